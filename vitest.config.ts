@@ -1,0 +1,32 @@
+import { defineConfig } from "vitest/config";
+
+// Tests read the packages' sources, so that a failure points at a line of TypeScript and no build can be stale.
+const conditions = ["@rollcall/source"];
+const sources = { resolve: { conditions }, ssr: { resolve: { conditions } } };
+
+export default defineConfig({
+  ...sources,
+  test: {
+    projects: [
+      {
+        ...sources,
+        test: {
+          name: "unit",
+          include: ["{packages,apps}/*/src/**/*.test.ts"],
+          exclude: ["**/*.int.test.ts"],
+        },
+      },
+      {
+        ...sources,
+        test: {
+          name: "int",
+          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/e2e/**/*.test.ts"],
+          globalSetup: ["tests/services.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      { ...sources, test: { name: "tidy", include: ["tests/tidy/**/*.test.ts"] } },
+    ],
+  },
+});
