@@ -1,0 +1,5 @@
+export { findFreePort, PortBusyError } from "./postgres/free-port.ts";
+export { type PostgresOptions, type PostgresServer, startPostgres } from "./postgres/start-postgres.ts";
+export { startTemporaryPostgres } from "./postgres/start-temporary-postgres.ts";
+export { findRedisServer } from "./redis/find-redis-server.ts";
+export { type RedisOptions, type RedisServer, startRedis } from "./redis/start-redis.ts";

