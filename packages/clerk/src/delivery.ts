@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import { actedOnEventTypes, clerkUserId } from "@rollcall/contracts";
+import { Webhook } from "svix";
+import { z } from "zod";
+
+/** What a signed delivery says, as far as Rollcall listens. */
+export type Delivery =
+  | { kind: "refused" }
+  | { kind: "unreadable"; id: string; type: string | null; sizeBytes: number; sha256: string }
+  | { kind: "ignored"; id: string; type: string }
+  | {
+      kind: "event";
+      id: string;
+      type: (typeof actedOnEventTypes)[number];
+      clerkId: string;
+      /** Milliseconds since the epoch. */
+      eventAtMs: number;
+    };
+
+export type DeliveryHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+export type DeliveryReader = (headers: DeliveryHeaders, rawBody: Buffer) => Delivery;
+
+const actedOn = z.enum(actedOnEventTypes);
+const envelope = z.object({ type: z.string(), timestamp: z.unknown(), data: z.unknown() });
+const ownId = z.object({ id: clerkUserId });
+const sessionData = z.object({ user_id: clerkUserId });
+
+/**
+ * Reads deliveries that Svix signed with any of `secrets` (several while rotating). The signature covers the
+ * raw bytes, so the body must not have been parsed and written again.
+ *
+ * @param secrets `whsec_…`
+ */
+export function createDeliveryReader(secrets: readonly string[]): DeliveryReader {
+  const webhooks = secrets.map((secret) => new Webhook(secret));
+  return (headers, rawBody) => {
+    const signed = readSignedHeaders(headers);
+    if (!signed || !webhooks.some((webhook) => isSigned(webhook, signed, rawBody)))
+      return { kind: "refused" };
+    return readDelivery(signed["svix-id"], rawBody);
+  };
+}
+
+type SignedHeaders = { "svix-id": string; "svix-timestamp": string; "svix-signature": string };
+
+function readSignedHeaders(headers: DeliveryHeaders): SignedHeaders | undefined {
+  const read = (name: string) => {
+    const value = headers[`svix-${name}`] ?? headers[`webhook-${name}`];
+    return typeof value === "string" && value !== "" ? value : undefined;
+  };
+  const [id, timestamp, signature] = [read("id"), read("timestamp"), read("signature")];
+  if (id === undefined || timestamp === undefined || signature === undefined) return undefined;
+  return { "svix-id": id, "svix-timestamp": timestamp, "svix-signature": signature };
+}
+
+function isSigned(webhook: Webhook, headers: SignedHeaders, rawBody: Buffer): boolean {
+  try {
+    webhook.verify(rawBody, headers);
+    return true;
+  } catch (error) {
+    // svix verifies first and parses then, so a syntax error means: signed, but not JSON.
+    return error instanceof SyntaxError;
+  }
+}
+
+function readDelivery(id: string, rawBody: Buffer): Delivery {
+  const read = envelope.safeParse(parseJson(rawBody));
+  if (!read.success) return unreadable(id, null, rawBody);
+  const { type, timestamp, data } = read.data;
+  const known = actedOn.safeParse(type);
+  if (!known.success) return { kind: "ignored", id, type };
+  const clerkId = readClerkId(known.data, data);
+  if (clerkId === undefined) return unreadable(id, known.data, rawBody);
+  return { kind: "event", id, type: known.data, clerkId, eventAtMs: readTimestampMs(timestamp) };
+}
+
+function readClerkId(type: (typeof actedOnEventTypes)[number], data: unknown): string | undefined {
+  return type === "session.created"
+    ? sessionData.safeParse(data).data?.user_id
+    : ownId.safeParse(data).data?.id;
+}
+
+function unreadable(id: string, type: string | null, rawBody: Buffer): Delivery {
+  const sha256 = createHash("sha256").update(rawBody).digest("hex");
+  return { kind: "unreadable", id, type, sizeBytes: rawBody.length, sha256 };
+}
+
+function parseJson(rawBody: Buffer): unknown {
+  try {
+    return JSON.parse(rawBody.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Clerk's documents show the envelope's timestamp in milliseconds and, elsewhere, in seconds. */
+function readTimestampMs(timestamp: unknown): number {
+  const now = Date.now();
+  if (typeof timestamp !== "number" || !Number.isFinite(timestamp) || timestamp <= 0) return now;
+  const milliseconds = timestamp < 100_000_000_000 ? timestamp * 1_000 : timestamp;
+  return Math.min(Math.round(milliseconds), now);
+}

@@ -1,0 +1,95 @@
+import { AppError, clerkUserId } from "@rollcall/contracts";
+import { Agent } from "undici";
+import { type ClerkRequestOptions, requestClerk } from "./request.ts";
+import { type ClerkUser, clerkUser } from "./user.ts";
+
+/** Ids that `GET /v1/users?user_id=` takes in one request. */
+export const maxIdsPerRead = 100;
+
+/** Whether somebody was there, and whether the answer could be read. */
+export type UserReading = { found: ClerkUser } | { absent: true } | { unreadable: AppError };
+
+export type ClerkGateway = {
+  /**
+   * Reads one user. A 404 is an absence, not an error.
+   *
+   * @throws AppError `clerk.unavailable`, `clerk.rate_limited`, `clerk.unauthorized` or `clerk.unreadable`
+   */
+  readUser(clerkId: string): Promise<UserReading>;
+  /**
+   * Reads up to 100 users in one request. An id that the answer lacks is not in the map: a list alone proves
+   * no absence.
+   *
+   * @throws AppError like `readUser`
+   */
+  readUsers(clerkIds: readonly string[]): Promise<Map<string, UserReading>>;
+  /** Counts all users; the cheapest question that names nobody. @throws AppError like `readUser` */
+  countUsers(): Promise<number>;
+  close(): Promise<void>;
+};
+
+export type ClerkGatewayOptions = {
+  secretKey: string;
+  /** Without a path, e.g. https://api.clerk.com */
+  apiUrl: string;
+  timeoutMs?: number;
+  /** Told of each request's HTTP status, or why there was none: timeout, network, unreadable. */
+  onRequest?: (status: string) => void;
+};
+
+/** A gateway to Clerk's Backend API over real HTTP, with an end to every wait and typed errors. */
+export function createClerkGateway(options: ClerkGatewayOptions): ClerkGateway {
+  const agent = new Agent({ connections: 32, connect: { timeout: 3_000 }, keepAliveTimeout: 30_000 });
+  const requestOptions: ClerkRequestOptions = {
+    dispatcher: agent,
+    secretKey: options.secretKey,
+    apiUrl: options.apiUrl,
+    timeoutMs: options.timeoutMs ?? 5_000,
+    onRequest: options.onRequest ?? (() => undefined),
+  };
+
+  return {
+    readUser: async (clerkId) => {
+      const body = await requestClerk(requestOptions, `/v1/users/${encodeURIComponent(clerkId)}`);
+      return body === undefined ? { absent: true } : readEntry(body);
+    },
+    readUsers: async (clerkIds) => {
+      const query = new URLSearchParams({ limit: String(clerkIds.length) });
+      for (const id of clerkIds) query.append("user_id", id);
+      const body = await requestClerk(requestOptions, `/v1/users?${query}`);
+      if (!Array.isArray(body)) throw new AppError("clerk.unreadable", "Clerk's user list is not an array");
+      return new Map(body.flatMap((entry) => withId(entry)));
+    },
+    countUsers: async () => {
+      const body = await requestClerk(requestOptions, "/v1/users/count");
+      return readCount(body);
+    },
+    close: () => agent.close(),
+  };
+}
+
+/** An entry without a readable id belongs to nobody, and its user is then missing from the answer. */
+function withId(entry: unknown): [string, UserReading][] {
+  const id = clerkUserId.safeParse(readField(entry, "id"));
+  return id.success ? [[id.data, readEntry(entry)]] : [];
+}
+
+function readEntry(entry: unknown): UserReading {
+  const result = clerkUser.safeParse(entry);
+  if (result.success) return { found: result.data };
+  // Paths only: zod's messages may quote what was received.
+  const fields = result.error.issues.map((issue) => issue.path.join(".")).join(", ");
+  return {
+    unreadable: new AppError("clerk.unreadable", `A user at Clerk has an unexpected form in: ${fields}`),
+  };
+}
+
+function readCount(body: unknown): number {
+  const count = readField(body, "total_count");
+  if (typeof count === "number" && Number.isInteger(count)) return count;
+  throw new AppError("clerk.unreadable", "Clerk's user count is not a number");
+}
+
+function readField(value: unknown, field: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, field) : undefined;
+}

@@ -1,0 +1,94 @@
+import { AppError } from "@rollcall/contracts";
+import { type Dispatcher, request } from "undici";
+
+export type ClerkRequestOptions = {
+  dispatcher: Dispatcher;
+  secretKey: string;
+  apiUrl: string;
+  timeoutMs: number;
+  onRequest: (status: string) => void;
+};
+
+const apiVersion = "2026-05-12";
+const maxAnswerBytes = 10 * 1024 * 1024;
+
+/**
+ * One GET to Clerk's Backend API.
+ *
+ * @returns the parsed body, or undefined for a 404
+ * @throws AppError `clerk.rate_limited` (with how long to wait), `clerk.unauthorized`, `clerk.unreadable`
+ * (no JSON, truncated, over 10 MB, or a status that makes no sense), else `clerk.unavailable`
+ */
+export async function requestClerk(options: ClerkRequestOptions, path: string): Promise<unknown> {
+  const { status, headers, text } = await exchange(options, path);
+  if (status === 200) return readJson(text, options.onRequest);
+  if (status === 404) return undefined;
+  const retryAfterMs = readRetryAfterMs(headers["retry-after"]);
+  const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+  if (status === 429) throw new AppError("clerk.rate_limited", "Clerk answered 429", wait);
+  if (status === 401 || status === 403) throw new AppError("clerk.unauthorized", `Clerk answered ${status}`);
+  if (status >= 500) throw new AppError("clerk.unavailable", `Clerk answered ${status}`, wait);
+  throw new AppError("clerk.unreadable", `Clerk answered ${status}`);
+}
+
+type Exchange = { status: number; headers: Record<string, string | string[] | undefined>; text: string };
+
+async function exchange(options: ClerkRequestOptions, path: string): Promise<Exchange> {
+  // One signal for the whole exchange: a body that trickles for ever must not outlast it either.
+  const signal = AbortSignal.timeout(options.timeoutMs);
+  try {
+    const answer = await request(new URL(path, options.apiUrl), {
+      dispatcher: options.dispatcher,
+      signal,
+      headers: {
+        authorization: `Bearer ${options.secretKey}`,
+        accept: "application/json",
+        "clerk-api-version": apiVersion,
+        "user-agent": "rollcall",
+      },
+    });
+    const text = await readText(answer.body);
+    options.onRequest(String(answer.statusCode));
+    return { status: answer.statusCode, headers: answer.headers, text };
+  } catch (error) {
+    if (error instanceof AppError) {
+      options.onRequest("unreadable");
+      throw error;
+    }
+    options.onRequest(signal.aborted ? "timeout" : "network");
+    const what = signal.aborted
+      ? `Clerk did not answer within ${options.timeoutMs} ms`
+      : "Clerk was not reached";
+    throw new AppError("clerk.unavailable", what, { cause: error });
+  }
+}
+
+async function readText(body: Dispatcher.ResponseData["body"]): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    // Leaving the loop destroys the stream, so that the rest is never held in memory.
+    if (size > maxAnswerBytes) throw new AppError("clerk.unreadable", "Clerk's answer is over 10 MB");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function readJson(text: string, onRequest: (status: string) => void): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    onRequest("unreadable");
+    throw new AppError("clerk.unreadable", "Clerk's answer is not JSON");
+  }
+}
+
+/** `Retry-After` in seconds or as a date. @returns milliseconds from now */
+function readRetryAfterMs(header: string | string[] | undefined): number | undefined {
+  const value = Array.isArray(header) ? header[0] : header;
+  if (value === undefined) return undefined;
+  const seconds = Number(value);
+  const waitMs = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(value) - Date.now();
+  return Number.isFinite(waitMs) ? Math.max(0, waitMs) : undefined;
+}

@@ -1,0 +1,29 @@
+import { clerkUserId } from "@rollcall/contracts";
+import { z } from "zod";
+
+const emailAddress = z.object({
+  id: z.string(),
+  email_address: z.string(),
+  verification: z.object({ status: z.string().nullish() }).nullish(),
+});
+
+/**
+ * A user of Clerk's Backend API (version 2026-05-12), reduced to the fields that Rollcall uses. Everything a
+ * person may leave empty may be null or missing; times are milliseconds since the epoch.
+ */
+export const clerkUser = z.object({
+  id: clerkUserId,
+  username: z.string().nullish(),
+  first_name: z.string().nullish(),
+  last_name: z.string().nullish(),
+  image_url: z.string().nullish(),
+  primary_email_address_id: z.string().nullish(),
+  email_addresses: z.array(emailAddress).nullish(),
+  public_metadata: z.record(z.string(), z.unknown()).nullish(),
+  banned: z.boolean().nullish(),
+  created_at: z.number().int().nonnegative(),
+  updated_at: z.number().int().nonnegative(),
+});
+
+export type ClerkUser = z.infer<typeof clerkUser>;
+export type ClerkEmailAddress = z.infer<typeof emailAddress>;

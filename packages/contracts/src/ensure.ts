@@ -1,0 +1,69 @@
+import { z } from "zod";
+import { clerkUserId } from "./ids.ts";
+
+/** The optional body of `POST /api/ensure`; the id that counts comes from the token. */
+export const ensureBody = z.strictObject({ userId: clerkUserId.optional() });
+
+const timestamp = z.iso.datetime({ offset: true });
+
+/** A row of `public.users` as callers see it. */
+export const userView = z.object({
+  id: z.number().int(),
+  clerkId: clerkUserId,
+  email: z.string().nullable(),
+  emailVerified: z.boolean(),
+  name: z.string().nullable(),
+  imageUrl: z.string().nullable(),
+  role: z.string(),
+  roleSource: z.string().nullable(),
+  tier: z.string(),
+  banned: z.boolean(),
+  clerkCreatedAt: timestamp.nullable(),
+  clerkUpdatedAt: timestamp.nullable(),
+  readTicket: z.number().int().nullable(),
+  deletedAt: timestamp.nullable(),
+  createdAt: timestamp,
+  updatedAt: timestamp,
+});
+
+export type UserView = z.infer<typeof userView>;
+
+/** A row of `public.mentorados` as callers see it. */
+export const mentoradoView = z.object({
+  id: z.number().int(),
+  userId: z.number().int().nullable(),
+  nomeCompleto: z.string(),
+  email: z.string().nullable(),
+  fotoUrl: z.string().nullable(),
+  turma: z.string().nullable(),
+  ativo: z.string(),
+  metaFaturamento: z.number().int(),
+  metaLeads: z.number().int(),
+  metaProcedimentos: z.number().int(),
+  metaPosts: z.number().int(),
+  metaStories: z.number().int(),
+  linkedAt: timestamp.nullable(),
+  createdAt: timestamp,
+  updatedAt: timestamp,
+});
+
+export type MentoradoView = z.infer<typeof mentoradoView>;
+
+/** User and profile together: what a login needs, and what the session cache holds. */
+export const sessionView = z.object({ user: userView, mentorado: mentoradoView.nullable() });
+
+export type SessionView = z.infer<typeof sessionView>;
+
+/** 200 of `POST /api/ensure`; `stale` only when Postgres is away and the cache answered. */
+export const ensureReady = sessionView.extend({
+  success: z.literal(true),
+  created: z.boolean(),
+  stale: z.literal(true).optional(),
+});
+
+export type EnsureReady = z.infer<typeof ensureReady>;
+
+/** 202 of `POST /api/ensure`, with `Retry-After: 1`. */
+export const ensurePending = z.object({ success: z.literal(false), status: z.literal("pending") });
+
+export type EnsurePending = z.infer<typeof ensurePending>;

@@ -1,0 +1,98 @@
+import { z } from "zod";
+
+const text = z.string().trim().min(1);
+const list = text.transform((value) =>
+  value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== ""),
+);
+const port = z.coerce.number().int().min(0).max(65_535);
+const milliseconds = z.coerce.number().int().positive();
+const flag = z.enum(["true", "false"]).transform((value) => value === "true");
+
+function url(...protocols: string[]) {
+  const allowed = protocols.map((protocol) => `${protocol}://`).join(" or ");
+  return text.refine((value) => protocols.some((protocol) => value.startsWith(`${protocol}://`)), {
+    error: `must start with ${allowed}`,
+  });
+}
+
+/**
+ * Every environment variable that a process of Rollcall reads, with its form and default. A process picks
+ * the ones it needs, so that it never holds a secret that is not its business.
+ */
+export const variables = {
+  DATABASE_URL: url("postgres", "postgresql"),
+  REDIS_URL: list
+    .refine((nodes) => nodes.every((node) => /^rediss?:\/\//.test(node)), {
+      error: "each node must start with redis:// or rediss://",
+    })
+    .optional(),
+  HOST: text.default("127.0.0.1"),
+  PORT: port.default(3000),
+  WORKER_PORT: port.default(3001),
+  CLERK_SECRET_KEY: text.regex(/^sk_(test|live)_/, "must start with sk_test_ or sk_live_"),
+  CLERK_API_URL: url("https", "http").default("https://api.clerk.com"),
+  CLERK_WEBHOOK_SIGNING_SECRET: list
+    .refine((secrets) => secrets.every((secret) => /^whsec_[A-Za-z0-9+/]+={0,2}$/.test(secret)), {
+      error: "each secret must be whsec_ followed by base64",
+    })
+    .optional(),
+  CLERK_JWT_KEY: text
+    .transform((pem) => pem.replaceAll("\\n", "\n"))
+    .refine((pem) => pem.includes("-----BEGIN PUBLIC KEY-----"), {
+      error: "must be the PEM public key of Clerk's JWKS (-----BEGIN PUBLIC KEY-----)",
+    }),
+  CLERK_AUTHORIZED_PARTIES: list.refine((origins) => origins.every(isOrigin), {
+    error: "must be a comma-separated list of origins like https://app.example.com",
+  }),
+  ADMIN_USERNAME: text.default("admin"),
+  ADMIN_PASSWORD: text.optional(),
+  BOARD_READ_ONLY: flag.default(true),
+  METRICS_TOKEN: text.optional(),
+  TRUST_PROXY: text.optional(),
+  ENABLE_AUTO_CREATE: text.default("true").transform((value) => value !== "false"),
+  DEFAULT_TURMA: z
+    .string()
+    .regex(/^[a-z0-9_]{1,64}$/, "must be a slug")
+    .default("neon"),
+  DEFAULT_NOME: text.default("New User"),
+  SESSION_CACHE_TTL_S: z.coerce.number().int().positive().default(300),
+  APP_SESSION_KEY: text.default("session:{clerkId}"),
+  ENSURE_TIMEOUT_MS: milliseconds.default(2000),
+  MESSAGES_LOCALE: z.enum(["pt-BR", "en"]).default("pt-BR"),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+} as const;
+
+function isOrigin(value: string): boolean {
+  return URL.canParse(value) && new URL(value).origin === value;
+}
+
+/** The environment does not fit; the message lists every problem and never shows a value. */
+export class EnvironmentError extends Error {
+  constructor(problems: readonly string[]) {
+    super(["The environment is not complete:", ...problems.map((problem) => `  ${problem}`)].join("\n"));
+    this.name = "EnvironmentError";
+  }
+}
+
+/**
+ * Reads the variables of `shape` from `environment`. An empty variable counts as unset.
+ *
+ * @throws EnvironmentError naming every variable that is missing or malformed.
+ */
+export function readEnvironment<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  environment: Readonly<Record<string, string | undefined>>,
+): z.infer<z.ZodObject<Shape>> {
+  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()));
+  const result = z.object(shape).safeParse(present);
+  if (result.success) return result.data;
+  throw new EnvironmentError(
+    result.error.issues.map((issue) => {
+      const name = String(issue.path[0]);
+      return present[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`;
+    }),
+  );
+}

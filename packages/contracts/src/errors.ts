@@ -1,0 +1,141 @@
+/** The languages in which Rollcall speaks to people. */
+export const locales = ["pt-BR", "en"] as const;
+
+export type Locale = (typeof locales)[number];
+
+type ErrorEntry = {
+  /** HTTP status when the error reaches a caller. */
+  status: number;
+  /** Whether the same call may succeed later without anybody mending anything. */
+  retryable: boolean;
+  /** What a person is told; never a detail of the inside. */
+  title: Record<Locale, string>;
+};
+
+/** Every error that leaves Rollcall, by code. Each code has its section in docs/RUNBOOK.md. */
+export const errorTable = {
+  "webhook.invalid_signature": entry(400, false, "Assinatura inválida.", "Invalid signature."),
+  "webhook.not_configured": entry(
+    503,
+    true,
+    "O recebimento de webhooks não está configurado: falta CLERK_WEBHOOK_SIGNING_SECRET.",
+    "Webhooks are not configured: CLERK_WEBHOOK_SIGNING_SECRET is missing.",
+  ),
+  "webhook.unreadable": entry(
+    200,
+    false,
+    "A entrega está assinada, mas não pôde ser lida.",
+    "The delivery is signed but could not be read.",
+  ),
+  "request.malformed": entry(400, false, "Pedido malformado.", "Malformed request."),
+  "request.not_found": entry(404, false, "Não encontrado.", "Not found."),
+  "request.too_large": entry(413, false, "Pedido grande demais.", "Request too large."),
+  "request.unsupported_media_type": entry(
+    415,
+    false,
+    "Tipo de conteúdo não aceito; envie application/json.",
+    "Unsupported content type; send application/json.",
+  ),
+  "request.rate_limited": entry(
+    429,
+    true,
+    "Muitos pedidos. Aguarde um momento.",
+    "Too many requests. Please wait.",
+  ),
+  unauthenticated: entry(401, false, "Entre na sua conta para continuar.", "Please sign in to continue."),
+  "admin.unauthenticated": entry(401, false, "Usuário ou senha incorretos.", "Wrong user name or password."),
+  "admin.cross_site": entry(
+    403,
+    false,
+    "Pedido vindo de outro site recusado.",
+    "Request from another site refused.",
+  ),
+  "session.pending": entry(
+    403,
+    false,
+    "Termine de entrar na sua conta para continuar.",
+    "Finish signing in to continue.",
+  ),
+  "user.forbidden": entry(403, false, "Este usuário não é você.", "This user is not you."),
+  "user.banned": entry(403, false, "Esta conta está bloqueada.", "This account is banned."),
+  "user.deleted": entry(410, false, "Esta conta foi excluída.", "This account was deleted."),
+  "user.unknown": entry(404, false, "Conta não encontrada.", "Account not found."),
+  "user.absent": entry(404, true, "Conta ainda não encontrada.", "Account not found yet."),
+  "user.rejected": entry(
+    500,
+    false,
+    "Os dados desta conta não puderam ser gravados.",
+    "The data of this account could not be stored.",
+  ),
+  "queue.unavailable": entry(
+    503,
+    true,
+    "Serviço temporariamente indisponível. Tente de novo.",
+    "Temporarily unavailable. Please try again.",
+  ),
+  "postgres.unavailable": entry(
+    503,
+    true,
+    "Serviço temporariamente indisponível. Tente de novo.",
+    "Temporarily unavailable. Please try again.",
+  ),
+  "clerk.unavailable": entry(
+    503,
+    true,
+    "O serviço de contas está indisponível. Tente de novo.",
+    "The account service is unavailable. Please try again.",
+  ),
+  "clerk.rate_limited": entry(
+    503,
+    true,
+    "O serviço de contas está ocupado. Tente de novo.",
+    "The account service is busy. Please try again.",
+  ),
+  "clerk.unauthorized": entry(
+    503,
+    true,
+    "O serviço de contas recusou a chave deste servidor.",
+    "The account service refused this server's key.",
+  ),
+  "clerk.unreadable": entry(
+    502,
+    true,
+    "A resposta do serviço de contas não pôde ser lida.",
+    "The answer of the account service could not be read.",
+  ),
+  "job.unreadable": entry(
+    500,
+    false,
+    "O conteúdo deste job não pôde ser lido.",
+    "The payload of this job could not be read.",
+  ),
+  internal: entry(
+    500,
+    true,
+    "Algo deu errado do nosso lado. Tente de novo.",
+    "Something went wrong on our side. Please try again.",
+  ),
+} as const satisfies Record<string, ErrorEntry>;
+
+function entry(status: number, retryable: boolean, ptBR: string, en: string): ErrorEntry {
+  return { status, retryable, title: { "pt-BR": ptBR, en } };
+}
+
+export type ErrorCode = keyof typeof errorTable;
+
+/**
+ * An error that Rollcall names. Its message is for logs and must hold ids only, never an email or a name:
+ * BullMQ stores message and stack with the job.
+ */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  /** How long the other side asked us to wait, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = "AppError";
+    this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

@@ -1,0 +1,20 @@
+export {
+  type EnsurePending,
+  type EnsureReady,
+  ensureBody,
+  ensurePending,
+  ensureReady,
+  type MentoradoView,
+  mentoradoView,
+  type SessionView,
+  sessionView,
+  type UserView,
+  userView,
+} from "./ensure.ts";
+export { EnvironmentError, readEnvironment, variables } from "./environment.ts";
+export { type ErrorBody, errorBody } from "./error-body.ts";
+export { AppError, type ErrorCode, errorTable, type Locale, locales } from "./errors.ts";
+export { type LogEvent, logEvents } from "./events.ts";
+export { type ClerkUserId, clerkUserId } from "./ids.ts";
+export { type MetricName, metricTable } from "./metrics.ts";
+export { type ActedOnEventType, actedOnEventTypes, type WebhookAnswer, webhookAnswer } from "./webhook.ts";

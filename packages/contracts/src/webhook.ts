@@ -1,0 +1,14 @@
+import { z } from "zod";
+
+/** What `POST /api/webhooks/clerk` answers with 200; `id` is the delivery's svix-id. */
+export const webhookAnswer = z.object({
+  status: z.enum(["accepted", "ignored", "quarantined"]),
+  id: z.string(),
+});
+
+export type WebhookAnswer = z.infer<typeof webhookAnswer>;
+
+/** Clerk's event types that become a nudge; every other type is counted and ignored. */
+export const actedOnEventTypes = ["user.created", "user.updated", "user.deleted", "session.created"] as const;
+
+export type ActedOnEventType = (typeof actedOnEventTypes)[number];

@@ -1,0 +1,14 @@
+-- Orders two reads of the same Clerk version: the number is drawn before the request leaves.
+create sequence rollcall.read_tickets as bigint;
+
+-- "Clerk had no such user when we looked": lets an ensure call answer 404 instead of waiting for a row.
+create table rollcall.absences (
+  clerk_id text primary key,
+  seen_at  timestamptz not null default now()
+);
+
+-- One row for each live worker process, so that any process can tell whether somebody works.
+create table rollcall.workers (
+  id      text primary key,
+  seen_at timestamptz not null default now()
+);

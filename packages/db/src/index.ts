@@ -1,0 +1,17 @@
+export { isDataError, wrapPostgresError } from "./errors.ts";
+export { findMissingMigrations, migrateDown, migrateUp } from "./migrate/migrate.ts";
+export { createPool, type Pool, type Queryable } from "./pool.ts";
+export type { Mentorado, User } from "./schema.ts";
+export { recordAbsences, wasAbsent } from "./statements/absences.ts";
+export { applySnapshots, type UserSnapshot } from "./statements/apply-snapshots.ts";
+export { findSession } from "./statements/find-session.ts";
+export {
+  giveProfiles,
+  type ProfileDefaults,
+  type ProfileOutcome,
+  type ProfileRequest,
+} from "./statements/give-profiles.ts";
+export { drawReadTicket } from "./statements/read-tickets.ts";
+export { tombstoneUsers } from "./statements/tombstone-users.ts";
+export { countWorkers, recordWorker, removeWorker } from "./statements/workers.ts";
+export { inTransaction, readSqlState } from "./transaction.ts";

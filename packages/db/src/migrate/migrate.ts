@@ -1,0 +1,76 @@
+import type pg from "pg";
+import type { Pool, Queryable } from "../pool.ts";
+import { inTransaction } from "../transaction.ts";
+import { type Migration, readMigrations } from "./migrations.ts";
+
+/** Any number that nobody else uses; it spells "roll". */
+const lockKey = 0x726f6c6c;
+
+// A table name of our own: the app may have drizzle's, and its entries would hide ours.
+const ledger = `
+create schema if not exists rollcall;
+create table if not exists rollcall.migrations (
+  id         text primary key,
+  applied_at timestamptz not null default now()
+)`;
+
+/**
+ * Applies what is missing, all or nothing. Safe to start from several processes at once: the
+ * transaction-scoped lock lets one work, and the others find nothing left to do.
+ *
+ * @returns the ids that were applied, oldest first.
+ */
+export async function migrateUp(pool: Pool): Promise<string[]> {
+  const known = await readMigrations();
+  return inLockedTransaction(pool, async (client) => {
+    const applied = await listApplied(client);
+    const missing = known.filter((migration) => !applied.includes(migration.id));
+    for (const migration of missing) {
+      await client.query(migration.up);
+      await client.query("insert into rollcall.migrations (id) values ($1)", [migration.id]);
+    }
+    return missing.map((migration) => migration.id);
+  });
+}
+
+/** Takes the newest applied migration back. @returns its id, or undefined when there is none. */
+export async function migrateDown(pool: Pool): Promise<string | undefined> {
+  const known = await readMigrations();
+  return inLockedTransaction(pool, async (client) => {
+    const newest = (await listApplied(client)).at(-1);
+    if (newest === undefined) return undefined;
+    await client.query(getMigration(known, newest).down);
+    await client.query("delete from rollcall.migrations where id = $1", [newest]);
+    return newest;
+  });
+}
+
+/** Ids of migrations that this build needs and the database lacks. */
+export async function findMissingMigrations(db: Queryable): Promise<string[]> {
+  const known = await readMigrations();
+  const exists = await db.query<{ name: string | null }>(
+    "select to_regclass('rollcall.migrations')::text as name",
+  );
+  const applied = exists.rows[0]?.name ? await listApplied(db) : [];
+  return known.map((migration) => migration.id).filter((id) => !applied.includes(id));
+}
+
+function inLockedTransaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  return inTransaction(pool, async (client) => {
+    await client.query("select pg_advisory_xact_lock($1)", [lockKey]);
+    await client.query(ledger);
+    return work(client);
+  });
+}
+
+async function listApplied(db: Queryable): Promise<string[]> {
+  const result = await db.query<{ id: string }>("select id from rollcall.migrations order by id");
+  return result.rows.map((row) => row.id);
+}
+
+function getMigration(known: readonly Migration[], id: string): Migration {
+  const found = known.find((migration) => migration.id === id);
+  if (!found)
+    throw new Error(`The database has migration ${id}, which this build does not know; use a newer build`);
+  return found;
+}

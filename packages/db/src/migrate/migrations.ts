@@ -1,0 +1,23 @@
+import { readdir, readFile } from "node:fs/promises";
+
+export type Migration = {
+  /** File name without direction and ending, e.g. `0001_users_and_mentorados`; it orders the migrations. */
+  id: string;
+  up: string;
+  down: string;
+};
+
+// The same distance from src/migrate and from dist/migrate.
+const folder = new URL("../../migrations/", import.meta.url);
+
+/** All migrations that this build knows, oldest first. */
+export async function readMigrations(): Promise<Migration[]> {
+  const files = await readdir(folder);
+  const ids = files.flatMap((file) => (file.endsWith(".up.sql") ? [file.slice(0, -".up.sql".length)] : []));
+  return Promise.all(ids.sort().map(readMigration));
+}
+
+async function readMigration(id: string): Promise<Migration> {
+  const read = (direction: "up" | "down") => readFile(new URL(`${id}.${direction}.sql`, folder), "utf8");
+  return { id, up: await read("up"), down: await read("down") };
+}

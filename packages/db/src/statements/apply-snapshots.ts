@@ -1,0 +1,91 @@
+import type { Queryable } from "../pool.ts";
+
+/** A user as Clerk described it at one moment, reduced to what `public.users` holds. */
+export type UserSnapshot = {
+  clerkId: string;
+  email: string | null;
+  emailVerified: boolean;
+  name: string | null;
+  imageUrl: string | null;
+  isAdmin: boolean;
+  banned: boolean;
+  /** Milliseconds since the epoch, as Clerk counts. */
+  clerkCreatedAtMs: number;
+  clerkUpdatedAtMs: number;
+  readTicket: number;
+};
+
+/**
+ * First statement of the write. Inserts each user, or updates its row when the snapshot is newer: a later
+ * `clerk_updated_at` or, on equal stamps, a later read ticket. Tombstones never change. Rows are taken in
+ * Clerk-id order, so that overlapping batches cannot deadlock, and stay locked until the transaction ends,
+ * also those whose WHERE was false.
+ *
+ * A role follows Clerk unless it was set elsewhere. We only ever write two pairs, ('admin', 'clerk') and
+ * ('user', null); any other pair is somebody's decision and stays.
+ *
+ * `updated_at` moves only when something that people see changed; the order marks always move.
+ */
+const sql = `
+insert into public.users as u (
+  clerk_id, email, email_verified, name, image_url, role, role_source, banned,
+  clerk_created_at, clerk_updated_at, read_ticket
+)
+select
+  s.clerk_id, s.email, s.email_verified, s.name, s.image_url,
+  case when s.is_admin then 'admin' else 'user' end,
+  case when s.is_admin then 'clerk' end,
+  s.banned, s.clerk_created_at, s.clerk_updated_at, s.read_ticket
+from unnest(
+  $1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::boolean[], $7::boolean[],
+  $8::timestamptz[], $9::timestamptz[], $10::bigint[]
+) as s (
+  clerk_id, email, email_verified, name, image_url, is_admin, banned,
+  clerk_created_at, clerk_updated_at, read_ticket
+)
+order by s.clerk_id collate "C"
+on conflict (clerk_id) do update set
+  email            = excluded.email,
+  email_verified   = excluded.email_verified,
+  name             = excluded.name,
+  image_url        = excluded.image_url,
+  role             = case when (u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))
+                       then excluded.role else u.role end,
+  role_source      = case when (u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))
+                       then excluded.role_source else u.role_source end,
+  banned           = excluded.banned,
+  clerk_created_at = excluded.clerk_created_at,
+  clerk_updated_at = excluded.clerk_updated_at,
+  read_ticket      = excluded.read_ticket,
+  updated_at       = case
+    when (u.email, u.email_verified, u.name, u.image_url, u.banned, u.role_source is not null)
+      is distinct from
+      (excluded.email, excluded.email_verified, excluded.name, excluded.image_url, excluded.banned,
+       excluded.role_source is not null)
+    then now() else u.updated_at end
+where u.deleted_at is null
+  and (excluded.clerk_updated_at, excluded.read_ticket)
+    > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
+`;
+
+/** Upserts `snapshots`, whose Clerk ids must be distinct: Postgres refuses one row twice in a statement. */
+export async function applySnapshots(db: Queryable, snapshots: readonly UserSnapshot[]): Promise<void> {
+  const column = <T>(read: (snapshot: UserSnapshot) => T) => snapshots.map(read);
+  await db.query({
+    name: "apply-snapshots",
+    text: sql,
+    values: [
+      column((s) => s.clerkId),
+      column((s) => s.email),
+      column((s) => s.emailVerified),
+      column((s) => s.name),
+      column((s) => s.imageUrl),
+      column((s) => s.isAdmin),
+      column((s) => s.banned),
+      // Text, not a number of seconds: floating point would lose the milliseconds that order depends on.
+      column((s) => new Date(s.clerkCreatedAtMs).toISOString()),
+      column((s) => new Date(s.clerkUpdatedAtMs).toISOString()),
+      column((s) => s.readTicket),
+    ],
+  });
+}

@@ -1,0 +1,23 @@
+import type { Job, Processor, Queue, Worker, WorkerOptions } from "bullmq";
+import type { QueueName } from "./queue-names.ts";
+
+/** What a worker may choose; where its jobs live is the backend's business. */
+export type WorkerSettings = Omit<WorkerOptions, "connection" | "prefix">;
+
+/** A queue of either backend. */
+export type JobQueue = Queue<unknown, void, string, unknown, void, string>;
+
+/** A worker of either backend. */
+export type JobWorker = Worker<unknown, void, string>;
+
+export type JobProcessor = Processor<unknown, void>;
+export type QueuedJob = Job<unknown, void>;
+
+/** Where jobs live. The only seam between the two databases that BullMQ can use. */
+export type QueueBackend = {
+  readonly kind: "redis" | "postgres";
+  createQueue(name: QueueName): JobQueue;
+  createWorker(name: QueueName, processor: JobProcessor, settings: WorkerSettings): JobWorker;
+  /** Closes the shared connections. Close queues and workers first. */
+  close(): Promise<void>;
+};

@@ -1,0 +1,14 @@
+export type { JobProcessor, JobQueue, JobWorker, QueueBackend, QueuedJob } from "./backend.ts";
+export {
+  type DeadLetter,
+  JobFailure,
+  moveFailedJobs,
+  type QuarantinedDelivery,
+  quarantineDelivery,
+  readErrorCode,
+} from "./dead-letter.ts";
+export { decideRetryDelayMs, maxAttempts, type Nudge, readNudge } from "./nudge.ts";
+export { createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";
+export { addNudge, type NudgeProducers, openProducer, type Producer } from "./producer.ts";
+export { type NudgeQueueName, type QueueName, queueNames } from "./queue-names.ts";
+export { connectRedis, createRedisBackend } from "./redis-backend.ts";

@@ -1,0 +1,45 @@
+import { createPostgresBackend, type PgPool, runMigrations, withBackend } from "bullmq";
+import pg from "pg";
+import type { JobQueue, JobWorker, QueueBackend } from "./backend.ts";
+
+const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
+
+/**
+ * Queues on Postgres. All of them share one pool; each worker keeps one of its connections for LISTEN.
+ *
+ * @param onError told of broken idle connections, which the pool replaces
+ */
+export function createPostgresQueueBackend(
+  databaseUrl: string,
+  onError: (error: Error) => void,
+): QueueBackend {
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    options: "-c search_path=bullmq,public",
+    application_name: "rollcall-queue",
+    max: 16,
+    connectionTimeoutMillis: 3_000,
+    keepAlive: true,
+  });
+  pool.on("error", onError);
+  // pg's overloads are wider than the one signature that BullMQ names.
+  const connection = pool as unknown as PgPool;
+  return {
+    kind: "postgres",
+    // BullMQ's types tell the backends' options apart; all that we call is the same on both.
+    createQueue: (name) => new PostgresQueue(name, { connection }) as unknown as JobQueue,
+    createWorker: (name, processor, settings) =>
+      new PostgresWorker(name, processor, { ...settings, connection }) as unknown as JobWorker,
+    close: () => pool.end(),
+  };
+}
+
+/** Brings BullMQ's own tables (schema `bullmq`) up to date; it takes its own transaction-scoped lock. */
+export async function migrateQueues(pool: pg.Pool): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await runMigrations(client);
+  } finally {
+    client.release();
+  }
+}

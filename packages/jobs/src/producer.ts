@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { JobsOptions } from "bullmq";
+import type { JobQueue, QueueBackend } from "./backend.ts";
+import { underDeadline } from "./deadline.ts";
+import { decideJobOptions, type Nudge } from "./nudge.ts";
+import type { NudgeQueueName, QueueName } from "./queue-names.ts";
+
+const connectTimeoutMs = 5_000;
+const reconnectDelayMs = 1_000;
+
+export type ProducerEvents = {
+  onConnected(queue: QueueName, instance: JobQueue): void;
+  onError(queue: QueueName, error: Error): void;
+};
+
+/** Takes jobs for one queue, however often its database goes away and comes back. */
+export type Producer = {
+  readonly name: QueueName;
+  /** The live queue, or undefined while it was never reached. */
+  current(): JobQueue | undefined;
+  /**
+   * Adds a job, or says within `deadlineMs` that it could not. A job that timed out may still have landed.
+   *
+   * @throws AppError `queue.unavailable`
+   */
+  add(job: { name: string; payload: object; options: JobsOptions }, deadlineMs: number): Promise<void>;
+  close(): Promise<void>;
+};
+
+/**
+ * Opens a queue for adding. Returns at once; the first `add` waits for the connection within its own deadline.
+ * A queue built while its database is down never comes to life, so it is thrown away and built again until
+ * one connects; from then on BullMQ itself survives outages.
+ */
+export function openProducer(backend: QueueBackend, name: QueueName, events: ProducerEvents): Producer {
+  const closing = new AbortController();
+  let instance: JobQueue | undefined;
+  const connected = connect();
+  connected.catch(() => undefined);
+
+  async function connect(): Promise<JobQueue> {
+    for (;;) {
+      const candidate = backend.createQueue(name);
+      candidate.on("error", (error) => events.onError(name, error));
+      try {
+        await underDeadline(candidate.waitUntilReady(), connectTimeoutMs, `Connecting queue ${name}`);
+        instance = candidate;
+        events.onConnected(name, candidate);
+        return candidate;
+      } catch (error) {
+        candidate.close().catch(() => undefined);
+        events.onError(name, error instanceof Error ? error : new Error(String(error)));
+        await sleep(reconnectDelayMs, undefined, { signal: closing.signal });
+      }
+    }
+  }
+
+  return {
+    name,
+    current: () => instance,
+    add: async ({ name: jobName, payload, options }, deadlineMs) => {
+      const added = connected.then((queue) => queue.add(jobName, payload, options));
+      await underDeadline(added, deadlineMs, `Adding to queue ${name}`);
+    },
+    close: async () => {
+      closing.abort();
+      await instance?.close();
+    },
+  };
+}
+
+/** Puts a nudge into a queue. @throws AppError `queue.unavailable` */
+export function addNudge(producer: Producer, nudge: Nudge, deadlineMs: number): Promise<void> {
+  return producer.add({ name: nudge.kind, payload: nudge, options: decideJobOptions(nudge) }, deadlineMs);
+}
+
+/** The producers that accept nudges. */
+export type NudgeProducers = Record<NudgeQueueName, Producer>;

@@ -1,0 +1,7 @@
+/** Separate queues, so that a flood of webhooks never delays a login. */
+export const queueNames = ["ensure", "sync", "reconcile", "dead-letter"] as const;
+
+export type QueueName = (typeof queueNames)[number];
+
+/** The queues whose jobs are nudges. */
+export type NudgeQueueName = "ensure" | "sync";

@@ -1,0 +1,59 @@
+import { Queue, Worker } from "bullmq";
+import { Cluster, Redis, type RedisOptions } from "ioredis";
+import type { QueueBackend } from "./backend.ts";
+
+/** Without the one generic option that would make the client's type depend on it. */
+type ConnectOptions = Omit<RedisOptions, "replyMapping">;
+
+/** Hash-tagged, so that all keys of a script live in one slot of a Redis Cluster. */
+const prefix = "{rollcall}";
+
+/** Reconnecting within a second keeps "used again when it is back" true without a restart. */
+const retryStrategy = (attempt: number) => Math.min(attempt * 100, 1_000);
+
+/** A producer must learn at once that Redis is away: nothing waits in memory for an answer that 503 could give. */
+const producerOptions: ConnectOptions = {
+  maxRetriesPerRequest: 0,
+  enableOfflineQueue: false,
+  commandTimeout: 1_500,
+  connectTimeout: 2_000,
+  retryStrategy,
+};
+
+/** A worker waits for Redis however long it takes; a command timeout would break its blocking reads. */
+const workerOptions: ConnectOptions = { maxRetriesPerRequest: null, connectTimeout: 2_000, retryStrategy };
+
+/** Queues on Redis, or on a Redis Cluster when several nodes are given. */
+export function createRedisBackend(nodes: readonly string[], onError: (error: Error) => void): QueueBackend {
+  const producer = connectRedis(nodes, producerOptions, onError);
+  const consumer = connectRedis(nodes, { ...workerOptions, lazyConnect: true }, onError);
+  return {
+    kind: "redis",
+    createQueue: (name) => new Queue(name, { connection: producer, prefix }),
+    createWorker: (name, processor, settings) =>
+      new Worker(name, processor, { ...settings, connection: consumer, prefix }),
+    close: async () => {
+      producer.disconnect();
+      consumer.disconnect();
+    },
+  };
+}
+
+/** A client for one node, or for a cluster. Its errors go to `onError`: ioredis reconnects by itself. */
+export function connectRedis(
+  nodes: readonly string[],
+  options: ConnectOptions,
+  onError: (error: Error) => void,
+): Redis | Cluster {
+  const [first = "", ...others] = nodes;
+  const client =
+    others.length === 0
+      ? new Redis(first, options)
+      : new Cluster([...nodes], {
+          redisOptions: options,
+          enableOfflineQueue: options.enableOfflineQueue ?? true,
+          clusterRetryStrategy: retryStrategy,
+        });
+  client.on("error", onError);
+  return client;
+}

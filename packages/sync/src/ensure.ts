@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AppError, ErrorCode, SessionView } from "@rollcall/contracts";
+import { findSession, type Pool, wasAbsent, wrapPostgresError } from "@rollcall/db";
+import { addNudge, type Producer, readErrorCode } from "@rollcall/jobs";
+import type { PostgresMonitor } from "./postgres-monitor.ts";
+import type { CacheReading, SessionCache } from "./session-cache.ts";
+import { decideAccess, toSessionView } from "./session-view.ts";
+
+export type EnsureContext = {
+  pool: Pool;
+  postgres: PostgresMonitor;
+  sessionCache: SessionCache;
+  queue: Producer;
+  autoCreate: boolean;
+  timeoutMs: number;
+  /** A cached user without a profile was found, and is mended. */
+  onCacheWithoutProfile: (clerkId: string) => void;
+};
+
+/** How an ensure call ended, and on which way the answer was found. */
+export type EnsureResult =
+  | { kind: "ready"; session: SessionView; created: boolean; stale: boolean; path: "cache" | "row" | "queue" }
+  | { kind: "refused"; code: "user.banned" | "user.deleted" | "user.unknown" }
+  | { kind: "pending" }
+  | { kind: "unavailable"; code: ErrorCode };
+
+const firstPollMs = 25;
+const longestPollMs = 200;
+const pollGrowth = 1.5;
+/** As long as a retry may be waiting in the queue, the last look still speaks for now. */
+const absenceCountsForMs = 30_000;
+
+/**
+ * Makes sure that a signed-in user has a row and a profile: cache, then row, then a nudge and the row again
+ * until it is there or the deadline passes. It waits for no event, so it does not matter who did the work.
+ */
+export async function ensureUser(context: EnsureContext, clerkId: string): Promise<EnsureResult> {
+  const deadline = Date.now() + context.timeoutMs;
+  const cached = await context.sessionCache.read(clerkId);
+  const fromCache = answerFromCache(context, clerkId, cached);
+  if (fromCache) return fromCache;
+  try {
+    const session = await readSession(context, clerkId);
+    const known = session && answerFromRow(context, session, { created: false, path: "row" });
+    if (session && known) {
+      await fillCache(context, clerkId, cached, known);
+      return known;
+    }
+    await addNudge(context.queue, nudgeFor(clerkId), Math.max(1, deadline - Date.now()));
+    return await waitForRow(context, clerkId, deadline);
+  } catch (error) {
+    if (readErrorCode(error) === "internal") throw error;
+    context.postgres.suspect();
+    return { kind: "unavailable", code: readErrorCode(error) };
+  }
+}
+
+function nudgeFor(clerkId: string) {
+  return { v: 1, kind: "look", clerkId, cause: "ensure", eventAtMs: Date.now() } as const;
+}
+
+function answerFromCache(
+  context: EnsureContext,
+  clerkId: string,
+  cached: CacheReading,
+): EnsureResult | undefined {
+  if (!("hit" in cached)) return undefined;
+  const answer = answerFromRow(context, cached.hit, { created: false, path: "cache" });
+  if (!answer) context.onCacheWithoutProfile(clerkId);
+  return answer;
+}
+
+/** The final answer that these rows allow, or undefined when the profile is still missing. */
+function answerFromRow(
+  context: EnsureContext,
+  session: SessionView,
+  found: { created: boolean; path: "cache" | "row" | "queue" },
+): EnsureResult | undefined {
+  const access = decideAccess(session, context);
+  switch (access) {
+    case "ready":
+      return { kind: "ready", session, ...found, stale: found.path === "cache" && context.postgres.isDown() };
+    case "banned":
+      return { kind: "refused", code: "user.banned" };
+    case "deleted":
+      return { kind: "refused", code: "user.deleted" };
+    case "incomplete":
+      return undefined;
+    default:
+      return access satisfies never;
+  }
+}
+
+async function waitForRow(context: EnsureContext, clerkId: string, deadline: number): Promise<EnsureResult> {
+  let pollMs = firstPollMs;
+  while (Date.now() + pollMs < deadline) {
+    await sleep(pollMs);
+    const session = await readSession(context, clerkId);
+    const answer = session && answerFromRow(context, session, { created: true, path: "queue" });
+    if (answer) return answer;
+    pollMs = Math.min(pollMs * pollGrowth, longestPollMs);
+  }
+  const absent = await wasAbsent(context.pool, clerkId, absenceCountsForMs).catch(rethrowWrapped);
+  return absent ? { kind: "refused", code: "user.unknown" } : { kind: "pending" };
+}
+
+async function readSession(context: EnsureContext, clerkId: string): Promise<SessionView | undefined> {
+  const rows = await findSession(context.pool, clerkId).catch(rethrowWrapped);
+  return rows && toSessionView(rows);
+}
+
+function rethrowWrapped(error: unknown): never {
+  const wrapped: AppError = wrapPostgresError(error);
+  throw wrapped;
+}
+
+async function fillCache(
+  context: EnsureContext,
+  clerkId: string,
+  cached: CacheReading,
+  answer: EnsureResult,
+): Promise<void> {
+  if (answer.kind !== "ready" || !("miss" in cached)) return;
+  await context.sessionCache.fill(clerkId, cached.miss.lease, answer.session);
+}

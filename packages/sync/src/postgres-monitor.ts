@@ -1,0 +1,43 @@
+import type { Pool } from "@rollcall/db";
+
+/** Whether Postgres answers, known without asking. */
+export type PostgresMonitor = {
+  isDown(): boolean;
+  /** Something failed: find out at once instead of at the next beat. */
+  suspect(): void;
+  close(): void;
+};
+
+const beatMs = 1_000;
+
+/**
+ * Asks Postgres once a second, so that a login answered from the cache can say that it may be stale.
+ *
+ * @param onChange called when Postgres goes away and when it is back
+ */
+export function startPostgresMonitor(pool: Pool, onChange: (down: boolean) => void): PostgresMonitor {
+  let down = false;
+  let asking = false;
+
+  async function ask(): Promise<void> {
+    if (asking) return;
+    asking = true;
+    const isDown = await pool.query("select 1").then(
+      () => false,
+      () => true,
+    );
+    asking = false;
+    if (isDown !== down) {
+      down = isDown;
+      onChange(down);
+    }
+  }
+
+  const beat = setInterval(ask, beatMs);
+  void ask();
+  return {
+    isDown: () => down,
+    suspect: () => void ask(),
+    close: () => clearInterval(beat),
+  };
+}

@@ -1,0 +1,42 @@
+import type { MentoradoView, SessionView, UserView } from "@rollcall/contracts";
+import type { Mentorado, User } from "@rollcall/db";
+
+/** The rows as callers see them: instants as ISO text. */
+export function toSessionView(rows: { user: User; mentorado: Mentorado | null }): SessionView {
+  return { user: toUserView(rows.user), mentorado: rows.mentorado && toMentoradoView(rows.mentorado) };
+}
+
+function toUserView(user: User): UserView {
+  return {
+    ...user,
+    clerkCreatedAt: toIso(user.clerkCreatedAt),
+    clerkUpdatedAt: toIso(user.clerkUpdatedAt),
+    deletedAt: toIso(user.deletedAt),
+    createdAt: user.createdAt.toISOString(),
+    updatedAt: user.updatedAt.toISOString(),
+  };
+}
+
+function toMentoradoView(mentorado: Mentorado): MentoradoView {
+  return {
+    ...mentorado,
+    linkedAt: toIso(mentorado.linkedAt),
+    createdAt: mentorado.createdAt.toISOString(),
+    updatedAt: mentorado.updatedAt.toISOString(),
+  };
+}
+
+function toIso(instant: Date | null): string | null {
+  return instant?.toISOString() ?? null;
+}
+
+/** What a user's rows mean for somebody who logs in. */
+export type Access = "ready" | "banned" | "deleted" | "incomplete";
+
+/** `incomplete`: there should be a profile and is none. Admins have none, nor does anybody with auto-create off. */
+export function decideAccess(session: SessionView, options: { autoCreate: boolean }): Access {
+  if (session.user.deletedAt !== null) return "deleted";
+  if (session.user.banned) return "banned";
+  const needsProfile = options.autoCreate && session.user.role !== "admin";
+  return session.mentorado !== null || !needsProfile ? "ready" : "incomplete";
+}

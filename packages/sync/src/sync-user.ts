@@ -1,0 +1,106 @@
+import { AppError } from "@rollcall/contracts";
+import {
+  findSession,
+  inTransaction,
+  type Pool,
+  type ProfileOutcome,
+  recordAbsences,
+  tombstoneUsers,
+  wrapPostgresError,
+} from "@rollcall/db";
+import type { Nudge } from "@rollcall/jobs";
+import type { UserReader } from "./read-users.ts";
+import { decideTurma } from "./rules/metadata.ts";
+import { decideSnapshot } from "./rules/snapshot.ts";
+import type { SessionCache } from "./session-cache.ts";
+import { decideAccess, toSessionView } from "./session-view.ts";
+import type { UserWriter } from "./write-users.ts";
+
+export type SyncContext = {
+  pool: Pool;
+  readUser: UserReader;
+  writeUser: UserWriter;
+  sessionCache: SessionCache;
+  autoCreate: boolean;
+};
+
+/**
+ * What a look at a user came to: the profile's outcome; tombstoned, when a deletion took effect; present, when
+ * a login found all in place; absent, when Clerk has no such user.
+ */
+export type SyncOutcome = ProfileOutcome | "tombstoned" | "present" | "absent";
+
+/** Looks at which Clerk is asked again before an id without a row counts as absent: Clerk's reads may lag. */
+const looksForAbsence = 4;
+
+/**
+ * The one handler behind every nudge: read Clerk, decide, write, drop the caches. Running it twice, late or
+ * out of order does no harm.
+ *
+ * @param look which attempt this is, from 1
+ * @throws AppError; `user.absent` asks for another look
+ */
+export async function syncUser(context: SyncContext, nudge: Nudge, look: number): Promise<SyncOutcome> {
+  try {
+    return await runNudge(context, nudge, look);
+  } finally {
+    await dropCache(context.sessionCache, nudge.clerkId);
+  }
+}
+
+async function runNudge(context: SyncContext, nudge: Nudge, look: number): Promise<SyncOutcome> {
+  switch (nudge.kind) {
+    case "delete":
+      return buryUser(context.pool, nudge.clerkId);
+    case "login":
+      return (await isInPlace(context, nudge.clerkId)) ? "present" : lookAtUser(context, nudge.clerkId, look);
+    case "look":
+      return lookAtUser(context, nudge.clerkId, look);
+    default:
+      return nudge.kind satisfies never;
+  }
+}
+
+async function lookAtUser(context: SyncContext, clerkId: string, look: number): Promise<SyncOutcome> {
+  const { reading, ticket } = await context.readUser(clerkId);
+  if ("unreadable" in reading) throw reading.unreadable;
+  if ("absent" in reading) return noteAbsence(context.pool, clerkId, look);
+  const { found } = reading;
+  return context.writeUser({ snapshot: decideSnapshot(found, ticket), turma: decideTurma(found) });
+}
+
+async function noteAbsence(pool: Pool, clerkId: string, look: number): Promise<SyncOutcome> {
+  const session = await asking(findSession(pool, clerkId));
+  if (session) return session.user.deletedAt ? "deleted" : "absent";
+  await asking(recordAbsences(pool, [clerkId]));
+  if (look < looksForAbsence) throw new AppError("user.absent", "Clerk has no such user yet");
+  return "absent";
+}
+
+async function buryUser(pool: Pool, clerkId: string): Promise<SyncOutcome> {
+  const buried = await asking(inTransaction(pool, (client) => tombstoneUsers(client, [clerkId])));
+  return buried.has(clerkId) ? "tombstoned" : "deleted";
+}
+
+async function isInPlace(context: SyncContext, clerkId: string): Promise<boolean> {
+  const session = await asking(findSession(context.pool, clerkId));
+  return session !== undefined && decideAccess(toSessionView(session), context) !== "incomplete";
+}
+
+/** Postgres' own errors quote rows, and this one leaves for the queue. */
+async function asking<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw wrapPostgresError(error);
+  }
+}
+
+/** A cache that cannot be dropped may go on showing what was: then the run is not over. */
+async function dropCache(cache: SessionCache, clerkId: string): Promise<void> {
+  try {
+    await cache.drop(clerkId);
+  } catch (error) {
+    throw new AppError("queue.unavailable", "The session cache could not be dropped", { cause: error });
+  }
+}
