@@ -1,0 +1,43 @@
+import { z } from "zod";
+
+/** What happened to users, in order; nothing is ever removed, so a checker can hold a copy against it. */
+export type HistoryEntry =
+  | { sequence: number; atMs: number; change: UserChange; userId: string }
+  | { sequence: number; atMs: number; change: "seeded"; count: number };
+
+export type UserChange = "created" | "updated" | "deleted" | "signed-in";
+
+export const historyFilterSchema = z.object({
+  userId: z.string().optional(),
+  change: z.enum(["created", "updated", "deleted", "signed-in", "seeded"]).optional(),
+  /** Only entries with a higher sequence number. */
+  after: z.number().int().optional(),
+  limit: z.number().int().positive().optional(),
+});
+export type HistoryFilter = z.input<typeof historyFilterSchema>;
+
+export type History = {
+  record(change: UserChange, userId: string): void;
+  recordSeed(count: number): void;
+  list(filter?: HistoryFilter): HistoryEntry[];
+};
+
+export function createHistory(now: () => number): History {
+  const entries: HistoryEntry[] = [];
+
+  function list({ userId, change, after = 0, limit }: HistoryFilter = {}): HistoryEntry[] {
+    const found = entries
+      .slice(Math.max(0, after))
+      .filter((entry) => change === undefined || entry.change === change)
+      .filter((entry) => userId === undefined || ("userId" in entry && entry.userId === userId));
+    return limit === undefined ? found : found.slice(0, limit);
+  }
+
+  return {
+    record: (change, userId) =>
+      void entries.push({ sequence: entries.length + 1, atMs: now(), change, userId }),
+    recordSeed: (count) =>
+      void entries.push({ sequence: entries.length + 1, atMs: now(), change: "seeded", count }),
+    list,
+  };
+}

@@ -1,0 +1,98 @@
+import { randomInt } from "node:crypto";
+import Fastify, { type FastifyInstance } from "fastify";
+import { createGate } from "./api-gate.ts";
+import { registerApi } from "./api-routes.ts";
+import type { ClerkSimulator } from "./control.ts";
+import { createFaults } from "./faults.ts";
+import { createHistory } from "./history.ts";
+import { createLocalControl, type SimulatorParts } from "./local-control.ts";
+import { createRandom } from "./random.ts";
+import { createRateLimiter, defaultRateLimit, type RateLimit } from "./rate-limit.ts";
+import { createRequestLog } from "./request-log.ts";
+import { createTokenMint } from "./session-tokens.ts";
+import { createUserStore } from "./user-store.ts";
+import { createUsers } from "./users.ts";
+import type { WebhookPatch } from "./webhook-settings.ts";
+import { createWebhooks } from "./webhooks.ts";
+
+export type ClerkSimulatorOptions = {
+  /** 0, the default: any free port. Always on 127.0.0.1. */
+  port?: number | undefined;
+  /** `sk_test_` and a random rest by default; the prefix decides the rate limit. */
+  secretKey?: string | undefined;
+  /** Overrides what the key's prefix says; null: no limit. */
+  rateLimit?: RateLimit | null | undefined;
+  webhook?: WebhookPatch | null | undefined;
+  /** Decides ids, synthetic users, losses and order. Keys and the webhook secret are never reproducible. */
+  seed?: number | undefined;
+  /** Milliseconds since the epoch; `Date.now` by default. */
+  now?: (() => number) | undefined;
+};
+
+/**
+ * Starts a Clerk of our own: a real HTTP server with Clerk's Backend API, webhooks and session tokens, and
+ * with the faults that tests ask for. Rejects when the port is taken.
+ */
+export async function startClerkSimulator(options: ClerkSimulatorOptions = {}): Promise<ClerkSimulator> {
+  const seed = options.seed ?? randomInt(2 ** 32);
+  const secretKey = options.secretKey ?? `sk_test_${createRandom(seed ^ 1).base62(40)}`;
+  const parts = await createParts(options, seed, secretKey);
+  const app = createServer(parts, secretKey, seed);
+  const url = await app.listen({ host: "127.0.0.1", port: options.port ?? 0 });
+  const port = Number(new URL(url).port);
+
+  async function stop(): Promise<void> {
+    parts.faults.heal();
+    await parts.webhooks.close();
+    await app.close();
+  }
+
+  const info = { url, port, secretKey, jwtKey: parts.tokens.jwtKey };
+  return { ...info, ...createLocalControl(parts), stop };
+}
+
+async function createParts(
+  options: ClerkSimulatorOptions,
+  seed: number,
+  secretKey: string,
+): Promise<SimulatorParts> {
+  const now = options.now ?? Date.now;
+  // One source each, so that how often one is asked does not change what another gives.
+  const random = createRandom(seed ^ 2);
+  const store = createUserStore(seed);
+  const history = createHistory(now);
+  const webhooks = createWebhooks({
+    instanceId: `ins_2${random.base62(26)}`,
+    random: createRandom(seed ^ 3),
+    now,
+  });
+  if (options.webhook != null) webhooks.configure(options.webhook);
+  const limit = options.rateLimit === undefined ? defaultRateLimit(secretKey) : options.rateLimit;
+  return {
+    store,
+    users: createUsers({ store, history, random, now, announce: webhooks.announce }),
+    tokens: await createTokenMint("https://sandbox.clerk.accounts.dev", createRandom(seed ^ 4), now),
+    webhooks,
+    faults: createFaults(createRandom(seed ^ 5)),
+    limiter: createRateLimiter(limit, now),
+    requests: createRequestLog(now),
+    history,
+    random,
+    now,
+  };
+}
+
+function createServer(parts: SimulatorParts, secretKey: string, seed: number): FastifyInstance {
+  const app = Fastify({ forceCloseConnections: true, bodyLimit: 64 * 1024 * 1024 });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "string" }, parseJson);
+  const { faults, limiter, requests: log } = parts;
+  const gate = createGate({ secretKey, faults, limiter, log, random: createRandom(seed ^ 6) });
+  registerApi(app, { ...parts, gate });
+  return app;
+}
+
+/** Clerk's SDK calls a missing body JSON too, so an empty one is none. */
+async function parseJson(_request: unknown, body: string | Buffer): Promise<unknown> {
+  return body.length === 0 ? undefined : JSON.parse(body.toString());
+}

@@ -1,0 +1,51 @@
+import { fromBase62, mix, toBase62 } from "./random.ts";
+
+export type UserIds = {
+  /** `user_` and 27 base 62 characters, as Clerk's. */
+  idOf(slot: number): string;
+  emailIdOf(slot: number): string;
+  /** The slot an id was made for; null when this simulator never makes that id. */
+  slotOf(id: string): number | null;
+};
+
+const multiplier = 0x9e3779b1;
+const inverse = modularInverse(multiplier);
+
+/**
+ * Ids that hide a slot number, so that a million users need no id table: six characters are the scrambled
+ * slot, the others are a hash that makes a made-up id miss. Their order has nothing to do with age.
+ */
+export function createUserIds(seed: number): UserIds {
+  function body(slot: number, salt: number): string {
+    let text = `2${toBase62(scramble(slot, seed), 6)}`;
+    for (let i = 1; i <= 4; i++) text += toBase62(mix(seed + salt, slot * 4 + i), 5);
+    return text;
+  }
+  const idOf = (slot: number) => `user_${body(slot, 0)}`;
+  function slotOf(id: string): number | null {
+    if (id.length !== 32 || !id.startsWith("user_2")) return null;
+    const scrambled = fromBase62(id.slice(6, 12));
+    if (scrambled === null) return null;
+    const slot = unscramble(scrambled, seed);
+    return idOf(slot) === id ? slot : null;
+  }
+  return { idOf, emailIdOf: (slot) => `idn_${body(slot, 1)}`, slotOf };
+}
+
+function scramble(slot: number, seed: number): number {
+  const first = Math.imul(slot ^ seed, multiplier) >>> 0;
+  return Math.imul(first ^ (first >>> 16), multiplier) >>> 0;
+}
+
+function unscramble(scrambled: number, seed: number): number {
+  const first = Math.imul(scrambled, inverse) >>> 0;
+  // A shift by half the width undoes itself.
+  return (Math.imul((first ^ (first >>> 16)) >>> 0, inverse) ^ seed) >>> 0;
+}
+
+/** Newton's iteration modulo 2^32: each round doubles the number of right bits. */
+function modularInverse(odd: number): number {
+  let result = odd;
+  for (let i = 0; i < 5; i++) result = Math.imul(result, 2 - Math.imul(odd, result));
+  return result >>> 0;
+}

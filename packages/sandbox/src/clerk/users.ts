@@ -1,0 +1,108 @@
+import { z } from "zod";
+import { type ClerkUser, emptyUser } from "./clerk-user.ts";
+import type { History } from "./history.ts";
+import type { Random } from "./random.ts";
+import { applyPatch, type UserInput, type UserPatch } from "./user-input.ts";
+import type { UserStore } from "./user-store.ts";
+
+export const changeOptionsSchema = z.object({
+  /** True: no webhook for this change, not even a lost one. */
+  silent: z.boolean().optional(),
+  /** True: `updated_at` stays, to make two states with equal stamps. */
+  keepUpdatedAt: z.boolean().optional(),
+});
+export type ChangeOptions = z.input<typeof changeOptionsSchema>;
+
+export const seedOptionsSchema = z.object({
+  /** When the first of them signed up; default: so that the last signed up now. */
+  firstCreatedAtMs: z.number().int().optional(),
+  /** Time between two sign-ups, 1000 by default. */
+  stepMs: z.number().int().nonnegative().optional(),
+});
+export type SeedOptions = z.input<typeof seedOptionsSchema>;
+
+export type Users = {
+  create(input?: UserInput, options?: ChangeOptions): ClerkUser;
+  update(id: string, patch: UserPatch, options?: ChangeOptions): ClerkUser;
+  delete(id: string, options?: ChangeOptions): void;
+  seed(count: number, options?: SeedOptions): void;
+  recordSignIn(id: string): void;
+};
+
+type UsersContext = {
+  store: UserStore;
+  history: History;
+  random: Random;
+  now: () => number;
+  /** Told of every change that is not silent; `json` is the event's `data`, serialised. */
+  announce(type: string, userId: string, json: string): void;
+};
+
+/** A user id that names nobody, or nobody any more. */
+export class UnknownUserError extends Error {
+  constructor(id: string) {
+    super(`there is no user ${id}`);
+  }
+}
+
+/** Everything that changes users: one place that stores, writes history and announces. */
+export function createUsers({ store, history, random, now, announce }: UsersContext): Users {
+  const newEmailId = () => `idn_2${random.base62(26)}`;
+
+  function slotOf(id: string): number {
+    const slot = store.slotOf(id);
+    if (slot === null) throw new UnknownUserError(id);
+    return slot;
+  }
+
+  function create(input: UserInput = {}, options: ChangeOptions = {}): ClerkUser {
+    const slot = store.nextSlot();
+    const id = input.id ?? store.ids.idOf(slot);
+    const createdAtMs = input.createdAtMs ?? now();
+    const user = applyPatch(emptyUser(id, createdAtMs), input, createdAtMs, newEmailId);
+    store.add(slot, { ...user, id }, { createdAtMs, updatedAtMs: createdAtMs });
+    history.record("created", id);
+    if (options.silent !== true) announce("user.created", id, store.jsonOf(slot));
+    return store.userOf(slot);
+  }
+
+  function update(id: string, patch: UserPatch, options: ChangeOptions = {}): ClerkUser {
+    const slot = slotOf(id);
+    const before = store.updatedAtOf(slot);
+    const updatedAtMs = options.keepUpdatedAt === true ? before : Math.max(now(), before + 1);
+    const changed = { ...store.userOf(slot), updated_at: updatedAtMs };
+    const user = { ...applyPatch(changed, patch, updatedAtMs, newEmailId), id };
+    store.replace(slot, user, { createdAtMs: store.createdAtOf(slot), updatedAtMs });
+    history.record("updated", id);
+    if (options.silent !== true) announce("user.updated", id, store.jsonOf(slot));
+    return store.userOf(slot);
+  }
+
+  function remove(id: string, options: ChangeOptions = {}): void {
+    store.remove(slotOf(id));
+    history.record("deleted", id);
+    if (options.silent !== true) {
+      announce("user.deleted", id, JSON.stringify({ object: "user", id, deleted: true }));
+    }
+  }
+
+  function seed(count: number, { firstCreatedAtMs, stepMs = 1000 }: SeedOptions = {}): void {
+    const first = firstCreatedAtMs ?? now() - count * stepMs;
+    for (let i = 0; i < count; i++) {
+      const createdAtMs = first + i * stepMs;
+      store.addSynthetic({ createdAtMs, updatedAtMs: createdAtMs });
+    }
+    history.recordSeed(count);
+  }
+
+  /** Signing in moves two times of the user and, as in Clerk, is no `user.updated`. */
+  function recordSignIn(id: string): void {
+    const slot = slotOf(id);
+    const at = now();
+    const user = { ...store.userOf(slot), last_sign_in_at: at, last_active_at: at };
+    store.replace(slot, user, { createdAtMs: store.createdAtOf(slot), updatedAtMs: store.updatedAtOf(slot) });
+    history.record("signed-in", id);
+  }
+
+  return { create, update, delete: remove, seed, recordSignIn };
+}

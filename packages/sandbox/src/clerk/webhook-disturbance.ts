@@ -1,0 +1,65 @@
+import { z } from "zod";
+import type { Random } from "./random.ts";
+
+const share = z.number().min(0).max(1);
+
+/** What goes wrong between Clerk and the endpoint; what is left out stays as it is. */
+export const disturbanceSchema = z.object({
+  /** The next n events are never sent. */
+  loseNext: z.number().int().nonnegative().optional(),
+  /** Share of events never sent. */
+  loseShare: share.optional(),
+  /** How often every event is delivered: 1 once, 10 ten times. */
+  copies: z.number().int().positive().optional(),
+  /** Every delivery waits this long first; with a range, each its own time. Real time, not scaled. */
+  delayMs: z.union([z.number().nonnegative(), z.tuple([z.number(), z.number()])]).optional(),
+  /** So many deliveries are collected, then sent in random order; 1 keeps the order. */
+  shuffle: z.number().int().positive().optional(),
+});
+export type Disturbance = z.input<typeof disturbanceSchema>;
+
+export type Disturber = {
+  set(disturbance: Disturbance): void;
+  /** Back to a network that loses, doubles, delays and swaps nothing. */
+  calm(): void;
+  losesNext(): boolean;
+  copies(): number;
+  delayMs(): number;
+  shuffle(): number;
+};
+
+const calmNetwork = { loseNext: 0, loseShare: 0, copies: 1, delayMs: 0, shuffle: 1 };
+
+export function createDisturber(random: Random): Disturber {
+  let current: Required<{ [K in keyof Disturbance]: Exclude<Disturbance[K], undefined> }> = {
+    ...calmNetwork,
+  };
+
+  function losesNext(): boolean {
+    if (current.loseNext > 0) {
+      current.loseNext--;
+      return true;
+    }
+    return current.loseShare > 0 && random.next() < current.loseShare;
+  }
+
+  function delayMs(): number {
+    const { delayMs: delay } = current;
+    if (typeof delay === "number") return delay;
+    return delay[0] + random.next() * (delay[1] - delay[0]);
+  }
+
+  return {
+    set(disturbance) {
+      const given = Object.entries(disturbance).filter(([, value]) => value !== undefined);
+      current = { ...current, ...Object.fromEntries(given) };
+    },
+    calm() {
+      current = { ...calmNetwork };
+    },
+    losesNext,
+    delayMs,
+    copies: () => current.copies,
+    shuffle: () => current.shuffle,
+  };
+}
