@@ -32,31 +32,28 @@ export function findTools(): Tools {
   return { unshare: find("unshare"), setpriv: find("setpriv") };
 }
 
-/**
- * The accounts worth trying for a cluster at `dataDir`, least change first. An existing cluster decides: Postgres wants to
- * own its files. Throws when it belongs to somebody whom we cannot become.
- */
-export async function listAccounts(dataDir: string, tools: Tools): Promise<Account[]> {
-  const owner = await stat(dataDir).catch(() => undefined);
+/** Throws when the cluster at `dataDir` belongs to somebody whom we cannot become. */
+export async function assertOwnable(dataDir: string): Promise<void> {
   const self = process.getuid?.();
-  if (self !== 0) {
-    if (owner !== undefined && self !== undefined && owner.uid !== self) {
-      throw new Error(
-        `${dataDir} belongs to the user with id ${owner.uid}, you are ${self}. Start as that user, or delete the folder.`,
-      );
-    }
-    return [{ prefix: [] }];
-  }
+  const owner = await stat(dataDir).catch(() => undefined);
+  if (self === undefined || self === 0 || owner === undefined || owner.uid === self) return;
+  throw new Error(
+    `${dataDir} belongs to the user with id ${owner.uid}, and you are ${self}. Start as that user, or delete the folder.`,
+  );
+}
 
-  const accounts: Account[] = [];
+/** The accounts worth trying for a cluster at `dataDir`, least change first. An existing cluster's owner must keep it. */
+export async function listAccounts(dataDir: string, tools: Tools): Promise<Account[]> {
+  // Inside, our files look like nobody's; outside, everything stays ours. So closed folders are no obstacle, and neither
+  // is a container's user id that has no name, which initdb wants.
+  const map = [`--map-user=${NOBODY}`, `--map-group=${NOBODY}`];
+  const inside = tools.unshare === undefined ? [] : [{ prefix: [tools.unshare, "--user", ...map, "--"] }];
+  if (process.getuid?.() !== 0) return [{ prefix: [] }, ...inside];
+
+  const owner = await stat(dataDir).catch(() => undefined);
   const ownedByRoot = owner === undefined || owner.uid === 0;
-  if (tools.unshare !== undefined && ownedByRoot) {
-    // Inside, root's files look like nobody's; outside, everything still belongs to root. So closed folders are no obstacle.
-    const map = [`--map-user=${NOBODY}`, `--map-group=${NOBODY}`];
-    accounts.push({ prefix: [tools.unshare, "--user", ...map, "--"] });
-  }
   const ids = ownedByRoot ? { uid: NOBODY, gid: NOBODY } : { uid: owner.uid, gid: owner.gid };
-  accounts.push({ prefix: [], ids, owner: ids });
+  const accounts: Account[] = [...(ownedByRoot ? inside : []), { prefix: [], ids, owner: ids }];
   if (tools.setpriv !== undefined) {
     const who = [`--reuid=${ids.uid}`, `--regid=${ids.gid}`, "--clear-groups"];
     const caps = ["--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"];
@@ -65,12 +62,15 @@ export async function listAccounts(dataDir: string, tools: Tools): Promise<Accou
   return accounts;
 }
 
-/** True when `account` can pass to the folder that holds `dataDir` and can run Postgres: found by doing both. */
+/**
+ * True when `account` can pass to the folder that holds `dataDir`, has a name if a cluster must be made there (initdb looks
+ * it up), and can run Postgres: found by doing it.
+ */
 export function canRun(account: Account, dataDir: string, binaries: Binaries): Promise<boolean> {
-  const script = 'cd "$1" && exec "$2" --version';
+  const script = 'cd "$1" && { [ -e "$2" ] || id -un; } && exec "$3" --version';
   const [command = "/bin/sh", ...args] = [
     ...account.prefix,
-    ...["/bin/sh", "-c", script, "sh", dirname(dataDir), binaries.postgres],
+    ...["/bin/sh", "-c", script, "sh", dirname(dataDir), dataDir, binaries.postgres],
   ];
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: "/", env: CLEAN_ENV, stdio: "ignore", ...account.ids });

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { chmod, cp, lstat, readFile, rename, rm, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
+import { nameUnfinished, removeUnfinished } from "./unfinished.ts";
 
 /** Where the programs of one PostgreSQL live; `root` is the package's folder or a private copy of it. */
 export type Binaries = { root: string; version: string; initdb: string; postgres: string };
@@ -21,14 +21,14 @@ export async function findBinaries(): Promise<Binaries> {
     );
   }
   const root = dirname(dirname(entry));
-  const manifest: unknown = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-  const version = typeof manifest === "object" && manifest !== null && "version" in manifest;
-  return binariesAt(root, version ? String(manifest.version) : "unknown");
+  // npm wrote it; every package has a version.
+  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
+  return binariesAt(root, version);
 }
 
 /**
- * Makes the library symlinks that npm cannot ship and the package's install script would have made. When `root` cannot
- * be written, makes a private copy at `copyTo` instead. Returns the binaries that can be run.
+ * Makes the library symlinks that npm cannot ship and that the package's install script makes unless it was blocked. When
+ * `binaries.root` cannot be written, makes a private copy at `copyTo` instead. Returns the binaries to run.
  */
 export async function completeBinaries(binaries: Binaries, copyTo: string): Promise<Binaries> {
   try {
@@ -41,10 +41,11 @@ export async function completeBinaries(binaries: Binaries, copyTo: string): Prom
   }
 }
 
-/** A complete, world-readable copy at `to` (made once; the rename makes a half copy impossible). */
+/** A complete copy at `to` that everybody may run. Made once: the rename makes a half copy impossible. */
 export async function copyBinaries(binaries: Binaries, to: string): Promise<Binaries> {
+  await removeUnfinished(to);
   if (await exists(to)) return binariesAt(to, binaries.version);
-  const half = `${to}.half-${randomBytes(4).toString("hex")}`;
+  const half = nameUnfinished(to);
   try {
     await cp(join(binaries.root, "native"), join(half, "native"), {
       recursive: true,
@@ -57,14 +58,20 @@ export async function copyBinaries(binaries: Binaries, to: string): Promise<Bina
     await rename(half, to);
   } catch (error) {
     await rm(half, { recursive: true, force: true });
-    // Somebody else's copy was renamed into place while we made ours.
+    // Unless somebody else's copy was renamed into place while we made ours.
     if (!(await exists(to))) throw error;
   }
   return binariesAt(to, binaries.version);
 }
 
+/** The programs of the package, or the copy of it, at `root`. */
+export function binariesAt(root: string, version: string): Binaries {
+  const bin = join(root, "native", "bin");
+  return { root, version, initdb: join(bin, "initdb"), postgres: join(bin, "postgres") };
+}
+
 async function makeMissingLinks(root: string): Promise<void> {
-  // Written by the package's own build: a list of { source, target }, both relative to the package.
+  // Written by the package's own build; both paths are relative to the package.
   const links = JSON.parse(await readFile(join(root, "native", "pg-symlinks.json"), "utf8")) as Link[];
   for (const { source, target } of links) {
     const at = join(root, target);
@@ -73,11 +80,6 @@ async function makeMissingLinks(root: string): Promise<void> {
       if (error.code !== "EEXIST") throw error;
     });
   }
-}
-
-function binariesAt(root: string, version: string): Binaries {
-  const bin = join(root, "native", "bin");
-  return { root, version, initdb: join(bin, "initdb"), postgres: join(bin, "postgres") };
 }
 
 async function exists(path: string): Promise<boolean> {

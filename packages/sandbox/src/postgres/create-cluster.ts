@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { CLEAN_ENV } from "./account.ts";
 import { failWithLog, measureLog, openLog } from "./log-file.ts";
-import type { Runtime } from "./prepare.ts";
+import type { Runtime } from "./prepare-runtime.ts";
+import { nameUnfinished, removeUnfinished } from "./unfinished.ts";
 
 /** Inside the data folder, so that the rename which makes the cluster appear brings its password along. */
 const PASSWORD_FILE = "rollcall-password";
@@ -19,7 +20,7 @@ export async function createCluster(
   options: { dataDir: string; logFile: string; sync: boolean; onProgress: (message: string) => void },
 ): Promise<void> {
   const { dataDir } = options;
-  await removeLeftovers(dataDir);
+  await removeUnfinished(dataDir);
   if (await isCluster(dataDir)) return;
   if ((await readdir(dataDir).catch(() => [])).length > 0) {
     throw new Error(
@@ -28,7 +29,7 @@ export async function createCluster(
   }
 
   options.onProgress("Creating the database (once)");
-  const init = `${dataDir}.init-${process.pid}-${randomBytes(4).toString("hex")}`;
+  const init = nameUnfinished(dataDir);
   try {
     await initializeAt(init, runtime, options);
     await rename(init, dataDir);
@@ -94,25 +95,6 @@ async function run(command: string[], logFile: string, ids: { uid: number; gid: 
     });
   } finally {
     await log.close();
-  }
-}
-
-/** Half clusters of starters that are gone. One whose starter lives is left alone: it may be at work. */
-async function removeLeftovers(dataDir: string): Promise<void> {
-  const prefix = `${basename(dataDir)}.init`;
-  for (const name of await readdir(dirname(dataDir))) {
-    if (!name.startsWith(prefix)) continue;
-    const pid = Number(/^-(\d+)-/.exec(name.slice(prefix.length))?.[1] ?? 0);
-    if (pid === 0 || !isAlive(pid)) await rm(join(dirname(dataDir), name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CLEAN_ENV } from "./account.ts";
 import { openLog, readLogFrom } from "./log-file.ts";
 import { readPidFile } from "./pid-file.ts";
-import type { Runtime } from "./prepare.ts";
+import type { Runtime } from "./prepare-runtime.ts";
 import { speaksPostgres } from "./speaks-postgres.ts";
 
 export type LaunchOutcome =
@@ -23,6 +23,9 @@ type LaunchOptions = {
   settings: Record<string, string>;
   deadlineMs: number;
 };
+
+/** After SIGQUIT; a postmaster kills its own children 5 s after it. */
+const GIVE_UP_MS = 10_000;
 
 /**
  * Starts one postmaster and waits until it takes connections, dies, or `deadlineMs` (a time of day) passes; then it is
@@ -67,6 +70,7 @@ async function waitUntilReady(
     await sleep(20);
   }
   child.kill("SIGQUIT");
+  await Promise.race([ended, sleep(GIVE_UP_MS)]);
   return { kind: "failed", reason: "it was not ready in time" };
 }
 

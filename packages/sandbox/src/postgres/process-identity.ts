@@ -10,20 +10,32 @@ import { CLEAN_ENV } from "./account.ts";
  * have been copied while it ran): the process must be called postgres and work in this folder.
  */
 export async function isPostmasterOf(pid: number, dataDir: string): Promise<boolean> {
-  if (process.platform === "linux") return isPostmasterOnLinux(pid, dataDir);
+  const folder = await realpath(dataDir).catch(() => dataDir);
+  if (process.platform === "linux") return isPostmasterOnLinux(pid, folder);
   const ps = await promisify(execFile)("ps", ["-ww", "-o", "args=", "-p", String(pid)], {
     env: CLEAN_ENV,
   }).catch(() => undefined);
   const command = ps?.stdout ?? "";
-  return /\bpostgres\s/.test(command) && command.includes(` -D ${dataDir} `);
+  return /\bpostgres\s/.test(command) && [dataDir, folder].some((path) => command.includes(` -D ${path} `));
 }
 
-async function isPostmasterOnLinux(pid: number, dataDir: string): Promise<boolean> {
+/** Whether any process has `pid`. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+async function isPostmasterOnLinux(pid: number, folder: string): Promise<boolean> {
   const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
   const args = command.split("\0");
   if (basename(args[0] ?? "") !== "postgres") return false;
-  // The working directory follows a renamed folder. It is hidden when the server runs under another uid.
+  // The working directory follows a renamed folder. It may be hidden when the server runs under another uid.
   const started = args[args.indexOf("-D") + 1] ?? "";
   const works = await readlink(`/proc/${pid}/cwd`).catch(() => realpath(started).catch(() => started));
-  return works === (await realpath(dataDir));
+  // A server whose folder was removed under it must still be found, to be stopped.
+  return works === folder || works === `${folder} (deleted)`;
 }

@@ -1,12 +1,13 @@
-import { resolve } from "node:path";
+import { mkdir, realpath } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Tools } from "./account.ts";
+import { assertOwnable, findTools, type Tools } from "./account.ts";
 import { createCluster, readPassword } from "./create-cluster.ts";
 import { assertPortFree, findFreePort, PortBusyError } from "./free-port.ts";
 import { launchPostmaster } from "./launch-postmaster.ts";
 import { failWithLog, measureLog } from "./log-file.ts";
-import { disownPidFile, readPidFile, removeUnreadablePidFile } from "./pid-file.ts";
-import { prepareRuntime, type Runtime } from "./prepare.ts";
+import { disownPidFile, readPidFile } from "./pid-file.ts";
+import { prepareRuntime, type Runtime } from "./prepare-runtime.ts";
 import { isPostmasterOf } from "./process-identity.ts";
 import { speaksPostgres } from "./speaks-postgres.ts";
 import { type StopMode, stopPostmaster } from "./stop-postmaster.ts";
@@ -40,8 +41,6 @@ export type PostgresOptions = {
 
 /** Crash recovery of a large cluster on a slow disk is inside this. */
 const START_MS = 120_000;
-/** A postmaster writes its pid file within moments of making it. */
-const UNTOUCHED_MS = 5_000;
 
 const SETTINGS: Record<string, string> = {
   listen_addresses: "127.0.0.1",
@@ -62,14 +61,12 @@ const SETTINGS: Record<string, string> = {
  * says what to do or holds the log's path and last lines.
  */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const dataDir = resolve(options.dataDir);
-  const logFile = options.logFile ?? `${dataDir}.log`;
-  const onProgress = options.onProgress ?? (() => {});
-  const sync = options.sync ?? true;
-  const runtime = await prepareRuntime(dataDir, options.tools);
-  await createCluster(runtime, { dataDir, logFile, sync, onProgress });
+  // A symlink to a bigger disk is fine; initdb's folder must be renamed on that disk.
+  const dataDir = await realpath(options.dataDir).catch(() => resolve(options.dataDir));
+  const logFile = resolve(options.logFile ?? `${dataDir}.log`);
+  await assertOwnable(dataDir);
+  const { pid, port } = await bringUp({ onProgress: () => {}, ...options, dataDir, logFile });
   const password = await readPassword(dataDir);
-  const { pid, port } = await bringUp(runtime, { ...options, dataDir, logFile, onProgress });
   return {
     url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     port,
@@ -83,28 +80,19 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
 type Wanted = PostgresOptions & { logFile: string; onProgress: (message: string) => void };
 
 /** Looks, and launches when nothing runs, until a server is up: another starter may be at the same at any moment. */
-async function bringUp(runtime: Runtime, wanted: Wanted): Promise<{ pid: number; port: number }> {
+async function bringUp(wanted: Wanted): Promise<{ pid: number; port: number }> {
   const deadlineMs = Date.now() + START_MS;
   const logFrom = await measureLog(wanted.logFile);
+  let runtime: Runtime | undefined;
   while (Date.now() < deadlineMs) {
     const running = await findRunning(wanted.dataDir);
-    if (running === "busy") {
-      await sleep(100);
-      continue;
+    if (running === undefined) {
+      runtime ??= await prepareCluster(wanted);
+      const started = await launch(runtime, wanted, deadlineMs);
+      if (started !== undefined) return started;
+    } else if (running !== "busy") {
+      return adopt(running, wanted);
     }
-    if (running !== undefined) return adopt(running, wanted);
-
-    if (wanted.port !== undefined) await assertPortFree(wanted.port);
-    const port = wanted.port ?? (await findFreePort());
-    wanted.onProgress("Starting Postgres");
-    const settings = { ...SETTINGS, ...wanted.settings };
-    const from = await measureLog(wanted.logFile);
-    const outcome = await launchPostmaster(runtime, { ...wanted, settings, port, logFrom: from, deadlineMs });
-    if (outcome.kind === "ready") return { pid: outcome.pid, port };
-    if (outcome.kind === "failed") {
-      throw await failWithLog(`Postgres did not start: ${outcome.reason}.`, wanted.logFile, from);
-    }
-    if (outcome.kind === "port-busy" && wanted.port !== undefined) throw new PortBusyError(wanted.port);
     await sleep(100);
   }
   throw await failWithLog(
@@ -114,16 +102,51 @@ async function bringUp(runtime: Runtime, wanted: Wanted): Promise<{ pid: number;
   );
 }
 
+async function prepareCluster(wanted: Wanted): Promise<Runtime> {
+  await mkdir(dirname(wanted.logFile), { recursive: true });
+  const runtime = await prepareRuntime(wanted.dataDir, wanted.tools ?? findTools());
+  await createCluster(runtime, { ...wanted, sync: wanted.sync ?? true });
+  return runtime;
+}
+
+/** Undefined: look again. */
+async function launch(
+  runtime: Runtime,
+  wanted: Wanted,
+  deadlineMs: number,
+): Promise<{ pid: number; port: number } | undefined> {
+  if (wanted.port !== undefined) await assertPortFree(wanted.port);
+  const port = wanted.port ?? (await findFreePort());
+  wanted.onProgress("Starting Postgres");
+  const settings = { ...SETTINGS, ...wanted.settings };
+  const logFrom = await measureLog(wanted.logFile);
+  const outcome = await launchPostmaster(runtime, { ...wanted, settings, port, logFrom, deadlineMs });
+  switch (outcome.kind) {
+    case "ready":
+      return { pid: outcome.pid, port };
+    case "failed":
+      throw await failWithLog(`Postgres did not start: ${outcome.reason}.`, wanted.logFile, logFrom);
+    case "port-busy":
+      if (wanted.port !== undefined) throw new PortBusyError(wanted.port);
+      return undefined;
+    case "taken":
+    case "still-in-use":
+      return undefined;
+    default:
+      return outcome satisfies never;
+  }
+}
+
 /** The live server of `dataDir`; "busy" while one is coming, going or silent; undefined when there is none. */
 async function findRunning(dataDir: string): Promise<{ pid: number; port: number } | "busy" | undefined> {
   const file = await readPidFile(dataDir);
   if (file === undefined) return undefined;
   if (file === "unreadable") {
-    await removeUnreadablePidFile(dataDir, UNTOUCHED_MS);
+    await disownPidFile(dataDir, file);
     return "busy";
   }
   if (!(await isPostmasterOf(file.pid, dataDir))) {
-    await disownPidFile(dataDir);
+    await disownPidFile(dataDir, file);
     return undefined;
   }
   return file.ready && (await speaksPostgres(file.port)) ? { pid: file.pid, port: file.port } : "busy";

@@ -1,6 +1,6 @@
 import { chown, lchown, mkdir, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Account, canRun, findTools, listAccounts, type Tools } from "./account.ts";
+import { type Account, canRun, listAccounts, type Tools } from "./account.ts";
 import { type Binaries, completeBinaries, copyBinaries, findBinaries } from "./binaries.ts";
 
 /** Programs, and as whom to run them, that were seen to work for one data folder. */
@@ -8,27 +8,24 @@ export type Runtime = { binaries: Binaries; account: Account };
 
 /**
  * Finds binaries and an account that work for the cluster at `dataDir`, makes the folder that will hold it, and gives an
- * existing cluster to the account. Throws a sentence to act on when nothing works.
+ * existing cluster to the account. Not while the cluster's server runs. Throws a sentence to act on when nothing works.
  */
-export async function prepareRuntime(dataDir: string, tools: Tools = findTools()): Promise<Runtime> {
+export async function prepareRuntime(dataDir: string, tools: Tools): Promise<Runtime> {
   await mkdir(dirname(dataDir), { recursive: true });
   const installed = await findBinaries();
-  const privateCopy = `${dataDir}.postgres-${installed.version}`;
-  const binaries = await completeBinaries(installed, privateCopy);
+  const copyTo = `${dataDir}.postgres-${installed.version}`;
+  const binaries = await completeBinaries(installed, copyTo);
   const accounts = await listAccounts(dataDir, tools);
-
-  const runtime =
-    (await firstThatRuns(accounts, dataDir, binaries)) ??
-    (await withCopy(accounts, dataDir, binaries, privateCopy));
+  const runtime = (await firstThatRuns(accounts, dataDir, binaries)) ?? (await withCopy());
   if (runtime === undefined) throw new Error(whyNothingRuns(dataDir, binaries));
   if (runtime.account.owner !== undefined) await giveTo(dataDir, runtime.account.owner);
   return runtime;
-}
 
-/** Another account may not reach a node_modules in a closed folder, while it does reach the data. */
-async function withCopy(accounts: Account[], dataDir: string, binaries: Binaries, privateCopy: string) {
-  if (process.getuid?.() !== 0) return undefined;
-  return firstThatRuns(accounts, dataDir, await copyBinaries(binaries, privateCopy));
+  /** Another account may not reach a node_modules in a closed folder, while it does reach the data. */
+  async function withCopy(): Promise<Runtime | undefined> {
+    if (process.getuid?.() !== 0) return undefined;
+    return firstThatRuns(accounts, dataDir, await copyBinaries(binaries, copyTo));
+  }
 }
 
 async function firstThatRuns(
@@ -56,5 +53,5 @@ function whyNothingRuns(dataDir: string, binaries: Binaries): string {
   if (process.getuid?.() === 0) {
     return `Postgres does not run as root, and here root can neither make a user namespace (unshare) nor run it as another user that reaches ${dirname(dataDir)}. Start as an ordinary user, or move the folder to where everybody may pass.`;
   }
-  return `${binaries.postgres} does not run on this machine (it needs glibc, and a file system mounted without noexec). Use a Postgres of your own.`;
+  return `${binaries.postgres} does not run here: it needs glibc, a file system mounted without noexec, and a user id that has a name. Use a Postgres of your own.`;
 }

@@ -1,0 +1,208 @@
+import { spawn } from "node:child_process";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { findFreePort, PortBusyError } from "./free-port.ts";
+import { isAlive, isPostmasterOf } from "./process-identity.ts";
+import { removePostgres } from "./remove-postgres.ts";
+import { startPostgres } from "./start-postgres.ts";
+import { startTemporaryPostgres } from "./start-temporary-postgres.ts";
+import { killHard, makeScratch, query, startElsewhere } from "./testing.ts";
+
+let folder: string;
+let dataDir: string;
+let clear: () => Promise<void>;
+
+beforeEach(async () => {
+  ({ folder, clear } = await makeScratch());
+  dataDir = join(folder, "cluster");
+});
+afterEach(() => clear());
+
+/** A stopped cluster with one row in it. */
+async function makeCluster(): Promise<void> {
+  const server = await startPostgres({ dataDir });
+  await query(server.url, "create table kept as select 1 as id");
+  await server.stop();
+}
+
+describe("a cluster", () => {
+  test("keeps its data from one run to the next, and leaves no process and no lock behind", async () => {
+    await makeCluster();
+    expect(await readdir(dataDir)).not.toContain("postmaster.pid");
+
+    const again = await startPostgres({ dataDir });
+    expect(await query(again.url, "select id from kept")).toEqual([{ id: 1 }]);
+    await again.stop();
+    await again.stop();
+    expect(await isPostmasterOf(again.pid, dataDir)).toBe(false);
+    expect((await readdir(folder)).sort()).toEqual(["cluster", "cluster.log"]);
+  });
+
+  test("takes connections on loopback alone, and only with the password from its private file", async () => {
+    const { url } = await startPostgres({ dataDir });
+    const rows = await query(
+      url,
+      "select current_setting('listen_addresses') as listens, current_setting('unix_socket_directories') as sockets",
+    );
+    expect(rows).toEqual([{ listens: "127.0.0.1", sockets: "" }]);
+    const wrong = new URL(url);
+    wrong.password = "postgres";
+    await expect(query(wrong.href, "select 1")).rejects.toThrow("password authentication failed");
+    const file = await stat(join(dataDir, "rollcall-password"));
+    expect(file.mode & 0o777).toBe(0o600);
+  });
+
+  test("is the same whatever the locale and the variables of the shell", async () => {
+    const env = {
+      LANG: "pt_BR.UTF-8",
+      LC_ALL: "pt_BR.UTF-8",
+      PGDATA: "/nowhere",
+      PGPORT: "1",
+      TZ: "Asia/Tokyo",
+    };
+    const settings = ["server_encoding", "lc_messages", "timezone", "port"];
+    const read = settings.map((name) => `current_setting('${name}') as ${name}`).join();
+    for (const [name, shell] of Object.entries({ unset: {}, brazil: env })) {
+      const options = { dataDir: join(folder, name) };
+      const { server, starter } = await startElsewhere({ folder, options, env: shell });
+      expect(await query(server.url, `select ${read}`)).toEqual([
+        { server_encoding: "UTF8", lc_messages: "C", timezone: "UTC", port: String(server.port) },
+      ]);
+      await killHard(starter);
+    }
+  });
+
+  test("is one when two processes start it at once, and both get it", async () => {
+    const started = await Promise.all([
+      startElsewhere({ folder, options: { dataDir } }),
+      startElsewhere({ folder, options: { dataDir } }),
+      startPostgres({ dataDir }).then((server) => ({ server, starter: undefined })),
+    ]);
+    expect(new Set(started.map(({ server }) => server.pid)).size).toBe(1);
+    expect(new Set(started.map(({ server }) => server.url)).size).toBe(1);
+    expect(await query(started[0].server.url, "select 1 as one")).toEqual([{ one: 1 }]);
+    expect((await readdir(folder)).sort()).toEqual(["cluster", "cluster.log", "start.mts"]);
+    for (const { starter } of started) if (starter !== undefined) await killHard(starter);
+  });
+});
+
+describe("after a kill -9", () => {
+  test("of the process that started it, the server runs on and the next start adopts it", async () => {
+    const { server, starter } = await startElsewhere({ folder, options: { dataDir } });
+    await query(server.url, "create table kept as select 1 as id");
+    await killHard(starter);
+    expect(await isPostmasterOf(server.pid, dataDir)).toBe(true);
+
+    const adopted = await startPostgres({ dataDir });
+    expect(adopted.pid).toBe(server.pid);
+    expect(await query(adopted.url, "select id from kept")).toEqual([{ id: 1 }]);
+    await adopted.stop();
+    expect(await isPostmasterOf(server.pid, dataDir)).toBe(false);
+  });
+
+  test("of the server, what was committed is there again", async () => {
+    const server = await startPostgres({ dataDir });
+    await query(server.url, "create table kept as select 1 as id");
+    process.kill(server.pid, "SIGKILL");
+    const again = await startPostgres({ dataDir });
+    expect(again.pid).not.toBe(server.pid);
+    expect(await query(again.url, "select id from kept")).toEqual([{ id: 1 }]);
+  });
+
+  test("of a temporary one's process, the next temporary one removes it", async () => {
+    // A real orphan: made by startPostgres under a name that tells of a process that is gone.
+    const gone = spawn(process.execPath, ["--version"]);
+    await new Promise((resolve) => gone.once("exit", resolve));
+    const orphaned = join(folder, "..", `rollcall-postgres-${gone.pid}-orphan`);
+    const orphan = await startPostgres({ dataDir: join(orphaned, "data"), sync: false });
+    const next = await startTemporaryPostgres();
+    expect(await isPostmasterOf(orphan.pid, orphan.dataDir)).toBe(false);
+    await expect(stat(orphaned)).rejects.toThrow("ENOENT");
+    await next.stop();
+    await expect(stat(next.dataDir)).rejects.toThrow("ENOENT");
+  });
+});
+
+describe("a stale postmaster.pid", () => {
+  test("that names a living process of another program is survived, and the process spared", async () => {
+    await makeCluster();
+    const bystander = spawn("sleep", ["600"]);
+    await writeFile(
+      join(dataDir, "postmaster.pid"),
+      `${bystander.pid}\n${dataDir}\n1\n5432\n\n127.0.0.1\n\nready\n`,
+    );
+    const server = await startPostgres({ dataDir });
+    expect(await query(server.url, "select id from kept")).toEqual([{ id: 1 }]);
+    expect(isAlive(bystander.pid ?? 0)).toBe(true);
+    await killHard(bystander);
+  });
+
+  test("that names the living server of another cluster is survived, and that server spared", async () => {
+    await makeCluster();
+    const other = await startPostgres({ dataDir: join(folder, "other") });
+    const file = await readFile(join(other.dataDir, "postmaster.pid"), "utf8");
+    await writeFile(join(dataDir, "postmaster.pid"), file);
+    const server = await startPostgres({ dataDir });
+    expect(server.pid).not.toBe(other.pid);
+    expect(await query(server.url, "select id from kept")).toEqual([{ id: 1 }]);
+    expect(await query(other.url, "select 1 as one")).toEqual([{ one: 1 }]);
+  });
+
+  test("that a full disk left empty is survived", async () => {
+    await makeCluster();
+    await writeFile(join(dataDir, "postmaster.pid"), "");
+    const server = await startPostgres({ dataDir });
+    expect(await query(server.url, "select id from kept")).toEqual([{ id: 1 }]);
+  });
+});
+
+describe("starting", () => {
+  test("throws PortBusyError for a port that is taken, and works on it once it is free", async () => {
+    const port = await findFreePort();
+    const holder = createServer().listen(port, "127.0.0.1");
+    await expect(startPostgres({ dataDir, port })).rejects.toThrow(PortBusyError);
+    await new Promise((resolve) => holder.close(resolve));
+    expect((await startPostgres({ dataDir, port })).port).toBe(port);
+    await expect(startPostgres({ dataDir, port: port + 1 })).rejects.toThrow(`already runs on port ${port}`);
+  });
+
+  test("removes what an interrupted initdb left, and nothing else", async () => {
+    const left = `${dataDir}.init-2147483646-0123abcd`;
+    await mkdir(left);
+    await writeFile(join(left, "PG_VERSION"), "18\n");
+    await writeFile(`${left}.password`, "old");
+    await mkdir(`${dataDir}.initial`);
+    await startPostgres({ dataDir });
+    expect((await readdir(folder)).sort()).toEqual(["cluster", "cluster.initial", "cluster.log"]);
+  });
+
+  test("refuses a folder that holds something else, and leaves it as it was", async () => {
+    await mkdir(dataDir);
+    await writeFile(join(dataDir, "thesis.txt"), "irreplaceable");
+    await expect(startPostgres({ dataDir })).rejects.toThrow("not a Postgres cluster");
+    expect(await readdir(dataDir)).toEqual(["thesis.txt"]);
+  });
+
+  test("fails with the log's path and last lines when Postgres refuses", async () => {
+    const failure = startPostgres({ dataDir, settings: { shared_buffers: "a lot" } });
+    await expect(failure).rejects.toThrow(/invalid value for parameter "shared_buffers"/);
+    await expect(failure).rejects.toThrow(`${dataDir}.log`);
+  });
+
+  test("says what it does to a person who waits", async () => {
+    const said: string[] = [];
+    const onProgress = (message: string) => said.push(message);
+    await startPostgres({ dataDir, onProgress });
+    await startPostgres({ dataDir, onProgress });
+    expect(said).toEqual(["Creating the database (once)", "Starting Postgres", "Found Postgres running"]);
+  });
+});
+
+test("removing a cluster ends its server first", async () => {
+  const server = await startPostgres({ dataDir });
+  await removePostgres(dataDir);
+  expect(await isPostmasterOf(server.pid, dataDir)).toBe(false);
+  expect(await readdir(folder)).toEqual([]);
+});
