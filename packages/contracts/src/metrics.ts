@@ -57,7 +57,7 @@ export const metricTable = {
   },
   rollcall_session_cache_total: {
     type: "counter",
-    help: "Reads of the session cache, by result: hit, miss, incomplete (a user without a profile), error.",
+    help: "Reads of the session cache, by result: hit, miss, incomplete (a user without a profile).",
     labels: ["result"],
   },
   rollcall_clerk_requests_total: {

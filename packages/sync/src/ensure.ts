@@ -13,6 +13,7 @@ export type EnsureContext = {
   queue: Producer;
   autoCreate: boolean;
   timeoutMs: number;
+  onCacheRead: (result: "hit" | "miss" | "incomplete") => void;
   /** A cached user without a profile was found, and is mended. */
   onCacheWithoutProfile: (clerkId: string) => void;
 };
@@ -64,8 +65,12 @@ function answerFromCache(
   clerkId: string,
   cached: CacheReading,
 ): EnsureResult | undefined {
-  if (!("hit" in cached)) return undefined;
+  if (!("hit" in cached)) {
+    context.onCacheRead("miss");
+    return undefined;
+  }
   const answer = answerFromRow(context, cached.hit, { created: false, path: "cache" });
+  context.onCacheRead(answer ? "hit" : "incomplete");
   if (!answer) context.onCacheWithoutProfile(clerkId);
   return answer;
 }

@@ -113,6 +113,12 @@ export function emptyUser(id: string, createdAtMs: number): ClerkUser {
   };
 }
 
+/** The addresses of a user whom a test may have spoilt: anything but a list counts as none. */
+export function addressesOf(user: ClerkUser): ClerkEmailAddress[] {
+  const entries: unknown = user.email_addresses;
+  return Array.isArray(entries) ? entries.filter((entry) => typeof entry?.email_address === "string") : [];
+}
+
 /** An entry of `email_addresses`; Clerk marks an address verified or keeps its verification pending. */
 export function emailAddress(
   id: string,

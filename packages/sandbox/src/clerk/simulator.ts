@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { createGate } from "./api-gate.ts";
 import { registerApi } from "./api-routes.ts";
 import type { ClerkSimulator } from "./control.ts";
+import { registerControl } from "./control-routes.ts";
 import { createFaults } from "./faults.ts";
 import { createHistory } from "./history.ts";
 import { createLocalControl, type SimulatorParts } from "./local-control.ts";
@@ -37,9 +38,12 @@ export async function startClerkSimulator(options: ClerkSimulatorOptions = {}): 
   const seed = options.seed ?? randomInt(2 ** 32);
   const secretKey = options.secretKey ?? `sk_test_${createRandom(seed ^ 1).base62(40)}`;
   const parts = await createParts(options, seed, secretKey);
+  const control = createLocalControl(parts);
   const app = createServer(parts, secretKey, seed);
-  const url = await app.listen({ host: "127.0.0.1", port: options.port ?? 0 });
-  const port = Number(new URL(url).port);
+  const info = { url: "", port: 0, secretKey, jwtKey: parts.tokens.jwtKey };
+  registerControl(app, control, () => info);
+  info.url = await app.listen({ host: "127.0.0.1", port: options.port ?? 0 });
+  info.port = Number(new URL(info.url).port);
 
   async function stop(): Promise<void> {
     parts.faults.heal();
@@ -47,8 +51,7 @@ export async function startClerkSimulator(options: ClerkSimulatorOptions = {}): 
     await app.close();
   }
 
-  const info = { url, port, secretKey, jwtKey: parts.tokens.jwtKey };
-  return { ...info, ...createLocalControl(parts), stop };
+  return { ...info, ...control, stop };
 }
 
 async function createParts(

@@ -16,9 +16,10 @@ const inverse = modularInverse(multiplier);
  * slot, the others are a hash that makes a made-up id miss. Their order has nothing to do with age.
  */
 export function createUserIds(seed: number): UserIds {
+  const key = mix(seed, 1);
   function body(slot: number, salt: number): string {
-    let text = `2${toBase62(scramble(slot, seed), 6)}`;
-    for (let i = 1; i <= 4; i++) text += toBase62(mix(seed + salt, slot * 4 + i), 5);
+    let text = `2${toBase62(scramble(slot, key), 6)}`;
+    for (let i = 1; i <= 4; i++) text += toBase62(mix(key + salt, slot * 4 + i), 5);
     return text;
   }
   const idOf = (slot: number) => `user_${body(slot, 0)}`;
@@ -26,21 +27,21 @@ export function createUserIds(seed: number): UserIds {
     if (id.length !== 32 || !id.startsWith("user_2")) return null;
     const scrambled = fromBase62(id.slice(6, 12));
     if (scrambled === null) return null;
-    const slot = unscramble(scrambled, seed);
+    const slot = unscramble(scrambled, key);
     return idOf(slot) === id ? slot : null;
   }
   return { idOf, emailIdOf: (slot) => `idn_${body(slot, 1)}`, slotOf };
 }
 
-function scramble(slot: number, seed: number): number {
-  const first = Math.imul(slot ^ seed, multiplier) >>> 0;
+function scramble(slot: number, key: number): number {
+  const first = Math.imul(slot ^ key, multiplier) >>> 0;
   return Math.imul(first ^ (first >>> 16), multiplier) >>> 0;
 }
 
-function unscramble(scrambled: number, seed: number): number {
+function unscramble(scrambled: number, key: number): number {
   const first = Math.imul(scrambled, inverse) >>> 0;
   // A shift by half the width undoes itself.
-  return (Math.imul((first ^ (first >>> 16)) >>> 0, inverse) ^ seed) >>> 0;
+  return (Math.imul((first ^ (first >>> 16)) >>> 0, inverse) ^ key) >>> 0;
 }
 
 /** Newton's iteration modulo 2^32: each round doubles the number of right bits. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type ClerkUser, type ClerkVerification, emailAddress } from "./clerk-user.ts";
+import { addressesOf, type ClerkUser, type ClerkVerification, emailAddress } from "./clerk-user.ts";
 
 const metadata = z.record(z.string(), z.unknown());
 const timeMs = z.number().int().nonnegative();
@@ -71,7 +71,7 @@ function asEmailAddress(user: ClerkUser, entry: EmailInput, nowMs: number, newEm
     address: string;
     status?: ClerkVerification["status"] | undefined;
   } = typeof entry === "string" ? { address: entry } : entry;
-  const known = user.email_addresses.find((email) => email.email_address === wanted.address);
+  const known = addressesOf(user).find((email) => email.email_address === wanted.address);
   const id = wanted.id ?? known?.id ?? newEmailId();
   return emailAddress(id, wanted.address, wanted.status ?? "verified", known?.created_at ?? nowMs);
 }

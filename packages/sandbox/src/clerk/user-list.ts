@@ -1,5 +1,5 @@
 import { invalidParameter } from "./api-error.ts";
-import type { ClerkUser } from "./clerk-user.ts";
+import { addressesOf, type ClerkUser } from "./clerk-user.ts";
 import type { OrderedSlots } from "./ordered-slots.ts";
 import type { OrderField, PartialFilter, UserQuery } from "./user-query.ts";
 import type { UserStore } from "./user-store.ts";
@@ -116,7 +116,7 @@ function matchesUser(user: ClerkUser, query: UserQuery): boolean {
 }
 
 function textsOf(user: ClerkUser, name: PartialFilter): string[] {
-  const emails = user.email_addresses.map((email) => email.email_address);
+  const emails = addressesOf(user).map((email) => email.email_address);
   const names = [user.first_name, user.last_name, `${user.first_name ?? ""} ${user.last_name ?? ""}`.trim()];
   const texts = {
     query: [
@@ -146,7 +146,7 @@ function sortKey(store: UserStore, slot: number, field: OrderField): string | nu
   if (field === "created_at") return store.createdAtOf(slot);
   if (field === "updated_at") return store.updatedAtOf(slot);
   const user = store.userOf(slot);
-  if (field === "email_address") return user.email_addresses[0]?.email_address ?? "";
+  if (field === "email_address") return addressesOf(user)[0]?.email_address ?? "";
   if (field === "phone_number") return user.phone_numbers[0]?.phone_number ?? "";
   if (field === "web3wallet") return user.web3_wallets[0]?.web3_wallet ?? "";
   if (field === "last_active_at" || field === "last_sign_in_at") return user[field] ?? 0;

@@ -1,4 +1,4 @@
-import type { ClerkUser } from "./clerk-user.ts";
+import { addressesOf, type ClerkUser } from "./clerk-user.ts";
 import { createOrderedSlots, type OrderedSlots } from "./ordered-slots.ts";
 import { createSyntheticUsers } from "./synthetic-user.ts";
 import { createUserIds, type UserIds } from "./user-ids.ts";
@@ -69,7 +69,8 @@ export function createUserStore(seed: number): UserStore {
   function displace(slot: number): void {
     byCreation.remove(slot);
     byUpdate.remove(slot);
-    if (kept.has(slot)) for (const address of addressesOf(userOf(slot))) emails.get(address)?.delete(slot);
+    if (kept.has(slot))
+      for (const address of foldedAddresses(userOf(slot))) emails.get(address)?.delete(slot);
   }
   function keep(slot: number, user: ClerkUser, times: UserTimes): void {
     kept.set(slot, JSON.stringify(user));
@@ -124,7 +125,7 @@ function createGivenIds(ids: UserIds) {
     slotOf: (id: string) => slotById.get(id) ?? ids.slotOf(id),
     remember(slot: number, id: string) {
       if (id === ids.idOf(slot)) return;
-      if (slotById.has(id)) throw new Error(`the id ${id} was already given out`);
+      if (slotById.has(id) || ids.slotOf(id) !== null) throw new Error(`the id ${id} is given out already`);
       idBySlot.set(slot, id);
       slotById.set(id, slot);
     },
@@ -139,8 +140,6 @@ function compareBy(timeOf: (slot: number) => number, idOf: (slot: number) => str
   };
 }
 
-function addressesOf(user: ClerkUser): string[] {
-  const entries: unknown = user.email_addresses;
-  if (!Array.isArray(entries)) return [];
-  return entries.map((email) => String(email?.email_address).toLowerCase());
+function foldedAddresses(user: ClerkUser): string[] {
+  return addressesOf(user).map((email) => email.email_address.toLowerCase());
 }

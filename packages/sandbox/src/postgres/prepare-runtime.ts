@@ -1,4 +1,4 @@
-import { chown, lchown, mkdir, readdir, stat } from "node:fs/promises";
+import { chown, lchown, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Account, canRun, listAccounts, type Tools } from "./account.ts";
 import { type Binaries, completeBinaries, copyBinaries, findBinaries } from "./binaries.ts";
@@ -7,11 +7,9 @@ import { type Binaries, completeBinaries, copyBinaries, findBinaries } from "./b
 export type Runtime = { binaries: Binaries; account: Account };
 
 /**
- * Finds binaries and an account that work for the cluster at `dataDir`, makes the folder that will hold it, and gives an
- * existing cluster to the account. Not while the cluster's server runs. Throws a sentence to act on when nothing works.
+ * Finds binaries and an account that work for the cluster at `dataDir`, and gives an existing one to the account. Not while the cluster's server runs. Throws a sentence to act on when nothing works.
  */
 export async function prepareRuntime(dataDir: string, tools: Tools): Promise<Runtime> {
-  await mkdir(dirname(dataDir), { recursive: true });
   const installed = await findBinaries();
   const copyTo = `${dataDir}.postgres-${installed.version}`;
   const binaries = await completeBinaries(installed, copyTo);

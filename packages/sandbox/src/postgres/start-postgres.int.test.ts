@@ -1,13 +1,11 @@
-import { spawn } from "node:child_process";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findFreePort, PortBusyError } from "./free-port.ts";
-import { isAlive, isPostmasterOf } from "./process-identity.ts";
+import { isPostmasterOf } from "./process-identity.ts";
 import { removePostgres } from "./remove-postgres.ts";
 import { startPostgres } from "./start-postgres.ts";
-import { startTemporaryPostgres } from "./start-temporary-postgres.ts";
 import { killHard, makeScratch, query, startElsewhere } from "./testing.ts";
 
 let folder: string;
@@ -20,16 +18,11 @@ beforeEach(async () => {
 });
 afterEach(() => clear());
 
-/** A stopped cluster with one row in it. */
-async function makeCluster(): Promise<void> {
-  const server = await startPostgres({ dataDir });
-  await query(server.url, "create table kept as select 1 as id");
-  await server.stop();
-}
-
 describe("a cluster", () => {
   test("keeps its data from one run to the next, and leaves no process and no lock behind", async () => {
-    await makeCluster();
+    const first = await startPostgres({ dataDir });
+    await query(first.url, "create table kept as select 1 as id");
+    await first.stop();
     expect(await readdir(dataDir)).not.toContain("postmaster.pid");
 
     const again = await startPostgres({ dataDir });
@@ -74,87 +67,21 @@ describe("a cluster", () => {
     }
   });
 
-  test("is one when two processes start it at once, and both get it", async () => {
+  test.each([
+    ["any port", async () => ({})],
+    ["the same port", async () => ({ port: await findFreePort() })],
+  ])("is one when three starters want it at once on %s, and all get it", async (_, choosePort) => {
+    const options = { dataDir, ...(await choosePort()) };
     const started = await Promise.all([
-      startElsewhere({ folder, options: { dataDir } }),
-      startElsewhere({ folder, options: { dataDir } }),
-      startPostgres({ dataDir }).then((server) => ({ server, starter: undefined })),
+      startElsewhere({ folder, options }),
+      startElsewhere({ folder, options }),
+      startPostgres(options).then((server) => ({ server, starter: undefined })),
     ]);
     expect(new Set(started.map(({ server }) => server.pid)).size).toBe(1);
     expect(new Set(started.map(({ server }) => server.url)).size).toBe(1);
     expect(await query(started[0].server.url, "select 1 as one")).toEqual([{ one: 1 }]);
     expect((await readdir(folder)).sort()).toEqual(["cluster", "cluster.log", "start.mts"]);
     for (const { starter } of started) if (starter !== undefined) await killHard(starter);
-  });
-});
-
-describe("after a kill -9", () => {
-  test("of the process that started it, the server runs on and the next start adopts it", async () => {
-    const { server, starter } = await startElsewhere({ folder, options: { dataDir } });
-    await query(server.url, "create table kept as select 1 as id");
-    await killHard(starter);
-    expect(await isPostmasterOf(server.pid, dataDir)).toBe(true);
-
-    const adopted = await startPostgres({ dataDir });
-    expect(adopted.pid).toBe(server.pid);
-    expect(await query(adopted.url, "select id from kept")).toEqual([{ id: 1 }]);
-    await adopted.stop();
-    expect(await isPostmasterOf(server.pid, dataDir)).toBe(false);
-  });
-
-  test("of the server, what was committed is there again", async () => {
-    const server = await startPostgres({ dataDir });
-    await query(server.url, "create table kept as select 1 as id");
-    process.kill(server.pid, "SIGKILL");
-    const again = await startPostgres({ dataDir });
-    expect(again.pid).not.toBe(server.pid);
-    expect(await query(again.url, "select id from kept")).toEqual([{ id: 1 }]);
-  });
-
-  test("of a temporary one's process, the next temporary one removes it", async () => {
-    // A real orphan: made by startPostgres under a name that tells of a process that is gone.
-    const gone = spawn(process.execPath, ["--version"]);
-    await new Promise((resolve) => gone.once("exit", resolve));
-    const orphaned = join(folder, "..", `rollcall-postgres-${gone.pid}-orphan`);
-    const orphan = await startPostgres({ dataDir: join(orphaned, "data"), sync: false });
-    const next = await startTemporaryPostgres();
-    expect(await isPostmasterOf(orphan.pid, orphan.dataDir)).toBe(false);
-    await expect(stat(orphaned)).rejects.toThrow("ENOENT");
-    await next.stop();
-    await expect(stat(next.dataDir)).rejects.toThrow("ENOENT");
-  });
-});
-
-describe("a stale postmaster.pid", () => {
-  test("that names a living process of another program is survived, and the process spared", async () => {
-    await makeCluster();
-    const bystander = spawn("sleep", ["600"]);
-    await writeFile(
-      join(dataDir, "postmaster.pid"),
-      `${bystander.pid}\n${dataDir}\n1\n5432\n\n127.0.0.1\n\nready\n`,
-    );
-    const server = await startPostgres({ dataDir });
-    expect(await query(server.url, "select id from kept")).toEqual([{ id: 1 }]);
-    expect(isAlive(bystander.pid ?? 0)).toBe(true);
-    await killHard(bystander);
-  });
-
-  test("that names the living server of another cluster is survived, and that server spared", async () => {
-    await makeCluster();
-    const other = await startPostgres({ dataDir: join(folder, "other") });
-    const file = await readFile(join(other.dataDir, "postmaster.pid"), "utf8");
-    await writeFile(join(dataDir, "postmaster.pid"), file);
-    const server = await startPostgres({ dataDir });
-    expect(server.pid).not.toBe(other.pid);
-    expect(await query(server.url, "select id from kept")).toEqual([{ id: 1 }]);
-    expect(await query(other.url, "select 1 as one")).toEqual([{ one: 1 }]);
-  });
-
-  test("that a full disk left empty is survived", async () => {
-    await makeCluster();
-    await writeFile(join(dataDir, "postmaster.pid"), "");
-    const server = await startPostgres({ dataDir });
-    expect(await query(server.url, "select id from kept")).toEqual([{ id: 1 }]);
   });
 });
 

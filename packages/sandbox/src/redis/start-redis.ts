@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { CLEAN_ENV } from "../postgres/account.ts";
 import { assertPortFree, findFreePort } from "../postgres/free-port.ts";
 import { failWithLog, measureLog } from "../postgres/log-file.ts";
 import { askRedisPid } from "./ask-redis.ts";
@@ -63,7 +64,7 @@ async function launch(binary: string, dir: string, port: number, settings: Recor
   const log = await open(logFile, "a", 0o600);
   const merged = { port, bind: "127.0.0.1", dir, save: "", "maxmemory-policy": "noeviction", ...settings };
   const args = Object.entries(merged).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = spawn(binary, args, { cwd: dir, stdio: ["ignore", log.fd, log.fd] });
+  const child = spawn(binary, args, { cwd: dir, env: CLEAN_ENV, stdio: ["ignore", log.fd, log.fd] });
   child.unref();
   // An error without a listener would end our process.
   let failure: string | undefined;

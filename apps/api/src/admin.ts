@@ -1,0 +1,90 @@
+import basicAuth from "@fastify/basic-auth";
+import helmet from "@fastify/helmet";
+import rateLimit from "@fastify/rate-limit";
+import { AppError } from "@rollcall/contracts";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { registerBoard } from "./board.ts";
+import type { ApiContext } from "./context.ts";
+import { isSameSecret } from "./secret.ts";
+
+const wrongPasswordsPerMinute = 20;
+
+/**
+ * All that only ops may see. Without ADMIN_PASSWORD nothing is registered, so every path answers 404; with it
+ * the guard stands before the whole prefix, known paths and unknown.
+ */
+export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
+  const { ADMIN_PASSWORD: password, ADMIN_USERNAME: username } = context.config;
+  if (password === undefined) return;
+  for (const prefix of ["/admin", "/api/admin"]) {
+    app.register(
+      async (scope) => {
+        await scope.register(helmet, { contentSecurityPolicy: { directives: contentSecurityPolicy } });
+        await guard(scope, { username, password });
+        scope.setNotFoundHandler(() => {
+          throw new AppError("request.not_found", "No such admin page");
+        });
+        if (prefix === "/admin") await registerBoard(scope, context, `${prefix}/queues`);
+      },
+      { prefix },
+    );
+  }
+}
+
+/** The board brings styles inline; nothing may come from elsewhere, fonts included. */
+const contentSecurityPolicy = {
+  defaultSrc: ["'self'"],
+  styleSrc: ["'self'", "'unsafe-inline'"],
+  imgSrc: ["'self'", "data:"],
+  fontSrc: ["'self'"],
+  frameAncestors: ["'none'"],
+  upgradeInsecureRequests: null,
+};
+
+async function guard(
+  scope: FastifyInstance,
+  expected: { username: string; password: string },
+): Promise<void> {
+  await scope.register(rateLimit, { global: false });
+  const countWrongPassword = scope.createRateLimit({
+    max: wrongPasswordsPerMinute,
+    timeWindow: 60_000,
+    keyGenerator: (request) => request.ip,
+  });
+  await scope.register(basicAuth, {
+    authenticate: { realm: "Rollcall" },
+    validate: async (username, password) => {
+      // Both are compared, so that the time does not tell which one was wrong.
+      const matches = [isSameSecret(username, expected.username), isSameSecret(password, expected.password)];
+      if (!matches.every(Boolean)) throw new AppError("admin.unauthenticated", "Wrong user name or password");
+    },
+  });
+  scope.addHook("onRequest", async (request, reply) => {
+    refuseIfExceeded(await countWrongPassword(request, { increment: false }));
+    const failure = await new Promise<Error | undefined>((resolve) =>
+      scope.basicAuth(request, reply, resolve),
+    );
+    if (failure) {
+      // A browser's first request carries no password yet; that is no wrong one.
+      if (request.headers.authorization !== undefined) refuseIfExceeded(await countWrongPassword(request));
+      throw new AppError("admin.unauthenticated", "Wrong user name or password");
+    }
+    if (isCrossSiteWrite(request)) throw new AppError("admin.cross_site", "A write that another site began");
+  });
+}
+
+type RateLimitState = Awaited<ReturnType<ReturnType<FastifyInstance["createRateLimit"]>>>;
+
+function refuseIfExceeded(state: RateLimitState): void {
+  if (state.isAllowed || !state.isExceeded) return;
+  const retryAfterMs = state.ttlInSeconds * 1_000;
+  throw new AppError("request.rate_limited", "Too many wrong passwords", { retryAfterMs });
+}
+
+/** A browser sends the password along with whatever another site makes it post. */
+function isCrossSiteWrite(request: FastifyRequest): boolean {
+  if (request.method === "GET" || request.method === "HEAD") return false;
+  const { "sec-fetch-site": site, origin, host } = request.headers;
+  if (site !== undefined) return site !== "same-origin" && site !== "none";
+  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host);
+}

@@ -1,0 +1,29 @@
+import { readEnvironment, variables } from "@rollcall/contracts";
+
+const shape = {
+  DATABASE_URL: variables.DATABASE_URL,
+  REDIS_URL: variables.REDIS_URL,
+  HOST: variables.HOST,
+  PORT: variables.PORT,
+  CLERK_WEBHOOK_SIGNING_SECRET: variables.CLERK_WEBHOOK_SIGNING_SECRET,
+  CLERK_JWT_KEY: variables.CLERK_JWT_KEY,
+  CLERK_AUTHORIZED_PARTIES: variables.CLERK_AUTHORIZED_PARTIES,
+  ADMIN_USERNAME: variables.ADMIN_USERNAME,
+  ADMIN_PASSWORD: variables.ADMIN_PASSWORD,
+  BOARD_READ_ONLY: variables.BOARD_READ_ONLY,
+  METRICS_TOKEN: variables.METRICS_TOKEN,
+  TRUST_PROXY: variables.TRUST_PROXY,
+  ENABLE_AUTO_CREATE: variables.ENABLE_AUTO_CREATE,
+  SESSION_CACHE_TTL_S: variables.SESSION_CACHE_TTL_S,
+  APP_SESSION_KEY: variables.APP_SESSION_KEY,
+  ENSURE_TIMEOUT_MS: variables.ENSURE_TIMEOUT_MS,
+  MESSAGES_LOCALE: variables.MESSAGES_LOCALE,
+  LOG_LEVEL: variables.LOG_LEVEL,
+};
+
+/** @throws EnvironmentError naming every variable that is missing or malformed */
+export function readApiConfig(environment: Readonly<Record<string, string | undefined>>) {
+  return readEnvironment(shape, environment);
+}
+
+export type ApiConfig = ReturnType<typeof readApiConfig>;

@@ -1,0 +1,129 @@
+import {
+  createDeliveryReader,
+  createSessionVerifier,
+  type DeliveryReader,
+  type SessionVerifier,
+} from "@rollcall/clerk";
+import { createPool, type Pool } from "@rollcall/db";
+import {
+  connectRedis,
+  createPostgresQueueBackend,
+  createRedisBackend,
+  openProducer,
+  type Producer,
+  type QueueName,
+  queueNames,
+} from "@rollcall/jobs";
+import {
+  createMetrics,
+  createSessionCache,
+  type EnsureContext,
+  type Logger,
+  type Metrics,
+  noSessionCache,
+  type PostgresMonitor,
+  startPostgresMonitor,
+} from "@rollcall/sync";
+import type { ApiConfig } from "./config.ts";
+
+/** Everything that a route may use; built once, passed to each plugin. */
+export type ApiContext = {
+  config: ApiConfig;
+  log: Logger;
+  metrics: Metrics;
+  pool: Pool;
+  postgres: PostgresMonitor;
+  producers: Record<QueueName, Producer>;
+  ensure: EnsureContext;
+  verifySession: SessionVerifier;
+  /** Undefined without a signing secret: then webhooks are not configured. */
+  readDelivery: DeliveryReader | undefined;
+  close(): Promise<void>;
+};
+
+/** Cache reads are on the way of every login; a Redis that is slow is a miss. */
+const cacheRedisOptions = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  commandTimeout: 250,
+  connectTimeout: 2_000,
+} as const;
+
+/** Builds the context. Connects in the background: a database that is down does not keep the api from starting. */
+export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
+  const metrics = createMetrics();
+  const warn = (what: string) => (error: Error) => log.warn({ err: error }, what);
+  const nodes = config.REDIS_URL;
+
+  const pool = createPool({
+    databaseUrl: config.DATABASE_URL,
+    applicationName: "rollcall-api",
+    max: 20,
+    connectTimeoutMs: 1_500,
+    queryTimeoutMs: 1_500,
+    onIdleError: () => postgres.suspect(),
+  });
+  const postgres = startPostgresMonitor(pool, (down) => {
+    if (down) log.error({ event: "postgres_lost" }, "Postgres does not answer");
+    else log.info({ event: "postgres_back" }, "Postgres answers");
+  });
+
+  const backend = nodes
+    ? createRedisBackend(nodes, warn("Redis connection for queues"))
+    : createPostgresQueueBackend(config.DATABASE_URL, warn("Postgres connection for queues"));
+  const producers = openProducers();
+  function openProducers(): Record<QueueName, Producer> {
+    const open = (name: QueueName) =>
+      openProducer(backend, name, {
+        onConnected: (queue) => log.info({ event: "queue_connected", queue }, "Queue connected"),
+        onError: (queue, error) => log.warn({ event: "queue_lost", queue, err: error }, "Queue not reached"),
+      });
+    return {
+      ensure: open("ensure"),
+      sync: open("sync"),
+      reconcile: open("reconcile"),
+      "dead-letter": open("dead-letter"),
+    };
+  }
+
+  const cacheRedis = nodes && connectRedis(nodes, cacheRedisOptions, () => undefined);
+  const sessionCache = cacheRedis
+    ? createSessionCache({
+        redis: cacheRedis,
+        ttlS: config.SESSION_CACHE_TTL_S,
+        appSessionKey: config.APP_SESSION_KEY,
+      })
+    : noSessionCache;
+
+  return {
+    config,
+    log,
+    metrics,
+    pool,
+    postgres,
+    producers,
+    ensure: {
+      pool,
+      postgres,
+      sessionCache,
+      queue: producers.ensure,
+      autoCreate: config.ENABLE_AUTO_CREATE,
+      timeoutMs: config.ENSURE_TIMEOUT_MS,
+      onCacheRead: (result) => metrics.count("rollcall_session_cache_total", { result }),
+      onCacheWithoutProfile: (clerkId) =>
+        log.warn({ event: "cache_hit_no_mentorado", clerkId }, "cache hit but mentorado missing"),
+    },
+    verifySession: createSessionVerifier({
+      jwtKey: config.CLERK_JWT_KEY,
+      authorizedParties: config.CLERK_AUTHORIZED_PARTIES,
+    }),
+    readDelivery:
+      config.CLERK_WEBHOOK_SIGNING_SECRET && createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET),
+    close: async () => {
+      postgres.close();
+      await Promise.allSettled(queueNames.map((name) => producers[name].close()));
+      cacheRedis?.disconnect();
+      await Promise.allSettled([backend.close(), pool.end()]);
+    },
+  };
+}

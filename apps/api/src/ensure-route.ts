@@ -1,0 +1,115 @@
+import cors from "@fastify/cors";
+import rateLimit from "@fastify/rate-limit";
+import type { SessionIdentity } from "@rollcall/clerk";
+import { AppError, type EnsurePending, type EnsureReady, ensureBody } from "@rollcall/contracts";
+import { type EnsureResult, ensureUser } from "@rollcall/sync";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { ApiContext } from "./context.ts";
+import { answerError } from "./error-answers.ts";
+
+const callsPerMinute = { user: 300, address: 3_000 } as const;
+
+/** `POST /api/ensure`: who calls is what the session token proves; the body may only agree. */
+export async function registerEnsureRoute(scope: FastifyInstance, context: ApiContext): Promise<void> {
+  await scope.register(cors, {
+    origin: context.config.CLERK_AUTHORIZED_PARTIES,
+    methods: ["POST"],
+    allowedHeaders: ["authorization", "content-type"],
+    exposedHeaders: ["retry-after"],
+    maxAge: 600,
+  });
+  await scope.register(rateLimit, { global: false });
+  const identities = new WeakMap<FastifyRequest, SessionIdentity>();
+  const getIdentity = (request: FastifyRequest): SessionIdentity => {
+    const identity = identities.get(request);
+    if (!identity) throw new AppError("unauthenticated", "The request was not authenticated");
+    return identity;
+  };
+  const limits = [
+    scope.createRateLimit({
+      max: callsPerMinute.user,
+      timeWindow: 60_000,
+      keyGenerator: (request) => getIdentity(request).clerkId,
+    }),
+    scope.createRateLimit({
+      max: callsPerMinute.address,
+      timeWindow: 60_000,
+      keyGenerator: (request) => request.ip,
+    }),
+  ];
+
+  acceptEmptyBody(scope);
+  scope.post("/ensure", {
+    // Before the body is read: a stranger learns nothing about what a body should look like.
+    onRequest: async (request) => {
+      identities.set(request, await authenticate(context, request));
+    },
+    handler: async (request, reply) => {
+      const identity = getIdentity(request);
+      checkBody(request.body, identity);
+      for (const check of limits) {
+        const limit = await check(request);
+        if (!limit.isAllowed && limit.isExceeded) {
+          return answerError(context, request, reply, "request.rate_limited", limit.ttlInSeconds * 1_000);
+        }
+      }
+      return answer(context, request, reply, await ensureUser(context.ensure, identity.clerkId));
+    },
+  });
+}
+
+async function authenticate(context: ApiContext, request: FastifyRequest): Promise<SessionIdentity> {
+  const [scheme, token] = request.headers.authorization?.split(" ") ?? [];
+  if (scheme?.toLowerCase() !== "bearer" || !token) throw new AppError("unauthenticated", "No bearer token");
+  return context.verifySession(token);
+}
+
+function checkBody(body: unknown, identity: SessionIdentity): void {
+  const read = ensureBody.safeParse(body ?? {});
+  if (!read.success) throw new AppError("request.malformed", "The body is not {userId?}");
+  const { userId } = read.data;
+  if (userId !== undefined && userId !== identity.clerkId) {
+    throw new AppError("user.forbidden", "The body names another user than the token");
+  }
+  if (identity.pending) throw new AppError("session.pending", "The session has tasks left");
+}
+
+/** A client that always says `application/json` may still send nothing. */
+function acceptEmptyBody(scope: FastifyInstance): void {
+  const parseJson = scope.getDefaultJsonParser("error", "error");
+  scope.removeContentTypeParser("application/json");
+  scope.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") done(null, undefined);
+    else parseJson(request, String(body), done);
+  });
+}
+
+function answer(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  result: EnsureResult,
+): FastifyReply {
+  const path = result.kind === "ready" ? result.path : "queue";
+  const outcome = result.kind === "refused" || result.kind === "unavailable" ? result.code : result.kind;
+  context.metrics.count("rollcall_ensure_total", { outcome });
+  context.metrics.observe("rollcall_ensure_seconds", { path }, reply.elapsedTime / 1_000);
+  switch (result.kind) {
+    case "ready":
+      return reply.send(toReadyBody(result));
+    case "pending":
+      return reply
+        .code(202)
+        .header("retry-after", "1")
+        .send({ success: false, status: "pending" } satisfies EnsurePending);
+    case "refused":
+    case "unavailable":
+      return answerError(context, request, reply, result.code);
+    default:
+      return result satisfies never;
+  }
+}
+
+function toReadyBody({ session, created, stale }: Extract<EnsureResult, { kind: "ready" }>): EnsureReady {
+  return { success: true, created, ...session, ...(stale ? { stale } : {}) };
+}

@@ -1,0 +1,56 @@
+import accepts from "@fastify/accepts";
+import { AppError, type ErrorBody, type ErrorCode, errorTable, type Locale } from "@rollcall/contracts";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { ApiContext } from "./context.ts";
+
+/** Fastify's own errors that a caller can cause, by their status. */
+const codesByStatus = new Map<number, ErrorCode>([
+  [400, "request.malformed"],
+  [404, "request.not_found"],
+  [413, "request.too_large"],
+  [415, "request.unsupported_media_type"],
+  [429, "request.rate_limited"],
+]);
+
+/** Makes every error one body: a code for programs and a sentence for people, nothing of the inside. */
+export async function registerErrorAnswers(app: FastifyInstance, context: ApiContext): Promise<void> {
+  await app.register(accepts);
+  app.setNotFoundHandler((request, reply) => answerError(context, request, reply, "request.not_found"));
+  app.setErrorHandler((error, request, reply) => {
+    const code = readCode(error);
+    if (code === "internal") {
+      context.log.error({ event: "request_failed", requestId: request.id, err: error }, "Request failed");
+    }
+    const retryAfterMs = error instanceof AppError ? error.retryAfterMs : undefined;
+    return answerError(context, request, reply, code, retryAfterMs);
+  });
+}
+
+/** Answers with the code's status and title; `Retry-After` goes with whatever may be tried again. */
+export function answerError(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  code: ErrorCode,
+  retryAfterMs = 1_000,
+): FastifyReply {
+  const { status, title } = errorTable[code];
+  if (status === 429 || status === 503) reply.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
+  if (code === "unauthenticated") reply.header("www-authenticate", "Bearer");
+  const message = title[decideLocale(request, context.config.MESSAGES_LOCALE)];
+  const body: ErrorBody = { error: { code, message }, requestId: request.id };
+  return reply.code(status).send(body);
+}
+
+function readCode(error: unknown): ErrorCode {
+  if (error instanceof AppError) return error.code;
+  const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
+  return (typeof status === "number" && codesByStatus.get(status)) || "internal";
+}
+
+function decideLocale(request: FastifyRequest, fallback: Locale): Locale {
+  if (request.headers["accept-language"] === undefined) return fallback;
+  const language = request.language(["pt-BR", "pt", "en"]);
+  if (language === false) return fallback;
+  return language === "en" ? "en" : "pt-BR";
+}

@@ -1,0 +1,98 @@
+import type { Delivery } from "@rollcall/clerk";
+import { type ActedOnEventType, AppError, actedOnEventTypes, type WebhookAnswer } from "@rollcall/contracts";
+import { addNudge, type Nudge, quarantineDelivery } from "@rollcall/jobs";
+import type { FastifyInstance, FastifyReply } from "fastify";
+import type { ApiContext } from "./context.ts";
+
+const maxBodyBytes = 256 * 1024;
+/** The answer must leave within 2 s, deadline and all. */
+const enqueueDeadlineMs = 1_800;
+
+const kinds = {
+  "user.created": "look",
+  "user.updated": "look",
+  "user.deleted": "delete",
+  "session.created": "login",
+} as const satisfies Record<ActedOnEventType, Nudge["kind"]>;
+
+/** `POST /api/webhooks/clerk`: a signed delivery becomes a nudge, and 2xx is said only when it is queued. */
+export function registerWebhookRoute(app: FastifyInstance, context: ApiContext): void {
+  const { readDelivery } = context;
+  app.register(async (scope) => {
+    // The signature covers the bytes as they came, so nothing may parse them before.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
+      done(null, body);
+    });
+    scope.addHook("onRequest", async () => {
+      if (!readDelivery) throw new AppError("webhook.not_configured", "No signing secret");
+    });
+    scope.addHook("onResponse", async (_request, reply) => {
+      context.metrics.observe("rollcall_webhook_seconds", {}, reply.elapsedTime / 1_000);
+    });
+    scope.post("/api/webhooks/clerk", { bodyLimit: maxBodyBytes }, async (request, reply) => {
+      if (!Buffer.isBuffer(request.body))
+        throw new AppError("request.unsupported_media_type", "No JSON body");
+      const delivery: Delivery = readDelivery?.(request.headers, request.body) ?? { kind: "refused" };
+      return answerDelivery(context, delivery, reply);
+    });
+  });
+}
+
+async function answerDelivery(
+  context: ApiContext,
+  delivery: Delivery,
+  reply: FastifyReply,
+): Promise<WebhookAnswer> {
+  const count = (outcome: string) => countWebhook(context, delivery, outcome);
+  try {
+    const answer = await decideAnswer(context, delivery);
+    count(answer.status);
+    reply.code(200);
+    return answer;
+  } catch (error) {
+    count(
+      error instanceof AppError && error.code === "webhook.invalid_signature" ? "refused" : "unavailable",
+    );
+    throw error;
+  }
+}
+
+async function decideAnswer(context: ApiContext, delivery: Delivery): Promise<WebhookAnswer> {
+  switch (delivery.kind) {
+    case "refused":
+      throw new AppError("webhook.invalid_signature", "The delivery is not signed by any of our secrets");
+    case "unreadable": {
+      const { id, type, sizeBytes, sha256 } = delivery;
+      const quarantined = { svixId: id, type, sizeBytes, sha256 };
+      await quarantineDelivery(context.producers["dead-letter"], quarantined, enqueueDeadlineMs);
+      return { status: "quarantined", id };
+    }
+    case "ignored":
+      return { status: "ignored", id: delivery.id };
+    case "event":
+      await addNudge(context.producers.sync, toNudge(delivery), enqueueDeadlineMs);
+      return { status: "accepted", id: delivery.id };
+    default:
+      return delivery satisfies never;
+  }
+}
+
+function toNudge(delivery: Extract<Delivery, { kind: "event" }>): Nudge {
+  return {
+    v: 1,
+    kind: kinds[delivery.type],
+    clerkId: delivery.clerkId,
+    cause: "webhook",
+    eventAtMs: delivery.eventAtMs,
+    delivery: delivery.id,
+  };
+}
+
+/** Types that we do not act on share one label value: Clerk may invent any number of them. */
+function countWebhook({ metrics, log }: ApiContext, delivery: Delivery, outcome: string): void {
+  const type = "type" in delivery ? actedOnEventTypes.find((known) => known === delivery.type) : undefined;
+  metrics.count("rollcall_webhooks_total", { type: type ?? "other", outcome });
+  const id = "id" in delivery ? delivery.id : undefined;
+  log.info({ event: `webhook_${outcome}`, type, delivery: id }, "Webhook answered");
+}

@@ -1,0 +1,23 @@
+import { readEnvironment, variables } from "@rollcall/contracts";
+
+const shape = {
+  DATABASE_URL: variables.DATABASE_URL,
+  REDIS_URL: variables.REDIS_URL,
+  HOST: variables.HOST,
+  WORKER_PORT: variables.WORKER_PORT,
+  CLERK_SECRET_KEY: variables.CLERK_SECRET_KEY,
+  CLERK_API_URL: variables.CLERK_API_URL,
+  ENABLE_AUTO_CREATE: variables.ENABLE_AUTO_CREATE,
+  DEFAULT_TURMA: variables.DEFAULT_TURMA,
+  DEFAULT_NOME: variables.DEFAULT_NOME,
+  SESSION_CACHE_TTL_S: variables.SESSION_CACHE_TTL_S,
+  APP_SESSION_KEY: variables.APP_SESSION_KEY,
+  LOG_LEVEL: variables.LOG_LEVEL,
+};
+
+/** @throws EnvironmentError naming every variable that is missing or malformed */
+export function readWorkerConfig(environment: Readonly<Record<string, string | undefined>>) {
+  return readEnvironment(shape, environment);
+}
+
+export type WorkerConfig = ReturnType<typeof readWorkerConfig>;

@@ -1,0 +1,95 @@
+import { type ClerkGateway, createClerkGateway } from "@rollcall/clerk";
+import { createPool, type Pool } from "@rollcall/db";
+import {
+  connectRedis,
+  createPostgresQueueBackend,
+  createRedisBackend,
+  openProducer,
+  type Producer,
+  type QueueBackend,
+  type QueueName,
+} from "@rollcall/jobs";
+import {
+  createMetrics,
+  createSessionCache,
+  createUserReader,
+  createUserWriter,
+  type Logger,
+  type Metrics,
+  noSessionCache,
+  type SyncContext,
+} from "@rollcall/sync";
+import type { WorkerConfig } from "./config.ts";
+
+/** Everything that the worker's parts use; built once. */
+export type WorkerContext = {
+  config: WorkerConfig;
+  log: Logger;
+  metrics: Metrics;
+  pool: Pool;
+  clerk: ClerkGateway;
+  backend: QueueBackend;
+  producers: Record<"ensure" | "sync" | "dead-letter", Producer>;
+  sync: SyncContext;
+  close(): Promise<void>;
+};
+
+/** Builds the context. Connects in the background: a database that is down does not end the worker. */
+export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerContext {
+  const metrics = createMetrics();
+  const warn = (what: string) => (error: Error) => log.warn({ err: error }, what);
+  const nodes = config.REDIS_URL;
+  const pool = createPool({
+    databaseUrl: config.DATABASE_URL,
+    applicationName: "rollcall-worker",
+    onIdleError: warn("Idle Postgres connection broke"),
+  });
+  const clerk = createClerkGateway({
+    secretKey: config.CLERK_SECRET_KEY,
+    apiUrl: config.CLERK_API_URL,
+    onRequest: (status) => metrics.count("rollcall_clerk_requests_total", { status }),
+  });
+  const backend = nodes
+    ? createRedisBackend(nodes, warn("Redis connection for queues"))
+    : createPostgresQueueBackend(config.DATABASE_URL, warn("Postgres connection for queues"));
+  const open = (name: QueueName) =>
+    openProducer(backend, name, {
+      onConnected: (queue) => log.info({ event: "queue_connected", queue }, "Queue connected"),
+      onError: (queue, error) => log.warn({ event: "queue_lost", queue, err: error }, "Queue not reached"),
+    });
+  const producers = { ensure: open("ensure"), sync: open("sync"), "dead-letter": open("dead-letter") };
+  const cacheRedis =
+    nodes && connectRedis(nodes, { maxRetriesPerRequest: 1, commandTimeout: 2_000 }, () => undefined);
+
+  return {
+    config,
+    log,
+    metrics,
+    pool,
+    clerk,
+    backend,
+    producers,
+    sync: {
+      pool,
+      readUser: createUserReader(clerk, pool),
+      writeUser: createUserWriter(pool, {
+        nomeCompleto: config.DEFAULT_NOME,
+        turma: config.DEFAULT_TURMA,
+        create: config.ENABLE_AUTO_CREATE,
+      }),
+      sessionCache: cacheRedis
+        ? createSessionCache({
+            redis: cacheRedis,
+            ttlS: config.SESSION_CACHE_TTL_S,
+            appSessionKey: config.APP_SESSION_KEY,
+          })
+        : noSessionCache,
+      autoCreate: config.ENABLE_AUTO_CREATE,
+    },
+    close: async () => {
+      await Promise.allSettled(Object.values(producers).map((producer) => producer.close()));
+      cacheRedis?.disconnect();
+      await Promise.allSettled([backend.close(), clerk.close(), pool.end()]);
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { EnvironmentError } from "@rollcall/contracts";
+import { createLogger } from "@rollcall/sync";
+import { readWorkerConfig, type WorkerConfig } from "./config.ts";
+import { createWorkerContext } from "./context.ts";
+import { startDeadLetterMover } from "./dead-letter-mover.ts";
+import { startHeartbeat } from "./heartbeat.ts";
+import { startNudgeWorker } from "./nudge-worker.ts";
+import { buildProbes } from "./probes.ts";
+
+async function main(config: WorkerConfig): Promise<void> {
+  const log = createLogger({ level: config.LOG_LEVEL, process: "worker" });
+  const context = createWorkerContext(config, log);
+  const probes = buildProbes(context);
+  const url = await probes.listen({ host: config.HOST, port: config.WORKER_PORT });
+  const workers = [startNudgeWorker(context, "ensure"), startNudgeWorker(context, "sync")];
+  const stopMover = startDeadLetterMover(context);
+  const stopHeartbeat = startHeartbeat(context);
+  log.info({ url }, "Working");
+
+  let stopping = false;
+  const stop = async (signal: string) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, "Stopping: finishing active jobs, taking no new ones");
+    stopMover();
+    await Promise.allSettled(workers.map((worker) => worker.close()));
+    await stopHeartbeat();
+    await probes.close();
+    await context.close();
+    process.exit(0);
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+try {
+  await main(readWorkerConfig(process.env));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? explain(error) : "The worker did not start"}\n`);
+  process.exit(1);
+}
+
+function explain(error: Error): string {
+  if (error instanceof EnvironmentError) return error.message;
+  if ("code" in error && error.code === "EADDRINUSE")
+    return "The port is in use: set WORKER_PORT to another one";
+  return `The worker did not start: ${error.message}`;
+}

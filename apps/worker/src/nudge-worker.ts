@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { decideRetryDelayMs, type JobWorker, type NudgeQueueName } from "@rollcall/jobs";
+import type { WorkerContext } from "./context.ts";
+import { processNudge } from "./process-nudge.ts";
+
+/** A worker that comes to life whenever its database does. */
+export type NudgeWorker = { close(): Promise<void> };
+
+const settings = {
+  // Nearly all of a job is waiting for a coalesced read and a coalesced write.
+  concurrency: 200,
+  // A killed worker's jobs run again within lock + stalled interval. Innocent jobs survive any number of deaths
+  // that we have to expect; the default of 1 would fail them after the second.
+  lockDuration: 15_000,
+  stalledInterval: 5_000,
+  maxStalledCount: 20,
+  runRetryDelay: 1_000,
+  drainDelay: 5,
+  maximumRateLimitDelay: 5_000,
+};
+
+/** Starts working off a queue. Like a queue, a worker built while its database is down is built again. */
+export function startNudgeWorker(context: WorkerContext, queue: NudgeQueueName): NudgeWorker {
+  const closing = new AbortController();
+  let worker: JobWorker | undefined;
+  const started = start().catch(() => undefined);
+
+  async function start(): Promise<void> {
+    for (;;) {
+      const candidate = createWorker(context, queue);
+      worker = candidate;
+      try {
+        await candidate.waitUntilReady();
+        return;
+      } catch (error) {
+        context.log.warn({ event: "queue_lost", queue, err: error }, "Queue not reached");
+        candidate.close(true).catch(() => undefined);
+        await sleep(1_000, undefined, { signal: closing.signal });
+      }
+    }
+  }
+
+  return {
+    // Takes nothing new and waits for what is active.
+    close: async () => {
+      closing.abort();
+      await worker?.close();
+      await started;
+    },
+  };
+}
+
+function createWorker(context: WorkerContext, queue: NudgeQueueName): JobWorker {
+  const worker = context.backend.createWorker(
+    queue,
+    (job) => processNudge(context, queue, job, (ms) => worker.rateLimit(ms)),
+    { ...settings, settings: { backoffStrategy: (attemptsMade) => decideRetryDelayMs(queue, attemptsMade) } },
+  );
+  worker.on("error", (error) => context.log.warn({ queue, err: error }, "Worker error"));
+  return worker;
+}

@@ -1,0 +1,24 @@
+import { findMissingMigrations } from "@rollcall/db";
+import { type FastifyInstance, fastify } from "fastify";
+import type { WorkerContext } from "./context.ts";
+
+/** The worker's own `/healthz`, `/readyz` and `/metrics`, for those who watch it. */
+export function buildProbes(context: WorkerContext): FastifyInstance {
+  const app = fastify({ logger: false, forceCloseConnections: "idle" });
+  app.get("/healthz", async () => ({ status: "ok" }));
+  app.get("/readyz", async (_request, reply) => {
+    const missing = await findMissingMigrations(context.pool).catch(() => undefined);
+    const degraded = [
+      ...(missing === undefined ? ["postgres"] : []),
+      ...(context.producers.sync.current() ? [] : ["queue"]),
+    ];
+    const ready = degraded.length < 2 && !missing?.length;
+    reply.code(ready ? 200 : 503);
+    return { status: ready ? (degraded.length === 0 ? "ok" : "degraded") : "unavailable", degraded };
+  });
+  app.get("/metrics", async (_request, reply) => {
+    const { contentType, text } = await context.metrics.scrape();
+    return reply.type(contentType).send(text);
+  });
+  return app;
+}

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import { type ClerkSimulatorOptions, startClerkSimulator } from "./simulator.ts";
+
+const environmentSchema = z.object({
+  SIM_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+  SIM_SECRET_KEY: z.string().startsWith("sk_").optional(),
+  SIM_WEBHOOK_URL: z.url().optional(),
+  /** `whsec_` and base64; several, separated by commas, all sign. */
+  SIM_WEBHOOK_SECRET: z.string().optional(),
+  /** Factor on the waits between webhook retries. */
+  SIM_TIME_SCALE: z.coerce.number().positive().optional(),
+  SIM_SEED_USERS: z.coerce.number().int().nonnegative().default(0),
+  /** `requests/windowMs` or `off`; by default what the key's prefix says. */
+  SIM_RATE_LIMIT: z
+    .string()
+    .regex(/^(off|\d+\/\d+)$/)
+    .optional(),
+  /** Seed of everything random that can be repeated. */
+  SIM_RANDOM_SEED: z.coerce.number().int().nonnegative().optional(),
+});
+
+type Environment = z.infer<typeof environmentSchema>;
+
+const environment = environmentSchema.safeParse(process.env);
+if (environment.success) await run(environment.data);
+else {
+  process.stderr.write(`${z.prettifyError(environment.error)}\n`);
+  process.exitCode = 2;
+}
+
+async function run(environment: Environment): Promise<void> {
+  const simulator = await startClerkSimulator(optionsFrom(environment));
+  await simulator.users.seed(environment.SIM_SEED_USERS);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void simulator.stop());
+  process.stdout.write(`${JSON.stringify({ url: simulator.url })}\n`);
+}
+
+function optionsFrom(environment: Environment): ClerkSimulatorOptions {
+  return {
+    port: environment.SIM_PORT,
+    secretKey: environment.SIM_SECRET_KEY,
+    rateLimit: readRateLimit(environment.SIM_RATE_LIMIT),
+    seed: environment.SIM_RANDOM_SEED,
+    webhook: {
+      url: environment.SIM_WEBHOOK_URL,
+      secrets: environment.SIM_WEBHOOK_SECRET?.split(","),
+      timeScale: environment.SIM_TIME_SCALE,
+    },
+  };
+}
+
+function readRateLimit(text: string | undefined): ClerkSimulatorOptions["rateLimit"] {
+  if (text === undefined) return undefined;
+  if (text === "off") return null;
+  const [requests = 0, windowMs = 0] = text.split("/").map(Number);
+  return { requests, windowMs };
+}

@@ -1,0 +1,66 @@
+import type { System } from "./system.ts";
+import { origin } from "./system.ts";
+import { waitFor } from "./wait-for.ts";
+
+export type Answer = { status: number; headers: Headers; body: unknown };
+
+/** Posts a body as Svix would, signed now unless `headers` say otherwise. */
+export async function postWebhook(
+  system: System,
+  body: string | Buffer,
+  headers: Record<string, string | undefined> = {},
+): Promise<Answer> {
+  const signed = await system.clerk.webhooks.sign(body.toString());
+  const all = { "content-type": "application/json", ...signed, ...headers };
+  const sent = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return toAnswer(
+    await fetch(`${system.apiUrl}/api/webhooks/clerk`, { method: "POST", body, headers: sent }),
+  );
+}
+
+/** Calls ensure with a token for `clerkId`, or with the given headers. */
+export async function ensure(
+  system: System,
+  clerkId: string,
+  options: { headers?: Record<string, string>; body?: string } = {},
+): Promise<Answer> {
+  const token = await system.clerk.sessions.mintToken({ userId: clerkId, azp: origin });
+  return callEnsure(system, { authorization: `Bearer ${token}`, ...options.headers }, options.body);
+}
+
+export async function callEnsure(
+  system: System,
+  headers: Record<string, string>,
+  body?: string,
+): Promise<Answer> {
+  const withBody = body === undefined ? {} : { body };
+  return toAnswer(await fetch(`${system.apiUrl}/api/ensure`, { method: "POST", headers, ...withBody }));
+}
+
+async function toAnswer(response: Response): Promise<Answer> {
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === "" ? undefined : JSON.parse(text),
+  };
+}
+
+export type Rows = { users: Record<string, unknown>[]; mentorados: Record<string, unknown>[] };
+
+/** The rows of one user, as they are now. */
+export async function readRows(system: System, clerkId: string): Promise<Rows> {
+  const users = await system.db.query("select * from users where clerk_id = $1", [clerkId]);
+  const mentorados = await system.db.query(
+    "select m.* from mentorados m join users u on u.id = m.user_id where u.clerk_id = $1",
+    [clerkId],
+  );
+  return { users: users.rows, mentorados: mentorados.rows };
+}
+
+export function untilProfile(system: System, clerkId: string): Promise<Rows> {
+  return waitFor(`a profile for ${clerkId}`, async () => {
+    const rows = await readRows(system, clerkId);
+    return rows.mentorados.length > 0 ? rows : undefined;
+  });
+}

@@ -1,0 +1,135 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type ClerkSimulator,
+  findFreePort,
+  type PostgresServer,
+  type RedisServer,
+  startClerkSimulator,
+  startPostgres,
+  startRedis,
+} from "@rollcall/sandbox";
+import pg from "pg";
+import { type RunningProcess, runProcess } from "./process.ts";
+import { waitFor } from "./wait-for.ts";
+
+export const origin = "http://localhost:5173";
+export const webhookSecret = `whsec_${Buffer.from("a secret that only tests know").toString("base64")}`;
+export const adminPassword = "correct horse battery staple";
+
+export type SystemOptions = {
+  backend: "redis" | "postgres";
+  redisBinary: string | undefined;
+  /** Over the defaults, for every process; an empty value unsets. */
+  environment?: Record<string, string>;
+};
+
+/** Rollcall as in production: built api and worker as processes, a Postgres and perhaps a Redis of its own. */
+export type System = {
+  apiUrl: string;
+  workerUrl: string;
+  environment: Record<string, string>;
+  clerk: ClerkSimulator;
+  db: pg.Pool;
+  postgres: PostgresServer;
+  redis: RedisServer | undefined;
+  api: RunningProcess;
+  worker: RunningProcess;
+  startApi(): RunningProcess;
+  startWorker(): RunningProcess;
+  restartPostgres(): Promise<void>;
+  restartRedis(): Promise<void>;
+  untilReady(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const folder = await mkdtemp(join(tmpdir(), "rollcall-e2e-"));
+  const dataDir = join(folder, "postgres");
+  const settings = { fsync: "off" };
+  const postgres = await startPostgres({ dataDir, settings });
+  const redis = options.backend === "redis" ? await startOwnRedis(options.redisBinary, folder) : undefined;
+  const [apiPort, workerPort] = [await findFreePort(), await findFreePort()];
+  const apiUrl = `http://127.0.0.1:${apiPort}`;
+  const clerk = await startClerkSimulator({
+    rateLimit: null,
+    webhook: { url: `${apiUrl}/api/webhooks/clerk`, secret: webhookSecret, timeScale: 0.01 },
+  });
+  const environment = dropEmpty({
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis?.url ?? "",
+    PORT: String(apiPort),
+    WORKER_PORT: String(workerPort),
+    CLERK_API_URL: clerk.url,
+    CLERK_SECRET_KEY: clerk.secretKey,
+    CLERK_WEBHOOK_SIGNING_SECRET: webhookSecret,
+    CLERK_JWT_KEY: clerk.jwtKey,
+    CLERK_AUTHORIZED_PARTIES: origin,
+    ADMIN_PASSWORD: adminPassword,
+    ...options.environment,
+  });
+  await migrate(environment);
+  const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
+  db.on("error", () => undefined);
+
+  const startApi = () => runProcess("apps/api/dist/main.js", environment);
+  const startWorker = () => runProcess("apps/worker/dist/main.js", environment);
+  const system: System = {
+    apiUrl,
+    workerUrl: `http://127.0.0.1:${workerPort}`,
+    environment,
+    clerk,
+    db,
+    postgres,
+    redis,
+    api: startApi(),
+    worker: startWorker(),
+    startApi,
+    startWorker,
+    restartPostgres: async () => {
+      system.postgres = await startPostgres({ dataDir, settings, port: postgres.port });
+    },
+    restartRedis: async () => {
+      if (redis) system.redis = await startOwnRedis(options.redisBinary, folder, redis.port);
+    },
+    untilReady: async () => {
+      await waitFor("api and worker to be ready", () => isReady(system));
+    },
+    stop: async () => {
+      await Promise.all([system.api.stop(), system.worker.stop()]);
+      await Promise.all([db.end(), clerk.stop(), system.redis?.stop(), system.postgres.stop("immediate")]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  await system.untilReady();
+  return system;
+}
+
+export async function migrate(environment: Record<string, string>, args: string[] = []): Promise<string> {
+  const migration = runProcess("apps/cli/dist/migrate/main.js", environment, args);
+  if ((await migration.exited) !== 0) throw new Error(migration.output());
+  return migration.output();
+}
+
+function startOwnRedis(binary: string | undefined, folder: string, port?: number): Promise<RedisServer> {
+  if (!binary) throw new Error("This test needs redis-server");
+  // With its data on disk, so that a restart is an outage and not a loss.
+  const settings = { appendonly: "yes" };
+  return startRedis({
+    binary,
+    dir: join(folder, "redis"),
+    settings,
+    ...(port === undefined ? {} : { port }),
+  });
+}
+
+async function isReady({ apiUrl, workerUrl }: System): Promise<true | undefined> {
+  const answers = await Promise.all([fetch(`${apiUrl}/readyz`), fetch(`${workerUrl}/readyz`)]);
+  const bodies = await Promise.all(answers.map((answer) => answer.text()));
+  return bodies.every((body) => body.includes('"status":"ok"')) ? true : undefined;
+}
+
+function dropEmpty(values: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ""));
+}

@@ -1,0 +1,34 @@
+import { findRedisServer, startRedis, startTemporaryPostgres } from "@rollcall/sandbox";
+import type { TestProject } from "vitest/node";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** A server of our own, whose `postgres` database tests may create databases from. */
+    postgresUrl: string;
+    /** A Redis that tests may share, or undefined: then tests that need one say so in their name and skip. */
+    redisUrl: string | undefined;
+    /** For tests that stop and start a Redis of their own. */
+    redisBinary: string | undefined;
+  }
+}
+
+const installHint = "Redis tests are skipped: put redis-server or valkey-server on PATH, or set REDIS_URL";
+
+export default async function startServices(project: TestProject): Promise<() => Promise<void>> {
+  const postgres = await startTemporaryPostgres();
+  const redisBinary = findRedisServer(process.env["PATH"]);
+  const ownRedis =
+    redisBinary && !process.env["REDIS_URL"] ? await startRedis({ binary: redisBinary }) : undefined;
+  const redisUrl = process.env["REDIS_URL"] ?? ownRedis?.url;
+  if (!redisUrl || !redisBinary) {
+    if (process.env["CI"] === "true") throw new Error(`CI must test Redis too. ${installHint}`);
+    process.stdout.write(`${installHint}\n`);
+  }
+  project.provide("postgresUrl", postgres.url);
+  project.provide("redisUrl", redisUrl);
+  project.provide("redisBinary", redisBinary);
+  return async () => {
+    await ownRedis?.stop();
+    await postgres.stop();
+  };
+}
