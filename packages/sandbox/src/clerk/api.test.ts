@@ -6,7 +6,9 @@ let clerk: ClerkSimulator;
 let sdk: ReturnType<typeof createClerkClient>;
 
 beforeEach(async () => {
-  clerk = await startClerkSimulator({ seed: 1, rateLimit: null });
+  // A clock that never says the same twice, so that no order rests on ties.
+  let ticks = 0;
+  clerk = await startClerkSimulator({ seed: 1, rateLimit: null, now: () => Date.now() + ticks++ });
   sdk = createClerkClient({ secretKey: clerk.secretKey, apiUrl: clerk.url });
 });
 afterEach(() => clerk.stop());

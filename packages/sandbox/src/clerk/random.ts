@@ -1,5 +1,8 @@
 const base62Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/** Two digits at a time: pages of users are mostly ids. */
+const digitPairs = [...base62Alphabet].flatMap((high) => [...base62Alphabet].map((low) => high + low));
+
 export type Random = {
   /** A number in [0, 1). */
   next(): number;
@@ -45,9 +48,10 @@ export function mix(a: number, b: number): number {
 export function toBase62(value: number, digits: number): string {
   let rest = value;
   let text = "";
-  for (let i = 0; i < digits; i++) {
-    text = base62Alphabet.charAt(rest % 62) + text;
-    rest = Math.floor(rest / 62);
+  for (let missing = digits; missing > 0; missing -= 2) {
+    const pair = digitPairs[rest % 3844] ?? "";
+    text = (missing === 1 ? pair.charAt(1) : pair) + text;
+    rest = Math.floor(rest / 3844);
   }
   return text;
 }

@@ -74,7 +74,7 @@ export function createUserStore(seed: number): UserStore {
   }
   function keep(slot: number, user: ClerkUser, times: UserTimes): void {
     kept.set(slot, JSON.stringify(user));
-    for (const address of addressesOf(user))
+    for (const address of foldedAddresses(user))
       emails.set(address, (emails.get(address) ?? new Set()).add(slot));
     place(slot, times);
   }

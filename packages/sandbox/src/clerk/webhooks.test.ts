@@ -28,7 +28,7 @@ beforeEach(async () => {
   const port = typeof address === "object" ? address?.port : null;
   clerk = await startClerkSimulator({
     seed: 7,
-    webhook: { url: `http://127.0.0.1:${port}/hook`, secret, timeScale: 1e-6 },
+    webhook: { url: `http://127.0.0.1:${port}/hook`, secret, timeScale: 1e-6, concurrency: 1 },
   });
 });
 afterEach(async () => {
@@ -191,7 +191,6 @@ describe("a disturbed network", () => {
   });
 
   it("swaps the order and loses nothing by it", async () => {
-    await clerk.webhooks.configure({ concurrency: 1 });
     await clerk.webhooks.disturb({ shuffle: 8, delayMs: [0, 5] });
     const created = await createUsers(20);
     await clerk.webhooks.drain();
@@ -200,7 +199,6 @@ describe("a disturbed network", () => {
   });
 
   it("holds everything back until released, in the order asked for", async () => {
-    await clerk.webhooks.configure({ concurrency: 1 });
     await clerk.webhooks.hold();
     const created = await createUsers(5);
     await clerk.webhooks.drain();
