@@ -56,24 +56,29 @@ export async function listAccounts(dataDir: string, tools: Tools): Promise<Accou
   const accounts: Account[] = [...(ownedByRoot ? inside : []), { prefix: [], ids, owner: ids }];
   if (tools.setpriv !== undefined) {
     const who = [`--reuid=${ids.uid}`, `--regid=${ids.gid}`, "--clear-groups"];
-    const caps = ["--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"];
+    // The bit lets access() heed the capability; without it Postgres does not find itself in a closed folder.
+    const bits = "--securebits=+no_setuid_fixup";
+    const caps = [bits, "--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"];
     accounts.push({ prefix: [tools.setpriv, ...who, ...caps, "--"], owner: ids });
   }
   return accounts;
 }
 
 /**
- * True when `account` can pass to the folder that holds `dataDir`, has a name if a cluster must be made there (initdb looks
- * it up), and can run Postgres: found by doing it.
+ * Looks up files and the user's name as initdb does: with access(), which ignores capabilities, so a program that runs may
+ * still not find its neighbours. A cluster that exists needs no name, and may not be the account's yet.
  */
+const PROBE = `
+  cd "$1" || exit
+  if [ -e "$2" ]; then env test -x "$3" && exec "$3" --version; else exec "$4" --show -D "$2"; fi
+`;
+
+/** True when `account` can pass to the folder that holds `dataDir`, and run the binaries: found by doing it. */
 export function canRun(account: Account, dataDir: string, binaries: Binaries): Promise<boolean> {
-  const script = 'cd "$1" && { [ -e "$2" ] || id -un; } && exec "$3" --version';
-  const [command = "/bin/sh", ...args] = [
-    ...account.prefix,
-    ...["/bin/sh", "-c", script, "sh", dirname(dataDir), dataDir, binaries.postgres],
-  ];
+  const paths = [dirname(dataDir), dataDir, binaries.postgres, binaries.initdb];
+  const [program = "", ...args] = [...account.prefix, "/bin/sh", "-c", PROBE, "sh", ...paths];
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: "/", env: CLEAN_ENV, stdio: "ignore", ...account.ids });
+    const child = spawn(program, args, { cwd: "/", env: CLEAN_ENV, stdio: "ignore", ...account.ids });
     child.once("error", () => resolve(false));
     child.once("exit", (code) => resolve(code === 0));
   });

@@ -1,4 +1,4 @@
-import { chown, lchown, readdir, stat } from "node:fs/promises";
+import { chown, lchown, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Account, canRun, listAccounts, type Tools } from "./account.ts";
 import { type Binaries, completeBinaries, copyBinaries, findBinaries } from "./binaries.ts";
@@ -22,7 +22,9 @@ export async function prepareRuntime(dataDir: string, tools: Tools): Promise<Run
   /** Another account may not reach a node_modules in a closed folder, while it does reach the data. */
   async function withCopy(): Promise<Runtime | undefined> {
     if (process.getuid?.() !== 0) return undefined;
-    return firstThatRuns(accounts, dataDir, await copyBinaries(binaries, copyTo));
+    const found = await firstThatRuns(accounts, dataDir, await copyBinaries(binaries, copyTo));
+    if (found === undefined) await rm(copyTo, { recursive: true, force: true });
+    return found;
   }
 }
 
