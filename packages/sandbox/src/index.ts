@@ -1,5 +1,5 @@
 export type { ClerkUser } from "./clerk/clerk-user.ts";
-export type { ClerkSimulator, RemoteClerkSimulator } from "./clerk/control.ts";
+export type { ClerkControl, ClerkSimulator, RemoteClerkSimulator } from "./clerk/control.ts";
 export { connectClerkSimulator } from "./clerk/control-client.ts";
 export { type ClerkSimulatorOptions, startClerkSimulator } from "./clerk/simulator.ts";
 export { findFreePort, PortBusyError } from "./postgres/free-port.ts";

@@ -36,7 +36,8 @@ export function createGate(context: GateContext) {
     const userIds = [id, ...params.getAll("user_id"), ...params.getAll("user_id[]")];
     const struck = refused === null ? faults.strike({ method: request.method, path, userIds }) : [];
     entry.fault = struck.map((fault) => fault.kind).join("+") || null;
-    for (const fault of struck) if (fault.kind === "latency") await sleep(fault.ms);
+    for (const fault of struck)
+      if (fault.kind === "latency") await sleep(fault.ms, undefined, { ref: false });
     const fault = struck.find((candidate) => candidate.kind !== "latency");
     if (fault?.kind === "hang") await faults.whenHealed();
     const answer =

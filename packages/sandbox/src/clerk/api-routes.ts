@@ -8,10 +8,18 @@ import { readUserQuery } from "./user-query.ts";
 import type { UserStore } from "./user-store.ts";
 import type { Users } from "./users.ts";
 
-type ApiContext = { store: UserStore; users: Users; tokens: TokenMint; gate: ReturnType<typeof createGate> };
+type ApiContext = {
+  store: UserStore;
+  users: Users;
+  tokens: TokenMint;
+  gate: ReturnType<typeof createGate>;
+  /** False: `starting_after` is passed over. */
+  hasCursor: boolean;
+};
 
 /** Clerk's Backend API, as far as a reader of users needs it. Source: its description of 2026-05-12. */
-export function registerApi(app: FastifyInstance, { store, users, tokens, gate }: ApiContext): void {
+export function registerApi(app: FastifyInstance, context: ApiContext): void {
+  const { store, users, tokens, gate, hasCursor } = context;
   function slotOf(id: string): number {
     const slot = store.slotOf(id);
     if (slot === null) throw userNotFound(id);
@@ -19,6 +27,7 @@ export function registerApi(app: FastifyInstance, { store, users, tokens, gate }
   }
 
   const list: ApiRoute = ({ params }) => {
+    if (!hasCursor) params.delete("starting_after");
     const slots = listUsers(store, readUserQuery(params));
     return `[${slots.map(store.jsonOf).join(",")}]`;
   };

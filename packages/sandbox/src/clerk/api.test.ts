@@ -70,7 +70,7 @@ describe("Clerk's own SDK as a reader", () => {
     await other.stop();
   });
 
-  it("sees an expired, a pending and a tampered token for what they are", async () => {
+  it("sees an expired and a pending token for what they are", async () => {
     const mint = clerk.sessions.mintToken;
     const expired = await mint({ userId: "user_x", expiresInS: -60 });
     await expect(verifyToken(expired, { jwtKey: clerk.jwtKey })).rejects.toThrow(/expired/);
@@ -78,11 +78,11 @@ describe("Clerk's own SDK as a reader", () => {
       userId: "user_x",
       sts: "pending",
       overrides: { pla: "u:pro" },
-      omit: ["azp"],
+      omit: ["sid"],
     });
     const claims = await verifyToken(pending, { jwtKey: clerk.jwtKey });
     expect(claims).toMatchObject({ sts: "pending", pla: "u:pro" });
-    expect(claims).not.toHaveProperty("azp");
+    expect(claims).not.toHaveProperty("sid");
   });
 
   it("finds the signing key by its id at the jwks address", async () => {

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { verifyToken } from "@clerk/backend";
@@ -67,15 +67,26 @@ describe("the control over HTTP", () => {
 
 describe("the simulator as a process", () => {
   const main = new URL("./main.ts", import.meta.url).pathname;
-  const start = (env: Record<string, string>) =>
-    spawn(process.execPath, ["--import", "tsx", main], { env: { ...process.env, ...env } });
+  const children: ChildProcess[] = [];
+  const start = (env: Record<string, string>) => {
+    const child = spawn(process.execPath, ["--import", "tsx", main], { env });
+    children.push(child);
+    return child;
+  };
+  afterEach(() => {
+    for (const child of children) child.kill("SIGKILL");
+  });
 
   it("says where it is, has its users, and stops on SIGTERM", { timeout: 60_000 }, async () => {
     const child = start({ SIM_SEED_USERS: "3", SIM_RATE_LIMIT: "5/1000", SIM_WEBHOOK_SECRET: "whsec_YQ==" });
     const [line] = await once(createInterface(child.stdout), "line");
     const remote = await connectClerkSimulator(JSON.parse(line).url);
     expect(await remote.users.count()).toBe(3);
-    expect(await remote.webhooks.settings()).toMatchObject({ url: null, secrets: ["whsec_YQ=="] });
+    expect(await remote.webhooks.settings()).toMatchObject({
+      url: null,
+      secret: "whsec_YQ==",
+      secrets: ["whsec_YQ=="],
+    });
     child.kill("SIGTERM");
     expect(await once(child, "exit")).toEqual([0, null]);
   });

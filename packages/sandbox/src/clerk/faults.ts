@@ -38,7 +38,7 @@ export const faultSchema = z.discriminatedUnion("kind", [
 export type FaultInput = z.input<typeof faultSchema>;
 export type Fault = FaultInput & { id: number; hits: number };
 
-export type FaultTarget = { method: string; path: string; userIds: string[] };
+type FaultTarget = { method: string; path: string; userIds: string[] };
 
 export type Faults = {
   /** Adds a fault and returns its id. Of several in scope the oldest wins; latency adds up with another. */

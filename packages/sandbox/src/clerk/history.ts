@@ -5,7 +5,7 @@ export type HistoryEntry =
   | { sequence: number; atMs: number; change: UserChange; userId: string }
   | { sequence: number; atMs: number; change: "seeded"; count: number };
 
-export type UserChange = "created" | "updated" | "deleted" | "signed-in";
+type UserChange = "created" | "updated" | "deleted" | "signed-in";
 
 export const historyFilterSchema = z.object({
   userId: z.string().optional(),

@@ -15,6 +15,8 @@ const environmentSchema = z.object({
     .string()
     .regex(/^(off|\d+\/\d+)$/)
     .optional(),
+  /** `ignored`: `starting_after` does nothing. */
+  SIM_CURSOR: z.enum(["honoured", "ignored"]).optional(),
   /** Seed of everything random that can be repeated. */
   SIM_RANDOM_SEED: z.coerce.number().int().nonnegative().optional(),
 });
@@ -41,6 +43,7 @@ function optionsFrom(environment: Environment): ClerkSimulatorOptions {
     secretKey: environment.SIM_SECRET_KEY,
     rateLimit: readRateLimit(environment.SIM_RATE_LIMIT),
     seed: environment.SIM_RANDOM_SEED,
+    cursor: environment.SIM_CURSOR,
     webhook: {
       url: environment.SIM_WEBHOOK_URL,
       secrets: environment.SIM_WEBHOOK_SECRET?.split(","),

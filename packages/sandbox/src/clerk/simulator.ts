@@ -24,6 +24,11 @@ export type ClerkSimulatorOptions = {
   /** Overrides what the key's prefix says; null: no limit. */
   rateLimit?: RateLimit | null | undefined;
   webhook?: WebhookPatch | null | undefined;
+  /**
+   * Whether `starting_after` works (the default) or is passed over like a parameter that Clerk does not know:
+   * its public API description does not name it.
+   */
+  cursor?: "honoured" | "ignored" | undefined;
   /** Decides ids, synthetic users, losses and order. Keys and the webhook secret are never reproducible. */
   seed?: number | undefined;
   /** Milliseconds since the epoch; `Date.now` by default. */
@@ -39,7 +44,7 @@ export async function startClerkSimulator(options: ClerkSimulatorOptions = {}): 
   const secretKey = options.secretKey ?? `sk_test_${createRandom(seed ^ 1).base62(40)}`;
   const parts = await createParts(options, seed, secretKey);
   const control = createLocalControl(parts);
-  const app = createServer(parts, secretKey, seed);
+  const app = createServer(parts, secretKey, seed, options.cursor !== "ignored");
   const info = { url: "", port: 0, secretKey, jwtKey: parts.tokens.jwtKey };
   registerControl(app, control, () => info);
   info.url = await app.listen({ host: "127.0.0.1", port: options.port ?? 0 });
@@ -85,17 +90,27 @@ async function createParts(
   };
 }
 
-function createServer(parts: SimulatorParts, secretKey: string, seed: number): FastifyInstance {
+function createServer(
+  parts: SimulatorParts,
+  secretKey: string,
+  seed: number,
+  hasCursor: boolean,
+): FastifyInstance {
   const app = Fastify({ forceCloseConnections: true, bodyLimit: 64 * 1024 * 1024 });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "string" }, parseJson);
   const { faults, limiter, requests: log } = parts;
   const gate = createGate({ secretKey, faults, limiter, log, random: createRandom(seed ^ 6) });
-  registerApi(app, { ...parts, gate });
+  registerApi(app, { ...parts, gate, hasCursor });
   return app;
 }
 
 /** Clerk's SDK calls a missing body JSON too, so an empty one is none. */
 async function parseJson(_request: unknown, body: string | Buffer): Promise<unknown> {
-  return body.length === 0 ? undefined : JSON.parse(body.toString());
+  if (body.length === 0) return undefined;
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    throw Object.assign(new Error("The body is not JSON"), { statusCode: 400 });
+  }
 }

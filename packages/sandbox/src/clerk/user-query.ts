@@ -18,9 +18,9 @@ export type UserQuery = {
 };
 
 export type OrderField = (typeof orderFields)[number];
-export type ExactFilter = (typeof exactFilters)[number];
+type ExactFilter = (typeof exactFilters)[number];
 export type PartialFilter = (typeof partialFilters)[number];
-export type TimeField = (typeof timeFields)[number];
+type TimeField = (typeof timeFields)[number];
 
 const orderFields = [
   "created_at",

@@ -28,7 +28,7 @@ export type UserStore = {
 };
 
 /** What a user is ordered by, in milliseconds; kept beside the JSON, which a test may have spoilt on purpose. */
-export type UserTimes = { createdAtMs: number; updatedAtMs: number };
+type UserTimes = { createdAtMs: number; updatedAtMs: number };
 
 export function createUserStore(seed: number): UserStore {
   const ids = createUserIds(seed);

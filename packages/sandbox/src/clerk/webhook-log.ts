@@ -14,7 +14,7 @@ export type WebhookMessage = {
 };
 
 /** lost: never sent on purpose. failed: given up after the last retry. */
-export type WebhookState = "waiting" | "delivered" | "lost" | "failed";
+type WebhookState = "waiting" | "delivered" | "lost" | "failed";
 
 /** `status` is null when no answer came, and `error` says why. */
 export type WebhookAttempt = { atMs: number; status: number | null; error: string | null };

@@ -1,7 +1,7 @@
 /** One copy of a message on its way. `attempt` counts from 0. */
 export type Delivery<Message> = { message: Message; body: string; attempt: number };
 
-export type ReleaseOrder = "sent" | "reversed" | "shuffled";
+type ReleaseOrder = "sent" | "reversed" | "shuffled";
 
 export type DeliveryQueue<Message> = {
   /** Takes a new delivery: it waits for its delay, then for its place in the shuffle, then for a free sender. */

@@ -11,16 +11,17 @@ const secret = "whsec_c2VjcmV0IG9mIHRoZSBmaXJzdCBraW5k";
 let clerk: ClerkSimulator;
 let receiver: Server;
 let received: Received[];
-/** What the receiver answers, in turn; 200 once they are used up, null for no answer at all. */
-let answers: (number | null)[];
+/** What the receiver answers, in turn; 200 once they are used up. */
+let answers: (number | "silence" | "reset")[];
 
 beforeEach(async () => {
   received = [];
   answers = [];
   receiver = createServer(async (request, response) => {
     received.push({ headers: request.headers, body: await text(request) });
-    const status = answers.length > 0 ? (answers.shift() ?? null) : 200;
-    if (status !== null) response.writeHead(status, { location: "/elsewhere" }).end();
+    const answer = answers.shift() ?? 200;
+    if (answer === "reset") request.socket.destroy();
+    if (typeof answer === "number") response.writeHead(answer, { location: "/elsewhere" }).end();
   });
   receiver.listen(0, "127.0.0.1");
   await once(receiver, "listening");
@@ -111,14 +112,14 @@ describe("a delivery", () => {
 
 describe("a failing endpoint", () => {
   it("gets the same message again after 500, 301, 410 and a broken connection, until it says 2xx", async () => {
-    answers = [500, 301, 410, 204];
+    answers = [500, 301, 410, "reset", 204];
     await clerk.users.create();
     await clerk.webhooks.drain({ retries: true });
     expect(new Set(ids()).size).toBe(1);
-    expect(received).toHaveLength(4);
+    expect(received).toHaveLength(5);
     const [message] = await clerk.webhooks.list();
     expect(message?.state).toBe("delivered");
-    expect(message?.attempts.map((attempt) => attempt.status)).toEqual([500, 301, 410, 204]);
+    expect(message?.attempts.map((attempt) => attempt.status)).toEqual([500, 301, 410, null, 204]);
   });
 
   it("is given up after eight attempts", async () => {
@@ -131,7 +132,7 @@ describe("a failing endpoint", () => {
 
   it("that never answers is cut off and tried again", async () => {
     await clerk.webhooks.configure({ attemptTimeoutMs: 50 });
-    answers = [null];
+    answers = ["silence"];
     await clerk.users.create();
     await clerk.webhooks.drain({ retries: true });
     const [message] = await clerk.webhooks.list({ state: "delivered" });
