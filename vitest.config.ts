@@ -22,7 +22,7 @@ export default defineConfig({
           name: "int",
           include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/e2e/**/*.test.ts"],
           globalSetup: ["tests/services.ts"],
-          testTimeout: 60_000,
+          testTimeout: 150_000,
           hookTimeout: 120_000,
         },
       },

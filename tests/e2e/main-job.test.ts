@@ -1,53 +1,173 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { ensure, readRows, untilProfile } from "../harness/calls.ts";
+import { describeOnBackends } from "../harness/backends.ts";
+import {
+  ensure,
+  postWebhook,
+  readDeadLetters,
+  readQueueCounts,
+  readRows,
+  untilProfile,
+} from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
 
-const redisBinary = inject("redisBinary");
-const backends = ["redis", "postgres"] as const;
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+  });
+  afterAll(() => system?.stop());
 
-describe.each(backends)("with queues on %s", (backend) => {
-  describe.skipIf(backend === "redis" && !redisBinary)("(skipped without redis-server)", () => {
-    let system: System;
-    beforeAll(async () => {
-      system = await startSystem({ backend, redisBinary });
+  test("a signed webhook becomes one user with one profile", async () => {
+    const person = await system.clerk.users.create({ firstName: "Ada", lastName: "Lovelace" });
+    const rows = await untilProfile(system, person.id);
+    expect(rows.users).toHaveLength(1);
+    expect(rows.users[0]).toMatchObject({ name: "Ada Lovelace", role: "user", tier: "FREE" });
+    expect(rows.mentorados).toHaveLength(1);
+    expect(rows.mentorados[0]).toMatchObject({ nome_completo: "Ada Lovelace", turma: "neon", ativo: "sim" });
+  });
+
+  test("an ensure call makes user and profile before any webhook came", async () => {
+    await system.clerk.webhooks.hold();
+    const person = await system.clerk.users.create({ firstName: "Grace" });
+    const answer = await ensure(system, person.id);
+    expect(answer).toMatchObject({ status: 200, body: { success: true, created: true } });
+    expect(answer.body).toMatchObject({
+      user: { clerkId: person.id },
+      mentorado: { nomeCompleto: "Grace", metaFaturamento: 16_000 },
     });
-    afterAll(() => system?.stop());
+    await system.clerk.webhooks.release();
+    await system.clerk.webhooks.drain();
+    expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
+  });
 
-    test("a signed webhook becomes one user with one profile", async () => {
-      const person = await system.clerk.users.create({ firstName: "Ada", lastName: "Lovelace" });
-      const rows = await untilProfile(system, person.id);
-      expect(rows.users).toHaveLength(1);
-      expect(rows.users[0]).toMatchObject({ name: "Ada Lovelace", role: "user", tier: "FREE" });
-      expect(rows.mentorados).toHaveLength(1);
-      expect(rows.mentorados[0]).toMatchObject({
-        nome_completo: "Ada Lovelace",
-        turma: "neon",
-        ativo: "sim",
+  test("100 parallel ensures for one new user give 100 answers and one row of each", async () => {
+    await system.clerk.webhooks.hold();
+    const person = await system.clerk.users.create();
+    const answers = await Promise.all(Array.from({ length: 100 }, () => ensure(system, person.id)));
+    expect(answers.map((answer) => answer.status)).toEqual(Array(100).fill(200));
+    const rows = await readRows(system, person.id);
+    expect([rows.users.length, rows.mentorados.length]).toEqual([1, 1]);
+    await system.clerk.webhooks.release();
+  });
+
+  test("a second ensure answers from what is there, without a job", async () => {
+    const person = await system.clerk.users.create();
+    await ensure(system, person.id);
+    await untilProfile(system, person.id);
+    system.worker.child.kill("SIGSTOP");
+    const before = await readQueueCounts(system, "ensure");
+    const answer = await ensure(system, person.id);
+    const after = await readQueueCounts(system, "ensure");
+    system.worker.child.kill("SIGCONT");
+    expect(answer).toMatchObject({ status: 200, body: { success: true, created: false } });
+    expect(after).toEqual(before);
+  });
+
+  test("a change of name at Clerk reaches the user and leaves the profile to the person", async () => {
+    const person = await system.clerk.users.create({ firstName: "Before" });
+    await untilProfile(system, person.id);
+    await system.clerk.users.update(person.id, { firstName: "After" });
+    await waitFor("the new name", async () => {
+      const { users } = await readRows(system, person.id);
+      return users[0]?.["name"] === "After" ? true : undefined;
+    });
+    expect((await readRows(system, person.id)).mentorados[0]).toMatchObject({ nome_completo: "Before" });
+  });
+
+  test("a signed deletion leaves a tombstone without the person, and the profile without a user", async () => {
+    const person = await system.clerk.users.create({ firstName: "Gone", email: "gone@example.com" });
+    const profileId = (await untilProfile(system, person.id)).mentorados[0]?.["id"];
+    await system.clerk.users.delete(person.id);
+    const user = await waitFor("the tombstone", async () => {
+      const { users } = await readRows(system, person.id);
+      return users[0]?.["deleted_at"] ? users[0] : undefined;
+    });
+    expect(user).toMatchObject({ email: null, name: null, image_url: null });
+    const profile = await system.db.query("select user_id, ativo from mentorados where id = $1", [profileId]);
+    expect(profile.rows).toEqual([{ user_id: null, ativo: "nao" }]);
+  });
+
+  test("a user deleted before anybody heard of it is not brought to life by the late creation", async () => {
+    await system.clerk.webhooks.hold();
+    const person = await system.clerk.users.create();
+    await system.clerk.users.delete(person.id);
+    await system.clerk.webhooks.release({ order: "reversed" });
+    await system.clerk.webhooks.drain();
+    await waitFor("the tombstone", async () => {
+      const { users } = await readRows(system, person.id);
+      return users[0]?.["deleted_at"] ? true : undefined;
+    });
+    await waitFor("an idle queue", async () => {
+      const { waiting, active, delayed } = await readQueueCounts(system, "sync");
+      return waiting + active + delayed === 0 ? true : undefined;
+    });
+    const rows = await readRows(system, person.id);
+    expect(rows.users[0]?.["deleted_at"]).toBeTruthy();
+    expect(rows.mentorados).toEqual([]);
+  });
+
+  test("a login heals a user whose creation was lost, and reads Clerk only then", async () => {
+    await system.clerk.webhooks.disturb({ loseNext: 1 });
+    const person = await system.clerk.users.create();
+    await system.clerk.sessions.signIn(person.id);
+    await untilProfile(system, person.id);
+    await system.clerk.requests.clear();
+    await system.clerk.sessions.signIn(person.id);
+    await system.clerk.webhooks.drain();
+    await waitFor("an idle queue", async () => {
+      const { waiting, active } = await readQueueCounts(system, "sync");
+      return waiting + active === 0 ? true : undefined;
+    });
+    const asked = await system.clerk.requests.list();
+    expect(asked.filter((request) => request.path.includes(person.id))).toEqual([]);
+  });
+
+  describe("what cannot succeed", () => {
+    test("ends as a dead letter that holds a code and no person, after five attempts", async () => {
+      const person = await system.clerk.users.create({ email: "poison@example.com" }, { silent: true });
+      await system.db.query(
+        "alter table users add constraint no_poison check (email is distinct from 'poison@example.com')",
+      );
+      await ensure(system, person.id);
+      const letter = await waitFor(
+        "the dead letter",
+        async () => (await readDeadLetters(system)).find((found) => found.includes(person.id)),
+        120_000,
+      );
+      expect(JSON.parse(letter)).toMatchObject({ code: "user.rejected", attempts: 5, queue: "ensure" });
+      expect(letter).not.toContain("poison");
+      await system.db.query("alter table users drop constraint no_poison");
+    });
+
+    test("an unreadable delivery is quarantined without its body", async () => {
+      const answer = await postWebhook(system, '{"type":"user.created","data":{"first_name":"Hidden"}}');
+      expect(answer).toMatchObject({ status: 200, body: { status: "quarantined" } });
+      const letters = await readDeadLetters(system);
+      const letter = letters.find((found) => found.includes("webhook.unreadable")) ?? "{}";
+      expect(JSON.parse(letter)).toMatchObject({
+        code: "webhook.unreadable",
+        replayable: false,
+        payload: { type: "user.created", sizeBytes: 54, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
       });
+      expect(letter).not.toContain("Hidden");
     });
+  });
 
-    test("an ensure call makes user and profile before any webhook came", async () => {
-      await system.clerk.webhooks.hold();
-      const person = await system.clerk.users.create({ firstName: "Grace" });
-      const answer = await ensure(system, person.id);
-      expect(answer).toMatchObject({ status: 200, body: { success: true, created: true } });
-      expect(answer.body).toMatchObject({
-        user: { clerkId: person.id },
-        mentorado: { nomeCompleto: "Grace", metaFaturamento: 16_000 },
-      });
-      await system.clerk.webhooks.release();
-      await system.clerk.webhooks.drain();
-      expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
-    });
-
-    test("100 parallel ensures for one new user give 100 answers and one row of each", async () => {
-      await system.clerk.webhooks.hold();
-      const person = await system.clerk.users.create();
-      const answers = await Promise.all(Array.from({ length: 100 }, () => ensure(system, person.id)));
-      expect(answers.map((answer) => answer.status)).toEqual(Array(100).fill(200));
-      const rows = await readRows(system, person.id);
-      expect([rows.users.length, rows.mentorados.length]).toEqual([1, 1]);
-      await system.clerk.webhooks.release();
-    });
+  test("SIGTERM lets the worker finish what is active and end with 0", async () => {
+    const people = await Promise.all(
+      Array.from({ length: 20 }, () => system.clerk.users.create({}, { silent: true })),
+    );
+    await system.clerk.faults.add({ kind: "latency", ms: 300 });
+    const answers = people.map((person) => ensure(system, person.id));
+    await waitFor("active jobs", async () =>
+      (await readQueueCounts(system, "ensure")).active > 0 ? true : undefined,
+    );
+    expect(await system.worker.stop()).toBe(0);
+    expect((await readQueueCounts(system, "ensure")).active).toBe(0);
+    await system.clerk.faults.heal();
+    system.worker = system.startWorker();
+    await Promise.all(answers);
+    await Promise.all(people.map((person) => untilProfile(system, person.id)));
   });
 });

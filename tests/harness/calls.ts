@@ -1,5 +1,10 @@
-import type { System } from "./system.ts";
-import { origin } from "./system.ts";
+import {
+  createPostgresQueueBackend,
+  createRedisBackend,
+  type JobQueue,
+  type QueueName,
+} from "@rollcall/jobs";
+import { origin, type System } from "./system.ts";
 import { waitFor } from "./wait-for.ts";
 
 export type Answer = { status: number; headers: Headers; body: unknown };
@@ -58,9 +63,45 @@ export async function readRows(system: System, clerkId: string): Promise<Rows> {
   return { users: users.rows, mentorados: mentorados.rows };
 }
 
-export function untilProfile(system: System, clerkId: string): Promise<Rows> {
-  return waitFor(`a profile for ${clerkId}`, async () => {
+export function untilProfile(system: System, clerkId: string, timeoutMs?: number): Promise<Rows> {
+  const ask = async () => {
     const rows = await readRows(system, clerkId);
     return rows.mentorados.length > 0 ? rows : undefined;
+  };
+  return waitFor(`a profile for ${clerkId}`, ask, timeoutMs);
+}
+
+/** Looks into a queue from outside, with a connection of its own. */
+export async function withQueue<T>(
+  system: System,
+  name: QueueName,
+  look: (queue: JobQueue) => Promise<T>,
+): Promise<T> {
+  const backend = system.redis
+    ? createRedisBackend([system.redis.url], () => undefined)
+    : createPostgresQueueBackend(system.postgres.url, () => undefined);
+  const queue = backend.createQueue(name);
+  try {
+    await queue.waitUntilReady();
+    return await look(queue);
+  } finally {
+    await queue.close();
+    await backend.close();
+  }
+}
+
+export type QueueCounts = Record<"waiting" | "active" | "delayed" | "completed" | "failed", number>;
+
+export function readQueueCounts(system: System, name: QueueName): Promise<QueueCounts> {
+  return withQueue(system, name, async (queue) => {
+    const { waiting = 0, active = 0, delayed = 0, completed = 0, failed = 0 } = await queue.getJobCounts();
+    return { waiting, active, delayed, completed, failed };
   });
+}
+
+/** The dead letters as JSON text, so that a test can also say what is not in them. */
+export function readDeadLetters(system: System): Promise<string[]> {
+  return withQueue(system, "dead-letter", async (queue) =>
+    (await queue.getJobs(["waiting"])).map((job) => JSON.stringify(job.data)),
+  );
 }

@@ -22,7 +22,11 @@ export type DeliveryHeaders = Readonly<Record<string, string | string[] | undefi
 export type DeliveryReader = (headers: DeliveryHeaders, rawBody: Buffer) => Delivery;
 
 const actedOn = z.enum(actedOnEventTypes);
-const envelope = z.object({ type: z.string(), timestamp: z.unknown(), data: z.unknown() });
+const envelope = z.object({
+  type: z.string(),
+  timestamp: z.unknown().optional(),
+  data: z.unknown().optional(),
+});
 const ownId = z.object({ id: clerkUserId });
 const sessionData = z.object({ user_id: clerkUserId });
 

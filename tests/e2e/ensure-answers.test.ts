@@ -1,0 +1,208 @@
+import { generateKeyPairSync } from "node:crypto";
+import { SignJWT } from "jose";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { describeOnBackends } from "../harness/backends.ts";
+import { callEnsure, ensure, readRows, untilProfile } from "../harness/calls.ts";
+import { origin, type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+  });
+  afterAll(() => system?.stop());
+
+  const userId = "user_tokens";
+  const tokens: [string, () => Promise<string | undefined>][] = [
+    ["no token", async () => undefined],
+    ["a word", async () => "nonsense"],
+    ["an expired token", () => system.clerk.sessions.mintToken({ userId, azp: origin, expiresInS: -6 })],
+    [
+      "a token for another party",
+      () => system.clerk.sessions.mintToken({ userId, azp: "https://evil.example" }),
+    ],
+    ["a token for no party", () => system.clerk.sessions.mintToken({ userId, azp: null })],
+    [
+      "a token without session, as a JWT template makes",
+      () => system.clerk.sessions.mintToken({ userId, azp: origin, omit: ["sid"] }),
+    ],
+    ["a token without expiry", () => system.clerk.sessions.mintToken({ userId, azp: origin, omit: ["exp"] })],
+    [
+      "a token whose subject is no user",
+      () => system.clerk.sessions.mintToken({ userId: "org_1", azp: origin }),
+    ],
+    [
+      "a token that nobody signed",
+      async () => unsigned(await system.clerk.sessions.mintToken({ userId, azp: origin })),
+    ],
+    ["a token signed with HS256 and the public key", async () => hs256(userId, system.clerk.jwtKey)],
+    ["a token signed by another key", async () => foreign(userId)],
+  ];
+
+  test.each(tokens)("401 unauthenticated for %s", async (_what, mint) => {
+    const token = await mint();
+    const answer = await callEnsure(system, token === undefined ? {} : { authorization: `Bearer ${token}` });
+    expect(answer).toMatchObject({ status: 401, body: { error: { code: "unauthenticated" } } });
+    expect(answer.headers.get("www-authenticate")).toBe("Bearer");
+  });
+
+  test("a token that expired within the tolerance still counts", async () => {
+    const person = await system.clerk.users.create();
+    await untilProfile(system, person.id);
+    const token = await system.clerk.sessions.mintToken({ userId: person.id, azp: origin, expiresInS: -1 });
+    expect((await callEnsure(system, { authorization: `Bearer ${token}` })).status).toBe(200);
+  });
+
+  test.each(["not json", '{"userId":5}', "[]", '"x"'])("400 for the body %s", async (body) => {
+    const answer = await ensure(system, userId, { body, headers: { "content-type": "application/json" } });
+    expect(answer).toMatchObject({ status: 400, body: { error: { code: "request.malformed" } } });
+  });
+
+  test("401 comes before 400: a stranger learns nothing about bodies", async () => {
+    const answer = await callEnsure(system, { "content-type": "application/json" }, "not json");
+    expect(answer.status).toBe(401);
+  });
+
+  test("403 for a body that names another user", async () => {
+    const answer = await ensure(system, userId, {
+      body: '{"userId":"user_somebody_else"}',
+      headers: { "content-type": "application/json" },
+    });
+    expect(answer).toMatchObject({ status: 403, body: { error: { code: "user.forbidden" } } });
+  });
+
+  test("a body that names the same user, or nobody, is fine", async () => {
+    const person = await system.clerk.users.create();
+    const headers = { "content-type": "application/json" };
+    for (const body of [`{"userId":"${person.id}"}`, "{}", ""]) {
+      expect((await ensure(system, person.id, { body, headers })).status).toBe(200);
+    }
+  });
+
+  test("403 while the session is pending", async () => {
+    const token = await system.clerk.sessions.mintToken({ userId, azp: origin, sts: "pending" });
+    const answer = await callEnsure(system, { authorization: `Bearer ${token}` });
+    expect(answer).toMatchObject({ status: 403, body: { error: { code: "session.pending" } } });
+  });
+
+  test("403 for a banned user, who gets no profile", async () => {
+    const person = await system.clerk.users.create({}, { silent: true });
+    await system.clerk.users.ban(person.id);
+    expect(await ensure(system, person.id)).toMatchObject({
+      status: 403,
+      body: { error: { code: "user.banned" } },
+    });
+    expect((await readRows(system, person.id)).mentorados).toEqual([]);
+  });
+
+  test("200 with a null mentorado for an admin", async () => {
+    const person = await system.clerk.users.create({ publicMetadata: { role: "admin" } });
+    expect(await ensure(system, person.id)).toMatchObject({
+      status: 200,
+      body: { success: true, user: { role: "admin" }, mentorado: null },
+    });
+  });
+
+  test("410 for a deleted user", async () => {
+    const person = await system.clerk.users.create();
+    await untilProfile(system, person.id);
+    await system.clerk.users.delete(person.id);
+    const answer = await waitFor("the tombstone", async () => {
+      const now = await ensure(system, person.id);
+      return now.status === 200 ? undefined : now;
+    });
+    expect(answer).toMatchObject({ status: 410, body: { error: { code: "user.deleted" } } });
+  });
+
+  test("404 user.unknown when Clerk has no such user", async () => {
+    expect(await ensure(system, "user_nobody")).toMatchObject({
+      status: 404,
+      body: { error: { code: "user.unknown" } },
+    });
+  });
+
+  test("202 pending when it is not done within the deadline, and 200 later", async () => {
+    const person = await system.clerk.users.create({}, { silent: true });
+    const fault = await system.clerk.faults.add({ kind: "latency", ms: 2_500 });
+    const answer = await ensure(system, person.id);
+    expect(answer).toMatchObject({ status: 202, body: { success: false, status: "pending" } });
+    expect(answer.headers.get("retry-after")).toBe("1");
+    await system.clerk.faults.remove(fault);
+    await untilProfile(system, person.id);
+    expect(await ensure(system, person.id)).toMatchObject({ status: 200, body: { created: false } });
+  });
+
+  test("429 with Retry-After after 300 calls of one user within a minute", async () => {
+    const person = await system.clerk.users.create();
+    const token = await system.clerk.sessions.mintToken({ userId: person.id, azp: origin });
+    const statuses: number[] = [];
+    for (let call = 0; call < 300; call++) {
+      statuses.push((await callEnsure(system, { authorization: `Bearer ${token}` })).status);
+    }
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    const refused = await callEnsure(system, { authorization: `Bearer ${token}` });
+    expect(refused).toMatchObject({ status: 429, body: { error: { code: "request.rate_limited" } } });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    const other = await system.clerk.users.create();
+    expect((await ensure(system, other.id)).status).toBe(200);
+  });
+
+  describe("messages are for people", () => {
+    test.each([
+      ["pt-BR", "Entre na sua conta para continuar."],
+      ["pt", "Entre na sua conta para continuar."],
+      ["en-GB,en;q=0.8", "Please sign in to continue."],
+      ["fr", "Entre na sua conta para continuar."],
+    ])("in the language of Accept-Language %s", async (language, message) => {
+      const answer = await callEnsure(system, { "accept-language": language });
+      expect(answer.body).toMatchObject({ error: { message }, requestId: expect.any(String) });
+    });
+  });
+
+  test("CORS lets the app read the answer and Retry-After, and nobody else", async () => {
+    const preflight = (from: string) =>
+      fetch(`${system.apiUrl}/api/ensure`, {
+        method: "OPTIONS",
+        headers: { origin: from, "access-control-request-method": "POST" },
+      });
+    const allowed = await preflight(origin);
+    expect(allowed.headers.get("access-control-allow-origin")).toBe(origin);
+    expect((await preflight("https://evil.example")).headers.get("access-control-allow-origin")).toBeNull();
+    const answer = await callEnsure(system, { origin });
+    expect(answer.headers.get("access-control-expose-headers")).toContain("retry-after");
+  });
+});
+
+test("with ENABLE_AUTO_CREATE=false a user is ready without a profile", async () => {
+  const system = await startSystem({
+    backend: "postgres",
+    redisBinary: undefined,
+    environment: { ENABLE_AUTO_CREATE: "false" },
+  });
+  const person = await system.clerk.users.create();
+  expect(await ensure(system, person.id)).toMatchObject({ status: 200, body: { mentorado: null } });
+  await system.stop();
+});
+
+function unsigned(token: string): string {
+  const header = Buffer.from('{"alg":"none","typ":"JWT"}').toString("base64url");
+  return `${header}.${token.split(".")[1]}.`;
+}
+
+async function hs256(userId: string, publicKey: string): Promise<string> {
+  return claims(new SignJWT({ sid: "sess_1", azp: origin }), userId)
+    .setProtectedHeader({ alg: "HS256" })
+    .sign(Buffer.from(publicKey));
+}
+
+async function foreign(userId: string): Promise<string> {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  return claims(new SignJWT({ sid: "sess_1", azp: origin }), userId)
+    .setProtectedHeader({ alg: "RS256" })
+    .sign(privateKey);
+}
+
+function claims<T extends SignJWT>(jwt: T, userId: string) {
+  return jwt.setSubject(userId).setIssuedAt().setExpirationTime("1m");
+}

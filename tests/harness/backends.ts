@@ -1,0 +1,12 @@
+import { describe, inject } from "vitest";
+
+export type Backend = "redis" | "postgres";
+
+/** Declares the tests once for each queue backend; without a redis-server the Redis half says why it is skipped. */
+export function describeOnBackends(declare: (backend: Backend) => void): void {
+  for (const backend of ["redis", "postgres"] as const) {
+    const missing = backend === "redis" && !inject("redisBinary");
+    const name = `with queues on ${backend}${missing ? " (skipped: no redis-server on PATH)" : ""}`;
+    describe.skipIf(missing)(name, () => declare(backend));
+  }
+}
