@@ -1,0 +1,82 @@
+import { expect, test } from "vitest";
+import { findForbiddenArrows } from "./arrows.ts";
+import { parseSource } from "./source.ts";
+import { readPackages, readSources } from "./tree.ts";
+
+const packages = readPackages();
+
+test("the packages import each other only along the arrows, and declare what they import", () => {
+  expect(findForbiddenArrows(packages, readSources(packages))).toEqual([]);
+});
+
+const planted: [path: string, text: string, fault: string][] = [
+  ["packages/contracts/src/a.ts", 'import { pool } from "@rollcall/db";', "must not import @rollcall/db"],
+  ["packages/db/src/a.ts", 'import { nudge } from "@rollcall/jobs";', "must not import @rollcall/jobs"],
+  ["packages/jobs/src/a.ts", 'import type { Row } from "@rollcall/db";', "must not import @rollcall/db"],
+  ["packages/clerk/src/a.ts", 'export { nudge } from "@rollcall/jobs";', "must not import @rollcall/jobs"],
+  ["packages/db/src/a.ts", 'export * from "@rollcall/sync";', "must not import @rollcall/sync"],
+  ["packages/sync/src/a.ts", 'await import("@rollcall/sandbox");', "must not import @rollcall/sandbox"],
+  ["packages/sandbox/src/a.ts", 'type A = import("@rollcall/contracts").A;', "must not import"],
+  ["packages/sandbox/src/a.test.ts", 'import "@rollcall/contracts";', "must not import @rollcall/contracts"],
+  ["packages/db/src/a.test.ts", 'import { nudge } from "@rollcall/jobs";', "must not import @rollcall/jobs"],
+  ["apps/api/src/a.ts", 'require("@rollcall/worker");', "must not import @rollcall/worker"],
+  ["apps/api/src/a.ts", 'import { start } from "@rollcall/sandbox";', "must not import @rollcall/sandbox"],
+  ["packages/db/src/a.ts", 'import { b } from "../../jobs/src/b.ts";', "reaches into packages/jobs"],
+  ["tests/e2e/a.test.ts", 'import { b } from "../../packages/db/src/b.ts";', "reaches into packages/db"],
+  ["packages/lost/src/a.ts", "export {};", "belongs to no package"],
+];
+
+test.each(planted)("in %s, %s is refused", (path, text, fault) => {
+  expect(findForbiddenArrows(packages, [parseSource(path, text)])).toEqual([expect.stringContaining(fault)]);
+});
+
+const nothing = { dependencies: [], optionalDependencies: [], devDependencies: [] };
+
+test("the client may import types of contracts, and nothing that is left in its JavaScript", () => {
+  const client = {
+    ...nothing,
+    folder: "packages/client",
+    name: "@rollcall/client",
+    dependencies: ["@rollcall/contracts"],
+  };
+  const judge = (text: string) =>
+    findForbiddenArrows([client], [parseSource("packages/client/src/a.tsx", text)]);
+  expect(judge('import type { A } from "@rollcall/contracts";')).toEqual([]);
+  expect(judge('import { type A } from "@rollcall/contracts";')).toEqual([
+    expect.stringContaining("may import only types"),
+  ]);
+});
+
+test("standalone may import sandbox and nothing else of ours", () => {
+  const standalone = {
+    ...nothing,
+    folder: "apps/standalone",
+    name: "@rollcall/standalone",
+    dependencies: ["@rollcall/sandbox"],
+  };
+  const judge = (text: string) =>
+    findForbiddenArrows([standalone], [parseSource("apps/standalone/src/a.ts", text)]);
+  expect(judge('import { startPostgres } from "@rollcall/sandbox";')).toEqual([]);
+  expect(judge('import { variables } from "@rollcall/contracts";')).toEqual([
+    expect.stringContaining("must not import @rollcall/contracts"),
+  ]);
+});
+
+test("an import that package.json does not declare is refused, and code that ships cannot lean on devDependencies", () => {
+  const source = parseSource("packages/db/src/a.ts", 'import { variables } from "@rollcall/contracts";');
+  const db = { ...nothing, folder: "packages/db", name: "@rollcall/db" };
+  const fault = [expect.stringContaining("@rollcall/contracts is not declared")];
+  expect(findForbiddenArrows([db], [source])).toEqual(fault);
+  expect(findForbiddenArrows([{ ...db, devDependencies: ["@rollcall/contracts"] }], [source])).toEqual(fault);
+  expect(findForbiddenArrows([{ ...db, dependencies: ["@rollcall/contracts"] }], [source])).toEqual([]);
+});
+
+test("a package.json that declares a forbidden arrow, or is not in the table, is refused", () => {
+  const judge = (name: string, change: object) =>
+    findForbiddenArrows([{ ...nothing, folder: "packages/x", name, ...change }], []);
+  expect(judge("@rollcall/jobs", { dependencies: ["@rollcall/db"] })).toHaveLength(1);
+  expect(judge("@rollcall/jobs", { devDependencies: ["@rollcall/db"] })).toHaveLength(1);
+  expect(judge("@rollcall/jobs", { dependencies: ["@rollcall/sandbox"] })).toHaveLength(1);
+  expect(judge("@rollcall/jobs", { devDependencies: ["@rollcall/sandbox"] })).toEqual([]);
+  expect(judge("@rollcall/new", {})).toEqual([expect.stringContaining("has no arrows")]);
+});

@@ -1,0 +1,69 @@
+import { describe, expect, test } from "vitest";
+import { findEnvironmentReads, findNamelessFiles, findStarExports } from "./bans.ts";
+import { parseSource } from "./source.ts";
+import { readPackages, readSources } from "./tree.ts";
+
+const sources = readSources(readPackages());
+const parse = (path: string, text = "") => [parseSource(path, text)];
+
+describe("names", () => {
+  test("no file is named utils, helpers or common", () => {
+    expect(findNamelessFiles(sources)).toEqual([]);
+  });
+
+  test.each([
+    "packages/db/src/utils.ts",
+    "packages/db/src/util.test.ts",
+    "packages/db/src/string-helpers.ts",
+    "packages/db/src/helpers/time.ts",
+    "apps/api/src/Common.tsx",
+    "tests/common/a.ts",
+  ])("%s is refused", (path) => expect(findNamelessFiles(parse(path))).toHaveLength(1));
+
+  test("a word that only contains one of them is not meant", () => {
+    expect(findNamelessFiles(parse("packages/db/src/commonplace.ts"))).toEqual([]);
+  });
+});
+
+describe("export *", () => {
+  test("no module exports everything of another", () => {
+    expect(findStarExports(sources)).toEqual([]);
+  });
+
+  test.each(['export * from "./a.ts";', 'export * as a from "./a.ts";', 'export type * from "./a.ts";'])(
+    "%s is refused",
+    (text) => expect(findStarExports(parse("packages/db/src/index.ts", text))).toHaveLength(1),
+  );
+});
+
+describe("the environment", () => {
+  test("only a main.ts reads it", () => {
+    expect(findEnvironmentReads(sources)).toEqual([]);
+  });
+
+  test.each([
+    "process.env.PORT;",
+    'process["env"];',
+    "globalThis.process.env;",
+    "process?.env;",
+    "const { env } = process;",
+    "const { env: environment, argv } = process;",
+    'import { env } from "node:process";',
+  ])("%s is refused", (text) => {
+    expect(findEnvironmentReads(parse("packages/db/src/pool.ts", text))).toEqual([
+      expect.stringContaining("packages/db/src/pool.ts:1"),
+    ]);
+  });
+
+  test("in a main.ts, a test, a comment or a string it is fine", () => {
+    expect(findEnvironmentReads(parse("apps/cli/src/migrate/main.ts", "process.env;"))).toEqual([]);
+    expect(findEnvironmentReads(parse("apps/api/src/app.int.test.ts", "process.env;"))).toEqual([]);
+    expect(findEnvironmentReads(parse("apps/api/src/app.ts", '"process.env"; // process.env'))).toEqual([]);
+  });
+});
+
+test("a file that does not parse is an error, not a tidy file", () => {
+  expect(() => parseSource("packages/db/src/broken.ts", "import { from")).toThrow(
+    "packages/db/src/broken.ts",
+  );
+});

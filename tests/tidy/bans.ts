@@ -1,0 +1,27 @@
+import { basename } from "node:path";
+import type { Source } from "./source.ts";
+import { isTest } from "./tree.ts";
+
+/** Files and folders whose name says that nobody knew where to put it. */
+export function findNamelessFiles(sources: readonly Source[]): string[] {
+  return sources
+    .map(({ path }) => path)
+    .filter((path) => path.split("/").some((part) => /(^|[-_])(utils?|helpers?|common)(\.|$)/i.test(part)))
+    .map((path) => `${path}: name it after the one thing it holds`);
+}
+
+/** `export *` lets a package's surface grow without anybody deciding it. */
+export function findStarExports(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, starExports }) =>
+    starExports.map((line) => `${path}:${line}: name what is exported`),
+  );
+}
+
+/** Only a `main.ts` reads the environment, so that its list of variables is the whole truth. */
+export function findEnvironmentReads(sources: readonly Source[]): string[] {
+  return sources
+    .filter(({ path }) => !isTest(path) && basename(path) !== "main.ts")
+    .flatMap(({ path, environmentReads }) =>
+      environmentReads.map((line) => `${path}:${line}: take options; only a main.ts reads process.env`),
+    );
+}

@@ -1,0 +1,85 @@
+import { type Node, parseSync, Visitor } from "oxc-parser";
+
+export type Import = {
+  /** What is asked for, as written. */
+  specifier: string;
+  /** Nothing of it is left in the built JavaScript. */
+  typeOnly: boolean;
+  line: number;
+};
+
+export type Source = {
+  /** From the root of the repository, with forward slashes. */
+  path: string;
+  imports: readonly Import[];
+  /** Lines with `export *`. */
+  starExports: readonly number[];
+  /** Lines that take the environment, in any of its spellings. */
+  environmentReads: readonly number[];
+};
+
+/**
+ * Reads from a module what the tidy rules judge.
+ *
+ * @throws Error naming a file that does not parse: one that cannot be read must not pass for a tidy one.
+ */
+export function parseSource(path: string, text: string): Source {
+  const { program, errors } = parseSync(path, text);
+  if (errors[0]) throw new Error(`${path}: ${errors[0].message}`);
+
+  const lineOf = (node: Node) => text.slice(0, node.start).split("\n").length;
+  const imports: Import[] = [];
+  const starExports: number[] = [];
+  const environmentReads: number[] = [];
+  const addImport = (node: Node, source: Node | null, typeOnly: boolean) => {
+    if (source?.type !== "Literal" || typeof source.value !== "string") return;
+    imports.push({ specifier: source.value, typeOnly, line: lineOf(node) });
+  };
+
+  new Visitor({
+    // `import { type A }` counts as a real import: under verbatimModuleSyntax the built file still loads the module.
+    ImportDeclaration(node) {
+      addImport(node, node.source, node.importKind === "type");
+      if (/^(node:)?process$/.test(node.source.value) && node.specifiers.some(takesEnvironment)) {
+        environmentReads.push(lineOf(node));
+      }
+    },
+    ExportNamedDeclaration: (node) => addImport(node, node.source, node.exportKind === "type"),
+    ExportAllDeclaration(node) {
+      addImport(node, node.source, node.exportKind === "type");
+      starExports.push(lineOf(node));
+    },
+    ImportExpression: (node) => addImport(node, node.source, false),
+    TSImportType: (node) => addImport(node, node.source, true),
+    CallExpression(node) {
+      if (isNamed(node.callee, "require")) addImport(node, node.arguments[0] ?? null, false);
+    },
+    MemberExpression(node) {
+      if (isProcess(node.object) && isNamed(node.property, "env")) environmentReads.push(lineOf(node));
+    },
+    VariableDeclarator(node) {
+      const taken = node.id.type === "ObjectPattern" ? node.id.properties : [];
+      if (!isProcess(node.init)) return;
+      if (taken.some((property) => property.type === "Property" && isNamed(property.key, "env"))) {
+        environmentReads.push(lineOf(node));
+      }
+    },
+  }).visit(program);
+
+  return { path, imports, starExports, environmentReads };
+}
+
+function takesEnvironment(specifier: Node): boolean {
+  return specifier.type === "ImportSpecifier" && isNamed(specifier.imported, "env");
+}
+
+/** `process`, or `globalThis.process`. */
+function isProcess(node: Node | null): boolean {
+  return isNamed(node, "process") || (node?.type === "MemberExpression" && isNamed(node.property, "process"));
+}
+
+function isNamed(node: Node | null, name: string): boolean {
+  return (
+    (node?.type === "Identifier" && node.name === name) || (node?.type === "Literal" && node.value === name)
+  );
+}

@@ -1,0 +1,71 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { parseSource, type Source } from "./source.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+const names = z
+  .record(z.string(), z.string())
+  .default({})
+  .transform((versions) => Object.keys(versions));
+const manifest = z.object({
+  name: z.string(),
+  dependencies: names,
+  optionalDependencies: names,
+  devDependencies: names,
+});
+
+export type Package = z.infer<typeof manifest> & {
+  /** From the root of the repository: `packages/db`, or `.` for the root itself. */
+  folder: string;
+};
+
+/** Reads a file from the root of the repository; one that does not exist reads as empty. */
+export function readText(path: string): string {
+  return existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "";
+}
+
+/** Every workspace, and the root, whose code is the tests. */
+export function readPackages(): Package[] {
+  const workspaces = ["packages", "apps"].flatMap((kind) =>
+    readdirSync(join(root, kind)).map((folder) => `${kind}/${folder}`),
+  );
+  return [".", ...workspaces]
+    .filter((folder) => existsSync(join(root, folder, "package.json")))
+    .map((folder) => ({
+      folder,
+      ...manifest.parse(JSON.parse(readText(posix.join(folder, "package.json")))),
+    }));
+}
+
+/** Every module of ours that is written by hand. */
+export function readSources(packages: readonly Package[]): Source[] {
+  return packages
+    .map(({ folder }) => (folder === "." ? "tests" : `${folder}/src`))
+    .flatMap((folder) =>
+      existsSync(join(root, folder))
+        ? readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map(
+            (file) => `${folder}/${file}`,
+          )
+        : [],
+    )
+    .filter((path) => /\.[cm]?tsx?$/.test(path))
+    .map((path) => parseSource(path, readText(path)));
+}
+
+/** The folder of the package that holds a path. */
+export function ownerOf(path: string): string {
+  const [kind, name] = path.split("/");
+  return kind === "packages" || kind === "apps" ? `${kind}/${name}` : ".";
+}
+
+export function isTest(path: string): boolean {
+  return ownerOf(path) === "." || /\.test(-d)?\.tsx?$/.test(path);
+}
+
+/** Where a relative import points to. */
+export function resolveImport(from: string, specifier: string): string {
+  return posix.join(posix.dirname(from), specifier);
+}
