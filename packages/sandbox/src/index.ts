@@ -2,6 +2,7 @@ export type { ClerkUser } from "./clerk/clerk-user.ts";
 export type { ClerkControl, ClerkSimulator, RemoteClerkSimulator } from "./clerk/control.ts";
 export { connectClerkSimulator } from "./clerk/control-client.ts";
 export { type ClerkSimulatorOptions, startClerkSimulator } from "./clerk/simulator.ts";
+export { createDatabase } from "./postgres/create-database.ts";
 export { findFreePort, PortBusyError } from "./postgres/free-port.ts";
 export { removePostgres } from "./postgres/remove-postgres.ts";
 export { type PostgresOptions, type PostgresServer, startPostgres } from "./postgres/start-postgres.ts";

@@ -52,6 +52,7 @@ export const controlArguments: ControlArguments = {
     settings: none,
     disturb: z.tuple([disturbanceSchema]),
     calm: none,
+    disturbance: none,
     hold: none,
     release: z.tuple([releaseOptionsSchema.optional()]),
     list: z.tuple([messageFilterSchema.optional()]),

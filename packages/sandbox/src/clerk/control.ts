@@ -6,7 +6,7 @@ import type { LoggedRequest, RequestFilter, RequestTotals } from "./request-log.
 import type { TokenInput } from "./session-tokens.ts";
 import type { UserInput, UserPatch } from "./user-input.ts";
 import type { ChangeOptions, SeedOptions } from "./users.ts";
-import type { Disturbance } from "./webhook-disturbance.ts";
+import type { CurrentDisturbance, Disturbance } from "./webhook-disturbance.ts";
 import type { MessageFilter, WebhookMessage, WebhookTotals } from "./webhook-log.ts";
 import type { WebhookPatch, WebhookSettings } from "./webhook-settings.ts";
 import type { WebhookHeaders } from "./webhook-signature.ts";
@@ -41,6 +41,7 @@ export type ClerkControl = {
     settings(): Promise<WebhookSettings>;
     disturb(disturbance: Disturbance): Promise<void>;
     calm(): Promise<void>;
+    disturbance(): Promise<CurrentDisturbance>;
     hold(): Promise<void>;
     release(options?: ReleaseOptions): Promise<void>;
     list(filter?: MessageFilter): Promise<WebhookMessage[]>;

@@ -5,7 +5,7 @@ export type HistoryEntry =
   | { sequence: number; atMs: number; change: UserChange; userId: string }
   | { sequence: number; atMs: number; change: "seeded"; count: number };
 
-type UserChange = "created" | "updated" | "deleted" | "signed-in";
+export type UserChange = "created" | "updated" | "deleted" | "signed-in";
 
 export const historyFilterSchema = z.object({
   userId: z.string().optional(),
@@ -22,7 +22,11 @@ export type History = {
   list(filter?: HistoryFilter): HistoryEntry[];
 };
 
-export function createHistory(now: () => number): History {
+/** @param onChange told of each change to one user, after it is written down */
+export function createHistory(
+  now: () => number,
+  onChange: (change: UserChange, userId: string) => void = () => {},
+): History {
   const entries: HistoryEntry[] = [];
 
   function list({ userId, change, after = 0, limit }: HistoryFilter = {}): HistoryEntry[] {
@@ -34,8 +38,10 @@ export function createHistory(now: () => number): History {
   }
 
   return {
-    record: (change, userId) =>
-      void entries.push({ sequence: entries.length + 1, atMs: now(), change, userId }),
+    record(change, userId) {
+      entries.push({ sequence: entries.length + 1, atMs: now(), change, userId });
+      onChange(change, userId);
+    },
     recordSeed: (count) =>
       void entries.push({ sequence: entries.length + 1, atMs: now(), change: "seeded", count }),
     list,

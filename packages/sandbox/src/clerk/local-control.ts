@@ -37,6 +37,7 @@ export function createLocalControl(parts: SimulatorParts): ClerkControl {
       settings: async () => webhooks.settings(),
       disturb: async (disturbance) => webhooks.disturb(disturbance),
       calm: async () => webhooks.calm(),
+      disturbance: async () => webhooks.disturbance(),
       hold: async () => webhooks.hold(),
       release: async (options) => webhooks.release(options),
       list: async (filter) => webhooks.list(filter),

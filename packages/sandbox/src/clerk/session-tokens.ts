@@ -1,3 +1,4 @@
+import { createPrivateKey, createPublicKey } from "node:crypto";
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from "jose";
 import { z } from "zod";
 import type { Random } from "./random.ts";
@@ -27,12 +28,24 @@ export type TokenMint = {
   mint(input: TokenInput): Promise<string>;
 };
 
+type TokenMintOptions = {
+  issuer: string;
+  random: Random;
+  now: () => number;
+  /** PEM (PKCS 8) of an RSA key; by default a pair is made here. */
+  signingKey?: string | undefined;
+};
+
 /**
- * Session tokens of version 2, signed with a key pair made here. Claims as in Clerk's "Session tokens"
- * guide; a token holds neither email nor name.
+ * Session tokens of version 2. Claims as in Clerk's "Session tokens" guide; a token holds neither email nor
+ * name.
  */
-export async function createTokenMint(issuer: string, random: Random, now: () => number): Promise<TokenMint> {
-  const { publicKey, privateKey } = await generateKeyPair("RS256", { extractable: true });
+export async function createTokenMint(options: TokenMintOptions): Promise<TokenMint> {
+  const { issuer, random, now, signingKey } = options;
+  const { publicKey, privateKey } =
+    signingKey === undefined
+      ? await generateKeyPair("RS256", { extractable: true })
+      : { publicKey: createPublicKey(signingKey), privateKey: createPrivateKey(signingKey) };
   const keyId = `ins_2${random.base62(26)}`;
   const jwtKey = await exportSPKI(publicKey);
   const jwk = { ...(await exportJWK(publicKey)), use: "sig", kid: keyId, alg: "RS256" };

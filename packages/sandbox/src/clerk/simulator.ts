@@ -2,10 +2,11 @@ import { randomInt } from "node:crypto";
 import Fastify, { type FastifyInstance } from "fastify";
 import { createGate } from "./api-gate.ts";
 import { registerApi } from "./api-routes.ts";
-import type { ClerkSimulator } from "./control.ts";
+import type { ClerkUser } from "./clerk-user.ts";
+import type { ClerkControl, ClerkSimulator } from "./control.ts";
 import { registerControl } from "./control-routes.ts";
 import { createFaults } from "./faults.ts";
-import { createHistory } from "./history.ts";
+import { createHistory, type UserChange } from "./history.ts";
 import { createLocalControl, type SimulatorParts } from "./local-control.ts";
 import { createRandom } from "./random.ts";
 import { createRateLimiter, defaultRateLimit, type RateLimit } from "./rate-limit.ts";
@@ -13,6 +14,7 @@ import { createRequestLog } from "./request-log.ts";
 import { createTokenMint } from "./session-tokens.ts";
 import { createUserStore } from "./user-store.ts";
 import { createUsers } from "./users.ts";
+import type { WebhookMessage } from "./webhook-log.ts";
 import type { WebhookPatch } from "./webhook-settings.ts";
 import { createWebhooks } from "./webhooks.ts";
 
@@ -33,6 +35,15 @@ export type ClerkSimulatorOptions = {
   seed?: number | undefined;
   /** Milliseconds since the epoch; `Date.now` by default. */
   now?: (() => number) | undefined;
+  /** PEM (PKCS 8) of the RSA key that signs session tokens; a new one by default. */
+  signingKey?: string | undefined;
+  /** Users of an earlier run. */
+  users?: readonly ClerkUser[] | undefined;
+  onChange?: ((change: UserChange, userId: string) => void) | undefined;
+  /** Told of each message when it is made and whenever its state changes. */
+  onMessage?: ((message: WebhookMessage) => void) | undefined;
+  /** Adds routes of one's own to the server, before it listens. */
+  addRoutes?: ((app: FastifyInstance, control: ClerkControl) => void) | undefined;
 };
 
 /**
@@ -47,6 +58,7 @@ export async function startClerkSimulator(options: ClerkSimulatorOptions = {}): 
   const app = createServer(parts, secretKey, seed, options.cursor !== "ignored");
   const info = { url: "", port: 0, secretKey, jwtKey: parts.tokens.jwtKey };
   registerControl(app, control, () => info);
+  options.addRoutes?.(app, control);
   info.url = await app.listen({ host: "127.0.0.1", port: options.port ?? 0 });
   info.port = Number(new URL(info.url).port);
 
@@ -68,18 +80,26 @@ async function createParts(
   // One source each, so that how often one is asked does not change what another gives.
   const random = createRandom(seed ^ 2);
   const store = createUserStore(seed);
-  const history = createHistory(now);
+  const history = createHistory(now, options.onChange);
   const webhooks = createWebhooks({
     instanceId: `ins_2${random.base62(26)}`,
     random: createRandom(seed ^ 3),
     now,
+    onMessage: options.onMessage,
   });
   if (options.webhook != null) webhooks.configure(options.webhook);
   const limit = options.rateLimit === undefined ? defaultRateLimit(secretKey) : options.rateLimit;
+  const users = createUsers({ store, history, random, now, announce: webhooks.announce });
+  for (const user of options.users ?? []) users.restore(user);
   return {
     store,
-    users: createUsers({ store, history, random, now, announce: webhooks.announce }),
-    tokens: await createTokenMint("https://sandbox.clerk.accounts.dev", createRandom(seed ^ 4), now),
+    users,
+    tokens: await createTokenMint({
+      issuer: "https://sandbox.clerk.accounts.dev",
+      random: createRandom(seed ^ 4),
+      now,
+      signingKey: options.signingKey,
+    }),
     webhooks,
     faults: createFaults(createRandom(seed ^ 5)),
     limiter: createRateLimiter(limit, now),

@@ -25,6 +25,8 @@ export type Users = {
   create(input?: UserInput, options?: ChangeOptions): ClerkUser;
   update(id: string, patch: UserPatch, options?: ChangeOptions): ClerkUser;
   delete(id: string, options?: ChangeOptions): void;
+  /** Puts back a user who signed up in an earlier run: no history, no webhook. */
+  restore(user: ClerkUser): void;
   seed(count: number, options?: SeedOptions): void;
   recordSignIn(id: string): void;
 };
@@ -86,6 +88,10 @@ export function createUsers({ store, history, random, now, announce }: UsersCont
     }
   }
 
+  function restore(user: ClerkUser): void {
+    store.add(store.nextSlot(), user, { createdAtMs: user.created_at, updatedAtMs: user.updated_at });
+  }
+
   function seed(count: number, { firstCreatedAtMs, stepMs = 1000 }: SeedOptions = {}): void {
     const first = firstCreatedAtMs ?? now() - count * stepMs;
     for (let i = 0; i < count; i++) {
@@ -104,5 +110,5 @@ export function createUsers({ store, history, random, now, announce }: UsersCont
     history.record("signed-in", id);
   }
 
-  return { create, update, delete: remove, seed, recordSignIn };
+  return { create, update, delete: remove, restore, seed, recordSignIn };
 }

@@ -18,10 +18,14 @@ export const disturbanceSchema = z.object({
 });
 export type Disturbance = z.input<typeof disturbanceSchema>;
 
+/** What goes wrong now, every part of it said. */
+export type CurrentDisturbance = Required<{ [K in keyof Disturbance]: Exclude<Disturbance[K], undefined> }>;
+
 export type Disturber = {
   set(disturbance: Disturbance): void;
   /** Back to a network that loses, doubles, delays and swaps nothing. */
   calm(): void;
+  current(): CurrentDisturbance;
   losesNext(): boolean;
   copies(): number;
   delayMs(): number;
@@ -31,9 +35,7 @@ export type Disturber = {
 const calmNetwork = { loseNext: 0, loseShare: 0, copies: 1, delayMs: 0, shuffle: 1 };
 
 export function createDisturber(random: Random): Disturber {
-  let current: Required<{ [K in keyof Disturbance]: Exclude<Disturbance[K], undefined> }> = {
-    ...calmNetwork,
-  };
+  let current: CurrentDisturbance = { ...calmNetwork };
 
   function losesNext(): boolean {
     if (current.loseNext > 0) {
@@ -57,6 +59,7 @@ export function createDisturber(random: Random): Disturber {
     calm() {
       current = { ...calmNetwork };
     },
+    current: () => ({ ...current }),
     losesNext,
     delayMs,
     copies: () => current.copies,

@@ -40,8 +40,15 @@ export type WebhookLog = {
 
 const keptMessages = 100_000;
 
-/** The latest messages and counts of all; older messages are dropped, so that a long run does not fill the memory. */
-export function createWebhookLog(now: () => number): WebhookLog {
+/**
+ * The latest messages and counts of all; older messages are dropped, so that a long run does not fill the memory.
+ *
+ * @param onState told of each message when it is made and whenever its state changes
+ */
+export function createWebhookLog(
+  now: () => number,
+  onState: (message: WebhookMessage) => void = () => {},
+): WebhookLog {
   let messages: WebhookMessage[] = [];
   const totals: WebhookTotals = {
     events: 0,
@@ -68,12 +75,14 @@ export function createWebhookLog(now: () => number): WebhookLog {
       totals.waiting++;
       messages.push(message);
       if (messages.length >= 2 * keptMessages) messages = messages.slice(-keptMessages);
+      onState(message);
       return message;
     },
     settle(message, state) {
       totals[message.state]--;
       totals[state]++;
       message.state = state;
+      onState(message);
     },
     attempt(message, attempt) {
       totals.attempts++;

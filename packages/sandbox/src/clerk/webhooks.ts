@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Random } from "./random.ts";
-import { createDisturber, type Disturbance } from "./webhook-disturbance.ts";
+import { type CurrentDisturbance, createDisturber, type Disturbance } from "./webhook-disturbance.ts";
 import {
   createWebhookLog,
   type MessageFilter,
@@ -40,6 +40,7 @@ export type Webhooks = {
   settings(): WebhookSettings;
   disturb(disturbance: Disturbance): void;
   calm(): void;
+  disturbance(): CurrentDisturbance;
   hold(): void;
   release(options?: ReleaseOptions): void;
   list(filter?: MessageFilter): WebhookMessage[];
@@ -51,11 +52,17 @@ export type Webhooks = {
   close(): Promise<void>;
 };
 
-type WebhooksContext = { instanceId: string; random: Random; now: () => number };
+type WebhooksContext = {
+  instanceId: string;
+  random: Random;
+  now: () => number;
+  /** Told of each message when it is made and whenever its state changes. */
+  onMessage?: ((message: WebhookMessage) => void) | undefined;
+};
 
 /** Clerk's webhooks as Svix delivers them: at least once, in no promised order, with retries over a day. */
-export function createWebhooks({ instanceId, random, now }: WebhooksContext): Webhooks {
-  const log = createWebhookLog(now);
+export function createWebhooks({ instanceId, random, now, onMessage }: WebhooksContext): Webhooks {
+  const log = createWebhookLog(now, onMessage);
   const sender = createWebhookSender(now);
   const disturber = createDisturber(random);
   let settings = initialSettings();
@@ -122,6 +129,7 @@ export function createWebhooks({ instanceId, random, now }: WebhooksContext): We
     settings: () => settings,
     disturb: disturber.set,
     calm: disturber.calm,
+    disturbance: disturber.current,
     hold: queue.hold,
     release: ({ order = "sent" } = {}) => queue.release(order),
     list: log.list,

@@ -1,0 +1,17 @@
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+
+/** Creates an empty database with a name of its own on the server. Returns its URL; it goes when the server goes. */
+export async function createDatabase(serverUrl: string): Promise<string> {
+  const name = `test_${randomBytes(6).toString("hex")}`;
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  try {
+    await client.query(`create database ${name}`);
+  } finally {
+    await client.end();
+  }
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}

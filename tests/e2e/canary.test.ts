@@ -1,0 +1,111 @@
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { describeOnBackends } from "../harness/backends.ts";
+import { ensure, postWebhook, readDeadLetters, untilProfile } from "../harness/calls.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+/** Words that no code of ours contains: wherever they turn up, a person's data leaked. */
+const name = "Canaria Serinus";
+const email = "canary.serinus@example.com";
+const canary = /canar|serinus/i;
+
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({
+      backend,
+      redisBinary: inject("redisBinary"),
+      environment: { LOG_LEVEL: "trace" },
+    });
+  });
+  afterAll(() => system?.stop());
+
+  test("no email and no name in jobs, dead letters, logs or metrics, whatever goes wrong", async () => {
+    const [firstName, lastName] = name.split(" ") as [string, string];
+    const person = await system.clerk.users.create({ firstName, lastName, email });
+    await untilProfile(system, person.id);
+    await ensure(system, person.id);
+    await system.clerk.users.update(person.id, { firstName: "Canarinha" });
+    await postWebhook(system, `{"type":"user.created","data":{"email":"${email}","name":"${name}"}}`);
+    await postWebhook(system, `{"email":"${email}"`);
+    await fetch(`${system.apiUrl}/api/ensure?email=${email}`, { method: "POST" });
+    await fetch(`${system.apiUrl}/${encodeURIComponent(email)}`);
+    await failOn(system, email);
+
+    const logs = system.api.output() + system.worker.output();
+    const metrics = await Promise.all(
+      [system.apiUrl, system.workerUrl].map(async (url) => (await fetch(`${url}/metrics`)).text()),
+    );
+    expect(logs).toContain(person.id);
+    expect(logs.split("\n").filter((line) => canary.test(line))).toEqual([]);
+    expect(metrics.join("\n").match(canary)).toBeNull();
+    expect(await findInQueues(system)).toEqual([]);
+  });
+
+  /** Postgres quotes the row in the errors that this provokes. */
+  async function failOn(system: System, address: string): Promise<void> {
+    await system.db.query(
+      `alter table users add constraint no_canary check (email is distinct from '${address}') not valid`,
+    );
+    const poison = await system.clerk.users.create({ email: address, firstName: name }, { silent: true });
+    await ensure(system, poison.id);
+    await waitFor(
+      "the dead letter",
+      async () =>
+        (await readDeadLetters(system)).some((letter) => letter.includes(poison.id)) ? true : undefined,
+      120_000,
+    );
+    expect((await readDeadLetters(system)).filter((letter) => canary.test(letter))).toEqual([]);
+  }
+
+  /** Everything that the queues' database holds, whatever its form; session cache keys may hold the person. */
+  async function findInQueues(system: System): Promise<string[]> {
+    return system.redis ? findInRedis(system.redis.url) : findInSchema(system, "bullmq");
+  }
+});
+
+async function findInRedis(url: string): Promise<string[]> {
+  const redis = new Redis(url);
+  const found: string[] = [];
+  for (const key of await redis.keys("*")) {
+    if (key.startsWith("rollcall:session:")) continue;
+    const dumped = await readKey(redis, key);
+    if (canary.test(key) || canary.test(dumped)) found.push(`${key}: ${dumped}`);
+  }
+  redis.disconnect();
+  return found;
+}
+
+async function readKey(redis: Redis, key: string): Promise<string> {
+  switch (await redis.type(key)) {
+    case "string":
+      return String(await redis.get(key));
+    case "hash":
+      return JSON.stringify(await redis.hgetall(key));
+    case "list":
+      return JSON.stringify(await redis.lrange(key, 0, -1));
+    case "set":
+      return JSON.stringify(await redis.smembers(key));
+    case "zset":
+      return JSON.stringify(await redis.zrange(key, "0", "-1"));
+    case "stream":
+      return JSON.stringify(await redis.xrange(key, "-", "+"));
+    default:
+      return "";
+  }
+}
+
+/** Every row of every table in the schema, as text. */
+async function findInSchema(system: System, schema: string): Promise<string[]> {
+  const tables = await system.db.query<{ name: string }>(
+    "select quote_ident(table_schema) || '.' || quote_ident(table_name) as name from information_schema.tables where table_schema in ($1, 'rollcall')",
+    [schema],
+  );
+  const found: string[] = [];
+  for (const { name: table } of tables.rows) {
+    const rows = await system.db.query<{ row: string }>(`select t::text as row from ${table} t`);
+    found.push(...rows.rows.filter(({ row }) => canary.test(row)).map(({ row }) => `${table}: ${row}`));
+  }
+  return found;
+}
