@@ -1,0 +1,100 @@
+import type { SessionView } from "@rollcall/contracts";
+import { connectRedis } from "@rollcall/jobs";
+import type { Cluster, Redis } from "ioredis";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { createSessionCache, type SessionCache } from "./session-cache.ts";
+
+const redisUrl = inject("redisUrl");
+
+describe.skipIf(!redisUrl)(`session cache${redisUrl ? "" : " (skipped: no Redis)"}`, () => {
+  let redis: Redis | Cluster;
+  let cache: SessionCache;
+  const clerkId = "user_cache_test";
+
+  beforeAll(() => {
+    redis = connectRedis([redisUrl ?? ""], {}, () => undefined);
+    cache = createSessionCache({ redis, ttlS: 60, appSessionKey: "app:{clerkId}:session" });
+  });
+  beforeEach(() => cache.drop(clerkId));
+  afterAll(() => redis.disconnect());
+
+  async function missLease(): Promise<string | null> {
+    const reading = await cache.read(clerkId);
+    if ("hit" in reading) throw new Error("Expected a miss");
+    return reading.miss.lease;
+  }
+
+  test("a miss gives a lease, the lease lets fill, and the next read is a hit that expires", async () => {
+    await cache.fill(clerkId, await missLease(), view());
+    expect(await cache.read(clerkId)).toEqual({ hit: view() });
+    expect(await redis.ttl(`rollcall:session:${clerkId}`)).toBeGreaterThan(50);
+  });
+
+  test("a slow reader cannot put back what a writer dropped", async () => {
+    const lease = await missLease();
+    await cache.drop(clerkId);
+    await cache.fill(clerkId, lease, view());
+    expect(await cache.read(clerkId)).toHaveProperty("miss");
+  });
+
+  test("of two readers who miss at once, one may fill", async () => {
+    const leases = await Promise.all([missLease(), missLease()]);
+    expect(leases.filter((lease) => lease !== null)).toHaveLength(1);
+    await cache.fill(clerkId, null, view());
+    expect(await cache.read(clerkId)).toHaveProperty("miss");
+  });
+
+  test("a lease does not outlive a reader who died", async () => {
+    await missLease();
+    expect(await redis.pttl(`rollcall:session:${clerkId}`)).toBeGreaterThan(0);
+  });
+
+  test("dropping takes the app's own key too", async () => {
+    await redis.set(`app:${clerkId}:session`, "what the app keeps");
+    await cache.drop(clerkId);
+    expect(await redis.get(`app:${clerkId}:session`)).toBeNull();
+  });
+
+  test("an entry of a form that this build does not know is a miss", async () => {
+    await redis.set(`rollcall:session:${clerkId}`, '{"user":{"id":"other form"}}');
+    expect(await cache.read(clerkId)).toHaveProperty("miss");
+  });
+
+  test("Redis away is a miss, and a drop that did not happen says so", async () => {
+    const gone = connectRedis(
+      ["redis://127.0.0.1:9"],
+      { maxRetriesPerRequest: 0, enableOfflineQueue: false },
+      () => undefined,
+    );
+    const away = createSessionCache({ redis: gone, ttlS: 60, appSessionKey: "x" });
+    expect(await away.read(clerkId)).toEqual({ miss: { lease: null } });
+    await away.fill(clerkId, "lease:x", view());
+    await expect(away.drop(clerkId)).rejects.toThrow();
+    gone.disconnect();
+  });
+});
+
+function view(): SessionView {
+  const now = new Date(0).toISOString();
+  return {
+    user: {
+      id: 1,
+      clerkId: "user_cache_test",
+      email: null,
+      emailVerified: false,
+      name: "Ada",
+      imageUrl: null,
+      role: "admin",
+      roleSource: "clerk",
+      tier: "FREE",
+      banned: false,
+      clerkCreatedAt: now,
+      clerkUpdatedAt: now,
+      readTicket: 1,
+      deletedAt: null,
+      createdAt: now,
+      updatedAt: now,
+    },
+    mentorado: null,
+  };
+}
