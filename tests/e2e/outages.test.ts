@@ -1,6 +1,7 @@
+import { readNudge } from "@rollcall/jobs";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
-import { ensure, postWebhook, readDeadLetters, readRows, untilProfile } from "../harness/calls.ts";
+import { ensure, postWebhook, readDeadLetters, readRows, untilProfile, withQueue } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -84,7 +85,21 @@ describeOnBackends((backend) => {
     await system.clerk.faults.heal();
     for (const person of people) await untilProfile(system, person.id);
     expect(await readDeadLetters(system)).toEqual([]);
+    const attempts = await readAttempts(new Set(people.map((person) => person.id)));
+    expect(attempts.length).toBeGreaterThan(0);
+    expect(new Set(attempts)).toEqual(new Set([1]));
   });
+
+  /** Attempts that the finished jobs of these users took, once the last of them is finished. */
+  function readAttempts(clerkIds: ReadonlySet<string>): Promise<number[]> {
+    return withQueue(system, "sync", (queue) =>
+      waitFor("the jobs to be finished", async () => {
+        const jobs = await queue.getJobs(["active", "waiting", "delayed", "completed"]);
+        const ours = jobs.filter((job) => clerkIds.has(readNudge(job.data).clerkId));
+        return ours.every((job) => job.finishedOn) ? ours.map((job) => job.attemptsMade) : undefined;
+      }),
+    );
+  }
 
   test("Clerk failing for one user alone holds up nobody, and ends as that user's dead letter", async () => {
     const broken = await system.clerk.users.create({}, { silent: true });
