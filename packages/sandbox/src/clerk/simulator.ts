@@ -39,7 +39,8 @@ export type ClerkSimulatorOptions = {
   signingKey?: string | undefined;
   /** Users of an earlier run. */
   users?: readonly ClerkUser[] | undefined;
-  onChange?: ((change: UserChange, userId: string) => void) | undefined;
+  /** Told of each change to one user; `user` is null when deleted. */
+  onChange?: ((change: UserChange, userId: string, user: ClerkUser | null) => void) | undefined;
   /** Told of each message when it is made and whenever its state changes. */
   onMessage?: ((message: WebhookMessage) => void) | undefined;
   /** Adds routes of one's own to the server, before it listens. */
@@ -80,7 +81,10 @@ async function createParts(
   // One source each, so that how often one is asked does not change what another gives.
   const random = createRandom(seed ^ 2);
   const store = createUserStore(seed);
-  const history = createHistory(now, options.onChange);
+  const history = createHistory(now, (change, userId) => {
+    const slot = store.slotOf(userId);
+    options.onChange?.(change, userId, slot === null ? null : store.userOf(slot));
+  });
   const webhooks = createWebhooks({
     instanceId: `ins_2${random.base62(26)}`,
     random: createRandom(seed ^ 3),
