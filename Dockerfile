@@ -1,0 +1,26 @@
+# One image for migrate, api and worker: the command chooses.
+
+FROM node:24-slim AS build
+WORKDIR /app
+COPY . .
+# No dependency needs its install script, so none runs.
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
+RUN npm run build
+# What runs, and nothing else. The optional packages are embedded Postgres' binaries, the compiler (an optional
+# peer of valibot) and a native msgpackr that BullMQ works without. Sandbox is here because a filtered install
+# also links the dev dependencies of workspaces.
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --ignore-scripts --omit=dev --omit=optional \
+      --workspace=@rollcall/api --workspace=@rollcall/worker --workspace=@rollcall/cli \
+    && rm -rf apps/*/src packages/*/src apps/standalone packages/sandbox node_modules/@rollcall/sandbox
+
+FROM node:24-slim
+ENV NODE_ENV=production HOST=0.0.0.0
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/packages ./packages
+COPY --from=build /app/apps ./apps
+USER node
+EXPOSE 3000 3001
+CMD ["node", "apps/api/dist/main.js"]
