@@ -22,12 +22,17 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 /** Packages whose arrows are for types alone: nothing of ours may be in what they ship. */
 const typesOnly = ["@rollcall/client"];
 
-/** What tests may import beside that. A package below sandbox's own level needs no exception: sandbox imports nothing. */
+/** What tests may import beside that. No circle can come of it: sandbox itself imports nothing of ours. */
 const testsMayImport = ["@rollcall/sandbox"];
 
-/** Imports, and dependencies in package.json, that go against the arrows or are not declared. */
-export function findForbiddenArrows(packages: readonly Package[], sources: readonly Source[]): string[] {
-  return [...packages.flatMap(judgeManifest), ...sources.flatMap((source) => judgeImports(source, packages))];
+/** Dependencies in a package.json that go against the arrows. */
+export function findForbiddenDependencies(packages: readonly Package[]): string[] {
+  return packages.flatMap(judgeManifest);
+}
+
+/** Imports that go against the arrows, or that the package.json of their package does not declare. */
+export function findForbiddenImports(sources: readonly Source[], packages: readonly Package[]): string[] {
+  return sources.flatMap((source) => judgeImports(source, packages));
 }
 
 function judgeManifest(pack: Package): string[] {
