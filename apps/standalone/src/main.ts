@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseEnv } from "node:util";
+import { EnvironmentError } from "@rollcall/contracts";
+import { createPartStack } from "./part-stack.ts";
+import { run } from "./run.ts";
+import { type Environment, readSettings } from "./settings.ts";
+import { StartError } from "./start-error.ts";
+import { createTerminal } from "./terminal.ts";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+const parts = createPartStack();
+const stopping = new AbortController();
+const colourful = process.stdout.isTTY && !process.env["NO_COLOR"];
+const terminal = createTerminal((text) => process.stdout.write(text), colourful);
+
+function stop(why: string): void {
+  if (stopping.signal.aborted) {
+    parts.killAll();
+    process.exit(130);
+  }
+  stopping.abort();
+  terminal.write(`\n${why}: stopping everything. A second Ctrl-C stops at once.`);
+}
+
+process.on("SIGINT", () => stop("Ctrl-C"));
+process.on("SIGTERM", () => stop("SIGTERM"));
+// The terminal was closed: what is still written goes nowhere, and that is no reason to end early.
+process.on("SIGHUP", () => stop("The terminal is gone"));
+process.stdout.on("error", () => stopping.abort());
+process.stderr.on("error", () => undefined);
+
+/** `.env` in the project's folder; what the real environment names, an empty value included, wins. */
+function readNamed(): Environment {
+  const file = join(root, ".env");
+  try {
+    return { ...parseEnv(readFileSync(file, "utf8")), ...process.env };
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return process.env;
+    throw new StartError(`${file} cannot be read: ${String(error)}`);
+  }
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const unknown = args.filter((arg) => arg !== "--fresh");
+  if (unknown.length > 0) {
+    throw new StartError(`${unknown.join(" ")}: unknown. There is one option: npm start -- --fresh`);
+  }
+  const named = readNamed();
+  const settings = readSettings(named);
+  const dir = resolve(root, settings.dir ?? ".rollcall");
+  await run({
+    settings,
+    named,
+    root,
+    dir,
+    shownDir: showPath(dir),
+    fresh: args.includes("--fresh"),
+    terminal,
+    parts,
+    signal: stopping.signal,
+  });
+}
+
+/** Short below the folder where the person stands, in full elsewhere. */
+function showPath(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith("..") ? path : short;
+}
+
+let exitCode = 0;
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (!stopping.signal.aborted) {
+    exitCode = 1;
+    process.stderr.write(`\n${explain(error)}\n`);
+  }
+}
+// From here on a Ctrl-C means: at once.
+stopping.abort();
+for (const problem of await parts.stopAll()) process.stderr.write(`Not stopped in order: ${problem}\n`);
+if (exitCode === 0) terminal.write("Stopped");
+process.exit(exitCode);
+
+function explain(error: unknown): string {
+  if (error instanceof StartError || error instanceof EnvironmentError) return error.message;
+  return error instanceof Error ? `Rollcall did not start: ${error.message}` : String(error);
+}

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { assertPortFree, findFreePort } from "@rollcall/sandbox";
+import type { Settings } from "./settings.ts";
+import { StartError } from "./start-error.ts";
+
+type Ports = Settings["ports"];
+
+const variableOf: Record<keyof Ports, string> = {
+  api: "PORT",
+  worker: "WORKER_PORT",
+  simulator: "SIMULATOR_PORT",
+};
+
+/** What a killed run left behind ends by itself within this time. */
+const takeOverMs = 20_000;
+
+/**
+ * The ports that will be listened on; 0 becomes one that is free.
+ *
+ * @param leftBehind an earlier run was killed, and its parts may still hold the ports for a moment
+ * @throws StartError naming each variable that moves a taken port
+ */
+export async function settlePorts(wanted: Partial<Ports>, leftBehind: boolean): Promise<Ports> {
+  const deadlineMs = Date.now() + (leftBehind ? takeOverMs : 0);
+  const settled: Ports = { api: 0, worker: 0, simulator: 0 };
+  const problems: string[] = [];
+  for (const [name, variable] of Object.entries(variableOf) as [keyof Ports, string][]) {
+    const port = wanted[name];
+    if (port === undefined) continue;
+    settled[name] = port === 0 ? await findFreePort() : port;
+    if (!(await isFreeBy(settled[name], deadlineMs))) {
+      problems.push(
+        `Port ${port} is in use by another program. Another one: ${variable}=${port + 1000} npm start`,
+      );
+    }
+  }
+  if (problems.length > 0) throw new StartError(problems.join("\n"));
+  return settled;
+}
+
+async function isFreeBy(port: number, deadlineMs: number): Promise<boolean> {
+  for (;;) {
+    try {
+      await assertPortFree(port);
+      return true;
+    } catch {
+      if (Date.now() >= deadlineMs) return false;
+      await sleep(200);
+    }
+  }
+}

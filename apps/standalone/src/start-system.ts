@@ -1,0 +1,122 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { decideEnvironment, type Wiring } from "./child-environments.ts";
+import { describeSystem } from "./describe-system.ts";
+import type { Fact } from "./facts-table.ts";
+import { openLogFile } from "./log-file.ts";
+import { migrate } from "./migration.ts";
+import type { Narrator } from "./narrator.ts";
+import type { PartStack } from "./part-stack.ts";
+import { settlePorts } from "./ports.ts";
+import { startPostgresPart } from "./postgres-part.ts";
+import { untilReady } from "./readiness.ts";
+import type { Say } from "./say.ts";
+import { keepSecrets } from "./secrets.ts";
+import type { Environment, Settings } from "./settings.ts";
+import { type SimulatorPart, startSimulatorPart } from "./simulator-part.ts";
+import { type SupervisedProcess, startProcess } from "./supervised-process.ts";
+
+export type StartOptions = {
+  settings: Settings;
+  /** What the person named; a part gets of it what is its business. */
+  named: Environment;
+  /** The project's folder. */
+  root: string;
+  /** Where data, secrets and logs are, in full and as a person would write it. */
+  dir: string;
+  shownDir: string;
+  leftBehind: boolean;
+  parts: PartStack;
+  narrator: Narrator;
+  say: Say;
+  signal: AbortSignal;
+};
+
+export type StartedSystem = {
+  facts: Fact[][];
+  apiUrl: string;
+  simulator: SimulatorPart | undefined;
+};
+
+/**
+ * Starts what is missing, one part after the other, each on the parts before it. Whatever was started is on
+ * `parts`, also when this rejects.
+ *
+ * @throws StartError, or the signal's reason once that is aborted
+ */
+export async function startSystem(options: StartOptions): Promise<StartedSystem> {
+  const { settings, root, dir, say, signal } = options;
+  const ports = await settlePorts(decidePorts(settings), options.leftBehind);
+  await mkdir(join(dir, "logs"), { recursive: true });
+  const secrets = await keepSecrets(join(dir, "secrets.json"));
+  signal.throwIfAborted();
+
+  const databaseUrl = settings.databaseUrl ?? (await bringPostgres(options));
+  signal.throwIfAborted();
+  const urls = {
+    api: `http://${shownHost(settings.host)}:${ports.api}`,
+    worker: `http://${shownHost(settings.host)}:${ports.worker}`,
+    simulator: settings.realClerk ? undefined : `http://127.0.0.1:${ports.simulator}`,
+  };
+  const adminPassword = settings.admin.password ?? secrets.adminPassword;
+  const wiring: Wiring = {
+    settings,
+    secrets,
+    databaseUrl,
+    ports,
+    simulatorUrl: urls.simulator,
+    adminPassword,
+  };
+  say("Applying migrations");
+  const migration = join(root, "apps/cli/dist/migrate/main.js");
+  await migrate(migration, decideEnvironment("migration", options.named, wiring));
+  signal.throwIfAborted();
+
+  const simulator = urls.simulator ? await startSimulatorPart(options, wiring, urls.api) : undefined;
+  signal.throwIfAborted();
+  say("Starting worker and api");
+  const worker = await startPart(options, "worker", wiring);
+  const api = await startPart(options, "api", wiring);
+  await Promise.all([untilReady(worker, urls.worker, signal), untilReady(api, urls.api, signal)]);
+  const facts = describeSystem({ settings, urls, dir: options.shownDir, adminPassword });
+  return { facts, apiUrl: urls.api, simulator };
+}
+
+function decidePorts({ ports, realClerk }: Settings): Partial<Settings["ports"]> {
+  return realClerk ? { api: ports.api, worker: ports.worker } : ports;
+}
+
+async function bringPostgres({ dir, parts, say }: StartOptions): Promise<string> {
+  const postgres = await startPostgresPart(join(dir, "postgres"), say);
+  parts.push({ name: "Postgres", ...postgres });
+  return postgres.url;
+}
+
+async function startPart(
+  { root, dir, named, parts, narrator, say }: StartOptions,
+  name: "api" | "worker",
+  wiring: Wiring,
+): Promise<SupervisedProcess> {
+  const part = startProcess({
+    name,
+    entry: join(root, `apps/${name}/dist/main.js`),
+    environment: decideEnvironment(name, named, wiring),
+    log: await openLogFile(join(dir, `logs/${name}.log`)),
+    onLine: narrator.readLog,
+    onFailure: (how, retryMs) => say(describeFailure(name, how, retryMs)),
+    onRestart: () => say(`Starting the ${name} again`),
+  });
+  parts.push(part);
+  return part;
+}
+
+/** @param retryMs until it is started again */
+export function describeFailure(name: string, how: string, retryMs: number): string {
+  return `The ${name} has ended (${how}); it is started again in ${retryMs / 1_000} s. Its log says more.`;
+}
+
+/** A wildcard is no address to visit. */
+function shownHost(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
+}
