@@ -1,7 +1,13 @@
--- The app may already have both tables, with more columns: each statement adds only what is missing.
+-- Makes both tables, or adopts those that the app already has: adds what is missing, keeps every row, every
+-- further column and every default. src/migrate/adoption has refused what cannot be adopted before this runs.
+
+-- A deferred check that still waits would make ALTER TABLE fail.
+set constraints all immediate;
+
 create table if not exists public.users (id serial primary key);
 
 alter table public.users
+  add column if not exists id               serial,
   add column if not exists clerk_id         text not null,
   add column if not exists email            text,
   add column if not exists email_verified   boolean not null default false,
@@ -21,6 +27,7 @@ alter table public.users
 create table if not exists public.mentorados (id serial primary key);
 
 alter table public.mentorados
+  add column if not exists id                 serial,
   add column if not exists user_id            integer,
   add column if not exists nome_completo      text not null,
   add column if not exists email              text,
@@ -36,18 +43,167 @@ alter table public.mentorados
   add column if not exists created_at         timestamptz not null default now(),
   add column if not exists updated_at         timestamptz not null default now();
 
--- The names are drizzle's, so that the app's own `drizzle-kit push` finds nothing to change.
+-- The app's columns may lack the default that our inserts count on. One that is there stays, whatever it says.
 do $$
+declare
+  lacking record;
 begin
-  if not exists (select from pg_constraint where conname = 'users_clerk_id_unique') then
-    alter table public.users add constraint users_clerk_id_unique unique (clerk_id);
-  end if;
-  if not exists (select from pg_constraint where conname = 'mentorados_user_id_unique') then
-    alter table public.mentorados add constraint mentorados_user_id_unique unique (user_id);
-  end if;
-  if not exists (select from pg_constraint where conname = 'mentorados_user_id_users_id_fk') then
-    alter table public.mentorados add constraint mentorados_user_id_users_id_fk
-      foreign key (user_id) references public.users (id) on delete set null;
+  for lacking in
+    select w.relation, w.attribute, w.value
+    from (values
+      ('users',      'email_verified',     'false'),
+      ('users',      'role',               '''user'''),
+      ('users',      'tier',               '''FREE'''),
+      ('users',      'banned',             'false'),
+      ('users',      'created_at',         'now()'),
+      ('users',      'updated_at',         'now()'),
+      ('mentorados', 'ativo',              '''sim'''),
+      ('mentorados', 'meta_faturamento',   '16000'),
+      ('mentorados', 'meta_leads',         '50'),
+      ('mentorados', 'meta_procedimentos', '10'),
+      ('mentorados', 'meta_posts',         '12'),
+      ('mentorados', 'meta_stories',       '60'),
+      ('mentorados', 'created_at',         'now()'),
+      ('mentorados', 'updated_at',         'now()')
+    ) as w (relation, attribute, value)
+    join pg_attribute a on a.attrelid = format('public.%I', w.relation)::regclass and a.attname = w.attribute
+    join pg_type t on t.oid = a.atttypid
+    where not a.atthasdef and t.typdefault is null
+  loop
+    execute format('alter table public.%I alter column %I set default %s',
+                   lacking.relation, lacking.attribute, lacking.value);
+  end loop;
+end
+$$;
+
+-- Where the contract promises a value and the app's column allowed none: readers would fail on the null.
+update public.users set
+  email_verified = coalesce(email_verified, false),
+  role           = coalesce(role, 'user'),
+  tier           = coalesce(tier, 'FREE'),
+  banned         = coalesce(banned, false),
+  created_at     = coalesce(created_at, now()),
+  updated_at     = coalesce(updated_at, now())
+where email_verified is null or role is null or tier is null or banned is null
+   or created_at is null or updated_at is null;
+
+update public.mentorados set
+  ativo              = coalesce(ativo, 'sim'),
+  meta_faturamento   = coalesce(meta_faturamento, 16000),
+  meta_leads         = coalesce(meta_leads, 50),
+  meta_procedimentos = coalesce(meta_procedimentos, 10),
+  meta_posts         = coalesce(meta_posts, 12),
+  meta_stories       = coalesce(meta_stories, 60),
+  created_at         = coalesce(created_at, now()),
+  updated_at         = coalesce(updated_at, now())
+where ativo is null or meta_faturamento is null or meta_leads is null or meta_procedimentos is null
+   or meta_posts is null or meta_stories is null or created_at is null or updated_at is null;
+
+-- A profile that the app linked was linked: without the mark, losing its user would make it a candidate again.
+update public.mentorados set linked_at = created_at where user_id is not null and linked_at is null;
+
+set constraints all immediate;
+
+-- People without email, name or image exist in Clerk, a tombstone has none of them, and a profile outlives its user.
+alter table public.users
+  alter column id             set not null,
+  alter column clerk_id       set not null,
+  alter column email          drop not null,
+  alter column email_verified set not null,
+  alter column name           drop not null,
+  alter column image_url      drop not null,
+  alter column role           set not null,
+  alter column role_source    drop not null,
+  alter column tier           set not null,
+  alter column banned         set not null,
+  alter column clerk_created_at drop not null,
+  alter column clerk_updated_at drop not null,
+  alter column read_ticket    drop not null,
+  alter column deleted_at     drop not null,
+  alter column created_at     set not null,
+  alter column updated_at     set not null;
+
+alter table public.mentorados
+  alter column id                 set not null,
+  alter column user_id            drop not null,
+  alter column nome_completo      set not null,
+  alter column email              drop not null,
+  alter column foto_url           drop not null,
+  alter column turma              drop not null,
+  alter column ativo              set not null,
+  alter column meta_faturamento   set not null,
+  alter column meta_leads         set not null,
+  alter column meta_procedimentos set not null,
+  alter column meta_posts         set not null,
+  alter column meta_stories       set not null,
+  alter column linked_at          drop not null,
+  alter column created_at         set not null,
+  alter column updated_at         set not null;
+
+-- Keys. What counts is what `on conflict` and a foreign key accept, under whatever name: unique, checked at once,
+-- valid, over all rows and the bare column. The names we give are drizzle's, so that the app's own
+-- `drizzle-kit push` finds nothing to change, unless something else bears them already.
+do $$
+declare
+  lacking record;
+  chosen  text;
+begin
+  for lacking in
+    select w.relation, w.attribute, a.attrelid
+    from (values ('users', 'id'), ('users', 'clerk_id'), ('mentorados', 'id'), ('mentorados', 'user_id'))
+      as w (relation, attribute)
+    join pg_attribute a on a.attrelid = format('public.%I', w.relation)::regclass and a.attname = w.attribute
+    where not exists (
+      select from pg_index i
+      where i.indrelid = a.attrelid and i.indisunique and i.indimmediate and i.indisvalid
+        and i.indpred is null and i.indexprs is null and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
+    )
+  loop
+    if lacking.attribute = 'id'
+      and not exists (select from pg_index i where i.indrelid = lacking.attrelid and i.indisprimary)
+    then
+      execute format('alter table public.%I add primary key (id)', lacking.relation);
+    else
+      chosen := format('%s_%s_unique', lacking.relation, lacking.attribute);
+      if to_regclass(format('public.%I', chosen)) is not null
+        or exists (select from pg_constraint c where c.conrelid = lacking.attrelid and c.conname = chosen)
+      then
+        chosen := 'rollcall_' || chosen;
+      end if;
+      execute format('alter table public.%I add constraint %I unique (%I)',
+                     lacking.relation, chosen, lacking.attribute);
+    end if;
+  end loop;
+end
+$$;
+
+-- The foreign key. One that would forbid deleting the user, or delete people's work with it, gives way.
+do $$
+declare
+  other  record;
+  chosen text := 'mentorados_user_id_users_id_fk';
+begin
+  for other in
+    select c.conname
+    from pg_constraint c
+    join pg_attribute a on a.attrelid = c.conrelid and a.attname = 'user_id'
+    where c.conrelid = 'public.mentorados'::regclass and c.contype = 'f' and c.conkey = array[a.attnum]
+      and (c.confdeltype <> 'n' or not c.convalidated)
+  loop
+    execute format('alter table public.mentorados drop constraint %I', other.conname);
+  end loop;
+
+  if not exists (
+    select from pg_constraint c
+    join pg_attribute a on a.attrelid = c.conrelid and a.attname = 'user_id'
+    where c.conrelid = 'public.mentorados'::regclass and c.contype = 'f' and c.conkey = array[a.attnum]
+  ) then
+    if exists (select from pg_constraint c
+               where c.conrelid = 'public.mentorados'::regclass and c.conname = chosen) then
+      chosen := 'rollcall_' || chosen;
+    end if;
+    execute format('alter table public.mentorados add constraint %I
+                      foreign key (user_id) references public.users (id) on delete set null', chosen);
   end if;
 end
 $$;

@@ -1,5 +1,7 @@
 export { isDataError, wrapPostgresError } from "./errors.ts";
+export { MigrationRefusal } from "./migrate/adoption/refusal.ts";
 export { findMissingMigrations, migrateDown, migrateUp } from "./migrate/migrate.ts";
+export { isTransactionPooled } from "./migrate/transaction-pooling.ts";
 export { createPool, type Pool, type Queryable } from "./pool.ts";
 export type { Mentorado, User } from "./schema.ts";
 export { recordAbsences, wasAbsent } from "./statements/absences.ts";

@@ -1,10 +1,24 @@
-import { bigint, boolean, integer, pgTable, serial, text, timestamp } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+import { bigint, boolean, customType, integer, pgTable, text } from "drizzle-orm/pg-core";
 
-const instant = (name: string) => timestamp(name, { withTimezone: true });
+// drizzle's own `serial` hands on whatever pg gives, and pg gives text for the bigint ids that an app may have.
+const rowId = customType<{ data: number; driverData: number | string; notNull: true; default: true }>({
+  dataType: () => "serial",
+  fromDriver: Number,
+});
+
+// As drizzle's `timestamp(…, { withTimezone: true })`, but a column that the app made without a zone is read as
+// UTC, which is what drizzle does there, and not in the zone of this process.
+const instant = customType<{ data: Date; driverData: string }>({
+  dataType: () => "timestamp with time zone",
+  toDriver: (value) => value.toISOString(),
+  fromDriver: (value) => new Date(/[+-]\d\d(:\d\d)*$/.test(value) ? value : `${value}+0000`),
+});
+const now = sql`now()`;
 
 /** One row for each Clerk user, deleted ones included (as tombstones). */
 export const users = pgTable("users", {
-  id: serial().primaryKey(),
+  id: rowId().primaryKey(),
   clerkId: text("clerk_id").notNull().unique(),
   email: text(),
   emailVerified: boolean("email_verified").notNull().default(false),
@@ -22,13 +36,13 @@ export const users = pgTable("users", {
   readTicket: bigint("read_ticket", { mode: "number" }),
   /** Set on a tombstone: Clerk has no such user any more, and never will again. */
   deletedAt: instant("deleted_at"),
-  createdAt: instant("created_at").notNull().defaultNow(),
-  updatedAt: instant("updated_at").notNull().defaultNow(),
+  createdAt: instant("created_at").notNull().default(now),
+  updatedAt: instant("updated_at").notNull().default(now),
 });
 
 /** A mentee's profile; at most one for each user, and edited by people. */
 export const mentorados = pgTable("mentorados", {
-  id: serial().primaryKey(),
+  id: rowId().primaryKey(),
   userId: integer("user_id")
     .unique()
     .references(() => users.id, { onDelete: "set null" }),
@@ -45,8 +59,8 @@ export const mentorados = pgTable("mentorados", {
   metaStories: integer("meta_stories").notNull().default(60),
   /** When the profile first got a user; kept after an unlink, so that it never becomes a candidate again. */
   linkedAt: instant("linked_at"),
-  createdAt: instant("created_at").notNull().defaultNow(),
-  updatedAt: instant("updated_at").notNull().defaultNow(),
+  createdAt: instant("created_at").notNull().default(now),
+  updatedAt: instant("updated_at").notNull().default(now),
 });
 
 export type User = typeof users.$inferSelect;

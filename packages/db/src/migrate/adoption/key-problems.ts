@@ -1,0 +1,79 @@
+import { z } from "zod";
+import type { Queryable } from "../../pool.ts";
+
+/**
+ * Unique indexes, also those of constraints, partial ones and ones over an expression such as lower(email), that two
+ * different people's rows could violate: they cover something that we write and nothing that is a person's own.
+ * A unique email, say: several Clerk users may carry one, and a fresh profile repeats it.
+ */
+const tooStrict = `
+select i.indexrelid::regclass::text as "index", w.relation as "table", w.attribute as "column"
+from (values
+  ('users',      'email',         array['id', 'clerk_id']),
+  ('users',      'name',          array['id', 'clerk_id']),
+  ('users',      'image_url',     array['id', 'clerk_id']),
+  ('mentorados', 'email',         array['id', 'user_id']),
+  ('mentorados', 'nome_completo', array['id', 'user_id']),
+  ('mentorados', 'foto_url',      array['id', 'user_id']),
+  ('mentorados', 'turma',         array['id', 'user_id'])
+) as w (relation, attribute, own)
+join pg_index i on i.indrelid = to_regclass('public.' || w.relation) and i.indisunique
+cross join lateral (
+  -- The bare columns of the key, without INCLUDE, and those inside its expressions, which pg_depend knows.
+  select array_agg(a.attname::text) as columns
+  from pg_attribute a
+  where a.attrelid = i.indrelid and a.attnum > 0 and (
+    a.attnum = any((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+    or i.indexprs is not null and exists (
+      select from pg_depend d
+      where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+        and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid and d.refobjsubid = a.attnum
+    )
+  )
+) as key
+where w.attribute = any(key.columns) and not key.columns && w.own
+order by w.relation desc, w.attribute, 1
+`;
+
+/** Unlinked profiles all have a null there. The column of pg_index is new in Postgres 15. */
+const nullsClash = `
+select i.indexrelid::regclass::text as "index"
+from pg_index i
+join pg_attribute a on a.attrelid = i.indrelid and a.attname = 'user_id'
+where i.indrelid = to_regclass('public.mentorados') and i.indisunique and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
+  and (to_jsonb(i) ->> 'indnullsnotdistinct')::boolean
+`;
+
+const otherTarget = `
+select c.conname as "constraint", c.confrelid::regclass::text as "target"
+from pg_constraint c
+join pg_attribute a on a.attrelid = c.conrelid and a.attname = 'user_id'
+left join pg_attribute id on id.attrelid = to_regclass('public.users') and id.attname = 'id'
+where c.conrelid = to_regclass('public.mentorados') and c.contype = 'f' and c.conkey = array[a.attnum]
+  and (c.confrelid, c.confkey) is distinct from (id.attrelid, array[id.attnum])
+`;
+
+const index = z.object({ index: z.string() });
+const strictIndex = index.extend({ table: z.string(), column: z.string() });
+const foreignKey = z.object({ constraint: z.string(), target: z.string() });
+
+/** Unique indexes and foreign keys that our writes would run into. */
+export async function findKeyProblems(db: Queryable): Promise<string[]> {
+  const strict = z.array(strictIndex).parse((await db.query(tooStrict)).rows);
+  const clashing = z.array(index).parse((await db.query(nullsClash)).rows);
+  const foreign = z.array(foreignKey).parse((await db.query(otherTarget)).rows);
+  return [
+    ...strict.map(
+      (key) =>
+        `public.${key.table}.${key.column} is unique (${key.index}), but people may share it: drop that`,
+    ),
+    ...clashing.map(
+      (key) =>
+        `public.mentorados.user_id is unique with nulls not distinct (${key.index}), but unlinked profiles have none: drop that`,
+    ),
+    ...foreign.map(
+      (key) =>
+        `public.mentorados.user_id refers to ${key.target} (${key.constraint}), not to public.users.id: drop that`,
+    ),
+  ];
+}

@@ -1,0 +1,69 @@
+import { randomUUID } from "node:crypto";
+import type { Queryable } from "../../pool.ts";
+import { applySnapshots, type UserSnapshot } from "../../statements/apply-snapshots.ts";
+import { giveProfiles } from "../../statements/give-profiles.ts";
+import { drawReadTicket } from "../../statements/read-tickets.ts";
+import { tombstoneUsers } from "../../statements/tombstone-users.ts";
+import { readSqlState } from "../../transaction.ts";
+import { MigrationRefusal } from "./refusal.ts";
+
+/** Not the database's opinion of our rows: another session was in the way, or the server went. */
+const passing = /^(40|53|57|58|08)/;
+
+const why = { cause: "admin", ref: "migrate" } as const;
+
+/**
+ * Writes two invented users through our own statements and takes them back, in an open transaction. The app's
+ * triggers, check constraints and domains cannot be judged by looking at them; here they speak.
+ *
+ * @throws MigrationRefusal with what the database said; it can only speak of the invented rows
+ */
+export async function tryWrites(db: Queryable): Promise<void> {
+  await db.query("savepoint trial");
+  const problem = await writeTrial(db).catch((error: unknown) => {
+    const state = readSqlState(error);
+    if (state === undefined || passing.test(state)) throw error;
+    return `${error instanceof Error ? error.message : error} (${state})`;
+  });
+  if (problem) {
+    throw new MigrationRefusal([`A trial with invented users failed, and was taken back: ${problem}`]);
+  }
+  await db.query("rollback to savepoint trial");
+}
+
+async function writeTrial(db: Queryable): Promise<string | undefined> {
+  await db.query("set constraints all immediate");
+  const readTicket = await drawReadTicket(db);
+  const [member, admin] = [inventUser(readTicket, false), inventUser(readTicket, true)];
+  await applySnapshots(db, [member, admin]);
+  const outcomes = await giveProfiles(
+    db,
+    [member, admin].map(({ clerkId }) => ({ clerkId, turma: "trial", secondaryEmails: [], ...why })),
+    { nomeCompleto: "Trial", turma: "trial", create: true },
+  );
+  const outcome = outcomes.find(({ clerkId }) => clerkId === member.clerkId)?.outcome;
+  // The app may make the profile itself, by a trigger; then it is kept.
+  if (outcome !== "created" && outcome !== "kept") return "no profile was made for a new user";
+  await tombstoneUsers(
+    db,
+    [member, admin].map(({ clerkId }) => ({ clerkId, by: "signature", ...why })),
+  );
+  return undefined;
+}
+
+function inventUser(readTicket: number, isAdmin: boolean): UserSnapshot {
+  const id = randomUUID().replaceAll("-", "");
+  return {
+    clerkId: `user_${id.slice(0, 27)}`,
+    email: `${id}@trial.invalid`,
+    emailVerified: true,
+    name: "Trial",
+    imageUrl: null,
+    isAdmin,
+    banned: false,
+    clerkCreatedAtMs: Date.now(),
+    clerkUpdatedAtMs: Date.now(),
+    readTicket,
+    ...why,
+  };
+}
