@@ -8,12 +8,15 @@ export { recordAbsences, wasAbsent } from "./statements/absences.ts";
 export { applySnapshots, type UserSnapshot } from "./statements/apply-snapshots.ts";
 export { findSession } from "./statements/find-session.ts";
 export {
+  type GivenProfile,
   giveProfiles,
   type ProfileDefaults,
   type ProfileOutcome,
   type ProfileRequest,
 } from "./statements/give-profiles.ts";
+export { judgeConflicts } from "./statements/judge-conflicts.ts";
 export { drawReadTicket } from "./statements/read-tickets.ts";
+export { tombstoneAbsent } from "./statements/tombstone-absent.ts";
 export { tombstoneUsers } from "./statements/tombstone-users.ts";
 export { countWorkers, recordWorker, removeWorker } from "./statements/workers.ts";
 export { inTransaction, readSqlState } from "./transaction.ts";

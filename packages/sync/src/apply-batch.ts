@@ -1,18 +1,22 @@
 import type { AppError } from "@rollcall/contracts";
 import {
   applySnapshots,
+  type GivenProfile,
   giveProfiles,
   inTransaction,
   isDataError,
+  judgeConflicts,
   type Pool,
   type ProfileDefaults,
   type ProfileOutcome,
+  type ProfileRequest,
+  type Queryable,
   type UserSnapshot,
   wrapPostgresError,
 } from "@rollcall/db";
 
 /** All that the write needs to know of one user. */
-export type UserWrite = { snapshot: UserSnapshot; turma: string | null };
+export type UserWrite = { snapshot: UserSnapshot; turma: string | null; secondaryEmails: readonly string[] };
 
 /** What became of a user: the profile's outcome, or why this user alone could not be written. */
 export type WriteOutcome = ProfileOutcome | AppError;
@@ -35,8 +39,9 @@ export async function applyBatch(
         client,
         writes.map((write) => write.snapshot),
       );
-      const requests = writes.map(({ snapshot, turma }) => ({ clerkId: snapshot.clerkId, turma }));
-      return giveProfiles(client, requests, defaults);
+      const given = await giveProfiles(client, writes.map(toProfileRequest), defaults);
+      await judgeTouched(client, given);
+      return new Map(given.map(({ clerkId, outcome }) => [clerkId, outcome]));
     });
   } catch (error) {
     const wrapped = wrapPostgresError(error);
@@ -48,4 +53,17 @@ export async function applyBatch(
     const second = await applyBatch(pool, writes.slice(middle), defaults);
     return new Map([...first, ...second]);
   }
+}
+
+function toProfileRequest({ snapshot, turma, secondaryEmails }: UserWrite): ProfileRequest {
+  const { clerkId, cause, ref } = snapshot;
+  return { clerkId, turma, secondaryEmails, cause, ref };
+}
+
+/** Conflicts of these users, and of others who hoped for a profile that was just linked. Nearly always none. */
+async function judgeTouched(client: Queryable, given: readonly GivenProfile[]): Promise<void> {
+  const userIds = given.flatMap(({ hadConflict, userId }) => (hadConflict ? [userId] : []));
+  const candidateIds = given.flatMap(({ linkedId }) => linkedId ?? []);
+  if (userIds.length + candidateIds.length === 0) return;
+  await judgeConflicts(client, "sync", { userIds, candidateIds });
 }

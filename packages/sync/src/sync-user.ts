@@ -5,13 +5,15 @@ import {
   type Pool,
   type ProfileOutcome,
   recordAbsences,
+  tombstoneAbsent,
   tombstoneUsers,
   wrapPostgresError,
 } from "@rollcall/db";
 import type { Nudge } from "@rollcall/jobs";
 import type { UserReader } from "./read-users.ts";
+import { decideSecondaryEmails } from "./rules/email.ts";
 import { decideTurma } from "./rules/metadata.ts";
-import { decideSnapshot } from "./rules/snapshot.ts";
+import { decideSnapshot, type Why } from "./rules/snapshot.ts";
 import type { SessionCache } from "./session-cache.ts";
 import { decideAccess, toSessionView } from "./session-view.ts";
 import type { UserWriter } from "./write-users.ts";
@@ -26,9 +28,10 @@ export type SyncContext = {
 
 /**
  * What a look at a user came to: the profile's outcome; tombstoned, when a deletion took effect; present, when
- * a login found all in place; absent, when Clerk has no such user.
+ * a login found all in place; absent, when Clerk has no such user; held, when it is gone from Clerk without a
+ * signature and too many others are too.
  */
-export type SyncOutcome = ProfileOutcome | "tombstoned" | "present" | "absent";
+export type SyncOutcome = ProfileOutcome | "tombstoned" | "present" | "absent" | "held";
 
 /** Looks at which Clerk is asked again before an id without a row counts as absent: Clerk's reads may lag. */
 const looksForAbsence = 4;
@@ -51,35 +54,48 @@ export async function syncUser(context: SyncContext, nudge: Nudge, look: number)
 async function runNudge(context: SyncContext, nudge: Nudge, look: number): Promise<SyncOutcome> {
   switch (nudge.kind) {
     case "delete":
-      return buryUser(context.pool, nudge.clerkId);
+      return buryUser(context.pool, nudge);
     case "login":
-      return (await isInPlace(context, nudge.clerkId)) ? "present" : lookAtUser(context, nudge.clerkId, look);
+      return (await isInPlace(context, nudge.clerkId)) ? "present" : lookAtUser(context, nudge, look);
     case "look":
-      return lookAtUser(context, nudge.clerkId, look);
+      return lookAtUser(context, nudge, look);
     default:
       return nudge.kind satisfies never;
   }
 }
 
-async function lookAtUser(context: SyncContext, clerkId: string, look: number): Promise<SyncOutcome> {
-  const { reading, ticket } = await context.readUser(clerkId);
+async function lookAtUser(context: SyncContext, nudge: Nudge, look: number): Promise<SyncOutcome> {
+  const { reading, ticket } = await context.readUser(nudge.clerkId);
   if ("unreadable" in reading) throw reading.unreadable;
-  if ("absent" in reading) return noteAbsence(context.pool, clerkId, look);
+  if ("absent" in reading) return noteAbsence(context.pool, nudge, look);
   const { found } = reading;
-  return context.writeUser({ snapshot: decideSnapshot(found, ticket), turma: decideTurma(found) });
+  return context.writeUser({
+    snapshot: decideSnapshot(found, ticket, toWhy(nudge)),
+    turma: decideTurma(found),
+    secondaryEmails: decideSecondaryEmails(found),
+  });
 }
 
-async function noteAbsence(pool: Pool, clerkId: string, look: number): Promise<SyncOutcome> {
+function toWhy({ cause, delivery }: Nudge): Why {
+  return { cause, ref: delivery ?? null };
+}
+
+async function noteAbsence(pool: Pool, nudge: Nudge, look: number): Promise<SyncOutcome> {
+  const { clerkId } = nudge;
   const session = await asking(findSession(pool, clerkId));
-  if (session) return session.user.deletedAt ? "deleted" : "absent";
+  if (session?.user.deletedAt) return "deleted";
+  if (session) {
+    return asking(inTransaction(pool, (client) => tombstoneAbsent(client, { clerkId, ...toWhy(nudge) })));
+  }
   await asking(recordAbsences(pool, [clerkId]));
   if (look < looksForAbsence) throw new AppError("user.absent", "Clerk has no such user yet");
   return "absent";
 }
 
-async function buryUser(pool: Pool, clerkId: string): Promise<SyncOutcome> {
-  const buried = await asking(inTransaction(pool, (client) => tombstoneUsers(client, [clerkId])));
-  return buried.has(clerkId) ? "tombstoned" : "deleted";
+async function buryUser(pool: Pool, nudge: Nudge): Promise<SyncOutcome> {
+  const burial = { clerkId: nudge.clerkId, by: "signature", ...toWhy(nudge) } as const;
+  const buried = await asking(inTransaction(pool, (client) => tombstoneUsers(client, [burial])));
+  return buried.has(nudge.clerkId) ? "tombstoned" : "deleted";
 }
 
 async function isInPlace(context: SyncContext, clerkId: string): Promise<boolean> {

@@ -13,6 +13,9 @@ export type UserSnapshot = {
   clerkCreatedAtMs: number;
   clerkUpdatedAtMs: number;
   readTicket: number;
+  /** Why we looked, for the timeline. */
+  cause: string;
+  ref: string | null;
 };
 
 /**
@@ -24,48 +27,56 @@ export type UserSnapshot = {
  * A role follows Clerk unless it was set elsewhere. We only ever write two pairs, ('admin', 'clerk') and
  * ('user', null); any other pair is somebody's decision and stays.
  *
- * `updated_at` moves only when something that people see changed; the order marks always move.
+ * `updated_at` moves, and the timeline gets an event, only when something that people see changed; the order
+ * marks always move.
  */
 const sql = `
-insert into public.users as u (
-  clerk_id, email, email_verified, name, image_url, role, role_source, banned,
-  clerk_created_at, clerk_updated_at, read_ticket
+with written as (
+  insert into public.users as u (
+    clerk_id, email, email_verified, name, image_url, role, role_source, banned,
+    clerk_created_at, clerk_updated_at, read_ticket
+  )
+  select
+    s.clerk_id, s.email, s.email_verified, s.name, s.image_url,
+    case when s.is_admin then 'admin' else 'user' end,
+    case when s.is_admin then 'clerk' end,
+    s.banned, s.clerk_created_at, s.clerk_updated_at, s.read_ticket
+  from unnest(
+    $1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::boolean[], $7::boolean[],
+    $8::timestamptz[], $9::timestamptz[], $10::bigint[]
+  ) as s (
+    clerk_id, email, email_verified, name, image_url, is_admin, banned,
+    clerk_created_at, clerk_updated_at, read_ticket
+  )
+  order by s.clerk_id collate "C"
+  on conflict (clerk_id) do update set
+    email            = excluded.email,
+    email_verified   = excluded.email_verified,
+    name             = excluded.name,
+    image_url        = excluded.image_url,
+    role             = case when (u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))
+                         then excluded.role else u.role end,
+    role_source      = case when (u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))
+                         then excluded.role_source else u.role_source end,
+    banned           = excluded.banned,
+    clerk_created_at = excluded.clerk_created_at,
+    clerk_updated_at = excluded.clerk_updated_at,
+    read_ticket      = excluded.read_ticket,
+    updated_at       = case
+      when (u.email, u.email_verified, u.name, u.image_url, u.banned, u.role_source is not null)
+        is distinct from
+        (excluded.email, excluded.email_verified, excluded.name, excluded.image_url, excluded.banned,
+         excluded.role_source is not null)
+      then now() else u.updated_at end
+  where u.deleted_at is null
+    and (excluded.clerk_updated_at, excluded.read_ticket)
+      > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
+  returning u.clerk_id, u.created_at = now() as is_new, u.updated_at = now() as is_changed
 )
-select
-  s.clerk_id, s.email, s.email_verified, s.name, s.image_url,
-  case when s.is_admin then 'admin' else 'user' end,
-  case when s.is_admin then 'clerk' end,
-  s.banned, s.clerk_created_at, s.clerk_updated_at, s.read_ticket
-from unnest(
-  $1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::boolean[], $7::boolean[],
-  $8::timestamptz[], $9::timestamptz[], $10::bigint[]
-) as s (
-  clerk_id, email, email_verified, name, image_url, is_admin, banned,
-  clerk_created_at, clerk_updated_at, read_ticket
-)
-order by s.clerk_id collate "C"
-on conflict (clerk_id) do update set
-  email            = excluded.email,
-  email_verified   = excluded.email_verified,
-  name             = excluded.name,
-  image_url        = excluded.image_url,
-  role             = case when (u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))
-                       then excluded.role else u.role end,
-  role_source      = case when (u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))
-                       then excluded.role_source else u.role_source end,
-  banned           = excluded.banned,
-  clerk_created_at = excluded.clerk_created_at,
-  clerk_updated_at = excluded.clerk_updated_at,
-  read_ticket      = excluded.read_ticket,
-  updated_at       = case
-    when (u.email, u.email_verified, u.name, u.image_url, u.banned, u.role_source is not null)
-      is distinct from
-      (excluded.email, excluded.email_verified, excluded.name, excluded.image_url, excluded.banned,
-       excluded.role_source is not null)
-    then now() else u.updated_at end
-where u.deleted_at is null
-  and (excluded.clerk_updated_at, excluded.read_ticket)
-    > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
+insert into rollcall.events (clerk_id, kind, cause, ref)
+select w.clerk_id, case when w.is_new then 'user_created' else 'user_updated' end, a.cause, a.ref
+from written w join unnest($1::text[], $11::text[], $12::text[]) as a (clerk_id, cause, ref) using (clerk_id)
+where w.is_changed
 `;
 
 /** Upserts `snapshots`, whose Clerk ids must be distinct: Postgres refuses one row twice in a statement. */
@@ -86,6 +97,8 @@ export async function applySnapshots(db: Queryable, snapshots: readonly UserSnap
       column((s) => new Date(s.clerkCreatedAtMs).toISOString()),
       column((s) => new Date(s.clerkUpdatedAtMs).toISOString()),
       column((s) => s.readTicket),
+      column((s) => s.cause),
+      column((s) => s.ref),
     ],
   });
 }

@@ -1,35 +1,70 @@
 import type { Queryable } from "../pool.ts";
+import { judgeConflicts } from "./judge-conflicts.ts";
+
+export type Burial = {
+  clerkId: string;
+  /** Why we know: Clerk signed it, or Clerk was asked and has no such user. */
+  by: "signature" | "absence";
+  cause: string;
+  ref: string | null;
+};
 
 /** Erases the person from the row, and makes one for a user never seen, so that a late read cannot bring it. */
 const buryUsers = `
-insert into public.users as u (clerk_id, deleted_at)
-select id, now() from unnest($1::text[]) as id
-order by id collate "C"
-on conflict (clerk_id) do update set
-  deleted_at     = now(),
-  email          = null,
-  email_verified = false,
-  name           = null,
-  image_url      = null,
-  updated_at     = now()
-where u.deleted_at is null
-returning u.clerk_id as "clerkId"
+with before as materialized (
+  select clerk_id, rollcall.fold_email(email::text) as folded_email
+  from public.users where clerk_id = any ($1::text[]) and deleted_at is null
+),
+buried as (
+  insert into public.users as u (clerk_id, deleted_at)
+  select b.clerk_id, now() from unnest($1::text[]) as b (clerk_id)
+  order by b.clerk_id collate "C"
+  on conflict (clerk_id) do update set
+    deleted_at     = now(),
+    email          = null,
+    email_verified = false,
+    name           = null,
+    image_url      = null,
+    updated_at     = now()
+  where u.deleted_at is null
+  returning u.id, u.clerk_id
+),
+recorded as (
+  insert into rollcall.events (clerk_id, kind, cause, ref, details)
+  select b.clerk_id, 'user_tombstoned', a.cause, a.ref, jsonb_build_object('by', a.by)
+  from buried b
+  join unnest($1::text[], $2::text[], $3::text[], $4::text[]) as a (clerk_id, by, cause, ref) using (clerk_id)
+)
+select b.id as "userId", b.clerk_id as "clerkId", before.folded_email as "foldedEmail"
+from buried b left join before using (clerk_id)
 `;
 
 /** The profile outlives its user, since people's work hangs on it; it keeps `linked_at` and so is no candidate. */
 const unlinkProfiles = `
 update public.mentorados m set user_id = null, ativo = 'nao', updated_at = now()
 from public.users u
-where u.clerk_id = any($1::text[]) and u.deleted_at is not null and m.user_id = u.id
+where u.clerk_id = any ($1::text[]) and u.deleted_at is not null and m.user_id = u.id
 `;
 
 /**
- * Marks users as deleted for good. Run it inside a transaction. Ids must be distinct.
+ * Marks users as deleted for good, and judges the conflicts again that this may decide. Run it inside a
+ * transaction. Ids must be distinct.
  *
  * @returns the ids that were alive or unknown before; the others were tombstones already.
  */
-export async function tombstoneUsers(db: Queryable, clerkIds: readonly string[]): Promise<Set<string>> {
-  const buried = await db.query<{ clerkId: string }>(buryUsers, [clerkIds]);
-  await db.query(unlinkProfiles, [clerkIds]);
+export async function tombstoneUsers(db: Queryable, burials: readonly Burial[]): Promise<Set<string>> {
+  const ids = burials.map((burial) => burial.clerkId);
+  const buried = await db.query<{ userId: number; clerkId: string; foldedEmail: string | null }>(buryUsers, [
+    ids,
+    burials.map((burial) => burial.by),
+    burials.map((burial) => burial.cause),
+    burials.map((burial) => burial.ref),
+  ]);
+  await db.query(unlinkProfiles, [ids]);
+  await db.query("delete from rollcall.held_deletions where clerk_id = any ($1)", [ids]);
+  await judgeConflicts(db, burials[0]?.cause ?? "delete", {
+    userIds: buried.rows.map((row) => row.userId),
+    foldedEmails: buried.rows.flatMap((row) => row.foldedEmail ?? []),
+  });
   return new Set(buried.rows.map((row) => row.clerkId));
 }

@@ -16,8 +16,12 @@ beforeAll(async () => {
   pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
   await migrateUp(pool);
 });
-beforeEach(() => pool.query("truncate users, mentorados"));
+beforeEach(() =>
+  pool.query("truncate users, mentorados, rollcall.conflicts, rollcall.events, rollcall.held_deletions"),
+);
 afterAll(() => pool.end());
+
+const why = { cause: "webhook", ref: "msg_1" };
 
 function snapshot(fields: Partial<UserSnapshot> = {}): UserSnapshot {
   return {
@@ -31,6 +35,7 @@ function snapshot(fields: Partial<UserSnapshot> = {}): UserSnapshot {
     clerkCreatedAtMs: 1_000,
     clerkUpdatedAtMs: 1_000,
     readTicket: 1,
+    ...why,
     ...fields,
   };
 }
@@ -38,8 +43,9 @@ function snapshot(fields: Partial<UserSnapshot> = {}): UserSnapshot {
 function write(snapshots: UserSnapshot[], turma: string | null = null, options = defaults) {
   return inTransaction(pool, async (client) => {
     await applySnapshots(client, snapshots);
-    const requests = snapshots.map(({ clerkId }) => ({ clerkId, turma }));
-    return Object.fromEntries(await giveProfiles(client, requests, options));
+    const requests = snapshots.map(({ clerkId }) => ({ clerkId, turma, secondaryEmails: [], ...why }));
+    const given = await giveProfiles(client, requests, options);
+    return Object.fromEntries(given.map(({ clerkId, outcome }) => [clerkId, outcome]));
   });
 }
 
@@ -198,7 +204,13 @@ describe("profile", () => {
 });
 
 describe("tombstone", () => {
-  const bury = (...ids: string[]) => inTransaction(pool, (client) => tombstoneUsers(client, ids));
+  const bury = (...ids: string[]) =>
+    inTransaction(pool, (client) =>
+      tombstoneUsers(
+        client,
+        ids.map((clerkId) => ({ clerkId, by: "signature", ...why })),
+      ),
+    );
 
   test("erases the person, unlinks the profile, and is final", async () => {
     await write([snapshot({ name: "A", imageUrl: "https://img" })]);

@@ -8,3 +8,11 @@ export function decideEmail(user: ClerkUser): { email: string | null; verified: 
   const email = textOrNull(primary?.email_address);
   return { email, verified: email !== null && primary?.verification?.status === "verified" };
 }
+
+/** Verified addresses beside the primary one. A profile that only they match is for a person to judge. */
+export function decideSecondaryEmails(user: ClerkUser): string[] {
+  const others = user.email_addresses?.filter((entry) => entry.id !== user.primary_email_address_id) ?? [];
+  return others.flatMap((entry) =>
+    entry.verification?.status === "verified" ? (textOrNull(entry.email_address) ?? []) : [],
+  );
+}

@@ -133,7 +133,7 @@ test("any user that Clerk's form allows becomes a snapshot", () => {
   });
   fc.assert(
     fc.property(anyUser, (fields) => {
-      const snapshot = decideSnapshot(user(fields), 1);
+      const snapshot = decideSnapshot(user(fields), 1, { cause: "webhook", ref: null });
       for (const value of [snapshot.name, snapshot.email, snapshot.imageUrl]) {
         expect(value === null || (value.isWellFormed() && !value.includes("\0") && value.trim() !== "")).toBe(
           true,
