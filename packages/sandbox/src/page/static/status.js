@@ -1,0 +1,67 @@
+import { control } from "./clerk.js";
+import { text } from "./texts.js";
+
+const partNames = ["api", "worker", "queue", "database", "clerk"];
+
+/** What each part is like: true, false, or undefined when nobody is there to say. */
+function readParts({ parts, switches }) {
+  const missing = parts.api;
+  return {
+    api: missing !== null,
+    worker: missing === null ? undefined : !missing.includes("worker"),
+    queue: missing === null ? undefined : !missing.includes("queue"),
+    database: parts.database,
+    clerk: !switches.clerkDown,
+  };
+}
+
+export function showParts(list, state) {
+  const parts = readParts(state);
+  const shown = partNames.map((name) => {
+    const key = parts[name] === undefined ? "unknown" : parts[name] ? "up" : "down";
+    return { name: text(name), words: text(key), key };
+  });
+  if (list.dataset.shown === JSON.stringify(shown)) return;
+  list.dataset.shown = JSON.stringify(shown);
+  list.replaceChildren(
+    ...shown.map(({ name, words, key }) => {
+      const item = document.createElement("li");
+      item.dataset.state = key;
+      const what = document.createElement("span");
+      what.textContent = name;
+      const how = document.createElement("span");
+      how.textContent = words;
+      item.append(what, how);
+      return item;
+    }),
+  );
+}
+
+const switches = {
+  "lose-next": {
+    isOn: (state) => state.switches.loseNext,
+    turn: (on) => control("webhooks/disturb", { loseNext: on ? 1 : 0 }),
+  },
+  twice: {
+    isOn: (state) => state.switches.twice,
+    turn: (on) => control("webhooks/disturb", { copies: on ? 2 : 1 }),
+  },
+  "clerk-down": {
+    isOn: (state) => state.switches.clerkDown,
+    turn: (on) => (on ? control("faults/add", { kind: "status", status: 503 }) : control("faults/heal")),
+  },
+};
+
+/** @param act runs what a switch does and looks again afterwards */
+export function prepareSwitches(act) {
+  for (const [id, { turn }] of Object.entries(switches)) {
+    const input = document.getElementById(id);
+    input.addEventListener("change", () => act(() => turn(input.checked)));
+  }
+}
+
+export function showSwitches(state) {
+  for (const [id, { isOn }] of Object.entries(switches)) {
+    document.getElementById(id).checked = isOn(state);
+  }
+}

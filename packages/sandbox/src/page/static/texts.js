@@ -1,0 +1,232 @@
+const texts = {
+  en: {
+    tagline: "The Clerk simulator: what happens at Clerk, and what Rollcall makes of it",
+    skip: "Skip to the people",
+    language: "Language",
+    signUpTitle: "Sign someone up",
+    firstName: "First name",
+    lastName: "Last name",
+    email: "Email",
+    signUp: "Sign up",
+    troubleTitle: "Let something go wrong",
+    loseNext: "Lose the next webhook",
+    loseNextHint: "Rollcall is not told. Sign the person in and see.",
+    twice: "Deliver every webhook twice",
+    twiceHint: "There must still be one profile.",
+    clerkDown: "Clerk is down",
+    clerkDownHint: "Its API answers 503; work waits and goes on later.",
+    partsTitle: "The parts",
+    api: "API",
+    worker: "Worker",
+    database: "Postgres",
+    queue: "Queue",
+    clerk: "Clerk",
+    up: "works",
+    down: "does not answer",
+    unknown: "unknown",
+    people: "People",
+    shown: "the latest {shown} of {total}",
+    empty: "Nobody has signed up yet.",
+    gone: "Deleted",
+    goneDone: "Rollcall keeps a tombstone: no email, no name, no profile.",
+    goneWaiting: "Deleted at Clerk; Rollcall has not heard of it yet.",
+    goneNever: "Rollcall never had a row.",
+    atClerk: "At Clerk",
+    atRollcall: "At Rollcall",
+    signedUpAt: "signed up {time}",
+    "hook.waiting": "on its way",
+    "hook.delivered": "delivered",
+    "hook.lost": "lost",
+    "hook.failed": "given up",
+    hookCopies: "{count} times",
+    noHooks: "no webhook since the start",
+    row: "Row",
+    profile: "Profile",
+    none: "not yet",
+    noneBanned: "none while banned",
+    noneAdmin: "none for admins",
+    took: "{time} after signing up",
+    "cause.webhook": "by webhook",
+    "cause.login": "by the webhook of a login",
+    "cause.ensure": "by the app's ensure call",
+    "cause.reconcile": "by the sweep",
+    "state.provisioned": "Provisioned",
+    "state.waiting": "On its way",
+    "state.lost": "Rollcall was not told",
+    "state.behind": "Being brought in step",
+    "state.missed": "A change was lost",
+    "state.banned": "Banned",
+    "state.unseen": "Not to be seen",
+    signIn: "Sign in",
+    signInOf: "Sign {name} in",
+    edit: "Edit",
+    editOf: "Edit {name}",
+    ban: "Ban",
+    banOf: "Ban {name}",
+    unban: "Lift ban",
+    unbanOf: "Lift the ban of {name}",
+    delete: "Delete",
+    deleteOf: "Delete {name}",
+    editTitle: "Name and email",
+    save: "Save at Clerk",
+    cancel: "Cancel",
+    asking: "The app calls ensure …",
+    answered: "Ensure answered {status} in {ms} ms: {meaning}",
+    "meaning.created": "provisioned just now",
+    "meaning.ready": "everything was there",
+    "meaning.stale": "from the cache, since a part is away",
+    "meaning.pending": "not yet; asking again",
+    "meaning.gone": "deleted",
+    "meaning.refused": "not allowed in",
+    "meaning.away": "a part is away; asking again",
+    "meaning.other": "see the answer",
+    notReached: "The API does not answer; asking again",
+    gaveUp: "Not answered; try again later",
+    answerBody: "The answer",
+    failed: "That did not work: {error}",
+    unreached: "The simulator does not answer. Does npm start still run? This page goes on by itself.",
+    saidSignedUp: "{name} signed up",
+    saidProvisioned: "{name} is provisioned, {took}",
+    saidGone: "{name} was deleted",
+  },
+  "pt-BR": {
+    tagline: "O simulador do Clerk: o que acontece no Clerk e o que o Rollcall faz com isso",
+    skip: "Ir para as pessoas",
+    language: "Idioma",
+    signUpTitle: "Cadastrar alguém",
+    firstName: "Nome",
+    lastName: "Sobrenome",
+    email: "E-mail",
+    signUp: "Cadastrar",
+    troubleTitle: "Deixar algo dar errado",
+    loseNext: "Perder o próximo webhook",
+    loseNextHint: "O Rollcall não é avisado. Entre com a pessoa e veja.",
+    twice: "Entregar cada webhook duas vezes",
+    twiceHint: "Ainda assim deve haver um só perfil.",
+    clerkDown: "O Clerk está fora do ar",
+    clerkDownHint: "A API dele responde 503; o trabalho espera e continua depois.",
+    partsTitle: "As partes",
+    api: "API",
+    worker: "Worker",
+    database: "Postgres",
+    queue: "Fila",
+    clerk: "Clerk",
+    up: "funciona",
+    down: "não responde",
+    unknown: "não se sabe",
+    people: "Pessoas",
+    shown: "as {shown} mais recentes de {total}",
+    empty: "Ninguém se cadastrou ainda.",
+    gone: "Excluídas",
+    goneDone: "O Rollcall guarda uma lápide: sem e-mail, sem nome, sem perfil.",
+    goneWaiting: "Excluída no Clerk; o Rollcall ainda não soube.",
+    goneNever: "O Rollcall nunca teve uma linha.",
+    atClerk: "No Clerk",
+    atRollcall: "No Rollcall",
+    signedUpAt: "cadastro às {time}",
+    "hook.waiting": "a caminho",
+    "hook.delivered": "entregue",
+    "hook.lost": "perdido",
+    "hook.failed": "abandonado",
+    hookCopies: "{count} vezes",
+    noHooks: "nenhum webhook desde o início",
+    row: "Linha",
+    profile: "Perfil",
+    none: "ainda não",
+    noneBanned: "nenhum enquanto banida",
+    noneAdmin: "nenhum para admins",
+    took: "{time} depois do cadastro",
+    "cause.webhook": "pelo webhook",
+    "cause.login": "pelo webhook de um login",
+    "cause.ensure": "pela chamada ensure do app",
+    "cause.reconcile": "pela varredura",
+    "state.provisioned": "Provisionada",
+    "state.waiting": "A caminho",
+    "state.lost": "O Rollcall não foi avisado",
+    "state.behind": "Sendo atualizada",
+    "state.missed": "Uma mudança se perdeu",
+    "state.banned": "Banida",
+    "state.unseen": "Não dá para ver",
+    signIn: "Entrar",
+    signInOf: "Entrar como {name}",
+    edit: "Editar",
+    editOf: "Editar {name}",
+    ban: "Banir",
+    banOf: "Banir {name}",
+    unban: "Desbanir",
+    unbanOf: "Desbanir {name}",
+    delete: "Excluir",
+    deleteOf: "Excluir {name}",
+    editTitle: "Nome e e-mail",
+    save: "Salvar no Clerk",
+    cancel: "Cancelar",
+    asking: "O app chama ensure …",
+    answered: "Ensure respondeu {status} em {ms} ms: {meaning}",
+    "meaning.created": "provisionada agora",
+    "meaning.ready": "estava tudo lá",
+    "meaning.stale": "do cache, pois falta uma parte",
+    "meaning.pending": "ainda não; perguntando de novo",
+    "meaning.gone": "excluída",
+    "meaning.refused": "sem permissão",
+    "meaning.away": "falta uma parte; perguntando de novo",
+    "meaning.other": "veja a resposta",
+    notReached: "A API não responde; perguntando de novo",
+    gaveUp: "Sem resposta; tente mais tarde",
+    answerBody: "A resposta",
+    failed: "Não deu certo: {error}",
+    unreached: "O simulador não responde. O npm start ainda roda? Esta página continua sozinha.",
+    saidSignedUp: "{name} se cadastrou",
+    saidProvisioned: "{name} está provisionada, {took}",
+    saidGone: "{name} foi excluída",
+  },
+};
+
+const storageKey = "rollcall-language";
+let language = readLanguage();
+
+function readLanguage() {
+  const kept = localStorage.getItem(storageKey);
+  if (kept in texts) return kept;
+  return navigator.language.toLowerCase().startsWith("pt") ? "pt-BR" : "en";
+}
+
+export function currentLanguage() {
+  return language;
+}
+
+/** The text of `key` in the language chosen, with `{name}` filled in from `values`. */
+export function text(key, values = {}) {
+  const found = texts[language][key] ?? texts.en[key] ?? key;
+  return found.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+}
+
+/** By which cause somebody arrived; a cause that the page has no words for yet is shown as it is. */
+export function causeText(cause) {
+  return texts[language][`cause.${cause}`] ?? cause;
+}
+
+export function timeText(ms) {
+  return new Date(ms).toLocaleTimeString(language);
+}
+
+export function durationText(ms) {
+  const seconds = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
+  return ms < 120_000 ? `${seconds.format(ms / 1_000)} s` : `${seconds.format(ms / 60_000)} min`;
+}
+
+export function chooseLanguage(chosen) {
+  language = chosen;
+  localStorage.setItem(storageKey, chosen);
+  writeTexts();
+}
+
+/** Puts the texts into all that stands still. */
+export function writeTexts() {
+  document.documentElement.lang = language;
+  for (const element of document.querySelectorAll("[data-text]"))
+    element.textContent = text(element.dataset.text);
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.language === language));
+  }
+}
