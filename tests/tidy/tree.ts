@@ -61,8 +61,9 @@ export function ownerOf(path: string): string {
   return kind === "packages" || kind === "apps" ? `${kind}/${name}` : ".";
 }
 
+/** Tests, and what several of them share: a `testing.ts` or a folder `testing`, which no build takes along. */
 export function isTest(path: string): boolean {
-  return ownerOf(path) === "." || /\.test(-d)?\.tsx?$/.test(path);
+  return ownerOf(path) === "." || /\.test(-d)?\.tsx?$|\/testing(\/|\.ts$)/.test(path);
 }
 
 /** Where a relative import points to. */

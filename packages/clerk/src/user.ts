@@ -26,4 +26,3 @@ export const clerkUser = z.object({
 });
 
 export type ClerkUser = z.infer<typeof clerkUser>;
-export type ClerkEmailAddress = z.infer<typeof emailAddress>;

@@ -48,16 +48,3 @@ lateral (
   from counted
 )
 `;
-
-/** Why a profile was not linked by itself; see rule 6 of the design. `linkable`: it could be now, but the user has one. */
-export const conflictReasons = [
-  "unverified_email",
-  "several_candidates",
-  "several_claimants",
-  "former_profile",
-  "secondary_email",
-  "lost_to_claimant",
-  "linkable",
-] as const;
-
-export type ConflictReason = (typeof conflictReasons)[number];

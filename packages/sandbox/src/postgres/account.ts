@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Binaries } from "./binaries.ts";
+import { CLEAN_ENV, TOOL_FOLDERS } from "./clean-environment.ts";
 
 /**
  * As whom Postgres runs. It refuses to run as root, so for root there are three ways, and which one works depends on
@@ -18,11 +19,6 @@ export type Account = {
 };
 
 const NOBODY = 65534;
-/** Fixed, so that nothing depends on a PATH we would have to be given. */
-const TOOL_FOLDERS = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/run/current-system/sw/bin"];
-
-/** No LANG, no PG* variables: a cluster must not depend on the shell it was started from. */
-export const CLEAN_ENV = { PATH: TOOL_FOLDERS.join(":"), LC_ALL: "C" };
 
 export type Tools = { unshare: string | undefined; setpriv: string | undefined };
 

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CLEAN_ENV } from "./account.ts";
+import { CLEAN_ENV } from "./clean-environment.ts";
 import { failWithLog, measureLog, openLog } from "./log-file.ts";
 import type { Runtime } from "./prepare-runtime.ts";
 import { nameUnfinished, removeUnfinished } from "./unfinished.ts";

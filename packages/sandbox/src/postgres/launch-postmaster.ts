@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CLEAN_ENV } from "./account.ts";
+import { CLEAN_ENV } from "./clean-environment.ts";
 import { openLog, readLogFrom } from "./log-file.ts";
 import { readPidFile } from "./pid-file.ts";
 import type { Runtime } from "./prepare-runtime.ts";

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile, readlink, realpath } from "node:fs/promises";
 import { basename } from "node:path";
 import { promisify } from "node:util";
-import { CLEAN_ENV } from "./account.ts";
+import { CLEAN_ENV } from "./clean-environment.ts";
 
 /**
  * Whether the process `pid` is the postmaster of the cluster at `dataDir`. A pid alone proves nothing (it may have been

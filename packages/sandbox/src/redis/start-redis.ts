@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CLEAN_ENV } from "../postgres/account.ts";
+import { CLEAN_ENV } from "../postgres/clean-environment.ts";
 import { assertPortFree, findFreePort } from "../postgres/free-port.ts";
 import { failWithLog, measureLog } from "../postgres/log-file.ts";
 import { askRedisPid } from "./ask-redis.ts";
