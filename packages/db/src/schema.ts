@@ -1,11 +1,5 @@
 import { sql } from "drizzle-orm";
-import { bigint, boolean, customType, integer, pgTable, text } from "drizzle-orm/pg-core";
-
-// drizzle's own `serial` hands on whatever pg gives, and pg gives text for the bigint ids that an app may have.
-const rowId = customType<{ data: number; driverData: number | string; notNull: true; default: true }>({
-  dataType: () => "serial",
-  fromDriver: Number,
-});
+import { bigint, boolean, customType, integer, pgTable, serial, text } from "drizzle-orm/pg-core";
 
 // As drizzle's `timestamp(…, { withTimezone: true })`, but a column that the app made without a zone is read as
 // UTC, which is what drizzle does there, and not in the zone of this process.
@@ -18,7 +12,7 @@ const now = sql`now()`;
 
 /** One row for each Clerk user, deleted ones included (as tombstones). */
 export const users = pgTable("users", {
-  id: rowId().primaryKey(),
+  id: serial().primaryKey(),
   clerkId: text("clerk_id").notNull().unique(),
   email: text(),
   emailVerified: boolean("email_verified").notNull().default(false),
@@ -42,7 +36,7 @@ export const users = pgTable("users", {
 
 /** A mentee's profile; at most one for each user, and edited by people. */
 export const mentorados = pgTable("mentorados", {
-  id: rowId().primaryKey(),
+  id: serial().primaryKey(),
   userId: integer("user_id")
     .unique()
     .references(() => users.id, { onDelete: "set null" }),

@@ -44,6 +44,15 @@ where i.indrelid = to_regclass('public.mentorados') and i.indisunique and i.indn
   and (to_jsonb(i) ->> 'indnullsnotdistinct')::boolean
 `;
 
+/** `on conflict` refuses a deferrable one, even beside one that is not. */
+const deferrable = `
+select i.indexrelid::regclass::text as "index", w.relation as "table", w.attribute as "column"
+from (values ('users', 'clerk_id'), ('mentorados', 'user_id')) as w (relation, attribute)
+join pg_attribute a on a.attrelid = to_regclass('public.' || w.relation) and a.attname = w.attribute
+join pg_index i on i.indrelid = a.attrelid and i.indisunique and not i.indimmediate
+  and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
+`;
+
 const otherTarget = `
 select c.conname as "constraint", c.confrelid::regclass::text as "target"
 from pg_constraint c
@@ -54,18 +63,23 @@ where c.conrelid = to_regclass('public.mentorados') and c.contype = 'f' and c.co
 `;
 
 const index = z.object({ index: z.string() });
-const strictIndex = index.extend({ table: z.string(), column: z.string() });
+const keyIndex = index.extend({ table: z.string(), column: z.string() });
 const foreignKey = z.object({ constraint: z.string(), target: z.string() });
 
 /** Unique indexes and foreign keys that our writes would run into. */
 export async function findKeyProblems(db: Queryable): Promise<string[]> {
-  const strict = z.array(strictIndex).parse((await db.query(tooStrict)).rows);
+  const strict = z.array(keyIndex).parse((await db.query(tooStrict)).rows);
+  const late = z.array(keyIndex).parse((await db.query(deferrable)).rows);
   const clashing = z.array(index).parse((await db.query(nullsClash)).rows);
   const foreign = z.array(foreignKey).parse((await db.query(otherTarget)).rows);
   return [
     ...strict.map(
       (key) =>
         `public.${key.table}.${key.column} is unique (${key.index}), but people may share it: drop that`,
+    ),
+    ...late.map(
+      (key) =>
+        `public.${key.table}.${key.column} is unique but deferrable (${key.index}): drop that, we add another`,
     ),
     ...clashing.map(
       (key) =>

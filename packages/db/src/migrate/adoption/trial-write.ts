@@ -36,14 +36,17 @@ async function writeTrial(db: Queryable): Promise<string | undefined> {
   const readTicket = await drawReadTicket(db);
   const [member, admin] = [inventUser(readTicket, false), inventUser(readTicket, true)];
   await applySnapshots(db, [member, admin]);
-  const outcomes = await giveProfiles(
+  await giveProfiles(
     db,
     [member, admin].map(({ clerkId }) => ({ clerkId, turma: "trial", secondaryEmails: [], ...why })),
     { nomeCompleto: "Trial", turma: "trial", create: true },
   );
-  const outcome = outcomes.find(({ clerkId }) => clerkId === member.clerkId)?.outcome;
-  // The app may make the profile itself, by a trigger; then it is kept.
-  if (outcome !== "created" && outcome !== "kept") return "no profile was made for a new user";
+  // Looked up, not believed: a trigger may have swallowed the row, or have made one before us.
+  const profile = await db.query(
+    "select from public.mentorados m join public.users u on u.id = m.user_id where u.clerk_id = $1",
+    [member.clerkId],
+  );
+  if (profile.rows.length === 0) return "no profile was made for a new user";
   await tombstoneUsers(
     db,
     [member, admin].map(({ clerkId }) => ({ clerkId, by: "signature", ...why })),

@@ -1,0 +1,38 @@
+import { createDatabase } from "@rollcall/sandbox";
+import { expect, inject, test } from "vitest";
+import { createPool } from "../pool.ts";
+import { migrateUp } from "./migrate.ts";
+import { readMigrations } from "./migrations.ts";
+import { liveApp } from "./testing.ts";
+
+const starters = 8;
+
+/** What each of several starters applied, on a database that `prepare` made. */
+async function migrateTogether(prepare: string): Promise<string[][]> {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  const pools = Array.from({ length: starters + 1 }, () =>
+    createPool({ databaseUrl, applicationName: "test", max: 1, onIdleError: () => undefined }),
+  );
+  const [first, ...others] = pools;
+  try {
+    await first?.query(prepare);
+    return await Promise.all(others.map(migrateUp));
+  } finally {
+    await Promise.all(pools.map((pool) => pool.end()));
+  }
+}
+
+test.each([
+  ["an empty database", "select"],
+  ["a live app's database", liveApp],
+  // The snapshot would be taken before the lock is there, and show nothing of what the winner did.
+  [
+    "a database that isolates more strictly",
+    "do $$ begin execute format('alter database %I set default_transaction_isolation = ''repeatable read''', current_database()); end $$",
+  ],
+])("of several migrations at once on %s all succeed and one works", async (_, prepare) => {
+  const applied = await migrateTogether(prepare);
+  const known = (await readMigrations()).map((migration) => migration.id);
+  expect(applied.filter((ids) => ids.length > 0)).toEqual([known]);
+  expect(applied).toHaveLength(starters);
+});
