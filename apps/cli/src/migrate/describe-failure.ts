@@ -1,0 +1,79 @@
+import { EnvironmentError } from "@rollcall/contracts";
+import { MigrationRefusal, readSqlState } from "@rollcall/db";
+import { UsageError } from "./arguments.ts";
+import { QueueMigrationError, UnfitServerError } from "./migrate.ts";
+
+/** What Postgres refuses and somebody can do something about, by SQLSTATE. None says what is in DATABASE_URL. */
+const refusals: Readonly<Record<string, string>> = {
+  "28P01": "Postgres refused the user or the password in DATABASE_URL",
+  "28000": "Postgres does not let the user in DATABASE_URL in, from here or in this way",
+  "3D000": "The database that DATABASE_URL names does not exist",
+  "42501":
+    "The role in DATABASE_URL lacks a privilege: it must be able to create schemas and tables, and own public.users and public.mentorados and whatever is in the schemas rollcall and bullmq",
+  "53300": "Postgres has no connection left for us",
+  "55P03":
+    "Another transaction held public.users or public.mentorados for too long: end it, or try again when it is over",
+  "57014": "A statement took too long",
+  "57P03": "The database of DATABASE_URL is starting or stopping: try again",
+  "25006": "DATABASE_URL leads to a read-only server: use the primary",
+};
+
+/** What the person who ran `migrate` gets to read. Never shows a value of the environment, nor a row. */
+export function describeFailure(error: unknown): string {
+  if (
+    error instanceof UsageError ||
+    error instanceof EnvironmentError ||
+    error instanceof MigrationRefusal ||
+    error instanceof UnfitServerError
+  ) {
+    return error.message;
+  }
+  if (error instanceof QueueMigrationError) {
+    return `Rollcall's own tables are migrated, BullMQ's are not. ${describeCause(error.cause)}`;
+  }
+  // Without an answer nobody knows whether a COMMIT arrived.
+  return readSqlState(error) === undefined
+    ? `Migration failed; it is safe to run it again. ${describeCause(error)}`
+    : `Migration failed, nothing was changed. ${describeCause(error)}`;
+}
+
+function describeCause(error: unknown): string {
+  const state = readSqlState(error);
+  return state === undefined ? describeNetwork(error) : describeRefusal(error, state);
+}
+
+function describeRefusal(error: unknown, state: string): string {
+  const message = readMessage(error);
+  // PgBouncer, in whatever mode, knows few of the settings that a client may send when it connects.
+  if (state.startsWith("08") && message.includes("startup parameter")) {
+    return "DATABASE_URL leads to PgBouncer: use the address of the database itself";
+  }
+  const known = refusals[state];
+  if (known) return `${known} (SQLSTATE ${state})`;
+  // Class 22 and 23 may quote a row's values.
+  return /^2[23]/.test(state) ? `SQLSTATE ${state}` : `${message} (SQLSTATE ${state})`;
+}
+
+function describeNetwork(error: unknown): string {
+  const code = readCode(error);
+  if (code === "ERR_INVALID_URL" || error instanceof URIError) {
+    return "DATABASE_URL cannot be read: percent-encode special characters in its user and password";
+  }
+  if (/CERT|TLS|SSL/.test(code ?? "") || readMessage(error).includes("SSL")) {
+    return `No encrypted connection to the server of DATABASE_URL (${code ?? "it offers none"}): look at its sslmode`;
+  }
+  if (code !== undefined || /connect|timeout/i.test(readMessage(error))) {
+    return `The server of DATABASE_URL cannot be reached, or went away (${code ?? "no answer"})`;
+  }
+  return readMessage(error);
+}
+
+/** The system's code for it. `localhost` has two addresses, and then the first of two errors speaks. */
+function readCode(error: unknown): string | undefined {
+  if (error instanceof AggregateError) return readCode(error.errors[0]);
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+function readMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
