@@ -1,10 +1,12 @@
 import basicAuth from "@fastify/basic-auth";
 import helmet from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
-import { AppError } from "@rollcall/contracts";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import { AppError, type ErrorCode } from "@rollcall/contracts";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { registerAdminRoutes } from "./admin-routes.ts";
 import { registerBoard } from "./board.ts";
 import type { ApiContext } from "./context.ts";
+import { answerError } from "./error-answers.ts";
 import { isSameSecret } from "./secret.ts";
 
 const wrongPasswordsPerMinute = 20;
@@ -20,11 +22,12 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
     app.register(
       async (scope) => {
         await scope.register(helmet, { contentSecurityPolicy: { directives: contentSecurityPolicy } });
-        await guard(scope, { username, password });
+        await guard(scope, context, { username, password });
         scope.setNotFoundHandler(() => {
           throw new AppError("request.not_found", "No such admin page");
         });
         if (prefix === "/admin") await registerBoard(scope, context, `${prefix}/queues`);
+        else registerAdminRoutes(scope, context);
       },
       { prefix },
     );
@@ -43,6 +46,7 @@ const contentSecurityPolicy = {
 
 async function guard(
   scope: FastifyInstance,
+  context: ApiContext,
   expected: { username: string; password: string },
 ): Promise<void> {
   await scope.register(rateLimit, { global: false });
@@ -60,25 +64,32 @@ async function guard(
     },
   });
   scope.addHook("onRequest", async (request, reply) => {
-    refuseIfExceeded(await countWrongPassword(request, { increment: false }));
+    // Answered here and not thrown: the board has an error handler of its own, which says 500.
+    const refusal = await findRefusal(request, reply);
+    return refusal && answerError(context, request, reply, refusal.code, refusal);
+  });
+
+  async function findRefusal(request: FastifyRequest, reply: FastifyReply): Promise<Refusal | undefined> {
+    const before = findExceeded(await countWrongPassword(request, { increment: false }));
+    if (before) return before;
     const failure = await new Promise<Error | undefined>((resolve) =>
       scope.basicAuth(request, reply, resolve),
     );
-    if (failure) {
-      // A browser's first request carries no password yet; that is no wrong one.
-      if (request.headers.authorization !== undefined) refuseIfExceeded(await countWrongPassword(request));
-      throw new AppError("admin.unauthenticated", "Wrong user name or password");
-    }
-    if (isCrossSiteWrite(request)) throw new AppError("admin.cross_site", "A write that another site began");
-  });
+    if (!failure) return isCrossSiteWrite(request) ? { code: "admin.cross_site" } : undefined;
+    // A browser's first request carries no password yet; that is no wrong one.
+    const counts = request.headers.authorization !== undefined;
+    const exceeded = counts ? findExceeded(await countWrongPassword(request)) : undefined;
+    return exceeded ?? { code: "admin.unauthenticated" };
+  }
 }
+
+type Refusal = { code: ErrorCode; retryAfterMs?: number };
 
 type RateLimitState = Awaited<ReturnType<ReturnType<FastifyInstance["createRateLimit"]>>>;
 
-function refuseIfExceeded(state: RateLimitState): void {
-  if (state.isAllowed || !state.isExceeded) return;
-  const retryAfterMs = state.ttlInSeconds * 1_000;
-  throw new AppError("request.rate_limited", "Too many wrong passwords", { retryAfterMs });
+function findExceeded(state: RateLimitState): Refusal | undefined {
+  if (state.isAllowed || !state.isExceeded) return undefined;
+  return { code: "request.rate_limited", retryAfterMs: state.ttlInSeconds * 1_000 };
 }
 
 /** A browser sends the password along with whatever another site makes it post. */

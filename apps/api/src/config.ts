@@ -5,6 +5,9 @@ const shape = {
   REDIS_URL: variables.REDIS_URL,
   HOST: variables.HOST,
   PORT: variables.PORT,
+  // Only to show ops what Clerk says of a user; everything else works without.
+  CLERK_SECRET_KEY: variables.CLERK_SECRET_KEY.optional(),
+  CLERK_API_URL: variables.CLERK_API_URL,
   CLERK_WEBHOOK_SIGNING_SECRET: variables.CLERK_WEBHOOK_SIGNING_SECRET,
   CLERK_JWT_KEY: variables.CLERK_JWT_KEY,
   CLERK_AUTHORIZED_PARTIES: variables.CLERK_AUTHORIZED_PARTIES,

@@ -1,4 +1,5 @@
 import {
+  createClerkGateway,
   createDeliveryReader,
   createSessionVerifier,
   type DeliveryReader,
@@ -18,6 +19,7 @@ import {
   createMetrics,
   createSessionCache,
   type EnsureContext,
+  type ExplainContext,
   type Logger,
   type Metrics,
   noSessionCache,
@@ -35,6 +37,7 @@ export type ApiContext = {
   postgres: PostgresMonitor;
   producers: Record<QueueName, Producer>;
   ensure: EnsureContext;
+  explain: ExplainContext;
   verifySession: SessionVerifier;
   /** Undefined without a signing secret: then webhooks are not configured. */
   readDelivery: DeliveryReader | undefined;
@@ -95,6 +98,15 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
       })
     : noSessionCache;
 
+  const clerk =
+    config.CLERK_SECRET_KEY === undefined
+      ? undefined
+      : createClerkGateway({
+          secretKey: config.CLERK_SECRET_KEY,
+          apiUrl: config.CLERK_API_URL,
+          onRequest: (status) => metrics.count("rollcall_clerk_requests_total", { status }),
+        });
+
   return {
     config,
     log,
@@ -113,6 +125,13 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
       onCacheWithoutProfile: (clerkId) =>
         log.warn({ event: "cache_hit_no_mentorado", clerkId }, "cache hit but mentorado missing"),
     },
+    explain: {
+      pool,
+      clerk,
+      queues: [producers.ensure, producers.sync],
+      deadLetters: producers["dead-letter"],
+      autoCreate: config.ENABLE_AUTO_CREATE,
+    },
     verifySession: createSessionVerifier({
       jwtKey: config.CLERK_JWT_KEY,
       authorizedParties: config.CLERK_AUTHORIZED_PARTIES,
@@ -123,7 +142,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
       postgres.close();
       await Promise.allSettled(queueNames.map((name) => producers[name].close()));
       cacheRedis?.disconnect();
-      await Promise.allSettled([backend.close(), pool.end()]);
+      await Promise.allSettled([backend.close(), clerk?.close(), pool.end()]);
     },
   };
 }

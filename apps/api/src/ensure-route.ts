@@ -50,7 +50,9 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
       for (const check of limits) {
         const limit = await check(request);
         if (!limit.isAllowed && limit.isExceeded) {
-          return answerError(context, request, reply, "request.rate_limited", limit.ttlInSeconds * 1_000);
+          return answerError(context, request, reply, "request.rate_limited", {
+            retryAfterMs: limit.ttlInSeconds * 1_000,
+          });
         }
       }
       return answer(context, request, reply, await ensureUser(context.ensure, identity.clerkId));

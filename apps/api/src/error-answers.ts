@@ -21,8 +21,8 @@ export async function registerErrorAnswers(app: FastifyInstance, context: ApiCon
     if (code === "internal") {
       context.log.error({ event: "request_failed", requestId: request.id, err: error }, "Request failed");
     }
-    const retryAfterMs = error instanceof AppError ? error.retryAfterMs : undefined;
-    return answerError(context, request, reply, code, retryAfterMs);
+    const extras = error instanceof AppError ? { retryAfterMs: error.retryAfterMs, hint: error.hint } : {};
+    return answerError(context, request, reply, code, extras);
   });
 }
 
@@ -32,12 +32,13 @@ export function answerError(
   request: FastifyRequest,
   reply: FastifyReply,
   code: ErrorCode,
-  retryAfterMs = 1_000,
+  { retryAfterMs = 1_000, hint }: { retryAfterMs?: number | undefined; hint?: string | undefined } = {},
 ): FastifyReply {
   const { status, title } = errorTable[code];
   if (status === 429 || status === 503) reply.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
   if (code === "unauthenticated") reply.header("www-authenticate", "Bearer");
-  const message = title[decideLocale(request, context.config.MESSAGES_LOCALE)];
+  const sentence = title[decideLocale(request, context.config.MESSAGES_LOCALE)];
+  const message = hint === undefined ? sentence : `${sentence} (${hint})`;
   const body: ErrorBody = { error: { code, message }, requestId: request.id };
   return reply.code(status).send(body);
 }

@@ -1,4 +1,4 @@
-import { readEnvironment, variables } from "@rollcall/contracts";
+import { EnvironmentError, readEnvironment, variables } from "@rollcall/contracts";
 
 const shape = {
   DATABASE_URL: variables.DATABASE_URL,
@@ -12,12 +12,18 @@ const shape = {
   DEFAULT_NOME: variables.DEFAULT_NOME,
   SESSION_CACHE_TTL_S: variables.SESSION_CACHE_TTL_S,
   APP_SESSION_KEY: variables.APP_SESSION_KEY,
+  MENTORADO_CREATED_URL: variables.MENTORADO_CREATED_URL,
+  MENTORADO_CREATED_SECRET: variables.MENTORADO_CREATED_SECRET,
   LOG_LEVEL: variables.LOG_LEVEL,
 };
 
 /** @throws EnvironmentError naming every variable that is missing or malformed */
 export function readWorkerConfig(environment: Readonly<Record<string, string | undefined>>) {
-  return readEnvironment(shape, environment);
+  const config = readEnvironment(shape, environment);
+  if (config.MENTORADO_CREATED_URL !== undefined && config.MENTORADO_CREATED_SECRET === undefined) {
+    throw new EnvironmentError(["MENTORADO_CREATED_SECRET is missing; MENTORADO_CREATED_URL needs it"]);
+  }
+  return config;
 }
 
 export type WorkerConfig = ReturnType<typeof readWorkerConfig>;

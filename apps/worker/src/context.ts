@@ -18,6 +18,7 @@ import {
   type Metrics,
   noSessionCache,
   type SyncContext,
+  type WelcomeHook,
 } from "@rollcall/sync";
 import type { WorkerConfig } from "./config.ts";
 
@@ -31,6 +32,8 @@ export type WorkerContext = {
   backend: QueueBackend;
   producers: Record<"ensure" | "sync" | "dead-letter", Producer>;
   sync: SyncContext;
+  /** Undefined when nobody wants to be told of new mentorados. */
+  welcomeHook: WelcomeHook | undefined;
   close(): Promise<void>;
 };
 
@@ -86,10 +89,15 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
         : noSessionCache,
       autoCreate: config.ENABLE_AUTO_CREATE,
     },
+    welcomeHook: readWelcomeHook(config),
     close: async () => {
       await Promise.allSettled(Object.values(producers).map((producer) => producer.close()));
       cacheRedis?.disconnect();
       await Promise.allSettled([backend.close(), clerk.close(), pool.end()]);
     },
   };
+}
+
+function readWelcomeHook({ MENTORADO_CREATED_URL: url, MENTORADO_CREATED_SECRET: secret }: WorkerConfig) {
+  return url !== undefined && secret !== undefined ? { url, secret } : undefined;
 }

@@ -1,5 +1,6 @@
 import { moveFailedJobs, type Producer } from "@rollcall/jobs";
 import type { WorkerContext } from "./context.ts";
+import { startTask } from "./task.ts";
 
 const scanEveryMs = 2_000;
 const deadlineMs = 2_000;
@@ -11,30 +12,20 @@ const deadlineMs = 2_000;
  * @returns stops it
  */
 export function startDeadLetterMover(context: WorkerContext): () => void {
-  const { producers } = context;
-  let moving = false;
-  const scan = async () => {
-    if (moving) return;
-    moving = true;
-    for (const source of [producers.ensure, producers.sync]) await moveFrom(context, source);
-    moving = false;
-  };
-  const timer = setInterval(scan, scanEveryMs);
-  return () => clearInterval(timer);
+  const { ensure, sync } = context.producers;
+  return startTask(context, "dead-letter mover", scanEveryMs, async () => {
+    for (const source of [ensure, sync]) await moveFrom(context, source);
+  });
 }
 
 async function moveFrom(context: WorkerContext, source: Producer): Promise<void> {
   const queue = source.current();
   if (!queue) return;
-  try {
-    for (const letter of await moveFailedJobs(queue, context.producers["dead-letter"], deadlineMs)) {
-      const { code, attempts } = letter;
-      context.log.error(
-        { event: "dead_letter_moved", queue: source.name, code, attempts },
-        "A job is a dead letter",
-      );
-    }
-  } catch (error) {
-    context.log.warn({ queue: source.name, err: error }, "Dead letters could not be moved; trying again");
+  for (const letter of await moveFailedJobs(queue, context.producers["dead-letter"], deadlineMs)) {
+    const { code, attempts } = letter;
+    context.log.error(
+      { event: "dead_letter_moved", queue: source.name, code, attempts },
+      "A job is a dead letter",
+    );
   }
 }

@@ -6,6 +6,8 @@ import { startDeadLetterMover } from "./dead-letter-mover.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { startNudgeWorker } from "./nudge-worker.ts";
 import { buildProbes } from "./probes.ts";
+import { startEventPruning } from "./prune-events.ts";
+import { startWelcomeRelay } from "./welcome.ts";
 
 async function main(config: WorkerConfig): Promise<void> {
   const log = createLogger({ level: config.LOG_LEVEL, process: "worker" });
@@ -13,7 +15,7 @@ async function main(config: WorkerConfig): Promise<void> {
   const probes = buildProbes(context);
   const url = await probes.listen({ host: config.HOST, port: config.WORKER_PORT });
   const workers = [startNudgeWorker(context, "ensure"), startNudgeWorker(context, "sync")];
-  const stopMover = startDeadLetterMover(context);
+  const stopTasks = [startDeadLetterMover(context), startWelcomeRelay(context), startEventPruning(context)];
   const stopHeartbeat = startHeartbeat(context);
   log.info({ url }, "Working");
 
@@ -22,7 +24,7 @@ async function main(config: WorkerConfig): Promise<void> {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, "Stopping: finishing active jobs, taking no new ones");
-    stopMover();
+    for (const stopTask of stopTasks) stopTask();
     await Promise.allSettled(workers.map((worker) => worker.close()));
     await stopHeartbeat();
     await probes.close();

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { decideRetryDelayMs, type JobWorker, type NudgeQueueName } from "@rollcall/jobs";
+import { decideRetryDelayMs, type JobWorker, type NudgeQueueName, welcomeJobName } from "@rollcall/jobs";
 import type { WorkerContext } from "./context.ts";
 import { processNudge } from "./process-nudge.ts";
+import { processWelcome } from "./welcome.ts";
 
 /** A worker that comes to life whenever its database does. */
 export type NudgeWorker = { close(): Promise<void> };
@@ -53,7 +54,10 @@ export function startNudgeWorker(context: WorkerContext, queue: NudgeQueueName):
 function createWorker(context: WorkerContext, queue: NudgeQueueName): JobWorker {
   const worker = context.backend.createWorker(
     queue,
-    (job) => processNudge(context, queue, job, (ms) => worker.rateLimit(ms)),
+    (job) =>
+      job.name === welcomeJobName
+        ? processWelcome(context, job)
+        : processNudge(context, queue, job, (ms) => worker.rateLimit(ms)),
     { ...settings, settings: { backoffStrategy: (attemptsMade) => decideRetryDelayMs(queue, attemptsMade) } },
   );
   worker.on("error", (error) => context.log.warn({ queue, err: error }, "Worker error"));

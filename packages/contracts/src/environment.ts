@@ -61,6 +61,10 @@ export const variables = {
   SESSION_CACHE_TTL_S: z.coerce.number().int().positive().default(300),
   APP_SESSION_KEY: text.default("session:{clerkId}"),
   ENSURE_TIMEOUT_MS: milliseconds.default(2000),
+  MENTORADO_CREATED_URL: url("https", "http").optional(),
+  MENTORADO_CREATED_SECRET: text
+    .regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/, "must be whsec_ followed by base64")
+    .optional(),
   MESSAGES_LOCALE: z.enum(["pt-BR", "en"]).default("pt-BR"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 } as const;

@@ -56,6 +56,32 @@ export const errorTable = {
     "Termine de entrar na sua conta para continuar.",
     "Finish signing in to continue.",
   ),
+  "conflict.unknown": entry(404, false, "Conflito não encontrado.", "No such conflict."),
+  "conflict.closed": entry(409, false, "Este conflito já foi encerrado.", "This conflict is closed already."),
+  "conflict.not_a_candidate": entry(
+    400,
+    false,
+    "Este mentorado não é um dos candidatos do conflito.",
+    "This mentorado is not one of the conflict's candidates.",
+  ),
+  "conflict.taken": entry(
+    409,
+    false,
+    "Este mentorado já pertence a outro usuário.",
+    "This mentorado already belongs to another user.",
+  ),
+  "conflict.profile_touched": entry(
+    409,
+    false,
+    "O perfil novo já foi usado. Envie também discardProfile: true para desligá-lo do usuário.",
+    "The fresh profile was used already. Send discardProfile: true as well to unlink it from the user.",
+  ),
+  "hook.failed": entry(
+    502,
+    true,
+    "O aviso de novo mentorado não foi aceito.",
+    "The notice of a new mentorado was not accepted.",
+  ),
   "user.forbidden": entry(403, false, "Este usuário não é você.", "This user is not you."),
   "user.banned": entry(403, false, "Esta conta está bloqueada.", "This account is banned."),
   "user.deleted": entry(410, false, "Esta conta foi excluída.", "This account was deleted."),
@@ -131,11 +157,18 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   /** How long the other side asked us to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** Added to the public title: what exactly to mend, in words that show no value. */
+  readonly hint: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number; hint?: string } = {},
+  ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "AppError";
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
+    this.hint = options.hint;
   }
 }

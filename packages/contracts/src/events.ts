@@ -12,6 +12,7 @@ export const logEvents = [
   "user_tombstoned",
   "cache_hit_no_mentorado",
   "outage_began",
+  "hook_delivered",
   "dead_letter_moved",
   "queue_connected",
   "queue_lost",

@@ -1,4 +1,18 @@
 export {
+  type ConflictResolution,
+  type ConflictView,
+  conflictQuery,
+  conflictResolution,
+  conflictView,
+  type EventView,
+  eventView,
+  type JobView,
+  listOf,
+  listQuery,
+  type UserReport,
+  userReport,
+} from "./admin.ts";
+export {
   type EnsurePending,
   type EnsureReady,
   ensureBody,

@@ -14,8 +14,17 @@ export {
   type ProfileOutcome,
   type ProfileRequest,
 } from "./statements/give-profiles.ts";
+export {
+  findUnsentHook,
+  listDueHooks,
+  markHookSent,
+  markHooksQueued,
+} from "./statements/hook-outbox.ts";
 export { judgeConflicts } from "./statements/judge-conflicts.ts";
+export { listConflicts, listConflictsOfUser } from "./statements/list-conflicts.ts";
 export { drawReadTicket } from "./statements/read-tickets.ts";
+export { dismissConflict, linkCandidate } from "./statements/resolve-conflict.ts";
+export { isDeletionHeld, listEventsOfUser, pruneEvents } from "./statements/timeline.ts";
 export { tombstoneAbsent } from "./statements/tombstone-absent.ts";
 export { tombstoneUsers } from "./statements/tombstone-users.ts";
 export { countWorkers, recordWorker, removeWorker } from "./statements/workers.ts";

@@ -7,8 +7,9 @@ export {
   quarantineDelivery,
   readErrorCode,
 } from "./dead-letter.ts";
-export { decideRetryDelayMs, maxAttempts, type Nudge, readNudge } from "./nudge.ts";
+export { findDeadLettersOfUser, findJobsOfUser } from "./jobs-of-user.ts";
+export { decideRetryDelayMs, type Nudge, readNudge, type Welcome, welcome, welcomeJobName } from "./nudge.ts";
 export { createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";
-export { addNudge, type NudgeProducers, openProducer, type Producer } from "./producer.ts";
+export { addNudge, addWelcome, openProducer, type Producer } from "./producer.ts";
 export { type NudgeQueueName, type QueueName, queueNames } from "./queue-names.ts";
 export { connectRedis, createRedisBackend } from "./redis-backend.ts";

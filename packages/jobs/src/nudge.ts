@@ -27,6 +27,18 @@ export const nudge = z.object({
 
 export type Nudge = z.infer<typeof nudge>;
 
+/** The name of the job that tells the app of a new mentorado. */
+export const welcomeJobName = "welcome";
+
+/** The payload of a welcome job: which event of the timeline to tell of. */
+export const welcome = z.object({
+  v: z.literal(1),
+  clerkId: clerkUserId,
+  eventId: z.number().int().positive(),
+});
+
+export type Welcome = z.infer<typeof welcome>;
+
 /**
  * Reads a job's payload.
  *
@@ -39,7 +51,13 @@ export function readNudge(payload: unknown): Nudge {
   throw new AppError("job.unreadable", `Not a nudge that this build knows: ${fields.join(", ")}`);
 }
 
-export const maxAttempts = 5;
+/** How often a job is tried and how long it is kept. Failed ones stay until the dead-letter mover took them. */
+export const retryOptions = {
+  attempts: 5,
+  backoff: { type: "custom" },
+  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnFail: false,
+} as const satisfies JobsOptions;
 
 /**
  * How a nudge is queued. Waiting nudges of one kind for one user merge, and one that meets an active job
@@ -47,14 +65,19 @@ export const maxAttempts = 5;
  * that waits would swallow an update, and any nudge a deletion.
  */
 export function decideJobOptions(nudge: Nudge): JobsOptions {
-  const id = nudge.kind === "look" ? nudge.clerkId : `${nudge.kind}.${nudge.clerkId}`;
   return {
-    deduplication: { id, keepLastIfActive: true },
-    attempts: maxAttempts,
-    backoff: { type: "custom" },
-    removeOnComplete: { age: 3_600, count: 1_000 },
-    removeOnFail: false,
+    ...retryOptions,
+    deduplication: { id: dedupId(nudge.kind, nudge.clerkId), keepLastIfActive: true },
   };
+}
+
+function dedupId(kind: Nudge["kind"], clerkId: string): string {
+  return kind === "look" ? clerkId : `${kind}.${clerkId}`;
+}
+
+/** The dedup ids under which a user's nudges wait. */
+export function dedupIds(clerkId: string): string[] {
+  return nudgeKind.options.map((kind) => dedupId(kind, clerkId));
 }
 
 const retryDelaysMs = [1_000, 5_000, 15_000, 30_000] as const;

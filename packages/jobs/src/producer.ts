@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JobsOptions } from "bullmq";
 import type { JobQueue, QueueBackend } from "./backend.ts";
 import { underDeadline } from "./deadline.ts";
-import { decideJobOptions, type Nudge } from "./nudge.ts";
-import type { NudgeQueueName, QueueName } from "./queue-names.ts";
+import { decideJobOptions, type Nudge, retryOptions, type Welcome, welcomeJobName } from "./nudge.ts";
+import type { QueueName } from "./queue-names.ts";
 
 const connectTimeoutMs = 5_000;
 const reconnectDelayMs = 1_000;
@@ -18,6 +18,8 @@ export type Producer = {
   readonly name: QueueName;
   /** The live queue, or undefined while it was never reached. */
   current(): JobQueue | undefined;
+  /** The live queue, once it is reached. @throws AppError `queue.unavailable` after `deadlineMs` */
+  connected(deadlineMs: number): Promise<JobQueue>;
   /**
    * Adds a job, or says within `deadlineMs` that it could not. A job that timed out may still have landed.
    *
@@ -58,6 +60,7 @@ export function openProducer(backend: QueueBackend, name: QueueName, events: Pro
   return {
     name,
     current: () => instance,
+    connected: (deadlineMs) => underDeadline(connected, deadlineMs, `Connecting queue ${name}`),
     add: async ({ name: jobName, payload, options }, deadlineMs) => {
       const added = connected.then((queue) => queue.add(jobName, payload, options));
       await underDeadline(added, deadlineMs, `Adding to queue ${name}`);
@@ -74,5 +77,8 @@ export function addNudge(producer: Producer, nudge: Nudge, deadlineMs: number): 
   return producer.add({ name: nudge.kind, payload: nudge, options: decideJobOptions(nudge) }, deadlineMs);
 }
 
-/** The producers that accept nudges. */
-export type NudgeProducers = Record<NudgeQueueName, Producer>;
+/** Puts a welcome into the queue; one that waits or runs already is not added again. @throws AppError `queue.unavailable` */
+export function addWelcome(producer: Producer, welcome: Welcome, deadlineMs: number): Promise<void> {
+  const options = { ...retryOptions, deduplication: { id: `${welcomeJobName}.${welcome.eventId}` } };
+  return producer.add({ name: welcomeJobName, payload: welcome, options }, deadlineMs);
+}

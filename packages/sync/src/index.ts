@@ -1,8 +1,11 @@
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure.ts";
+export { type ExplainContext, explainUser } from "./explain.ts";
 export { type PostgresMonitor, startPostgresMonitor } from "./postgres-monitor.ts";
 export { createUserReader } from "./read-users.ts";
+export { resolveConflict } from "./resolve-conflict.ts";
 export { createSessionCache, noSessionCache, type SessionCache } from "./session-cache.ts";
 export { type SyncContext, type SyncOutcome, syncUser } from "./sync-user.ts";
 export { createLogger, type Logger } from "./telemetry/logger.ts";
 export { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+export { deliverWelcome, relayWelcomes, type WelcomeHook } from "./welcome-hook.ts";
 export { createUserWriter } from "./write-users.ts";

@@ -1,0 +1,92 @@
+import { z } from "zod";
+import { mentoradoView, userView } from "./ensure.ts";
+import { clerkUserId } from "./ids.ts";
+
+/** Every admin list: the items, and where the next page begins. */
+export function listOf<Item extends z.ZodType>(item: Item) {
+  return z.object({ items: z.array(item), nextCursor: z.string().nullable() });
+}
+
+/** What every admin list takes. */
+export const listQuery = z.object({
+  cursor: z
+    .string()
+    .regex(/^\d{1,18}$/, "must be a nextCursor of an earlier answer")
+    .optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
+
+const timestamp = z.iso.datetime({ offset: true });
+
+export const conflictState = z.enum(["open", "resolved", "dismissed", "settled"]);
+
+/** A profile that might be a user's, but that only a person may decide; ids only. */
+export const conflictView = z.object({
+  id: z.number().int(),
+  clerkId: clerkUserId,
+  userId: z.number().int(),
+  reason: z.string(),
+  candidateIds: z.array(z.number().int()),
+  profileId: z.number().int().nullable(),
+  state: conflictState,
+  openedAt: timestamp,
+  judgedAt: timestamp,
+  closedAt: timestamp.nullable(),
+  closedBy: z.string().nullable(),
+});
+
+export type ConflictView = z.infer<typeof conflictView>;
+
+export const conflictQuery = listQuery.extend({ state: conflictState.default("open") });
+
+/** `POST conflicts/:id/resolve`: give the user this profile, or leave things as they are. */
+export const conflictResolution = z.union([
+  z.strictObject({
+    mentoradoId: z.number().int().positive(),
+    /** Needed when the user's present profile was used already: it is unlinked, not removed. */
+    discardProfile: z.boolean().default(false),
+  }),
+  z.strictObject({ dismiss: z.literal(true) }),
+]);
+
+export type ConflictResolution = z.infer<typeof conflictResolution>;
+
+/** Something that happened to a user: codes and ids only. */
+export const eventView = z.object({
+  id: z.number().int(),
+  at: timestamp,
+  kind: z.string(),
+  cause: z.string(),
+  ref: z.string().nullable(),
+  details: z.record(z.string(), z.unknown()),
+});
+
+export type EventView = z.infer<typeof eventView>;
+
+/** A job of the user's that is not finished. */
+export const jobView = z.object({
+  queue: z.string(),
+  kind: z.string(),
+  state: z.string(),
+  attempts: z.number().int(),
+  code: z.string().nullable(),
+  at: timestamp,
+});
+
+export type JobView = z.infer<typeof jobView>;
+
+/** All that is known of one user, and a sentence why they are, or are not, there. */
+export const userReport = z.object({
+  clerkId: clerkUserId,
+  why: z.string(),
+  user: userView.nullable(),
+  mentorado: mentoradoView.nullable(),
+  /** `unknown` when Clerk could not be asked. */
+  clerk: z.enum(["there", "banned", "absent", "unknown"]),
+  jobs: z.array(jobView),
+  deadLetters: z.array(jobView),
+  conflicts: z.array(conflictView),
+  timeline: z.array(eventView),
+});
+
+export type UserReport = z.infer<typeof userReport>;

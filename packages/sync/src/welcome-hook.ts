@@ -1,0 +1,85 @@
+import { AppError } from "@rollcall/contracts";
+import {
+  findUnsentHook,
+  listDueHooks,
+  markHookSent,
+  markHooksQueued,
+  type Pool,
+  wrapPostgresError,
+} from "@rollcall/db";
+import { addWelcome, type Producer, type Welcome } from "@rollcall/jobs";
+import { Webhook } from "standardwebhooks";
+
+export type WelcomeHook = {
+  url: string;
+  /** `whsec_…` */
+  secret: string;
+};
+
+const relayBatch = 100;
+const enqueueDeadlineMs = 2_000;
+const deliveryTimeoutMs = 10_000;
+
+/**
+ * Makes a job for each event that is due. A death between the two steps makes the job again, never none.
+ *
+ * @returns how many were queued
+ * @throws AppError `queue.unavailable` or `postgres.unavailable`
+ */
+export async function relayWelcomes(pool: Pool, queue: Producer): Promise<number> {
+  const due = await listDueHooks(pool, relayBatch).catch((error: unknown) => {
+    throw wrapPostgresError(error);
+  });
+  for (const { eventId, clerkId } of due)
+    await addWelcome(queue, { v: 1, eventId, clerkId }, enqueueDeadlineMs);
+  if (due.length > 0)
+    await markHooksQueued(
+      pool,
+      due.map(({ eventId }) => eventId),
+    );
+  return due.length;
+}
+
+/**
+ * Tells the app of one new mentorado, at least once: ids only, signed as a Standard Webhook, whose
+ * `webhook-id` is the same at each try.
+ *
+ * @returns false when there was nothing to tell: sent before, or the user is deleted
+ * @throws AppError `hook.failed` unless the app answers 2xx
+ */
+export async function deliverWelcome(
+  pool: Pool,
+  hook: WelcomeHook,
+  { eventId, clerkId }: Welcome,
+): Promise<boolean> {
+  const event = await findUnsentHook(pool, eventId);
+  if (!event) return false;
+  const { userId, mentoradoId } = event;
+  const body = JSON.stringify({
+    type: "mentorado.created",
+    timestamp: event.at.toISOString(),
+    data: { clerkId, userId, mentoradoId },
+  });
+  await post(hook, `evt_${eventId}`, body);
+  await markHookSent(pool, eventId);
+  return true;
+}
+
+async function post({ url, secret }: WelcomeHook, id: string, body: string): Promise<void> {
+  const now = new Date();
+  const headers = {
+    "content-type": "application/json",
+    "webhook-id": id,
+    "webhook-timestamp": String(Math.floor(now.getTime() / 1_000)),
+    "webhook-signature": new Webhook(secret).sign(id, now, body),
+  };
+  const signal = AbortSignal.timeout(deliveryTimeoutMs);
+  // A redirect would carry the signed body to somebody who was not configured.
+  const answer = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" }).catch(
+    (error: unknown) => {
+      throw new AppError("hook.failed", "The hook's address was not reached", { cause: error });
+    },
+  );
+  await answer.body?.cancel();
+  if (!answer.ok) throw new AppError("hook.failed", `The hook's address answered ${answer.status}`);
+}

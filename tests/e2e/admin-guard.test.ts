@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { callAdmin } from "../harness/admin.ts";
+import { describeOnBackends } from "../harness/backends.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const basic = (user: string, password: string) => ({
+  authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`,
+});
+
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+  });
+  afterAll(() => system?.stop());
+
+  test.each([
+    "/admin/queues",
+    "/admin/queues/api/queues",
+    "/admin/nothing",
+    "/api/admin/conflicts",
+    "/api/admin/nothing",
+  ])("%s is closed to whoever has no password, known path or not", async (path) => {
+    const answer = await fetch(`${system.apiUrl}${path}`);
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get("www-authenticate")).toContain("Basic");
+  });
+
+  test("a right password with a wrong name, and the other way round, are both wrong", async () => {
+    for (const headers of [
+      basic("admin", "wrong"),
+      basic("root", "correct horse battery staple"),
+      basic("", ""),
+    ]) {
+      expect((await callAdmin(system, "/api/admin/conflicts", { headers })).status).toBe(401);
+    }
+  });
+
+  test("the board shows all queues, and no page may frame it or bring scripts and fonts from elsewhere", async () => {
+    const page = await callAdmin(system, "/admin/queues");
+    expect(page.status).toBe(200);
+    const policy = page.headers.get("content-security-policy") ?? "";
+    expect(policy).toContain("default-src 'self'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    const queues = await waitFor("all queues on the board", async () => {
+      const { body } = await callAdmin(system, "/admin/queues/api/queues");
+      const names = (body as { queues: { name: string }[] }).queues.map((queue) => queue.name).sort();
+      return names.length === 4 ? names : undefined;
+    });
+    expect(queues).toEqual(["dead-letter", "ensure", "reconcile", "sync"]);
+  });
+
+  test("the board is read-only by default", async () => {
+    const answer = await callAdmin(system, "/admin/queues/api/queues/sync/pause", { method: "PUT" });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+  });
+
+  test.each([
+    { "sec-fetch-site": "cross-site" },
+    { "sec-fetch-site": "same-site" },
+    { origin: "https://evil.example" },
+  ])("a write that another site began is refused: %j", async (headers) => {
+    const answer = await callAdmin(system, "/api/admin/conflicts/1/resolve", {
+      method: "POST",
+      body: { dismiss: true },
+      headers,
+    });
+    expect(answer).toMatchObject({ status: 403, body: { error: { code: "admin.cross_site" } } });
+  });
+
+  test("more than 20 wrong passwords a minute from an address: 429, also for the right one", async () => {
+    const statuses: number[] = [];
+    for (let attempt = 0; attempt < 25; attempt++) {
+      statuses.push(
+        (await callAdmin(system, "/api/admin/conflicts", { headers: basic("admin", "guess") })).status,
+      );
+    }
+    expect(statuses).toContain(401);
+    expect(statuses.at(-1)).toBe(429);
+    const right = await callAdmin(system, "/api/admin/conflicts");
+    expect(right.status).toBe(429);
+    expect(Number(right.headers.get("retry-after"))).toBeGreaterThan(0);
+  });
+});
+
+describe("without ADMIN_PASSWORD", () => {
+  test.each(["/admin/queues", "/admin", "/api/admin/conflicts", "/api/admin/users/user_1"])(
+    "%s does not exist",
+    async (path) => {
+      const system = await startSystem({
+        backend: "postgres",
+        redisBinary: undefined,
+        environment: { ADMIN_PASSWORD: "" },
+      });
+      expect((await callAdmin(system, path)).status).toBe(404);
+      await system.stop();
+    },
+  );
+});

@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { callAdmin } from "../harness/admin.ts";
+import { describeOnBackends } from "../harness/backends.ts";
+import { ensure, readRows, untilProfile } from "../harness/calls.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+type Conflict = { id: number; clerkId: string; reason: string; candidateIds: number[] };
+
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    await system.db.query(
+      "create table app_notes (id serial primary key, mentorado_id int references mentorados (id) on delete cascade)",
+    );
+  });
+  afterAll(() => system?.stop());
+
+  let people = 0;
+
+  /** Somebody whose email two waiting profiles have. */
+  async function makeConflict() {
+    const email = `person${++people}@example.com`;
+    const waiting = await system.db.query(
+      "insert into mentorados (nome_completo, email) values ('one', $1), ('two', $1) returning id",
+      [email],
+    );
+    const person = await system.clerk.users.create({ email });
+    const rows = await untilProfile(system, person.id);
+    const [conflict] = (await listOpen()).filter((open) => open.clerkId === person.id);
+    if (!conflict) throw new Error("No conflict was opened");
+    const candidates: number[] = waiting.rows.map((row) => row.id);
+    return { person, conflict, candidates, freshId: Number(rows.mentorados[0]?.["id"]) };
+  }
+
+  async function listOpen(): Promise<Conflict[]> {
+    const { body } = await callAdmin(system, "/api/admin/conflicts");
+    return (body as { items: Conflict[] }).items;
+  }
+
+  const resolve = (id: number, body: unknown) =>
+    callAdmin(system, `/api/admin/conflicts/${id}/resolve`, { method: "POST", body });
+
+  test("a conflict names candidates and reason, without emails and names", async () => {
+    const { conflict, candidates } = await makeConflict();
+    expect(conflict).toMatchObject({ reason: "several_candidates", candidateIds: candidates });
+    expect(JSON.stringify(await listOpen())).not.toContain("@example.com");
+  });
+
+  test("resolving links the chosen profile, the untouched fresh one goes, and the login sees it at once", async () => {
+    const { person, conflict, candidates, freshId } = await makeConflict();
+    await ensure(system, person.id);
+    await ensure(system, person.id);
+    expect((await resolve(conflict.id, { mentoradoId: candidates[1] })).status).toBe(204);
+    expect((await readRows(system, person.id)).mentorados).toMatchObject([
+      { id: candidates[1], nome_completo: "two" },
+    ]);
+    expect((await system.db.query("select from mentorados where id = $1", [freshId])).rowCount).toBe(0);
+    expect((await ensure(system, person.id)).body).toMatchObject({ mentorado: { id: candidates[1] } });
+    expect((await resolve(conflict.id, { dismiss: true })).body).toMatchObject({
+      error: { code: "conflict.closed" },
+    });
+  });
+
+  test.each([
+    ["edited", (id: number) => system.db.query("update mentorados set meta_leads = 51 where id = $1", [id])],
+    [
+      "used by the app",
+      (id: number) => system.db.query("insert into app_notes (mentorado_id) values ($1)", [id]),
+    ],
+  ])("a fresh profile that was %s is not removed: it asks first, and then unlinks", async (_what, touch) => {
+    const { person, conflict, candidates, freshId } = await makeConflict();
+    await touch(freshId);
+    const [mentoradoId] = candidates;
+    expect(await resolve(conflict.id, { mentoradoId })).toMatchObject({
+      status: 409,
+      body: { error: { code: "conflict.profile_touched" } },
+    });
+    expect((await readRows(system, person.id)).mentorados).toMatchObject([{ id: freshId }]);
+    expect((await resolve(conflict.id, { mentoradoId, discardProfile: true })).status).toBe(204);
+    expect((await readRows(system, person.id)).mentorados).toMatchObject([{ id: mentoradoId }]);
+    const kept = await system.db.query("select user_id, ativo from mentorados where id = $1", [freshId]);
+    expect(kept.rows).toEqual([{ user_id: null, ativo: "nao" }]);
+  });
+
+  test("dismissing leaves everything as it is", async () => {
+    const { person, conflict, freshId } = await makeConflict();
+    expect((await resolve(conflict.id, { dismiss: true })).status).toBe(204);
+    expect((await readRows(system, person.id)).mentorados).toMatchObject([{ id: freshId }]);
+    expect((await listOpen()).map((open) => open.id)).not.toContain(conflict.id);
+  });
+
+  describe("wrong input gets a sentence that helps", () => {
+    test.each<[string, unknown, number, string]>([
+      ["nothing", {}, 400, "request.malformed"],
+      ["a word for an id", { mentoradoId: "seven" }, 400, "request.malformed"],
+      ["both at once", { mentoradoId: 1, dismiss: true }, 400, "request.malformed"],
+      ["a profile that is no candidate", { mentoradoId: 999_999 }, 400, "conflict.not_a_candidate"],
+    ])("%s", async (_what, body, status, code) => {
+      const { conflict } = await makeConflict();
+      expect(await resolve(conflict.id, body)).toMatchObject({ status, body: { error: { code } } });
+    });
+
+    test("an unknown conflict", async () => {
+      expect(await resolve(999_999, { dismiss: true })).toMatchObject({
+        status: 404,
+        body: { error: { code: "conflict.unknown" } },
+      });
+    });
+
+    test("a candidate that somebody else got meanwhile", async () => {
+      const { conflict, candidates } = await makeConflict();
+      const other = await system.clerk.users.create();
+      await untilProfile(system, other.id);
+      await system.db.query(
+        "update mentorados set user_id = (select id from users where clerk_id = $2) where id = $1",
+        [candidates[0], (await makeAdmin(system)).id],
+      );
+      expect(await resolve(conflict.id, { mentoradoId: candidates[0] })).toMatchObject({
+        status: 409,
+        body: { error: { code: "conflict.taken" } },
+      });
+    });
+  });
+
+  test("the list pages with a cursor", async () => {
+    await makeConflict();
+    await makeConflict();
+    const first = await callAdmin(system, "/api/admin/conflicts?limit=1");
+    const { items, nextCursor } = first.body as { items: Conflict[]; nextCursor: string };
+    const second = await callAdmin(system, `/api/admin/conflicts?limit=1&cursor=${nextCursor}`);
+    expect((second.body as { items: Conflict[] }).items[0]?.id).toBeLessThan(items[0]?.id ?? 0);
+    expect((await callAdmin(system, "/api/admin/conflicts?limit=0")).status).toBe(400);
+  });
+
+  describe("why is a user there, or not", () => {
+    const explain = (clerkId: string) => callAdmin(system, `/api/admin/users/${clerkId}`);
+
+    test("in place, with a timeline that says by which cause", async () => {
+      const person = await system.clerk.users.create();
+      await untilProfile(system, person.id);
+      expect(await explain(person.id)).toMatchObject({
+        status: 200,
+        body: {
+          why: "In place: the user has a row and a profile.",
+          clerk: "there",
+          user: { clerkId: person.id },
+          timeline: [{ kind: "mentorado_created", cause: "webhook" }, { kind: "user_created" }],
+        },
+      });
+    });
+
+    test("nobody told us yet", async () => {
+      const person = await system.clerk.users.create({}, { silent: true });
+      expect((await explain(person.id)).body).toMatchObject({
+        why: expect.stringContaining("no webhook and no login"),
+      });
+    });
+
+    test("deleted", async () => {
+      const person = await system.clerk.users.create();
+      await system.clerk.users.delete(person.id);
+      const report = await waitFor("the tombstone", async () => {
+        const { body } = await explain(person.id);
+        return JSON.stringify(body).includes("user_tombstoned") ? body : undefined;
+      });
+      expect(report).toMatchObject({ clerk: "absent", why: expect.stringContaining("tombstones are final") });
+    });
+
+    test("404 only when neither Clerk nor we know the id, 400 for what is no id", async () => {
+      expect(await explain("user_nobody")).toMatchObject({
+        status: 404,
+        body: { error: { code: "user.unknown" } },
+      });
+      expect(await explain("org_1")).toMatchObject({
+        status: 400,
+        body: { error: { code: "request.malformed" } },
+      });
+    });
+  });
+});
+
+/** Somebody with a row and no profile. */
+async function makeAdmin(system: System) {
+  const admin = await system.clerk.users.create({ publicMetadata: { role: "admin" } }, { silent: true });
+  await ensure(system, admin.id);
+  return admin;
+}

@@ -1,0 +1,25 @@
+import type { Answer } from "./calls.ts";
+import { adminPassword, type System } from "./system.ts";
+
+/** Calls an admin route as ops would, with the right password unless `headers` say otherwise. */
+export async function callAdmin(
+  system: System,
+  path: string,
+  options: { method?: string; body?: unknown; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  const credentials = Buffer.from(`admin:${adminPassword}`).toString("base64");
+  const { method = "GET", body, headers } = options;
+  const response = await fetch(`${system.apiUrl}${path}`, {
+    method,
+    headers: {
+      authorization: `Basic ${credentials}`,
+      "accept-language": "en",
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.includes("json");
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+}
