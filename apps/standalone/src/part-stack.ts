@@ -20,9 +20,10 @@ export function createPartStack(): PartStack {
     push: (part) => void parts.push(part),
     async stopAll() {
       const problems: string[] = [];
-      for (let part = parts.pop(); part; part = parts.pop()) {
-        const { name } = part;
-        await part.stop().catch((error: unknown) => problems.push(`${name}: ${String(error)}`));
+      for (const part of parts.toReversed()) {
+        await part.stop().catch((error: unknown) => problems.push(`${part.name}: ${String(error)}`));
+        // Not before: one that hangs must still be there to be killed.
+        parts.pop();
       }
       return problems;
     },

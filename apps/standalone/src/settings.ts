@@ -50,13 +50,9 @@ export type Settings = {
 /** @throws EnvironmentError naming every variable that is missing or malformed */
 export function readSettings(environment: Environment): Settings {
   const isReal = Boolean(environment["CLERK_SECRET_KEY"]?.trim());
+  // The larger shape first: then one list names all that is wrong.
+  const realClerk = isReal ? readRealClerk(environment) : undefined;
   const read = readEnvironment(plainShape, environment);
-  const realClerk = isReal
-    ? {
-        receivesWebhooks:
-          readEnvironment(realClerkShape, environment).CLERK_WEBHOOK_SIGNING_SECRET !== undefined,
-      }
-    : undefined;
   return {
     dir: read.ROLLCALL_DIR,
     host: read.HOST,
@@ -69,6 +65,11 @@ export function readSettings(environment: Environment): Settings {
     demo: !isReal && (read.ROLLCALL_DEMO ?? String(read.DATABASE_URL === undefined)) === "true",
     remarks: isReal ? [] : remarksOnSimulator(environment),
   };
+}
+
+function readRealClerk(environment: Environment): Settings["realClerk"] {
+  const { CLERK_WEBHOOK_SIGNING_SECRET: secret } = readEnvironment(realClerkShape, environment);
+  return { receivesWebhooks: secret !== undefined };
 }
 
 function remarksOnSimulator(environment: Environment): string[] {

@@ -12,8 +12,11 @@ export async function control(operation, ...args) {
   return result;
 }
 
+const patienceMs = 6_000;
+
+/** All that the page shows. Rejects when the simulator is gone, or silent. */
 export async function readState() {
-  const answer = await fetch("/page/state", { cache: "no-store" });
+  const answer = await fetch("/page/state", { cache: "no-store", signal: AbortSignal.timeout(patienceMs) });
   if (!answer.ok) throw new Error(`state: ${answer.status}`);
   return answer.json();
 }

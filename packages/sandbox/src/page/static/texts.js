@@ -58,15 +58,15 @@ const texts = {
     "state.banned": "Banned",
     "state.unseen": "Not to be seen",
     signIn: "Sign in",
-    signInOf: "Sign {name} in",
+    signInOf: "Sign in: {name}",
     edit: "Edit",
-    editOf: "Edit {name}",
+    editOf: "Edit: {name}",
     ban: "Ban",
-    banOf: "Ban {name}",
+    banOf: "Ban: {name}",
     unban: "Lift ban",
-    unbanOf: "Lift the ban of {name}",
+    unbanOf: "Lift ban: {name}",
     delete: "Delete",
-    deleteOf: "Delete {name}",
+    deleteOf: "Delete: {name}",
     editTitle: "Name and email",
     save: "Save at Clerk",
     cancel: "Cancel",
@@ -148,15 +148,15 @@ const texts = {
     "state.banned": "Banida",
     "state.unseen": "Não dá para ver",
     signIn: "Entrar",
-    signInOf: "Entrar como {name}",
+    signInOf: "Entrar: {name}",
     edit: "Editar",
-    editOf: "Editar {name}",
+    editOf: "Editar: {name}",
     ban: "Banir",
-    banOf: "Banir {name}",
+    banOf: "Banir: {name}",
     unban: "Desbanir",
-    unbanOf: "Desbanir {name}",
+    unbanOf: "Desbanir: {name}",
     delete: "Excluir",
-    deleteOf: "Excluir {name}",
+    deleteOf: "Excluir: {name}",
     editTitle: "Nome e e-mail",
     save: "Salvar no Clerk",
     cancel: "Cancelar",
@@ -206,7 +206,7 @@ export function causeText(cause) {
 }
 
 export function timeText(ms) {
-  return new Date(ms).toLocaleTimeString(language);
+  return new Date(ms).toLocaleTimeString(language, { hourCycle: "h23" });
 }
 
 export function durationText(ms) {

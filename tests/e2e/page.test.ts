@@ -1,0 +1,188 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Locator, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { browserHint, findBrowser, openBrowser } from "../harness/browser.ts";
+import { findByCommand, type Standalone, startStandalone } from "../harness/standalone.ts";
+
+const executable = findBrowser();
+if (!executable) process.stdout.write(`${browserHint}\n`);
+const name = `the simulator's page${executable ? "" : " (skipped: no chromium on PATH)"}`;
+
+/** Slack for a busy machine; what is waited for mostly takes well under a second. */
+const patienceMs = 30_000;
+
+describe.skipIf(!executable)(name, () => {
+  let dir: string;
+  let system: Standalone;
+  let browser: Browser;
+  let page: Page;
+  const pageErrors: string[] = [];
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "rollcall-page-"));
+    system = await startStandalone(dir);
+    browser = await openBrowser(executable ?? "");
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await system?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    page = await openPage({ locale: "en-GB" });
+  });
+  afterEach(async () => {
+    await page.context().close();
+    expect(pageErrors.splice(0)).toEqual([]);
+  });
+
+  async function openPage(options: Parameters<Browser["newContext"]>[0]): Promise<Page> {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(patienceMs);
+    const opened = await context.newPage();
+    // A script error, or something that the page's own security policy forbids.
+    opened.on("pageerror", (error) => pageErrors.push(error.message));
+    opened.on("console", (message) => {
+      if (/Content Security Policy/i.test(message.text())) pageErrors.push(message.text());
+    });
+    await opened.goto(system.pageUrl);
+    return opened;
+  }
+
+  async function signUp(firstName: string): Promise<Locator> {
+    const form = page.getByRole("region", { name: "Sign someone up" });
+    await form.getByLabel("First name").fill(firstName);
+    await form.getByLabel("Last name").fill("Person");
+    await form.getByLabel("Email").fill(`${firstName.toLowerCase()}@example.com`);
+    await form.getByRole("button", { name: "Sign up" }).click();
+    const card = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: firstName }) });
+    await card.waitFor();
+    return card;
+  }
+
+  const untilSays = (card: Locator, words: string | RegExp) => card.getByText(words).first().waitFor();
+
+  test("who signs up is seen provisioned, with row, profile, time and cause", async () => {
+    const card = await signUp("Webhooked");
+    await untilSays(card, "Provisioned");
+    await untilSays(card, /after signing up, by webhook$/);
+    await untilSays(card, "user.created: delivered");
+    await untilSays(card, "Webhooked Person · FREE · user");
+    await untilSays(card, "Webhooked Person · neon");
+  });
+
+  test("whose webhook is lost waits untold, and signing in provisions them by ensure", async () => {
+    await page.getByLabel("Lose the next webhook").check();
+    const card = await signUp("Lost");
+    await untilSays(card, "user.created: lost");
+    await untilSays(card, "Rollcall was not told");
+    expect(await page.getByLabel("Lose the next webhook").isChecked()).toBe(false);
+    await card.getByRole("button", { name: "Sign in: Lost Person" }).click();
+    await untilSays(card, /Ensure answered 200 in \d+ ms: provisioned just now/);
+    await untilSays(card, /after signing up, by the app's ensure call$/);
+  });
+
+  test("a webhook that is delivered twice makes one profile", async () => {
+    await page.getByLabel("Deliver every webhook twice").check();
+    const card = await signUp("Twice");
+    await untilSays(card, "user.created: delivered, 2 times");
+    await untilSays(card, "Provisioned");
+    await page.getByLabel("Deliver every webhook twice").uncheck();
+  });
+
+  test("while Clerk is down somebody waits, and is provisioned once it is back", async () => {
+    await page.getByLabel("Clerk is down").check();
+    const card = await signUp("Patient");
+    await untilSays(card, "user.created: delivered");
+    await untilSays(card, "On its way");
+    await page.getByLabel("Clerk is down").uncheck();
+    await untilSays(card, "Provisioned");
+  });
+
+  test("a new name and address reach the row, and leave the profile to the person", async () => {
+    const card = await signUp("Before");
+    await untilSays(card, "Provisioned");
+    await card.getByRole("button", { name: "Edit: Before Person" }).click();
+    const dialog = page.getByRole("dialog", { name: "Name and email" });
+    await dialog.getByLabel("First name").fill("Later");
+    await dialog.getByLabel("Email").fill("later@example.com");
+    await dialog.getByRole("button", { name: "Save at Clerk" }).click();
+    const renamed = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: "Later" }) });
+    await untilSays(renamed, "Later Person · FREE · user");
+    await untilSays(renamed, "Before Person · neon");
+    await untilSays(renamed, "later@example.com");
+    await untilSays(renamed, "Provisioned");
+  });
+
+  test("who is banned is shown so and refused, until the ban is lifted", async () => {
+    const card = await signUp("Naughty");
+    await untilSays(card, "Provisioned");
+    await card.getByRole("button", { name: "Ban: Naughty Person" }).click();
+    await untilSays(card, "Banned");
+    await card.getByRole("button", { name: "Sign in: Naughty Person" }).click();
+    await untilSays(card, /Ensure answered 403 .* not allowed in/);
+    await card.getByRole("button", { name: "Lift ban: Naughty Person" }).click();
+    await untilSays(card, "Provisioned");
+  });
+
+  test("who is deleted is gone, and a tombstone is left", async () => {
+    const card = await signUp("Leaving");
+    await untilSays(card, "Provisioned");
+    await card.getByRole("button", { name: "Delete: Leaving Person" }).click();
+    await card.waitFor({ state: "detached" });
+    const gone = page.getByRole("listitem").filter({ hasText: "Leaving Person" });
+    await untilSays(gone, "Rollcall keeps a tombstone");
+  });
+
+  test("what happens elsewhere shows by itself and is announced", async () => {
+    const other = await openPage({ locale: "pt-BR" });
+    await other.getByRole("button", { name: "Cadastrar" }).click();
+    await other.context().close();
+    await page.getByText(/is provisioned, .* after signing up/).waitFor({ state: "attached" });
+  });
+
+  test("speaks the browser's language, changes it at a press and keeps that", async () => {
+    await page.getByRole("button", { name: "Português" }).click();
+    await page.getByRole("heading", { name: "Cadastrar alguém" }).waitFor();
+    expect(await page.locator("html").getAttribute("lang")).toBe("pt-BR");
+    await page.reload();
+    await page.getByRole("heading", { name: "Cadastrar alguém" }).waitFor();
+  });
+
+  test.each([
+    ["a phone", 390, "light"],
+    ["a phone at night", 390, "dark"],
+    ["a desktop", 1280, "light"],
+    ["a desktop at night", 1280, "dark"],
+  ] as const)("is accessible and fits on %s", async (_name, width, colorScheme) => {
+    const path = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+    const viewport = { width, height: 844 };
+    // axe comes from outside, which the page's own policy would not let in.
+    const shown = await openPage({ viewport, colorScheme, locale: "pt-BR", bypassCSP: true });
+    await shown.getByRole("heading", { level: 3 }).first().waitFor();
+    await shown.evaluate(await readFile(path, "utf8"));
+    const violations = await shown.evaluate(
+      "axe.run().then(({ violations }) => violations.map(({ id }) => id))",
+    );
+    expect(violations).toEqual([]);
+    expect(await shown.evaluate("document.documentElement.scrollWidth")).toBe(width);
+    await shown.context().close();
+  });
+
+  test("says so when a part is down, and goes on when it is back", async () => {
+    const api = await findByCommand(await system.pids(), "apps/api");
+    const parts = page.getByRole("region", { name: "The parts" });
+    process.kill(api, "SIGSTOP");
+    await parts.getByText("does not answer").waitFor();
+    process.kill(api, "SIGCONT");
+    await parts.getByText("does not answer").waitFor({ state: "detached" });
+    const simulator = await findByCommand(await system.pids(), "page/main.js");
+    process.kill(simulator, "SIGKILL");
+    await page.getByRole("alert").getByText("The simulator does not answer").waitFor();
+    await page.getByRole("alert").waitFor({ state: "hidden" });
+    await untilSays(await signUp("Survivor"), "Provisioned");
+  });
+});

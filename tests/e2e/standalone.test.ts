@@ -1,0 +1,220 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectClerkSimulator, removePostgres } from "@rollcall/sandbox";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RunningProcess } from "../harness/process.ts";
+import {
+  findAlive,
+  findByCommand,
+  launchStandalone,
+  type Standalone,
+  startStandalone,
+  untilGone,
+} from "../harness/standalone.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+type PageState = { people: { id: string; cause: string | null; row: { profile: object | null } | null }[] };
+
+async function readPerson(system: Standalone, id: string): Promise<PageState["people"][number] | undefined> {
+  const answer = await fetch(`${system.pageUrl}/page/state`);
+  // The page's own shape; what is not there fails the test.
+  const { people } = (await answer.json()) as PageState;
+  return people.find((person) => person.id === id);
+}
+
+function untilProvisioned(system: Standalone, id: string) {
+  return waitFor(`a profile of ${id}`, async () => {
+    const person = await readPerson(system, id);
+    return person?.row?.profile ? person : undefined;
+  });
+}
+
+function untilSaid(system: RunningProcess, pattern: RegExp): Promise<true> {
+  return waitFor(`${pattern} in the output`, async () => (pattern.test(system.output()) ? true : undefined));
+}
+
+describe("npm start, with nothing named", () => {
+  let dir: string;
+  let system: Standalone;
+  let firstPassword: string | undefined;
+  let firstPersonId: string;
+
+  const readPassword = () => /password (\S+)/.exec(system.output())?.[1];
+  const lock = () => join(dir, "running.lock");
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "rollcall-standalone-"));
+    system = await startStandalone(dir);
+  });
+  afterAll(async () => {
+    await system?.stop();
+    await removePostgres(join(dir, "postgres"));
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  test("says what it does, prints one table, and then ready on a line of its own, once", () => {
+    const lines = system.output().split("\n");
+    expect(lines.filter((line) => line === "ready")).toHaveLength(1);
+    const output = system.output();
+    expect(output).toContain(`${system.apiUrl}/admin/queues`);
+    expect(output).toContain(`${system.apiUrl}/metrics`);
+    for (const variable of ["CLERK_SECRET_KEY", "DATABASE_URL", "REDIS_URL"])
+      expect(output).toContain(variable);
+    expect(output).toContain(`${dir}/logs`);
+    expect(output.indexOf("Applying migrations")).toBeLessThan(output.indexOf("Open this"));
+  });
+
+  test("the login of the table opens the board, and the secrets are for the owner alone", async () => {
+    firstPassword = readPassword();
+    const authorization = `Basic ${Buffer.from(`admin:${firstPassword}`).toString("base64")}`;
+    const answer = await fetch(`${system.apiUrl}/admin/queues`, { headers: { authorization } });
+    expect(answer.status).toBe(200);
+    expect((await stat(join(dir, "secrets.json"))).mode & 0o777).toBe(0o600);
+  });
+
+  test("somebody who signs up is provisioned, and both are told", async () => {
+    const clerk = await connectClerkSimulator(system.pageUrl);
+    const { id } = await clerk.users.create({ firstName: "Ada", lastName: "Lovelace" });
+    firstPersonId = id;
+    await untilProvisioned(system, id);
+    await untilSaid(system, /Ada Lovelace signed up/);
+    await untilSaid(system, /Ada Lovelace provisioned \d+ ms after signing up, by webhook/);
+  });
+
+  test("a lost webhook is told, and who logs in is provisioned all the same", async () => {
+    const clerk = await connectClerkSimulator(system.pageUrl);
+    await clerk.webhooks.disturb({ loseNext: 1 });
+    const { id } = await clerk.users.create({ firstName: "Grace" });
+    await untilSaid(system, /Webhook lost: user\.created of Grace/);
+    await clerk.sessions.signIn(id);
+    await untilProvisioned(system, id);
+    await untilSaid(system, /Grace provisioned .* by the webhook of a login/);
+  });
+
+  test("a second one on the same folder says so, ends with 1 and disturbs nobody", async () => {
+    const second = launchStandalone(dir);
+    expect(await second.exited).toBe(1);
+    expect(second.output()).toContain(`already runs from this folder: process ${system.pid}`);
+    expect((await fetch(`${system.apiUrl}/readyz`)).status).toBe(200);
+    expect(existsSync(lock())).toBe(true);
+  });
+
+  test("a worker that dies is started again, and nobody is missed meanwhile", async () => {
+    const before = await system.pids();
+    const worker = await findByCommand(before, "apps/worker");
+    process.kill(worker, "SIGKILL");
+    const clerk = await connectClerkSimulator(system.pageUrl);
+    const { id } = await clerk.users.create({ firstName: "Meanwhile" });
+    await untilSaid(system, /The worker has ended \(SIGKILL\); it is started again in 1 s/);
+    await untilProvisioned(system, id);
+  });
+
+  test("a Postgres that dies is started again, and nobody is missed meanwhile", async () => {
+    const postmaster = (await system.pids()).at(-1) ?? 0;
+    process.kill(postmaster, "SIGKILL");
+    const clerk = await connectClerkSimulator(system.pageUrl);
+    const { id } = await clerk.users.create({ firstName: "After" }, { silent: true });
+    await untilSaid(system, /Postgres is back/);
+    await clerk.sessions.signIn(id);
+    await untilProvisioned(system, id);
+  });
+
+  test("Ctrl-C ends everything with 0 and leaves no process and no lock", async () => {
+    const pids = await system.pids();
+    expect(pids).toHaveLength(4);
+    expect(await system.stop("SIGINT")).toBe(0);
+    expect(await findAlive(pids)).toEqual([]);
+    expect(existsSync(lock())).toBe(false);
+    expect(existsSync(join(dir, "postgres/postmaster.pid"))).toBe(false);
+    expect(system.output()).toMatch(/Stopped\n$/);
+  });
+
+  test("the next start has its people, rows, causes and password again", async () => {
+    system = await startStandalone(dir);
+    const person = await readPerson(system, firstPersonId);
+    expect(person).toMatchObject({ cause: "webhook", row: { profile: { nomeCompleto: "Ada Lovelace" } } });
+    expect(readPassword()).toBe(firstPassword);
+  });
+
+  test("killed with -9, its parts end by themselves, and the next start takes the rest over", async () => {
+    const pids = await system.pids();
+    const postmaster = pids.pop() ?? 0;
+    system.child.kill("SIGKILL");
+    // At once, while the parts may still hold what they held.
+    const next = startStandalone(dir);
+    await untilGone(pids);
+    system = await next;
+    expect(system.output()).toContain("Found Postgres running");
+    expect((await system.pids()).at(-1)).toBe(postmaster);
+    expect(await readPerson(system, firstPersonId)).toMatchObject({ row: { profile: {} } });
+  });
+
+  test("a second Ctrl-C ends everything at once", async () => {
+    const pids = await system.pids();
+    const worker = await findByCommand(pids, "apps/worker");
+    // A part that does not stop.
+    process.kill(worker, "SIGSTOP");
+    system.child.kill("SIGINT");
+    await untilSaid(system, /stopping everything/);
+    system.child.kill("SIGINT");
+    expect(await system.exited).toBe(130);
+    await untilGone(pids);
+    expect(existsSync(lock())).toBe(false);
+  });
+
+  test("--fresh begins anew", async () => {
+    system = await startStandalone(dir, {}, ["--fresh"]);
+    expect(system.output()).toContain("Beginning anew");
+    expect(await readPerson(system, firstPersonId)).toBeUndefined();
+    expect(readPassword()).not.toBe(firstPassword);
+    await system.stop();
+  });
+});
+
+describe("npm start that cannot", () => {
+  let dir: string;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "rollcall-standalone-"));
+  });
+  afterAll(() => rm(dir, { recursive: true, force: true }));
+
+  test.each(["PORT", "WORKER_PORT", "SIMULATOR_PORT"])(
+    "names %s when its port is taken, and ends with 1",
+    async (name) => {
+      const server = createServer().listen(0, "127.0.0.1");
+      await new Promise((resolve) => server.once("listening", resolve));
+      const { port } = server.address() as AddressInfo; // It listens on TCP.
+      const running = launchStandalone(dir, { [name]: String(port) });
+      expect(await running.exited).toBe(1);
+      expect(running.output()).toContain(`Port ${port} is in use by another program. Another one: ${name}=`);
+      expect(existsSync(join(dir, "running.lock"))).toBe(false);
+      server.close();
+    },
+  );
+
+  test("with Clerk's own key lists all that is missing, and shows no value", async () => {
+    const running = launchStandalone(dir, { CLERK_SECRET_KEY: "sk_live_neverShown", PORT: "many" });
+    expect(await running.exited).toBe(1);
+    const output = running.output();
+    for (const name of ["CLERK_JWT_KEY is missing", "CLERK_AUTHORIZED_PARTIES is missing", "PORT "]) {
+      expect(output).toContain(name);
+    }
+    expect(output).not.toMatch(/neverShown|many/);
+  });
+
+  test("with a database that is not there says so and names the variable", async () => {
+    const running = launchStandalone(dir, { DATABASE_URL: "postgres://nobody@127.0.0.1:9/none" });
+    expect(await running.exited).toBe(1);
+    expect(running.output()).toContain("DATABASE_URL");
+  });
+
+  test("does not know other options", async () => {
+    const running = launchStandalone(dir, {}, ["--frehs"]);
+    expect(await running.exited).toBe(1);
+    expect(running.output()).toContain("--fresh");
+  });
+});

@@ -1,0 +1,116 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { variables } from "@rollcall/contracts";
+import { type RunningProcess, runProcess } from "./process.ts";
+import { waitFor } from "./wait-for.ts";
+
+export type Standalone = RunningProcess & {
+  pid: number;
+  apiUrl: string;
+  pageUrl: string;
+  /** The processes of its parts, Postgres last: that one may be a child or adopted. */
+  pids(): Promise<number[]>;
+};
+
+/** Runs `npm start`'s program on a folder of its own, with nothing named: not even by the project's own `.env`. */
+export function launchStandalone(
+  dir: string,
+  environment: Record<string, string> = {},
+  args: readonly string[] = [],
+): RunningProcess {
+  return runProcess("apps/standalone/dist/main.js", standaloneEnvironment(dir, environment), args);
+}
+
+export function standaloneEnvironment(
+  dir: string,
+  environment: Record<string, string>,
+): Record<string, string> {
+  const nothing = Object.fromEntries(Object.keys(variables).map((name) => [name, ""]));
+  const anyPort = { PORT: "0", WORKER_PORT: "0", SIMULATOR_PORT: "0" };
+  return { ...nothing, ...anyPort, ROLLCALL_DIR: dir, ROLLCALL_DEMO: "false", ...environment };
+}
+
+export async function startStandalone(
+  dir: string,
+  environment: Record<string, string> = {},
+  args: readonly string[] = [],
+): Promise<Standalone> {
+  const running = launchStandalone(dir, environment, args);
+  return untilReady(running, dir);
+}
+
+export async function untilReady(running: RunningProcess, dir: string): Promise<Standalone> {
+  await waitFor(
+    "ready",
+    async () => {
+      if (running.child.exitCode !== null) throw new Error(running.output());
+      return /^ready$/m.test(running.output()) ? true : undefined;
+    },
+    90_000,
+  );
+  const { pid } = running.child;
+  if (pid === undefined) throw new Error("It has no pid");
+  return {
+    ...running,
+    pid,
+    apiUrl: readUrl(running, "API"),
+    pageUrl: readUrl(running, "Open this"),
+    pids: async () => {
+      const postmaster = await readPostmasterPid(dir);
+      return [...(await readChildren(pid)).filter((child) => child !== postmaster), postmaster];
+    },
+  };
+}
+
+function readUrl(running: RunningProcess, name: string): string {
+  const url = new RegExp(`^  ${name} +(http\\S+)`, "m").exec(running.output())?.[1];
+  if (!url) throw new Error(`No ${name} in:\n${running.output()}`);
+  return url;
+}
+
+async function readPostmasterPid(dir: string): Promise<number> {
+  return Number((await readFile(join(dir, "postgres/postmaster.pid"), "utf8")).split("\n")[0]);
+}
+
+async function readChildren(pid: number): Promise<number[]> {
+  if (process.platform === "linux") {
+    const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+    return text.trim().split(" ").map(Number);
+  }
+  const { stdout } = await promisify(execFile)("pgrep", ["-P", String(pid)]);
+  return stdout.trim().split("\n").map(Number);
+}
+
+/** Which of them still run; a zombie that nobody waited for does not. */
+export async function findAlive(pids: readonly number[]): Promise<number[]> {
+  const alive = await Promise.all(pids.map(async (pid) => ((await isAlive(pid)) ? [pid] : [])));
+  return alive.flat();
+}
+
+async function isAlive(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => ") S");
+  return !stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
+}
+
+export async function untilGone(pids: readonly number[]): Promise<void> {
+  await waitFor(`the end of ${pids}`, async () => ((await findAlive(pids)).length === 0 ? true : undefined));
+}
+
+/** Which of them runs a program whose path contains `part`. */
+export async function findByCommand(pids: readonly number[], part: string): Promise<number> {
+  for (const pid of pids) if ((await readCommand(pid)).includes(part)) return pid;
+  throw new Error(`None of ${pids} is ${part}`);
+}
+
+async function readCommand(pid: number): Promise<string> {
+  if (process.platform === "linux") return readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  const { stdout } = await promisify(execFile)("ps", ["-ww", "-o", "args=", "-p", String(pid)]);
+  return stdout;
+}
