@@ -55,11 +55,12 @@ export type Rows = { users: Record<string, unknown>[]; mentorados: Record<string
 
 /** The rows of one user, as they are now. */
 export async function readRows(system: System, clerkId: string): Promise<Rows> {
-  const users = await system.db.query("select * from users where clerk_id = $1", [clerkId]);
+  // The profile first: whoever has one has a row, but between two statements a row may appear.
   const mentorados = await system.db.query(
     "select m.* from mentorados m join users u on u.id = m.user_id where u.clerk_id = $1",
     [clerkId],
   );
+  const users = await system.db.query("select * from users where clerk_id = $1", [clerkId]);
   return { users: users.rows, mentorados: mentorados.rows };
 }
 

@@ -1,0 +1,16 @@
+import { readEnvironment, variables } from "@rollcall/contracts";
+
+const shape = {
+  DATABASE_URL: variables.DATABASE_URL,
+  REDIS_URL: variables.REDIS_URL,
+  CLERK_SECRET_KEY: variables.CLERK_SECRET_KEY.optional(),
+  CLERK_API_URL: variables.CLERK_API_URL,
+  ENABLE_AUTO_CREATE: variables.ENABLE_AUTO_CREATE,
+};
+
+/** @throws EnvironmentError naming every variable that is missing or malformed */
+export function readCliConfig(environment: Readonly<Record<string, string | undefined>>) {
+  return readEnvironment(shape, environment);
+}
+
+export type CliConfig = ReturnType<typeof readCliConfig>;
