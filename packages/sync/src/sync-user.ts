@@ -29,9 +29,9 @@ export type SyncContext = {
 /**
  * What a look at a user came to: the profile's outcome; tombstoned, when a deletion took effect; present, when
  * a login found all in place; absent, when Clerk has no such user; held, when it is gone from Clerk without a
- * signature and too many others are too.
+ * signature and too many others are too; outdated, when the absence is older than a read that found the user.
  */
-export type SyncOutcome = ProfileOutcome | "tombstoned" | "present" | "absent" | "held";
+export type SyncOutcome = ProfileOutcome | "tombstoned" | "present" | "absent" | "held" | "outdated";
 
 /** Looks at which Clerk is asked again before an id without a row counts as absent: Clerk's reads may lag. */
 const looksForAbsence = 4;
@@ -67,7 +67,7 @@ async function runNudge(context: SyncContext, nudge: Nudge, look: number): Promi
 async function lookAtUser(context: SyncContext, nudge: Nudge, look: number): Promise<SyncOutcome> {
   const { reading, ticket } = await context.readUser(nudge.clerkId);
   if ("unreadable" in reading) throw reading.unreadable;
-  if ("absent" in reading) return noteAbsence(context.pool, nudge, look);
+  if ("absent" in reading) return noteAbsence(context.pool, nudge, ticket, look);
   const { found } = reading;
   return context.writeUser({
     snapshot: decideSnapshot(found, ticket, toWhy(nudge)),
@@ -80,12 +80,13 @@ function toWhy({ cause, delivery }: Nudge): Why {
   return { cause, ref: delivery ?? null };
 }
 
-async function noteAbsence(pool: Pool, nudge: Nudge, look: number): Promise<SyncOutcome> {
+async function noteAbsence(pool: Pool, nudge: Nudge, readTicket: number, look: number): Promise<SyncOutcome> {
   const { clerkId } = nudge;
   const session = await asking(findSession(pool, clerkId));
   if (session?.user.deletedAt) return "deleted";
   if (session) {
-    return asking(inTransaction(pool, (client) => tombstoneAbsent(client, { clerkId, ...toWhy(nudge) })));
+    const absence = { clerkId, readTicket, ...toWhy(nudge) };
+    return asking(inTransaction(pool, (client) => tombstoneAbsent(client, absence)));
   }
   await asking(recordAbsences(pool, [clerkId]));
   if (look < looksForAbsence) throw new AppError("user.absent", "Clerk has no such user yet");
