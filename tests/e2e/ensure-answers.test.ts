@@ -174,6 +174,28 @@ describeOnBackends((backend) => {
   });
 });
 
+test("429 with Retry-After after 3000 calls from one address within a minute", async () => {
+  const system = await startSystem({ backend: "postgres", redisBinary: undefined });
+  const people = await Promise.all(Array.from({ length: 11 }, () => system.clerk.users.create()));
+  const statuses: number[] = [];
+  for (const person of people) {
+    await untilProfile(system, person.id);
+    const token = await system.clerk.sessions.mintToken({ userId: person.id, azp: origin });
+    const calls = person === people.at(-1) ? 1 : 300;
+    for (let call = 0; call < calls; call++) {
+      const answer = await callEnsure(system, {
+        authorization: `Bearer ${token}`,
+        // Nobody trusts this header unless TRUST_PROXY says so: a caller cannot be somebody else each time.
+        "x-forwarded-for": `10.0.0.${call}`,
+      });
+      statuses.push(answer.status);
+    }
+  }
+  expect(statuses.slice(0, -1).filter((status) => status !== 200)).toEqual([]);
+  expect(statuses.at(-1)).toBe(429);
+  await system.stop();
+});
+
 test("with ENABLE_AUTO_CREATE=false a user is ready without a profile", async () => {
   const system = await startSystem({
     backend: "postgres",

@@ -122,6 +122,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
       autoCreate: config.ENABLE_AUTO_CREATE,
       timeoutMs: config.ENSURE_TIMEOUT_MS,
       onCacheRead: (result) => metrics.count("rollcall_session_cache_total", { result }),
+      onPostgresError: (code) => metrics.count("rollcall_postgres_errors_total", { code }),
       onCacheWithoutProfile: (clerkId) =>
         log.warn({ event: "cache_hit_no_mentorado", clerkId }, "cache hit but mentorado missing"),
     },

@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from "@rollcall/contracts";
+import { PostgresError } from "@rollcall/db";
 import {
   JobFailure,
   type Nudge,
@@ -41,6 +42,9 @@ export async function processNudge(
     report(context, nudge, outcome, startedAtMs);
   } catch (error) {
     const code = readErrorCode(error);
+    if (error instanceof PostgresError) {
+      context.metrics.count("rollcall_postgres_errors_total", { code: error.sqlState });
+    }
     if (outages.has(code)) {
       const pauseMs = (error instanceof AppError && error.retryAfterMs) || outagePauseMs;
       context.log.warn({ event: "outage_began", queue, code, pauseMs, err: error }, "A dependency is away");

@@ -9,6 +9,17 @@ export function isDataError(error: unknown): boolean {
   return dataErrorClasses.has(readSqlState(error)?.slice(0, 2) ?? "");
 }
 
+/** A failure of Postgres, reduced to what may leave this package. */
+export class PostgresError extends AppError {
+  /** The SQLSTATE, or `connection` when no server answered. */
+  readonly sqlState: string;
+
+  constructor(code: "user.rejected" | "postgres.unavailable", message: string, sqlState: string) {
+    super(code, `${message} (${sqlState})`);
+    this.sqlState = sqlState;
+  }
+}
+
 /**
  * The error without what Postgres put into it: its detail quotes rows, and rows hold emails.
  *
@@ -18,6 +29,6 @@ export function wrapPostgresError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const state = readSqlState(error) ?? "connection";
   return isDataError(error)
-    ? new AppError("user.rejected", `Postgres refused the row (SQLSTATE ${state})`)
-    : new AppError("postgres.unavailable", `Postgres did not do its work (${state})`);
+    ? new PostgresError("user.rejected", "Postgres refused the row", state)
+    : new PostgresError("postgres.unavailable", "Postgres did not do its work", state);
 }
