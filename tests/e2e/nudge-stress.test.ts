@@ -1,0 +1,91 @@
+import { migrateQueues } from "@rollcall/jobs";
+import { createDatabase, startRedis } from "@rollcall/sandbox";
+import pg from "pg";
+import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { type Backend, describeOnBackends } from "../harness/backends.ts";
+import { findLostNudges } from "../stress/nudges/find-lost-nudges.ts";
+import type { JournalEntry } from "../stress/nudges/journal.ts";
+import { runStress, type StressOptions } from "../stress/nudges/run-stress.ts";
+
+// 50,000 adds and other seeds: npm run stress -- --backend redis --adds 50000 --seed N
+const seed = 20_260_729;
+/** Slack for a busy machine: a run waits for its processes, and how long that takes is no verdict. */
+const timeoutMs = 300_000;
+
+describeOnBackends((backend) => {
+  test(
+    "no accepted nudge is lost and no dedup key stays behind, whoever fails or dies",
+    async () => {
+      const report = await stress(backend, { queueing: "production", adds: 3_000, addsPerSecond: 300 });
+      expect(report.violations).toEqual([]);
+      expect(report.accepted).toBeGreaterThanOrEqual(3_000);
+      expect(report.deadLetters).toBeGreaterThan(0);
+    },
+    timeoutMs,
+  );
+
+  test(
+    "dedup without keepLastIfActive loses nudges, and the stress run finds them",
+    async () => {
+      const report = await stress(backend, { queueing: "id-only", adds: 800, addsPerSecond: 300 });
+      expect(report.lost).not.toEqual([]);
+    },
+    timeoutMs,
+  );
+});
+
+async function stress(backend: Backend, options: Pick<StressOptions, "queueing" | "adds" | "addsPerSecond">) {
+  const url = backend === "redis" ? await startOwnRedis() : await createOwnDatabase();
+  return runStress({ ...options, backend, url, seed, faster: 10 });
+}
+
+async function startOwnRedis(): Promise<string> {
+  const binary = inject("redisBinary");
+  if (!binary) throw new Error("This test needs redis-server");
+  const redis = await startRedis({ binary });
+  onTestFinished(() => redis.stop());
+  return redis.url;
+}
+
+async function createOwnDatabase(): Promise<string> {
+  const url = await createDatabase(inject("postgresUrl"));
+  const pool = new pg.Pool({ connectionString: url });
+  await migrateQueues(pool);
+  await pool.end();
+  return url;
+}
+
+describe("a nudge that was accepted", () => {
+  const lane = "sync look user_1";
+  const issued: JournalEntry = { at: "issued", nudge: "n1", lane };
+  const accepted: JournalEntry = { at: "accepted", nudge: "n1" };
+  const started: JournalEntry = { at: "started", run: "r1", lane, job: "sync 7" };
+  const finished: JournalEntry = { at: "finished", run: "r1" };
+  const failed: JournalEntry = { at: "failed", run: "r1" };
+  const elsewhere: JournalEntry = { ...started, lane: "sync delete user_1" };
+  const lostOf = (entries: JournalEntry[], letters: string[] = []) =>
+    findLostNudges(entries, new Set(letters)).lost;
+
+  test.each<[string, JournalEntry[], string[]]>([
+    ["a run after it finished", [issued, accepted, started, finished], []],
+    ["a run started before its producer heard of it", [issued, started, accepted, finished], []],
+    [
+      "a run after it failed for good and its dead letter shows",
+      [issued, accepted, started, failed],
+      ["sync 7"],
+    ],
+  ])("is served when %s", (_, entries, letters) => expect(lostOf(entries, letters)).toEqual([]));
+
+  test.each<[string, JournalEntry[], string[]]>([
+    ["nothing ran", [issued, accepted], []],
+    ["the only run had started before it and finished after it", [started, issued, accepted, finished], []],
+    ["a run after it never finished", [issued, accepted, started], []],
+    ["a run after it failed and no dead letter shows", [issued, accepted, started, failed], ["sync 8"]],
+    ["the dead letter comes of a run before it", [started, issued, accepted, failed], ["sync 7"]],
+    ["only a job of another kind ran", [issued, accepted, elsewhere, finished], []],
+  ])("is lost when %s", (_, entries, letters) =>
+    expect(lostOf(entries, letters)).toEqual(["sync look user_1 (n1)"]),
+  );
+
+  test("and one that was refused claims nothing", () => expect(lostOf([issued])).toEqual([]));
+});

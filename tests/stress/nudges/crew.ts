@@ -1,0 +1,96 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { ProcessPlan, StressPlan } from "./plan.ts";
+
+export type Fault = "kill -9" | "graceful close" | "freeze";
+
+/** Processes of one role, of which there are always as many as asked for, whatever befalls them. */
+export type Crew = {
+  /** Lets something befall one of them; it is replaced when it ended of that. Returns when that was done. */
+  strike(fault: Fault, index: number): Promise<void>;
+  /** Closes all of them gracefully, for good. */
+  end(): Promise<void>;
+  /** Ends that nobody asked for, and closes that took too long: faults of the code under test. */
+  readonly surprises: string[];
+};
+
+const entries = {
+  producer: new URL("./producer-process.ts", import.meta.url),
+  worker: new URL("./worker-process.ts", import.meta.url),
+};
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** A closing worker waits for its longest run and for the answers of a busy database; this is far more. */
+const closeDeadlineMs = 60_000;
+
+let hired = 0;
+
+export function startCrew(role: keyof typeof entries, size: number, plan: StressPlan): Crew {
+  const surprises: string[] = [];
+  const expected = new WeakSet<ChildProcess>();
+  const hire = (place: number): ChildProcess => {
+    hired += 1;
+    const name = `${role}${hired}`;
+    const child = launch(role, { ...plan, name, processSeed: plan.seed * 1_000 + hired });
+    let errors = "";
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      errors += text;
+    });
+    child.once("exit", (code, signal) => {
+      if (expected.has(child)) return;
+      surprises.push(`${name} ended by itself with ${code ?? signal}: ${errors.slice(-500)}`);
+      members[place] = hire(place);
+    });
+    return child;
+  };
+  const members: ChildProcess[] = [];
+  for (let place = 0; place < size; place += 1) members.push(hire(place));
+
+  const dismiss = async (child: ChildProcess, signal: "SIGTERM" | "SIGKILL") => {
+    if (hasEnded(child)) return;
+    expected.add(child);
+    const ended = once(child, "exit");
+    child.kill(signal);
+    const force = setTimeout(() => {
+      surprises.push(`A ${role} did not close within ${closeDeadlineMs} ms`);
+      child.kill("SIGKILL");
+    }, closeDeadlineMs);
+    await ended;
+    clearTimeout(force);
+  };
+
+  return {
+    surprises,
+    strike: async (fault, index) => {
+      const child = members[index];
+      if (!child || hasEnded(child)) return;
+      if (fault === "freeze") return freeze(child);
+      await dismiss(child, fault === "kill -9" ? "SIGKILL" : "SIGTERM");
+      members[index] = hire(index);
+    },
+    end: async () => {
+      await Promise.all(members.map((child) => dismiss(child, "SIGTERM")));
+    },
+  };
+}
+
+function launch(role: keyof typeof entries, plan: ProcessPlan): ChildProcess {
+  return fork(fileURLToPath(entries[role]), [JSON.stringify(plan)], {
+    cwd: root,
+    execArgv: ["--conditions=@rollcall/source", "--import", "tsx"],
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+}
+
+/** Long enough for its locks to run out, so that it wakes as a second owner of jobs that others have taken. */
+async function freeze(child: ChildProcess): Promise<void> {
+  child.kill("SIGSTOP");
+  await sleep(2_500);
+  child.kill("SIGCONT");
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}

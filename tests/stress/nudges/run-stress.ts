@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openBackend, openQueue } from "./connect.ts";
+import { type Crew, startCrew } from "./crew.ts";
+import { findLostNudges, type Verdict } from "./find-lost-nudges.ts";
+import { type JournalEntry, type JournalReader, openJournalReader } from "./journal.ts";
+import { nudgeEverybody } from "./nudge-everybody.ts";
+import { producerCount, type StressPlan, workerCount } from "./plan.ts";
+import { findDeadLetters, findDedupKeys, type NudgeQueues, untilIdle } from "./queue-state.ts";
+import { createRandom } from "./random.ts";
+import { type StrikeCounts, strikeCrews } from "./strike-crews.ts";
+
+export type StressOptions = Omit<StressPlan, "journal" | "startedAtMs" | "mishaps"> & {
+  /** Accepted nudges after which the producers end. */
+  adds: number;
+};
+
+export type StressReport = Verdict & {
+  /** What must not be: the run is good when this is empty. */
+  violations: string[];
+  strikes: StrikeCounts;
+  runs: Record<string, number>;
+  deadLetters: number;
+  /** Lanes (queue, kind and user) that were nudged once more at the end. */
+  lanes: number;
+};
+
+/**
+ * Nudges users from several processes while several others work, fail and die; lets everything come to rest;
+ * and looks whether a nudge was lost, a dedup key stayed behind, or a user cannot be reached any more.
+ *
+ * The queues' database must be empty and nobody else's.
+ */
+export async function runStress({ adds, ...options }: StressOptions): Promise<StressReport> {
+  const folder = await mkdtemp(join(tmpdir(), "rollcall-stress-"));
+  const journal = join(folder, "journal");
+  const plan: StressPlan = { ...options, journal, startedAtMs: Date.now(), mishaps: true };
+  const reader = openJournalReader(journal);
+  const backend = openBackend(plan);
+  const queues = { ensure: openQueue(backend, "ensure"), sync: openQueue(backend, "sync") };
+  const deadLetters = openQueue(backend, "dead-letter");
+  try {
+    const storm = await weatherStorm(plan, adds, reader, queues);
+    const letters = await findDeadLetters(deadLetters);
+    const entries = [...reader.entries];
+    const verdict = findLostNudges(entries, new Set(letters.keys()));
+    const leftOver = await findDedupKeys(plan);
+    const calm = await nudgeEverybody(plan, reader, queues);
+    return {
+      ...verdict,
+      violations: [
+        ...storm.faults,
+        ...verdict.lost.map((nudge) => `lost: ${nudge}`),
+        ...leftOver.map((key) => `left behind: ${key}`),
+        // Only a failure of the user alone may end there; an outage burns no attempt.
+        ...[...letters]
+          .filter(([, code]) => code !== "user.rejected")
+          .map(([job, code]) => `${job}: ${code}`),
+        ...calm.faults,
+      ],
+      strikes: storm.strikes,
+      runs: countRuns(entries),
+      deadLetters: letters.size,
+      lanes: calm.lanes,
+    };
+  } finally {
+    await Promise.all([queues.ensure, queues.sync, deadLetters].map((queue) => queue.close()));
+    await backend.close();
+    reader.close();
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Producers and workers under fire, until enough nudges were accepted and the queues are idle again. */
+async function weatherStorm(plan: StressPlan, adds: number, reader: JournalReader, queues: NudgeQueues) {
+  const crews: Record<"producer" | "worker", Crew> = {
+    producer: startCrew("producer", producerCount, plan),
+    worker: startCrew("worker", workerCount, plan),
+  };
+  const calm = new AbortController();
+  try {
+    const striking = strikeCrews(
+      crews,
+      Math.min(producerCount, workerCount),
+      createRandom(plan.seed),
+      calm.signal,
+    );
+    await untilAccepted(reader, adds);
+    calm.abort();
+    const strikes = await striking;
+    await crews.producer.end();
+    const stuck = await untilIdle(queues, () => {
+      reader.read();
+      return reader.entries.length;
+    });
+    await crews.worker.end();
+    reader.read();
+    const faults = [
+      ...stuck.map((open) => `stuck: ${open}`),
+      ...crews.producer.surprises,
+      ...crews.worker.surprises,
+    ];
+    return { strikes, faults };
+  } finally {
+    calm.abort();
+    await Promise.all([crews.producer.end(), crews.worker.end()]);
+  }
+}
+
+async function untilAccepted(reader: JournalReader, adds: number): Promise<void> {
+  let accepted = 0;
+  let seen = 0;
+  while (accepted < adds) {
+    await sleep(100);
+    reader.read();
+    accepted += reader.entries.slice(seen).filter(({ at }) => at === "accepted").length;
+    seen = reader.entries.length;
+  }
+}
+
+/** Runs by how they ended; those that were started and did not end were killed. */
+function countRuns(entries: readonly JournalEntry[]): Record<string, number> {
+  const counts: Record<string, number> = { started: 0, finished: 0, failed: 0, limited: 0 };
+  for (const { at } of entries) if (at in counts) counts[at] = (counts[at] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  decideRetryDelayMs,
+  JobFailure,
+  type JobWorker,
+  moveFailedJobs,
+  type NudgeQueueName,
+  type QueueBackend,
+  type QueuedJob,
+  readNudge,
+} from "@rollcall/jobs";
+import { addDeadlineMs, openBackend, openQueue } from "./connect.ts";
+import { nameLane } from "./crowd.ts";
+import { type JournalWriter, openJournalWriter } from "./journal.ts";
+import { type ProcessPlan, processPlan } from "./plan.ts";
+import { createRandom, drawBetween, type Random } from "./random.ts";
+import { drawFate } from "./run-fate.ts";
+
+type Stage = { plan: ProcessPlan; backend: QueueBackend; write: JournalWriter; random: Random };
+
+let runs = 0;
+
+await work(processPlan.parse(JSON.parse(process.argv[2] ?? "")));
+
+/** Works off both nudge queues and moves dead letters until SIGTERM, as apps/worker does. */
+async function work(plan: ProcessPlan): Promise<void> {
+  const backend = openBackend(plan);
+  const stage = {
+    plan,
+    backend,
+    write: openJournalWriter(plan.journal),
+    random: createRandom(plan.processSeed),
+  };
+  const workers = [startWorker(stage, "ensure"), startWorker(stage, "sync")];
+  const stopMover = startMover(stage);
+  process.once("SIGTERM", async () => {
+    await stopMover();
+    await Promise.allSettled(workers.map((worker) => worker.close()));
+    await backend.close();
+    process.exit(0);
+  });
+  // The run is over when the process that leads it is gone.
+  process.once("disconnect", () => process.exit(1));
+}
+
+/** With the settings of apps/worker/src/nudge-worker.ts; what is a time is divided by the plan's `faster`. */
+function startWorker(stage: Stage, queue: NudgeQueueName): JobWorker {
+  const { faster } = stage.plan;
+  const worker = stage.backend.createWorker(
+    queue,
+    (job) => run(stage, queue, job, (ms) => worker.rateLimit(ms)),
+    {
+      concurrency: 200,
+      lockDuration: 15_000 / faster,
+      stalledInterval: 5_000 / faster,
+      maxStalledCount: 20,
+      runRetryDelay: 1_000,
+      drainDelay: 5,
+      maximumRateLimitDelay: 5_000,
+      settings: { backoffStrategy: (attemptsMade) => decideRetryDelayMs(queue, attemptsMade) / faster },
+    },
+  );
+  worker.on("error", () => undefined);
+  return worker;
+}
+
+/** As apps/worker/src/process-nudge.ts, with the fate that the plan draws in place of Clerk and Postgres. */
+async function run(
+  { plan, write, random }: Stage,
+  queue: NudgeQueueName,
+  job: QueuedJob,
+  pauseQueue: (ms: number) => Promise<void>,
+): Promise<void> {
+  const nudge = readNudge(job.data);
+  runs += 1;
+  const name = `${plan.name}.${runs}`;
+  write({ at: "started", run: name, lane: nameLane({ queue, nudge }), job: `${queue} ${job.id}` });
+  const { durationMs, ending } = drawFate(plan, nudge.clerkId, random);
+  await sleep(durationMs);
+  write({ at: ending, run: name });
+  if (ending === "limited") {
+    await pauseQueue(drawBetween(random, 1_000, 5_000) / plan.faster).catch(() => undefined);
+    throw limitError();
+  }
+  if (ending === "failed") throw new JobFailure("user.rejected");
+}
+
+/** BullMQ knows its RateLimitError by this message. BullMQ itself is a dependency of packages/jobs, not of tests. */
+function limitError(): Error {
+  return new Error("bullmq:rateLimitExceeded");
+}
+
+/** As apps/worker/src/dead-letter-mover.ts. @returns stops it and closes its queues */
+function startMover({ plan, backend }: Stage): () => Promise<void> {
+  const target = openQueue(backend, "dead-letter");
+  const sources = [openQueue(backend, "ensure"), openQueue(backend, "sync")];
+  const stopping = new AbortController();
+  const moving = (async () => {
+    while (!stopping.signal.aborted) {
+      for (const source of sources) {
+        const queue = source.current();
+        if (queue) await moveFailedJobs(queue, target, addDeadlineMs).catch(() => undefined);
+      }
+      await sleep(2_000 / plan.faster);
+    }
+  })();
+  return async () => {
+    stopping.abort();
+    await moving;
+    await Promise.all([target, ...sources].map((queue) => queue.close()));
+  };
+}
