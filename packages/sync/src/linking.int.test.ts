@@ -1,4 +1,12 @@
-import { inTransaction, type Pool, tombstoneAbsent, tombstoneUsers, type UserSnapshot } from "@rollcall/db";
+import {
+  applySnapshots,
+  giveProfiles,
+  inTransaction,
+  type Pool,
+  tombstoneAbsent,
+  tombstoneUsers,
+  type UserSnapshot,
+} from "@rollcall/db";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { applyBatch } from "./apply-batch.ts";
 import { createTestPool, testDefaults, userWrite } from "./testing.ts";
@@ -131,6 +139,16 @@ describe("conflicts: a fresh profile, and a person decides", () => {
     ]);
   });
 
+  test("the profile of a deleted account, also when the app had linked it by itself", async () => {
+    await pool.query(
+      `with app as (insert into users (clerk_id) values ('user_old') returning id)
+       insert into mentorados (user_id, nome_completo, email) select id, 'Given', 'ada@example.com' from app`,
+    );
+    await bury("user_old");
+    expect(await sync("user_new", withEmail("ada@example.com"))).toBe("created");
+    expect(await conflictsOf("user_new")).toMatchObject([{ reason: "former_profile", state: "open" }]);
+  });
+
   test("only a secondary verified email", async () => {
     const id = await waiting("other@example.com");
     expect(await sync("user_ada", withEmail("ada@example.com"), ["Other@example.com"])).toBe("created");
@@ -170,6 +188,18 @@ describe("conflicts: a fresh profile, and a person decides", () => {
     );
     expect(shared.rows).toEqual([]);
   });
+});
+
+test("a profile that the app made after the linking transaction began still counts as one that waited", async () => {
+  await inTransaction(pool, async (client) => {
+    await waiting("ada@example.com");
+    const { snapshot } = userWrite("user_first", withEmail("ada@example.com"));
+    await applySnapshots(client, [snapshot]);
+    const request = { clerkId: "user_first", turma: null, secondaryEmails: [], ...why };
+    expect(await giveProfiles(client, [request], testDefaults)).toMatchObject([{ outcome: "linked" }]);
+  });
+  expect(await sync("user_second", withEmail("ada@example.com"))).toBe("created");
+  expect(await conflictsOf("user_second")).toMatchObject([{ reason: "lost_to_claimant", state: "open" }]);
 });
 
 test("whoever comes after the profile was linked hears that it was lost", async () => {

@@ -34,8 +34,10 @@ export type ProfileDefaults = {
  * one waited for. It believes only the locked rows, never the snapshot that led here.
  *
  * `linked` takes a candidate only while nobody has it: a concurrent claimant who was faster makes the update
- * pass over it, and then there is a fresh profile and a conflict. `on conflict do nothing` is for a profile
- * that the app itself inserts at this moment: then it is kept.
+ * pass over it, and then there is a fresh profile and a conflict. Its `linked_at` is the clock's time: now() is
+ * when the transaction began, which may be before the app made the profile, and then it would not count as one
+ * that was waiting. `on conflict do nothing` is for a profile that the app itself inserts at this moment: then
+ * it is kept.
  */
 const sql = `
 with asked as materialized (
@@ -53,7 +55,7 @@ needy as materialized (
   where not u.has_profile and u.deleted_at is null and not u.banned and u.role <> 'admin'
 ),
 linked as (
-  update public.mentorados m set user_id = n.id, linked_at = now(), updated_at = now()
+  update public.mentorados m set user_id = n.id, linked_at = clock_timestamp(), updated_at = now()
   from needy n
   where n.decision = 'link' and m.id = n.candidate_ids[1] and m.user_id is null and m.linked_at is null
   returning m.id, m.user_id

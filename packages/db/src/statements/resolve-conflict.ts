@@ -96,7 +96,9 @@ async function partWithProfile(
   }
   if (!discard) throw new AppError("conflict.profile_touched", "The user's present profile was used");
   await db.query(
-    "update public.mentorados set user_id = null, ativo = 'nao', updated_at = now() where id = $1",
+    `update public.mentorados set
+       user_id = null, linked_at = coalesce(linked_at, created_at), ativo = 'nao', updated_at = now()
+     where id = $1`,
     [profileId],
   );
 }

@@ -39,9 +39,13 @@ select b.id as "userId", b.clerk_id as "clerkId", before.folded_email as "folded
 from buried b left join before using (clerk_id)
 `;
 
-/** The profile outlives its user, since people's work hangs on it; it keeps `linked_at` and so is no candidate. */
+/**
+ * The profile outlives its user, since people's work hangs on it; it keeps `linked_at` and so is no candidate.
+ * One that the app linked by itself has none and gets it here.
+ */
 const unlinkProfiles = `
-update public.mentorados m set user_id = null, ativo = 'nao', updated_at = now()
+update public.mentorados m set
+  user_id = null, linked_at = coalesce(m.linked_at, m.created_at), ativo = 'nao', updated_at = now()
 from public.users u
 where u.clerk_id = any ($1::text[]) and u.deleted_at is not null and m.user_id = u.id
 `;
