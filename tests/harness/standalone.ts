@@ -48,7 +48,7 @@ export async function untilReady(running: RunningProcess, dir: string): Promise<
       if (running.child.exitCode !== null) throw new Error(running.output());
       return /^ready$/m.test(running.output()) ? true : undefined;
     },
-    90_000,
+    120_000,
   );
   const { pid } = running.child;
   if (pid === undefined) throw new Error("It has no pid");

@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseEnv } from "node:util";
 import { EnvironmentError } from "@rollcall/contracts";
+import { readNamedEnvironment } from "./named-environment.ts";
 import { createPartStack } from "./part-stack.ts";
 import { run } from "./run.ts";
-import { type Environment, readSettings } from "./settings.ts";
+import { readSettings } from "./settings.ts";
 import { StartError } from "./start-error.ts";
 import { createTerminal } from "./terminal.ts";
 
@@ -38,23 +37,12 @@ process.on("SIGHUP", () => stop("The terminal is gone"));
 process.stdout.on("error", () => stopping.abort());
 process.stderr.on("error", () => undefined);
 
-/** `.env` in the project's folder; what the real environment names, an empty value included, wins. */
-function readNamed(): Environment {
-  const file = join(root, ".env");
-  try {
-    return { ...parseEnv(readFileSync(file, "utf8")), ...process.env };
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return process.env;
-    throw new StartError(`${file} cannot be read: ${String(error)}`);
-  }
-}
-
 async function main(args: readonly string[]): Promise<void> {
   const unknown = args.filter((arg) => arg !== "--fresh");
   if (unknown.length > 0) {
     throw new StartError(`${unknown.join(" ")}: unknown. There is one option: npm start -- --fresh`);
   }
-  const named = readNamed();
+  const named = readNamedEnvironment(join(root, ".env"), process.env);
   const settings = readSettings(named);
   const dir = resolve(root, settings.dir ?? ".rollcall");
   await run({

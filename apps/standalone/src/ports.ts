@@ -30,12 +30,17 @@ export async function settlePorts(wanted: Partial<Ports>, leftBehind: boolean): 
     settled[name] = port === 0 ? await findFreePort() : port;
     if (!(await isFreeBy(settled[name], deadlineMs))) {
       problems.push(
-        `Port ${port} is in use by another program. Another one: ${variable}=${port + 1000} npm start`,
+        `Port ${port} is in use by another program. Another one: ${variable}=${another(port)} npm start`,
       );
     }
   }
   if (problems.length > 0) throw new StartError(problems.join("\n"));
   return settled;
+}
+
+/** An example, not a promise. */
+function another(port: number): number {
+  return port > 60_000 ? port - 1_000 : port + 1_000;
 }
 
 async function isFreeBy(port: number, deadlineMs: number): Promise<boolean> {

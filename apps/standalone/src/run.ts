@@ -1,5 +1,5 @@
 import { mkdir, realpath } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { liveDemoLife } from "./demo-life.ts";
 import { layOutFacts } from "./facts-table.ts";
 import { removeEarlierRuns } from "./fresh-start.ts";
@@ -35,14 +35,14 @@ export async function run(options: RunOptions): Promise<void> {
   const { settings, terminal, parts, signal } = options;
   await mkdir(options.dir, { recursive: true, mode: 0o755 });
   const dir = await realpath(options.dir);
-  const lockPath = join(dir, "running.lock");
-  const lock = await takeStartLock(lockPath).catch((error: unknown) => {
+  const lock = await takeStartLock(join(dir, "running.lock")).catch((error: unknown) => {
     throw error instanceof AlreadyRunningError ? new StartError(explainRunning(error)) : error;
   });
   parts.push({ name: "lock", stop: lock.release, kill: lock.releaseNow });
   if (options.fresh) {
     terminal.write(`Beginning anew: removing ${options.shownDir}`);
-    await removeEarlierRuns(dir, basename(lockPath));
+    if (settings.databaseUrl !== undefined) terminal.write("The database of DATABASE_URL stays as it is");
+    await removeEarlierRuns(dir);
   }
 
   let started: StartedSystem | undefined;

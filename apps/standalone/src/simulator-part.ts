@@ -3,7 +3,7 @@ import type { Provisioning } from "@rollcall/sandbox";
 import type { Wiring } from "./child-environments.ts";
 import { openLogFile } from "./log-file.ts";
 import { untilAnswers } from "./readiness.ts";
-import { describeFailure, type StartOptions } from "./start-system.ts";
+import type { StartOptions } from "./start-options.ts";
 import { startProcess } from "./supervised-process.ts";
 
 export type SimulatorPart = {
@@ -34,8 +34,7 @@ export async function startSimulatorPart(
     log: await openLogFile(join(dir, "logs/simulator.log")),
     onLine: () => undefined,
     onMessage: narrator.readHappening,
-    onFailure: (how, retryMs) => say(describeFailure("simulator", how, retryMs)),
-    onRestart: () => say("Starting the simulator again"),
+    say,
   });
   parts.push(simulator);
   const url = `http://127.0.0.1:${ports.simulator}`;

@@ -5,32 +5,14 @@ import { describeSystem } from "./describe-system.ts";
 import type { Fact } from "./facts-table.ts";
 import { openLogFile } from "./log-file.ts";
 import { migrate } from "./migration.ts";
-import type { Narrator } from "./narrator.ts";
-import type { PartStack } from "./part-stack.ts";
 import { settlePorts } from "./ports.ts";
 import { startPostgresPart } from "./postgres-part.ts";
 import { untilReady } from "./readiness.ts";
-import type { Say } from "./say.ts";
 import { keepSecrets } from "./secrets.ts";
-import type { Environment, Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { type SimulatorPart, startSimulatorPart } from "./simulator-part.ts";
+import type { StartOptions } from "./start-options.ts";
 import { type SupervisedProcess, startProcess } from "./supervised-process.ts";
-
-export type StartOptions = {
-  settings: Settings;
-  /** What the person named; a part gets of it what is its business. */
-  named: Environment;
-  /** The project's folder. */
-  root: string;
-  /** Where data, secrets and logs are, in full and as a person would write it. */
-  dir: string;
-  shownDir: string;
-  leftBehind: boolean;
-  parts: PartStack;
-  narrator: Narrator;
-  say: Say;
-  signal: AbortSignal;
-};
 
 export type StartedSystem = {
   facts: Fact[][];
@@ -103,16 +85,10 @@ async function startPart(
     environment: decideEnvironment(name, named, wiring),
     log: await openLogFile(join(dir, `logs/${name}.log`)),
     onLine: narrator.readLog,
-    onFailure: (how, retryMs) => say(describeFailure(name, how, retryMs)),
-    onRestart: () => say(`Starting the ${name} again`),
+    say,
   });
   parts.push(part);
   return part;
-}
-
-/** @param retryMs until it is started again */
-export function describeFailure(name: string, how: string, retryMs: number): string {
-  return `The ${name} has ended (${how}); it is started again in ${retryMs / 1_000} s. Its log says more.`;
 }
 
 /** A wildcard is no address to visit. */

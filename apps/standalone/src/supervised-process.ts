@@ -4,6 +4,7 @@ import type { WriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import type { Say } from "./say.ts";
 import type { Environment } from "./settings.ts";
 
 export type ProcessOptions = {
@@ -14,9 +15,7 @@ export type ProcessOptions = {
   log: WriteStream;
   onLine(line: string): void;
   onMessage?(message: unknown): void;
-  /** It ended by itself; `retryMs` says when it is started again. */
-  onFailure(how: string, retryMs: number): void;
-  onRestart(): void;
+  say: Say;
 };
 
 export type SupervisedProcess = {
@@ -81,10 +80,12 @@ export function startProcess(options: ProcessOptions): SupervisedProcess {
       if (stopping.signal.aborted) return;
       reportFailure(how);
       if (Date.now() - startedAtMs > soundAfterMs) retryMs = firstRetryMs;
-      options.onFailure(how, retryMs);
+      options.say(
+        `The ${options.name} has ended (${how}); it is started again in ${retryMs / 1_000} s. Its log says more.`,
+      );
       await sleep(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (stopping.signal.aborted) return;
-      options.onRestart();
+      options.say(`Starting the ${options.name} again`);
       child = launch();
       retryMs = Math.min(retryMs * 2, longestRetryMs);
     }

@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { decideEnvironment, type Wiring } from "./child-environments.ts";
+import { readSettings } from "./settings.ts";
+
+const secrets = {
+  adminPassword: "made up",
+  clerkSecretKey: "sk_test_simulator",
+  clerkWebhookSecret: "whsec_simulator",
+  clerkSigningKey: "private",
+  clerkJwtKey: "public",
+};
+const ports = { api: 3000, worker: 3001, simulator: 3002 };
+
+function wire(named: Record<string, string>, simulatorUrl: string | undefined): Wiring {
+  const settings = readSettings(named);
+  return { settings, secrets, databaseUrl: "postgres://x", ports, simulatorUrl, adminPassword: "made up" };
+}
+
+test("no part gets a secret that is not its business", () => {
+  const wiring = wire({}, "http://127.0.0.1:3002");
+  const api = decideEnvironment("api", {}, wiring);
+  const worker = decideEnvironment("worker", {}, wiring);
+  expect(api["CLERK_SECRET_KEY"]).toBeUndefined();
+  expect(worker).toMatchObject({
+    CLERK_SECRET_KEY: "sk_test_simulator",
+    CLERK_API_URL: "http://127.0.0.1:3002",
+  });
+  for (const name of ["ADMIN_PASSWORD", "CLERK_JWT_KEY", "CLERK_WEBHOOK_SIGNING_SECRET"]) {
+    expect(worker[name]).toBeUndefined();
+    expect(api[name]).toBeDefined();
+  }
+  expect(decideEnvironment("migration", {}, wiring)).toEqual({ DATABASE_URL: "postgres://x" });
+});
+
+test("the simulator takes the place of every Clerk variable, and adds its page to the app's own origins", () => {
+  const named = { CLERK_JWT_KEY: "of another Clerk", CLERK_AUTHORIZED_PARTIES: "https://app.example.com" };
+  const api = decideEnvironment("api", named, wire({}, "http://127.0.0.1:3002"));
+  expect(api["CLERK_JWT_KEY"]).toBe("public");
+  expect(api["CLERK_AUTHORIZED_PARTIES"]).toBe(
+    "http://127.0.0.1:3002,http://localhost:3002,https://app.example.com",
+  );
+});
+
+test("with the real Clerk nothing of the simulator's reaches a part, nor anything that is no variable of ours", () => {
+  const named = {
+    CLERK_SECRET_KEY: "sk_live_x",
+    CLERK_JWT_KEY: "theirs",
+    AWS_SECRET: "not ours",
+    LOG_LEVEL: "",
+  };
+  const worker = decideEnvironment("worker", named, wire({}, undefined));
+  expect(worker).toEqual({
+    CLERK_SECRET_KEY: "sk_live_x",
+    DATABASE_URL: "postgres://x",
+    WORKER_PORT: "3001",
+  });
+});
