@@ -1,0 +1,54 @@
+import { createPool, migrateUp, type Pool } from "@rollcall/db";
+import { type ClerkSimulator, createDatabase, startClerkSimulator } from "@rollcall/sandbox";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { syncUser } from "./sync-user.ts";
+import { createTestWorker, type TestWorker } from "./testing/convergence/workers.ts";
+
+let clerk: ClerkSimulator;
+let app: Pool;
+let workers: TestWorker[];
+
+beforeAll(async () => {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  app = createPool({ databaseUrl, applicationName: "app", onIdleError: () => undefined });
+  await migrateUp(app);
+  clerk = await startClerkSimulator({ rateLimit: null });
+  workers = Array.from({ length: 4 }, () => createTestWorker(databaseUrl, clerk));
+});
+afterAll(async () => {
+  await Promise.all([app?.end(), clerk?.stop(), ...(workers ?? []).map((worker) => worker.close())]);
+});
+
+test("batches that overlap in opposite order, each id twice, with deletions between: no run fails, no duplicate", async () => {
+  const rounds = 4;
+  const [people, leaving] = [50, 10];
+  for (let round = 0; round < rounds; round++) {
+    const ids: string[] = [];
+    for (let n = 0; n < people; n++) {
+      // Every third shares an address with the one before, so that links and conflicts are fought for.
+      const email = `p${n - (n % 3 === 1 ? 1 : 0)}@round${round}.test`;
+      ids.push((await clerk.users.create({ email })).id);
+      await app.query("insert into mentorados (nome_completo, email) values ('Waiting', $1)", [email]);
+    }
+    const runs = workers.flatMap(({ context }, n) => {
+      const order = n % 2 === 0 ? ids : ids.toReversed();
+      const looks = [...order, ...order].map((clerkId) => ({ kind: "look" as const, clerkId }));
+      const deletions = order.slice(0, leaving).map((clerkId) => ({ kind: "delete" as const, clerkId }));
+      return [...looks, ...deletions].map((what) =>
+        syncUser(context, { v: 1, cause: "ensure", eventAtMs: 0, ...what }, 1),
+      );
+    });
+    await Promise.all(runs);
+  }
+  const living = await app.query(
+    `select count(*)::int as users, count(m.id)::int as profiles
+     from users u left join mentorados m on m.user_id = u.id where deleted_at is null`,
+  );
+  // Two workers each bury the first ten, or the last ten.
+  const expected = rounds * (people - 2 * leaving);
+  expect(living.rows).toEqual([{ users: expected, profiles: expected }]);
+  const tombstones = await app.query(
+    "select count(*)::int as users, count(m.id)::int as profiles from users u left join mentorados m on m.user_id = u.id where deleted_at is not null",
+  );
+  expect(tombstones.rows).toEqual([{ users: rounds * 2 * leaving, profiles: 0 }]);
+});

@@ -1,0 +1,51 @@
+import type { Pool } from "@rollcall/db";
+import type { AppStep } from "./history.ts";
+
+const userOf = "(select id from public.users where clerk_id = $1 and deleted_at is null)";
+
+/** What the app, or a person in it, does to the tables that Rollcall shares with it. */
+export async function takeAppStep(
+  app: Pool,
+  currentId: (who: number) => string,
+  step: AppStep,
+): Promise<void> {
+  switch (step.app) {
+    case "waiting":
+      await app.query("insert into public.mentorados (nome_completo, email) values ('Waiting', $1)", [
+        step.email,
+      ]);
+      return;
+    case "edit":
+      await app.query(
+        `update public.mentorados set nome_completo = $2, meta_leads = $3 where user_id = ${userOf}`,
+        [currentId(step.who), step.nome, step.metaLeads],
+      );
+      return;
+    case "tier":
+      await app.query(`update public.users set tier = $2 where id = ${userOf}`, [
+        currentId(step.who),
+        step.tier,
+      ]);
+      return;
+    case "role":
+      await app.query(`update public.users set role = $2 where id = ${userOf}`, [
+        currentId(step.who),
+        step.role,
+      ]);
+      return;
+    case "give":
+      return give(app, currentId(step.who), step.email);
+    default:
+      step satisfies never;
+  }
+}
+
+/** An admin makes row and profile by hand while the user logs in, and knows nothing of our columns. */
+async function give(app: Pool, clerkId: string, email: string): Promise<void> {
+  await app.query("insert into public.users (clerk_id) values ($1) on conflict do nothing", [clerkId]);
+  await app.query(
+    `insert into public.mentorados (user_id, nome_completo, email)
+     select id, 'Given', $2 from ${userOf} as u on conflict (user_id) do nothing`,
+    [clerkId, email],
+  );
+}
