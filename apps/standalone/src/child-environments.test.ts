@@ -20,7 +20,10 @@ test("no part gets a secret that is not its business", () => {
   const wiring = wire({}, "http://127.0.0.1:3002");
   const api = decideEnvironment("api", {}, wiring);
   const worker = decideEnvironment("worker", {}, wiring);
-  expect(api["CLERK_SECRET_KEY"]).toBeUndefined();
+  const hook = { MENTORADO_CREATED_SECRET: "whsec_x" };
+  expect(decideEnvironment("api", hook, wiring)["MENTORADO_CREATED_SECRET"]).toBeUndefined();
+  // The api shows ops what Clerk says of a user.
+  expect(api["CLERK_SECRET_KEY"]).toBe("sk_test_simulator");
   expect(worker).toMatchObject({
     CLERK_SECRET_KEY: "sk_test_simulator",
     CLERK_API_URL: "http://127.0.0.1:3002",

@@ -19,7 +19,7 @@ const systemVariables = ["PATH", "HOME", "TZ", "NODE_OPTIONS", "NODE_EXTRA_CA_CE
 
 /** A process holds no secret that is not its business. */
 const notFor: Record<PartName, readonly string[]> = {
-  api: ["CLERK_SECRET_KEY", "CLERK_API_URL", "WORKER_PORT"],
+  api: ["WORKER_PORT", "MENTORADO_CREATED_SECRET"],
   worker: ["ADMIN_USERNAME", "ADMIN_PASSWORD", "CLERK_JWT_KEY", "CLERK_WEBHOOK_SIGNING_SECRET", "PORT"],
   migration: Object.keys(variables).filter((name) => name !== "DATABASE_URL"),
 };
