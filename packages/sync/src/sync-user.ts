@@ -1,3 +1,4 @@
+import type { ClerkUser } from "@rollcall/clerk";
 import { AppError } from "@rollcall/contracts";
 import {
   findSession,
@@ -29,9 +30,9 @@ export type SyncContext = {
 /**
  * What a look at a user came to: the profile's outcome; tombstoned, when a deletion took effect; present, when
  * a login found all in place; absent, when Clerk has no such user; held, when it is gone from Clerk without a
- * signature and too many others are too; outdated, when the absence is older than a read that found the user.
+ * signature and too many others are too.
  */
-export type SyncOutcome = ProfileOutcome | "tombstoned" | "present" | "absent" | "held" | "outdated";
+export type SyncOutcome = ProfileOutcome | "tombstoned" | "present" | "absent" | "held";
 
 /** Looks at which Clerk is asked again before an id without a row counts as absent: Clerk's reads may lag. */
 const looksForAbsence = 4;
@@ -65,14 +66,24 @@ async function runNudge(context: SyncContext, nudge: Nudge, look: number): Promi
 }
 
 async function lookAtUser(context: SyncContext, nudge: Nudge, look: number): Promise<SyncOutcome> {
-  const { reading, ticket } = await context.readUser(nudge.clerkId);
+  const found = await readFound(context, nudge.clerkId);
+  return found ? writeFound(context, nudge, found) : noteAbsence(context, nudge, look);
+}
+
+type Found = { user: ClerkUser; ticket: number };
+
+/** Undefined when Clerk has no such user. */
+async function readFound({ readUser }: SyncContext, clerkId: string): Promise<Found | undefined> {
+  const { reading, ticket } = await readUser(clerkId);
   if ("unreadable" in reading) throw reading.unreadable;
-  if ("absent" in reading) return noteAbsence(context.pool, nudge, ticket, look);
-  const { found } = reading;
+  return "found" in reading ? { user: reading.found, ticket } : undefined;
+}
+
+function writeFound(context: SyncContext, nudge: Nudge, { user, ticket }: Found): Promise<SyncOutcome> {
   return context.writeUser({
-    snapshot: decideSnapshot(found, ticket, toWhy(nudge)),
-    turma: decideTurma(found),
-    secondaryEmails: decideSecondaryEmails(found),
+    snapshot: decideSnapshot(user, ticket, toWhy(nudge)),
+    turma: decideTurma(user),
+    secondaryEmails: decideSecondaryEmails(user),
   });
 }
 
@@ -80,17 +91,27 @@ function toWhy({ cause, delivery }: Nudge): Why {
   return { cause, ref: delivery ?? null };
 }
 
-async function noteAbsence(pool: Pool, nudge: Nudge, readTicket: number, look: number): Promise<SyncOutcome> {
+async function noteAbsence(context: SyncContext, nudge: Nudge, look: number): Promise<SyncOutcome> {
+  const { pool } = context;
   const { clerkId } = nudge;
   const session = await asking(findSession(pool, clerkId));
   if (session?.user.deletedAt) return "deleted";
-  if (session) {
-    const absence = { clerkId, readTicket, ...toWhy(nudge) };
-    return asking(inTransaction(pool, (client) => tombstoneAbsent(client, absence)));
-  }
+  if (session) return confirmAbsence(context, nudge);
   await asking(recordAbsences(pool, [clerkId]));
   if (look < looksForAbsence) throw new AppError("user.absent", "Clerk has no such user yet");
   return "absent";
+}
+
+/**
+ * The absence may be from before the user came, and the row from after: another worker can have read and
+ * written in between. A read that begins only now, with the row in sight, leaves no such doubt. Read tickets
+ * do not tell: an early one may belong to a request that was answered late.
+ */
+async function confirmAbsence(context: SyncContext, nudge: Nudge): Promise<SyncOutcome> {
+  const found = await readFound(context, nudge.clerkId);
+  if (found) return writeFound(context, nudge, found);
+  const absence = { clerkId: nudge.clerkId, ...toWhy(nudge) };
+  return asking(inTransaction(context.pool, (client) => tombstoneAbsent(client, absence)));
 }
 
 async function buryUser(pool: Pool, nudge: Nudge): Promise<SyncOutcome> {

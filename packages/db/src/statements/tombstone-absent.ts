@@ -11,42 +11,23 @@ select count(*)::int as recent from rollcall.events
 where kind = 'user_tombstoned' and details ->> 'by' = 'absence' and at > now() - interval '24 hours'
 `;
 
-// The row stays locked, so that no later read can slip in between.
-const findLaterRead = `
-select from (select read_ticket from public.users where clerk_id = $1 for update) u
-where u.read_ticket > $2
-`;
-
-export type Absence = {
-  clerkId: string;
-  /** Of the read that did not find the user. */
-  readTicket: number;
-  cause: string;
-  ref: string | null;
-};
-
 /**
  * Deletes a user whom Clerk no longer has, though it never signed the deletion. All such deletions, from
  * whatever path, count against one guard: beyond max(5, 0.5 % of live users) in 24 hours they are held for a
  * person to confirm, since a wrong key or an empty answer looks just like everybody leaving. Run it inside a
  * transaction.
- *
- * @returns `outdated` when a later read than this one found the user: its absence is then from before they came
  */
 export async function tombstoneAbsent(
   db: Queryable,
-  absent: Absence,
-): Promise<"tombstoned" | "deleted" | "held" | "outdated"> {
+  absent: { clerkId: string; cause: string; ref: string | null },
+): Promise<"tombstoned" | "deleted" | "held"> {
   await db.query("select pg_advisory_xact_lock($1)", [guardLockKey]);
-  const later = await db.query(findLaterRead, [absent.clerkId, absent.readTicket]);
-  if (later.rows.length > 0) return "outdated";
   if (await isGuardReached(db)) {
     await hold(db, absent);
     return "held";
   }
-  const { clerkId, cause, ref } = absent;
-  const buried = await tombstoneUsers(db, [{ clerkId, by: "absence", cause, ref }]);
-  return buried.has(clerkId) ? "tombstoned" : "deleted";
+  const buried = await tombstoneUsers(db, [{ ...absent, by: "absence" }]);
+  return buried.has(absent.clerkId) ? "tombstoned" : "deleted";
 }
 
 async function isGuardReached(db: Queryable): Promise<boolean> {
@@ -59,7 +40,10 @@ async function isGuardReached(db: Queryable): Promise<boolean> {
   return recent >= Math.max(fewInADay, (live.rows[0]?.live ?? 0) * shareOfUsersInADay);
 }
 
-async function hold(db: Queryable, absent: Absence): Promise<void> {
+async function hold(
+  db: Queryable,
+  absent: { clerkId: string; cause: string; ref: string | null },
+): Promise<void> {
   const held = await db.query(
     "insert into rollcall.held_deletions (clerk_id) values ($1) on conflict do nothing returning clerk_id",
     [absent.clerkId],

@@ -1,0 +1,56 @@
+import { createPool, migrateUp, type Pool } from "@rollcall/db";
+import type { Nudge } from "@rollcall/jobs";
+import { type ClerkSimulator, createDatabase, startClerkSimulator } from "@rollcall/sandbox";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { syncUser } from "./sync-user.ts";
+import { createTestWorker, type TestWorker } from "./testing/convergence/workers.ts";
+
+let clerk: ClerkSimulator;
+let app: Pool;
+let worker: TestWorker;
+let slowWorker: TestWorker;
+
+beforeAll(async () => {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  app = createPool({ databaseUrl, applicationName: "app", onIdleError: () => undefined });
+  await migrateUp(app);
+  clerk = await startClerkSimulator({ rateLimit: null });
+  worker = createTestWorker(databaseUrl, clerk);
+  slowWorker = createTestWorker(databaseUrl, clerk);
+});
+afterAll(async () => {
+  await Promise.all([app?.end(), clerk?.stop(), worker?.close(), slowWorker?.close()]);
+});
+
+const look = (clerkId: string): Nudge => ({ v: 1, kind: "look", clerkId, cause: "webhook", eventAtMs: 0 });
+
+test("an absence read before the user came buries nobody, though the row is there when it is judged", async () => {
+  const held = slowWorker.holdNext("after");
+  const early = syncUser(slowWorker.context, look("user_early"), 1);
+  await held.arrived;
+  await clerk.users.create({ id: "user_early" });
+  expect(await syncUser(worker.context, look("user_early"), 1)).toBe("created");
+  held.release();
+  expect(await early).toBe("kept");
+});
+
+test("not even when the row was written by a request that left before and was answered after", async () => {
+  const heldRequest = worker.holdNext("before");
+  const first = syncUser(worker.context, look("user_lagging"), 1);
+  await heldRequest.arrived;
+  const heldAnswer = slowWorker.holdNext("after");
+  const second = syncUser(slowWorker.context, look("user_lagging"), 1);
+  await heldAnswer.arrived;
+  await clerk.users.create({ id: "user_lagging" });
+  heldRequest.release();
+  expect(await first).toBe("created");
+  heldAnswer.release();
+  expect(await second).toBe("kept");
+});
+
+test("a user whom Clerk has lost is buried by the second read, also without a signature", async () => {
+  await clerk.users.create({ id: "user_gone" });
+  await syncUser(worker.context, look("user_gone"), 1);
+  await clerk.users.delete("user_gone", { silent: true });
+  expect(await syncUser(worker.context, look("user_gone"), 1)).toBe("tombstoned");
+});
