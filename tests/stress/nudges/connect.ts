@@ -22,3 +22,6 @@ export function openQueue(backend: QueueBackend, name: QueueName): Producer {
 
 /** As api's and worker's. */
 export const addDeadlineMs = 2_000;
+
+/** The servers are up; this is slack for a busy machine. */
+export const connectDeadlineMs = 60_000;

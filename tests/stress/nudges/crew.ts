@@ -2,13 +2,15 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { ProcessPlan, StressPlan } from "./plan.ts";
+import { lockMs, type ProcessPlan, type StressPlan } from "./plan.ts";
 
 export type Fault = "kill -9" | "graceful close" | "freeze";
 
 /** Processes of one role, of which there are always as many as asked for, whatever befalls them. */
 export type Crew = {
-  /** Lets something befall one of them; it is replaced when it ended of that. Returns when that was done. */
+  /** Resolves when all of the first ones are at work. */
+  readonly ready: Promise<unknown>;
+  /** Lets something befall one of them. Returns when it works again, or another in its place. */
   strike(fault: Fault, index: number): Promise<void>;
   /** Closes all of them gracefully, for good. */
   end(): Promise<void>;
@@ -23,12 +25,13 @@ const entries = {
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** A closing worker waits for its longest run and for the answers of a busy database; this is far more. */
-const closeDeadlineMs = 60_000;
+const closeDeadlineMs = 120_000;
 
 let hired = 0;
 
 export function startCrew(role: keyof typeof entries, size: number, plan: StressPlan): Crew {
   const surprises: string[] = [];
+  let ended = false;
   const expected = new WeakSet<ChildProcess>();
   const hire = (place: number): ChildProcess => {
     hired += 1;
@@ -39,7 +42,7 @@ export function startCrew(role: keyof typeof entries, size: number, plan: Stress
       errors += text;
     });
     child.once("exit", (code, signal) => {
-      if (expected.has(child)) return;
+      if (expected.has(child) || ended) return;
       surprises.push(`${name} ended by itself with ${code ?? signal}: ${errors.slice(-500)}`);
       members[place] = hire(place);
     });
@@ -47,30 +50,37 @@ export function startCrew(role: keyof typeof entries, size: number, plan: Stress
   };
   const members: ChildProcess[] = [];
   for (let place = 0; place < size; place += 1) members.push(hire(place));
+  const ready = Promise.all(members.map(untilAtWork));
 
   const dismiss = async (child: ChildProcess, signal: "SIGTERM" | "SIGKILL") => {
     if (hasEnded(child)) return;
     expected.add(child);
-    const ended = once(child, "exit");
+    const exited = once(child, "exit");
     child.kill(signal);
     const force = setTimeout(() => {
       surprises.push(`A ${role} did not close within ${closeDeadlineMs} ms`);
       child.kill("SIGKILL");
     }, closeDeadlineMs);
-    await ended;
+    await exited;
     clearTimeout(force);
   };
 
   return {
     surprises,
+    ready,
     strike: async (fault, index) => {
       const child = members[index];
       if (!child || hasEnded(child)) return;
-      if (fault === "freeze") return freeze(child);
+      if (fault === "freeze") return freeze(child, (1.5 * lockMs) / plan.faster);
       await dismiss(child, fault === "kill -9" ? "SIGKILL" : "SIGTERM");
-      members[index] = hire(index);
+      // Two strikes may have met the same process.
+      if (members[index] !== child || ended) return;
+      const successor = hire(index);
+      members[index] = successor;
+      await untilAtWork(successor);
     },
     end: async () => {
+      ended = true;
       await Promise.all(members.map((child) => dismiss(child, "SIGTERM")));
     },
   };
@@ -84,10 +94,15 @@ function launch(role: keyof typeof entries, plan: ProcessPlan): ChildProcess {
   });
 }
 
-/** Long enough for its locks to run out, so that it wakes as a second owner of jobs that others have taken. */
-async function freeze(child: ChildProcess): Promise<void> {
+/** A process says so once, by its only message. */
+async function untilAtWork(child: ChildProcess): Promise<void> {
+  await Promise.race([once(child, "message"), once(child, "exit")]);
+}
+
+/** Longer than a job's lock: it wakes as a second owner of jobs that others have taken. */
+async function freeze(child: ChildProcess, ms: number): Promise<void> {
   child.kill("SIGSTOP");
-  await sleep(2_500);
+  await sleep(ms);
   child.kill("SIGCONT");
 }
 

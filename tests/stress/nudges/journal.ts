@@ -20,6 +20,8 @@ const journalEntry = z.discriminatedUnion("at", [
   /** It ended early: a failure of one user, or an outage. */
   z.object({ at: z.literal("failed"), run: z.string() }),
   z.object({ at: z.literal("limited"), run: z.string() }),
+  /** A worker met an error outside a run. A lost lock is one; the report counts them for people to judge. */
+  z.object({ at: z.literal("error"), message: z.string() }),
 ]);
 
 export type JournalEntry = z.infer<typeof journalEntry>;

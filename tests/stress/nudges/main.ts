@@ -18,8 +18,9 @@ const optionSchema = z.object({
     .nonnegative()
     .default(() => Date.now() % 1_000_000),
   queueing: queueing.default("production"),
-  rate: z.coerce.number().positive().default(800),
-  faster: z.coerce.number().positive().default(10),
+  rate: z.coerce.number().positive().default(400),
+  /** At 10 a lock lasts 1.5 s. On a busy machine jobs then lose their locks faster than they end, and run again. */
+  faster: z.coerce.number().positive().default(3),
 });
 
 const text = { type: "string" } as const;

@@ -33,3 +33,6 @@ export type ProcessPlan = z.infer<typeof processPlan>;
 
 export const producerCount = 3;
 export const workerCount = 3;
+
+/** How long a worker owns a job without saying that it still lives, before `faster`. */
+export const lockMs = 15_000;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { openBackend, openQueue } from "./connect.ts";
+import { connectDeadlineMs, openBackend, openQueue } from "./connect.ts";
 import { drawNudge, nameLane } from "./crowd.ts";
 import { openJournalWriter } from "./journal.ts";
 import { type ProcessPlan, processPlan, producerCount } from "./plan.ts";
@@ -18,7 +18,7 @@ async function produce(plan: ProcessPlan): Promise<void> {
   const queues = { ensure: openQueue(backend, "ensure"), sync: openQueue(backend, "sync") };
   const random = createRandom(plan.processSeed);
   const stopping = new AbortController();
-  process.once("SIGTERM", () => stopping.abort());
+  process.on("SIGTERM", () => stopping.abort());
   // The run is over when the process that leads it is gone.
   process.once("disconnect", () => process.exit(1));
   let count = 0;
@@ -41,6 +41,8 @@ async function produce(plan: ProcessPlan): Promise<void> {
       await sleep(drawPauseMs(plan, random));
     }
   };
+  await Promise.all(Object.values(queues).map((queue) => queue.connected(connectDeadlineMs)));
+  process.send?.("at work");
   await Promise.all(Array.from({ length: loops }, addMany));
   await Promise.all(Object.values(queues).map((queue) => queue.close()));
   await backend.close();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectRedis, type NudgeQueueName, type Producer } from "@rollcall/jobs";
 import pg from "pg";
+import { connectDeadlineMs } from "./connect.ts";
 import type { StressPlan } from "./plan.ts";
 
 export type NudgeQueues = Record<NudgeQueueName, Producer>;
@@ -32,7 +33,7 @@ async function countOpenJobs(queues: NudgeQueues): Promise<string[]> {
   const states = ["waiting", "prioritized", "active", "delayed", "failed"] as const;
   const counts = await Promise.all(
     Object.entries(queues).map(async ([name, producer]) => {
-      const queue = await producer.connected(10_000);
+      const queue = await producer.connected(connectDeadlineMs);
       return Object.entries(await queue.getJobCounts(...states))
         .filter(([, count]) => count > 0)
         .map(([state, count]) => `${name}: ${count} ${state}`);
@@ -43,7 +44,7 @@ async function countOpenJobs(queues: NudgeQueues): Promise<string[]> {
 
 /** The jobs whose dead letter shows, as in the journal's `started` entries, with the letter's code. */
 export async function findDeadLetters(deadLetters: Producer): Promise<ReadonlyMap<string, string>> {
-  const queue = await deadLetters.connected(10_000);
+  const queue = await deadLetters.connected(connectDeadlineMs);
   const letters = await queue.getJobs(["waiting"]);
   return new Map(
     letters.map(({ id, name }) => {

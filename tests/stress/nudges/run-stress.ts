@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openBackend, openQueue } from "./connect.ts";
-import { type Crew, startCrew } from "./crew.ts";
+import { type Crew, type Fault, startCrew } from "./crew.ts";
 import { findLostNudges, type Verdict } from "./find-lost-nudges.ts";
 import { type JournalEntry, type JournalReader, openJournalReader } from "./journal.ts";
 import { nudgeEverybody } from "./nudge-everybody.ts";
 import { producerCount, type StressPlan, workerCount } from "./plan.ts";
 import { findDeadLetters, findDedupKeys, type NudgeQueues, untilIdle } from "./queue-state.ts";
 import { createRandom } from "./random.ts";
-import { type StrikeCounts, strikeCrews } from "./strike-crews.ts";
+import { producerFaults, type StrikeCounts, strikeCrew, workerFaults } from "./strike-crews.ts";
 
 export type StressOptions = Omit<StressPlan, "journal" | "startedAtMs" | "mishaps"> & {
   /** Accepted nudges after which the producers end. */
@@ -20,8 +20,10 @@ export type StressOptions = Omit<StressPlan, "journal" | "startedAtMs" | "mishap
 export type StressReport = Verdict & {
   /** What must not be: the run is good when this is empty. */
   violations: string[];
-  strikes: StrikeCounts;
+  strikes: { producers: StrikeCounts; workers: StrikeCounts };
   runs: Record<string, number>;
+  /** What workers met outside runs, with ids left out. */
+  errors: Record<string, number>;
   deadLetters: number;
   /** Lanes (queue, kind and user) that were nudged once more at the end. */
   lanes: number;
@@ -62,6 +64,7 @@ export async function runStress({ adds, ...options }: StressOptions): Promise<St
       ],
       strikes: storm.strikes,
       runs: countRuns(entries),
+      errors: countErrors(reader.entries),
       deadLetters: letters.size,
       lanes: calm.lanes,
     };
@@ -81,16 +84,17 @@ async function weatherStorm(plan: StressPlan, adds: number, reader: JournalReade
   };
   const calm = new AbortController();
   try {
-    const striking = strikeCrews(
-      crews,
-      Math.min(producerCount, workerCount),
-      createRandom(plan.seed),
-      calm.signal,
-    );
+    await Promise.all([crews.producer.ready, crews.worker.ready]);
+    const strike = (role: "producer" | "worker", size: number, faults: readonly Fault[]) =>
+      strikeCrew(crews[role], size, faults, createRandom(plan.seed + role.length), calm.signal);
+    const striking = Promise.all([
+      strike("producer", producerCount, producerFaults),
+      strike("worker", workerCount, workerFaults),
+    ]);
     await untilAccepted(reader, adds);
     calm.abort();
-    const strikes = await striking;
     await crews.producer.end();
+    const [producerStrikes, workerStrikes] = await striking;
     const stuck = await untilIdle(queues, () => {
       reader.read();
       return reader.entries.length;
@@ -102,7 +106,7 @@ async function weatherStorm(plan: StressPlan, adds: number, reader: JournalReade
       ...crews.producer.surprises,
       ...crews.worker.surprises,
     ];
-    return { strikes, faults };
+    return { strikes: { producers: producerStrikes, workers: workerStrikes }, faults };
   } finally {
     calm.abort();
     await Promise.all([crews.producer.end(), crews.worker.end()]);
@@ -120,9 +124,23 @@ async function untilAccepted(reader: JournalReader, adds: number): Promise<void>
   }
 }
 
-/** Runs by how they ended; those that were started and did not end were killed. */
+/** Runs by how they ended; those that did not end were killed. */
 function countRuns(entries: readonly JournalEntry[]): Record<string, number> {
-  const counts: Record<string, number> = { started: 0, finished: 0, failed: 0, limited: 0 };
-  for (const { at } of entries) if (at in counts) counts[at] = (counts[at] ?? 0) + 1;
+  const count = (kind: JournalEntry["at"]) => entries.filter(({ at }) => at === kind).length;
+  return {
+    started: count("started"),
+    finished: count("finished"),
+    failed: count("failed"),
+    limited: count("limited"),
+  };
+}
+
+function countErrors(entries: readonly JournalEntry[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const entry of entries) {
+    if (entry.at !== "error") continue;
+    const kind = entry.message.replace(/[0-9a-f-]{8,}|\d+/g, "*");
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
   return counts;
 }

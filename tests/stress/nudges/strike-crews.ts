@@ -2,37 +2,43 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Crew, Fault } from "./crew.ts";
 import { drawBetween, type Random } from "./random.ts";
 
-type Strike = { crew: "producer" | "worker"; fault: Fault };
-
-/** Workers hold jobs, so most faults are theirs. */
-const strikes: readonly Strike[] = [
-  { crew: "worker", fault: "kill -9" },
-  { crew: "worker", fault: "kill -9" },
-  { crew: "worker", fault: "graceful close" },
-  { crew: "worker", fault: "graceful close" },
-  { crew: "worker", fault: "freeze" },
-  { crew: "producer", fault: "kill -9" },
-  { crew: "producer", fault: "graceful close" },
+/** What befalls a crew's processes, each as often as it stands here. */
+export const workerFaults: readonly Fault[] = [
+  "kill -9",
+  "kill -9",
+  "graceful close",
+  "graceful close",
+  "freeze",
 ];
+export const producerFaults: readonly Fault[] = ["kill -9", "graceful close"];
 
-/** How often each fault struck, as "worker kill -9". */
-export type StrikeCounts = Record<string, number>;
+/** How often each fault struck. */
+export type StrikeCounts = Partial<Record<Fault, number>>;
 
-/** Strikes one process after another until told to stop. A new one starts in about a second, hence the pause. */
-export async function strikeCrews(
-  crews: Record<Strike["crew"], Crew>,
+/**
+ * Strikes one process of a crew after another until told to stop. A strike is over when its victim, or the one
+ * in its place, is at work, so that on a busy machine some work is done between them. Only a frozen one is not
+ * waited for, so that others are struck meanwhile.
+ */
+export async function strikeCrew(
+  crew: Crew,
   size: number,
+  faults: readonly Fault[],
   random: Random,
   stop: AbortSignal,
 ): Promise<StrikeCounts> {
   const counts: StrikeCounts = {};
+  const thaws: Promise<void>[] = [];
   for (;;) {
-    await sleep(drawBetween(random, 500, 1_500));
-    if (stop.aborted) return counts;
-    const strike = strikes[Math.floor(random() * strikes.length)];
-    if (!strike) continue;
-    await crews[strike.crew].strike(strike.fault, Math.floor(random() * size));
-    const name = `${strike.crew} ${strike.fault}`;
-    counts[name] = (counts[name] ?? 0) + 1;
+    await sleep(drawBetween(random, 300, 1_500));
+    if (stop.aborted) break;
+    const fault = faults[Math.floor(random() * faults.length)];
+    if (!fault) continue;
+    const struck = crew.strike(fault, Math.floor(random() * size));
+    if (fault === "freeze") thaws.push(struck);
+    else await struck;
+    counts[fault] = (counts[fault] ?? 0) + 1;
   }
+  await Promise.all(thaws);
+  return counts;
 }

@@ -12,7 +12,7 @@ import {
 import { addDeadlineMs, openBackend, openQueue } from "./connect.ts";
 import { nameLane } from "./crowd.ts";
 import { type JournalWriter, openJournalWriter } from "./journal.ts";
-import { type ProcessPlan, processPlan } from "./plan.ts";
+import { lockMs, type ProcessPlan, processPlan } from "./plan.ts";
 import { createRandom, drawBetween, type Random } from "./random.ts";
 import { drawFate } from "./run-fate.ts";
 
@@ -33,7 +33,10 @@ async function work(plan: ProcessPlan): Promise<void> {
   };
   const workers = [startWorker(stage, "ensure"), startWorker(stage, "sync")];
   const stopMover = startMover(stage);
-  process.once("SIGTERM", async () => {
+  let stopping = false;
+  process.on("SIGTERM", async () => {
+    if (stopping) return;
+    stopping = true;
     await stopMover();
     await Promise.allSettled(workers.map((worker) => worker.close()));
     await backend.close();
@@ -41,26 +44,29 @@ async function work(plan: ProcessPlan): Promise<void> {
   });
   // The run is over when the process that leads it is gone.
   process.once("disconnect", () => process.exit(1));
+  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+  process.send?.("at work");
 }
 
 /** With the settings of apps/worker/src/nudge-worker.ts; what is a time is divided by the plan's `faster`. */
 function startWorker(stage: Stage, queue: NudgeQueueName): JobWorker {
-  const { faster } = stage.plan;
+  // Redis takes no fractions: with one in the interval every stalled check would fail.
+  const shorten = (ms: number) => Math.ceil(ms / stage.plan.faster);
   const worker = stage.backend.createWorker(
     queue,
     (job) => run(stage, queue, job, (ms) => worker.rateLimit(ms)),
     {
       concurrency: 200,
-      lockDuration: 15_000 / faster,
-      stalledInterval: 5_000 / faster,
+      lockDuration: shorten(lockMs),
+      stalledInterval: shorten(5_000),
       maxStalledCount: 20,
       runRetryDelay: 1_000,
       drainDelay: 5,
       maximumRateLimitDelay: 5_000,
-      settings: { backoffStrategy: (attemptsMade) => decideRetryDelayMs(queue, attemptsMade) / faster },
+      settings: { backoffStrategy: (attemptsMade) => shorten(decideRetryDelayMs(queue, attemptsMade)) },
     },
   );
-  worker.on("error", () => undefined);
+  worker.on("error", ({ message }) => stage.write({ at: "error", message: message.slice(0, 500) }));
   return worker;
 }
 
@@ -79,7 +85,7 @@ async function run(
   await sleep(durationMs);
   write({ at: ending, run: name });
   if (ending === "limited") {
-    await pauseQueue(drawBetween(random, 1_000, 5_000) / plan.faster).catch(() => undefined);
+    await pauseQueue(Math.ceil(drawBetween(random, 1_000, 5_000) / plan.faster)).catch(() => undefined);
     throw limitError();
   }
   if (ending === "failed") throw new JobFailure("user.rejected");
