@@ -4,9 +4,10 @@ create function rollcall.fold_email(email text) returns text
   language sql immutable strict parallel safe
   as $$ select translate(btrim(email, E' \t\r\n'), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') $$;
 
-create index if not exists users_claimant_email on public.users (rollcall.fold_email(email::text))
+-- Hash indexes: a B-tree refuses values over 2,700 bytes, and then a very long address could not be written at all.
+create index if not exists users_claimant_email on public.users using hash (rollcall.fold_email(email::text))
   where deleted_at is null and email_verified;
-create index if not exists mentorados_folded_email on public.mentorados (rollcall.fold_email(email::text));
+create index if not exists mentorados_folded_email on public.mentorados using hash (rollcall.fold_email(email::text));
 
 -- A profile that might be a user's, but that only a person may decide. At most one open conflict for each user.
 create table rollcall.conflicts (

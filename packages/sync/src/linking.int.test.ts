@@ -103,6 +103,13 @@ describe("linking", () => {
     expect(await conflictsOf("user_x")).toEqual([]);
   });
 
+  test("values of any length are written, and a very long email links like any other", async () => {
+    const address = `${Array.from({ length: 2_000 }, (_, n) => `part${n * 7919}`).join(".")}@example.com`;
+    const id = await waiting(address.toUpperCase());
+    expect(await sync("user_long", withEmail(address, { name: "n".repeat(1_000_000) }))).toBe("linked");
+    expect(await profileOf("user_long")).toBe(id);
+  });
+
   test("an admin and a banned user take nobody's profile", async () => {
     await waiting("ada@example.com");
     expect(await sync("user_admin", withEmail("ada@example.com", { isAdmin: true }))).toBe("admin");
