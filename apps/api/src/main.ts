@@ -4,6 +4,9 @@ import { buildApp } from "./app.ts";
 import { type ApiConfig, readApiConfig } from "./config.ts";
 import { createApiContext } from "./context.ts";
 
+/** Longer than a job or a request takes; a second signal ends the process at once. */
+const longestStopMs = 20_000;
+
 async function main(config: ApiConfig): Promise<void> {
   const log = createLogger({ level: config.LOG_LEVEL, process: "api" });
   const context = createApiContext(config, log);
@@ -11,8 +14,10 @@ async function main(config: ApiConfig): Promise<void> {
 
   let stopping = false;
   const stop = async (signal: string) => {
-    if (stopping) return;
+    if (stopping) process.exit(1);
     stopping = true;
+    // A queue whose database is away or frozen never closes; what it holds is run again by somebody else.
+    setTimeout(() => process.exit(1), longestStopMs).unref();
     log.info({ signal }, "Stopping: finishing open requests");
     await app.close();
     await context.close();

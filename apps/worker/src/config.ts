@@ -1,4 +1,4 @@
-import { EnvironmentError, readEnvironment, variables } from "@rollcall/contracts";
+import { readEnvironment, variables } from "@rollcall/contracts";
 
 const shape = {
   DATABASE_URL: variables.DATABASE_URL,
@@ -19,11 +19,7 @@ const shape = {
 
 /** @throws EnvironmentError naming every variable that is missing or malformed */
 export function readWorkerConfig(environment: Readonly<Record<string, string | undefined>>) {
-  const config = readEnvironment(shape, environment);
-  if (config.MENTORADO_CREATED_URL !== undefined && config.MENTORADO_CREATED_SECRET === undefined) {
-    throw new EnvironmentError(["MENTORADO_CREATED_SECRET is missing; MENTORADO_CREATED_URL needs it"]);
-  }
-  return config;
+  return readEnvironment(shape, environment);
 }
 
 export type WorkerConfig = ReturnType<typeof readWorkerConfig>;

@@ -9,6 +9,9 @@ import { buildProbes } from "./probes.ts";
 import { startEventPruning } from "./prune-events.ts";
 import { startWelcomeRelay } from "./welcome.ts";
 
+/** Longer than a job or a request takes; a second signal ends the process at once. */
+const longestStopMs = 20_000;
+
 async function main(config: WorkerConfig): Promise<void> {
   const log = createLogger({ level: config.LOG_LEVEL, process: "worker" });
   const context = createWorkerContext(config, log);
@@ -21,8 +24,10 @@ async function main(config: WorkerConfig): Promise<void> {
 
   let stopping = false;
   const stop = async (signal: string) => {
-    if (stopping) return;
+    if (stopping) process.exit(1);
     stopping = true;
+    // A queue whose database is away or frozen never closes; what it holds is run again by somebody else.
+    setTimeout(() => process.exit(1), longestStopMs).unref();
     log.info({ signal }, "Stopping: finishing active jobs, taking no new ones");
     for (const stopTask of stopTasks) stopTask();
     await Promise.allSettled(workers.map((worker) => worker.close()));

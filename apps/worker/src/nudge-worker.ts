@@ -54,10 +54,10 @@ export function startNudgeWorker(context: WorkerContext, queue: NudgeQueueName):
 function createWorker(context: WorkerContext, queue: NudgeQueueName): JobWorker {
   const worker = context.backend.createWorker(
     queue,
-    (job) =>
-      job.name === welcomeJobName
-        ? processWelcome(context, job)
-        : processNudge(context, queue, job, (ms) => worker.rateLimit(ms)),
+    (job) => {
+      const run = job.name === welcomeJobName ? processWelcome : processNudge;
+      return run(context, queue, job, (ms) => worker.rateLimit(ms));
+    },
     { ...settings, settings: { backoffStrategy: (attemptsMade) => decideRetryDelayMs(queue, attemptsMade) } },
   );
   worker.on("error", (error) => context.log.warn({ queue, err: error }, "Worker error"));

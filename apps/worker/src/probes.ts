@@ -1,17 +1,22 @@
 import { findMissingMigrations } from "@rollcall/db";
+import { isQueueUp, withinMs } from "@rollcall/sync";
 import { type FastifyInstance, fastify } from "fastify";
 import type { WorkerContext } from "./context.ts";
+
+/** Whoever probes gives up soon: an answer that hangs says nothing. */
+const askTimeoutMs = 1_000;
 
 /** The worker's own `/healthz`, `/readyz` and `/metrics`, for those who watch it. */
 export function buildProbes(context: WorkerContext): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: "idle" });
   app.get("/healthz", async () => ({ status: "ok" }));
   app.get("/readyz", async (_request, reply) => {
-    const missing = await findMissingMigrations(context.pool).catch(() => undefined);
-    const degraded = [
-      ...(missing === undefined ? ["postgres"] : []),
-      ...(context.producers.sync.current() ? [] : ["queue"]),
-    ];
+    const [queueUp, missing] = await Promise.all([
+      isQueueUp(context.producers.sync, askTimeoutMs),
+      // Undefined when Postgres does not answer.
+      withinMs(askTimeoutMs, findMissingMigrations(context.pool)).catch(() => undefined),
+    ]);
+    const degraded = [...(missing === undefined ? ["postgres"] : []), ...(queueUp ? [] : ["queue"])];
     const ready = degraded.length < 2 && !missing?.length;
     reply.code(ready ? 200 : 503);
     return { status: ready ? (degraded.length === 0 ? "ok" : "degraded") : "unavailable", degraded };

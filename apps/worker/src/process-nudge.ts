@@ -1,5 +1,4 @@
-import { AppError, type ErrorCode } from "@rollcall/contracts";
-import { PostgresError } from "@rollcall/db";
+import type { ErrorCode, LogEvent } from "@rollcall/contracts";
 import {
   JobFailure,
   type Nudge,
@@ -9,31 +8,20 @@ import {
   readNudge,
 } from "@rollcall/jobs";
 import { type SyncOutcome, syncUser } from "@rollcall/sync";
-import { RateLimitError, UnrecoverableError } from "bullmq";
+import { UnrecoverableError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
-
-/** Failures that belong to a dependency: they would meet every user, so no user pays an attempt for them. */
-const outages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "postgres.unavailable",
-  "queue.unavailable",
-  "clerk.unavailable",
-  "clerk.rate_limited",
-  "clerk.unauthorized",
-]);
-
-const outagePauseMs = 1_000;
+import { type PauseQueue, throwIfOutage } from "./outage.ts";
 
 /**
  * Runs one nudge. Returns nothing: BullMQ would keep what it returns.
  *
- * @param pauseQueue stops the whole queue for a while, for all workers
  * @throws RateLimitError in an outage, which burns no attempt; else an error that holds a code and nothing more
  */
 export async function processNudge(
   context: WorkerContext,
   queue: NudgeQueueName,
   job: QueuedJob,
-  pauseQueue: (ms: number) => Promise<void>,
+  pauseQueue: PauseQueue,
 ): Promise<void> {
   const startedAtMs = Date.now();
   const nudge = readPayload(context, job);
@@ -41,22 +29,10 @@ export async function processNudge(
     const outcome = await syncUser(context.sync, nudge, job.attemptsMade + 1);
     report(context, nudge, outcome, startedAtMs);
   } catch (error) {
+    await throwIfOutage(context, queue, error, pauseQueue);
     const code = readErrorCode(error);
-    if (error instanceof PostgresError) {
-      context.metrics.count("rollcall_postgres_errors_total", { code: error.sqlState });
-    }
-    if (outages.has(code)) {
-      const pauseMs = (error instanceof AppError && error.retryAfterMs) || outagePauseMs;
-      context.log.warn({ event: "outage_began", queue, code, pauseMs, err: error }, "A dependency is away");
-      // The queue's database may be what is away; then the job's lock runs out and it is run again.
-      await pauseQueue(pauseMs).catch(() => undefined);
-      throw new RateLimitError();
-    }
-    context.metrics.count("rollcall_provision_total", { cause: nudge.cause, outcome: code });
-    context.log.error(
-      { event: "mentorado_creation_failed", queue, clerkId: nudge.clerkId, code, err: error },
-      "A user could not be provisioned",
-    );
+    // To look again later is what the rules ask for, and no failure.
+    if (code !== "user.absent") reportFailure(context, nudge, code, error);
     throw new JobFailure(code);
   }
 }
@@ -70,6 +46,14 @@ function readPayload(context: WorkerContext, job: QueuedJob): Nudge {
   }
 }
 
+/** Outcomes that ops look for under a name of their own. */
+const events: Partial<Record<SyncOutcome, LogEvent>> = {
+  created: "mentorado_created",
+  linked: "mentorado_linked",
+  tombstoned: "user_tombstoned",
+  held: "deletion_held",
+};
+
 function report(
   { metrics, log }: WorkerContext,
   nudge: Nudge,
@@ -81,6 +65,13 @@ function report(
   metrics.count("rollcall_provision_total", { cause, outcome });
   metrics.observe("rollcall_provision_seconds", {}, ms / 1_000);
   metrics.observe("rollcall_sync_lag_seconds", {}, Math.max(0, Date.now() - nudge.eventAtMs) / 1_000);
-  const event = outcome === "created" ? "mentorado_created" : "user_synced";
+  const event = events[outcome] ?? ("user_synced" satisfies LogEvent);
   log.info({ event, clerkId, cause, outcome, delivery, ms }, "User synced");
+}
+
+function reportFailure({ metrics, log }: WorkerContext, nudge: Nudge, code: ErrorCode, error: unknown): void {
+  const { cause, clerkId, kind } = nudge;
+  metrics.count("rollcall_provision_total", { cause, outcome: code });
+  const event: LogEvent = kind === "delete" ? "user_deletion_failed" : "mentorado_creation_failed";
+  log.error({ event, clerkId, code, err: error }, "A user could not be synced");
 }

@@ -1,7 +1,8 @@
-import { JobFailure, type QueuedJob, readErrorCode, welcome } from "@rollcall/jobs";
+import { JobFailure, type NudgeQueueName, type QueuedJob, readErrorCode, welcome } from "@rollcall/jobs";
 import { deliverWelcome, relayWelcomes } from "@rollcall/sync";
 import { UnrecoverableError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
+import { type PauseQueue, throwIfOutage } from "./outage.ts";
 import { startTask } from "./task.ts";
 
 const relayEveryMs = 1_000;
@@ -15,7 +16,12 @@ export function startWelcomeRelay(context: WorkerContext): () => void {
 }
 
 /** Runs one welcome job. @throws JobFailure, after which it is tried again */
-export async function processWelcome(context: WorkerContext, job: QueuedJob): Promise<void> {
+export async function processWelcome(
+  context: WorkerContext,
+  queue: NudgeQueueName,
+  job: QueuedJob,
+  pauseQueue: PauseQueue,
+): Promise<void> {
   const read = welcome.safeParse(job.data);
   if (!read.success) throw new UnrecoverableError("job.unreadable");
   const { clerkId, eventId } = read.data;
@@ -26,6 +32,7 @@ export async function processWelcome(context: WorkerContext, job: QueuedJob): Pr
     if (delivered)
       context.log.info({ event: "hook_delivered", clerkId, eventId }, "The app knows of a new mentorado");
   } catch (error) {
+    await throwIfOutage(context, queue, error, pauseQueue);
     const code = readErrorCode(error);
     context.log.warn({ clerkId, eventId, code, err: error }, "The app could not be told of a new mentorado");
     throw new JobFailure(code);

@@ -84,6 +84,19 @@ describe("typed errors", () => {
     await nowhere.close();
   });
 
+  test("a 404 that is not Clerk's own is no absence: nobody is deleted for a wrong address", async () => {
+    const proxy = createServer((_request, response) => {
+      response.writeHead(404, { "content-type": "text/html" }).end("<h1>Not Found</h1>");
+    }).listen(0, "127.0.0.1");
+    await new Promise((resolve) => proxy.once("listening", resolve));
+    const { port } = proxy.address() as AddressInfo;
+    const other = createClerkGateway({ secretKey: "sk_test_x", apiUrl: `http://127.0.0.1:${port}` });
+    await expect(other.readUser("user_1")).rejects.toMatchObject({ code: "clerk.unreadable" });
+    await other.close();
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+
   test("an answer over 10 MB is refused, and a body that trickles for ever ends with the timeout", async () => {
     const server = createServer((request, response) => {
       response.writeHead(200, { "content-type": "application/json" });

@@ -1,5 +1,6 @@
 import { AppError } from "@rollcall/contracts";
 import { type Dispatcher, request } from "undici";
+import { z } from "zod";
 
 export type ClerkRequestOptions = {
   dispatcher: Dispatcher;
@@ -10,25 +11,35 @@ export type ClerkRequestOptions = {
 };
 
 const apiVersion = "2026-05-12";
+const clerkError = z.object({ errors: z.array(z.object({ code: z.string() })).nonempty() });
 const maxAnswerBytes = 10 * 1024 * 1024;
 
 /**
  * One GET to Clerk's Backend API.
  *
- * @returns the parsed body, or undefined for a 404
+ * @returns the parsed body, or undefined when Clerk itself says that there is no such thing
  * @throws AppError `clerk.rate_limited` (with how long to wait), `clerk.unauthorized`, `clerk.unreadable`
  * (no JSON, truncated, over 10 MB, or a status that makes no sense), else `clerk.unavailable`
  */
 export async function requestClerk(options: ClerkRequestOptions, path: string): Promise<unknown> {
   const { status, headers, text } = await exchange(options, path);
   if (status === 200) return readJson(text, options.onRequest);
-  if (status === 404) return undefined;
+  if (status === 404 && isClerkError(text)) return undefined;
   const retryAfterMs = readRetryAfterMs(headers["retry-after"]);
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
   if (status === 429) throw new AppError("clerk.rate_limited", "Clerk answered 429", wait);
   if (status === 401 || status === 403) throw new AppError("clerk.unauthorized", `Clerk answered ${status}`);
   if (status >= 500) throw new AppError("clerk.unavailable", `Clerk answered ${status}`, wait);
   throw new AppError("clerk.unreadable", `Clerk answered ${status}`);
+}
+
+/** A 404 of something else (a proxy, a wrong CLERK_API_URL) is no absence: people would be deleted for it. */
+function isClerkError(text: string): boolean {
+  try {
+    return clerkError.safeParse(JSON.parse(text)).success;
+  } catch {
+    return false;
+  }
 }
 
 type Exchange = { status: number; headers: Record<string, string | string[] | undefined>; text: string };

@@ -7,6 +7,9 @@ const emailAddress = z.object({
   verification: z.object({ status: z.string().nullish() }).nullish(),
 });
 
+/** No later than a JavaScript date can say. */
+const timeMs = z.number().int().nonnegative().max(8_640_000_000_000_000);
+
 /**
  * A user of Clerk's Backend API (version 2026-05-12), reduced to the fields that Rollcall uses. Everything a
  * person may leave empty may be null or missing; times are milliseconds since the epoch.
@@ -21,8 +24,8 @@ export const clerkUser = z.object({
   email_addresses: z.array(emailAddress).nullish(),
   public_metadata: z.record(z.string(), z.unknown()).nullish(),
   banned: z.boolean().nullish(),
-  created_at: z.number().int().nonnegative(),
-  updated_at: z.number().int().nonnegative(),
+  created_at: timeMs,
+  updated_at: timeMs,
 });
 
 export type ClerkUser = z.infer<typeof clerkUser>;

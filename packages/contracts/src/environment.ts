@@ -1,15 +1,20 @@
 import { z } from "zod";
+import { isAddressRange, isOrigin, isRsaPublicKey, isWebhookSecret } from "./environment-checks.ts";
 
 const text = z.string().trim().min(1);
-const list = text.transform((value) =>
-  value
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== ""),
-);
+const list = text
+  .transform(splitList)
+  .refine((parts) => parts.length > 0, { error: "must name at least one, separated by commas" });
 const port = z.coerce.number().int().min(0).max(65_535);
 const milliseconds = z.coerce.number().int().positive();
 const flag = z.enum(["true", "false"]).transform((value) => value === "true");
+
+function splitList(value: string): string[] {
+  return value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
 
 function url(...protocols: string[]) {
   const allowed = protocols.map((protocol) => `${protocol}://`).join(" or ");
@@ -35,14 +40,14 @@ export const variables = {
   CLERK_SECRET_KEY: text.regex(/^sk_(test|live)_/, "must start with sk_test_ or sk_live_"),
   CLERK_API_URL: url("https", "http").default("https://api.clerk.com"),
   CLERK_WEBHOOK_SIGNING_SECRET: list
-    .refine((secrets) => secrets.every((secret) => /^whsec_[A-Za-z0-9+/]+={0,2}$/.test(secret)), {
+    .refine((secrets) => secrets.every(isWebhookSecret), {
       error: "each secret must be whsec_ followed by base64",
     })
     .optional(),
   CLERK_JWT_KEY: text
     .transform((pem) => pem.replaceAll("\\n", "\n"))
-    .refine((pem) => pem.includes("-----BEGIN PUBLIC KEY-----"), {
-      error: "must be the PEM public key of Clerk's JWKS (-----BEGIN PUBLIC KEY-----)",
+    .refine(isRsaPublicKey, {
+      error: "must be the PEM public key of Clerk's JWKS, RSA and whole (-----BEGIN PUBLIC KEY-----)",
     }),
   CLERK_AUTHORIZED_PARTIES: list.refine((origins) => origins.every(isOrigin), {
     error: "must be a comma-separated list of origins like https://app.example.com",
@@ -51,7 +56,12 @@ export const variables = {
   ADMIN_PASSWORD: text.optional(),
   BOARD_READ_ONLY: flag.default(true),
   METRICS_TOKEN: text.optional(),
-  TRUST_PROXY: text.optional(),
+  TRUST_PROXY: text
+    .refine((value) => value === "true" || value === "false" || value.split(",").every(isAddressRange), {
+      error:
+        "must be true, false, or a comma-separated list of the proxies' addresses or ranges like 10.0.0.0/8; it is no number of proxies",
+    })
+    .optional(),
   ENABLE_AUTO_CREATE: text.default("true").transform((value) => value !== "false"),
   DEFAULT_TURMA: z
     .string()
@@ -63,15 +73,14 @@ export const variables = {
   ENSURE_TIMEOUT_MS: milliseconds.default(2000),
   MENTORADO_CREATED_URL: url("https", "http").optional(),
   MENTORADO_CREATED_SECRET: text
-    .regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/, "must be whsec_ followed by base64")
+    .refine(isWebhookSecret, { error: "must be whsec_ followed by base64" })
     .optional(),
   MESSAGES_LOCALE: z.enum(["pt-BR", "en"]).default("pt-BR"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 } as const;
 
-function isOrigin(value: string): boolean {
-  return URL.canParse(value) && new URL(value).origin === value;
-}
+/** Variables that are of no use without another one. */
+const companions = { MENTORADO_CREATED_URL: "MENTORADO_CREATED_SECRET" } as const;
 
 /** The environment does not fit; the message lists every problem and never shows a value. */
 export class EnvironmentError extends Error {
@@ -92,11 +101,15 @@ export function readEnvironment<Shape extends z.ZodRawShape>(
 ): z.infer<z.ZodObject<Shape>> {
   const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()));
   const result = z.object(shape).safeParse(present);
-  if (result.success) return result.data;
-  throw new EnvironmentError(
-    result.error.issues.map((issue) => {
+  const alone = Object.entries(companions).filter(
+    ([name, needed]) => name in shape && present[name] !== undefined && present[needed] === undefined,
+  );
+  if (result.success && alone.length === 0) return result.data;
+  throw new EnvironmentError([
+    ...(result.error?.issues ?? []).map((issue) => {
       const name = String(issue.path[0]);
       return present[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`;
     }),
-  );
+    ...alone.map(([name, needed]) => `${needed} is missing; ${name} needs it`),
+  ]);
 }

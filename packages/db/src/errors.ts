@@ -1,12 +1,25 @@
 import { AppError } from "@rollcall/contracts";
+import { z } from "zod";
 import { readSqlState } from "./transaction.ts";
 
-/** SQLSTATE classes that blame the values: data exception, integrity constraint, program limit. */
-const dataErrorClasses = new Set(["22", "23", "54"]);
+/**
+ * SQLSTATE classes that would meet every statement, whoever's it is: connection, read-only server, login,
+ * missing database, schema, table or grant, resources, operator, system, server bug.
+ */
+const outageClasses = new Set(["08", "25", "28", "3D", "3F", "42", "53", "57", "58", "XX"]);
 
-/** Whether the values of the statement are to blame, so that other users' rows may still be written. */
-export function isDataError(error: unknown): boolean {
-  return dataErrorClasses.has(readSqlState(error)?.slice(0, 2) ?? "");
+/**
+ * Whether Postgres fails for everybody. All else is one user's: values that it refuses, a trigger of the app's
+ * that raises, a row that somebody keeps locked.
+ */
+export function isOutage(error: unknown): boolean {
+  const state = readSqlState(error);
+  return state === undefined ? !isProgramError(error) : outageClasses.has(state.slice(0, 2));
+}
+
+/** Thrown by our own code and not by a connection. */
+function isProgramError(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof z.core.$ZodError;
 }
 
 /** A failure of Postgres, reduced to what may leave this package. */
@@ -23,12 +36,14 @@ export class PostgresError extends AppError {
 /**
  * The error without what Postgres put into it: its detail quotes rows, and rows hold emails.
  *
- * @returns `user.rejected` for a data error, else `postgres.unavailable`.
+ * @returns `postgres.unavailable` when it fails for everybody, `internal` for an error of our own, else
+ * `user.rejected`
  */
 export function wrapPostgresError(error: unknown): AppError {
   if (error instanceof AppError) return error;
+  if (isProgramError(error)) return new AppError("internal", `A ${(error as Error).name} while writing`);
   const state = readSqlState(error) ?? "connection";
-  return isDataError(error)
-    ? new PostgresError("user.rejected", "Postgres refused the row", state)
-    : new PostgresError("postgres.unavailable", "Postgres did not do its work", state);
+  return isOutage(error)
+    ? new PostgresError("postgres.unavailable", "Postgres did not do its work", state)
+    : new PostgresError("user.rejected", "Postgres refused the row", state);
 }

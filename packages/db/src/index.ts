@@ -1,4 +1,4 @@
-export { isDataError, PostgresError, wrapPostgresError } from "./errors.ts";
+export { isOutage, PostgresError, wrapPostgresError } from "./errors.ts";
 export { MigrationRefusal } from "./migrate/adoption/refusal.ts";
 export { findMissingMigrations, migrateDown, migrateUp } from "./migrate/migrate.ts";
 export { isTransactionPooled } from "./migrate/transaction-pooling.ts";

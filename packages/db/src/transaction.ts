@@ -23,6 +23,10 @@ export async function inTransaction<T>(pool: Pool, work: (client: pg.PoolClient)
 
 async function runOnce<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
+  // A connection that breaks says so twice: the statement fails, and the client emits an error, which would end
+  // the process if nobody listened. The statement's failure is the one that counts.
+  const ignore = () => undefined;
+  client.on("error", ignore);
   let reusable = false;
   try {
     await client.query("begin");
@@ -35,6 +39,7 @@ async function runOnce<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T
     if (readSqlState(error) !== undefined) reusable = await rollBack(client);
     throw error;
   } finally {
+    client.off("error", ignore);
     client.release(!reusable);
   }
 }

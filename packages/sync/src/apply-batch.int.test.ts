@@ -48,3 +48,39 @@ test("two jobs with one user in one window are written once, by the newer snapsh
   expect(outcomes).toEqual(["created", "created"]);
   expect((await findSession(pool, "user_twice"))?.user.name).toBe("new");
 });
+
+test("a trigger of the app's that raises for one user costs that user alone", async () => {
+  await pool.query(`
+    create function app_says_no() returns trigger language plpgsql as $$
+    begin
+      if new.name = 'refused' then raise exception 'not this one'; end if;
+      return new;
+    end $$`);
+  await pool.query(
+    "create trigger app_check before insert on users for each row execute function app_says_no()",
+  );
+  const writes = [userWrite("user_t1"), userWrite("user_t2", { name: "refused" }), userWrite("user_t3")];
+  const outcomes = await applyBatch(pool, writes, testDefaults);
+  expect(outcomes.get("user_t2")).toMatchObject({ code: "user.rejected", sqlState: "P0001" });
+  expect([outcomes.get("user_t1"), outcomes.get("user_t3")]).toEqual(["created", "created"]);
+});
+
+test("a row that the app keeps locked costs its own user alone", async () => {
+  await applyBatch(pool, [userWrite("user_locked"), userWrite("user_free")], testDefaults);
+  const app = await pool.connect();
+  await app.query("begin");
+  await app.query("select from users where clerk_id = 'user_locked' for update");
+  const writes = ["user_free", "user_locked"].map((id) => userWrite(id, { readTicket: 2, name: "new" }));
+  const outcomes = await applyBatch(pool, writes, testDefaults);
+  await app.query("rollback");
+  app.release();
+  expect(outcomes.get("user_locked")).toMatchObject({ code: "user.rejected", sqlState: "55P03" });
+  expect(outcomes.get("user_free")).toBe("kept");
+});
+
+test("an error of our own is one user's and no outage", async () => {
+  const writes = [userWrite("user_ok"), userWrite("user_never", { clerkUpdatedAtMs: Number.NaN })];
+  const outcomes = await applyBatch(pool, writes, testDefaults);
+  expect(outcomes.get("user_never")).toMatchObject({ code: "internal" });
+  expect(outcomes.get("user_ok")).toBe("created");
+});

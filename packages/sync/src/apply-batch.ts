@@ -4,7 +4,7 @@ import {
   type GivenProfile,
   giveProfiles,
   inTransaction,
-  isDataError,
+  isOutage,
   judgeConflicts,
   type Pool,
   type ProfileDefaults,
@@ -21,6 +21,9 @@ export type UserWrite = { snapshot: UserSnapshot; turma: string | null; secondar
 /** What became of a user: the profile's outcome, or why this user alone could not be written. */
 export type WriteOutcome = ProfileOutcome | AppError;
 
+// A row that the app keeps locked must cost its own user, and not whoever shares the batch.
+const waitBrieflyForLocks = "set local lock_timeout = '2s'";
+
 /**
  * Writes distinct users in one transaction of two statements. Values that Postgres refuses halve the batch
  * until the poison is alone, so that it costs nobody else.
@@ -35,6 +38,7 @@ export async function applyBatch(
 ): Promise<Map<string, WriteOutcome>> {
   try {
     return await inTransaction(pool, async (client) => {
+      await client.query(waitBrieflyForLocks);
       await applySnapshots(
         client,
         writes.map((write) => write.snapshot),
@@ -45,7 +49,7 @@ export async function applyBatch(
     });
   } catch (error) {
     const wrapped = wrapPostgresError(error);
-    if (!isDataError(error)) throw wrapped;
+    if (isOutage(error)) throw wrapped;
     const [only] = writes;
     if (writes.length === 1 && only) return new Map([[only.snapshot.clerkId, wrapped]]);
     const middle = Math.ceil(writes.length / 2);

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AppError, ErrorCode, SessionView } from "@rollcall/contracts";
-import { findSession, type Pool, PostgresError, wasAbsent, wrapPostgresError } from "@rollcall/db";
+import type { ErrorCode, SessionView } from "@rollcall/contracts";
+import { findSession, type Pool, PostgresError, wasAbsent } from "@rollcall/db";
 import { addNudge, type Producer, readErrorCode } from "@rollcall/jobs";
 import type { PostgresMonitor } from "./postgres-monitor.ts";
 import type { CacheReading, SessionCache } from "./session-cache.ts";
 import { decideAccess, toSessionView } from "./session-view.ts";
+import { askPostgres, withinMs } from "./time-limit.ts";
 
 export type EnsureContext = {
   pool: Pool;
@@ -20,16 +21,20 @@ export type EnsureContext = {
   onCacheWithoutProfile: (clerkId: string) => void;
 };
 
+type Path = "cache" | "row" | "queue";
+
 /** How an ensure call ended, and on which way the answer was found. */
 export type EnsureResult =
-  | { kind: "ready"; session: SessionView; created: boolean; stale: boolean; path: "cache" | "row" | "queue" }
-  | { kind: "refused"; code: "user.banned" | "user.deleted" | "user.unknown" }
+  | { kind: "ready"; session: SessionView; created: boolean; stale: boolean; path: Path }
+  | { kind: "refused"; code: "user.banned" | "user.deleted" | "user.unknown"; path: Path }
   | { kind: "pending" }
   | { kind: "unavailable"; code: ErrorCode };
 
 const firstPollMs = 25;
 const longestPollMs = 200;
 const pollGrowth = 1.5;
+/** What a read gets at least: one that begins at the deadline's end is not late yet. */
+const shortestReadMs = 500;
 /** As long as a retry may be waiting in the queue, the last look still speaks for now. */
 const absenceCountsForMs = 30_000;
 
@@ -43,7 +48,7 @@ export async function ensureUser(context: EnsureContext, clerkId: string): Promi
   const fromCache = answerFromCache(context, clerkId, cached);
   if (fromCache) return fromCache;
   try {
-    const session = await readSession(context, clerkId);
+    const session = await readSession(context, clerkId, deadline);
     const known = session && answerFromRow(context, session, { created: false, path: "row" });
     if (session && known) {
       await fillCache(context, clerkId, cached, known);
@@ -82,16 +87,16 @@ function answerFromCache(
 function answerFromRow(
   context: EnsureContext,
   session: SessionView,
-  found: { created: boolean; path: "cache" | "row" | "queue" },
+  found: { created: boolean; path: Path },
 ): EnsureResult | undefined {
   const access = decideAccess(session, context);
   switch (access) {
     case "ready":
       return { kind: "ready", session, ...found, stale: found.path === "cache" && context.postgres.isDown() };
     case "banned":
-      return { kind: "refused", code: "user.banned" };
+      return { kind: "refused", code: "user.banned", path: found.path };
     case "deleted":
-      return { kind: "refused", code: "user.deleted" };
+      return { kind: "refused", code: "user.deleted", path: found.path };
     case "incomplete":
       return undefined;
     default:
@@ -103,23 +108,27 @@ async function waitForRow(context: EnsureContext, clerkId: string, deadline: num
   let pollMs = firstPollMs;
   while (Date.now() + pollMs < deadline) {
     await sleep(pollMs);
-    const session = await readSession(context, clerkId);
+    const session = await readSession(context, clerkId, deadline);
     const answer = session && answerFromRow(context, session, { created: true, path: "queue" });
     if (answer) return answer;
     pollMs = Math.min(pollMs * pollGrowth, longestPollMs);
   }
-  const absent = await wasAbsent(context.pool, clerkId, absenceCountsForMs).catch(rethrowWrapped);
-  return absent ? { kind: "refused", code: "user.unknown" } : { kind: "pending" };
+  const absent = await reading(wasAbsent(context.pool, clerkId, absenceCountsForMs), deadline);
+  return absent ? { kind: "refused", code: "user.unknown", path: "queue" } : { kind: "pending" };
 }
 
-async function readSession(context: EnsureContext, clerkId: string): Promise<SessionView | undefined> {
-  const rows = await findSession(context.pool, clerkId).catch(rethrowWrapped);
+async function readSession(
+  context: EnsureContext,
+  clerkId: string,
+  deadline: number,
+): Promise<SessionView | undefined> {
+  const rows = await reading(findSession(context.pool, clerkId), deadline);
   return rows && toSessionView(rows);
 }
 
-function rethrowWrapped(error: unknown): never {
-  const wrapped: AppError = wrapPostgresError(error);
-  throw wrapped;
+/** The pool's own limits bound a connection and a statement, which together may be longer than the deadline. */
+function reading<T>(asked: Promise<T>, deadline: number): Promise<T> {
+  return askPostgres(withinMs(Math.max(shortestReadMs, deadline - Date.now()), asked));
 }
 
 async function fillCache(

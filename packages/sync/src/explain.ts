@@ -1,8 +1,9 @@
 import type { ClerkGateway } from "@rollcall/clerk";
 import type { JobView, SessionView, UserReport } from "@rollcall/contracts";
 import { findSession, isDeletionHeld, listConflictsOfUser, listEventsOfUser, type Pool } from "@rollcall/db";
-import { findDeadLettersOfUser, findJobsOfUser, type Producer } from "@rollcall/jobs";
+import { findDeadLettersOfUser, findJobsOfUser, type JobQueue, type Producer } from "@rollcall/jobs";
 import { decideAccess, toSessionView } from "./session-view.ts";
+import { askPostgres, askQueue } from "./time-limit.ts";
 
 export type ExplainContext = {
   pool: Pool;
@@ -17,23 +18,24 @@ const timelineLength = 50;
 
 /**
  * All that is known of one user, and a sentence why they are, or are not, there. Undefined when neither Clerk
- * nor we know the id.
+ * nor we know the id; a Clerk that could not be asked does not say so.
+ *
+ * @throws AppError `postgres.unavailable`
  */
 export async function explainUser(context: ExplainContext, clerkId: string): Promise<UserReport | undefined> {
   const { pool } = context;
   const [rows, clerk, jobs, deadLetters, conflicts, timeline, isHeld] = await Promise.all([
-    findSession(pool, clerkId),
+    askPostgres(findSession(pool, clerkId)),
     askClerk(context.clerk, clerkId),
     findJobs(context, clerkId),
     findDeadLetters(context, clerkId),
-    listConflictsOfUser(pool, clerkId),
-    listEventsOfUser(pool, clerkId, timelineLength),
-    isDeletionHeld(pool, clerkId),
+    askPostgres(listConflictsOfUser(pool, clerkId)),
+    askPostgres(listEventsOfUser(pool, clerkId, timelineLength)),
+    askPostgres(isDeletionHeld(pool, clerkId)),
   ]);
   const session = rows && toSessionView(rows);
-  if (!session && (clerk === "absent" || clerk === "unknown") && jobs.length + deadLetters.length === 0) {
-    return undefined;
-  }
+  const traces = jobs.length + deadLetters.length + timeline.length;
+  if (clerk === "absent" && !session && traces === 0 && !isHeld) return undefined;
   const facts = { session, clerk, jobs, deadLetters, isHeld, autoCreate: context.autoCreate };
   return {
     clerkId,
@@ -96,7 +98,7 @@ function decideWhyMissing({ clerk, jobs, deadLetters }: Facts): string {
     return failed ? `Being tried again after ${failed}.` : "On its way: a job is waiting or running.";
   }
   if (letter)
-    return `Failed for good with ${letter.code}: see the runbook, mend it, and replay the dead letter.`;
+    return `Failed for good with ${letter.code}: see the runbook and mend it; their next login tries again.`;
   if (clerk === "absent") return "Clerk has no such user.";
   if (clerk === "unknown") return "Nothing is under way, and Clerk could not be asked.";
   return "Clerk has the user, but no webhook and no login told us yet. Their next login does it.";
@@ -124,13 +126,9 @@ function findDeadLetters({ deadLetters }: ExplainContext, clerkId: string): Prom
   return asking(deadLetters, (queue) => findDeadLettersOfUser(queue, clerkId));
 }
 
-/** What a queue that is away would say is not known, which must not hide all the rest. */
-async function asking(
-  producer: Producer,
-  ask: (queue: NonNullable<ReturnType<Producer["current"]>>) => Promise<JobView[]>,
-): Promise<JobView[]> {
-  const queue = await producer.connected(queueTimeoutMs).catch(() => undefined);
-  return queue ? ask(queue).catch(() => []) : [];
+/** What a queue that is away or frozen would say is not known, which must not hide all the rest. */
+async function asking(producer: Producer, ask: (queue: JobQueue) => Promise<JobView[]>): Promise<JobView[]> {
+  return (await askQueue(producer, queueTimeoutMs, ask)) ?? [];
 }
 
 const queueTimeoutMs = 3_000;

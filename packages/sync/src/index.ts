@@ -7,5 +7,6 @@ export { createSessionCache, noSessionCache, type SessionCache } from "./session
 export { type SyncContext, type SyncOutcome, syncUser } from "./sync-user.ts";
 export { createLogger, type Logger } from "./telemetry/logger.ts";
 export { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+export { askPostgres, askQueue, isQueueUp, withinMs } from "./time-limit.ts";
 export { deliverWelcome, relayWelcomes, type WelcomeHook } from "./welcome-hook.ts";
 export { createUserWriter } from "./write-users.ts";

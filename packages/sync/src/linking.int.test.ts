@@ -255,6 +255,23 @@ describe("judged again", () => {
   });
 });
 
+test("what a person dismissed stays dismissed, also where no profile is made", async () => {
+  await waiting("ada@example.com");
+  await waiting("ada@example.com");
+  const look = () =>
+    applyBatch(pool, [userWrite("user_ada", withEmail("ada@example.com"))], {
+      ...testDefaults,
+      create: false,
+    });
+  await look();
+  await pool.query("update rollcall.conflicts set state = 'dismissed'");
+  await look();
+  expect(await conflictsOf("user_ada")).toMatchObject([{ state: "dismissed" }]);
+  await waiting("ada@example.com");
+  await look();
+  expect(await conflictsOf("user_ada")).toMatchObject([{ state: "dismissed" }, { state: "open" }]);
+});
+
 describe("timeline", () => {
   test("has no event when nothing changed, and never an email or a name", async () => {
     await sync("user_ada", withEmail("canary@example.com", { name: "Canary" }));
@@ -265,6 +282,15 @@ describe("timeline", () => {
     expect(await eventsOf("user_ada")).toEqual(["user_created", "mentorado_created", "user_updated"]);
     const all = await pool.query("select e::text as row from rollcall.events e");
     expect(all.rows.filter(({ row }) => /canary/i.test(row))).toEqual([]);
+  });
+
+  test("is quiet about a role that was set outside Clerk", async () => {
+    await sync("user_ada", withEmail("ada@example.com"));
+    await pool.query("update users set role = 'admin', role_source = 'manual'");
+    const before = await eventsOf("user_ada");
+    await sync("user_ada", withEmail("ada@example.com"));
+    await sync("user_ada", withEmail("ada@example.com", { isAdmin: true }));
+    expect(await eventsOf("user_ada")).toEqual(before);
   });
 
   test("says who deleted", async () => {
@@ -305,6 +331,21 @@ describe("deletions that nobody signed", () => {
     expect(await absent("user_8")).toBe("held");
     await pool.query("update rollcall.events set at = at - interval '25 hours'");
     expect(await absent("user_8")).toBe("tombstoned");
+    expect((await pool.query("select from rollcall.held_deletions")).rowCount).toBe(0);
+  });
+
+  test("a held deletion is forgotten when Clerk has the user after all", async () => {
+    const ids = Array.from({ length: 6 }, (_, index) => `user_${index}`);
+    await applyBatch(
+      pool,
+      ids.map((id) => userWrite(id)),
+      testDefaults,
+    );
+    for (const id of ids) await absent(id);
+    expect((await pool.query("select clerk_id from rollcall.held_deletions")).rows).toEqual([
+      { clerk_id: "user_5" },
+    ]);
+    await sync("user_5", { readTicket: ++ticket });
     expect((await pool.query("select from rollcall.held_deletions")).rowCount).toBe(0);
   });
 

@@ -41,43 +41,66 @@ async function readBatch(
 }
 
 /**
- * Reads distinct ids. When a request fails although Clerk answers others, the batch is halved until the users
- * that cannot be read are alone, so that they fail nobody else.
+ * Reads distinct ids. When a list request fails although Clerk answers others, it is halved until the users that
+ * cannot be read are alone. A list proves no absence, so whoever it lacks is asked for by name.
  *
  * @throws AppError when Clerk fails for everybody
  */
 async function readDistinct(clerk: ClerkGateway, ids: readonly string[]): Promise<Map<string, UserReading>> {
+  if (ids.length === 1) return readByName(clerk, ids);
   try {
-    return await readTogether(clerk, ids);
+    const listed = await clerk.readUsers(ids);
+    const missing = await readByName(
+      clerk,
+      ids.filter((id) => !listed.has(id)),
+    );
+    return new Map([...listed, ...missing]);
   } catch (error) {
-    if (!(error instanceof AppError) || !ambiguousCodes.has(error.code)) throw error;
     await confirmClerkAnswers(clerk, error);
-    const [only] = ids;
-    if (ids.length === 1 && only !== undefined) {
-      return new Map([[only, { unreadable: new AppError("clerk.unreadable", error.message) }]]);
-    }
     const middle = Math.ceil(ids.length / 2);
-    const halves = [
-      await readDistinct(clerk, ids.slice(0, middle)),
-      await readDistinct(clerk, ids.slice(middle)),
-    ];
-    return new Map(halves.flatMap((half) => [...half]));
+    const first = await readDistinct(clerk, ids.slice(0, middle));
+    const second = await readDistinct(clerk, ids.slice(middle));
+    return new Map([...first, ...second]);
   }
 }
 
-/** @throws the original error when Clerk does not answer a question that names nobody either */
-async function confirmClerkAnswers(clerk: ClerkGateway, original: AppError): Promise<void> {
+/** Reads users one by one, all at once; one that cannot be read costs the others nothing. */
+async function readByName(clerk: ClerkGateway, ids: readonly string[]): Promise<Map<string, UserReading>> {
+  return new Map(await Promise.all(ids.map(async (id) => [id, await readAlone(clerk, id)] as const)));
+}
+
+/** A second try, after Clerk answered for others, tells a user that cannot be read from an outage that just ended. */
+async function readAlone(clerk: ClerkGateway, id: string): Promise<UserReading> {
+  try {
+    return await clerk.readUser(id);
+  } catch (error) {
+    await confirmClerkAnswers(clerk, error);
+  }
+  try {
+    return await clerk.readUser(id);
+  } catch (error) {
+    const { message } = getAmbiguous(error);
+    return { unreadable: new AppError("clerk.unreadable", message) };
+  }
+}
+
+/** @throws the error itself unless Clerk might have failed for this question alone */
+function getAmbiguous(error: unknown): AppError {
+  if (error instanceof AppError && ambiguousCodes.has(error.code)) return error;
+  throw error;
+}
+
+/** @throws AppError when Clerk does not answer a question that names nobody either */
+async function confirmClerkAnswers(clerk: ClerkGateway, failure: unknown): Promise<void> {
+  const original = getAmbiguous(failure);
   try {
     await clerk.countUsers();
-  } catch {
-    throw new AppError("clerk.unavailable", original.message, { cause: original });
+  } catch (error) {
+    if (error instanceof AppError && !ambiguousCodes.has(error.code)) throw error;
+    const { retryAfterMs } = original;
+    throw new AppError("clerk.unavailable", original.message, {
+      cause: original,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
   }
-}
-
-async function readTogether(clerk: ClerkGateway, ids: readonly string[]): Promise<Map<string, UserReading>> {
-  const readings = ids.length > 1 ? await clerk.readUsers(ids) : new Map<string, UserReading>();
-  // A list proves no absence, so whoever it lacks is asked for by name.
-  const missing = ids.filter((id) => !readings.has(id));
-  const named = await Promise.all(missing.map(async (id) => [id, await clerk.readUser(id)] as const));
-  return new Map([...readings, ...named]);
 }

@@ -27,9 +27,7 @@ const deliveryTimeoutMs = 10_000;
  * @throws AppError `queue.unavailable` or `postgres.unavailable`
  */
 export async function relayWelcomes(pool: Pool, queue: Producer): Promise<number> {
-  const due = await listDueHooks(pool, relayBatch).catch((error: unknown) => {
-    throw wrapPostgresError(error);
-  });
+  const due = await listDueHooks(pool, relayBatch).catch(rethrowWrapped);
   for (const { eventId, clerkId } of due)
     await addWelcome(queue, { v: 1, eventId, clerkId }, enqueueDeadlineMs);
   if (due.length > 0)
@@ -52,7 +50,7 @@ export async function deliverWelcome(
   hook: WelcomeHook,
   { eventId, clerkId }: Welcome,
 ): Promise<boolean> {
-  const event = await findUnsentHook(pool, eventId);
+  const event = await findUnsentHook(pool, eventId).catch(rethrowWrapped);
   if (!event) return false;
   const { userId, mentoradoId } = event;
   const body = JSON.stringify({
@@ -61,8 +59,12 @@ export async function deliverWelcome(
     data: { clerkId, userId, mentoradoId },
   });
   await post(hook, `evt_${eventId}`, body);
-  await markHookSent(pool, eventId);
+  await markHookSent(pool, eventId).catch(rethrowWrapped);
   return true;
+}
+
+function rethrowWrapped(error: unknown): never {
+  throw wrapPostgresError(error);
 }
 
 async function post({ url, secret }: WelcomeHook, id: string, body: string): Promise<void> {

@@ -48,6 +48,10 @@ test("a live app keeps its rows, its columns, its defaults and its own migration
     { user_id: 1, onboarding: { step: 3 }, meta_leads: 7, meta_posts: 12, created_at: "2026-01-02T00:00:00" },
     { user_id: null, nome_completo: "Carla", meta_faturamento: 16_000, ativo: "sim" },
   ]);
+  const next = await pool.query(
+    "insert into mentorados (nome_completo) values ('Next') returning meta_leads, meta_posts",
+  );
+  expect(next.rows).toEqual([{ meta_leads: 7, meta_posts: 12 }]);
   expect((await pool.query("select hash from drizzle.__drizzle_migrations")).rows).toHaveLength(2);
   expect((await pool.query("select from bullmq.theirs")).rows).toEqual([]);
 });

@@ -30,8 +30,14 @@ export type UserSnapshot = {
  * `updated_at` moves, and the timeline gets an event, only when something that people see changed; the order
  * marks always move.
  */
+const roleFollowsClerk = `(u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))`;
+
 const sql = `
-with written as (
+with released as (
+  -- Clerk has them, so no deletion of theirs may wait for somebody to confirm it.
+  delete from rollcall.held_deletions where clerk_id = any ($1::text[])
+),
+written as (
   insert into public.users as u (
     clerk_id, email, email_verified, name, image_url, role, role_source, banned,
     clerk_created_at, clerk_updated_at, read_ticket
@@ -54,19 +60,17 @@ with written as (
     email_verified   = excluded.email_verified,
     name             = excluded.name,
     image_url        = excluded.image_url,
-    role             = case when (u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))
-                         then excluded.role else u.role end,
-    role_source      = case when (u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))
-                         then excluded.role_source else u.role_source end,
+    role             = case when ${roleFollowsClerk} then excluded.role else u.role end,
+    role_source      = case when ${roleFollowsClerk} then excluded.role_source else u.role_source end,
     banned           = excluded.banned,
     clerk_created_at = excluded.clerk_created_at,
     clerk_updated_at = excluded.clerk_updated_at,
     read_ticket      = excluded.read_ticket,
     updated_at       = case
-      when (u.email, u.email_verified, u.name, u.image_url, u.banned, u.role_source is not null)
-        is distinct from
-        (excluded.email, excluded.email_verified, excluded.name, excluded.image_url, excluded.banned,
-         excluded.role_source is not null)
+      when (u.email, u.email_verified, u.name, u.image_url, u.banned)
+          is distinct from
+          (excluded.email, excluded.email_verified, excluded.name, excluded.image_url, excluded.banned)
+        or (${roleFollowsClerk} and u.role <> excluded.role)
       then now() else u.updated_at end
   where u.deleted_at is null
     and (excluded.clerk_updated_at, excluded.read_ticket)

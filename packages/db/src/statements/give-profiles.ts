@@ -75,6 +75,13 @@ conflicted as (
          created.id, created.fingerprint
   from needy n left join created on created.user_id = n.id
   where n.decision is not null and n.id not in (select user_id from linked)
+    -- What a person dismissed stays dismissed until there is something else to decide.
+    and not exists (
+      select from rollcall.conflicts d
+      where d.user_id = n.id and d.state = 'dismissed'
+        and d.reason = case n.decision when 'link' then 'lost_to_claimant' else n.decision end
+        and d.candidate_ids = n.candidate_ids
+    )
   on conflict (user_id) where state = 'open' do update set
     reason = excluded.reason, candidate_ids = excluded.candidate_ids, judged_at = now(),
     profile_id = coalesce(c.profile_id, excluded.profile_id),

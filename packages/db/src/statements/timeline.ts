@@ -31,7 +31,7 @@ export async function pruneEvents(db: Queryable, days: number): Promise<number> 
   const result = await db.query(
     `delete from rollcall.events where id in (
        select id from rollcall.events
-       where at < now() - $1 * interval '1 day' and (hook_due_at is null or hook_sent_at is not null)
+       where at < now() - $1 * interval '1 day'
        order by at limit 5000
      )`,
     [days],

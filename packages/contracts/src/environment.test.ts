@@ -1,0 +1,95 @@
+import { generateKeyPairSync } from "node:crypto";
+import { expect, test } from "vitest";
+import { EnvironmentError, readEnvironment, variables } from "./environment.ts";
+
+const pem = (type: "rsa" | "ec") => {
+  const { publicKey } =
+    type === "rsa"
+      ? generateKeyPairSync("rsa", { modulusLength: 2048 })
+      : generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return publicKey.export({ type: "spki", format: "pem" }).toString();
+};
+const rsaKey = pem("rsa");
+const secret = `whsec_${Buffer.from("24 bytes of a test key..").toString("base64")}`;
+
+const required = {
+  DATABASE_URL: "postgres://localhost/app",
+  CLERK_SECRET_KEY: "sk_test_x",
+  CLERK_JWT_KEY: rsaKey,
+  CLERK_AUTHORIZED_PARTIES: "https://app.example.com",
+};
+
+/** The problems that one setting causes, one a line. */
+function problemsOf(setting: Record<string, string>): string {
+  try {
+    readEnvironment(variables, { ...required, ...setting });
+    return "";
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    return error.message.split("\n").slice(1).join("\n").trim();
+  }
+}
+
+test("what must be there is enough, and an empty variable counts as unset", () => {
+  expect(problemsOf({ REDIS_URL: " ", TRUST_PROXY: "" })).toBe("");
+});
+
+test.each<[string, string]>([
+  ["CLERK_JWT_KEY", rsaKey.replaceAll("\n", "\\n")],
+  ["CLERK_WEBHOOK_SIGNING_SECRET", `${secret},${secret}`],
+  ["TRUST_PROXY", "true"],
+  ["TRUST_PROXY", "false"],
+  ["TRUST_PROXY", "10.0.0.1, 192.168.0.0/16,::1,fd00::/8"],
+  ["REDIS_URL", "redis://a:6379, rediss://b:6379,"],
+])("%s takes %j", (name, value) => {
+  expect(problemsOf({ [name]: value })).toBe("");
+});
+
+test.each<[string, string, string]>([
+  ["CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----", "RSA and whole"],
+  ["CLERK_JWT_KEY", rsaKey.slice(0, -60), "RSA and whole"],
+  ["CLERK_JWT_KEY", pem("ec"), "RSA and whole"],
+  ["CLERK_WEBHOOK_SIGNING_SECRET", "whsec_", "whsec_ followed by base64"],
+  ["CLERK_WEBHOOK_SIGNING_SECRET", `${secret.slice(0, -1)}`, "whsec_ followed by base64"],
+  ["CLERK_WEBHOOK_SIGNING_SECRET", `${secret},whsec_not-base64`, "whsec_ followed by base64"],
+  ["MENTORADO_CREATED_SECRET", "whsec_A", "whsec_ followed by base64"],
+  ["TRUST_PROXY", "1", "it is no number of proxies"],
+  ["TRUST_PROXY", "yes", "must be true, false, or"],
+  ["TRUST_PROXY", "10.0.0.1,proxy.local", "must be true, false, or"],
+  ["TRUST_PROXY", "10.0.0.0/33", "must be true, false, or"],
+  ["TRUST_PROXY", "0.0.0.0/0", "must be true, false, or"],
+  ["TRUST_PROXY", "10.0.0.1,", "must be true, false, or"],
+  ["REDIS_URL", ",", "must name at least one"],
+  ["CLERK_AUTHORIZED_PARTIES", ",", "must name at least one"],
+])("%s does not take %j", (name, value, problem) => {
+  const problems = problemsOf({ [name]: value });
+  expect(problems).toMatch(new RegExp(`^${name} .*${problem}`));
+  expect(problems.split("\n")).toHaveLength(1);
+});
+
+test("all problems are listed at once, missing and malformed and what one variable needs of another", () => {
+  const problems = problemsOf({
+    DATABASE_URL: "",
+    CLERK_JWT_KEY: "x",
+    PORT: "many",
+    MENTORADO_CREATED_URL: "https://app.example.com/hook",
+  });
+  expect(problems.split("\n").map((line) => line.trim().split(" ")[0])).toEqual([
+    "DATABASE_URL",
+    "PORT",
+    "CLERK_JWT_KEY",
+    "MENTORADO_CREATED_SECRET",
+  ]);
+  expect(problems).toContain("MENTORADO_CREATED_SECRET is missing; MENTORADO_CREATED_URL needs it");
+});
+
+test("a process that does not read a variable does not ask for what it needs", () => {
+  const { DATABASE_URL } = variables;
+  const environment = { ...required, MENTORADO_CREATED_URL: "https://app.example.com/hook" };
+  expect(() => readEnvironment({ DATABASE_URL }, environment)).not.toThrow();
+});
+
+test.each(Object.keys(variables))("a wrong %s is never printed", (name) => {
+  const canary = "c4nary, -----BEGIN PUBLIC KEY-----c4nary";
+  expect(problemsOf({ [name]: canary })).not.toContain("c4nary");
+});

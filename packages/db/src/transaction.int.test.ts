@@ -1,0 +1,37 @@
+import { createDatabase } from "@rollcall/sandbox";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { createPool, type Pool } from "./pool.ts";
+import { inTransaction } from "./transaction.ts";
+
+let pool: Pool;
+
+beforeAll(async () => {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  await pool.query("create table kept (id int)");
+});
+afterAll(() => pool.end());
+
+const kill = (pid: number) => pool.query("select pg_terminate_backend($1)", [pid]);
+
+test("a connection that breaks during a statement fails the transaction and nothing else", async () => {
+  const work = inTransaction(pool, async (client) => {
+    const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+    const sleeping = client.query("select pg_sleep(30)");
+    await kill(rows[0]?.pid ?? 0);
+    await sleeping;
+  });
+  await expect(work).rejects.toThrow();
+});
+
+test("a connection that breaks between two statements fails the transaction, and the pool goes on", async () => {
+  const work = inTransaction(pool, async (client) => {
+    await client.query("insert into kept values (1)");
+    const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+    await kill(rows[0]?.pid ?? 0);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await client.query("select 1");
+  });
+  await expect(work).rejects.toThrow();
+  expect((await pool.query("select from kept")).rowCount).toBe(0);
+});
