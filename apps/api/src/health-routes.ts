@@ -1,4 +1,5 @@
 import { countWorkers, findMissingMigrations } from "@rollcall/db";
+import { isQueueUp, withinMs } from "@rollcall/sync";
 import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "./context.ts";
 
@@ -16,27 +17,19 @@ export function registerHealthRoutes(app: FastifyInstance, context: ApiContext):
   });
 }
 
-async function readReadiness(context: ApiContext): Promise<Readiness> {
-  const [queueUp, missing] = await Promise.all([isQueueUp(context), findMissing(context)]);
+async function readReadiness({ pool, producers }: ApiContext): Promise<Readiness> {
+  const [queueUp, missing, workers] = await Promise.all([
+    isQueueUp(producers.sync, askTimeoutMs),
+    // Undefined when Postgres does not answer.
+    withinMs(askTimeoutMs, findMissingMigrations(pool)).catch(() => undefined),
+    withinMs(askTimeoutMs, countWorkers(pool)).catch(() => 0),
+  ]);
   if (missing === undefined) {
     return { ready: queueUp, degraded: queueUp ? ["postgres"] : ["postgres", "queue"] };
   }
   if (missing.length > 0) return { ready: false, degraded: ["migrations"] };
-  const workers = await countWorkers(context.pool).catch(() => 0);
   return {
     ready: true,
     degraded: [...(queueUp ? [] : ["queue"]), ...(workers > 0 ? [] : ["worker"])],
   };
-}
-
-/** Undefined when Postgres does not answer. */
-function findMissing({ pool }: ApiContext): Promise<string[] | undefined> {
-  return findMissingMigrations(pool).catch(() => undefined);
-}
-
-async function isQueueUp({ producers }: ApiContext): Promise<boolean> {
-  const queue = producers.sync.current();
-  if (!queue) return false;
-  const timeUp = new Promise<false>((resolve) => setTimeout(resolve, askTimeoutMs, false).unref());
-  return Promise.race([queue.getWaitingCount().then(() => true), timeUp]).catch(() => false);
 }

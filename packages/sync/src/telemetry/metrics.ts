@@ -1,11 +1,15 @@
 import { type MetricName, metricTable } from "@rollcall/contracts";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { withinMs } from "../time-limit.ts";
 
 type NameOf<Type extends string> = {
   [Name in MetricName]: (typeof metricTable)[Name]["type"] extends Type ? Name : never;
 }[MetricName];
 
 type LabelsOf<Name extends MetricName> = Record<(typeof metricTable)[Name]["labels"][number], string>;
+
+/** Well below the 10 s after which Prometheus gives up on a scrape. */
+const refreshLimitMs = 1_000;
 
 /** The metrics of the contract's table, typed by it: a wrong name or label does not compile. */
 export type Metrics = {
@@ -43,8 +47,9 @@ export function createMetrics(): Metrics {
     set: (name, labels, value) => gauges.get(name)?.set(labels, value),
     beforeScrape: (refresh) => refreshers.push(refresh),
     scrape: async () => {
-      // A refresher whose database is away leaves its gauges as they were: the scrape itself must not fail.
-      await Promise.allSettled(refreshers.map((refresh) => refresh()));
+      // A refresher whose database is away or frozen leaves its gauges as they were: an outage is when somebody
+      // looks, so the scrape itself must neither fail nor hang.
+      await Promise.allSettled(refreshers.map((refresh) => withinMs(refreshLimitMs, refresh())));
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };
