@@ -7,7 +7,7 @@ import {
   type UserReport,
 } from "@rollcall/contracts";
 import { listConflicts } from "@rollcall/db";
-import { explainUser, resolveConflict } from "@rollcall/sync";
+import { askPostgres, explainUser, resolveConflict } from "@rollcall/sync";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { ApiContext } from "./context.ts";
@@ -19,7 +19,7 @@ const userParams = z.object({ clerkId: clerkUserId });
 export function registerAdminRoutes(scope: FastifyInstance, context: ApiContext): void {
   scope.get("/conflicts", async (request): Promise<{ items: ConflictView[]; nextCursor: string | null }> => {
     const { state, cursor, limit } = read(conflictQuery, request.query);
-    const items = await listConflicts(context.pool, { state, beforeId: cursor, limit });
+    const items = await askPostgres(listConflicts(context.pool, { state, beforeId: cursor, limit }));
     const last = items.at(-1);
     return { items, nextCursor: last && items.length === limit ? String(last.id) : null };
   });
@@ -29,7 +29,7 @@ export function registerAdminRoutes(scope: FastifyInstance, context: ApiContext)
     const resolution = read(conflictResolution, request.body);
     const { sessionCache } = context.ensure;
     await resolveConflict(
-      { pool: context.pool, sessionCache },
+      { pool: context.pool, sessionCache, queue: context.producers.sync },
       id,
       resolution,
       context.config.ADMIN_USERNAME,
