@@ -18,20 +18,35 @@ const wrongPasswordsPerMinute = 20;
 export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
   const { ADMIN_PASSWORD: password, ADMIN_USERNAME: username } = context.config;
   if (password === undefined) return;
-  for (const prefix of ["/admin", "/api/admin"]) {
-    app.register(
-      async (scope) => {
-        await scope.register(helmet, { contentSecurityPolicy: { directives: contentSecurityPolicy } });
-        await guard(scope, context, { username, password });
-        scope.setNotFoundHandler(() => {
-          throw new AppError("request.not_found", "No such admin page");
-        });
-        if (prefix === "/admin") await registerBoard(scope, context, `${prefix}/queues`);
-        else registerAdminRoutes(scope, context);
-      },
-      { prefix },
-    );
-  }
+  app.register(async (both) => {
+    const countWrongPassword = await createWrongPasswordLimit(both);
+    for (const prefix of ["/admin", "/api/admin"]) {
+      both.register(
+        async (scope) => {
+          await scope.register(helmet, { contentSecurityPolicy: { directives: contentSecurityPolicy } });
+          await guard(scope, context, { username, password, countWrongPassword });
+          scope.setNotFoundHandler(() => {
+            throw new AppError("request.not_found", "No such admin page");
+          });
+          if (prefix === "/admin") await registerBoard(scope, context, `${prefix}/queues`);
+          else registerAdminRoutes(scope, context);
+        },
+        { prefix },
+      );
+    }
+  });
+}
+
+type Limit = ReturnType<FastifyInstance["createRateLimit"]>;
+
+/** One for both prefixes: two would let an address guess twice as often. */
+async function createWrongPasswordLimit(scope: FastifyInstance): Promise<Limit> {
+  await scope.register(rateLimit, { global: false });
+  return scope.createRateLimit({
+    max: wrongPasswordsPerMinute,
+    timeWindow: 60_000,
+    keyGenerator: (request) => request.ip,
+  });
 }
 
 /** The board brings styles inline; nothing may come from elsewhere, fonts included. */
@@ -47,14 +62,9 @@ const contentSecurityPolicy = {
 async function guard(
   scope: FastifyInstance,
   context: ApiContext,
-  expected: { username: string; password: string },
+  expected: { username: string; password: string; countWrongPassword: Limit },
 ): Promise<void> {
-  await scope.register(rateLimit, { global: false });
-  const countWrongPassword = scope.createRateLimit({
-    max: wrongPasswordsPerMinute,
-    timeWindow: 60_000,
-    keyGenerator: (request) => request.ip,
-  });
+  const { countWrongPassword } = expected;
   await scope.register(basicAuth, {
     authenticate: { realm: "Rollcall" },
     validate: async (username, password) => {
@@ -85,9 +95,7 @@ async function guard(
 
 type Refusal = { code: ErrorCode; retryAfterMs?: number };
 
-type RateLimitState = Awaited<ReturnType<ReturnType<FastifyInstance["createRateLimit"]>>>;
-
-function findExceeded(state: RateLimitState): Refusal | undefined {
+function findExceeded(state: Awaited<ReturnType<Limit>>): Refusal | undefined {
   if (state.isAllowed || !state.isExceeded) return undefined;
   return { code: "request.rate_limited", retryAfterMs: state.ttlInSeconds * 1_000 };
 }
