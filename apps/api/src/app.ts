@@ -2,7 +2,7 @@ import { type FastifyInstance, fastify } from "fastify";
 import { registerAdmin } from "./admin.ts";
 import type { ApiContext } from "./context.ts";
 import { registerEnsureRoute } from "./ensure-route.ts";
-import { registerErrorAnswers } from "./error-answers.ts";
+import { answerError, registerErrorAnswers } from "./error-answers.ts";
 import { registerHealthRoutes } from "./health-routes.ts";
 import { registerMetricsRoute } from "./metrics-route.ts";
 import { genReqId, registerRequestLog } from "./request-log.ts";
@@ -18,13 +18,17 @@ export async function buildApp(context: ApiContext): Promise<FastifyInstance> {
     bodyLimit: 64 * 1024,
     requestTimeout: 10_000,
     forceCloseConnections: "idle",
+    // A URL that cannot be read reaches no route and no error handler; Fastify's own answer would quote it.
+    frameworkErrors: (_error, request, reply) => {
+      answerError(context, request, reply, "request.malformed");
+    },
   });
   await registerErrorAnswers(app, context);
   registerRequestLog(app, context);
   registerHealthRoutes(app, context);
   registerMetricsRoute(app, context);
   registerWebhookRoute(app, context);
-  await app.register(async (scope) => registerEnsureRoute(scope, context), { prefix: "/api" });
+  await app.register(async (scope) => registerEnsureRoute(scope, context), { prefix: "/api/ensure" });
   registerAdmin(app, context);
   return app;
 }

@@ -9,7 +9,11 @@ import { answerError } from "./error-answers.ts";
 
 const callsPerMinute = { user: 300, address: 3_000 } as const;
 
-/** `POST /api/ensure`: who calls is what the session token proves; the body may only agree. */
+/**
+ * `POST /api/ensure`: who calls is what the session token proves; the body may only agree.
+ *
+ * @param scope has the route's whole path as its prefix: CORS answers every OPTIONS below it
+ */
 export async function registerEnsureRoute(scope: FastifyInstance, context: ApiContext): Promise<void> {
   await scope.register(cors, {
     origin: context.config.CLERK_AUTHORIZED_PARTIES,
@@ -39,7 +43,8 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
   ];
 
   acceptEmptyBody(scope);
-  scope.post("/ensure", {
+  scope.post("/", {
+    prefixTrailingSlash: "no-slash",
     // Before the body is read: a stranger learns nothing about what a body should look like.
     onRequest: async (request) => {
       identities.set(request, await authenticate(context, request));
@@ -92,7 +97,7 @@ function answer(
   reply: FastifyReply,
   result: EnsureResult,
 ): FastifyReply {
-  const path = result.kind === "ready" ? result.path : "queue";
+  const path = "path" in result ? result.path : "queue";
   const outcome = result.kind === "refused" || result.kind === "unavailable" ? result.code : result.kind;
   context.metrics.count("rollcall_ensure_total", { outcome });
   context.metrics.observe("rollcall_ensure_seconds", { path }, reply.elapsedTime / 1_000);

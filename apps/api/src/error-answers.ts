@@ -51,6 +51,8 @@ function readCode(error: unknown): ErrorCode {
 
 function decideLocale(request: FastifyRequest, fallback: Locale): Locale {
   if (request.headers["accept-language"] === undefined) return fallback;
+  // The request of a URL that Fastify could not read is a bare one, without what plugins add.
+  if (!("language" in request)) return fallback;
   const language = request.language(["pt-BR", "pt", "en"]);
   if (language === false) return fallback;
   return language === "en" ? "en" : "pt-BR";
