@@ -16,6 +16,11 @@ export type QueuedJob = Job<unknown, void>;
 /** Where jobs live. The only seam between the two databases that BullMQ can use. */
 export type QueueBackend = {
   readonly kind: "redis" | "postgres";
+  /**
+   * Resolves when the database answers, and rejects within 10 s when it does not. Await it before building a
+   * queue or a worker: one built too early stays dead, and its listeners stay on the shared connection.
+   */
+  reachable(): Promise<void>;
   createQueue(name: QueueName): JobQueue;
   createWorker(name: QueueName, processor: JobProcessor, settings: WorkerSettings): JobWorker;
   /** Closes the shared connections. Close queues and workers first. */

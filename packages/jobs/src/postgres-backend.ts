@@ -30,6 +30,9 @@ export function createPostgresQueueBackend(
     createQueue: (name) => new PostgresQueue(name, { connection }) as unknown as JobQueue,
     createWorker: (name, processor, settings) =>
       new PostgresWorker(name, processor, { ...settings, connection }) as unknown as JobWorker,
+    reachable: async () => {
+      await pool.query("select 1");
+    },
     close: () => pool.end(),
   };
 }

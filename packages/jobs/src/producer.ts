@@ -5,6 +5,7 @@ import { underDeadline } from "./deadline.ts";
 import { decideJobOptions, type Nudge, retryOptions, type Welcome, welcomeJobName } from "./nudge.ts";
 import type { QueueName } from "./queue-names.ts";
 
+const reachTimeoutMs = 10_000;
 const connectTimeoutMs = 5_000;
 const reconnectDelayMs = 1_000;
 
@@ -31,8 +32,9 @@ export type Producer = {
 
 /**
  * Opens a queue for adding. Returns at once; the first `add` waits for the connection within its own deadline.
- * A queue built while its database is down never comes to life, so it is thrown away and built again until
- * one connects; from then on BullMQ itself survives outages.
+ * A queue built while its database is down never comes to life, and each one leaves a listener on the shared
+ * connection. So it is built once the database answers, and again only when that fails after all; from then
+ * on BullMQ itself survives outages.
  */
 export function openProducer(backend: QueueBackend, name: QueueName, events: ProducerEvents): Producer {
   const closing = new AbortController();
@@ -42,18 +44,28 @@ export function openProducer(backend: QueueBackend, name: QueueName, events: Pro
 
   async function connect(): Promise<JobQueue> {
     for (;;) {
-      const candidate = backend.createQueue(name);
-      candidate.on("error", (error) => events.onError(name, error));
       try {
-        await underDeadline(candidate.waitUntilReady(), connectTimeoutMs, `Connecting queue ${name}`);
-        instance = candidate;
-        events.onConnected(name, candidate);
-        return candidate;
+        await underDeadline(backend.reachable(), reachTimeoutMs, `Reaching the database of queue ${name}`);
+        const queue = await build();
+        instance = queue;
+        events.onConnected(name, queue);
+        return queue;
       } catch (error) {
-        candidate.close().catch(() => undefined);
         events.onError(name, error instanceof Error ? error : new Error(String(error)));
         await sleep(reconnectDelayMs, undefined, { signal: closing.signal });
       }
+    }
+  }
+
+  async function build(): Promise<JobQueue> {
+    const candidate = backend.createQueue(name);
+    candidate.on("error", (error) => events.onError(name, error));
+    try {
+      await underDeadline(candidate.waitUntilReady(), connectTimeoutMs, `Connecting queue ${name}`);
+      return candidate;
+    } catch (error) {
+      candidate.close().catch(() => undefined);
+      throw error;
     }
   }
 

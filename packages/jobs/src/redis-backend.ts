@@ -32,6 +32,9 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
     createQueue: (name) => new Queue(name, { connection: producer, prefix }),
     createWorker: (name, processor, settings) =>
       new Worker(name, processor, { ...settings, connection: consumer, prefix }),
+    reachable: async () => {
+      await producer.ping();
+    },
     close: async () => {
       producer.disconnect();
       consumer.disconnect();
