@@ -21,7 +21,19 @@ const producerOptions: ConnectOptions = {
 };
 
 /** A worker waits for Redis however long it takes; a command timeout would break its blocking reads. */
-const workerOptions: ConnectOptions = { maxRetriesPerRequest: null, connectTimeout: 2_000, retryStrategy };
+const workerOptions: ConnectOptions = {
+  maxRetriesPerRequest: null,
+  connectTimeout: 2_000,
+  retryStrategy,
+  // Above BullMQ's longest blocking read of 10 s, which rightly stays silent that long.
+  socketTimeout: 15_000,
+};
+
+/**
+ * A command timeout fails the command and keeps the connection, so a half-open one would fail every command
+ * for ever. This drops a connection that leaves a command unanswered; an idle one is left alone.
+ */
+const defaultOptions: ConnectOptions = { socketTimeout: 5_000 };
 
 /** Queues on Redis, or on a Redis Cluster when several nodes are given. */
 export function createRedisBackend(nodes: readonly string[], onError: (error: Error) => void): QueueBackend {
@@ -45,9 +57,10 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
 /** A client for one node, or for a cluster. Its errors go to `onError`: ioredis reconnects by itself. */
 export function connectRedis(
   nodes: readonly string[],
-  options: ConnectOptions,
+  wishes: ConnectOptions,
   onError: (error: Error) => void,
 ): Redis | Cluster {
+  const options = { ...defaultOptions, ...wishes };
   const [first = "", ...others] = nodes;
   const client =
     others.length === 0
