@@ -1,8 +1,12 @@
 import { createPostgresBackend, type PgPool, runMigrations, withBackend } from "bullmq";
 import pg from "pg";
 import type { JobQueue, JobWorker, QueueBackend } from "./backend.ts";
+import { watchListenClients } from "./listen-watch.ts";
 
 const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
+
+/** All of BullMQ's statements are short: its blocking wait is a timer beside LISTEN and not a statement. */
+const queryTimeoutMs = 5_000;
 
 /**
  * Queues on Postgres. All of them share one pool; each worker keeps one of its connections for LISTEN.
@@ -19,9 +23,14 @@ export function createPostgresQueueBackend(
     application_name: "rollcall-queue",
     max: 16,
     connectionTimeoutMillis: 3_000,
+    // A half-open connection answers nothing and closes nothing. A query that times out costs its connection.
+    query_timeout: queryTimeoutMs,
+    statement_timeout: queryTimeoutMs,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
   });
   pool.on("error", onError);
+  watchListenClients(pool);
   // pg's overloads are wider than the one signature that BullMQ names.
   const connection = pool as unknown as PgPool;
   return {
