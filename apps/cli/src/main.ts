@@ -1,4 +1,5 @@
-import { parseArgs } from "node:util";
+import { readFileSync } from "node:fs";
+import { parseArgs, parseEnv } from "node:util";
 import { EnvironmentError } from "@rollcall/contracts";
 import { explainUser } from "@rollcall/sync";
 import { readCliConfig } from "./config.ts";
@@ -50,7 +51,7 @@ function failUsage(problem: string): number {
 }
 
 async function explain(clerkId: string, json: boolean): Promise<number> {
-  const context = createCliContext(readCliConfig(process.env));
+  const context = createCliContext(readCliConfig(readCommandEnvironment()));
   try {
     const report = await explainUser(context.explain, clerkId);
     if (json) process.stdout.write(`${JSON.stringify(report ?? null, null, 2)}\n`);
@@ -60,6 +61,18 @@ async function explain(clerkId: string, json: boolean): Promise<number> {
     return exitCodes.failed;
   } finally {
     await context.close();
+  }
+}
+
+/** With no environment of its own, the command looks at what `npm start` runs in this folder. */
+function readCommandEnvironment(): Readonly<Record<string, string | undefined>> {
+  if (process.env["DATABASE_URL"]) return process.env;
+  try {
+    const found = parseEnv(readFileSync(".rollcall/environment", "utf8"));
+    process.stderr.write("Looking at what npm start runs here (.rollcall/environment)\n");
+    return { ...found, ...process.env };
+  } catch {
+    return process.env;
   }
 }
 

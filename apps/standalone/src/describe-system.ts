@@ -54,7 +54,8 @@ function describeFolder({ dir, settings }: SystemFacts): Fact[] {
     settings.databaseUrl === undefined ? "kept between runs" : "secrets and the simulator's people";
   return [
     ["Data", dir, `${kept}; begin anew: npm start -- --fresh`],
-    ["Logs", `${dir}/logs`, "api.log, worker.log"],
+    ["Logs", `${dir}/logs`, "api.log, worker.log and more"],
+    ["Ask why", "npx rollcall explain <id>", "the page shows each person's id"],
     ["Stop", "Ctrl-C", "a second Ctrl-C stops at once"],
   ];
 }

@@ -58,6 +58,7 @@ export function createNarrator({ tell, onProvisioned }: NarratorOptions): Narrat
     user_tombstoned: tellSynced,
     mentorado_creation_failed: ({ clerkId, code }) =>
       tell("bad", `${nameOf(clerkId)} could not be provisioned (${code}); it is tried again`),
+    outage_ended: ({ code }) => tell("plain", `The dependency is back (${code}); what waited goes on`),
     dead_letter_moved: ({ queue, code }) =>
       tell("bad", `A job of queue ${queue} is a dead letter now (${code}); see the board`),
   };

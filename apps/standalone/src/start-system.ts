@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { decideEnvironment, type Wiring } from "./child-environments.ts";
+import { writeCommandEnvironment } from "./command-environment.ts";
 import { describeSystem } from "./describe-system.ts";
 import type { Fact } from "./facts-table.ts";
 import { openLogFile } from "./log-file.ts";
@@ -60,6 +61,7 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
   const worker = await startPart(options, "worker", wiring);
   const api = await startPart(options, "api", wiring);
   await Promise.all([untilReady(worker, urls.worker, signal), untilReady(api, urls.api, signal)]);
+  await writeCommandEnvironment(join(dir, "environment"), decideEnvironment("worker", options.named, wiring));
   const facts = describeSystem({ settings, urls, dir: options.shownDir, adminPassword });
   return { facts, apiUrl: urls.api, simulator };
 }

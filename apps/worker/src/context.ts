@@ -21,12 +21,14 @@ import {
   type WelcomeHook,
 } from "@rollcall/sync";
 import type { WorkerConfig } from "./config.ts";
+import { createOutageLog, type OutageLog } from "./outage-log.ts";
 
 /** Everything that the worker's parts use; built once. */
 export type WorkerContext = {
   config: WorkerConfig;
   log: Logger;
   metrics: Metrics;
+  outages: OutageLog;
   pool: Pool;
   clerk: ClerkGateway;
   backend: QueueBackend;
@@ -68,6 +70,7 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
     config,
     log,
     metrics,
+    outages: createOutageLog(log),
     pool,
     clerk,
     backend,

@@ -38,7 +38,7 @@ export async function throwIfOutage(
   if (!outages.has(code)) return;
   const wantedMs = (error instanceof AppError && error.retryAfterMs) || pauseMs;
   const ms = Math.min(wantedMs, longestPauseMs);
-  context.log.warn({ event: "outage_began", queue, code, pauseMs: ms, err: error }, "A dependency is away");
+  context.outages.note(queue, code);
   // The queue's database may be what is away; then the job's lock runs out and it is run again.
   await pauseQueue(ms).catch(() => undefined);
   throw new RateLimitError();

@@ -27,6 +27,7 @@ export async function processNudge(
   const nudge = readPayload(context, job);
   try {
     const outcome = await syncUser(context.sync, nudge, job.attemptsMade + 1);
+    context.outages.clear(queue);
     report(context, nudge, outcome, startedAtMs);
   } catch (error) {
     await throwIfOutage(context, queue, error, pauseQueue);

@@ -14,6 +14,7 @@ export const logEvents = [
   "deletion_held",
   "cache_hit_no_mentorado",
   "outage_began",
+  "outage_ended",
   "hook_delivered",
   "dead_letter_moved",
   "queue_connected",

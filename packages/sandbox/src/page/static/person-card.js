@@ -25,7 +25,7 @@ export function tookText(person) {
 const skeleton = `
   <div class="card-head">
     <span class="avatar" aria-hidden="true"></span>
-    <div class="who"><h3></h3><p class="sub"></p></div>
+    <div class="who"><h3></h3><p class="sub"></p><code class="id"></code></div>
     <span class="badge"></span>
   </div>
   <div class="sides">
@@ -59,7 +59,8 @@ export function updateCard(card, person, parts) {
   card.dataset.state = state;
   write(card, ".avatar", initialsOf(person.name));
   write(card, "h3", person.name);
-  write(card, ".sub", person.email && person.email !== person.name ? person.email : person.id);
+  write(card, ".sub", person.email && person.email !== person.name ? person.email : "");
+  write(card, ".id", person.id);
   write(card, ".badge", text(`state.${state}`));
   write(card, ".at-clerk", text("atClerk"));
   write(card, ".at-rollcall", text("atRollcall"));
