@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
-import { type System, startSystem } from "../harness/system.ts";
+import { origin, type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const basic = (user: string, password: string) => ({
@@ -69,18 +69,30 @@ describeOnBackends((backend) => {
     expect(answer).toMatchObject({ status: 403, body: { error: { code: "admin.cross_site" } } });
   });
 
-  test("more than 20 wrong passwords a minute from an address: 429, also for the right one", async () => {
+  test.each(["/api/admin/conflicts", "/api/admin/nothing", "/admin/queues"])(
+    "a preflight for %s needs the password too",
+    async (path) => {
+      const preflight = { origin, "access-control-request-method": "POST" };
+      const answer = await fetch(`${system.apiUrl}${path}`, { method: "OPTIONS", headers: preflight });
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get("access-control-allow-origin")).toBeNull();
+    },
+  );
+
+  test("more than 20 wrong passwords a minute from an address, under both prefixes together: 429, also for the right one", async () => {
+    // Above were a few already, and it does not matter how many.
     const statuses: number[] = [];
-    for (let attempt = 0; attempt < 25; attempt++) {
-      statuses.push(
-        (await callAdmin(system, "/api/admin/conflicts", { headers: basic("admin", "guess") })).status,
-      );
+    for (let attempt = 0; attempt < 21; attempt++) {
+      const path = attempt % 2 === 0 ? "/api/admin/conflicts" : "/admin/queues";
+      statuses.push((await callAdmin(system, path, { headers: basic("admin", "guess") })).status);
     }
     expect(statuses).toContain(401);
     expect(statuses.at(-1)).toBe(429);
-    const right = await callAdmin(system, "/api/admin/conflicts");
-    expect(right.status).toBe(429);
-    expect(Number(right.headers.get("retry-after"))).toBeGreaterThan(0);
+    for (const path of ["/api/admin/conflicts", "/admin/queues"]) {
+      const right = await callAdmin(system, path);
+      expect(right.status).toBe(429);
+      expect(Number(right.headers.get("retry-after"))).toBeGreaterThan(0);
+    }
   });
 });
 

@@ -168,6 +168,13 @@ describeOnBackends((backend) => {
       expect(report).toMatchObject({ clerk: "absent", why: expect.stringContaining("tombstones are final") });
     });
 
+    test("nobody is said to be unknown while Clerk cannot be asked", async () => {
+      const fault = await system.clerk.faults.add({ kind: "status", status: 500 });
+      expect(await explain("user_nobody_knows")).toMatchObject({ status: 200, body: { clerk: "unknown" } });
+      await system.clerk.faults.remove(fault);
+      expect((await explain("user_nobody_knows")).status).toBe(404);
+    });
+
     test("404 only when neither Clerk nor we know the id, 400 for what is no id", async () => {
       expect(await explain("user_nobody")).toMatchObject({
         status: 404,
