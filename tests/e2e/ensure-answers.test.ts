@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
+import { errorBody } from "@rollcall/contracts";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
@@ -160,6 +161,31 @@ describeOnBackends((backend) => {
     });
   });
 
+  test.each(["/%E0%A4%A", "/api/ensure%", "/admin/%FF"])(
+    "%s is no URL: 400 by the error contract, and the answer does not quote it",
+    async (path) => {
+      const headers = { "accept-language": "en" };
+      const answer = await fetch(`${system.apiUrl}${path}?secret=c4nary`, { headers });
+      const text = await answer.text();
+      expect(answer.status).toBe(400);
+      expect(errorBody.parse(JSON.parse(text)).error.code).toBe("request.malformed");
+      expect(text).not.toMatch(/%|c4nary/);
+    },
+  );
+
+  test("a refusal is timed under the way on which it was found", async () => {
+    const person = await system.clerk.users.create({}, { silent: true });
+    await system.clerk.users.ban(person.id);
+    await ensure(system, person.id);
+    const count = async () => {
+      const text = await (await fetch(`${system.apiUrl}/metrics`)).text();
+      return Number(/rollcall_ensure_seconds_count\{path="row"\} (\d+)/.exec(text)?.[1] ?? 0);
+    };
+    const before = await count();
+    expect((await ensure(system, person.id)).status).toBe(403);
+    expect(await count()).toBe(before + 1);
+  });
+
   test("CORS lets the app read the answer and Retry-After, and nobody else", async () => {
     const preflight = (from: string) =>
       fetch(`${system.apiUrl}/api/ensure`, {
@@ -169,6 +195,11 @@ describeOnBackends((backend) => {
     const allowed = await preflight(origin);
     expect(allowed.headers.get("access-control-allow-origin")).toBe(origin);
     expect((await preflight("https://evil.example")).headers.get("access-control-allow-origin")).toBeNull();
+    const elsewhere = await fetch(`${system.apiUrl}/api/anything`, {
+      method: "OPTIONS",
+      headers: { origin, "access-control-request-method": "POST" },
+    });
+    expect(elsewhere.status).toBe(404);
     const answer = await callEnsure(system, { origin });
     expect(answer.headers.get("access-control-expose-headers")).toContain("retry-after");
   });
