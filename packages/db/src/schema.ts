@@ -39,7 +39,11 @@ export const users = pgTable(
     createdAt: instant("created_at").notNull().default(now),
     updatedAt: instant("updated_at").notNull().default(now),
   },
-  () => [index("users_claimant_email").on(foldedEmail).where(sql`deleted_at is null and email_verified`)],
+  () => [
+    index("users_claimant_email")
+      .using("hash", foldedEmail)
+      .where(sql`deleted_at is null and email_verified`),
+  ],
 );
 
 /** A mentee's profile; at most one for each user, and edited by people. */
@@ -66,7 +70,7 @@ export const mentorados = pgTable(
     createdAt: instant("created_at").notNull().default(now),
     updatedAt: instant("updated_at").notNull().default(now),
   },
-  () => [index("mentorados_folded_email").on(foldedEmail)],
+  () => [index("mentorados_folded_email").using("hash", foldedEmail)],
 );
 
 export type User = typeof users.$inferSelect;
