@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { callAdmin } from "../harness/admin.ts";
+import { ensure, untilProfile } from "../harness/calls.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const redisBinary = inject("redisBinary");
+
+/** What an ask may take: five times the second or two that is meant, since the machine may be busy. */
+const patienceMs = 10_000;
+
+/** Asks api and worker for everything that a prober asks, each within its patience. */
+async function probe(system: System) {
+  const ask = async (url: string) => {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(patienceMs) });
+    return { status: answer.status, text: await answer.text() };
+  };
+  const [api, worker, apiMetrics, workerMetrics] = await Promise.all([
+    ask(`${system.apiUrl}/readyz`),
+    ask(`${system.workerUrl}/readyz`),
+    ask(`${system.apiUrl}/metrics`),
+    ask(`${system.workerUrl}/metrics`),
+  ]);
+  return { api, worker, metrics: [apiMetrics, workerMetrics] };
+}
+
+describe("queues on Postgres, and Postgres is gone", () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend: "postgres", redisBinary: undefined });
+  });
+  afterAll(() => system?.stop());
+
+  test("both are not ready, metrics answer, admin and ensure say 503, and all mends itself", async () => {
+    const person = await system.clerk.users.create();
+    await untilProfile(system, person.id);
+    await system.postgres.stop("immediate");
+    const { api, worker, metrics } = await waitFor("both to be unready", async () => {
+      const now = await probe(system);
+      return now.api.status === 503 && now.worker.status === 503 ? now : undefined;
+    });
+    for (const { text } of [api, worker]) {
+      expect(JSON.parse(text)).toEqual({ status: "unavailable", degraded: ["postgres", "queue"] });
+    }
+    expect(metrics.map((answer) => answer.status)).toEqual([200, 200]);
+    const answers = [
+      await callAdmin(system, "/api/admin/conflicts"),
+      await callAdmin(system, `/api/admin/users/${person.id}`),
+      await callAdmin(system, "/api/admin/conflicts/1/resolve", { method: "POST", body: { dismiss: true } }),
+      await ensure(system, person.id),
+    ];
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ status: 503, body: { error: { code: "postgres.unavailable" } } });
+      expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    }
+    await system.restartPostgres();
+    await system.untilReady();
+    expect((await callAdmin(system, "/api/admin/conflicts")).status).toBe(200);
+  });
+});
+
+describe.skipIf(!redisBinary)(
+  `Redis is frozen${redisBinary ? "" : " (skipped: no redis-server on PATH)"}`,
+  () => {
+    let system: System;
+    beforeAll(async () => {
+      system = await startSystem({ backend: "redis", redisBinary });
+    });
+    afterAll(() => system?.stop());
+
+    test("probes and metrics answer, the queue counts as away, and a decision about a conflict stands", async () => {
+      const id = await makeConflict(system);
+      const pid = system.redis?.pid ?? 0;
+      process.kill(pid, "SIGSTOP");
+      const { api, worker, metrics } = await probe(system);
+      const report = await callAdmin(system, "/api/admin/users/user_frozen_out");
+      const resolved = await callAdmin(system, `/api/admin/conflicts/${id}/resolve`, {
+        method: "POST",
+        body: { dismiss: true },
+      });
+      process.kill(pid, "SIGCONT");
+      expect([api.status, worker.status]).toEqual([200, 200]);
+      for (const { text } of [api, worker]) expect(JSON.parse(text).degraded).toContain("queue");
+      expect(metrics.map((answer) => answer.status)).toEqual([200, 200]);
+      expect(report.status).toBe(404);
+      expect(resolved.status).toBe(204);
+    });
+  },
+);
+
+/** A conflict about somebody whose email two waiting profiles have. @returns its id */
+async function makeConflict(system: System): Promise<number> {
+  const email = "frozen@example.com";
+  await system.db.query("insert into mentorados (nome_completo, email) values ('one', $1), ('two', $1)", [
+    email,
+  ]);
+  const person = await system.clerk.users.create({ email });
+  await untilProfile(system, person.id);
+  const { rows } = await system.db.query("select id::int from rollcall.conflicts where state = 'open'");
+  return Number(rows[0]?.id);
+}
