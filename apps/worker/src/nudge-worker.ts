@@ -28,14 +28,16 @@ export function startNudgeWorker(context: WorkerContext, queue: NudgeQueueName):
 
   async function start(): Promise<void> {
     for (;;) {
-      const candidate = createWorker(context, queue);
-      worker = candidate;
       try {
+        await context.backend.reachable();
+        const candidate = createWorker(context, queue);
+        worker = candidate;
         await candidate.waitUntilReady();
         return;
       } catch (error) {
         context.log.warn({ event: "queue_lost", queue, err: error }, "Queue not reached");
-        candidate.close(true).catch(() => undefined);
+        worker?.close(true).catch(() => undefined);
+        worker = undefined;
         await sleep(1_000, undefined, { signal: closing.signal });
       }
     }
