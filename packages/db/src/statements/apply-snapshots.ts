@@ -44,7 +44,8 @@ written as (
   )
   select
     s.clerk_id, s.email, s.email_verified, s.name, s.image_url,
-    case when s.is_admin then 'admin' else 'user' end,
+    -- The last branch is never taken: it gives the words the column's own type, which may be an enum of the app's.
+    case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select role from public.users limit 0) end,
     case when s.is_admin then 'clerk' end,
     s.banned, s.clerk_created_at, s.clerk_updated_at, s.read_ticket
   from unnest(
