@@ -1,12 +1,13 @@
 import type { Pool } from "@rollcall/db";
-import type { AppStep } from "./history.ts";
+import type { ClerkSide } from "./clerk-side.ts";
+import type { AppStep } from "./step.ts";
 
 const userOf = "(select id from public.users where clerk_id = $1 and deleted_at is null)";
 
 /** What the app, or a person in it, does to the tables that Rollcall shares with it. */
 export async function takeAppStep(
   app: Pool,
-  currentId: (who: number) => string,
+  { currentId, signUpAddress }: ClerkSide,
   step: AppStep,
 ): Promise<void> {
   switch (step.app) {
@@ -34,14 +35,14 @@ export async function takeAppStep(
       ]);
       return;
     case "give":
-      return give(app, currentId(step.who), step.email);
+      return give(app, currentId(step.who), step.email ?? signUpAddress(step.who) ?? null);
     default:
       step satisfies never;
   }
 }
 
 /** An admin makes row and profile by hand while the user logs in, and knows nothing of our columns. */
-async function give(app: Pool, clerkId: string, email: string): Promise<void> {
+async function give(app: Pool, clerkId: string, email: string | null): Promise<void> {
   await app.query("insert into public.users (clerk_id) values ($1) on conflict do nothing", [clerkId]);
   await app.query(
     `insert into public.mentorados (user_id, nome_completo, email)

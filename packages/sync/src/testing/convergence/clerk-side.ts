@@ -1,9 +1,11 @@
 import type { ClerkSimulator } from "@rollcall/sandbox";
-import type { ClerkChange, ClerkPatch, Step } from "./history.ts";
 import type { Account, Ledger } from "./ledger.ts";
 import type { ClerkUser } from "./oracle.ts";
+import type { ClerkChange, ClerkPatch, Step } from "./step.ts";
 
 type ClerkStep = Extract<Step, { clerk: string }>;
+
+export type ClerkSide = ReturnType<typeof createClerkSide>;
 
 /** People and their accounts at Clerk: who left may sign up again, with a new id. */
 export function createClerkSide(
@@ -60,7 +62,10 @@ export function createClerkSide(
     }
   }
 
-  return { take, currentId, formerId };
+  const signUpAddress = (who: number) =>
+    accounts.get(currentId(who))?.versions[0]?.email_addresses[0]?.email_address;
+
+  return { take, currentId, formerId, signUpAddress };
 }
 
 function toPatch(user: ClerkUser, change: ClerkChange): ClerkPatch {

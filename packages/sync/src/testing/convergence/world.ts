@@ -6,11 +6,11 @@ import { syncUser } from "../../sync-user.ts";
 import { takeAppStep } from "./app.ts";
 import { createClerkSide } from "./clerk-side.ts";
 import { judgeEnd } from "./end.ts";
-import type { AppStep, Delivery, History, Step } from "./history.ts";
 import { peopleInHistory } from "./history.ts";
 import { findLosers, judge } from "./laws.ts";
 import { createLedger, enter, waitingProfiles } from "./ledger.ts";
 import { readChanges } from "./recorder.ts";
+import type { AppStep, Delivery, History, Step } from "./step.ts";
 import type { HeldRead, TestWorker } from "./workers.ts";
 
 export type World = { clerk: ClerkSimulator; app: Pool; workers: readonly TestWorker[] };
@@ -59,7 +59,7 @@ export async function live(world: World, { people, steps }: History, run: number
   async function takeApp(step: AppStep): Promise<void> {
     // The app learns of people from Clerk, and only then.
     if (step.app === "give" && !ledger.accounts.has(side.currentId(step.who))) return;
-    await takeAppStep(world.app, side.currentId, step);
+    await takeAppStep(world.app, side, step);
   }
 
   async function take(step: Step): Promise<void> {
