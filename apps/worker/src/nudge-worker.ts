@@ -7,9 +7,13 @@ import { processWelcome } from "./welcome.ts";
 /** A worker that comes to life whenever its database does. */
 export type NudgeWorker = { close(): Promise<void> };
 
+/**
+ * Nearly all of a job is waiting for a coalesced read and a coalesced write. On Postgres the jobs share a small
+ * pool with their own locks: with 200 at once, finishing jobs starved the renewals, and locks were lost.
+ */
+const concurrency = { redis: 200, postgres: 32 } as const;
+
 const settings = {
-  // Nearly all of a job is waiting for a coalesced read and a coalesced write.
-  concurrency: 200,
   // A killed worker's jobs run again within lock + stalled interval. Innocent jobs survive any number of deaths
   // that we have to expect; the default of 1 would fail them after the second.
   lockDuration: 15_000,
@@ -60,7 +64,11 @@ function createWorker(context: WorkerContext, queue: NudgeQueueName): JobWorker 
       const run = job.name === welcomeJobName ? processWelcome : processNudge;
       return run(context, queue, job, (ms) => worker.rateLimit(ms));
     },
-    { ...settings, settings: { backoffStrategy: (attemptsMade) => decideRetryDelayMs(queue, attemptsMade) } },
+    {
+      ...settings,
+      concurrency: concurrency[context.backend.kind],
+      settings: { backoffStrategy: (attemptsMade) => decideRetryDelayMs(queue, attemptsMade) },
+    },
   );
   worker.on("error", (error) => context.log.warn({ queue, err: error }, "Worker error"));
   return worker;
