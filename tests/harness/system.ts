@@ -47,7 +47,8 @@ export type System = {
 export async function startSystem(options: SystemOptions): Promise<System> {
   const folder = await mkdtemp(join(tmpdir(), "rollcall-e2e-"));
   const dataDir = join(folder, "postgres");
-  const settings = { fsync: "off" };
+  // Tests start more processes than one server usually has.
+  const settings = { fsync: "off", max_connections: "400" };
   const postgres = await startPostgres({ dataDir, settings });
   const redis = options.backend === "redis" ? await startOwnRedis(options.redisBinary, folder) : undefined;
   const [apiPort, workerPort] = [await findFreePort(), await findFreePort()];

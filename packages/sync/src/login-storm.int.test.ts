@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 test("batches that overlap in opposite order, each id twice, with deletions between: no run fails, no duplicate", async () => {
-  const rounds = 4;
+  const rounds = 6;
   const [people, leaving] = [50, 10];
   for (let round = 0; round < rounds; round++) {
     const ids: string[] = [];
@@ -30,15 +30,21 @@ test("batches that overlap in opposite order, each id twice, with deletions betw
       ids.push((await clerk.users.create({ email })).id);
       await app.query("insert into mentorados (nome_completo, email) values ('Waiting', $1)", [email]);
     }
-    const runs = workers.flatMap(({ context }, n) => {
+    const storms = workers.map(async ({ context, holdNext }, n) => {
       const order = n % 2 === 0 ? ids : ids.toReversed();
-      const looks = [...order, ...order].map((clerkId) => ({ kind: "look" as const, clerkId }));
-      const deletions = order.slice(0, leaving).map((clerkId) => ({ kind: "delete" as const, clerkId }));
-      return [...looks, ...deletions].map((what) =>
-        syncUser(context, { v: 1, cause: "ensure", eventAtMs: 0, ...what }, 1),
-      );
+      const run = (kind: "look" | "delete") => (clerkId: string) =>
+        syncUser(context, { v: 1, kind, clerkId, cause: "ensure", eventAtMs: 0 }, 1);
+      const read = holdNext("after");
+      const looks = [...order, ...order].map(run("look"));
+      await read.arrived;
+      return () => {
+        read.release();
+        return [...looks, ...order.slice(0, leaving).map(run("delete"))];
+      };
     });
-    await Promise.all(runs);
+    // All have read before any writes, so that all write at once.
+    const releases = await Promise.all(storms);
+    await Promise.all(releases.flatMap((release) => release()));
   }
   const living = await app.query(
     `select count(*)::int as users, count(m.id)::int as profiles
