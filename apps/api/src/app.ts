@@ -1,5 +1,5 @@
 import { type FastifyInstance, fastify } from "fastify";
-import { registerAdmin } from "./admin.ts";
+import { registerAdmin } from "./admin/admin.ts";
 import type { ApiContext } from "./context.ts";
 import { registerEnsureRoute } from "./ensure-route.ts";
 import { answerError, registerErrorAnswers } from "./error-answers.ts";

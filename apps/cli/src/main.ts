@@ -1,67 +1,60 @@
 import { readFileSync } from "node:fs";
 import { parseArgs, parseEnv } from "node:util";
 import { EnvironmentError } from "@rollcall/contracts";
-import { explainUser } from "@rollcall/sync";
-import { readCliConfig } from "./config.ts";
-import { createCliContext } from "./context.ts";
-import { printReport } from "./explain.ts";
+import { type Command, type CommandInput, UsageError } from "./command.ts";
+import { commands } from "./commands.ts";
+import { type CliConfig, readCliConfig } from "./config.ts";
+import { type CliContext, createCliContext } from "./context.ts";
+import { type ExitCode, exitCodes } from "./exit-codes.ts";
+import { printUsage } from "./usage.ts";
 
-const usage = `Usage: rollcall <command> [options]
-
-  explain <clerkId>   say why a user is, or is not, there
-
-Options
-  --json              one JSON document on standard output and nothing else
-  --help              this text
-
-Configured by the environment: DATABASE_URL, REDIS_URL, CLERK_SECRET_KEY, CLERK_API_URL, ENABLE_AUTO_CREATE.
-`;
-
-const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
-
-async function run(args: readonly string[]): Promise<number> {
-  const parsed = readArguments(args);
-  if (!parsed) return failUsage("");
-  if (parsed.help) {
-    process.stdout.write(usage);
+async function run(args: readonly string[]): Promise<ExitCode> {
+  const at = args.findIndex((arg) => !arg.startsWith("-"));
+  const name = args[at];
+  const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  const input = readInput(
+    args.filter((_, index) => index !== at),
+    command,
+  );
+  if (input.options["help"] === true) {
+    process.stdout.write(printUsage(commands));
     return exitCodes.done;
   }
-  const [command, clerkId, ...rest] = parsed.words;
-  if (command !== "explain") return failUsage(command ? `There is no command ${command}.` : "");
-  if (clerkId === undefined || rest.length > 0) return failUsage("explain takes one Clerk id.");
-  return explain(clerkId, parsed.json);
-}
-
-function readArguments(args: readonly string[]) {
+  if (name === undefined) throw new UsageError("");
+  if (!command) throw new UsageError(`There is no command ${name}.`);
+  const opened: CliContext[] = [];
   try {
-    const options = {
-      json: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    } as const;
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
-    return { ...values, words: positionals };
-  } catch {
-    return undefined;
-  }
-}
-
-function failUsage(problem: string): number {
-  process.stderr.write(problem === "" ? usage : `${problem}\n\n${usage}`);
-  return exitCodes.usage;
-}
-
-async function explain(clerkId: string, json: boolean): Promise<number> {
-  const context = createCliContext(readCliConfig(readCommandEnvironment()));
-  try {
-    const report = await explainUser(context.explain, clerkId);
-    if (json) process.stdout.write(`${JSON.stringify(report ?? null, null, 2)}\n`);
-    else if (report) process.stdout.write(printReport(report));
-    if (report) return exitCodes.done;
-    process.stderr.write(`Neither Clerk nor Rollcall knows ${clerkId}.\n`);
-    return exitCodes.failed;
+    return await command.run(input, () => open(opened));
   } finally {
-    await context.close();
+    await Promise.all(opened.map((context) => context.close()));
   }
+}
+
+function open(opened: CliContext[]): { config: CliConfig; context: CliContext } {
+  const config = readCliConfig(readCommandEnvironment());
+  const context = createCliContext(config);
+  opened.push(context);
+  return { config, context };
+}
+
+function readInput(args: readonly string[], command: Command | undefined): CommandInput {
+  const common = { json: { type: "boolean" }, help: { type: "boolean" } } as const;
+  try {
+    const options = { ...command?.options, ...common };
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const singles = readSingles(values);
+    return { words: positionals, options: singles, json: singles["json"] === true };
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : "");
+  }
+}
+
+function readSingles(values: Readonly<Record<string, unknown>>): CommandInput["options"] {
+  const singles = Object.entries(values).map(([name, value]) => [
+    name,
+    typeof value === "string" || typeof value === "boolean" ? value : undefined,
+  ]);
+  return Object.fromEntries(singles);
 }
 
 /** With no environment of its own, the command looks at what `npm start` runs in this folder. */
@@ -76,10 +69,15 @@ function readCommandEnvironment(): Readonly<Record<string, string | undefined>> 
   }
 }
 
+function explainFailure(error: unknown): string {
+  if (error instanceof UsageError) return [error.message, printUsage(commands)].filter(Boolean).join("\n\n");
+  if (error instanceof EnvironmentError) return error.message;
+  return `It failed: ${error instanceof Error ? error.message : String(error)}`;
+}
+
 try {
   process.exitCode = await run(process.argv.slice(2));
 } catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${error instanceof EnvironmentError ? message : `It failed: ${message}`}\n`);
-  process.exitCode = exitCodes.failed;
+  process.stderr.write(`${explainFailure(error).trimEnd()}\n`);
+  process.exitCode = error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
 }

@@ -3,11 +3,11 @@ import helmet from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
 import { AppError, type ErrorCode } from "@rollcall/contracts";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { ApiContext } from "../context.ts";
+import { answerError } from "../error-answers.ts";
+import { isSameSecret } from "../secret.ts";
 import { registerAdminRoutes } from "./admin-routes.ts";
 import { registerBoard } from "./board.ts";
-import type { ApiContext } from "./context.ts";
-import { answerError } from "./error-answers.ts";
-import { isSameSecret } from "./secret.ts";
 
 const wrongPasswordsPerMinute = 20;
 

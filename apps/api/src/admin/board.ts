@@ -3,7 +3,7 @@ import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { FastifyAdapter } from "@bull-board/fastify";
 import { queueNames } from "@rollcall/jobs";
 import type { FastifyInstance } from "fastify";
-import type { ApiContext } from "./context.ts";
+import type { ApiContext } from "../context.ts";
 
 const refreshMs = 1_000;
 
