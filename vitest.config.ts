@@ -20,7 +20,7 @@ export default defineConfig({
         ...sources,
         test: {
           name: "int",
-          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/e2e/**/*.test.ts"],
+          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/{e2e,chaos}/**/*.test.ts"],
           globalSetup: ["tests/services.ts"],
           testTimeout: 150_000,
           hookTimeout: 120_000,

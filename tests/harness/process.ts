@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+
+const repository = fileURLToPath(new URL("../../", import.meta.url));
 
 export type RunningProcess = {
   child: ChildProcess;
@@ -11,14 +14,17 @@ export type RunningProcess = {
   stop(signal?: NodeJS.Signals): Promise<number | string>;
 };
 
-/** Runs a built entry point as its own process, with nothing in its environment but PATH and `environment`. */
+/**
+ * Runs a built entry point as its own process, with nothing in its environment but PATH and `environment`.
+ *
+ * @param entry from the repository's root, or absolute for another build
+ */
 export function runProcess(
   entry: string,
   environment: Record<string, string>,
   args: readonly string[] = [],
 ): RunningProcess {
-  const file = fileURLToPath(new URL(`../../${entry}`, import.meta.url));
-  const child = spawn(process.execPath, [file, ...args], {
+  const child = spawn(process.execPath, [resolve(repository, entry), ...args], {
     env: { PATH: process.env["PATH"] ?? "", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -23,6 +23,8 @@ export type SystemOptions = {
   redisBinary: string | undefined;
   /** Over the defaults, for every process; an empty value unsets. */
   environment?: Record<string, string>;
+  /** Where another build than the repository's own lies. */
+  root?: string;
 };
 
 /** Rollcall as in production: built api and worker as processes, a Postgres and perhaps a Redis of its own. */
@@ -70,12 +72,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     ADMIN_PASSWORD: adminPassword,
     ...options.environment,
   });
-  await migrate(environment);
+  const root = options.root ?? "";
+  await migrate(environment, [], root);
   const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
   db.on("error", () => undefined);
 
-  const startApi = () => runProcess("apps/api/dist/main.js", environment);
-  const startWorker = () => runProcess("apps/worker/dist/main.js", environment);
+  const startApi = () => runProcess(join(root, "apps/api/dist/main.js"), environment);
+  const startWorker = () => runProcess(join(root, "apps/worker/dist/main.js"), environment);
   const system: System = {
     apiUrl,
     workerUrl: `http://127.0.0.1:${workerPort}`,
@@ -107,8 +110,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   return system;
 }
 
-export async function migrate(environment: Record<string, string>, args: string[] = []): Promise<string> {
-  const migration = runProcess("apps/cli/dist/migrate/main.js", environment, args);
+export async function migrate(
+  environment: Record<string, string>,
+  args: string[] = [],
+  root = "",
+): Promise<string> {
+  const migration = runProcess(join(root, "apps/cli/dist/migrate/main.js"), environment, args);
   if ((await migration.exited) !== 0) throw new Error(migration.output());
   return migration.output();
 }

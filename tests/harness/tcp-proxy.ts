@@ -7,34 +7,46 @@ export type TcpProxy = {
   proxied(url: string): string;
   /** Every connection of this moment falls silent, both ways, and is not closed. New ones work. */
   blackhole(): void;
+  /** Every connection of this moment breaks at both ends. New ones work. */
+  reset(): void;
+  /** From now on what comes back takes up to `longestMs` more, each connection its own time; 0 ends it. */
+  delay(longestMs: number): void;
   close(): Promise<void>;
 };
 
-type Pair = { near: net.Socket; far: net.Socket };
+/** `slowness` is the connection's own share of the delay; `dueAtMs` keeps its bytes in order. */
+type Pair = { near: net.Socket; far: net.Socket; silent: boolean; slowness: number; dueAtMs: number };
 
 /**
  * Forwards to a port of this machine. Its black hole stands for a failed-over load balancer or a forgotten NAT
  * entry. Both kernels go on acknowledging, so that TCP keepalive notices nothing and only a deadline can.
  */
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
-  const live = new Set<Pair>();
-  const silent = new Set<Pair>();
-  const server = net.createServer((near) => {
-    const far = net.connect(targetPort, "127.0.0.1");
-    const pair = { near, far };
-    live.add(pair);
-    forward(near, far);
-    forward(far, near);
+  const pairs = new Set<Pair>();
+  let longestDelayMs = 0;
+  const server = net.createServer({ noDelay: true }, (near) => {
+    const far = net.connect({ port: targetPort, host: "127.0.0.1", noDelay: true });
+    const pair = { near, far, silent: false, slowness: Math.random(), dueAtMs: 0 };
+    pairs.add(pair);
+    forward(pair, near, far, () => 0);
+    forward(pair, far, near, () => pair.slowness * longestDelayMs);
   });
 
-  function forward(from: net.Socket, to: net.Socket): void {
-    const isSilent = () => [...silent].some(({ near, far }) => from === near || from === far);
+  function forward(pair: Pair, from: net.Socket, to: net.Socket, delayMs: () => number): void {
+    const inTurn = (act: () => void) => {
+      const nowMs = Date.now();
+      const dueAtMs = from === pair.far ? Math.max(pair.dueAtMs, nowMs + delayMs()) : nowMs;
+      if (dueAtMs <= nowMs) return act();
+      pair.dueAtMs = dueAtMs;
+      setTimeout(act, dueAtMs - nowMs);
+    };
     from.on("data", (chunk) => {
-      if (!isSilent()) to.write(chunk);
+      if (!pair.silent) inTurn(() => pair.silent || to.write(chunk));
     });
     // Whoever closes a silent connection is not heard at its other end either.
     from.on("close", () => {
-      if (!isSilent()) to.destroy();
+      if (!pair.silent) inTurn(() => to.destroy());
+      if (pair.near.destroyed && pair.far.destroyed) pairs.delete(pair);
     });
     from.on("error", () => undefined);
   }
@@ -53,11 +65,20 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       return through.href;
     },
     blackhole: () => {
-      for (const pair of live) silent.add(pair);
-      live.clear();
+      for (const pair of pairs) pair.silent = true;
+    },
+    reset: () => {
+      for (const { near, far, silent } of pairs) {
+        if (silent) continue;
+        near.resetAndDestroy();
+        far.resetAndDestroy();
+      }
+    },
+    delay: (longestMs) => {
+      longestDelayMs = longestMs;
     },
     close: async () => {
-      for (const { near, far } of [...live, ...silent]) {
+      for (const { near, far } of pairs) {
         near.destroy();
         far.destroy();
       }
