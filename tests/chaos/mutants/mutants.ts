@@ -1,0 +1,118 @@
+/** One change of a built file. `find` must be there exactly once, so that a change that no longer fits is noticed. */
+export type Patch = {
+  /** From the repository's root. */
+  file: string;
+  find: string;
+  replace: string;
+};
+
+/** Rollcall with one guard taken out. */
+export type Mutant = { name: string; breaks: string; patches: readonly Patch[] };
+
+const applySnapshots = "packages/db/dist/statements/apply-snapshots.js";
+const giveProfiles = "packages/db/dist/statements/give-profiles.js";
+const firstMigration = "packages/db/migrations/0001_users_and_mentorados.up.sql";
+
+/**
+ * The guards that a chaos run must miss when they are gone. The source knows nothing of this: a mutant is its
+ * build with other text in it.
+ */
+export const mutants = [
+  {
+    name: "stale-write",
+    breaks: "An older read overwrites a newer one",
+    patches: [
+      {
+        file: applySnapshots,
+        find: `
+    and (excluded.clerk_updated_at, excluded.read_ticket)
+      > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))`,
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "final-tombstone",
+    breaks: "A read that began before the deletion brings the user back",
+    patches: [
+      { file: applySnapshots, find: "where u.deleted_at is null\n", replace: "where true\n" },
+      {
+        file: applySnapshots,
+        find: "    banned           = excluded.banned,",
+        replace: "    banned           = excluded.banned,\n    deleted_at       = null,",
+      },
+    ],
+  },
+  {
+    name: "ack-after-enqueue",
+    breaks: "A webhook is answered before its nudge is in the queue",
+    patches: [
+      {
+        file: "apps/api/dist/webhook-route.js",
+        find: "await addNudge(context.producers.sync, toNudge(delivery), enqueueDeadlineMs);",
+        replace:
+          "void addNudge(context.producers.sync, toNudge(delivery), enqueueDeadlineMs).catch(() => undefined);",
+      },
+    ],
+  },
+  {
+    name: "unique-index",
+    breaks: "Nothing keeps a user from having two profiles",
+    patches: [
+      {
+        file: firstMigration,
+        find: "('mentorados', 'id'), ('mentorados', 'user_id'))",
+        replace: "('mentorados', 'id'))",
+      },
+      { file: giveProfiles, find: "  on conflict (user_id) do nothing\n", replace: "" },
+    ],
+  },
+  {
+    name: "nudge-while-active",
+    breaks: "A nudge that meets a running job is merged into it, though the job may have read Clerk already",
+    patches: [{ file: "packages/jobs/dist/nudge.js", find: ", keepLastIfActive: true }", replace: " }" }],
+  },
+  {
+    name: "cache-drop",
+    breaks: "The session cache keeps what it knew before the run",
+    patches: [
+      {
+        file: "packages/sync/dist/sync-user.js",
+        find: "        await dropCache(context.sessionCache, nudge.clerkId);\n",
+        replace: "",
+      },
+    ],
+  },
+  {
+    // Halving a refused batch until each user is alone would heal this one unseen, so it must not help here.
+    name: "distinct-ids",
+    breaks: "A user who is in a batch twice fails the batch",
+    patches: [
+      {
+        file: "packages/sync/dist/write-users.js",
+        find: "applyBatch(pool, newestOfEach(writes), defaults)",
+        replace: "applyBatch(pool, writes, defaults)",
+      },
+      {
+        file: "packages/sync/dist/apply-batch.js",
+        find: "        const middle = ",
+        replace: `        if (new Set(writes.map((write) => write.snapshot.clerkId)).size < writes.length)
+            return new Map(writes.map((write) => [write.snapshot.clerkId, wrapped]));
+        const middle = `,
+      },
+    ],
+  },
+  {
+    name: "outage-rule",
+    breaks: "An outage is a failure of whoever met it: it burns attempts, and ends in dead letters",
+    patches: [
+      {
+        file: "apps/worker/dist/process-nudge.js",
+        find: "        await throwIfOutage(context, queue, error, pauseQueue);\n",
+        replace: "",
+      },
+    ],
+  },
+] as const satisfies readonly Mutant[];
+
+export type MutantName = (typeof mutants)[number]["name"];
