@@ -1,10 +1,27 @@
 import type { FastifyInstance } from "fastify";
+import { z } from "zod";
 import type { ApiContext } from "../context.ts";
-import { registerConflictRoutes } from "./conflict-routes.ts";
-import { registerUserRoutes } from "./user-routes.ts";
+import { type AdminRoute, defineRoute } from "./admin-route.ts";
+import { conflictRoutes } from "./conflict-routes.ts";
+import { describeAdminApi } from "./openapi.ts";
+import { userRoutes } from "./user-routes.ts";
 
-/** The JSON behind `/api/admin`; who is asking was checked by the guard before. */
-export function registerAdminRoutes(scope: FastifyInstance, context: ApiContext): void {
-  registerConflictRoutes(scope, context);
-  registerUserRoutes(scope, context);
+/** Every route of the admin API, in the order of its document. */
+const adminRoutes: readonly AdminRoute[] = [...userRoutes, ...conflictRoutes];
+
+/** The JSON behind `prefix`; who is asking was checked by the guard before. */
+export function registerAdminRoutes(scope: FastifyInstance, context: ApiContext, prefix: string): void {
+  for (const route of [...adminRoutes, documentRoute(prefix)]) route.register(scope, context);
+}
+
+function documentRoute(prefix: string): AdminRoute {
+  const route = defineRoute({
+    method: "GET",
+    path: "/openapi.json",
+    summary: "This document.",
+    answer: z.record(z.string(), z.unknown()),
+    run: async () => document,
+  });
+  const document = describeAdminApi([...adminRoutes, route], prefix);
+  return route;
 }

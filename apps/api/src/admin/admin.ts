@@ -29,7 +29,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
             throw new AppError("request.not_found", "No such admin page");
           });
           if (prefix === "/admin") await registerBoard(scope, context, `${prefix}/queues`);
-          else registerAdminRoutes(scope, context);
+          else registerAdminRoutes(scope, context, prefix);
         },
         { prefix },
       );

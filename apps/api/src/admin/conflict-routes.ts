@@ -1,31 +1,35 @@
-import { type ConflictView, conflictQuery, conflictResolution } from "@rollcall/contracts";
+import { conflictQuery, conflictResolution, conflictView, listOf } from "@rollcall/contracts";
 import { listConflicts } from "@rollcall/db";
 import { askPostgres, resolveConflict } from "@rollcall/sync";
-import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import type { ApiContext } from "../context.ts";
-import { readInput } from "./read-input.ts";
+import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
 const conflictParams = z.object({ id: z.coerce.number().int().positive() });
 
-export function registerConflictRoutes(scope: FastifyInstance, context: ApiContext): void {
-  scope.get("/conflicts", async (request): Promise<{ items: ConflictView[]; nextCursor: string | null }> => {
-    const { state, cursor, limit } = readInput(conflictQuery, request.query);
-    const items = await askPostgres(listConflicts(context.pool, { state, beforeId: cursor, limit }));
-    const last = items.at(-1);
-    return { items, nextCursor: last && items.length === limit ? String(last.id) : null };
-  });
-
-  scope.post("/conflicts/:id/resolve", async (request, reply) => {
-    const { id } = readInput(conflictParams, request.params);
-    const resolution = readInput(conflictResolution, request.body);
-    const { sessionCache } = context.ensure;
-    await resolveConflict(
-      { pool: context.pool, sessionCache, queue: context.producers.sync },
-      id,
-      resolution,
-      context.config.ADMIN_USERNAME,
-    );
-    return reply.code(204).send();
-  });
-}
+export const conflictRoutes: readonly AdminRoute[] = [
+  defineRoute({
+    method: "GET",
+    path: "/conflicts",
+    summary: "Profiles that might be a user's, but that only a person may decide, newest first.",
+    query: conflictQuery,
+    answer: listOf(conflictView),
+    run: async ({ pool }, { query: { state, cursor, limit } }) => {
+      const items = await askPostgres(listConflicts(pool, { state, beforeId: cursor, limit }));
+      const last = items.at(-1);
+      return { items, nextCursor: last && items.length === limit ? String(last.id) : null };
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/conflicts/:id/resolve",
+    summary: "Gives the user one of the candidates, or leaves things as they are.",
+    params: conflictParams,
+    body: conflictResolution,
+    status: 204,
+    run: async ({ pool, ensure, producers, config }, { params, body }) => {
+      const { sessionCache } = ensure;
+      const context = { pool, sessionCache, queue: producers.sync };
+      await resolveConflict(context, params.id, body, config.ADMIN_USERNAME);
+    },
+  }),
+];

@@ -1,17 +1,21 @@
-import { AppError, clerkUserId, type UserReport } from "@rollcall/contracts";
+import { AppError, clerkUserId, userReport } from "@rollcall/contracts";
 import { explainUser } from "@rollcall/sync";
-import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import type { ApiContext } from "../context.ts";
-import { readInput } from "./read-input.ts";
+import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
 const userParams = z.object({ clerkId: clerkUserId });
 
-export function registerUserRoutes(scope: FastifyInstance, context: ApiContext): void {
-  scope.get("/users/:clerkId", async (request): Promise<UserReport> => {
-    const { clerkId } = readInput(userParams, request.params);
-    const report = await explainUser(context.explain, clerkId);
-    if (!report) throw new AppError("user.unknown", "Neither Clerk nor we know the id");
-    return report;
-  });
-}
+export const userRoutes: readonly AdminRoute[] = [
+  defineRoute({
+    method: "GET",
+    path: "/users/:clerkId",
+    summary: "All that is known of one user, and a sentence why they are, or are not, there.",
+    params: userParams,
+    answer: userReport,
+    run: async ({ explain }, { params }) => {
+      const report = await explainUser(explain, params.clerkId);
+      if (!report) throw new AppError("user.unknown", "Neither Clerk nor we know the id");
+      return report;
+    },
+  }),
+];

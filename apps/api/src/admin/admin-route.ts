@@ -1,0 +1,69 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { z } from "zod";
+import type { ApiContext } from "../context.ts";
+import { readInput } from "./read-input.ts";
+
+type Declaration<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType, Answer> = {
+  method: "GET" | "POST" | "PATCH";
+  /** Below `/api/admin`, e.g. `/conflicts/:id/resolve`. */
+  path: string;
+  /** One sentence for whoever reads the OpenAPI document. */
+  summary: string;
+  params?: Params;
+  query?: Query;
+  body?: Body;
+  /** Longest body in bytes, where the api's own limit is too short. */
+  bodyLimit?: number;
+  /** 200 unless said otherwise; 204 goes without an answer. */
+  status?: 200 | 202 | 204;
+  answer?: z.ZodType<Answer>;
+  run(
+    context: ApiContext,
+    input: { params: z.infer<Params>; query: z.infer<Query>; body: z.infer<Body> },
+    request: FastifyRequest,
+  ): Promise<Answer>;
+};
+
+/** A route of the admin API: the same entry registers it and documents it. */
+export type AdminRoute = {
+  method: "GET" | "POST" | "PATCH";
+  path: string;
+  summary: string;
+  params: z.ZodObject | undefined;
+  query: z.ZodObject | undefined;
+  body: z.ZodType | undefined;
+  status: 200 | 202 | 204;
+  answer: z.ZodType | undefined;
+  register(scope: FastifyInstance, context: ApiContext): void;
+};
+
+/** Declares a route. What reaches `run` has passed the schemas; what fails them answers `request.malformed`. */
+export function defineRoute<
+  Params extends z.ZodObject = z.ZodObject,
+  Query extends z.ZodObject = z.ZodObject,
+  Body extends z.ZodType = z.ZodUndefined,
+  Answer = void,
+>(route: Declaration<Params, Query, Body, Answer>): AdminRoute {
+  const { method, path, summary, params, query, body, answer, status = 200, bodyLimit } = route;
+  const read = <Schema extends z.ZodType>(schema: Schema | undefined, value: unknown) =>
+    // Without a schema the type is that of nothing at all, and nothing is passed.
+    (schema ? readInput(schema, value) : undefined) as z.infer<Schema>;
+  return {
+    ...{ method, path, summary, params, query, body, answer, status },
+    register: (scope, context) => {
+      scope.route({
+        method,
+        url: path,
+        ...(bodyLimit === undefined ? {} : { bodyLimit }),
+        handler: async (request, reply) => {
+          const input = {
+            params: read(params, request.params),
+            query: read(query, request.query),
+            body: read(body, request.body),
+          };
+          return reply.code(status).send(await route.run(context, input, request));
+        },
+      });
+    },
+  };
+}
