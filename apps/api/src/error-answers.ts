@@ -34,13 +34,18 @@ export function answerError(
   code: ErrorCode,
   { retryAfterMs = 1_000, hint }: { retryAfterMs?: number | undefined; hint?: string | undefined } = {},
 ): FastifyReply {
-  const { status, title } = errorTable[code];
+  const { status } = errorTable[code];
   if (status === 429 || status === 503) reply.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
   if (code === "unauthenticated") reply.header("www-authenticate", "Bearer");
-  const sentence = title[decideLocale(request, context.config.MESSAGES_LOCALE)];
+  const sentence = sayError(context, request, code);
   const message = hint === undefined ? sentence : `${sentence} (${hint})`;
   const body: ErrorBody = { error: { code, message }, requestId: request.id };
   return reply.code(status).send(body);
+}
+
+/** What a person is told of a code, in their language. */
+export function sayError(context: ApiContext, request: FastifyRequest, code: ErrorCode): string {
+  return errorTable[code].title[decideLocale(request, context.config.MESSAGES_LOCALE)];
 }
 
 function readCode(error: unknown): ErrorCode {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseArgs, parseEnv } from "node:util";
-import { EnvironmentError } from "@rollcall/contracts";
+import { AppError, EnvironmentError, errorTable } from "@rollcall/contracts";
 import { type Command, type CommandInput, UsageError } from "./command.ts";
 import { commands } from "./commands.ts";
 import { type CliConfig, readCliConfig } from "./config.ts";
@@ -72,6 +72,8 @@ function readCommandEnvironment(): Readonly<Record<string, string | undefined>> 
 function explainFailure(error: unknown): string {
   if (error instanceof UsageError) return [error.message, printUsage(commands)].filter(Boolean).join("\n\n");
   if (error instanceof EnvironmentError) return error.message;
+  if (error instanceof AppError)
+    return `${errorTable[error.code].title.en} (${error.code}: ${error.hint ?? error.message})`;
   return `It failed: ${error instanceof Error ? error.message : String(error)}`;
 }
 

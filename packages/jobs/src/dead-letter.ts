@@ -20,13 +20,18 @@ export const deadLetter = z.object({
 
 export type DeadLetter = z.infer<typeof deadLetter>;
 
+/** One as it lies in the queue. */
+export type StoredDeadLetter = DeadLetter & { id: string };
+
 /** A signed delivery that names no user. Its body stays out: it may hold a person's data. */
-export type QuarantinedDelivery = {
-  svixId: string;
-  type: string | null;
-  sizeBytes: number;
-  sha256: string;
-};
+export const quarantinedDelivery = z.object({
+  svixId: z.string(),
+  type: z.string().nullable(),
+  sizeBytes: z.number().int(),
+  sha256: z.string(),
+});
+
+export type QuarantinedDelivery = z.infer<typeof quarantinedDelivery>;
 
 /** Kept for ever: losing a dead letter would lose the only trace of a user who was not served. */
 const keepOptions = { removeOnComplete: false, removeOnFail: false } as const;

@@ -6,7 +6,15 @@ export {
   type QuarantinedDelivery,
   quarantineDelivery,
   readErrorCode,
+  type StoredDeadLetter,
 } from "./dead-letter.ts";
+export {
+  findDeadLetters,
+  findReplayable,
+  listDeadLetters,
+  removeDeadLetters,
+} from "./dead-letter-list.ts";
+export { readClerkId, replayDeadLetter, viewDeadLetter } from "./dead-letter-replay.ts";
 export { findDeadLettersOfUser, findJobsOfUser } from "./jobs-of-user.ts";
 export { decideRetryDelayMs, type Nudge, readNudge, type Welcome, welcome, welcomeJobName } from "./nudge.ts";
 export { createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";

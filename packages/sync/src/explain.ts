@@ -98,7 +98,7 @@ function decideWhyMissing({ clerk, jobs, deadLetters }: Facts): string {
     return failed ? `Being tried again after ${failed}.` : "On its way: a job is waiting or running.";
   }
   if (letter)
-    return `Failed for good with ${letter.code}: see the runbook and mend it; their next login tries again.`;
+    return `Failed for good with ${letter.code}: see the runbook, mend it and replay the dead letter; their next login tries again too.`;
   if (clerk === "absent") return "Clerk has no such user.";
   if (clerk === "unknown") return "Nothing is under way, and Clerk could not be asked.";
   return "Clerk has the user, but no webhook and no login told us yet. Their next login does it.";

@@ -1,3 +1,9 @@
+export {
+  type DeadLetterContext,
+  discardDeadLetters,
+  type Refused,
+  replayDeadLetters,
+} from "./dead-letters.ts";
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure.ts";
 export { type ExplainContext, explainUser } from "./explain.ts";
 export { type PostgresMonitor, startPostgresMonitor } from "./postgres-monitor.ts";

@@ -1,0 +1,132 @@
+import { userInfo } from "node:os";
+import { discardRequest, type ReplayRequest, replayRequest } from "@rollcall/contracts";
+import { listDeadLetters, type Producer, type StoredDeadLetter, viewDeadLetter } from "@rollcall/jobs";
+import { discardDeadLetters, replayDeadLetters } from "@rollcall/sync";
+import type { z } from "zod";
+import { type Command, type CommandInput, UsageError } from "../command.ts";
+import type { CliContext } from "../context.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { printDeadLetters } from "./print-dead-letters.ts";
+
+export const deadLetters: Command = {
+  synopsis: "dead-letters [replay|discard] [<id>…]",
+  summary: "jobs that cannot succeed: list them, do them again, or give them up",
+  options: {
+    code: { type: "string" },
+    all: { type: "boolean" },
+    reason: { type: "string" },
+  },
+  optionHelp: [
+    ["--code <code>", "dead-letters: only those of one error code"],
+    ["--all", "dead-letters replay: all of them"],
+    ["--reason <text>", "dead-letters discard: why, in a few words and without emails"],
+  ],
+  run: (input, open) => {
+    const [action, ...ids] = input.words;
+    switch (action) {
+      case undefined:
+        return list(input, () => open().context);
+      case "replay":
+        return replay(input, ids, () => open().context);
+      case "discard":
+        return discard(input, ids, () => open().context);
+      default:
+        throw new UsageError(`dead-letters knows replay and discard, and not ${action}.`);
+    }
+  },
+};
+
+const mostListed = 1_000;
+
+async function list({ options, json }: CommandInput, open: () => CliContext): Promise<ExitCode> {
+  if (options["all"] === true || options["reason"] !== undefined)
+    throw new UsageError("--all and --reason go with replay and discard.");
+  const wanted = typeof options["code"] === "string" ? { code: options["code"] } : {};
+  // A code that does not exist would look like one without dead letters.
+  if (wanted.code !== undefined) read(replayRequest, wanted);
+  const { items, more } = await readAll(open().deadLetters.deadLetters, wanted.code);
+  const views = items.map(viewDeadLetter);
+  process.stdout.write(
+    json ? `${JSON.stringify({ items: views, more }, null, 2)}\n` : printDeadLetters(views, more),
+  );
+  return exitCodes.done;
+}
+
+async function readAll(
+  queue: Producer,
+  code: string | undefined,
+): Promise<{ items: StoredDeadLetter[]; more: boolean }> {
+  const items: StoredDeadLetter[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await listDeadLetters(queue, { code, cursor, limit: 200 });
+    items.push(...page.items);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined && items.length < mostListed);
+  return { items, more: cursor !== undefined };
+}
+
+async function replay(
+  { options, json }: CommandInput,
+  ids: readonly string[],
+  open: () => CliContext,
+): Promise<ExitCode> {
+  const wish = read(replayRequest, {
+    ...(ids.length > 0 ? { ids } : {}),
+    ...(options["code"] === undefined ? {} : { code: options["code"] }),
+    ...(options["all"] === true ? { all: true } : {}),
+  });
+  const context = open();
+  const total = { replayed: 0, refused: [] as { id: string; code: string }[] };
+  let more = true;
+  while (more) {
+    const done = await replayDeadLetters(context.deadLetters, wish, nameCaller());
+    total.replayed += done.replayed;
+    total.refused.push(...done.refused);
+    // Those that die again while we go on are for the next call: without a mend it would never end.
+    more = done.more && total.replayed < mostReplayed(wish);
+    if (more) process.stderr.write(`${total.replayed} replayed so far\n`);
+  }
+  const text = [
+    `${total.replayed} replayed: each is a new job now, and comes back here if it fails again.`,
+    ...total.refused.map(({ id, code }) => `${id}: ${code}, nothing was done`),
+  ];
+  process.stdout.write(json ? `${JSON.stringify(total, null, 2)}\n` : `${text.join("\n")}\n`);
+  return total.refused.length === 0 ? exitCodes.done : exitCodes.failed;
+}
+
+function mostReplayed(wish: ReplayRequest): number {
+  return wish.ids?.length ?? 100_000;
+}
+
+async function discard(
+  { options, json }: CommandInput,
+  ids: readonly string[],
+  open: () => CliContext,
+): Promise<ExitCode> {
+  if (typeof options["reason"] !== "string") throw new UsageError("discard needs --reason, in a few words.");
+  if (ids.length === 0) throw new UsageError("discard needs the id of a dead letter.");
+  const wish = read(discardRequest, { ids, reason: options["reason"] });
+  const done = await discardDeadLetters(open().deadLetters, wish, nameCaller());
+  const text = [
+    `${done.discarded} discarded.`,
+    ...done.refused.map(({ id, code }) => `${id}: ${code}, nothing was done`),
+  ];
+  process.stdout.write(json ? `${JSON.stringify(done, null, 2)}\n` : `${text.join("\n")}\n`);
+  return done.refused.length === 0 ? exitCodes.done : exitCodes.failed;
+}
+
+function read<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new UsageError(
+    result.error.issues
+      .map((issue) => [issue.path.join("."), issue.message].filter(Boolean).join(" "))
+      .join("; "),
+  );
+}
+
+/** Whoever has the environment's secrets may do anything; the timeline says under which login it was. */
+function nameCaller(): string {
+  return `cli:${userInfo().username}`;
+}
