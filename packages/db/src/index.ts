@@ -5,7 +5,6 @@ export { isTransactionPooled } from "./migrate/transaction-pooling.ts";
 export { createPool, type Pool, type Queryable } from "./pool.ts";
 export type { Mentorado, User } from "./schema.ts";
 export { recordAbsences, wasAbsent } from "./statements/absences.ts";
-export { lockAbsenceGuard, mayDeleteAbsent } from "./statements/absence-guard.ts";
 export { applySnapshots, type UserSnapshot } from "./statements/apply-snapshots.ts";
 export { findSession } from "./statements/find-session.ts";
 export {
@@ -23,53 +22,11 @@ export {
 } from "./statements/hook-outbox.ts";
 export { judgeConflicts } from "./statements/judge-conflicts.ts";
 export { listConflicts, listConflictsOfUser } from "./statements/list-conflicts.ts";
-export {
-  type CatchUpState,
-  countUsers,
-  hasLiveUsers,
-  raiseWatermark,
-  readCatchUp,
-  storeSurplus,
-} from "./statements/catch-up.ts";
-export { type RequestBudget, takeClerkRequest } from "./statements/clerk-budget.ts";
-export { type DriftKind, findDrift } from "./statements/find-drift.ts";
-export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./statements/leases.ts";
 export { drawReadTicket } from "./statements/read-tickets.ts";
 export { type AdminEvent, recordAdminEvents } from "./statements/record-admin-events.ts";
 export { dismissConflict, linkCandidate } from "./statements/resolve-conflict.ts";
 export { isDeletionHeld, listEventsOfUser, pruneEvents } from "./statements/timeline.ts";
-export {
-  advanceRun,
-  beatRun,
-  cancelOpenRun,
-  confirmHeldRun,
-  endRun,
-  listIdleRuns,
-  type OpenRun,
-  type RunEnd,
-  type RunProgress,
-  takeRun,
-} from "./statements/run-steps.ts";
-export {
-  findRun,
-  listRuns,
-  pruneRuns,
-  type RunRequest,
-  readRunAges,
-  requestDueSweep,
-  requestRun,
-} from "./statements/runs.ts";
-export {
-  countAbsent,
-  decideSuspects,
-  dropSuspects,
-  listAbsent,
-  listSuspects,
-  type SweptPage,
-  suspectMissing,
-  suspectUndated,
-} from "./statements/suspects.ts";
-export { holdDeletions, tombstoneAbsent } from "./statements/tombstone-absent.ts";
+export { tombstoneAbsent } from "./statements/tombstone-absent.ts";
 export { tombstoneUsers } from "./statements/tombstone-users.ts";
 export { countWorkers, recordWorker, removeWorker } from "./statements/workers.ts";
 export { inTransaction, readSqlState } from "./transaction.ts";
