@@ -3,16 +3,15 @@ import { z } from "zod";
 import type { ApiContext } from "../context.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 import { conflictRoutes } from "./conflict-routes.ts";
-import { registerDeadLetterRoutes } from "./dead-letter-routes.ts";
+import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { describeAdminApi } from "./openapi.ts";
 import { userRoutes } from "./user-routes.ts";
 
 /** Every route of the admin API, in the order of its document. */
-const adminRoutes: readonly AdminRoute[] = [...userRoutes, ...conflictRoutes];
+const adminRoutes: readonly AdminRoute[] = [...userRoutes, ...deadLetterRoutes, ...conflictRoutes];
 
 /** The JSON behind `prefix`; who is asking was checked by the guard before. */
 export function registerAdminRoutes(scope: FastifyInstance, context: ApiContext, prefix: string): void {
-  registerDeadLetterRoutes(scope, context);
   for (const route of [...adminRoutes, documentRoute(prefix)]) route.register(scope, context);
 }
 

@@ -1,51 +1,77 @@
 import {
-  type DeadLetterView,
-  type DiscardAnswer,
   deadLetterQuery,
+  deadLetterView,
+  discardAnswer,
   discardRequest,
+  listOf,
   type ReplayAnswer,
+  replayAnswer,
   replayRequest,
 } from "@rollcall/contracts";
 import { listDeadLetters, viewDeadLetter } from "@rollcall/jobs";
 import { type DeadLetterContext, discardDeadLetters, type Refused, replayDeadLetters } from "@rollcall/sync";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyRequest } from "fastify";
 import type { ApiContext } from "../context.ts";
 import { sayError } from "../error-answers.ts";
-import { readInput } from "./read-input.ts";
+import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
 /** Ids of 500 dead letters may be longer than what the other routes take. */
 const bodyLimit = 256 * 1024;
 
-export function registerDeadLetterRoutes(scope: FastifyInstance, context: ApiContext): void {
-  const { pool, producers, log, config } = context;
-  const deadLetters = producers["dead-letter"];
-  const letters: DeadLetterContext = { pool, deadLetters, producers };
-  const by = config.ADMIN_USERNAME;
-
-  scope.get(
-    "/dead-letters",
-    async (request): Promise<{ items: DeadLetterView[]; nextCursor: string | null }> => {
-      const { items, nextCursor } = await listDeadLetters(
-        deadLetters,
-        readInput(deadLetterQuery, request.query),
-      );
+export const deadLetterRoutes: readonly AdminRoute[] = [
+  defineRoute({
+    method: "GET",
+    path: "/dead-letters",
+    summary:
+      "Jobs that cannot succeed, newest first. A page of one code may be short and still have a next one.",
+    query: deadLetterQuery,
+    answer: listOf(deadLetterView),
+    run: async ({ producers }, { query }) => {
+      const { items, nextCursor } = await listDeadLetters(producers["dead-letter"], query);
       return { items: items.map(viewDeadLetter), nextCursor };
     },
-  );
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/dead-letters/replay",
+    summary: "Does some, those of one code, or all again, at most 500 a call; `more` says to call again.",
+    body: replayRequest,
+    bodyLimit,
+    answer: replayAnswer,
+    run: async (context, { body }, request) => {
+      const by = context.config.ADMIN_USERNAME;
+      const done = await replayDeadLetters(toLetters(context), body, by);
+      context.log.info({ event: "dead_letters_replayed", count: done.replayed, by }, "Dead letters replayed");
+      return { ...done, refused: say(context, request, done.refused) };
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/dead-letters/discard",
+    summary: "Gives some up for good; the reason is kept in the timeline.",
+    body: discardRequest,
+    bodyLimit,
+    answer: discardAnswer,
+    run: async (context, { body }, request) => {
+      const by = context.config.ADMIN_USERNAME;
+      const done = await discardDeadLetters(toLetters(context), body, by);
+      context.log.info(
+        { event: "dead_letters_discarded", count: done.discarded, by },
+        "Dead letters given up",
+      );
+      return { ...done, refused: say(context, request, done.refused) };
+    },
+  }),
+];
 
-  scope.post("/dead-letters/replay", { bodyLimit }, async (request): Promise<ReplayAnswer> => {
-    const done = await replayDeadLetters(letters, readInput(replayRequest, request.body), by);
-    log.info({ event: "dead_letters_replayed", count: done.replayed, by }, "Dead letters replayed");
-    return { ...done, refused: say(request, done.refused) };
-  });
+function toLetters({ pool, producers }: ApiContext): DeadLetterContext {
+  return { pool, deadLetters: producers["dead-letter"], producers };
+}
 
-  scope.post("/dead-letters/discard", { bodyLimit }, async (request): Promise<DiscardAnswer> => {
-    const done = await discardDeadLetters(letters, readInput(discardRequest, request.body), by);
-    log.info({ event: "dead_letters_discarded", count: done.discarded, by }, "Dead letters discarded");
-    return { ...done, refused: say(request, done.refused) };
-  });
-
-  function say(request: FastifyRequest, refused: readonly Refused[]): ReplayAnswer["refused"] {
-    return refused.map(({ id, code }) => ({ id, code, message: sayError(context, request, code) }));
-  }
+function say(
+  context: ApiContext,
+  request: FastifyRequest,
+  refused: readonly Refused[],
+): ReplayAnswer["refused"] {
+  return refused.map(({ id, code }) => ({ id, code, message: sayError(context, request, code) }));
 }
