@@ -1,0 +1,42 @@
+import { createPool, type Pool } from "@rollcall/db";
+import {
+  createPostgresQueueBackend,
+  createRedisBackend,
+  openProducer,
+  type Producer,
+  type QueueBackend,
+  type QueueName,
+} from "@rollcall/jobs";
+
+/** Where a test and the process that dies in it both work. */
+export type Place = { databaseUrl: string; redisUrl: string | undefined };
+
+export type Stage = {
+  pool: Pool;
+  backend: QueueBackend;
+  ensure: Producer;
+  sync: Producer;
+  deadLetters: Producer;
+  close(): Promise<void>;
+};
+
+export function openStage({ databaseUrl, redisUrl }: Place): Stage {
+  const ignore = () => undefined;
+  const pool = createPool({ databaseUrl, applicationName: "test", onIdleError: ignore });
+  const backend = redisUrl
+    ? createRedisBackend([redisUrl], ignore)
+    : createPostgresQueueBackend(databaseUrl, ignore);
+  const open = (name: QueueName) => openProducer(backend, name, { onConnected: ignore, onError: ignore });
+  const [ensure, sync, deadLetters] = [open("ensure"), open("sync"), open("dead-letter")];
+  return {
+    pool,
+    backend,
+    ensure,
+    sync,
+    deadLetters,
+    close: async () => {
+      await Promise.all([ensure, sync, deadLetters].map((producer) => producer.close()));
+      await Promise.all([backend.close(), pool.end()]);
+    },
+  };
+}
