@@ -14,8 +14,7 @@ export type TcpProxy = {
   close(): Promise<void>;
 };
 
-/** `slowness` is the connection's own share of the delay; `dueAtMs` keeps its bytes in order. */
-type Pair = { near: net.Socket; far: net.Socket; silent: boolean; slowness: number; dueAtMs: number };
+type Pair = { near: net.Socket; far: net.Socket; silent: boolean };
 
 /**
  * Forwards to a port of this machine. Its black hole stands for a failed-over load balancer or a forgotten NAT
@@ -26,22 +25,23 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   let longestDelayMs = 0;
   const server = net.createServer({ noDelay: true }, (near) => {
     const far = net.connect({ port: targetPort, host: "127.0.0.1", noDelay: true });
-    const pair = { near, far, silent: false, slowness: Math.random(), dueAtMs: 0 };
+    const pair = { near, far, silent: false };
     pairs.add(pair);
-    forward(pair, near, far, () => 0);
-    forward(pair, far, near, () => pair.slowness * longestDelayMs);
+    const slowness = Math.random();
+    forward(pair, near, far, (act) => act());
+    forward(
+      pair,
+      far,
+      near,
+      createDelayLine(() => slowness * longestDelayMs),
+    );
   });
 
-  function forward(pair: Pair, from: net.Socket, to: net.Socket, delayMs: () => number): void {
-    const inTurn = (act: () => void) => {
-      const nowMs = Date.now();
-      const dueAtMs = from === pair.far ? Math.max(pair.dueAtMs, nowMs + delayMs()) : nowMs;
-      if (dueAtMs <= nowMs) return act();
-      pair.dueAtMs = dueAtMs;
-      setTimeout(act, dueAtMs - nowMs);
-    };
+  function forward(pair: Pair, from: net.Socket, to: net.Socket, inTurn: (act: () => void) => void): void {
     from.on("data", (chunk) => {
-      if (!pair.silent) inTurn(() => pair.silent || to.write(chunk));
+      inTurn(() => {
+        if (!pair.silent) to.write(chunk);
+      });
     });
     // Whoever closes a silent connection is not heard at its other end either.
     from.on("close", () => {
@@ -85,5 +85,25 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       server.close();
       await once(server, "close");
     },
+  };
+}
+
+/** Does things later and in their order, also when the delay shrinks: timers of unequal length might overtake. */
+function createDelayLine(delayMs: () => number): (act: () => void) => void {
+  const line: { act: () => void; dueAtMs: number }[] = [];
+  const advance = () => {
+    for (let next = line[0]; next; next = line[0]) {
+      const waitMs = next.dueAtMs - Date.now();
+      if (waitMs > 0) {
+        setTimeout(advance, waitMs);
+        return;
+      }
+      line.shift();
+      next.act();
+    }
+  };
+  return (act) => {
+    line.push({ act, dueAtMs: Date.now() + delayMs() });
+    if (line.length === 1) advance();
   };
 }

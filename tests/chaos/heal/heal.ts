@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { readTables, type Tables } from "../laws/read-tables.ts";
+import type { Acceptance, Call, Ledger, Violation } from "../ledger.ts";
+import type { Post } from "../perform/deliver.ts";
+import { callEnsure } from "../perform/ensure.ts";
+import { type Stage, withClient } from "../stage/stage.ts";
+import { healLost } from "./heal-lost.ts";
+import { watchQueues } from "./queue-watch.ts";
+
+export type Healed = {
+  violations: Violation[];
+  /** As they were when all that was accepted was done, before anybody made up for what was lost. */
+  tablesBefore: Tables;
+  acceptedBefore: readonly Acceptance[];
+  deadLetters: unknown[];
+  lastEnsures: Call[];
+  healedAtMs: number;
+};
+
+/** From the end of the last fault until all is as Clerk says. */
+const convergeMs = 60_000;
+
+/** Lets a stage come to rest after its last fault was undone, and makes up for what was lost on the way. */
+export async function heal(stage: Stage, ledger: Ledger, post: Post): Promise<Healed> {
+  const deadlineMs = Date.now() + convergeMs;
+  const violations: Violation[] = [];
+  const blame = (what: string) => violations.push({ law: "it converges within 60 s", what });
+  const inTime = async (what: string, work: Promise<unknown>) => {
+    const isDone = await Promise.race([
+      work.then(() => true),
+      sleep(Math.max(0, deadlineMs - Date.now()), false),
+    ]);
+    if (!isDone) blame(what);
+  };
+
+  await stage.clerk.faults.heal();
+  await inTime(
+    "a process does not answer",
+    Promise.all(Object.values(stage.processes).map((one) => one.untilAlive(convergeMs))),
+  );
+  await inTime("a webhook is not accepted", post.delivered());
+  const queues = await watchQueues(stage);
+  try {
+    for (const left of await queues.untilIdle(deadlineMs)) blame(`before anybody was nudged again: ${left}`);
+    const acceptedBefore = [...ledger.acceptances];
+    const tablesBefore = await withClient(stage.databaseUrl, readTables);
+    await inTime("a webhook is not accepted", healLost(ledger, post));
+    for (const left of await queues.untilIdle(deadlineMs)) blame(`after everybody was nudged: ${left}`);
+    const healedAtMs = Date.now();
+    for (const left of post.open()) blame(`not accepted: ${left}`);
+    post.giveUp();
+    const lastEnsures = await ensureEverybody(stage, ledger);
+    const deadLetters = await queues.readDeadLetters();
+    return { violations, tablesBefore, acceptedBefore, deadLetters, lastEnsures, healedAtMs };
+  } finally {
+    await queues.close();
+  }
+}
+
+async function ensureEverybody(stage: Stage, ledger: Ledger): Promise<Call[]> {
+  const calls: Call[] = [];
+  const accounts = [...ledger.accounts.values()].filter(({ isPoison }) => !isPoison).entries();
+  const askNext = async () => {
+    for (const [index, { id }] of accounts) calls.push(await callEnsure(stage, ledger, id, index % 2));
+  };
+  await Promise.all(Array.from({ length: 8 }, askNext));
+  return calls;
+}

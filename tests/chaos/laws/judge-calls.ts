@@ -1,0 +1,62 @@
+import type { Call, Ledger, Violation } from "../ledger.ts";
+import type { Stage } from "../stage/stage.ts";
+import type { Span } from "../stage/supervised-process.ts";
+import type { Tables } from "./read-tables.ts";
+
+const longestMs = 5_000;
+/** What the clocks of two processes, and a signal on its way, may differ by. */
+const marginMs = 200;
+
+const allowed = { webhook: [200, 503], ensure: [200, 202, 403, 404, 410, 503] } as const;
+
+/** Judges every answer, and every request that got none. @param lagMs how late our own clock ran in a span of time */
+export function judgeCalls(
+  ledger: Ledger,
+  stage: Stage,
+  tables: Tables,
+  lagMs: (span: Span) => number,
+): Violation[] {
+  return ledger.calls.flatMap((call) => {
+    const faults = call.status === undefined ? [] : judgeAnswer(ledger, tables, call);
+    if (!wasAway(call, stage.processes[call.api].away)) faults.push(...judgeTime(call, lagMs));
+    return faults.map((fault) => ({ ...fault, clerkId: call.about }));
+  });
+}
+
+function wasAway({ fromMs, toMs }: Call, away: readonly Span[]): boolean {
+  return away.some((span) => span.fromMs < toMs + marginMs && span.untilMs > fromMs - marginMs);
+}
+
+function judgeTime(call: Call, lagMs: (span: Span) => number): Violation[] {
+  const law = "every request is answered within 5 s";
+  const { api, what, fromMs, toMs, status, text } = call;
+  if (status === undefined) return [{ law, what: `${api} did not answer a ${what}: ${text}` }];
+  const tookMs = toMs - fromMs - lagMs({ fromMs, untilMs: toMs });
+  return tookMs > longestMs
+    ? [{ law, what: `${api} answered a ${what} after ${tookMs} ms with ${status}` }]
+    : [];
+}
+
+function judgeAnswer(
+  { accounts }: Ledger,
+  tables: Tables,
+  { what, about, status = 0, text }: Call,
+): Violation[] {
+  const possible: readonly number[] = allowed[what];
+  if (!possible.includes(status)) {
+    return [
+      { law: "every answer is one of the contract", what: `a ${what} was answered ${status}: ${text}` },
+    ];
+  }
+  if (what === "webhook") return [];
+  const account = accounts.get(about);
+  if (status === 410 && account?.leftAtMs === undefined) {
+    return [{ law: "nobody living is told to be deleted", what: "was answered 410" }];
+  }
+  if (status !== 200) return [];
+  const row = tables.users.get(about);
+  const isTheirs = text.includes(`"clerkId":"${about}"`);
+  return row && isTheirs
+    ? []
+    : [{ law: "an ensure that said success left a row", what: `has ${row ? "another's" : "no"} row` }];
+}

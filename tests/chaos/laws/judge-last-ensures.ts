@@ -1,0 +1,35 @@
+import { type EnsureReady, ensureReady } from "@rollcall/contracts";
+import type { ClerkUser } from "@rollcall/sandbox";
+import type { Call, Ledger, Violation } from "../ledger.ts";
+import { expectedRow } from "./expected-row.ts";
+
+const law = "ensure says what Clerk says";
+
+/** What ensure says of somebody once all is still: nothing that a cache kept from before. */
+export function judgeLastEnsure(ledger: Ledger, { about, status, text }: Call): Violation[] {
+  const account = ledger.accounts.get(about);
+  const last = account?.versions.at(-1);
+  if (!account || !last) return [];
+  const wanted = account.leftAtMs !== undefined ? 410 : last.banned ? 403 : 200;
+  const fault = (what: string) => [{ law, what, clerkId: about }];
+  if (status !== wanted) return fault(`was answered ${status} instead of ${wanted}`);
+  return status === 200 ? findStale(ensureReady.parse(JSON.parse(text)), last).flatMap(fault) : [];
+}
+
+function findStale({ user, mentorado }: EnsureReady, last: ClerkUser): string[] {
+  const expected = expectedRow(last);
+  const said = {
+    email: user.email,
+    email_verified: user.emailVerified,
+    name: user.name,
+    image_url: user.imageUrl,
+    role: user.role,
+    banned: user.banned,
+    clerk_updated_at: user.clerkUpdatedAt === null ? null : Date.parse(user.clerkUpdatedAt),
+  };
+  const stale = Object.entries(said).filter(([column, value]) => Reflect.get(expected, column) !== value);
+  return [
+    ...stale.map(([column]) => `was answered with an old ${column}`),
+    ...(mentorado === null && expected.role !== "admin" ? ["was answered without a profile"] : []),
+  ];
+}

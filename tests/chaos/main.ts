@@ -1,0 +1,65 @@
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { findRedisServer } from "@rollcall/sandbox";
+import { z } from "zod";
+import { drawPlan } from "./plan/draw-plan.ts";
+import { printPlan } from "./plan/print-plan.ts";
+import { runSeeds } from "./run-seeds.ts";
+
+const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--root DIR] [--no-faults] [--print]
+  --seed, --seeds   which plans to play, one after the other; a random one by default
+  --events          600
+  --backend         where queues live: redis
+  --root            the folder whose built apps are played with: this one
+  --no-faults       only deliveries go wrong
+  --print           prints the plan and plays nothing`;
+
+const options = z.object({
+  seeds: z
+    .string()
+    .regex(/^\d+(-\d+)?$/)
+    .default(() => String(Date.now() % 1_000_000)),
+  events: z.coerce.number().int().positive().default(600),
+  backend: z.enum(["redis", "postgres"]).default("redis"),
+  root: z.string().default(fileURLToPath(new URL("../../", import.meta.url))),
+  "no-faults": z.boolean().default(false),
+  print: z.boolean().default(false),
+});
+
+const text = { type: "string" } as const;
+const flag = { type: "boolean" } as const;
+
+try {
+  const { values } = parseArgs({
+    options: {
+      seed: text,
+      seeds: text,
+      events: text,
+      backend: text,
+      root: text,
+      "no-faults": flag,
+      print: flag,
+    },
+  });
+  const { seed, ...others } = values;
+  process.exitCode = await play(options.parse(seed === undefined ? others : { ...others, seeds: seed }));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.stack : error}\n${usage}\n`);
+  process.exitCode = 2;
+}
+
+/** @returns the exit code: 1 when a law was broken */
+async function play(chosen: z.infer<typeof options>): Promise<number> {
+  const [first = 0, last = first] = chosen.seeds.split("-").map(Number);
+  const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  const { events, backend, root } = chosen;
+  const faults = !chosen["no-faults"];
+  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, faults }));
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  if (chosen.print) {
+    for (const plan of plans) printPlan(plan, say);
+    return 0;
+  }
+  const redisBinary = findRedisServer(process.env["PATH"]);
+  return (await runSeeds({ plans, root, redisBinary, say })) === 0 ? 0 : 1;
+}

@@ -1,0 +1,115 @@
+import { stat } from "node:fs/promises";
+import { heal } from "./heal/heal.ts";
+import { findCanaries } from "./laws/find-canaries.ts";
+import { judgeAcceptances } from "./laws/judge-acceptances.ts";
+import { judgeCalls } from "./laws/judge-calls.ts";
+import { judgeChanges } from "./laws/judge-changes.ts";
+import { judgeDeadLetters } from "./laws/judge-dead-letters.ts";
+import { judgeEnd } from "./laws/judge-end.ts";
+import { judgeLastEnsure } from "./laws/judge-last-ensures.ts";
+import { judgeLogs } from "./laws/judge-logs.ts";
+import { judgePostgresLog } from "./laws/judge-postgres-log.ts";
+import { readTables } from "./laws/read-tables.ts";
+import { installRecorder, readChanges } from "./laws/recorder.ts";
+import { createLedger, type Ledger, type Violation } from "./ledger.ts";
+import { openPost } from "./perform/deliver.ts";
+import { playActs } from "./perform/play.ts";
+import { type Strikes, strikeAll } from "./perform/strike.ts";
+import type { Plan } from "./plan/plan.ts";
+import type { Cluster } from "./stage/cluster.ts";
+import { type Stage, setStage, withClient } from "./stage/stage.ts";
+import { watchLag } from "./stage/watch-lag.ts";
+
+export type ChaosOptions = {
+  plan: Plan;
+  root: string;
+  folder: string;
+  cluster: Cluster;
+  redisBinary: string | undefined;
+};
+
+export type ChaosReport = {
+  violations: Violation[];
+  strikes: Strikes;
+  ledger: Ledger;
+  /** Of the first broken law's user, newest first. */
+  timeline: string[];
+  seconds: { safety: number; healing: number };
+};
+
+const webhookSecret = `whsec_${Buffer.from("a secret that only chaos knows").toString("base64")}`;
+
+/** Plays a plan on a stage of its own, lets it heal, and judges what came of it. */
+export async function runChaos({ plan, ...options }: ChaosOptions): Promise<ChaosReport> {
+  const { seed, backend } = plan;
+  const postgresLogFrom = (await stat(options.cluster.logFile)).size;
+  const stage = await setStage({ ...options, seed, backend, webhookSecret, prepare: installRecorder });
+  const lag = watchLag();
+  try {
+    const ledger = createLedger(Date.now());
+    const post = openPost(stage, ledger, webhookSecret);
+    const [strikes] = await Promise.all([
+      strikeAll(stage, plan, ledger.startedAtMs),
+      playActs(stage, ledger, post, plan),
+    ]);
+    const healingFromMs = Date.now();
+    const healed = await heal(stage, ledger, post);
+    const violations = [
+      ...healed.violations,
+      ...(await judgeAll(stage, ledger, healed, lag.lagMs)),
+      ...(await judgePostgresLog(options.cluster.logFile, postgresLogFrom)),
+    ];
+    const unasked = await stage.stopProcesses();
+    violations.push(...unasked.map((what) => ({ law: "no process ends but those that were killed", what })));
+    return {
+      violations,
+      strikes,
+      ledger,
+      timeline: await readTimeline(stage, violations[0]?.clerkId),
+      seconds: {
+        safety: (healingFromMs - ledger.startedAtMs) / 1_000,
+        healing: (healed.healedAtMs - healingFromMs) / 1_000,
+      },
+    };
+  } finally {
+    lag.stop();
+    await stage.close();
+  }
+}
+
+type Healed = Awaited<ReturnType<typeof heal>>;
+
+/** The laws, the gravest first: what is printed is the first that is broken. */
+async function judgeAll(
+  stage: Stage,
+  ledger: Ledger,
+  healed: Healed,
+  lagMs: Parameters<typeof judgeCalls>[3],
+): Promise<Violation[]> {
+  const surprises = Object.values(stage.processes).flatMap((process) => process.surprises);
+  return withClient(stage.databaseUrl, async (db) => {
+    const tables = await readTables(db);
+    return [
+      ...surprises.map((what) => ({ law: "no process ends but those that were killed", what })),
+      ...judgeAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
+      ...judgeChanges(ledger, await readChanges(db)),
+      ...(await judgeEnd(ledger, tables, stage.clerk)),
+      ...judgeDeadLetters(ledger, healed.deadLetters),
+      ...healed.lastEnsures.flatMap((call) => judgeLastEnsure(ledger, call)),
+      ...judgeCalls(ledger, stage, tables, lagMs),
+      ...(await judgeLogs(stage)),
+      ...(await findCanaries(stage)),
+    ];
+  });
+}
+
+async function readTimeline(stage: Stage, clerkId: string | undefined): Promise<string[]> {
+  if (clerkId === undefined) return [];
+  return withClient(stage.databaseUrl, async (db) => {
+    const { rows } = await db.query<{ line: string }>(
+      "select concat_ws(' ', at, kind, cause, ref, details) as line from rollcall.events where clerk_id = $1 order by id",
+      [clerkId],
+    );
+    return rows.map(({ line }) => line);
+  });
+}

@@ -1,0 +1,51 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Plan } from "./plan/plan.ts";
+import { describeFailure, describeRun } from "./report.ts";
+import { runChaos } from "./run-chaos.ts";
+import { startCluster } from "./stage/cluster.ts";
+
+type Options = {
+  plans: readonly Plan[];
+  root: string;
+  redisBinary: string | undefined;
+  say: (line: string) => void;
+};
+
+/** Plays one plan after the other on one Postgres. Logs of a run that broke a law are kept. @returns how many did */
+export async function runSeeds({ plans, root, redisBinary, say }: Options): Promise<number> {
+  const commit = await readCommit(root);
+  const cluster = await startCluster();
+  let failures = 0;
+  try {
+    for (const plan of plans) {
+      const folder = await mkdtemp(join(tmpdir(), `rollcall-chaos-${plan.backend}-${plan.seed}-`));
+      const startedAtMs = Date.now();
+      const report = await runChaos({ plan, root, folder, cluster, redisBinary });
+      say(describeRun(plan, report, (Date.now() - startedAtMs) / 1_000));
+      if (report.violations.length === 0) {
+        await rm(folder, { recursive: true, force: true });
+        continue;
+      }
+      failures += 1;
+      for (const line of describeFailure(plan, report, commit, folder)) say(line);
+    }
+  } finally {
+    await cluster.stop();
+  }
+  return failures;
+}
+
+async function readCommit(root: string): Promise<string> {
+  const git = async (...args: string[]) =>
+    (await promisify(execFile)("git", ["-C", root, ...args])).stdout.trim();
+  try {
+    const changed = await git("status", "--porcelain", "--untracked-files=no");
+    return `${await git("rev-parse", "--short", "HEAD")}${changed === "" ? "" : " with changes"}`;
+  } catch {
+    return "unknown";
+  }
+}

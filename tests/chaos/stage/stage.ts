@@ -1,0 +1,136 @@
+import { execFile } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { RemoteClerkSimulator } from "@rollcall/sandbox";
+import pg from "pg";
+import { startTcpProxy, type TcpProxy } from "../../harness/tcp-proxy.ts";
+import type { Plan, ProcessName, Service } from "../plan/plan.ts";
+import type { Cluster } from "./cluster.ts";
+import { findSteadyPort } from "./free-port.ts";
+import { type PrivateRedis, startPrivateRedis } from "./private-redis.ts";
+import { createTokenMint, origin, type TokenMint } from "./session-tokens.ts";
+import { startSimulatorProcess } from "./simulator-process.ts";
+import { type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
+
+/** Two apis and two workers as in production, with everything they use, each connection by way of a proxy. */
+export type Stage = {
+  readonly folder: string;
+  readonly backend: Plan["backend"];
+  readonly databaseUrl: string;
+  readonly redis: PrivateRedis | undefined;
+  readonly cluster: Cluster;
+  readonly clerk: RemoteClerkSimulator;
+  readonly tokens: TokenMint;
+  readonly processes: Readonly<Record<ProcessName, SupervisedProcess>>;
+  readonly apis: readonly [SupervisedProcess, SupervisedProcess];
+  /** Undefined for Redis when queues are on Postgres. */
+  proxy(process: ProcessName, service: Service): TcpProxy | undefined;
+  /** Ends the processes of ours, in order. @returns what did not end as asked */
+  stopProcesses(): Promise<string[]>;
+  /** Ends the rest. */
+  close(): Promise<void>;
+};
+
+export type StageOptions = {
+  seed: number;
+  backend: Plan["backend"];
+  /** Where the built apps are: `apps/<app>/dist/main.js` and the packages that they import. */
+  root: string;
+  /** For logs and data. */
+  folder: string;
+  cluster: Cluster;
+  redisBinary: string | undefined;
+  webhookSecret: string;
+  /** Before the processes start, once the tables are there. */
+  prepare: (db: pg.Client) => Promise<void>;
+};
+
+export async function setStage(options: StageOptions): Promise<Stage> {
+  const { backend, root, folder, cluster } = options;
+  await mkdir(folder, { recursive: true });
+  const redis = backend === "redis" ? await startOwnRedis(options) : undefined;
+  const secretKey = "sk_test_chaos";
+  const [simulator, tokens, databaseUrl] = await Promise.all([
+    startSimulatorProcess(secretKey, options.seed),
+    createTokenMint(),
+    cluster.createDatabase(),
+  ]);
+  const { clerk } = simulator;
+  await migrate(root, databaseUrl);
+  await withClient(databaseUrl, options.prepare);
+
+  const proxies = new Map<string, TcpProxy>();
+  const openProxy = async (process: ProcessName, service: Service, url: string) => {
+    const proxy = await startTcpProxy(Number(new URL(url).port));
+    proxies.set(`${process} ${service}`, proxy);
+    return proxy.proxied(url);
+  };
+  const start = async (name: ProcessName) => {
+    const app = name.startsWith("api") ? "api" : "worker";
+    const port = await findSteadyPort();
+    const environment = {
+      DATABASE_URL: await openProxy(name, "postgres", databaseUrl),
+      ...(redis && { REDIS_URL: await openProxy(name, "redis", redis.url) }),
+      CLERK_API_URL: (await openProxy(name, "clerk", clerk.url)).replace(/\/$/, ""),
+      CLERK_SECRET_KEY: secretKey,
+      CLERK_WEBHOOK_SIGNING_SECRET: options.webhookSecret,
+      CLERK_JWT_KEY: tokens.jwtKey,
+      CLERK_AUTHORIZED_PARTIES: origin,
+      [app === "api" ? "PORT" : "WORKER_PORT"]: String(port),
+    };
+    const entry = join(root, `apps/${app}/dist/main.js`);
+    const url = `http://127.0.0.1:${port}`;
+    return superviseProcess({ name, entry, root, environment, url, logFile: join(folder, `${name}.log`) });
+  };
+  const [api0, api1] = [await start("api0"), await start("api1")];
+  const [worker0, worker1] = [await start("worker0"), await start("worker1")];
+  const processes = { api0, api1, worker0, worker1 };
+  await Promise.all(Object.values(processes).map((process) => process.untilAlive(60_000)));
+
+  return {
+    folder,
+    backend,
+    databaseUrl,
+    redis,
+    cluster,
+    clerk,
+    tokens,
+    processes,
+    apis: [api0, api1],
+    proxy: (process, service) => proxies.get(`${process} ${service}`),
+    stopProcesses: async () =>
+      (await Promise.all(Object.values(processes).map((process) => process.stop()))).flatMap(
+        (end) => end ?? [],
+      ),
+    close: async () => {
+      await Promise.all(Object.values(processes).map((process) => process.stop()));
+      await Promise.all([simulator.stop(), redis?.stop()]);
+      await Promise.all([...proxies.values()].map((proxy) => proxy.close()));
+    },
+  };
+}
+
+function startOwnRedis({ redisBinary, folder }: StageOptions): Promise<PrivateRedis> {
+  if (!redisBinary) throw new Error("No redis-server or valkey-server on PATH");
+  return startPrivateRedis(redisBinary, join(folder, "redis"));
+}
+
+async function migrate(root: string, databaseUrl: string): Promise<void> {
+  await promisify(execFile)(process.execPath, [join(root, "apps/cli/dist/migrate/main.js")], {
+    cwd: root,
+    env: { PATH: process.env["PATH"] ?? "", DATABASE_URL: databaseUrl },
+  });
+}
+
+/** One connection for one piece of work; the server may be hurt between two of them. */
+export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url, application_name: "chaos" });
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ProcessName } from "../plan/plan.ts";
+import { callHttp } from "./http-call.ts";
+
+/** A span of time; `untilMs` is infinite while it lasts. */
+export type Span = { fromMs: number; untilMs: number };
+
+/** A process that is started again whenever it ends, as an init system would. */
+export type SupervisedProcess = {
+  readonly name: ProcessName;
+  readonly url: string;
+  readonly logFile: string;
+  /** Undefined while it is down. */
+  pid(): number | undefined;
+  /** When it was dead, starting or frozen by us: then nobody can expect an answer. */
+  readonly away: readonly Span[];
+  /** Ends that nobody caused. */
+  readonly surprises: readonly string[];
+  kill(downMs: number): Promise<void>;
+  freeze(forMs: number): Promise<void>;
+  untilAlive(timeoutMs: number): Promise<void>;
+  /** Ends it for good. @returns how it ended when that was not as asked */
+  stop(): Promise<string | undefined>;
+};
+
+type ProcessOptions = {
+  name: ProcessName;
+  entry: string;
+  root: string;
+  environment: Record<string, string>;
+  url: string;
+  logFile: string;
+};
+
+const aliveTimeoutMs = 60_000;
+/** A process gives itself 20 s to stop. */
+const stopTimeoutMs = 25_000;
+
+export function superviseProcess(options: ProcessOptions): SupervisedProcess {
+  const { name, url, logFile } = options;
+  const away: Span[] = [];
+  const surprises: string[] = [];
+  let stopping = false;
+  let child: ChildProcess | undefined;
+  let killed = false;
+  start();
+
+  function start(): void {
+    const log = openSync(logFile, "a");
+    const started = spawn(process.execPath, [options.entry], {
+      cwd: options.root,
+      env: { PATH: process.env["PATH"] ?? "", ...options.environment },
+      stdio: ["ignore", log, log],
+    });
+    closeSync(log);
+    killed = false;
+    child = started;
+    const span = beginAway();
+    void untilAlive(aliveTimeoutMs).then(
+      () => endAway(span),
+      () => undefined,
+    );
+    started.once("exit", (code, signal) => {
+      if (child === started) child = undefined;
+      if (stopping || killed) return;
+      surprises.push(`${name} ended by itself with ${code ?? signal}`);
+      start();
+    });
+  }
+
+  function beginAway(): Span {
+    const span = { fromMs: Date.now(), untilMs: Number.POSITIVE_INFINITY };
+    away.push(span);
+    return span;
+  }
+
+  function endAway(span: Span): void {
+    span.untilMs = Date.now();
+  }
+
+  async function untilAlive(timeoutMs: number): Promise<void> {
+    const deadlineMs = Date.now() + timeoutMs;
+    for (;;) {
+      const alive = await callHttp(`${url}/healthz`, { timeoutMs: 1_000 }).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+      if (alive) return;
+      if (Date.now() > deadlineMs) throw new Error(`${name} does not answer`);
+      await sleep(50);
+    }
+  }
+
+  return {
+    name,
+    url,
+    logFile,
+    away,
+    surprises,
+    pid: () => child?.pid,
+    untilAlive,
+    kill: async (downMs) => {
+      const victim = child;
+      if (!victim) return;
+      const span = beginAway();
+      killed = true;
+      const ended = once(victim, "exit");
+      victim.kill("SIGKILL");
+      await ended;
+      await sleep(downMs);
+      if (stopping) return;
+      start();
+      await untilAlive(aliveTimeoutMs);
+      endAway(span);
+    },
+    freeze: async (forMs) => {
+      const victim = child;
+      if (!victim) return;
+      const span = beginAway();
+      victim.kill("SIGSTOP");
+      await sleep(forMs);
+      victim.kill("SIGCONT");
+      // What had gathered meanwhile is answered first.
+      await untilAlive(aliveTimeoutMs);
+      endAway(span);
+    },
+    stop: async () => {
+      stopping = true;
+      const last = child;
+      if (!last) return undefined;
+      const ended = once(last, "exit");
+      last.kill("SIGTERM");
+      const force = setTimeout(() => last.kill("SIGKILL"), stopTimeoutMs);
+      const [code, signal] = await ended;
+      clearTimeout(force);
+      return code === 0 ? undefined : `${name} was told to stop and ended with ${code ?? signal}`;
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import type { Span } from "./supervised-process.ts";
+
+const everyMs = 50;
+
+/** Notices when this process itself was late, so that its slowness is not taken for somebody else's. */
+export function watchLag(): { lagMs(span: Span): number; stop(): void } {
+  const lags: { atMs: number; lagMs: number }[] = [];
+  let lastMs = Date.now();
+  const timer = setInterval(() => {
+    const nowMs = Date.now();
+    const lagMs = nowMs - lastMs - everyMs;
+    if (lagMs > 100) lags.push({ atMs: nowMs, lagMs });
+    lastMs = nowMs;
+  }, everyMs);
+  return {
+    lagMs: ({ fromMs, untilMs }) =>
+      lags
+        .filter(({ atMs, lagMs }) => atMs > fromMs && atMs - lagMs < untilMs)
+        .reduce((sum, { lagMs }) => sum + lagMs, 0),
+    stop: () => clearInterval(timer),
+  };
+}
