@@ -1,0 +1,124 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { callAdmin } from "../harness/admin.ts";
+import { describeOnBackends } from "../harness/backends.ts";
+import { browserHint, findBrowser, openBrowser } from "../harness/browser.ts";
+import { postWebhook, readDeadLetters, readQueueCounts } from "../harness/calls.ts";
+import { adminPassword, type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const executable = findBrowser();
+if (!executable) process.stdout.write(`${browserHint}\n`);
+
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    await postWebhook(system, "not json");
+    await waitFor("a dead letter", async () =>
+      (await readDeadLetters(system)).length > 0 ? true : undefined,
+    );
+    await waitFor("all queues on the board", async () => {
+      const { body } = await callAdmin(system, "/admin/queues/api/queues");
+      return (body as { queues: unknown[] }).queues.length === 4 ? true : undefined;
+    });
+  });
+  afterAll(() => system?.stop());
+
+  const board = (path: string, options?: Parameters<typeof callAdmin>[2]) =>
+    callAdmin(system, `/admin/queues${path}`, options);
+
+  test.each(["/api/redis/stats", "/api/queues/sync/workers"])(
+    "%s, which tells of the database behind the queues, does not exist",
+    async (path) => {
+      expect((await board(path)).status).toBe(404);
+    },
+  );
+
+  test("nothing that it shows names the database's address, version or clients", async () => {
+    const { body } = await board("/api/queues?activeQueue=dead-letter&status=waiting&page=1");
+    expect(JSON.stringify(body)).not.toMatch(/127\.0\.0\.1|redis_version|PostgreSQL \d|"addr"/);
+  });
+
+  test.each([
+    ["PUT", "/api/queues/sync/pause"],
+    ["PUT", "/api/queues/pause"],
+    ["PUT", "/api/queues/dead-letter/empty"],
+    ["PUT", "/api/queues/dead-letter/obliterate"],
+    ["POST", "/api/queues/sync/add"],
+    ["PATCH", "/api/queues/dead-letter/1/update-data"],
+  ])("read-only by default: %s %s does not exist", async (method, path) => {
+    expect((await board(path, { method, body: {} })).status).toBe(404);
+    expect((await readDeadLetters(system)).length).toBe(1);
+  });
+
+  describe.skipIf(!executable)(`in a browser${executable ? "" : " (skipped: no chromium on PATH)"}`, () => {
+    let browser: Browser;
+    let page: Page;
+    const complaints: string[] = [];
+    beforeAll(async () => {
+      browser = await openBrowser(executable ?? "");
+    });
+    afterAll(() => browser?.close());
+    beforeEach(async () => {
+      const context = await browser.newContext({
+        httpCredentials: { username: "admin", password: adminPassword },
+      });
+      page = await context.newPage();
+      page.on("pageerror", (error) => complaints.push(error.message));
+      page.on("console", (message) => {
+        if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+      });
+      page.on("request", (request) => {
+        if (!request.url().startsWith(system.apiUrl) && !request.url().startsWith("data:"))
+          complaints.push(`asked ${request.url()}`);
+      });
+    });
+    afterEach(async () => {
+      await page.context().close();
+      expect(complaints.splice(0)).toEqual([]);
+    });
+
+    test("the four queues are there, and a dead letter can be read, without an error in the console", async () => {
+      await page.goto(`${system.apiUrl}/admin/queues`);
+      for (const name of ["ensure", "sync", "reconcile", "dead-letter"])
+        await page.getByRole("link", { name }).first().waitFor();
+      await page.getByRole("link", { name: "dead-letter" }).first().click();
+      await page.getByText("webhook.unreadable").first().waitFor();
+      await page.getByText("sha256").first().waitFor();
+      // The panel with the queue's details asks for more than the page does.
+      await page.locator("header button").nth(1).click();
+      await page.getByRole("dialog").waitFor();
+      await page.waitForLoadState("networkidle");
+    });
+
+    test("offers nothing that writes, and nothing about the database behind", async () => {
+      await page.goto(`${system.apiUrl}/admin/queues/queue/dead-letter?status=waiting`);
+      await page.getByText("webhook.unreadable").first().waitFor();
+      expect(await page.getByRole("button", { name: /retry|clean|promote|pause|empty/i }).count()).toBe(0);
+      expect(await page.getByText(/redis|postgres/i).count()).toBe(0);
+    });
+  });
+});
+
+describe("with BOARD_READ_ONLY=false", () => {
+  test("a write of the board itself is done, and one that another site began is refused", async () => {
+    const system = await startSystem({
+      backend: "postgres",
+      redisBinary: undefined,
+      environment: { BOARD_READ_ONLY: "false" },
+    });
+    const pause = (headers: Record<string, string>) =>
+      callAdmin(system, "/admin/queues/api/queues/reconcile/pause", { method: "PUT", headers });
+    await waitFor("the queue on the board", async () =>
+      (await callAdmin(system, "/admin/queues/api/queues/reconcile/rate-limit")).status === 200
+        ? true
+        : undefined,
+    );
+    for (const headers of [{ "sec-fetch-site": "cross-site" }, { origin: "https://evil.example" }])
+      expect((await pause(headers as Record<string, string>)).status).toBe(403);
+    expect((await pause({ "sec-fetch-site": "same-origin" })).status).toBe(200);
+    expect(await readQueueCounts(system, "reconcile")).toMatchObject({ failed: 0 });
+    await system.stop();
+  });
+});
