@@ -11,6 +11,7 @@ import {
   type ProfileOutcome,
   type ProfileRequest,
   type Queryable,
+  readSqlState,
   type UserSnapshot,
   wrapPostgresError,
 } from "@rollcall/db";
@@ -37,16 +38,7 @@ export async function applyBatch(
   defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
   try {
-    return await inTransaction(pool, async (client) => {
-      await client.query(waitBrieflyForLocks);
-      await applySnapshots(
-        client,
-        writes.map((write) => write.snapshot),
-      );
-      const given = await giveProfiles(client, writes.map(toProfileRequest), defaults);
-      await judgeTouched(client, given);
-      return new Map(given.map(({ clerkId, outcome }) => [clerkId, outcome]));
-    });
+    return await writeBatch(pool, writes, defaults);
   } catch (error) {
     const wrapped = wrapPostgresError(error);
     if (isOutage(error)) throw wrapped;
@@ -57,6 +49,32 @@ export async function applyBatch(
     const second = await applyBatch(pool, writes.slice(middle), defaults);
     return new Map([...first, ...second]);
   }
+}
+
+const uniqueViolation = "23505";
+
+/** Twice when the app gives somebody a profile while we link another: the second transaction sees it. */
+async function writeBatch(pool: Pool, writes: readonly UserWrite[], defaults: ProfileDefaults) {
+  const write = () => inTransaction(pool, (client) => writeAll(client, writes, defaults));
+  return write().catch((error: unknown) => {
+    if (readSqlState(error) === uniqueViolation) return write();
+    throw error;
+  });
+}
+
+async function writeAll(
+  client: Queryable,
+  writes: readonly UserWrite[],
+  defaults: ProfileDefaults,
+): Promise<Map<string, WriteOutcome>> {
+  await client.query(waitBrieflyForLocks);
+  await applySnapshots(
+    client,
+    writes.map((write) => write.snapshot),
+  );
+  const given = await giveProfiles(client, writes.map(toProfileRequest), defaults);
+  await judgeTouched(client, given);
+  return new Map(given.map(({ clerkId, outcome }) => [clerkId, outcome]));
 }
 
 function toProfileRequest({ snapshot, turma, secondaryEmails }: UserWrite): ProfileRequest {

@@ -64,6 +64,17 @@ async function eventsOf(clerkId: string): Promise<string[]> {
   return found.rows.map((row) => row.kind);
 }
 
+/** Resolves when some transaction waits for another one of this database. */
+async function untilBlocked(): Promise<void> {
+  for (;;) {
+    const blocked = await pool.query(
+      `select from pg_stat_activity
+       where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`,
+    );
+    if (blocked.rows.length > 0) return;
+  }
+}
+
 const bury = (clerkId: string) =>
   inTransaction(pool, (client) => tombstoneUsers(client, [{ clerkId, by: "signature", ...why }]));
 
@@ -207,6 +218,25 @@ test("a profile that the app made after the linking transaction began still coun
   });
   expect(await sync("user_second", withEmail("ada@example.com"))).toBe("created");
   expect(await conflictsOf("user_second")).toMatchObject([{ reason: "lost_to_claimant", state: "open" }]);
+});
+
+test("a profile that the app gives while another is being linked is kept, and costs no attempt", async () => {
+  const waitingId = await waiting("ada@example.com");
+  await pool.query("insert into users (clerk_id) values ('user_ada')");
+  const app = await pool.connect();
+  await app.query("begin");
+  const given = await app.query(
+    "insert into mentorados (user_id, nome_completo) select id, 'Given' from users returning id",
+  );
+  const synced = sync("user_ada", withEmail("ada@example.com"));
+  await untilBlocked();
+  await app.query("commit");
+  app.release();
+  expect(await synced).toBe("kept");
+  expect(await profileOf("user_ada")).toBe(given.rows[0].id);
+  expect((await pool.query("select user_id from mentorados where id = $1", [waitingId])).rows).toEqual([
+    { user_id: null },
+  ]);
 });
 
 test("whoever comes after the profile was linked hears that it was lost", async () => {
