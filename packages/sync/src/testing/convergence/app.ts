@@ -41,12 +41,19 @@ export async function takeAppStep(
   }
 }
 
+/** Long enough for a worker to meet a row that is not committed yet. */
+const typingSeconds = 0.01;
+
 /** An admin makes row and profile by hand while the user logs in, and knows nothing of our columns. */
 async function give(app: Pool, clerkId: string, email: string | null): Promise<void> {
   await app.query("insert into public.users (clerk_id) values ($1) on conflict do nothing", [clerkId]);
   await app.query(
-    `insert into public.mentorados (user_id, nome_completo, email)
-     select id, 'Given', $2 from ${userOf} as u on conflict (user_id) do nothing`,
-    [clerkId, email],
+    `with given as (
+       insert into public.mentorados (user_id, nome_completo, email)
+       select id, 'Given', $2 from ${userOf} as u on conflict (user_id) do nothing
+       returning id
+     )
+     select pg_sleep($3) from given`,
+    [clerkId, email, typingSeconds],
   );
 }

@@ -1,8 +1,6 @@
-import { AppError } from "@rollcall/contracts";
 import type { Pool } from "@rollcall/db";
 import type { Nudge } from "@rollcall/jobs";
 import type { ClerkSimulator } from "@rollcall/sandbox";
-import { syncUser } from "../../sync-user.ts";
 import { takeAppStep } from "./app.ts";
 import { createClerkSide } from "./clerk-side.ts";
 import { judgeEnd } from "./end.ts";
@@ -10,6 +8,7 @@ import { peopleInHistory } from "./history.ts";
 import { findLosers, judge } from "./laws.ts";
 import { createLedger, enter, waitingProfiles } from "./ledger.ts";
 import { readChanges } from "./recorder.ts";
+import { runNudge } from "./run-nudge.ts";
 import type { AppStep, Delivery, History, Step } from "./step.ts";
 import type { HeldRead, TestWorker } from "./workers.ts";
 
@@ -34,17 +33,23 @@ export async function live(world: World, { people, steps }: History, run: number
   let held: Held[] = [];
   let lastId = 0;
 
+  async function nudge(worker: number, kind: Nudge["kind"], clerkId: string, look: number): Promise<void> {
+    const context = world.workers[worker]?.context;
+    if (!context) throw new Error(`There is no worker ${worker}`);
+    await runNudge(context, ledger, kind, clerkId, look);
+  }
+
   async function deliver({ kind, who, former, worker, look }: Delivery): Promise<void> {
     const clerkId = former ? side.formerId(who) : side.currentId(who);
     // Clerk signs only deletions that happened.
     const isSigned = kind !== "delete" || ledger.accounts.get(clerkId)?.isGone === true;
-    await runNudge(world, worker, isSigned ? kind : "look", clerkId, look);
+    await nudge(worker, isSigned ? kind : "look", clerkId, look);
   }
 
   async function hold(whom: readonly number[], worker: number, point: "before" | "after"): Promise<void> {
     const read = world.workers[worker]?.holdNext(point);
     if (!read) return;
-    const runs = whom.map((who) => runNudge(world, worker, "look", side.currentId(who), 4));
+    const runs = whom.map((who) => nudge(worker, "look", side.currentId(who), 4));
     // Settled, so that a failure before the release does not end the process.
     held.push({ read, outcomes: Promise.allSettled(runs) });
     await read.arrived;
@@ -93,10 +98,10 @@ export async function live(world: World, { people, steps }: History, run: number
     await judged("the last sign-ups", async () => {
       for (let who = 0; who < peopleInHistory; who++) await side.take({ clerk: "sign-up", who });
     });
-    await judged("early releases", () => release(held.filter((_, index) => index % 2 === 0)));
+    await judged("early releases", () => release(held.filter((_, index) => index % 2 === 0).reverse()));
     await judged("one run for each user", async () => {
       const runs = [...ledger.accounts.values()].map(({ id, isGone }, index) =>
-        runNudge(world, index % world.workers.length, isGone ? "delete" : "look", id, 1),
+        nudge(index % world.workers.length, isGone ? "delete" : "look", id, 1),
       );
       await allDone(runs);
     });
@@ -116,23 +121,6 @@ async function allDone(work: readonly Promise<void>[]): Promise<void> {
 function throwFirst(outcomes: readonly PromiseSettledResult<void>[]): void {
   const failed = outcomes.find((outcome) => outcome.status === "rejected");
   if (failed) throw failed.reason;
-}
-
-async function runNudge(
-  world: World,
-  worker: number,
-  kind: Nudge["kind"],
-  clerkId: string,
-  look: number,
-): Promise<void> {
-  const context = world.workers[worker]?.context;
-  if (!context) throw new Error(`There is no worker ${worker}`);
-  try {
-    await syncUser(context, { v: 1, kind, clerkId, cause: "webhook", eventAtMs: 0 }, look);
-  } catch (error) {
-    // The queue would look again a moment later; a history drops that look, as it may drop any.
-    if (!(error instanceof AppError) || error.code !== "user.absent") throw error;
-  }
 }
 
 async function findUnheard(app: Pool, userIds: readonly number[]): Promise<string[]> {
