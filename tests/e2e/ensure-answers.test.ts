@@ -208,22 +208,24 @@ describeOnBackends((backend) => {
 test("429 with Retry-After after 3000 calls from one address within a minute", async () => {
   const system = await startSystem({ backend: "postgres", redisBinary: undefined });
   const people = await Promise.all(Array.from({ length: 11 }, () => system.clerk.users.create()));
-  const statuses: number[] = [];
-  for (const person of people) {
-    await untilProfile(system, person.id);
+  await Promise.all(people.map((person) => untilProfile(system, person.id)));
+  async function call(person: (typeof people)[number], from: number, calls: number): Promise<number[]> {
     const token = await system.clerk.sessions.mintToken({ userId: person.id, azp: origin });
-    const calls = person === people.at(-1) ? 1 : 300;
-    for (let call = 0; call < calls; call++) {
-      const answer = await callEnsure(system, {
+    const answers = Array.from({ length: calls }, (_, index) =>
+      callEnsure(system, {
         authorization: `Bearer ${token}`,
         // Nobody trusts this header unless TRUST_PROXY says so: a caller cannot be somebody else each time.
-        "x-forwarded-for": `10.0.0.${call}`,
-      });
-      statuses.push(answer.status);
-    }
+        "x-forwarded-for": `10.0.0.${from + index}`,
+      }),
+    );
+    return (await Promise.all(answers)).map((answer) => answer.status);
   }
-  expect(statuses.slice(0, -1).filter((status) => status !== 200)).toEqual([]);
-  expect(statuses.at(-1)).toBe(429);
+  // Together, so that a busy machine takes no minute for them.
+  const statuses: number[] = [];
+  for (const person of people.slice(0, -1))
+    for (let from = 0; from < 300; from += 50) statuses.push(...(await call(person, from, 50)));
+  expect(statuses.filter((status) => status !== 200)).toEqual([]);
+  expect(await Promise.all(people.slice(-1).map((person) => call(person, 0, 1)))).toEqual([[429]]);
   await system.stop();
 });
 
