@@ -14,9 +14,11 @@ import {
   createSessionCache,
   createUserReader,
   createUserWriter,
+  decideRequestBudget,
   type Logger,
   type Metrics,
   noSessionCache,
+  type ReconcileContext,
   type SyncContext,
   type WelcomeHook,
 } from "@rollcall/sync";
@@ -32,8 +34,9 @@ export type WorkerContext = {
   pool: Pool;
   clerk: ClerkGateway;
   backend: QueueBackend;
-  producers: Record<"ensure" | "sync" | "dead-letter", Producer>;
+  producers: Record<QueueName, Producer>;
   sync: SyncContext;
+  reconcile: ReconcileContext;
   /** Undefined when nobody wants to be told of new mentorados. */
   welcomeHook: WelcomeHook | undefined;
   close(): Promise<void>;
@@ -62,9 +65,26 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
       onConnected: (queue) => log.info({ event: "queue_connected", queue }, "Queue connected"),
       onError: (queue, error) => log.warn({ event: "queue_lost", queue, err: error }, "Queue not reached"),
     });
-  const producers = { ensure: open("ensure"), sync: open("sync"), "dead-letter": open("dead-letter") };
+  const producers = {
+    ensure: open("ensure"),
+    sync: open("sync"),
+    reconcile: open("reconcile"),
+    "dead-letter": open("dead-letter"),
+  };
   const cacheRedis =
     nodes && connectRedis(nodes, { maxRetriesPerRequest: 1, commandTimeout: 2_000 }, () => undefined);
+  const sessionCache = cacheRedis
+    ? createSessionCache({
+        redis: cacheRedis,
+        ttlS: config.SESSION_CACHE_TTL_S,
+        appSessionKey: config.APP_SESSION_KEY,
+      })
+    : noSessionCache;
+  const defaults = {
+    nomeCompleto: config.DEFAULT_NOME,
+    turma: config.DEFAULT_TURMA,
+    create: config.ENABLE_AUTO_CREATE,
+  };
 
   return {
     config,
@@ -78,19 +98,18 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
     sync: {
       pool,
       readUser: createUserReader(clerk, pool),
-      writeUser: createUserWriter(pool, {
-        nomeCompleto: config.DEFAULT_NOME,
-        turma: config.DEFAULT_TURMA,
-        create: config.ENABLE_AUTO_CREATE,
-      }),
-      sessionCache: cacheRedis
-        ? createSessionCache({
-            redis: cacheRedis,
-            ttlS: config.SESSION_CACHE_TTL_S,
-            appSessionKey: config.APP_SESSION_KEY,
-          })
-        : noSessionCache,
+      writeUser: createUserWriter(pool, defaults),
+      sessionCache,
       autoCreate: config.ENABLE_AUTO_CREATE,
+    },
+    reconcile: {
+      pool,
+      clerk,
+      sessionCache,
+      defaults,
+      budget: decideRequestBudget(config.CLERK_SECRET_KEY, config.CLERK_RATE_BUDGET),
+      log,
+      metrics,
     },
     welcomeHook: readWelcomeHook(config),
     close: async () => {

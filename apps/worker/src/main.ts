@@ -7,6 +7,7 @@ import { startHeartbeat } from "./heartbeat.ts";
 import { startNudgeWorker } from "./nudge-worker.ts";
 import { buildProbes } from "./probes.ts";
 import { startEventPruning } from "./prune-events.ts";
+import { startReconcile } from "./reconcile.ts";
 import { startWelcomeRelay } from "./welcome.ts";
 
 /** Longer than a job or a request takes; a second signal ends the process at once. */
@@ -19,6 +20,7 @@ async function main(config: WorkerConfig): Promise<void> {
   const url = await probes.listen({ host: config.HOST, port: config.WORKER_PORT });
   const workers = [startNudgeWorker(context, "ensure"), startNudgeWorker(context, "sync")];
   const stopTasks = [startDeadLetterMover(context), startWelcomeRelay(context), startEventPruning(context)];
+  const reconcile = startReconcile(context);
   const stopHeartbeat = startHeartbeat(context);
   log.info({ url }, "Working");
 
@@ -30,7 +32,7 @@ async function main(config: WorkerConfig): Promise<void> {
     setTimeout(() => process.exit(1), longestStopMs).unref();
     log.info({ signal }, "Stopping: finishing active jobs, taking no new ones");
     for (const stopTask of stopTasks) stopTask();
-    await Promise.allSettled(workers.map((worker) => worker.close()));
+    await Promise.allSettled([...workers, reconcile].map((worker) => worker.close()));
     await stopHeartbeat();
     await probes.close();
     await context.close();

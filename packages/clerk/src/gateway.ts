@@ -1,6 +1,6 @@
 import { AppError, clerkUserId } from "@rollcall/contracts";
 import { Agent } from "undici";
-import { type ClerkRequestOptions, requestClerk } from "./request.ts";
+import { ClerkRefusal, type ClerkRequestOptions, requestClerk } from "./request.ts";
 import { type ClerkUser, clerkUser } from "./user.ts";
 
 /** Ids that `GET /v1/users?user_id=` takes in one request. */
@@ -23,16 +23,44 @@ export type ClerkGateway = {
    * @throws AppError like `readUser`
    */
   readUsers(clerkIds: readonly string[]): Promise<Map<string, UserReading>>;
+  /**
+   * Lists users in one request. `cursor_refused`: Clerk does not take `startingAfter`, because that user is gone
+   * or because it does not know the parameter, which its public description does not name.
+   *
+   * @throws AppError like `readUser`
+   */
+  listUsers(query: UserListQuery): Promise<ListedUser[] | "cursor_refused">;
   /** Counts all users; the cheapest question that names nobody. @throws AppError like `readUser` */
   countUsers(): Promise<number>;
   close(): Promise<void>;
 };
+
+/** The longest list that Clerk answers; over it, it silently answers ten. */
+export const maxUsersPerPage = 500;
+
+export type UserListQuery = {
+  orderBy: "+created_at" | "-updated_at";
+  /** Up to 500. */
+  limit: number;
+  offset?: number;
+  /** The page begins behind this user. */
+  startingAfter?: string;
+  /** Only users created later; milliseconds since the epoch. */
+  createdAfterMs?: number;
+  /** Only these, up to 100. */
+  clerkIds?: readonly string[];
+};
+
+/** An entry of a list; the id is null when not even that could be read. */
+export type ListedUser = { clerkId: string | null; reading: Exclude<UserReading, { absent: true }> };
 
 export type ClerkGatewayOptions = {
   secretKey: string;
   /** Without a path, e.g. https://api.clerk.com */
   apiUrl: string;
   timeoutMs?: number;
+  /** For lists, whose pages are up to 500 users long. */
+  listTimeoutMs?: number;
   /** Told of each request's HTTP status, or why there was none: timeout, network, unreadable. */
   onRequest?: (status: string) => void;
 };
@@ -60,6 +88,18 @@ export function createClerkGateway(options: ClerkGatewayOptions): ClerkGateway {
       if (!Array.isArray(body)) throw new AppError("clerk.unreadable", "Clerk's user list is not an array");
       return new Map(body.flatMap((entry) => withId(entry)));
     },
+    listUsers: async (query) => {
+      const timeoutMs = options.listTimeoutMs ?? 15_000;
+      try {
+        const body = await requestClerk({ ...requestOptions, timeoutMs }, `/v1/users?${toParameters(query)}`);
+        if (Array.isArray(body)) return body.map(toListedUser);
+        if (body !== undefined || query.startingAfter === undefined)
+          throw new AppError("clerk.unreadable", "Clerk's user list is not an array");
+      } catch (error) {
+        if (!(error instanceof ClerkRefusal) || query.startingAfter === undefined) throw error;
+      }
+      return "cursor_refused";
+    },
     countUsers: async () => {
       const body = await requestClerk(requestOptions, "/v1/users/count");
       return readCount(body);
@@ -68,13 +108,28 @@ export function createClerkGateway(options: ClerkGatewayOptions): ClerkGateway {
   };
 }
 
+function toParameters(query: UserListQuery): URLSearchParams {
+  const parameters = new URLSearchParams({ limit: String(query.limit), order_by: query.orderBy });
+  const { offset, startingAfter, createdAfterMs, clerkIds = [] } = query;
+  if (offset !== undefined) parameters.set("offset", String(offset));
+  if (startingAfter !== undefined) parameters.set("starting_after", startingAfter);
+  if (createdAfterMs !== undefined) parameters.set("created_at_after", String(createdAfterMs));
+  for (const id of clerkIds) parameters.append("user_id", id);
+  return parameters;
+}
+
+function toListedUser(entry: unknown): ListedUser {
+  const id = clerkUserId.safeParse(readField(entry, "id"));
+  return { clerkId: id.success ? id.data : null, reading: readEntry(entry) };
+}
+
 /** An entry without a readable id belongs to nobody, and its user is then missing from the answer. */
 function withId(entry: unknown): [string, UserReading][] {
   const id = clerkUserId.safeParse(readField(entry, "id"));
   return id.success ? [[id.data, readEntry(entry)]] : [];
 }
 
-function readEntry(entry: unknown): UserReading {
+function readEntry(entry: unknown): ListedUser["reading"] {
   const result = clerkUser.safeParse(entry);
   if (result.success) return { found: result.data };
   // Paths only: zod's messages may quote what was received.

@@ -2,7 +2,10 @@ export { createDeliveryReader, type Delivery, type DeliveryReader } from "./deli
 export {
   type ClerkGateway,
   createClerkGateway,
+  type ListedUser,
   maxIdsPerRead,
+  maxUsersPerPage,
+  type UserListQuery,
   type UserReading,
 } from "./gateway.ts";
 export { createSessionVerifier, type SessionIdentity, type SessionVerifier } from "./session-token.ts";

@@ -14,12 +14,19 @@ const apiVersion = "2026-05-12";
 const clerkError = z.object({ errors: z.array(z.object({ code: z.string() })).nonempty() });
 const maxAnswerBytes = 10 * 1024 * 1024;
 
+/** Clerk understood the question and refuses it: a 400 or 422 in Clerk's own form. */
+export class ClerkRefusal extends AppError {
+  constructor(status: number) {
+    super("clerk.unreadable", `Clerk answered ${status}`);
+  }
+}
+
 /**
  * One GET to Clerk's Backend API.
  *
  * @returns the parsed body, or undefined when Clerk itself says that there is no such thing
- * @throws AppError `clerk.rate_limited` (with how long to wait), `clerk.unauthorized`, `clerk.unreadable`
- * (no JSON, truncated, over 10 MB, or a status that makes no sense), else `clerk.unavailable`
+ * @throws ClerkRefusal, or another AppError: `clerk.rate_limited` (with how long to wait), `clerk.unauthorized`,
+ * `clerk.unreadable` (no JSON, over 10 MB, or a status that makes no sense), else `clerk.unavailable`
  */
 export async function requestClerk(options: ClerkRequestOptions, path: string): Promise<unknown> {
   const { status, headers, text } = await exchange(options, path);
@@ -30,6 +37,7 @@ export async function requestClerk(options: ClerkRequestOptions, path: string): 
   if (status === 429) throw new AppError("clerk.rate_limited", "Clerk answered 429", wait);
   if (status === 401 || status === 403) throw new AppError("clerk.unauthorized", `Clerk answered ${status}`);
   if (status >= 500) throw new AppError("clerk.unavailable", `Clerk answered ${status}`, wait);
+  if ((status === 400 || status === 422) && isClerkError(text)) throw new ClerkRefusal(status);
   throw new AppError("clerk.unreadable", `Clerk answered ${status}`);
 }
 

@@ -71,6 +71,17 @@ export const variables = {
   SESSION_CACHE_TTL_S: z.coerce.number().int().positive().default(300),
   APP_SESSION_KEY: text.default("session:{clerkId}"),
   ENSURE_TIMEOUT_MS: milliseconds.default(2000),
+  RECONCILE_FULL_CRON: text
+    .refine((value) => /^([\d*/,-]+\s+){4}[\d*/,?LA-Za-z#-]+$/.test(value), {
+      error: "must be a cron pattern of five fields, in UTC",
+    })
+    .default("0 3 * * *"),
+  RECONCILE_CATCHUP_EVERY_MS: milliseconds.default(60_000),
+  CLERK_RATE_BUDGET: z.coerce
+    .number()
+    .gt(0, "must be over 0 and at most 1")
+    .max(1, "must be over 0 and at most 1")
+    .default(0.5),
   MENTORADO_CREATED_URL: url("https", "http").optional(),
   MENTORADO_CREATED_SECRET: text
     .refine(isWebhookSecret, { error: "must be whsec_ followed by base64" })

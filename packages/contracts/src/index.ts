@@ -45,4 +45,16 @@ export { AppError, type ErrorCode, errorTable, type Locale, locales } from "./er
 export { type LogEvent, logEvents } from "./events.ts";
 export { type ClerkUserId, clerkUserId } from "./ids.ts";
 export { type MetricName, metricTable } from "./metrics.ts";
+export {
+  type RunCounts,
+  type RunMode,
+  type RunState,
+  type RunView,
+  reconcileRequest,
+  runCounts,
+  runMode,
+  runQuery,
+  runState,
+  runView,
+} from "./runs.ts";
 export { type ActedOnEventType, actedOnEventTypes, type WebhookAnswer, webhookAnswer } from "./webhook.ts";

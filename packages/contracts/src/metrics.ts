@@ -70,6 +70,16 @@ export const metricTable = {
     help: "Failed Postgres calls, by SQLSTATE, or connection for no answer.",
     labels: ["code"],
   },
+  rollcall_reconcile_age_seconds: {
+    type: "gauge",
+    help: "Seconds since the last complete reconcile run of a mode; while there was none, since the tables were made.",
+    labels: ["mode"],
+  },
+  rollcall_reconcile_drift_total: {
+    type: "counter",
+    help: "Differences that reconcile found: missing_row, older_row, missing_profile, released (a held deletion), extra_row.",
+    labels: ["kind"],
+  },
   rollcall_workers: {
     type: "gauge",
     help: "Worker processes that were alive within the last minute.",

@@ -4,8 +4,19 @@ export { findMissingMigrations, migrateDown, migrateUp } from "./migrate/migrate
 export { isTransactionPooled } from "./migrate/transaction-pooling.ts";
 export { createPool, type Pool, type Queryable } from "./pool.ts";
 export type { Mentorado, User } from "./schema.ts";
+export { lockAbsenceGuard, mayDeleteAbsent } from "./statements/absence-guard.ts";
 export { recordAbsences, wasAbsent } from "./statements/absences.ts";
 export { applySnapshots, type UserSnapshot } from "./statements/apply-snapshots.ts";
+export {
+  type CatchUpState,
+  countUsers,
+  hasLiveUsers,
+  raiseWatermark,
+  readCatchUp,
+  storeSurplus,
+} from "./statements/catch-up.ts";
+export { type RequestBudget, takeClerkRequest } from "./statements/clerk-budget.ts";
+export { type DriftKind, findDrift } from "./statements/find-drift.ts";
 export { findSession } from "./statements/find-session.ts";
 export {
   type GivenProfile,
@@ -21,12 +32,47 @@ export {
   markHooksQueued,
 } from "./statements/hook-outbox.ts";
 export { judgeConflicts } from "./statements/judge-conflicts.ts";
+export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./statements/leases.ts";
 export { listConflicts, listConflictsOfUser } from "./statements/list-conflicts.ts";
 export { drawReadTicket } from "./statements/read-tickets.ts";
 export { type AdminEvent, recordAdminEvents } from "./statements/record-admin-events.ts";
 export { dismissConflict, linkCandidate } from "./statements/resolve-conflict.ts";
+export {
+  advanceRun,
+  beatRun,
+  cancelOpenRun,
+  confirmHeldRun,
+  endRun,
+  listIdleRuns,
+  type OpenRun,
+  type RunEnd,
+  type RunProgress,
+  takeRun,
+} from "./statements/run-steps.ts";
+export {
+  findRun,
+  isNewestComplete,
+  listRuns,
+  pruneRuns,
+  type RunRequest,
+  readRunAges,
+  requestDueSweep,
+  requestRun,
+} from "./statements/runs.ts";
+export {
+  countAbsent,
+  decideSuspects,
+  dropEarlierSuspects,
+  dropSuspects,
+  listAbsent,
+  listSuspects,
+  type SweptPage,
+  suspectMissing,
+  suspectUndated,
+} from "./statements/suspects.ts";
 export { isDeletionHeld, listEventsOfUser, pruneEvents } from "./statements/timeline.ts";
-export { tombstoneAbsent } from "./statements/tombstone-absent.ts";
+export { holdDeletions, releaseDeletions, tombstoneAbsent } from "./statements/tombstone-absent.ts";
+export { tombstoneEach } from "./statements/tombstone-each.ts";
 export { tombstoneUsers } from "./statements/tombstone-users.ts";
 export { countWorkers, recordWorker, removeWorker } from "./statements/workers.ts";
 export { inTransaction, readSqlState } from "./transaction.ts";

@@ -39,10 +39,11 @@ export const users = pgTable(
     createdAt: instant("created_at").notNull().default(now),
     updatedAt: instant("updated_at").notNull().default(now),
   },
-  () => [
+  (table) => [
     index("users_claimant_email")
       .using("hash", foldedEmail)
       .where(sql`deleted_at is null and email_verified`),
+    index("users_clerk_created_at").on(table.clerkCreatedAt).where(sql`deleted_at is null`),
   ],
 );
 

@@ -20,4 +20,12 @@ export { decideRetryDelayMs, type Nudge, readNudge, type Welcome, welcome, welco
 export { createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";
 export { addNudge, addWelcome, openProducer, type Producer } from "./producer.ts";
 export { type NudgeQueueName, type QueueName, queueNames } from "./queue-names.ts";
+export {
+  addReconcile,
+  hasSchedules,
+  type ReconcileJob,
+  type ReconcileSchedules,
+  readReconcileJob,
+  scheduleReconcile,
+} from "./reconcile.ts";
 export { connectRedis, createRedisBackend } from "./redis-backend.ts";

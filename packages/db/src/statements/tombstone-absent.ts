@@ -1,56 +1,44 @@
 import type { Queryable } from "../pool.ts";
+import { lockAbsenceGuard, mayDeleteAbsent } from "./absence-guard.ts";
 import { tombstoneUsers } from "./tombstone-users.ts";
 
-/** Any number that nobody else uses; it spells "gone". Counting and deciding must not happen at once twice. */
-const guardLockKey = 0x676f6e65;
-const fewInADay = 5;
-const shareOfUsersInADay = 0.005;
-
-const countRecent = `
-select count(*)::int as recent from rollcall.events
-where kind = 'user_tombstoned' and details ->> 'by' = 'absence' and at > now() - interval '24 hours'
-`;
-
 /**
- * Deletes a user whom Clerk no longer has, though it never signed the deletion. All such deletions, from
- * whatever path, count against one guard: beyond max(5, 0.5 % of live users) in 24 hours they are held for a
- * person to confirm, since a wrong key or an empty answer looks just like everybody leaving. Run it inside a
- * transaction.
+ * Deletes a user whom Clerk no longer has, though it never signed the deletion, or holds the deletion for a
+ * person to confirm: see `mayDeleteAbsent`. Run it inside a transaction.
  */
 export async function tombstoneAbsent(
   db: Queryable,
   absent: { clerkId: string; cause: string; ref: string | null },
 ): Promise<"tombstoned" | "deleted" | "held"> {
-  await db.query("select pg_advisory_xact_lock($1)", [guardLockKey]);
-  if (await isGuardReached(db)) {
-    await hold(db, absent);
+  await lockAbsenceGuard(db);
+  if (!(await mayDeleteAbsent(db, 1))) {
+    await holdDeletions(db, [absent.clerkId], absent);
     return "held";
   }
   const buried = await tombstoneUsers(db, [{ ...absent, by: "absence" }]);
   return buried.has(absent.clerkId) ? "tombstoned" : "deleted";
 }
 
-async function isGuardReached(db: Queryable): Promise<boolean> {
-  const recent = (await db.query<{ recent: number }>(countRecent)).rows[0]?.recent ?? 0;
-  if (recent < fewInADay) return false;
-  // Counting a million rows is for the rare case only.
-  const live = await db.query<{ live: number }>(
-    "select count(*)::int as live from public.users where deleted_at is null",
-  );
-  return recent >= Math.max(fewInADay, (live.rows[0]?.live ?? 0) * shareOfUsersInADay);
+const hold = `
+with held as (
+  insert into rollcall.held_deletions (clerk_id)
+  select clerk_id from unnest($1::text[]) as a (clerk_id) order by clerk_id collate "C"
+  on conflict do nothing
+  returning clerk_id
+)
+insert into rollcall.events (clerk_id, kind, cause, ref) select clerk_id, 'deletion_held', $2, $3 from held
+`;
+
+/** Makes these deletions wait for a person. */
+export async function holdDeletions(
+  db: Queryable,
+  clerkIds: readonly string[],
+  why: { cause: string; ref: string | null },
+): Promise<void> {
+  await db.query(hold, [clerkIds, why.cause, why.ref]);
 }
 
-async function hold(
-  db: Queryable,
-  absent: { clerkId: string; cause: string; ref: string | null },
-): Promise<void> {
-  const held = await db.query(
-    "insert into rollcall.held_deletions (clerk_id) values ($1) on conflict do nothing returning clerk_id",
-    [absent.clerkId],
-  );
-  if (held.rows.length === 0) return;
-  await db.query(
-    "insert into rollcall.events (clerk_id, kind, cause, ref) values ($1, 'deletion_held', $2, $3)",
-    [absent.clerkId, absent.cause, absent.ref],
-  );
+/** Forgets that these deletions wait: Clerk has the users. */
+export async function releaseDeletions(db: Queryable, clerkIds: readonly string[]): Promise<void> {
+  await db.query("delete from rollcall.held_deletions where clerk_id = any ($1::text[])", [clerkIds]);
 }

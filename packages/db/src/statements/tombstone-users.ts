@@ -3,8 +3,8 @@ import { judgeConflicts } from "./judge-conflicts.ts";
 
 export type Burial = {
   clerkId: string;
-  /** Why we know: Clerk signed it, or Clerk was asked and has no such user. */
-  by: "signature" | "absence";
+  /** Why we know: Clerk signed it; Clerk was asked and has no such user; or a person confirmed that answer. */
+  by: "signature" | "absence" | "person";
   cause: string;
   ref: string | null;
 };

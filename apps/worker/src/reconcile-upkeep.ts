@@ -1,0 +1,33 @@
+import { addReconcile, hasSchedules, scheduleReconcile } from "@rollcall/jobs";
+import { takeOnRuns } from "@rollcall/sync";
+import type { WorkerContext } from "./context.ts";
+import { startTask } from "./task.ts";
+
+const everyMs = 5_000;
+const enqueueDeadlineMs = 2_000;
+
+/**
+ * Keeps the schedules as they are configured, also in a queue that was emptied, and makes jobs of runs that nobody
+ * works on. Several workers at once do no harm: a run has one job, and a mode one runner.
+ *
+ * @returns stops it
+ */
+export function startReconcileUpkeep(context: WorkerContext): () => void {
+  const { config, producers } = context;
+  const schedules = {
+    fullCron: config.RECONCILE_FULL_CRON,
+    catchUpEveryMs: config.RECONCILE_CATCHUP_EVERY_MS,
+  };
+  let isConfigured = false;
+
+  async function turn(): Promise<void> {
+    const queue = await producers.reconcile.connected(enqueueDeadlineMs);
+    if (!isConfigured || !(await hasSchedules(queue))) await scheduleReconcile(queue, schedules);
+    isConfigured = true;
+    for (const { id: runId, mode } of await takeOnRuns(context)) {
+      await addReconcile(producers.reconcile, { v: 1, mode, runId }, enqueueDeadlineMs);
+    }
+  }
+
+  return startTask(context, "reconcile upkeep", everyMs, turn);
+}

@@ -1,0 +1,85 @@
+import { z } from "zod";
+import type { Queryable } from "../pool.ts";
+import type { UserSnapshot } from "./apply-snapshots.ts";
+
+/**
+ * How rows differ from what Clerk says. missing_row: nobody made it. older_row: it says something else, or
+ * something older. missing_profile: a profile is due and not there. released: a deletion of theirs is held,
+ * though Clerk has them.
+ */
+const driftKind = z.enum(["missing_row", "older_row", "missing_profile", "released"]);
+
+export type DriftKind = z.infer<typeof driftKind>;
+
+/**
+ * A row differs when the write would change more than its read ticket; the conditions are those of
+ * apply-snapshots. A profile is due where give-profiles would make one or link one.
+ */
+const sql = `
+with judged as (
+  select s.clerk_id,
+    case
+      when u.id is null then 'missing_row'
+      when u.deleted_at is not null then null
+      when (s.clerk_updated_at, s.read_ticket) > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
+        and (
+          (u.email::text, u.email_verified, u.name::text, u.image_url::text, u.banned, u.clerk_created_at, u.clerk_updated_at)
+            is distinct from
+          (s.email, s.email_verified, s.name, s.image_url, s.banned, s.clerk_created_at, s.clerk_updated_at)
+          or ((u.role::text, coalesce(u.role_source::text, '')) in (('admin', 'clerk'), ('user', ''))
+            and u.role::text <> case when s.is_admin then 'admin' else 'user' end)
+        ) then 'older_row'
+      when not u.banned and u.role::text <> 'admin'
+        and not exists (select from public.mentorados m where m.user_id = u.id)
+        and ($11::boolean or u.email_verified and exists (
+          select from public.mentorados m
+          where m.user_id is null and m.linked_at is null
+            and rollcall.fold_email(m.email::text) = rollcall.fold_email(u.email::text)
+        )) then 'missing_profile'
+      when exists (select from rollcall.held_deletions h where h.clerk_id = s.clerk_id) then 'released'
+    end as kind
+  from unnest(
+    $1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::boolean[], $7::boolean[],
+    $8::timestamptz[], $9::timestamptz[], $10::bigint[]
+  ) as s (
+    clerk_id, email, email_verified, name, image_url, is_admin, banned,
+    clerk_created_at, clerk_updated_at, read_ticket
+  )
+  left join public.users u on u.clerk_id = s.clerk_id
+)
+select clerk_id as "clerkId", kind from judged where kind is not null
+`;
+
+const row = z.object({ clerkId: z.string(), kind: driftKind });
+
+/** Which of the users differ from their rows, and how. @param create whether profiles are made for everybody */
+export async function findDrift(
+  db: Queryable,
+  snapshots: readonly UserSnapshot[],
+  create: boolean,
+): Promise<Map<string, DriftKind>> {
+  const column = <T>(read: (snapshot: UserSnapshot) => T) => snapshots.map(read);
+  const result = await db.query({
+    name: "find-drift",
+    text: sql,
+    values: [
+      column((s) => s.clerkId),
+      column((s) => s.email),
+      column((s) => s.emailVerified),
+      column((s) => s.name),
+      column((s) => s.imageUrl),
+      column((s) => s.isAdmin),
+      column((s) => s.banned),
+      column((s) => new Date(s.clerkCreatedAtMs).toISOString()),
+      column((s) => new Date(s.clerkUpdatedAtMs).toISOString()),
+      column((s) => s.readTicket),
+      create,
+    ],
+  });
+  return new Map(
+    z
+      .array(row)
+      .parse(result.rows)
+      .map(({ clerkId, kind }) => [clerkId, kind]),
+  );
+}

@@ -1,0 +1,166 @@
+import type { ErrorCode, RunCounts, RunState, RunView } from "@rollcall/contracts";
+import { z } from "zod";
+import type { Queryable } from "../pool.ts";
+import { runColumns, runRow } from "./runs.ts";
+
+/** A run as its runner needs it. */
+export type OpenRun = {
+  view: RunView;
+  /** What the last runner stored; null when nobody came so far. */
+  checkpoint: unknown;
+  /** Runners since the last checkpoint, this one included. */
+  attempts: number;
+  /** Somebody worked on it before. */
+  isResumed: boolean;
+  watermarkMs: number | null;
+};
+
+const take = `
+with before as materialized (select id, started_at from rollcall.runs where id = $1 for update)
+update rollcall.runs r set
+  state = 'running', started_at = coalesce(r.started_at, now()), heartbeat_at = now(), attempts = r.attempts + 1
+from before
+where r.id = before.id and r.state in ('waiting', 'running')
+returning ${runColumns}, r.checkpoint, r.attempts, before.started_at is not null as "isResumed",
+          r.watermark_ms as "watermarkMs"
+`;
+
+const taken = runRow.extend({
+  checkpoint: z.unknown(),
+  attempts: z.number().int(),
+  isResumed: z.boolean(),
+  watermarkMs: z.coerce.number().nullable(),
+});
+
+/** Starts a run, or goes on with one. Undefined when it is over. Hold its lease first. */
+export async function takeRun(db: Queryable, id: number): Promise<OpenRun | undefined> {
+  const result = await db.query(take, [id]);
+  if (result.rows.length === 0) return undefined;
+  const { checkpoint, attempts, isResumed, watermarkMs, ...view } = taken.parse(result.rows[0]);
+  return { view, checkpoint, attempts, isResumed, watermarkMs };
+}
+
+/** What a step adds to a run's row. */
+export type RunProgress = {
+  pages?: number;
+  seen?: number;
+  missed?: number;
+  counts?: Partial<RunCounts>;
+  /** Set, not added. */
+  total?: number;
+};
+
+const advance = `
+update rollcall.runs r set
+  pages     = r.pages + $3,     seen      = r.seen + $4,      missed = r.missed + $5,
+  created   = r.created + $6,   linked    = r.linked + $7,    updated = r.updated + $8,
+  unchanged = r.unchanged + $9, deleted   = r.deleted + $10,  held = r.held + $11,  failed = r.failed + $12,
+  total = coalesce($13, r.total), checkpoint = $2, attempts = 0, heartbeat_at = now()
+where r.id = $1 and r.state = 'running'
+returning ${runColumns}
+`;
+
+/**
+ * Stores how far a run came. Run it in the transaction that holds its lease.
+ *
+ * @returns undefined when the run is over
+ */
+export async function advanceRun(
+  db: Queryable,
+  id: number,
+  checkpoint: unknown,
+  { pages = 0, seen = 0, missed = 0, counts = {}, total }: RunProgress,
+): Promise<RunView | undefined> {
+  const { created = 0, linked = 0, updated = 0, unchanged = 0, deleted = 0, held = 0, failed = 0 } = counts;
+  const sums = [pages, seen, missed, created, linked, updated, unchanged, deleted, held, failed];
+  const result = await db.query(advance, [id, JSON.stringify(checkpoint), ...sums, total ?? null]);
+  return z.array(runRow).parse(result.rows)[0];
+}
+
+const beat = `
+update rollcall.runs set heartbeat_at = now() where id = $1 and state = 'running'
+returning cancel_requested_at is not null as "isCancelled"
+`;
+
+/** Says that the run's runner lives. @returns whether it shall stop; undefined when the run is over */
+export async function beatRun(db: Queryable, id: number): Promise<{ isCancelled: boolean } | undefined> {
+  const result = await db.query<{ isCancelled: boolean }>(beat, [id]);
+  return result.rows[0];
+}
+
+const end = `
+update rollcall.runs r set
+  state = $2, error_code = $3, reason = $4, finished_at = now(), heartbeat_at = now(), checkpoint = null
+where r.id = $1 and r.state = 'running'
+returning ${runColumns}
+`;
+
+/** How a run ended; with a reason when it is not a success. */
+export type RunEnd = { state: RunState; errorCode?: ErrorCode; reason?: string };
+
+/** Ends a run. Run it in the transaction that holds its lease. @returns undefined when it was over already */
+export async function endRun(
+  db: Queryable,
+  id: number,
+  { state, errorCode, reason }: RunEnd,
+): Promise<RunView | undefined> {
+  const result = await db.query(end, [id, state, errorCode ?? null, reason ?? null]);
+  return z.array(runRow).parse(result.rows)[0];
+}
+
+// A run that nobody works on ends at once; a runner hears of it at its next beat.
+const cancel = `
+update rollcall.runs r set
+  cancel_requested_at = coalesce(r.cancel_requested_at, now()),
+  state               = case when runner.lives then r.state else 'cancelled' end,
+  finished_at         = case when not runner.lives then now() end,
+  reason              = $2
+from (
+  select exists (
+    select from rollcall.leases l join rollcall.runs o on l.name = o.mode || case when o.dry_run then '.dry-run' else '' end
+    where o.id = $1 and o.state = 'running' and l.expires_at > now()
+  ) as lives
+) runner
+where r.id = $1 and r.state in ('waiting', 'running')
+returning ${runColumns}
+`;
+
+/** Asks a run to stop. @returns undefined when there is none, or it is over */
+export async function cancelOpenRun(db: Queryable, id: number, by: string): Promise<RunView | undefined> {
+  const result = await db.query(cancel, [id, `Cancelled by ${by}`]);
+  return z.array(runRow).parse(result.rows)[0];
+}
+
+const confirm = `
+update rollcall.runs r set
+  deleted = r.deleted + $2, held = r.held - $3, confirmed_by = $4,
+  state = case when r.held - $3 = 0 then 'succeeded' else r.state end
+where r.id = $1 and r.state = 'held'
+returning ${runColumns}
+`;
+
+/** Notes that of a held run's deletions `deleted` were carried out and `decided` are no longer open. */
+export async function confirmHeldRun(
+  db: Queryable,
+  id: number,
+  { deleted, decided, by }: { deleted: number; decided: number; by: string },
+): Promise<RunView | undefined> {
+  const result = await db.query(confirm, [id, deleted, decided, by]);
+  return z.array(runRow).parse(result.rows)[0];
+}
+
+const idle = `
+select ${runColumns} from rollcall.runs r
+where r.state in ('waiting', 'running') and coalesce(r.heartbeat_at, r.requested_at) < now() - $1 * interval '1 millisecond'
+  and not exists (
+    select from rollcall.leases l
+    where l.name = r.mode || case when r.dry_run then '.dry-run' else '' end and l.expires_at > now()
+  )
+order by r.id
+`;
+
+/** Runs that are not over, and that nobody has worked on for `silentForMs`. */
+export async function listIdleRuns(db: Queryable, silentForMs: number): Promise<RunView[]> {
+  const result = await db.query(idle, [silentForMs]);
+  return z.array(runRow).parse(result.rows);
+}

@@ -1,0 +1,108 @@
+import type { Queryable } from "../pool.ts";
+
+/** A page of a sweep: its users' ids, and the creation times after which it begins and with which it ends. */
+export type SweptPage = {
+  clerkIds: readonly string[];
+  /** Creation time of the page before's last user, exclusive; null for the first page. */
+  afterMs: number | null;
+  /** Of this page's last user; null when the page is the last one. */
+  untilMs: number | null;
+};
+
+// Times in milliseconds come as text, for floating point would lose some of them.
+const suspect = `
+insert into rollcall.suspects (run_id, clerk_id)
+select $1, u.clerk_id from public.users u
+where u.deleted_at is null and u.clerk_id <> all ($2::text[])
+  and ($3::timestamptz is null or u.clerk_created_at > $3::timestamptz)
+  and ($4::timestamptz is null or u.clerk_created_at <= $4::timestamptz)
+on conflict do nothing
+`;
+
+const clear = "delete from rollcall.suspects where run_id = $1 and clerk_id = any ($2::text[])";
+
+/**
+ * Suspects our live rows of the page's range that the page lacks, and clears those that it has. Users created in
+ * one millisecond may be spread over pages: they are suspected by the first and cleared by the next.
+ */
+export async function suspectMissing(db: Queryable, runId: number, page: SweptPage): Promise<void> {
+  const { clerkIds, afterMs, untilMs } = page;
+  await db.query({ name: "clear-suspects", text: clear, values: [runId, clerkIds] });
+  await db.query({
+    name: "suspect-missing",
+    text: suspect,
+    values: [runId, clerkIds, toIso(afterMs), toIso(untilMs)],
+  });
+}
+
+const undated = `
+insert into rollcall.suspects (run_id, clerk_id)
+select $1, clerk_id from public.users where deleted_at is null and clerk_created_at is null
+on conflict do nothing
+`;
+
+/** Suspects our live rows that no page's range can hold, because nobody knows when they were created. */
+export async function suspectUndated(db: Queryable, runId: number): Promise<void> {
+  await db.query(undated, [runId]);
+}
+
+/** Suspects about whom Clerk was not asked yet. */
+export async function listSuspects(db: Queryable, runId: number, limit: number): Promise<string[]> {
+  const result = await db.query<{ clerkId: string }>(
+    `select clerk_id as "clerkId" from rollcall.suspects
+     where run_id = $1 and not is_absent order by clerk_id collate "C" limit $2`,
+    [runId, limit],
+  );
+  return result.rows.map(({ clerkId }) => clerkId);
+}
+
+/** Notes Clerk's answer: those in `absent` are gone, those in `present` are no suspects any more. */
+export async function decideSuspects(
+  db: Queryable,
+  runId: number,
+  { absent, present }: { absent: readonly string[]; present: readonly string[] },
+): Promise<void> {
+  await db.query(clear, [runId, present]);
+  await db.query(
+    "update rollcall.suspects set is_absent = true where run_id = $1 and clerk_id = any ($2::text[])",
+    [runId, absent],
+  );
+}
+
+/** How many of a run's suspects Clerk does not have. */
+export async function countAbsent(db: Queryable, runId: number): Promise<number> {
+  const result = await db.query<{ count: number }>(
+    "select count(*)::int as count from rollcall.suspects where run_id = $1 and is_absent",
+    [runId],
+  );
+  return result.rows[0]?.count ?? 0;
+}
+
+/** Ids of a run's absent suspects in order, from above `afterId`. */
+export async function listAbsent(
+  db: Queryable,
+  runId: number,
+  afterId: string,
+  limit: number,
+): Promise<string[]> {
+  const result = await db.query<{ clerkId: string }>(
+    `select clerk_id as "clerkId" from rollcall.suspects
+     where run_id = $1 and is_absent and clerk_id collate "C" > $2 order by clerk_id collate "C" limit $3`,
+    [runId, afterId, limit],
+  );
+  return result.rows.map(({ clerkId }) => clerkId);
+}
+
+/** Forgets whom a run suspected. */
+export async function dropSuspects(db: Queryable, runId: number): Promise<void> {
+  await db.query("delete from rollcall.suspects where run_id = $1", [runId]);
+}
+
+/** Forgets whom earlier runs suspected, once this one has looked at everybody: a held run is superseded. */
+export async function dropEarlierSuspects(db: Queryable, runId: number): Promise<void> {
+  await db.query("delete from rollcall.suspects where run_id < $1", [runId]);
+}
+
+function toIso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

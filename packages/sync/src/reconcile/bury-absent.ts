@@ -1,0 +1,47 @@
+import {
+  countAbsent,
+  holdDeletions,
+  listAbsent,
+  lockAbsenceGuard,
+  mayDeleteAbsent,
+  type Queryable,
+  tombstoneEach,
+} from "@rollcall/db";
+import type { Runner } from "./runner.ts";
+import type { SweepCheckpoint } from "./sweep-checkpoint.ts";
+
+const batchSize = 500;
+
+/**
+ * Deletes those whom Clerk does not have, all in one transaction, or holds them all when they are too many: see
+ * `mayDeleteAbsent`.
+ */
+export async function buryAbsent(runner: Runner, checkpoint: SweepCheckpoint): Promise<void> {
+  const runId = runner.run.view.id;
+  await runner.advance({ ...checkpoint, phase: "close" }, async (client) => {
+    await lockAbsenceGuard(client);
+    const absent = await countAbsent(client, runId);
+    const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent));
+    return { counts: await decideEach(client, runId, mayDelete) };
+  });
+}
+
+async function decideEach(client: Queryable, runId: number, mayDelete: boolean) {
+  const why = { cause: "reconcile", ref: String(runId) };
+  const counts = { deleted: 0, held: 0, failed: 0 };
+  let after = "";
+  for (;;) {
+    const clerkIds = await listAbsent(client, runId, after, batchSize);
+    const last = clerkIds.at(-1);
+    if (last === undefined) return counts;
+    after = last;
+    if (mayDelete) {
+      const { buried, failed } = await tombstoneEach(client, clerkIds, { ...why, by: "absence" });
+      counts.deleted += buried;
+      counts.failed += failed;
+    } else {
+      await holdDeletions(client, clerkIds, why);
+      counts.held += clerkIds.length;
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import { maxIdsPerRead } from "@rollcall/clerk";
+import { AppError, type RunView } from "@rollcall/contracts";
+import {
+  acquireLease,
+  confirmHeldRun,
+  decideSuspects,
+  findRun,
+  holdLease,
+  inTransaction,
+  isNewestComplete,
+  type Lease,
+  leaseName,
+  listAbsent,
+  releaseDeletions,
+  releaseLease,
+  tombstoneEach,
+} from "@rollcall/db";
+import { askPostgres } from "../time-limit.ts";
+import { askForAbsence, type Confirmation } from "./confirm-absent.ts";
+import type { ReconcileContext } from "./context.ts";
+import { dropCaches } from "./drop-caches.ts";
+import { createPatientClerk } from "./patient-clerk.ts";
+import { reportAbsent } from "./report.ts";
+
+const leaseMs = 60_000;
+const beatMs = 10_000;
+
+/**
+ * Carries out the deletions that a run held, since a person says that they are right. Clerk is asked about each
+ * again: whoever is there after all is released. May be called again when it broke off.
+ *
+ * @param by who confirmed, for the run's row and the timeline
+ * @throws AppError `run.unknown`, `run.not_held`, `run.superseded`, `run.busy`, `reconcile.unconfirmed`, or that
+ * of a dependency that stayed away
+ */
+export async function confirmDeletions(
+  context: ReconcileContext,
+  runId: number,
+  by: string,
+  { signal = new AbortController().signal }: { signal?: AbortSignal } = {},
+): Promise<RunView> {
+  const { pool } = context;
+  const run = await getHeldRun(context, runId);
+  const lease = await askPostgres(acquireLease(pool, leaseName(run), leaseMs));
+  if (!lease) throw new AppError("run.busy", "A full run is under way");
+  const beats = setInterval(() => void holdLease(pool, lease).catch(() => undefined), beatMs);
+  try {
+    return await confirmAll(context, { run, lease, by, signal });
+  } finally {
+    clearInterval(beats);
+    await releaseLease(pool, lease).catch(() => undefined);
+  }
+}
+
+async function getHeldRun({ pool }: ReconcileContext, runId: number): Promise<RunView> {
+  const run = await askPostgres(findRun(pool, runId));
+  if (!run) throw new AppError("run.unknown", `There is no run ${runId}`);
+  if (run.state !== "held" || run.dryRun)
+    throw new AppError("run.not_held", `Run ${runId} holds no deletions`);
+  if (await askPostgres(isNewestComplete(pool, runId))) return run;
+  throw new AppError("run.superseded", `A run after ${runId} looked at everybody again`);
+}
+
+type Confirming = { run: RunView; lease: Lease; by: string; signal: AbortSignal };
+
+async function confirmAll(context: ReconcileContext, confirming: Confirming): Promise<RunView> {
+  const { signal } = confirming;
+  const clerk = createPatientClerk(context, signal);
+  let { run } = confirming;
+  let witness: string | null = null;
+  for (;;) {
+    const held = await askPostgres(listAbsent(context.pool, run.id, "", maxIdsPerRead - 1));
+    if (held.length === 0) return run;
+    const answer = await askForAbsence(clerk, held, witness);
+    witness = answer.witness;
+    run = await askPostgres(carryOut(context, confirming, answer));
+    await dropCaches({ context, signal }, answer.absent);
+    reportAbsent(context, answer.absent, "tombstoned");
+  }
+}
+
+function carryOut(
+  { pool }: ReconcileContext,
+  { run, lease, by }: Confirming,
+  { present, absent }: Confirmation,
+): Promise<RunView> {
+  const there = present.flatMap(({ clerkId }) => clerkId ?? []);
+  return inTransaction(pool, async (client) => {
+    if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another run took over");
+    const { buried } = await tombstoneEach(client, absent, { by: "person", cause: "admin", ref: by });
+    await releaseDeletions(client, there);
+    await decideSuspects(client, run.id, { present: [...there, ...absent], absent: [] });
+    const decided = there.length + absent.length;
+    const confirmed = await confirmHeldRun(client, run.id, { deleted: buried, decided, by });
+    if (!confirmed) throw new AppError("run.not_held", `Run ${run.id} holds no deletions any more`);
+    return confirmed;
+  });
+}

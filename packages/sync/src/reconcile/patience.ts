@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError, type ErrorCode } from "@rollcall/contracts";
+import { readErrorCode } from "@rollcall/jobs";
+import type { ReconcileContext } from "./context.ts";
+
+/** Failures that pass by themselves. */
+const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "clerk.unavailable",
+  "clerk.rate_limited",
+  "queue.unavailable",
+]);
+/** Failures that might be a glitch, and are none when they come three times. */
+const doubtful: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["clerk.unreadable", "clerk.unauthorized"]);
+const triesWhenDoubtful = 3;
+
+const defaultPatienceMs = 10 * 60_000;
+const firstWaitMs = 250;
+const longestWaitMs = 5_000;
+
+/**
+ * Tries again while a dependency is away: an outage must not burn a run. `Retry-After` is honoured.
+ *
+ * @throws AppError when it lasts longer than the patience, or does not look like passing; RunStop when aborted
+ */
+export async function withPatience<T>(
+  { log, patienceMs = defaultPatienceMs }: ReconcileContext,
+  signal: AbortSignal,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  const failsSince: { ms: number | undefined } = { ms: undefined };
+  for (let tries = 1; ; tries++) {
+    signal.throwIfAborted();
+    try {
+      return await unlessAborted(attempt(), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!mayPass(error, tries)) throw error;
+      failsSince.ms ??= Date.now();
+      const waitMs = Math.max(
+        error.retryAfterMs ?? 0,
+        Math.min(firstWaitMs * 2 ** (tries - 1), longestWaitMs),
+      );
+      if (Date.now() + waitMs - failsSince.ms > patienceMs) throw giveUp(error, failsSince.ms);
+      log.warn({ event: "reconcile_waits", code: error.code, waitMs }, "A run waits for a dependency");
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+function mayPass(error: unknown, tries: number): error is AppError {
+  const code = readErrorCode(error);
+  return passing.has(code) || (doubtful.has(code) && tries < triesWhenDoubtful);
+}
+
+function giveUp(error: AppError, sinceMs: number): AppError {
+  const seconds = Math.round((Date.now() - sinceMs) / 1_000);
+  return new AppError(error.code, `${error.message}, and did so for ${seconds} s`, { cause: error });
+}
+
+/** Stops waiting when aborted. The work goes on behind our back: only for reads and for what may happen twice. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const ended = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { signal: ended.signal });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    ended.abort();
+    work.catch(() => undefined);
+  }
+}

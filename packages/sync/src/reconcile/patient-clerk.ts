@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ListedUser, UserListQuery } from "@rollcall/clerk";
+import { takeClerkRequest } from "@rollcall/db";
+import { askPostgres } from "../time-limit.ts";
+import type { ReconcileContext } from "./context.ts";
+import { withPatience } from "./patience.ts";
+
+/** Clerk as runs ask it: inside the budget, again after failures that pass, and no longer than the run goes on. */
+export type PatientClerk = {
+  listUsers(query: UserListQuery): Promise<ListedUser[] | "cursor_refused">;
+  countUsers(): Promise<number>;
+};
+
+export function createPatientClerk(context: ReconcileContext, signal: AbortSignal): PatientClerk {
+  const { clerk } = context;
+
+  /** Asks for a place in the budget before each try: a failed request counts as well. */
+  async function ask<T>(question: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const waitMs = await askPostgres(takeClerkRequest(context.pool, context.budget));
+      if (waitMs === 0) return question();
+      await sleep(waitMs, undefined, { signal });
+    }
+  }
+
+  return {
+    listUsers: (query) => withPatience(context, signal, () => ask(() => clerk.listUsers(query))),
+    countUsers: () => withPatience(context, signal, () => ask(() => clerk.countUsers())),
+  };
+}

@@ -1,0 +1,93 @@
+import type { RunView } from "@rollcall/contracts";
+import {
+  advanceRun,
+  beatRun,
+  endRun,
+  holdLease,
+  inTransaction,
+  type Lease,
+  type OpenRun,
+  type Queryable,
+  type RunEnd,
+  type RunProgress,
+} from "@rollcall/db";
+import { askPostgres } from "../time-limit.ts";
+import type { ReconcileContext, RunOptions } from "./context.ts";
+import { createPatientClerk, type PatientClerk } from "./patient-clerk.ts";
+import { RunStop } from "./run-stop.ts";
+
+/** Writes inside the transaction that stores how far the run came, and says what to add to its row. */
+type Step = (client: Queryable) => Promise<RunProgress>;
+
+/** One process at work on one run, for as long as it holds the lease. */
+export type Runner = {
+  context: ReconcileContext;
+  run: OpenRun;
+  clerk: PatientClerk;
+  /** Aborted with a `RunStop`. */
+  signal: AbortSignal;
+  /** Stores how far the run came, together with what `step` writes. @throws RunStop when the lease is lost */
+  advance(checkpoint: unknown, step: Step): Promise<RunView>;
+  /** Ends the run, together with what `step` writes. @throws RunStop when the lease is lost */
+  end(end: RunEnd, step: (client: Queryable) => Promise<void>): Promise<RunView>;
+  close(): void;
+};
+
+/** A third of the lease: two beats may be lost. */
+const beatsPerLease = 3;
+
+/** Starts to work on a run: says that it lives, and hears of the wish to stop. */
+export function startRunner(
+  context: ReconcileContext,
+  run: OpenRun,
+  lease: Lease,
+  { onProgress, signal: outer }: RunOptions,
+): Runner {
+  const stop = new AbortController();
+  const interrupt = () => stop.abort(new RunStop("interrupted"));
+  if (outer?.aborted) interrupt();
+  outer?.addEventListener("abort", interrupt);
+  const { id } = run.view;
+
+  async function beat(): Promise<void> {
+    if (!(await holdLease(context.pool, lease))) return stop.abort(new RunStop("lost"));
+    const beaten = await beatRun(context.pool, id);
+    if (!beaten) stop.abort(new RunStop("lost"));
+    else if (beaten.isCancelled) stop.abort(new RunStop("cancelled"));
+  }
+  // A beat that fails proves nothing; a lease that expired meanwhile is noticed by the next step.
+  const beats = setInterval(() => void beat().catch(() => undefined), lease.ttlMs / beatsPerLease);
+
+  /** A holder that slept through its lease writes nothing: it is checked and locked where the writing happens. */
+  async function fenced(work: (client: Queryable) => Promise<RunView | undefined>): Promise<RunView> {
+    const written = inTransaction(context.pool, async (client) => {
+      if (!(await holdLease(client, lease))) throw new RunStop("lost");
+      const view = await work(client);
+      if (!view) throw new RunStop("lost");
+      return view;
+    });
+    const view = await written.catch((error: unknown) =>
+      error instanceof RunStop ? Promise.reject(error) : askPostgres(Promise.reject<never>(error)),
+    );
+    onProgress?.(view);
+    return view;
+  }
+
+  return {
+    context,
+    run,
+    clerk: createPatientClerk(context, stop.signal),
+    signal: stop.signal,
+    advance: (checkpoint, step) =>
+      fenced(async (client) => advanceRun(client, id, checkpoint, await step(client))),
+    end: (end, step) =>
+      fenced(async (client) => {
+        await step(client);
+        return endRun(client, id, end);
+      }),
+    close: () => {
+      clearInterval(beats);
+      outer?.removeEventListener("abort", interrupt);
+    },
+  };
+}

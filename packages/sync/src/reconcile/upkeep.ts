@@ -1,0 +1,19 @@
+import type { RunView } from "@rollcall/contracts";
+import { listIdleRuns, type Pool, requestDueSweep } from "@rollcall/db";
+import { askPostgres } from "../time-limit.ts";
+
+/** Long enough for whoever asked for a run to begin with it. */
+const silentForMs = 5_000;
+/** A failed sweep is tried again, not at once: what made it fail may last. */
+const retryAfterMs = 30 * 60_000;
+
+/**
+ * Runs that somebody should work on: those that nobody does, because their runner died or nobody came, and a
+ * first sweep, or one after a failure, when it is due.
+ *
+ * @throws AppError `postgres.unavailable`
+ */
+export async function takeOnRuns({ pool }: { pool: Pool }): Promise<RunView[]> {
+  await askPostgres(requestDueSweep(pool, retryAfterMs));
+  return askPostgres(listIdleRuns(pool, silentForMs));
+}

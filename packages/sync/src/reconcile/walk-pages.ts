@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError } from "@rollcall/contracts";
+import { drawReadTicket, suspectMissing, suspectUndated } from "@rollcall/db";
+import { askPostgres } from "../time-limit.ts";
+import { fetchPage, type WalkedPage, type WalkPosition } from "./page-walk.ts";
+import { refuseEmptyList } from "./refuse-empty-list.ts";
+import type { Runner } from "./runner.ts";
+import type { SweepCheckpoint } from "./sweep-checkpoint.ts";
+import { writePage } from "./write-page.ts";
+
+type TicketedPage = WalkedPage & { ticket: number };
+
+/**
+ * Walks over all of Clerk's users, oldest first: writes those that differ, and suspects our rows that the pages
+ * lack. While a page is written the next one is on its way, and never more than that one.
+ *
+ * @returns the checkpoint behind a complete walk
+ * @throws AppError `reconcile.list_*` when the list is empty, ends early or repeats itself
+ */
+export async function walkPages(runner: Runner, from: SweepCheckpoint): Promise<SweepCheckpoint> {
+  let checkpoint = from;
+  // Whoever died after writing its page may not have dropped that page's caches.
+  let dropAll = runner.run.isResumed;
+  let pending = readAhead(runner, checkpoint.position);
+  for (;;) {
+    const page = await pending;
+    if (checkpoint.position.after === null && page.users.length === 0) await refuseEmptyList(runner);
+    if (!page.isLast) pending = readAhead(runner, page.next);
+    checkpoint = await takePage(runner, checkpoint, page, dropAll);
+    dropAll = false;
+    if (page.isLast) {
+      const late = await findLatecomers(runner, checkpoint);
+      if (late === undefined) break;
+      pending = Promise.resolve(late);
+    }
+  }
+  const confirming = { ...checkpoint, phase: "confirm" } as const;
+  await runner.advance(confirming, async (client) => {
+    await suspectUndated(client, runner.run.view.id);
+    return {};
+  });
+  return confirming;
+}
+
+function readAhead(runner: Runner, position: WalkPosition): Promise<TicketedPage> {
+  const page = read(runner, position);
+  // Awaited later; until then its failure is nobody's surprise.
+  page.catch(() => undefined);
+  return page;
+}
+
+async function read({ context, clerk }: Runner, position: WalkPosition): Promise<TicketedPage> {
+  const ticket = await askPostgres(drawReadTicket(context.pool));
+  return { ...(await fetchPage(clerk, position)), ticket };
+}
+
+async function takePage(
+  runner: Runner,
+  checkpoint: SweepCheckpoint,
+  page: TicketedPage,
+  dropAll: boolean,
+): Promise<SweepCheckpoint> {
+  const { users, next, isLast, ticket } = page;
+  runner.signal.throwIfAborted();
+  const { counts, missed } = await writePage(runner, users, ticket, dropAll);
+  const clerkIds = users.flatMap(({ clerkId }) => clerkId ?? []);
+  const taken: SweepCheckpoint = {
+    ...checkpoint,
+    position: next,
+    seen: checkpoint.seen + users.length,
+    witness: clerkIds.at(-1) ?? checkpoint.witness,
+  };
+  const swept = {
+    clerkIds,
+    afterMs: checkpoint.position.after?.createdAtMs ?? null,
+    untilMs: isLast ? null : (next.after?.createdAtMs ?? null),
+  };
+  await runner.advance(taken, async (client) => {
+    await suspectMissing(client, runner.run.view.id, swept);
+    return { pages: 1, seen: users.length, counts, missed };
+  });
+  return taken;
+}
+
+const mostLookbacks = 5;
+/** How far Clerk's clock and ours may be apart. */
+const clockSkewMs = 60_000;
+
+/**
+ * Judges a walk that came to a short page. Complete is one that saw as many users as there were at its start, or
+ * as many as there are now, since users may go while it lasts. Those who came behind its last page, while it was
+ * read, are looked for; anybody older behind a short page proves that the list was cut off.
+ *
+ * @returns undefined when the walk is complete, else a page of latecomers
+ * @throws AppError `reconcile.list_incomplete`
+ */
+async function findLatecomers(
+  runner: Runner,
+  { seen, total, position }: SweepCheckpoint,
+): Promise<TicketedPage | undefined> {
+  if (seen >= total) return undefined;
+  const beganAtMs = Date.parse(runner.run.view.startedAt ?? "") - clockSkewMs;
+  let now = total;
+  for (let lookback = 1; lookback <= mostLookbacks; lookback++) {
+    now = await runner.clerk.countUsers();
+    if (seen >= Math.min(total, now)) return undefined;
+    const page = await read(runner, position);
+    const isLate = page.users.every(
+      ({ reading }) => "found" in reading && reading.found.created_at > beganAtMs,
+    );
+    if (page.users.length > 0 && isLate) return page;
+    if (page.users.length > 0) break;
+    await sleep(lookback * 200);
+  }
+  throw new AppError(
+    "reconcile.list_incomplete",
+    `Clerk's list ended after ${seen} of ${Math.min(total, now)} users`,
+  );
+}
