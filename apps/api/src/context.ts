@@ -12,14 +12,17 @@ import {
   createRedisBackend,
   openProducer,
   type Producer,
+  type QueueBackend,
   type QueueName,
   queueNames,
 } from "@rollcall/jobs";
 import {
+  createFigureReaders,
   createMetrics,
   createSessionCache,
   type EnsureContext,
   type ExplainContext,
+  type FigureReader,
   type Logger,
   type Metrics,
   noSessionCache,
@@ -35,7 +38,10 @@ export type ApiContext = {
   metrics: Metrics;
   pool: Pool;
   postgres: PostgresMonitor;
+  backend: QueueBackend;
   producers: Record<QueueName, Producer>;
+  /** What is true of the whole system, for metrics and alerts. */
+  figures: readonly FigureReader[];
   ensure: EnsureContext;
   explain: ExplainContext;
   verifySession: SessionVerifier;
@@ -54,7 +60,7 @@ const cacheRedisOptions = {
 
 /** Builds the context. Connects in the background: a database that is down does not keep the api from starting. */
 export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
-  const metrics = createMetrics();
+  const metrics = createMetrics("api");
   const warn = (what: string) => (error: Error) => log.warn({ err: error }, what);
   const nodes = config.REDIS_URL;
 
@@ -113,7 +119,9 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     metrics,
     pool,
     postgres,
+    backend,
     producers,
+    figures: createFigureReaders(pool, backend),
     ensure: {
       pool,
       postgres,

@@ -1,5 +1,5 @@
 import { countWorkers, findMissingMigrations } from "@rollcall/db";
-import { isQueueUp, withinMs } from "@rollcall/sync";
+import { isQueueUp, watchEventLoop, withinMs } from "@rollcall/sync";
 import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "./context.ts";
 
@@ -7,9 +7,14 @@ type Readiness = { ready: boolean; degraded: string[] };
 
 const askTimeoutMs = 1_000;
 
-/** `/healthz`: the process lives. `/readyz`: it can accept or answer something. */
+/** `/healthz`: 503 only while the process is stuck. `/readyz`: it can accept or answer something. */
 export function registerHealthRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.get("/healthz", async () => ({ status: "ok" }));
+  const loop = watchEventLoop();
+  app.addHook("onClose", async () => loop.close());
+  app.get("/healthz", async (_request, reply) => {
+    reply.code(loop.isStuck() ? 503 : 200);
+    return { status: loop.isStuck() ? "stuck" : "ok" };
+  });
   app.get("/readyz", async (_request, reply) => {
     const { ready, degraded } = await readReadiness(context);
     reply.code(ready ? 200 : 503);

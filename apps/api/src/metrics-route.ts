@@ -1,5 +1,4 @@
 import { AppError } from "@rollcall/contracts";
-import { countWorkers } from "@rollcall/db";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ApiContext } from "./context.ts";
 import { isSameSecret } from "./secret.ts";
@@ -9,16 +8,8 @@ const forwardingHeaders = ["forwarded", "x-forwarded-for", "x-real-ip"] as const
 
 /** `/metrics` in Prometheus' format: with the token, or without one from this machine only. */
 export function registerMetricsRoute(app: FastifyInstance, context: ApiContext): void {
-  const { metrics, pool, producers, config } = context;
-  metrics.beforeScrape(async () => metrics.set("rollcall_workers", {}, await countWorkers(pool)));
-  for (const producer of Object.values(producers)) {
-    metrics.beforeScrape(async () => {
-      const counts = await producer.current()?.getJobCounts();
-      for (const [state, count] of Object.entries(counts ?? {})) {
-        metrics.set("rollcall_queue_jobs", { queue: producer.name, state }, count);
-      }
-    });
-  }
+  const { metrics, figures, config } = context;
+  for (const read of figures) metrics.readAtScrape(read);
   app.get("/metrics", async (request, reply) => {
     if (!mayRead(request, config.METRICS_TOKEN))
       throw new AppError("request.not_found", "Metrics are not for you");

@@ -44,7 +44,7 @@ export type WorkerContext = {
 
 /** Builds the context. Connects in the background: a database that is down does not end the worker. */
 export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerContext {
-  const metrics = createMetrics();
+  const metrics = createMetrics("worker");
   const warn = (what: string) => (error: Error) => log.warn({ err: error }, what);
   const nodes = config.REDIS_URL;
   const pool = createPool({

@@ -1,5 +1,5 @@
 import { findMissingMigrations } from "@rollcall/db";
-import { isQueueUp, withinMs } from "@rollcall/sync";
+import { isQueueUp, watchEventLoop, withinMs } from "@rollcall/sync";
 import { type FastifyInstance, fastify } from "fastify";
 import type { WorkerContext } from "./context.ts";
 
@@ -9,7 +9,12 @@ const askTimeoutMs = 1_000;
 /** The worker's own `/healthz`, `/readyz` and `/metrics`, for those who watch it. */
 export function buildProbes(context: WorkerContext): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: "idle" });
-  app.get("/healthz", async () => ({ status: "ok" }));
+  const loop = watchEventLoop();
+  app.addHook("onClose", async () => loop.close());
+  app.get("/healthz", async (_request, reply) => {
+    reply.code(loop.isStuck() ? 503 : 200);
+    return { status: loop.isStuck() ? "stuck" : "ok" };
+  });
   app.get("/readyz", async (_request, reply) => {
     const [queueUp, missing] = await Promise.all([
       isQueueUp(context.producers.sync, askTimeoutMs),

@@ -44,7 +44,7 @@ export { type ErrorBody, errorBody } from "./error-body.ts";
 export { AppError, type ErrorCode, errorTable, type Locale, locales } from "./errors.ts";
 export { type LogEvent, logEvents } from "./events.ts";
 export { type ClerkUserId, clerkUserId } from "./ids.ts";
-export { type MetricName, metricTable } from "./metrics.ts";
+export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
 export {
   type RunCounts,
   type RunMode,

@@ -1,7 +1,12 @@
+/** Processes that have a metrics page. */
+export type MetricProcess = "api" | "worker";
+
 type MetricEntry = {
   type: "counter" | "gauge" | "histogram";
   help: string;
   labels: readonly string[];
+  /** The processes that fill it; the others do not show it. */
+  in: readonly MetricProcess[];
   /** Upper bounds in the metric's unit, for histograms. */
   buckets?: readonly number[];
 };
@@ -15,75 +20,119 @@ export const metricTable = {
     type: "counter",
     help: "Webhook deliveries answered, by Clerk event type (other: a type we do not act on) and outcome.",
     labels: ["type", "outcome"],
+    in: ["api"],
   },
   rollcall_webhook_seconds: {
     type: "histogram",
     help: "Seconds from a webhook's arrival to its answer.",
     labels: [],
+    in: ["api"],
     buckets: requestSeconds,
   },
   rollcall_ensure_total: {
     type: "counter",
     help: "Ensure calls answered, by outcome.",
     labels: ["outcome"],
+    in: ["api"],
   },
   rollcall_ensure_seconds: {
     type: "histogram",
     help: "Seconds to answer an ensure call, by path: cache, row (already there), or queue (had to be made).",
     labels: ["path"],
+    in: ["api"],
     buckets: requestSeconds,
   },
   rollcall_provision_total: {
     type: "counter",
     help: "Finished looks at one user, by cause of the nudge and outcome.",
     labels: ["cause", "outcome"],
+    in: ["worker"],
   },
   rollcall_provision_seconds: {
     type: "histogram",
     help: "Seconds from the start of a look at one user to its commit.",
     labels: [],
+    in: ["worker"],
     buckets: [...requestSeconds, 10, 30],
   },
   rollcall_sync_lag_seconds: {
     type: "histogram",
     help: "Seconds from the event at Clerk (or the ensure call) to the commit of its effect.",
     labels: [],
+    in: ["worker"],
     buckets: lagSeconds,
   },
   rollcall_queue_jobs: {
     type: "gauge",
-    help: "Jobs in a queue, by state.",
+    help: "Jobs in a queue, by state: waiting, active, delayed, failed, completed. With Postgres queues at most 100,000 of a state are counted.",
     labels: ["queue", "state"],
+    in: ["api"],
+  },
+  rollcall_queue_oldest_unfinished_seconds: {
+    type: "gauge",
+    help: "Seconds since the oldest job that is not finished was queued; 0 when there is none.",
+    labels: ["queue"],
+    in: ["api"],
+  },
+  rollcall_queue_memory_ratio: {
+    type: "gauge",
+    help: "Share of its maxmemory that the queues' Redis uses; 0 without such a limit and with Postgres queues.",
+    labels: [],
+    in: ["api"],
+  },
+  rollcall_dead_letters: {
+    type: "gauge",
+    help: "Dead letters, by error code; other: those that are older than the newest 5,000, or unreadable.",
+    labels: ["code"],
+    in: ["api"],
   },
   rollcall_session_cache_total: {
     type: "counter",
     help: "Reads of the session cache, by result: hit, miss, incomplete (a user without a profile).",
     labels: ["result"],
+    in: ["api"],
   },
   rollcall_clerk_requests_total: {
     type: "counter",
     help: "Requests to Clerk's Backend API, by HTTP status (timeout, network and unreadable for no usable answer).",
     labels: ["status"],
+    in: ["api", "worker"],
   },
   rollcall_postgres_errors_total: {
     type: "counter",
     help: "Failed Postgres calls, by SQLSTATE, or connection for no answer.",
     labels: ["code"],
+    in: ["api", "worker"],
   },
   rollcall_reconcile_age_seconds: {
     type: "gauge",
     help: "Seconds since the last complete reconcile run of a mode; while there was none, since the tables were made.",
     labels: ["mode"],
+    in: ["api"],
   },
   rollcall_reconcile_drift_total: {
     type: "counter",
     help: "Differences that reconcile found: missing_row, older_row, missing_profile, released (a held deletion), extra_row.",
     labels: ["kind"],
+    in: ["worker"],
+  },
+  rollcall_users: {
+    type: "gauge",
+    help: "Rows of users, by state: live, banned, deleted; and held, those of them whose deletion waits for a person. Counted once a minute.",
+    labels: ["state"],
+    in: ["api"],
+  },
+  rollcall_conflicts_open: {
+    type: "gauge",
+    help: "Conflicts that wait for a person.",
+    labels: [],
+    in: ["api"],
   },
   rollcall_workers: {
     type: "gauge",
     help: "Worker processes that were alive within the last minute.",
     labels: [],
+    in: ["api"],
   },
 } as const satisfies Record<string, MetricEntry>;
 

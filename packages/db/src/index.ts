@@ -16,6 +16,7 @@ export {
   storeSurplus,
 } from "./statements/catch-up.ts";
 export { type RequestBudget, takeClerkRequest } from "./statements/clerk-budget.ts";
+export { countHeldDeletions, countOpenConflicts, countUsersByState } from "./statements/count-users.ts";
 export { type DriftKind, findDrift } from "./statements/find-drift.ts";
 export { findSession } from "./statements/find-session.ts";
 export {

@@ -1,4 +1,5 @@
 import type { Job, Processor, Queue, Worker, WorkerOptions } from "bullmq";
+import type { NameCounts, QueueFigures } from "./queue-figures.ts";
 import type { QueueName } from "./queue-names.ts";
 
 /** What a worker may choose; where its jobs live is the backend's business. */
@@ -23,6 +24,12 @@ export type QueueBackend = {
   reachable(): Promise<void>;
   createQueue(name: QueueName): JobQueue;
   createWorker(name: QueueName, processor: JobProcessor, settings: WorkerSettings): JobWorker;
+  /** Cheap however long the queue is. Rejects while the database is away. */
+  readFigures(name: QueueName): Promise<QueueFigures>;
+  /** How many of the `limit` newest waiting jobs have which name. Rejects while the database is away. */
+  countNames(name: QueueName, limit: number): Promise<NameCounts>;
+  /** The share of its memory limit that the database uses; undefined where there is no such limit. */
+  readMemory(): Promise<number | undefined>;
   /** Closes the shared connections. Close queues and workers first. */
   close(): Promise<void>;
 };

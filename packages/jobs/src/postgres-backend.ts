@@ -2,6 +2,7 @@ import { createPostgresBackend, type PgPool, runMigrations, withBackend } from "
 import pg from "pg";
 import type { JobQueue, JobWorker, QueueBackend } from "./backend.ts";
 import { watchListenClients } from "./listen-watch.ts";
+import { countPostgresNames, readPostgresFigures } from "./postgres-figures.ts";
 
 const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
 
@@ -42,6 +43,9 @@ export function createPostgresQueueBackend(
     reachable: async () => {
       await pool.query("select 1");
     },
+    readFigures: (name) => readPostgresFigures(pool, name),
+    countNames: (name, limit) => countPostgresNames(pool, name, limit),
+    readMemory: async () => undefined,
     close: () => pool.end(),
   };
 }

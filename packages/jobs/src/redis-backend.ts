@@ -1,6 +1,7 @@
 import { Queue, Worker } from "bullmq";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { QueueBackend } from "./backend.ts";
+import { countRedisNames, readRedisFigures, readRedisMemory } from "./redis-figures.ts";
 
 /** Without the one generic option that would make the client's type depend on it. */
 type ConnectOptions = Omit<RedisOptions, "replyMapping">;
@@ -39,6 +40,7 @@ const defaultOptions: ConnectOptions = { socketTimeout: 5_000 };
 export function createRedisBackend(nodes: readonly string[], onError: (error: Error) => void): QueueBackend {
   const producer = connectRedis(nodes, producerOptions, onError);
   const consumer = connectRedis(nodes, { ...workerOptions, lazyConnect: true }, onError);
+  const keyOf = (queue: string) => (part: string) => `${prefix}:${queue}:${part}`;
   return {
     kind: "redis",
     createQueue: (name) => new Queue(name, { connection: producer, prefix }),
@@ -47,6 +49,9 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
     reachable: async () => {
       await producer.ping();
     },
+    readFigures: (name) => readRedisFigures(producer, keyOf(name)),
+    countNames: (name, limit) => countRedisNames(producer, keyOf(name), limit),
+    readMemory: () => readRedisMemory(producer),
     close: async () => {
       producer.disconnect();
       consumer.disconnect();

@@ -17,6 +17,8 @@ export { takeOnRuns } from "./reconcile/upkeep.ts";
 export { resolveConflict } from "./resolve-conflict.ts";
 export { createSessionCache, noSessionCache, type SessionCache } from "./session-cache.ts";
 export { type SyncContext, type SyncOutcome, syncUser } from "./sync-user.ts";
+export { type EventLoopWatch, watchEventLoop } from "./telemetry/event-loop.ts";
+export { createFigureReaders, type FigureReader } from "./telemetry/figures.ts";
 export { createLogger, type Logger } from "./telemetry/logger.ts";
 export { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 export { askPostgres, askQueue, isQueueUp, withinMs } from "./time-limit.ts";

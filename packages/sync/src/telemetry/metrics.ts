@@ -1,10 +1,12 @@
-import { type MetricName, metricTable } from "@rollcall/contracts";
+import { type MetricName, type MetricProcess, metricTable } from "@rollcall/contracts";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { withinMs } from "../time-limit.ts";
 
 type NameOf<Type extends string> = {
   [Name in MetricName]: (typeof metricTable)[Name]["type"] extends Type ? Name : never;
 }[MetricName];
+
+export type GaugeName = NameOf<"gauge">;
 
 type LabelsOf<Name extends MetricName> = Record<(typeof metricTable)[Name]["labels"][number], string>;
 
@@ -15,22 +17,29 @@ const refreshLimitMs = 1_000;
 export type Metrics = {
   count<Name extends NameOf<"counter">>(name: Name, labels: LabelsOf<Name>, by?: number): void;
   observe<Name extends NameOf<"histogram">>(name: Name, labels: LabelsOf<Name>, value: number): void;
-  set<Name extends NameOf<"gauge">>(name: Name, labels: LabelsOf<Name>, value: number): void;
-  /** Runs `refresh` at the start of each scrape, for gauges that are only worth knowing then. */
-  beforeScrape(refresh: () => Promise<void>): void;
+  set<Name extends GaugeName>(name: Name, labels: LabelsOf<Name>, value: number): void;
+  /**
+   * Asks `read` at the start of each scrape, for gauges that are only worth knowing then. A gauge that it answers
+   * has the answered values and no others; while it fails, all stay as they were.
+   */
+  readAtScrape(read: () => Promise<readonly GaugeReading[]>): void;
   /** Prometheus' text format, and its content type. */
   scrape(): Promise<{ contentType: string; text: string }>;
 };
 
-export function createMetrics(): Metrics {
+type GaugeReading = { name: GaugeName; labels: Readonly<Record<string, string>>; value: number };
+
+/** @param process whose metrics these are: what another one fills is not shown here */
+export function createMetrics(process: MetricProcess): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, Gauge>();
   const histograms = new Map<string, Histogram>();
-  const refreshers: (() => Promise<void>)[] = [];
+  const readers: (() => Promise<readonly GaugeReading[]>)[] = [];
 
-  for (const [name, { type, help, labels, ...rest }] of Object.entries(metricTable)) {
+  for (const [name, { type, help, labels, in: processes, ...rest }] of Object.entries(metricTable)) {
+    if (!processes.some((filler) => filler === process)) continue;
     const options = { name, help, labelNames: [...labels], registers: [registry] };
     if (type === "counter") counters.set(name, new Counter(options));
     else if (type === "gauge") gauges.set(name, new Gauge(options));
@@ -41,15 +50,25 @@ export function createMetrics(): Metrics {
       );
   }
 
+  async function refresh(read: () => Promise<readonly GaugeReading[]>, seen: Set<string>): Promise<void> {
+    const readings = await withinMs(refreshLimitMs, read());
+    for (const { name, labels, value } of readings) {
+      if (!seen.has(name)) gauges.get(name)?.reset();
+      seen.add(name);
+      gauges.get(name)?.set(labels, value);
+    }
+  }
+
   return {
     count: (name, labels, by = 1) => counters.get(name)?.inc(labels, by),
     observe: (name, labels, value) => histograms.get(name)?.observe(labels, value),
     set: (name, labels, value) => gauges.get(name)?.set(labels, value),
-    beforeScrape: (refresh) => refreshers.push(refresh),
+    readAtScrape: (read) => readers.push(read),
     scrape: async () => {
-      // A refresher whose database is away or frozen leaves its gauges as they were: an outage is when somebody
-      // looks, so the scrape itself must neither fail nor hang.
-      await Promise.allSettled(refreshers.map((refresh) => withinMs(refreshLimitMs, refresh())));
+      const seen = new Set<string>();
+      // What is away or frozen leaves its gauges as they were: an outage is when somebody looks, so the scrape
+      // itself must neither fail nor hang.
+      await Promise.allSettled(readers.map((read) => refresh(read, seen)));
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };

@@ -1,0 +1,89 @@
+import { errorTable } from "@rollcall/contracts";
+import {
+  countHeldDeletions,
+  countOpenConflicts,
+  countUsersByState,
+  countWorkers,
+  type Pool,
+  readRunAges,
+} from "@rollcall/db";
+import { type QueueBackend, queueNames } from "@rollcall/jobs";
+import type { GaugeName } from "./metrics.ts";
+
+/** One value of a gauge. */
+export type Reading = { name: GaugeName; labels: Readonly<Record<string, string>>; value: number };
+
+/** Reads gauges that belong together; rejects while what they are read from is away. */
+export type FigureReader = () => Promise<Reading[]>;
+
+const newestDeadLetters = 5_000;
+const usersEveryMs = 60_000;
+
+/** Everything that is true of the whole system and not of one process, each reader with one round of questions. */
+export function createFigureReaders(pool: Pool, backend: QueueBackend): FigureReader[] {
+  const countUsers = atMostEvery(usersEveryMs, () => countUsersByState(pool));
+  return [
+    async () => [one("rollcall_workers", await countWorkers(pool))],
+    async () => [one("rollcall_conflicts_open", await countOpenConflicts(pool))],
+    async () =>
+      (await readRunAges(pool)).map(({ mode, seconds }) => ({
+        name: "rollcall_reconcile_age_seconds",
+        labels: { mode },
+        value: seconds,
+      })),
+    async () => {
+      const [states, held] = await Promise.all([countUsers(), countHeldDeletions(pool)]);
+      return Object.entries({ ...states, held }).map(([state, value]) => ({
+        name: "rollcall_users",
+        labels: { state },
+        value,
+      }));
+    },
+    ...queueNames.map((queue) => () => readQueue(backend, queue)),
+    () => readDeadLetters(backend),
+    async () => [one("rollcall_queue_memory_ratio", (await backend.readMemory()) ?? 0)],
+  ];
+}
+
+async function readQueue(backend: QueueBackend, queue: (typeof queueNames)[number]): Promise<Reading[]> {
+  const { jobs, oldestUnfinishedAtMs } = await backend.readFigures(queue);
+  const counts = Object.entries(jobs).map(
+    ([state, value]): Reading => ({ name: "rollcall_queue_jobs", labels: { queue, state }, value }),
+  );
+  // Dead letters wait for a person, and a schedule's next job for its hour: their age says nothing.
+  if (queue === "dead-letter" || queue === "reconcile") return counts;
+  const ageMs = oldestUnfinishedAtMs === undefined ? 0 : Math.max(0, Date.now() - oldestUnfinishedAtMs);
+  return [
+    ...counts,
+    { name: "rollcall_queue_oldest_unfinished_seconds", labels: { queue }, value: ageMs / 1_000 },
+  ];
+}
+
+async function readDeadLetters(backend: QueueBackend): Promise<Reading[]> {
+  const { names, rest } = await backend.countNames("dead-letter", newestDeadLetters);
+  const counts = new Map([["other", rest]]);
+  for (const [name, count] of names) {
+    // A job that somebody put there by hand may have any name, and labels must not.
+    const code = Object.hasOwn(errorTable, name) ? name : "other";
+    counts.set(code, (counts.get(code) ?? 0) + count);
+  }
+  return [...counts].map(([code, value]) => ({ name: "rollcall_dead_letters", labels: { code }, value }));
+}
+
+function one(name: GaugeName, value: number): Reading {
+  return { name, labels: {}, value };
+}
+
+/** `read`, asked again only when the last answer is older than `ms`; a failure is not kept. */
+function atMostEvery<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
+  let last: { atMs: number; answer: Promise<T> } | undefined;
+  return () => {
+    if (last && Date.now() - last.atMs < ms) return last.answer;
+    const asked = { atMs: Date.now(), answer: read() };
+    last = asked;
+    asked.answer.catch(() => {
+      if (last === asked) last = undefined;
+    });
+    return asked.answer;
+  };
+}

@@ -1,0 +1,110 @@
+import { metricTable } from "@rollcall/contracts";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { callAdmin } from "../harness/admin.ts";
+import { describeOnBackends } from "../harness/backends.ts";
+import { postWebhook, readRows, untilProfile } from "../harness/calls.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+  });
+  afterAll(() => system?.stop());
+
+  const scrape = async (url = system.apiUrl) => (await fetch(`${url}/metrics`)).text();
+
+  /** The value of a series, named as Prometheus writes it; undefined when it is not shown. */
+  async function read(series: string, url?: string): Promise<number | undefined> {
+    const line = (await scrape(url)).split("\n").find((text) => text.startsWith(`${series} `));
+    return line === undefined ? undefined : Number(line.slice(series.length));
+  }
+
+  const untilValue = (series: string, value: number, url?: string) =>
+    waitFor(`${series} to be ${value}`, async () => ((await read(series, url)) === value ? true : undefined));
+
+  test.each(["api", "worker"] as const)(
+    "%s shows what it fills, with its help, and nothing else",
+    async (name) => {
+      const text = await scrape(name === "api" ? system.apiUrl : system.workerUrl);
+      const shown = [...text.matchAll(/^# HELP (rollcall_\w+) (.+)$/gm)].map(([, metric, help]) => [
+        metric,
+        help,
+      ]);
+      const filled = Object.entries(metricTable)
+        .filter(([, entry]) => entry.in.some((process) => process === name))
+        .map(([metric, entry]) => [metric, entry.help]);
+      expect(shown.sort()).toEqual(filled.sort());
+    },
+  );
+
+  test("a job that nobody takes counts and grows old, and both end with it", async () => {
+    await system.worker.stop();
+    const person = await system.clerk.users.create();
+    await untilValue('rollcall_queue_jobs{queue="sync",state="waiting"}', 1);
+    const age = 'rollcall_queue_oldest_unfinished_seconds{queue="sync"}';
+    await waitFor("the job to be a second old", async () =>
+      ((await read(age)) ?? 0) > 1 ? true : undefined,
+    );
+    expect(await read('rollcall_queue_oldest_unfinished_seconds{queue="ensure"}')).toBe(0);
+    await untilValue("rollcall_workers", 0);
+    system.worker = system.startWorker();
+    await untilProfile(system, person.id);
+    await untilValue('rollcall_queue_jobs{queue="sync",state="waiting"}', 0);
+    await untilValue(age, 0);
+    await untilValue("rollcall_workers", 1);
+    expect(await read("rollcall_provision_seconds_count", system.workerUrl)).toBeGreaterThan(0);
+  });
+
+  test("dead letters count by code, and not once they are gone", async () => {
+    await postWebhook(system, '{"type":"user.updated","data":{}}');
+    await untilValue('rollcall_dead_letters{code="webhook.unreadable"}', 1);
+    const { body } = await callAdmin(system, "/api/admin/dead-letters");
+    const ids = (body as { items: { id: string }[] }).items.map(({ id }) => id);
+    const discard = { method: "POST", body: { ids, reason: "end of the test" } };
+    expect((await callAdmin(system, "/api/admin/dead-letters/discard", discard)).status).toBe(200);
+    await waitFor("no series of the code", async () =>
+      (await read('rollcall_dead_letters{code="webhook.unreadable"}')) === undefined ? true : undefined,
+    );
+    expect(await read('rollcall_dead_letters{code="other"}')).toBe(0);
+    // Only Redis queues keep figures of a queue that is empty.
+    expect(await read('rollcall_queue_oldest_unfinished_seconds{queue="dead-letter"}')).toBeUndefined();
+  });
+
+  test("conflicts that wait for somebody count", async () => {
+    await system.db.query(
+      "insert into mentorados (nome_completo, email) values ('a', 'x@example.com'), ('b', 'x@example.com')",
+    );
+    const person = await system.clerk.users.create({ email: "x@example.com" });
+    await untilProfile(system, person.id);
+    await untilValue("rollcall_conflicts_open", 1);
+  });
+
+  test("an admin's question that Postgres cannot answer counts by its SQLSTATE", async () => {
+    await system.db.query("alter table rollcall.conflicts rename to elsewhere");
+    expect((await callAdmin(system, "/api/admin/conflicts")).status).toBe(503);
+    await system.db.query("alter table rollcall.elsewhere rename to conflicts");
+    await untilValue('rollcall_postgres_errors_total{code="42P01"}', 1);
+  });
+});
+
+describe("users", () => {
+  test("count by state, held deletions among them", async () => {
+    const system = await startSystem({ backend: "postgres", redisBinary: undefined });
+    const [one, two] = [await system.clerk.users.create(), await system.clerk.users.create()];
+    for (const { id } of [one, two]) await untilProfile(system, id);
+    await system.clerk.users.update(two.id, { banned: true });
+    await waitFor("the ban", async () =>
+      (await readRows(system, two.id)).users[0]?.["banned"] === true ? true : undefined,
+    );
+    await system.db.query("insert into rollcall.held_deletions (clerk_id) values ($1)", [one.id]);
+    const text = await (await fetch(`${system.apiUrl}/metrics`)).text();
+    const counts = [...text.matchAll(/^rollcall_users\{state="(\w+)"\} (\d+)$/gm)].map(([, state, count]) => [
+      state,
+      Number(count),
+    ]);
+    expect(Object.fromEntries(counts)).toEqual({ live: 1, banned: 1, deleted: 0, held: 1 });
+    await system.stop();
+  });
+});
