@@ -10,7 +10,7 @@ import { judgeLastEnsure } from "./laws/judge-last-ensures.ts";
 import { judgeLogs } from "./laws/judge-logs.ts";
 import { judgePostgresLog } from "./laws/judge-postgres-log.ts";
 import { readTables } from "./laws/read-tables.ts";
-import { installRecorder, readChanges } from "./laws/recorder.ts";
+import { readChanges } from "./laws/recorder.ts";
 import { createLedger, type Ledger, type Violation } from "./ledger.ts";
 import { openPost } from "./perform/deliver.ts";
 import { playActs } from "./perform/play.ts";
@@ -43,7 +43,7 @@ const webhookSecret = `whsec_${Buffer.from("a secret that only chaos knows").toS
 export async function runChaos({ plan, ...options }: ChaosOptions): Promise<ChaosReport> {
   const { seed, backend } = plan;
   const postgresLogFrom = (await stat(options.cluster.logFile)).size;
-  const stage = await setStage({ ...options, seed, backend, webhookSecret, prepare: installRecorder });
+  const stage = await setStage({ ...options, seed, backend, webhookSecret });
   const lag = watchLag();
   try {
     const ledger = createLedger(Date.now());

@@ -3,10 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { installRecorder } from "./laws/recorder.ts";
 import type { Plan } from "./plan/plan.ts";
 import { describeFailure, describeRun } from "./report.ts";
 import { runChaos } from "./run-chaos.ts";
 import { startCluster } from "./stage/cluster.ts";
+import { withClient } from "./stage/stage.ts";
 
 type Options = {
   plans: readonly Plan[];
@@ -18,7 +20,7 @@ type Options = {
 /** Plays one plan after the other on one Postgres. Logs of a run that broke a law are kept. @returns how many did */
 export async function runSeeds({ plans, root, redisBinary, say }: Options): Promise<number> {
   const commit = await readCommit(root);
-  const cluster = await startCluster();
+  const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl));
   let failures = 0;
   try {
     for (const plan of plans) {
@@ -37,6 +39,14 @@ export async function runSeeds({ plans, root, redisBinary, say }: Options): Prom
     await cluster.stop();
   }
   return failures;
+}
+
+async function prepareDatabase(root: string, databaseUrl: string): Promise<void> {
+  await promisify(execFile)(process.execPath, [join(root, "apps/cli/dist/migrate/main.js")], {
+    cwd: root,
+    env: { PATH: process.env["PATH"] ?? "", DATABASE_URL: databaseUrl },
+  });
+  await withClient(databaseUrl, installRecorder);
 }
 
 async function readCommit(root: string): Promise<string> {

@@ -39,7 +39,7 @@ export async function heal(stage: Stage, ledger: Ledger, post: Post): Promise<He
     Promise.all(Object.values(stage.processes).map((one) => one.untilAlive(convergeMs))),
   );
   await inTime("a webhook is not accepted", post.delivered());
-  const queues = await watchQueues(stage);
+  const queues = await watchQueues(stage, (clerkId) => ledger.accounts.has(clerkId));
   try {
     for (const left of await queues.untilIdle(deadlineMs)) blame(`before anybody was nudged again: ${left}`);
     const acceptedBefore = [...ledger.acceptances];

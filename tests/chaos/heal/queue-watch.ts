@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createPostgresQueueBackend, createRedisBackend, type JobQueue } from "@rollcall/jobs";
+import { z } from "zod";
 import type { Stage } from "../stage/stage.ts";
 
 const watched = ["ensure", "sync"] as const;
-const open = ["waiting", "prioritized", "active", "delayed", "failed"] as const;
+const open = ["waiting", "prioritized", "active", "failed"] as const;
+const nudge = z.object({ clerkId: z.string() });
 
 export type QueueWatch = {
-  /** Jobs that will run, or that must be moved to the dead letters. */
-  countOpen(): Promise<string[]>;
   /** Resolves when there are none. @returns what is left when time is up */
   untilIdle(deadlineMs: number): Promise<string[]>;
   /** What is kept of every dead letter. */
@@ -36,18 +36,26 @@ export async function watchQueues({
     openQueue("dead-letter"),
   ]);
 
-  async function countOpen(): Promise<string[]> {
-    const counts = await Promise.all([ensure, sync].map((queue) => queue.getJobCounts(...open)));
-    return counts.flatMap((count, index) =>
-      open.flatMap((state) => (count[state] ? [`${count[state]} ${state} in ${watched[index]}`] : [])),
+  async function findOpen(): Promise<string[]> {
+    const found = await Promise.all([ensure, sync].map(findOpenIn));
+    return found.flat();
+  }
+
+  async function findOpenIn(queue: JobQueue): Promise<string[]> {
+    const counts = await queue.getJobCounts(...open);
+    const delayed = (await queue.getJobs(["delayed"])).flatMap((job) =>
+      job ? nudge.parse(job.data).clerkId : [],
     );
+    return [
+      ...open.flatMap((state) => (counts[state] ? [`${counts[state]} ${state} in ${queue.name}`] : [])),
+      ...delayed.filter(isWaitedFor).map((clerkId) => `${clerkId} delayed in ${queue.name}`),
+    ];
   }
 
   return {
-    countOpen,
     untilIdle: async (deadlineMs) => {
       for (;;) {
-        const left = await countOpen();
+        const left = await findOpen();
         if (left.length === 0 || Date.now() > deadlineMs) return left;
         await sleep(150);
       }

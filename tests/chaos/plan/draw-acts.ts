@@ -1,10 +1,13 @@
 import type { Dice } from "./dice.ts";
 import { drawDeliveries, drawDelivery } from "./draw-deliveries.ts";
+import { findLastMoment } from "./last-moment.ts";
 import type { Act, Call, Change, Life } from "./plan.ts";
 
 /** How many events each person has, about: few enough that lives overlap, enough that one has a story. */
 const eventsPerPerson = 8;
 const mostPoisonUsers = 2;
+/** A user who cannot be read, or whom Clerk has no more, is tried for so long, about. */
+const retriesLastMs = 15_000;
 
 const weights = {
   "sign-up": 12,
@@ -54,7 +57,7 @@ export function drawActs(dice: Dice, count: number, safetyMs: number): Act[] {
     return { act: "change", who, change: drawChange(dice, number), deliveries: drawDeliveries(dice) };
   };
 
-  function draw(progress: number): (Life | Call)[] {
+  function draw(isLate: boolean): (Life | Call)[] {
     const kind = dice.weighted(weights);
     switch (kind) {
       case "sign-up":
@@ -91,13 +94,11 @@ export function drawActs(dice: Dice, count: number, safetyMs: number): Act[] {
         return call(firstAbsent(people), (who) => ({ act: "ensure", who, api: dice.between(0, 2) }));
       case "login":
         return call(among("here"), (who) => ({ act: "login", who, deliveries: drawDeliveries(dice) }));
-      // Clerk is asked about somebody it does not have for 21 s, so these come early enough to end in time.
       case "echo":
-        return progress > 0.5
+        return isLate
           ? []
           : call(among("gone"), (who) => ({ act: "echo", who, deliveries: drawDeliveries(dice) }));
       case "unknown":
-        if (progress > 0.4) return [];
         number += 1;
         return [
           {
@@ -118,7 +119,7 @@ export function drawActs(dice: Dice, count: number, safetyMs: number): Act[] {
           },
         ];
       case "poison-user":
-        if (progress > 0.4 || poisonUsers === mostPoisonUsers) return [];
+        if (isLate || poisonUsers === mostPoisonUsers) return [];
         number += 1;
         poisonUsers += 1;
         return [{ act: "poison-user", number, api: dice.between(0, 2) }];
@@ -128,9 +129,9 @@ export function drawActs(dice: Dice, count: number, safetyMs: number): Act[] {
   }
 
   while (acts.length < count) {
-    const progress = acts.length / count;
-    const atMs = Math.round(progress * safetyMs);
-    for (const act of draw(progress)) acts.push({ atMs, ...act });
+    const atMs = Math.round((acts.length / count) * safetyMs);
+    const isLate = atMs > findLastMoment(safetyMs, retriesLastMs);
+    for (const act of draw(isLate)) acts.push({ atMs, ...act });
   }
   return acts;
 }

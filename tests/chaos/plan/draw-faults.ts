@@ -1,4 +1,5 @@
 import type { Dice } from "./dice.ts";
+import { findLastMoment } from "./last-moment.ts";
 import type { ClerkTrouble, Fault, Plan, ProcessName, Service, Trouble } from "./plan.ts";
 
 /** From one fault to the next; they last longer than that, so that several meet. */
@@ -33,6 +34,9 @@ const clerkWeights: Readonly<Record<ClerkTrouble, number>> = {
   "empty-list": 2,
 };
 
+/** A dead worker's jobs run again after 20 s, and healing should not take much longer than half of that. */
+const lateFaultHealsMs = 9_000;
+
 /**
  * Draws what goes wrong. What takes long to be noticed or repaired comes early enough: a dead worker's jobs run
  * again after 20 s, a silent connection is dropped after 15 s.
@@ -55,7 +59,7 @@ export function drawFaults(dice: Dice, backend: Plan["backend"], safetyMs: numbe
 }
 
 function drawFault(dice: Dice, backend: Plan["backend"], atMs: number, safetyMs: number): Fault | undefined {
-  const isEarly = atMs < safetyMs * 0.65;
+  const isEarly = atMs < findLastMoment(safetyMs, lateFaultHealsMs);
   const lasting = (trouble: Trouble, low: number, high: number): Fault => ({
     atMs,
     forMs: Math.min(dice.between(low, high), safetyMs - atMs),

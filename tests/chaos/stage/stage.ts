@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import type { RemoteClerkSimulator } from "@rollcall/sandbox";
 import pg from "pg";
 import { startTcpProxy, type TcpProxy } from "../../harness/tcp-proxy.ts";
@@ -42,8 +40,6 @@ export type StageOptions = {
   cluster: Cluster;
   redisBinary: string | undefined;
   webhookSecret: string;
-  /** Before the processes start, once the tables are there. */
-  prepare: (db: pg.Client) => Promise<void>;
 };
 
 export async function setStage(options: StageOptions): Promise<Stage> {
@@ -57,8 +53,6 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     cluster.createDatabase(),
   ]);
   const { clerk } = simulator;
-  await migrate(root, databaseUrl);
-  await withClient(databaseUrl, options.prepare);
 
   const proxies = new Map<string, TcpProxy>();
   const openProxy = async (process: ProcessName, service: Service, url: string) => {
@@ -114,13 +108,6 @@ export async function setStage(options: StageOptions): Promise<Stage> {
 function startOwnRedis({ redisBinary, folder }: StageOptions): Promise<PrivateRedis> {
   if (!redisBinary) throw new Error("No redis-server or valkey-server on PATH");
   return startPrivateRedis(redisBinary, join(folder, "redis"));
-}
-
-async function migrate(root: string, databaseUrl: string): Promise<void> {
-  await promisify(execFile)(process.execPath, [join(root, "apps/cli/dist/migrate/main.js")], {
-    cwd: root,
-    env: { PATH: process.env["PATH"] ?? "", DATABASE_URL: databaseUrl },
-  });
 }
 
 /** One connection for one piece of work; the server may be hurt between two of them. */
