@@ -15,11 +15,15 @@ export type QueueWatch = {
   close(): Promise<void>;
 };
 
-/** Looks into the queues from outside, past all proxies. */
-export async function watchQueues({
-  redis,
-  databaseUrl,
-}: Pick<Stage, "redis" | "databaseUrl">): Promise<QueueWatch> {
+/**
+ * Looks into the queues from outside, past all proxies.
+ *
+ * @param isWaitedFor whether a user's delayed job counts: somebody whom Clerk never had is looked for during 21 s
+ */
+export async function watchQueues(
+  { redis, databaseUrl }: Pick<Stage, "redis" | "databaseUrl">,
+  isWaitedFor: (clerkId: string) => boolean,
+): Promise<QueueWatch> {
   const ignore = () => undefined;
   const backend = redis
     ? createRedisBackend([redis.url], ignore)
