@@ -59,6 +59,7 @@ export {
   readRunAges,
   requestDueSweep,
   requestRun,
+  resetRun,
 } from "./statements/runs.ts";
 export {
   countAbsent,
@@ -75,5 +76,6 @@ export { isDeletionHeld, listEventsOfUser, pruneEvents } from "./statements/time
 export { holdDeletions, releaseDeletions, tombstoneAbsent } from "./statements/tombstone-absent.ts";
 export { tombstoneEach } from "./statements/tombstone-each.ts";
 export { tombstoneUsers } from "./statements/tombstone-users.ts";
+export { openTrialBook, type TrialBook, type TrialEntry } from "./statements/trial-book.ts";
 export { countWorkers, recordWorker, removeWorker } from "./statements/workers.ts";
-export { inTransaction, readSqlState } from "./transaction.ts";
+export { inTransaction, inTrial, readSqlState } from "./transaction.ts";

@@ -11,17 +11,34 @@ const maxRuns = 5;
  * @throws what `work`, BEGIN or COMMIT threw; the connection is then closed rather than reused, because
  * nobody knows the state it is in.
  */
-export async function inTransaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+export function inTransaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  return runTransaction(pool, work, "commit");
+}
+
+/** What `work` would come to: as `inTransaction`, and then everything is taken back. */
+export function inTrial<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  return runTransaction(pool, work, "rollback");
+}
+
+async function runTransaction<T>(
+  pool: Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  end: "commit" | "rollback",
+): Promise<T> {
   for (let run = 1; ; run++) {
     try {
-      return await runOnce(pool, work);
+      return await runOnce(pool, work, end);
     } catch (error) {
       if (run === maxRuns || !rerunnable.has(readSqlState(error) ?? "")) throw error;
     }
   }
 }
 
-async function runOnce<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+async function runOnce<T>(
+  pool: Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  end: "commit" | "rollback",
+): Promise<T> {
   const client = await pool.connect();
   // A connection that breaks says so twice: the statement fails, and the client emits an error, which would end
   // the process if nobody listened. The statement's failure is the one that counts.
@@ -31,7 +48,7 @@ async function runOnce<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T
   try {
     await client.query("begin");
     const result = await work(client);
-    await client.query("commit");
+    await client.query(end);
     reusable = true;
     return result;
   } catch (error) {

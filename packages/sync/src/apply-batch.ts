@@ -62,7 +62,8 @@ async function writeBatch(pool: Pool, writes: readonly UserWrite[], defaults: Pr
   });
 }
 
-async function writeAll(
+/** The write itself, inside a transaction. */
+export async function writeAll(
   client: Queryable,
   writes: readonly UserWrite[],
   defaults: ProfileDefaults,

@@ -103,6 +103,18 @@ export async function listRuns(
   return z.array(runRow).parse(result.rows);
 }
 
+const reset = `
+update rollcall.runs set
+  pages = 0, seen = 0, missed = 0,
+  created = 0, linked = 0, updated = 0, unchanged = 0, deleted = 0, held = 0, failed = 0
+where id = $1
+`;
+
+/** Forgets what a run counted, because it begins anew. */
+export async function resetRun(db: Queryable, id: number): Promise<void> {
+  await db.query(reset, [id]);
+}
+
 /** Whether no full run that began later is complete. */
 export async function isNewestComplete(db: Queryable, id: number): Promise<boolean> {
   const result = await db.query(

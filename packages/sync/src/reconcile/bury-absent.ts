@@ -1,14 +1,17 @@
 import {
   countAbsent,
   holdDeletions,
+  inTrial,
   listAbsent,
   lockAbsenceGuard,
   mayDeleteAbsent,
   type Queryable,
   tombstoneEach,
 } from "@rollcall/db";
+import { askPostgres } from "../time-limit.ts";
 import type { Runner } from "./runner.ts";
 import type { SweepCheckpoint } from "./sweep-checkpoint.ts";
+import type { Trial } from "./trial.ts";
 
 const batchSize = 500;
 
@@ -24,6 +27,20 @@ export async function buryAbsent(runner: Runner, checkpoint: SweepCheckpoint): P
     const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent));
     return { counts: await decideEach(client, runId, mayDelete) };
   });
+}
+
+/** What a dry run's end would be: what was collected is tried and taken back, and so are the deletions. */
+export async function tryBurial(runner: Runner, trial: Trial): Promise<void> {
+  const { context, run } = runner;
+  const { counts, newRows } = await trial.carryOut();
+  const burial = inTrial(context.pool, async (client) => {
+    const absent = await countAbsent(client, run.view.id);
+    const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent, newRows));
+    return decideEach(client, run.view.id, mayDelete);
+  });
+  const deletions = await askPostgres(burial);
+  const failed = (counts.failed ?? 0) + deletions.failed;
+  await runner.advance({}, async () => ({ counts: { ...counts, ...deletions, failed } }));
 }
 
 async function decideEach(client: Queryable, runId: number, mayDelete: boolean) {

@@ -8,6 +8,7 @@ import {
   raiseWatermark,
   readCatchUp,
   requestRun,
+  resetRun,
   storeSurplus,
 } from "@rollcall/db";
 import { askPostgres } from "../time-limit.ts";
@@ -31,17 +32,24 @@ type Pass = { newestMs: number | null; drifted: number; reachedEnd: boolean };
  * @throws AppError why it failed; RunStop
  */
 export async function catchUp(runner: Runner): Promise<RunView> {
-  const { context, run } = runner;
+  const { context, run, trial } = runner;
   const { pool } = context;
-  const { dryRun } = run.view;
+  await runner.advance({}, async (client) => {
+    await resetRun(client, run.view.id);
+    return {};
+  });
   const state = await askPostgres(readCatchUp(pool));
   const pass = await walkChanges(runner, state);
-  const surplus = dryRun ? state : await compareCounts(runner, state, pass);
-  if (!pass.reachedEnd && !dryRun) await leaveToSweep(runner, pass);
+  if (trial) {
+    const { counts } = await trial.carryOut();
+    await runner.advance({}, async () => ({ counts }));
+  }
+  const surplus = trial ? state : await compareCounts(runner, state, pass);
+  if (!pass.reachedEnd && !trial) await leaveToSweep(runner, pass);
   const reason = "More changed than a catch-up takes on: a full run does it";
   const end = { state: "succeeded", ...(pass.reachedEnd ? {} : { reason }) } as const;
   return runner.end(end, async (client) => {
-    if (dryRun) return;
+    if (trial) return;
     // In the transaction that ends the run: a watermark ahead of the rows would hide what they lack.
     if (pass.reachedEnd && pass.newestMs !== null) await raiseWatermark(client, pass.newestMs);
     await storeSurplus(client, surplus);
@@ -62,7 +70,13 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
     if (users.length === maxUsersPerPage && fresh.length === 0)
       throw new AppError("reconcile.list_repeated", "A page of Clerk's list repeats the page before");
     before = new Set(users.map(({ clerkId }) => clerkId));
-    const { counts, missed, drifted } = await writePage(runner, fresh, ticket, runner.run.isResumed);
+    const mayBeHalfDone = runner.run.isResumed;
+    const { counts, missed, drifted } = await writePage(runner, {
+      number: page,
+      users: fresh,
+      ticket,
+      mayBeHalfDone,
+    });
     await runner.advance({}, async () => ({ pages: 1, seen: fresh.length, counts, missed }));
     pass.drifted += drifted;
     // Nobody knows a watermark before the first pass: then one page says where to begin.

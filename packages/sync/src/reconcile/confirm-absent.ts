@@ -20,8 +20,9 @@ export async function confirmAbsent(runner: Runner, from: SweepCheckpoint): Prom
     if (suspects.length === 0) break;
     const ticket = await askPostgres(drawReadTicket(context.pool));
     const { present, absent, witness } = await askForAbsence(runner.clerk, suspects, checkpoint.witness);
-    const { counts, missed } = await writePage(runner, present, ticket, run.isResumed);
-    checkpoint = { ...checkpoint, witness };
+    const page = { number: checkpoint.pages, users: present, ticket, mayBeHalfDone: run.isResumed };
+    const { counts, missed } = await writePage(runner, page);
+    checkpoint = { ...checkpoint, pages: checkpoint.pages + 1, witness };
     // Most of them were on a page as well, under another creation time: only what was done to them counts.
     await runner.advance(checkpoint, async (client) => {
       await decideSuspects(client, runId, {

@@ -69,7 +69,7 @@ async function runUnderLease(
     { event: "reconcile_started", runId, mode, dryRun, startedBy, attempts, isResumed },
     isResumed ? "Going on with a reconcile run" : "A reconcile run starts",
   );
-  const runner = startRunner(context, run, lease, options);
+  const runner = await startRunner(context, run, lease, options);
   try {
     const ended = await work(runner);
     report(context, ended);

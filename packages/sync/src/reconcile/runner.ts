@@ -15,6 +15,7 @@ import { askPostgres } from "../time-limit.ts";
 import type { ReconcileContext, RunOptions } from "./context.ts";
 import { createPatientClerk, type PatientClerk } from "./patient-clerk.ts";
 import { RunStop } from "./run-stop.ts";
+import { openTrial, type Trial } from "./trial.ts";
 
 /** Writes inside the transaction that stores how far the run came, and says what to add to its row. */
 type Step = (client: Queryable) => Promise<RunProgress>;
@@ -24,6 +25,8 @@ export type Runner = {
   context: ReconcileContext;
   run: OpenRun;
   clerk: PatientClerk;
+  /** Only of a dry run. */
+  trial: Trial | undefined;
   /** Aborted with a `RunStop`. */
   signal: AbortSignal;
   /** Stores how far the run came, together with what `step` writes. @throws RunStop when the lease is lost */
@@ -37,12 +40,13 @@ export type Runner = {
 const beatsPerLease = 3;
 
 /** Starts to work on a run: says that it lives, and hears of the wish to stop. */
-export function startRunner(
+export async function startRunner(
   context: ReconcileContext,
   run: OpenRun,
   lease: Lease,
   { onProgress, signal: outer }: RunOptions,
-): Runner {
+): Promise<Runner> {
+  const trial = run.view.dryRun ? await openTrial(context) : undefined;
   const stop = new AbortController();
   const interrupt = () => stop.abort(new RunStop("interrupted"));
   if (outer?.aborted) interrupt();
@@ -77,6 +81,7 @@ export function startRunner(
     context,
     run,
     clerk: createPatientClerk(context, stop.signal),
+    trial,
     signal: stop.signal,
     advance: (checkpoint, step) =>
       fenced(async (client) => advanceRun(client, id, checkpoint, await step(client))),
@@ -87,6 +92,7 @@ export function startRunner(
       }),
     close: () => {
       clearInterval(beats);
+      trial?.close();
       outer?.removeEventListener("abort", interrupt);
     },
   };

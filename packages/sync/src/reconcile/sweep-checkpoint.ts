@@ -8,6 +8,7 @@ import { walkPosition } from "./page-walk.ts";
 const sweepCheckpoint = z.object({
   phase: z.enum(["walk", "confirm", "bury", "close"]),
   position: walkPosition,
+  pages: z.number().int(),
   /** Users that Clerk counted when the run began, and distinct users that its pages showed. */
   total: z.number().int(),
   seen: z.number().int(),

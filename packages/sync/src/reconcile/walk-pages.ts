@@ -19,15 +19,14 @@ type TicketedPage = WalkedPage & { ticket: number };
  */
 export async function walkPages(runner: Runner, from: SweepCheckpoint): Promise<SweepCheckpoint> {
   let checkpoint = from;
-  // Whoever died after writing its page may not have dropped that page's caches.
-  let dropAll = runner.run.isResumed;
+  let mayBeHalfDone = runner.run.isResumed;
   let pending = readAhead(runner, checkpoint.position);
   for (;;) {
     const page = await pending;
     if (checkpoint.position.after === null && page.users.length === 0) await refuseEmptyList(runner);
     if (!page.isLast) pending = readAhead(runner, page.next);
-    checkpoint = await takePage(runner, checkpoint, page, dropAll);
-    dropAll = false;
+    checkpoint = await takePage(runner, checkpoint, { ...page, mayBeHalfDone });
+    mayBeHalfDone = false;
     if (page.isLast) {
       const late = await findLatecomers(runner, checkpoint);
       if (late === undefined) break;
@@ -57,16 +56,16 @@ async function read({ context, clerk }: Runner, position: WalkPosition): Promise
 async function takePage(
   runner: Runner,
   checkpoint: SweepCheckpoint,
-  page: TicketedPage,
-  dropAll: boolean,
+  page: TicketedPage & { mayBeHalfDone: boolean },
 ): Promise<SweepCheckpoint> {
-  const { users, next, isLast, ticket } = page;
+  const { users, next, isLast } = page;
   runner.signal.throwIfAborted();
-  const { counts, missed } = await writePage(runner, users, ticket, dropAll);
+  const { counts, missed } = await writePage(runner, { ...page, number: checkpoint.pages });
   const clerkIds = users.flatMap(({ clerkId }) => clerkId ?? []);
   const taken: SweepCheckpoint = {
     ...checkpoint,
     position: next,
+    pages: checkpoint.pages + 1,
     seen: checkpoint.seen + users.length,
     witness: clerkIds.at(-1) ?? checkpoint.witness,
   };

@@ -1,29 +1,64 @@
 import type { ClerkUser, ListedUser } from "@rollcall/clerk";
 import { AppError, type RunCounts } from "@rollcall/contracts";
-import { type DriftKind, findDrift } from "@rollcall/db";
-import { applyBatch, type UserWrite, type WriteOutcome } from "../apply-batch.ts";
+import { findDrift } from "@rollcall/db";
+import { applyBatch } from "../apply-batch.ts";
 import { decideSecondaryEmails } from "../rules/email.ts";
 import { decideTurma } from "../rules/metadata.ts";
 import { decideSnapshot } from "../rules/snapshot.ts";
 import { askPostgres } from "../time-limit.ts";
+import { countDrifted, type Drifted } from "./count-drifted.ts";
 import { dropCaches } from "./drop-caches.ts";
 import { reportUnreadable, reportWrite } from "./report.ts";
 import type { Runner } from "./runner.ts";
 
-/** A user whose rows differ from Clerk, and what would make them equal. */
-export type Drifted = { write: UserWrite; kind: DriftKind };
+/** Users as one answer of Clerk's showed them. */
+export type Page = {
+  /** Which one of the run's pages it is, from 0. */
+  number: number;
+  users: readonly ListedUser[];
+  /** Drawn before the request left. */
+  ticket: number;
+  /** A runner may have died after writing it and before dropping its caches. */
+  mayBeHalfDone: boolean;
+};
 
 export type PageResult = { counts: Partial<RunCounts>; missed: number; drifted: number };
 
 /** A webhook that took longer than this is taken for lost; milliseconds. */
 const webhookGraceMs = 10_000;
 
-/** Which of the listed users differ from their rows. */
-export async function findDrifted(
-  { context, run }: Runner,
-  users: readonly ListedUser[],
-  ticket: number,
-): Promise<Drifted[]> {
+/**
+ * Writes the listed users that differ from their rows, and drops their caches. A dry run only keeps what it would
+ * write, and counts it at its end.
+ */
+export async function writePage(runner: Runner, page: Page): Promise<PageResult> {
+  const { context, trial } = runner;
+  const drifted = await findDrifted(runner, page);
+  const unreadable = page.users.filter(({ reading }) => "unreadable" in reading);
+  const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: unreadable.length };
+  counts.unchanged = page.users.length - unreadable.length - drifted.length;
+  const result = { counts, missed: countMissed(drifted), drifted: drifted.length };
+  if (trial) {
+    await trial.collect(page.number, drifted);
+    return result;
+  }
+  const outcomes = await applyDrifted(runner, drifted);
+  // Half done, nothing of it differs any more.
+  const touched = page.mayBeHalfDone
+    ? page.users.flatMap(({ clerkId }) => clerkId ?? [])
+    : [...outcomes.keys()];
+  await dropCaches(runner, touched);
+  for (const { write, kind } of drifted) {
+    const outcome =
+      outcomes.get(write.snapshot.clerkId) ?? new AppError("internal", "A write without an outcome");
+    counts[countDrifted(kind, outcome)]++;
+    reportWrite(context, write.snapshot, kind, outcome);
+  }
+  for (const user of unreadable) reportUnreadable(context, user);
+  return result;
+}
+
+async function findDrifted({ context, run }: Runner, { users, ticket }: Page): Promise<Drifted[]> {
   const why = { cause: "reconcile", ref: String(run.view.id) };
   const writes = newestOfEach(users).map((user) => ({
     snapshot: decideSnapshot(user, ticket, why),
@@ -49,73 +84,17 @@ function newestOfEach(users: readonly ListedUser[]): ClerkUser[] {
   return [...newest.values()];
 }
 
-/**
- * Writes the listed users that differ from their rows, and drops their caches.
- *
- * @param dropAll also the caches of users that do not differ: an earlier runner may have died in between
- */
-export async function writePage(
-  runner: Runner,
-  users: readonly ListedUser[],
-  ticket: number,
-  dropAll: boolean,
-): Promise<PageResult> {
-  const { context } = runner;
-  const drifted = await findDrifted(runner, users, ticket);
-  const writes = drifted.map(({ write }) => write);
-  const outcomes =
-    writes.length > 0 ? await applyBatch(context.pool, writes, context.defaults) : new Map<string, never>();
-  const touched = dropAll ? users.flatMap(({ clerkId }) => clerkId ?? []) : [...outcomes.keys()];
-  await dropCaches(runner, touched);
-  for (const { write, kind } of drifted) {
-    reportWrite(context, write.snapshot, kind, getOutcome(outcomes, write));
-  }
-  const unreadable = users.filter(({ reading }) => "unreadable" in reading);
-  for (const user of unreadable) reportUnreadable(context, user);
-  return {
-    counts: sumUp(users, drifted, outcomes),
-    missed: countMissed(drifted),
-    drifted: drifted.length,
-  };
-}
-
-/** Counts every listed user once. */
-export function sumUp(
-  users: readonly ListedUser[],
-  drifted: readonly Drifted[],
-  outcomes: ReadonlyMap<string, WriteOutcome>,
-): Partial<RunCounts> {
-  const failed = users.filter(({ reading }) => "unreadable" in reading).length;
-  const counts = {
-    created: 0,
-    linked: 0,
-    updated: 0,
-    unchanged: users.length - failed - drifted.length,
-    failed,
-  };
-  for (const { write, kind } of drifted) counts[decideCount(kind, getOutcome(outcomes, write))]++;
-  return counts;
-}
-
-function getOutcome(outcomes: ReadonlyMap<string, WriteOutcome>, { snapshot }: UserWrite): WriteOutcome {
-  return outcomes.get(snapshot.clerkId) ?? new AppError("internal", "A write returned no outcome for an id");
-}
-
-/** What a user counts as. Created is a row or a profile; linked, a profile that was waiting. */
-function decideCount(
-  kind: DriftKind,
-  outcome: WriteOutcome,
-): "created" | "linked" | "updated" | "unchanged" | "failed" {
-  if (outcome instanceof AppError) return "failed";
-  if (outcome === "linked" || outcome === "created") return outcome;
-  // Tombstones are final, whatever a list says that was read before the deletion.
-  if (outcome === "deleted") return "unchanged";
-  if (kind === "missing_row") return "created";
-  return kind === "older_row" ? "updated" : "unchanged";
+function applyDrifted({ context }: Runner, drifted: readonly Drifted[]): ReturnType<typeof applyBatch> {
+  if (drifted.length === 0) return Promise.resolve(new Map());
+  return applyBatch(
+    context.pool,
+    drifted.map(({ write }) => write),
+    context.defaults,
+  );
 }
 
 /** Differences that are too old to be still on their way to us. */
-export function countMissed(drifted: readonly Drifted[]): number {
+function countMissed(drifted: readonly Drifted[]): number {
   const latestMs = Date.now() - webhookGraceMs;
   return drifted.filter(({ write }) => write.snapshot.clerkUpdatedAtMs < latestMs).length;
 }

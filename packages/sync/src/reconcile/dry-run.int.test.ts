@@ -1,0 +1,110 @@
+import type { Pool } from "@rollcall/db";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openStage, type Stage } from "./testing/stage.ts";
+
+let stage: Stage;
+
+beforeEach(async () => {
+  stage = await openStage();
+});
+afterEach(() => stage.close());
+
+/** Everything but the books of the runs themselves; the budget's and the trial's are not the users'. */
+async function readTables(db: Pool): Promise<string> {
+  const tables = await db.query<{ name: string }>(
+    `select format('%I.%I', schemaname, tablename) as name from pg_tables
+     where schemaname in ('public', 'rollcall')
+       and tablename not in ('runs', 'leases', 'clerk_requests', 'migrations') order by 1`,
+  );
+  const contents = [];
+  for (const { name } of tables.rows) {
+    const rows = await db.query(`select to_jsonb(t)::text as row from ${name} t order by 1`);
+    contents.push(`${name}\n${rows.rows.map(({ row }) => row).join("\n")}`);
+  }
+  return contents.join("\n\n");
+}
+
+const verified = (address: string) => ({ emails: [{ address, status: "verified" as const }] });
+
+test("a dry run writes nothing and says exactly what the real run then does", async () => {
+  const { clerk, db, reconciler } = stage;
+  await clerk.users.seed(1_300, { firstCreatedAtMs: 1_000_000, stepMs: 10 });
+  await reconciler.complete("full");
+  const people = await clerk.users.list({ limit: 1_300 });
+  const idAt = (index: number) => people[index]?.id ?? "";
+  // Changes, deletions, a lost profile, and newcomers on the last page.
+  for (const index of [3, 400, 700, 1_299]) await clerk.users.update(idAt(index), { firstName: "Other" });
+  for (const index of [10, 600, 1_100]) await clerk.users.delete(idAt(index));
+  await db.query("delete from mentorados where user_id = (select id from users where clerk_id = $1)", [
+    idAt(20),
+  ]);
+  // Profiles that wait: one for a newcomer, one that two of them claim, one that somebody claims on an early page
+  // and another on a late one, and one whose rival gives its address up.
+  await db.query(
+    `insert into mentorados (nome_completo, email) values
+       ('Waiting', 'one@example.com'), ('Waiting', 'two@example.com'), ('Waiting', 'far@example.com'),
+       ('Waiting', 'left@example.com')`,
+  );
+  await clerk.users.update(idAt(30), verified("far@example.com"));
+  await db.query("delete from mentorados where user_id = (select id from users where clerk_id = $1)", [
+    idAt(30),
+  ]);
+  await db.query(
+    "update users set email = 'left@example.com', email_verified = true, clerk_updated_at = clerk_updated_at - interval '1 s' where clerk_id = $1",
+    [idAt(40)],
+  );
+  for (const address of ["one", "two", "two", "far", "left"]) {
+    await clerk.users.create(verified(`${address}@example.com`));
+  }
+  const before = await readTables(db);
+  const dry = await reconciler.complete("full", { dryRun: true });
+  expect(await readTables(db)).toBe(before);
+  const real = await reconciler.complete("full");
+  expect(dry.counts).toEqual(real.counts);
+  expect(dry).toMatchObject({ state: "succeeded", dryRun: true, pages: real.pages, seen: real.seen });
+  expect(real.counts).toMatchObject({ linked: 3, deleted: 3 });
+  expect(real.counts.updated).toBeGreaterThan(0);
+  expect(real.counts.created).toBeGreaterThan(0);
+});
+
+test("a dry run foresees that deletions would be held, counting the users that it would make", async () => {
+  const { clerk, reconciler } = stage;
+  await clerk.users.seed(40);
+  await reconciler.complete("full");
+  for (const person of (await clerk.users.list()).slice(0, 6)) await clerk.users.delete(person.id);
+  const dry = await reconciler.complete("full", { dryRun: true });
+  expect(dry).toMatchObject({ state: "held", counts: { held: 6, deleted: 0 } });
+  // With 1,300 users, 0.5 % are more than five.
+  await clerk.users.seed(1_300);
+  const larger = await reconciler.complete("full", { dryRun: true });
+  const real = await reconciler.complete("full");
+  expect(larger.counts).toEqual(real.counts);
+  expect(real).toMatchObject({ state: "succeeded", counts: { deleted: 6, created: 1_300 } });
+});
+
+test("a dry catch-up foresees the catch-up and moves no watermark", async () => {
+  const { clerk, db, reconciler } = stage;
+  await clerk.users.seed(100);
+  await reconciler.complete("full");
+  await reconciler.complete("catch-up");
+  const [first] = await clerk.users.list({ limit: 1 });
+  await clerk.users.update(first?.id ?? "", { firstName: "Other" });
+  await clerk.users.create();
+  const before = await readTables(db);
+  const dry = await reconciler.complete("catch-up", { dryRun: true });
+  expect(await readTables(db)).toBe(before);
+  expect(dry.counts).toEqual((await reconciler.complete("catch-up")).counts);
+  expect(dry.counts).toMatchObject({ created: 1, updated: 1, unchanged: 99 });
+});
+
+test("a dry run does not hold up a real one, nor does it stand for one", async () => {
+  const { clerk, reconciler } = stage;
+  await clerk.users.seed(10);
+  await clerk.faults.add({ kind: "latency", ms: 300 });
+  const [dry, real] = await Promise.all([
+    reconciler.complete("full", { dryRun: true }),
+    reconciler.complete("full"),
+  ]);
+  expect([dry.dryRun, real.dryRun]).toEqual([true, false]);
+  expect(real.counts.created).toBe(10);
+});

@@ -1,0 +1,84 @@
+import { createClerkGateway } from "@rollcall/clerk";
+import type { RunMode, RunView } from "@rollcall/contracts";
+import { createPool, type Pool } from "@rollcall/db";
+import type { ClerkSimulator } from "@rollcall/sandbox";
+import { noSessionCache, type SessionCache } from "../../session-cache.ts";
+import { createLogger } from "../../telemetry/logger.ts";
+import { createMetrics } from "../../telemetry/metrics.ts";
+import { testDefaults } from "../../testing.ts";
+import type { ReconcileContext, RunOptions } from "../context.ts";
+import { requestRun } from "../request-run.ts";
+import { type RunResult, runReconcile } from "../run-reconcile.ts";
+
+/** A process that reconciles, with connections of its own. */
+export type Reconciler = {
+  context: ReconcileContext;
+  pool: Pool;
+  /** Asks for a run and works on it. */
+  run(mode: RunMode, options?: RunOptions & { dryRun?: boolean }): Promise<RunResult>;
+  /** The same, and the run must end. */
+  complete(mode: RunMode, options?: RunOptions & { dryRun?: boolean }): Promise<RunView>;
+  close(): Promise<void>;
+};
+
+export type ReconcilerOptions = Partial<
+  Pick<ReconcileContext, "budget" | "patienceMs" | "leaseMs" | "defaults">
+> & {
+  /** Instead of the simulator's own address. */
+  apiUrl?: string;
+  sessionCache?: SessionCache;
+  /** Clerk's requests that hang are given up after this. */
+  timeoutMs?: number;
+};
+
+export function createReconciler(
+  databaseUrl: string,
+  clerk: ClerkSimulator,
+  {
+    apiUrl = clerk.url,
+    sessionCache = noSessionCache,
+    timeoutMs = 2_000,
+    ...options
+  }: ReconcilerOptions = {},
+): Reconciler {
+  const pool = createPool({
+    databaseUrl,
+    applicationName: "reconciler",
+    max: 4,
+    onIdleError: () => undefined,
+  });
+  const gateway = createClerkGateway({
+    secretKey: clerk.secretKey,
+    apiUrl,
+    timeoutMs,
+    listTimeoutMs: timeoutMs,
+  });
+  const context: ReconcileContext = {
+    pool,
+    clerk: gateway,
+    sessionCache,
+    defaults: testDefaults,
+    budget: { requests: 100_000, windowMs: 1_000 },
+    log: createLogger({ level: "silent", process: "test" }),
+    metrics: createMetrics("worker"),
+    patienceMs: 1_500,
+    ...options,
+  };
+  const run: Reconciler["run"] = async (mode, { dryRun = false, ...runOptions } = {}) => {
+    const requested = await requestRun(context, { mode, dryRun, startedBy: "test" });
+    return runReconcile(context, requested.run.id, runOptions);
+  };
+  return {
+    context,
+    pool,
+    run,
+    complete: async (mode, runOptions) => {
+      const result = await run(mode, runOptions);
+      if (result.kind !== "ended") throw new Error(`The run did not end: ${result.kind}`);
+      return result.run;
+    },
+    close: async () => {
+      await Promise.all([pool.end(), gateway.close()]);
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { createPool, migrateUp, type Pool } from "@rollcall/db";
+import { type ClerkSimulator, createDatabase, startClerkSimulator } from "@rollcall/sandbox";
+import { inject } from "vitest";
+import { createReconciler, type Reconciler, type ReconcilerOptions } from "./reconciler.ts";
+
+/** A fresh database, a Clerk of its own, and somebody who reconciles them. */
+export type Stage = {
+  databaseUrl: string;
+  db: Pool;
+  clerk: ClerkSimulator;
+  reconciler: Reconciler;
+  close(): Promise<void>;
+};
+
+export async function openStage(
+  options: ReconcilerOptions & Parameters<typeof startClerkSimulator>[0] = {},
+): Promise<Stage> {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  const db = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  await migrateUp(db);
+  const clerk = await startClerkSimulator({ rateLimit: null, ...options });
+  const reconciler = createReconciler(databaseUrl, clerk, options);
+  return {
+    databaseUrl,
+    db,
+    clerk,
+    reconciler,
+    close: async () => {
+      await clerk.faults.heal();
+      await Promise.all([db.end(), reconciler.close(), clerk.stop()]);
+    },
+  };
+}
