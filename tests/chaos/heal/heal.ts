@@ -28,7 +28,7 @@ export async function heal(stage: Stage, ledger: Ledger, post: Post): Promise<He
   const inTime = async (what: string, work: Promise<unknown>) => {
     const isDone = await Promise.race([
       work.then(() => true),
-      sleep(Math.max(0, deadlineMs - Date.now()), false),
+      sleep(Math.max(0, deadlineMs - Date.now()), false, { ref: false }),
     ]);
     if (!isDone) blame(what);
   };
