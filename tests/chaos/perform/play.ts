@@ -5,6 +5,7 @@ import type { Stage } from "../stage/stage.ts";
 import { type ClerkSide, createClerkSide } from "./clerk-side.ts";
 import type { Post } from "./deliver.ts";
 import { callEnsure } from "./ensure.ts";
+import { giveByHand } from "./give-by-hand.ts";
 import { writeMessage, writePoison } from "./messages.ts";
 
 type Play = { stage: Stage; ledger: Ledger; post: Post; side: ClerkSide; plan: Plan };
@@ -52,6 +53,8 @@ async function perform({ stage, ledger, post, side, plan }: Play, act: Act): Pro
         act.deliveries,
       );
     }
+    case "by-hand":
+      return giveByHand(stage, ledger, side.currentId(act.who));
     case "ensure":
       await callEnsure(stage, ledger, side.currentId(act.who), act.api);
       return;

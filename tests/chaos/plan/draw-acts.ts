@@ -18,6 +18,7 @@ const weights = {
   ensure: 26,
   "early-ensure": 1,
   login: 4,
+  "by-hand": 2,
   echo: 2,
   unknown: 1,
   "poison-body": 1,
@@ -94,6 +95,8 @@ export function drawActs(dice: Dice, count: number, safetyMs: number): Act[] {
         return call(firstAbsent(people), (who) => ({ act: "ensure", who, api: dice.between(0, 2) }));
       case "login":
         return call(among("here"), (who) => ({ act: "login", who, deliveries: drawDeliveries(dice) }));
+      case "by-hand":
+        return call(among("here"), (who) => ({ act: "by-hand", who }));
       case "echo":
         return isLate
           ? []

@@ -21,6 +21,8 @@ export type Life =
 export type Call =
   | { act: "ensure"; who: number; api: number }
   | { act: "login"; who: number; deliveries: readonly Delivery[] }
+  /** An admin of the app gives a profile to somebody who may be getting one at this moment. */
+  | { act: "by-hand"; who: number }
   /** `user.updated` about an account that is gone, as a network delivers it that kept it for long. */
   | { act: "echo"; who: number; deliveries: readonly Delivery[] }
   | {
