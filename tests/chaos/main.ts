@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { findRedisServer } from "@rollcall/sandbox";
 import { z } from "zod";
+import { runMutants } from "./mutants/run-mutants.ts";
 import { drawPlan } from "./plan/draw-plan.ts";
 import { printPlan } from "./plan/print-plan.ts";
 import { runSeeds } from "./run-seeds.ts";
@@ -12,7 +13,9 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --backend         where queues live: redis
   --root            the folder whose built apps are played with: this one
   --no-faults       only deliveries go wrong
-  --print           prints the plan and plays nothing`;
+  --print           prints the plan and plays nothing
+  --mutants         plays with each mutant of the build instead, which must break a law within five seeds
+  --mutant NAME     the same with one of them`;
 
 const options = z.object({
   seeds: z
@@ -24,6 +27,8 @@ const options = z.object({
   root: z.string().default(fileURLToPath(new URL("../../", import.meta.url))),
   "no-faults": z.boolean().default(false),
   print: z.boolean().default(false),
+  mutants: z.boolean().default(false),
+  mutant: z.string().optional(),
 });
 
 const text = { type: "string" } as const;
@@ -39,6 +44,8 @@ try {
       root: text,
       "no-faults": flag,
       print: flag,
+      mutants: flag,
+      mutant: text,
     },
   });
   const { seed, ...others } = values;
@@ -61,5 +68,8 @@ async function play(chosen: z.infer<typeof options>): Promise<number> {
     return 0;
   }
   const redisBinary = findRedisServer(process.env["PATH"]);
+  if (chosen.mutants || chosen.mutant !== undefined) {
+    return (await runMutants({ events, backend, redisBinary, only: chosen.mutant, say })) === 0 ? 0 : 1;
+  }
   return (await runSeeds({ plans, root, redisBinary, say })) === 0 ? 0 : 1;
 }

@@ -41,7 +41,8 @@ export async function runSeeds({ plans, root, redisBinary, say }: Options): Prom
   return failures;
 }
 
-async function prepareDatabase(root: string, databaseUrl: string): Promise<void> {
+/** Applies the migrations of the build at `root`, and begins to write down every change. */
+export async function prepareDatabase(root: string, databaseUrl: string): Promise<void> {
   await promisify(execFile)(process.execPath, [join(root, "apps/cli/dist/migrate/main.js")], {
     cwd: root,
     env: { PATH: process.env["PATH"] ?? "", DATABASE_URL: databaseUrl },

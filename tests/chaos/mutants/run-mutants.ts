@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { drawPlan } from "../plan/draw-plan.ts";
+import type { Plan } from "../plan/plan.ts";
+import { runChaos } from "../run-chaos.ts";
+import { prepareDatabase } from "../run-seeds.ts";
+import { startCluster } from "../stage/cluster.ts";
+import { buildMutant } from "./build-mutant.ts";
+import { type MutantName, mutants } from "./mutants.ts";
+
+type Options = {
+  events: number;
+  backend: Plan["backend"];
+  redisBinary: string | undefined;
+  /** All of them without it. */
+  only?: string | undefined;
+  say: (line: string) => void;
+};
+
+/** A guard whose loss goes unnoticed for longer is not proven by anything. */
+const seeds = [1, 2, 3, 4, 5];
+
+/** Plays with each mutant until a law is broken. @returns how many went unnoticed */
+export async function runMutants({ only, say, ...options }: Options): Promise<number> {
+  const chosen = mutants.filter(({ name }) => only === undefined || only === name);
+  if (chosen.length === 0) throw new Error(`There is no mutant ${only}`);
+  let survivors = 0;
+  for (const { name, breaks } of chosen) {
+    const caught = await catchMutant(name, options);
+    if (caught === undefined) survivors += 1;
+    say(`${name} (${breaks}): ${caught ?? `SURVIVED ${seeds.length} seeds`}`);
+  }
+  return survivors;
+}
+
+/** @returns which laws caught it and when; undefined when none did */
+async function catchMutant(
+  name: MutantName,
+  { events, backend, redisBinary }: Omit<Options, "only" | "say">,
+): Promise<string | undefined> {
+  const { root, remove } = await buildMutant(name);
+  const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl));
+  try {
+    for (const seed of seeds) {
+      const plan = drawPlan({ seed, events, backend, faults: true });
+      const folder = await mkdtemp(join(tmpdir(), `rollcall-chaos-${name}-${seed}-`));
+      const { violations } = await runChaos({ plan, root, folder, cluster, redisBinary });
+      await rm(folder, { recursive: true, force: true });
+      const laws = [...new Set(violations.map(({ law }) => law))];
+      if (laws.length > 0) return `caught by seed ${seed} of ${seeds.length}: ${laws.join("; ")}`;
+    }
+    return undefined;
+  } finally {
+    await cluster.stop();
+    await remove();
+  }
+}
