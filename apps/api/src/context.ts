@@ -17,6 +17,7 @@ import {
   queueNames,
 } from "@rollcall/jobs";
 import {
+  type ChangeContext,
   createFigureReaders,
   createMetrics,
   createSessionCache,
@@ -27,6 +28,7 @@ import {
   type Metrics,
   noSessionCache,
   type PostgresMonitor,
+  type StatusContext,
   startPostgresMonitor,
 } from "@rollcall/sync";
 import type { ApiConfig } from "./config.ts";
@@ -44,6 +46,8 @@ export type ApiContext = {
   figures: readonly FigureReader[];
   ensure: EnsureContext;
   explain: ExplainContext;
+  change: ChangeContext;
+  status: StatusContext;
   verifySession: SessionVerifier;
   /** Undefined without a signing secret: then webhooks are not configured. */
   readDelivery: DeliveryReader | undefined;
@@ -139,6 +143,15 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
       clerk,
       queues: [producers.ensure, producers.sync],
       deadLetters: producers["dead-letter"],
+      autoCreate: config.ENABLE_AUTO_CREATE,
+    },
+    change: { pool, sessionCache, queue: producers.sync },
+    status: {
+      pool,
+      clerk,
+      queues: [producers.ensure, producers.sync, producers.reconcile],
+      deadLetters: producers["dead-letter"],
+      backend: backend.kind,
       autoCreate: config.ENABLE_AUTO_CREATE,
     },
     verifySession: createSessionVerifier({

@@ -1,9 +1,17 @@
 import type { Command } from "./command.ts";
+import { conflicts } from "./commands/conflicts.ts";
 import { deadLetters } from "./commands/dead-letters.ts";
 import { explain } from "./commands/explain.ts";
+import { status } from "./commands/status.ts";
+import { sync } from "./commands/sync.ts";
+import { users } from "./commands/users.ts";
 
 /** By the first word of the command line. */
 export const commands: Readonly<Record<string, Command>> = {
+  status,
+  users,
   explain,
+  sync,
   "dead-letters": deadLetters,
+  conflicts,
 };

@@ -6,6 +6,9 @@ const shape = {
   CLERK_SECRET_KEY: variables.CLERK_SECRET_KEY.optional(),
   CLERK_API_URL: variables.CLERK_API_URL,
   ENABLE_AUTO_CREATE: variables.ENABLE_AUTO_CREATE,
+  // What a change by ops makes stale.
+  SESSION_CACHE_TTL_S: variables.SESSION_CACHE_TTL_S,
+  APP_SESSION_KEY: variables.APP_SESSION_KEY,
 };
 
 /** @throws EnvironmentError naming every variable that is missing or malformed */

@@ -1,11 +1,27 @@
 import { createClerkGateway } from "@rollcall/clerk";
-import { createPool } from "@rollcall/db";
-import { createPostgresQueueBackend, createRedisBackend, openProducer, type QueueName } from "@rollcall/jobs";
-import type { DeadLetterContext, ExplainContext } from "@rollcall/sync";
+import { createPool, type Pool } from "@rollcall/db";
+import {
+  connectRedis,
+  createPostgresQueueBackend,
+  createRedisBackend,
+  openProducer,
+  type QueueName,
+} from "@rollcall/jobs";
+import {
+  type ChangeContext,
+  createSessionCache,
+  type DeadLetterContext,
+  type ExplainContext,
+  noSessionCache,
+  type StatusContext,
+} from "@rollcall/sync";
 import type { CliConfig } from "./config.ts";
 
 /** What commands use: Postgres, the queues and Clerk directly; no api needs to run. */
 export type CliContext = {
+  pool: Pool;
+  status: StatusContext;
+  change: ChangeContext;
   explain: ExplainContext;
   deadLetters: DeadLetterContext;
   close(): Promise<void>;
@@ -23,16 +39,42 @@ export function createCliContext(config: CliConfig): CliContext {
     ? createRedisBackend(config.REDIS_URL, ignore)
     : createPostgresQueueBackend(config.DATABASE_URL, ignore);
   const open = (name: QueueName) => openProducer(backend, name, { onConnected: ignore, onError: ignore });
-  const [ensure, sync, deadLetters] = [open("ensure"), open("sync"), open("dead-letter")];
+  const [ensure, sync, reconcile] = [open("ensure"), open("sync"), open("reconcile")];
+  const deadLetters = open("dead-letter");
+  const autoCreate = config.ENABLE_AUTO_CREATE;
+  const cacheRedis =
+    config.REDIS_URL &&
+    connectRedis(config.REDIS_URL, { maxRetriesPerRequest: 1, commandTimeout: 2_000 }, ignore);
   const clerk =
     config.CLERK_SECRET_KEY === undefined
       ? undefined
       : createClerkGateway({ secretKey: config.CLERK_SECRET_KEY, apiUrl: config.CLERK_API_URL });
   return {
-    explain: { pool, clerk, queues: [ensure, sync], deadLetters, autoCreate: config.ENABLE_AUTO_CREATE },
+    pool,
+    status: {
+      pool,
+      clerk,
+      queues: [ensure, sync, reconcile],
+      deadLetters,
+      backend: backend.kind,
+      autoCreate,
+    },
+    change: {
+      pool,
+      queue: sync,
+      sessionCache: cacheRedis
+        ? createSessionCache({
+            redis: cacheRedis,
+            ttlS: config.SESSION_CACHE_TTL_S,
+            appSessionKey: config.APP_SESSION_KEY,
+          })
+        : noSessionCache,
+    },
+    explain: { pool, clerk, queues: [ensure, sync], deadLetters, autoCreate },
     deadLetters: { pool, deadLetters, producers: { ensure, sync } },
     close: async () => {
-      await Promise.allSettled([ensure, sync, deadLetters].map((producer) => producer.close()));
+      await Promise.allSettled([ensure, sync, reconcile, deadLetters].map((producer) => producer.close()));
+      cacheRedis?.disconnect();
       await Promise.allSettled([backend.close(), clerk?.close(), pool.end()]);
     },
   };

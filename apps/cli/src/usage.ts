@@ -16,7 +16,7 @@ ${table(synopses)}
 Options
 ${table(options)}
 
-Configured by the environment: DATABASE_URL, REDIS_URL, CLERK_SECRET_KEY, CLERK_API_URL, ENABLE_AUTO_CREATE.
+Configured by the environment: DATABASE_URL, REDIS_URL, CLERK_SECRET_KEY, CLERK_API_URL, ENABLE_AUTO_CREATE, APP_SESSION_KEY.
 `;
 }
 

@@ -7,6 +7,7 @@ const wanted = [
   "CLERK_SECRET_KEY",
   "CLERK_API_URL",
   "ENABLE_AUTO_CREATE",
+  "APP_SESSION_KEY",
 ] as const;
 
 /**

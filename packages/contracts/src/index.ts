@@ -57,4 +57,16 @@ export {
   runState,
   runView,
 } from "./runs.ts";
+export { type SystemStatus, systemStatus } from "./status.ts";
+export {
+  type SyncAnswer,
+  syncAnswer,
+  syncRequest,
+  type TierAnswer,
+  tierAnswer,
+  tierChange,
+  type UserEntry,
+  userEntry,
+  userQuery,
+} from "./users.ts";
 export { type ActedOnEventType, actedOnEventTypes, type WebhookAnswer, webhookAnswer } from "./webhook.ts";

@@ -15,10 +15,13 @@ export {
   readCatchUp,
   storeSurplus,
 } from "./statements/catch-up.ts";
+export { changeTier } from "./statements/change-tier.ts";
 export { type RequestBudget, takeClerkRequest } from "./statements/clerk-budget.ts";
 export { countHeldDeletions, countOpenConflicts, countUsersByState } from "./statements/count-users.ts";
+export { countWithoutProfile } from "./statements/count-without-profile.ts";
 export { type DriftKind, findDrift } from "./statements/find-drift.ts";
 export { findSession } from "./statements/find-session.ts";
+export { findTombstones } from "./statements/find-tombstones.ts";
 export {
   type GivenProfile,
   giveProfiles,
@@ -35,6 +38,7 @@ export {
 export { judgeConflicts } from "./statements/judge-conflicts.ts";
 export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./statements/leases.ts";
 export { listConflicts, listConflictsOfUser } from "./statements/list-conflicts.ts";
+export { listUsers } from "./statements/list-users.ts";
 export { drawReadTicket } from "./statements/read-tickets.ts";
 export { type AdminEvent, recordAdminEvents } from "./statements/record-admin-events.ts";
 export { dismissConflict, linkCandidate } from "./statements/resolve-conflict.ts";

@@ -1,3 +1,4 @@
+export { requestSyncs, setTier } from "./change-user.ts";
 export {
   type DeadLetterContext,
   discardDeadLetters,
@@ -7,6 +8,7 @@ export {
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure.ts";
 export { type ExplainContext, explainUser } from "./explain.ts";
 export { type PostgresMonitor, startPostgresMonitor } from "./postgres-monitor.ts";
+export { readStatus, type StatusContext } from "./read-status.ts";
 export { createUserReader } from "./read-users.ts";
 export { confirmDeletions } from "./reconcile/confirm-deletions.ts";
 export { decideRequestBudget, type ReconcileContext, type RunOptions } from "./reconcile/context.ts";
@@ -14,7 +16,7 @@ export { followRun } from "./reconcile/follow-run.ts";
 export { cancelRun, requestRun } from "./reconcile/request-run.ts";
 export { type RunResult, runReconcile } from "./reconcile/run-reconcile.ts";
 export { takeOnRuns } from "./reconcile/upkeep.ts";
-export { resolveConflict } from "./resolve-conflict.ts";
+export { type ChangeContext, resolveConflict } from "./resolve-conflict.ts";
 export { createSessionCache, noSessionCache, type SessionCache } from "./session-cache.ts";
 export { type SyncContext, type SyncOutcome, syncUser } from "./sync-user.ts";
 export { type EventLoopWatch, watchEventLoop } from "./telemetry/event-loop.ts";

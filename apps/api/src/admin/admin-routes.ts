@@ -5,10 +5,16 @@ import { type AdminRoute, defineRoute } from "./admin-route.ts";
 import { conflictRoutes } from "./conflict-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { describeAdminApi } from "./openapi.ts";
+import { statusRoutes } from "./status-routes.ts";
 import { userRoutes } from "./user-routes.ts";
 
 /** Every route of the admin API, in the order of its document. */
-const adminRoutes: readonly AdminRoute[] = [...userRoutes, ...deadLetterRoutes, ...conflictRoutes];
+const adminRoutes: readonly AdminRoute[] = [
+  ...statusRoutes,
+  ...userRoutes,
+  ...deadLetterRoutes,
+  ...conflictRoutes,
+];
 
 /** The JSON behind `prefix`; who is asking was checked by the guard before. */
 export function registerAdminRoutes(scope: FastifyInstance, context: ApiContext, prefix: string): void {

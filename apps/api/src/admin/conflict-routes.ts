@@ -26,10 +26,7 @@ export const conflictRoutes: readonly AdminRoute[] = [
     params: conflictParams,
     body: conflictResolution,
     status: 204,
-    run: async ({ pool, ensure, producers, config }, { params, body }) => {
-      const { sessionCache } = ensure;
-      const context = { pool, sessionCache, queue: producers.sync };
-      await resolveConflict(context, params.id, body, config.ADMIN_USERNAME);
-    },
+    run: ({ change, config }, { params, body }) =>
+      resolveConflict(change, params.id, body, config.ADMIN_USERNAME),
   }),
 ];

@@ -1,11 +1,11 @@
-import { userInfo } from "node:os";
 import { discardRequest, type ReplayRequest, replayRequest } from "@rollcall/contracts";
 import { listDeadLetters, type Producer, type StoredDeadLetter, viewDeadLetter } from "@rollcall/jobs";
 import { discardDeadLetters, replayDeadLetters } from "@rollcall/sync";
-import type { z } from "zod";
+import { nameCaller } from "../caller.ts";
 import { type Command, type CommandInput, UsageError } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { readTyped } from "../read-typed.ts";
 import { printDeadLetters } from "./print-dead-letters.ts";
 
 export const deadLetters: Command = {
@@ -43,7 +43,7 @@ async function list({ options, json }: CommandInput, open: () => CliContext): Pr
     throw new UsageError("--all and --reason go with replay and discard.");
   const wanted = typeof options["code"] === "string" ? { code: options["code"] } : {};
   // A code that does not exist would look like one without dead letters.
-  if (wanted.code !== undefined) read(replayRequest, wanted);
+  if (wanted.code !== undefined) readTyped(replayRequest, wanted);
   const { items, more } = await readAll(open().deadLetters.deadLetters, wanted.code);
   const views = items.map(viewDeadLetter);
   process.stdout.write(
@@ -71,7 +71,7 @@ async function replay(
   ids: readonly string[],
   open: () => CliContext,
 ): Promise<ExitCode> {
-  const wish = read(replayRequest, {
+  const wish = readTyped(replayRequest, {
     ...(ids.length > 0 ? { ids } : {}),
     ...(options["code"] === undefined ? {} : { code: options["code"] }),
     ...(options["all"] === true ? { all: true } : {}),
@@ -106,7 +106,7 @@ async function discard(
 ): Promise<ExitCode> {
   if (typeof options["reason"] !== "string") throw new UsageError("discard needs --reason, in a few words.");
   if (ids.length === 0) throw new UsageError("discard needs the id of a dead letter.");
-  const wish = read(discardRequest, { ids, reason: options["reason"] });
+  const wish = readTyped(discardRequest, { ids, reason: options["reason"] });
   const done = await discardDeadLetters(open().deadLetters, wish, nameCaller());
   const text = [
     `${done.discarded} discarded.`,
@@ -114,19 +114,4 @@ async function discard(
   ];
   process.stdout.write(json ? `${JSON.stringify(done, null, 2)}\n` : `${text.join("\n")}\n`);
   return done.refused.length === 0 ? exitCodes.done : exitCodes.failed;
-}
-
-function read<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw new UsageError(
-    result.error.issues
-      .map((issue) => [issue.path.join("."), issue.message].filter(Boolean).join(" "))
-      .join("; "),
-  );
-}
-
-/** Whoever has the environment's secrets may do anything; the timeline says under which login it was. */
-function nameCaller(): string {
-  return `cli:${userInfo().username}`;
 }

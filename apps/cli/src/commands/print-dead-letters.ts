@@ -1,4 +1,5 @@
 import type { DeadLetterView } from "@rollcall/contracts";
+import { table } from "../table.ts";
 
 const mostRows = 50;
 
@@ -28,11 +29,4 @@ export function printDeadLetters(letters: readonly DeadLetterView[], more: boole
     "What a code means and how to mend it: docs/RUNBOOK.md",
     "",
   ].join("\n");
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows.map((row) =>
-    `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd(),
-  );
 }

@@ -1,0 +1,319 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { callAdmin } from "../harness/admin.ts";
+import { describeOnBackends } from "../harness/backends.ts";
+import { ensure, readRows, untilProfile } from "../harness/calls.ts";
+import { runProcess } from "../harness/process.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+type Entry = { clerkId: string; email: string; mentoradoId: number | null; deletedAt: string | null };
+type Page = { items: Entry[]; nextCursor: string | null };
+
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({
+      backend,
+      redisBinary: inject("redisBinary"),
+      environment: { LOG_LEVEL: "trace" },
+    });
+  });
+  afterAll(() => system?.stop());
+
+  const admin = (path: string, options?: Parameters<typeof callAdmin>[2]) =>
+    callAdmin(system, `/api/admin${path}`, options);
+
+  async function search(query: string, rest = ""): Promise<Page> {
+    const answer = await admin(`/users?query=${encodeURIComponent(query)}${rest}`);
+    expect(answer.status).toBe(200);
+    return answer.body as Page;
+  }
+
+  async function readTimeline(clerkId: string): Promise<Record<string, unknown>[]> {
+    const { body } = await admin(`/users/${clerkId}`);
+    return (body as { timeline: Record<string, unknown>[] }).timeline;
+  }
+
+  async function rollcall(...args: string[]) {
+    const command = runProcess("apps/cli/dist/main.js", system.environment, args);
+    return { code: await command.exited, output: command.output() };
+  }
+
+  describe("finding people", () => {
+    test("by Clerk id, by a part of the email and of the name, whatever the case", async () => {
+      const person = await system.clerk.users.create({
+        firstName: "Quintina",
+        lastName: "Zacharias",
+        email: "q.zach@example.com",
+      });
+      const { mentorados } = await untilProfile(system, person.id);
+      for (const query of [person.id, "Q.ZACH@exa", "ntina zach", person.id.slice(6, 20)]) {
+        const { items } = await search(query);
+        expect(items).toMatchObject([{ clerkId: person.id, mentoradoId: mentorados[0]?.["id"] }]);
+      }
+      expect(await search("100%_nobody")).toEqual({ items: [], nextCursor: null });
+    });
+
+    test("newest first, page by page, each exactly once", async () => {
+      const names = ["a", "b", "c", "d", "e"];
+      for (const name of names) {
+        const person = await system.clerk.users.create({ email: `${name}@pages.example.com` });
+        await untilProfile(system, person.id);
+      }
+      const seen: string[] = [];
+      let cursor = "";
+      do {
+        const page = await search("@pages.example", `&limit=2${cursor}`);
+        seen.push(...page.items.map(({ email }) => email));
+        cursor = page.nextCursor === null ? "" : `&cursor=${page.nextCursor}`;
+      } while (cursor !== "");
+      expect(seen).toEqual(names.toReversed().map((name) => `${name}@pages.example.com`));
+    });
+
+    test("what was searched for is in no log", async () => {
+      await search("vasco.secret@example.com");
+      await admin("/users?query=vasco.secret%00&limit=5");
+      await admin("/users?query=vasco.secret&limit=none");
+      expect(system.api.output()).toContain("request_answered");
+      expect(system.api.output()).not.toContain("vasco");
+    });
+
+    test.each([
+      ["an empty query", "query=", "query"],
+      ["a NUL", "query=a%00b", "NUL"],
+      ["a limit that is too high", "limit=201", "limit"],
+      ["a cursor of somebody's making", "cursor=abc", "nextCursor"],
+    ])("%s is answered with a sentence that says what is wrong", async (_what, query, word) => {
+      const { status, body } = await admin(`/users?${query}`);
+      expect(status).toBe(400);
+      expect(JSON.stringify(body)).toContain(word);
+    });
+  });
+
+  describe("looking at people again", () => {
+    test("somebody whom no webhook told of is brought in, and the timeline says who asked", async () => {
+      const person = await system.clerk.users.create({}, { silent: true });
+      expect(await admin(`/users/${person.id}/sync`, { method: "POST" })).toMatchObject({
+        status: 202,
+        body: { queued: 1, deleted: [] },
+      });
+      await untilProfile(system, person.id);
+      expect(await readTimeline(person.id)).toContainEqual(
+        expect.objectContaining({ kind: "sync_requested", cause: "admin", ref: "admin" }),
+      );
+    });
+
+    test("several at once, each once; tombstones are named and left", async () => {
+      const people = [
+        await system.clerk.users.create({}, { silent: true }),
+        await system.clerk.users.create({}, { silent: true }),
+      ];
+      const gone = await makeTombstone(system);
+      const clerkIds = [...people.map(({ id }) => id), ...people.map(({ id }) => id), gone];
+      expect(await admin("/users/sync", { method: "POST", body: { clerkIds } })).toMatchObject({
+        status: 202,
+        body: { queued: 2, deleted: [gone] },
+      });
+      for (const { id } of people) await untilProfile(system, id);
+      expect(await admin(`/users/${gone}/sync`, { method: "POST" })).toMatchObject({
+        status: 410,
+        body: { error: { code: "user.deleted" } },
+      });
+    });
+
+    test.each([
+      ["nobody", { clerkIds: [] }],
+      ["an id of something else", { clerkIds: ["org_1"] }],
+      ["more than 500", { clerkIds: Array.from({ length: 501 }, (_, index) => `user_${index}`) }],
+      ["nothing", undefined],
+      ["something else too", { clerkIds: ["user_1"], all: true }],
+    ])("%s is refused", async (_what, body) => {
+      const answer = await admin("/users/sync", { method: "POST", body });
+      expect(answer).toMatchObject({ status: 400, body: { error: { code: "request.malformed" } } });
+    });
+  });
+
+  describe("changing a tier", () => {
+    const patch = (clerkId: string, body: unknown) => admin(`/users/${clerkId}`, { method: "PATCH", body });
+
+    test("the login sees it at once, the timeline says who and from what, and once", async () => {
+      const person = await system.clerk.users.create();
+      await untilProfile(system, person.id);
+      await ensure(system, person.id);
+      await ensure(system, person.id);
+      for (const _ of [1, 2]) {
+        expect(await patch(person.id, { tier: "PRO_2" })).toMatchObject({
+          status: 200,
+          body: { clerkId: person.id, tier: "PRO_2" },
+        });
+      }
+      expect((await ensure(system, person.id)).body).toMatchObject({ user: { tier: "PRO_2" } });
+      const changes = (await readTimeline(person.id)).filter(({ kind }) => kind === "tier_changed");
+      expect(changes).toMatchObject([{ ref: "admin", details: { from: "FREE", to: "PRO_2" } }]);
+    });
+
+    test("it outlives what Clerk says later", async () => {
+      const person = await system.clerk.users.create();
+      await untilProfile(system, person.id);
+      await patch(person.id, { tier: "PRO" });
+      await system.clerk.users.update(person.id, { firstName: "Later" });
+      const row = await waitFor("the new name", async () => {
+        const [found] = (await readRows(system, person.id)).users;
+        return String(found?.["name"]).startsWith("Later") ? found : undefined;
+      });
+      expect(row["tier"]).toBe("PRO");
+    });
+
+    test.each([
+      [{ tier: "pro" }],
+      [{ tier: "" }],
+      [{ tier: "A".repeat(33) }],
+      [{ tier: "PRO", role: "admin" }],
+      [{}],
+    ])("%j is refused", async (body) => {
+      const answer = await patch("user_any", body);
+      expect(answer).toMatchObject({ status: 400, body: { error: { code: "request.malformed" } } });
+    });
+
+    test("a tier that the app's own column refuses is refused with a sentence, and nothing changes", async () => {
+      const person = await system.clerk.users.create();
+      await untilProfile(system, person.id);
+      await system.db.query("alter table users add constraint known_tier check (tier <> 'ROGUE')");
+      const answer = await patch(person.id, { tier: "ROGUE" });
+      expect(answer).toMatchObject({ status: 400, body: { error: { code: "request.malformed" } } });
+      expect(JSON.stringify(answer.body)).toContain("users.tier");
+      expect((await readRows(system, person.id)).users).toMatchObject([{ tier: "FREE" }]);
+    });
+
+    test("nobody, and somebody deleted", async () => {
+      expect((await patch("user_nobody", { tier: "PRO" })).status).toBe(404);
+      expect((await patch(await makeTombstone(system), { tier: "PRO" })).status).toBe(410);
+    });
+  });
+
+  describe("status", () => {
+    test("says what is there, and nothing to look at", async () => {
+      await system.db.query("delete from rollcall.conflicts");
+      const { status, body } = await admin("/status");
+      expect(status).toBe(200);
+      expect(body).toMatchObject({
+        problems: [],
+        postgres: "up",
+        queue: { backend, state: "up" },
+        clerk: { state: "up", users: expect.any(Number) },
+        missingMigrations: [],
+        workers: 1,
+        users: { withoutProfile: 0 },
+        deadLetters: 0,
+      });
+      expect((body as { queues: { name: string }[] }).queues.map(({ name }) => name)).toEqual([
+        "ensure",
+        "sync",
+        "reconcile",
+      ]);
+    });
+
+    test("a Clerk that is away is a sentence, and not an error", async () => {
+      const fault = await system.clerk.faults.add({ kind: "status", status: 500 });
+      const { status, body } = await admin("/status");
+      await system.clerk.faults.remove(fault);
+      expect({ status, body }).toMatchObject({
+        status: 200,
+        body: { clerk: { state: "down" }, problems: ["Clerk does not answer: jobs wait for it."] },
+      });
+    });
+  });
+
+  describe("on the command line, without the api", () => {
+    beforeAll(() => system.api.stop());
+    afterAll(async () => {
+      system.api = system.startApi();
+      await system.untilReady();
+    });
+
+    test("users prints a table, --json one document", async () => {
+      const person = await system.clerk.users.create(
+        { firstName: "Red\u001b[31m", lastName: "Terminal", email: "red@example.com" },
+        { silent: true },
+      );
+      expect(await rollcall("sync", person.id)).toMatchObject({ code: 0 });
+      await untilProfile(system, person.id);
+      const shown = await rollcall("users", "red@example");
+      expect(shown).toMatchObject({ code: 0, output: expect.stringMatching(/Clerk id +email +name/) });
+      expect(shown.output).not.toContain("\u001b");
+      const { output } = await rollcall("users", "red@example", "--json");
+      expect(JSON.parse(output)).toMatchObject({ items: [{ clerkId: person.id }], more: false });
+      expect((await rollcall("users", "nobody at all")).output).toContain("Nobody is found");
+      expect((await rollcall("explain", person.id)).output).toContain("sync_requested by admin cli:");
+    });
+
+    test("sync says which ids are deleted, and exits with 1", async () => {
+      const gone = "user_deletedLongAgo";
+      await system.db.query("insert into users (clerk_id, deleted_at) values ($1, now())", [gone]);
+      const { code, output } = await rollcall("sync", gone, "--json");
+      expect(code).toBe(1);
+      expect(JSON.parse(output)).toEqual({ queued: 0, deleted: [gone] });
+    });
+
+    test("status says what to look at; --json says the same as the api", async () => {
+      const { code, output } = await rollcall("status");
+      expect(code).toBe(0);
+      expect(output).toMatch(/Postgres +up/);
+      expect(JSON.parse((await rollcall("status", "--json")).output)).toMatchObject({ workers: 1 });
+    });
+
+    test("conflicts lists and decides", async () => {
+      const email = "both@example.com";
+      const waiting = await system.db.query(
+        "insert into mentorados (nome_completo, email) values ('one', $1), ('two', $1) returning id",
+        [email],
+      );
+      const people = [await system.clerk.users.create({ email }, { silent: true })];
+      await rollcall("sync", people[0]?.id ?? "");
+      await untilProfile(system, people[0]?.id ?? "");
+      const { items } = JSON.parse((await rollcall("conflicts", "--json")).output);
+      expect(items).toMatchObject([{ clerkId: people[0]?.id, reason: "several_candidates" }]);
+      expect((await rollcall("conflicts")).output).toContain("several_candidates");
+      const [id, chosen] = [String(items[0].id), String(waiting.rows[0].id)];
+      expect(await rollcall("conflicts", "resolve", id, "--mentorado", "999999")).toMatchObject({
+        code: 1,
+        output: expect.stringContaining("not one of the conflict's candidates"),
+      });
+      expect((await rollcall("conflicts", "resolve", id, "--mentorado", chosen)).code).toBe(0);
+      expect((await readRows(system, people[0]?.id ?? "")).mentorados).toMatchObject([
+        { nome_completo: "one" },
+      ]);
+      const again = await rollcall("conflicts", "resolve", id, "--dismiss");
+      expect(again).toMatchObject({ code: 1, output: expect.stringContaining("closed already") });
+    });
+
+    test.each([
+      [["users", "a", "b"], "quotes"],
+      [["users", ""], "query"],
+      [["sync"], "Clerk id"],
+      [["sync", "org_1"], "user_"],
+      [["status", "now"], "nothing"],
+      [["conflicts", "resolve"], "one conflict"],
+      [["conflicts", "resolve", "1"], "either"],
+      [["conflicts", "resolve", "1", "--mentorado", "2", "--dismiss"], "either"],
+      [["conflicts", "resolve", "x", "--dismiss"], "number"],
+      [["conflicts", "resolve", "1", "--mentorado", "x"], "number"],
+      [["conflicts", "list"], "resolve"],
+      [["conflicts", "--dismiss"], "resolve"],
+    ])("%j ends with 2 and a sentence", async (args, word) => {
+      const { code, output } = await rollcall(...args);
+      expect(code).toBe(2);
+      expect(output).toContain(word);
+      expect(output).toContain("Usage: rollcall");
+    });
+  });
+});
+
+async function makeTombstone(system: System): Promise<string> {
+  const person = await system.clerk.users.create({}, { silent: true });
+  await system.clerk.users.delete(person.id);
+  await waitFor("the tombstone", async () =>
+    (await readRows(system, person.id)).users[0]?.["deleted_at"] ? true : undefined,
+  );
+  return person.id;
+}
