@@ -30,6 +30,8 @@ export type QueueBackend = {
   countNames(name: QueueName, limit: number): Promise<NameCounts>;
   /** The share of its memory limit that the database uses; undefined where there is no such limit. */
   readMemory(): Promise<number | undefined>;
+  /** False while the database has too little memory left to accept more. Known without asking; about a second old. */
+  hasRoom(): boolean;
   /** Closes the shared connections. Close queues and workers first. */
   close(): Promise<void>;
 };

@@ -46,6 +46,7 @@ export function createPostgresQueueBackend(
     readFigures: (name) => readPostgresFigures(pool, name),
     countNames: (name, limit) => countPostgresNames(pool, name, limit),
     readMemory: async () => undefined,
+    hasRoom: () => true,
     close: () => pool.end(),
   };
 }

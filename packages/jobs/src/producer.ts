@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { AppError } from "@rollcall/contracts";
 import type { JobsOptions } from "bullmq";
 import type { JobQueue, QueueBackend } from "./backend.ts";
 import { underDeadline } from "./deadline.ts";
@@ -74,6 +75,9 @@ export function openProducer(backend: QueueBackend, name: QueueName, events: Pro
     current: () => instance,
     connected: (deadlineMs) => underDeadline(connected, deadlineMs, `Connecting queue ${name}`),
     add: async ({ name: jobName, payload, options }, deadlineMs) => {
+      if (!backend.hasRoom()) {
+        throw new AppError("queue.unavailable", `The database of queue ${name} has too little memory left`);
+      }
       const added = connected.then((queue) => queue.add(jobName, payload, options));
       await underDeadline(added, deadlineMs, `Adding to queue ${name}`);
     },

@@ -1,6 +1,7 @@
 import { Queue, Worker } from "bullmq";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { QueueBackend } from "./backend.ts";
+import { watchQueueRoom } from "./queue-room.ts";
 import { countRedisNames, readRedisFigures, readRedisMemory } from "./redis-figures.ts";
 
 /** Without the one generic option that would make the client's type depend on it. */
@@ -40,6 +41,8 @@ const defaultOptions: ConnectOptions = { socketTimeout: 5_000 };
 export function createRedisBackend(nodes: readonly string[], onError: (error: Error) => void): QueueBackend {
   const producer = connectRedis(nodes, producerOptions, onError);
   const consumer = connectRedis(nodes, { ...workerOptions, lazyConnect: true }, onError);
+  const readMemory = () => readRedisMemory(producer);
+  const room = watchQueueRoom(readMemory);
   const keyOf = (queue: string) => (part: string) => `${prefix}:${queue}:${part}`;
   return {
     kind: "redis",
@@ -51,8 +54,10 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
     },
     readFigures: (name) => readRedisFigures(producer, keyOf(name)),
     countNames: (name, limit) => countRedisNames(producer, keyOf(name), limit),
-    readMemory: () => readRedisMemory(producer),
+    readMemory,
+    hasRoom: room.hasRoom,
     close: async () => {
+      room.close();
       producer.disconnect();
       consumer.disconnect();
     },

@@ -1,0 +1,44 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { startRedis } from "@rollcall/sandbox";
+import { Redis } from "ioredis";
+import { expect, inject, onTestFinished, test } from "vitest";
+import type { Nudge } from "./nudge.ts";
+import { addNudge, openProducer } from "./producer.ts";
+import { createRedisBackend } from "./redis-backend.ts";
+
+const redisBinary = inject("redisBinary");
+const ignore = () => undefined;
+const nudge: Nudge = { v: 1, kind: "look", clerkId: "user_1", cause: "webhook", eventAtMs: 0 };
+
+test.skipIf(!redisBinary)(
+  `over 70 % of Redis' memory nothing is accepted, and below it is again${redisBinary ? "" : " (skipped: no redis-server on PATH)"}`,
+  async () => {
+    if (!redisBinary) return;
+    const server = await startRedis({ binary: redisBinary });
+    const redis = new Redis(server.url);
+    const backend = createRedisBackend([server.url], ignore);
+    const producer = openProducer(backend, "sync", { onConnected: ignore, onError: ignore });
+    onTestFinished(async () => {
+      await producer.close();
+      await backend.close();
+      redis.disconnect();
+      await server.stop();
+    });
+    const add = () => addNudge(producer, nudge, 5_000);
+    const limitTo = async (share: number) => {
+      const used = Number(/used_memory:(\d+)/.exec(await redis.info("memory"))?.[1]);
+      await redis.config("SET", "maxmemory", String(Math.round(used / share)));
+    };
+
+    await limitTo(0.5);
+    // Long enough for it to have been asked.
+    await sleep(1_500);
+    await add();
+    await limitTo(0.8);
+    await expect.poll(() => backend.hasRoom(), { timeout: 30_000 }).toBe(false);
+    await expect(add()).rejects.toMatchObject({ code: "queue.unavailable" });
+    await limitTo(0.5);
+    await expect.poll(() => backend.hasRoom(), { timeout: 30_000 }).toBe(true);
+    await add();
+  },
+);
