@@ -38,7 +38,7 @@ async function strike(stage: Stage, trouble: Trouble, forMs: number): Promise<vo
     case "redis-freeze":
       return stage.redis?.freeze(forMs);
     case "redis-full":
-      return stage.redis?.fill(forMs);
+      return stage.redis?.fill(trouble.share, forMs);
     case "postgres-crash":
       return stage.cluster.crash(forMs);
     case "postgres-terminate":

@@ -3,7 +3,7 @@ import { findLastMoment } from "./last-moment.ts";
 import type { ClerkTrouble, Fault, Plan, ProcessName, Service, Trouble } from "./plan.ts";
 
 /** From one fault to the next; they last longer than that, so that several meet. */
-const everyMs = [500, 1_300] as const;
+const everyMs = [350, 1_000] as const;
 
 const processNames = ["api0", "api1", "worker0", "worker1"] as const satisfies readonly ProcessName[];
 
@@ -48,11 +48,11 @@ export function drawFaults(dice: Dice, backend: Plan["backend"], safetyMs: numbe
   while (atMs < safetyMs - 500) {
     const fault = drawFault(dice, backend, atMs, safetyMs);
     const victim = fault && nameVictim(fault);
-    if (fault && victim && (busyUntilMs.get(victim) ?? 0) <= atMs) {
-      faults.push(fault);
-      // A moment to come back before the next blow at the same place.
-      busyUntilMs.set(victim, atMs + fault.forMs + 1_500);
-    }
+    // Not at this moment, or not there again so soon: then something else.
+    if (!fault || !victim || (busyUntilMs.get(victim) ?? 0) > atMs) continue;
+    faults.push(fault);
+    // A moment to come back before the next blow at the same place.
+    busyUntilMs.set(victim, atMs + fault.forMs + 1_500);
     atMs += dice.between(...everyMs);
   }
   return faults;
@@ -78,8 +78,9 @@ function drawFault(dice: Dice, backend: Plan["backend"], atMs: number, safetyMs:
     }
     case "redis-kill":
     case "redis-freeze":
-    case "redis-full":
       return lasting({ fault }, 500, 3_000);
+    case "redis-full":
+      return lasting({ fault, share: dice.pick([0.8, 1.05]) }, 1_500, 4_000);
     case "postgres-crash":
       return lasting({ fault }, 300, 2_500);
     case "postgres-terminate":

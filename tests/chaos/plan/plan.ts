@@ -52,7 +52,9 @@ export type Service = "redis" | "postgres" | "clerk";
 
 export type Trouble =
   | { fault: "kill" | "freeze"; process: ProcessName }
-  | { fault: "redis-kill" | "redis-freeze" | "redis-full" }
+  | { fault: "redis-kill" | "redis-freeze" }
+  /** `share`: of the memory that is left to it, so much is used. Over 1 it refuses every write. */
+  | { fault: "redis-full"; share: number }
   | { fault: "postgres-crash" | "postgres-terminate" | "postgres-lock-table" }
   | { fault: "postgres-lock-rows"; share: number }
   | { fault: "half-open" | "reset"; process: ProcessName; service: Service }

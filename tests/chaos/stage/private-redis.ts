@@ -9,8 +9,8 @@ export type PrivateRedis = {
   readonly port: number;
   kill(downMs: number): Promise<void>;
   freeze(forMs: number): Promise<void>;
-  /** Has no room left for so long. */
-  fill(forMs: number): Promise<void>;
+  /** For so long, what it uses is this share of what it may use; over 1 there is no room for a write. */
+  fill(share: number, forMs: number): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -38,13 +38,12 @@ export async function startPrivateRedis(binary: string, dir: string): Promise<Pr
       await sleep(forMs);
       process.kill(pid, "SIGCONT");
     },
-    fill: async (forMs) => {
+    fill: async (share, forMs) => {
       const redis = new Redis(server.url, { maxRetriesPerRequest: 5 });
       redis.on("error", () => undefined);
       try {
         const used = /used_memory:(\d+)/.exec(await redis.info("memory"))?.[1];
-        // Less than is used: whatever wants room is refused from now on.
-        await redis.config("SET", "maxmemory", String(Math.floor(Number(used) * 0.95)));
+        await redis.config("SET", "maxmemory", String(Math.floor(Number(used) / share)));
         await sleep(forMs);
         await redis.config("SET", "maxmemory", "0");
       } finally {
