@@ -9,13 +9,14 @@ export type SweptPage = {
   untilMs: number | null;
 };
 
-// Times in milliseconds come as text, for floating point would lose some of them.
+// Times in milliseconds come as text, for floating point would lose some of them. Infinite bounds instead of
+// "or $3 is null": with that, a prepared statement would read the whole table for each page.
 const suspect = `
 insert into rollcall.suspects (run_id, clerk_id)
 select $1, u.clerk_id from public.users u
 where u.deleted_at is null and u.clerk_id <> all ($2::text[])
-  and ($3::timestamptz is null or u.clerk_created_at > $3::timestamptz)
-  and ($4::timestamptz is null or u.clerk_created_at <= $4::timestamptz)
+  and u.clerk_created_at > coalesce($3::timestamptz, '-infinity')
+  and u.clerk_created_at <= coalesce($4::timestamptz, 'infinity')
 on conflict do nothing
 `;
 

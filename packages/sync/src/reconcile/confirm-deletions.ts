@@ -52,7 +52,12 @@ export async function confirmDeletions(
   }
 }
 
-async function getHeldRun({ pool }: ReconcileContext, runId: number): Promise<RunView> {
+/**
+ * The run whose deletions may be confirmed.
+ *
+ * @throws AppError `run.unknown`, `run.not_held` or `run.superseded`
+ */
+export async function getHeldRun({ pool }: Pick<ReconcileContext, "pool">, runId: number): Promise<RunView> {
   const run = await askPostgres(findRun(pool, runId));
   if (!run) throw new AppError("run.unknown", `There is no run ${runId}`);
   if (run.state !== "held" || run.dryRun)

@@ -27,34 +27,42 @@ export async function withPatience<T>(
   signal: AbortSignal,
   attempt: () => Promise<T>,
 ): Promise<T> {
-  const failsSince: { ms: number | undefined } = { ms: undefined };
+  let failsSinceMs: number | undefined;
+  let doubts = 0;
   for (let tries = 1; ; tries++) {
     signal.throwIfAborted();
     try {
       return await unlessAborted(attempt(), signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (!mayPass(error, tries)) throw error;
-      failsSince.ms ??= Date.now();
+      if (isDoubtful(error)) doubts++;
+      if (!isPassing(error) && (!isDoubtful(error) || doubts === triesWhenDoubtful)) throw error;
+      failsSinceMs ??= Date.now();
       const waitMs = Math.max(
         error.retryAfterMs ?? 0,
         Math.min(firstWaitMs * 2 ** (tries - 1), longestWaitMs),
       );
-      if (Date.now() + waitMs - failsSince.ms > patienceMs) throw giveUp(error, failsSince.ms);
+      if (Date.now() + waitMs - failsSinceMs > patienceMs) throw giveUp(error, failsSinceMs);
       log.warn({ event: "reconcile_waits", code: error.code, waitMs }, "A run waits for a dependency");
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     }
   }
 }
 
-function mayPass(error: unknown, tries: number): error is AppError {
-  const code = readErrorCode(error);
-  return passing.has(code) || (doubtful.has(code) && tries < triesWhenDoubtful);
+function isPassing(error: unknown): error is AppError {
+  return passing.has(readErrorCode(error));
+}
+
+function isDoubtful(error: unknown): error is AppError {
+  return doubtful.has(readErrorCode(error));
 }
 
 function giveUp(error: AppError, sinceMs: number): AppError {
-  const seconds = Math.round((Date.now() - sinceMs) / 1_000);
-  return new AppError(error.code, `${error.message}, and did so for ${seconds} s`, { cause: error });
+  const minutes = Math.floor((Date.now() - sinceMs) / 60_000);
+  if (minutes < 1) return error;
+  return new AppError(error.code, `${error.message}, and for ${minutes} minutes nothing better`, {
+    cause: error,
+  });
 }
 
 /** Stops waiting when aborted. The work goes on behind our back: only for reads and for what may happen twice. */

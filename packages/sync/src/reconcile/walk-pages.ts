@@ -109,7 +109,7 @@ async function findLatecomers(
     );
     if (page.users.length > 0 && isLate) return page;
     if (page.users.length > 0) break;
-    await sleep(lookback * 200);
+    await sleep(lookback * 200, undefined, { signal: runner.signal }).catch(() => undefined);
   }
   throw new AppError(
     "reconcile.list_incomplete",

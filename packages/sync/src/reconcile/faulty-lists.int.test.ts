@@ -1,0 +1,205 @@
+import type { RunView } from "@rollcall/contracts";
+import { readRunAges, requestDueSweep } from "@rollcall/db";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type Mangle, type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
+import { createReconciler, type Reconciler } from "./testing/reconciler.ts";
+import { openStage, type Stage } from "./testing/stage.ts";
+
+let stage: Stage;
+let proxy: ManglingProxy;
+let proxied: Reconciler;
+
+const users = 1_100;
+const patienceMs = 700;
+
+// Two people are gone, few enough for the guard: a sweep that did not fail would delete them.
+beforeAll(async () => {
+  stage = await openStage({ patienceMs });
+  proxy = await startManglingProxy(stage.clerk);
+  proxied = createReconciler(stage.databaseUrl, stage.clerk, { apiUrl: proxy.url, patienceMs });
+  await stage.clerk.users.seed(users);
+  await proxied.complete("full");
+  await stage.clerk.users.seed(2);
+  for (const person of (await stage.clerk.users.list()).slice(5, 7)) {
+    await stage.clerk.users.delete(person.id, { silent: true });
+  }
+});
+afterEach(async () => {
+  proxy.mangle(undefined);
+  await stage.clerk.faults.heal();
+});
+afterAll(async () => {
+  await Promise.all([proxied.close(), proxy.close(), stage.close()]);
+});
+
+async function readAge(): Promise<number> {
+  return (await readRunAges(stage.db)).find(({ mode }) => mode === "full")?.seconds ?? 0;
+}
+
+/** Runs a sweep that cannot succeed. */
+async function failingSweep(reconciler = proxied): Promise<RunView> {
+  await stage.db.query("update rollcall.runs set finished_at = finished_at - interval '1 hour'");
+  const ageBefore = await readAge();
+  const run = await reconciler.complete("full");
+  expect(run).toMatchObject({ state: "failed", counts: { deleted: 0, held: 0 } });
+  expect(await readAge()).toBeGreaterThan(ageBefore);
+  const rows = await stage.db.query(
+    `select (select count(*)::int from users where deleted_at is not null) as deleted,
+            (select count(*)::int from rollcall.held_deletions) as held,
+            (select count(*)::int from rollcall.suspects) as suspects`,
+  );
+  expect(rows.rows).toEqual([{ deleted: 0, held: 0, suspects: 0 }]);
+  return run;
+}
+
+const isPage: (path: string, parameters: URLSearchParams) => boolean = (path, parameters) =>
+  path === "/v1/users" && !parameters.has("user_id");
+
+/** Changes pages only, from the `from`th of this sweep on. */
+function pages(from: number, change: (page: unknown[], parameters: URLSearchParams) => unknown): Mangle {
+  const before = proxy.listed().length;
+  return ({ path, parameters }, answer) => {
+    if (!isPage(path, parameters) || proxy.listed().length - before < from) return undefined;
+    return change(answer as unknown[], parameters);
+  };
+}
+
+describe("a sweep deletes nobody, fails and says why, when Clerk", () => {
+  test("answers an empty list", async () => {
+    proxy.mangle(pages(1, () => []));
+    expect(await failingSweep()).toMatchObject({
+      errorCode: "reconcile.list_empty",
+      reason: "Clerk listed nobody, and there are users here",
+    });
+  });
+
+  test("answers an empty list and counts nobody, as for another instance's key", async () => {
+    proxy.mangle(({ path }) => (path === "/v1/users/count" ? { object: "total_count", total_count: 0 } : []));
+    expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_empty" });
+  });
+
+  test("answers an empty list in the middle", async () => {
+    proxy.mangle(pages(2, () => []));
+    expect(await failingSweep()).toMatchObject({
+      errorCode: "reconcile.list_incomplete",
+      reason: `Clerk's list ended after 500 of ${users} users`,
+    });
+  });
+
+  test("cuts a page off", async () => {
+    proxy.mangle(pages(2, (page) => page.slice(0, 480)));
+    expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_incomplete" });
+  });
+
+  test("answers ten users where 500 were asked for", async () => {
+    proxy.mangle(pages(1, (page) => page.slice(0, 10)));
+    expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_incomplete" });
+  });
+
+  test("repeats a page, whatever is asked", async () => {
+    let first: unknown;
+    proxy.mangle(
+      pages(1, (page) => {
+        first ??= page;
+        return first;
+      }),
+    );
+    expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_repeated" });
+  });
+
+  test("answers a page out of order", async () => {
+    proxy.mangle(pages(2, (page) => page.toReversed()));
+    expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_repeated" });
+  });
+
+  test("answers an error body with status 200", async () => {
+    proxy.mangle(pages(2, () => ({ errors: [{ code: "internal_clerk_error" }] })));
+    expect(await failingSweep()).toMatchObject({
+      errorCode: "clerk.unreadable",
+      reason: "Clerk's user list is not an array",
+    });
+  });
+
+  test.each([
+    [401, "clerk.unauthorized"],
+    [403, "clerk.unauthorized"],
+    [404, "clerk.unreadable"],
+    [400, "clerk.unreadable"],
+    [500, "clerk.unavailable"],
+    [503, "clerk.unavailable"],
+    [429, "clerk.rate_limited"],
+  ] as const)("answers %i to every page, for longer than its patience", async (status, errorCode) => {
+    proxy.mangle(pages(1, () => status));
+    const run = await failingSweep();
+    expect(run.errorCode).toBe(errorCode);
+    expect(run.reason).toContain("Clerk");
+  });
+
+  test("answers nothing, for longer than its patience", async () => {
+    await stage.clerk.faults.add({ kind: "hang", path: "/v1/users" });
+    const hasty = createReconciler(stage.databaseUrl, stage.clerk, { timeoutMs: 300, patienceMs });
+    const run = await failingSweep(hasty);
+    expect(run.errorCode).toBe("clerk.unavailable");
+    expect(run.reason).toBe("Clerk did not answer within 300 ms");
+    await hasty.close();
+  });
+
+  test.each(["reset", "truncated", "malformed"] as const)("breaks its answers off: %s", async (kind) => {
+    await stage.clerk.faults.add({ kind, path: "/v1/users" });
+    expect((await failingSweep(stage.reconciler)).errorCode).toMatch(/^clerk\.un(available|readable)$/);
+  });
+
+  test("leaves out of its answers by id even those who are there", async () => {
+    proxy.mangle(({ parameters }) => (parameters.has("user_id") ? [] : undefined));
+    expect(await failingSweep()).toMatchObject({
+      errorCode: "reconcile.unconfirmed",
+      reason: "Clerk's answers by id lack users who are there",
+    });
+  });
+
+  test("refuses the question by id", async () => {
+    proxy.mangle(({ parameters }) => (parameters.has("user_id") ? 403 : undefined));
+    expect(await failingSweep()).toMatchObject({ errorCode: "clerk.unauthorized" });
+  });
+});
+
+test("a failed sweep is tried again after half an hour, and not before; a cancelled one is left alone", async () => {
+  const { db } = stage;
+  proxy.mangle(pages(1, () => []));
+  await failingSweep();
+  const halfAnHour = 30 * 60_000;
+  expect(await requestDueSweep(db, halfAnHour)).toBe(false);
+  await db.query("update rollcall.runs set finished_at = finished_at - interval '31 minutes'");
+  expect(await requestDueSweep(db, halfAnHour)).toBe(true);
+  expect(await requestDueSweep(db, halfAnHour)).toBe(false);
+  await db.query(
+    "update rollcall.runs set state = 'cancelled', finished_at = now() - interval '1 day' where state = 'waiting'",
+  );
+  expect(await requestDueSweep(db, halfAnHour)).toBe(false);
+});
+
+test("a page that lacks somebody who is there fails the sweep, or is set right by the question by id", async () => {
+  proxy.mangle(pages(2, (page) => page.toSpliced(3, 1)));
+  expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_incomplete" });
+  // Somebody else in their place: the count agrees.
+  proxy.mangle(pages(1, (page) => page.toSpliced(3, 1, { ...Object(page[3]), id: "user_impostor" })));
+  const run = await proxied.complete("full", { dryRun: true });
+  expect(run).toMatchObject({ state: "succeeded", counts: { deleted: 2 } });
+  proxy.mangle(undefined);
+  expect(await proxied.complete("full")).toMatchObject({
+    state: "succeeded",
+    counts: { deleted: 2, held: 0 },
+  });
+});
+
+test("failures that pass burn no run: 429 with Retry-After, 500s, and broken connections", async () => {
+  const patient = createReconciler(stage.databaseUrl, stage.clerk, { patienceMs: 30_000 });
+  await stage.clerk.faults.add({ kind: "rate-limit", retryAfterS: 1, times: 1 });
+  await stage.clerk.faults.add({ kind: "status", status: 500, times: 1 });
+  await stage.clerk.faults.add({ kind: "reset", times: 1 });
+  await stage.clerk.faults.add({ kind: "truncated", times: 1 });
+  await stage.clerk.faults.add({ kind: "malformed", times: 1 });
+  const run = await patient.complete("full");
+  expect(run).toMatchObject({ state: "succeeded", counts: { unchanged: users } });
+  await patient.close();
+});
