@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JobWorker } from "@rollcall/jobs";
+import { confirmationJobName, type JobWorker } from "@rollcall/jobs";
+import { processConfirmation } from "./confirmation-job.ts";
 import type { WorkerContext } from "./context.ts";
 import { processReconcile } from "./reconcile-job.ts";
 import { startReconcileUpkeep } from "./reconcile-upkeep.ts";
@@ -57,7 +58,8 @@ export function startReconcile(context: WorkerContext): { close(): Promise<void>
 function createWorker(context: WorkerContext, closing: AbortSignal): JobWorker {
   const worker = context.backend.createWorker(
     "reconcile",
-    (job) => processReconcile(context, job, closing),
+    (job) =>
+      (job.name === confirmationJobName ? processConfirmation : processReconcile)(context, job, closing),
     settings,
   );
   worker.on("error", (error) => context.log.warn({ queue: "reconcile", err: error }, "Worker error"));

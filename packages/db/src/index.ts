@@ -42,6 +42,7 @@ export { listUsers } from "./statements/list-users.ts";
 export { drawReadTicket } from "./statements/read-tickets.ts";
 export { type AdminEvent, recordAdminEvents } from "./statements/record-admin-events.ts";
 export { dismissConflict, linkCandidate } from "./statements/resolve-conflict.ts";
+export { hasOpenSweep, noteConfirmation } from "./statements/run-orders.ts";
 export {
   advanceRun,
   beatRun,

@@ -1,4 +1,5 @@
 export type { JobProcessor, JobQueue, JobWorker, QueueBackend, QueuedJob } from "./backend.ts";
+export { addConfirmation, confirmationJobName, readConfirmationJob } from "./confirmation.ts";
 export {
   type DeadLetter,
   JobFailure,

@@ -13,6 +13,7 @@ export { createUserReader } from "./read-users.ts";
 export { confirmDeletions } from "./reconcile/confirm-deletions.ts";
 export { decideRequestBudget, type ReconcileContext, type RunOptions } from "./reconcile/context.ts";
 export { followRun } from "./reconcile/follow-run.ts";
+export { orderCancellation, orderConfirmation, orderRun } from "./reconcile/order-run.ts";
 export { cancelRun, requestRun } from "./reconcile/request-run.ts";
 export { type RunResult, runReconcile } from "./reconcile/run-reconcile.ts";
 export { takeOnRuns } from "./reconcile/upkeep.ts";

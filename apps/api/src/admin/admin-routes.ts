@@ -2,18 +2,22 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { ApiContext } from "../context.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
+import { alertRoutes } from "./alert-routes.ts";
 import { conflictRoutes } from "./conflict-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { describeAdminApi } from "./openapi.ts";
+import { runRoutes } from "./run-routes.ts";
 import { statusRoutes } from "./status-routes.ts";
 import { userRoutes } from "./user-routes.ts";
 
 /** Every route of the admin API, in the order of its document. */
 const adminRoutes: readonly AdminRoute[] = [
   ...statusRoutes,
+  ...alertRoutes,
   ...userRoutes,
   ...deadLetterRoutes,
   ...conflictRoutes,
+  ...runRoutes,
 ];
 
 /** The JSON behind `prefix`; who is asking was checked by the guard before. */

@@ -1,0 +1,73 @@
+import { AppError, listOf, reconcileRequest, runQuery, runView } from "@rollcall/contracts";
+import { findRun, listRuns } from "@rollcall/db";
+import { addConfirmation, addReconcile } from "@rollcall/jobs";
+import { askPostgres, orderCancellation, orderConfirmation, orderRun } from "@rollcall/sync";
+import { z } from "zod";
+import { type AdminRoute, defineRoute } from "./admin-route.ts";
+
+const runParams = z.object({ id: z.coerce.number().int().positive() });
+const runAnswer = z.object({ runId: z.number().int() });
+const enqueueDeadlineMs = 2_000;
+
+export const runRoutes: readonly AdminRoute[] = [
+  defineRoute({
+    method: "POST",
+    path: "/reconcile",
+    summary: "Starts a run now, or answers the one of this mode that is not over yet. After a 503 ask again.",
+    body: reconcileRequest,
+    status: 202,
+    answer: runAnswer,
+    run: async ({ pool, producers, config }, { body }) => {
+      const { run } = await orderRun({ pool }, body, config.ADMIN_USERNAME);
+      const job = { v: 1, mode: run.mode, runId: run.id } as const;
+      await addReconcile(producers.reconcile, job, enqueueDeadlineMs);
+      return { runId: run.id };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/runs",
+    summary: "Reconcile runs, newest first; of one mode, or of both.",
+    query: runQuery,
+    answer: listOf(runView),
+    run: async ({ pool }, { query: { mode, cursor, limit } }) => {
+      const items = await askPostgres(listRuns(pool, { mode, beforeId: cursor, limit }));
+      const last = items.at(-1);
+      return { items, nextCursor: last && items.length === limit ? String(last.id) : null };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/runs/:id",
+    summary: "One run: who started it, how far it is, what it did, and why it failed.",
+    params: runParams,
+    answer: runView,
+    run: async ({ pool }, { params }) => {
+      const run = await askPostgres(findRun(pool, params.id));
+      if (!run) throw new AppError("run.unknown", `There is no run ${params.id}`);
+      return run;
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/runs/:id/cancel",
+    summary: "Asks a run to stop; whoever works on it does so within seconds.",
+    params: runParams,
+    status: 202,
+    answer: runView,
+    run: ({ pool, config }, { params }) => orderCancellation({ pool }, params.id, config.ADMIN_USERNAME),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/runs/:id/confirm-deletions",
+    summary: "Has a worker carry out the deletions that a run holds, after asking Clerk about each again.",
+    params: runParams,
+    status: 202,
+    answer: runAnswer,
+    run: async ({ pool, producers, config }, { params }) => {
+      const { id } = await orderConfirmation({ pool }, params.id, config.ADMIN_USERNAME);
+      await addConfirmation(producers.reconcile, id, enqueueDeadlineMs);
+      return { runId: id };
+    },
+  }),
+];

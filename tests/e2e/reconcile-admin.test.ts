@@ -1,0 +1,306 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { callAdmin } from "../harness/admin.ts";
+import { describeOnBackends } from "../harness/backends.ts";
+import { type Answer, readRows, withQueue } from "../harness/calls.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+/** What these tests look at of a `RunView`. */
+type Run = {
+  id: number;
+  mode: string;
+  dryRun: boolean;
+  state: string;
+  startedBy: string;
+  confirmedBy: string | null;
+  reason: string | null;
+  seen: number;
+  counts: Record<string, number>;
+  finishedAt: string | null;
+};
+
+/** Catch-ups of their own would come between. */
+const environment = { RECONCILE_CATCHUP_EVERY_MS: "86400000" };
+
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend, redisBinary: inject("redisBinary"), environment });
+  });
+  afterAll(() => system?.stop());
+  // The first boot's run, and what the test before left.
+  beforeEach(async () => {
+    await system.clerk.faults.heal();
+    if (system.worker.child.exitCode !== null) system.worker = system.startWorker();
+    await system.untilReady();
+    await waitFor("the end of all runs", async () =>
+      (await listRuns()).every((run) => run.finishedAt !== null) && (await listRuns("?mode=full")).length > 0
+        ? true
+        : undefined,
+    );
+  });
+
+  const get = (path: string) => callAdmin(system, `/api/admin/${path}`);
+  const post = (path: string, body?: unknown) =>
+    callAdmin(system, `/api/admin/${path}`, { method: "POST", body });
+
+  async function listRuns(query = ""): Promise<Run[]> {
+    const { body } = await get(`runs${query}`);
+    return (body as { items: Run[] }).items;
+  }
+  // The route's own shape; what is not there fails the test.
+  const readRun = async (id: number) => (await get(`runs/${id}`)).body as Run;
+  const readId = ({ body }: Answer) => (body as { runId: number }).runId;
+
+  function untilState(id: number, state: string): Promise<Run> {
+    return waitFor(`run ${id} to be ${state}`, async () => {
+      const run = await readRun(id);
+      return run.state === state ? run : undefined;
+    });
+  }
+
+  async function readRecords(kind: string): Promise<unknown[]> {
+    const { rows } = await system.db.query(
+      "select cause, ref, details from rollcall.events where kind = $1 and clerk_id is null order by id",
+      [kind],
+    );
+    return rows;
+  }
+
+  /** A full run that holds deletions: so many people are gone that nobody believes it. */
+  async function makeHeldRun(): Promise<{ held: Run; goneIds: string[]; thereId: string }> {
+    const people = [];
+    for (let person = 0; person < 8; person++) {
+      people.push(await system.clerk.users.create({}, { silent: true }));
+    }
+    await untilState(readId(await post("reconcile")), "succeeded");
+    const [there, ...gone] = people;
+    for (const { id } of gone) await system.clerk.users.delete(id, { silent: true });
+    const held = await untilState(readId(await post("reconcile")), "held");
+    expect(held.counts).toMatchObject({ deleted: 0, held: gone.length });
+    return { held, goneIds: gone.map(({ id }) => id), thereId: there?.id ?? "" };
+  }
+
+  test("a full run that is asked for does its work and names who asked, in its row and in the timeline", async () => {
+    const person = await system.clerk.users.create({}, { silent: true });
+    const answer = await post("reconcile");
+    expect(answer.status).toBe(202);
+    const run = await untilState(readId(answer), "succeeded");
+    expect(run).toMatchObject({ mode: "full", dryRun: false, startedBy: "admin", counts: { created: 1 } });
+    expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
+    const records = await readRecords("reconcile_ordered");
+    expect(records).toContainEqual({
+      cause: "admin",
+      ref: "admin",
+      details: { runId: run.id, mode: "full", held: 0 },
+    });
+  });
+
+  test("a dry run says what would be done and does nothing", async () => {
+    const person = await system.clerk.users.create({}, { silent: true });
+    const run = await untilState(readId(await post("reconcile", { dryRun: true })), "succeeded");
+    expect(run).toMatchObject({ dryRun: true, counts: { created: 1 } });
+    expect((await readRows(system, person.id)).users).toEqual([]);
+  });
+
+  test("a catch-up brings what changed lately", async () => {
+    const person = await system.clerk.users.create({}, { silent: true });
+    const run = await untilState(readId(await post("reconcile", { mode: "catch-up" })), "succeeded");
+    expect(run.mode).toBe("catch-up");
+    expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
+  });
+
+  test("the job is in the queue before the answer, and asking again answers the same run and adds none", async () => {
+    await system.worker.stop();
+    const asked = await Promise.all([post("reconcile"), post("reconcile", {}), post("reconcile")]);
+    expect(asked.map(({ status }) => status)).toEqual([202, 202, 202]);
+    const [runId = 0, ...others] = asked.map(readId);
+    expect(others).toEqual([runId, runId]);
+    const queued = await withQueue(system, "reconcile", async (queue) =>
+      (await queue.getJobs(["waiting"])).map((job) => job.data),
+    );
+    expect(queued).toEqual([{ v: 1, mode: "full", runId }]);
+    const otherwise = [
+      await post("reconcile", { mode: "catch-up" }),
+      await post("reconcile", { dryRun: true }),
+    ];
+    expect(new Set([runId, ...otherwise.map(readId)]).size).toBe(3);
+    system.worker = system.startWorker();
+    await untilState(runId, "succeeded");
+  });
+
+  test("a run that nobody works on is cancelled at once, and one that is over cannot be", async () => {
+    await system.worker.stop();
+    const id = readId(await post("reconcile"));
+    const cancelled = await post(`runs/${id}/cancel`);
+    expect(cancelled).toMatchObject({
+      status: 202,
+      body: { id, state: "cancelled", reason: "Cancelled by admin" },
+    });
+    expect(await post(`runs/${id}/cancel`)).toMatchObject({
+      status: 409,
+      body: { error: { code: "run.finished" } },
+    });
+    expect(await readRecords("reconcile_cancelled")).toContainEqual({
+      cause: "admin",
+      ref: "admin",
+      details: { runId: id, mode: "full", held: 0 },
+    });
+    // Its job is still in the queue, and does not bring it back.
+    system.worker = system.startWorker();
+    await untilState(readId(await post("reconcile")), "succeeded");
+    expect((await readRun(id)).state).toBe("cancelled");
+  });
+
+  test("a run at work stops when it is cancelled, and the timeline names who did it", async () => {
+    await system.clerk.faults.add({ kind: "status", status: 503 });
+    const id = readId(await post("reconcile"));
+    await untilState(id, "running");
+    expect((await post(`runs/${id}/cancel`)).status).toBe(202);
+    await untilState(id, "cancelled");
+    expect(await readRecords("reconcile_cancelled")).toContainEqual(
+      expect.objectContaining({ ref: "admin", details: expect.objectContaining({ runId: id }) }),
+    );
+  });
+
+  test("held deletions are carried out by a worker once a person confirms, who is named in run and timeline", async () => {
+    const { held, goneIds, thereId } = await makeHeldRun();
+    expect(await post(`runs/${held.id}/confirm-deletions`)).toMatchObject({
+      status: 202,
+      body: { runId: held.id },
+    });
+    const run = await untilState(held.id, "succeeded");
+    expect(run).toMatchObject({ confirmedBy: "admin", counts: { deleted: goneIds.length, held: 0 } });
+    for (const id of goneIds) {
+      expect((await readRows(system, id)).users).toMatchObject([{ deleted_at: expect.any(Date) }]);
+    }
+    expect((await readRows(system, thereId)).users).toMatchObject([{ deleted_at: null }]);
+    expect(await readRecords("deletions_confirmed")).toContainEqual({
+      cause: "admin",
+      ref: "admin",
+      details: { runId: held.id, mode: "full", held: goneIds.length },
+    });
+    expect(await post(`runs/${held.id}/confirm-deletions`)).toMatchObject({
+      status: 409,
+      body: { error: { code: "run.not_held" } },
+    });
+  });
+
+  test("a confirmation outlives the worker that should carry it out, and is done once", async () => {
+    const { held, goneIds } = await makeHeldRun();
+    await system.worker.stop("SIGKILL");
+    const confirm = () => post(`runs/${held.id}/confirm-deletions`);
+    expect((await Promise.all([confirm(), confirm()])).map(({ status }) => status)).toEqual([202, 202]);
+    expect(await readRun(held.id)).toMatchObject({ state: "held", confirmedBy: "admin" });
+    system.worker = system.startWorker();
+    expect((await untilState(held.id, "succeeded")).counts["deleted"]).toBe(goneIds.length);
+  });
+
+  test("deletions cannot be confirmed while a full run is asked for, nor after one looked again", async () => {
+    const { held, goneIds } = await makeHeldRun();
+    await system.worker.stop();
+    const id = readId(await post("reconcile"));
+    expect(await post(`runs/${held.id}/confirm-deletions`)).toMatchObject({
+      status: 409,
+      body: { error: { code: "run.busy" } },
+    });
+    system.worker = system.startWorker();
+    await untilState(id, "held");
+    expect(await post(`runs/${held.id}/confirm-deletions`)).toMatchObject({
+      status: 409,
+      body: { error: { code: "run.superseded" } },
+    });
+    // The newest one counts.
+    expect((await post(`runs/${id}/confirm-deletions`)).status).toBe(202);
+    expect((await untilState(id, "succeeded")).counts["deleted"]).toBe(goneIds.length);
+  });
+
+  test("runs are listed newest first, page by page, of one mode or of both", async () => {
+    await untilState(readId(await post("reconcile", { mode: "catch-up" })), "succeeded");
+    const all = await listRuns();
+    expect(all.map(({ id }) => id)).toEqual(all.map(({ id }) => id).sort((a, b) => b - a));
+    expect(new Set(all.map(({ mode }) => mode))).toEqual(new Set(["full", "catch-up"]));
+    expect((await listRuns("?mode=full")).every(({ mode }) => mode === "full")).toBe(true);
+    const paged: Run[] = [];
+    let cursor: string | null = "";
+    while (cursor !== null) {
+      const { body } = await get(`runs?limit=3${cursor && `&cursor=${cursor}`}`);
+      const page = body as { items: Run[]; nextCursor: string | null };
+      paged.push(...page.items);
+      cursor = page.nextCursor;
+    }
+    expect(paged).toEqual(all);
+  });
+
+  test.each([
+    ["POST", "reconcile", { mode: "sideways" }, /mode/],
+    ["POST", "reconcile", { dryRun: "yes" }, /dryRun/],
+    ["POST", "reconcile", { dryrun: true }, /dryrun/],
+    ["POST", "reconcile", [], /body/],
+    ["GET", "runs?mode=sideways", undefined, /mode/],
+    ["GET", "runs?limit=0", undefined, /limit/],
+    ["GET", "runs?cursor=later", undefined, /must be a nextCursor/],
+    ["GET", "runs/first", undefined, /id/],
+    ["POST", "runs/first/cancel", undefined, /id/],
+    ["POST", "runs/0/confirm-deletions", undefined, /id/],
+  ])("%s %s with wrong input %j answers 400 and says what is wrong", async (method, path, body, message) => {
+    const answer = await callAdmin(system, `/api/admin/${path}`, { method, body });
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { error: { code: "request.malformed", message: expect.stringMatching(message) } },
+    });
+  });
+
+  test.each([
+    ["GET", "runs/999999"],
+    ["POST", "runs/999999/cancel"],
+    ["POST", "runs/999999/confirm-deletions"],
+  ])("%s %s: no such run", async (method, path) => {
+    expect(await callAdmin(system, `/api/admin/${path}`, { method })).toMatchObject({
+      status: 404,
+      body: { error: { code: "run.unknown" } },
+    });
+  });
+
+  test("while queue or Postgres is away a run is not promised, and asking again afterwards starts it", async () => {
+    if (system.redis) {
+      await system.redis.stop();
+      expect(await post("reconcile")).toMatchObject({
+        status: 503,
+        body: { error: { code: "queue.unavailable" } },
+      });
+      await system.restartRedis();
+    } else {
+      await system.postgres.stop("immediate");
+      expect(await post("reconcile")).toMatchObject({
+        status: 503,
+        body: { error: { code: "postgres.unavailable" } },
+      });
+      await system.restartPostgres();
+    }
+    const id = await waitFor("a promise", async () => {
+      const answer = await post("reconcile");
+      return answer.status === 202 ? readId(answer) : undefined;
+    });
+    await untilState(id, "succeeded");
+  });
+});
+
+describe("without ADMIN_PASSWORD", () => {
+  test("no route of reconcile exists", async () => {
+    const system = await startSystem({
+      backend: "postgres",
+      redisBinary: undefined,
+      environment: { ...environment, ADMIN_PASSWORD: "" },
+    });
+    for (const path of ["reconcile", "runs/1/cancel", "runs/1/confirm-deletions"]) {
+      expect((await callAdmin(system, `/api/admin/${path}`, { method: "POST" })).status).toBe(404);
+    }
+    for (const path of ["runs", "runs/1"]) {
+      expect((await callAdmin(system, `/api/admin/${path}`)).status).toBe(404);
+    }
+    const { rows } = await system.db.query("select from rollcall.runs where started_by = 'admin'");
+    expect(rows).toEqual([]);
+    await system.stop();
+  });
+});
