@@ -31,5 +31,9 @@ export function createPool(options: PoolOptions): Pool {
     keepAlive: true,
   });
   pool.on("error", options.onIdleError);
+  // A connection that breaks says so twice: its statement fails, and the client emits an error, which would end
+  // the process if nobody listened. Whoever took the client cannot listen in time: what the server said last may
+  // have come in one piece with what made the client ready, and a promise resolves only after both.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;
 }

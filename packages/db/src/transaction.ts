@@ -40,10 +40,6 @@ async function runOnce<T>(
   end: "commit" | "rollback",
 ): Promise<T> {
   const client = await pool.connect();
-  // A connection that breaks says so twice: the statement fails, and the client emits an error, which would end
-  // the process if nobody listened. The statement's failure is the one that counts.
-  const ignore = () => undefined;
-  client.on("error", ignore);
   let reusable = false;
   try {
     await client.query("begin");
@@ -56,7 +52,6 @@ async function runOnce<T>(
     if (readSqlState(error) !== undefined) reusable = await rollBack(client);
     throw error;
   } finally {
-    client.off("error", ignore);
     client.release(!reusable);
   }
 }

@@ -31,6 +31,8 @@ export function createPostgresQueueBackend(
     keepAliveInitialDelayMillis: 10_000,
   });
   pool.on("error", onError);
+  // As for our own pool: a client that breaks at the moment at which it is handed out has no other listener yet.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   watchListenClients(pool);
   // pg's overloads are wider than the one signature that BullMQ names.
   const connection = pool as unknown as PgPool;
