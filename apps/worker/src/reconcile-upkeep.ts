@@ -29,5 +29,7 @@ export function startReconcileUpkeep(context: WorkerContext): () => void {
     }
   }
 
+  // At once, and not after the first beat: after a boot somebody may wait for it. Twice at once does no harm.
+  turn().catch(() => undefined);
   return startTask(context, "reconcile upkeep", everyMs, turn);
 }

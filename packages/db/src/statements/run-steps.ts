@@ -90,7 +90,10 @@ export async function beatRun(db: Queryable, id: number): Promise<{ isCancelled:
 
 const end = `
 update rollcall.runs r set
-  state = $2, error_code = $3, reason = $4, finished_at = now(), heartbeat_at = now(), checkpoint = null
+  state = $2, error_code = $3,
+  -- Who cancelled it stands there already.
+  reason = case $2 when 'cancelled' then r.reason else $4 end,
+  finished_at = now(), heartbeat_at = now(), checkpoint = null
 where r.id = $1 and r.state = 'running'
 returning ${runColumns}
 `;

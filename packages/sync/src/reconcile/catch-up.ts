@@ -79,9 +79,12 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
     });
     await runner.advance({}, async () => ({ pages: 1, seen: fresh.length, counts, missed }));
     pass.drifted += drifted;
-    // Nobody knows a watermark before the first pass: then one page says where to begin.
-    const isBelow = watermarkMs === null || (oldestMs !== null && oldestMs < watermarkMs - overlapMs);
-    pass.reachedEnd = users.length < maxUsersPerPage || isBelow;
+    // Nobody knows a watermark before the first pass: then one page says where to begin. The last page need not
+    // reach the overlap's end, or changes of many within five minutes would ask for sweep after sweep.
+    const isLastPage = page === mostPages - 1;
+    const endMs =
+      watermarkMs === null ? Number.POSITIVE_INFINITY : watermarkMs - (isLastPage ? 0 : overlapMs);
+    pass.reachedEnd = users.length < maxUsersPerPage || (oldestMs !== null && oldestMs < endMs);
   }
   return pass;
 }

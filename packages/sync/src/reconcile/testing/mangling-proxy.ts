@@ -5,7 +5,7 @@ import type { ClerkSimulator } from "@rollcall/sandbox";
 /** What Clerk was asked, and may be answered otherwise. */
 export type Asked = { path: string; parameters: URLSearchParams };
 
-/** Undefined: as Clerk answers. A number: only a status, in Clerk's error form. */
+/** Undefined, or a promise of it: as Clerk answers. A number: only a status, in Clerk's error form. */
 export type Mangle = (asked: Asked, answer: unknown) => unknown;
 
 /** Clerk behind somebody who changes its answers, over real HTTP. */
@@ -27,7 +27,7 @@ export async function startManglingProxy(clerk: ClerkSimulator): Promise<Manglin
     const { authorization = "" } = request.headers;
     const answer = await fetch(url, { headers: { authorization } });
     const body: unknown = await answer.json();
-    const mangled = mangle?.(asked, body);
+    const mangled = await mangle?.(asked, body);
     const status = typeof mangled === "number" ? mangled : answer.status;
     const refusal = { errors: [{ code: "mangled", message: "", long_message: "" }] };
     const shown = typeof mangled === "number" ? refusal : (mangled ?? body);

@@ -1,0 +1,201 @@
+import { acquireLease, inTransaction, tombstoneAbsent } from "@rollcall/db";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { confirmDeletions } from "./confirm-deletions.ts";
+import { requestRun } from "./request-run.ts";
+import { findInequalities } from "./testing/clerk-equality.ts";
+import { type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
+import { createReconciler, type Reconciler } from "./testing/reconciler.ts";
+import { openStage, type Stage } from "./testing/stage.ts";
+
+let stage: Stage;
+let proxy: ManglingProxy;
+let proxied: Reconciler;
+let dropped: string[];
+
+beforeEach(async () => {
+  stage = await openStage();
+  proxy = await startManglingProxy(stage.clerk);
+  dropped = [];
+  const sessionCache = {
+    read: async () => ({ miss: { lease: null } }),
+    fill: async () => undefined,
+    drop: async (clerkId: string) => {
+      dropped.push(clerkId);
+    },
+  };
+  proxied = createReconciler(stage.databaseUrl, stage.clerk, { apiUrl: proxy.url, sessionCache });
+});
+afterEach(async () => {
+  await Promise.all([proxied.close(), proxy.close(), stage.close()]);
+});
+
+/** Makes `count` users here and at Clerk, and then the first `leaving` of them go without a word. */
+async function losePeople(count: number, leaving: number): Promise<string[]> {
+  const { clerk } = stage;
+  await clerk.users.seed(count);
+  await proxied.complete("full");
+  const ids = (await clerk.users.list({ limit: leaving })).map(({ id }) => id);
+  for (const id of ids) await clerk.users.delete(id, { silent: true });
+  dropped.length = 0;
+  return ids;
+}
+
+async function countRows() {
+  const counted = await stage.db.query(
+    `select (select count(*)::int from users where deleted_at is not null) as deleted,
+            (select count(*)::int from users where deleted_at is not null and coalesce(email, name, image_url) is not null) as kept,
+            (select count(*)::int from rollcall.held_deletions) as held`,
+  );
+  return counted.rows[0];
+}
+
+test("few who are gone are buried: erased, unlinked, their caches dropped", async () => {
+  const gone = await losePeople(50, 5);
+  const run = await proxied.complete("full");
+  expect(run).toMatchObject({ state: "succeeded", counts: { deleted: 5, held: 0, unchanged: 45 } });
+  expect(await countRows()).toEqual({ deleted: 5, kept: 0, held: 0 });
+  expect(dropped.toSorted()).toEqual(gone.toSorted());
+  expect(await findInequalities(stage.db, stage.clerk)).toEqual([]);
+  const events = await stage.db.query(
+    "select cause, ref, details from rollcall.events where kind = 'user_tombstoned'",
+  );
+  expect(events.rows).toEqual(
+    Array(5).fill({ cause: "reconcile", ref: String(run.id), details: { by: "absence" } }),
+  );
+});
+
+test("more than the guard allows are all held, and a person's word buries them", async () => {
+  const { clerk, db } = stage;
+  const gone = await losePeople(50, 6);
+  const held = await proxied.complete("full");
+  expect(held).toMatchObject({ state: "held", counts: { deleted: 0, held: 6 } });
+  expect(held.reason).toContain("6 deletions");
+  expect(await countRows()).toEqual({ deleted: 0, kept: 0, held: 6 });
+  const confirmed = await confirmDeletions(proxied.context, held.id, "ops");
+  expect(confirmed).toMatchObject({
+    state: "succeeded",
+    confirmedBy: "ops",
+    counts: { deleted: 6, held: 0 },
+  });
+  expect(await countRows()).toEqual({ deleted: 6, kept: 0, held: 0 });
+  expect(new Set(dropped)).toEqual(new Set(gone));
+  expect(await findInequalities(db, clerk)).toEqual([]);
+  await expect(confirmDeletions(proxied.context, held.id, "ops")).rejects.toMatchObject({
+    code: "run.not_held",
+  });
+  // A person's deletions do not use the guard up.
+  const [next] = await clerk.users.list({ limit: 1 });
+  await clerk.users.delete(next?.id ?? "", { silent: true });
+  expect(await proxied.complete("full")).toMatchObject({ state: "succeeded", counts: { deleted: 1 } });
+});
+
+test("0.5 % of a large house may go, and deletions of other paths count too", async () => {
+  const { db } = stage;
+  await losePeople(1_600, 8);
+  expect(await proxied.complete("full", { dryRun: true })).toMatchObject({
+    state: "succeeded",
+    counts: { deleted: 8 },
+  });
+  await db.query("insert into users (clerk_id) values ('user_elsewhere')");
+  const absent = { clerkId: "user_elsewhere", cause: "webhook", ref: null };
+  await inTransaction(db, (client) => tombstoneAbsent(client, absent));
+  expect(await proxied.complete("full")).toMatchObject({ state: "held", counts: { deleted: 0, held: 8 } });
+});
+
+test("whoever is back when a person confirms is released and not buried", async () => {
+  const { clerk, db } = stage;
+  await clerk.users.seed(30);
+  await proxied.complete("full");
+  const hidden = (await clerk.users.list({ limit: 8 })).map(({ id }) => id);
+  // Clerk hides eight people for a while, and counts without them.
+  proxy.mangle(({ path }, answer) => {
+    if (path === "/v1/users/count") return { object: "total_count", total_count: 22 };
+    return Array.isArray(answer) ? answer.filter(({ id }) => !hidden.includes(id)) : undefined;
+  });
+  const held = await proxied.complete("full");
+  expect(held).toMatchObject({ state: "held", counts: { held: 8 } });
+  proxy.mangle(undefined);
+  await clerk.users.delete(hidden[0] ?? "", { silent: true });
+  const confirmed = await confirmDeletions(proxied.context, held.id, "ops");
+  expect(confirmed).toMatchObject({ state: "succeeded", counts: { deleted: 1, held: 0 } });
+  expect(await countRows()).toEqual({ deleted: 1, kept: 0, held: 0 });
+  expect(await findInequalities(db, clerk)).toEqual([]);
+});
+
+test("a confirmation that broke off can be given again", async () => {
+  await losePeople(300, 150);
+  const held = await proxied.complete("full");
+  expect(held.counts.held).toBe(150);
+  let answers = 0;
+  proxy.mangle(({ parameters }) => (parameters.has("user_id") && ++answers > 1 ? 403 : undefined));
+  await expect(confirmDeletions(proxied.context, held.id, "ops")).rejects.toMatchObject({
+    code: "clerk.unauthorized",
+  });
+  expect(await countRows()).toMatchObject({ deleted: 99, held: 51 });
+  proxy.mangle(undefined);
+  const confirmed = await confirmDeletions(proxied.context, held.id, "ops");
+  expect(confirmed).toMatchObject({ state: "succeeded", counts: { deleted: 150, held: 0 } });
+});
+
+test("only the newest held run can be confirmed, and not while another run is under way", async () => {
+  await losePeople(50, 6);
+  const first = await proxied.complete("full");
+  const second = await proxied.complete("full");
+  expect([first.state, second.state]).toEqual(["held", "held"]);
+  const confirm = (id: number) => confirmDeletions(proxied.context, id, "ops");
+  await expect(confirm(first.id)).rejects.toMatchObject({ code: "run.superseded" });
+  await expect(confirm(99)).rejects.toMatchObject({ code: "run.unknown" });
+  const lease = await acquireLease(stage.db, "full", 60_000);
+  expect(lease).toBeDefined();
+  await expect(confirm(second.id)).rejects.toMatchObject({ code: "run.busy" });
+  await stage.db.query("update rollcall.leases set expires_at = now()");
+  expect(await confirm(second.id)).toMatchObject({ state: "succeeded", counts: { deleted: 6 } });
+});
+
+test("a sweep that finds the held ones at Clerk releases them", async () => {
+  const { clerk, db } = stage;
+  await clerk.users.seed(10);
+  await proxied.complete("full");
+  await db.query("insert into rollcall.held_deletions (clerk_id) select clerk_id from users limit 3");
+  expect((await proxied.complete("full")).counts).toMatchObject({ unchanged: 10 });
+  expect(await countRows()).toMatchObject({ held: 0 });
+});
+
+test("a user who came while the sweep ran is not buried by a page that is older", async () => {
+  const { clerk, db, reconciler } = stage;
+  await clerk.users.seed(30);
+  await proxied.complete("full");
+  proxy.mangle(async ({ path, parameters }) => {
+    if (path !== "/v1/users" || parameters.has("user_id")) return;
+    // The page was answered; now somebody signs up and has a row before it is looked at.
+    await clerk.users.create({ id: "user_newcomer" }, { silent: true });
+    await reconciler.complete("catch-up");
+  });
+  expect(await proxied.complete("full")).toMatchObject({
+    state: "succeeded",
+    counts: { deleted: 0, held: 0 },
+  });
+  expect(
+    (await db.query("select from users where clerk_id = 'user_newcomer' and deleted_at is null")).rowCount,
+  ).toBe(1);
+});
+
+test("a user whom the app's own rules protect costs the other deletions nothing", async () => {
+  const { db } = stage;
+  const [protectedId] = await losePeople(50, 4);
+  await db.query(`
+    create function protect() returns trigger language plpgsql as $$
+    begin if old.clerk_id = '${protectedId}' then raise exception 'no'; end if; return new; end $$;
+    create trigger protect before update of deleted_at on users for each row execute function protect()`);
+  const dry = await proxied.complete("full", { dryRun: true });
+  const real = await proxied.complete("full");
+  expect(real).toMatchObject({ state: "succeeded", counts: { deleted: 3, failed: 1 } });
+  expect(dry.counts).toEqual(real.counts);
+});
+
+test("a run that waits is not made twice", async () => {
+  const request = { mode: "full", dryRun: false, startedBy: "test" } as const;
+  const made = await Promise.all(Array.from({ length: 10 }, () => requestRun(proxied.context, request)));
+  expect(new Set(made.map(({ run }) => run.id)).size).toBe(1);
+  expect(made.filter(({ isNew }) => isNew)).toHaveLength(1);
+});
