@@ -13,6 +13,7 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --backend         where queues live: redis
   --root            the folder whose built apps are played with: this one
   --no-faults       only deliveries go wrong
+  --keep            keeps logs and data of every run, not only of one that broke a law
   --print           prints the plan and plays nothing
   --mutants         plays with each mutant of the build instead, which must break a law within five seeds
   --mutant NAME     the same with one of them`;
@@ -26,6 +27,7 @@ const options = z.object({
   backend: z.enum(["redis", "postgres"]).default("redis"),
   root: z.string().default(fileURLToPath(new URL("../../", import.meta.url))),
   "no-faults": z.boolean().default(false),
+  keep: z.boolean().default(false),
   print: z.boolean().default(false),
   mutants: z.boolean().default(false),
   mutant: z.string().optional(),
@@ -43,6 +45,7 @@ try {
       backend: text,
       root: text,
       "no-faults": flag,
+      keep: flag,
       print: flag,
       mutants: flag,
       mutant: text,
@@ -71,5 +74,5 @@ async function play(chosen: z.infer<typeof options>): Promise<number> {
   if (chosen.mutants || chosen.mutant !== undefined) {
     return (await runMutants({ events, backend, redisBinary, only: chosen.mutant, say })) === 0 ? 0 : 1;
   }
-  return (await runSeeds({ plans, root, redisBinary, say })) === 0 ? 0 : 1;
+  return (await runSeeds({ plans, root, redisBinary, keep: chosen.keep, say })) === 0 ? 0 : 1;
 }

@@ -14,11 +14,13 @@ type Options = {
   plans: readonly Plan[];
   root: string;
   redisBinary: string | undefined;
+  /** Logs and data stay, whatever came of the run. */
+  keep: boolean;
   say: (line: string) => void;
 };
 
 /** Plays one plan after the other on one Postgres. Logs of a run that broke a law are kept. @returns how many did */
-export async function runSeeds({ plans, root, redisBinary, say }: Options): Promise<number> {
+export async function runSeeds({ plans, root, redisBinary, keep, say }: Options): Promise<number> {
   const commit = await readCommit(root);
   const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl));
   let failures = 0;
@@ -29,7 +31,8 @@ export async function runSeeds({ plans, root, redisBinary, say }: Options): Prom
       const report = await runChaos({ plan, root, folder, cluster, redisBinary });
       say(describeRun(plan, report, (Date.now() - startedAtMs) / 1_000));
       if (report.violations.length === 0) {
-        await rm(folder, { recursive: true, force: true });
+        if (keep) say(`  logs and data are kept in ${folder}`);
+        else await rm(folder, { recursive: true, force: true });
         continue;
       }
       failures += 1;

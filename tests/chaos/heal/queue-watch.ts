@@ -1,3 +1,5 @@
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createPostgresQueueBackend, createRedisBackend, type JobQueue } from "@rollcall/jobs";
 import { z } from "zod";
@@ -21,7 +23,7 @@ export type QueueWatch = {
  * @param isWaitedFor whether a user's delayed job counts: somebody whom Clerk never had is looked for during 21 s
  */
 export async function watchQueues(
-  { redis, databaseUrl }: Pick<Stage, "redis" | "databaseUrl">,
+  { redis, databaseUrl, folder }: Pick<Stage, "redis" | "databaseUrl" | "folder">,
   isWaitedFor: (clerkId: string) => boolean,
 ): Promise<QueueWatch> {
   const ignore = () => undefined;
@@ -47,19 +49,27 @@ export async function watchQueues(
 
   async function findOpenIn(queue: JobQueue): Promise<string[]> {
     const counts = await queue.getJobCounts(...open);
-    const delayed = (await queue.getJobs(["delayed"])).flatMap((job) =>
-      job ? nudge.parse(job.data).clerkId : [],
-    );
+    const delayed = (await queue.getJobs(["delayed"])).flatMap((job) => {
+      if (!job || !isWaitedFor(nudge.parse(job.data).clerkId)) return [];
+      return `${nudge.parse(job.data).clerkId} delayed in ${queue.name} after ${job.attemptsMade} attempts: ${job.failedReason}`;
+    });
     return [
       ...open.flatMap((state) => (counts[state] ? [`${counts[state]} ${state} in ${queue.name}`] : [])),
-      ...delayed.filter(isWaitedFor).map((clerkId) => `${clerkId} delayed in ${queue.name}`),
+      ...delayed,
     ];
+  }
+
+  /** For whoever asks why healing took so long. */
+  function note(left: readonly string[]): void {
+    appendFileSync(join(folder, "healing.log"), `${new Date().toISOString()} ${left.join("; ")}\n`);
   }
 
   return {
     untilIdle: async (deadlineMs) => {
-      for (;;) {
+      for (let last = ""; ; ) {
         const left = await findOpen();
+        if (left.join() !== last) note(left);
+        last = left.join();
         if (left.length === 0 || Date.now() > deadlineMs) return left;
         await sleep(150);
       }

@@ -71,6 +71,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       CLERK_WEBHOOK_SIGNING_SECRET: options.webhookSecret,
       CLERK_JWT_KEY: tokens.jwtKey,
       CLERK_AUTHORIZED_PARTIES: origin,
+      // Never within a run: it would find what a lost nudge left behind, and the loss would not show.
+      RECONCILE_CATCHUP_EVERY_MS: "3600000",
       [app === "api" ? "PORT" : "WORKER_PORT"]: String(port),
     };
     const entry = join(root, `apps/${app}/dist/main.js`);
