@@ -14,11 +14,6 @@ test("every config key has its line in .env.example", () => {
   expect(findMissingVariables(variableNames, readText(".env.example"))).toEqual([]);
 });
 
-// When contracts has its alert rules, put their names beside errorCodes above and drop this test.
-test("there are no alerts yet whose sections nobody checks", () => {
-  expect(Object.keys(contracts).filter((name) => /alert/i.test(name))).toEqual([]);
-});
-
 test("a section is a heading with the code in backticks, not a mention", () => {
   const runbook = [
     "## `user.absent`",

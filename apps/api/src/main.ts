@@ -1,5 +1,5 @@
 import { EnvironmentError } from "@rollcall/contracts";
-import { createLogger } from "@rollcall/sync";
+import { createLogger, startAlerts, webhooksConfigured } from "@rollcall/sync";
 import { buildApp } from "./app.ts";
 import { type ApiConfig, readApiConfig } from "./config.ts";
 import { createApiContext } from "./context.ts";
@@ -11,6 +11,11 @@ async function main(config: ApiConfig): Promise<void> {
   const log = createLogger({ level: config.LOG_LEVEL, process: "api" });
   const context = createApiContext(config, log);
   const app = await buildApp(context);
+  const stopAlerts = startAlerts({
+    ...context,
+    webhookUrl: config.ALERT_WEBHOOK_URL,
+    always: config.CLERK_WEBHOOK_SIGNING_SECRET ? [webhooksConfigured] : [],
+  });
 
   let stopping = false;
   const stop = async (signal: string) => {
@@ -20,6 +25,7 @@ async function main(config: ApiConfig): Promise<void> {
     setTimeout(() => process.exit(1), longestStopMs).unref();
     log.info({ signal }, "Stopping: finishing open requests");
     await app.close();
+    await stopAlerts();
     await context.close();
     process.exit(0);
   };

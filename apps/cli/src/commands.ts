@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { alerts } from "./commands/alerts.ts";
 import { conflicts } from "./commands/conflicts.ts";
 import { deadLetters } from "./commands/dead-letters.ts";
 import { explain } from "./commands/explain.ts";
@@ -11,6 +12,7 @@ export const commands: Readonly<Record<string, Command>> = {
   status,
   users,
   explain,
+  alerts,
   sync,
   "dead-letters": deadLetters,
   conflicts,

@@ -1,5 +1,5 @@
 import { EnvironmentError } from "@rollcall/contracts";
-import { createLogger } from "@rollcall/sync";
+import { createFigureReaders, createLogger, startAlerts } from "@rollcall/sync";
 import { readWorkerConfig, type WorkerConfig } from "./config.ts";
 import { createWorkerContext } from "./context.ts";
 import { startDeadLetterMover } from "./dead-letter-mover.ts";
@@ -22,6 +22,8 @@ async function main(config: WorkerConfig): Promise<void> {
   const stopTasks = [startDeadLetterMover(context), startWelcomeRelay(context), startEventPruning(context)];
   const reconcile = startReconcile(context);
   const stopHeartbeat = startHeartbeat(context);
+  const figures = createFigureReaders(context.pool, context.backend);
+  const stopAlerts = startAlerts({ ...context, figures, webhookUrl: config.ALERT_WEBHOOK_URL });
   log.info({ url }, "Working");
 
   let stopping = false;
@@ -34,6 +36,7 @@ async function main(config: WorkerConfig): Promise<void> {
     for (const stopTask of stopTasks) stopTask();
     await Promise.allSettled([...workers, reconcile].map((worker) => worker.close()));
     await stopHeartbeat();
+    await stopAlerts();
     await probes.close();
     await context.close();
     process.exit(0);

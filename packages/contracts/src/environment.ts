@@ -86,6 +86,7 @@ export const variables = {
   MENTORADO_CREATED_SECRET: text
     .refine(isWebhookSecret, { error: "must be whsec_ followed by base64" })
     .optional(),
+  ALERT_WEBHOOK_URL: url("https", "http").optional(),
   MESSAGES_LOCALE: z.enum(["pt-BR", "en"]).default("pt-BR"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 } as const;

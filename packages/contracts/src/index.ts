@@ -12,6 +12,8 @@ export {
   type UserReport,
   userReport,
 } from "./admin.ts";
+export { type AlertCondition, type AlertRule, alertRules, type SeriesOf } from "./alert-rules.ts";
+export { type AlertNotice, type AlertView, alertNotice, alertState, alertView } from "./alerts.ts";
 export {
   type DeadLetterView,
   type DiscardAnswer,

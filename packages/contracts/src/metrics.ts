@@ -128,6 +128,18 @@ export const metricTable = {
     labels: [],
     in: ["api"],
   },
+  rollcall_webhooks_configured: {
+    type: "gauge",
+    help: "1 while an api process runs that has a webhook signing secret.",
+    labels: [],
+    in: ["api"],
+  },
+  rollcall_webhooks_missed: {
+    type: "gauge",
+    help: "Changes that catch-up found within the last hour, though webhooks were due to have told of them.",
+    labels: [],
+    in: ["api"],
+  },
   rollcall_workers: {
     type: "gauge",
     help: "Worker processes that were alive within the last minute.",

@@ -6,6 +6,7 @@ export { createPool, type Pool, type Queryable } from "./pool.ts";
 export type { Mentorado, User } from "./schema.ts";
 export { lockAbsenceGuard, mayDeleteAbsent } from "./statements/absence-guard.ts";
 export { recordAbsences, wasAbsent } from "./statements/absences.ts";
+export { type AlertRecord, readAlerts, writeAlerts } from "./statements/alert-states.ts";
 export { applySnapshots, type UserSnapshot } from "./statements/apply-snapshots.ts";
 export {
   type CatchUpState,
@@ -67,6 +68,14 @@ export {
   resetRun,
 } from "./statements/runs.ts";
 export {
+  addSamples,
+  hasRecentSample,
+  pruneSamples,
+  type Sample,
+  type SampleWindow,
+  sumSamples,
+} from "./statements/samples.ts";
+export {
   countAbsent,
   decideSuspects,
   dropEarlierSuspects,
@@ -82,5 +91,6 @@ export { holdDeletions, releaseDeletions, tombstoneAbsent } from "./statements/t
 export { tombstoneEach } from "./statements/tombstone-each.ts";
 export { tombstoneUsers } from "./statements/tombstone-users.ts";
 export { openTrialBook, type TrialBook, type TrialEntry } from "./statements/trial-book.ts";
+export { countMissedByWebhooks } from "./statements/webhook-silence.ts";
 export { countWorkers, recordWorker, removeWorker } from "./statements/workers.ts";
 export { inTransaction, inTrial, readSqlState } from "./transaction.ts";

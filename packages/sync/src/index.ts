@@ -1,3 +1,5 @@
+export { viewAlerts } from "./alerts/next-record.ts";
+export { type AlertsOptions, startAlerts } from "./alerts/start-alerts.ts";
 export { requestSyncs, setTier } from "./change-user.ts";
 export {
   type DeadLetterContext,
@@ -21,7 +23,7 @@ export { type ChangeContext, resolveConflict } from "./resolve-conflict.ts";
 export { createSessionCache, noSessionCache, type SessionCache } from "./session-cache.ts";
 export { type SyncContext, type SyncOutcome, syncUser } from "./sync-user.ts";
 export { type EventLoopWatch, watchEventLoop } from "./telemetry/event-loop.ts";
-export { createFigureReaders, type FigureReader } from "./telemetry/figures.ts";
+export { createFigureReaders, type FigureReader, webhooksConfigured } from "./telemetry/figures.ts";
 export { createLogger, type Logger } from "./telemetry/logger.ts";
 export { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 export { askPostgres, askQueue, isQueueUp, withinMs } from "./time-limit.ts";

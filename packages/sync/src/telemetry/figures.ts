@@ -1,9 +1,11 @@
 import { errorTable } from "@rollcall/contracts";
 import {
   countHeldDeletions,
+  countMissedByWebhooks,
   countOpenConflicts,
   countUsersByState,
   countWorkers,
+  hasRecentSample,
   type Pool,
   readRunAges,
 } from "@rollcall/db";
@@ -15,6 +17,9 @@ export type Reading = { name: GaugeName; labels: Readonly<Record<string, string>
 
 /** Reads gauges that belong together; rejects while what they are read from is away. */
 export type FigureReader = () => Promise<Reading[]>;
+
+/** Stored by every api process that has a signing secret, with each of its turns: only it knows. */
+export const webhooksConfigured = { metric: "rollcall_webhooks_configured", labels: {}, value: 1 } as const;
 
 const newestDeadLetters = 5_000;
 const usersEveryMs = 60_000;
@@ -31,6 +36,11 @@ export function createFigureReaders(pool: Pool, backend: QueueBackend): FigureRe
         labels: { mode },
         value: seconds,
       })),
+    async () => [one("rollcall_webhooks_missed", await countMissedByWebhooks(pool))],
+    async () => {
+      const isConfigured = await hasRecentSample(pool, webhooksConfigured.metric);
+      return [one(webhooksConfigured.metric, isConfigured ? 1 : 0)];
+    },
     async () => {
       const [states, held] = await Promise.all([countUsers(), countHeldDeletions(pool)]);
       return Object.entries({ ...states, held }).map(([state, value]) => ({

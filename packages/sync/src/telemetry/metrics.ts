@@ -23,9 +23,13 @@ export type Metrics = {
    * has the answered values and no others; while it fails, all stay as they were.
    */
   readAtScrape(read: () => Promise<readonly GaugeReading[]>): void;
+  /** Every counter as it stands, and of histograms what Prometheus shows of them: buckets, sum and count. */
+  readTotals(): Promise<Total[]>;
   /** Prometheus' text format, and its content type. */
   scrape(): Promise<{ contentType: string; text: string }>;
 };
+
+type Total = { metric: string; labels: Readonly<Record<string, string>>; value: number };
 
 type GaugeReading = { name: GaugeName; labels: Readonly<Record<string, string>>; value: number };
 
@@ -63,6 +67,10 @@ export function createMetrics(process: MetricProcess): Metrics {
     count: (name, labels, by = 1) => counters.get(name)?.inc(labels, by),
     observe: (name, labels, value) => histograms.get(name)?.observe(labels, value),
     set: (name, labels, value) => gauges.get(name)?.set(labels, value),
+    readTotals: async () => {
+      const all = await Promise.all([...counters.values(), ...histograms.values()].map((one) => one.get()));
+      return all.flatMap(({ name, values }) => values.map((value) => toTotal(name, value)));
+    },
     readAtScrape: (read) => readers.push(read),
     scrape: async () => {
       const seen = new Set<string>();
@@ -72,4 +80,14 @@ export function createMetrics(process: MetricProcess): Metrics {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };
+}
+
+/** A histogram's values carry names of their own, and numbers for the bounds of its buckets. */
+function toTotal(
+  name: string,
+  { labels, value, ...rest }: { labels: Partial<Record<string, string | number>>; value: number },
+): Total {
+  const metric = "metricName" in rest && typeof rest.metricName === "string" ? rest.metricName : name;
+  const texts = Object.entries(labels).map(([label, text]) => [label, String(text)]);
+  return { metric, labels: Object.fromEntries(texts), value };
 }

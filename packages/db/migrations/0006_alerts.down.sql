@@ -1,0 +1,2 @@
+drop table rollcall.alerts;
+drop table rollcall.samples;

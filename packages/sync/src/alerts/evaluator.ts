@@ -1,0 +1,156 @@
+import type { AlertRule, LogEvent } from "@rollcall/contracts";
+import {
+  type AlertRecord,
+  acquireLease,
+  holdLease,
+  type Lease,
+  type Pool,
+  readAlerts,
+  releaseLease,
+  type Sample,
+  type SampleWindow,
+  sumSamples,
+  writeAlerts,
+} from "@rollcall/db";
+import type { FigureReader } from "../telemetry/figures.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { withinMs } from "../time-limit.ts";
+import { type Figures, judge, listWindows } from "./judge.ts";
+import { decideNext } from "./next-record.ts";
+import { findUntold, markTold, sendNotice } from "./notice.ts";
+import type { Recorder } from "./recorder.ts";
+
+export type AlertContext = {
+  pool: Pool;
+  log: Logger;
+  figures: readonly FigureReader[];
+  /** This process's own counts, which are looked at also while they cannot be stored. */
+  recorder: Pick<Recorder, "pending">;
+  rules: readonly AlertRule[];
+  /** Whoever holds this lease judges; see rollcall.leases. */
+  lease: string;
+  leaseMs: number;
+  /** Unset: alerts stand in the log alone. */
+  webhookUrl: string | undefined;
+};
+
+export type Evaluator = { turn(): Promise<void>; close(): Promise<void> };
+
+const figureTimeoutMs = 2_000;
+
+/**
+ * Judges the rules, one process at a time. What alerts came to is kept in memory by the lease's holder and written
+ * through: while Postgres is away nobody can take the lease, and its holder goes on with what it counts itself.
+ */
+export function createEvaluator(context: AlertContext): Evaluator {
+  const { pool, log, rules } = context;
+  const windows = rules.flatMap(({ when }) => listWindows(when));
+  const sums = new Map<string, readonly Sample[]>();
+  const records = new Map<string, AlertRecord>();
+  let lease: Lease | undefined;
+
+  async function turn(): Promise<void> {
+    const [levels, isUp] = await Promise.all([readLevels(context.figures), readSums()]);
+    if (isUp) await takeLease();
+    if (!lease) return;
+    const pending = await context.recorder.pending();
+    judgeAll({
+      levels,
+      counted: (window) => [...(sums.get(keyOf(window)) ?? []), ...pickOf(pending, window)],
+    });
+    await tellAll();
+    if (isUp) await writeAlerts(pool, [...records.values()]).catch(() => undefined);
+  }
+
+  async function readSums(): Promise<boolean> {
+    try {
+      const found = await sumSamples(pool, windows);
+      found.forEach((samples, index) => {
+        const window = windows[index];
+        if (window) sums.set(keyOf(window), samples);
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async function takeLease(): Promise<void> {
+    try {
+      if (lease && (await holdLease(pool, lease))) return;
+      lease = undefined;
+      const taken = await acquireLease(pool, context.lease, context.leaseMs);
+      if (!taken) return;
+      const names = rules.map(({ name }) => name);
+      const known = await readAlerts(pool, names);
+      records.clear();
+      for (const record of known) records.set(record.name, record);
+      lease = taken;
+    } catch {
+      // Postgres went just now: the next turn sees it away.
+    }
+  }
+
+  function judgeAll(figures: Figures): void {
+    const now = new Date();
+    for (const rule of rules) {
+      const before = records.get(rule.name);
+      const next = decideNext(rule, before, judge(rule.when, figures), now);
+      if (!next) continue;
+      records.set(rule.name, next);
+      report(rule, before, next);
+    }
+  }
+
+  function report(rule: AlertRule, before: AlertRecord | undefined, next: AlertRecord): void {
+    const isFiring = next.state === "firing";
+    if (isFiring === (before?.state === "firing")) return;
+    const event: LogEvent = isFiring ? "alert_fired" : "alert_resolved";
+    const line = { event, alert: rule.name, severity: rule.severity, value: next.value };
+    if (isFiring) log.error(line, rule.summary);
+    else log.info(line, "An alert's cause is gone");
+  }
+
+  async function tellAll(): Promise<void> {
+    const url = context.webhookUrl;
+    if (url === undefined) return;
+    await Promise.all(rules.map((rule) => tell(url, rule)));
+  }
+
+  /** What fails is told again in the next turn: at least once, under one id. */
+  async function tell(url: string, rule: AlertRule): Promise<void> {
+    const record = records.get(rule.name);
+    const notice = record && findUntold(rule, record);
+    if (!notice) return;
+    try {
+      await sendNotice(url, notice);
+      records.set(rule.name, markTold(record, notice));
+    } catch (error) {
+      const event: LogEvent = "alert_not_sent";
+      log.warn({ event, alert: rule.name, err: error }, "An alert could not be told; trying again");
+    }
+  }
+
+  return {
+    turn,
+    close: async () => {
+      if (lease) await releaseLease(pool, lease).catch(() => undefined);
+    },
+  };
+}
+
+async function readLevels(figures: readonly FigureReader[]): Promise<Sample[]> {
+  const read = await Promise.allSettled(figures.map((ask) => withinMs(figureTimeoutMs, ask())));
+  return read
+    .flatMap((result) => (result.status === "fulfilled" ? result.value : []))
+    .map(({ name, labels, value }) => ({ metric: name, labels, value }));
+}
+
+/** What is not stored yet has happened just now, and belongs to windows that end now. */
+function pickOf(pending: readonly Sample[], { metric, untilS }: SampleWindow): Sample[] {
+  return untilS > 0 ? [] : pending.filter((sample) => sample.metric === metric);
+}
+
+function keyOf({ metric, fromS, untilS }: SampleWindow): string {
+  return `${metric} ${fromS} ${untilS}`;
+}

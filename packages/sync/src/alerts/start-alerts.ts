@@ -1,0 +1,67 @@
+import { alertRules } from "@rollcall/contracts";
+import { type Pool, PostgresError, pruneSamples, type Sample, wrapPostgresError } from "@rollcall/db";
+import type { FigureReader } from "../telemetry/figures.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { createEvaluator } from "./evaluator.ts";
+import { listRecorded } from "./judge.ts";
+import { createRecorder } from "./recorder.ts";
+
+const everyMs = 10_000;
+/** Longer than a turn whose questions all time out. */
+const leaseMs = 60_000;
+/** The longest window, and the one before it. */
+const keepHours = 26;
+const pruneEveryTurns = 60;
+
+export type AlertsOptions = {
+  pool: Pool;
+  log: Logger;
+  metrics: Metrics;
+  figures: readonly FigureReader[];
+  webhookUrl: string | undefined;
+  /** What this process tells the others of itself with each turn. */
+  always?: readonly Sample[];
+};
+
+/**
+ * Stores what this process counts every 10 s, and judges the alert rules when no other process does.
+ *
+ * @returns stops it, after a last store
+ */
+export function startAlerts(options: AlertsOptions): () => Promise<void> {
+  const { pool, log } = options;
+  const recorder = createRecorder(pool, options.metrics, listRecorded(alertRules), options.always);
+  const evaluator = createEvaluator({ ...options, recorder, rules: alertRules, lease: "alerts", leaseMs });
+  let turns = 0;
+  let running: Promise<void> | undefined;
+
+  async function turn(): Promise<void> {
+    await recorder.flush().catch(countFailure);
+    await evaluator.turn();
+    if (turns++ % pruneEveryTurns === 0) await pruneSamples(pool, keepHours);
+  }
+
+  /** Also where nobody logs in, somebody must notice that Postgres is away. */
+  function countFailure(error: unknown): void {
+    const failure = wrapPostgresError(error);
+    if (failure instanceof PostgresError)
+      options.metrics.count("rollcall_postgres_errors_total", { code: failure.sqlState });
+  }
+
+  const run = () => {
+    running ??= turn()
+      .catch((error: unknown) => log.warn({ task: "alerts", err: error }, "A task failed; trying again"))
+      .finally(() => {
+        running = undefined;
+      });
+  };
+  const timer = setInterval(run, everyMs);
+  run();
+  return async () => {
+    clearInterval(timer);
+    await running;
+    await recorder.flush().catch(() => undefined);
+    await evaluator.close();
+  };
+}

@@ -1,0 +1,122 @@
+import { type AlertView, alertRules } from "@rollcall/contracts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { callAdmin } from "../harness/admin.ts";
+import { type AlertReceiver, startAlertReceiver } from "../harness/alert-receiver.ts";
+import { postWebhook } from "../harness/calls.ts";
+import { runProcess } from "../harness/process.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+// The figures that alerts look at come from both backends in metrics.test.ts; from there on it is the same.
+describe("with queues on Postgres", () => {
+  let receiver: AlertReceiver;
+  let system: System;
+  beforeAll(async () => {
+    receiver = await startAlertReceiver();
+    system = await startSystem({
+      backend: "postgres",
+      redisBinary: undefined,
+      environment: { ALERT_WEBHOOK_URL: receiver.url },
+    });
+  });
+  afterAll(async () => {
+    await system?.stop();
+    await receiver?.close();
+  });
+
+  const untilStory = (alert: string, length: number) =>
+    waitFor(
+      `${length} notices of ${alert}`,
+      async () => (receiver.storyOf(alert).length >= length ? true : undefined),
+      90_000,
+    );
+  const listAlerts = async () =>
+    ((await callAdmin(system, "/api/admin/alerts")).body as { items: AlertView[] }).items;
+  const stateOf = async (name: string) => (await listAlerts()).find((alert) => alert.name === name)?.state;
+
+  async function rollcall(...args: string[]) {
+    const command = runProcess("apps/cli/dist/main.js", system.environment, ["alerts", ...args]);
+    return { code: await command.exited, output: command.output() };
+  }
+
+  test("all of them are judged, and none fires while nothing is wrong", async () => {
+    const items = await waitFor("every alert to be judged, and a worker to be known", async () => {
+      const now = await listAlerts();
+      return now.every(({ state }) => state === "ok") ? now : undefined;
+    });
+    expect(items.map(({ name }) => name)).toEqual(alertRules.map(({ name }) => name));
+    expect(receiver.attempts).toEqual([]);
+    expect((await rollcall()).output).toMatch(/ok +queue_memory +since/);
+  });
+
+  test("a dead letter is told once when it is there and once when it is gone, also while the address was away", async () => {
+    receiver.refuse(true);
+    await postWebhook(system, '{"type":"user.updated","data":{}}');
+    await waitFor("a second try", async () => (receiver.attempts.length >= 2 ? true : undefined), 60_000);
+    expect(new Set(receiver.attempts).size).toBe(1);
+    receiver.refuse(false);
+    await untilStory("dead_letters", 1);
+    expect(await stateOf("dead_letters")).toBe("firing");
+    const shown = await rollcall();
+    expect(shown).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/^ {2}firing +dead_letters +since/),
+    });
+    const { items } = JSON.parse((await rollcall("--json")).output) as { items: AlertView[] };
+    expect(items.find(({ name }) => name === "dead_letters")).toMatchObject({ state: "firing", value: 1 });
+
+    const letters = await callAdmin(system, "/api/admin/dead-letters");
+    const ids = (letters.body as { items: { id: string }[] }).items.map(({ id }) => id);
+    const discard = { method: "POST", body: { ids, reason: "end of the test" } };
+    await callAdmin(system, "/api/admin/dead-letters/discard", discard);
+    await untilStory("dead_letters", 2);
+    expect(receiver.notices).toMatchObject([
+      { type: "alert.fired", alert: "dead_letters", severity: "ticket", value: 1, resolvedAt: null },
+      { type: "alert.resolved", alert: "dead_letters", runbook: "docs/RUNBOOK.md#dead_letters" },
+    ]);
+    const log = system.api.output() + system.worker.output();
+    for (const event of ["alert_fired", "alert_resolved"]) {
+      expect(log.split(`"event":"${event}","alert":"dead_letters"`)).toHaveLength(2);
+    }
+  });
+
+  test("no worker is told by the api, and who judges then goes on when workers come back", async () => {
+    await system.worker.stop();
+    await untilStory("no_worker", 1);
+    system.worker = system.startWorker();
+    await untilStory("no_worker", 2);
+    expect(receiver.storyOf("no_worker")).toEqual(["alert.fired", "alert.resolved"]);
+  });
+
+  test("api and worker killed, whoever comes next knows what was told", async () => {
+    await postWebhook(system, '{"type":"user.deleted","data":{}}');
+    await untilStory("dead_letters", 3);
+    await Promise.all([system.api.stop("SIGKILL"), system.worker.stop("SIGKILL")]);
+    system.api = system.startApi();
+    system.worker = system.startWorker();
+    await system.untilReady();
+    const judgedAt = async () => (await listAlerts()).map((alert) => alert.judgedAt).join();
+    const before = await judgedAt();
+    await waitFor("a new judge", async () => ((await judgedAt()) === before ? undefined : true), 180_000);
+    expect(receiver.storyOf("dead_letters")).toEqual(["alert.fired", "alert.resolved", "alert.fired"]);
+  });
+
+  test("the list is closed to whoever has no password, and the command takes no words", async () => {
+    expect((await fetch(`${system.apiUrl}/api/admin/alerts`)).status).toBe(401);
+    const { code, output } = await rollcall("now");
+    expect(code).toBe(2);
+    expect(output).toContain("alerts takes no words");
+  });
+});
+
+describe("without a running api or worker", () => {
+  test("rollcall alerts says that nobody has judged them", async () => {
+    const system = await startSystem({ backend: "postgres", redisBinary: undefined });
+    await Promise.all([system.api.stop(), system.worker.stop()]);
+    await system.db.query("truncate rollcall.alerts");
+    const command = runProcess("apps/cli/dist/main.js", system.environment, ["alerts"]);
+    expect(await command.exited).toBe(0);
+    expect(command.output()).toContain("Nobody has judged the alerts yet");
+    await system.stop();
+  });
+});

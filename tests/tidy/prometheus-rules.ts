@@ -1,0 +1,80 @@
+import type { AlertCondition, AlertRule, SeriesOf } from "@rollcall/contracts";
+
+/** The alert rules as Prometheus takes them, so that there is one truth for both. */
+export function writePrometheusRules(rules: readonly AlertRule[]): string {
+  const lines = rules.flatMap((rule) => [
+    `      - alert: rollcall_${rule.name}`,
+    `        expr: ${JSON.stringify(writeExpression(rule.when))}`,
+    ...(rule.forS > 0 ? [`        for: ${rule.forS}s`] : []),
+    "        labels:",
+    `          severity: ${rule.severity}`,
+    "        annotations:",
+    `          summary: ${JSON.stringify(rule.summary)}`,
+    `          runbook: ${JSON.stringify(`docs/RUNBOOK.md#${rule.name}`)}`,
+  ]);
+  return [
+    "# Made from packages/contracts/src/alert-rules.ts: change them there, then",
+    "# npx vitest run --project tidy tests/tidy/alerts.test.ts -u",
+    "groups:",
+    "  - name: rollcall",
+    "    rules:",
+    ...lines,
+    "",
+  ].join("\n");
+}
+
+// Gauges are of the whole system and every api process shows them: their maximum by label is one of them.
+function writeExpression(when: AlertCondition): string {
+  switch (when.kind) {
+    case "level": {
+      const shown = `max without (instance, job, pod) (${select(when.of)})`;
+      return `${when.take}(${shown}) ${"above" in when ? `> ${when.above}` : `< ${when.below}`}`;
+    }
+    case "count":
+      return `${increase(when.of, when.windowS)} > ${when.above}`;
+    case "share": {
+      const [part, all] = [increase(when.part, when.windowS), increase(when.of, when.windowS)];
+      return `${part} / ${all} > ${when.above} and ${all} >= ${when.atLeast}`;
+    }
+    case "mean": {
+      const [sum, count] = [suffixed(when.of, "sum"), suffixed(when.of, "count")];
+      const observed = increase(count, when.windowS);
+      return `${increase(sum, when.windowS)} / ${observed} > ${when.above} and ${observed} >= ${when.atLeast}`;
+    }
+    case "quantile": {
+      const range = (suffix: string) =>
+        when.of.map((of) => `increase(${select(suffixed(of, suffix))}[${when.windowS}s])`).join(" or ");
+      const value = `histogram_quantile(${when.quantile}, sum by (le) (${range("bucket")}))`;
+      return `${value} > ${when.above} and on () sum(${range("count")}) >= ${when.atLeast}`;
+    }
+    case "silence": {
+      const levels = when.while.map(({ of, above }) => `max(${select(of)}) > ${above}`);
+      // Nothing was ever counted by a process that just started: that is silence too.
+      return `((${increase(when.of, when.windowS)} or vector(0)) == 0) and on () ${levels.join(" and on () ")}`;
+    }
+    case "surge": {
+      const now = increase(when.of, when.windowS);
+      const before = increase(when.of, when.beforeS, when.windowS);
+      const usual = `(${before} or vector(0)) * ${when.windowS} / ${when.beforeS}`;
+      return `${now} >= ${when.atLeast} and ${now} > ${when.factor} * ${usual}`;
+    }
+    default:
+      return when satisfies never;
+  }
+}
+
+type Named = { metric: string; labels?: SeriesOf["labels"] };
+
+function suffixed({ metric, labels }: SeriesOf, suffix: string): Named {
+  return { metric: `${metric}_${suffix}`, ...(labels && { labels }) };
+}
+
+function select({ metric, labels = {} }: Named): string {
+  const matchers = Object.entries(labels).map(([name, pattern]) => `${name}=~${JSON.stringify(pattern)}`);
+  return matchers.length === 0 ? metric : `${metric}{${matchers.join(",")}}`;
+}
+
+function increase(series: Named, windowS: number, offsetS = 0): string {
+  const offset = offsetS === 0 ? "" : ` offset ${offsetS}s`;
+  return `sum(increase(${select(series)}[${windowS}s]${offset}))`;
+}
