@@ -18,7 +18,12 @@ export type Command = {
   optionHelp?: readonly (readonly [string, string])[];
   options?: Readonly<Record<string, { type: "boolean" | "string" }>>;
   /** @throws UsageError when it was typed wrongly; any other error is printed and exits with 1 */
-  run(input: CommandInput, open: () => { config: CliConfig; context: CliContext }): Promise<ExitCode>;
+  run(
+    input: CommandInput,
+    open: () => { config: CliConfig; context: CliContext },
+    /** As it is, for a command that says what is wrong with it. */
+    readEnvironment: () => Readonly<Record<string, string | undefined>>,
+  ): Promise<ExitCode>;
 };
 
 /** Typed wrongly: the message says how, the usage follows. */

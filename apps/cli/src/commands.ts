@@ -2,6 +2,7 @@ import type { Command } from "./command.ts";
 import { alerts } from "./commands/alerts.ts";
 import { conflicts } from "./commands/conflicts.ts";
 import { deadLetters } from "./commands/dead-letters.ts";
+import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
 import { status } from "./commands/status.ts";
 import { sync } from "./commands/sync.ts";
@@ -14,6 +15,7 @@ export const commands: Readonly<Record<string, Command>> = {
   explain,
   alerts,
   sync,
+  doctor,
   "dead-letters": deadLetters,
   conflicts,
 };

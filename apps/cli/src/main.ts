@@ -24,7 +24,7 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   if (!command) throw new UsageError(`There is no command ${name}.`);
   const opened: CliContext[] = [];
   try {
-    return await command.run(input, () => open(opened));
+    return await command.run(input, () => open(opened), readCommandEnvironment);
   } finally {
     await Promise.all(opened.map((context) => context.close()));
   }

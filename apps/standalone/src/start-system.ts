@@ -61,7 +61,10 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
   const worker = await startPart(options, "worker", wiring);
   const api = await startPart(options, "api", wiring);
   await Promise.all([untilReady(worker, urls.worker, signal), untilReady(api, urls.api, signal)]);
-  await writeCommandEnvironment(join(dir, "environment"), decideEnvironment("worker", options.named, wiring));
+  await writeCommandEnvironment(join(dir, "environment"), {
+    ...decideEnvironment("api", options.named, wiring),
+    ...decideEnvironment("worker", options.named, wiring),
+  });
   const facts = describeSystem({ settings, urls, dir: options.shownDir, adminPassword });
   return { facts, apiUrl: urls.api, simulator };
 }

@@ -1,6 +1,9 @@
 export { isOutage, PostgresError, wrapPostgresError } from "./errors.ts";
 export { MigrationRefusal } from "./migrate/adoption/refusal.ts";
+export { findFormProblems } from "./migrate/adoption/refuse-unfit.ts";
+export { findDuplicates } from "./migrate/adoption/row-problems.ts";
 export { findMissingMigrations, migrateDown, migrateUp } from "./migrate/migrate.ts";
+export { holdsSessions } from "./migrate/sessions.ts";
 export { isTransactionPooled } from "./migrate/transaction-pooling.ts";
 export { createPool, type Pool, type Queryable } from "./pool.ts";
 export type { Mentorado, User } from "./schema.ts";
@@ -21,6 +24,8 @@ export { type RequestBudget, takeClerkRequest } from "./statements/clerk-budget.
 export { countHeldDeletions, countOpenConflicts, countUsersByState } from "./statements/count-users.ts";
 export { countWithoutProfile } from "./statements/count-without-profile.ts";
 export { type DriftKind, findDrift } from "./statements/find-drift.ts";
+export { findMissingGrants } from "./statements/find-missing-grants.ts";
+export { findMissingKeys } from "./statements/find-missing-keys.ts";
 export { findSession } from "./statements/find-session.ts";
 export { findTombstones } from "./statements/find-tombstones.ts";
 export {

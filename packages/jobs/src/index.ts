@@ -18,7 +18,7 @@ export {
 export { readClerkId, replayDeadLetter, viewDeadLetter } from "./dead-letter-replay.ts";
 export { findDeadLettersOfUser, findJobsOfUser } from "./jobs-of-user.ts";
 export { decideRetryDelayMs, type Nudge, readNudge, type Welcome, welcome, welcomeJobName } from "./nudge.ts";
-export { createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";
+export { areQueueTablesCurrent, createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";
 export { addNudge, addWelcome, openProducer, type Producer } from "./producer.ts";
 export { type NudgeQueueName, type QueueName, queueNames } from "./queue-names.ts";
 export {

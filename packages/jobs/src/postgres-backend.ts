@@ -1,4 +1,11 @@
-import { createPostgresBackend, type PgPool, runMigrations, withBackend } from "bullmq";
+import {
+  assertSchemaCompatibility,
+  createPostgresBackend,
+  LATEST_SCHEMA_VERSION,
+  type PgPool,
+  runMigrations,
+  withBackend,
+} from "bullmq";
 import pg from "pg";
 import type { JobQueue, JobWorker, QueueBackend } from "./backend.ts";
 import { watchListenClients } from "./listen-watch.ts";
@@ -58,6 +65,16 @@ export async function migrateQueues(pool: pg.Pool): Promise<void> {
   const client = await pool.connect();
   try {
     await runMigrations(client);
+  } finally {
+    client.release();
+  }
+}
+
+/** Whether BullMQ's tables are what this build needs. @throws whatever Postgres says, a missing schema included */
+export async function areQueueTablesCurrent(pool: pg.Pool): Promise<boolean> {
+  const client = await pool.connect();
+  try {
+    return (await assertSchemaCompatibility(client)) >= LATEST_SCHEMA_VERSION;
   } finally {
     client.release();
   }

@@ -37,7 +37,8 @@ export function describeFailure(error: unknown): string {
     : `Migration failed, nothing was changed. ${describeCause(error)}`;
 }
 
-function describeCause(error: unknown): string {
+/** Why Postgres did not do it, and what to do about it. */
+export function describeCause(error: unknown): string {
   const state = readSqlState(error);
   return state === undefined ? describeNetwork(error) : describeRefusal(error, state);
 }

@@ -39,6 +39,19 @@ export async function refuseUnfit(db: Queryable): Promise<boolean> {
   return true;
 }
 
+/**
+ * What is wrong with the form of both tables: columns and keys that changed since they were adopted. Locks nothing, and
+ * asks for no right to change them.
+ */
+export async function findFormProblems(db: Queryable): Promise<string[]> {
+  const problems: string[] = [];
+  for (const table of ["users", "mentorados"] as const) {
+    const live = await readLiveColumns(db, table);
+    problems.push(...findColumnProblems(`public.${table}`, columnRules[table], live));
+  }
+  return [...problems, ...(await findKeyProblems(db))];
+}
+
 async function findProblems(db: Queryable, existing: readonly TableName[]): Promise<string[]> {
   const problems: string[] = [];
   const columns: Partial<Record<TableName, Columns>> = {};

@@ -1,0 +1,101 @@
+import { variables } from "@rollcall/contracts";
+import { connectRedis } from "@rollcall/jobs";
+import { type Environment, type Finding, note, ok, unknown, wrong } from "./finding.ts";
+
+const oldestVersion = "6.2.0";
+/** Above it the queues stop accepting, so that workers can still finish. */
+const fullestShare = 0.7;
+
+type Info = ReadonlyMap<string, string>;
+/** One server of ours: the only one, or a master of a cluster. */
+type Node = { info(): Promise<string>; config(what: "GET", name: string): Promise<unknown> };
+
+/** Redis as queues need it: one that neither evicts nor forgets. Nothing when queues are on Postgres. */
+export async function checkRedis(environment: Environment): Promise<Finding[]> {
+  const given = environment["REDIS_URL"]?.trim();
+  if (!given) return [note("redis", "REDIS_URL is not set: queues are on Postgres, and there is no cache.")];
+  const nodes = variables.REDIS_URL.safeParse(given).data;
+  if (!nodes) return [unknown("redis.reachable", "Not asked: REDIS_URL is malformed.")];
+  let refusal: Error | undefined;
+  const client = connectRedis(nodes, { maxRetriesPerRequest: 1, connectTimeout: 3_000 }, (error) => {
+    refusal = error;
+  });
+  try {
+    await client.ping();
+    const servers: Node[] = "nodes" in client ? client.nodes("master") : [client];
+    return (await Promise.all(servers.map(checkServer))).flat();
+  } catch (error) {
+    const mend = "Start it, and look at host, port, TLS (rediss://), user and password in REDIS_URL.";
+    return [wrong("redis.reachable", `Redis does not answer (${readReason(refusal ?? error)}).`, mend)];
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function checkServer(node: Node): Promise<Finding[]> {
+  const info = parseInfo(await node.info());
+  // Managed servers often refuse CONFIG.
+  const snapshots = await node.config("GET", "save").then(readSetting, () => undefined);
+  return [
+    ok("redis.reachable", `Redis ${info.get("redis_version")} answers.`),
+    checkVersion(info),
+    checkPolicy(info),
+    checkPersistence(info, snapshots),
+    checkMemory(info),
+  ];
+}
+
+function checkVersion(info: Info): Finding {
+  const version = info.get("redis_version") ?? "0";
+  return version.localeCompare(oldestVersion, "en", { numeric: true }) >= 0
+    ? ok("redis.version", `At least ${oldestVersion}.`)
+    : wrong("redis.version", `It is ${version}; BullMQ wants ${oldestVersion}.`, "Upgrade Redis.");
+}
+
+function checkPolicy(info: Info): Finding {
+  const name = "redis.maxmemory_policy";
+  const policy = info.get("maxmemory_policy") ?? "unknown";
+  if (policy === "noeviction") return ok(name, "noeviction.");
+  return wrong(
+    name,
+    `It is ${policy}: a full Redis would throw jobs away without a word.`,
+    "CONFIG SET maxmemory-policy noeviction, and the same in redis.conf or in the provider's settings.",
+  );
+}
+
+/** @param snapshots the setting `save`; undefined when it may not be asked for */
+function checkPersistence(info: Info, snapshots: string | undefined): Finding {
+  const name = "redis.persistence";
+  const mend = "CONFIG SET appendonly yes, and the same in redis.conf or in the provider's settings.";
+  if (info.get("aof_enabled") === "1") return ok(name, "It writes an append-only file.");
+  if (snapshots === undefined) return unknown(name, "No append-only file; snapshots may not be asked for.");
+  return snapshots === ""
+    ? wrong(name, "It writes nothing to disk: a restart loses every accepted webhook that still waits.", mend)
+    : note(name, "Snapshots only: a crash loses what was accepted since the last one.", mend);
+}
+
+function checkMemory(info: Info): Finding {
+  const name = "redis.memory";
+  const [used, limit] = [Number(info.get("used_memory")), Number(info.get("maxmemory"))];
+  if (!limit) return note(name, "maxmemory is not set: it may grow until the machine has no memory left.");
+  const share = Math.round((used / limit) * 100);
+  return used / limit <= fullestShare
+    ? ok(name, `${share} % of its maxmemory is used.`)
+    : wrong(name, `${share} % of its maxmemory is used.`, "Give it more, or find out what fills it.");
+}
+
+function parseInfo(text: string): Info {
+  const pairs = [...text.matchAll(/^(\w+):(.*?)\r?$/gm)];
+  return new Map(pairs.map(([, name = "", value = ""]) => [name, value]));
+}
+
+function readSetting(answer: unknown): string {
+  return Array.isArray(answer) ? String(answer[1] ?? "") : "";
+}
+
+/** A code or Redis' own first word, such as NOAUTH. The whole text may name the host. */
+function readReason(error: unknown): string {
+  if (!(error instanceof Error)) return "no reason";
+  if ("code" in error && typeof error.code === "string") return error.code;
+  return /^[A-Z]{4,}\b/.exec(error.message)?.[0] ?? "no answer";
+}

@@ -1,0 +1,81 @@
+import {
+  findDuplicates,
+  findFormProblems,
+  findMissingGrants,
+  findMissingKeys,
+  findMissingMigrations,
+  type Pool,
+} from "@rollcall/db";
+import { areQueueTablesCurrent } from "@rollcall/jobs";
+import { describeCause } from "../migrate/describe-failure.ts";
+import { type Finding, ok, unknown, wrong } from "./finding.ts";
+
+/** Migrations, grants, form and keys of the tables, and rows that share what must be one user's. */
+export function checkTables(pool: Pool, { withQueues }: { withQueues: boolean }): Promise<Finding[]> {
+  return Promise.all([
+    check("postgres.migrations", () => checkMigrations(pool, withQueues)),
+    check("postgres.grants", () => checkGrants(pool, withQueues)),
+    check("postgres.tables", () => checkForm(pool)),
+    check("postgres.duplicates", () => checkDuplicates(pool)),
+  ]);
+}
+
+/** One check that fails, for want of a grant say, must not hide what the others found. */
+async function check(name: string, run: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await run();
+  } catch (error) {
+    return unknown(name, `Could not be asked: ${describeCause(error)}.`);
+  }
+}
+
+async function checkMigrations(pool: Pool, withQueues: boolean): Promise<Finding> {
+  const name = "postgres.migrations";
+  const missing = await findMissingMigrations(pool);
+  // A missing schema is an error here and an answer to us.
+  const queues = !withQueues || (await areQueueTablesCurrent(pool).catch(() => false));
+  const lacking = [...missing, ...(queues ? [] : ["BullMQ's"])];
+  return lacking.length === 0
+    ? ok(name, "All are there.")
+    : wrong(name, `Missing: ${lacking.join(", ")}.`, "npm run migrate");
+}
+
+async function checkGrants(pool: Pool, withQueues: boolean): Promise<Finding> {
+  const name = "postgres.grants";
+  const missing = await findMissingGrants(pool, { withQueues });
+  const mend = "As the owner: GRANT what is missing to the role in DATABASE_URL.";
+  return missing.length === 0
+    ? ok(name, "None is missing.")
+    : wrong(name, `The role lacks: ${list(missing)}.`, mend);
+}
+
+async function checkForm(pool: Pool): Promise<Finding> {
+  const name = "postgres.tables";
+  const problems = await findFormProblems(pool);
+  const mend = "Change the app's schema as each line says: its own migrations may have undone ours.";
+  return problems.length === 0
+    ? ok(name, "users and mentorados have the form that Rollcall writes.")
+    : wrong(name, `They changed since the migration: ${list(problems)}.`, mend);
+}
+
+async function checkDuplicates(pool: Pool): Promise<Finding> {
+  const name = "postgres.duplicates";
+  const shared = [
+    ...(await findDuplicates(pool, "users", "clerk_id")),
+    ...(await findDuplicates(pool, "mentorados", "user_id")),
+  ];
+  const unguarded = (await findMissingKeys(pool)).map((column) => `${column} has no unique index`);
+  const mend =
+    "Merge the rows by hand, then: alter table public.users add unique (clerk_id); alter table public.mentorados add unique (user_id)";
+  const problems = [...shared, ...unguarded];
+  return problems.length === 0
+    ? ok(name, "One row for each Clerk id, one profile for each user, and indexes that keep it so.")
+    : wrong(name, `${list(problems)}.`, mend);
+}
+
+const mostListed = 10;
+
+function list(lines: readonly string[]): string {
+  const more = lines.length > mostListed ? [`and ${lines.length - mostListed} more`] : [];
+  return [...lines.slice(0, mostListed), ...more].join("; ");
+}

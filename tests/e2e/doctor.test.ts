@@ -1,0 +1,316 @@
+import { generateKeyPairSync } from "node:crypto";
+import { createServer, type RequestListener } from "node:http";
+import type { Server } from "node:net";
+import { Redis } from "ioredis";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { createFakePostgres } from "../harness/fake-postgres.ts";
+import { runProcess } from "../harness/process.ts";
+import { migrate, type System, startSystem } from "../harness/system.ts";
+
+type Finding = { name: string; state: string; says: string; mend: string | null };
+type Report = { ok: boolean; findings: Finding[] };
+
+const redisBinary = inject("redisBinary");
+let system: System;
+/** A whole and healthy environment, into which each test plants one fault. */
+let healthy: Record<string, string>;
+
+beforeAll(async () => {
+  system = await startSystem({ backend: redisBinary ? "redis" : "postgres", redisBinary });
+  healthy = system.environment;
+});
+afterAll(() => system?.stop());
+
+async function examine(environment: Record<string, string>) {
+  const command = runProcess("apps/cli/dist/main.js", environment, ["doctor", "--json"]);
+  const code = await command.exited;
+  return { code, text: command.output(), report: JSON.parse(command.output()) as Report };
+}
+
+/** What is wrong, by name; and that it is said how to mend it. */
+async function findFaults(environment: Record<string, string>): Promise<Finding[]> {
+  const { code, report } = await examine(environment);
+  const faults = report.findings.filter(({ state }) => state === "wrong");
+  expect({ code, ok: report.ok }).toEqual(faults.length > 0 ? { code: 1, ok: false } : { code: 0, ok: true });
+  for (const fault of faults) expect(fault.mend).toBeTruthy();
+  return faults;
+}
+
+async function findNames(environment: Record<string, string>): Promise<string[]> {
+  return (await findFaults(environment)).map(({ name }) => name);
+}
+
+async function withServer<T>(server: Server, work: (port: number) => Promise<T>): Promise<T> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  try {
+    return await work(typeof address === "object" && address ? address.port : 0);
+  } finally {
+    server.close();
+  }
+}
+
+/** Does something to the database, and undoes it. */
+async function withSql<T>(plant: string, mend: string, work: () => Promise<T>): Promise<T> {
+  await system.db.query(plant);
+  try {
+    return await work();
+  } finally {
+    await system.db.query(mend);
+  }
+}
+
+test("nothing is wrong with a healthy system, and each part was asked", async () => {
+  const { code, report } = await examine(healthy);
+  expect({ code, wrong: report.findings.filter(({ state }) => state === "wrong") }).toEqual({
+    code: 0,
+    wrong: [],
+  });
+  expect(report.findings.filter(({ state }) => state === "unknown")).toEqual([]);
+  const names = report.findings.map(({ name }) => name);
+  expect(names).toEqual(
+    expect.arrayContaining(["environment", "webhook.secret", "clerk.key", "clerk.clock", "clerk.jwt_key"]),
+  );
+  expect(names).toEqual(
+    expect.arrayContaining([
+      "postgres.sessions",
+      "postgres.migrations",
+      "postgres.grants",
+      "postgres.tables",
+    ]),
+  );
+});
+
+test("on a terminal it is a table, and says that nothing is wrong", async () => {
+  const command = runProcess("apps/cli/dist/main.js", healthy, ["doctor"]);
+  expect(await command.exited).toBe(0);
+  expect(command.output()).toMatch(/ok +postgres\.version +PostgreSQL \d+/);
+  expect(command.output()).toContain("Nothing is wrong.");
+});
+
+test("an empty environment is answered with everything that is missing, and no stack", async () => {
+  const { code, report, text } = await examine({});
+  expect(code).toBe(1);
+  const names = report.findings.filter(({ state }) => state === "wrong").map(({ name }) => name);
+  expect(names.sort()).toEqual([
+    "environment.CLERK_AUTHORIZED_PARTIES",
+    "environment.CLERK_JWT_KEY",
+    "environment.CLERK_SECRET_KEY",
+    "environment.DATABASE_URL",
+  ]);
+  expect(text).not.toContain("    at ");
+});
+
+test("no secret and no address is in what it prints", async () => {
+  const password = "hunter2-hunter2";
+  const { text } = await examine({
+    ...healthy,
+    DATABASE_URL: `postgres://someone:${password}@127.0.0.1:1/elsewhere`,
+    CLERK_SECRET_KEY: "sk_test_planted-and-wrong",
+    CLERK_WEBHOOK_SIGNING_SECRET: "whsec_planted!",
+  });
+  expect(text).not.toMatch(/hunter2|someone|elsewhere|planted/);
+});
+
+describe("each planted fault is found by its name, and alone", () => {
+  test.each([
+    ["an origin with a slash", "CLERK_AUTHORIZED_PARTIES", "https://app.example.com/"],
+    ["half a JWT key", "CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\nMIIBIjANBg\n-----END PUBLIC KEY-----"],
+    ["a port that is none", "PORT", "70000"],
+    ["a word for a number", "SESSION_CACHE_TTL_S", "five minutes"],
+  ])("environment: %s", async (_what, name, value) => {
+    expect(await findNames({ ...healthy, [name]: value })).toEqual([`environment.${name}`]);
+  });
+
+  test.each(["whsec_abc!", "abc", "whsec_"])("webhook.secret: %s", async (value) => {
+    expect(await findNames({ ...healthy, CLERK_WEBHOOK_SIGNING_SECRET: value })).toEqual(["webhook.secret"]);
+  });
+
+  test("clerk.key: Clerk refuses it", async () => {
+    expect(await findNames({ ...healthy, CLERK_SECRET_KEY: "sk_test_ofSomebodyElse" })).toEqual([
+      "clerk.key",
+    ]);
+  });
+
+  test("clerk.jwt_key: of another instance", async () => {
+    const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+    expect(await findNames({ ...healthy, CLERK_JWT_KEY: pem })).toEqual(["clerk.jwt_key"]);
+  });
+
+  test("clerk.reachable: nobody answers there", async () => {
+    expect(await findNames({ ...healthy, CLERK_API_URL: "http://127.0.0.1:1" })).toEqual(["clerk.reachable"]);
+  });
+
+  test.each([
+    ["ahead of", -120_000],
+    ["behind", 120_000],
+  ])("clerk.clock: two minutes %s Clerk's", async (word, offsetMs) => {
+    const answer: RequestListener = async (request, response) => {
+      const real = await fetch(new URL(request.url ?? "", healthy["CLERK_API_URL"]), {
+        headers: { authorization: request.headers.authorization ?? "" },
+      });
+      response.setHeader("date", new Date(Date.now() + offsetMs).toUTCString());
+      response.end(await real.text());
+    };
+    const faults = await withServer(createServer(answer), (port) =>
+      findFaults({ ...healthy, CLERK_API_URL: `http://127.0.0.1:${port}` }),
+    );
+    expect(faults).toMatchObject([{ name: "clerk.clock", says: expect.stringContaining(word) }]);
+  });
+
+  test("postgres.reachable: nobody listens, or the password is wrong", async () => {
+    const url = "postgres://u@127.0.0.1:1/none";
+    expect(await findNames({ ...healthy, DATABASE_URL: url })).toEqual(["postgres.reachable"]);
+  });
+
+  test("postgres.version: too old", async () => {
+    const old = createFakePostgres((sql) =>
+      sql.startsWith("show") ? ["server_version_num", "120022"] : ["pid", "42"],
+    );
+    const names = await withServer(old, (port) =>
+      findNames({ ...healthy, DATABASE_URL: `postgres://u@127.0.0.1:${port}/db` }),
+    );
+    expect(names).toContain("postgres.version");
+  });
+
+  test("postgres.sessions: a transaction pooler is in between", async () => {
+    const pooler = createFakePostgres((sql) =>
+      sql.startsWith("show") ? ["server_version_num", "160004"] : ["pid", "42"],
+    );
+    const names = await withServer(pooler, (port) =>
+      findNames({ ...healthy, DATABASE_URL: `postgres://u@127.0.0.1:${port}/db` }),
+    );
+    expect(names).toEqual(["postgres.sessions"]);
+  });
+
+  test("postgres.migrations: the last one is missing", async () => {
+    await migrate(healthy, ["--down"]);
+    const names = await findNames(healthy);
+    await migrate(healthy);
+    expect(names).toEqual(["postgres.migrations"]);
+    expect(await findNames(healthy)).toEqual([]);
+  });
+
+  test("postgres.migrations: BullMQ's tables are missing", async () => {
+    const { REDIS_URL: _, ...onPostgres } = healthy;
+    const names = await withSql(
+      "alter table bullmq.migration rename to hidden",
+      "alter table bullmq.hidden rename to migration",
+      () => findNames(onPostgres),
+    );
+    expect(names).toEqual(["postgres.migrations"]);
+  });
+
+  test("postgres.grants: a role that may do less, and what it lacks is named", async () => {
+    const url = new URL(healthy["DATABASE_URL"] ?? "");
+    [url.username, url.password] = ["limited", "limited"];
+    const faults = await withSql(
+      `create role limited login password 'limited';
+       grant usage on schema public, rollcall, bullmq to limited;
+       grant select on all tables in schema public, rollcall, bullmq to limited;
+       grant usage on all sequences in schema public, rollcall, bullmq to limited`,
+      "drop owned by limited; drop role limited",
+      () => findFaults({ ...healthy, DATABASE_URL: url.href }),
+    );
+    expect(faults).toMatchObject([
+      { name: "postgres.grants", says: expect.stringMatching(/UPDATE on table public\.(users|mentorados)/) },
+    ]);
+  });
+
+  test("postgres.grants: row-level security hides the rows", async () => {
+    const url = new URL(healthy["DATABASE_URL"] ?? "");
+    [url.username, url.password] = ["secured", "secured"];
+    const faults = await withSql(
+      `create role secured login password 'secured';
+       grant all on schema public, rollcall, bullmq to secured;
+       grant all on all tables in schema public, rollcall, bullmq to secured;
+       grant all on all sequences in schema public, rollcall, bullmq to secured;
+       alter table users enable row level security`,
+      "alter table users disable row level security; drop owned by secured; drop role secured",
+      () => findFaults({ ...healthy, DATABASE_URL: url.href }),
+    );
+    expect(faults).toMatchObject([{ name: "postgres.grants", says: expect.stringContaining("BYPASSRLS") }]);
+  });
+
+  test("postgres.tables: the app added a column that our inserts do not fill", async () => {
+    const faults = await withSql(
+      "alter table mentorados add column cpf text not null",
+      "alter table mentorados drop column cpf",
+      () => findFaults(healthy),
+    );
+    expect(faults).toMatchObject([
+      {
+        name: "postgres.tables",
+        says: expect.stringContaining("mentorados.cpf is NOT NULL without a default"),
+      },
+    ]);
+  });
+
+  test("postgres.duplicates: two profiles of one user, and the index is gone that forbade it", async () => {
+    const faults = await withSql(
+      `alter table mentorados drop constraint mentorados_user_id_unique;
+       insert into users (id, clerk_id) values (900001, 'user_twice');
+       insert into mentorados (user_id, nome_completo) values (900001, 'one'), (900001, 'two')`,
+      `delete from mentorados where user_id = 900001; delete from users where id = 900001;
+       alter table mentorados add constraint mentorados_user_id_unique unique (user_id)`,
+      () => findFaults(healthy),
+    );
+    expect(faults).toMatchObject([
+      { name: "postgres.duplicates", says: expect.stringMatching(/user_id 900001: .*no unique index/) },
+    ]);
+  });
+
+  describe.skipIf(!redisBinary)(`of Redis${redisBinary ? "" : " (skipped: no redis-server on PATH)"}`, () => {
+    async function withSettings(planted: Record<string, string>): Promise<string[]> {
+      const redis = new Redis(healthy["REDIS_URL"] ?? "");
+      const before = await Promise.all(
+        Object.keys(planted).map(async (name) => (await redis.config("GET", name)) as string[]),
+      );
+      for (const [name, value] of Object.entries(planted)) await redis.config("SET", name, value);
+      try {
+        return await findNames(healthy);
+      } finally {
+        for (const [name, value] of before) await redis.config("SET", name ?? "", value ?? "");
+        redis.disconnect();
+      }
+    }
+
+    test("redis.maxmemory_policy: it would evict", async () => {
+      expect(await withSettings({ "maxmemory-policy": "allkeys-lru" })).toEqual(["redis.maxmemory_policy"]);
+    });
+
+    test("redis.persistence: nothing is written to disk", async () => {
+      expect(await withSettings({ appendonly: "no", save: "" })).toEqual(["redis.persistence"]);
+    });
+
+    test("redis.memory: nearly full", async () => {
+      expect(await withSettings({ maxmemory: "1200000" })).toEqual(["redis.memory"]);
+    });
+
+    test("redis.reachable: nobody listens, or a password is wanted", async () => {
+      expect(await findNames({ ...healthy, REDIS_URL: "redis://127.0.0.1:1" })).toEqual(["redis.reachable"]);
+      const redis = new Redis(healthy["REDIS_URL"] ?? "");
+      await redis.config("SET", "requirepass", "wanted");
+      const faults = await findFaults(healthy);
+      await redis.config("SET", "requirepass", "");
+      redis.disconnect();
+      expect(faults).toMatchObject([{ name: "redis.reachable", says: expect.stringContaining("NOAUTH") }]);
+    });
+  });
+});
+
+test("it changes nothing", async () => {
+  const count = async () => {
+    const client = new pg.Client({ connectionString: healthy["DATABASE_URL"] });
+    await client.connect();
+    const { rows } = await client.query(
+      "select count(*) as locks from pg_locks where locktype = 'advisory' and objid = x'73657373'::int",
+    );
+    await client.end();
+    return rows;
+  };
+  await examine(healthy);
+  expect(await count()).toEqual([{ locks: "0" }]);
+});

@@ -1,0 +1,42 @@
+import { createServer, type Server } from "node:net";
+
+/** One message of Postgres' protocol. */
+function message(type: string, body: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(body.length + 4);
+  return Buffer.concat([Buffer.from(type), length, body]);
+}
+
+const ready = message("Z", Buffer.from("I"));
+const welcome = Buffer.concat([message("R", Buffer.alloc(4)), ready]);
+
+/** A result of one row with one column of text. */
+function result(column: string, value: string): Buffer {
+  const count = Buffer.from([0, 1]);
+  const form = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0]);
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(value.length);
+  return Buffer.concat([
+    message("T", Buffer.concat([count, Buffer.from(`${column}\0`), form])),
+    message("D", Buffer.concat([count, length, Buffer.from(value)])),
+    message("C", Buffer.from("SELECT 1\0")),
+    ready,
+  ]);
+}
+
+/**
+ * A server that lets everybody in and answers each simple query with `[column, value]`: for what no real server of
+ * the tests can be, such as an old one or one behind a transaction pooler.
+ */
+export function createFakePostgres(answer: (sql: string) => [string, string]): Server {
+  return createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => {
+      socket.write(welcome);
+      socket.on("data", (bytes) => {
+        if (bytes[0] !== "Q".charCodeAt(0)) return;
+        socket.write(result(...answer(bytes.subarray(5, -1).toString())));
+      });
+    });
+  });
+}
