@@ -1,3 +1,4 @@
+export { createEvaluator } from "./alerts/evaluator.ts";
 export { viewAlerts } from "./alerts/next-record.ts";
 export { type AlertsOptions, startAlerts } from "./alerts/start-alerts.ts";
 export { requestSyncs, setTier } from "./change-user.ts";
