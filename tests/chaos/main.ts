@@ -36,6 +36,9 @@ const options = z.object({
 const text = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
 
+const interruption = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interruption.abort());
+
 try {
   const { values } = parseArgs({
     options: {
@@ -55,7 +58,8 @@ try {
   process.exitCode = await play(options.parse(seed === undefined ? others : { ...others, seeds: seed }));
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.stack : error}\n${usage}\n`);
-  process.exitCode = 2;
+  // What was interrupted may still have timers.
+  process.exit(2);
 }
 
 /** @returns the exit code: 1 when a law was broken */
@@ -74,5 +78,14 @@ async function play(chosen: z.infer<typeof options>): Promise<number> {
   if (chosen.mutants || chosen.mutant !== undefined) {
     return (await runMutants({ events, backend, redisBinary, only: chosen.mutant, say })) === 0 ? 0 : 1;
   }
-  return (await runSeeds({ plans, root, redisBinary, keep: chosen.keep, say })) === 0 ? 0 : 1;
+  return (await runSeeds({
+    plans,
+    root,
+    redisBinary,
+    keep: chosen.keep,
+    signal: interruption.signal,
+    say,
+  })) === 0
+    ? 0
+    : 1;
 }

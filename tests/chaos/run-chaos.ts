@@ -18,7 +18,7 @@ import { type Strikes, strikeAll } from "./perform/strike.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { Cluster } from "./stage/cluster.ts";
 import { type Stage, setStage, withClient } from "./stage/stage.ts";
-import { watchLag } from "./stage/watch-lag.ts";
+import { type LagWatch, watchLag } from "./stage/watch-lag.ts";
 
 export type ChaosOptions = {
   plan: Plan;
@@ -26,6 +26,8 @@ export type ChaosOptions = {
   folder: string;
   cluster: Cluster;
   redisBinary: string | undefined;
+  /** Ends the run early, with everything that it started. */
+  signal?: AbortSignal | undefined;
 };
 
 export type ChaosReport = {
@@ -40,41 +42,56 @@ export type ChaosReport = {
 const webhookSecret = `whsec_${Buffer.from("a secret that only chaos knows").toString("base64")}`;
 
 /** Plays a plan on a stage of its own, lets it heal, and judges what came of it. */
-export async function runChaos({ plan, ...options }: ChaosOptions): Promise<ChaosReport> {
-  const { seed, backend } = plan;
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { signal, plan, ...others } = options;
   const postgresLogFrom = (await stat(options.cluster.logFile)).size;
-  const stage = await setStage({ ...options, seed, backend, webhookSecret });
+  const stage = await setStage({ ...others, seed: plan.seed, backend: plan.backend, webhookSecret });
   const lag = watchLag();
   try {
-    const ledger = createLedger(Date.now());
-    const post = openPost(stage, ledger, webhookSecret);
-    const [strikes] = await Promise.all([
-      strikeAll(stage, plan, ledger.startedAtMs),
-      playActs(stage, ledger, post, plan),
-    ]);
-    const healingFromMs = Date.now();
-    const healed = await heal(stage, ledger, post);
-    const violations = [
-      ...healed.violations,
-      ...(await judgeAll(stage, ledger, healed, lag.lagMs)),
-      ...(await judgePostgresLog(options.cluster.logFile, postgresLogFrom)),
-    ];
-    const unasked = await stage.stopProcesses();
-    violations.push(...unasked.map((what) => ({ law: "no process ends but those that were killed", what })));
-    return {
-      violations,
-      strikes,
-      ledger,
-      timeline: await readTimeline(stage, violations[0]?.clerkId),
-      seconds: {
-        safety: (healingFromMs - ledger.startedAtMs) / 1_000,
-        healing: (healed.healedAtMs - healingFromMs) / 1_000,
-      },
-    };
+    return await Promise.race([playAndJudge(stage, plan, postgresLogFrom, lag), untilAborted(signal)]);
   } finally {
     lag.stop();
     await stage.close();
   }
+}
+
+async function playAndJudge(
+  stage: Stage,
+  plan: Plan,
+  postgresLogFrom: number,
+  { lagMs }: LagWatch,
+): Promise<ChaosReport> {
+  const ledger = createLedger(Date.now());
+  const post = openPost(stage, ledger, webhookSecret);
+  const [strikes] = await Promise.all([
+    strikeAll(stage, plan, ledger.startedAtMs),
+    playActs(stage, ledger, post, plan),
+  ]);
+  const healingFromMs = Date.now();
+  const healed = await heal(stage, ledger, post);
+  const violations = [
+    ...healed.violations,
+    ...(await judgeAll(stage, ledger, healed, lagMs)),
+    ...(await judgePostgresLog(stage.cluster.logFile, postgresLogFrom)),
+  ];
+  const unasked = await stage.stopProcesses();
+  violations.push(...unasked.map((what) => ({ law: "no process ends but those that were killed", what })));
+  return {
+    violations,
+    strikes,
+    ledger,
+    timeline: await readTimeline(stage, violations[0]?.clerkId),
+    seconds: {
+      safety: (healingFromMs - ledger.startedAtMs) / 1_000,
+      healing: (healed.healedAtMs - healingFromMs) / 1_000,
+    },
+  };
+}
+
+function untilAborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener("abort", () => reject(new Error("Interrupted")));
+  });
 }
 
 type Healed = Awaited<ReturnType<typeof heal>>;
@@ -84,7 +101,7 @@ async function judgeAll(
   stage: Stage,
   ledger: Ledger,
   healed: Healed,
-  lagMs: Parameters<typeof judgeCalls>[3],
+  lagMs: LagWatch["lagMs"],
 ): Promise<Violation[]> {
   const surprises = Object.values(stage.processes).flatMap((process) => process.surprises);
   return withClient(stage.databaseUrl, async (db) => {

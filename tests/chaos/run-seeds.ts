@@ -16,11 +16,12 @@ type Options = {
   redisBinary: string | undefined;
   /** Logs and data stay, whatever came of the run. */
   keep: boolean;
+  signal: AbortSignal;
   say: (line: string) => void;
 };
 
 /** Plays one plan after the other on one Postgres. Logs of a run that broke a law are kept. @returns how many did */
-export async function runSeeds({ plans, root, redisBinary, keep, say }: Options): Promise<number> {
+export async function runSeeds({ plans, root, redisBinary, keep, signal, say }: Options): Promise<number> {
   const commit = await readCommit(root);
   const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl));
   let failures = 0;
@@ -28,7 +29,7 @@ export async function runSeeds({ plans, root, redisBinary, keep, say }: Options)
     for (const plan of plans) {
       const folder = await mkdtemp(join(tmpdir(), `rollcall-chaos-${plan.backend}-${plan.seed}-`));
       const startedAtMs = Date.now();
-      const report = await runChaos({ plan, root, folder, cluster, redisBinary });
+      const report = await runChaos({ plan, root, folder, cluster, redisBinary, signal });
       say(describeRun(plan, report, (Date.now() - startedAtMs) / 1_000));
       if (report.violations.length === 0) {
         if (keep) say(`  logs and data are kept in ${folder}`);

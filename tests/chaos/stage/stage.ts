@@ -42,21 +42,39 @@ export type StageOptions = {
   webhookSecret: string;
 };
 
+/** Sets up everything. What is up already is taken down again when the rest does not come up. */
 export async function setStage(options: StageOptions): Promise<Stage> {
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const closeOne of closers.splice(0).reverse()) await closeOne();
+  };
+  try {
+    return await setUp(options, closers, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function setUp(
+  options: StageOptions,
+  closers: (() => Promise<unknown>)[],
+  close: () => Promise<void>,
+): Promise<Stage> {
   const { backend, root, folder, cluster } = options;
   await mkdir(folder, { recursive: true });
   const redis = backend === "redis" ? await startOwnRedis(options) : undefined;
+  if (redis) closers.push(redis.stop);
   const secretKey = "sk_test_chaos";
-  const [simulator, tokens, databaseUrl] = await Promise.all([
-    startSimulatorProcess(secretKey, options.seed),
-    createTokenMint(),
-    cluster.createDatabase(),
-  ]);
+  const simulator = await startSimulatorProcess(secretKey, options.seed);
+  closers.push(simulator.stop);
+  const [tokens, databaseUrl] = await Promise.all([createTokenMint(), cluster.createDatabase()]);
   const { clerk } = simulator;
 
   const proxies = new Map<string, TcpProxy>();
   const openProxy = async (process: ProcessName, service: Service, url: string) => {
     const proxy = await startTcpProxy(Number(new URL(url).port));
+    closers.push(proxy.close);
     proxies.set(`${process} ${service}`, proxy);
     return proxy.proxied(url);
   };
@@ -66,7 +84,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     const environment = {
       DATABASE_URL: await openProxy(name, "postgres", databaseUrl),
       ...(redis && { REDIS_URL: await openProxy(name, "redis", redis.url) }),
-      CLERK_API_URL: (await openProxy(name, "clerk", clerk.url)).replace(/\/$/, ""),
+      CLERK_API_URL: await openProxy(name, "clerk", clerk.url),
       CLERK_SECRET_KEY: secretKey,
       CLERK_WEBHOOK_SIGNING_SECRET: options.webhookSecret,
       CLERK_JWT_KEY: tokens.jwtKey,
@@ -75,9 +93,16 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       RECONCILE_CATCHUP_EVERY_MS: "3600000",
       [app === "api" ? "PORT" : "WORKER_PORT"]: String(port),
     };
-    const entry = join(root, `apps/${app}/dist/main.js`);
-    const url = `http://127.0.0.1:${port}`;
-    return superviseProcess({ name, entry, root, environment, url, logFile: join(folder, `${name}.log`) });
+    const started = superviseProcess({
+      name,
+      entry: join(root, `apps/${app}/dist/main.js`),
+      root,
+      environment,
+      url: `http://127.0.0.1:${port}`,
+      logFile: join(folder, `${name}.log`),
+    });
+    closers.push(started.stop);
+    return started;
   };
   const [api0, api1] = [await start("api0"), await start("api1")];
   const [worker0, worker1] = [await start("worker0"), await start("worker1")];
@@ -99,11 +124,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       (await Promise.all(Object.values(processes).map((process) => process.stop()))).flatMap(
         (end) => end ?? [],
       ),
-    close: async () => {
-      await Promise.all(Object.values(processes).map((process) => process.stop()));
-      await Promise.all([simulator.stop(), redis?.stop()]);
-      await Promise.all([...proxies.values()].map((proxy) => proxy.close()));
-    },
+    close,
   };
 }
 

@@ -36,6 +36,8 @@ type ProcessOptions = {
 };
 
 const aliveTimeoutMs = 60_000;
+/** One that ends at once would else be started as fast as the machine can. */
+const restartDelayMs = 500;
 /** A process gives itself 20 s to stop. */
 const stopTimeoutMs = 25_000;
 
@@ -67,7 +69,9 @@ export function superviseProcess(options: ProcessOptions): SupervisedProcess {
       if (child === started) child = undefined;
       if (stopping || killed) return;
       surprises.push(`${name} ended by itself with ${code ?? signal}`);
-      start();
+      setTimeout(() => {
+        if (!stopping && !child) start();
+      }, restartDelayMs);
     });
   }
 

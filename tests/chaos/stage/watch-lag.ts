@@ -2,8 +2,14 @@ import type { Span } from "./supervised-process.ts";
 
 const everyMs = 50;
 
+export type LagWatch = {
+  /** How late this process was in a span of time, all in all. */
+  lagMs(span: Span): number;
+  stop(): void;
+};
+
 /** Notices when this process itself was late, so that its slowness is not taken for somebody else's. */
-export function watchLag(): { lagMs(span: Span): number; stop(): void } {
+export function watchLag(): LagWatch {
   const lags: { atMs: number; lagMs: number }[] = [];
   let lastMs = Date.now();
   const timer = setInterval(() => {
