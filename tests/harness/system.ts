@@ -39,7 +39,8 @@ export type System = {
   api: RunningProcess;
   worker: RunningProcess;
   startApi(): RunningProcess;
-  startWorker(): RunningProcess;
+  /** Another worker; with an environment of its own when one is given. */
+  startWorker(own?: Record<string, string>): RunningProcess;
   restartPostgres(): Promise<void>;
   restartRedis(): Promise<void>;
   untilReady(): Promise<void>;
@@ -78,7 +79,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   db.on("error", () => undefined);
 
   const startApi = () => runProcess(join(root, "apps/api/dist/main.js"), environment);
-  const startWorker = () => runProcess(join(root, "apps/worker/dist/main.js"), environment);
+  const startWorker = (own = environment) => runProcess(join(root, "apps/worker/dist/main.js"), own);
   const system: System = {
     apiUrl,
     workerUrl: `http://127.0.0.1:${workerPort}`,

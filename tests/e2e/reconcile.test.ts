@@ -1,0 +1,154 @@
+import { hasSchedules, readReconcileJob } from "@rollcall/jobs";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { describeOnBackends } from "../harness/backends.ts";
+import { withQueue } from "../harness/calls.ts";
+import { findInequalities } from "../harness/clerk-equality.ts";
+import { askForSweep, letLeasesExpire, readSweeps, untilSwept } from "../harness/runs.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({
+      backend,
+      redisBinary: inject("redisBinary"),
+      // No webhook is configured at all: everything here is found by looking.
+      environment: { CLERK_WEBHOOK_SIGNING_SECRET: "", RECONCILE_CATCHUP_EVERY_MS: "1000" },
+    });
+    await untilSwept(system);
+  });
+  afterAll(() => system?.stop());
+
+  const untilEqual = () =>
+    waitFor("rows to equal Clerk", async () =>
+      (await findInequalities(system)).length === 0 ? true : undefined,
+    );
+
+  test("the first boot sweeps by itself, once, also when two workers start at once", async () => {
+    expect(await readSweeps(system)).toMatchObject([{ state: "succeeded", started_by: "first-boot" }]);
+    await system.worker.stop();
+    await system.clerk.users.seed(1_700);
+    await system.db.query("truncate rollcall.runs cascade");
+    await system.clerk.requests.clear();
+    system.worker = system.startWorker();
+    const environment = { ...system.environment, WORKER_PORT: "0" };
+    const second = system.startWorker(environment);
+    await untilSwept(system);
+    await untilEqual();
+    const lists = await system.clerk.requests.list({ path: "/v1/users" });
+    const sweeps = lists.filter(({ query }) => query.includes("%2Bcreated_at"));
+    expect(sweeps.length).toBeLessThanOrEqual(Math.ceil(1_700 / 500) + 2);
+    expect(await readSweeps(system)).toMatchObject([{ state: "succeeded", seen: 1_700 }]);
+    expect(await second.stop()).toBe(0);
+  });
+
+  test("creations and updates arrive without any webhook, and deletions with the next sweep", async () => {
+    const { clerk } = system;
+    const [first, second] = await clerk.users.list({ limit: 2 });
+    await clerk.users.update(first?.id ?? "", { firstName: "Without", lastName: "Webhook" });
+    await clerk.users.create({ firstName: "New" });
+    await untilEqual();
+    await clerk.users.delete(second?.id ?? "");
+    const sweeps = (await readSweeps(system)).length;
+    await askForSweep(system);
+    expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+      state: "succeeded",
+      counts: { deleted: 1 },
+    });
+    await untilEqual();
+  });
+
+  test("a lost deletion is noticed by the count and swept, without anybody asking", async () => {
+    const sweeps = (await readSweeps(system)).length;
+    const [first] = await system.clerk.users.list({ limit: 1 });
+    await system.clerk.users.delete(first?.id ?? "");
+    expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+      started_by: "catch-up",
+      counts: { deleted: 1 },
+    });
+    await untilEqual();
+  });
+
+  test("a worker killed in the middle of a sweep: the next one goes on, and catch-ups never wait for it", async () => {
+    const { clerk } = system;
+    const sweeps = (await readSweeps(system)).length;
+    await clerk.faults.add({ kind: "latency", ms: 400, path: "/v1/users" });
+    await askForSweep(system);
+    await waitFor("the sweep's second page", async () =>
+      ((await readSweeps(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
+    );
+    await system.worker.stop("SIGKILL");
+    await clerk.faults.heal();
+    const [person] = await clerk.users.list({ limit: 1 });
+    await clerk.users.update(person?.id ?? "", { firstName: "Meanwhile" });
+    await letLeasesExpire(system);
+    system.worker = system.startWorker();
+    const run = await untilSwept(system, sweeps + 1);
+    expect(run).toMatchObject({
+      state: "succeeded",
+      seen: await clerk.users.count(),
+      counts: { deleted: 0 },
+    });
+    await untilEqual();
+  });
+
+  test("a stopped worker leaves its sweep to the next one", async () => {
+    const sweeps = (await readSweeps(system)).length;
+    await system.clerk.faults.add({ kind: "latency", ms: 400, path: "/v1/users" });
+    await askForSweep(system);
+    await waitFor("the sweep to run", async () =>
+      ((await readSweeps(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
+    );
+    expect(await system.worker.stop()).toBe(0);
+    expect((await readSweeps(system)).at(sweeps)).toMatchObject({ state: "running" });
+    await system.clerk.faults.heal();
+    system.worker = system.startWorker();
+    expect(await untilSwept(system, sweeps + 1)).toMatchObject({ state: "succeeded" });
+  });
+
+  test("progress shows in the queue, no job is a failure, and names and emails are nowhere in it", async () => {
+    const texts = await withQueue(system, "reconcile", async (queue) => {
+      const jobs = await queue.getJobs(["completed", "failed"]);
+      expect(jobs.filter((job) => job.failedReason)).toEqual([]);
+      expect(jobs.every((job) => readReconcileJob(job.data))).toBe(true);
+      return jobs.map((job) => JSON.stringify([job.data, job.progress, job.returnvalue]));
+    });
+    expect(texts.some((text) => text.includes('"percent":100'))).toBe(true);
+    expect(texts.filter((text) => /example\.com|Meanwhile|Webhook/.test(text))).toEqual([]);
+  });
+
+  test("schedules come back when the queue was emptied, and a changed one takes effect on restart", async () => {
+    const schedules = () =>
+      withQueue(system, "reconcile", async (queue) => {
+        const found = await queue.getJobSchedulers();
+        return found.map(({ key, pattern, every }) => ({ key, pattern, every: every && Number(every) }));
+      });
+    expect((await schedules()).toSorted((a, b) => a.key.localeCompare(b.key))).toMatchObject([
+      { key: "catch-up", every: 1_000 },
+      { key: "full", pattern: "0 3 * * *" },
+    ]);
+    await withQueue(system, "reconcile", (queue) => queue.obliterate({ force: true }));
+    await withQueue(system, "reconcile", (queue) =>
+      waitFor("the schedules", async () => ((await hasSchedules(queue)) ? true : undefined)),
+    );
+    await system.worker.stop();
+    const environment = {
+      ...system.environment,
+      RECONCILE_FULL_CRON: "30 4 * * 1",
+      RECONCILE_CATCHUP_EVERY_MS: "2000",
+    };
+    system.worker = system.startWorker(environment);
+    await waitFor("the changed schedules", async () => {
+      const found = await schedules();
+      const isChanged =
+        found.some(({ pattern }) => pattern === "30 4 * * 1") && found.some(({ every }) => every === 2_000);
+      return isChanged && found.length === 2 ? true : undefined;
+    });
+    const person = await system.clerk.users.create();
+    await waitFor("a user found by the changed catch-up", async () => {
+      const rows = await system.db.query("select from users where clerk_id = $1", [person.id]);
+      return rows.rowCount === 1 ? true : undefined;
+    });
+  });
+});

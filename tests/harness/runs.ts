@@ -1,0 +1,55 @@
+import { withQueue } from "./calls.ts";
+import type { System } from "./system.ts";
+import { waitFor } from "./wait-for.ts";
+
+export type RunRow = {
+  id: number;
+  mode: string;
+  state: string;
+  started_by: string;
+  pages: number;
+  seen: number;
+  attempts: number;
+  reason: string | null;
+  counts: Record<string, number>;
+};
+
+/** Full runs, oldest first. */
+export async function readSweeps(system: System): Promise<RunRow[]> {
+  const found = await system.db.query<RunRow>(
+    `select id::int, mode, state, started_by, pages, seen, attempts, reason,
+       jsonb_build_object('created', created, 'updated', updated, 'deleted', deleted, 'held', held, 'failed', failed) as counts
+     from rollcall.runs where mode = 'full' order by id`,
+  );
+  return found.rows;
+}
+
+/** Waits until the newest full run is over. */
+export function untilSwept(system: System, least = 1, timeoutMs = 120_000): Promise<RunRow> {
+  const ask = async () => {
+    const runs = await readSweeps(system);
+    const last = runs.at(-1);
+    return runs.length >= least && last && last.state !== "running" && last.state !== "waiting"
+      ? last
+      : undefined;
+  };
+  return waitFor(`full run ${least} to be over`, ask, timeoutMs);
+}
+
+/** Asks for a full run as ops would: a row and its job. @returns the run's id */
+export async function askForSweep(system: System): Promise<number> {
+  const made = await system.db.query<{ id: number }>(
+    "insert into rollcall.runs (mode, dry_run, started_by) values ('full', false, 'test') returning id::int",
+  );
+  const runId = made.rows[0]?.id ?? 0;
+  await withQueue(system, "reconcile", (queue) => queue.add("full", { v: 1, mode: "full", runId }));
+  return runId;
+}
+
+/** Lets time pass for the lease of a runner that was killed; what comes then takes seconds, not half a minute. */
+export async function letLeasesExpire(system: System): Promise<void> {
+  await system.db.query("update rollcall.leases set expires_at = now()");
+  await system.db.query(
+    "update rollcall.runs set heartbeat_at = now() - interval '1 minute' where state = 'running'",
+  );
+}
