@@ -20,11 +20,11 @@ export type QueueWatch = {
 /**
  * Looks into the queues from outside, past all proxies.
  *
- * @param isWaitedFor whether a user's delayed job counts: somebody whom Clerk never had is looked for during 21 s
+ * @param isWaitedFor whether a user's delayed job counts
  */
 export async function watchQueues(
   { redis, databaseUrl, folder }: Pick<Stage, "redis" | "databaseUrl" | "folder">,
-  isWaitedFor: (clerkId: string) => boolean,
+  isWaitedFor: (clerkId: string, jobName: string) => boolean,
 ): Promise<QueueWatch> {
   const ignore = () => undefined;
   const backend = redis
@@ -50,8 +50,9 @@ export async function watchQueues(
   async function findOpenIn(queue: JobQueue): Promise<string[]> {
     const counts = await queue.getJobCounts(...open);
     const delayed = (await queue.getJobs(["delayed"])).flatMap((job) => {
-      if (!job || !isWaitedFor(nudge.parse(job.data).clerkId)) return [];
-      return `${nudge.parse(job.data).clerkId} delayed in ${queue.name} after ${job.attemptsMade} attempts: ${job.failedReason}`;
+      const clerkId = job && nudge.parse(job.data).clerkId;
+      if (!clerkId || !isWaitedFor(clerkId, job.name)) return [];
+      return `${clerkId} delayed in ${queue.name} after ${job.attemptsMade} attempts: ${job.failedReason}`;
     });
     return [
       ...open.flatMap((state) => (counts[state] ? [`${counts[state]} ${state} in ${queue.name}`] : [])),
