@@ -6,6 +6,7 @@ import { runMutants } from "./mutants/run-mutants.ts";
 import { drawPlan } from "./plan/draw-plan.ts";
 import { printPlan } from "./plan/print-plan.ts";
 import { runSeeds } from "./run-seeds.ts";
+import { soakOnce } from "./soak/soak-once.ts";
 
 const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--root DIR] [--no-faults] [--print]
   --seed, --seeds   which plans to play, one after the other; a random one by default
@@ -15,8 +16,18 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --no-faults       only deliveries go wrong
   --keep            keeps logs and data of every run, not only of one that broke a law
   --print           prints the plan and plays nothing
+  --soak 30m        a steady load without faults instead, for so long: memory and connections must not grow
+  --rate            its events in a second: 100
+  --warm-up         what of it does not count: 5m
   --mutants         plays with each mutant of the build instead, which must break a law within five seeds
   --mutant NAME     the same with one of them`;
+
+const unitsMs = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
+/** `90s`, `30m` or `2h`, as milliseconds. */
+const duration = z
+  .string()
+  .regex(/^\d+[smh]$/)
+  .transform((given) => Number.parseInt(given, 10) * unitsMs[z.enum(["s", "m", "h"]).parse(given.slice(-1))]);
 
 const options = z.object({
   seeds: z
@@ -29,6 +40,9 @@ const options = z.object({
   "no-faults": z.boolean().default(false),
   keep: z.boolean().default(false),
   print: z.boolean().default(false),
+  soak: duration.optional(),
+  rate: z.coerce.number().positive().default(100),
+  "warm-up": duration.default(300_000),
   mutants: z.boolean().default(false),
   mutant: z.string().optional(),
 });
@@ -50,6 +64,9 @@ try {
       "no-faults": flag,
       keep: flag,
       print: flag,
+      soak: text,
+      rate: text,
+      "warm-up": text,
       mutants: flag,
       mutant: text,
     },
@@ -78,12 +95,19 @@ async function play(chosen: z.infer<typeof options>): Promise<number> {
   if (chosen.mutants || chosen.mutant !== undefined) {
     return (await runMutants({ events, backend, redisBinary, only: chosen.mutant, say })) === 0 ? 0 : 1;
   }
+  const { signal } = interruption;
+  if (chosen.soak !== undefined) {
+    const { soak: forMs, "warm-up": warmUpMs, rate, keep } = chosen;
+    const [seed = 0] = seeds;
+    const soak = { seed, backend, root, redisBinary, forMs, warmUpMs, rate, keep, signal, say };
+    return (await soakOnce(soak)) === 0 ? 0 : 1;
+  }
   return (await runSeeds({
     plans,
     root,
     redisBinary,
     keep: chosen.keep,
-    signal: interruption.signal,
+    signal,
     say,
   })) === 0
     ? 0

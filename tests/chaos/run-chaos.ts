@@ -39,13 +39,11 @@ export type ChaosReport = {
   seconds: { safety: number; healing: number };
 };
 
-const webhookSecret = `whsec_${Buffer.from("a secret that only chaos knows").toString("base64")}`;
-
 /** Plays a plan on a stage of its own, lets it heal, and judges what came of it. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { signal, plan, ...others } = options;
   const postgresLogFrom = (await stat(options.cluster.logFile)).size;
-  const stage = await setStage({ ...others, seed: plan.seed, backend: plan.backend, webhookSecret });
+  const stage = await setStage({ ...others, seed: plan.seed, backend: plan.backend });
   const lag = watchLag();
   try {
     return await Promise.race([playAndJudge(stage, plan, postgresLogFrom, lag), untilAborted(signal)]);
@@ -62,13 +60,14 @@ async function playAndJudge(
   { lagMs }: LagWatch,
 ): Promise<ChaosReport> {
   const ledger = createLedger(Date.now());
-  const post = openPost(stage, ledger, webhookSecret);
+  const post = openPost(stage, ledger);
   const [strikes] = await Promise.all([
     strikeAll(stage, plan, ledger.startedAtMs),
     playActs(stage, ledger, post, plan),
   ]);
   const healingFromMs = Date.now();
-  const healed = await heal(stage, ledger, post);
+  const safetyMs = healingFromMs - ledger.startedAtMs;
+  const healed = await heal(stage, ledger, post, safetyMs / plan.safetyMs);
   const violations = [
     ...healed.violations,
     ...(await judgeAll(stage, ledger, healed, lagMs)),
@@ -82,7 +81,7 @@ async function playAndJudge(
     ledger,
     timeline: await readTimeline(stage, violations[0]?.clerkId),
     seconds: {
-      safety: (healingFromMs - ledger.startedAtMs) / 1_000,
+      safety: safetyMs / 1_000,
       healing: (healed.healedAtMs - healingFromMs) / 1_000,
     },
   };

@@ -8,6 +8,7 @@ import type { Plan } from "./plan/plan.ts";
 import { describeFailure, describeRun } from "./report.ts";
 import { runChaos } from "./run-chaos.ts";
 import { startCluster } from "./stage/cluster.ts";
+import { migrateDatabase } from "./stage/migrate-database.ts";
 import { withClient } from "./stage/stage.ts";
 
 type Options = {
@@ -47,10 +48,7 @@ export async function runSeeds({ plans, root, redisBinary, keep, signal, say }: 
 
 /** Applies the migrations of the build at `root`, and begins to write down every change. */
 export async function prepareDatabase(root: string, databaseUrl: string): Promise<void> {
-  await promisify(execFile)(process.execPath, [join(root, "apps/cli/dist/migrate/main.js")], {
-    cwd: root,
-    env: { PATH: process.env["PATH"] ?? "", DATABASE_URL: databaseUrl },
-  });
+  await migrateDatabase(root, databaseUrl);
   await withClient(databaseUrl, installRecorder);
 }
 

@@ -11,6 +11,8 @@ export type TcpProxy = {
   reset(): void;
   /** From now on what comes back takes up to `longestMs` more, each connection its own time; 0 ends it. */
   delay(longestMs: number): void;
+  /** How many connections there are now, silent ones included. */
+  connections(): number;
   close(): Promise<void>;
 };
 
@@ -77,6 +79,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     delay: (longestMs) => {
       longestDelayMs = longestMs;
     },
+    connections: () => pairs.size,
     close: async () => {
       for (const { near, far } of pairs) {
         near.destroy();

@@ -20,9 +20,13 @@ export type Healed = {
 /** From the end of the last fault until all is as Clerk says. */
 const convergeMs = 60_000;
 
-/** Lets a stage come to rest after its last fault was undone, and makes up for what was lost on the way. */
-export async function heal(stage: Stage, ledger: Ledger, post: Post): Promise<Healed> {
-  const deadlineMs = Date.now() + convergeMs;
+/**
+ * Lets a stage come to rest after its last fault was undone, and makes up for what was lost on the way.
+ *
+ * @param slowness how many times longer than planned the machine took so far; it may take as much longer now
+ */
+export async function heal(stage: Stage, ledger: Ledger, post: Post, slowness: number): Promise<Healed> {
+  const deadlineMs = Date.now() + convergeMs * Math.max(1, slowness);
   const violations: Violation[] = [];
   const blame = (what: string) => violations.push({ law: "it converges within 60 s", what });
   const inTime = async (what: string, work: Promise<unknown>) => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Webhook } from "svix";
 import { draftAcceptance, type Ledger } from "../ledger.ts";
 import type { Delivery } from "../plan/plan.ts";
-import type { Stage } from "../stage/stage.ts";
+import { type Stage, webhookSecret } from "../stage/stage.ts";
 import { callApi } from "./call-api.ts";
 import type { Message } from "./messages.ts";
 
@@ -19,7 +19,7 @@ export type Post = {
   giveUp(): void;
 };
 
-export function openPost(stage: Stage, ledger: Ledger, webhookSecret: string): Post {
+export function openPost(stage: Stage, ledger: Ledger): Post {
   const webhook = new Webhook(webhookSecret);
   const open = new Map<Promise<void>, string>();
   const givingUp = new AbortController();

@@ -11,6 +11,8 @@ import { createTokenMint, origin, type TokenMint } from "./session-tokens.ts";
 import { startSimulatorProcess } from "./simulator-process.ts";
 import { type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
 
+export const webhookSecret = `whsec_${Buffer.from("a secret that only chaos knows").toString("base64")}`;
+
 /** Two apis and two workers as in production, with everything they use, each connection by way of a proxy. */
 export type Stage = {
   readonly folder: string;
@@ -39,7 +41,6 @@ export type StageOptions = {
   folder: string;
   cluster: Cluster;
   redisBinary: string | undefined;
-  webhookSecret: string;
 };
 
 /** Sets up everything. What is up already is taken down again when the rest does not come up. */
@@ -86,7 +87,7 @@ async function setUp(
       ...(redis && { REDIS_URL: await openProxy(name, "redis", redis.url) }),
       CLERK_API_URL: await openProxy(name, "clerk", clerk.url),
       CLERK_SECRET_KEY: secretKey,
-      CLERK_WEBHOOK_SIGNING_SECRET: options.webhookSecret,
+      CLERK_WEBHOOK_SIGNING_SECRET: webhookSecret,
       CLERK_JWT_KEY: tokens.jwtKey,
       CLERK_AUTHORIZED_PARTIES: origin,
       // Never within a run: it would find what a lost nudge left behind, and the loss would not show.

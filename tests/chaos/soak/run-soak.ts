@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { heal } from "../heal/heal.ts";
+import { judgeAcceptances } from "../laws/judge-acceptances.ts";
+import { judgeCalls } from "../laws/judge-calls.ts";
+import { judgeDeadLetters } from "../laws/judge-dead-letters.ts";
+import { judgeEnd } from "../laws/judge-end.ts";
+import { judgeLastEnsure } from "../laws/judge-last-ensures.ts";
+import { readTables } from "../laws/read-tables.ts";
+import { createLedger, type Ledger, type Violation } from "../ledger.ts";
+import { openPost } from "../perform/deliver.ts";
+import { createDice } from "../plan/dice.ts";
+import { type Stage, type StageOptions, setStage, withClient } from "../stage/stage.ts";
+import { type LagWatch, watchLag } from "../stage/watch-lag.ts";
+import { applyLoad } from "./load.ts";
+import { type Sample, takeSample } from "./sample.ts";
+import { judgeSamples } from "./verdicts.ts";
+
+export type SoakOptions = StageOptions & {
+  forMs: number;
+  warmUpMs: number;
+  /** Events a second. */
+  rate: number;
+  signal: AbortSignal;
+  say: (line: string) => void;
+};
+
+const sampleEveryMs = 10_000;
+const megabyte = 1_048_576;
+
+/** A steady load without faults, for long. @returns what did not hold */
+export async function runSoak(options: SoakOptions): Promise<string[]> {
+  const { say, seed, rate, forMs, warmUpMs, signal } = options;
+  const stage = await setStage(options);
+  const lag = watchLag();
+  const sampling = new AbortController();
+  try {
+    // Stories of half an hour would fill our own memory.
+    const ledger: Ledger = { ...createLedger(Date.now()), tell: () => undefined };
+    const post = openPost(stage, ledger);
+    const samples: Sample[] = [];
+    const sampled = sample(stage, samples, say, sampling.signal);
+    const load = { stage, ledger, post, dice: createDice(seed), seed };
+    const events = await applyLoad(load, rate, ledger.startedAtMs + forMs, signal);
+    sampling.abort();
+    await sampled;
+    const seconds = (Date.now() - ledger.startedAtMs) / 1_000;
+    say(`${events} events in ${seconds.toFixed(0)} s; ${ledger.calls.length} requests`);
+
+    const violations = await judgeLoad(stage, ledger, post, lag);
+    for (const { law, what, clerkId } of violations.slice(0, 40)) say(`${law}: ${clerkId ?? ""} ${what}`);
+    const verdicts = judgeSamples(samples.filter(({ atMs }) => atMs >= ledger.startedAtMs + warmUpMs));
+    for (const { line } of verdicts) say(line);
+    return [
+      ...violations.map(({ what }) => what),
+      ...verdicts.flatMap(({ line, holds }) => (holds ? [] : [line])),
+    ];
+  } finally {
+    sampling.abort();
+    lag.stop();
+    await stage.close();
+  }
+}
+
+async function sample(
+  stage: Stage,
+  samples: Sample[],
+  say: SoakOptions["say"],
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const one = await takeSample(stage);
+    samples.push(one);
+    const each = Object.entries(one.memory).map(
+      ([name, bytes]) =>
+        `${name} ${(bytes / megabyte).toFixed(1)} MB ${Reflect.get(one.connections, name)} conn`,
+    );
+    if (samples.length % 6 === 1) {
+      say(
+        `${new Date(one.atMs).toISOString()}  ${each.join(", ")}, queues ${(one.queueBytes / megabyte).toFixed(1)} MB`,
+      );
+    }
+    await sleep(sampleEveryMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function judgeLoad(
+  stage: Stage,
+  ledger: Ledger,
+  post: ReturnType<typeof openPost>,
+  { lagMs }: LagWatch,
+): Promise<Violation[]> {
+  const healed = await heal(stage, ledger, post, 1);
+  return withClient(stage.databaseUrl, async (db) => {
+    const tables = await readTables(db);
+    return [
+      ...Object.values(stage.processes).flatMap(({ surprises }) =>
+        surprises.map((what) => ({ law: "no process ends", what })),
+      ),
+      ...healed.violations,
+      ...judgeAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
+      ...(await judgeEnd(ledger, tables, stage.clerk)),
+      ...judgeDeadLetters(ledger, healed.deadLetters),
+      ...healed.lastEnsures.flatMap((call) => judgeLastEnsure(ledger, call)),
+      ...judgeCalls(ledger, stage, tables, lagMs),
+    ];
+  });
+}

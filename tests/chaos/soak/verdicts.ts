@@ -1,0 +1,48 @@
+import type { ProcessName } from "../plan/plan.ts";
+import type { Sample } from "./sample.ts";
+import { fitSlopePerHour, takeFloors } from "./slope.ts";
+
+export type Verdict = { line: string; holds: boolean };
+
+const megabyte = 1_048_576;
+const steepestMbPerHour = 1;
+/** A pool opens a connection more when two things meet by chance; a leak opens one after the other. */
+const moreConnections = 2;
+const names = ["api0", "api1", "worker0", "worker1"] as const satisfies readonly ProcessName[];
+
+/** What the samples after the warm-up say of each process, and of the queues. */
+export function judgeSamples(samples: readonly Sample[]): Verdict[] {
+  return [
+    ...names.map((name) => judgeMemory(name, samples)),
+    ...names.map((name) => judgeConnections(name, samples)),
+    describeQueues(samples),
+  ];
+}
+
+function judgeMemory(name: ProcessName, samples: readonly Sample[]): Verdict {
+  const floors = takeFloors(samples.map(({ atMs, memory }) => ({ atMs, value: memory[name] / megabyte })));
+  const slope = fitSlopePerHour(floors);
+  const ends = `${floors[0]?.value.toFixed(1)} to ${floors.at(-1)?.value.toFixed(1)} MB in ${floors.length} minutes`;
+  if (slope === undefined)
+    return { line: `${name}: too short to say how memory grows; ${ends}`, holds: false };
+  const holds = slope < steepestMbPerHour;
+  return { line: `${name}: ${holds ? "holds" : "GROWS"}, ${slope.toFixed(2)} MB/h; ${ends}`, holds };
+}
+
+function judgeConnections(name: ProcessName, samples: readonly Sample[]): Verdict {
+  const counts = samples.map(({ connections }) => connections[name]);
+  const quarter = Math.ceil(counts.length / 4);
+  const [first, last] = [Math.max(...counts.slice(0, quarter)), Math.max(...counts.slice(-quarter))];
+  const holds = last <= first + moreConnections;
+  return {
+    line: `${name}: ${holds ? "holds" : "GROWS"}, from ${first} to ${last} connections to Postgres`,
+    holds,
+  };
+}
+
+/** For people to judge: finished jobs are kept for an hour, or until there are a thousand. */
+function describeQueues(samples: readonly Sample[]): Verdict {
+  const sizes = samples.map(({ queueBytes }) => (queueBytes / megabyte).toFixed(1));
+  const highest = Math.max(...samples.map(({ queueBytes }) => queueBytes / megabyte)).toFixed(1);
+  return { line: `queues: ${sizes[0]} to ${sizes.at(-1)} MB, at most ${highest} MB`, holds: true };
+}
