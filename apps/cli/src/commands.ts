@@ -4,6 +4,8 @@ import { conflicts } from "./commands/conflicts.ts";
 import { deadLetters } from "./commands/dead-letters.ts";
 import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
+import { reconcile } from "./commands/reconcile.ts";
+import { runs } from "./commands/runs.ts";
 import { status } from "./commands/status.ts";
 import { sync } from "./commands/sync.ts";
 import { users } from "./commands/users.ts";
@@ -18,4 +20,6 @@ export const commands: Readonly<Record<string, Command>> = {
   doctor,
   "dead-letters": deadLetters,
   conflicts,
+  reconcile,
+  runs,
 };

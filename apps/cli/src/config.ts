@@ -9,6 +9,10 @@ const shape = {
   // What a change by ops makes stale.
   SESSION_CACHE_TTL_S: variables.SESSION_CACHE_TTL_S,
   APP_SESSION_KEY: variables.APP_SESSION_KEY,
+  // What reconcile makes, and how fast it may ask.
+  DEFAULT_TURMA: variables.DEFAULT_TURMA,
+  DEFAULT_NOME: variables.DEFAULT_NOME,
+  CLERK_RATE_BUDGET: variables.CLERK_RATE_BUDGET,
 };
 
 /** @throws EnvironmentError naming every variable that is missing or malformed */

@@ -16,7 +16,8 @@ ${table(synopses)}
 Options
 ${table(options)}
 
-Configured by the environment: DATABASE_URL, REDIS_URL, CLERK_SECRET_KEY, CLERK_API_URL, ENABLE_AUTO_CREATE, APP_SESSION_KEY.
+Configured by the environment, as the worker is: DATABASE_URL, REDIS_URL, CLERK_SECRET_KEY, CLERK_API_URL,
+CLERK_RATE_BUDGET, ENABLE_AUTO_CREATE, DEFAULT_TURMA, DEFAULT_NOME, SESSION_CACHE_TTL_S, APP_SESSION_KEY.
 `;
 }
 

@@ -1,0 +1,270 @@
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { describeOnBackends } from "../harness/backends.ts";
+import { ensure, readRows } from "../harness/calls.ts";
+import { type RunningProcess, runProcess } from "../harness/process.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+/** What these tests look at of a run's row. */
+type Run = { id: number; state: string; pages: number; seen: number; counts: Record<string, number> };
+
+/** Catch-ups of their own would come between. */
+const environment = { RECONCILE_CATCHUP_EVERY_MS: "86400000" };
+/** Seven pages. */
+const seeded = 3_000;
+
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend, redisBinary: inject("redisBinary"), environment });
+    await untilNoRunIsOpen();
+    await system.clerk.users.seed(seeded);
+    await runToEnd("reconcile");
+  });
+  afterAll(() => system?.stop());
+  beforeEach(async () => {
+    await system.clerk.faults.heal();
+    await untilNoRunIsOpen();
+  });
+
+  function rollcall(...args: string[]): RunningProcess {
+    return runProcess("apps/cli/dist/main.js", system.environment, args);
+  }
+  async function runToEnd(...args: string[]) {
+    const command = rollcall(...args);
+    return { code: await command.exited, output: command.output() };
+  }
+  async function readJson(...args: string[]): Promise<Run> {
+    const { output } = await runToEnd(...args, "--json");
+    // The command's own shape; what is not there fails the test.
+    return JSON.parse(output) as Run;
+  }
+
+  /** The first boot's run included. */
+  function untilNoRunIsOpen(): Promise<true> {
+    return waitFor("the end of all runs", async () => {
+      const { rows } = await system.db.query<{ finished_at: Date | null }>(
+        "select finished_at from rollcall.runs",
+      );
+      return rows.length > 0 && rows.every((row) => row.finished_at) ? true : undefined;
+    });
+  }
+
+  async function findOpenRun(): Promise<Run | undefined> {
+    const { rows } = await system.db.query<Run>(
+      "select id::int, state, pages, seen from rollcall.runs where state = 'running' and pages > 0",
+    );
+    return rows[0];
+  }
+
+  /** A run that is at work, and stays behind its first pages until Clerk is healed. */
+  async function startAndHold(): Promise<{ command: RunningProcess; run: Run }> {
+    await system.clerk.faults.add({ kind: "latency", ms: 1_500 });
+    const command = rollcall("reconcile");
+    const run = await waitFor("a page", findOpenRun);
+    await system.clerk.faults.add({ kind: "hang" });
+    return { command, run };
+  }
+
+  function untilJoined(command: RunningProcess, { id }: Run): Promise<true> {
+    return waitFor(`a command to join run ${id}`, async () =>
+      command.output().includes(`Full run ${id}, started by cli:`) ? true : undefined,
+    );
+  }
+
+  async function deleteSilently(count: number): Promise<string[]> {
+    const people = await system.clerk.users.list({ offset: 100, limit: count });
+    for (const { id } of people) await system.clerk.users.delete(id, { silent: true });
+    return people.map(({ id }) => id);
+  }
+
+  test("a run says what it did by outcome, and its end is 0", async () => {
+    const person = await system.clerk.users.create({ firstName: "Hidden" }, { silent: true });
+    const { code, output } = await runToEnd("reconcile");
+    expect(code).toBe(0);
+    expect(output).toMatch(/Full run \d+ is done: 3,001 users in /);
+    expect(output).toMatch(/ {2}created +1\n.* {2}linked +0\n.* {2}updated +0\n.* {2}unchanged 3,000\n/s);
+    expect(output).toMatch(/ {2}deleted +0\n.* {2}held +0\n.* {2}failed +0\n/s);
+    expect(output).not.toContain("Hidden");
+    expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
+  });
+
+  test("a dry run writes nothing and foretells what the run then does", async () => {
+    const person = await system.clerk.users.create({}, { silent: true });
+    const [first] = await system.clerk.users.list({ limit: 1 });
+    await system.clerk.users.update(first?.id ?? "", { firstName: "Renamed" }, { silent: true });
+    const dry = await readJson("reconcile", "--dry-run");
+    expect((await readRows(system, person.id)).users).toEqual([]);
+    const { counts } = await readJson("reconcile");
+    expect(counts).toEqual(dry.counts);
+    expect(counts).toMatchObject({ created: 1, updated: 1 });
+  });
+
+  test("a catch-up brings what changed lately", async () => {
+    const person = await system.clerk.users.create({}, { silent: true });
+    const { code, output } = await runToEnd("reconcile", "--catch-up");
+    expect(code).toBe(0);
+    expect(output).toMatch(/Catch-up \d+ is done/);
+    expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
+  });
+
+  test("what a login has cached is dropped with the rows that change", async () => {
+    const person = await system.clerk.users.create({ firstName: "Before" });
+    await waitFor("ensure", async () =>
+      (await ensure(system, person.id)).status === 200 ? true : undefined,
+    );
+    await system.clerk.users.update(person.id, { firstName: "After" }, { silent: true });
+    await runToEnd("reconcile", "--catch-up");
+    expect((await ensure(system, person.id)).body).toMatchObject({ user: { name: "After" } });
+  });
+
+  test("held deletions end with 3 and say how to go on; confirmed, they are carried out and name who did it", async () => {
+    const gone = await deleteSilently(25);
+    const { code, output } = await runToEnd("reconcile");
+    expect(code).toBe(3);
+    const [, id = ""] = /rollcall reconcile --confirm-deletions (\d+)/.exec(output) ?? [];
+    expect((await runToEnd("reconcile", "--dry-run")).code).toBe(3);
+    const confirmed = await runToEnd("reconcile", "--confirm-deletions", id);
+    expect(confirmed).toMatchObject({
+      code: 0,
+      output: expect.stringContaining(`Full run ${id}: 25 deleted.`),
+    });
+    const left = await system.db.query("select from users where clerk_id = any($1) and deleted_at is null", [
+      gone,
+    ]);
+    expect(left.rowCount).toBe(0);
+    const run = await readJson("runs", id);
+    expect(run).toMatchObject({ state: "succeeded", confirmedBy: expect.stringMatching(/^cli:/) });
+    const records = await system.db.query(
+      "select ref from rollcall.events where kind = 'deletions_confirmed' and details->>'runId' = $1",
+      [id],
+    );
+    expect(records.rows).toEqual([{ ref: expect.stringMatching(/^cli:/) }]);
+    expect(await runToEnd("reconcile", "--confirm-deletions", id)).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("run.not_held"),
+    });
+  });
+
+  test("a run that fails says why and ends with 1, with nobody deleted", async () => {
+    await system.clerk.faults.add({ kind: "empty-list" });
+    const { code, output } = await runToEnd("reconcile");
+    expect(code).toBe(1);
+    expect(output).toMatch(/Full run \d+ failed: Clerk listed nobody.*\(reconcile\.list_empty\)/);
+    expect(output).toContain("Nobody was deleted");
+  });
+
+  test("whom it could not write is named by id and code", async () => {
+    const [person] = await system.clerk.users.list({ limit: 1 });
+    await system.db.query("alter table users add constraint app_rule check (name not like 'Refused%')");
+    await system.clerk.users.update(person?.id ?? "", { firstName: "Refused" }, { silent: true });
+    const { code, output } = await runToEnd("reconcile");
+    expect(code).toBe(0);
+    expect(output).toContain(`${person?.id}: user.rejected`);
+    expect(output).not.toContain("Refused");
+    await system.db.query("alter table users drop constraint app_rule");
+    await runToEnd("reconcile");
+  });
+
+  test("commands started at once share one run, and each says what it did", async () => {
+    const { command, run } = await startAndHold();
+    const others = [rollcall("reconcile"), rollcall("reconcile")];
+    for (const other of others) await untilJoined(other, run);
+    await system.clerk.faults.heal();
+    for (const one of [command, ...others]) {
+      expect(await one.exited).toBe(0);
+      expect(one.output()).toContain(`Full run ${run.id} is done`);
+    }
+  });
+
+  test("Ctrl-C leaves a run that a worker goes on with, and says so; npm's second signal is the same press", async () => {
+    const { command, run } = await startAndHold();
+    command.child.kill("SIGINT");
+    command.child.kill("SIGINT");
+    expect(await command.exited).toBe(1);
+    expect(command.output()).toContain(`Full run ${run.id} is not over`);
+    expect(command.output()).toContain("A worker is alive and goes on with it");
+    await system.clerk.faults.heal();
+    await untilNoRunIsOpen();
+    const ended = await readJson("runs", String(run.id));
+    expect(ended.state).toBe("succeeded");
+    // Gone on with, and not begun anew: each user was seen once.
+    expect(ended.seen).toBe(await system.clerk.users.count());
+  });
+
+  test("without a worker it says so, and the next command goes on with the run", async () => {
+    await system.worker.stop();
+    const { command, run } = await startAndHold();
+    expect(await command.stop("SIGINT")).toBe(1);
+    expect(command.output()).toContain(
+      "No worker is alive to go on with it. Go on yourself: rollcall reconcile",
+    );
+    await system.clerk.faults.heal();
+    const { output } = await runToEnd("reconcile");
+    expect(output).toContain(`Full run ${run.id}, started by cli:`);
+    expect(output).toContain(`Full run ${run.id} is done`);
+    system.worker = system.startWorker();
+    await system.untilReady();
+  });
+
+  test("a second command follows the first, and both hear when a third one cancels the run", async () => {
+    const { command, run } = await startAndHold();
+    const second = rollcall("reconcile");
+    await untilJoined(second, run);
+    expect((await runToEnd("runs", "cancel", String(run.id))).output).toContain("stops within seconds");
+    for (const one of [command, second]) {
+      expect(await one.exited).toBe(1);
+      expect(one.output()).toMatch(/was stopped after .* Cancelled by cli:/);
+    }
+    expect(await runToEnd("runs", "cancel", String(run.id))).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("run.finished"),
+    });
+  });
+
+  test("piped, progress is lines", async () => {
+    const { command } = await startAndHold();
+    await waitFor("a line", async () => (/\n.*\n/.test(command.output()) ? true : undefined));
+    await system.clerk.faults.heal();
+    await command.exited;
+    expect(command.output()).toMatch(/Full run \d+: \d+ %, [\d,]+ of [\d,]+.*; unchanged [\d,]+\n/);
+    expect(command.output()).not.toContain("\u001b");
+  });
+
+  test("runs are listed by mode, and each is shown with its reason", async () => {
+    const list = await runToEnd("runs");
+    expect(list.output).toMatch(/Full runs\n.*id .*state.*\n(.*\n)*\nCatch-ups\n/);
+    expect((await runToEnd("runs", "--mode", "full")).output).not.toContain("Catch-ups");
+    const failed = /^ {2}(\d+) +failed/m.exec(list.output)?.[1] ?? "";
+    expect((await runToEnd("runs", failed)).output).toContain("Clerk listed nobody");
+    expect(await runToEnd("runs", "999999")).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("run.unknown"),
+    });
+  });
+
+  test.each([
+    [["reconcile", "now"]],
+    [["reconcile", "--confirm-deletions", "first"]],
+    [["reconcile", "--confirm-deletions", "1", "--dry-run"]],
+    [["reconcile", "--fast"]],
+    [["runs", "first"]],
+    [["runs", "cancel"]],
+    [["runs", "--mode", "sideways"]],
+  ])("%j is typed wrongly: 2 and the usage", async (args) => {
+    const { code, output } = await runToEnd(...args);
+    expect(code).toBe(2);
+    expect(output).toContain("Usage: rollcall");
+  });
+
+  test("without Clerk's key reconcile says what is missing, and makes no run", async () => {
+    const { CLERK_SECRET_KEY: _, ...rest } = system.environment;
+    const before = await readJson("runs");
+    for (const args of [["reconcile"], ["reconcile", "--confirm-deletions", "1"]]) {
+      const command = runProcess("apps/cli/dist/main.js", rest, args);
+      expect(await command.exited).toBe(1);
+      expect(command.output()).toContain("CLERK_SECRET_KEY is missing: reconcile asks Clerk");
+    }
+    expect(await readJson("runs")).toEqual(before);
+  });
+});
