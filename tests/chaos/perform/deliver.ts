@@ -6,8 +6,8 @@ import { type Stage, webhookSecret } from "../stage/stage.ts";
 import { callApi } from "./call-api.ts";
 import type { Message } from "./messages.ts";
 
-/** Waits between the attempts of one copy; the last one repeats. Svix takes hours where we take a second. */
-const retryWaitsMs = [300, 600, 1_000];
+/** Waits between the first attempts of one copy. Svix takes hours where we take seconds. */
+const retryWaitsMs = [500, 1_000, 1_500];
 
 export type Post = {
   /** Sends the copies of a message, each until it is accepted. Returns at once. */
@@ -28,7 +28,7 @@ export function openPost(stage: Stage, ledger: Ledger): Post {
     await sleep(afterMs);
     for (let attempt = 0; !givingUp.signal.aborted; attempt += 1) {
       if (await attemptOnce(message, api)) return;
-      await sleep(retryWaitsMs[attempt] ?? 1_000);
+      await sleep(retryWaitsMs[attempt] ?? 2_000);
     }
   }
 
