@@ -21,12 +21,12 @@ export function startReconcileUpkeep(context: WorkerContext): () => void {
   let isConfigured = false;
 
   async function turn(): Promise<void> {
-    const queue = await producers.reconcile.connected(enqueueDeadlineMs);
-    if (!isConfigured || !(await hasSchedules(queue))) await scheduleReconcile(queue, schedules);
-    isConfigured = true;
     for (const { id: runId, mode } of await takeOnRuns(context)) {
       await addReconcile(producers.reconcile, { v: 1, mode, runId }, enqueueDeadlineMs);
     }
+    const queue = await producers.reconcile.connected(enqueueDeadlineMs);
+    if (!isConfigured || !(await hasSchedules(queue))) await scheduleReconcile(queue, schedules);
+    isConfigured = true;
   }
 
   // At once, and not after the first beat: after a boot somebody may wait for it. Twice at once does no harm.

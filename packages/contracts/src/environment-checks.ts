@@ -17,6 +17,31 @@ export function isRsaPublicKey(pem: string): boolean {
   }
 }
 
+const cronFields = [
+  { least: 0, most: 59 },
+  { least: 0, most: 23 },
+  { least: 1, most: 31 },
+  { least: 1, most: 12 },
+  { least: 0, most: 7 },
+] as const;
+
+/** Five fields of stars, numbers, ranges, lists and steps; names of months and days are not taken. */
+export function isCronPattern(value: string): boolean {
+  const fields = value.split(/\s+/);
+  if (fields.length !== cronFields.length) return false;
+  return cronFields.every(({ least, most }, index) =>
+    (fields[index] ?? "").split(",").every((part) => isCronPart(part, least, most)),
+  );
+}
+
+function isCronPart(part: string, least: number, most: number): boolean {
+  const match = /^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:\/[1-9]\d?)?$/.exec(part);
+  if (!match) return false;
+  const [, from, to] = match;
+  const [first, last] = [Number(from ?? least), Number(to ?? from ?? most)];
+  return first >= least && last <= most && first <= last;
+}
+
 /** `whsec_` and the key's bytes; one character lost in copying makes it another key, or none. */
 export function isWebhookSecret(value: string): boolean {
   const key = /^whsec_(.+)$/.exec(value)?.[1];

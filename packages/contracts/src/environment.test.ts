@@ -41,6 +41,8 @@ test.each<[string, string]>([
   ["TRUST_PROXY", "false"],
   ["TRUST_PROXY", "10.0.0.1, 192.168.0.0/16,::1,fd00::/8"],
   ["REDIS_URL", "redis://a:6379, rediss://b:6379,"],
+  ["RECONCILE_FULL_CRON", "*/15 0,12 1-31/2 * 1-5"],
+  ["CLERK_RATE_BUDGET", "1"],
 ])("%s takes %j", (name, value) => {
   expect(problemsOf({ [name]: value })).toBe("");
 });
@@ -60,6 +62,12 @@ test.each<[string, string, string]>([
   ["TRUST_PROXY", "0.0.0.0/0", "must be true, false, or"],
   ["TRUST_PROXY", "10.0.0.1,", "must be true, false, or"],
   ["REDIS_URL", ",", "must name at least one"],
+  ["RECONCILE_FULL_CRON", "0 3 * *", "cron pattern of five fields"],
+  ["RECONCILE_FULL_CRON", "61 3 * * *", "cron pattern of five fields"],
+  ["RECONCILE_FULL_CRON", "0 5-3 * * *", "cron pattern of five fields"],
+  ["RECONCILE_FULL_CRON", "daily at 3 in night", "cron pattern of five fields"],
+  ["CLERK_RATE_BUDGET", "0", "over 0"],
+  ["CLERK_RATE_BUDGET", "1.5", "at most 1"],
   ["CLERK_AUTHORIZED_PARTIES", ",", "must name at least one"],
 ])("%s does not take %j", (name, value, problem) => {
   const problems = problemsOf({ [name]: value });

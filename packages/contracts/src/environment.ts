@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { isAddressRange, isOrigin, isRsaPublicKey, isWebhookSecret } from "./environment-checks.ts";
+import {
+  isAddressRange,
+  isCronPattern,
+  isOrigin,
+  isRsaPublicKey,
+  isWebhookSecret,
+} from "./environment-checks.ts";
 
 const text = z.string().trim().min(1);
 const list = text
@@ -72,9 +78,7 @@ export const variables = {
   APP_SESSION_KEY: text.default("session:{clerkId}"),
   ENSURE_TIMEOUT_MS: milliseconds.default(2000),
   RECONCILE_FULL_CRON: text
-    .refine((value) => /^([\d*/,-]+\s+){4}[\d*/,?LA-Za-z#-]+$/.test(value), {
-      error: "must be a cron pattern of five fields, in UTC",
-    })
+    .refine(isCronPattern, { error: "must be a cron pattern of five fields, like 0 3 * * *, in UTC" })
     .default("0 3 * * *"),
   RECONCILE_CATCHUP_EVERY_MS: milliseconds.default(60_000),
   CLERK_RATE_BUDGET: z.coerce

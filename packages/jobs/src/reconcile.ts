@@ -31,7 +31,8 @@ export function addReconcile(
   job: Required<ReconcileJob>,
   deadlineMs: number,
 ): Promise<void> {
-  const deduplication = { id: `run.${job.runId}` };
+  // See the design's section 5: without `keepLastIfActive` a key may be left behind, and block the run for good.
+  const deduplication = { id: `run.${job.runId}`, keepLastIfActive: true };
   return producer.add({ name: job.mode, payload: job, options: { ...options, deduplication } }, deadlineMs);
 }
 
@@ -72,8 +73,11 @@ async function isScheduled(queue: JobQueue, mode: string, repeat: Repeat): Promi
   return "every" in repeat ? Number(found.every) === repeat.every : found.pattern === repeat.pattern;
 }
 
-/** Whether a schedule of each mode is there: a queue that was emptied has lost them. */
+/** Long enough for a worker to take a job that is due. */
+const overdueMs = 5 * 60_000;
+
+/** Whether a schedule of each mode is there and goes on: a queue that was emptied has lost them. */
 export async function hasSchedules(queue: JobQueue): Promise<boolean> {
   const found = await Promise.all(runMode.options.map((mode) => queue.getJobScheduler(mode)));
-  return found.every((scheduler) => scheduler?.next !== undefined);
+  return found.every((scheduler) => (scheduler?.next ?? 0) > Date.now() - overdueMs);
 }

@@ -55,7 +55,9 @@ update rollcall.runs r set
   pages     = r.pages + $3,     seen      = r.seen + $4,      missed = r.missed + $5,
   created   = r.created + $6,   linked    = r.linked + $7,    updated = r.updated + $8,
   unchanged = r.unchanged + $9, deleted   = r.deleted + $10,  held = r.held + $11,  failed = r.failed + $12,
-  total = coalesce($13, r.total), checkpoint = $2, attempts = 0, heartbeat_at = now()
+  total = coalesce($13, r.total), checkpoint = $2, heartbeat_at = now(),
+  -- An empty checkpoint is none: whoever comes next begins anew.
+  attempts = case when $2::jsonb = '{}' then r.attempts else 0 end
 where r.id = $1 and r.state = 'running'
 returning ${runColumns}
 `;

@@ -101,7 +101,11 @@ export async function dropSuspects(db: Queryable, runId: number): Promise<void> 
 
 /** Forgets whom earlier runs suspected, once this one has looked at everybody: a held run is superseded. */
 export async function dropEarlierSuspects(db: Queryable, runId: number): Promise<void> {
-  await db.query("delete from rollcall.suspects where run_id < $1", [runId]);
+  await db.query(
+    `delete from rollcall.suspects s using rollcall.runs r
+     where r.id = s.run_id and r.id < $1 and not r.dry_run`,
+    [runId],
+  );
 }
 
 function toIso(ms: number | null): string | null {

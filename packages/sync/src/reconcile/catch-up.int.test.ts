@@ -193,3 +193,16 @@ test("an empty list while there are users here fails the pass", async () => {
     errorCode: "reconcile.list_empty",
   });
 });
+
+test("a stamp in the future does not hide the changes of today", async () => {
+  const { clerk, db } = stage;
+  await clerk.users.seed(1_200);
+  await proxied.complete("full");
+  await clerk.users.create({ createdAtMs: Date.now() + 86_400_000 }, { silent: true });
+  await proxied.complete("catch-up");
+  // More than one page of them.
+  const people = await clerk.users.list({ limit: 700 });
+  for (const { id } of people) await clerk.users.update(id, { lastName: "Changed" }, { silent: true });
+  await proxied.complete("catch-up");
+  expect(await findInequalities(db, clerk)).toEqual([]);
+});

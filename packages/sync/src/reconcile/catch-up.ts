@@ -65,7 +65,8 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
     const users = await listChanges(runner, page * pageStep);
     if (page === 0 && users.length === 0) await refuseEmptyList(runner);
     const { newestMs, oldestMs } = readRange(users);
-    pass.newestMs ??= newestMs;
+    // A stamp in the future would be a watermark that nothing reaches.
+    pass.newestMs ??= newestMs === null ? null : Math.min(newestMs, Date.now());
     const fresh = users.filter(({ clerkId }) => clerkId === null || !before.has(clerkId));
     if (users.length === maxUsersPerPage && fresh.length === 0)
       throw new AppError("reconcile.list_repeated", "A page of Clerk's list repeats the page before");

@@ -5,6 +5,7 @@ import {
   findRun,
   type Lease,
   leaseName,
+  PostgresError,
   releaseLease,
   takeRun,
 } from "@rollcall/db";
@@ -113,6 +114,8 @@ async function stopRun(runner: Runner, error: unknown): Promise<RunResult> {
 function interrupt({ context, run }: Runner, why: string, error: unknown): RunResult {
   const { id: runId, mode } = run.view;
   const details = error instanceof RunStop ? {} : { err: error };
+  if (error instanceof PostgresError)
+    context.metrics.count("rollcall_postgres_errors_total", { code: error.sqlState });
   context.log.warn(
     { event: "reconcile_interrupted", runId, mode, why, ...details },
     "A reconcile run stops here",

@@ -29,7 +29,7 @@ export type Runner = {
   trial: Trial | undefined;
   /** Aborted with a `RunStop`. */
   signal: AbortSignal;
-  /** Stores how far the run came, together with what `step` writes. @throws RunStop when the lease is lost */
+  /** Stores how far the run came (`{}`: begin anew), together with what `step` writes. @throws RunStop when the lease is lost */
   advance(checkpoint: unknown, step: Step): Promise<RunView>;
   /** Ends the run, together with what `step` writes. @throws RunStop when the lease is lost */
   end(end: RunEnd, step: (client: Queryable) => Promise<void>): Promise<RunView>;
@@ -84,7 +84,8 @@ export async function startRunner(
     trial,
     signal: stop.signal,
     advance: (checkpoint, step) =>
-      fenced(async (client) => advanceRun(client, id, checkpoint, await step(client))),
+      // What a dry run collected dies with its runner, so that nobody can go on from here.
+      fenced(async (client) => advanceRun(client, id, trial ? {} : checkpoint, await step(client))),
     end: (end, step) =>
       fenced(async (client) => {
         await step(client);
