@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createPostgresQueueBackend, createRedisBackend, type JobQueue } from "@rollcall/jobs";
 import { z } from "zod";
+import { waitFor } from "../../harness/wait-for.ts";
 import type { Stage } from "../stage/stage.ts";
 
 const watched = ["ensure", "sync"] as const;
@@ -43,21 +44,30 @@ export async function watchQueues(
   ]);
 
   async function findOpen(): Promise<string[]> {
-    const found = await Promise.all([ensure, sync].map(findOpenIn));
-    return found.flat();
+    try {
+      const found = await Promise.all([ensure, sync].map(findOpenIn));
+      return found.flat();
+    } catch (error) {
+      // Busy, or not back yet.
+      return [`the queues do not answer: ${error instanceof Error ? error.message : error}`];
+    }
   }
 
   async function findOpenIn(queue: JobQueue): Promise<string[]> {
     const counts = await queue.getJobCounts(...open);
-    const delayed = (await queue.getJobs(["delayed"])).flatMap((job) => {
+    const busy = open.flatMap((state) =>
+      counts[state] ? [`${counts[state]} ${state} in ${queue.name}`] : [],
+    );
+    // Each delayed job is a question of its own, and only the last few matter.
+    return busy.length > 0 ? busy : findDelayedIn(queue);
+  }
+
+  async function findDelayedIn(queue: JobQueue): Promise<string[]> {
+    return (await queue.getJobs(["delayed"])).flatMap((job) => {
       const clerkId = job && nudge.parse(job.data).clerkId;
       if (!clerkId || !isWaitedFor(clerkId, job.name)) return [];
       return `${clerkId} delayed in ${queue.name} after ${job.attemptsMade} attempts: ${job.failedReason}`;
     });
-    return [
-      ...open.flatMap((state) => (counts[state] ? [`${counts[state]} ${state} in ${queue.name}`] : [])),
-      ...delayed,
-    ];
   }
 
   /** For whoever asks why healing took so long. */
@@ -75,13 +85,11 @@ export async function watchQueues(
         await sleep(150);
       }
     },
-    readDeadLetters: async () => {
-      const letters: unknown[] = [];
-      for (const state of ["waiting", "delayed", "active", "completed", "failed"] as const) {
-        letters.push(...(await deadLetters.getJobs([state])).map((job) => job.data));
-      }
-      return letters;
-    },
+    readDeadLetters: () =>
+      waitFor("the dead letters", async () => {
+        const states = ["waiting", "delayed", "active", "completed", "failed"] as const;
+        return (await deadLetters.getJobs([...states])).map((job) => job.data);
+      }),
     close: async () => {
       await Promise.all([ensure, sync, deadLetters].map((queue) => queue.close()));
       await backend.close();
