@@ -60,7 +60,7 @@ describe("with queues on Postgres", () => {
     const shown = await rollcall();
     expect(shown).toMatchObject({
       code: 0,
-      output: expect.stringMatching(/^ {2}firing +dead_letters +since/),
+      output: expect.stringMatching(/^ {2}firing +dead_letters +since/m),
     });
     const { items } = JSON.parse((await rollcall("--json")).output) as { items: AlertView[] };
     expect(items.find(({ name }) => name === "dead_letters")).toMatchObject({ state: "firing", value: 1 });

@@ -3,6 +3,8 @@ import { readAlerts } from "@rollcall/db";
 import { askPostgres, viewAlerts } from "@rollcall/sync";
 import { type Command, UsageError } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { printJson, printLines } from "../print.ts";
+import { table } from "../table.ts";
 
 export const alerts: Command = {
   synopsis: "alerts",
@@ -11,24 +13,22 @@ export const alerts: Command = {
     if (words.length > 0) throw new UsageError("alerts takes no words after it.");
     const names = alertRules.map(({ name }) => name);
     const items = viewAlerts(alertRules, await askPostgres(readAlerts(open().context.pool, names)));
-    process.stdout.write(json ? `${JSON.stringify({ items }, null, 2)}\n` : print(items));
+    if (json) printJson({ items });
+    else printLines(print(items));
     return exitCodes.done;
   },
 };
 
 const order: readonly AlertView["state"][] = ["firing", "pending", "unknown", "ok"];
 
-function print(items: readonly AlertView[]): string {
-  const width = Math.max(...items.map(({ name }) => name.length));
+function print(items: readonly AlertView[]): string[] {
   const sorted = [...items].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
-  const lines = sorted.flatMap(({ name, state, since, summary }) => [
-    `  ${state.padEnd("pending".length)}  ${name.padEnd(width)}  ${since === null ? "" : `since ${since}`}`.trimEnd(),
-    ...(state === "firing" ? [`           ${summary} See docs/RUNBOOK.md#${name}`] : []),
-  ]);
-  const unjudged = items.every(({ state }) => state === "unknown");
+  const firing = sorted.filter(({ state }) => state === "firing");
   return [
-    ...(unjudged ? ["Nobody has judged the alerts yet: api or worker must run."] : []),
-    ...lines,
-    "",
-  ].join("\n");
+    ...(items.every(({ state }) => state === "unknown")
+      ? ["Nobody has judged the alerts yet: api or worker must run."]
+      : []),
+    ...firing.map(({ name, summary }) => `${summary} See docs/RUNBOOK.md#${name}`),
+    ...table(sorted.map(({ name, state, since }) => [state, name, since === null ? "" : `since ${since}`])),
+  ];
 }

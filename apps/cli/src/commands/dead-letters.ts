@@ -5,6 +5,7 @@ import { nameCaller } from "../caller.ts";
 import { type Command, type CommandInput, UsageError } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { printJson, printLines } from "../print.ts";
 import { readTyped } from "../read-typed.ts";
 import { printDeadLetters } from "./print-dead-letters.ts";
 
@@ -46,9 +47,8 @@ async function list({ options, json }: CommandInput, open: () => CliContext): Pr
   if (wanted.code !== undefined) readTyped(replayRequest, wanted);
   const { items, more } = await readAll(open().deadLetters.deadLetters, wanted.code);
   const views = items.map(viewDeadLetter);
-  process.stdout.write(
-    json ? `${JSON.stringify({ items: views, more }, null, 2)}\n` : printDeadLetters(views, more),
-  );
+  if (json) printJson({ items: views, more });
+  else printLines(printDeadLetters(views, more));
   return exitCodes.done;
 }
 
@@ -91,7 +91,8 @@ async function replay(
     `${total.replayed} replayed: each is a new job now, and comes back here if it fails again.`,
     ...total.refused.map(({ id, code }) => `${id}: ${code}, nothing was done`),
   ];
-  process.stdout.write(json ? `${JSON.stringify(total, null, 2)}\n` : `${text.join("\n")}\n`);
+  if (json) printJson(total);
+  else printLines(text);
   return total.refused.length === 0 ? exitCodes.done : exitCodes.failed;
 }
 
@@ -112,6 +113,7 @@ async function discard(
     `${done.discarded} discarded.`,
     ...done.refused.map(({ id, code }) => `${id}: ${code}, nothing was done`),
   ];
-  process.stdout.write(json ? `${JSON.stringify(done, null, 2)}\n` : `${text.join("\n")}\n`);
+  if (json) printJson(done);
+  else printLines(text);
   return done.refused.length === 0 ? exitCodes.done : exitCodes.failed;
 }

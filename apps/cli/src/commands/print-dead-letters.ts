@@ -4,8 +4,8 @@ import { table } from "../table.ts";
 const mostRows = 50;
 
 /** How many of each code, then the newest ones. Ids and codes only. */
-export function printDeadLetters(letters: readonly DeadLetterView[], more: boolean): string {
-  if (letters.length === 0) return "No dead letters.\n";
+export function printDeadLetters(letters: readonly DeadLetterView[], more: boolean): string[] {
+  if (letters.length === 0) return ["No dead letters."];
   const groups = new Map<string, number>();
   for (const { code } of letters) groups.set(code, (groups.get(code) ?? 0) + 1);
   const counts = [...groups].sort(([, a], [, b]) => b - a).map(([code, count]) => [String(count), code]);
@@ -27,6 +27,5 @@ export function printDeadLetters(letters: readonly DeadLetterView[], more: boole
     ...table([["id", "code", "job", "about", "failed", ""], ...rows]),
     "",
     "What a code means and how to mend it: docs/RUNBOOK.md",
-    "",
-  ].join("\n");
+  ];
 }
