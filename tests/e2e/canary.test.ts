@@ -1,7 +1,7 @@
-import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, postWebhook, readDeadLetters, untilProfile } from "../harness/calls.ts";
+import { findInPostgres, findInRedis } from "../harness/find-words.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -61,51 +61,8 @@ describeOnBackends((backend) => {
 
   /** Everything that the queues' database holds, whatever its form; session cache keys may hold the person. */
   async function findInQueues(system: System): Promise<string[]> {
-    return system.redis ? findInRedis(system.redis.url) : findInSchema(system, "bullmq");
+    if (!system.redis) return findInPostgres(system, canary, ["bullmq", "rollcall"]);
+    const found = await findInRedis(system.redis.url, canary);
+    return found.filter((entry) => !entry.startsWith("rollcall:session:"));
   }
 });
-
-async function findInRedis(url: string): Promise<string[]> {
-  const redis = new Redis(url);
-  const found: string[] = [];
-  for (const key of await redis.keys("*")) {
-    if (key.startsWith("rollcall:session:")) continue;
-    const dumped = await readKey(redis, key);
-    if (canary.test(key) || canary.test(dumped)) found.push(`${key}: ${dumped}`);
-  }
-  redis.disconnect();
-  return found;
-}
-
-async function readKey(redis: Redis, key: string): Promise<string> {
-  switch (await redis.type(key)) {
-    case "string":
-      return String(await redis.get(key));
-    case "hash":
-      return JSON.stringify(await redis.hgetall(key));
-    case "list":
-      return JSON.stringify(await redis.lrange(key, 0, -1));
-    case "set":
-      return JSON.stringify(await redis.smembers(key));
-    case "zset":
-      return JSON.stringify(await redis.zrange(key, "0", "-1"));
-    case "stream":
-      return JSON.stringify(await redis.xrange(key, "-", "+"));
-    default:
-      return "";
-  }
-}
-
-/** Every row of every table in the schema, as text. */
-async function findInSchema(system: System, schema: string): Promise<string[]> {
-  const tables = await system.db.query<{ name: string }>(
-    "select quote_ident(table_schema) || '.' || quote_ident(table_name) as name from information_schema.tables where table_schema in ($1, 'rollcall')",
-    [schema],
-  );
-  const found: string[] = [];
-  for (const { name: table } of tables.rows) {
-    const rows = await system.db.query<{ row: string }>(`select t::text as row from ${table} t`);
-    found.push(...rows.rows.filter(({ row }) => canary.test(row)).map(({ row }) => `${table}: ${row}`));
-  }
-  return found;
-}

@@ -4,6 +4,7 @@ import { conflicts } from "./commands/conflicts.ts";
 import { deadLetters } from "./commands/dead-letters.ts";
 import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
+import { purge } from "./commands/purge.ts";
 import { reconcile } from "./commands/reconcile.ts";
 import { runs } from "./commands/runs.ts";
 import { status } from "./commands/status.ts";
@@ -18,6 +19,7 @@ export const commands: Readonly<Record<string, Command>> = {
   alerts,
   sync,
   doctor,
+  purge,
   "dead-letters": deadLetters,
   conflicts,
   reconcile,

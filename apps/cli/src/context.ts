@@ -13,6 +13,7 @@ import {
   type DeadLetterContext,
   type ExplainContext,
   noSessionCache,
+  type PurgeContext,
   type StatusContext,
 } from "@rollcall/sync";
 import type { CliConfig } from "./config.ts";
@@ -22,6 +23,7 @@ export type CliContext = {
   pool: Pool;
   status: StatusContext;
   change: ChangeContext;
+  purge: PurgeContext;
   explain: ExplainContext;
   deadLetters: DeadLetterContext;
   close(): Promise<void>;
@@ -49,6 +51,13 @@ export function createCliContext(config: CliConfig): CliContext {
     config.CLERK_SECRET_KEY === undefined
       ? undefined
       : createClerkGateway({ secretKey: config.CLERK_SECRET_KEY, apiUrl: config.CLERK_API_URL });
+  const sessionCache = cacheRedis
+    ? createSessionCache({
+        redis: cacheRedis,
+        ttlS: config.SESSION_CACHE_TTL_S,
+        appSessionKey: config.APP_SESSION_KEY,
+      })
+    : noSessionCache;
   return {
     pool,
     status: {
@@ -59,17 +68,8 @@ export function createCliContext(config: CliConfig): CliContext {
       backend: backend.kind,
       autoCreate,
     },
-    change: {
-      pool,
-      queue: sync,
-      sessionCache: cacheRedis
-        ? createSessionCache({
-            redis: cacheRedis,
-            ttlS: config.SESSION_CACHE_TTL_S,
-            appSessionKey: config.APP_SESSION_KEY,
-          })
-        : noSessionCache,
-    },
+    change: { pool, queue: sync, sessionCache },
+    purge: { pool, clerk, sessionCache, deadLetters },
     explain: { pool, clerk, queues: [ensure, sync], deadLetters, autoCreate },
     deadLetters: { pool, deadLetters, producers: { ensure, sync } },
     close: async () => {

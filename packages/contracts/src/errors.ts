@@ -97,6 +97,12 @@ export const errorTable = {
   "user.forbidden": entry(403, false, "Este usuário não é você.", "This user is not you."),
   "user.banned": entry(403, false, "Esta conta está bloqueada.", "This account is banned."),
   "user.deleted": entry(410, false, "Esta conta foi excluída.", "This account was deleted."),
+  "user.not_deleted": entry(
+    409,
+    false,
+    "Este usuário não foi excluído. Exclua-o primeiro no Clerk.",
+    "This user is not deleted. Delete them at Clerk first.",
+  ),
   "user.unknown": entry(404, false, "Conta não encontrada.", "Account not found."),
   "user.absent": entry(404, true, "Conta ainda não encontrada.", "Account not found yet."),
   "user.rejected": entry(

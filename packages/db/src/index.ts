@@ -10,6 +10,7 @@ export type { Mentorado, User } from "./schema.ts";
 export { lockAbsenceGuard, mayDeleteAbsent } from "./statements/absence-guard.ts";
 export { recordAbsences, wasAbsent } from "./statements/absences.ts";
 export { type AlertRecord, readAlerts, writeAlerts } from "./statements/alert-states.ts";
+export { listAppColumns } from "./statements/app-columns.ts";
 export { applySnapshots, type UserSnapshot } from "./statements/apply-snapshots.ts";
 export {
   type CatchUpState,
@@ -23,6 +24,7 @@ export { changeTier } from "./statements/change-tier.ts";
 export { type RequestBudget, takeClerkRequest } from "./statements/clerk-budget.ts";
 export { countHeldDeletions, countOpenConflicts, countUsersByState } from "./statements/count-users.ts";
 export { countWithoutProfile } from "./statements/count-without-profile.ts";
+export { type Erasure, erasePerson } from "./statements/erase-person.ts";
 export { type DriftKind, findDrift } from "./statements/find-drift.ts";
 export { findMissingGrants } from "./statements/find-missing-grants.ts";
 export { findMissingKeys } from "./statements/find-missing-keys.ts";
@@ -44,6 +46,7 @@ export {
 export { judgeConflicts } from "./statements/judge-conflicts.ts";
 export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./statements/leases.ts";
 export { listConflicts, listConflictsOfUser } from "./statements/list-conflicts.ts";
+export { listOtherLiveIds } from "./statements/list-live-ids.ts";
 export { listUsers } from "./statements/list-users.ts";
 export { drawReadTicket } from "./statements/read-tickets.ts";
 export { type AdminEvent, recordAdminEvents } from "./statements/record-admin-events.ts";

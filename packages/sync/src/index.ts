@@ -11,6 +11,7 @@ export {
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure.ts";
 export { type ExplainContext, explainUser } from "./explain.ts";
 export { type PostgresMonitor, startPostgresMonitor } from "./postgres-monitor.ts";
+export { type PurgeContext, purgeUser } from "./purge-user.ts";
 export { readStatus, type StatusContext } from "./read-status.ts";
 export { createUserReader } from "./read-users.ts";
 export { confirmDeletions } from "./reconcile/confirm-deletions.ts";

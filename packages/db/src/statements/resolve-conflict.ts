@@ -2,6 +2,7 @@ import { AppError } from "@rollcall/contracts";
 import { z } from "zod";
 import type { Queryable } from "../pool.ts";
 import { judgeConflicts } from "./judge-conflicts.ts";
+import { unlinkProfiles } from "./unlink-profiles.ts";
 
 const lockConflict = `
 select c.user_id as "userId", c.candidate_ids as "candidateIds", c.state, u.clerk_id as "clerkId",
@@ -95,12 +96,7 @@ async function partWithProfile(
     return;
   }
   if (!discard) throw new AppError("conflict.profile_touched", "The user's present profile was used");
-  await db.query(
-    `update public.mentorados set
-       user_id = null, linked_at = coalesce(linked_at, created_at), ativo = 'nao', updated_at = now()
-     where id = $1`,
-    [profileId],
-  );
+  await unlinkProfiles(db, [conflict.clerkId]);
 }
 
 const referencingColumns = `

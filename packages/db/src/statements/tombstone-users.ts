@@ -1,5 +1,6 @@
 import type { Queryable } from "../pool.ts";
 import { judgeConflicts } from "./judge-conflicts.ts";
+import { unlinkProfiles } from "./unlink-profiles.ts";
 
 export type Burial = {
   clerkId: string;
@@ -40,17 +41,6 @@ from buried b left join before using (clerk_id)
 `;
 
 /**
- * The profile outlives its user, since people's work hangs on it; it keeps `linked_at` and so is no candidate.
- * One that the app linked by itself has none and gets it here.
- */
-const unlinkProfiles = `
-update public.mentorados m set
-  user_id = null, linked_at = coalesce(m.linked_at, m.created_at), ativo = 'nao', updated_at = now()
-from public.users u
-where u.clerk_id = any ($1::text[]) and u.deleted_at is not null and m.user_id = u.id
-`;
-
-/**
  * Marks users as deleted for good, and judges the conflicts again that this may decide. Run it inside a
  * transaction. Ids must be distinct.
  *
@@ -64,7 +54,7 @@ export async function tombstoneUsers(db: Queryable, burials: readonly Burial[]):
     burials.map((burial) => burial.cause),
     burials.map((burial) => burial.ref),
   ]);
-  await db.query(unlinkProfiles, [ids]);
+  await unlinkProfiles(db, ids);
   await db.query("delete from rollcall.held_deletions where clerk_id = any ($1)", [ids]);
   await judgeConflicts(db, burials[0]?.cause ?? "delete", {
     userIds: buried.rows.map((row) => row.userId),

@@ -1,0 +1,245 @@
+import { startClerkSimulator } from "@rollcall/sandbox";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { callAdmin } from "../harness/admin.ts";
+import { describeOnBackends } from "../harness/backends.ts";
+import { ensure, readDeadLetters, readRows, untilProfile } from "../harness/calls.ts";
+import { findInPostgres, findInRedis } from "../harness/find-words.ts";
+import { runProcess } from "../harness/process.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+/** A word that no code of ours contains, and another one for each person. */
+const canary = (word: string) => ({
+  words: new RegExp(word, "i"),
+  firstName: word,
+  email: `${word}@example.com`,
+  imageUrl: `https://img.example.com/${word}.png`,
+});
+
+const schemas = ["public", "rollcall", "bullmq"];
+
+describeOnBackends((backend) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    // Somebody who stays, so that Clerk can be seen to know us.
+    await untilProfile(system, (await system.clerk.users.create()).id);
+  });
+  afterAll(() => system?.stop());
+
+  async function purge(...args: string[]) {
+    const command = runProcess("apps/cli/dist/main.js", system.environment, ["purge", ...args]);
+    return { code: await command.exited, output: command.output() };
+  }
+
+  async function findAnywhere(words: RegExp): Promise<string[]> {
+    const inRedis = system.redis ? await findInRedis(system.redis.url, words) : [];
+    return [...inRedis, ...(await findInPostgres(system, words, schemas))];
+  }
+
+  async function signUp({ firstName, email, imageUrl }: ReturnType<typeof canary>) {
+    const person = await system.clerk.users.create({ firstName, email, imageUrl });
+    const { mentorados } = await untilProfile(system, person.id);
+    return { clerkId: person.id, profileId: Number(mentorados[0]?.["id"]) };
+  }
+
+  async function untilTombstone(clerkId: string): Promise<void> {
+    await waitFor("the tombstone", async () =>
+      (await readRows(system, clerkId)).users[0]?.["deleted_at"] ? true : undefined,
+    );
+  }
+
+  test("after a deletion and a purge, name, email and photo are nowhere; the Clerk id stays in the tombstone", async () => {
+    const person = canary("serinus");
+    const { clerkId, profileId } = await signUp(person);
+    for (const _ of [1, 2]) await ensure(system, clerkId);
+    await setAppSession(clerkId, "serinus");
+    await makeDeadLetter(clerkId, person.email);
+    await recordReason(clerkId, "serinus asked for it");
+    expect(await findAnywhere(person.words)).not.toEqual([]);
+
+    await system.clerk.users.delete(clerkId);
+    await untilTombstone(clerkId);
+    expect(await purge(clerkId)).toMatchObject({
+      code: 0,
+      output: expect.stringContaining(`gone from mentorado ${profileId}`),
+    });
+    expect(await findAnywhere(person.words)).toEqual([]);
+    expect((await readRows(system, clerkId)).users).toMatchObject([{ clerk_id: clerkId, email: null }]);
+    expect((await readDeadLetters(system)).filter((letter) => letter.includes(clerkId))).toEqual([]);
+    const { body } = await callAdmin(system, `/api/admin/users/${clerkId}`);
+    expect(body).toMatchObject({
+      timeline: expect.arrayContaining([expect.objectContaining({ kind: "user_purged", cause: "admin" })]),
+    });
+    // The row stays, since the app's own rows hang on it.
+    const kept = await system.db.query("select nome_completo, meta_leads from mentorados where id = $1", [
+      profileId,
+    ]);
+    expect(kept.rows).toEqual([{ nome_completo: "Removed", meta_leads: 50 }]);
+  });
+
+  test("--keep-profile leaves the person in that profile and nowhere else", async () => {
+    const person = canary("fringilla");
+    const { clerkId, profileId } = await signUp(person);
+    await ensure(system, clerkId);
+    await system.clerk.users.delete(clerkId);
+    await untilTombstone(clerkId);
+    const { code, output } = await purge(clerkId, "--keep-profile", "--json");
+    expect({ code, answer: JSON.parse(output) }).toMatchObject({
+      code: 0,
+      answer: { erased: [], kept: [profileId] },
+    });
+    expect(await findAnywhere(person.words)).toEqual([
+      expect.stringMatching(new RegExp(`^public.mentorados: \\(${profileId},`)),
+    ]);
+    // Thought better of it.
+    expect((await purge(clerkId)).code).toBe(0);
+    expect(await findAnywhere(person.words)).toEqual([]);
+  });
+
+  test("somebody whom Clerk has is refused, and nothing changes", async () => {
+    const person = canary("carduelis");
+    const { clerkId } = await signUp(person);
+    const before = await findAnywhere(person.words);
+    expect(await purge(clerkId)).toMatchObject({
+      code: 1,
+      output: expect.stringMatching(/not deleted.*Clerk has them/s),
+    });
+    expect(await findAnywhere(person.words)).toEqual(before);
+  });
+
+  test("somebody live here whom Clerk no longer has is deleted and purged at once", async () => {
+    const person = canary("pyrrhula");
+    const { clerkId } = await signUp(person);
+    for (const _ of [1, 2]) await ensure(system, clerkId);
+    await setAppSession(clerkId, "pyrrhula");
+    await system.clerk.users.delete(clerkId, { silent: true });
+    expect((await purge(clerkId)).code).toBe(0);
+    expect(await findAnywhere(person.words)).toEqual([]);
+    expect((await readRows(system, clerkId)).users[0]?.["deleted_at"]).toBeTruthy();
+  });
+
+  test("a live user is not purged while Clerk fails, without its key, or with another instance's", async () => {
+    const person = canary("emberiza");
+    const { clerkId } = await signUp(person);
+    await system.clerk.users.delete(clerkId, { silent: true });
+    const before = await findAnywhere(person.words);
+    const fault = await system.clerk.faults.add({ kind: "status", status: 500 });
+    expect(await purge(clerkId)).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("clerk.unavailable"),
+    });
+    await system.clerk.faults.remove(fault);
+
+    const stranger = await startClerkSimulator({ rateLimit: null });
+    await stranger.users.create();
+    for (const [environment, why] of [
+      [{ CLERK_API_URL: stranger.url, CLERK_SECRET_KEY: stranger.secretKey }, "none of our users"],
+      [{ CLERK_SECRET_KEY: "" }, "CLERK_SECRET_KEY"],
+    ] as const) {
+      const command = runProcess("apps/cli/dist/main.js", { ...system.environment, ...environment }, [
+        "purge",
+        clerkId,
+      ]);
+      expect(await command.exited).toBe(1);
+      expect(command.output()).toContain(why);
+    }
+    await stranger.stop();
+    expect(await findAnywhere(person.words)).toEqual(before);
+  });
+
+  test("a profile that somebody else has by now is theirs, and is left alone", async () => {
+    const person = canary("loxia");
+    const { clerkId, profileId } = await signUp(person);
+    await system.clerk.users.delete(clerkId);
+    await untilTombstone(clerkId);
+    const heir = await system.clerk.users.create();
+    await untilProfile(system, heir.id);
+    await system.db.query(
+      "delete from mentorados where user_id = (select id from users where clerk_id = $1)",
+      [heir.id],
+    );
+    await system.db.query(
+      "update mentorados set user_id = (select id from users where clerk_id = $2) where id = $1",
+      [profileId, heir.id],
+    );
+    const { output } = await purge(clerkId, "--json");
+    expect(JSON.parse(output)).toMatchObject({ erased: [], kept: [], candidates: [] });
+    expect((await readRows(system, heir.id)).mentorados).toMatchObject([{ email: person.email }]);
+  });
+
+  test("profiles that only matched are named and left, until they are named back", async () => {
+    const person = canary("montifringilla");
+    const waiting = await system.db.query<{ id: number }>(
+      "insert into mentorados (nome_completo, email) values ('one', $1), ('two', $1) returning id",
+      [person.email],
+    );
+    const [first, second] = waiting.rows.map(({ id }) => id);
+    const { clerkId, profileId } = await signUp(person);
+    await system.clerk.users.delete(clerkId);
+    await untilTombstone(clerkId);
+    const { output } = await purge(clerkId, "--json");
+    expect(JSON.parse(output)).toMatchObject({ erased: [profileId], candidates: [first, second] });
+    expect(await findAnywhere(person.words)).toHaveLength(2);
+    const again = await purge(clerkId, "--also", `${first},${second}`, "--json");
+    expect(JSON.parse(again.output)).toMatchObject({ candidates: [] });
+    expect(await findAnywhere(person.words)).toEqual([]);
+    expect(await purge(clerkId, "--also", "999999")).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("mentorado 999999 has a user, or never matched"),
+    });
+  });
+
+  test("the app's own columns are named, since only the app knows what is in them", async () => {
+    await system.db.query("alter table mentorados add column cpf text");
+    const { clerkId } = await signUp(canary("spinus"));
+    await system.clerk.users.delete(clerkId);
+    await untilTombstone(clerkId);
+    const { output } = await purge(clerkId);
+    await system.db.query("alter table mentorados drop column cpf");
+    expect(output).toContain("mentorados.cpf");
+  });
+
+  test.each<[string[], number, string]>([
+    [[], 2, "one Clerk id"],
+    [["user_1", "user_2"], 2, "one Clerk id"],
+    [["org_1"], 2, "user_"],
+    [["user_1", "--also", "five"], 2, "commas"],
+    [["user_nobody"], 1, "user.unknown"],
+  ])("%j ends with %i and a sentence", async (args, code, word) => {
+    const ended = await purge(...args);
+    expect(ended).toEqual({ code, output: expect.stringContaining(word) });
+  });
+
+  /** As the app would cache whom it knows. */
+  async function setAppSession(clerkId: string, value: string): Promise<void> {
+    if (!system.redis) return;
+    const redis = new Redis(system.redis.url);
+    await redis.set(`session:${clerkId}`, value);
+    redis.disconnect();
+  }
+
+  /** A dead letter of a person who has rows already. */
+  async function makeDeadLetter(clerkId: string, email: string): Promise<void> {
+    await system.db.query(
+      `alter table users add constraint poison check (email is distinct from '${email}' or name is null or name !~ 'Doomed') not valid`,
+    );
+    await system.clerk.users.update(clerkId, { lastName: "Doomed" });
+    await waitFor(
+      "the dead letter",
+      async () =>
+        (await readDeadLetters(system)).some((letter) => letter.includes(clerkId)) ? true : undefined,
+      120_000,
+    );
+    await system.db.query("alter table users drop constraint poison");
+  }
+
+  /** What a person of ops typed about another dead letter of the same user. */
+  async function recordReason(clerkId: string, reason: string): Promise<void> {
+    await system.db.query(
+      "insert into rollcall.events (clerk_id, kind, cause, ref, details) values ($1, 'dead_letter_discarded', 'admin', 'admin', $2)",
+      [clerkId, JSON.stringify({ deadLetterId: "1", reason })],
+    );
+  }
+});
