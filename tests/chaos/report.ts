@@ -19,7 +19,7 @@ export function describeRun(plan: Plan, report: ChaosReport, seconds: number): s
   ];
   const verdict = report.violations.length === 0 ? "holds" : `BROKEN (${report.violations.length})`;
   const { safety, healing } = report.seconds;
-  const times = `safety ${safety.toFixed(1)} s, healing ${healing.toFixed(1)} s, all ${seconds.toFixed(1)} s`;
+  const times = `safety ${safety.toFixed(1)} s, healing ${healing.toFixed(1)} s, all ${seconds.toFixed(1)} s${report.crowding > 1 ? ` (machine ${report.crowding.toFixed(1)} times too full)` : ""}`;
   return `seed ${plan.seed} on ${plan.backend}: ${verdict}; ${parts.join(", ")}; ${times}`;
 }
 

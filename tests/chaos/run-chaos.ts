@@ -18,7 +18,7 @@ import { type Strikes, strikeAll } from "./perform/strike.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { Cluster } from "./stage/cluster.ts";
 import { type Stage, setStage, withClient } from "./stage/stage.ts";
-import { type LagWatch, watchLag } from "./stage/watch-lag.ts";
+import { type MachineWatch, watchMachine } from "./stage/watch-machine.ts";
 
 export type ChaosOptions = {
   plan: Plan;
@@ -36,6 +36,8 @@ export type ChaosReport = {
   ledger: Ledger;
   /** Of the first broken law's user, newest first. */
   timeline: string[];
+  /** How crowded the machine was, 1 or more. */
+  crowding: number;
   seconds: { safety: number; healing: number };
 };
 
@@ -44,11 +46,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { signal, plan, ...others } = options;
   const postgresLogFrom = (await stat(options.cluster.logFile)).size;
   const stage = await setStage({ ...others, seed: plan.seed, backend: plan.backend });
-  const lag = watchLag();
+  const machine = watchMachine();
   try {
-    return await Promise.race([playAndJudge(stage, plan, postgresLogFrom, lag), untilAborted(signal)]);
+    return await Promise.race([playAndJudge(stage, plan, postgresLogFrom, machine), untilAborted(signal)]);
   } finally {
-    lag.stop();
+    machine.stop();
     await stage.close();
   }
 }
@@ -57,7 +59,7 @@ async function playAndJudge(
   stage: Stage,
   plan: Plan,
   postgresLogFrom: number,
-  { lagMs }: LagWatch,
+  machine: MachineWatch,
 ): Promise<ChaosReport> {
   const ledger = createLedger(Date.now());
   const post = openPost(stage, ledger);
@@ -67,10 +69,10 @@ async function playAndJudge(
   ]);
   const healingFromMs = Date.now();
   const safetyMs = healingFromMs - ledger.startedAtMs;
-  const healed = await heal(stage, ledger, post, safetyMs / plan.safetyMs);
+  const healed = await heal(stage, ledger, post, Math.max(safetyMs / plan.safetyMs, machine.crowding()));
   const violations = [
     ...healed.violations,
-    ...(await judgeAll(stage, ledger, healed, lagMs)),
+    ...(await judgeAll(stage, ledger, healed, machine)),
     ...(await judgePostgresLog(stage.cluster.logFile, postgresLogFrom)),
   ];
   const unasked = await stage.stopProcesses();
@@ -79,6 +81,7 @@ async function playAndJudge(
     violations,
     strikes,
     ledger,
+    crowding: machine.crowding(),
     timeline: await readTimeline(stage, violations[0]?.clerkId),
     seconds: {
       safety: safetyMs / 1_000,
@@ -100,7 +103,7 @@ async function judgeAll(
   stage: Stage,
   ledger: Ledger,
   healed: Healed,
-  lagMs: LagWatch["lagMs"],
+  machine: MachineWatch,
 ): Promise<Violation[]> {
   const surprises = Object.values(stage.processes).flatMap((process) => process.surprises);
   return withClient(stage.databaseUrl, async (db) => {
@@ -112,7 +115,7 @@ async function judgeAll(
       ...(await judgeEnd(ledger, tables, stage.clerk)),
       ...judgeDeadLetters(ledger, healed.deadLetters),
       ...healed.lastEnsures.flatMap((call) => judgeLastEnsure(ledger, call)),
-      ...judgeCalls(ledger, stage, tables, lagMs),
+      ...judgeCalls(ledger, stage, tables, machine),
       ...(await judgeLogs(stage)),
       ...(await findCanaries(stage)),
     ];

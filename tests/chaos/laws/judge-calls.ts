@@ -1,6 +1,7 @@
 import type { Call, Ledger, Violation } from "../ledger.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Span } from "../stage/supervised-process.ts";
+import type { MachineWatch } from "../stage/watch-machine.ts";
 import type { Tables } from "./read-tables.ts";
 
 const longestMs = 5_000;
@@ -9,16 +10,11 @@ const marginMs = 200;
 
 const allowed = { webhook: [200, 503], ensure: [200, 202, 403, 404, 410, 503] } as const;
 
-/** Judges every answer, and every request that got none. @param lagMs how late our own clock ran in a span of time */
-export function judgeCalls(
-  ledger: Ledger,
-  stage: Stage,
-  tables: Tables,
-  lagMs: (span: Span) => number,
-): Violation[] {
+/** Judges every answer, and every request that got none. */
+export function judgeCalls(ledger: Ledger, stage: Stage, tables: Tables, machine: MachineWatch): Violation[] {
   return ledger.calls.flatMap((call) => {
     const faults = call.status === undefined ? [] : judgeAnswer(ledger, tables, call);
-    if (!wasAway(call, stage.processes[call.api].away)) faults.push(...judgeTime(call, lagMs));
+    if (!wasAway(call, stage.processes[call.api].away)) faults.push(...judgeTime(call, machine));
     return faults.map((fault) => ({ ...fault, clerkId: call.about }));
   });
 }
@@ -27,12 +23,12 @@ function wasAway({ fromMs, toMs }: Call, away: readonly Span[]): boolean {
   return away.some((span) => span.fromMs < toMs + marginMs && span.untilMs > fromMs - marginMs);
 }
 
-function judgeTime(call: Call, lagMs: (span: Span) => number): Violation[] {
+function judgeTime(call: Call, { lagMs, crowding }: MachineWatch): Violation[] {
   const law = "every request is answered within 5 s";
   const { api, what, fromMs, toMs, status, text } = call;
   if (status === undefined) return [{ law, what: `${api} did not answer a ${what}: ${text}` }];
   const tookMs = toMs - fromMs - lagMs({ fromMs, untilMs: toMs });
-  return tookMs > longestMs
+  return tookMs > longestMs * crowding()
     ? [{ law, what: `${api} answered a ${what} after ${tookMs} ms with ${status}` }]
     : [];
 }

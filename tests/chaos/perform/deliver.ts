@@ -5,9 +5,13 @@ import type { Delivery } from "../plan/plan.ts";
 import { type Stage, webhookSecret } from "../stage/stage.ts";
 import { callApi } from "./call-api.ts";
 import type { Message } from "./messages.ts";
+import { createTurnstile } from "./turnstile.ts";
 
 /** Waits between the first attempts of one copy. Svix takes hours where we take seconds. */
 const retryWaitsMs = [500, 1_000, 1_500];
+
+/** Svix does not send everything at once either, however much has piled up. */
+const inFlightAtApi = 48;
 
 export type Post = {
   /** Sends the copies of a message, each until it is accepted. Returns at once. */
@@ -23,11 +27,13 @@ export function openPost(stage: Stage, ledger: Ledger): Post {
   const webhook = new Webhook(webhookSecret);
   const open = new Map<Promise<void>, string>();
   const givingUp = new AbortController();
+  const turnstiles = stage.apis.map(() => createTurnstile(inFlightAtApi));
 
   async function deliver(message: Message, { afterMs, api }: Delivery): Promise<void> {
     await sleep(afterMs);
     for (let attempt = 0; !givingUp.signal.aborted; attempt += 1) {
-      if (await attemptOnce(message, api)) return;
+      const isAccepted = await turnstiles[api]?.(() => attemptOnce(message, api));
+      if (isAccepted) return;
       await sleep(retryWaitsMs[attempt] ?? 2_000);
     }
   }

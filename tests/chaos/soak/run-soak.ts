@@ -10,7 +10,7 @@ import { createLedger, type Ledger, type Violation } from "../ledger.ts";
 import { openPost } from "../perform/deliver.ts";
 import { createDice } from "../plan/dice.ts";
 import { type Stage, type StageOptions, setStage, withClient } from "../stage/stage.ts";
-import { type LagWatch, watchLag } from "../stage/watch-lag.ts";
+import { type MachineWatch, watchMachine } from "../stage/watch-machine.ts";
 import { applyLoad } from "./load.ts";
 import { type Sample, takeSample } from "./sample.ts";
 import { judgeSamples } from "./verdicts.ts";
@@ -31,7 +31,7 @@ const megabyte = 1_048_576;
 export async function runSoak(options: SoakOptions): Promise<string[]> {
   const { say, seed, rate, forMs, warmUpMs, signal } = options;
   const stage = await setStage(options);
-  const lag = watchLag();
+  const machine = watchMachine();
   const sampling = new AbortController();
   try {
     // Stories of half an hour would fill our own memory.
@@ -46,7 +46,7 @@ export async function runSoak(options: SoakOptions): Promise<string[]> {
     const seconds = (Date.now() - ledger.startedAtMs) / 1_000;
     say(`${events} events in ${seconds.toFixed(0)} s; ${ledger.calls.length} requests`);
 
-    const violations = await judgeLoad(stage, ledger, post, lag);
+    const violations = await judgeLoad(stage, ledger, post, machine);
     for (const { law, what, clerkId } of violations.slice(0, 40)) say(`${law}: ${clerkId ?? ""} ${what}`);
     const verdicts = judgeSamples(samples.filter(({ atMs }) => atMs >= ledger.startedAtMs + warmUpMs));
     for (const { line } of verdicts) say(line);
@@ -56,7 +56,7 @@ export async function runSoak(options: SoakOptions): Promise<string[]> {
     ];
   } finally {
     sampling.abort();
-    lag.stop();
+    machine.stop();
     await stage.close();
   }
 }
@@ -87,9 +87,9 @@ async function judgeLoad(
   stage: Stage,
   ledger: Ledger,
   post: ReturnType<typeof openPost>,
-  { lagMs }: LagWatch,
+  machine: MachineWatch,
 ): Promise<Violation[]> {
-  const healed = await heal(stage, ledger, post, 1);
+  const healed = await heal(stage, ledger, post, machine.crowding());
   return withClient(stage.databaseUrl, async (db) => {
     const tables = await readTables(db);
     return [
@@ -101,7 +101,7 @@ async function judgeLoad(
       ...(await judgeEnd(ledger, tables, stage.clerk)),
       ...judgeDeadLetters(ledger, healed.deadLetters),
       ...healed.lastEnsures.flatMap((call) => judgeLastEnsure(ledger, call)),
-      ...judgeCalls(ledger, stage, tables, lagMs),
+      ...judgeCalls(ledger, stage, tables, machine),
     ];
   });
 }
