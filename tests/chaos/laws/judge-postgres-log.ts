@@ -3,7 +3,8 @@ import type { Violation } from "../ledger.ts";
 
 /**
  * What we provoke: a statement or a wait for a lock that takes too long, a deadlock or serialization failure
- * (which are run again), a connection or a server that is ended.
+ * (which are run again), a connection or a server that is ended; and BM001, with which BullMQ refuses a worker
+ * that woke after another had taken its job.
  */
 const provoked = new Set([
   "57014",
@@ -16,6 +17,7 @@ const provoked = new Set([
   "25P03",
   "08006",
   "08003",
+  "BM001",
 ]);
 
 /** A statement that Postgres refuses although nobody provoked it is a mistake of ours, even if it is run again. */
