@@ -5,7 +5,13 @@ import axe from "axe-core";
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { browserHint, findBrowser, openBrowser } from "../harness/browser.ts";
-import { findByCommand, type Standalone, startStandalone } from "../harness/standalone.ts";
+import {
+  findByCommand,
+  type Standalone,
+  startRun,
+  startStandalone,
+  untilCompared,
+} from "../harness/standalone.ts";
 
 const executable = findBrowser();
 if (!executable) process.stdout.write(`${browserHint}\n`);
@@ -24,6 +30,7 @@ describe.skipIf(!executable)(name, () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "rollcall-page-"));
     system = await startStandalone(dir);
+    await untilCompared(system);
     browser = await openBrowser(executable ?? "");
   });
   afterAll(async () => {
@@ -83,6 +90,25 @@ describe.skipIf(!executable)(name, () => {
     await card.getByRole("button", { name: "Sign in: Lost Person" }).click();
     await untilSays(card, /Ensure answered 200 in \d+ ms: provisioned just now/);
     await untilSays(card, /after signing up, by the app's ensure call$/);
+  });
+
+  test("whose webhook is lost and who does nothing is found by the catch-up, and the page says when that was", async () => {
+    const parts = page.getByRole("region", { name: "The parts" });
+    await parts
+      .getByRole("listitem")
+      .filter({ hasText: "Full run" })
+      .getByText(/\d+ (s|min) ago/)
+      .waitFor();
+    await page.getByLabel("Lose the next webhook").check();
+    const card = await signUp("Quiet");
+    await untilSays(card, "Rollcall was not told");
+    await startRun(system, "catch-up");
+    await untilSays(card, /after signing up, by the catch-up$/);
+    await parts
+      .getByRole("listitem")
+      .filter({ hasText: "Catch-up" })
+      .getByText(/\d+ s ago/)
+      .waitFor();
   });
 
   test("a webhook that is delivered twice makes one profile", async () => {

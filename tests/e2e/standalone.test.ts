@@ -13,6 +13,7 @@ import {
   launchStandalone,
   type Standalone,
   startStandalone,
+  untilCompared,
   untilGone,
 } from "../harness/standalone.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -53,6 +54,7 @@ describe("npm start, with nothing named", { timeout }, () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "rollcall-standalone-"));
     system = await startStandalone(dir);
+    await untilCompared(system);
   });
   afterAll(async () => {
     await system?.stop();
@@ -181,6 +183,30 @@ describe("npm start, with nothing named", { timeout }, () => {
     expect(await readPerson(system, firstPersonId)).toBeUndefined();
     expect(readPassword()).not.toBe(firstPassword);
     await system.stop();
+  });
+});
+
+describe("npm start, while nobody logs in", { timeout }, () => {
+  test("who was lost, who changed and who left unnoticed are caught by themselves, and that is told", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "rollcall-standalone-"));
+    const system = await startStandalone(dir, { RECONCILE_CATCHUP_EVERY_MS: "" });
+    const clerk = await connectClerkSimulator(system.pageUrl);
+    const leaver = await clerk.users.create({ firstName: "Leaver" });
+    await untilProvisioned(system, leaver.id);
+    await untilCompared(system);
+    await clerk.webhooks.disturb({ loseNext: 2 });
+    const lost = await clerk.users.create({ firstName: "Lost" });
+    await clerk.users.update(leaver.id, { firstName: "Renamed" });
+    await untilSaid(system, /Lost provisioned .* by the catch-up/, 60_000);
+    await untilSaid(system, /Renamed is in step \(by the catch-up\)/);
+    expect((await readPerson(system, lost.id))?.cause).toBe("catch-up");
+    // Passes that find one too many here, three times, have everybody compared.
+    await clerk.users.delete(leaver.id, { silent: true });
+    await untilSaid(system, /Renamed has only a tombstone left \(by the full run\)/, 180_000);
+    await untilSaid(system, /A full run compared everybody with Clerk, 1 in all: 1 not in step, and mended/);
+    await system.stop();
+    await removePostgres(join(dir, "postgres"));
+    await rm(dir, { recursive: true, force: true });
   });
 });
 

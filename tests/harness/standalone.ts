@@ -29,7 +29,9 @@ export function standaloneEnvironment(
 ): Record<string, string> {
   const nothing = Object.fromEntries(Object.keys(variables).map((name) => [name, ""]));
   const anyPort = { PORT: "0", WORKER_PORT: "0", SIMULATOR_PORT: "0" };
-  return { ...nothing, ...anyPort, ROLLCALL_DIR: dir, ROLLCALL_DEMO: "false", ...environment };
+  // Who is lost stays lost until the test does something about it.
+  const alone = { ROLLCALL_DEMO: "false", RECONCILE_CATCHUP_EVERY_MS: "86400000" };
+  return { ...nothing, ...anyPort, ...alone, ROLLCALL_DIR: dir, ...environment };
 }
 
 export async function startStandalone(
@@ -62,6 +64,30 @@ export async function untilReady(running: RunningProcess, dir: string): Promise<
       return [...(await readChildren(pid)).filter((child) => child !== postmaster), postmaster];
     },
   };
+}
+
+/** The first full run comes by itself, and would find whoever was lost before it. */
+export async function untilCompared({ pageUrl }: Standalone): Promise<void> {
+  await waitFor("the first full run", async () => {
+    const answer = await fetch(`${pageUrl}/page/state`);
+    // The page's own shape; what is not there fails the test.
+    const { runs } = (await answer.json()) as { runs: { mode: string }[] };
+    return runs.some(({ mode }) => mode === "full") ? true : undefined;
+  });
+}
+
+/** Asks for a run as ops would, with the login that the table of addresses shows. */
+export async function startRun(system: Standalone, mode: "full" | "catch-up"): Promise<void> {
+  const password = /password (\S+)/.exec(system.output())?.[1];
+  const answer = await fetch(`${system.apiUrl}/api/admin/reconcile`, {
+    method: "POST",
+    headers: {
+      authorization: `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`,
+      "content-type": "application/json",
+    },
+    body: JSON.stringify({ mode }),
+  });
+  if (answer.status !== 202) throw new Error(`No run: ${answer.status} ${await answer.text()}`);
 }
 
 function readUrl(running: RunningProcess, name: string): string {

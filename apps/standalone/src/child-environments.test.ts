@@ -44,6 +44,16 @@ test("the simulator takes the place of every Clerk variable, and adds its page t
   );
 });
 
+test("with the simulator a lost webhook is looked for sooner, unless somebody says when", () => {
+  const wiring = wire({}, "http://127.0.0.1:3002");
+  const everyMs = (named: Record<string, string>, over = wiring) =>
+    decideEnvironment("worker", named, over)["RECONCILE_CATCHUP_EVERY_MS"];
+  expect(everyMs({})).toBe("20000");
+  expect(everyMs({ RECONCILE_CATCHUP_EVERY_MS: "" })).toBe("20000");
+  expect(everyMs({ RECONCILE_CATCHUP_EVERY_MS: "5000" })).toBe("5000");
+  expect(everyMs({}, wire({}, undefined))).toBeUndefined();
+});
+
 test("with the real Clerk nothing of the simulator's reaches a part, nor anything that is no variable of ours", () => {
   const named = {
     CLERK_SECRET_KEY: "sk_live_x",

@@ -32,6 +32,8 @@ export function decideEnvironment(part: PartName, named: Environment, wiring: Wi
   return Object.fromEntries(chosen.filter(([, value]) => value?.trim()));
 }
 
+const watchedCatchUpEveryMs = "20000";
+
 function bringAlong(named: Environment, wiring: Wiring): Environment {
   const { databaseUrl, ports, adminPassword, simulatorUrl, secrets } = wiring;
   const own = {
@@ -43,6 +45,8 @@ function bringAlong(named: Environment, wiring: Wiring): Environment {
   if (simulatorUrl === undefined) return own;
   return {
     ...own,
+    // Sooner than elsewhere, since somebody is watching.
+    RECONCILE_CATCHUP_EVERY_MS: named["RECONCILE_CATCHUP_EVERY_MS"]?.trim() || watchedCatchUpEveryMs,
     CLERK_API_URL: simulatorUrl,
     CLERK_SECRET_KEY: secrets.clerkSecretKey,
     CLERK_WEBHOOK_SIGNING_SECRET: secrets.clerkWebhookSecret,

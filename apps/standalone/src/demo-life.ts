@@ -9,22 +9,23 @@ type DemoOptions = {
 };
 
 /** Somebody's story: what happens to their webhooks, and what brings them to Rollcall all the same. */
-type Story = "smooth" | "lost-then-login" | "lost-then-ensure" | "thrice" | "lost-for-long";
+type Story = "smooth" | "lost-then-login" | "lost-then-ensure" | "thrice" | "lost-for-good";
 
 const opening: readonly [waitMs: number, story: Story][] = [
   [1_500, "smooth"],
-  [5_000, "lost-then-ensure"],
-  [7_000, "thrice"],
-  [6_000, "lost-then-login"],
+  [5_000, "thrice"],
+  // By now the first full run is over, which would bring them as well.
+  [7_000, "lost-then-ensure"],
+  // Nobody brings them but the catch-up.
+  [6_000, "lost-for-good"],
+  [7_000, "lost-then-login"],
   [8_000, "smooth"],
 ];
-const later: readonly Story[] = ["smooth", "lost-for-long", "smooth", "lost-then-ensure", "thrice"];
+const later: readonly Story[] = ["smooth", "lost-for-good", "smooth", "lost-then-ensure", "thrice"];
 const laterEveryMs = 45_000;
 /** Then the simulator has enough people to look at. */
 const enoughPeople = 40;
 const returnsAfterMs = 3_000;
-/** Long enough for a sweep to be first, once there is one. */
-const returnsLateAfterMs = 150_000;
 
 /**
  * People who sign up by themselves, so that a first look has something to see. Stays away while somebody at the
@@ -75,9 +76,8 @@ async function comeBack(
   userId: string,
   story: Story,
 ): Promise<void> {
-  if (!story.startsWith("lost")) return;
-  const waitMs = story === "lost-for-long" ? returnsLateAfterMs : returnsAfterMs;
-  await sleep(waitMs, undefined, { signal });
+  if (story !== "lost-then-login" && story !== "lost-then-ensure") return;
+  await sleep(returnsAfterMs, undefined, { signal });
   await clerk.sessions.signIn(userId, { silent: story !== "lost-then-login" });
   if (story === "lost-then-login") return;
   const token = await clerk.sessions.mintToken({ userId, azp: simulatorUrl });

@@ -56,6 +56,7 @@ function describeFolder({ dir, settings }: SystemFacts): Fact[] {
     ["Data", dir, `${kept}; begin anew: npm start -- --fresh`],
     ["Logs", `${dir}/logs`, "api.log, worker.log and more"],
     ["Ask why", "npx rollcall explain <id>", "the page shows each person's id"],
+    ["Compare", "npx rollcall reconcile", "everybody at Clerk with the tables, now"],
     ["Stop", "Ctrl-C", "a second Ctrl-C stops at once"],
   ];
 }

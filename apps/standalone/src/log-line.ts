@@ -11,6 +11,12 @@ const lineSchema = z.looseObject({
   type: z.string().optional(),
   code: z.string().optional(),
   queue: z.string().optional(),
+  /** Of a reconcile run. */
+  runId: z.coerce.number().optional(),
+  mode: z.string().optional(),
+  dryRun: z.boolean().optional(),
+  seen: z.number().optional(),
+  counts: z.record(z.string(), z.number()).optional(),
 });
 
 /** What of a part's log line the terminal tells of. */

@@ -50,6 +50,31 @@ describe("the narrator", () => {
     expect(provisioned).toEqual([[clerkId, "login"]]);
   });
 
+  test("tells who was found by a catch-up, and who by a full run", () => {
+    narrator.readHappening(signedUp);
+    log({ event: "reconcile_started", runId: 7, mode: "catch-up" });
+    // As the worker writes it: a user's line names the run as a text.
+    log({ event: "mentorado_created", clerkId, cause: "reconcile", outcome: "created", runId: "7" });
+    expect(told.at(-1)).toBe("Ada provisioned 48 ms after signing up, by the catch-up");
+    log({ event: "reconcile_started", runId: 8, mode: "full" });
+    log({ event: "user_synced", clerkId, cause: "reconcile", outcome: "kept", runId: "8" });
+    expect(told.at(-1)).toBe("Ada is in step (by the full run)");
+    log({ event: "user_tombstoned", clerkId, cause: "reconcile", outcome: "tombstoned" });
+    expect(told.at(-1)).toBe("Ada has only a tombstone left (by the full run)");
+    expect(provisioned).toEqual([[clerkId, "catch-up"]]);
+  });
+
+  test("tells what a full run came to, and is silent of catch-ups that found nobody", () => {
+    const counts = { created: 1, linked: 0, updated: 1, unchanged: 38, deleted: 1, held: 0, failed: 0 };
+    log({ event: "reconcile_succeeded", runId: 7, mode: "catch-up", dryRun: false, seen: 40, counts });
+    log({ event: "reconcile_succeeded", runId: 8, mode: "full", dryRun: false, seen: 40, counts });
+    log({ event: "reconcile_held", runId: 9, mode: "full", dryRun: false, seen: 40, counts: { held: 9 } });
+    expect(told).toEqual([
+      "A full run compared everybody with Clerk, 40 in all: 3 not in step, and mended",
+      "9 people are gone from Clerk at once: nobody is deleted until a person confirms it",
+    ]);
+  });
+
   test("tells of a lost webhook", () => {
     narrator.readHappening(signedUp);
     narrator.readHappening(webhook({ state: "lost" }));

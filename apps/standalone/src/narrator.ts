@@ -27,6 +27,7 @@ export function createNarrator({ tell, onProvisioned }: NarratorOptions): Narrat
   const signUps = createRecent<number>(remembered);
   const deliveries = createRecent<{ type: string; userId: string }>(remembered);
   const toldAt = createRecent<number>(100);
+  const runModes = createRecent<string>(100);
 
   const nameOf = (userId: string | undefined) => (userId && names.get(userId)) ?? userId ?? "somebody";
 
@@ -56,6 +57,13 @@ export function createNarrator({ tell, onProvisioned }: NarratorOptions): Narrat
     mentorado_linked: tellProvisioned,
     user_synced: tellSynced,
     user_tombstoned: tellSynced,
+    reconcile_started: ({ runId, mode }) => runModes.set(String(runId), mode ?? "unknown"),
+    reconcile_succeeded: tellCompared,
+    reconcile_held: ({ counts }) =>
+      tell(
+        "bad",
+        `${counts?.["held"]} people are gone from Clerk at once: nobody is deleted until a person confirms it`,
+      ),
     mentorado_creation_failed: ({ clerkId, code }) =>
       tell("bad", `${nameOf(clerkId)} could not be provisioned (${code}); it is tried again`),
     outage_ended: ({ code }) => tell("plain", `The dependency is back (${code}); what waited goes on`),
@@ -85,6 +93,17 @@ export function createNarrator({ tell, onProvisioned }: NarratorOptions): Narrat
     tell("good", `${nameOf(clerkId)} provisioned${after}, by ${describeCause(cause)}`);
   }
 
+  /** Not of each catch-up, which mostly finds nothing: whom it finds has a sentence already. */
+  function tellCompared({ mode, dryRun, seen = 0, counts = {} }: LogLine): void {
+    if (mode !== "full" || dryRun || seen === 0) return;
+    const mended = ["created", "linked", "updated", "deleted"].reduce(
+      (sum, name) => sum + (counts[name] ?? 0),
+      0,
+    );
+    const found = mended === 0 ? "all are in step" : `${mended} not in step, and mended`;
+    tell("plain", `A full run compared everybody with Clerk, ${seen} in all: ${found}`);
+  }
+
   function tellSynced(line: LogLine): void {
     const sentence = syncSentences[line.outcome ?? ""];
     if (sentence) tell("plain", `${nameOf(line.clerkId)} ${sentence} (by ${describeCause(causeOf(line))})`);
@@ -100,8 +119,9 @@ export function createNarrator({ tell, onProvisioned }: NarratorOptions): Narrat
     tell(event.endsWith("_back") ? "good" : "bad", sentence(code ?? queue ?? ""));
   }
 
-  /** A login's webhook and a change's have the same cause; which it was, its delivery says. */
-  function causeOf({ cause = "unknown", delivery }: LogLine): string {
+  /** A login's webhook and a change's have the same cause; which it was, its delivery says. So for runs their mode. */
+  function causeOf({ cause = "unknown", delivery, runId }: LogLine): string {
+    if (cause === "reconcile") return runModes.get(String(runId)) ?? cause;
     const isLogin = delivery !== undefined && deliveries.get(delivery)?.type === "session.created";
     return cause === "webhook" && isLogin ? "login" : cause;
   }
@@ -131,6 +151,7 @@ const troubleSentences: Readonly<Record<string, (what: string) => string>> = {
   queue_lost: (queue) => `Queue ${queue} is not reached; trying again`,
   webhook_refused: () => "A webhook was refused: it is not signed by our secret",
   webhook_unavailable: () => "A webhook was not taken, since no queue takes it; Clerk sends it again",
+  reconcile_failed: (code) => `Comparing with Clerk failed (${code}); it is tried again`,
   request_failed: () => "A request failed; the api's log says why",
 };
 
@@ -138,6 +159,10 @@ const causeNames: Readonly<Record<string, string>> = {
   webhook: "webhook",
   login: "the webhook of a login",
   ensure: "the app's ensure call",
+  "catch-up": "the catch-up",
+  full: "the full run",
+  // Deletions that nobody told of: only full runs find them.
+  reconcile: "the full run",
 };
 
 function describeCause(cause: string): string {

@@ -2,13 +2,14 @@ import type { ClerkUser } from "../clerk/clerk-user.ts";
 import type { ClerkControl } from "../clerk/control.ts";
 import type { WebhookMessage } from "../clerk/webhook-log.ts";
 import { findEmail, nameOf } from "./person-name.ts";
-import type { RollcallRow, RollcallRows } from "./rollcall-rows.ts";
+import type { LatestRun, RollcallRow, RollcallRows } from "./rollcall-rows.ts";
 
 /** All that the page shows, in one answer. */
 export type PageState = {
   apiUrl: string;
   /** `api`: what its `/readyz` says is missing; null when it does not answer. */
   parts: { api: string[] | null; database: boolean };
+  runs: LatestRun[];
   switches: { loseNext: boolean; twice: boolean; clerkDown: boolean };
   total: number;
   /** The latest first. */
@@ -50,8 +51,9 @@ export async function readPageState(context: PageStateContext): Promise<PageStat
   const users = await control.users.list({ offset: Math.max(0, total - shownPeople), limit: shownPeople });
   const gone = [...context.gone].slice(-shownGone).reverse();
   const ids = [...users.map((user) => user.id), ...gone.map(([id]) => id)];
-  const [rows, api, disturbance, faults, webhooks] = await Promise.all([
+  const [rows, runs, api, disturbance, faults, webhooks] = await Promise.all([
     context.rows.read(ids),
+    context.rows.readRuns(),
     readReadiness(apiUrl),
     control.webhooks.disturbance(),
     control.faults.list(),
@@ -60,6 +62,7 @@ export async function readPageState(context: PageStateContext): Promise<PageStat
   return {
     apiUrl,
     parts: { api, database: rows !== undefined },
+    runs,
     switches: {
       loseNext: disturbance.loseNext > 0,
       twice: disturbance.copies > 1,

@@ -12,9 +12,14 @@ export type RollcallRow = {
   profile: { nomeCompleto: string; turma: string | null } | null;
 };
 
+/** The latest run of a mode that is over. */
+export type LatestRun = { mode: string; state: string; agoMs: number };
+
 export type RollcallRows = {
   /** The rows by Clerk id; undefined when the database does not answer. */
   read(clerkIds: readonly string[]): Promise<Map<string, RollcallRow> | undefined>;
+  /** Empty when the database does not answer. */
+  readRuns(): Promise<LatestRun[]>;
   close(): Promise<void>;
 };
 
@@ -31,6 +36,13 @@ const sql = `
     from users u
     left join mentorados m on m.user_id = u.id
    where u.clerk_id = any($1)`;
+
+const latestRuns = `
+  select distinct on (mode) mode, state,
+         (extract(epoch from now() - finished_at) * 1000)::float8 as "agoMs"
+    from rollcall.runs
+   where finished_at is not null and not dry_run
+   order by mode, id desc`;
 
 /** Reads Rollcall's tables and nothing else; the simulator's page shows them beside Clerk's side. */
 export function openRollcallRows(databaseUrl: string): RollcallRows {
@@ -50,6 +62,13 @@ export function openRollcallRows(databaseUrl: string): RollcallRows {
         return new Map(rows.map(({ clerkId, ...row }) => [clerkId, row]));
       } catch {
         return undefined;
+      }
+    },
+    async readRuns() {
+      try {
+        return (await pool.query<LatestRun>(latestRuns)).rows;
+      } catch {
+        return [];
       }
     },
     close: () => pool.end(),

@@ -1,5 +1,5 @@
 import { control } from "./clerk.js";
-import { text } from "./texts.js";
+import { durationText, text } from "./texts.js";
 
 const partNames = ["api", "worker", "queue", "database", "clerk"];
 
@@ -15,12 +15,25 @@ function readParts({ parts, switches }) {
   };
 }
 
+/** When Rollcall last compared with Clerk by itself. */
+function describeRuns({ runs }) {
+  return ["catch-up", "full"].map((mode) => {
+    const run = runs.find((candidate) => candidate.mode === mode);
+    const name = text(`run.${mode}`);
+    if (!run) return { name, words: text("runNever"), key: "unknown" };
+    const time = durationText(Math.max(1_000, Math.floor(run.agoMs / 1_000) * 1_000));
+    const key = run.state === "succeeded" ? "up" : "down";
+    return { name, words: text(key === "up" ? "runAgo" : `run.${run.state}`, { time }), key };
+  });
+}
+
 export function showParts(list, state) {
   const parts = readParts(state);
   const shown = partNames.map((name) => {
     const key = parts[name] === undefined ? "unknown" : parts[name] ? "up" : "down";
     return { name: text(name), words: text(key), key };
   });
+  shown.push(...describeRuns(state));
   if (list.dataset.shown === JSON.stringify(shown)) return;
   list.dataset.shown = JSON.stringify(shown);
   list.replaceChildren(

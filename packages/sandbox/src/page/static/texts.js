@@ -10,7 +10,7 @@ const texts = {
     signUp: "Sign up",
     troubleTitle: "Let something go wrong",
     loseNext: "Lose the next webhook",
-    loseNextHint: "Rollcall is not told. Sign the person in and see.",
+    loseNextHint: "Rollcall is not told. Sign the person in, or wait for the catch-up, and see.",
     twice: "Deliver every webhook twice",
     twiceHint: "There must still be one profile.",
     clerkDown: "Clerk is down",
@@ -24,6 +24,13 @@ const texts = {
     up: "works",
     down: "does not answer",
     unknown: "unknown",
+    "run.catch-up": "Catch-up",
+    "run.full": "Full run",
+    runAgo: "{time} ago",
+    runNever: "not yet",
+    "run.failed": "failed {time} ago",
+    "run.held": "holds deletions",
+    "run.cancelled": "stopped {time} ago",
     people: "People",
     shown: "the latest {shown} of {total}",
     empty: "Nobody has signed up yet.",
@@ -49,7 +56,9 @@ const texts = {
     "cause.webhook": "by webhook",
     "cause.login": "by the webhook of a login",
     "cause.ensure": "by the app's ensure call",
-    "cause.reconcile": "by the sweep",
+    "cause.reconcile": "by the full run",
+    "cause.full": "by the full run",
+    "cause.catch-up": "by the catch-up",
     "state.provisioned": "Provisioned",
     "state.waiting": "On its way",
     "state.lost": "Rollcall was not told",
@@ -100,7 +109,7 @@ const texts = {
     signUp: "Cadastrar",
     troubleTitle: "Deixar algo dar errado",
     loseNext: "Perder o próximo webhook",
-    loseNextHint: "O Rollcall não é avisado. Entre com a pessoa e veja.",
+    loseNextHint: "O Rollcall não é avisado. Entre com a pessoa, ou espere a verificação periódica, e veja.",
     twice: "Entregar cada webhook duas vezes",
     twiceHint: "Ainda assim deve haver um só perfil.",
     clerkDown: "O Clerk está fora do ar",
@@ -114,6 +123,13 @@ const texts = {
     up: "funciona",
     down: "não responde",
     unknown: "não se sabe",
+    "run.catch-up": "Verificação periódica",
+    "run.full": "Varredura completa",
+    runAgo: "há {time}",
+    runNever: "ainda não",
+    "run.failed": "falhou há {time}",
+    "run.held": "segura exclusões",
+    "run.cancelled": "parada há {time}",
     people: "Pessoas",
     shown: "as {shown} mais recentes de {total}",
     empty: "Ninguém se cadastrou ainda.",
@@ -139,7 +155,9 @@ const texts = {
     "cause.webhook": "pelo webhook",
     "cause.login": "pelo webhook de um login",
     "cause.ensure": "pela chamada ensure do app",
-    "cause.reconcile": "pela varredura",
+    "cause.reconcile": "pela varredura completa",
+    "cause.full": "pela varredura completa",
+    "cause.catch-up": "pela verificação periódica",
     "state.provisioned": "Provisionada",
     "state.waiting": "A caminho",
     "state.lost": "O Rollcall não foi avisado",
@@ -212,7 +230,8 @@ export function timeText(ms) {
 export function durationText(ms) {
   const seconds = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
-  return ms < 120_000 ? `${seconds.format(ms / 1_000)} s` : `${seconds.format(ms / 60_000)} min`;
+  if (ms < 120_000) return `${seconds.format(ms / 1_000)} s`;
+  return ms < 7_200_000 ? `${seconds.format(ms / 60_000)} min` : `${seconds.format(ms / 3_600_000)} h`;
 }
 
 export function chooseLanguage(chosen) {
