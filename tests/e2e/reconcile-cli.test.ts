@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
-import { ensure, readRows } from "../harness/calls.ts";
+import { ensure, readRows, untilProfile } from "../harness/calls.ts";
 import { type RunningProcess, runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -110,9 +110,9 @@ describeOnBackends((backend) => {
 
   test("what a login has cached is dropped with the rows that change", async () => {
     const person = await system.clerk.users.create({ firstName: "Before" });
-    await waitFor("ensure", async () =>
-      (await ensure(system, person.id)).status === 200 ? true : undefined,
-    );
+    await untilProfile(system, person.id);
+    // The second one finds the row and fills the cache, the third one reads it there.
+    for (let call = 1; call <= 3; call++) await ensure(system, person.id);
     await system.clerk.users.update(person.id, { firstName: "After" }, { silent: true });
     await runToEnd("reconcile", "--catch-up");
     expect((await ensure(system, person.id)).body).toMatchObject({ user: { name: "After" } });
@@ -227,7 +227,7 @@ describeOnBackends((backend) => {
     await waitFor("a line", async () => (/\n.*\n/.test(command.output()) ? true : undefined));
     await system.clerk.faults.heal();
     await command.exited;
-    expect(command.output()).toMatch(/Full run \d+: \d+ %, [\d,]+ of [\d,]+.*; unchanged [\d,]+\n/);
+    expect(command.output()).toMatch(/Full run \d+: \d+ %, [\d,]+ of [\d,]+.*\n/);
     expect(command.output()).not.toContain("\u001b");
   });
 

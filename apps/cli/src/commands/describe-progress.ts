@@ -44,8 +44,8 @@ function saySteps({ run, perSecond, waitsFor }: ProgressState): string[] {
   if (waitsFor !== undefined) return [...steps, `waiting: ${waitsFor}`];
   // All were seen: who was missing is asked about by id, and deletions come last.
   if (total !== null && seen >= total) return [...steps, "last checks"];
-  if (perSecond === undefined) return steps;
-  const left = total === null || perSecond < 1 ? undefined : ((total - seen) / perSecond) * 1_000;
+  if (perSecond === undefined || perSecond < 1) return steps;
+  const left = total === null ? undefined : ((total - seen) / perSecond) * 1_000;
   return [
     ...steps,
     `${sayNumber(Math.round(perSecond))}/s`,
