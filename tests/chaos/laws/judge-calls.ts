@@ -1,4 +1,5 @@
 import type { Call, Ledger, Violation } from "../ledger.ts";
+import { isPatienceOver } from "../perform/call-api.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Span } from "../stage/supervised-process.ts";
 import type { MachineWatch } from "../stage/watch-machine.ts";
@@ -26,11 +27,12 @@ function wasAway({ fromMs, toMs }: Call, away: readonly Span[]): boolean {
 function judgeTime(call: Call, { lagMs, crowding }: MachineWatch): Violation[] {
   const law = "every request is answered within 5 s";
   const { api, what, fromMs, toMs, status, text } = call;
-  if (status === undefined) return [{ law, what: `${api} did not answer a ${what}: ${text}` }];
   const tookMs = toMs - fromMs - lagMs({ fromMs, untilMs: toMs });
-  return tookMs > longestMs * crowding()
-    ? [{ law, what: `${api} answered a ${what} after ${tookMs} ms with ${status}` }]
-    : [];
+  const isLate = tookMs > longestMs * crowding();
+  if (status === undefined && (isLate || !isPatienceOver(call))) {
+    return [{ law, what: `${api} did not answer a ${what} after ${tookMs} ms: ${text}` }];
+  }
+  return isLate ? [{ law, what: `${api} answered a ${what} after ${tookMs} ms with ${status}` }] : [];
 }
 
 function judgeAnswer(

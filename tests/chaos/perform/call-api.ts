@@ -3,7 +3,7 @@ import { callHttp } from "../stage/http-call.ts";
 import type { SupervisedProcess } from "../stage/supervised-process.ts";
 
 /** Svix gives an endpoint so long, about; whether the answer came in time is for a law to say. */
-const patienceMs = 12_000;
+const patienceMs = 15_000;
 
 /** Posts to an api and writes down what came of it. Never fails: no answer is an outcome. */
 export async function callApi(
@@ -22,4 +22,9 @@ export async function callApi(
   const call = { api: api.name, what, about, fromMs, toMs: Date.now(), ...outcome };
   ledger.calls.push(call);
   return call;
+}
+
+/** It was we who gave up: on a crowded machine that says nothing yet. */
+export function isPatienceOver({ fromMs, toMs }: Call): boolean {
+  return toMs - fromMs >= patienceMs;
 }
