@@ -104,6 +104,13 @@ describeOnBackends((backend) => {
 
   test("by code replays those of that code and no others", async () => {
     const [rejected, unreadable] = [await bury(2), await bury(1, { code: "clerk.unreadable" })];
+    expect((await callAdmin(system, "/api/admin/dead-letters/codes")).body).toEqual({
+      items: [
+        { code: "user.rejected", count: 2 },
+        { code: "clerk.unreadable", count: 1 },
+      ],
+      nextCursor: null,
+    });
     expect((await post("replay", { code: "clerk.unreadable" })).body).toMatchObject({ replayed: 1 });
     await untilProfile(system, unreadable[0]?.id ?? "");
     expect(await idOf(rejected[0]?.id ?? "")).not.toBe("");
@@ -206,6 +213,7 @@ describeOnBackends((backend) => {
 
   test.each([
     ["GET", ""],
+    ["GET", "/codes"],
     ["POST", "/replay"],
     ["POST", "/discard"],
   ])("%s dead-letters%s is closed to whoever has no password", async (method, path) => {

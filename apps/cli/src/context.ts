@@ -5,6 +5,7 @@ import {
   createPostgresQueueBackend,
   createRedisBackend,
   openProducer,
+  type QueueBackend,
   type QueueName,
 } from "@rollcall/jobs";
 import {
@@ -21,6 +22,7 @@ import type { CliConfig } from "./config.ts";
 /** What commands use: Postgres, the queues and Clerk directly; no api needs to run. */
 export type CliContext = {
   pool: Pool;
+  backend: QueueBackend;
   status: StatusContext;
   change: ChangeContext;
   purge: PurgeContext;
@@ -60,6 +62,7 @@ export function createCliContext(config: CliConfig): CliContext {
     : noSessionCache;
   return {
     pool,
+    backend,
     status: {
       pool,
       clerk,

@@ -36,6 +36,11 @@ export const deadLetterView = z.object({
 
 export type DeadLetterView = z.infer<typeof deadLetterView>;
 
+/** How many there are of a code; `other`: those that are older than the newest 5,000, or unreadable. */
+export const deadLetterCount = z.object({ code: z.string(), count: z.number().int() });
+
+export type DeadLetterCount = z.infer<typeof deadLetterCount>;
+
 export const deadLetterQuery = listQuery.extend({ code: errorCode.optional() });
 
 /** How many dead letters one call replays or discards at most. */

@@ -15,9 +15,11 @@ export {
 export { type AlertCondition, type AlertRule, alertRules, type SeriesOf } from "./alert-rules.ts";
 export { type AlertNotice, type AlertView, alertNotice, alertState, alertView } from "./alerts.ts";
 export {
+  type DeadLetterCount,
   type DeadLetterView,
   type DiscardAnswer,
   type DiscardRequest,
+  deadLetterCount,
   deadLetterQuery,
   deadLetterView,
   discardAnswer,

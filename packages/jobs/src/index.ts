@@ -16,6 +16,7 @@ export {
   removeDeadLetters,
 } from "./dead-letter-list.ts";
 export { readClerkId, replayDeadLetter, viewDeadLetter } from "./dead-letter-replay.ts";
+export { underDeadline } from "./deadline.ts";
 export { findDeadLettersOfUser, findJobsOfUser } from "./jobs-of-user.ts";
 export { decideRetryDelayMs, type Nudge, readNudge, type Welcome, welcome, welcomeJobName } from "./nudge.ts";
 export { areQueueTablesCurrent, createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";

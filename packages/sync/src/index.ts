@@ -2,6 +2,7 @@ export { createEvaluator } from "./alerts/evaluator.ts";
 export { viewAlerts } from "./alerts/next-record.ts";
 export { type AlertsOptions, startAlerts } from "./alerts/start-alerts.ts";
 export { requestSyncs, setTier } from "./change-user.ts";
+export { countDeadLetters } from "./count-dead-letters.ts";
 export {
   type DeadLetterContext,
   discardDeadLetters,
@@ -18,7 +19,7 @@ export { confirmDeletions } from "./reconcile/confirm-deletions.ts";
 export { decideRequestBudget, type ReconcileContext, type RunOptions } from "./reconcile/context.ts";
 export { followRun } from "./reconcile/follow-run.ts";
 export { orderCancellation, orderConfirmation, orderRun } from "./reconcile/order-run.ts";
-export { cancelRun, requestRun } from "./reconcile/request-run.ts";
+export { requestRun } from "./reconcile/request-run.ts";
 export { type RunResult, runReconcile } from "./reconcile/run-reconcile.ts";
 export { takeOnRuns } from "./reconcile/upkeep.ts";
 export { type ChangeContext, resolveConflict } from "./resolve-conflict.ts";

@@ -1,4 +1,5 @@
 import {
+  deadLetterCount,
   deadLetterQuery,
   deadLetterView,
   discardAnswer,
@@ -9,7 +10,13 @@ import {
   replayRequest,
 } from "@rollcall/contracts";
 import { listDeadLetters, viewDeadLetter } from "@rollcall/jobs";
-import { type DeadLetterContext, discardDeadLetters, type Refused, replayDeadLetters } from "@rollcall/sync";
+import {
+  countDeadLetters,
+  type DeadLetterContext,
+  discardDeadLetters,
+  type Refused,
+  replayDeadLetters,
+} from "@rollcall/sync";
 import type { FastifyRequest } from "fastify";
 import type { ApiContext } from "../context.ts";
 import { sayError } from "../error-answers.ts";
@@ -29,6 +36,16 @@ export const deadLetterRoutes: readonly AdminRoute[] = [
     run: async ({ producers }, { query }) => {
       const { items, nextCursor } = await listDeadLetters(producers["dead-letter"], query);
       return { items: items.map(viewDeadLetter), nextCursor };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/dead-letters/codes",
+    summary: "How many dead letters there are of each error code, the most first.",
+    answer: listOf(deadLetterCount),
+    run: async ({ backend }) => {
+      const items = await countDeadLetters(backend);
+      return { items: items.filter(({ count }) => count > 0), nextCursor: null };
     },
   }),
   defineRoute({

@@ -1,6 +1,6 @@
 import { discardRequest, type ReplayRequest, replayRequest } from "@rollcall/contracts";
 import { listDeadLetters, type Producer, type StoredDeadLetter, viewDeadLetter } from "@rollcall/jobs";
-import { discardDeadLetters, replayDeadLetters } from "@rollcall/sync";
+import { countDeadLetters, discardDeadLetters, replayDeadLetters } from "@rollcall/sync";
 import { nameCaller } from "../caller.ts";
 import { type Command, type CommandInput, UsageError } from "../command.ts";
 import type { CliContext } from "../context.ts";
@@ -37,7 +37,8 @@ export const deadLetters: Command = {
   },
 };
 
-const mostListed = 1_000;
+/** More than a terminal shows; `--json` with a code narrows it down. */
+const mostListed = 200;
 
 async function list({ options, json }: CommandInput, open: () => CliContext): Promise<ExitCode> {
   if (options["all"] === true || options["reason"] !== undefined)
@@ -45,25 +46,27 @@ async function list({ options, json }: CommandInput, open: () => CliContext): Pr
   const wanted = typeof options["code"] === "string" ? { code: options["code"] } : {};
   // A code that does not exist would look like one without dead letters.
   if (wanted.code !== undefined) readTyped(replayRequest, wanted);
-  const { items, more } = await readAll(open().deadLetters.deadLetters, wanted.code);
+  const { deadLetters, backend } = open();
+  // One after the other: reading the queue waits for the connection, counting does not.
+  const items = await readNewest(deadLetters.deadLetters, wanted.code);
+  const all = await countDeadLetters(backend);
   const views = items.map(viewDeadLetter);
-  if (json) printJson({ items: views, more });
-  else printLines(printDeadLetters(views, more));
+  const counts = all.filter(({ code, count }) => count > 0 && code === (wanted.code ?? code));
+  if (json) printJson({ counts, items: views });
+  else printLines(printDeadLetters(views, counts));
   return exitCodes.done;
 }
 
-async function readAll(
-  queue: Producer,
-  code: string | undefined,
-): Promise<{ items: StoredDeadLetter[]; more: boolean }> {
+/** A page of one code may be short, and still have a next one. */
+async function readNewest(queue: Producer, code: string | undefined): Promise<StoredDeadLetter[]> {
   const items: StoredDeadLetter[] = [];
   let cursor: string | undefined;
   do {
-    const page = await listDeadLetters(queue, { code, cursor, limit: 200 });
+    const page = await listDeadLetters(queue, { code, cursor, limit: mostListed - items.length });
     items.push(...page.items);
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined && items.length < mostListed);
-  return { items, more: cursor !== undefined };
+  return items;
 }
 
 async function replay(

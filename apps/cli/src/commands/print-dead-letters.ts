@@ -1,14 +1,15 @@
-import type { DeadLetterView } from "@rollcall/contracts";
+import type { DeadLetterCount, DeadLetterView } from "@rollcall/contracts";
 import { table } from "../table.ts";
 
 const mostRows = 50;
 
 /** How many of each code, then the newest ones. Ids and codes only. */
-export function printDeadLetters(letters: readonly DeadLetterView[], more: boolean): string[] {
+export function printDeadLetters(
+  letters: readonly DeadLetterView[],
+  counts: readonly DeadLetterCount[],
+): string[] {
+  const total = counts.reduce((sum, { count }) => sum + count, 0);
   if (letters.length === 0) return ["No dead letters."];
-  const groups = new Map<string, number>();
-  for (const { code } of letters) groups.set(code, (groups.get(code) ?? 0) + 1);
-  const counts = [...groups].sort(([, a], [, b]) => b - a).map(([code, count]) => [String(count), code]);
   const rows = letters
     .slice(0, mostRows)
     .map((letter) => [
@@ -19,9 +20,9 @@ export function printDeadLetters(letters: readonly DeadLetterView[], more: boole
       letter.failedAt,
       letter.replayable ? "" : "not replayable",
     ]);
-  const shown = rows.length < letters.length || more ? ` (the newest ${rows.length})` : "";
+  const shown = rows.length < total ? ` (the newest ${rows.length} of ${total})` : "";
   return [
-    ...table(counts),
+    ...table(counts.map(({ code, count }) => [String(count), code])),
     "",
     `Dead letters${shown}`,
     ...table([["id", "code", "job", "about", "failed", ""], ...rows]),

@@ -1,4 +1,3 @@
-import { errorTable } from "@rollcall/contracts";
 import {
   countHeldDeletions,
   countMissedByWebhooks,
@@ -10,6 +9,7 @@ import {
   readRunAges,
 } from "@rollcall/db";
 import { type QueueBackend, queueNames } from "@rollcall/jobs";
+import { countDeadLetters } from "../count-dead-letters.ts";
 import type { GaugeName } from "./metrics.ts";
 
 /** One value of a gauge. */
@@ -21,7 +21,6 @@ export type FigureReader = () => Promise<Reading[]>;
 /** Stored by every api process that has a signing secret, with each of its turns: only it knows. */
 export const webhooksConfigured = { metric: "rollcall_webhooks_configured", labels: {}, value: 1 } as const;
 
-const newestDeadLetters = 5_000;
 const usersEveryMs = 60_000;
 
 /** Everything that is true of the whole system and not of one process, each reader with one round of questions. */
@@ -70,14 +69,12 @@ async function readQueue(backend: QueueBackend, queue: (typeof queueNames)[numbe
 }
 
 async function readDeadLetters(backend: QueueBackend): Promise<Reading[]> {
-  const { names, rest } = await backend.countNames("dead-letter", newestDeadLetters);
-  const counts = new Map([["other", rest]]);
-  for (const [name, count] of names) {
-    // A job that somebody put there by hand may have any name, and labels must not.
-    const code = Object.hasOwn(errorTable, name) ? name : "other";
-    counts.set(code, (counts.get(code) ?? 0) + count);
-  }
-  return [...counts].map(([code, value]) => ({ name: "rollcall_dead_letters", labels: { code }, value }));
+  const counts = await countDeadLetters(backend);
+  return counts.map(({ code, count }) => ({
+    name: "rollcall_dead_letters",
+    labels: { code },
+    value: count,
+  }));
 }
 
 function one(name: GaugeName, value: number): Reading {
