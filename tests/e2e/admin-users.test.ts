@@ -1,3 +1,13 @@
+import {
+  alertView,
+  conflictView,
+  deadLetterView,
+  listOf,
+  runView,
+  systemStatus,
+  userEntry,
+  userReport,
+} from "@rollcall/contracts";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
@@ -222,6 +232,35 @@ describeOnBackends((backend) => {
         body: { clerk: { state: "down" }, problems: ["Clerk does not answer: jobs wait for it."] },
       });
     });
+  });
+
+  test("every list and every view has the form that openapi.json promises", async () => {
+    const person = await system.clerk.users.create();
+    await untilProfile(system, person.id);
+    for (const [path, schema] of [
+      ["/users", listOf(userEntry)],
+      [`/users/${person.id}`, userReport],
+      ["/conflicts?state=resolved", listOf(conflictView)],
+      ["/dead-letters", listOf(deadLetterView)],
+      ["/runs", listOf(runView)],
+      ["/alerts", listOf(alertView)],
+      ["/status", systemStatus],
+    ] as const) {
+      const { status, body } = await admin(path);
+      expect([path, status, schema.safeParse(body).error]).toEqual([path, 200, undefined]);
+    }
+  });
+
+  test("every route of openapi.json is closed to whoever has no password", async () => {
+    const { body } = await admin("/openapi.json");
+    const { paths } = body as { paths: Record<string, Record<string, unknown>> };
+    expect(Object.keys(paths).length).toBeGreaterThan(10);
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const method of Object.keys(methods)) {
+        const answer = await fetch(`${system.apiUrl}${path}`, { method: method.toUpperCase() });
+        expect([method, path, answer.status]).toEqual([method, path, 401]);
+      }
+    }
   });
 
   describe("on the command line, without the api", () => {

@@ -35,6 +35,8 @@ export const systemStatus = z.object({
   conflictsOpen: count.nullable(),
   /** Deletions that wait for a person to confirm them. */
   deletionsHeld: count.nullable(),
+  /** Alerts that fire, by name. */
+  alertsFiring: z.array(z.string()),
   /** The latest reconcile run of each mode. */
   runs: z.array(runView),
 });

@@ -1,5 +1,5 @@
 import type { ClerkGateway } from "@rollcall/clerk";
-import type { ErrorCode, RunMode, SystemStatus } from "@rollcall/contracts";
+import { alertRules, type ErrorCode, type RunMode, type SystemStatus } from "@rollcall/contracts";
 import {
   countHeldDeletions,
   countOpenConflicts,
@@ -9,8 +9,10 @@ import {
   findMissingMigrations,
   listRuns,
   type Pool,
+  readAlerts,
 } from "@rollcall/db";
 import { type Producer, readErrorCode } from "@rollcall/jobs";
+import { viewAlerts } from "./alerts/next-record.ts";
 import { askQueue, withinMs } from "./time-limit.ts";
 
 export type StatusContext = {
@@ -51,17 +53,27 @@ type Facts = Omit<SystemStatus, "problems">;
 async function readPostgres(pool: Pool) {
   const ask = <T>(work: Promise<T>) => withinMs(askTimeoutMs, work).catch(() => null);
   const latest = (mode: RunMode) => ask(listRuns(pool, { mode, beforeId: undefined, limit: 1 }));
-  const [missingMigrations, workers, users, withoutProfile, conflictsOpen, deletionsHeld, full, catchUp] =
-    await Promise.all([
-      ask(findMissingMigrations(pool)),
-      ask(countWorkers(pool)),
-      ask(countUsersByState(pool)),
-      ask(countWithoutProfile(pool)),
-      ask(countOpenConflicts(pool)),
-      ask(countHeldDeletions(pool)),
-      latest("full"),
-      latest("catch-up"),
-    ]);
+  const [
+    missingMigrations,
+    workers,
+    users,
+    withoutProfile,
+    conflictsOpen,
+    deletionsHeld,
+    full,
+    catchUp,
+    alertsFiring,
+  ] = await Promise.all([
+    ask(findMissingMigrations(pool)),
+    ask(countWorkers(pool)),
+    ask(countUsersByState(pool)),
+    ask(countWithoutProfile(pool)),
+    ask(countOpenConflicts(pool)),
+    ask(countHeldDeletions(pool)),
+    latest("full"),
+    latest("catch-up"),
+    ask(listFiring(pool)),
+  ]);
   return {
     postgres: missingMigrations === null ? ("down" as const) : ("up" as const),
     missingMigrations,
@@ -69,8 +81,15 @@ async function readPostgres(pool: Pool) {
     users: users && { ...users, withoutProfile },
     conflictsOpen,
     deletionsHeld,
+    alertsFiring: alertsFiring ?? [],
     runs: [full, catchUp].flatMap((runs) => runs ?? []),
   };
+}
+
+async function listFiring(pool: Pool): Promise<string[]> {
+  const names = alertRules.map(({ name }) => name);
+  const alerts = viewAlerts(alertRules, await readAlerts(pool, names));
+  return alerts.filter(({ state }) => state === "firing").map(({ name }) => name);
 }
 
 /** A sentence for each thing that a person should look at, the most urgent first. */
@@ -96,6 +115,7 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
       autoCreate && !!users?.withoutProfile,
       `${users?.withoutProfile} user(s) without a profile: they are due one.`,
     ],
+    [facts.alertsFiring.length > 0, `Firing: ${facts.alertsFiring.join(", ")}. See rollcall alerts.`],
     [!!conflictsOpen, `${conflictsOpen} conflict(s) to decide: rollcall conflicts.`],
   ];
   return found.flatMap(([isSo, sentence]) => (isSo ? [sentence] : []));

@@ -30,6 +30,7 @@ function print(status: SystemStatus): string[] {
     ["Without profile", say(users?.withoutProfile)],
     ["Banned", say(users?.banned)],
     ["Deleted", say(users?.deleted)],
+    ["Alerts", status.alertsFiring.join(", ") || "none fires"],
     ["Dead letters", say(status.deadLetters)],
     ["Conflicts", say(status.conflictsOpen)],
     ["Deletions held", say(status.deletionsHeld)],
