@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { acquireLease, findRun, holdLease, leaseName, readCatchUp, releaseLease } from "@rollcall/db";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { followRun } from "./follow-run.ts";
-import { cancelRun, requestRun } from "./request-run.ts";
+import { orderCancellation } from "./order-run.ts";
+import { requestRun } from "./request-run.ts";
 import { findInequalities } from "./testing/clerk-equality.ts";
 import { type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
 import { createReconciler, type Reconciler } from "./testing/reconciler.ts";
@@ -214,7 +215,7 @@ describe("cancelling", () => {
     const runner = another({ leaseMs: 300, apiUrl: proxy.url });
     proxy.mangle(async ({ parameters }) => {
       if (!parameters.has("user_id")) return;
-      await cancelRun(stage.reconciler.context, 2, "ops");
+      await orderCancellation(stage.reconciler.context, 2, "ops");
       await sleep(1_000);
     });
     expect(await runner.complete("full")).toMatchObject({
@@ -229,9 +230,9 @@ describe("cancelling", () => {
   test("ends a run that nobody works on at once, and refuses one that is over", async () => {
     const { context } = stage.reconciler;
     const { run } = await requestRun(context, { mode: "full", dryRun: false, startedBy: "test" });
-    expect(await cancelRun(context, run.id, "ops")).toMatchObject({ state: "cancelled" });
-    await expect(cancelRun(context, run.id, "ops")).rejects.toMatchObject({ code: "run.finished" });
-    await expect(cancelRun(context, 99, "ops")).rejects.toMatchObject({ code: "run.unknown" });
+    expect(await orderCancellation(context, run.id, "ops")).toMatchObject({ state: "cancelled" });
+    await expect(orderCancellation(context, run.id, "ops")).rejects.toMatchObject({ code: "run.finished" });
+    await expect(orderCancellation(context, 99, "ops")).rejects.toMatchObject({ code: "run.unknown" });
     expect((await followRun(context, run.id)).state).toBe("cancelled");
   });
 });

@@ -1,5 +1,5 @@
-import { AppError, type RunView } from "@rollcall/contracts";
-import { cancelOpenRun, findRun, requestRun as makeRun, type Pool, type RunRequest } from "@rollcall/db";
+import type { RunView } from "@rollcall/contracts";
+import { requestRun as makeRun, type Pool, type RunRequest } from "@rollcall/db";
 import { askPostgres } from "../time-limit.ts";
 
 /**
@@ -13,17 +13,4 @@ export function requestRun(
   request: Omit<RunRequest, "watermarkMs">,
 ): Promise<{ run: RunView; isNew: boolean }> {
   return askPostgres(makeRun(pool, request));
-}
-
-/**
- * Asks a run to stop. Its runner hears of it within seconds; one that nobody works on ends at once.
- *
- * @throws AppError `run.unknown`, `run.finished` or `postgres.unavailable`
- */
-export async function cancelRun({ pool }: { pool: Pool }, runId: number, by: string): Promise<RunView> {
-  const cancelled = await askPostgres(cancelOpenRun(pool, runId, by));
-  if (cancelled) return cancelled;
-  const run = await askPostgres(findRun(pool, runId));
-  if (!run) throw new AppError("run.unknown", `There is no run ${runId}`);
-  throw new AppError("run.finished", `Run ${runId} is ${run.state}`);
 }
