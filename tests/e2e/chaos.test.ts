@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { inject, test } from "vitest";
+import { expect, inject, test } from "vitest";
+import { drawPlan } from "../chaos/plan/draw-plan.ts";
+import { fitSlopePerHour, takeFloors } from "../chaos/soak/slope.ts";
 import type { Backend } from "../harness/backends.ts";
 
 // More events and other seeds: npm run chaos -- --backend redis --seeds 1-10 --events 2000
@@ -37,3 +39,21 @@ async function playChaos(args: readonly string[]): Promise<void> {
   const [code] = await once(child, "close");
   if (code !== 0) throw new Error(output);
 }
+
+test("a seed draws the same chaos again, and another seed another one", () => {
+  const draw = (seed: number) => drawPlan({ seed, events: 600, backend: "redis", faults: true });
+  expect(draw(7)).toEqual(draw(7));
+  expect(draw(8)).not.toEqual(draw(7));
+  expect(drawPlan({ seed: 7, events: 600, backend: "redis", faults: false }).acts).toEqual(draw(7).acts);
+});
+
+test("a soak's slope is that of each minute's floor, not of what piles up between collections", () => {
+  const everyMs = 10_000;
+  const sawtooth = Array.from({ length: 60 }, (_, index) => ({
+    atMs: index * everyMs,
+    value: 100 + (index % 6) * 5 + (index * everyMs) / 1_800_000,
+  }));
+  expect(takeFloors(sawtooth)).toHaveLength(10);
+  expect(fitSlopePerHour(takeFloors(sawtooth))).toBeCloseTo(2);
+  expect(fitSlopePerHour([{ atMs: 0, value: 1 }])).toBeUndefined();
+});
