@@ -1,5 +1,5 @@
 import { EnvironmentError } from "@rollcall/contracts";
-import { createFigureReaders, createLogger, startAlerts } from "@rollcall/sync";
+import { createFigureReaders, createLogger, limitHeapGrowth, startAlerts } from "@rollcall/sync";
 import { readWorkerConfig, type WorkerConfig } from "./config.ts";
 import { createWorkerContext } from "./context.ts";
 import { startDeadLetterMover } from "./dead-letter-mover.ts";
@@ -14,6 +14,7 @@ import { startWelcomeRelay } from "./welcome.ts";
 const longestStopMs = 20_000;
 
 async function main(config: WorkerConfig): Promise<void> {
+  limitHeapGrowth();
   const log = createLogger({ level: config.LOG_LEVEL, process: "worker" });
   const context = createWorkerContext(config, log);
   const probes = buildProbes(context);

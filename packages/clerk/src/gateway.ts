@@ -27,9 +27,11 @@ export type ClerkGateway = {
    * Lists users in one request. `cursor_refused`: Clerk does not take `startingAfter`, because that user is gone
    * or because it does not know the parameter, which its public description does not name.
    *
+   * @param parseAfter keeps an answer that came early as bytes: a page read ahead, parsed, would live long enough
+   * to pile up in memory
    * @throws AppError like `readUser`
    */
-  listUsers(query: UserListQuery): Promise<ListedUser[] | "cursor_refused">;
+  listUsers(query: UserListQuery, parseAfter?: Promise<unknown>): Promise<ListedUser[] | "cursor_refused">;
   /** Counts all users; the cheapest question that names nobody. @throws AppError like `readUser` */
   countUsers(): Promise<number>;
   close(): Promise<void>;
@@ -88,10 +90,10 @@ export function createClerkGateway(options: ClerkGatewayOptions): ClerkGateway {
       if (!Array.isArray(body)) throw new AppError("clerk.unreadable", "Clerk's user list is not an array");
       return new Map(body.flatMap((entry) => withId(entry)));
     },
-    listUsers: async (query) => {
-      const timeoutMs = options.listTimeoutMs ?? 15_000;
+    listUsers: async (query, parseAfter) => {
+      const listOptions = { ...requestOptions, timeoutMs: options.listTimeoutMs ?? 15_000, parseAfter };
       try {
-        const body = await requestClerk({ ...requestOptions, timeoutMs }, `/v1/users?${toParameters(query)}`);
+        const body = await requestClerk(listOptions, `/v1/users?${toParameters(query)}`);
         if (Array.isArray(body)) return body.map(toListedUser);
         if (body !== undefined || query.startingAfter === undefined)
           throw new AppError("clerk.unreadable", "Clerk's user list is not an array");

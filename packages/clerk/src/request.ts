@@ -8,6 +8,8 @@ export type ClerkRequestOptions = {
   apiUrl: string;
   timeoutMs: number;
   onRequest: (status: string) => void;
+  /** Awaited between the answer and its parsing: bytes are a fraction of what they become, and outside of the heap. */
+  parseAfter?: Promise<unknown> | undefined;
 };
 
 const apiVersion = "2026-05-12";
@@ -29,8 +31,12 @@ export class ClerkRefusal extends AppError {
  * `clerk.unreadable` (no JSON, over 10 MB, or a status that makes no sense), else `clerk.unavailable`
  */
 export async function requestClerk(options: ClerkRequestOptions, path: string): Promise<unknown> {
-  const { status, headers, text } = await exchange(options, path);
-  if (status === 200) return readJson(text, options.onRequest);
+  const { status, headers, bytes } = await exchange(options, path);
+  if (status === 200) {
+    await options.parseAfter;
+    return readJson(bytes.toString("utf8"), options.onRequest);
+  }
+  const text = bytes.toString("utf8");
   if (status === 404 && isClerkError(text)) return undefined;
   const retryAfterMs = readRetryAfterMs(headers["retry-after"]);
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
@@ -50,7 +56,7 @@ function isClerkError(text: string): boolean {
   }
 }
 
-type Exchange = { status: number; headers: Record<string, string | string[] | undefined>; text: string };
+type Exchange = { status: number; headers: Record<string, string | string[] | undefined>; bytes: Buffer };
 
 async function exchange(options: ClerkRequestOptions, path: string): Promise<Exchange> {
   // One signal for the whole exchange: a body that trickles for ever must not outlast it either.
@@ -66,9 +72,9 @@ async function exchange(options: ClerkRequestOptions, path: string): Promise<Exc
         "user-agent": "rollcall",
       },
     });
-    const text = await readText(answer.body);
+    const bytes = await readBytes(answer.body);
     options.onRequest(String(answer.statusCode));
-    return { status: answer.statusCode, headers: answer.headers, text };
+    return { status: answer.statusCode, headers: answer.headers, bytes };
   } catch (error) {
     if (error instanceof AppError) {
       options.onRequest("unreadable");
@@ -82,7 +88,7 @@ async function exchange(options: ClerkRequestOptions, path: string): Promise<Exc
   }
 }
 
-async function readText(body: Dispatcher.ResponseData["body"]): Promise<string> {
+async function readBytes(body: Dispatcher.ResponseData["body"]): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body) {
@@ -91,7 +97,7 @@ async function readText(body: Dispatcher.ResponseData["body"]): Promise<string> 
     if (size > maxAnswerBytes) throw new AppError("clerk.unreadable", "Clerk's answer is over 10 MB");
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks);
 }
 
 function readJson(text: string, onRequest: (status: string) => void): unknown {

@@ -18,6 +18,7 @@ export { createUserReader } from "./read-users.ts";
 export { confirmDeletions } from "./reconcile/confirm-deletions.ts";
 export { decideRequestBudget, type ReconcileContext, type RunOptions } from "./reconcile/context.ts";
 export { followRun } from "./reconcile/follow-run.ts";
+export { limitHeapGrowth } from "./reconcile/heap-growth.ts";
 export { orderCancellation, orderConfirmation, orderRun } from "./reconcile/order-run.ts";
 export { requestRun } from "./reconcile/request-run.ts";
 export { type RunResult, runReconcile } from "./reconcile/run-reconcile.ts";

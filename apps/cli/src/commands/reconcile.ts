@@ -1,6 +1,6 @@
 import { AppError, type RunView } from "@rollcall/contracts";
 import { countWorkers } from "@rollcall/db";
-import { askPostgres, followRun, orderRun } from "@rollcall/sync";
+import { askPostgres, followRun, limitHeapGrowth, orderRun } from "@rollcall/sync";
 import { z } from "zod";
 import { nameCaller } from "../caller.ts";
 import { type Command, type CommandInput, UsageError } from "../command.ts";
@@ -49,6 +49,7 @@ type Opened = { config: CliConfig; context: CliContext };
 async function runNow({ options, json }: CommandInput, { config, context }: Opened): Promise<ExitCode> {
   // Nobody looks at progress lines between a program and its JSON; a terminal may show the bar all the same.
   const progress = json && !process.stderr.isTTY ? undefined : startProgress(process.stderr);
+  limitHeapGrowth();
   const log = startReconcileLog((reason) => progress?.wait(reason));
   const { signal, release } = listenForStop();
   try {

@@ -35,9 +35,17 @@ const overlap = 50;
  * does not take it (its user is gone) or passes over it (its public description does not name it), the page
  * begins at the last creation time, inclusive, and what was seen already is left out.
  *
+ * @param parseAfter see `ClerkGateway`
  * @throws AppError `reconcile.list_repeated` when even so a page does not begin where it should
  */
-export async function fetchPage(clerk: PatientClerk, position: WalkPosition): Promise<WalkedPage> {
+export async function fetchPage(
+  patient: PatientClerk,
+  position: WalkPosition,
+  parseAfter?: Promise<unknown>,
+): Promise<WalkedPage> {
+  const clerk: Lister = {
+    listUsers: (query) => patient.listUsers(query, parseAfter),
+  };
   const { after, cursorIgnored } = position;
   if (!after) return toPage(await list(clerk, {}), position);
   if (!cursorIgnored) {
@@ -48,11 +56,12 @@ export async function fetchPage(clerk: PatientClerk, position: WalkPosition): Pr
   return toPage(await listSince(clerk, position, after), { ...position, cursorIgnored: true });
 }
 
+type Lister = Pick<PatientClerk, "listUsers">;
 type Seen = NonNullable<WalkPosition["after"]>;
 
 const wholePage = { orderBy: "+created_at", limit: maxUsersPerPage } as const;
 
-async function list(clerk: PatientClerk, query: Partial<UserListQuery>): Promise<ListedUser[]> {
+async function list(clerk: Lister, query: Partial<UserListQuery>): Promise<ListedUser[]> {
   const listed = await clerk.listUsers({ ...wholePage, ...query });
   if (listed === "cursor_refused") throw new AppError("internal", "A cursor was refused that was not sent");
   return listed;
@@ -66,7 +75,7 @@ function beginsBehind(listed: readonly ListedUser[], { clerkId, createdAtMs }: S
 }
 
 async function listSince(
-  clerk: PatientClerk,
+  clerk: Lister,
   { tiedSeen }: WalkPosition,
   { createdAtMs }: Seen,
 ): Promise<ListedUser[]> {

@@ -7,7 +7,8 @@ import { withPatience } from "./patience.ts";
 
 /** Clerk as runs ask it: inside the budget, again after failures that pass, and no longer than the run goes on. */
 export type PatientClerk = {
-  listUsers(query: UserListQuery): Promise<ListedUser[] | "cursor_refused">;
+  /** @param parseAfter see `ClerkGateway` */
+  listUsers(query: UserListQuery, parseAfter?: Promise<unknown>): Promise<ListedUser[] | "cursor_refused">;
   countUsers(): Promise<number>;
 };
 
@@ -24,7 +25,8 @@ export function createPatientClerk(context: ReconcileContext, signal: AbortSigna
   }
 
   return {
-    listUsers: (query) => withPatience(context, signal, () => ask(() => clerk.listUsers(query))),
+    listUsers: (query, parseAfter) =>
+      withPatience(context, signal, () => ask(() => clerk.listUsers(query, parseAfter))),
     countUsers: () => withPatience(context, signal, () => ask(() => clerk.countUsers())),
   };
 }

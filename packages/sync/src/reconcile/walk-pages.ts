@@ -24,8 +24,9 @@ export async function walkPages(runner: Runner, from: SweepCheckpoint): Promise<
   for (;;) {
     const page = await pending;
     if (checkpoint.position.after === null && page.users.length === 0) await refuseEmptyList(runner);
-    if (!page.isLast) pending = readAhead(runner, page.next);
-    checkpoint = await takePage(runner, checkpoint, { ...page, mayBeHalfDone });
+    const taking = takePage(runner, checkpoint, { ...page, mayBeHalfDone });
+    if (!page.isLast) pending = readAhead(runner, page.next, taking);
+    checkpoint = await taking;
     mayBeHalfDone = false;
     if (page.isLast) {
       const late = await findLatecomers(runner, checkpoint);
@@ -41,16 +42,20 @@ export async function walkPages(runner: Runner, from: SweepCheckpoint): Promise<
   return confirming;
 }
 
-function readAhead(runner: Runner, position: WalkPosition): Promise<TicketedPage> {
-  const page = read(runner, position);
+function readAhead(runner: Runner, position: WalkPosition, taking?: Promise<unknown>): Promise<TicketedPage> {
+  const page = read(runner, position, taking);
   // Awaited later; until then its failure is nobody's surprise.
   page.catch(() => undefined);
   return page;
 }
 
-async function read({ context, clerk }: Runner, position: WalkPosition): Promise<TicketedPage> {
+async function read(
+  { context, clerk }: Runner,
+  position: WalkPosition,
+  parseAfter?: Promise<unknown>,
+): Promise<TicketedPage> {
   const ticket = await askPostgres(drawReadTicket(context.pool));
-  return { ...(await fetchPage(clerk, position)), ticket };
+  return { ...(await fetchPage(clerk, position, parseAfter)), ticket };
 }
 
 async function takePage(

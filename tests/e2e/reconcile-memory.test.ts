@@ -1,0 +1,67 @@
+import { readFile } from "node:fs/promises";
+import { platform } from "node:os";
+import { createPool, migrateUp } from "@rollcall/db";
+import { migrateQueues } from "@rollcall/jobs";
+import { createDatabase, startClerkSimulator } from "@rollcall/sandbox";
+import { expect, inject, test } from "vitest";
+import { runProcess } from "../harness/process.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+/**
+ * A worker fills an empty database with so many users, and then sweeps over them once more.
+ *
+ * @returns the peak of its resident memory, in megabytes
+ */
+async function measurePeakMb(users: number): Promise<number> {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  const pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  await migrateUp(pool);
+  await migrateQueues(pool);
+  const clerk = await startClerkSimulator({ secretKey: "sk_live_memory", rateLimit: null });
+  await clerk.users.seed(users);
+  const worker = runProcess("apps/worker/dist/main.js", {
+    DATABASE_URL: databaseUrl,
+    WORKER_PORT: "0",
+    CLERK_API_URL: clerk.url,
+    CLERK_SECRET_KEY: clerk.secretKey,
+    LOG_LEVEL: "warn",
+  });
+  try {
+    for (const sweeps of [1, 2]) {
+      await waitFor(
+        `a sweep of ${users} users`,
+        async () => {
+          const done = await pool.query(
+            "select from rollcall.runs where mode = 'full' and state = 'succeeded' and seen = $1",
+            [users],
+          );
+          return done.rowCount === sweeps ? true : undefined;
+        },
+        300_000,
+      );
+      await pool.query(
+        "insert into rollcall.runs (mode, dry_run, started_by) values ('full', false, 'test') on conflict do nothing",
+      );
+    }
+    const status = await readFile(`/proc/${worker.child.pid}/status`, "utf8");
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1_024;
+  } finally {
+    await worker.stop();
+    await Promise.all([pool.end(), clerk.stop()]);
+  }
+}
+
+const isLinux = platform() === "linux";
+const why = isLinux ? "" : " (skipped: reads /proc)";
+// The large ones take a minute on a quiet machine, and are run by ROLLCALL_LARGE_TESTS=true.
+const isLarge = process.env["ROLLCALL_LARGE_TESTS"] === "true";
+const [few, many] = isLarge ? [20_000, 200_000] : [8_000, 40_000];
+
+test.skipIf(!isLinux)(
+  `a sweep of ${many} users takes no more memory than one of ${few}${why}`,
+  async () => {
+    const [fewMb, manyMb] = [await measurePeakMb(few), await measurePeakMb(many)];
+    expect(manyMb, `${manyMb} MB after ${fewMb} MB`).toBeLessThan(fewMb * 1.2);
+  },
+  700_000,
+);
