@@ -289,6 +289,15 @@ describe("each planted fault is found by its name, and alone", () => {
       expect(await withSettings({ maxmemory: "1200000" })).toEqual(["redis.memory"]);
     });
 
+    test("queues.backend: a process that runs without REDIS_URL left a job in Postgres", async () => {
+      const { REDIS_URL: _, ...withoutRedis } = healthy;
+      const sync = runProcess("apps/cli/dist/main.js", withoutRedis, ["sync", "user_leftBehind"]);
+      expect(await sync.exited).toBe(0);
+      const names = await findNames(healthy);
+      await system.db.query("delete from bullmq.job");
+      expect(names).toEqual(["queues.backend"]);
+    });
+
     test("redis.reachable: nobody listens, or a password is wanted", async () => {
       expect(await findNames({ ...healthy, REDIS_URL: "redis://127.0.0.1:1" })).toEqual(["redis.reachable"]);
       const redis = new Redis(healthy["REDIS_URL"] ?? "");
