@@ -45,6 +45,7 @@ export async function startAlertDrill(
     rules: alertRules.filter(({ name }) => names.includes(name)).map((rule) => hurry(rule, prefix, bounds)),
     lease: `${prefix}alerts`,
     leaseMs: 60_000,
+    graceMs: 0,
     webhookUrl: receiver.url,
   });
   const stopping = new AbortController();

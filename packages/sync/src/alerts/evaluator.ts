@@ -30,6 +30,8 @@ export type AlertContext = {
   /** Whoever holds this lease judges; see rollcall.leases. */
   lease: string;
   leaseMs: number;
+  /** After an outage of Postgres its last holder, who alone knows what was told meanwhile, has so long to take it back. */
+  graceMs: number;
   /** Unset: alerts stand in the log alone. */
   webhookUrl: string | undefined;
 };
@@ -48,11 +50,15 @@ export function createEvaluator(context: AlertContext): Evaluator {
   const sums = new Map<string, readonly Sample[]>();
   const records = new Map<string, AlertRecord>();
   let lease: Lease | undefined;
+  let quietUntilMs = 0;
 
   async function turn(): Promise<void> {
     const [levels, isUp] = await Promise.all([readLevels(context.figures), readSums()]);
     if (isUp) await takeLease();
-    if (!lease) return;
+    if (!lease) {
+      if (!isUp) quietUntilMs = Date.now() + context.graceMs;
+      return;
+    }
     const pending = await context.recorder.pending();
     judgeAll({
       levels,
@@ -78,16 +84,20 @@ export function createEvaluator(context: AlertContext): Evaluator {
   async function takeLease(): Promise<void> {
     try {
       if (lease && (await holdLease(pool, lease))) return;
-      lease = undefined;
-      const taken = await acquireLease(pool, context.lease, context.leaseMs);
-      if (!taken) return;
-      const names = rules.map(({ name }) => name);
-      const known = await readAlerts(pool, names);
-      records.clear();
-      for (const record of known) records.set(record.name, record);
-      lease = taken;
+      if (!lease && Date.now() < quietUntilMs) return;
+      lease = await acquireLease(pool, context.lease, context.leaseMs);
+      if (lease) await readRecords();
     } catch {
       // Postgres went just now: the next turn sees it away.
+    }
+  }
+
+  /** Who had the lease before an outage knows more than what is stored, unless somebody else had it meanwhile. */
+  async function readRecords(): Promise<void> {
+    const names = rules.map(({ name }) => name);
+    for (const stored of await readAlerts(pool, names)) {
+      const own = records.get(stored.name);
+      if (!own || own.judgedAt < stored.judgedAt) records.set(stored.name, stored);
     }
   }
 

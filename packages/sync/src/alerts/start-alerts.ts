@@ -10,6 +10,8 @@ import { createRecorder } from "./recorder.ts";
 const everyMs = 10_000;
 /** Longer than a turn whose questions all time out. */
 const leaseMs = 60_000;
+/** Two turns, and what one takes in which Postgres is just coming back. */
+const graceMs = 30_000;
 /** The longest window, and the one before it. */
 const keepHours = 26;
 const pruneEveryTurns = 60;
@@ -32,7 +34,14 @@ export type AlertsOptions = {
 export function startAlerts(options: AlertsOptions): () => Promise<void> {
   const { pool, log } = options;
   const recorder = createRecorder(pool, options.metrics, listRecorded(alertRules), options.always);
-  const evaluator = createEvaluator({ ...options, recorder, rules: alertRules, lease: "alerts", leaseMs });
+  const evaluator = createEvaluator({
+    ...options,
+    recorder,
+    rules: alertRules,
+    lease: "alerts",
+    leaseMs,
+    graceMs,
+  });
   let turns = 0;
   let running: Promise<void> | undefined;
 
