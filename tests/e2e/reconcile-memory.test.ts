@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { platform } from "node:os";
-import { createPool, migrateUp } from "@rollcall/db";
-import { migrateQueues } from "@rollcall/jobs";
 import { createDatabase, startClerkSimulator } from "@rollcall/sandbox";
+import pg from "pg";
 import { expect, inject, test } from "vitest";
 import { runProcess } from "../harness/process.ts";
+import { migrate } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 /**
@@ -14,9 +14,8 @@ import { waitFor } from "../harness/wait-for.ts";
  */
 async function measurePeakMb(users: number): Promise<number> {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
-  const pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
-  await migrateUp(pool);
-  await migrateQueues(pool);
+  await migrate({ DATABASE_URL: databaseUrl });
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
   const clerk = await startClerkSimulator({ secretKey: "sk_live_memory", rateLimit: null });
   await clerk.users.seed(users);
   const worker = runProcess("apps/worker/dist/main.js", {
