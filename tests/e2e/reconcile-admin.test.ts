@@ -196,6 +196,32 @@ describeOnBackends((backend) => {
     expect((await untilState(held.id, "succeeded")).counts["deleted"]).toBe(goneIds.length);
   });
 
+  test("a confirmation whose worker dies at it is carried out by the next one", async () => {
+    const { held, goneIds } = await makeHeldRun();
+    await system.clerk.faults.add({ kind: "hang" });
+    await post(`runs/${held.id}/confirm-deletions`);
+    await waitFor("the confirmation to hold the lease", async () => {
+      const { rows } = await system.db.query(
+        "select from rollcall.leases where name = 'full' and expires_at > now()",
+      );
+      return rows.length > 0 ? true : undefined;
+    });
+    await system.worker.stop("SIGKILL");
+    await system.clerk.faults.heal();
+    // A dead holder's lease ends after a minute. Here it does so sooner, but not before somebody meets it.
+    await system.db.query("update rollcall.leases set expires_at = now() + interval '30 seconds'");
+    system.worker = system.startWorker();
+    const run = await waitFor(
+      "the deletions",
+      async () => {
+        const found = await readRun(held.id);
+        return found.state === "succeeded" ? found : undefined;
+      },
+      120_000,
+    );
+    expect(run.counts["deleted"]).toBe(goneIds.length);
+  });
+
   test("deletions cannot be confirmed while a full run is asked for, nor after one looked again", async () => {
     const { held, goneIds } = await makeHeldRun();
     await system.worker.stop();
