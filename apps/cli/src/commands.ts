@@ -14,9 +14,9 @@ import { users } from "./commands/users.ts";
 /** By the first word of the command line. */
 export const commands: Readonly<Record<string, Command>> = {
   status,
+  alerts,
   users,
   explain,
-  alerts,
   sync,
   doctor,
   purge,
