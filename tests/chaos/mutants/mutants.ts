@@ -1,3 +1,5 @@
+import type { Emphasis } from "../plan/draw-plan.ts";
+
 /** One change of a built file. `find` must be there exactly once, so that a change that no longer fits is noticed. */
 export type Patch = {
   /** From the repository's root. */
@@ -7,7 +9,15 @@ export type Patch = {
 };
 
 /** Rollcall with one guard taken out. */
-export type Mutant = { name: string; breaks: string; patches: readonly Patch[] };
+export type Mutant = {
+  name: string;
+  breaks: string;
+  /** The one that must fail. A busy machine may break others, which prove nothing. */
+  law: string;
+  /** What its runs hold more of, where two things must meet. */
+  emphasis?: Emphasis;
+  patches: readonly Patch[];
+};
 
 const applySnapshots = "packages/db/dist/statements/apply-snapshots.js";
 const giveProfiles = "packages/db/dist/statements/give-profiles.js";
@@ -21,6 +31,7 @@ export const mutants = [
   {
     name: "stale-write",
     breaks: "An older read overwrites a newer one",
+    law: "order marks never go back",
     patches: [
       {
         file: applySnapshots,
@@ -34,6 +45,21 @@ export const mutants = [
   {
     name: "final-tombstone",
     breaks: "A read that began before the deletion brings the user back",
+    law: "deleted stays deleted",
+    // Faults that hold a deletion up too are left out: by the time it runs, no read is on its way any more.
+    emphasis: {
+      acts: { times: { leave: 3, return: 3 }, circle: 10 },
+      faults: {
+        kill: 0,
+        freeze: 0,
+        clerk: 0,
+        "redis-kill": 0,
+        "redis-freeze": 0,
+        "redis-full": 0,
+        "postgres-crash": 0,
+      },
+      slower: 2,
+    },
     patches: [
       { file: applySnapshots, find: "where u.deleted_at is null\n", replace: "where true\n" },
       {
@@ -46,6 +72,8 @@ export const mutants = [
   {
     name: "ack-after-enqueue",
     breaks: "A webhook is answered before its nudge is in the queue",
+    law: "nothing accepted is lost",
+    emphasis: { acts: { circle: 10 }, faults: { "redis-kill": 3, "redis-freeze": 3 } },
     patches: [
       {
         file: "apps/api/dist/webhook-route.js",
@@ -58,6 +86,7 @@ export const mutants = [
   {
     name: "unique-index",
     breaks: "Nothing keeps a user from having two profiles",
+    law: "one profile each",
     patches: [
       {
         file: firstMigration,
@@ -70,11 +99,14 @@ export const mutants = [
   {
     name: "nudge-while-active",
     breaks: "A nudge that meets a running job is merged into it, though the job may have read Clerk already",
+    law: "nothing accepted is lost",
+    emphasis: { acts: { times: { burst: 4 }, circle: 10 }, faults: { delay: 3, "postgres-lock-rows": 3 } },
     patches: [{ file: "packages/jobs/dist/nudge.js", find: ", keepLastIfActive: true }", replace: " }" }],
   },
   {
     name: "cache-drop",
     breaks: "The session cache keeps what it knew before the run",
+    law: "ensure says what Clerk says",
     patches: [
       {
         file: "packages/sync/dist/sync-user.js",
@@ -87,6 +119,7 @@ export const mutants = [
     // Halving heals it, so no row shows it; that Postgres refused a statement does.
     name: "distinct-ids",
     breaks: "A user who is in a batch twice fails the batch",
+    law: "Postgres refuses no statement of ours",
     patches: [
       {
         file: "packages/sync/dist/write-users.js",
@@ -98,6 +131,7 @@ export const mutants = [
   {
     name: "outage-rule",
     breaks: "An outage is a failure of whoever met it: it burns attempts, and ends in dead letters",
+    law: "an outage costs no attempt",
     patches: [
       {
         file: "apps/worker/dist/process-nudge.js",

@@ -7,7 +7,9 @@ import { runChaos } from "../run-chaos.ts";
 import { prepareDatabase } from "../run-seeds.ts";
 import { startCluster } from "../stage/cluster.ts";
 import { buildMutant } from "./build-mutant.ts";
-import { type MutantName, mutants } from "./mutants.ts";
+import { type Mutant, type MutantName, mutants } from "./mutants.ts";
+
+type NamedMutant = Mutant & { name: MutantName };
 
 type Options = {
   events: number;
@@ -21,34 +23,35 @@ type Options = {
 /** A guard whose loss goes unnoticed for longer is not proven by anything. */
 const seeds = [1, 2, 3, 4, 5];
 
-/** Plays with each mutant until a law is broken. @returns how many went unnoticed */
+/** Plays with each mutant until its law fails. @returns how many went unnoticed */
 export async function runMutants({ only, say, ...options }: Options): Promise<number> {
-  const chosen = mutants.filter(({ name }) => only === undefined || only === name);
+  const chosen: NamedMutant[] = mutants.filter(({ name }) => only === undefined || only === name);
   if (chosen.length === 0) throw new Error(`There is no mutant ${only}`);
   let survivors = 0;
-  for (const { name, breaks } of chosen) {
-    const caught = await catchMutant(name, options);
+  for (const mutant of chosen) {
+    const caught = await catchMutant(mutant, { ...options, say });
     if (caught === undefined) survivors += 1;
-    say(`${name} (${breaks}): ${caught ?? `SURVIVED ${seeds.length} seeds`}`);
+    say(`${mutant.name} (${mutant.breaks}): ${caught ?? `SURVIVED ${seeds.length} seeds`}`);
   }
   return survivors;
 }
 
 /** @returns which laws caught it and when; undefined when none did */
 async function catchMutant(
-  name: MutantName,
-  { events, backend, redisBinary }: Omit<Options, "only" | "say">,
+  { name, law, emphasis }: NamedMutant,
+  { events, backend, redisBinary, say }: Omit<Options, "only">,
 ): Promise<string | undefined> {
   const { root, remove } = await buildMutant(name);
   const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl));
   try {
     for (const seed of seeds) {
-      const plan = drawPlan({ seed, events, backend, faults: true });
+      const plan = drawPlan({ seed, events, backend, faults: true, emphasis });
       const folder = await mkdtemp(join(tmpdir(), `rollcall-chaos-${name}-${seed}-`));
       const { violations } = await runChaos({ plan, root, folder, cluster, redisBinary });
       await rm(folder, { recursive: true, force: true });
-      const laws = [...new Set(violations.map(({ law }) => law))];
-      if (laws.length > 0) return `caught by seed ${seed} of ${seeds.length}: ${laws.join("; ")}`;
+      const broken = new Set(violations.map((violation) => violation.law));
+      if (broken.has(law)) return `caught by seed ${seed} of ${seeds.length}: ${law}`;
+      say(`  ${name}, seed ${seed}: ${[...broken].join("; ") || "holds"}`);
     }
     return undefined;
   } finally {

@@ -1,4 +1,4 @@
-import type { Dice } from "./dice.ts";
+import type { Dice, Times } from "./dice.ts";
 import { drawDeliveries, drawDelivery } from "./draw-deliveries.ts";
 import { findLastMoment } from "./last-moment.ts";
 import type { Act, Call, Change, Life } from "./plan.ts";
@@ -25,6 +25,13 @@ const weights = {
   "poison-user": 0.6,
 } as const;
 
+export type ActEmphasis = {
+  /** How many times as often as usual something happens. */
+  times?: Times<keyof typeof weights>;
+  /** So many of the newest people have all the events, and the others are left in peace: nothing heals them. */
+  circle?: number;
+};
+
 /** Where a person stands at this moment of the plan. */
 type Person = { state: "absent" | "here" | "gone" };
 
@@ -32,7 +39,12 @@ type Person = { state: "absent" | "here" | "gone" };
  * Draws what people do, oldest first. Who is nudged by nobody any more cannot show a lost nudge by the next one,
  * so there are many people and each has only a few events; some of these come in bursts.
  */
-export function drawActs(dice: Dice, count: number, safetyMs: number): Act[] {
+export function drawActs(
+  dice: Dice,
+  count: number,
+  safetyMs: number,
+  { times, circle = Number.POSITIVE_INFINITY }: ActEmphasis = {},
+): Act[] {
   const people: Person[] = Array.from({ length: Math.ceil(count / eventsPerPerson) }, () => ({
     state: "absent",
   }));
@@ -42,7 +54,7 @@ export function drawActs(dice: Dice, count: number, safetyMs: number): Act[] {
 
   const among = (...states: Person["state"][]): number | undefined => {
     const found = people.flatMap(({ state }, who) => (states.includes(state) ? [who] : []));
-    const [first, ...others] = found;
+    const [first, ...others] = found.slice(-circle);
     return first === undefined ? undefined : dice.pick([first, ...others]);
   };
   const live = (who: number | undefined, state: Person["state"], life: (who: number) => Life): Life[] => {
@@ -59,7 +71,7 @@ export function drawActs(dice: Dice, count: number, safetyMs: number): Act[] {
   };
 
   function draw(isLate: boolean): (Life | Call)[] {
-    const kind = dice.weighted(weights);
+    const kind = dice.weighted(weights, times);
     switch (kind) {
       case "sign-up":
         return live(firstAbsent(people), "here", (who) => ({

@@ -1,4 +1,4 @@
-import type { Dice } from "./dice.ts";
+import type { Dice, Times } from "./dice.ts";
 import { findLastMoment } from "./last-moment.ts";
 import type { ClerkTrouble, Fault, Plan, ProcessName, Service, Trouble } from "./plan.ts";
 
@@ -23,6 +23,8 @@ const weights = {
   clerk: 20,
 } as const;
 
+export type FaultKind = keyof typeof weights;
+
 const clerkWeights: Readonly<Record<ClerkTrouble, number>> = {
   status: 4,
   "rate-limit": 3,
@@ -41,12 +43,17 @@ const lateFaultHealsMs = 9_000;
  * Draws what goes wrong. What takes long to be noticed or repaired comes early enough: a dead worker's jobs run
  * again after 20 s, a silent connection is dropped after 15 s.
  */
-export function drawFaults(dice: Dice, backend: Plan["backend"], safetyMs: number): Fault[] {
+export function drawFaults(
+  dice: Dice,
+  backend: Plan["backend"],
+  safetyMs: number,
+  times?: Times<FaultKind>,
+): Fault[] {
   const faults: Fault[] = [];
   const busyUntilMs = new Map<string, number>();
   let atMs = 800;
   while (atMs < safetyMs - 500) {
-    const fault = drawFault(dice, backend, atMs, safetyMs);
+    const fault = drawFault(dice, dice.weighted(weights, times), backend, atMs, safetyMs);
     const victim = fault && nameVictim(fault);
     // Not at this moment, or not there again so soon: then something else.
     if (!fault || !victim || (busyUntilMs.get(victim) ?? 0) > atMs) continue;
@@ -58,14 +65,19 @@ export function drawFaults(dice: Dice, backend: Plan["backend"], safetyMs: numbe
   return faults;
 }
 
-function drawFault(dice: Dice, backend: Plan["backend"], atMs: number, safetyMs: number): Fault | undefined {
+function drawFault(
+  dice: Dice,
+  fault: FaultKind,
+  backend: Plan["backend"],
+  atMs: number,
+  safetyMs: number,
+): Fault | undefined {
   const isEarly = atMs < findLastMoment(safetyMs, lateFaultHealsMs);
   const lasting = (trouble: Trouble, low: number, high: number): Fault => ({
     atMs,
     forMs: Math.min(dice.between(low, high), safetyMs - atMs),
     ...trouble,
   });
-  const fault = dice.weighted(weights);
   if (fault.startsWith("redis") && backend === "postgres") return undefined;
   switch (fault) {
     case "kill":

@@ -1,7 +1,15 @@
-import { createDice } from "./dice.ts";
-import { drawActs } from "./draw-acts.ts";
-import { drawFaults } from "./draw-faults.ts";
+import { createDice, type Times } from "./dice.ts";
+import { type ActEmphasis, drawActs } from "./draw-acts.ts";
+import { drawFaults, type FaultKind } from "./draw-faults.ts";
 import type { Plan } from "./plan.ts";
+
+/** What a run that looks for one thing holds more of. */
+export type Emphasis = {
+  acts?: ActEmphasis;
+  faults?: Times<FaultKind>;
+  /** How many times as long as usual all takes, so that jobs wait for what the faults slow down and not for a core. */
+  slower?: number;
+};
 
 export type PlanOptions = {
   seed: number;
@@ -9,6 +17,7 @@ export type PlanOptions = {
   backend: Plan["backend"];
   /** False: nothing goes wrong but deliveries. */
   faults: boolean;
+  emphasis?: Emphasis | undefined;
 };
 
 const leastSafetyMs = 4_000;
@@ -16,13 +25,13 @@ const leastSafetyMs = 4_000;
 const msPerEvent = 10.5;
 
 /** Draws a whole run from its seed. Life and faults have chances of their own: to leave faults out changes no life. */
-export function drawPlan({ seed, events, backend, faults }: PlanOptions): Plan {
-  const safetyMs = Math.round(leastSafetyMs + events * msPerEvent);
+export function drawPlan({ seed, events, backend, faults, emphasis }: PlanOptions): Plan {
+  const safetyMs = Math.round((leastSafetyMs + events * msPerEvent) * (emphasis?.slower ?? 1));
   return {
     seed,
     backend,
     safetyMs,
-    acts: drawActs(createDice(seed * 2 + 1), events, safetyMs),
-    faults: faults ? drawFaults(createDice(seed * 2 + 2), backend, safetyMs) : [],
+    acts: drawActs(createDice(seed * 2 + 1), events, safetyMs, emphasis?.acts),
+    faults: faults ? drawFaults(createDice(seed * 2 + 2), backend, safetyMs, emphasis?.faults) : [],
   };
 }
