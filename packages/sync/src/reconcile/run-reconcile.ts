@@ -70,7 +70,7 @@ async function runUnderLease(
     { event: "reconcile_started", runId, mode, dryRun, startedBy, attempts, isResumed },
     isResumed ? "Going on with a reconcile run" : "A reconcile run starts",
   );
-  const runner = await startRunner(context, run, lease, options);
+  const runner = startRunner(context, run, lease, options);
   try {
     const ended = await work(runner);
     report(context, ended);
@@ -82,11 +82,12 @@ async function runUnderLease(
   }
 }
 
-function work(runner: Runner): Promise<RunView> {
+async function work(runner: Runner): Promise<RunView> {
   const { run } = runner;
   if (run.view.cancelRequested) throw new RunStop("cancelled");
   if (run.attempts > mostAttempts)
     throw new AppError("reconcile.interrupted", `${mostAttempts} runners died or lost Postgres at one place`);
+  if (run.view.dryRun) await runner.openTrial();
   return run.view.mode === "full" ? sweep(runner) : catchUp(runner);
 }
 
@@ -107,7 +108,7 @@ async function stopRun(runner: Runner, error: unknown): Promise<RunResult> {
     report(context, ended, error);
     return { kind: "ended", run: ended };
   } catch (endError) {
-    return interrupt(runner, readErrorCode(endError), endError);
+    return interrupt(runner, endError instanceof RunStop ? endError.why : readErrorCode(endError), endError);
   }
 }
 

@@ -25,8 +25,10 @@ export type Runner = {
   context: ReconcileContext;
   run: OpenRun;
   clerk: PatientClerk;
-  /** Only of a dry run. */
-  trial: Trial | undefined;
+  /** Of a dry run, once `openTrial` was called. */
+  readonly trial: Trial | undefined;
+  /** Makes it a dry run. @throws AppError `postgres.unavailable` */
+  openTrial(): Promise<void>;
   /** Aborted with a `RunStop`. */
   signal: AbortSignal;
   /** Stores how far the run came (`{}`: begin anew), together with what `step` writes. @throws RunStop when the lease is lost */
@@ -40,13 +42,13 @@ export type Runner = {
 const beatsPerLease = 3;
 
 /** Starts to work on a run: says that it lives, and hears of the wish to stop. */
-export async function startRunner(
+export function startRunner(
   context: ReconcileContext,
   run: OpenRun,
   lease: Lease,
   { onProgress, signal: outer }: RunOptions,
-): Promise<Runner> {
-  const trial = run.view.dryRun ? await openTrial(context) : undefined;
+): Runner {
+  let trial: Trial | undefined;
   const stop = new AbortController();
   const interrupt = () => stop.abort(new RunStop("interrupted"));
   if (outer?.aborted) interrupt();
@@ -81,7 +83,12 @@ export async function startRunner(
     context,
     run,
     clerk: createPatientClerk(context, stop.signal),
-    trial,
+    get trial() {
+      return trial;
+    },
+    openTrial: async () => {
+      trial = await openTrial(context, stop.signal);
+    },
     signal: stop.signal,
     advance: (checkpoint, step) =>
       // What a dry run collected dies with its runner, so that nobody can go on from here.

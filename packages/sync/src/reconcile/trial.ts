@@ -1,5 +1,13 @@
 import type { RunCounts } from "@rollcall/contracts";
-import { inTrial, isOutage, openTrialBook, type Pool, type Queryable, wrapPostgresError } from "@rollcall/db";
+import {
+  inTrial,
+  isOutage,
+  openTrialBook,
+  type Pool,
+  type Queryable,
+  readSqlState,
+  wrapPostgresError,
+} from "@rollcall/db";
 import { type UserWrite, type WriteOutcome, writeAll } from "../apply-batch.ts";
 import { askPostgres } from "../time-limit.ts";
 import type { ReconcileContext } from "./context.ts";
@@ -17,14 +25,23 @@ export type Trial = {
 /** Locks are held for as long as one batch takes, so it is small. */
 const batchSize = 200;
 
-/** Opens a trial, which keeps one connection until it is closed. @throws AppError `postgres.unavailable` */
-export async function openTrial({ pool, defaults }: ReconcileContext): Promise<Trial> {
+/**
+ * Opens a trial, which keeps one connection until it is closed.
+ *
+ * @param signal ends it between two batches
+ * @throws AppError `postgres.unavailable`
+ */
+export async function openTrial({ pool, defaults }: ReconcileContext, signal: AbortSignal): Promise<Trial> {
   const client = await askPostgres(pool.connect());
   // A connection that breaks says so twice; the statement's failure is the one that counts.
   client.on("error", () => undefined);
-  const book = await askPostgres(openTrialBook<UserWrite>(client));
+  const opened = openTrialBook<UserWrite>(client).catch((error: unknown) => {
+    client.release(true);
+    throw error;
+  });
+  const book = await askPostgres(opened);
 
-  async function tryBatch(pages: readonly number[]): Promise<Drifted[][]> {
+  async function readBatch(pages: readonly number[]): Promise<Drifted[][]> {
     const read: Drifted[][] = [];
     for (const page of pages) {
       // Our own writes, stored as text by `collect`.
@@ -48,9 +65,10 @@ export async function openTrial({ pool, defaults }: ReconcileContext): Promise<T
       const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: 0 };
       let newRows = 0;
       for (;;) {
+        signal.throwIfAborted();
         const pages = await askPostgres(book.chooseBatch(batchSize));
         if (pages.length === 0) return { counts, newRows };
-        const drifted = await tryBatch(pages);
+        const drifted = await readBatch(pages);
         const outcomes = await tryWrites(pool, drifted, defaults);
         for (const one of drifted.flat()) {
           const outcome = outcomes.get(one.write.snapshot.clerkId);
@@ -98,7 +116,8 @@ async function tryPage(
     await client.query("release savepoint page");
     return outcomes;
   } catch (error) {
-    if (isOutage(error)) throw error;
+    // Class 40: the whole trial is to run again.
+    if (isOutage(error) || readSqlState(error)?.startsWith("40")) throw error;
     await client.query("rollback to savepoint page");
     const [only] = writes;
     if (writes.length === 1 && only) return new Map([[only.snapshot.clerkId, wrapPostgresError(error)]]);
