@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { type AlertReceiver, startAlertReceiver } from "../harness/alert-receiver.ts";
+import { describeOnBackends } from "../harness/backends.ts";
+import { readDeadLetters } from "../harness/calls.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+/** As long as ops may need to notice and to mend something; queue_stalled needs half of it. */
+const outageMs = 180_000;
+const signUpsPerSecond = 50;
+const patienceMs = 180_000;
+
+describeOnBackends((backend) => {
+  let receiver: AlertReceiver;
+  let system: System;
+  beforeAll(async () => {
+    receiver = await startAlertReceiver();
+    system = await startSystem({
+      backend,
+      redisBinary: inject("redisBinary"),
+      environment: { ALERT_WEBHOOK_URL: receiver.url },
+    });
+  });
+  afterAll(async () => {
+    await system?.stop();
+    await receiver?.close();
+  });
+
+  /** Fifty sign-ups a second, each told by a webhook that is sent again until it is taken. @returns who */
+  async function signUpFor(ms: number): Promise<string[]> {
+    const ids: string[] = [];
+    const began = Date.now();
+    while (Date.now() - began < ms) {
+      const due = Math.floor(((Date.now() - began) / 1_000) * signUpsPerSecond);
+      const people = await Promise.all(
+        Array.from({ length: due - ids.length }, () => system.clerk.users.create()),
+      );
+      ids.push(...people.map(({ id }) => id));
+      await sleep(100);
+    }
+    return ids;
+  }
+
+  async function untilAllServed(ids: readonly string[]): Promise<void> {
+    await waitFor(
+      `${ids.length} profiles`,
+      async () => {
+        const served = await system.db.query<{ count: number }>(
+          `select count(*)::int from users u join mentorados m on m.user_id = u.id where u.clerk_id = any ($1)`,
+          [ids],
+        );
+        return served.rows[0]?.count === ids.length ? true : undefined;
+      },
+      patienceMs,
+    );
+    expect(await readDeadLetters(system)).toEqual([]);
+  }
+
+  const untilStory = (alert: string, types: readonly string[]) =>
+    waitFor(
+      `${alert} to be ${types.at(-1)}`,
+      async () => (receiver.storyOf(alert).length >= types.length ? true : undefined),
+      patienceMs,
+    ).then(() => expect([alert, receiver.storyOf(alert)]).toEqual([alert, types]));
+
+  test("Clerk answers 500 for three minutes: nobody is lost, no dead letter, and somebody is told", async () => {
+    await system.clerk.faults.add({ kind: "status", status: 500 });
+    const ids = await signUpFor(outageMs);
+    await untilStory("queue_stalled", ["alert.fired"]);
+    await system.clerk.faults.heal();
+    await untilAllServed(ids);
+    await untilStory("queue_stalled", ["alert.fired", "alert.resolved"]);
+  }, 600_000);
+
+  test("Postgres is gone for three minutes: the same", async () => {
+    const before = receiver.storyOf("queue_stalled");
+    await system.postgres.stop("immediate");
+    const ids = await signUpFor(outageMs);
+    await system.restartPostgres();
+    await untilAllServed(ids);
+    // With queues on Postgres too nobody can say how old a job is while it is gone.
+    await untilStory("postgres_errors", ["alert.fired"]);
+    if (backend === "redis") await untilStory("queue_stalled", [...before, "alert.fired", "alert.resolved"]);
+  }, 600_000);
+});
