@@ -45,7 +45,8 @@ export type ChaosReport = {
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { signal, plan, ...others } = options;
   const postgresLogFrom = (await stat(options.cluster.logFile)).size;
-  const stage = await setStage({ ...others, seed: plan.seed, backend: plan.backend });
+  const { seed, backend, reconciles } = plan;
+  const stage = await setStage({ ...others, seed, backend, reconciles });
   const machine = watchMachine();
   try {
     return await Promise.race([playAndJudge(stage, plan, postgresLogFrom, machine), untilAborted(signal)]);

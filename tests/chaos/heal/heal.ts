@@ -45,11 +45,12 @@ export async function heal(stage: Stage, ledger: Ledger, post: Post, slowness: n
   await inTime("a webhook is not accepted", post.delivered());
   const queues = await watchQueues(stage, (clerkId, jobName) => isWaitedFor(ledger, clerkId, jobName));
   try {
-    for (const left of await queues.untilIdle(deadlineMs)) blame(`before anybody was nudged again: ${left}`);
+    for (const left of await queues.untilIdle(deadlineMs)) blame(`before all was reconciled: ${left}`);
     const acceptedBefore = [...ledger.acceptances];
     const tablesBefore = await withClient(stage.databaseUrl, readTables);
-    await inTime("a webhook is not accepted", healLost(ledger, post));
-    for (const left of await queues.untilIdle(deadlineMs)) blame(`after everybody was nudged: ${left}`);
+    const reconciled = healLost(stage).then((faults) => faults.forEach(blame));
+    await inTime("what was lost is not reconciled", reconciled);
+    for (const left of await queues.untilIdle(deadlineMs)) blame(`after all was reconciled: ${left}`);
     const healedAtMs = Date.now();
     for (const left of post.open()) blame(`not accepted: ${left}`);
     post.giveUp();

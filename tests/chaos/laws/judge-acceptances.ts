@@ -5,7 +5,7 @@ const law = "nothing accepted is lost";
 
 /**
  * For every nudge that was accepted some run starts after it and finishes, and such a run reads what Clerk had
- * when we asked, or something newer. To be judged before anybody is nudged again: the next nudge hides a loss.
+ * when we asked, or something newer. To be judged before all is reconciled, which hides a loss: see `Plan`.
  */
 export function judgeAcceptances(
   { accounts }: Ledger,

@@ -45,7 +45,14 @@ async function catchMutant(
   const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl));
   try {
     for (const seed of seeds) {
-      const plan = drawPlan({ seed, events, backend, faults: true, emphasis });
+      // A reconcile that works would mend most of what they break.
+      const plan = drawPlan({
+        seed,
+        events,
+        backend,
+        faults: true,
+        emphasis: { reconciles: false, ...emphasis },
+      });
       const folder = await mkdtemp(join(tmpdir(), `rollcall-chaos-${name}-${seed}-`));
       const { violations } = await runChaos({ plan, root, folder, cluster, redisBinary });
       await rm(folder, { recursive: true, force: true });

@@ -9,6 +9,8 @@ export type Emphasis = {
   faults?: Times<FaultKind>;
   /** How many times as long as usual all takes, so that jobs wait for what the faults slow down and not for a core. */
   slower?: number;
+  /** Instead of what the seed says. */
+  reconciles?: boolean;
 };
 
 export type PlanOptions = {
@@ -31,6 +33,8 @@ export function drawPlan({ seed, events, backend, faults, emphasis }: PlanOption
     seed,
     backend,
     safetyMs,
+    // Every other seed, and no chance: each few seeds hold both kinds.
+    reconciles: emphasis?.reconciles ?? seed % 2 === 0,
     acts: drawActs(createDice(seed * 2 + 1), events, safetyMs, emphasis?.acts),
     faults: faults ? drawFaults(createDice(seed * 2 + 2), backend, safetyMs, emphasis?.faults) : [],
   };

@@ -4,6 +4,12 @@ export type Plan = {
   backend: "redis" | "postgres";
   /** How long the safety phase lasts; all moments below are milliseconds from its start. */
   safetyMs: number;
+  /**
+   * Catch-ups and sweeps run all along. A run of theirs may write what a lost nudge should have written, so that
+   * "nothing accepted is lost" is judged in earnest only in a run without: there nothing is reconciled before
+   * healing, after what was accepted has been judged.
+   */
+  reconciles: boolean;
   acts: readonly Act[];
   faults: readonly Fault[];
 };

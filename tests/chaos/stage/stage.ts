@@ -6,12 +6,14 @@ import { startTcpProxy, type TcpProxy } from "../../harness/tcp-proxy.ts";
 import type { Plan, ProcessName, Service } from "../plan/plan.ts";
 import type { Cluster } from "./cluster.ts";
 import { findSteadyPort } from "./free-port.ts";
+import { holdReconcile, untilFirstSweep } from "./hold-reconcile.ts";
 import { type PrivateRedis, startPrivateRedis } from "./private-redis.ts";
 import { createTokenMint, origin, type TokenMint } from "./session-tokens.ts";
 import { startSimulatorProcess } from "./simulator-process.ts";
 import { type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
 
 export const webhookSecret = `whsec_${Buffer.from("a secret that only chaos knows").toString("base64")}`;
+export const adminPassword = "a password that only chaos knows";
 
 /** Two apis and two workers as in production, with everything they use, each connection by way of a proxy. */
 export type Stage = {
@@ -41,6 +43,8 @@ export type StageOptions = {
   folder: string;
   cluster: Cluster;
   redisBinary: string | undefined;
+  /** See `Plan`. Without it nothing is reconciled before healing. */
+  reconciles?: boolean;
 };
 
 /** Sets up everything. What is up already is taken down again when the rest does not come up. */
@@ -90,8 +94,8 @@ async function setUp(
       CLERK_WEBHOOK_SIGNING_SECRET: webhookSecret,
       CLERK_JWT_KEY: tokens.jwtKey,
       CLERK_AUTHORIZED_PARTIES: origin,
-      // Never within a run: it would find what a lost nudge left behind, and the loss would not show.
-      RECONCILE_CATCHUP_EVERY_MS: "3600000",
+      ADMIN_PASSWORD: adminPassword,
+      RECONCILE_CATCHUP_EVERY_MS: options.reconciles ? "5000" : "3600000",
       [app === "api" ? "PORT" : "WORKER_PORT"]: String(port),
     };
     const started = superviseProcess({
@@ -109,6 +113,8 @@ async function setUp(
   const [worker0, worker1] = [await start("worker0"), await start("worker1")];
   const processes = { api0, api1, worker0, worker1 };
   await Promise.all(Object.values(processes).map((process) => process.untilAlive(60_000)));
+  await untilFirstSweep(databaseUrl);
+  if (!options.reconciles) await holdReconcile(databaseUrl);
 
   return {
     folder,
