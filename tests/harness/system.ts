@@ -18,6 +18,9 @@ export const origin = "http://localhost:5173";
 export const webhookSecret = `whsec_${Buffer.from("a secret that only tests know").toString("base64")}`;
 export const adminPassword = "correct horse battery staple";
 
+/** Two processes start beside those of other tests: on two cores that has taken longer than half a minute. */
+const readyTimeoutMs = 100_000;
+
 export type SystemOptions = {
   backend: "redis" | "postgres";
   redisBinary: string | undefined;
@@ -99,7 +102,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       if (redis) system.redis = await startOwnRedis(options.redisBinary, folder, redis.port);
     },
     untilReady: async () => {
-      await waitFor("api and worker to be ready", () => isReady(system));
+      await waitFor("api and worker to be ready", () => isReady(system), readyTimeoutMs);
     },
     stop: async () => {
       await Promise.all([system.api.stop(), system.worker.stop()]);
@@ -107,8 +110,14 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-  await system.untilReady();
-  return system;
+  try {
+    await system.untilReady();
+    return system;
+  } catch (error) {
+    // Nobody else knows of them: they would go on for ever, and make the machine slower for the next.
+    await system.stop();
+    throw error;
+  }
 }
 
 export async function migrate(
