@@ -105,7 +105,7 @@ export const mutants = [
     name: "nudge-while-active",
     breaks: "A nudge that meets a running job is merged into it, though the job may have read Clerk already",
     law: "nothing accepted is lost",
-    emphasis: { acts: { times: { burst: 4 }, circle: 10 }, faults: slownessAlone, slower: 2 },
+    emphasis: { acts: { times: { burst: 4 }, circle: 10 }, faults: slownessAlone, slower: 5 },
     patches: [{ file: "packages/jobs/dist/nudge.js", find: ", keepLastIfActive: true }", replace: " }" }],
   },
   {
