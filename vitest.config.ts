@@ -28,7 +28,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      { ...sources, test: { name: "tidy", include: ["tests/tidy/**/*.test.ts"] } },
+      { ...sources, test: { name: "tidy", include: ["tests/tidy/**/*.test.ts"], testTimeout: 60_000 } },
     ],
   },
 });
