@@ -17,8 +17,9 @@ import { playActs } from "./perform/play.ts";
 import { type Strikes, strikeAll } from "./perform/strike.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { Cluster } from "./stage/cluster.ts";
-import { type Stage, setStage, withClient } from "./stage/stage.ts";
+import { type Stage, setStage } from "./stage/stage.ts";
 import { type MachineWatch, watchMachine } from "./stage/watch-machine.ts";
+import { withClient } from "./stage/with-client.ts";
 
 export type ChaosOptions = {
   plan: Plan;

@@ -9,7 +9,7 @@ import { describeFailure, describeRun } from "./report.ts";
 import { runChaos } from "./run-chaos.ts";
 import { startCluster } from "./stage/cluster.ts";
 import { migrateDatabase } from "./stage/migrate-database.ts";
-import { withClient } from "./stage/stage.ts";
+import { withClient } from "./stage/with-client.ts";
 
 type Options = {
   plans: readonly Plan[];

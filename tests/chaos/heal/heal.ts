@@ -3,7 +3,8 @@ import { readTables, type Tables } from "../laws/read-tables.ts";
 import type { Acceptance, Call, Ledger, Violation } from "../ledger.ts";
 import type { Post } from "../perform/deliver.ts";
 import { callEnsure } from "../perform/ensure.ts";
-import { type Stage, withClient } from "../stage/stage.ts";
+import type { Stage } from "../stage/stage.ts";
+import { withClient } from "../stage/with-client.ts";
 import { healLost } from "./heal-lost.ts";
 import { watchQueues } from "./queue-watch.ts";
 

@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import { Redis } from "ioredis";
 import type { Violation } from "../ledger.ts";
 import { callHttp } from "../stage/http-call.ts";
-import { type Stage, withClient } from "../stage/stage.ts";
+import type { Stage } from "../stage/stage.ts";
+import { withClient } from "../stage/with-client.ts";
 
 /** Words that no code of ours contains and every name, address and image does: a person's data leaked. */
 const canary = /canar|serinus/i;

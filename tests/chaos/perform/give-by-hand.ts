@@ -1,5 +1,6 @@
 import type { Ledger } from "../ledger.ts";
-import { type Stage, withClient } from "../stage/stage.ts";
+import type { Stage } from "../stage/stage.ts";
+import { withClient } from "../stage/with-client.ts";
 
 /** Locked, so that nobody is banned or buried between the question and the profile. */
 const give = `

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault, Plan, Trouble } from "../plan/plan.ts";
-import { type Stage, withClient } from "../stage/stage.ts";
+import type { Stage } from "../stage/stage.ts";
+import { withClient } from "../stage/with-client.ts";
 
 /** Faults that could not be done, since what they need was down at that moment: told, not judged. */
 export type Strikes = { struck: number; missed: string[] };

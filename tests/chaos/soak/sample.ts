@@ -2,7 +2,8 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Redis } from "ioredis";
 import type { ProcessName } from "../plan/plan.ts";
-import { type Stage, withClient } from "../stage/stage.ts";
+import type { Stage } from "../stage/stage.ts";
+import { withClient } from "../stage/with-client.ts";
 
 export type Sample = {
   atMs: number;

@@ -1,5 +1,5 @@
 import { waitFor } from "../../harness/wait-for.ts";
-import { withClient } from "./stage.ts";
+import { withClient } from "./with-client.ts";
 
 const token = "00000000-0000-4000-8000-00000000c4a0";
 

@@ -1,7 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { RemoteClerkSimulator } from "@rollcall/sandbox";
-import pg from "pg";
 import { startTcpProxy, type TcpProxy } from "../../harness/tcp-proxy.ts";
 import type { Plan, ProcessName, Service } from "../plan/plan.ts";
 import type { Cluster } from "./cluster.ts";
@@ -138,16 +137,4 @@ async function setUp(
 function startOwnRedis({ redisBinary, folder }: StageOptions): Promise<PrivateRedis> {
   if (!redisBinary) throw new Error("No redis-server or valkey-server on PATH");
   return startPrivateRedis(redisBinary, join(folder, "redis"));
-}
-
-/** One connection for one piece of work; the server may be hurt between two of them. */
-export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, application_name: "chaos" });
-  client.on("error", () => undefined);
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
 }
