@@ -92,6 +92,7 @@ export const mutants = [
     name: "unique-index",
     breaks: "Nothing keeps a user from having two profiles",
     law: "one profile each",
+    emphasis: { acts: { times: { "by-hand": 5 } } },
     patches: [
       {
         file: firstMigration,
