@@ -51,7 +51,8 @@ const text = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
 
 const interruption = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interruption.abort());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.once(signal, () => interruption.abort());
 
 try {
   const { values } = parseArgs({

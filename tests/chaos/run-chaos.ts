@@ -94,7 +94,10 @@ async function playAndJudge(
 
 function untilAborted(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_, reject) => {
-    signal?.addEventListener("abort", () => reject(new Error("Interrupted")));
+    const end = () => reject(new Error("Interrupted"));
+    // It may have come while the stage was being set.
+    if (signal?.aborted) end();
+    signal?.addEventListener("abort", end);
   });
 }
 
