@@ -9,6 +9,7 @@ import { judgeEnd } from "./laws/judge-end.ts";
 import { judgeLastEnsure } from "./laws/judge-last-ensures.ts";
 import { judgeLogs } from "./laws/judge-logs.ts";
 import { judgePostgresLog } from "./laws/judge-postgres-log.ts";
+import { judgeRuns } from "./laws/judge-runs.ts";
 import { readTables } from "./laws/read-tables.ts";
 import { readChanges } from "./laws/recorder.ts";
 import { createLedger, type Ledger, type Violation } from "./ledger.ts";
@@ -71,7 +72,8 @@ async function playAndJudge(
   ]);
   const healingFromMs = Date.now();
   const safetyMs = healingFromMs - ledger.startedAtMs;
-  const healed = await heal(stage, ledger, post, Math.max(safetyMs / plan.safetyMs, machine.crowding()));
+  const plannedMs = Math.max(plan.safetyMs, ...plan.faults.map(({ atMs, forMs }) => atMs + forMs));
+  const healed = await heal(stage, ledger, post, Math.max(safetyMs / plannedMs, machine.crowding()));
   const violations = [
     ...healed.violations,
     ...(await judgeAll(stage, ledger, healed, machine)),
@@ -122,6 +124,7 @@ async function judgeAll(
       ...healed.lastEnsures.flatMap((call) => judgeLastEnsure(ledger, call)),
       ...judgeCalls(ledger, stage, tables, machine),
       ...(await judgeLogs(stage)),
+      ...(await judgeRuns(stage, ledger, tables, db)),
       ...(await findCanaries(stage)),
     ];
   });

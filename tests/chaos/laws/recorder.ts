@@ -25,6 +25,37 @@ begin
 end $$;
 create trigger record after insert or update or delete on public.users for each row execute function recorder.record();
 create trigger record after insert or update or delete on public.mentorados for each row execute function recorder.record();
+
+-- Steps of a reconcile run whose own transaction did not hold the run's lease.
+create table recorder.unfenced_steps (run_id bigint not null, mode text not null, state text not null);
+create function recorder.judge_step() returns trigger language plpgsql as $$
+begin
+  if not exists (
+    select from rollcall.leases l
+    where l.name = new.mode || case when new.dry_run then '.dry-run' else '' end
+      and l.xmin = pg_current_xact_id()::xid
+  ) then
+    insert into recorder.unfenced_steps values (new.id, new.mode, new.state);
+  end if;
+  return null;
+end $$;
+create trigger judge_step after update on rollcall.runs for each row
+when (old.state = 'running' and new.state <> 'cancelled'
+  and (old.state, old.pages, old.checkpoint) is distinct from (new.state, new.pages, new.checkpoint))
+execute function recorder.judge_step();
+
+-- What the rows said whenever the watermark rose: milliseconds by Clerk id, null for a tombstone.
+create table recorder.watermarks (at timestamptz not null, watermark_ms bigint not null, rows jsonb not null);
+create function recorder.record_watermark() returns trigger language plpgsql as $$
+begin
+  insert into recorder.watermarks
+  select clock_timestamp(), new.watermark_ms, coalesce(jsonb_object_agg(
+    u.clerk_id, case when u.deleted_at is null then round(extract(epoch from u.clerk_updated_at) * 1000) end
+  ), '{}') from public.users u;
+  return null;
+end $$;
+create trigger record_watermark after update on rollcall.catch_up for each row
+when (new.watermark_ms is distinct from old.watermark_ms) execute function recorder.record_watermark();
 `;
 
 const text = z.string().nullable();

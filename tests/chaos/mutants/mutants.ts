@@ -37,6 +37,16 @@ const slownessAlone = {
   "postgres-crash": 0,
 } as const;
 
+/** Ordered sweeps, and nothing that keeps them from being ordered. */
+const sweepsAlone = {
+  ...slownessAlone,
+  "half-open": 0,
+  reset: 0,
+  "postgres-terminate": 0,
+  "postgres-lock-table": 0,
+  "postgres-lock-rows": 0,
+} as const;
+
 /**
  * The guards that a chaos run must miss when they are gone. The source knows nothing of this: a mutant is its
  * build with other text in it.
@@ -143,6 +153,75 @@ export const mutants = [
         file: "apps/worker/dist/process-nudge.js",
         find: "        await throwIfOutage(context, queue, error, pauseQueue);\n",
         replace: "",
+      },
+    ],
+  },
+  {
+    name: "mass-deletion",
+    breaks: "Everybody whom Clerk's answers lack is deleted, however many they are",
+    law: "only a few are deleted for being absent unless a person says so",
+    emphasis: { reconciles: true, acts: { times: { leave: 6, return: 3 } }, faults: slownessAlone },
+    patches: [
+      {
+        file: "packages/db/dist/statements/absence-guard.js",
+        find: "if (before < fewInADay)",
+        replace: "if (before >= 0)",
+      },
+    ],
+  },
+  {
+    // Whoever wakes hears from its next beat too, mostly before it comes to write: both looks are gone here, and
+    // leases.int.test.ts holds the one in the writing transaction by itself.
+    name: "lease-check",
+    breaks: "A runner that slept through its lease goes on writing next to the one that took over",
+    law: "only who holds the lease writes for a run",
+    emphasis: {
+      reconciles: true,
+      faults: sweepsAlone,
+      sweeps: { life: 0, kill: 0, freeze: 1, "empty-list": 0, "short-list": 0 },
+    },
+    patches: [
+      {
+        file: "packages/sync/dist/reconcile/runner.js",
+        find: "if (!(await holdLease(client, lease)))\n                throw",
+        replace: "await holdLease(client, lease);\n            if (false)\n                throw",
+      },
+      {
+        file: "packages/sync/dist/reconcile/runner.js",
+        find: "if (!(await holdLease(context.pool, lease)))",
+        replace: "if (!(await holdLease(context.pool, lease)) && false)",
+      },
+    ],
+  },
+  {
+    name: "complete-sweep",
+    breaks: "A short page is taken for the last one, also when Clerk counts more users",
+    law: "a sweep that succeeded has seen everybody",
+    emphasis: {
+      reconciles: true,
+      faults: sweepsAlone,
+      sweeps: { "short-list": 10 },
+    },
+    patches: [
+      {
+        file: "packages/sync/dist/reconcile/walk-pages.js",
+        find: "if (seen >= total)",
+        replace: "if (seen >= 0)",
+      },
+    ],
+  },
+  {
+    // A catch-up goes back five minutes behind the watermark, which would hide it from the rows for as long.
+    name: "watermark-after-commit",
+    breaks: "The watermark rises before the rows are written",
+    law: "the watermark is never ahead of the rows",
+    emphasis: { reconciles: true },
+    patches: [
+      {
+        file: "packages/sync/dist/reconcile/catch-up.js",
+        find: "const { newestMs, oldestMs } = readRange(users);",
+        replace:
+          "const { newestMs, oldestMs } = readRange(users);\n        if (newestMs !== null)\n            await raiseWatermark(runner.context.pool, newestMs);",
       },
     ],
   },

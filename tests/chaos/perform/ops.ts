@@ -9,10 +9,14 @@ const answerWithinMs = 10_000;
 const longestMs = 180_000;
 const accepted = z.object({ runId: z.number() });
 
-/** Orders a run as ops do, or finds the one of this mode that is not over yet. @returns its id */
-export async function orderRun(stage: Stage, mode: RunMode, api = 0): Promise<number> {
-  const answer = await askAdmin(stage, "POST", "reconcile", { api, body: { mode, dryRun: false } });
-  return accepted.parse(answer).runId;
+/** Orders a run as ops do, again after a 503, or finds the one of this mode that is not over yet. @returns its id */
+export function orderRun(stage: Stage, mode: RunMode): Promise<number> {
+  let api = 0;
+  return waitFor("an order to be taken", async () => {
+    api = 1 - api;
+    const answer = await askAdmin(stage, "POST", "reconcile", { api, body: { mode, dryRun: false } });
+    return accepted.parse(answer).runId;
+  });
 }
 
 /** Says that a held run's deletions are right. */
@@ -25,6 +29,7 @@ export function untilRun(
   stage: Stage,
   runId: number,
   isAsWished: (run: RunView) => boolean,
+  timeoutMs = longestMs,
 ): Promise<RunView> {
   return waitFor(
     `run ${runId}`,
@@ -32,7 +37,7 @@ export function untilRun(
       const run = runView.parse(await askAdmin(stage, "GET", `runs/${runId}`));
       return isAsWished(run) ? run : undefined;
     },
-    longestMs,
+    timeoutMs,
   );
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault, Plan, Trouble } from "../plan/plan.ts";
 import type { Stage } from "../stage/stage.ts";
 import { withClient } from "../stage/with-client.ts";
+import { strikeSweep } from "./strike-sweep.ts";
 
 /** Faults that could not be done, since what they need was down at that moment: told, not judged. */
 export type Strikes = { struck: number; missed: string[] };
@@ -71,6 +72,8 @@ async function strike(stage: Stage, trouble: Trouble, forMs: number): Promise<vo
       await sleep(forMs);
       return stage.clerk.faults.remove(id);
     }
+    case "sweep":
+      return strikeSweep(stage, trouble.meanwhile, forMs);
     default:
       return trouble satisfies never;
   }

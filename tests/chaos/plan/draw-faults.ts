@@ -1,6 +1,7 @@
 import type { Dice, Times } from "./dice.ts";
+import { drawSweep } from "./draw-sweep.ts";
 import { findLastMoment } from "./last-moment.ts";
-import type { ClerkTrouble, Fault, Plan, ProcessName, Service, Trouble } from "./plan.ts";
+import type { ClerkTrouble, Fault, Plan, ProcessName, Service, SweepTrouble, Trouble } from "./plan.ts";
 
 /** From one fault to the next; they last longer than that, so that several meet. */
 const everyMs = [350, 1_000] as const;
@@ -21,6 +22,7 @@ const weights = {
   reset: 8,
   delay: 12,
   clerk: 20,
+  sweep: 30,
 } as const;
 
 export type FaultKind = keyof typeof weights;
@@ -36,6 +38,12 @@ const clerkWeights: Readonly<Record<ClerkTrouble, number>> = {
   "empty-list": 2,
 };
 
+/** What the faults of a run depend on besides chance. */
+export type FaultOptions = Pick<Plan, "backend" | "safetyMs" | "reconciles"> & {
+  times?: Times<FaultKind> | undefined;
+  sweeps?: Times<SweepTrouble> | undefined;
+};
+
 /** A dead worker's jobs run again after 20 s, and healing should not take much longer than half of that. */
 const lateFaultHealsMs = 9_000;
 
@@ -43,17 +51,14 @@ const lateFaultHealsMs = 9_000;
  * Draws what goes wrong. What takes long to be noticed or repaired comes early enough: a dead worker's jobs run
  * again after 20 s, a silent connection is dropped after 15 s.
  */
-export function drawFaults(
-  dice: Dice,
-  backend: Plan["backend"],
-  safetyMs: number,
-  times?: Times<FaultKind>,
-): Fault[] {
+export function drawFaults(dice: Dice, options: FaultOptions): Fault[] {
+  const { safetyMs, reconciles } = options;
+  const times = reconciles ? options.times : { ...options.times, sweep: 0 };
   const faults: Fault[] = [];
   const busyUntilMs = new Map<string, number>();
   let atMs = 800;
   while (atMs < safetyMs - 500) {
-    const fault = drawFault(dice, dice.weighted(weights, times), backend, atMs, safetyMs);
+    const fault = drawFault(dice, dice.weighted(weights, times), atMs, options);
     const victim = fault && nameVictim(fault);
     // Not at this moment, or not there again so soon: then something else.
     if (!fault || !victim || (busyUntilMs.get(victim) ?? 0) > atMs) continue;
@@ -68,9 +73,8 @@ export function drawFaults(
 function drawFault(
   dice: Dice,
   fault: FaultKind,
-  backend: Plan["backend"],
   atMs: number,
-  safetyMs: number,
+  { backend, safetyMs, sweeps }: FaultOptions,
 ): Fault | undefined {
   const isEarly = atMs < findLastMoment(safetyMs, lateFaultHealsMs);
   const lasting = (trouble: Trouble, low: number, high: number): Fault => ({
@@ -115,6 +119,8 @@ function drawFault(
     }
     case "clerk":
       return lasting({ fault, kind: dice.weighted(clerkWeights), share: dice.pick([1, 1, 0.3]) }, 500, 4_000);
+    case "sweep":
+      return drawSweep(dice, { atMs, safetyMs, isEarly, sweeps });
     default:
       return fault satisfies never;
   }

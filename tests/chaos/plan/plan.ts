@@ -65,7 +65,8 @@ export type Trouble =
   | { fault: "postgres-lock-rows"; share: number }
   | { fault: "half-open" | "reset"; process: ProcessName; service: Service }
   | { fault: "delay"; process: ProcessName; service: Service; longestMs: number }
-  | { fault: "clerk"; kind: ClerkTrouble; share: number };
+  | { fault: "clerk"; kind: ClerkTrouble; share: number }
+  | { fault: "sweep"; meanwhile: SweepTrouble };
 
 export type ClerkTrouble =
   | "status"
@@ -76,3 +77,9 @@ export type ClerkTrouble =
   | "truncated"
   | "latency"
   | "empty-list";
+
+/**
+ * What happens while a full sweep, which ops ordered, waits for Clerk's slow lists. life: only what people do,
+ * so that its pages move. kill, freeze: its runner; one that is frozen wakes as soon as another has taken over.
+ */
+export type SweepTrouble = "life" | "kill" | "freeze" | "empty-list" | "short-list";

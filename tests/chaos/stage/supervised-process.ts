@@ -20,7 +20,8 @@ export type SupervisedProcess = {
   /** Ends that nobody caused. */
   readonly surprises: readonly string[];
   kill(downMs: number): Promise<void>;
-  freeze(forMs: number): Promise<void>;
+  /** For so long, or until that is over. */
+  freeze(until: number | Promise<unknown>): Promise<void>;
   untilAlive(timeoutMs: number): Promise<void>;
   /** Ends it for good. @returns how it ended when that was not as asked */
   stop(): Promise<string | undefined>;
@@ -120,12 +121,12 @@ export function superviseProcess(options: ProcessOptions): SupervisedProcess {
       await untilAlive(aliveTimeoutMs);
       endAway(span);
     },
-    freeze: async (forMs) => {
+    freeze: async (until) => {
       const victim = child;
       if (!victim) return;
       const span = beginAway();
       victim.kill("SIGSTOP");
-      await sleep(forMs);
+      await (typeof until === "number" ? sleep(until) : until.catch(() => undefined));
       victim.kill("SIGCONT");
       // What had gathered meanwhile is answered first.
       await untilAlive(aliveTimeoutMs);

@@ -34,14 +34,15 @@ export function createGate(context: GateContext) {
     const { id = "" } = request.params as { id?: string }; // The routes name no other parameter.
     const refused = refusal(context, request);
     const userIds = [id, ...params.getAll("user_id"), ...params.getAll("user_id[]")];
-    const struck = refused === null ? faults.strike({ method: request.method, path, userIds }) : [];
+    const orderBy = params.get("order_by");
+    const struck = refused === null ? faults.strike({ method: request.method, path, userIds, orderBy }) : [];
     entry.fault = struck.map((fault) => fault.kind).join("+") || null;
     for (const fault of struck)
       if (fault.kind === "latency") await sleep(fault.ms, undefined, { ref: false });
     const fault = struck.find((candidate) => candidate.kind !== "latency");
     if (fault?.kind === "hang") await faults.whenHealed();
-    const answer =
-      refused ?? faultAnswer(fault) ?? run(context, route, { params, userId: id, body: request.body });
+    const due = () => run(context, route, { params, userId: id, body: request.body });
+    const answer = refused ?? faultAnswer(fault, due) ?? due();
     const broken = fault?.kind === "reset" || fault?.kind === "truncated";
     log.finish(entry, fault?.kind === "reset" ? null : answer.status);
     return broken ? breakOff(reply, fault.kind === "reset" ? null : answer) : send(reply, answer);
@@ -77,7 +78,7 @@ function errorAnswer(context: Pick<GateContext, "random">, error: ClerkApiError)
   };
 }
 
-function faultAnswer(fault: FaultInput | undefined): Answer | null {
+function faultAnswer(fault: FaultInput | undefined, due: () => Answer): Answer | null {
   switch (fault?.kind) {
     case "status": {
       const error = new ClerkApiError(fault.status ?? 500, "internal_clerk_error", "Something went wrong.");
@@ -91,6 +92,8 @@ function faultAnswer(fault: FaultInput | undefined): Answer | null {
       return { status: 200, body: '{"id":"user_' };
     case "empty-list":
       return { status: 200, body: "[]" };
+    case "short-list":
+      return halve(due());
     case "hang":
     case "latency":
     case "truncated":
@@ -100,6 +103,12 @@ function faultAnswer(fault: FaultInput | undefined): Answer | null {
     default:
       return fault satisfies never;
   }
+}
+
+function halve({ status, body }: Answer): Answer {
+  const list: unknown = JSON.parse(body);
+  if (!Array.isArray(list)) return { status, body };
+  return { status, body: JSON.stringify(list.slice(0, Math.floor(list.length / 2))) };
 }
 
 function send(reply: FastifyReply, { status, body, retryAfterS }: Answer): FastifyReply {

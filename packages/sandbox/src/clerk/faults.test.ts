@@ -98,6 +98,15 @@ it("an empty list empties lists and leaves counts and users alone", async () => 
   expect(await statusOf(`/v1/users/${user?.id}`)).toBe(200);
 });
 
+it("a short list lacks its second half, unless it asks for users by id", async () => {
+  await clerk.faults.add({ kind: "short-list" });
+  const users = await clerk.users.list();
+  const half = await (await get("/v1/users?limit=20&order_by=created_at")).json();
+  expect(half).toHaveLength(10);
+  const named = users.map(({ id }) => `user_id=${id}`).join("&");
+  expect(await (await get(`/v1/users?limit=20&${named}`)).json()).toHaveLength(20);
+});
+
 it("latency delays the answer that was due, also an error", async () => {
   await clerk.faults.add({ kind: "latency", ms: 30 });
   await clerk.faults.add({ kind: "status", times: 1 });

@@ -32,13 +32,24 @@ export const faultSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("truncated"), ...scope }),
   /** 200 and `[]`, for lists of users only. */
   z.object({ kind: z.literal("empty-list"), ...scope }),
+  /** 200 and the first half of the list, for lists of users that do not ask for some by id. */
+  z.object({
+    kind: z.literal("short-list"),
+    /** Only lists in this order, like `created_at`. */
+    orderBy: z.string().optional(),
+    ...scope,
+  }),
   /** The right answer, later. */
   z.object({ kind: z.literal("latency"), ms: z.number().nonnegative(), ...scope }),
 ]);
 export type FaultInput = z.input<typeof faultSchema>;
 export type Fault = FaultInput & { id: number; hits: number };
 
-type FaultTarget = { method: string; path: string; userIds: string[] };
+type FaultTarget = { method: string; path: string; userIds: string[]; orderBy?: string | null };
+
+function isOrderedBy({ orderBy }: FaultTarget, wanted: string | undefined): boolean {
+  return wanted === undefined || orderBy?.replace(/^\+/, "") === wanted;
+}
 
 export type Faults = {
   /** Adds a fault and returns its id. Of several in scope the oldest wins; latency adds up with another. */
@@ -63,8 +74,10 @@ export function createFaults(random: Random): Faults {
     if (fault.method !== undefined && fault.method !== target.method) return false;
     if (fault.path !== undefined && !target.path.startsWith(fault.path)) return false;
     if (fault.forUser !== undefined && !target.userIds.includes(fault.forUser)) return false;
-    if (fault.kind === "empty-list" && !(target.method === "GET" && target.path === "/v1/users"))
-      return false;
+    const isList = target.method === "GET" && target.path === "/v1/users";
+    if (fault.kind === "empty-list" && !isList) return false;
+    if (fault.kind === "short-list" && !isOrderedBy(target, fault.orderBy)) return false;
+    if (fault.kind === "short-list" && !(isList && target.userIds.every((id) => id === ""))) return false;
     return fault.share === undefined || random.next() < fault.share;
   }
 
