@@ -22,7 +22,12 @@ export type Page = {
   mayBeHalfDone: boolean;
 };
 
-export type PageResult = { counts: Partial<RunCounts>; missed: number; drifted: number };
+export type PageResult = {
+  counts: Partial<RunCounts>;
+  missed: number;
+  /** Users that differed and do no more. Who differs whatever is written is found again by each run. */
+  drifted: number;
+};
 
 /** A webhook that took longer than this is taken for lost; milliseconds. */
 const webhookGraceMs = 10_000;
@@ -37,10 +42,9 @@ export async function writePage(runner: Runner, page: Page): Promise<PageResult>
   const unreadable = page.users.filter(({ reading }) => "unreadable" in reading);
   const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: unreadable.length };
   counts.unchanged = page.users.length - unreadable.length - drifted.length;
-  const result = { counts, missed: countMissed(drifted), drifted: drifted.length };
   if (trial) {
     await trial.collect(page.number, drifted);
-    return result;
+    return { counts, missed: countMissed(drifted), drifted: drifted.length };
   }
   const outcomes = await applyDrifted(runner, drifted);
   // Half done, nothing of it differs any more.
@@ -48,14 +52,18 @@ export async function writePage(runner: Runner, page: Page): Promise<PageResult>
     ? page.users.flatMap(({ clerkId }) => clerkId ?? [])
     : [...outcomes.keys()];
   await dropCaches(runner, touched);
-  for (const { write, kind } of drifted) {
+  const mended: Drifted[] = [];
+  for (const one of drifted) {
+    const { write, kind } = one;
     const outcome =
       outcomes.get(write.snapshot.clerkId) ?? new AppError("internal", "A write without an outcome");
-    counts[countDrifted(kind, outcome)]++;
+    const counted = countDrifted(kind, outcome);
+    counts[counted]++;
+    if (counted !== "failed" && counted !== "unchanged") mended.push(one);
     reportWrite(context, write.snapshot, kind, outcome);
   }
   for (const user of unreadable) reportUnreadable(context, user);
-  return result;
+  return { counts, missed: countMissed(mended), drifted: mended.length };
 }
 
 async function findDrifted({ context, run }: Runner, { users, ticket }: Page): Promise<Drifted[]> {
