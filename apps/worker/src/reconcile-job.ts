@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RunView } from "@rollcall/contracts";
 import { type QueuedJob, type ReconcileJob, readReconcileJob } from "@rollcall/jobs";
 import { requestRun, runReconcile } from "@rollcall/sync";
@@ -18,7 +19,7 @@ export async function processReconcile(
     return;
   }
   try {
-    const runId = asked.runId ?? (await requestScheduled(context, asked));
+    const runId = asked.runId ?? (await requestScheduled(context, asked, signal));
     await runReconcile(context.reconcile, runId, { signal, onProgress: (run) => showProgress(job, run) });
   } catch (error) {
     const { mode, runId } = asked;
@@ -26,9 +27,23 @@ export async function processReconcile(
   }
 }
 
-async function requestScheduled(context: WorkerContext, { mode }: ReconcileJob): Promise<number> {
-  const { run } = await requestRun(context, { mode, dryRun: false, startedBy: "schedule" });
-  return run.id;
+const retryMs = 5_000;
+
+/** The full run's hour comes once a day, so its job waits while Postgres is away; the next catch-up is a minute off. */
+async function requestScheduled(
+  context: WorkerContext,
+  { mode }: ReconcileJob,
+  signal: AbortSignal,
+): Promise<number> {
+  for (;;) {
+    try {
+      const { run } = await requestRun(context, { mode, dryRun: false, startedBy: "schedule" });
+      return run.id;
+    } catch (error) {
+      if (mode === "catch-up" || signal.aborted) throw error;
+      await sleep(retryMs, undefined, { signal });
+    }
+  }
 }
 
 /** For the board: what the run's row says. */

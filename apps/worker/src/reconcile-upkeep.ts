@@ -1,5 +1,5 @@
-import { addReconcile, hasSchedules, scheduleReconcile } from "@rollcall/jobs";
-import { takeOnRuns } from "@rollcall/sync";
+import { addReconcile, hasSchedules, isSweepOverdue, scheduleReconcile } from "@rollcall/jobs";
+import { requestRun, takeOnRuns } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
 import { startTask } from "./task.ts";
 
@@ -25,7 +25,12 @@ export function startReconcileUpkeep(context: WorkerContext): () => void {
       await addReconcile(producers.reconcile, { v: 1, mode, runId }, enqueueDeadlineMs);
     }
     const queue = await producers.reconcile.connected(enqueueDeadlineMs);
-    if (!isConfigured || !(await hasSchedules(queue))) await scheduleReconcile(queue, schedules);
+    if (!isConfigured || !(await hasSchedules(queue))) {
+      // Its hour passed while no worker was there, and comes once a day.
+      if (await isSweepOverdue(queue))
+        await requestRun(context, { mode: "full", dryRun: false, startedBy: "schedule" });
+      await scheduleReconcile(queue, schedules);
+    }
     isConfigured = true;
   }
 

@@ -25,6 +25,7 @@ export { type NudgeQueueName, type QueueName, queueNames } from "./queue-names.t
 export {
   addReconcile,
   hasSchedules,
+  isSweepOverdue,
   type ReconcileJob,
   type ReconcileSchedules,
   readReconcileJob,

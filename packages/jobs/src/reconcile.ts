@@ -81,3 +81,9 @@ export async function hasSchedules(queue: JobQueue): Promise<boolean> {
   const found = await Promise.all(runMode.options.map((mode) => queue.getJobScheduler(mode)));
   return found.every((scheduler) => (scheduler?.next ?? 0) > Date.now() - overdueMs);
 }
+
+/** Whether the full run's job is due and nobody took it: to make its schedule anew would take it away. */
+export async function isSweepOverdue(queue: JobQueue): Promise<boolean> {
+  const scheduler = await queue.getJobScheduler("full" satisfies ReconcileJob["mode"]);
+  return (scheduler?.next ?? Number.POSITIVE_INFINITY) <= Date.now();
+}
