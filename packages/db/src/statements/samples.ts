@@ -12,7 +12,7 @@ const sliceS = 30;
 // Sorted, so that two processes that add at once lock the rows in one order.
 const add = `
 insert into rollcall.samples (metric, at, labels, value)
-select metric, date_bin(${sliceS} * interval '1 second', now(), 'epoch'), labels, value
+select metric, to_timestamp(floor(extract(epoch from now()) / ${sliceS}) * ${sliceS}), labels, value
 from unnest($1::text[], $2::text[], $3::float8[]) as s (metric, labels, value)
 order by metric collate "C", labels collate "C"
 on conflict (metric, at, labels) do update set value = rollcall.samples.value + excluded.value
