@@ -100,6 +100,8 @@ export function startRunner(
       }),
     close: () => {
       clearInterval(beats);
+      // A page that is still read ahead would be asked for again and again.
+      interrupt();
       trial?.close();
       outer?.removeEventListener("abort", interrupt);
     },
