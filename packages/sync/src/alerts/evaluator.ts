@@ -85,8 +85,10 @@ export function createEvaluator(context: AlertContext): Evaluator {
     try {
       if (lease && (await holdLease(pool, lease))) return;
       if (!lease && Date.now() < quietUntilMs) return;
-      lease = await acquireLease(pool, context.lease, context.leaseMs);
-      if (lease) await readRecords();
+      const taken = await acquireLease(pool, context.lease, context.leaseMs);
+      // Without what was told so far all of it would be told again.
+      if (taken) await readRecords();
+      lease = taken;
     } catch {
       // Postgres went just now: the next turn sees it away.
     }
