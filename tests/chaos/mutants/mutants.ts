@@ -160,7 +160,14 @@ export const mutants = [
     name: "mass-deletion",
     breaks: "Everybody whom Clerk's answers lack is deleted, however many they are",
     law: "only a few are deleted for being absent unless a person says so",
-    emphasis: { reconciles: true, acts: { times: { leave: 6, return: 3 } }, faults: slownessAlone },
+    // Many leave, and few other events tell of it.
+    emphasis: {
+      reconciles: true,
+      acts: {
+        times: { "sign-up": 4, leave: 10, return: 10, change: 0.3, burst: 0.3, login: 0.3, ensure: 0.3 },
+      },
+      faults: slownessAlone,
+    },
     patches: [
       {
         file: "packages/db/dist/statements/absence-guard.js",
