@@ -12,7 +12,11 @@ const longestWaitMs = 2_000;
  * transaction pooler the lock's release finds no lock, or the notification never comes. Takes two connections.
  */
 export async function holdsSessions(pool: Pool): Promise<boolean> {
-  const [first, second] = [await pool.connect(), await pool.connect()];
+  const first = await pool.connect();
+  const second = await pool.connect().catch((error: unknown) => {
+    first.release(true);
+    throw error;
+  });
   try {
     await first.query("select pg_advisory_lock($1)", [lockKey]);
     const taken = await second.query("select pg_try_advisory_lock($1) as got", [lockKey]);
