@@ -17,9 +17,8 @@ export async function strikeSweep(stage: Stage, meanwhile: SweepTrouble, forMs: 
   const undo: number[] = [];
   try {
     undo.push(await faults.add({ kind: "latency", ms: answersAfterMs, method: "GET", path: "/v1/users" }));
-    if (meanwhile === "empty-list") undo.push(await faults.add({ kind: meanwhile }));
-    // A catch-up takes a short page for the end of the list, and the one after it mends that.
-    if (meanwhile === "short-list") undo.push(await faults.add({ kind: meanwhile, orderBy: "created_at" }));
+    if (meanwhile === "empty-list" || meanwhile === "short-list")
+      undo.push(await faults.add({ kind: meanwhile }));
     const runId = await orderRun(stage, "full");
     if (meanwhile !== "kill" && meanwhile !== "freeze") {
       await untilRun(stage, runId, ({ finishedAt }) => finishedAt !== null, forMs).catch(() => undefined);

@@ -15,21 +15,28 @@ export async function lockAbsenceGuard(db: Queryable): Promise<void> {
   await db.query("select pg_advisory_xact_lock($1)", [guardLockKey]);
 }
 
+const countLive = `
+select count(*)::int as live from public.users
+where deleted_at is null and ($1::timestamptz is null or created_at < $1)
+`;
+
 /**
  * Whether `wanted` more users may be deleted for being absent: all such deletions, from whatever path, may be
  * max(5, 0.5 % of live users) in 24 hours. More wait for a person, since a wrong key or an empty answer looks
  * just like everybody leaving.
  *
- * @param expectedUsers live users that are not there yet and that a real run would have made before
+ * @param bornBefore counts only users who had a row by then: those whom a sweep with the key of another instance
+ * brought along would raise the very limit that is to stop it
  */
-export async function mayDeleteAbsent(db: Queryable, wanted: number, expectedUsers = 0): Promise<boolean> {
+export async function mayDeleteAbsent(
+  db: Queryable,
+  wanted: number,
+  bornBefore: string | null = null,
+): Promise<boolean> {
   const recent = (await db.query<{ recent: number }>(countRecent)).rows[0]?.recent ?? 0;
   const before = recent + wanted - 1;
   if (before < fewInADay) return true;
   // Counting a million rows is for the rare case only.
-  const counted = await db.query<{ live: number }>(
-    "select count(*)::int as live from public.users where deleted_at is null",
-  );
-  const live = (counted.rows[0]?.live ?? 0) + expectedUsers;
-  return before < Math.max(fewInADay, live * shareOfUsersInADay);
+  const counted = await db.query<{ live: number }>(countLive, [bornBefore]);
+  return before < Math.max(fewInADay, (counted.rows[0]?.live ?? 0) * shareOfUsersInADay);
 }

@@ -138,19 +138,19 @@ export async function cancelOpenRun(db: Queryable, id: number, by: string): Prom
 
 const confirm = `
 update rollcall.runs r set
-  deleted = r.deleted + $2, held = r.held - $3, confirmed_by = $4,
+  deleted = r.deleted + $2, held = r.held - $3, confirmed_by = $4, failed = r.failed + $5,
   state = case when r.held - $3 = 0 then 'succeeded' else r.state end
 where r.id = $1 and r.state = 'held'
 returning ${runColumns}
 `;
 
-/** Notes that of a held run's deletions `deleted` were carried out and `decided` are no longer open. */
+/** Notes that of a held run's deletions `deleted` were carried out, `failed` refused, and `decided` are no longer open. */
 export async function confirmHeldRun(
   db: Queryable,
   id: number,
-  { deleted, decided, by }: { deleted: number; decided: number; by: string },
+  { deleted, failed, decided, by }: { deleted: number; failed: number; decided: number; by: string },
 ): Promise<RunView | undefined> {
-  const result = await db.query(confirm, [id, deleted, decided, by]);
+  const result = await db.query(confirm, [id, deleted, decided, by, failed]);
   return z.array(runRow).parse(result.rows)[0];
 }
 

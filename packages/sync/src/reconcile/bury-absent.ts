@@ -24,7 +24,7 @@ export async function buryAbsent(runner: Runner, checkpoint: SweepCheckpoint): P
   await runner.advance({ ...checkpoint, phase: "close" }, async (client) => {
     await lockAbsenceGuard(client);
     const absent = await countAbsent(client, runId);
-    const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent));
+    const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent, runner.run.view.startedAt));
     return { counts: await decideEach(client, runId, mayDelete) };
   });
 }
@@ -32,10 +32,10 @@ export async function buryAbsent(runner: Runner, checkpoint: SweepCheckpoint): P
 /** What a dry run's end would be: what was collected is tried and taken back, and so are the deletions. */
 export async function tryBurial(runner: Runner, trial: Trial): Promise<void> {
   const { context, run } = runner;
-  const { counts, newRows } = await trial.carryOut();
+  const counts = await trial.carryOut();
   const burial = inTrial(context.pool, async (client) => {
     const absent = await countAbsent(client, run.view.id);
-    const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent, newRows));
+    const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent, run.view.startedAt));
     return decideEach(client, run.view.id, mayDelete);
   });
   const deletions = await askPostgres(burial);

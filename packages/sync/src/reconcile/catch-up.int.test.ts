@@ -115,6 +115,24 @@ test("a failed pass moves no watermark, and the next one finds what it would hav
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
+test("a list that Clerk cut short is not taken for its end: the pass fails and moves no watermark", async () => {
+  const { clerk, db } = stage;
+  await clerk.users.seed(20);
+  await proxied.complete("full");
+  await proxied.complete("catch-up");
+  const watermark = await readWatermark();
+  await clerk.users.create({}, { silent: true });
+  await clerk.faults.add({ kind: "short-list" });
+  expect(await proxied.complete("catch-up")).toMatchObject({
+    state: "failed",
+    errorCode: "reconcile.list_incomplete",
+  });
+  expect(await readWatermark()).toBe(watermark);
+  await clerk.faults.heal();
+  await proxied.complete("catch-up");
+  expect(await findInequalities(db, clerk)).toEqual([]);
+});
+
 test("the watermark never stands ahead of rows that are not written", async () => {
   const { clerk, db } = stage;
   await clerk.users.seed(20);

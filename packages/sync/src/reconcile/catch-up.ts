@@ -22,7 +22,7 @@ const mostPages = 20;
 /** Clerk may show a change a little after one that came later. */
 const overlapMs = 5 * 60_000;
 
-type Pass = { newestMs: number | null; drifted: number; reachedEnd: boolean };
+type Pass = { newestMs: number | null; missed: number; reachedEnd: boolean };
 
 /**
  * Makes our rows equal to what changed at Clerk lately: newest changes first, down to the watermark of the last
@@ -41,7 +41,7 @@ export async function catchUp(runner: Runner): Promise<RunView> {
   const state = await askPostgres(readCatchUp(pool));
   const pass = await walkChanges(runner, state);
   if (trial) {
-    const { counts } = await trial.carryOut();
+    const counts = await trial.carryOut();
     await runner.advance({}, async () => ({ counts }));
   }
   const surplus = trial ? state : await compareCounts(runner, state, pass);
@@ -58,7 +58,7 @@ export async function catchUp(runner: Runner): Promise<RunView> {
 }
 
 async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promise<Pass> {
-  const pass: Pass = { newestMs: null, drifted: 0, reachedEnd: false };
+  const pass: Pass = { newestMs: null, missed: 0, reachedEnd: false };
   let before: ReadonlySet<string | null> = new Set();
   for (let page = 0; page < mostPages && !pass.reachedEnd; page++) {
     const ticket = await askPostgres(drawReadTicket(runner.context.pool));
@@ -72,14 +72,14 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
       throw new AppError("reconcile.list_repeated", "A page of Clerk's list repeats the page before");
     before = new Set(users.map(({ clerkId }) => clerkId));
     const mayBeHalfDone = runner.run.isResumed;
-    const { counts, missed, drifted } = await writePage(runner, {
+    const { counts, missed } = await writePage(runner, {
       number: page,
       users: fresh,
       ticket,
       mayBeHalfDone,
     });
     await runner.advance({}, async () => ({ pages: 1, seen: fresh.length, counts, missed }));
-    pass.drifted += drifted;
+    pass.missed += missed;
     // Nobody knows a watermark before the first pass: then one page says where to begin. The last page need not
     // reach the overlap's end, or changes of many within five minutes would ask for sweep after sweep.
     const isLastPage = page === mostPages - 1;
@@ -90,10 +90,25 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
   return pass;
 }
 
+const mostReadings = 3;
+
+/**
+ * A short page must be the last one: one that Clerk cut off would move the watermark over changes that nobody saw.
+ * It is read again before it is blamed, since users come while it is read.
+ *
+ * @throws AppError `reconcile.list_incomplete`
+ */
 async function listChanges({ clerk }: Runner, offset: number): Promise<ListedUser[]> {
-  const listed = await clerk.listUsers({ orderBy: "-updated_at", limit: maxUsersPerPage, offset });
-  if (listed === "cursor_refused") throw new AppError("internal", "A cursor was refused that was not sent");
-  return listed;
+  for (let reading = 1; ; reading++) {
+    const listed = await clerk.listUsers({ orderBy: "-updated_at", limit: maxUsersPerPage, offset });
+    if (listed === "cursor_refused") throw new AppError("internal", "A cursor was refused that was not sent");
+    // An empty list is another matter: see `refuseEmptyList`.
+    if (listed.length === maxUsersPerPage || offset + listed.length === 0) return listed;
+    const [seen, total] = [offset + listed.length, await clerk.countUsers()];
+    if (seen >= total) return listed;
+    if (reading === mostReadings)
+      throw new AppError("reconcile.list_incomplete", `Clerk's list ended after ${seen} of ${total} users`);
+  }
 }
 
 /** @throws AppError when the list is not in the order that was asked for */
@@ -115,7 +130,7 @@ const lastingPasses = 3;
 
 /**
  * Compares the number of users here and at Clerk. A difference that stays the same over passes which find nothing
- * else to do starts a full run, once for each difference: one that a sweep cannot mend must not start one for ever.
+ * that was missed starts a full run, once for each difference: one that a sweep cannot mend must not start one for ever.
  */
 async function compareCounts(
   { context, clerk }: Runner,
@@ -126,7 +141,7 @@ async function compareCounts(
   const { live, held } = await askPostgres(countUsers(context.pool));
   const surplus = live - held - there;
   if (surplus === 0) return { surplus, surplusPasses: 0, sweptSurplus: 0 };
-  const lasts = surplus === state.surplus && pass.drifted === 0;
+  const lasts = surplus === state.surplus && pass.missed === 0;
   const surplusPasses = lasts ? state.surplusPasses + 1 : 1;
   if (surplusPasses < lastingPasses || surplus === state.sweptSurplus) {
     return { surplus, surplusPasses, sweptSurplus: state.sweptSurplus };

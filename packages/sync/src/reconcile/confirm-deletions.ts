@@ -78,26 +78,47 @@ async function confirmAll(context: ReconcileContext, confirming: Confirming): Pr
     if (held.length === 0) return run;
     const answer = await askForAbsence(clerk, held, witness);
     witness = answer.witness;
-    run = await askPostgres(carryOut(context, confirming, answer));
+    const { failed } = await askPostgres(bury(context, confirming, answer));
+    // Before they are cleared from the list: whoever goes on after a death in between drops them again.
     await dropCaches({ context, signal }, answer.absent);
+    run = await askPostgres(clear(context, confirming, answer, failed));
     reportAbsent(context, answer.absent, "tombstoned");
   }
 }
 
-function carryOut(
+function bury(
   { pool }: ReconcileContext,
   { run, lease, by }: Confirming,
   { present, absent }: Confirmation,
-): Promise<RunView> {
-  const there = present.flatMap(({ clerkId }) => clerkId ?? []);
+): Promise<{ failed: number }> {
   return inTransaction(pool, async (client) => {
     if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another run took over");
-    const { buried } = await tombstoneEach(client, absent, { by: "person", cause: "admin", ref: by });
-    await releaseDeletions(client, there);
-    await decideSuspects(client, run.id, { present: [...there, ...absent], absent: [] });
-    const decided = there.length + absent.length;
-    const confirmed = await confirmHeldRun(client, run.id, { deleted: buried, decided, by });
+    const { buried, failed } = await tombstoneEach(client, absent, { by: "person", cause: "admin", ref: by });
+    await releaseDeletions(client, toIds(present));
+    const confirmed = await confirmHeldRun(client, run.id, { deleted: buried, failed, decided: 0, by });
+    if (!confirmed) throw new AppError("run.not_held", `Run ${run.id} holds no deletions any more`);
+    return { failed };
+  });
+}
+
+/** Those whom Postgres refused stay held, and the next sweep looks at them again. */
+function clear(
+  { pool }: ReconcileContext,
+  { run, lease, by }: Confirming,
+  { present, absent }: Confirmation,
+  failed: number,
+): Promise<RunView> {
+  const looked = [...toIds(present), ...absent];
+  return inTransaction(pool, async (client) => {
+    if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another run took over");
+    await decideSuspects(client, run.id, { present: looked, absent: [] });
+    const decided = looked.length - failed;
+    const confirmed = await confirmHeldRun(client, run.id, { deleted: 0, failed: 0, decided, by });
     if (!confirmed) throw new AppError("run.not_held", `Run ${run.id} holds no deletions any more`);
     return confirmed;
   });
+}
+
+function toIds(listed: Confirmation["present"]): string[] {
+  return listed.flatMap(({ clerkId }) => clerkId ?? []);
 }

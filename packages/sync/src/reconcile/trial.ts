@@ -17,8 +17,8 @@ import { countDrifted, type Drifted } from "./count-drifted.ts";
 export type Trial = {
   /** Keeps what a page would write. */
   collect(page: number, drifted: readonly Drifted[]): Promise<void>;
-  /** Tries everything that was collected. `newRows` are users who would have a row. */
-  carryOut(): Promise<{ counts: Partial<RunCounts>; newRows: number }>;
+  /** Tries everything that was collected. */
+  carryOut(): Promise<Partial<RunCounts>>;
   close(): void;
 };
 
@@ -63,18 +63,15 @@ export async function openTrial({ pool, defaults }: ReconcileContext, signal: Ab
       ),
     carryOut: async () => {
       const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: 0 };
-      let newRows = 0;
       for (;;) {
         signal.throwIfAborted();
         const pages = await askPostgres(book.chooseBatch(batchSize));
-        if (pages.length === 0) return { counts, newRows };
+        if (pages.length === 0) return counts;
         const drifted = await readBatch(pages);
         const outcomes = await tryWrites(pool, drifted, defaults);
         for (const one of drifted.flat()) {
           const outcome = outcomes.get(one.write.snapshot.clerkId);
-          const counted = countDrifted(one.kind, outcome);
-          counts[counted]++;
-          if (one.kind === "missing_row" && counted !== "failed") newRows++;
+          counts[countDrifted(one.kind, outcome)]++;
         }
         await askPostgres(book.forgetBatch());
       }
