@@ -92,11 +92,6 @@ describeOnBackends((backend) => {
 describe("users", () => {
   test("count by state, held deletions among them", async () => {
     const system = await startSystem({ backend: "postgres", redisBinary: undefined });
-    // A run would release what is held, since Clerk has them; without its lease it writes nothing.
-    await system.db.query(`
-      insert into rollcall.leases (name, token, expires_at)
-      values ('full', gen_random_uuid(), 'infinity'), ('catch-up', gen_random_uuid(), 'infinity')
-      on conflict (name) do update set token = excluded.token, expires_at = excluded.expires_at`);
     const [one, two] = [await system.clerk.users.create(), await system.clerk.users.create()];
     for (const { id } of [one, two]) await untilProfile(system, id);
     await system.clerk.users.update(two.id, { banned: true });

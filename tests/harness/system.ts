@@ -24,7 +24,10 @@ const readyTimeoutMs = 100_000;
 export type SystemOptions = {
   backend: "redis" | "postgres";
   redisBinary: string | undefined;
-  /** Over the defaults, for every process; an empty value unsets. */
+  /**
+   * Over the defaults, for every process; an empty value unsets. Nothing is reconciled unless a variable of
+   * reconcile's is named: a sweep would do what webhooks, jobs and logins are to be seen doing.
+   */
   environment?: Record<string, string>;
   /** Where another build than the repository's own lies. */
   root?: string;
@@ -80,6 +83,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   await migrate(environment, [], root);
   const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
   db.on("error", () => undefined);
+  const reconciles = Object.keys(options.environment ?? {}).some((name) => name.startsWith("RECONCILE_"));
+  if (!reconciles) await holdReconcile(db);
 
   const startApi = () => runProcess(join(root, "apps/api/dist/main.js"), environment);
   const startWorker = (own = environment) => runProcess(join(root, "apps/worker/dist/main.js"), own);
@@ -118,6 +123,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await system.stop();
     throw error;
   }
+}
+
+/** Takes the leases of both modes: as long as somebody has them, no run does anything. */
+async function holdReconcile(db: pg.Pool): Promise<void> {
+  await db.query(`
+    insert into rollcall.leases (name, token, expires_at)
+    values ('full', gen_random_uuid(), 'infinity'), ('catch-up', gen_random_uuid(), 'infinity')`);
 }
 
 export async function migrate(
