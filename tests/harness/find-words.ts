@@ -13,7 +13,8 @@ export async function findInRedis(url: string, words: RegExp): Promise<string[]>
   return found;
 }
 
-async function readKey(redis: Redis, key: string): Promise<string> {
+/** The value of a key of any type, as text. */
+export async function readKey(redis: Redis, key: string): Promise<string> {
   switch (await redis.type(key)) {
     case "string":
       return String(await redis.get(key));

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { Redis } from "ioredis";
+import { readKey } from "../../harness/find-words.ts";
 import type { Violation } from "../ledger.ts";
 import { callHttp } from "../stage/http-call.ts";
 import type { Stage } from "../stage/stage.ts";
@@ -65,24 +66,5 @@ async function dumpRedis(url: string): Promise<[string, string][]> {
     );
   } finally {
     redis.disconnect();
-  }
-}
-
-async function readKey(redis: Redis, key: string): Promise<string> {
-  switch (await redis.type(key)) {
-    case "string":
-      return String(await redis.get(key));
-    case "hash":
-      return JSON.stringify(await redis.hgetall(key));
-    case "list":
-      return JSON.stringify(await redis.lrange(key, 0, -1));
-    case "set":
-      return JSON.stringify(await redis.smembers(key));
-    case "zset":
-      return JSON.stringify(await redis.zrange(key, "0", "-1"));
-    case "stream":
-      return JSON.stringify(await redis.xrange(key, "-", "+"));
-    default:
-      return "";
   }
 }

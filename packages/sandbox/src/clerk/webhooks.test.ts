@@ -131,13 +131,12 @@ describe("a failing endpoint", () => {
   });
 
   it("that never answers is cut off and tried again", async () => {
-    await clerk.webhooks.configure({ attemptTimeoutMs: 500 });
+    await clerk.webhooks.configure({ attemptTimeoutMs: 2_000 });
     answers = ["silence"];
     await clerk.users.create();
     await clerk.webhooks.drain({ retries: true });
     const [message] = await clerk.webhooks.list({ state: "delivered" });
-    const statuses = message?.attempts.map((attempt) => attempt.status) ?? [];
-    expect([statuses.at(0), statuses.at(-1)]).toEqual([null, 200]);
+    expect(message?.attempts.map((attempt) => attempt.status)).toEqual([null, 200]);
   });
 
   it("does not hold up drain with retries that are not due yet", async () => {
