@@ -34,8 +34,7 @@ export function createGate(context: GateContext) {
     const { id = "" } = request.params as { id?: string }; // The routes name no other parameter.
     const refused = refusal(context, request);
     const userIds = [id, ...params.getAll("user_id"), ...params.getAll("user_id[]")];
-    const orderBy = params.get("order_by");
-    const struck = refused === null ? faults.strike({ method: request.method, path, userIds, orderBy }) : [];
+    const struck = refused === null ? faults.strike({ method: request.method, path, userIds }) : [];
     entry.fault = struck.map((fault) => fault.kind).join("+") || null;
     for (const fault of struck)
       if (fault.kind === "latency") await sleep(fault.ms, undefined, { ref: false });

@@ -24,9 +24,8 @@ export type Page = {
 
 export type PageResult = {
   counts: Partial<RunCounts>;
+  /** Of those that differed and do no more: who differs whatever is written is found again by each run. */
   missed: number;
-  /** Users that differed and do no more. Who differs whatever is written is found again by each run. */
-  drifted: number;
 };
 
 /** A webhook that took longer than this is taken for lost; milliseconds. */
@@ -44,7 +43,7 @@ export async function writePage(runner: Runner, page: Page): Promise<PageResult>
   counts.unchanged = page.users.length - unreadable.length - drifted.length;
   if (trial) {
     await trial.collect(page.number, drifted);
-    return { counts, missed: countMissed(drifted), drifted: drifted.length };
+    return { counts, missed: countMissed(drifted) };
   }
   const outcomes = await applyDrifted(runner, drifted);
   // Half done, nothing of it differs any more.
@@ -63,7 +62,7 @@ export async function writePage(runner: Runner, page: Page): Promise<PageResult>
     reportWrite(context, write.snapshot, kind, outcome);
   }
   for (const user of unreadable) reportUnreadable(context, user);
-  return { counts, missed: countMissed(mended), drifted: mended.length };
+  return { counts, missed: countMissed(mended) };
 }
 
 async function findDrifted({ context, run }: Runner, { users, ticket }: Page): Promise<Drifted[]> {
