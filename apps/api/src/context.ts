@@ -18,6 +18,7 @@ import {
 } from "@rollcall/jobs";
 import {
   type ChangeContext,
+  countPostgresError,
   createFigureReaders,
   createMetrics,
   createSessionCache,
@@ -134,7 +135,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
       autoCreate: config.ENABLE_AUTO_CREATE,
       timeoutMs: config.ENSURE_TIMEOUT_MS,
       onCacheRead: (result) => metrics.count("rollcall_session_cache_total", { result }),
-      onPostgresError: (code) => metrics.count("rollcall_postgres_errors_total", { code }),
+      onFailure: (error) => countPostgresError(metrics, error),
       onCacheWithoutProfile: (clerkId) =>
         log.warn({ event: "cache_hit_no_mentorado", clerkId }, "cache hit but mentorado missing"),
     },

@@ -1,6 +1,6 @@
 import accepts from "@fastify/accepts";
 import { AppError, type ErrorBody, type ErrorCode, errorTable, type Locale } from "@rollcall/contracts";
-import { PostgresError } from "@rollcall/db";
+import { countPostgresError } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "./context.ts";
 
@@ -19,8 +19,7 @@ export async function registerErrorAnswers(app: FastifyInstance, context: ApiCon
   app.setNotFoundHandler((request, reply) => answerError(context, request, reply, "request.not_found"));
   app.setErrorHandler((error, request, reply) => {
     const code = readCode(error);
-    if (error instanceof PostgresError)
-      context.metrics.count("rollcall_postgres_errors_total", { code: error.sqlState });
+    countPostgresError(context.metrics, error);
     if (code === "internal") {
       context.log.error({ event: "request_failed", requestId: request.id, err: error }, "Request failed");
     }

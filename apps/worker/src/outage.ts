@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode } from "@rollcall/contracts";
-import { PostgresError } from "@rollcall/db";
 import { type NudgeQueueName, readErrorCode } from "@rollcall/jobs";
+import { countPostgresError } from "@rollcall/sync";
 import { RateLimitError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
 
@@ -32,9 +32,7 @@ export async function throwIfOutage(
   pauseQueue: PauseQueue,
 ): Promise<void> {
   const code = readErrorCode(error);
-  if (error instanceof PostgresError) {
-    context.metrics.count("rollcall_postgres_errors_total", { code: error.sqlState });
-  }
+  countPostgresError(context.metrics, error);
   if (!outages.has(code)) return;
   const wantedMs = (error instanceof AppError && error.retryAfterMs) || pauseMs;
   const ms = Math.min(wantedMs, longestPauseMs);

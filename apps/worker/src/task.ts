@@ -1,4 +1,5 @@
-import { PostgresError, readSqlState } from "@rollcall/db";
+import { readSqlState, wrapPostgresError } from "@rollcall/db";
+import { countPostgresError } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
 
 /** Runs `work` every `everyMs`, never twice at once; a failure is logged and the next turn tries again. @returns stops it */
@@ -13,8 +14,7 @@ export function startTask(
     if (running) return;
     running = true;
     await work().catch((error: unknown) => {
-      const code = error instanceof PostgresError ? error.sqlState : readSqlState(error);
-      if (code !== undefined) metrics.count("rollcall_postgres_errors_total", { code });
+      countPostgresError(metrics, readSqlState(error) === undefined ? error : wrapPostgresError(error));
       log.warn({ task: name, err: error }, "A task failed; trying again");
     });
     running = false;

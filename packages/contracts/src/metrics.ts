@@ -100,7 +100,7 @@ export const metricTable = {
   },
   rollcall_postgres_errors_total: {
     type: "counter",
-    help: "Failed Postgres calls, by SQLSTATE, or connection for no answer.",
+    help: "Postgres calls that failed as everybody's would, by SQLSTATE, or connection for no answer; a row that it refuses is a failed user.",
     labels: ["code"],
     in: ["api", "worker"],
   },

@@ -35,7 +35,7 @@ test("a read of the row that outlives the deadline is an outage of Postgres, sai
       autoCreate: true,
       timeoutMs: 300,
       onCacheRead: () => undefined,
-      onPostgresError: () => undefined,
+      onFailure: () => undefined,
       onCacheWithoutProfile: () => undefined,
     },
     "user_locked_out",

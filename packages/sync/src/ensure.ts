@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ErrorCode, SessionView } from "@rollcall/contracts";
-import { findSession, type Pool, PostgresError, wasAbsent } from "@rollcall/db";
+import { findSession, type Pool, wasAbsent } from "@rollcall/db";
 import { addNudge, type Producer, readErrorCode } from "@rollcall/jobs";
 import type { PostgresMonitor } from "./postgres-monitor.ts";
 import type { CacheReading, SessionCache } from "./session-cache.ts";
@@ -15,8 +15,8 @@ export type EnsureContext = {
   autoCreate: boolean;
   timeoutMs: number;
   onCacheRead: (result: "hit" | "miss" | "incomplete") => void;
-  /** Postgres failed; SQLSTATE, or `connection` when it did not answer. */
-  onPostgresError: (sqlState: string) => void;
+  /** Postgres or the queue failed, and the caller is told so. */
+  onFailure: (error: unknown) => void;
   /** A cached user without a profile was found, and is mended. */
   onCacheWithoutProfile: (clerkId: string) => void;
 };
@@ -58,7 +58,7 @@ export async function ensureUser(context: EnsureContext, clerkId: string): Promi
     return await waitForRow(context, clerkId, deadline);
   } catch (error) {
     if (readErrorCode(error) === "internal") throw error;
-    if (error instanceof PostgresError) context.onPostgresError(error.sqlState);
+    context.onFailure(error);
     context.postgres.suspect();
     return { kind: "unavailable", code: readErrorCode(error) };
   }

@@ -26,6 +26,7 @@ export { takeOnRuns } from "./reconcile/upkeep.ts";
 export { type ChangeContext, resolveConflict } from "./resolve-conflict.ts";
 export { createSessionCache, noSessionCache, type SessionCache } from "./session-cache.ts";
 export { type SyncContext, type SyncOutcome, syncUser } from "./sync-user.ts";
+export { countPostgresError } from "./telemetry/count-postgres-error.ts";
 export { type EventLoopWatch, watchEventLoop } from "./telemetry/event-loop.ts";
 export { createFigureReaders, type FigureReader, webhooksConfigured } from "./telemetry/figures.ts";
 export { createLogger, type Logger } from "./telemetry/logger.ts";

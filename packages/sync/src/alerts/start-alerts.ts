@@ -1,5 +1,6 @@
 import { alertRules } from "@rollcall/contracts";
-import { type Pool, PostgresError, pruneSamples, type Sample, wrapPostgresError } from "@rollcall/db";
+import { type Pool, pruneSamples, type Sample, wrapPostgresError } from "@rollcall/db";
+import { countPostgresError } from "../telemetry/count-postgres-error.ts";
 import type { FigureReader } from "../telemetry/figures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -53,9 +54,7 @@ export function startAlerts(options: AlertsOptions): () => Promise<void> {
 
   /** Also where nobody logs in, somebody must notice that Postgres is away. */
   function countFailure(error: unknown): void {
-    const failure = wrapPostgresError(error);
-    if (failure instanceof PostgresError)
-      options.metrics.count("rollcall_postgres_errors_total", { code: failure.sqlState });
+    countPostgresError(options.metrics, wrapPostgresError(error));
   }
 
   const run = () => {

@@ -1,7 +1,8 @@
 import type { ListedUser } from "@rollcall/clerk";
 import { AppError, type LogEvent } from "@rollcall/contracts";
-import { type DriftKind, PostgresError, type UserSnapshot } from "@rollcall/db";
+import type { DriftKind, UserSnapshot } from "@rollcall/db";
 import type { WriteOutcome } from "../apply-batch.ts";
+import { countPostgresError } from "../telemetry/count-postgres-error.ts";
 import type { ReconcileContext } from "./context.ts";
 
 const cause = "reconcile";
@@ -39,8 +40,7 @@ function reportFailure(
   error: AppError,
 ): void {
   metrics.count("rollcall_provision_total", { cause, outcome: error.code });
-  if (error instanceof PostgresError)
-    metrics.count("rollcall_postgres_errors_total", { code: error.sqlState });
+  countPostgresError(metrics, error);
   const line = {
     event: "mentorado_creation_failed" satisfies LogEvent,
     clerkId,

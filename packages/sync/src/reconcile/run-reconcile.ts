@@ -5,11 +5,11 @@ import {
   findRun,
   type Lease,
   leaseName,
-  PostgresError,
   releaseLease,
   takeRun,
 } from "@rollcall/db";
 import { readErrorCode } from "@rollcall/jobs";
+import { countPostgresError } from "../telemetry/count-postgres-error.ts";
 import { askPostgres } from "../time-limit.ts";
 import { catchUp } from "./catch-up.ts";
 import type { ReconcileContext, RunOptions } from "./context.ts";
@@ -115,8 +115,7 @@ async function stopRun(runner: Runner, error: unknown): Promise<RunResult> {
 function interrupt({ context, run }: Runner, why: string, error: unknown): RunResult {
   const { id: runId, mode } = run.view;
   const details = error instanceof RunStop ? {} : { err: error };
-  if (error instanceof PostgresError)
-    context.metrics.count("rollcall_postgres_errors_total", { code: error.sqlState });
+  countPostgresError(context.metrics, error);
   context.log.warn(
     { event: "reconcile_interrupted", runId, mode, why, ...details },
     "A reconcile run stops here",
