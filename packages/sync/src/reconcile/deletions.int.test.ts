@@ -11,15 +11,19 @@ let stage: Stage;
 let proxy: ManglingProxy;
 let proxied: Reconciler;
 let dropped: string[];
+/** Called before a cached session is dropped. */
+let onDrop: () => void;
 
 beforeEach(async () => {
   stage = await openStage();
   proxy = await startManglingProxy(stage.clerk);
   dropped = [];
+  onDrop = () => undefined;
   const sessionCache = {
     read: async () => ({ miss: { lease: null } }),
     fill: async () => undefined,
     drop: async (clerkId: string) => {
+      onDrop();
       dropped.push(clerkId);
     },
   };
@@ -28,6 +32,14 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all([proxied.close(), proxy.close(), stage.close()]);
 });
+
+/** As a rule of the app's own would. */
+async function protect(clerkId: string | undefined): Promise<void> {
+  await stage.db.query(`
+    create function protect() returns trigger language plpgsql as $$
+    begin if old.clerk_id = '${clerkId}' then raise exception 'no'; end if; return new; end $$;
+    create trigger protect before update of deleted_at on users for each row execute function protect()`);
+}
 
 /** Makes `count` users here and at Clerk, and then the first `leaving` of them go without a word. */
 async function losePeople(count: number, leaving: number): Promise<string[]> {
@@ -137,6 +149,41 @@ test("a confirmation that broke off can be given again", async () => {
   expect(confirmed).toMatchObject({ state: "succeeded", counts: { deleted: 150, held: 0 } });
 });
 
+test("a confirmation whose process died before the caches were dropped drops them when it is given again", async () => {
+  const gone = await losePeople(50, 6);
+  const held = await proxied.complete("full");
+  dropped.length = 0;
+  const death = new AbortController();
+  onDrop = () => {
+    death.abort();
+    throw new Error("died");
+  };
+  await expect(confirmDeletions(proxied.context, held.id, "ops", { signal: death.signal })).rejects.toThrow();
+  expect(await countRows()).toEqual({ deleted: 6, kept: 0, held: 0 });
+  expect(dropped).toEqual([]);
+  onDrop = () => undefined;
+  const confirmed = await confirmDeletions(proxied.context, held.id, "ops");
+  expect(confirmed).toMatchObject({ state: "succeeded", counts: { deleted: 6, held: 0 } });
+  expect(dropped.toSorted()).toEqual(gone.toSorted());
+});
+
+test("a confirmed deletion that the app's own rules refuse stays held, and the next sweep asks again", async () => {
+  const [protectedId] = await losePeople(50, 7);
+  const held = await proxied.complete("full");
+  await protect(protectedId);
+  expect(await confirmDeletions(proxied.context, held.id, "ops")).toMatchObject({
+    state: "held",
+    counts: { deleted: 6, failed: 1, held: 1 },
+  });
+  expect(await countRows()).toEqual({ deleted: 6, kept: 0, held: 1 });
+  await stage.db.query("drop trigger protect on users");
+  expect(await proxied.complete("full")).toMatchObject({
+    state: "succeeded",
+    counts: { deleted: 1, held: 0 },
+  });
+  expect(await countRows()).toEqual({ deleted: 7, kept: 0, held: 0 });
+});
+
 test("only the newest held run can be confirmed, and not while another run is under way", async () => {
   await losePeople(50, 6);
   const first = await proxied.complete("full");
@@ -181,12 +228,8 @@ test("a user who came while the sweep ran is not buried by a page that is older"
 });
 
 test("a user whom the app's own rules protect costs the other deletions nothing", async () => {
-  const { db } = stage;
   const [protectedId] = await losePeople(50, 4);
-  await db.query(`
-    create function protect() returns trigger language plpgsql as $$
-    begin if old.clerk_id = '${protectedId}' then raise exception 'no'; end if; return new; end $$;
-    create trigger protect before update of deleted_at on users for each row execute function protect()`);
+  await protect(protectedId);
   const dry = await proxied.complete("full", { dryRun: true });
   const real = await proxied.complete("full");
   expect(real).toMatchObject({ state: "succeeded", counts: { deleted: 3, failed: 1 } });
