@@ -1,0 +1,79 @@
+import {
+  type Identity,
+  type Profile,
+  type ProvisionOptions,
+  provision,
+  type UserRow,
+} from "./server/provision.ts";
+import { describeAnswer, ProvisioningError } from "./server/provisioning-error.ts";
+import type { Mentorado, User } from "./wire.ts";
+
+export type { Identity, Profile, ProvisioningError, UserRow };
+
+export type ProvisionedOptions<
+  Req,
+  U extends UserRow = User,
+  M extends object = Mentorado,
+> = ProvisionOptions<U, M> & {
+  /** Who calls, such as `getAuth` of `@clerk/express`: verified, and never from a bare header. */
+  identify: (req: Req) => Identity | null | undefined | Promise<Identity | null | undefined>;
+};
+
+/** As much of a response as is used: Express 4 and 5, and whatever else is made of node:http. */
+type ResponseLike = {
+  statusCode: number;
+  setHeader(name: string, value: string): unknown;
+  end(body: string): unknown;
+  once(event: "close", listener: () => void): unknown;
+  readonly writableFinished: boolean;
+};
+
+export type ProvisionedMiddleware<Req, U extends UserRow, M extends object> = {
+  (req: Req, res: ResponseLike, next: (error?: unknown) => void): Promise<void>;
+  /**
+   * What the middleware attached as `req.rollcall`, in the app's types.
+   *
+   * @throws Error on a request that it has not seen
+   */
+  of(req: object): Profile<U, M>;
+};
+
+/**
+ * Middleware: after it `req.rollcall` holds user and profile; a profile that is missing is made first. Otherwise it
+ * answers 401, 403 or 503 (with `Retry-After`) as `{"error":{"code","message"}}`.
+ */
+export function provisioned<Req extends object, U extends UserRow = User, M extends object = Mentorado>(
+  options: ProvisionedOptions<Req, U, M>,
+): ProvisionedMiddleware<Req, U, M> {
+  const profiles = new WeakMap<object, Profile<U, M>>();
+
+  async function attach(req: Req, res: ResponseLike, next: (error?: unknown) => void): Promise<void> {
+    const gone = new AbortController();
+    res.once("close", () => gone.abort());
+    try {
+      const profile = await provision(options, await options.identify(req), gone.signal);
+      profiles.set(req, profile);
+      Object.assign(req, { rollcall: profile });
+    } catch (error) {
+      if (error instanceof ProvisioningError) answer(res, error);
+      else next(error);
+      return;
+    }
+    next();
+  }
+
+  return Object.assign(attach, {
+    of(req: object): Profile<U, M> {
+      const profile = profiles.get(req);
+      if (!profile) throw new Error("provisioned() has not run before this handler");
+      return profile;
+    },
+  });
+}
+
+function answer(res: ResponseLike, error: ProvisioningError): void {
+  const { status, headers, body } = describeAnswer(error);
+  res.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  res.end(body);
+}

@@ -1,0 +1,12 @@
+export type { Locale } from "./locale.ts";
+export {
+  createRollcallClient,
+  type EnsureOptions,
+  type GetToken,
+  type Provisioned,
+  type Retry,
+  type RollcallClient,
+  type RollcallClientOptions,
+} from "./rollcall-client.ts";
+export { type OwnErrorCode, RollcallError } from "./rollcall-error.ts";
+export type { EnsurePending, EnsureReady, ErrorBody, Mentorado, Session, User } from "./wire.ts";

@@ -1,0 +1,55 @@
+import {
+  type Identity,
+  type Profile,
+  type ProvisionOptions,
+  provision,
+  type UserRow,
+} from "./server/provision.ts";
+import { describeAnswer, ProvisioningError } from "./server/provisioning-error.ts";
+import type { Mentorado, User } from "./wire.ts";
+
+export { type Identity, type Profile, ProvisioningError, type UserRow };
+
+export type ProvisioningOptions<
+  U extends UserRow = User,
+  M extends object = Mentorado,
+> = ProvisionOptions<U, M> & {
+  /** Who calls: `auth` of `@clerk/nextjs/server`, or anything that verifies as it does. */
+  identify: () => Identity | null | undefined | Promise<Identity | null | undefined>;
+};
+
+export type Provisioning<U extends UserRow, M extends object> = {
+  /**
+   * For layouts, pages and server actions: user and profile, which is made first when it is missing.
+   *
+   * @throws ProvisioningError; an `error.tsx` knows its code by `error.digest`, `rollcall:` and the code
+   */
+  requireProvisioned(): Promise<Profile<U, M>>;
+  /** For route handlers: calls `handler` with user and profile, or answers 401, 403 or 503 as JSON itself. */
+  withProvisioned<Rest extends unknown[], Answer>(
+    handler: (request: Request, profile: Profile<U, M>, ...rest: Rest) => Answer | Promise<Answer>,
+  ): (request: Request, ...rest: Rest) => Promise<Answer | Response>;
+};
+
+/** What an app with the App Router needs, bound to how it verifies sessions. */
+export function createProvisioning<U extends UserRow = User, M extends object = Mentorado>(
+  options: ProvisioningOptions<U, M>,
+): Provisioning<U, M> {
+  const require = async (signal?: AbortSignal) => provision(options, await options.identify(), signal);
+  return {
+    requireProvisioned: () => require(),
+    withProvisioned:
+      (handler) =>
+      async (request, ...rest) => {
+        let profile: Profile<U, M>;
+        try {
+          profile = await require(request.signal);
+        } catch (error) {
+          if (!(error instanceof ProvisioningError)) throw error;
+          const { status, headers, body } = describeAnswer(error);
+          return new Response(body, { status, headers });
+        }
+        return handler(request, profile, ...rest);
+      },
+  };
+}

@@ -1,0 +1,133 @@
+import { orAbort, sleep } from "./abort.ts";
+import { ensureOnce } from "./ensure-once.ts";
+import type { Locale } from "./locale.ts";
+import { rememberPending } from "./pending-people.ts";
+import { decideDelayMs } from "./retry-delay.ts";
+import { ownError, RollcallError } from "./rollcall-error.ts";
+import { shareCalls } from "./shared-calls.ts";
+import { readTokenSubject } from "./token-subject.ts";
+import type { Session } from "./wire.ts";
+
+/** Gives a session token that is valid now; null when nobody is signed in. */
+export type GetToken = () => Promise<string | null | undefined>;
+
+export type RollcallClientOptions = {
+  /** Where Rollcall's api is, such as `https://rollcall.example.com`. */
+  baseUrl: string;
+  /** Asked before each attempt, since session tokens live for a minute. */
+  getToken?: GetToken | undefined;
+  /** By default the global one. */
+  fetch?: typeof fetch | undefined;
+  /** Waits before the second, third, … attempt; by default 1, 2 and 4 s. Jitter and `Retry-After` add to them, up to 10 s. */
+  retryDelaysMs?: readonly number[] | undefined;
+  /** How long one attempt may take; by default 10 s. */
+  attemptTimeoutMs?: number | undefined;
+  /** The language of messages; by default pt-BR. */
+  locale?: Locale | undefined;
+};
+
+/** An attempt failed, and the next one is planned. */
+export type Retry = {
+  /** The number of the attempt to come; the first was 1. */
+  attempt: number;
+  delayMs: number;
+  /** Why; `pending` while the profile is being made. */
+  error: RollcallError;
+};
+
+export type EnsureOptions = {
+  /** Ends this caller's wait; the call itself ends when all of its callers gave up. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Instead of the client's own `getToken`. A string is for servers, where one client serves many people: an
+   * unverified token proves nothing, so callers share an answer only when their tokens are the same to the letter.
+   */
+  token?: string | GetToken | undefined;
+  /** Who is signed in, when the app knows: a token of anybody else is not sent, but asked for again later. */
+  userId?: string | undefined;
+  onRetry?: ((retry: Retry) => void) | undefined;
+};
+
+/** A user who is there, with their profile. */
+export type Provisioned = Session & {
+  /** The profile was made by this call, or while it waited. */
+  created: boolean;
+  /** Postgres is away: this is what the cache knew. */
+  stale: boolean;
+};
+
+export type RollcallClient = {
+  readonly locale: Locale;
+  /**
+   * Makes sure that the signed-in user has a profile: one call in flight per user, however many ask.
+   *
+   * @throws RollcallError
+   */
+  ensure(options?: EnsureOptions): Promise<Provisioned>;
+};
+
+/** How one caller of `ensure` takes part in a call. */
+type Caller = {
+  userId: string | undefined;
+  takeToken: GetToken;
+  /** A token that is missing or another user's may be followed by the right one. */
+  mayComeLater: boolean;
+  onRetry: EnsureOptions["onRetry"];
+};
+
+/** Builds the client of one Rollcall. It remembers calls under way, and who was told "not yet"; nothing else. */
+export function createRollcallClient(options: RollcallClientOptions): RollcallClient {
+  const { locale = "pt-BR", retryDelaysMs = [1_000, 2_000, 4_000], getToken = async () => null } = options;
+  const send = options.fetch ?? ((...request: Parameters<typeof fetch>) => fetch(...request));
+  const url = `${options.baseUrl.replace(/\/+$/, "")}/api/ensure`;
+  const once = { url, fetch: send, locale, timeoutMs: options.attemptTimeoutMs ?? 10_000 };
+  const pending = rememberPending();
+  const join = shareCalls(ensureWithRetries);
+  return { locale, ensure };
+
+  async function ensure({ signal, token, userId, onRetry }: EnsureOptions = {}): Promise<Provisioned> {
+    const fixed = typeof token === "string";
+    const takeToken = fixed ? async () => token : (token ?? getToken);
+    const caller = { userId, takeToken, mayComeLater: userId !== undefined && !fixed, onRetry };
+    try {
+      signal?.throwIfAborted();
+      const key = fixed ? `token ${token}` : (userId ?? (await orAbort(nameUser(takeToken), signal)));
+      return await join(key, caller, signal);
+    } catch (error) {
+      throw error instanceof RollcallError ? error : ownError("aborted", locale, { retryable: false });
+    }
+  }
+
+  async function ensureWithRetries(callers: ReadonlySet<Caller>, signal: AbortSignal): Promise<Provisioned> {
+    let person: string | undefined;
+    const takeToken = async () => {
+      const [caller] = callers;
+      const token = await caller?.takeToken();
+      const subject = token ? readTokenSubject(token) : undefined;
+      person ??= caller?.userId ?? subject;
+      // Who an opaque token names, only the api can tell.
+      if (token && (subject === undefined || subject === person)) return token;
+      return ownError("no_token", locale, { retryable: caller?.mayComeLater ?? false });
+    };
+    for (let attempt = 1; ; attempt++) {
+      const answer = await ensureOnce(once, takeToken, signal);
+      if (!(answer instanceof RollcallError)) {
+        const { user, mentorado, created, stale = false } = answer;
+        const madeMeanwhile = person !== undefined && pending.take(person);
+        return { user, mentorado, created: created || madeMeanwhile, stale };
+      }
+      if (answer.code === "pending" && person !== undefined) pending.add(person);
+      const plannedMs = retryDelaysMs[attempt - 1];
+      if (!answer.retryable || plannedMs === undefined) throw answer;
+      const delayMs = decideDelayMs(plannedMs, answer.retryAfterMs);
+      for (const { onRetry } of callers) onRetry?.({ attempt: attempt + 1, delayMs, error: answer });
+      await sleep(delayMs, signal);
+    }
+  }
+}
+
+/** The key under which callers share a call; empty when there is no token, which the call itself then tells. */
+async function nameUser(takeToken: GetToken): Promise<string> {
+  const token = await takeToken().catch(() => undefined);
+  return token ? (readTokenSubject(token) ?? token) : "";
+}

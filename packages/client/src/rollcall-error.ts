@@ -1,0 +1,61 @@
+import type { Locale, Text } from "./locale.ts";
+
+/** What can go wrong before the api says anything that counts. */
+const own = {
+  network: {
+    "pt-BR": "Não foi possível falar com o servidor. Verifique sua conexão e tente de novo.",
+    en: "The server could not be reached. Check your connection and try again.",
+  },
+  timeout: {
+    "pt-BR": "O servidor demorou demais para responder. Tente de novo.",
+    en: "The server took too long to answer. Please try again.",
+  },
+  pending: {
+    "pt-BR": "Seu perfil ainda está sendo preparado. Tente de novo em instantes.",
+    en: "Your profile is still being prepared. Please try again in a moment.",
+  },
+  aborted: { "pt-BR": "A espera foi cancelada.", en: "The wait was cancelled." },
+  no_token: { "pt-BR": "Entre na sua conta para continuar.", en: "Please sign in to continue." },
+  invalid_answer: {
+    "pt-BR": "Algo deu errado do nosso lado. Tente de novo.",
+    en: "Something went wrong on our side. Please try again.",
+  },
+} as const satisfies Record<string, Text>;
+
+/** Codes of this package; every other one is the api's, and has its section in Rollcall's runbook. */
+export type OwnErrorCode = keyof typeof own;
+
+export type RollcallErrorDetails = {
+  /** HTTP status of the answer; undefined when there was none. */
+  status?: number | undefined;
+  /** The same call may succeed later without anybody mending anything. */
+  retryable: boolean;
+  /** How long the api asked us to wait, in milliseconds. */
+  retryAfterMs?: number | undefined;
+  /** Names the request in the api's log. */
+  requestId?: string | undefined;
+};
+
+/** Why there is no profile now. `message` is for people, in their language; `code` is for programs. */
+export class RollcallError extends Error {
+  override readonly name = "RollcallError";
+  readonly code: OwnErrorCode | (string & {});
+  readonly status: number | undefined;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly requestId: string | undefined;
+
+  constructor(code: RollcallError["code"], message: string, details: RollcallErrorDetails) {
+    super(message);
+    this.code = code;
+    this.status = details.status;
+    this.retryable = details.retryable;
+    this.retryAfterMs = details.retryAfterMs;
+    this.requestId = details.requestId;
+  }
+}
+
+/** An error of this package, with its sentence. */
+export function ownError(code: OwnErrorCode, locale: Locale, details: RollcallErrorDetails): RollcallError {
+  return new RollcallError(code, own[code][locale], details);
+}

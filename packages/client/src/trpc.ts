@@ -1,0 +1,46 @@
+import { TRPCError, type TRPCMiddlewareFunction } from "@trpc/server";
+import {
+  type Identity,
+  type Profile,
+  type ProvisionOptions,
+  provision,
+  type UserRow,
+} from "./server/provision.ts";
+import { ProvisioningError } from "./server/provisioning-error.ts";
+import type { Mentorado, User } from "./wire.ts";
+
+export type { Identity, Profile, ProvisioningError, UserRow };
+
+export type ProvisionedOptions<
+  Context,
+  U extends UserRow = User,
+  M extends object = Mentorado,
+> = ProvisionOptions<U, M> & {
+  /** Who calls, from the context: verified by the app when it made that. */
+  identify: (ctx: Context) => Identity | null | undefined | Promise<Identity | null | undefined>;
+};
+
+const codes = { 401: "UNAUTHORIZED", 403: "FORBIDDEN", 503: "SERVICE_UNAVAILABLE" } as const;
+
+/**
+ * Middleware for `t.procedure.use()`: after it `ctx.user` and `ctx.mentorado` are there. A profile that is missing is
+ * made first. Otherwise UNAUTHORIZED, FORBIDDEN or SERVICE_UNAVAILABLE, with a sentence for people and a
+ * `ProvisioningError` as its cause.
+ */
+export function provisioned<Context, U extends UserRow = User, M extends object = Mentorado>(
+  options: ProvisionedOptions<Context, U, M>,
+): TRPCMiddlewareFunction<Context, unknown, object, Profile<U, M>, unknown> {
+  // Written as an annotated function: the type's only other member is a marker that never exists at run time.
+  const attach = async ({ ctx, next, signal }: Parameters<Middleware<Context, Profile<U, M>>>[0]) => {
+    const { user, mentorado } = await provision(options, await options.identify(ctx), signal).catch(refuse);
+    return next({ ctx: { user, mentorado } });
+  };
+  return attach as Middleware<Context, Profile<U, M>>;
+}
+
+type Middleware<Context, Added> = TRPCMiddlewareFunction<Context, unknown, object, Added, unknown>;
+
+function refuse(error: unknown): never {
+  if (!(error instanceof ProvisioningError)) throw error;
+  throw new TRPCError({ code: codes[error.status], message: error.message, cause: error });
+}
