@@ -1,4 +1,4 @@
-import { hasSchedules, readReconcileJob } from "@rollcall/jobs";
+import { hasSchedules, isSweepOverdue, readReconcileJob } from "@rollcall/jobs";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { withQueue } from "../harness/calls.ts";
@@ -116,6 +116,25 @@ describeOnBackends((backend) => {
     });
     expect(texts.some((text) => text.includes('"percent":100'))).toBe(true);
     expect(texts.filter((text) => /example\.com|Meanwhile|Webhook/.test(text))).toEqual([]);
+  });
+
+  test("a sweep whose hour passed while no worker was there is made good by the next worker", async () => {
+    const sweeps = (await readSweeps(system)).length;
+    await system.worker.stop();
+    await withQueue(system, "reconcile", async (queue) => {
+      await queue.upsertJobScheduler("full", { every: 500 }, { name: "full", data: { v: 1, mode: "full" } });
+      await waitFor("its hour to pass", async () => ((await isSweepOverdue(queue)) ? true : undefined));
+    });
+    system.worker = system.startWorker();
+    expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+      state: "succeeded",
+      started_by: "schedule",
+    });
+    await withQueue(system, "reconcile", (queue) =>
+      waitFor("the schedule as configured", async () =>
+        (await queue.getJobScheduler("full"))?.pattern === "0 3 * * *" ? true : undefined,
+      ),
+    );
   });
 
   test("schedules come back when the queue was emptied, and a changed one takes effect on restart", async () => {
