@@ -51,6 +51,21 @@ test("the client may import types of contracts, and nothing that is left in its 
   ]);
 });
 
+test("an example may import the client and nothing else of ours, types included", () => {
+  const example = {
+    ...nothing,
+    folder: "examples/dashboard",
+    name: "@rollcall/example-dashboard",
+    dependencies: ["@rollcall/client", "@rollcall/contracts"],
+  };
+  const judge = (text: string) =>
+    findForbiddenImports([parseSource("examples/dashboard/src/a.tsx", text)], [example]);
+  expect(judge('import { useUserProvisioning } from "@rollcall/client/react";')).toEqual([]);
+  expect(judge('import type { UserView } from "@rollcall/contracts";')).toEqual([
+    expect.stringContaining("must not import @rollcall/contracts"),
+  ]);
+});
+
 test("standalone may import sandbox and contracts and nothing else of ours", () => {
   const standalone = {
     ...nothing,

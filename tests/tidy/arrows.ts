@@ -10,6 +10,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "@rollcall/sync": ["@rollcall/contracts", "@rollcall/db", "@rollcall/jobs", "@rollcall/clerk"],
   "@rollcall/client": ["@rollcall/contracts"],
   "@rollcall/sandbox": [],
+  // An example is somebody else's app: what it needs of ours must be published.
+  "@rollcall/example-dashboard": ["@rollcall/client"],
   // The names of the variables it hands to its children are contracts' to know; it starts the rest as processes.
   "@rollcall/standalone": ["@rollcall/contracts", "@rollcall/sandbox"],
   ...Object.fromEntries(

@@ -22,6 +22,9 @@ export type Package = z.infer<typeof manifest> & {
   folder: string;
 };
 
+/** The folders that hold packages, as in the root's package.json. */
+const kinds = ["packages", "apps", "examples"];
+
 /** Reads a file from the root of the repository; one that does not exist reads as empty. */
 export function readText(path: string): string {
   return existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "";
@@ -29,7 +32,7 @@ export function readText(path: string): string {
 
 /** Every workspace, and the root, whose code is the tests. */
 export function readPackages(): Package[] {
-  const workspaces = ["packages", "apps"].flatMap((kind) =>
+  const workspaces = kinds.flatMap((kind) =>
     readdirSync(join(root, kind)).map((folder) => `${kind}/${folder}`),
   );
   return [".", ...workspaces]
@@ -58,7 +61,7 @@ export function readSources(packages: readonly Package[]): Source[] {
 /** The folder of the package that holds a path. */
 export function ownerOf(path: string): string {
   const [kind, name] = path.split("/");
-  return kind === "packages" || kind === "apps" ? `${kind}/${name}` : ".";
+  return kind !== undefined && kinds.includes(kind) ? `${kind}/${name}` : ".";
 }
 
 /** Tests, and what several of them share: a `testing.ts` or a folder `testing`, which no build takes along. */

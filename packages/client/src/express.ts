@@ -8,7 +8,7 @@ import {
 import { describeAnswer, ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
 
-export type { Identity, Profile, ProvisioningError, UserRow };
+export { type Identity, type Profile, ProvisioningError, type UserRow };
 
 export type ProvisionedOptions<
   Req,
@@ -25,7 +25,6 @@ type ResponseLike = {
   setHeader(name: string, value: string): unknown;
   end(body: string): unknown;
   once(event: "close", listener: () => void): unknown;
-  readonly writableFinished: boolean;
 };
 
 export type ProvisionedMiddleware<Req, U extends UserRow, M extends object> = {

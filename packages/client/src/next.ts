@@ -10,10 +10,10 @@ import type { Mentorado, User } from "./wire.ts";
 
 export { type Identity, type Profile, ProvisioningError, type UserRow };
 
-export type ProvisioningOptions<
-  U extends UserRow = User,
-  M extends object = Mentorado,
-> = ProvisionOptions<U, M> & {
+export type ProvisioningOptions<U extends UserRow = User, M extends object = Mentorado> = ProvisionOptions<
+  U,
+  M
+> & {
   /** Who calls: `auth` of `@clerk/nextjs/server`, or anything that verifies as it does. */
   identify: () => Identity | null | undefined | Promise<Identity | null | undefined>;
 };

@@ -9,7 +9,7 @@ import {
 import { ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
 
-export type { Identity, Profile, ProvisioningError, UserRow };
+export { type Identity, type Profile, ProvisioningError, type UserRow };
 
 export type ProvisionedOptions<
   Context,
@@ -29,16 +29,24 @@ const codes = { 401: "UNAUTHORIZED", 403: "FORBIDDEN", 503: "SERVICE_UNAVAILABLE
  */
 export function provisioned<Context, U extends UserRow = User, M extends object = Mentorado>(
   options: ProvisionedOptions<Context, U, M>,
-): TRPCMiddlewareFunction<Context, unknown, object, Profile<U, M>, unknown> {
-  // Written as an annotated function: the type's only other member is a marker that never exists at run time.
-  const attach = async ({ ctx, next, signal }: Parameters<Middleware<Context, Profile<U, M>>>[0]) => {
+): Middleware<Context, Profile<U, M>> {
+  const attach = async ({ ctx, next, signal }: Call<Context, Profile<U, M>>) => {
     const { user, mentorado } = await provision(options, await options.identify(ctx), signal).catch(refuse);
     return next({ ctx: { user, mentorado } });
   };
-  return attach as Middleware<Context, Profile<U, M>>;
+  // The types say the same, but tRPC's own of `ctx` cannot be resolved while Context is still open, and a marker
+  // in its type of a middleware never exists at run time.
+  return attach as unknown as Middleware<Context, Profile<U, M>>;
 }
 
 type Middleware<Context, Added> = TRPCMiddlewareFunction<Context, unknown, object, Added, unknown>;
+
+/** As much of a middleware's options as is used here. */
+type Call<Context, Added> = {
+  ctx: Context;
+  signal: AbortSignal | undefined;
+  next(options: { ctx: Added }): ReturnType<Middleware<Context, Added>>;
+};
 
 function refuse(error: unknown): never {
   if (!(error instanceof ProvisioningError)) throw error;
