@@ -38,7 +38,7 @@ const usualPatienceMs = 5_000;
  * @param signal of the request: when it is aborted, nobody waits for the answer any more
  * @throws ProvisioningError when there is none; whatever `find` throws is passed on
  */
-export async function provision<U extends UserRow, M extends object>(
+export async function provision<U extends UserRow = User, M extends object = Mentorado>(
   options: ProvisionOptions<U, M>,
   identity: Identity | null | undefined,
   signal?: AbortSignal | null,

@@ -1,0 +1,114 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import express, { type Request } from "express";
+import { afterEach, beforeEach, expect, expectTypeOf, test } from "vitest";
+import { provisioned } from "./express.ts";
+import { createRollcallClient } from "./rollcall-client.ts";
+import {
+  type RollcallServer,
+  ready,
+  refusal,
+  startRollcallServer,
+} from "./server/testing/rollcall-server.ts";
+import type { Mentorado, User } from "./wire.ts";
+
+let rollcall: RollcallServer;
+let server: Server;
+beforeEach(async () => {
+  rollcall = await startRollcallServer();
+  const app = createApp(rollcall.url);
+  server = createServer(app);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  server.close();
+  await rollcall.stop();
+});
+
+/** Stands for what verifies session tokens in an app. */
+function getAuth(req: Request) {
+  const userId = req.headers.authorization?.replace("Bearer token of ", "") ?? null;
+  return { userId, getToken: async () => `token of ${userId}` };
+}
+
+function createApp(baseUrl: string) {
+  const client = createRollcallClient({ baseUrl, retryDelaysMs: [], locale: "en" });
+  const mentorado = provisioned({ client, identify: getAuth });
+  const known = provisioned({
+    client,
+    identify: getAuth,
+    find: async (clerkId) => {
+      if (clerkId === "user_broken") throw new Error("relation does not exist");
+      return { user: { clerkId, banned: false, deletedAt: null, level: 3 }, mentorado: { cohort: "b" } };
+    },
+  });
+  const app = express();
+  app.get("/whoami", mentorado, (req, res) => {
+    const profile = mentorado.of(req);
+    expectTypeOf(profile).toEqualTypeOf<{ user: User; mentorado: Mentorado }>();
+    res.json({
+      attached: "rollcall" in req && req.rollcall === profile,
+      name: profile.mentorado.nomeCompleto,
+    });
+  });
+  app.get("/level", known, (req, res) => {
+    expectTypeOf(known.of(req).mentorado).toEqualTypeOf<{ cohort: string }>();
+    res.json(known.of(req).user.level);
+  });
+  app.get("/unguarded", (req, res) => {
+    res.json(mentorado.of(req));
+  });
+  const fail: express.ErrorRequestHandler = (error: Error, _req, res, _next) => {
+    res.status(500).json({ app: error.message });
+  };
+  return app.use(fail);
+}
+
+function get(path: string, userId?: string): Promise<Response> {
+  const { port } = server.address() as AddressInfo; // It listens on TCP.
+  const headers = userId === undefined ? {} : { authorization: `Bearer token of ${userId}` };
+  return fetch(`http://127.0.0.1:${port}${path}`, { headers });
+}
+
+test("a handler finds user and profile on the request", async () => {
+  rollcall.answer(() => ready("user_ana"));
+  const answer = await get("/whoami", "user_ana");
+  expect(await answer.json()).toEqual({ attached: true, name: "profile of user_ana" });
+});
+
+test("a user whom the app knows comes in while Rollcall is gone", async () => {
+  await rollcall.stop();
+  expect(await (await get("/level", "user_ana")).json()).toBe(3);
+});
+
+test("nobody gets 401, in the client's language", async () => {
+  const answer = await get("/whoami");
+  expect(answer.status).toBe(401);
+  expect(await answer.json()).toEqual({
+    error: { code: "unauthenticated", message: "Please sign in to continue." },
+  });
+});
+
+test("who is refused gets 403, and no handler runs", async () => {
+  rollcall.answer(() => refusal("user.banned"));
+  const answer = await get("/whoami", "user_ana");
+  expect([answer.status, answer.headers.get("retry-after")]).toEqual([403, null]);
+  expect(await answer.json()).toMatchObject({ error: { code: "user.banned" } });
+});
+
+test("while Rollcall is away the answer is 503 with Retry-After, and is not kept", async () => {
+  rollcall.answer(() => refusal("queue.unavailable", { "retry-after": "3" }));
+  const answer = await get("/whoami", "user_ana");
+  expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "3"]);
+  expect(answer.headers.get("cache-control")).toBe("no-store");
+  expect(await answer.json()).toMatchObject({ error: { code: "unavailable" } });
+});
+
+test("a fault of the app's own goes to its own error handler", async () => {
+  expect(await (await get("/level", "user_broken")).json()).toEqual({ app: "relation does not exist" });
+  expect(await (await get("/unguarded", "user_ana")).json()).toMatchObject({
+    app: expect.stringContaining("provisioned()"),
+  });
+});

@@ -1,0 +1,311 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { createRollcallClient, type Retry, type RollcallClientOptions } from "./rollcall-client.ts";
+import { RollcallError } from "./rollcall-error.ts";
+import {
+  type Behaviour,
+  type EnsureServer,
+  failure,
+  makeToken,
+  pending,
+  ready,
+  startEnsureServer,
+} from "./testing/ensure-server.ts";
+import { until } from "./testing/until.ts";
+
+let server: EnsureServer;
+beforeAll(async () => {
+  server = await startEnsureServer();
+});
+beforeEach(() => {
+  server.calls.length = 0;
+});
+afterAll(() => server.stop());
+
+function createClient(options: Partial<RollcallClientOptions> = {}) {
+  return createRollcallClient({
+    baseUrl: server.url,
+    getToken: async () => makeToken("user_1"),
+    retryDelaysMs: [1, 2, 3],
+    ...options,
+  });
+}
+
+const failed = (promise: Promise<unknown>) => promise.then(() => undefined).catch((error: unknown) => error);
+
+describe("an answer", () => {
+  test("holds user and profile, whether it was made now, and whether it is stale", async () => {
+    server.will(ready("user_1", { created: true }));
+    const provisioned = await createClient().ensure();
+    expect(provisioned).toMatchObject({ user: { clerkId: "user_1" }, created: true, stale: false });
+    expect(provisioned.mentorado?.nomeCompleto).toBe("Profile of user_1");
+    server.will(ready("user_1", { stale: true, mentorado: null }));
+    expect(await createClient().ensure()).toMatchObject({ mentorado: null, created: false, stale: true });
+  });
+
+  test("a slash at the end of baseUrl does no harm", async () => {
+    server.will(ready("user_1"));
+    await createClient({ baseUrl: `${server.url}/` }).ensure();
+    expect(server.calls).toHaveLength(1);
+  });
+});
+
+describe("retries", () => {
+  test.each<[string, Behaviour]>([
+    ["a connection that breaks", "break"],
+    ["429", failure(429, "request.rate_limited")],
+    ["500", failure(500)],
+    ["503", failure(503, "postgres.unavailable")],
+    ["502 of a proxy", { status: 502, body: "<html>Bad gateway</html>" }],
+    ["202", pending],
+  ])("%s is tried again, three times at most", async (_, behaviour) => {
+    server.will(behaviour, behaviour, behaviour, ready("user_1"));
+    expect(await createClient().ensure()).toMatchObject({ user: { clerkId: "user_1" } });
+    expect(server.calls).toHaveLength(4);
+    server.will(behaviour);
+    expect(await failed(createClient().ensure())).toMatchObject({ retryable: true });
+    expect(server.calls).toHaveLength(8);
+  });
+
+  test.each([
+    [400, "request.malformed"],
+    [401, "unauthenticated"],
+    [403, "user.banned"],
+    [404, "user.unknown"],
+    [410, "user.deleted"],
+  ])("%s %s is not", async (status, code) => {
+    server.will(failure(status, code));
+    const message = `Sentence of ${code}.`;
+    const expected = { code, message, status, retryable: false, requestId: "req_1" };
+    expect(await failed(createClient().ensure())).toMatchObject(expected);
+    expect(server.calls).toHaveLength(1);
+  });
+
+  test("come after 1, 2 and 4 s by default", async () => {
+    server.will(failure(503));
+    const waits: number[] = [];
+    const onRetry = ({ delayMs }: Retry) => waits.push(Math.floor(delayMs / 1_000));
+    await failed(createClient({ retryDelaysMs: undefined }).ensure({ onRetry }));
+    // Up to a quarter of jitter: 4 s may have become 5.
+    expect(waits).toEqual([1, 2, expect.toBeOneOf([4, 5])]);
+  }, 60_000);
+
+  test("wait as long as Retry-After asks for, and tell why, and what comes", async () => {
+    server.will(failure(503, "queue.unavailable", { "retry-after": "1" }), ready("user_1"));
+    const retries: Retry[] = [];
+    await createClient().ensure({ onRetry: (retry) => retries.push(retry) });
+    expect(retries).toEqual([{ attempt: 2, delayMs: expect.any(Number), error: expect.any(RollcallError) }]);
+    expect(retries[0]?.delayMs).toBeGreaterThanOrEqual(1_000);
+    expect(retries[0]?.error).toMatchObject({ code: "queue.unavailable", retryAfterMs: 1_000 });
+  });
+
+  test("take a fresh token for each attempt", async () => {
+    let minted = 0;
+    const getToken = async () => makeToken("user_1", minted++);
+    server.will(failure(503), failure(503), ready("user_1"));
+    await createClient({ getToken }).ensure({ userId: "user_1" });
+    expect(server.calls.map(({ token }) => token)).toEqual([0, 1, 2].map((n) => makeToken("user_1", n)));
+  });
+});
+
+describe("created is not lost", () => {
+  test("when the answer after a 202 finds the profile made meanwhile", async () => {
+    server.will(pending, ready("user_1", { created: false }));
+    expect(await createClient().ensure()).toMatchObject({ created: true });
+  });
+
+  test("when that answer comes only in a later call", async () => {
+    const client = createClient();
+    server.will(pending);
+    expect(await failed(client.ensure())).toMatchObject({ code: "pending", status: 202, retryable: true });
+    server.will(ready("user_1", { created: false }));
+    expect(await client.ensure()).toMatchObject({ created: true });
+    expect(await client.ensure()).toMatchObject({ created: false });
+  });
+
+  test("and is not said to anybody else", async () => {
+    let userId = "user_1";
+    const client = createClient({ getToken: async () => makeToken(userId) });
+    server.will(pending);
+    await failed(client.ensure());
+    userId = "user_2";
+    server.will(ready("user_2", { created: false }));
+    expect(await client.ensure()).toMatchObject({ user: { clerkId: "user_2" }, created: false });
+  });
+});
+
+describe("one call in flight", () => {
+  test("per user, however many ask, whatever tokens they hold", async () => {
+    let minted = 0;
+    const client = createClient({ getToken: async () => makeToken("user_1", minted++) });
+    server.will(ready("user_1"));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => client.ensure(n % 2 ? { userId: "user_1" } : {})),
+    );
+    expect(server.calls).toHaveLength(1);
+    expect(new Set(answers).size).toBe(1);
+    await client.ensure();
+    expect(server.calls).toHaveLength(2);
+  });
+
+  test("not shared between users", async () => {
+    const names = ["user_1", "user_2"];
+    server.will(({ token }) => ready(names.find((name) => makeToken(name) === token) ?? "nobody"));
+    const client = createClient();
+    const ask = (userId: string) => client.ensure({ userId, token: async () => makeToken(userId) });
+    const answers = await Promise.all(names.map(ask));
+    expect(answers.map(({ user }) => user.clerkId)).toEqual(names);
+  });
+
+  test("nor between tokens that strangers sent, though they claim to be the same user", async () => {
+    const [real, forged] = [makeToken("user_1", "real"), makeToken("user_1", "forged")];
+    server.will(({ token }) => (token === real ? ready("user_1") : failure(401, "unauthenticated")));
+    const client = createClient({ getToken: undefined });
+    const [mine, theirs] = await Promise.all([
+      client.ensure({ token: real }),
+      failed(client.ensure({ token: forged })),
+    ]);
+    expect(mine.user.clerkId).toBe("user_1");
+    expect(theirs).toMatchObject({ code: "unauthenticated", status: 401 });
+  });
+});
+
+describe("giving up", () => {
+  test("ends the wait between attempts at once", async () => {
+    server.will(failure(503));
+    const stop = new AbortController();
+    const client = createClient({ retryDelaysMs: [10_000_000] });
+    const outcome = failed(client.ensure({ signal: stop.signal, onRetry: () => stop.abort() }));
+    expect(await outcome).toMatchObject({ code: "aborted", retryable: false });
+    server.will(ready("user_1"));
+    await client.ensure();
+    expect(server.calls).toHaveLength(2);
+  });
+
+  test("ends a call that hangs, once the last of its callers gave up", async () => {
+    server.will("hang");
+    const client = createClient();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const outcomes = [first, second].map(({ signal }) => failed(client.ensure({ signal })));
+    const call = await until("a call", () => server.calls[0]);
+    first.abort();
+    expect(await outcomes[0]).toMatchObject({ code: "aborted" });
+    expect(call.closed()).toBe(false);
+    second.abort();
+    expect(await outcomes[1]).toMatchObject({ code: "aborted" });
+    await until("the connection's end", () => call.closed() || undefined);
+    expect(server.calls).toHaveLength(1);
+  });
+
+  test("does not take the answer from those who stay", async () => {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    server.will(() => released.then(() => ready("user_1")));
+    const client = createClient();
+    const stop = new AbortController();
+    const gone = failed(client.ensure({ signal: stop.signal }));
+    const stays = client.ensure();
+    await until("a call", () => server.calls[0]);
+    stop.abort();
+    release();
+    expect(await gone).toMatchObject({ code: "aborted" });
+    expect((await stays).user.clerkId).toBe("user_1");
+  });
+
+  test("before anything began asks nobody", async () => {
+    expect(await failed(createClient().ensure({ signal: AbortSignal.abort() }))).toMatchObject({
+      code: "aborted",
+    });
+    expect(server.calls).toEqual([]);
+  });
+
+  test("an attempt that hangs is given up by itself, and the next one may succeed", async () => {
+    server.will("hang", ready("user_1"));
+    const errors: string[] = [];
+    const client = createClient({ attemptTimeoutMs: 500 });
+    await client.ensure({ onRetry: ({ error }) => errors.push(error.code) });
+    expect(errors).toEqual(["timeout"]);
+    server.will("hang");
+    const only = createClient({ attemptTimeoutMs: 50, retryDelaysMs: [] });
+    expect(await failed(only.ensure())).toMatchObject({
+      code: "timeout",
+      status: undefined,
+      retryable: true,
+    });
+  });
+
+  test("a token that never comes is a timeout too", async () => {
+    const client = createClient({
+      getToken: () => new Promise(() => {}),
+      attemptTimeoutMs: 20,
+      retryDelaysMs: [],
+    });
+    expect(await failed(client.ensure({ userId: "user_1" }))).toMatchObject({ code: "timeout" });
+  });
+});
+
+describe("without the right token nothing is sent", () => {
+  test("nobody is signed in", async () => {
+    const outcome = failed(createClient({ getToken: async () => null }).ensure());
+    expect(await outcome).toMatchObject({ code: "no_token", retryable: false });
+    expect(server.calls).toEqual([]);
+  });
+
+  test("the app knows who is signed in: another user's token is not sent, but asked for again", async () => {
+    const tokens = [makeToken("user_1"), null, makeToken("user_2")];
+    server.will(ready("user_2"));
+    const client = createClient({ getToken: async () => tokens.shift() });
+    expect(await client.ensure({ userId: "user_2" })).toMatchObject({ user: { clerkId: "user_2" } });
+    expect(server.calls.map(({ token }) => token)).toEqual([makeToken("user_2")]);
+  });
+
+  test("the user changes between two attempts", async () => {
+    let userId = "user_1";
+    server.will(failure(503), ready("user_2"));
+    const client = createClient({ getToken: async () => makeToken(userId) });
+    const onRetry = () => {
+      userId = "user_2";
+    };
+    expect(await failed(client.ensure({ onRetry }))).toMatchObject({ code: "no_token" });
+    expect(server.calls).toHaveLength(1);
+  });
+
+  test("getToken itself fails: that is the network's fault, and tried again", async () => {
+    let asked = 0;
+    const getToken = async () => {
+      if (asked++ < 2) throw new Error("Clerk is out of reach");
+      return makeToken("user_1");
+    };
+    server.will(ready("user_1"));
+    expect(await createClient({ getToken }).ensure()).toMatchObject({ user: { clerkId: "user_1" } });
+  });
+});
+
+describe("messages", () => {
+  test("are asked for in the client's language, and are Portuguese by default", async () => {
+    server.will(ready("user_1"));
+    await createClient().ensure();
+    await createClient({ locale: "en" }).ensure();
+    expect(server.calls.map(({ language }) => language)).toEqual(["pt-BR", "en"]);
+  });
+
+  test("of what never reached the server are in that language too, and hold nothing technical", async () => {
+    const say = async (locale: "pt-BR" | "en", behaviour: Behaviour) => {
+      server.will(behaviour);
+      const error = await failed(createClient({ locale, retryDelaysMs: [] }).ensure());
+      return error instanceof RollcallError ? error.message : error;
+    };
+    expect(await say("pt-BR", "break")).toBe(
+      "Não foi possível falar com o servidor. Verifique sua conexão e tente de novo.",
+    );
+    expect(await say("en", "break")).toBe(
+      "The server could not be reached. Check your connection and try again.",
+    );
+    const stranger = { status: 200, body: "<html>Welcome to Hotel Wi-Fi</html>" };
+    expect(await say("en", stranger)).toBe("Something went wrong on our side. Please try again.");
+    expect(await say("pt-BR", { status: 500, body: { stack: "at Object.<anonymous>" } })).toBe(
+      "Algo deu errado do nosso lado. Tente de novo.",
+    );
+  });
+});

@@ -1,0 +1,205 @@
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "vitest";
+import { createRollcallClient, type RollcallClientOptions } from "../rollcall-client.ts";
+import type { Mentorado, User } from "../wire.ts";
+import { type Identity, type ProvisionOptions, provision } from "./provision.ts";
+import type { ProvisioningError } from "./provisioning-error.ts";
+import {
+  type Answer,
+  type RollcallServer,
+  ready,
+  refusal,
+  startRollcallServer,
+} from "./testing/rollcall-server.ts";
+
+let rollcall: RollcallServer;
+beforeEach(async () => {
+  rollcall = await startRollcallServer();
+});
+afterEach(() => rollcall.stop());
+
+/** No retries: a request that waits for them is tested where they are made. */
+const connect = (options: Partial<RollcallClientOptions> = {}) =>
+  createRollcallClient({ baseUrl: rollcall.url, retryDelaysMs: [], ...options });
+
+const signedIn = (userId: string): Identity => ({ userId, getToken: async () => `token of ${userId}` });
+
+const ana = { clerkId: "user_ana", banned: false, deletedAt: null, plan: "pro" };
+const anasProfile = { cohort: 3 };
+
+async function refused(
+  options: Partial<ProvisionOptions>,
+  identity: Identity | null = signedIn("user_ana"),
+): Promise<ProvisioningError> {
+  // Anything but a ProvisioningError fails the assertions on its code.
+  return provision({ client: connect(), ...options }, identity).then(
+    () => Promise.reject(new Error("Somebody was let in")),
+    (error: ProvisioningError) => error,
+  );
+}
+
+describe("whom the app's own database knows", () => {
+  test("is attached with the app's rows, and Rollcall is not asked", async () => {
+    const find = async () => ({ user: ana, mentorado: anasProfile });
+    const profile = await provision({ client: connect(), find }, signedIn("user_ana"));
+    expect(profile).toEqual({ user: ana, mentorado: anasProfile });
+    expect(rollcall.tokens).toEqual([]);
+    expectTypeOf(profile.user).toEqualTypeOf<typeof ana>();
+    expectTypeOf(profile.mentorado).toEqualTypeOf<{ cohort: number }>();
+  });
+
+  test.each([
+    ["user.banned", { banned: true, deletedAt: null }],
+    ["user.deleted", { banned: false, deletedAt: new Date() }],
+    ["user.deleted", { banned: true, deletedAt: new Date() }],
+  ] as const)("and who is no longer let in gets %s, also with a profile", async (code, change) => {
+    const find = async () => ({ user: { ...ana, ...change }, mentorado: anasProfile });
+    await expect(provision({ client: connect(), find }, signedIn("user_ana"))).rejects.toMatchObject({
+      code,
+    });
+    expect(rollcall.tokens).toEqual([]);
+  });
+
+  test("nobody gets rows of somebody else, should the app find the wrong ones", async () => {
+    const find = async () => ({ user: ana, mentorado: anasProfile });
+    const wrong = provision({ client: connect(), find }, signedIn("user_bia"));
+    await expect(wrong).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  test("what the app's own reading throws is the app's to mend", async () => {
+    const find = () => Promise.reject(new Error("relation does not exist"));
+    await expect(provision({ client: connect(), find }, signedIn("user_ana"))).rejects.toThrow("relation");
+  });
+});
+
+describe("a profile that is missing", () => {
+  test("is made, and then read from the app's own database", async () => {
+    let made = false;
+    rollcall.answer(() => {
+      made = true;
+      return ready("user_ana");
+    });
+    const find = async () => (made ? { user: ana, mentorado: anasProfile } : undefined);
+    const profile = await provision({ client: connect(), find }, signedIn("user_ana"));
+    expect(profile.mentorado).toBe(anasProfile);
+    expect(rollcall.tokens).toEqual(["token of user_ana"]);
+  });
+
+  test("is made for a user who has a row already", async () => {
+    rollcall.answer(() => ready("user_ana"));
+    let looks = 0;
+    const find = async () => ({ user: ana, mentorado: looks++ === 0 ? null : anasProfile });
+    const profile = await provision({ client: connect(), find }, signedIn("user_ana"));
+    expect(profile.mentorado).toBe(anasProfile);
+  });
+
+  test("is taken from Rollcall's answer in an app that reads nothing itself", async () => {
+    rollcall.answer(() => ready("user_ana"));
+    const profile = await provision({ client: connect() }, signedIn("user_ana"));
+    expect(profile.mentorado.nomeCompleto).toBe("profile of user_ana");
+    expectTypeOf(profile.user).toEqualTypeOf<User>();
+    expectTypeOf(profile.mentorado).toEqualTypeOf<Mentorado>();
+  });
+
+  test("is asked for once, however many requests of one session need it", async () => {
+    rollcall.answer(() => ready("user_ana"));
+    const client = connect();
+    await Promise.all(Array.from({ length: 20 }, () => provision({ client }, signedIn("user_ana"))));
+    expect(rollcall.tokens).toHaveLength(1);
+  });
+
+  test("never is that of another user who comes at the same time", async () => {
+    rollcall.answer((token) => ready(token.replace("token of ", "")));
+    const client = connect();
+    const ids = Array.from({ length: 50 }, (_, index) => `user_${index % 10}`);
+    const profiles = await Promise.all(ids.map((id) => provision({ client }, signedIn(id))));
+    expect(profiles.map(({ user }) => user.clerkId)).toEqual(ids);
+  });
+});
+
+const refusals: [code: string, status: number, answer: Answer][] = [
+  ["no_profile", 403, ready("user_ana", { profile: false })],
+  ["user.banned", 403, ready("user_ana", { banned: true })],
+  ["user.banned", 403, refusal("user.banned")],
+  ["user.deleted", 403, refusal("user.deleted")],
+  ["user.unknown", 403, refusal("user.unknown")],
+  ["session.pending", 403, refusal("session.pending")],
+  ["unauthenticated", 401, refusal("unauthenticated")],
+  ["unavailable", 503, refusal("postgres.unavailable")],
+  ["unavailable", 503, refusal("request.rate_limited")],
+  ["unavailable", 503, refusal("internal")],
+  ["unavailable", 503, { status: 202, body: { success: false, status: "pending" } }],
+  // Another server's words: a wrong address must not look like a verdict on the user.
+  ["unavailable", 503, refusal("request.not_found")],
+  ["unavailable", 503, { status: 404, body: "<h1>Not found</h1>" }],
+  ["unavailable", 503, { status: 200, body: "<h1>Sign in to this network</h1>" }],
+  // A token of another session than the one that the app verified.
+  ["unavailable", 503, ready("user_bia")],
+];
+
+describe("who gets no profile", () => {
+  test.each(refusals)("is told %s with %i", async (code, status, answer) => {
+    rollcall.answer(() => answer);
+    const error = await refused({});
+    expect([error.code, error.status, error.digest]).toEqual([code, status, `rollcall:${code}`]);
+  });
+
+  test.each<[string, Identity | null]>([
+    ["nobody", null],
+    ["somebody without an id", { ...signedIn("x"), userId: null }],
+    ["somebody with an empty id", signedIn("")],
+    ["a session that gives no token", { userId: "user_ana", getToken: async () => null }],
+  ])("%s is unauthenticated, and Rollcall is not asked", async (_who, identity) => {
+    expect(await refused({}, identity)).toMatchObject({ code: "unauthenticated", status: 401 });
+    expect(rollcall.tokens).toEqual([]);
+  });
+
+  test("is told in Portuguese, or in the client's language", async () => {
+    rollcall.answer(() => refusal("postgres.unavailable"));
+    expect((await refused({})).message).toBe(
+      "Seu perfil não pôde ser preparado agora. Tente de novo em instantes.",
+    );
+    const english = await refused({ client: connect({ locale: "en" }) });
+    expect(english.message).toBe(
+      "Your profile could not be prepared right now. Please try again in a moment.",
+    );
+  });
+});
+
+describe("while Rollcall is away", () => {
+  test("it is said when to ask again", async () => {
+    rollcall.answer(() => refusal("postgres.unavailable", { "retry-after": "7" }));
+    expect((await refused({})).retryAfterMs).toBe(7_000);
+  });
+
+  test("nobody listening is a 503", async () => {
+    await rollcall.stop();
+    expect(await refused({})).toMatchObject({ status: 503, retryAfterMs: 1_000 });
+  });
+
+  test("a server that never answers is one too, after the request's patience", async () => {
+    rollcall.answer(() => undefined);
+    expect(await refused({ patienceMs: 50 })).toMatchObject({ status: 503 });
+  });
+
+  test("a profile that was made and is not to be seen in the app's database is one too", async () => {
+    rollcall.answer(() => ready("user_ana"));
+    await expect(
+      provision({ client: connect(), find: async () => undefined }, signedIn("user_ana")),
+    ).rejects.toMatchObject({ status: 503 });
+  });
+
+  test("a caller who is gone waits no longer", async () => {
+    rollcall.answer(() => undefined);
+    const gone = new AbortController();
+    const waiting = provision({ client: connect() }, signedIn("user_ana"), gone.signal);
+    gone.abort();
+    await expect(waiting).rejects.toMatchObject({ status: 503 });
+  });
+});
+
+test("an app's user row must say who it is of, and whether they may come in", () => {
+  const client = connect();
+  // @ts-expect-error: without banned and deletedAt nobody could be kept out
+  const options: ProvisionOptions<{ clerkId: string }> = { client };
+  expect(options.client).toBe(client);
+});

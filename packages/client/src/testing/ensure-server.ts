@@ -1,0 +1,93 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { EnsureReady } from "../wire.ts";
+
+/** A call of ensure as the server saw it. */
+export type SeenCall = { token: string; language: string | undefined; closed: () => boolean };
+
+type Reply = { status: number; body?: unknown; headers?: Record<string, string> };
+
+/** What the server does with one call: answer, break the connection, or never answer. */
+export type Behaviour = Reply | "break" | "hang" | ((call: SeenCall) => Reply | Promise<Reply>);
+
+export type EnsureServer = {
+  url: string;
+  calls: SeenCall[];
+  /** What the next calls meet, one each; the last stays. */
+  will(...behaviours: Behaviour[]): void;
+  stop(): Promise<void>;
+};
+
+/** A real HTTP server on 127.0.0.1 that answers `POST /api/ensure` as it is told. */
+export async function startEnsureServer(): Promise<EnsureServer> {
+  const calls: SeenCall[] = [];
+  let script: Behaviour[] = [];
+  const server = createServer((request, response) => void answer(request, response));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  // A port is an AddressInfo unless the server listens on a pipe.
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    calls,
+    will: (...behaviours) => {
+      script = behaviours;
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== "POST" || request.url !== "/api/ensure") return void response.writeHead(404).end();
+    const call: SeenCall = {
+      token: request.headers.authorization?.replace(/^Bearer /, "") ?? "",
+      language: request.headers["accept-language"],
+      closed: () => response.destroyed && !response.writableFinished,
+    };
+    calls.push(call);
+    const behaviour = script.length > 1 ? script.shift() : script[0];
+    if (behaviour === "break") return void request.socket.destroy();
+    if (behaviour === "hang" || !behaviour) return;
+    const reply = typeof behaviour === "function" ? await behaviour(call) : behaviour;
+    const text = typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body);
+    response.writeHead(reply.status, { "content-type": "application/json", ...reply.headers }).end(text);
+  }
+}
+
+/** A token as Clerk's look; nobody here verifies it. */
+export function makeToken(userId: string, nonce: string | number = 0): string {
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  return `${part({ alg: "RS256" })}.${part({ sub: userId, nonce, name: "Ação >>> ???" })}.signature`;
+}
+
+export function ready(userId: string, change: Partial<EnsureReady> = {}): Reply {
+  return { status: 200, body: { ...readyBody(userId), ...change } };
+}
+
+export const pending: Reply = {
+  status: 202,
+  body: { success: false, status: "pending" },
+  headers: { "retry-after": "0" },
+};
+
+export function failure(status: number, code = "internal", headers: Record<string, string> = {}): Reply {
+  const body = { error: { code, message: `Sentence of ${code}.` }, requestId: "req_1" };
+  return { status, body, headers };
+}
+
+function readyBody(clerkId: string): EnsureReady {
+  const times = { createdAt: "2026-01-01T00:00:00.000Z", updatedAt: "2026-01-01T00:00:00.000Z" };
+  const user = {
+    ...{ id: 1, clerkId, email: null, emailVerified: false, name: clerkId, imageUrl: null, role: "user" },
+    ...{ roleSource: null, tier: "FREE", banned: false, clerkCreatedAt: null, clerkUpdatedAt: null },
+    ...{ readTicket: 1, deletedAt: null, ...times },
+  };
+  const mentorado = {
+    ...{ id: 2, userId: 1, nomeCompleto: `Profile of ${clerkId}`, email: null, fotoUrl: null, turma: "neon" },
+    ...{ ativo: "sim", metaFaturamento: 16_000, metaLeads: 50, metaProcedimentos: 10, metaPosts: 12 },
+    ...{ metaStories: 60, linkedAt: null, ...times },
+  };
+  return { success: true, created: false, user, mentorado };
+}

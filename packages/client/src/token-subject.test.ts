@@ -1,0 +1,12 @@
+import { expect, test } from "vitest";
+import { makeToken } from "./testing/ensure-server.ts";
+import { readTokenSubject } from "./token-subject.ts";
+
+test("the subject of a JWT, whatever else is in it", () => {
+  expect(readTokenSubject(makeToken("user_1"))).toBe("user_1");
+});
+
+test.each(["", "opaque", "a.b.c", "a.bnVsbA.c", "a.W10.c", "a.eyJzdWIiOjV9.c", "a.%%%.c"])(
+  "%j names nobody",
+  (token) => expect(readTokenSubject(token)).toBeUndefined(),
+);

@@ -1,0 +1,12 @@
+import type * as contracts from "@rollcall/contracts";
+import { expectTypeOf, test } from "vitest";
+import type { EnsurePending, EnsureReady, ErrorBody, Mentorado, Session, User } from "./wire.ts";
+
+test("the wire types are what the api answers by", () => {
+  expectTypeOf<User>().toEqualTypeOf<contracts.UserView>();
+  expectTypeOf<Mentorado>().toEqualTypeOf<contracts.MentoradoView>();
+  expectTypeOf<Session>().branded.toEqualTypeOf<contracts.SessionView>();
+  expectTypeOf<EnsureReady>().branded.toEqualTypeOf<contracts.EnsureReady>();
+  expectTypeOf<EnsurePending>().toEqualTypeOf<contracts.EnsurePending>();
+  expectTypeOf<ErrorBody>().toEqualTypeOf<contracts.ErrorBody>();
+});
