@@ -5,18 +5,13 @@ import express, { type Request } from "express";
 import { afterEach, beforeEach, expect, expectTypeOf, test } from "vitest";
 import { provisioned } from "./express.ts";
 import { createRollcallClient } from "./rollcall-client.ts";
-import {
-  type RollcallServer,
-  ready,
-  refusal,
-  startRollcallServer,
-} from "./server/testing/rollcall-server.ts";
+import { type EnsureServer, failure, ready, startEnsureServer } from "./testing/ensure-server.ts";
 import type { Mentorado, User } from "./wire.ts";
 
-let rollcall: RollcallServer;
+let rollcall: EnsureServer;
 let server: Server;
 beforeEach(async () => {
-  rollcall = await startRollcallServer();
+  rollcall = await startEnsureServer();
   const app = createApp(rollcall.url);
   server = createServer(app);
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -73,9 +68,9 @@ function get(path: string, userId?: string): Promise<Response> {
 }
 
 test("a handler finds user and profile on the request", async () => {
-  rollcall.answer(() => ready("user_ana"));
+  rollcall.will(ready("user_ana"));
   const answer = await get("/whoami", "user_ana");
-  expect(await answer.json()).toEqual({ attached: true, name: "profile of user_ana" });
+  expect(await answer.json()).toEqual({ attached: true, name: "Profile of user_ana" });
 });
 
 test("a user whom the app knows comes in while Rollcall is gone", async () => {
@@ -92,14 +87,14 @@ test("nobody gets 401, in the client's language", async () => {
 });
 
 test("who is refused gets 403, and no handler runs", async () => {
-  rollcall.answer(() => refusal("user.banned"));
+  rollcall.will(failure(403, "user.banned"));
   const answer = await get("/whoami", "user_ana");
   expect([answer.status, answer.headers.get("retry-after")]).toEqual([403, null]);
   expect(await answer.json()).toMatchObject({ error: { code: "user.banned" } });
 });
 
 test("while Rollcall is away the answer is 503 with Retry-After, and is not kept", async () => {
-  rollcall.answer(() => refusal("queue.unavailable", { "retry-after": "3" }));
+  rollcall.will(failure(503, "queue.unavailable", { "retry-after": "3" }));
   const answer = await get("/whoami", "user_ana");
   expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "3"]);
   expect(answer.headers.get("cache-control")).toBe("no-store");

@@ -1,17 +1,12 @@
 import { afterEach, beforeEach, expect, expectTypeOf, test } from "vitest";
 import { createProvisioning, type Identity, ProvisioningError } from "./next.ts";
 import { createRollcallClient } from "./rollcall-client.ts";
-import {
-  type RollcallServer,
-  ready,
-  refusal,
-  startRollcallServer,
-} from "./server/testing/rollcall-server.ts";
+import { type EnsureServer, failure, ready, startEnsureServer } from "./testing/ensure-server.ts";
 import type { Mentorado, User } from "./wire.ts";
 
-let rollcall: RollcallServer;
+let rollcall: EnsureServer;
 beforeEach(async () => {
-  rollcall = await startRollcallServer();
+  rollcall = await startEnsureServer();
 });
 afterEach(() => rollcall.stop());
 
@@ -25,7 +20,7 @@ function provisioning(identify: () => Promise<Identity | null> = anasSession) {
 const request = () => new Request("https://app.example.com/api/goals");
 
 test("a layout gets user and profile", async () => {
-  rollcall.answer(() => ready("user_ana"));
+  rollcall.will(ready("user_ana"));
   const { user, mentorado } = await provisioning().requireProvisioned();
   expect([user.clerkId, mentorado.turma]).toEqual(["user_ana", "neon"]);
   expectTypeOf(user).toEqualTypeOf<User>();
@@ -33,7 +28,7 @@ test("a layout gets user and profile", async () => {
 });
 
 test("a layout without a profile fails with an error that says which, by type and by digest", async () => {
-  rollcall.answer(() => refusal("queue.unavailable"));
+  rollcall.will(failure(503, "queue.unavailable"));
   const error = await provisioning()
     .requireProvisioned()
     .catch((caught: unknown) => caught);
@@ -42,14 +37,14 @@ test("a layout without a profile fails with an error that says which, by type an
 });
 
 test("a route handler gets the profile beside what Next.js gives it", async () => {
-  rollcall.answer(() => ready("user_ana"));
+  rollcall.will(ready("user_ana"));
   type Params = { params: Promise<{ id: string }> };
   const GET = provisioning().withProvisioned(async (req, { mentorado }, { params }: Params) =>
     Response.json([new URL(req.url).pathname, mentorado.nomeCompleto, (await params).id]),
   );
   expectTypeOf(GET).parameters.toEqualTypeOf<[Request, Params]>();
   const answer = await GET(request(), { params: Promise.resolve({ id: "7" }) });
-  expect(await answer.json()).toEqual(["/api/goals", "profile of user_ana", "7"]);
+  expect(await answer.json()).toEqual(["/api/goals", "Profile of user_ana", "7"]);
 });
 
 test("a route handler does not run for who has no profile: 401, 403, or 503 with Retry-After", async () => {
@@ -63,15 +58,15 @@ test("a route handler does not run for who has no profile: 401, 403, or 503 with
     return [status, headers.get("retry-after")];
   };
   expect(await answerOf(async () => null)).toEqual([401, null]);
-  rollcall.answer(() => ready("user_ana", { profile: false }));
+  rollcall.will(ready("user_ana", { mentorado: null }));
   expect(await answerOf()).toEqual([403, null]);
-  rollcall.answer(() => refusal("clerk.unavailable", { "retry-after": "5" }));
+  rollcall.will(failure(503, "clerk.unavailable", { "retry-after": "5" }));
   expect(await answerOf()).toEqual([503, "5"]);
   expect(runs).toEqual([]);
 });
 
 test("what the handler itself throws is passed on", async () => {
-  rollcall.answer(() => ready("user_ana"));
+  rollcall.will(ready("user_ana"));
   const GET = provisioning().withProvisioned(() => Promise.reject(new Error("of the app")));
   await expect(GET(request())).rejects.toThrow("of the app");
 });

@@ -6,12 +6,12 @@ import { createHTTPServer } from "@trpc/server/adapters/standalone";
 import { afterEach, beforeEach, expect, expectTypeOf, test } from "vitest";
 import { createRollcallClient } from "./rollcall-client.ts";
 import {
-  type Answer,
-  type RollcallServer,
+  type Behaviour,
+  type EnsureServer,
+  failure,
   ready,
-  refusal,
-  startRollcallServer,
-} from "./server/testing/rollcall-server.ts";
+  startEnsureServer,
+} from "./testing/ensure-server.ts";
 import { type Identity, ProvisioningError, provisioned } from "./trpc.ts";
 import type { Mentorado, User } from "./wire.ts";
 
@@ -24,11 +24,11 @@ const t = initTRPC.context<Context>().create({
   }),
 });
 
-let rollcall: RollcallServer;
+let rollcall: EnsureServer;
 let app: ReturnType<typeof createHTTPServer>;
 let router: ReturnType<typeof createRouter>;
 beforeEach(async () => {
-  rollcall = await startRollcallServer();
+  rollcall = await startEnsureServer();
   router = createRouter(rollcall.url);
   app = createHTTPServer({ router, createContext: ({ req }) => readContext(req.headers.authorization) });
   await once(app.listen(0, "127.0.0.1"), "listening");
@@ -88,8 +88,8 @@ const failureOf = (call: Promise<unknown>): Promise<Failure> =>
   );
 
 test("a procedure has user and profile in its context, beside what was there", async () => {
-  rollcall.answer(() => ready("user_ana"));
-  expect(await callAs("user_ana").whoami.query()).toEqual(["user_ana", "profile of user_ana", "r1"]);
+  rollcall.will(ready("user_ana"));
+  expect(await callAs("user_ana").whoami.query()).toEqual(["user_ana", "Profile of user_ana", "r1"]);
 });
 
 test("a user whom the app knows comes in while Rollcall is gone", async () => {
@@ -98,20 +98,20 @@ test("a user whom the app knows comes in while Rollcall is gone", async () => {
 });
 
 test("the procedures of a batch ask Rollcall once", async () => {
-  rollcall.answer(() => ready("user_ana"));
+  rollcall.will(ready("user_ana"));
   const trpc = callAs("user_ana");
   await Promise.all([1, 2, 3, 4, 5].map(() => trpc.whoami.query()));
-  expect(rollcall.tokens).toEqual(["token of user_ana"]);
+  expect(rollcall.calls.map(({ token }) => token)).toEqual(["token of user_ana"]);
 });
 
-const failures: [code: string, httpStatus: number, reason: string, answer: Answer][] = [
-  ["FORBIDDEN", 403, "no_profile", ready("user_ana", { profile: false })],
-  ["FORBIDDEN", 403, "user.deleted", refusal("user.deleted")],
-  ["UNAUTHORIZED", 401, "unauthenticated", refusal("unauthenticated")],
-  ["SERVICE_UNAVAILABLE", 503, "unavailable", refusal("queue.unavailable")],
+const failures: [code: string, httpStatus: number, reason: string, answer: Behaviour][] = [
+  ["FORBIDDEN", 403, "no_profile", ready("user_ana", { mentorado: null })],
+  ["FORBIDDEN", 403, "user.deleted", failure(410, "user.deleted")],
+  ["UNAUTHORIZED", 401, "unauthenticated", failure(401, "unauthenticated")],
+  ["SERVICE_UNAVAILABLE", 503, "unavailable", failure(503, "queue.unavailable")],
 ];
 test.each(failures)("who gets no profile is told %s", async (code, httpStatus, reason, answer) => {
-  rollcall.answer(() => answer);
+  rollcall.will(answer);
   const { data } = await failureOf(callAs("user_ana").whoami.query());
   expect(data).toMatchObject({ code, httpStatus, reason });
 });

@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "vitest";
 import { createRollcallClient, type RollcallClientOptions } from "../rollcall-client.ts";
+import {
+  type Behaviour,
+  type EnsureServer,
+  failure,
+  ready,
+  startEnsureServer,
+} from "../testing/ensure-server.ts";
 import type { Mentorado, User } from "../wire.ts";
 import { type Identity, type ProvisionOptions, provision } from "./provision.ts";
 import type { ProvisioningError } from "./provisioning-error.ts";
-import {
-  type Answer,
-  type RollcallServer,
-  ready,
-  refusal,
-  startRollcallServer,
-} from "./testing/rollcall-server.ts";
 
-let rollcall: RollcallServer;
+let rollcall: EnsureServer;
 beforeEach(async () => {
-  rollcall = await startRollcallServer();
+  rollcall = await startEnsureServer();
 });
 afterEach(() => rollcall.stop());
 
@@ -42,7 +42,7 @@ describe("whom the app's own database knows", () => {
     const find = async () => ({ user: ana, mentorado: anasProfile });
     const profile = await provision({ client: connect(), find }, signedIn("user_ana"));
     expect(profile).toEqual({ user: ana, mentorado: anasProfile });
-    expect(rollcall.tokens).toEqual([]);
+    expect(rollcall.calls).toEqual([]);
     expectTypeOf(profile.user).toEqualTypeOf<typeof ana>();
     expectTypeOf(profile.mentorado).toEqualTypeOf<{ cohort: number }>();
   });
@@ -56,7 +56,7 @@ describe("whom the app's own database knows", () => {
     await expect(provision({ client: connect(), find }, signedIn("user_ana"))).rejects.toMatchObject({
       code,
     });
-    expect(rollcall.tokens).toEqual([]);
+    expect(rollcall.calls).toEqual([]);
   });
 
   test("nobody gets rows of somebody else, should the app find the wrong ones", async () => {
@@ -74,18 +74,18 @@ describe("whom the app's own database knows", () => {
 describe("a profile that is missing", () => {
   test("is made, and then read from the app's own database", async () => {
     let made = false;
-    rollcall.answer(() => {
+    rollcall.will(() => {
       made = true;
       return ready("user_ana");
     });
     const find = async () => (made ? { user: ana, mentorado: anasProfile } : undefined);
     const profile = await provision({ client: connect(), find }, signedIn("user_ana"));
     expect(profile.mentorado).toBe(anasProfile);
-    expect(rollcall.tokens).toEqual(["token of user_ana"]);
+    expect(rollcall.calls.map(({ token }) => token)).toEqual(["token of user_ana"]);
   });
 
   test("is made for a user who has a row already", async () => {
-    rollcall.answer(() => ready("user_ana"));
+    rollcall.will(ready("user_ana"));
     let looks = 0;
     const find = async () => ({ user: ana, mentorado: looks++ === 0 ? null : anasProfile });
     const profile = await provision({ client: connect(), find }, signedIn("user_ana"));
@@ -93,22 +93,22 @@ describe("a profile that is missing", () => {
   });
 
   test("is taken from Rollcall's answer in an app that reads nothing itself", async () => {
-    rollcall.answer(() => ready("user_ana"));
+    rollcall.will(ready("user_ana"));
     const profile = await provision({ client: connect() }, signedIn("user_ana"));
-    expect(profile.mentorado.nomeCompleto).toBe("profile of user_ana");
+    expect(profile.mentorado.nomeCompleto).toBe("Profile of user_ana");
     expectTypeOf(profile.user).toEqualTypeOf<User>();
     expectTypeOf(profile.mentorado).toEqualTypeOf<Mentorado>();
   });
 
   test("is asked for once, however many requests of one session need it", async () => {
-    rollcall.answer(() => ready("user_ana"));
+    rollcall.will(ready("user_ana"));
     const client = connect();
     await Promise.all(Array.from({ length: 20 }, () => provision({ client }, signedIn("user_ana"))));
-    expect(rollcall.tokens).toHaveLength(1);
+    expect(rollcall.calls).toHaveLength(1);
   });
 
   test("never is that of another user who comes at the same time", async () => {
-    rollcall.answer((token) => ready(token.replace("token of ", "")));
+    rollcall.will(({ token }) => ready(token.replace("token of ", "")));
     const client = connect();
     const ids = Array.from({ length: 50 }, (_, index) => `user_${index % 10}`);
     const profiles = await Promise.all(ids.map((id) => provision({ client }, signedIn(id))));
@@ -116,20 +116,19 @@ describe("a profile that is missing", () => {
   });
 });
 
-const refusals: [code: string, status: number, answer: Answer][] = [
-  ["no_profile", 403, ready("user_ana", { profile: false })],
-  ["user.banned", 403, ready("user_ana", { banned: true })],
-  ["user.banned", 403, refusal("user.banned")],
-  ["user.deleted", 403, refusal("user.deleted")],
-  ["user.unknown", 403, refusal("user.unknown")],
-  ["session.pending", 403, refusal("session.pending")],
-  ["unauthenticated", 401, refusal("unauthenticated")],
-  ["unavailable", 503, refusal("postgres.unavailable")],
-  ["unavailable", 503, refusal("request.rate_limited")],
-  ["unavailable", 503, refusal("internal")],
+const refusals: [code: string, status: number, answer: Behaviour][] = [
+  ["no_profile", 403, ready("user_ana", { mentorado: null })],
+  ["user.banned", 403, failure(403, "user.banned")],
+  ["user.deleted", 403, failure(410, "user.deleted")],
+  ["user.unknown", 403, failure(404, "user.unknown")],
+  ["session.pending", 403, failure(403, "session.pending")],
+  ["unauthenticated", 401, failure(401, "unauthenticated")],
+  ["unavailable", 503, failure(503, "postgres.unavailable")],
+  ["unavailable", 503, failure(429, "request.rate_limited")],
+  ["unavailable", 503, failure(500, "internal")],
   ["unavailable", 503, { status: 202, body: { success: false, status: "pending" } }],
   // Another server's words: a wrong address must not look like a verdict on the user.
-  ["unavailable", 503, refusal("request.not_found")],
+  ["unavailable", 503, failure(404, "request.not_found")],
   ["unavailable", 503, { status: 404, body: "<h1>Not found</h1>" }],
   ["unavailable", 503, { status: 200, body: "<h1>Sign in to this network</h1>" }],
   // A token of another session than the one that the app verified.
@@ -138,7 +137,7 @@ const refusals: [code: string, status: number, answer: Answer][] = [
 
 describe("who gets no profile", () => {
   test.each(refusals)("is told %s with %i", async (code, status, answer) => {
-    rollcall.answer(() => answer);
+    rollcall.will(answer);
     const error = await refused({});
     expect([error.code, error.status, error.digest]).toEqual([code, status, `rollcall:${code}`]);
   });
@@ -150,11 +149,11 @@ describe("who gets no profile", () => {
     ["a session that gives no token", { userId: "user_ana", getToken: async () => null }],
   ])("%s is unauthenticated, and Rollcall is not asked", async (_who, identity) => {
     expect(await refused({}, identity)).toMatchObject({ code: "unauthenticated", status: 401 });
-    expect(rollcall.tokens).toEqual([]);
+    expect(rollcall.calls).toEqual([]);
   });
 
   test("is told in Portuguese, or in the client's language", async () => {
-    rollcall.answer(() => refusal("postgres.unavailable"));
+    rollcall.will(failure(503, "postgres.unavailable"));
     expect((await refused({})).message).toBe(
       "Seu perfil não pôde ser preparado agora. Tente de novo em instantes.",
     );
@@ -167,7 +166,7 @@ describe("who gets no profile", () => {
 
 describe("while Rollcall is away", () => {
   test("it is said when to ask again", async () => {
-    rollcall.answer(() => refusal("postgres.unavailable", { "retry-after": "7" }));
+    rollcall.will(failure(503, "postgres.unavailable", { "retry-after": "7" }));
     expect((await refused({})).retryAfterMs).toBe(7_000);
   });
 
@@ -177,19 +176,19 @@ describe("while Rollcall is away", () => {
   });
 
   test("a server that never answers is one too, after the request's patience", async () => {
-    rollcall.answer(() => undefined);
+    rollcall.will("hang");
     expect(await refused({ patienceMs: 50 })).toMatchObject({ status: 503 });
   });
 
   test("a profile that was made and is not to be seen in the app's database is one too", async () => {
-    rollcall.answer(() => ready("user_ana"));
+    rollcall.will(ready("user_ana"));
     await expect(
       provision({ client: connect(), find: async () => undefined }, signedIn("user_ana")),
     ).rejects.toMatchObject({ status: 503 });
   });
 
   test("a caller who is gone waits no longer", async () => {
-    rollcall.answer(() => undefined);
+    rollcall.will("hang");
     const gone = new AbortController();
     const waiting = provision({ client: connect() }, signedIn("user_ana"), gone.signal);
     gone.abort();
