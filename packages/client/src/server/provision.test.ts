@@ -7,6 +7,7 @@ import {
   ready,
   startEnsureServer,
 } from "../testing/ensure-server.ts";
+import { until } from "../testing/until.ts";
 import type { Mentorado, User } from "../wire.ts";
 import { type Identity, type ProvisionOptions, provision } from "./provision.ts";
 import type { ProvisioningError } from "./provisioning-error.ts";
@@ -190,7 +191,9 @@ describe("while Rollcall is away", () => {
   test("a caller who is gone waits no longer", async () => {
     rollcall.will("hang");
     const gone = new AbortController();
-    const waiting = provision({ client: connect() }, signedIn("user_ana"), gone.signal);
+    const options = { client: connect(), patienceMs: 600_000 };
+    const waiting = provision(options, signedIn("user_ana"), gone.signal);
+    await until("the call", () => rollcall.calls[0]);
     gone.abort();
     await expect(waiting).rejects.toMatchObject({ status: 503 });
   });
