@@ -1,0 +1,37 @@
+import type { RollcallError } from "../rollcall-error.ts";
+
+export type Pause = { over: Promise<void>; end(): void };
+
+/** So much longer than the first pause the longest one is. */
+const mostGrowth = 6;
+
+/** Up to this share is added, so that those who failed together do not come back together. */
+const jitter = 0.25;
+
+/**
+ * The pause after a failed call. It ends when somebody says so; and by itself, if the error may pass by
+ * itself: after a while that doubles with each failure, when the network is back, or when the page is looked at again.
+ *
+ * @param failures how many calls failed before this one
+ * @param firstMs how long the first pause is
+ */
+export function pauseAfter(error: RollcallError, failures: number, firstMs: number): Pause {
+  let end = () => {};
+  const over = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  if (!error.retryable) return { over, end };
+
+  const plannedMs = firstMs * Math.min(mostGrowth, 2 ** failures) * (1 + jitter * Math.random());
+  const timer = setTimeout(end, Math.max(plannedMs, error.retryAfterMs ?? 0));
+  const endWhenSeen = () => document.visibilityState === "visible" && end();
+  // React Native has neither.
+  globalThis.addEventListener?.("online", end);
+  globalThis.document?.addEventListener("visibilitychange", endWhenSeen);
+  const cleared = over.then(() => {
+    clearTimeout(timer);
+    globalThis.removeEventListener?.("online", end);
+    globalThis.document?.removeEventListener("visibilitychange", endWhenSeen);
+  });
+  return { over: cleared, end };
+}

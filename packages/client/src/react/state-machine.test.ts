@@ -1,0 +1,123 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Provisioned, Retry } from "../rollcall-client.ts";
+import { ownError } from "../rollcall-error.ts";
+import { decideNext, type ProvisioningEvent, type ProvisioningState, signedOut } from "./state-machine.ts";
+
+const error = ownError("network", "en", { retryable: true });
+const newError = ownError("timeout", "en", { retryable: true });
+const retry: Retry = { attempt: 2, delayMs: 1_000, error };
+// The machine looks at nothing of it but `created`.
+const found = { created: false } as Provisioned;
+const made = { created: true } as Provisioned;
+
+const whose = { userId: "user_a", call: 7 };
+const states = {
+  signedOut: { ...whose, userId: null, status: "unprovisioned", error: null },
+  unprovisioned: { ...whose, status: "unprovisioned", error: null },
+  failed: { ...whose, status: "unprovisioned", error },
+  provisioning: { ...whose, status: "provisioning", error: null, retry: null },
+  waiting: { ...whose, status: "provisioning", error: null, retry },
+  tryingAgain: { ...whose, status: "provisioning", error, retry: null },
+  provisioned: { ...whose, status: "provisioned", provisioned: found, welcome: false },
+  welcoming: { ...whose, status: "provisioned", provisioned: made, welcome: true },
+} as const satisfies Record<string, ProvisioningState>;
+
+const events = {
+  "user_a signs in": { type: "user", userId: "user_a" },
+  "user_b signs in": { type: "user", userId: "user_b" },
+  "sign-out": { type: "user", userId: null },
+  asked: { type: "asked" },
+  waiting: { type: "waiting", call: 7, retry },
+  "late waiting": { type: "waiting", call: 6, retry },
+  found: { type: "succeeded", call: 7, provisioned: found },
+  made: { type: "succeeded", call: 7, provisioned: made },
+  "late made": { type: "succeeded", call: 6, provisioned: made },
+  failed: { type: "failed", call: 7, error: newError },
+  "late failed": { type: "failed", call: 6, error: newError },
+  abandoned: { type: "abandoned", call: 7 },
+  "late abandoned": { type: "abandoned", call: 6 },
+  welcomed: { type: "welcomed" },
+} as const satisfies Record<string, ProvisioningEvent>;
+
+type Row = Record<keyof typeof events, ProvisioningState | "same">;
+
+const next = { ...whose, call: 8 };
+const fresh = (userId: string | null): ProvisioningState => ({ ...states.unprovisioned, userId, call: 8 });
+
+const nothing: Row = {
+  "user_a signs in": "same",
+  "user_b signs in": fresh("user_b"),
+  "sign-out": fresh(null),
+  asked: "same",
+  waiting: "same",
+  "late waiting": "same",
+  found: "same",
+  made: "same",
+  "late made": "same",
+  failed: "same",
+  "late failed": "same",
+  abandoned: "same",
+  "late abandoned": "same",
+  welcomed: "same",
+};
+const whileProvisioning: Row = {
+  ...nothing,
+  found: states.provisioned,
+  made: states.welcoming,
+  failed: { ...states.failed, error: newError },
+};
+
+/** Every state, every event: what follows. "same" is the same object. */
+const table: Record<keyof typeof states, Row> = {
+  signedOut: { ...nothing, "user_a signs in": fresh("user_a"), "sign-out": "same" },
+  unprovisioned: { ...nothing, asked: { ...next, status: "provisioning", error: null, retry: null } },
+  failed: { ...nothing, asked: { ...next, status: "provisioning", error, retry: null } },
+  provisioning: { ...whileProvisioning, waiting: states.waiting, abandoned: states.unprovisioned },
+  waiting: { ...whileProvisioning, waiting: states.waiting, abandoned: states.unprovisioned },
+  tryingAgain: {
+    ...whileProvisioning,
+    waiting: { ...states.tryingAgain, retry },
+    abandoned: states.failed,
+  },
+  provisioned: nothing,
+  welcoming: { ...nothing, welcomed: { ...states.welcoming, welcome: false } },
+};
+
+describe.each(Object.entries(table))("%s", (name, row) => {
+  const state: ProvisioningState = states[name as keyof typeof states];
+  test.each(Object.entries(row))("on %s", (event, expected) => {
+    const actual = decideNext(state, events[event as keyof typeof events]);
+    if (expected === "same") expect(actual).toBe(state);
+    else expect(actual).toEqual(expected);
+  });
+});
+
+const anyEvent: fc.Arbitrary<ProvisioningEvent> = fc.oneof(
+  fc.record({ type: fc.constant("user" as const), userId: fc.constantFrom("user_a", "user_b", null) }),
+  fc.record({ type: fc.constantFrom("asked" as const, "welcomed" as const) }),
+  fc.record({ type: fc.constant("waiting" as const), call: fc.nat(9), retry: fc.constant(retry) }),
+  fc.record({ type: fc.constant("succeeded" as const), call: fc.nat(9), provisioned: fc.constant(made) }),
+  fc.record({ type: fc.constant("failed" as const), call: fc.nat(9), error: fc.constant(error) }),
+  fc.record({ type: fc.constant("abandoned" as const), call: fc.nat(9) }),
+);
+
+test("whatever happens: only the answer of one's own call provisions, nobody is never provisioned, numbers never fall", () => {
+  fc.assert(
+    fc.property(fc.array(anyEvent, { maxLength: 40 }), (happened) => {
+      let state = signedOut;
+      for (const event of happened) {
+        const after = decideNext(state, event);
+        if (after.status === "provisioned" && state.status !== "provisioned") {
+          expect(state.status).toBe("provisioning");
+          expect(event).toMatchObject({ type: "succeeded", call: state.call });
+          expect(after.userId).toBe(state.userId);
+        }
+        if (after.userId === null) expect(after).toMatchObject({ status: "unprovisioned", error: null });
+        if (after.userId !== state.userId) expect(after.status).toBe("unprovisioned");
+        expect(after.call).toBeGreaterThanOrEqual(state.call);
+        state = after;
+      }
+    }),
+  );
+});

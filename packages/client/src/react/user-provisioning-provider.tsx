@@ -1,0 +1,59 @@
+import { QueryClientContext } from "@tanstack/react-query";
+import {
+  type ReactNode,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
+import type { RollcallClient } from "../rollcall-client.ts";
+import { type Auth, readUserId } from "./auth.ts";
+import { createProvisioning, type Means } from "./provisioning.ts";
+import { ProvisioningContext } from "./provisioning-context.ts";
+import { forgetOthers } from "./query-scope.ts";
+import { type ProvisioningState, signedOut } from "./state-machine.ts";
+
+export type UserProvisioningProviderProps = {
+  client: RollcallClient;
+  /** Who is signed in: Clerk's `useAuth()`, or anything that gives a user id and a token. */
+  auth: Auth;
+  /** How long after a failure it tries again by itself; doubles up to six times this. By default 10 s. */
+  healAfterMs?: number;
+  children?: ReactNode;
+};
+
+/** Sees to it that whoever is signed in has a profile, and forgets one user before it turns to the next. */
+export function UserProvisioningProvider(props: UserProvisioningProviderProps): ReactNode {
+  const { client, auth, healAfterMs = 10_000, children } = props;
+  const userId = readUserId(auth);
+  const [provisioning] = useState(createProvisioning);
+  const means = useRef<Means>({ client, getToken: auth.getToken, healAfterMs });
+  const queries = useContext(QueryClientContext);
+
+  // Clients and auth objects are often new in each render; only a change of user begins anew.
+  useEffect(() => {
+    means.current = { client, getToken: auth.getToken, healAfterMs };
+  });
+  useEffect(() => provisioning.follow(userId, () => means.current), [provisioning, userId]);
+  useEffect(() => {
+    if (queries && auth.isLoaded) forgetOthers(queries, userId);
+  }, [queries, auth.isLoaded, userId]);
+
+  const followed = useSyncExternalStore(provisioning.subscribe, provisioning.getState, () => signedOut);
+  const state = useMemo(() => ofUser(followed, userId), [followed, userId]);
+  const { retry, dismissWelcome } = provisioning;
+  const { locale } = client;
+  const context = useMemo(
+    () => ({ state, auth, locale, retry, dismissWelcome }),
+    [state, auth, locale, retry, dismissWelcome],
+  );
+  return <ProvisioningContext.Provider value={context}>{children}</ProvisioningContext.Provider>;
+}
+
+/** Between a change of user and the effect that hears of it, the state is still of the user before. */
+function ofUser(state: ProvisioningState, userId: string | null): ProvisioningState {
+  if (state.userId === userId) return state;
+  return { status: "unprovisioned", userId, call: state.call, error: null };
+}
