@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { ClerkUser } from "../clerk/clerk-user.ts";
 import type { UserChange } from "../clerk/history.ts";
 import { startClerkSimulator } from "../clerk/simulator.ts";
+import { registerFrontend } from "./frontend-routes.ts";
 import { registerPage } from "./page-routes.ts";
 import { readPageState } from "./page-state.ts";
 import { openPeopleFile } from "./people-file.ts";
@@ -18,6 +19,11 @@ const environmentSchema = z.object({
   SIM_PEOPLE_FILE: z.string(),
   SIM_API_URL: z.url(),
   SIM_DATABASE_URL: z.string(),
+  /** Apps that people sign up and in with, as origins; separated by commas. */
+  SIM_APP_ORIGINS: z
+    .string()
+    .default("")
+    .transform((origins) => origins.split(",").filter(Boolean)),
 });
 
 type Environment = z.infer<typeof environmentSchema>;
@@ -39,11 +45,13 @@ async function run(environment: Environment): Promise<void> {
     onMessage: ({ id, type, userId, state, copies }) =>
       supervisor.tell({ kind: "webhook", id, type, userId, state, copies }),
     onChange: noteChange,
-    addRoutes: (app, control) =>
+    addRoutes: (app, control) => {
       registerPage(app, {
         apiUrl,
         readState: () => readPageState({ control, rows, apiUrl, causes: people.causes, gone }),
-      }),
+      });
+      registerFrontend(app, control, { origins: environment.SIM_APP_ORIGINS });
+    },
   });
   supervisor.onProvisioning(({ userId, cause }) => people.keepCause(userId, cause));
 
