@@ -12,17 +12,25 @@ export type Wiring = {
   adminPassword: string;
 };
 
-export type PartName = "api" | "worker" | "migration";
+export type PartName = "api" | "worker" | "migration" | "example";
 
 /** What the system needs of the environment to run a program of ours at all. */
 const systemVariables = ["PATH", "HOME", "TZ", "NODE_OPTIONS", "NODE_EXTRA_CA_CERTS"];
 
 /** A process holds no secret that is not its business. */
 const notFor: Record<PartName, readonly string[]> = {
-  api: ["WORKER_PORT", "MENTORADO_CREATED_SECRET"],
-  worker: ["ADMIN_USERNAME", "ADMIN_PASSWORD", "CLERK_JWT_KEY", "CLERK_WEBHOOK_SIGNING_SECRET", "PORT"],
-  migration: Object.keys(variables).filter((name) => name !== "DATABASE_URL"),
+  api: ["WORKER_PORT", "MENTORADO_CREATED_SECRET", "SUPPORT_URL"],
+  worker: [
+    ...["ADMIN_USERNAME", "ADMIN_PASSWORD", "CLERK_JWT_KEY", "CLERK_WEBHOOK_SIGNING_SECRET", "PORT"],
+    "SUPPORT_URL",
+  ],
+  migration: allBut("DATABASE_URL"),
+  example: allBut("DATABASE_URL", "HOST", "CLERK_JWT_KEY", "CLERK_AUTHORIZED_PARTIES", "SUPPORT_URL"),
 };
+
+function allBut(...names: string[]): string[] {
+  return Object.keys(variables).filter((name) => !names.includes(name));
+}
 
 /** The environment of one part: what the person named, and what was brought along for the rest. */
 export function decideEnvironment(part: PartName, named: Environment, wiring: Wiring): Environment {
@@ -51,7 +59,11 @@ function bringAlong(named: Environment, wiring: Wiring): Environment {
     CLERK_SECRET_KEY: secrets.clerkSecretKey,
     CLERK_WEBHOOK_SIGNING_SECRET: secrets.clerkWebhookSecret,
     CLERK_JWT_KEY: secrets.clerkJwtKey,
-    CLERK_AUTHORIZED_PARTIES: [...pageOrigins(ports.simulator), ...listed(named)].join(","),
+    CLERK_AUTHORIZED_PARTIES: [
+      ...originsOn(ports.simulator),
+      ...originsOn(ports.example),
+      ...listed(named),
+    ].join(","),
   };
 }
 
@@ -60,7 +72,7 @@ function listed(named: Environment): string[] {
   return origins ? [origins] : [];
 }
 
-/** The simulator's page calls ensure as an app does, under both names that a browser may know this machine by. */
-function pageOrigins(port: number): string[] {
+/** A page of ours that calls ensure, under both names that a browser may know this machine by. */
+export function originsOn(port: number): string[] {
   return [`http://127.0.0.1:${port}`, `http://localhost:${port}`];
 }

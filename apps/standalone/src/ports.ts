@@ -9,6 +9,7 @@ const variableOf: Record<keyof Ports, string> = {
   api: "PORT",
   worker: "WORKER_PORT",
   simulator: "SIMULATOR_PORT",
+  example: "EXAMPLE_PORT",
 };
 
 /** What a killed run left behind ends by itself within this time. */
@@ -22,7 +23,7 @@ const takeOverMs = 20_000;
  */
 export async function settlePorts(wanted: Partial<Ports>, leftBehind: boolean): Promise<Ports> {
   const deadlineMs = Date.now() + (leftBehind ? takeOverMs : 0);
-  const settled: Ports = { api: 0, worker: 0, simulator: 0 };
+  const settled: Ports = { api: 0, worker: 0, simulator: 0, example: 0 };
   const problems: string[] = [];
   for (const [name, variable] of Object.entries(variableOf) as [keyof Ports, string][]) {
     const port = wanted[name];

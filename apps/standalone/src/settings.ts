@@ -6,6 +6,7 @@ const ownVariables = {
   /** Where data, secrets and logs are kept. */
   ROLLCALL_DIR: z.string().trim().optional(),
   SIMULATOR_PORT: variables.WORKER_PORT.unwrap().default(3002),
+  EXAMPLE_PORT: variables.WORKER_PORT.unwrap().default(3003),
   /** Whether people of the simulator sign up by themselves. */
   ROLLCALL_DEMO: z.enum(["true", "false"]).optional(),
 };
@@ -19,6 +20,7 @@ const plainShape = {
   WORKER_PORT: variables.WORKER_PORT,
   ADMIN_USERNAME: variables.ADMIN_USERNAME,
   ADMIN_PASSWORD: variables.ADMIN_PASSWORD,
+  SUPPORT_URL: variables.SUPPORT_URL,
 };
 
 /** With a key of its own, Clerk is the real one, and everything that belongs to the key must be there. */
@@ -36,7 +38,7 @@ export type Settings = {
   /** Undefined: the folder that the project keeps for it. */
   dir: string | undefined;
   host: string;
-  ports: { api: number; worker: number; simulator: number };
+  ports: { api: number; worker: number; simulator: number; example: number };
   databaseUrl: string | undefined;
   usesRedis: boolean;
   admin: { username: string; password: string | undefined };
@@ -56,7 +58,12 @@ export function readSettings(environment: Environment): Settings {
   return {
     dir: read.ROLLCALL_DIR,
     host: read.HOST,
-    ports: { api: read.PORT, worker: read.WORKER_PORT, simulator: read.SIMULATOR_PORT },
+    ports: {
+      api: read.PORT,
+      worker: read.WORKER_PORT,
+      simulator: read.SIMULATOR_PORT,
+      example: read.EXAMPLE_PORT,
+    },
     databaseUrl: read.DATABASE_URL,
     usesRedis: read.REDIS_URL !== undefined,
     admin: { username: read.ADMIN_USERNAME, password: read.ADMIN_PASSWORD },

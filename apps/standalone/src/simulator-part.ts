@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Provisioning } from "@rollcall/sandbox";
-import type { Wiring } from "./child-environments.ts";
+import { originsOn, type Wiring } from "./child-environments.ts";
 import { openLogFile } from "./log-file.ts";
 import { untilAnswers } from "./readiness.ts";
 import type { StartOptions } from "./start-options.ts";
@@ -30,6 +30,7 @@ export async function startSimulatorPart(
       SIM_PEOPLE_FILE: join(dir, "people.jsonl"),
       SIM_API_URL: apiUrl,
       SIM_DATABASE_URL: databaseUrl,
+      SIM_APP_ORIGINS: originsOn(ports.example).join(","),
     },
     log: await openLogFile(join(dir, "logs/simulator.log")),
     onLine: () => undefined,

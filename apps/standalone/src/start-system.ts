@@ -40,6 +40,7 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
     api: `http://${shownHost(settings.host)}:${ports.api}`,
     worker: `http://${shownHost(settings.host)}:${ports.worker}`,
     simulator: settings.realClerk ? undefined : `http://127.0.0.1:${ports.simulator}`,
+    example: settings.realClerk ? undefined : `http://${shownHost(settings.host)}:${ports.example}`,
   };
   const adminPassword = settings.admin.password ?? secrets.adminPassword;
   const wiring: Wiring = {
@@ -60,7 +61,12 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
   say("Starting worker and api");
   const worker = await startPart(options, "worker", wiring);
   const api = await startPart(options, "api", wiring);
-  await Promise.all([untilReady(worker, urls.worker, signal), untilReady(api, urls.api, signal)]);
+  const example = urls.example && (await startExamplePart(options, wiring, urls.api));
+  await Promise.all([
+    untilReady(worker, urls.worker, signal),
+    untilReady(api, urls.api, signal),
+    example && untilAnswers(example, urls.example, signal),
+  ]);
   await writeCommandEnvironment(join(dir, "environment"), {
     ...decideEnvironment("api", options.named, wiring),
     ...decideEnvironment("worker", options.named, wiring),

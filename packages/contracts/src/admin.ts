@@ -75,6 +75,11 @@ export const jobView = z.object({
 
 export type JobView = z.infer<typeof jobView>;
 
+/** A dead letter as a user's report shows it: the id is what `dead-letters replay` takes. */
+export const jobDeadLetter = jobView.extend({ id: z.string() });
+
+export type JobDeadLetter = z.infer<typeof jobDeadLetter>;
+
 /** All that is known of one user, and a sentence why they are, or are not, there. */
 export const userReport = z.object({
   clerkId: clerkUserId,
@@ -84,7 +89,7 @@ export const userReport = z.object({
   /** `unknown` when Clerk could not be asked. */
   clerk: z.enum(["there", "banned", "absent", "unknown"]),
   jobs: z.array(jobView),
-  deadLetters: z.array(jobView),
+  deadLetters: z.array(jobDeadLetter),
   conflicts: z.array(conflictView),
   timeline: z.array(eventView),
 });

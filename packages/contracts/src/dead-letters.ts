@@ -46,7 +46,13 @@ export const deadLetterQuery = listQuery.extend({ code: errorCode.optional() });
 /** How many dead letters one call replays or discards at most. */
 export const mostDeadLetters = 500;
 
-const ids = z.array(z.string().min(1).max(200)).min(1).max(mostDeadLetters);
+/** Postgres takes no NUL in a text. */
+const withoutNul = /^[^\0]*$/;
+
+const ids = z
+  .array(z.string().min(1).max(200).regex(withoutNul, "must hold no NUL"))
+  .min(1)
+  .max(mostDeadLetters);
 
 /** `POST dead-letters/replay`: some, those of one code, or all. */
 export const replayRequest = z
@@ -65,6 +71,7 @@ export const discardRequest = z.strictObject({
     .trim()
     .min(3, "say in a few words why")
     .max(200)
+    .regex(withoutNul, "must hold no NUL")
     .refine((reason) => !reason.includes("@"), "must hold no email: name people by their Clerk id"),
 });
 

@@ -91,6 +91,11 @@ export const variables = {
     .refine(isWebhookSecret, { error: "must be whsec_ followed by base64" })
     .optional(),
   ALERT_WEBHOOK_URL: url("https", "http").optional(),
+  SUPPORT_URL: text
+    .refine((value) => /^(https?:\/\/|mailto:)/.test(value), {
+      error: "must start with https://, http:// or mailto:",
+    })
+    .optional(),
   MESSAGES_LOCALE: z.enum(["pt-BR", "en"]).default("pt-BR"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 } as const;

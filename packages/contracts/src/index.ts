@@ -6,6 +6,7 @@ export {
   conflictView,
   type EventView,
   eventView,
+  type JobDeadLetter,
   type JobView,
   listOf,
   listQuery,

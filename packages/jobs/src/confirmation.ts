@@ -21,9 +21,9 @@ const options = {
   removeOnFail: { age: 86_400, count: 200 },
 } as const satisfies JobsOptions;
 
-/** Makes a job of a confirmation; one that waits or runs already is not added again. @throws AppError `queue.unavailable` */
+/** Makes a job of a confirmation; one that waits already is not added again. @throws AppError `queue.unavailable` */
 export function addConfirmation(producer: Producer, runId: number, deadlineMs: number): Promise<void> {
-  const deduplication = { id: `${confirmationJobName}.${runId}` };
+  const deduplication = { id: `${confirmationJobName}.${runId}`, keepLastIfActive: true };
   return producer.add(
     { name: confirmationJobName, payload: { v: 1, runId }, options: { ...options, deduplication } },
     deadlineMs,

@@ -37,20 +37,29 @@ export function listDeadLetters(
   });
 }
 
-/** The newest `limit` of a code, or of all, that may be replayed. @throws AppError `queue.unavailable` */
+/**
+ * The oldest `limit` of a code, or of all, that may be replayed: whoever waited longest is not overtaken by those
+ * who fail again.
+ *
+ * @throws AppError `queue.unavailable`
+ */
 export async function findReplayable(
   deadLetters: Producer,
   code: string | undefined,
   limit: number,
 ): Promise<StoredDeadLetter[]> {
-  const found: StoredDeadLetter[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await listDeadLetters(deadLetters, { code, cursor, limit: readTogether });
-    found.push(...page.items.filter((letter) => letter.replayable));
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined && found.length < limit);
-  return found.slice(0, limit);
+  // By id: letters that come meanwhile push those that were read into the next slice.
+  const found = new Map<string, StoredDeadLetter>();
+  let end = await reading(deadLetters, (queue) => queue.getWaitingCount());
+  while (end > 0 && found.size < limit) {
+    const start = Math.max(0, end - readTogether);
+    const slice = await reading(deadLetters, (queue) => readSlice(queue, start, end - start));
+    for (const letter of slice.toReversed()) {
+      if (letter?.replayable && (code === undefined || letter.code === code)) found.set(letter.id, letter);
+    }
+    end = start;
+  }
+  return [...found.values()].slice(0, limit);
 }
 
 /** Those of `ids` that are there. @throws AppError `queue.unavailable` */

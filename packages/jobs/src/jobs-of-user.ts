@@ -1,4 +1,4 @@
-import type { JobView } from "@rollcall/contracts";
+import type { JobDeadLetter, JobView } from "@rollcall/contracts";
 import type { JobQueue } from "./backend.ts";
 import { deadLetter } from "./dead-letter.ts";
 import { dedupIds } from "./nudge.ts";
@@ -30,13 +30,16 @@ export async function findJobsOfUser(queue: JobQueue, clerkId: string): Promise<
 const longestSearch = 1_000;
 
 /** The user's dead letters among the newest thousand. */
-export async function findDeadLettersOfUser(deadLetters: JobQueue, clerkId: string): Promise<JobView[]> {
+export async function findDeadLettersOfUser(
+  deadLetters: JobQueue,
+  clerkId: string,
+): Promise<JobDeadLetter[]> {
   const jobs = await deadLetters.getJobs(["waiting"], 0, longestSearch - 1, false);
   return jobs.flatMap((job) => {
     const letter = deadLetter.safeParse(job?.data).data;
     if (!letter || !isAbout(letter.payload, clerkId)) return [];
     const { queue, name: kind, attempts, code, failedAtMs } = letter;
-    return [{ queue, kind, state: "dead", attempts, code, at: toIso(failedAtMs) }];
+    return [{ id: String(job.id), queue, kind, state: "dead", attempts, code, at: toIso(failedAtMs) }];
   });
 }
 

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { migrateUp } from "@rollcall/db";
-import { JobFailure, listDeadLetters, migrateQueues, moveFailedJobs } from "@rollcall/jobs";
+import { findReplayable, JobFailure, listDeadLetters, migrateQueues, moveFailedJobs } from "@rollcall/jobs";
 import { createDatabase, startRedis } from "@rollcall/sandbox";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { replayDeadLetters } from "./dead-letters.ts";
@@ -66,6 +66,18 @@ for (const backend of ["redis", "postgres"] as const) {
       // Two jobs, one record and two removals, with a step before and after each; then it got through.
       expect(steps).toBe(11);
     });
+
+    test("who has waited longest is replayed first, however many there are", async () => {
+      const { stage } = await prepare(backend);
+      const people = Array.from({ length: 450 }, (_, index) => `user_${index}`);
+      for (const clerkId of people)
+        await bury(stage, clerkId, clerkId === "user_1" ? "clerk.unreadable" : "user.rejected");
+      const choose = async (code: string | undefined, limit: number) =>
+        (await findReplayable(stage.deadLetters, code, limit)).map((letter) => readId(letter.payload));
+      expect(await choose(undefined, 3)).toEqual(["user_0", "user_1", "user_2"]);
+      expect(await choose("user.rejected", 3)).toEqual(["user_0", "user_2", "user_3"]);
+      expect(await choose(undefined, 500)).toEqual(people);
+    });
   });
 }
 
@@ -82,6 +94,14 @@ async function prepare(backend: "redis" | "postgres"): Promise<{ place: Place; s
   await migrateUp(stage.pool);
   await migrateQueues(stage.pool);
   return { place, stage };
+}
+
+async function bury(stage: Stage, clerkId: string, code: string): Promise<void> {
+  const now = Date.now();
+  const nudge = { v: 1, kind: "look", clerkId, cause: "webhook", eventAtMs: now };
+  const fate = { code, attempts: 5, firstAtMs: now, failedAtMs: now, replayable: true };
+  const payload = { v: 1, queue: "sync", name: "look", payload: nudge, ...fate };
+  await stage.deadLetters.add({ name: code, payload, options: {} }, deadlineMs);
 }
 
 /** Two jobs that failed for good, as a worker leaves them. @returns whose they are */

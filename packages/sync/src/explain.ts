@@ -1,5 +1,5 @@
 import type { ClerkGateway } from "@rollcall/clerk";
-import type { JobView, SessionView, UserReport } from "@rollcall/contracts";
+import type { JobDeadLetter, JobView, SessionView, UserReport } from "@rollcall/contracts";
 import { findSession, isDeletionHeld, listConflictsOfUser, listEventsOfUser, type Pool } from "@rollcall/db";
 import { findDeadLettersOfUser, findJobsOfUser, type JobQueue, type Producer } from "@rollcall/jobs";
 import { decideAccess, toSessionView } from "./session-view.ts";
@@ -122,12 +122,15 @@ async function findJobs(context: ExplainContext, clerkId: string): Promise<JobVi
   return lists.flat();
 }
 
-function findDeadLetters({ deadLetters }: ExplainContext, clerkId: string): Promise<JobView[]> {
+function findDeadLetters({ deadLetters }: ExplainContext, clerkId: string): Promise<JobDeadLetter[]> {
   return asking(deadLetters, (queue) => findDeadLettersOfUser(queue, clerkId));
 }
 
 /** What a queue that is away or frozen would say is not known, which must not hide all the rest. */
-async function asking(producer: Producer, ask: (queue: JobQueue) => Promise<JobView[]>): Promise<JobView[]> {
+async function asking<Found>(
+  producer: Producer,
+  ask: (queue: JobQueue) => Promise<Found[]>,
+): Promise<Found[]> {
   return (await askQueue(producer, queueTimeoutMs, ask)) ?? [];
 }
 

@@ -25,7 +25,9 @@ function describeRoute({ summary, params, query, body, status, answer }: AdminRo
   return {
     summary,
     parameters: [...describeParameters(params, "path"), ...describeParameters(query, "query")],
-    ...(body && { requestBody: { required: true, content: json(toSchema(body, "input")) } }),
+    ...(body && {
+      requestBody: { required: !body.safeParse({}).success, content: json(toSchema(body, "input")) },
+    }),
     responses: {
       [status]: {
         description: status === 202 ? "Accepted" : "Done",

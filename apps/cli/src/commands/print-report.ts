@@ -16,7 +16,10 @@ export function printReport(report: UserReport): string {
       ["profile", mentorado ? `mentorados ${mentorado.id}, ativo ${mentorado.ativo}` : "none"],
     ]),
     list("Jobs", jobs.map(describeJob)),
-    list("Dead letters", deadLetters.map(describeJob)),
+    list(
+      "Dead letters",
+      deadLetters.map((letter) => [letter.id, describeJob(letter).join(" ")]),
+    ),
     list(
       "Conflicts",
       conflicts.map((found) => [

@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
 import { variables } from "@rollcall/contracts";
 import { askClerk, type ClerkAnswer } from "./ask-clerk.ts";
 import { type Environment, type Finding, note, ok, unknown, wrong } from "./finding.ts";
@@ -70,13 +70,22 @@ function checkJwtKey(pem: string | undefined, { status, keys }: ClerkAnswer): Fi
   const read = variables.CLERK_JWT_KEY.safeParse(pem);
   if (status !== 200 || !read.success) return unknown(name, "Not compared with Clerk's keys.");
   const own = fingerprint(createPublicKey(read.data));
-  return keys.some((jwk) => fingerprint(createPublicKey({ key: jwk, format: "jwk" })) === own)
+  return keys.some((jwk) => readFingerprint(jwk) === own)
     ? ok(name, "CLERK_JWT_KEY is a key of the instance that CLERK_SECRET_KEY belongs to.")
     : wrong(
         name,
         "CLERK_JWT_KEY is no key of the instance that CLERK_SECRET_KEY belongs to: every login would be refused.",
         `${fromDashboard}, JWT public key, of the same instance.`,
       );
+}
+
+/** Undefined for a kind of key that this Node does not know: it is not ours then. */
+function readFingerprint(jwk: JsonWebKey): string | undefined {
+  try {
+    return fingerprint(createPublicKey({ key: jwk, format: "jwk" }));
+  } catch {
+    return undefined;
+  }
 }
 
 function fingerprint(key: KeyObject): string {

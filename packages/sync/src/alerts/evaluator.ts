@@ -53,13 +53,13 @@ export function createEvaluator(context: AlertContext): Evaluator {
   let quietUntilMs = 0;
 
   async function turn(): Promise<void> {
-    const [levels, isUp] = await Promise.all([readLevels(context.figures), readSums()]);
+    const isUp = await readSums();
     if (isUp) await takeLease();
     if (!lease) {
       if (!isUp) quietUntilMs = Date.now() + context.graceMs;
       return;
     }
-    const pending = await context.recorder.pending();
+    const [levels, pending] = await Promise.all([readLevels(context.figures), context.recorder.pending()]);
     judgeAll({
       levels,
       counted: (window) => [...(sums.get(keyOf(window)) ?? []), ...pickOf(pending, window)],

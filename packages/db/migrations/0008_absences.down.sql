@@ -1,0 +1,1 @@
+drop index rollcall.events_absences;
