@@ -26,11 +26,11 @@ export function pauseAfter(error: RollcallError, failures: number, firstMs: numb
   const timer = setTimeout(end, Math.max(plannedMs, error.retryAfterMs ?? 0));
   const endWhenSeen = () => document.visibilityState === "visible" && end();
   // React Native has neither.
-  globalThis.addEventListener?.("online", end);
+  globalThis.window?.addEventListener?.("online", end);
   globalThis.document?.addEventListener("visibilitychange", endWhenSeen);
   const cleared = over.then(() => {
     clearTimeout(timer);
-    globalThis.removeEventListener?.("online", end);
+    globalThis.window?.removeEventListener?.("online", end);
     globalThis.document?.removeEventListener("visibilitychange", endWhenSeen);
   });
   return { over: cleared, end };

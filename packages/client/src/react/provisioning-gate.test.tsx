@@ -1,0 +1,176 @@
+import type { ReactNode } from "react";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Locale } from "../locale.ts";
+import { createRollcallClient } from "../rollcall-client.ts";
+import { document } from "../testing/dom.ts";
+import {
+  type EnsureServer,
+  failure,
+  makeToken,
+  pending,
+  ready,
+  startEnsureServer,
+} from "../testing/ensure-server.ts";
+import { openPage, type Page } from "../testing/page.ts";
+import { ProvisioningGate, type ProvisioningGateProps } from "./provisioning-gate.tsx";
+import { UserProvisioningProvider } from "./user-provisioning-provider.tsx";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let server: EnsureServer;
+let page: Page;
+beforeAll(async () => {
+  server = await startEnsureServer();
+});
+beforeEach(() => {
+  page = openPage();
+});
+afterEach(() => page.close());
+afterAll(() => server.stop());
+
+type Setting = { userId?: string | null; isLoaded?: boolean; locale?: Locale; retryDelaysMs?: number[] };
+
+function show(props: ProvisioningGateProps = {}, setting: Setting = {}): void {
+  const { userId = "user_a", isLoaded = true, locale, retryDelaysMs = [] } = setting;
+  page.render(
+    <UserProvisioningProvider
+      client={createRollcallClient({ baseUrl: server.url, locale, retryDelaysMs })}
+      auth={{ isLoaded, userId, getToken: async () => makeToken("user_a") }}
+      healAfterMs={3_600_000}
+    >
+      <ProvisioningGate {...props}>{props.children ?? <Dashboard />}</ProvisioningGate>
+    </UserProvisioningProvider>,
+  );
+}
+
+function Dashboard(): ReactNode {
+  return <h1>Dashboard</h1>;
+}
+
+describe("the page behind the gate", () => {
+  test("is shown once the profile is there, and not before", async () => {
+    server.will("hang");
+    show();
+    await page.untilText("Preparando seu perfil…");
+    expect(page.text()).not.toContain("Dashboard");
+    page.close();
+    page = openPage();
+    server.will(ready("user_a"));
+    show();
+    await page.untilText("Dashboard");
+    expect(page.text()).toBe("Dashboard");
+  });
+
+  test("is not shown to who is signed out, who may be shown something else", async () => {
+    show({ signedOut: "Please sign in" }, { userId: null });
+    await page.untilText("Please sign in");
+    expect(page.text()).toBe("Please sign in");
+  });
+
+  test("nor while nobody can tell who is there", async () => {
+    show({ signedOut: "Please sign in" }, { isLoaded: false });
+    await page.untilText("Preparando seu perfil…");
+    expect(page.text()).not.toContain("Please sign in");
+  });
+});
+
+describe("loading", () => {
+  test("is announced, and says when it takes longer", async () => {
+    server.will(pending, "hang");
+    show({}, { retryDelaysMs: [1], locale: "en" });
+    await page.untilText("This takes longer than usual. Trying again…");
+    expect(page.find("[role=status]")?.textContent).toBe("This takes longer than usual. Trying again…");
+  });
+
+  test("may be the app's own, and is announced all the same", async () => {
+    server.will("hang");
+    show({ loading: <b>One moment</b> });
+    await page.untilText("One moment");
+    expect(page.find("[role=status]")?.textContent).toBe("One moment");
+  });
+});
+
+describe("an error", () => {
+  test("is announced with the sentence for people, a way to try again and to support, and nothing technical", async () => {
+    server.will(failure(503, "postgres.unavailable"));
+    show({ supportUrl: "https://example.com/help" });
+    await page.untilText("Tentar de novo");
+    const alert = page.find("[role=alert]");
+    expect(alert?.textContent).toBe(
+      "Seu perfil não está disponível agoraSentence of postgres.unavailable.Tentar de novo Falar com o suporte",
+    );
+    expect(page.find("a")?.getAttribute("href")).toBe("https://example.com/help");
+    expect(page.text()).not.toMatch(/req_1|503|Error/);
+  });
+
+  test("shows no support where there is none, and speaks English", async () => {
+    server.will(failure(503));
+    show({}, { locale: "en" });
+    await page.untilText("Try again");
+    expect(page.text()).toContain("Your profile is not available now");
+    expect(page.find("a")).toBeNull();
+  });
+
+  test("stays while it is tried again, keeps the focus, and hands it on when the page comes", async () => {
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    server.will(failure(503), () => held.then(() => ready("user_a")));
+    show({}, { locale: "en" });
+    await page.untilText("Try again");
+    page.press("Try again");
+    await page.untilText("Trying again…");
+    expect(document.activeElement).toBe(page.find("button"));
+    expect(page.find("button")?.getAttribute("aria-disabled")).toBe("true");
+    letGo();
+    await page.untilText("Dashboard");
+    expect(page.find("[role=alert]")).toBeNull();
+    expect(document.activeElement).toBe(page.find("[role=status]"));
+  });
+
+  test("may be shown in the app's own way", async () => {
+    server.will(failure(503, "queue.unavailable"), ready("user_a"));
+    show({
+      error: ({ error, retry, retrying }) => (
+        <button type="button" onClick={retry}>
+          {retrying ? "wait" : error.code}
+        </button>
+      ),
+    });
+    await page.untilText("queue.unavailable");
+    expect(page.find("[role=alert]")).not.toBeNull();
+    page.press("queue.unavailable");
+    await page.untilText("Dashboard");
+  });
+});
+
+describe("welcome", () => {
+  test("greets above the page who was given a profile just now, until dismissed; the focus stays in the page", async () => {
+    server.will(ready("user_a", { created: true }));
+    show({}, { locale: "en" });
+    await page.untilText("Welcome!Your profile was created.Get startedDashboard");
+    page.press("Get started");
+    await page.untilText("Dashboard");
+    expect(page.text()).toBe("Dashboard");
+    expect(document.activeElement).toBe(page.find("[role=status]"));
+  });
+
+  test("may be the app's own, which knows user and profile, or none", async () => {
+    server.will(ready("user_a", { created: true }));
+    show({ welcome: ({ mentorado, user }) => `Hello ${mentorado?.nomeCompleto}, ${user.name}! ` });
+    await page.untilText("Hello Profile of user_a, user_a! Dashboard");
+    page.close();
+    page = openPage();
+    show({ welcome: null });
+    await page.untilText("Dashboard");
+    expect(page.text()).toBe("Dashboard");
+  });
+
+  test("is not for who had a profile before", async () => {
+    server.will(ready("user_a", { created: false }));
+    show();
+    await page.untilText("Dashboard");
+    expect(page.text()).toBe("Dashboard");
+  });
+});
