@@ -131,7 +131,7 @@ describe("npm start, with nothing named", { timeout }, () => {
 
   test("Ctrl-C ends everything with 0 and leaves no process and no lock", async () => {
     const pids = await system.pids();
-    expect(pids).toHaveLength(4);
+    expect(pids).toHaveLength(5);
     // As under npm, which passes on what the terminal has sent already.
     system.child.kill("SIGINT");
     system.child.kill("SIGINT");
@@ -242,7 +242,7 @@ describe("npm start that cannot", () => {
   });
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
-  test.each(["PORT", "WORKER_PORT", "SIMULATOR_PORT"])(
+  test.each(["PORT", "WORKER_PORT", "SIMULATOR_PORT", "EXAMPLE_PORT"])(
     "names %s when its port is taken, and ends with 1",
     async (name) => {
       const server = createServer().listen(0, "127.0.0.1");

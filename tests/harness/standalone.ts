@@ -10,6 +10,8 @@ export type Standalone = RunningProcess & {
   pid: number;
   apiUrl: string;
   pageUrl: string;
+  /** Of the example app. */
+  appUrl: string;
   /** The processes of its parts, Postgres last: that one may be a child or adopted. */
   pids(): Promise<number[]>;
 };
@@ -28,7 +30,7 @@ export function standaloneEnvironment(
   environment: Record<string, string>,
 ): Record<string, string> {
   const nothing = Object.fromEntries(Object.keys(variables).map((name) => [name, ""]));
-  const anyPort = { PORT: "0", WORKER_PORT: "0", SIMULATOR_PORT: "0" };
+  const anyPort = { PORT: "0", WORKER_PORT: "0", SIMULATOR_PORT: "0", EXAMPLE_PORT: "0" };
   // Who is lost stays lost until the test does something about it.
   const alone = { ROLLCALL_DEMO: "false", RECONCILE_CATCHUP_EVERY_MS: "86400000" };
   return { ...nothing, ...anyPort, ...alone, ROLLCALL_DIR: dir, ...environment };
@@ -59,6 +61,7 @@ export async function untilReady(running: RunningProcess, dir: string): Promise<
     pid,
     apiUrl: readUrl(running, "API"),
     pageUrl: readUrl(running, "Open this"),
+    appUrl: readUrl(running, "An app"),
     pids: async () => {
       const postmaster = await readPostmasterPid(dir);
       return [...(await readChildren(pid)).filter((child) => child !== postmaster), postmaster];

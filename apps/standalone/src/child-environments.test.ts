@@ -9,7 +9,7 @@ const secrets = {
   clerkSigningKey: "private",
   clerkJwtKey: "public",
 };
-const ports = { api: 3000, worker: 3001, simulator: 3002 };
+const ports = { api: 3000, worker: 3001, simulator: 3002, example: 3003 };
 
 function wire(named: Record<string, string>, simulatorUrl: string | undefined): Wiring {
   const settings = readSettings(named);
@@ -32,15 +32,24 @@ test("no part gets a secret that is not its business", () => {
     expect(worker[name]).toBeUndefined();
     expect(api[name]).toBeDefined();
   }
+  const support = { SUPPORT_URL: "mailto:help@example.com" };
+  const example = decideEnvironment("example", support, wiring);
+  expect(Object.keys(example).sort()).toEqual([
+    "CLERK_AUTHORIZED_PARTIES",
+    "CLERK_JWT_KEY",
+    "DATABASE_URL",
+    "SUPPORT_URL",
+  ]);
+  expect(decideEnvironment("api", support, wiring)["SUPPORT_URL"]).toBeUndefined();
   expect(decideEnvironment("migration", {}, wiring)).toEqual({ DATABASE_URL: "postgres://x" });
 });
 
-test("the simulator takes the place of every Clerk variable, and adds its page to the app's own origins", () => {
+test("the simulator takes the place of every Clerk variable, and adds its pages to the app's own origins", () => {
   const named = { CLERK_JWT_KEY: "of another Clerk", CLERK_AUTHORIZED_PARTIES: "https://app.example.com" };
   const api = decideEnvironment("api", named, wire({}, "http://127.0.0.1:3002"));
   expect(api["CLERK_JWT_KEY"]).toBe("public");
   expect(api["CLERK_AUTHORIZED_PARTIES"]).toBe(
-    "http://127.0.0.1:3002,http://localhost:3002,https://app.example.com",
+    "http://127.0.0.1:3002,http://localhost:3002,http://127.0.0.1:3003,http://localhost:3003,https://app.example.com",
   );
 });
 

@@ -25,7 +25,7 @@ const notFor: Record<PartName, readonly string[]> = {
     "SUPPORT_URL",
   ],
   migration: allBut("DATABASE_URL"),
-  example: allBut("DATABASE_URL", "HOST", "CLERK_JWT_KEY", "CLERK_AUTHORIZED_PARTIES", "SUPPORT_URL"),
+  example: allBut("DATABASE_URL", "CLERK_JWT_KEY", "CLERK_AUTHORIZED_PARTIES", "SUPPORT_URL"),
 };
 
 function allBut(...names: string[]): string[] {

@@ -3,7 +3,7 @@ import type { Settings } from "./settings.ts";
 
 export type SystemFacts = {
   settings: Settings;
-  urls: { api: string; worker: string; simulator: string | undefined; example: string | undefined };
+  urls: { api: string; worker: string; simulated: { simulator: string; example: string } | undefined };
   /** As a person would write it from where they stand. */
   dir: string;
   adminPassword: string;
@@ -22,10 +22,10 @@ function describeAddresses({ settings, urls, adminPassword }: SystemFacts): Fact
     ["Queues", `${urls.api}/admin/queues`, login],
     ["Metrics", `${urls.api}/metrics`, `worker: ${urls.worker}/metrics`],
   ];
-  if (urls.simulator === undefined || urls.example === undefined) return addresses;
+  if (urls.simulated === undefined) return addresses;
   return [
-    ["Open this", urls.simulator, "sign people up, lose their webhooks, watch them arrive"],
-    ["An app", urls.example, "sign up as a mentee there, and see the dashboard"],
+    ["Open this", urls.simulated.simulator, "sign people up, lose their webhooks, watch them arrive"],
+    ["An app", urls.simulated.example, "sign up as a mentee there, and see the dashboard"],
     ...addresses,
   ];
 }

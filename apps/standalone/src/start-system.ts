@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { decideEnvironment, type Wiring } from "./child-environments.ts";
 import { writeCommandEnvironment } from "./command-environment.ts";
 import { describeSystem } from "./describe-system.ts";
+import { startExamplePart } from "./example-part.ts";
 import type { Fact } from "./facts-table.ts";
 import { openLogFile } from "./log-file.ts";
 import { migrate } from "./migration.ts";
@@ -39,8 +40,8 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
   const urls = {
     api: `http://${shownHost(settings.host)}:${ports.api}`,
     worker: `http://${shownHost(settings.host)}:${ports.worker}`,
-    simulator: settings.realClerk ? undefined : `http://127.0.0.1:${ports.simulator}`,
-    example: settings.realClerk ? undefined : `http://${shownHost(settings.host)}:${ports.example}`,
+    // On the loopback address alone: there everybody may sign in as anybody.
+    simulated: settings.realClerk ? undefined : simulatedUrls(ports),
   };
   const adminPassword = settings.admin.password ?? secrets.adminPassword;
   const wiring: Wiring = {
@@ -48,7 +49,7 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
     secrets,
     databaseUrl,
     ports,
-    simulatorUrl: urls.simulator,
+    simulatorUrl: urls.simulated?.simulator,
     adminPassword,
   };
   say("Applying migrations");
@@ -56,17 +57,13 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
   await migrate(migration, decideEnvironment("migration", options.named, wiring));
   signal.throwIfAborted();
 
-  const simulator = urls.simulator ? await startSimulatorPart(options, wiring, urls.api) : undefined;
+  const simulator = urls.simulated ? await startSimulatorPart(options, wiring, urls.api) : undefined;
   signal.throwIfAborted();
   say("Starting worker and api");
   const worker = await startPart(options, "worker", wiring);
   const api = await startPart(options, "api", wiring);
-  const example = urls.example && (await startExamplePart(options, wiring, urls.api));
-  await Promise.all([
-    untilReady(worker, urls.worker, signal),
-    untilReady(api, urls.api, signal),
-    example && untilAnswers(example, urls.example, signal),
-  ]);
+  if (urls.simulated) await startExamplePart(options, wiring, { api: urls.api, ...urls.simulated });
+  await Promise.all([untilReady(worker, urls.worker, signal), untilReady(api, urls.api, signal)]);
   await writeCommandEnvironment(join(dir, "environment"), {
     ...decideEnvironment("api", options.named, wiring),
     ...decideEnvironment("worker", options.named, wiring),
@@ -77,6 +74,10 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
 
 function decidePorts({ ports, realClerk }: Settings): Partial<Settings["ports"]> {
   return realClerk ? { api: ports.api, worker: ports.worker } : ports;
+}
+
+function simulatedUrls(ports: Settings["ports"]): { simulator: string; example: string } {
+  return { simulator: `http://127.0.0.1:${ports.simulator}`, example: `http://127.0.0.1:${ports.example}` };
 }
 
 async function bringPostgres({ dir, parts, say }: StartOptions): Promise<string> {

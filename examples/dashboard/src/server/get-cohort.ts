@@ -1,0 +1,31 @@
+import type { Pool } from "pg";
+
+/** The group with whom a mentee learns. */
+export type Cohort = {
+  /** The slug of the turma. */
+  name: string | null;
+  /** How many are in it, the mentee included. */
+  size: number;
+  /** Since when the mentee is in it; ISO 8601. */
+  since: string;
+};
+
+type Row = { name: string | null; size: number; since: Date };
+
+const sql = `
+  select m.turma as name,
+         (select count(*)
+            from mentorados other
+           where other.turma is not distinct from m.turma
+             and other.ativo = 'sim')::int as size,
+         coalesce(m.linked_at, m.created_at) as since
+    from mentorados m
+   where m.id = $1`;
+
+/** @throws Error when there is no such profile: whoever gets here has one */
+export async function getCohort(pool: Pool, mentoradoId: number): Promise<Cohort> {
+  const { rows } = await pool.query<Row>(sql, [mentoradoId]);
+  const [cohort] = rows;
+  if (!cohort) throw new Error(`There is no mentorado ${mentoradoId}`);
+  return { ...cohort, since: cohort.since.toISOString() };
+}

@@ -1,0 +1,56 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
+import { createRollcallClient } from "@rollcall/client";
+import { createHTTPHandler } from "@trpc/server/adapters/standalone";
+import pg from "pg";
+import { z } from "zod";
+import { type Configuration, configurationSchema, toPageConfiguration } from "./configuration.ts";
+import { createContextOf } from "./context.ts";
+import { createAppRouter } from "./router.ts";
+import { loadWebFiles } from "./web-files.ts";
+
+const webFolder = fileURLToPath(new URL("../web/", import.meta.url));
+const trpcPath = "/trpc/";
+
+async function run(configuration: Configuration): Promise<void> {
+  const pool = new pg.Pool({
+    connectionString: configuration.DATABASE_URL,
+    max: 10,
+    connectionTimeoutMillis: 2_000,
+    query_timeout: 5_000,
+    application_name: "rollcall-example-dashboard",
+  });
+  // A connection that breaks while nobody uses it; the next query gets a new one.
+  pool.on("error", () => undefined);
+  // The browser has waited for the profile already: who comes here without one is the exception.
+  const rollcall = createRollcallClient({ baseUrl: configuration.ROLLCALL_URL, retryDelaysMs: [] });
+  const answerTrpc = createHTTPHandler({
+    router: createAppRouter({ pool, rollcall }),
+    createContext: createContextOf(configuration),
+    basePath: trpcPath,
+  });
+  const serveWeb = await loadWebFiles(webFolder, toPageConfiguration(configuration));
+
+  const server = createServer((request, response) => {
+    if (request.url?.startsWith(trpcPath)) answerTrpc(request, response);
+    else serveWeb(request, response);
+  });
+  await once(server.listen(configuration.PORT, configuration.HOST), "listening");
+  process.stdout.write(`Listening on port ${configuration.PORT}\n`);
+
+  const stop = async () => {
+    server.close();
+    server.closeIdleConnections();
+    await once(server, "close");
+    await pool.end();
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop());
+}
+
+const configuration = configurationSchema.safeParse(process.env);
+if (configuration.success) await run(configuration.data);
+else {
+  process.stderr.write(`${z.prettifyError(configuration.error)}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,27 @@
+import type { RollcallClient } from "@rollcall/client";
+import { provisioned } from "@rollcall/client/trpc";
+import { initTRPC } from "@trpc/server";
+import type { Pool } from "pg";
+import type { Context } from "./context.ts";
+import { findProfile } from "./find-profile.ts";
+import { getCohort } from "./get-cohort.ts";
+import { getGoals } from "./get-goals.ts";
+
+const t = initTRPC.context<Context>().create();
+
+/** Everything the dashboard asks. Each procedure has `ctx.user` and `ctx.mentorado`: without them it does not run. */
+export function createAppRouter({ pool, rollcall }: { pool: Pool; rollcall: RollcallClient }) {
+  const mentoradoProcedure = t.procedure.use(
+    provisioned({
+      client: rollcall,
+      identify: (ctx: Context) => ctx.auth,
+      find: (clerkId) => findProfile(pool, clerkId),
+    }),
+  );
+  return t.router({
+    goals: mentoradoProcedure.query(({ ctx }) => getGoals(pool, ctx.mentorado.id)),
+    cohort: mentoradoProcedure.query(({ ctx }) => getCohort(pool, ctx.mentorado.id)),
+  });
+}
+
+export type AppRouter = ReturnType<typeof createAppRouter>;
