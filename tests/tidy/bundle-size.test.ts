@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { measureBundle } from "./bundle-size.ts";
+
+test.each([
+  ["@rollcall/client", 'export * from "./index.ts";', 3_000],
+  ["@rollcall/client/react", 'export * from "./react.ts";', 5_000],
+])("%s stays below its size", async (_, code, bytes) => {
+  expect(await measureBundle(code)).toBeLessThan(bytes);
+});
+
+test("what an app does not use of it costs nothing", async () => {
+  expect(await measureBundle('import { RollcallError } from "./index.ts";')).toBe(0);
+  expect(await measureBundle('import { useAuthedQuery } from "./react.ts";')).toBe(0);
+  const [one, all] = await Promise.all([
+    measureBundle('export { useAuthedQuery } from "./react.ts";'),
+    measureBundle('export * from "./react.ts";'),
+  ]);
+  expect(one).toBeLessThan(all / 2);
+});
+
+test("a dependency that is not an app's own is counted", async () => {
+  const alone = await measureBundle('export { RollcallError } from "./index.ts";');
+  expect(
+    await measureBundle('export { RollcallError } from "./index.ts"; export { z } from "zod";'),
+  ).toBeGreaterThan(alone + 10_000);
+});
+
+test("what only Node has does not bundle", async () => {
+  await expect(measureBundle('export { createHash } from "node:crypto";')).rejects.toThrow("node:crypto");
+});
