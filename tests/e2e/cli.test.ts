@@ -1,4 +1,8 @@
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type PostgresServer, startPostgres } from "@rollcall/sandbox";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { untilProfile } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
@@ -52,8 +56,62 @@ describeOnBackends((backend) => {
   });
 });
 
-test("missing variables are listed by name", async () => {
-  const command = runProcess("apps/cli/dist/main.js", {}, ["explain", "user_1"]);
-  expect(await command.exited).toBe(1);
-  expect(command.output()).toContain("DATABASE_URL is missing");
+/** A line of each command that needs no more than credentials. */
+const lines = [
+  ["status"],
+  ["alerts"],
+  ["users"],
+  ["explain", "user_1"],
+  ["sync", "user_1"],
+  ["doctor"],
+  ["purge", "user_1"],
+  ["dead-letters"],
+  ["dead-letters", "replay", "--all"],
+  ["conflicts"],
+  ["reconcile"],
+  ["runs"],
+];
+
+test("the lines that are tried without credentials are of all commands", async () => {
+  const command = runProcess("apps/cli/dist/main.js", {}, ["--help"]);
+  expect(await command.exited).toBe(0);
+  const named = [...command.output().matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, name]) => name);
+  expect(named).toContain("status");
+  expect(new Set(lines.map(([name]) => name))).toEqual(new Set(named));
+});
+
+describe("without the right credentials", () => {
+  let postgres: PostgresServer;
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "rollcall-cli-"));
+    postgres = await startPostgres({ dataDir: join(folder, "postgres") });
+  });
+  afterAll(async () => {
+    await postgres.stop("immediate");
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test.each(lines)("%s says what is refused, and prints no password", async (...args) => {
+    const url = new URL(postgres.url);
+    url.password = "a-wrong-password";
+    const environment = {
+      DATABASE_URL: url.href,
+      CLERK_SECRET_KEY: "sk_test_wrong",
+      CLERK_API_URL: "http://127.0.0.1:9",
+    };
+    const command = runProcess("apps/cli/dist/main.js", environment, args);
+    expect(await command.exited).toBe(args[0] === "status" ? 0 : 1);
+    expect(command.output()).toMatch(
+      /Postgres (refused|refuses) the user or the password|Postgres does not answer|queue\.unavailable.*\nrollcall doctor finds out why/,
+    );
+    expect(command.output()).not.toContain("a-wrong-password");
+    expect(command.output()).not.toContain("sk_test_wrong");
+  });
+
+  test.each(lines)("%s names the variable that is missing", async (...args) => {
+    const command = runProcess("apps/cli/dist/main.js", {}, args);
+    expect(await command.exited).toBe(1);
+    expect(command.output()).toContain("DATABASE_URL is missing");
+  });
 });

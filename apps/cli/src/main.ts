@@ -72,8 +72,10 @@ function readCommandEnvironment(): Readonly<Record<string, string | undefined>> 
 function explainFailure(error: unknown): string {
   if (error instanceof UsageError) return [error.message, printUsage(commands)].filter(Boolean).join("\n\n");
   if (error instanceof EnvironmentError) return error.message;
-  if (error instanceof AppError)
-    return `${errorTable[error.code].title.en} (${error.code}: ${error.hint ?? error.message})`;
+  if (error instanceof AppError) {
+    const sentence = `${errorTable[error.code].title.en} (${error.code}: ${error.hint ?? error.message})`;
+    return errorTable[error.code].status === 503 ? `${sentence}\nrollcall doctor finds out why.` : sentence;
+  }
   return `It failed: ${error instanceof Error ? error.message : String(error)}`;
 }
 

@@ -33,6 +33,12 @@ export class PostgresError extends AppError {
   }
 }
 
+function describeOutage(state: string): string {
+  return state.startsWith("28")
+    ? "Postgres refuses the user or the password in DATABASE_URL"
+    : "Postgres did not do its work";
+}
+
 /**
  * The error without what Postgres put into it: its detail quotes rows, and rows hold emails.
  *
@@ -44,6 +50,6 @@ export function wrapPostgresError(error: unknown): AppError {
   if (isProgramError(error)) return new AppError("internal", `A ${(error as Error).name} while writing`);
   const state = readSqlState(error) ?? "connection";
   return isOutage(error)
-    ? new PostgresError("postgres.unavailable", "Postgres did not do its work", state)
+    ? new PostgresError("postgres.unavailable", describeOutage(state), state)
     : new PostgresError("user.rejected", "Postgres refused the row", state);
 }
