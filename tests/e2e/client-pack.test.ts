@@ -1,0 +1,146 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type BareProject, createBareProject, repository } from "../harness/bare-project.ts";
+
+/** What each entry gives at run time: the surface that apps rely on. */
+const entries = {
+  "@rollcall/client": ["RollcallError", "createRollcallClient"],
+  "@rollcall/client/react": [
+    ...["ProvisioningGate", "UserProvisioningProvider", "scopeQueryKey", "useAuthedQuery"],
+    ...["useUserProvisioning", "useUserSync"],
+  ],
+  "@rollcall/client/trpc": ["ProvisioningError", "provisioned"],
+  "@rollcall/client/express": ["ProvisioningError", "provisioned"],
+  "@rollcall/client/next": ["ProvisioningError", "createProvisioning"],
+};
+
+/** React 18, while the workspace has 19: the oldest that apps may have. */
+const peers = [
+  ...["react@18.3.1", "react-dom@18.3.1", "@types/react@18"],
+  ...["@tanstack/react-query@5.108.0", "@trpc/server@11.22.1"],
+];
+
+const reason = findSkipReason();
+let app: BareProject;
+beforeAll(() => {
+  if (reason) return;
+  app = createBareProject();
+  const packed = app.npm("pack", join(repository, "packages/client"), "--pack-destination", app.folder);
+  expect(packed.status, packed.stderr).toBe(0);
+  const options = ["--no-save", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
+  const installed = app.npm("install", ...options, `./${packed.stdout.trim()}`, ...peers);
+  expect(installed.status, installed.stderr).toBe(0);
+});
+afterAll(() => app?.remove());
+
+describe.skipIf(reason)(`the packed client in a project of its own${reason}`, () => {
+  test("the package holds what is built, and nothing of tests, sources or other packages of ours", () => {
+    const folder = join(app.folder, "node_modules/@rollcall/client");
+    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
+    expect(files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json", "dist/index.js"]));
+    const modules = files.filter((path) => /^dist\/.*\.(js|ts)$/.test(path));
+    expect(files.filter((path) => /test|src\//.test(path))).toEqual([]);
+    expect(modules.filter((path) => !/\.(js|d\.ts)$/.test(path))).toEqual([]);
+    const foreign = /from "(@rollcall|node:|zod)|import\("(@rollcall|node:|zod)/;
+    expect(modules.filter((path) => foreign.test(readFileSync(join(folder, path), "utf8")))).toEqual([]);
+  });
+
+  describe.each(Object.entries(entries))("%s", (entry, names) => {
+    test("is imported by Node", () => {
+      const code = `console.log(JSON.stringify(Object.keys(await import("${entry}"))))`;
+      const { status, stdout, stderr } = app.node("--input-type=module", "--eval", code);
+      expect([status, stderr]).toEqual([0, ""]);
+      expect(JSON.parse(stdout)).toEqual(names);
+    });
+
+    test("is bundled by Vite", async () => {
+      app.write("entry.js", `export * from "${entry}";`);
+      const built = await build({
+        root: app.folder,
+        configFile: false,
+        logLevel: "error",
+        build: { write: false, lib: { entry: "entry.js", formats: ["es"] } },
+      });
+      const chunks = [built].flat().flatMap((output) => ("output" in output ? output.output : []));
+      const exported = chunks.flatMap((chunk) => (chunk.type === "chunk" ? chunk.exports : []));
+      expect(exported.sort()).toEqual(names);
+    });
+  });
+
+  test.each([
+    ["bundler", "esnext"],
+    ["node16", "node16"],
+  ])("tsc finds every entry's types with moduleResolution %s", (moduleResolution, module) => {
+    app.write("app.tsx", consumer);
+    const compilerOptions = {
+      ...{ module, moduleResolution, target: "es2022", jsx: "react-jsx", strict: true, noEmit: true },
+      // Types of ours, too: they are what an app with skipLibCheck off compiles.
+      ...{ lib: ["es2023", "dom", "esnext.disposable"], types: [], skipLibCheck: false },
+    };
+    app.write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["app.tsx"] }));
+    const { status, stdout } = app.node(join(repository, "node_modules/typescript/bin/tsc"), "-p", ".");
+    expect([stdout, status]).toEqual(["", 0]);
+  });
+
+  test("what holds in React 19 holds in React 18", () => {
+    app.copy("packages/client/src", "src");
+    for (const name of ["vitest", "happy-dom", "fast-check"]) app.lend(name);
+    app.write("src/react/version.test.ts", versionTest);
+    const vitest = join(repository, "node_modules/vitest/vitest.mjs");
+    const { status, stdout, stderr } = app.node(vitest, "run", "--no-color", "src/react");
+    expect(status, stdout + stderr).toBe(0);
+    const files = readdirSync(join(app.folder, "src/react")).filter((name) => /\.test\.tsx?$/.test(name));
+    expect(stdout).toMatch(new RegExp(`Test Files +${files.length} passed`));
+  });
+});
+
+const versionTest = `
+import { version } from "react";
+import { version as domVersion } from "react-dom";
+import { expect, test } from "vitest";
+test("this is React 18", () => expect([version, domVersion]).toEqual(["18.3.1", "18.3.1"]));
+`;
+
+const consumer = `
+import { createRollcallClient, type Provisioned, RollcallError, type User } from "@rollcall/client";
+import { provisioned as provisionedRequest } from "@rollcall/client/express";
+import { createProvisioning } from "@rollcall/client/next";
+import { ProvisioningGate, UserProvisioningProvider, useAuthedQuery, useUserSync } from "@rollcall/client/react";
+import { provisioned } from "@rollcall/client/trpc";
+import { initTRPC } from "@trpc/server";
+
+const client = createRollcallClient({ baseUrl: "http://127.0.0.1:9", getToken: async () => null });
+const answer: Promise<Provisioned> = client.ensure();
+answer.catch((error: unknown) => error instanceof RollcallError && error.message);
+
+type Context = { auth: { userId: string | null; getToken: () => Promise<string | null> } };
+const t = initTRPC.context<Context>().create();
+const mentee = t.procedure.use(provisioned({ client, identify: (ctx: Context) => ctx.auth }));
+export const router = t.router({ name: mentee.query(({ ctx }): string => ctx.mentorado.nomeCompleto) });
+export const middleware = provisionedRequest({ client, identify: () => null });
+const { requireProvisioned } = createProvisioning({ client, identify: async () => null });
+export const user: Promise<User> = requireProvisioned().then((profile) => profile.user);
+
+function Stats() {
+  const { data } = useAuthedQuery({ queryKey: ["stats"], queryFn: async () => 5 });
+  const count: number | undefined = data;
+  return <p>{useUserSync().user?.id} {count}</p>;
+}
+export const app = (
+  <UserProvisioningProvider client={client} auth={{ isLoaded: true, userId: "user_1" }}>
+    <ProvisioningGate supportUrl="/help" loading={<p>One moment</p>}>
+      <Stats />
+    </ProvisioningGate>
+  </UserProvisioningProvider>
+);
+`;
+
+/** The peers come from a registry. With CI=true one that is out of reach is an error, not a reason. */
+function findSkipReason(): string {
+  if (process.env["CI"] === "true") return "";
+  const asked = spawnSync("npm", ["view", "react@18.3.1", "version", "--fetch-retries=0"]);
+  return asked.status === 0 ? "" : " (skipped: no npm registry within reach)";
+}

@@ -1,0 +1,43 @@
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const repository = fileURLToPath(new URL("../../", import.meta.url));
+
+export type BareProject = {
+  folder: string;
+  write(path: string, text: string): void;
+  /** Copies a folder of the repository into the project. */
+  copy(from: string, to: string): void;
+  /** Lends a package of the repository, which this project would otherwise have to fetch. */
+  lend(name: string): void;
+  /** Runs Node in the project. */
+  node(...args: readonly string[]): SpawnSyncReturns<string>;
+  npm(...args: readonly string[]): SpawnSyncReturns<string>;
+  remove(): void;
+};
+
+/** A project outside of the workspace, with nothing in it: what an app that uses a package of ours is. */
+export function createBareProject(): BareProject {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "rollcall-bare-")));
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  write("package.json", JSON.stringify({ name: "bare", private: true, type: "module" }));
+  return {
+    folder,
+    write,
+    copy: (from, to) => cpSync(join(repository, from), join(folder, to), { recursive: true }),
+    lend(name) {
+      const target = join(folder, "node_modules", name);
+      mkdirSync(dirname(target), { recursive: true });
+      symlinkSync(join(repository, "node_modules", name), target);
+    },
+    node: (...args) => spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8" }),
+    npm: (...args) => spawnSync("npm", args, { cwd: folder, encoding: "utf8" }),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
