@@ -174,3 +174,17 @@ test("a query is found by the start of its key, as the app knows it", async () =
   await queries.invalidateQueries({ queryKey: ["secret"] });
   await until("the second question", () => asked[1]);
 });
+
+test("what asks is given the key that the app wrote, since tRPC reads its question from it", async () => {
+  answerAll();
+  const seen: unknown[] = [];
+  signIn("user_a", {
+    queryKey: ["secret", "deep"],
+    queryFn: async ({ queryKey, signal }) => {
+      seen.push(queryKey, signal.aborted);
+      return "answer";
+    },
+  });
+  await page.untilText("answer, idle");
+  expect(seen).toEqual([["secret", "deep"], false]);
+});

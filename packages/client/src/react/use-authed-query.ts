@@ -1,5 +1,6 @@
 import {
   type DefaultError,
+  type QueryFunctionContext,
   type QueryKey,
   type UseQueryOptions,
   type UseQueryResult,
@@ -19,16 +20,25 @@ export function useAuthedQuery<
   Key extends QueryKey = QueryKey,
 >(options: UseQueryOptions<QueryFnData, QueryError, Answer, Key>): UseQueryResult<Answer, QueryError> {
   const { status, userId } = useUserProvisioning();
-  const { enabled = true, placeholderData } = options;
+  const { enabled = true, placeholderData, queryKey, queryFn } = options;
   return useQuery({
     ...options,
-    // A function among the options is given this key, whose start is the one that it knows.
-    queryKey: scopeQueryKey(options.queryKey, userId) as QueryKey as Key,
+    // Any other function among the options is given this key, whose start is the one that it knows.
+    queryKey: scopeQueryKey(queryKey, userId) as QueryKey as Key,
+    ...(typeof queryFn === "function" && {
+      queryFn: (context: QueryFunctionContext<Key>) => queryFn(withKey(context, queryKey)),
+    }),
     enabled: status === "provisioned" && enabled,
     ...(typeof placeholderData === "function" && {
       placeholderData: keepOwn(placeholderData, userId) as typeof placeholderData,
     }),
   });
+}
+
+/** tRPC reads path and input from the key, and takes one that is longer for another kind of its own. */
+function withKey<Context extends object>(context: Context, queryKey: QueryKey): Context {
+  // Not a copy: that would read `signal`, which tells TanStack that somebody listens to it.
+  return Object.create(context, { queryKey: { value: queryKey, enumerable: true } });
 }
 
 /** A placeholder that is made of the query before, which may have been another user's. */
