@@ -14,7 +14,7 @@ export default defineConfig({
         ...sources,
         test: {
           name: "unit",
-          include: ["{packages,apps}/*/src/**/*.test.{ts,tsx}"],
+          include: ["{packages,apps,examples}/*/src/**/*.test.{ts,tsx}"],
           exclude: ["**/*.int.test.ts"],
         },
       },

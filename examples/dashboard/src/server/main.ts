@@ -29,6 +29,7 @@ async function run(configuration: Configuration): Promise<void> {
     router: createAppRouter({ pool, rollcall }),
     createContext: createContextOf(configuration),
     basePath: trpcPath,
+    onError: ({ path, error }) => void process.stderr.write(`${path}: ${error.code}\n`),
   });
   const serveWeb = await loadWebFiles(webFolder, toPageConfiguration(configuration));
 

@@ -7,7 +7,12 @@ import { findProfile } from "./find-profile.ts";
 import { getCohort } from "./get-cohort.ts";
 import { getGoals } from "./get-goals.ts";
 
-const t = initTRPC.context<Context>().create();
+const t = initTRPC.context<Context>().create({
+  isDev: false,
+  // What a database says in its errors is nobody's business.
+  errorFormatter: ({ shape, error }) =>
+    error.code === "INTERNAL_SERVER_ERROR" ? { ...shape, message: "Internal error" } : shape,
+});
 
 /** Everything the dashboard asks. Each procedure has `ctx.user` and `ctx.mentorado`: without them it does not run. */
 export function createAppRouter({ pool, rollcall }: { pool: Pool; rollcall: RollcallClient }) {

@@ -1,0 +1,33 @@
+import { ProvisioningGate } from "@rollcall/client/react";
+import { useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useMemo } from "react";
+import { useLanguage } from "../language/language.tsx";
+import { Loading } from "../provisioning/loading.tsx";
+import { ProvisioningError } from "../provisioning/provisioning-error.tsx";
+import type { Session } from "../session/sessions.ts";
+import { Dashboard } from "./dashboard.tsx";
+import { createTrpcOf, TRPCProvider } from "./trpc.ts";
+import { Welcome } from "./welcome.tsx";
+
+type Props = { session: Session; supportUrl: string | null };
+
+/** What who is signed in sees: the dashboard, or why it is not there yet. */
+export function DashboardPage({ session, supportUrl }: Props): ReactNode {
+  const { text } = useLanguage();
+  const queries = useQueryClient();
+  const trpc = useMemo(() => createTrpcOf(session), [session]);
+  return (
+    <TRPCProvider trpcClient={trpc} queryClient={queries}>
+      <main className="dashboard">
+        <ProvisioningGate
+          loading={<Loading words={text("preparing")} />}
+          error={ProvisioningError}
+          welcome={Welcome}
+          {...(supportUrl && { supportUrl })}
+        >
+          <Dashboard />
+        </ProvisioningGate>
+      </main>
+    </TRPCProvider>
+  );
+}

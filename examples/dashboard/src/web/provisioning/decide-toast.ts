@@ -1,0 +1,22 @@
+import type { UserProvisioning } from "@rollcall/client/react";
+import type { TextKey } from "../language/texts.ts";
+
+export type Toast = {
+  tone: "busy" | "good" | "bad";
+  text: Extract<TextKey, "preparing" | "stillPreparing" | "created" | "failed" | "tryingAgain">;
+};
+
+/** What a toast says of the way to a profile; null when there is nothing to say. */
+export function decideToast(provisioning: UserProvisioning): Toast | null {
+  switch (provisioning.status) {
+    case "unprovisioned":
+      return provisioning.error && { tone: "bad", text: "failed" };
+    case "provisioning":
+      if (provisioning.error) return { tone: "busy", text: "tryingAgain" };
+      return { tone: "busy", text: provisioning.attempt > 1 ? "stillPreparing" : "preparing" };
+    case "provisioned":
+      return provisioning.created ? { tone: "good", text: "created" } : null;
+    default:
+      return provisioning satisfies never;
+  }
+}

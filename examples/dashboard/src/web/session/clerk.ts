@@ -1,0 +1,50 @@
+import { z } from "zod";
+
+const personSchema = z.object({ id: z.string(), name: z.string(), email: z.string().nullable() });
+export const sessionSchema = z.object({ sessionId: z.string(), user: personSchema });
+
+export type Person = z.infer<typeof personSchema>;
+export type ClerkSession = z.infer<typeof sessionSchema>;
+export type NewPerson = { firstName: string | null; lastName: string | null; email: string | null };
+
+/** The simulator's stand-in for what Clerk's own script does in a browser. An app with Clerk has `@clerk/clerk-react`. */
+export type Clerk = {
+  listPeople(): Promise<Person[]>;
+  signUp(person: NewPerson): Promise<ClerkSession>;
+  signIn(userId: string): Promise<ClerkSession>;
+  /** A new token; null when the session is over. */
+  makeToken(sessionId: string): Promise<string | null>;
+  endSession(sessionId: string): Promise<void>;
+};
+
+/** Clerk answered, and refused: a banned user, one who is gone, a session that is over. */
+export class ClerkRefusal extends Error {}
+
+/** @throws from each call ClerkRefusal, or what `fetch` and the schemas throw when Clerk is away */
+export function createClerk(baseUrl: string): Clerk {
+  async function call(method: string, path: string, body?: object): Promise<unknown> {
+    const answer = await fetch(`${baseUrl}/${path}`, {
+      method,
+      ...(body && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    });
+    if (answer.status >= 400 && answer.status < 500) throw new ClerkRefusal(`${path}: ${answer.status}`);
+    return answer.status === 204 ? undefined : answer.json();
+  }
+
+  return {
+    listPeople: async () =>
+      z.object({ people: z.array(personSchema) }).parse(await call("GET", "people")).people,
+    signUp: async (person) => sessionSchema.parse(await call("POST", "sign-ups", person)),
+    signIn: async (userId) => sessionSchema.parse(await call("POST", "sign-ins", { userId })),
+    async makeToken(sessionId) {
+      try {
+        const answer = await call("POST", `sessions/${sessionId}/tokens`);
+        return z.object({ token: z.string() }).parse(answer).token;
+      } catch (error) {
+        if (error instanceof ClerkRefusal) return null;
+        throw error;
+      }
+    },
+    endSession: async (sessionId) => void (await call("DELETE", `sessions/${sessionId}`)),
+  };
+}

@@ -1,0 +1,27 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createTokenSource } from "./token-source.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test("many who ask at once share a token, and a later one is made before the first is over", async () => {
+  let made = 0;
+  const takeToken = createTokenSource(async () => `token ${++made}`);
+  expect(await Promise.all([takeToken(), takeToken()])).toEqual(["token 1", "token 1"]);
+  vi.advanceTimersByTime(44_000);
+  expect(await takeToken()).toBe("token 1");
+  vi.advanceTimersByTime(2_000);
+  expect(await takeToken()).toBe("token 2");
+});
+
+test("neither a failure nor a session that is over is kept", async () => {
+  const answers = [Promise.reject(new Error("away")), Promise.resolve(null), Promise.resolve("token")];
+  const takeToken = createTokenSource(() => answers.shift() ?? Promise.resolve("another"));
+  await expect(takeToken()).rejects.toThrow("away");
+  expect(await takeToken()).toBeNull();
+  expect(await takeToken()).toBe("token");
+});

@@ -1,0 +1,35 @@
+import { useQuery } from "@tanstack/react-query";
+import { type ReactNode, useId } from "react";
+import { useLanguage } from "../language/language.tsx";
+import type { Clerk } from "../session/clerk.ts";
+
+type Props = { clerk: Clerk; onSignIn: (userId: string) => void };
+
+/** Whoever has signed up, the latest first. */
+export function PeopleList({ clerk, onSignIn }: Props): ReactNode {
+  const { text } = useLanguage();
+  const titleId = useId();
+  // Nobody is signed in here: this is nobody's own query.
+  const { data: people, isError } = useQuery({
+    queryKey: ["people"],
+    queryFn: clerk.listPeople,
+    refetchInterval: 5_000,
+  });
+  return (
+    <section className="panel" aria-labelledby={titleId}>
+      <h2 id={titleId}>{text("signInTitle")}</h2>
+      {isError && <p className="soft">{text("clerkAway")}</p>}
+      {people?.length === 0 && <p className="soft">{text("nobody")}</p>}
+      <ul className="people">
+        {people?.map(({ id, name, email }) => (
+          <li key={id}>
+            <button type="button" aria-label={text("signInAs", { name })} onClick={() => onSignIn(id)}>
+              <strong>{name}</strong>
+              <span className="soft">{email}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
