@@ -11,7 +11,7 @@ export { lockAbsenceGuard, mayDeleteAbsent } from "./statements/absence-guard.ts
 export { recordAbsences, wasAbsent } from "./statements/absences.ts";
 export { type AlertRecord, readAlerts, writeAlerts } from "./statements/alert-states.ts";
 export { listAppColumns } from "./statements/app-columns.ts";
-export { applySnapshots, type UserSnapshot } from "./statements/apply-snapshots.ts";
+export { applySnapshots } from "./statements/apply-snapshots.ts";
 export {
   type CatchUpState,
   countUsers,
@@ -99,6 +99,7 @@ export { holdDeletions, releaseDeletions, tombstoneAbsent } from "./statements/t
 export { tombstoneEach } from "./statements/tombstone-each.ts";
 export { tombstoneUsers } from "./statements/tombstone-users.ts";
 export { openTrialBook, type TrialBook, type TrialEntry } from "./statements/trial-book.ts";
+export type { UserSnapshot } from "./statements/user-snapshot.ts";
 export { countMissedByWebhooks } from "./statements/webhook-silence.ts";
 export { countWorkers, recordWorker, removeWorker } from "./statements/workers.ts";
 export { inTransaction, inTrial, readSqlState } from "./transaction.ts";

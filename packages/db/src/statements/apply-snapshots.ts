@@ -1,22 +1,11 @@
 import type { Queryable } from "../pool.ts";
+import { listColumns, snapshotRows, type UserSnapshot } from "./user-snapshot.ts";
 
-/** A user as Clerk described it at one moment, reduced to what `public.users` holds. */
-export type UserSnapshot = {
-  clerkId: string;
-  email: string | null;
-  emailVerified: boolean;
-  name: string | null;
-  imageUrl: string | null;
-  isAdmin: boolean;
-  banned: boolean;
-  /** Milliseconds since the epoch, as Clerk counts. */
-  clerkCreatedAtMs: number;
-  clerkUpdatedAtMs: number;
-  readTicket: number;
-  /** Why we looked, for the timeline. */
-  cause: string;
-  ref: string | null;
-};
+/**
+ * A role follows Clerk unless it was set elsewhere. We only ever write two pairs, ('admin', 'clerk') and
+ * ('user', null); any other pair is somebody's decision and stays.
+ */
+const roleFollowsClerk = `(u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))`;
 
 /**
  * First statement of the write. Inserts each user, or updates its row when the snapshot is newer: a later
@@ -24,14 +13,9 @@ export type UserSnapshot = {
  * Clerk-id order, so that overlapping batches cannot deadlock, and stay locked until the transaction ends,
  * also those whose WHERE was false.
  *
- * A role follows Clerk unless it was set elsewhere. We only ever write two pairs, ('admin', 'clerk') and
- * ('user', null); any other pair is somebody's decision and stays.
- *
  * `updated_at` moves, and the timeline gets an event, only when something that people see changed; the order
  * marks always move.
  */
-const roleFollowsClerk = `(u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))`;
-
 const sql = `
 with released as (
   -- Clerk has them, so no deletion of theirs may wait for somebody to confirm it.
@@ -48,13 +32,7 @@ written as (
     case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select role from public.users limit 0) end,
     case when s.is_admin then 'clerk' end,
     s.banned, s.clerk_created_at, s.clerk_updated_at, s.read_ticket
-  from unnest(
-    $1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::boolean[], $7::boolean[],
-    $8::timestamptz[], $9::timestamptz[], $10::bigint[]
-  ) as s (
-    clerk_id, email, email_verified, name, image_url, is_admin, banned,
-    clerk_created_at, clerk_updated_at, read_ticket
-  )
+  from ${snapshotRows}
   order by s.clerk_id collate "C"
   on conflict (clerk_id) do update set
     email            = excluded.email,
@@ -86,24 +64,9 @@ where w.is_changed
 
 /** Upserts `snapshots`, whose Clerk ids must be distinct: Postgres refuses one row twice in a statement. */
 export async function applySnapshots(db: Queryable, snapshots: readonly UserSnapshot[]): Promise<void> {
-  const column = <T>(read: (snapshot: UserSnapshot) => T) => snapshots.map(read);
   await db.query({
     name: "apply-snapshots",
     text: sql,
-    values: [
-      column((s) => s.clerkId),
-      column((s) => s.email),
-      column((s) => s.emailVerified),
-      column((s) => s.name),
-      column((s) => s.imageUrl),
-      column((s) => s.isAdmin),
-      column((s) => s.banned),
-      // Text, not a number of seconds: floating point would lose the milliseconds that order depends on.
-      column((s) => new Date(s.clerkCreatedAtMs).toISOString()),
-      column((s) => new Date(s.clerkUpdatedAtMs).toISOString()),
-      column((s) => s.readTicket),
-      column((s) => s.cause),
-      column((s) => s.ref),
-    ],
+    values: [...listColumns(snapshots), snapshots.map(({ cause }) => cause), snapshots.map(({ ref }) => ref)],
   });
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Queryable } from "../pool.ts";
-import type { UserSnapshot } from "./apply-snapshots.ts";
+import { listColumns, snapshotRows, type UserSnapshot } from "./user-snapshot.ts";
 
 /**
  * How rows differ from what Clerk says. missing_row: nobody made it. older_row: it says something else, or
@@ -38,13 +38,7 @@ with judged as (
         )) then 'missing_profile'
       when exists (select from rollcall.held_deletions h where h.clerk_id = s.clerk_id) then 'released'
     end as kind
-  from unnest(
-    $1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::boolean[], $7::boolean[],
-    $8::timestamptz[], $9::timestamptz[], $10::bigint[]
-  ) as s (
-    clerk_id, email, email_verified, name, image_url, is_admin, banned,
-    clerk_created_at, clerk_updated_at, read_ticket
-  )
+  from ${snapshotRows}
   left join public.users u on u.clerk_id = s.clerk_id
 )
 select clerk_id as "clerkId", kind from judged where kind is not null
@@ -58,23 +52,10 @@ export async function findDrift(
   snapshots: readonly UserSnapshot[],
   create: boolean,
 ): Promise<Map<string, DriftKind>> {
-  const column = <T>(read: (snapshot: UserSnapshot) => T) => snapshots.map(read);
   const result = await db.query({
     name: "find-drift",
     text: sql,
-    values: [
-      column((s) => s.clerkId),
-      column((s) => s.email),
-      column((s) => s.emailVerified),
-      column((s) => s.name),
-      column((s) => s.imageUrl),
-      column((s) => s.isAdmin),
-      column((s) => s.banned),
-      column((s) => new Date(s.clerkCreatedAtMs).toISOString()),
-      column((s) => new Date(s.clerkUpdatedAtMs).toISOString()),
-      column((s) => s.readTicket),
-      create,
-    ],
+    values: [...listColumns(snapshots), create],
   });
   return new Map(
     z

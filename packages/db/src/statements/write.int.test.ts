@@ -3,10 +3,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 
 import { migrateUp } from "../migrate/migrate.ts";
 import { createPool, type Pool } from "../pool.ts";
 import { inTransaction } from "../transaction.ts";
-import { applySnapshots, type UserSnapshot } from "./apply-snapshots.ts";
+import { applySnapshots } from "./apply-snapshots.ts";
 import { findSession } from "./find-session.ts";
 import { giveProfiles, type ProfileDefaults } from "./give-profiles.ts";
 import { tombstoneUsers } from "./tombstone-users.ts";
+import type { UserSnapshot } from "./user-snapshot.ts";
 
 let pool: Pool;
 const defaults: ProfileDefaults = { nomeCompleto: "New User", turma: "neon", create: true };

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { Queryable } from "../../pool.ts";
-import { applySnapshots, type UserSnapshot } from "../../statements/apply-snapshots.ts";
+import { applySnapshots } from "../../statements/apply-snapshots.ts";
 import { giveProfiles } from "../../statements/give-profiles.ts";
 import { drawReadTicket } from "../../statements/read-tickets.ts";
 import { tombstoneUsers } from "../../statements/tombstone-users.ts";
+import type { UserSnapshot } from "../../statements/user-snapshot.ts";
 import { readSqlState } from "../../transaction.ts";
 import { MigrationRefusal } from "./refusal.ts";
 
