@@ -5,6 +5,9 @@ export type Pause = { over: Promise<void>; end(): void };
 /** So much longer than the first pause the longest one is. */
 const mostGrowth = 6;
 
+/** Longer than this the api cannot make anybody wait; one that limits the rate asks for up to a minute. */
+const longestAskedMs = 60_000;
+
 /** Up to this share is added, so that those who failed together do not come back together. */
 const jitter = 0.25;
 
@@ -23,7 +26,7 @@ export function pauseAfter(error: RollcallError, failures: number, firstMs: numb
   if (!error.retryable) return { over, end };
 
   const plannedMs = firstMs * Math.min(mostGrowth, 2 ** failures) * (1 + jitter * Math.random());
-  const timer = setTimeout(end, Math.max(plannedMs, error.retryAfterMs ?? 0));
+  const timer = setTimeout(end, Math.max(plannedMs, Math.min(longestAskedMs, error.retryAfterMs ?? 0)));
   const endWhenSeen = () => document.visibilityState === "visible" && end();
   // React Native has neither.
   globalThis.window?.addEventListener?.("online", end);

@@ -6,7 +6,10 @@ import type { ProvisioningState } from "./state-machine.ts";
 /** What the provider gives to everything below it. */
 export type ProvisioningContext = {
   state: ProvisioningState;
-  auth: Auth;
+  /** False while nobody can say who is signed in. */
+  isLoaded: boolean;
+  /** The user as the app's own library of accounts gave it, if it did. */
+  accountUser: Auth["user"];
   locale: Locale;
   retry: () => void;
   dismissWelcome: () => void;

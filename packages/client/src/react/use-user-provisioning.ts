@@ -47,8 +47,8 @@ export type UserProvisioning = {
 
 /** Tells of the signed-in user's profile. */
 export function useUserProvisioning(): UserProvisioning {
-  const { state, auth, retry, dismissWelcome } = useProvisioningContext();
-  const all = { isLoaded: auth.isLoaded, userId: state.userId, retry, dismissWelcome };
+  const { state, isLoaded, retry, dismissWelcome } = useProvisioningContext();
+  const all = { isLoaded, userId: state.userId, retry, dismissWelcome };
   switch (state.status) {
     case "unprovisioned":
       return { ...all, status: state.status, user: null, mentorado: null, error: state.error };

@@ -15,12 +15,9 @@ export type UserSync<User extends { id: string }> =
 export function useUserSync(): UserSync<{ id: string }>;
 export function useUserSync<ClerkUser>(clerkUser: ClerkUser): ClerkUser;
 export function useUserSync<ClerkUser>(clerkUser?: ClerkUser): ClerkUser | UserSync<{ id: string }> {
-  const {
-    auth,
-    state: { userId },
-  } = useProvisioningContext();
+  const { isLoaded, accountUser, state } = useProvisioningContext();
   if (clerkUser !== undefined) return clerkUser;
-  if (!auth.isLoaded) return { isLoaded: false, isSignedIn: undefined, user: undefined };
-  if (userId === null) return { isLoaded: true, isSignedIn: false, user: null };
-  return { isLoaded: true, isSignedIn: true, user: auth.user ?? { id: userId } };
+  if (!isLoaded) return { isLoaded: false, isSignedIn: undefined, user: undefined };
+  if (state.userId === null) return { isLoaded: true, isSignedIn: false, user: null };
+  return { isLoaded: true, isSignedIn: true, user: accountUser ?? { id: state.userId } };
 }

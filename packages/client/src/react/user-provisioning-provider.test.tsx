@@ -108,12 +108,17 @@ describe("a sign-in", () => {
     expect(server.calls).toHaveLength(1);
   });
 
-  test("is not repeated when client and auth are new in each render", async () => {
-    server.will(byToken);
+  test("is not repeated, nor begun anew, when client and auth are new in each render", async () => {
+    const { held, letGo } = holdBack();
+    server.will((call) => held.then(() => byToken(call)));
     const page = openPage();
-    for (let render = 0; render < 5; render++) openStory({ client: createClient(), page }).signIn("user_a");
+    for (let render = 0; render < 5; render++) {
+      const before = seen.length;
+      openStory({ client: createClient(), page }).signIn("user_a");
+      await until("a render and the call", () => (seen.length > before && server.calls[0]) || undefined);
+    }
+    letGo();
     await page.untilText("provisioned user_a");
-    openStory({ client: createClient(), page }).signIn("user_a");
     expect(server.calls).toHaveLength(1);
   });
 

@@ -27,6 +27,7 @@ export type UserProvisioningProviderProps = {
 /** Sees to it that whoever is signed in has a profile, and forgets one user before it turns to the next. */
 export function UserProvisioningProvider(props: UserProvisioningProviderProps): ReactNode {
   const { client, auth, healAfterMs = 10_000, children } = props;
+  const { isLoaded, user: accountUser } = auth;
   const userId = readUserId(auth);
   const [provisioning] = useState(createProvisioning);
   const means = useRef<Means>({ client, getToken: auth.getToken, healAfterMs });
@@ -38,16 +39,16 @@ export function UserProvisioningProvider(props: UserProvisioningProviderProps): 
   });
   useEffect(() => provisioning.follow(userId, () => means.current), [provisioning, userId]);
   useEffect(() => {
-    if (queries && auth.isLoaded) forgetOthers(queries, userId);
-  }, [queries, auth.isLoaded, userId]);
+    if (queries && isLoaded) forgetOthers(queries, userId);
+  }, [queries, isLoaded, userId]);
 
   const followed = useSyncExternalStore(provisioning.subscribe, provisioning.getState, () => signedOut);
   const state = useMemo(() => ofUser(followed, userId), [followed, userId]);
   const { retry, dismissWelcome } = provisioning;
   const { locale } = client;
   const context = useMemo(
-    () => ({ state, auth, locale, retry, dismissWelcome }),
-    [state, auth, locale, retry, dismissWelcome],
+    () => ({ state, isLoaded, accountUser, locale, retry, dismissWelcome }),
+    [state, isLoaded, accountUser, locale, retry, dismissWelcome],
   );
   return <ProvisioningContext.Provider value={context}>{children}</ProvisioningContext.Provider>;
 }
