@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BareProject, createBareProject, repository } from "../harness/bare-project.ts";
+import { clerkAndVite, consumer, database, reactVersionTest } from "../harness/client-apps.ts";
 
 /** What each entry gives at run time: the surface that apps rely on. */
 const entries = {
@@ -19,10 +20,12 @@ const entries = {
 
 /** React 18, while the workspace has 19: the oldest that apps may have. */
 const peers = [
-  ...["react@18.3.1", "react-dom@18.3.1", "@types/react@18"],
-  ...["@tanstack/react-query@5.108.0", "@trpc/server@11.22.1"],
+  ...["react@18.3.1", "react-dom@18.3.1", "@types/react@18", "@types/react-dom@18"],
+  ...["@tanstack/react-query@5.108.0", "@trpc/server@11.22.1", "@trpc/client@11.22.1"],
+  ...["@trpc/tanstack-react-query@11.22.1", "@types/express@5"],
 ];
 
+const compiler = join(repository, "node_modules/typescript/bin/tsc");
 const reason = findSkipReason();
 let app: BareProject;
 beforeAll(() => {
@@ -81,14 +84,36 @@ describe.skipIf(reason)(`the packed client in a project of its own${reason}`, ()
       ...{ lib: ["es2023", "dom", "esnext.disposable"], types: [], skipLibCheck: false },
     };
     app.write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["app.tsx"] }));
-    const { status, stdout } = app.node(join(repository, "node_modules/typescript/bin/tsc"), "-p", ".");
+    const { status, stdout } = app.node(compiler, "-p", ".");
+    expect([stdout, status]).toEqual(["", 0]);
+  });
+
+  test("what the README says to copy compiles as it stands there", () => {
+    const readme = readFileSync(join(repository, "packages/client/README.md"), "utf8");
+    const blocks = [...readme.matchAll(/^```tsx?\n\/\/ (\S+)\n(.*?)^```$/gms)];
+    expect(blocks.length).toBeGreaterThan(10);
+    for (const [, path, text] of blocks) app.write(`readme/${path}`, String(text));
+    app.write("readme/elsewhere.d.ts", clerkAndVite);
+    app.write("readme/server/database.ts", database);
+    const compilerOptions = {
+      ...{ module: "esnext", moduleResolution: "bundler", target: "es2022", jsx: "react-jsx" },
+      ...{
+        lib: ["es2023", "dom", "dom.iterable"],
+        strict: true,
+        noEmit: true,
+        skipLibCheck: true,
+        types: [],
+      },
+    };
+    app.write("readme/tsconfig.json", JSON.stringify({ compilerOptions, include: ["."] }));
+    const { status, stdout } = app.node(compiler, "-p", "readme");
     expect([stdout, status]).toEqual(["", 0]);
   });
 
   test("what holds in React 19 holds in React 18", () => {
     app.copy("packages/client/src", "src");
     for (const name of ["vitest", "happy-dom", "fast-check"]) app.lend(name);
-    app.write("src/react/version.test.ts", versionTest);
+    app.write("src/react/version.test.ts", reactVersionTest);
     const vitest = join(repository, "node_modules/vitest/vitest.mjs");
     const { status, stdout, stderr } = app.node(vitest, "run", "--no-color", "src/react");
     expect(status, stdout + stderr).toBe(0);
@@ -96,47 +121,6 @@ describe.skipIf(reason)(`the packed client in a project of its own${reason}`, ()
     expect(stdout).toMatch(new RegExp(`Test Files +${files.length} passed`));
   });
 });
-
-const versionTest = `
-import { version } from "react";
-import { version as domVersion } from "react-dom";
-import { expect, test } from "vitest";
-test("this is React 18", () => expect([version, domVersion]).toEqual(["18.3.1", "18.3.1"]));
-`;
-
-const consumer = `
-import { createRollcallClient, type Provisioned, RollcallError, type User } from "@rollcall/client";
-import { provisioned as provisionedRequest } from "@rollcall/client/express";
-import { createProvisioning } from "@rollcall/client/next";
-import { ProvisioningGate, UserProvisioningProvider, useAuthedQuery, useUserSync } from "@rollcall/client/react";
-import { provisioned } from "@rollcall/client/trpc";
-import { initTRPC } from "@trpc/server";
-
-const client = createRollcallClient({ baseUrl: "http://127.0.0.1:9", getToken: async () => null });
-const answer: Promise<Provisioned> = client.ensure();
-answer.catch((error: unknown) => error instanceof RollcallError && error.message);
-
-type Context = { auth: { userId: string | null; getToken: () => Promise<string | null> } };
-const t = initTRPC.context<Context>().create();
-const mentee = t.procedure.use(provisioned({ client, identify: (ctx: Context) => ctx.auth }));
-export const router = t.router({ name: mentee.query(({ ctx }): string => ctx.mentorado.nomeCompleto) });
-export const middleware = provisionedRequest({ client, identify: () => null });
-const { requireProvisioned } = createProvisioning({ client, identify: async () => null });
-export const user: Promise<User> = requireProvisioned().then((profile) => profile.user);
-
-function Stats() {
-  const { data } = useAuthedQuery({ queryKey: ["stats"], queryFn: async () => 5 });
-  const count: number | undefined = data;
-  return <p>{useUserSync().user?.id} {count}</p>;
-}
-export const app = (
-  <UserProvisioningProvider client={client} auth={{ isLoaded: true, userId: "user_1" }}>
-    <ProvisioningGate supportUrl="/help" loading={<p>One moment</p>}>
-      <Stats />
-    </ProvisioningGate>
-  </UserProvisioningProvider>
-);
-`;
 
 /** The peers come from a registry. With CI=true one that is out of reach is an error, not a reason. */
 function findSkipReason(): string {
