@@ -12,7 +12,7 @@ RUN npm run build
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts --omit=dev --omit=optional \
       --workspace=@rollcall/api --workspace=@rollcall/worker --workspace=@rollcall/cli \
-    && rm -rf apps/*/src packages/*/src apps/standalone packages/sandbox node_modules/@rollcall/sandbox
+    && rm -rf apps/*/src packages/*/src apps/standalone packages/client packages/sandbox node_modules/@rollcall/sandbox
 
 FROM node:24-slim
 ENV NODE_ENV=production HOST=0.0.0.0
