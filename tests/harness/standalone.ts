@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -12,7 +13,7 @@ export type Standalone = RunningProcess & {
   pageUrl: string;
   /** Of the example app. */
   appUrl: string;
-  /** The processes of its parts, Postgres last: that one may be a child or adopted. */
+  /** The processes of its parts, its Postgres last if it has one: that may be a child or adopted. */
   pids(): Promise<number[]>;
 };
 
@@ -63,8 +64,10 @@ export async function untilReady(running: RunningProcess, dir: string): Promise<
     pageUrl: readUrl(running, "Open this"),
     appUrl: readUrl(running, "An app"),
     pids: async () => {
+      const children = await readChildren(pid);
+      if (!existsSync(join(dir, "postgres"))) return children;
       const postmaster = await readPostmasterPid(dir);
-      return [...(await readChildren(pid)).filter((child) => child !== postmaster), postmaster];
+      return [...children.filter((child) => child !== postmaster), postmaster];
     },
   };
 }

@@ -1,0 +1,228 @@
+import type { Browser, Page, Route } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { browserHint, findBrowser, openBrowser } from "../harness/browser.ts";
+import {
+  addMentee,
+  type Call,
+  type DashboardSystem,
+  openApp,
+  openTab,
+  recordCalls,
+  signIn,
+  signOut,
+  signUp,
+  startDashboardSystem,
+  supportUrl,
+  untilDashboard,
+} from "../harness/dashboard.ts";
+import { findByCommand } from "../harness/standalone.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const executable = findBrowser();
+if (!executable) process.stdout.write(`${browserHint}\n`);
+const name = `the example app in a browser${executable ? "" : " (skipped: no chromium on PATH)"}`;
+
+/** Outages last for seconds, and what they cost is retried for seconds more. */
+const timeout = 240_000;
+
+describe.skipIf(!executable)(name, { timeout }, () => {
+  let system: DashboardSystem;
+  let browser: Browser;
+  const errors: string[] = [];
+
+  beforeAll(async () => {
+    system = await startDashboardSystem();
+    browser = await openBrowser(executable ?? "");
+    await addMentee(system, "Alba", 77_777);
+    await addMentee(system, "Bento", 33_333);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await system?.end();
+  });
+  afterEach(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+    await system.clerk.webhooks.calm();
+    expect(errors.splice(0)).toEqual([]);
+  });
+
+  const open = () => openApp(browser, system, errors);
+
+  /** Nobody asked before the profile was there, and no question failed. */
+  function expectNoFailure(calls: Call[]): void {
+    const firstReady = calls.findIndex(({ name, status }) => name === "ensure" && status === 200);
+    const firstQuery = calls.findIndex(({ name }) => name === "query");
+    expect(firstReady).toBeGreaterThanOrEqual(0);
+    expect(firstQuery).toBeGreaterThan(firstReady);
+    const failed = calls.filter(
+      ({ name, status, body }) => name === "query" && (status !== 200 || /"error"/.test(body)),
+    );
+    expect(failed).toEqual([]);
+  }
+
+  test.each(["with webhooks", "with webhooks off"])(
+    "a new user %s sees the dashboard, with no failed query",
+    async (webhooks) => {
+      if (webhooks === "with webhooks off") await system.clerk.webhooks.disturb({ loseNext: 1_000 });
+      const page = await open();
+      const calls = recordCalls(page);
+      const startedAt = Date.now();
+      await signUp(page, "Nova");
+      await untilDashboard(page, "Nova");
+      process.stdout.write(
+        `A new user ${webhooks}: the dashboard ${Date.now() - startedAt} ms after signing up\n`,
+      );
+      await page.getByText("R$ 16.000").waitFor();
+      expectNoFailure(calls);
+      await system.clerk.webhooks.calm();
+    },
+  );
+
+  test("a new user is welcomed until they say that they saw it, in all tabs", async () => {
+    await system.clerk.webhooks.disturb({ loseNext: 1_000 });
+    const page = await open();
+    await signUp(page, "Vinda");
+    await page.getByRole("heading", { name: "Boas-vindas, Vinda!" }).waitFor();
+    await page.getByText("Perfil criado. Boas-vindas!").first().waitFor();
+    await page.getByRole("button", { name: "Começar" }).click();
+    await page.getByRole("heading", { name: "Boas-vindas, Vinda!" }).waitFor({ state: "detached" });
+  });
+
+  test("with the worker stopped the toast tells, and when it is back the page heals without a reload", async () => {
+    const worker = await findByCommand(await system.pids(), "apps/worker");
+    const page = await open();
+    const calls = recordCalls(page);
+    await page.evaluate("window.neverReloaded = true");
+    process.kill(worker, "SIGSTOP");
+    try {
+      await signUp(page, "Espera");
+      await page.getByText("Preparando seu perfil…").first().waitFor();
+      await page.getByText("Está demorando mais do que o normal. Tentando de novo…").first().waitFor();
+      expect(calls.filter(({ name }) => name === "query")).toEqual([]);
+    } finally {
+      process.kill(worker, "SIGCONT");
+    }
+    await untilDashboard(page, "Espera");
+    expect(await page.evaluate("window.neverReloaded")).toBe(true);
+    expectNoFailure(calls);
+  });
+
+  test("with Postgres down the error says so with a way to help, and trying again works after its return", async () => {
+    const page = await open();
+    const calls = recordCalls(page);
+    await system.stopPostgres();
+    try {
+      await signIn(page, "Alba");
+      const alert = page.getByRole("alert");
+      await alert.getByRole("heading", { name: "Seu perfil não está disponível agora" }).waitFor();
+      expect(await alert.innerText()).not.toMatch(/postgres|503|error|undefined/i);
+      expect(await alert.getByRole("link", { name: "Falar com o suporte" }).getAttribute("href")).toBe(
+        supportUrl,
+      );
+    } finally {
+      await system.startPostgres();
+    }
+    await untilAccepting(page, "Alba");
+    expectNoFailure(calls);
+  });
+
+  /** A person presses until it helps: the api may need a moment to notice that Postgres is back. */
+  async function untilAccepting(page: Page, firstName: string): Promise<void> {
+    await waitFor(
+      "a dashboard after trying again",
+      async () => {
+        if (await page.getByRole("heading", { name: `Olá, ${firstName} Pessoa` }).isVisible()) return true;
+        await page.getByRole("button", { name: "Tentar de novo" }).click({ timeout: 500 });
+        return undefined;
+      },
+      120_000,
+    );
+  }
+
+  /** Notes, after each change of the page, whose goal it showed to whom. */
+  const watchGoals = (page: Page) =>
+    page.evaluate(`
+      window.seenGoals = new Set();
+      new MutationObserver(() => {
+        const who = document.querySelector(".account-name")?.textContent ?? "nobody";
+        const goals = document.body.innerText.match(/77\\.777|33\\.333/g) ?? [];
+        for (const goal of goals) window.seenGoals.add(who + ": " + goal);
+      }).observe(document.body, { subtree: true, childList: true, characterData: true });
+    `);
+  const readGoals = (page: Page) => page.evaluate<string[]>("[...window.seenGoals].sort()");
+
+  test("A signs out and B signs in at once, and B never sees what is A's", async () => {
+    const page = await open();
+    await watchGoals(page);
+    await signIn(page, "Alba");
+    await page.getByText("R$ 77.777").waitFor();
+    await signOut(page);
+    await signIn(page, "Bento");
+    await page.getByText("R$ 33.333").waitFor();
+    expect(await readGoals(page)).toEqual(["Alba Pessoa: 77.777", "Bento Pessoa: 33.333"]);
+  });
+
+  test.each([
+    ["the profile", "**/api/ensure"],
+    ["the goals", "**/trpc/**"],
+  ])("an answer with %s of A that comes when B is there is shown to nobody", async (_what, url) => {
+    const page = await open();
+    await watchGoals(page);
+    const held: Route[] = [];
+    await page.route(url, async (route) => {
+      if (held.length > 0 || route.request().method() === "OPTIONS") return route.continue();
+      held.push(route);
+    });
+    await signIn(page, "Alba");
+    const late = await waitFor("A's call", async () => held[0]);
+    await signOut(page);
+    await signIn(page, "Bento");
+    // It may have been cancelled with its page's interest, which is as good.
+    await late.continue().catch(() => undefined);
+    await page.getByText("R$ 33.333").waitFor();
+    expect(await readGoals(page)).toEqual(["Bento Pessoa: 33.333"]);
+  });
+
+  test("two tabs of a new user make one profile, and both see it", async () => {
+    await system.clerk.webhooks.disturb({ loseNext: 1_000 });
+    const first = await open();
+    const second = await openTab(await first.context().newPage(), system, errors);
+    const calls = [recordCalls(first), recordCalls(second)];
+    await signUp(first, "Dupla");
+    await Promise.all([untilDashboard(first, "Dupla"), untilDashboard(second, "Dupla")]);
+    for (const ofTab of calls) expectNoFailure(ofTab);
+    const { rows } = await system.db.query("select id from mentorados where nome_completo = 'Dupla Pessoa'");
+    expect(rows).toHaveLength(1);
+    await signOut(second);
+    await first.getByRole("heading", { name: "Criar uma conta" }).waitFor();
+  });
+
+  test("ten fast cycles of signing in and out leave nothing behind", async () => {
+    const page = await open();
+    await watchGoals(page);
+    for (let cycle = 0; cycle < 10; cycle++) {
+      await signIn(page, cycle % 2 === 0 ? "Alba" : "Bento");
+      await signOut(page);
+    }
+    const calls = recordCalls(page);
+    await signIn(page, "Alba");
+    await page.getByText("R$ 77.777").waitFor();
+    expectNoFailure(calls);
+    expect(await readGoals(page)).not.toContain("Alba Pessoa: 33.333");
+    expect(await readGoals(page)).not.toContain("Bento Pessoa: 77.777");
+    await signOut(page);
+    await page.getByRole("heading", { name: "Criar uma conta" }).waitFor();
+    await expect.poll(() => page.locator(".toast").count()).toBe(0);
+    expect(await page.evaluate("localStorage.getItem('session')")).toBeNull();
+  });
+
+  test("who is banned is told so in words, and asks nothing more", async () => {
+    await addMentee(system, "Barrada", 10_000);
+    await system.db.query("update users set banned = true where name = 'Barrada Pessoa'");
+    const page = await open();
+    const calls = recordCalls(page);
+    await signIn(page, "Barrada");
+    await page.getByRole("alert").getByText("Esta conta está bloqueada.").waitFor();
+    expect(calls.map(({ name, status }) => [name, status])).toEqual([["ensure", 403]]);
+  });
+});

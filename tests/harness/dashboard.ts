@@ -1,0 +1,131 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  connectClerkSimulator,
+  type PostgresServer,
+  type RemoteClerkSimulator,
+  startPostgres,
+} from "@rollcall/sandbox";
+import pg from "pg";
+import type { Browser, Page } from "playwright-core";
+import { type Standalone, startStandalone, untilCompared } from "./standalone.ts";
+import { waitFor } from "./wait-for.ts";
+
+export const supportUrl = "https://help.example.com/profile";
+
+/** Slack for a busy machine; what is waited for mostly takes well under a second. */
+const patienceMs = 60_000;
+
+/** What `npm start` runs, with the example app, on a Postgres that a test may stop. */
+export type DashboardSystem = Standalone & {
+  clerk: RemoteClerkSimulator;
+  db: pg.Pool;
+  stopPostgres(): Promise<void>;
+  startPostgres(): Promise<void>;
+  end(): Promise<void>;
+};
+
+export async function startDashboardSystem(): Promise<DashboardSystem> {
+  const dir = await mkdtemp(join(tmpdir(), "rollcall-dashboard-"));
+  const dataDir = join(dir, "database");
+  const settings = { fsync: "off", max_connections: "200" };
+  let postgres: PostgresServer = await startPostgres({ dataDir, settings });
+  const standalone = await startStandalone(dir, { DATABASE_URL: postgres.url, SUPPORT_URL: supportUrl });
+  const db = new pg.Pool({ connectionString: postgres.url, max: 2 });
+  db.on("error", () => undefined);
+  await untilCompared(standalone);
+  return {
+    ...standalone,
+    clerk: await connectClerkSimulator(standalone.pageUrl),
+    db,
+    stopPostgres: () => postgres.stop("immediate"),
+    startPostgres: async () => {
+      postgres = await startPostgres({ dataDir, settings, port: postgres.port });
+    },
+    end: async () => {
+      await standalone.stop();
+      await db.end();
+      await postgres.stop("immediate");
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What went wrong in a page by itself: a script's error, or what the page's own security policy forbids. */
+export type PageErrors = string[];
+
+export async function openApp(
+  browser: Browser,
+  system: DashboardSystem,
+  errors: PageErrors,
+  options: Parameters<Browser["newContext"]>[0] = {},
+): Promise<Page> {
+  const context = await browser.newContext({ locale: "pt-BR", ...options });
+  context.setDefaultTimeout(patienceMs);
+  return openTab(await context.newPage(), system, errors);
+}
+
+export async function openTab(page: Page, system: DashboardSystem, errors: PageErrors): Promise<Page> {
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (/Content Security Policy|Warning:/i.test(message.text())) errors.push(message.text());
+  });
+  await page.goto(system.appUrl);
+  return page;
+}
+
+let signUps = 0;
+
+/** Signs somebody new up in the app's own form. */
+export async function signUp(page: Page, firstName: string): Promise<void> {
+  await page.getByLabel("Nome", { exact: true }).fill(firstName);
+  await page.getByLabel("Sobrenome").fill("Pessoa");
+  await page.getByLabel("E-mail").fill(`${firstName.toLowerCase()}.${++signUps}@example.com`);
+  await page.getByRole("button", { name: "Criar conta e entrar" }).click();
+}
+
+export const signIn = (page: Page, firstName: string) =>
+  page.getByRole("button", { name: `Entrar como ${firstName} Pessoa` }).click();
+
+export const signOut = (page: Page) => page.getByRole("button", { name: "Sair" }).click();
+
+export async function untilDashboard(page: Page, firstName: string): Promise<void> {
+  await page.getByRole("heading", { name: `Olá, ${firstName} Pessoa` }).waitFor();
+  await page.getByText("Metas do mês").waitFor();
+}
+
+/** Somebody who has a profile whose goal nobody else has, and never signed in here. */
+export async function addMentee(system: DashboardSystem, firstName: string, revenue: number): Promise<void> {
+  const email = `${firstName.toLowerCase()}@example.com`;
+  const { id } = await system.clerk.users.create({ firstName, lastName: "Pessoa", email });
+  await waitFor(`a profile of ${firstName}`, async () => {
+    const { rowCount } = await system.db.query(
+      `update mentorados set meta_faturamento = $2
+        where user_id = (select id from users where clerk_id = $1)`,
+      [id, revenue],
+    );
+    return rowCount === 1 ? true : undefined;
+  });
+}
+
+export type Call = { name: "ensure" | "query"; status: number; body: string };
+
+/** Every answer to ensure and to the dashboard's queries, in the order in which they came. */
+export function recordCalls(page: Page): Call[] {
+  const calls: Call[] = [];
+  const nameOf = (url: string) =>
+    url.includes("/trpc/") ? "query" : url.endsWith("/api/ensure") ? "ensure" : undefined;
+  page.on("response", async (response) => {
+    const name = nameOf(response.url());
+    if (!name || response.request().method() === "OPTIONS") return;
+    const call: Call = { name, status: response.status(), body: "" };
+    calls.push(call);
+    call.body = await response.text().catch(() => "");
+  });
+  page.on("requestfailed", (request) => {
+    const name = nameOf(request.url());
+    if (name) calls.push({ name, status: 0, body: request.failure()?.errorText ?? "" });
+  });
+  return calls;
+}
