@@ -156,6 +156,36 @@ describe("one call in flight", () => {
     expect(answers.map(({ user }) => user.clerkId)).toEqual(names);
   });
 
+  test("nor with somebody whose token is not there yet", async () => {
+    let userId = "user_1";
+    let away = true;
+    const getToken = async () => {
+      if (away) throw new Error("Clerk is out of reach");
+      return makeToken(userId);
+    };
+    server.will("hang", ready("user_2"));
+    const client = createClient({ getToken });
+    const stop = new AbortController();
+    const first = failed(
+      client.ensure({
+        signal: stop.signal,
+        onRetry: () => {
+          away = false;
+        },
+      }),
+    );
+    await until("the first call", () => server.calls[0]);
+    [userId, away] = ["user_2", true];
+    const second = client.ensure({
+      onRetry: () => {
+        away = false;
+      },
+    });
+    expect((await second).user.clerkId).toBe("user_2");
+    stop.abort();
+    expect(await first).toMatchObject({ code: "aborted" });
+  });
+
   test("nor between tokens that strangers sent, though they claim to be the same user", async () => {
     const [real, forged] = [makeToken("user_1", "real"), makeToken("user_1", "forged")];
     server.will(({ token }) => (token === real ? ready("user_1") : failure(401, "unauthenticated")));
@@ -211,6 +241,14 @@ describe("giving up", () => {
     release();
     expect(await gone).toMatchObject({ code: "aborted" });
     expect((await stays).user.clerkId).toBe("user_1");
+  });
+
+  test("is told apart from a fault of the caller's own", async () => {
+    server.will(failure(503));
+    const onRetry = () => {
+      throw new RangeError("a mistake of the app");
+    };
+    expect(await failed(createClient().ensure({ onRetry }))).toBeInstanceOf(RangeError);
   });
 
   test("before anything began asks nobody", async () => {

@@ -83,6 +83,7 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
   const once = { url, fetch: send, locale, timeoutMs: options.attemptTimeoutMs ?? 10_000 };
   const pending = rememberPending();
   const join = shareCalls(ensureWithRetries);
+  let unnamed = 0;
   return { locale, ensure };
 
   async function ensure({ signal, token, userId, onRetry }: EnsureOptions = {}): Promise<Provisioned> {
@@ -91,10 +92,13 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
     const caller = { userId, takeToken, mayComeLater: userId !== undefined && !fixed, onRetry };
     try {
       signal?.throwIfAborted();
-      const key = fixed ? `token ${token}` : (userId ?? (await orAbort(nameUser(takeToken), signal)));
+      const person = fixed ? `token ${token}` : (userId ?? (await orAbort(nameUser(takeToken), signal)));
+      // Who cannot be named shares with nobody.
+      const key = person ?? `nobody ${++unnamed}`;
       return await join(key, caller, signal);
     } catch (error) {
-      throw error instanceof RollcallError ? error : ownError("aborted", locale, { retryable: false });
+      if (error instanceof RollcallError || !signal?.aborted) throw error;
+      throw ownError("aborted", locale, { retryable: false });
     }
   }
 
@@ -126,8 +130,8 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
   }
 }
 
-/** The key under which callers share a call; empty when there is no token, which the call itself then tells. */
-async function nameUser(takeToken: GetToken): Promise<string> {
+/** The key under which callers share a call; undefined without a token, which the call itself then tells. */
+async function nameUser(takeToken: GetToken): Promise<string | undefined> {
   const token = await takeToken().catch(() => undefined);
-  return token ? (readTokenSubject(token) ?? token) : "";
+  return token ? (readTokenSubject(token) ?? token) : undefined;
 }

@@ -17,13 +17,13 @@ export type ProvisioningGateProps = {
   /** Instead of the default "preparing your profile"; it is announced to screen readers. */
   loading?: ReactNode;
   /** Instead of the default message with "try again"; it is announced to screen readers. */
-  error?: (props: ErrorSlotProps) => ReactNode;
+  error?: ((props: ErrorSlotProps) => ReactNode) | undefined;
   /** Instead of the default greeting above the page; null for none. Only for a profile made just now, until dismissed. */
-  welcome?: ((props: WelcomeSlotProps & { mentorado: Mentorado | null }) => ReactNode) | null;
+  welcome?: ((props: WelcomeSlotProps & { mentorado: Mentorado | null }) => ReactNode) | null | undefined;
   /** What who is not signed in sees; by default nothing. */
   signedOut?: ReactNode;
   /** Where the default error sends people who need help. */
-  supportUrl?: string;
+  supportUrl?: string | undefined;
 };
 
 /** Shows its children to whoever has a profile, and to everybody else why they wait. */

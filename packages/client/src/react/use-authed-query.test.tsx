@@ -1,6 +1,7 @@
 import "../testing/dom.ts";
 
 import {
+  type DefaultOptions,
   keepPreviousData,
   QueryClient,
   QueryClientProvider,
@@ -60,9 +61,14 @@ function Secret(options: Partial<Options>): ReactNode {
   return `${data ?? "nothing"}, ${fetchStatus}`;
 }
 
+/** A query that says nothing of how to ask. */
+function Usual(options: Partial<Options>): ReactNode {
+  return useAuthedQuery<string>({ queryKey: ["usual"], ...("enabled" in options && { enabled: true }) }).data;
+}
+
 const client = () => createRollcallClient({ baseUrl: server.url, retryDelaysMs: [] });
 
-function signIn(who: string | null, options: Partial<Options> = {}): void {
+function signIn(who: string | null, options: Partial<Options> = {}, Shown = Secret): void {
   userId = who;
   page.render(
     <StrictMode>
@@ -71,7 +77,7 @@ function signIn(who: string | null, options: Partial<Options> = {}): void {
           client={client()}
           auth={{ isLoaded: true, userId: who, getToken: async () => who && makeToken(who) }}
         >
-          <Secret {...options} />
+          <Shown {...options} />
         </UserProvisioningProvider>
       </QueryClientProvider>
     </StrictMode>,
@@ -111,10 +117,12 @@ test("a query that the app disables stays so", async () => {
   expect(asked).toEqual(["user_a"]);
 });
 
-test.each<[string, Partial<Options>]>([
-  ["as it is", {}],
-  ["that keeps what it showed before", { placeholderData: keepPreviousData }],
-])("B never sees what A was answered, by a query %s", async (_, options) => {
+test.each<[string, Partial<Options>, DefaultOptions["queries"]]>([
+  ["as it is", {}, {}],
+  ["that keeps what it showed before", { placeholderData: keepPreviousData }, {}],
+  ["in an app where all queries do", {}, { placeholderData: keepPreviousData }],
+])("B never sees what A was answered, by a query %s", async (_, options, defaults) => {
+  queries.setDefaultOptions({ queries: { retry: false, staleTime: 60_000, ...defaults } });
   answerAll();
   signIn("user_a", options);
   await page.untilText("secret of user_a");
@@ -126,6 +134,24 @@ test.each<[string, Partial<Options>]>([
   await page.untilText("secret of user_a");
   expect(shown.filter(([who, data]) => data && data !== `secret of ${who}`)).toEqual([]);
   expect(asked).toEqual(["user_a", "user_b", "user_a"]);
+});
+
+test("what the app has for all queries counts here too: how to ask, and whether", async () => {
+  const asks: unknown[] = [];
+  const queryFn = async ({ queryKey }: { queryKey: unknown }) => {
+    asks.push(queryKey);
+    return "asked as usual";
+  };
+  queries.setDefaultOptions({ queries: { queryFn, enabled: false } });
+  answerAll();
+  signIn("user_a", { enabled: true });
+  await page.untilText("secret of user_a, idle");
+  signIn("user_a", {}, Usual);
+  await until("the query", () => queries.getQueryCache().find({ queryKey: ["usual"], exact: false }));
+  expect(asks).toEqual([]);
+  signIn("user_a", { enabled: true }, Usual);
+  await page.untilText("asked as usual");
+  expect(asks).toEqual([["usual"]]);
 });
 
 test("what keeps the query before still does so for one user", async () => {

@@ -5,6 +5,7 @@ import {
   type UseQueryOptions,
   type UseQueryResult,
   useQuery,
+  useQueryClient,
 } from "@tanstack/react-query";
 import { readQueryUser, scopeQueryKey } from "./query-scope.ts";
 import { useUserProvisioning } from "./use-user-provisioning.ts";
@@ -20,7 +21,9 @@ export function useAuthedQuery<
   Key extends QueryKey = QueryKey,
 >(options: UseQueryOptions<QueryFnData, QueryError, Answer, Key>): UseQueryResult<Answer, QueryError> {
   const { status, userId } = useUserProvisioning();
-  const { enabled = true, placeholderData, queryKey, queryFn } = options;
+  const { queryKey } = options;
+  // What is a default of the app's has to be as safe.
+  const { enabled = true, placeholderData, queryFn } = useQueryClient().defaultQueryOptions(options);
   return useQuery({
     ...options,
     // Any other function among the options is given this key, whose start is the one that it knows.

@@ -20,7 +20,7 @@ export type UserProvisioningProviderProps = {
   /** Who is signed in: Clerk's `useAuth()`, or anything that gives a user id and a token. */
   auth: Auth;
   /** How long after a failure it tries again by itself; doubles up to six times this. By default 10 s. */
-  healAfterMs?: number;
+  healAfterMs?: number | undefined;
   children?: ReactNode;
 };
 
