@@ -74,11 +74,10 @@ describe.skipIf(!executable)(name, { timeout }, () => {
       );
       await page.getByText("R$ 16.000").waitFor();
       expectNoFailure(calls);
-      await system.clerk.webhooks.calm();
     },
   );
 
-  test("a new user is welcomed until they say that they saw it, in all tabs", async () => {
+  test("a new user is welcomed until they say that they saw it, and not again", async () => {
     await system.clerk.webhooks.disturb({ loseNext: 1_000 });
     const page = await open();
     await signUp(page, "Vinda");
@@ -86,6 +85,9 @@ describe.skipIf(!executable)(name, { timeout }, () => {
     await page.getByText("Perfil criado. Boas-vindas!").first().waitFor();
     await page.getByRole("button", { name: "Começar" }).click();
     await page.getByRole("heading", { name: "Boas-vindas, Vinda!" }).waitFor({ state: "detached" });
+    await page.reload();
+    await untilDashboard(page, "Vinda");
+    expect(await page.getByRole("heading", { name: "Boas-vindas, Vinda!" }).count()).toBe(0);
   });
 
   test("with the worker stopped the toast tells, and when it is back the page heals without a reload", async () => {
@@ -214,6 +216,19 @@ describe.skipIf(!executable)(name, { timeout }, () => {
     await page.getByRole("heading", { name: "Criar uma conta" }).waitFor();
     await expect.poll(() => page.locator(".toast").count()).toBe(0);
     expect(await page.evaluate("localStorage.getItem('session')")).toBeNull();
+  });
+
+  test("it speaks English at a press, its errors too, and keeps that", async () => {
+    const page = await open();
+    await page.getByRole("button", { name: "English" }).click();
+    await page.getByRole("heading", { name: "Create an account" }).waitFor();
+    await page.reload();
+    await page.getByRole("button", { name: "Sign in as Alba Pessoa" }).click();
+    await page.getByText("Goals of the month").waitFor();
+    expect(await page.locator("html").getAttribute("lang")).toBe("en");
+    await page.route("**/api/ensure", (route) => route.abort());
+    await page.reload();
+    await page.getByRole("alert").getByText("The server could not be reached.").waitFor();
   });
 
   test("who is banned is told so in words, and asks nothing more", async () => {

@@ -1,7 +1,10 @@
 import type { ReactNode } from "react";
 import { useLanguage } from "./language.tsx";
 
-const names = { "pt-BR": "Português", en: "English" } as const;
+const names = {
+  "pt-BR": { short: "PT", full: "Português" },
+  en: { short: "EN", full: "English" },
+} as const;
 
 export function LanguageSwitch(): ReactNode {
   const { language, choose, text } = useLanguage();
@@ -13,10 +16,11 @@ export function LanguageSwitch(): ReactNode {
           key={name}
           type="button"
           lang={name}
+          aria-label={`${names[name].short}: ${names[name].full}`}
           aria-pressed={name === language}
           onClick={() => choose(name)}
         >
-          {names[name]}
+          {names[name].short}
         </button>
       ))}
     </fieldset>

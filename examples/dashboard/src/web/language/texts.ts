@@ -16,7 +16,6 @@ export const texts = {
   email: { "pt-BR": "E-mail", en: "Email" },
   signUp: { "pt-BR": "Criar conta e entrar", en: "Create account and sign in" },
   signInTitle: { "pt-BR": "Entrar como", en: "Sign in as" },
-  signInAs: { "pt-BR": "Entrar como {name}", en: "Sign in as {name}" },
   nobody: {
     "pt-BR": "Ainda não há contas. Crie a primeira.",
     en: "There are no accounts yet. Create the first.",

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 export function Loading({ words }: { words: string }): ReactNode {
   return (
     <div className="loading">
-      <p className="loading-words">{words}</p>
+      <h1 className="loading-words">{words}</h1>
       <div className="goals" aria-hidden="true">
         {["revenue", "leads", "procedures", "posts", "stories"].map((name) => (
           <div key={name} className="goal ghost" />

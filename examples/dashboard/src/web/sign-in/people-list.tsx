@@ -23,8 +23,11 @@ export function PeopleList({ clerk, onSignIn }: Props): ReactNode {
       <ul className="people">
         {people?.map(({ id, name, email }) => (
           <li key={id}>
-            <button type="button" aria-label={text("signInAs", { name })} onClick={() => onSignIn(id)}>
-              <strong>{name}</strong>
+            <button type="button" onClick={() => onSignIn(id)}>
+              <strong>
+                <span className="unseen">{text("signInTitle")} </span>
+                {name}
+              </strong>
               <span className="soft">{email}</span>
             </button>
           </li>
