@@ -2,7 +2,7 @@ import { platform } from "node:os";
 import { parseArgs } from "node:util";
 import { findRedisServer } from "@rollcall/sandbox";
 import { z } from "zod";
-import { type CaseName, cases } from "./cases/cases.ts";
+import { type CaseName, cases, onRequest } from "./cases/cases.ts";
 import { describeMachine, formatMachine } from "./report/machine.ts";
 import { formatReports } from "./report/table.ts";
 import { runBench } from "./run-bench.ts";
@@ -11,7 +11,7 @@ import { root } from "./stage/services.ts";
 // Object.keys is typed for objects that may have more keys than their type says; ours has not.
 const names = Object.keys(cases) as [CaseName, ...CaseName[]];
 const usage = `npm run bench -- [--case NAME]… [--backend redis|postgres] [--quick] [--json] [--profile DIR]
-  --case      one of ${names.join(", ")}; may be given more than once. All of them by default
+  --case      one of ${names.join(", ")}; may be given more than once. All but ${onRequest.join(", ")} by default
   --backend   where queues live; both by default, where it makes a difference
   --quick     smaller samples, three minutes in all
   --json      one JSON document on standard output
@@ -20,7 +20,7 @@ Only CPU time is comparable between machines and days: see bench/RESULTS.md.
 `;
 
 const options = z.object({
-  case: z.array(z.enum(names)).default(names),
+  case: z.array(z.enum(names)).default(names.filter((name) => !onRequest.includes(name))),
   backend: z
     .enum(["redis", "postgres"])
     .transform((one) => [one])

@@ -37,7 +37,7 @@ export type StageOptions = {
 };
 
 /** A production key: its limit of requests is far above what a sweep on this machine asks for. */
-const secretKey = "sk_live_bench";
+export const secretKey = "sk_live_bench";
 
 export async function setStage({ services, backend, users, profileDir }: StageOptions): Promise<Stage> {
   const closers: (() => Promise<unknown>)[] = [];
