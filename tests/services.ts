@@ -1,10 +1,13 @@
 import { findRedisServer, startRedis, startTemporaryPostgres } from "@rollcall/sandbox";
 import type { TestProject } from "vitest/node";
+import { makeClusterTemplate } from "./harness/cluster-template.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
     /** A server of our own, whose `postgres` database tests may create databases from. */
     postgresUrl: string;
+    /** The data folder of a cluster with all tables, to be copied; undefined before there is a build. */
+    clusterTemplate: string | undefined;
     /** A Redis that tests may share, or undefined: then tests that need one say so in their name and skip. */
     redisUrl: string | undefined;
     /** For tests that stop and start a Redis of their own. */
@@ -15,7 +18,7 @@ declare module "vitest" {
 const installHint = "Redis tests are skipped: put redis-server or valkey-server on PATH, or set REDIS_URL";
 
 export default async function startServices(project: TestProject): Promise<() => Promise<void>> {
-  const postgres = await startTemporaryPostgres();
+  const [postgres, template] = await Promise.all([startTemporaryPostgres(), makeClusterTemplate()]);
   const redisBinary = findRedisServer(process.env["PATH"]);
   const ownRedis =
     redisBinary && !process.env["REDIS_URL"] ? await startRedis({ binary: redisBinary }) : undefined;
@@ -25,10 +28,12 @@ export default async function startServices(project: TestProject): Promise<() =>
     process.stdout.write(`${installHint}\n`);
   }
   project.provide("postgresUrl", postgres.url);
+  project.provide("clusterTemplate", template.dataDir);
   project.provide("redisUrl", redisUrl);
   project.provide("redisBinary", redisBinary);
   return async () => {
     await ownRedis?.stop();
     await postgres.stop();
+    await template.remove();
   };
 }

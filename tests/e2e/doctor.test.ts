@@ -5,8 +5,9 @@ import { Redis } from "ioredis";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { createFakePostgres } from "../harness/fake-postgres.ts";
+import { migrate } from "../harness/migrate.ts";
 import { runProcess } from "../harness/process.ts";
-import { migrate, type System, startSystem } from "../harness/system.ts";
+import { type System, startSystem } from "../harness/system.ts";
 
 type Finding = { name: string; state: string; says: string; mend: string | null };
 type Report = { ok: boolean; findings: Finding[] };

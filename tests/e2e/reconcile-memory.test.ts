@@ -3,8 +3,8 @@ import { platform } from "node:os";
 import { createDatabase, startClerkSimulator } from "@rollcall/sandbox";
 import pg from "pg";
 import { expect, inject, test } from "vitest";
+import { migrate } from "../harness/migrate.ts";
 import { runProcess } from "../harness/process.ts";
-import { migrate } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 /**

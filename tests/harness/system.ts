@@ -11,6 +11,9 @@ import {
   startRedis,
 } from "@rollcall/sandbox";
 import pg from "pg";
+import { inject } from "vitest";
+import { copyCluster } from "./cluster-template.ts";
+import { migrate } from "./migrate.ts";
 import { type RunningProcess, runProcess } from "./process.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -58,6 +61,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const dataDir = join(folder, "postgres");
   // Tests start more processes than one server usually has.
   const settings = { fsync: "off", max_connections: "400" };
+  const template = options.root === undefined ? inject("clusterTemplate") : undefined;
+  if (template !== undefined) await copyCluster(template, dataDir);
   const postgres = await startPostgres({ dataDir, settings });
   const redis = options.backend === "redis" ? await startOwnRedis(options.redisBinary, folder) : undefined;
   const [apiPort, workerPort] = [await findFreePort(), await findFreePort()];
@@ -80,7 +85,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     ...options.environment,
   });
   const root = options.root ?? "";
-  await migrate(environment, [], root);
+  if (template === undefined) await migrate(environment, [], root);
   const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
   db.on("error", () => undefined);
   const reconciles = Object.keys(options.environment ?? {}).some((name) => name.startsWith("RECONCILE_"));
@@ -130,16 +135,6 @@ async function holdReconcile(db: pg.Pool): Promise<void> {
   await db.query(`
     insert into rollcall.leases (name, token, expires_at)
     values ('full', gen_random_uuid(), 'infinity'), ('catch-up', gen_random_uuid(), 'infinity')`);
-}
-
-export async function migrate(
-  environment: Record<string, string>,
-  args: string[] = [],
-  root = "",
-): Promise<string> {
-  const migration = runProcess(join(root, "apps/cli/dist/migrate/main.js"), environment, args);
-  if ((await migration.exited) !== 0) throw new Error(migration.output());
-  return migration.output();
 }
 
 function startOwnRedis(binary: string | undefined, folder: string, port?: number): Promise<RedisServer> {
