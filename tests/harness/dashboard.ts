@@ -109,13 +109,17 @@ export async function addMentee(system: DashboardSystem, firstName: string, reve
   });
 }
 
-export type Call = { name: "ensure" | "query"; status: number; body: string };
+/** An answer to ensure or to queries of the dashboard; `asked` is the moment in which those queries left. */
+export type Call = { name: "ensure" | "query" | "asked"; status: number; body: string };
 
-/** Every answer to ensure and to the dashboard's queries, in the order in which they came. */
+/** Every answer to ensure and to the dashboard's queries, and when those were asked, in the order of happening. */
 export function recordCalls(page: Page): Call[] {
   const calls: Call[] = [];
   const nameOf = (url: string) =>
     url.includes("/trpc/") ? "query" : url.endsWith("/api/ensure") ? "ensure" : undefined;
+  page.on("request", (request) => {
+    if (nameOf(request.url()) === "query") calls.push({ name: "asked", status: 0, body: "" });
+  });
   page.on("response", async (response) => {
     const name = nameOf(response.url());
     if (!name || response.request().method() === "OPTIONS") return;
