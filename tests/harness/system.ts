@@ -15,6 +15,7 @@ import { inject } from "vitest";
 import { copyCluster } from "./cluster-template.ts";
 import { migrate } from "./migrate.ts";
 import { type RunningProcess, runProcess } from "./process.ts";
+import { applyRoles } from "./roles.ts";
 import { waitFor } from "./wait-for.ts";
 
 export const origin = "http://localhost:5173";
@@ -34,6 +35,10 @@ export type SystemOptions = {
   environment?: Record<string, string>;
   /** Where another build than the repository's own lies. */
   root?: string;
+  /** Server settings of Postgres, over the tests' own. */
+  postgresSettings?: Record<string, string>;
+  /** Under the roles of ops/roles.sql: the CLI, and whoever uses `environment`, has the worker's. */
+  underRoles?: boolean;
 };
 
 /** Rollcall as in production: built api and worker as processes, a Postgres and perhaps a Redis of its own. */
@@ -60,8 +65,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const folder = await mkdtemp(join(tmpdir(), "rollcall-e2e-"));
   const dataDir = join(folder, "postgres");
   // Tests start more processes than one server usually has.
-  const settings = { fsync: "off", max_connections: "400" };
-  const template = options.root === undefined ? inject("clusterTemplate") : undefined;
+  const settings = { fsync: "off", max_connections: "400", ...options.postgresSettings };
+  const isPlain = options.root === undefined && !options.underRoles;
+  const template = isPlain ? inject("clusterTemplate") : undefined;
   if (template !== undefined) await copyCluster(template, dataDir);
   const postgres = await startPostgres({ dataDir, settings });
   const redis = options.backend === "redis" ? await startOwnRedis(options.redisBinary, folder) : undefined;
@@ -71,8 +77,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     rateLimit: null,
     webhook: { url: `${apiUrl}/api/webhooks/clerk`, secret: webhookSecret, timeScale: 0.01 },
   });
+  const roles = options.underRoles ? await applyRoles(postgres.url) : undefined;
   const environment = dropEmpty({
-    DATABASE_URL: postgres.url,
+    DATABASE_URL: roles?.worker ?? postgres.url,
     REDIS_URL: redis?.url ?? "",
     PORT: String(apiPort),
     WORKER_PORT: String(workerPort),
@@ -85,13 +92,16 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     ...options.environment,
   });
   const root = options.root ?? "";
-  if (template === undefined) await migrate(environment, [], root);
+  if (template === undefined)
+    await migrate({ ...environment, DATABASE_URL: roles?.migrator ?? postgres.url }, [], root);
+  if (roles) await applyRoles(postgres.url);
   const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
   db.on("error", () => undefined);
   const reconciles = Object.keys(options.environment ?? {}).some((name) => name.startsWith("RECONCILE_"));
   if (!reconciles) await holdReconcile(db);
 
-  const startApi = () => runProcess(join(root, "apps/api/dist/main.js"), environment);
+  const apiEnvironment = roles ? { ...environment, DATABASE_URL: roles.api } : environment;
+  const startApi = () => runProcess(join(root, "apps/api/dist/main.js"), apiEnvironment);
   const startWorker = (own = environment) => runProcess(join(root, "apps/worker/dist/main.js"), own);
   const system: System = {
     apiUrl,

@@ -10,6 +10,7 @@ import pg from "pg";
 import type { JobQueue, JobWorker, QueueBackend } from "./backend.ts";
 import { watchListenClients } from "./listen-watch.ts";
 import { countPostgresNames, readPostgresFigures } from "./postgres-figures.ts";
+import { createQueueSequences } from "./postgres-sequences.ts";
 
 const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
 
@@ -60,11 +61,12 @@ export function createPostgresQueueBackend(
   };
 }
 
-/** Brings BullMQ's own tables (schema `bullmq`) up to date; it takes its own transaction-scoped lock. */
+/** Brings BullMQ's own tables (schema `bullmq`) and sequences up to date; it takes its own transaction-scoped locks. */
 export async function migrateQueues(pool: pg.Pool): Promise<void> {
   const client = await pool.connect();
   try {
     await runMigrations(client);
+    await createQueueSequences(client);
   } finally {
     client.release();
   }

@@ -43,7 +43,7 @@ async function checkMigrations(pool: Pool, withQueues: boolean): Promise<Finding
 async function checkGrants(pool: Pool, withQueues: boolean): Promise<Finding> {
   const name = "postgres.grants";
   const missing = await findMissingGrants(pool, { withQueues });
-  const mend = "As the owner: GRANT what is missing to the role in DATABASE_URL.";
+  const mend = "As the owner: run ops/roles.sql again, or GRANT what is missing to the role in DATABASE_URL.";
   return missing.length === 0
     ? ok(name, "None is missing.")
     : wrong(name, `The role lacks: ${list(missing)}.`, mend);

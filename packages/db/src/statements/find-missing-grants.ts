@@ -34,6 +34,16 @@ missing (place, what) as (
       to_regclass(pg_get_serial_sequence('public.users', 'id')),
       to_regclass(pg_get_serial_sequence('public.mentorados', 'id'))
     )) and not has_sequence_privilege(q.seqrelid, 'usage')
+  union all
+  -- Whether a row of the app's hangs on a profile is asked before the profile is deleted.
+  select 5, format('SELECT (%I) on table %s', a.attname, c.conrelid::regclass)
+  from pg_constraint c
+  join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+  where c.contype = 'f' and c.confrelid = to_regclass('public.mentorados')
+    and not has_column_privilege(c.conrelid, a.attnum, 'select')
+  union all
+  select 6, 'TEMPORARY on database ' || quote_ident(current_database())
+  where not has_database_privilege(current_database(), 'temporary')
 )
 select what as "grant" from missing order by place, what like '% public.%' desc, what
 `;

@@ -1,0 +1,153 @@
+-- Roles that may do no more than they must: rollcall_migrator makes tables, rollcall_worker writes rows, rollcall_api reads
+-- rows and writes a few. The CLI and its doctor run as rollcall_worker.
+--
+-- Run it in Rollcall's database as a superuser, or as who owns the database and may create roles: once before the first
+-- `npm run migrate`, and again after every migrate that applied something. It changes nothing that is right already.
+--
+--   psql "$OWNER_URL" --single-transaction --set ON_ERROR_STOP=1 --file ops/roles.sql
+--   psql "$OWNER_URL" --command '\password rollcall_api'     and the other two
+--
+-- Between a migrate and the next run, default privileges let both roles use the new tables.
+
+do $$
+declare
+  chosen text;
+begin
+  foreach chosen in array array['rollcall_migrator', 'rollcall_api', 'rollcall_worker'] loop
+    if to_regrole(chosen) is null then
+      execute format('create role %I login', chosen);
+    end if;
+  end loop;
+  -- Who is no superuser grants on another role's tables only as its member.
+  if not (select rolsuper from pg_roles where rolname = current_user)
+    and not pg_has_role(current_user, 'rollcall_migrator', 'usage') then
+    execute format('grant rollcall_migrator to %I', current_user);
+  end if;
+  execute format('grant connect, create on database %I to rollcall_migrator', current_database());
+  execute format('grant connect on database %I to rollcall_api', current_database());
+  -- A dry run keeps its book in temporary tables.
+  execute format('grant connect, temporary on database %I to rollcall_worker', current_database());
+end
+$$;
+
+-- Before PostgreSQL 15 everybody could create tables here.
+revoke create on schema public from public;
+grant usage, create on schema public to rollcall_migrator;
+grant usage on schema public to rollcall_api, rollcall_worker;
+
+create schema if not exists rollcall authorization rollcall_migrator;
+create schema if not exists bullmq authorization rollcall_migrator;
+grant usage on schema rollcall, bullmq to rollcall_api, rollcall_worker;
+
+-- Only an owner may alter a table. What others made before, the app's two tables above all, becomes the migrator's; their
+-- former owner becomes its member, and can do with them all that it could.
+do $$
+declare
+  found record;
+begin
+  for found in
+    select c.oid::regclass as name, c.relkind, c.relowner, c.relowner::regrole as owner
+    from pg_class c
+    where c.relowner <> 'rollcall_migrator'::regrole
+      and (c.oid in (to_regclass('public.users'), to_regclass('public.mentorados'))
+        or c.relnamespace in ('rollcall'::regnamespace, 'bullmq'::regnamespace) and c.relkind in ('r', 'p', 'S'))
+      -- A sequence that belongs to a column goes with its table.
+      and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype in ('a', 'i'))
+  loop
+    execute format('alter %s %s owner to rollcall_migrator',
+                   case found.relkind when 'S' then 'sequence' else 'table' end, found.name);
+    if not (select rolsuper from pg_roles where oid = found.relowner)
+      and not pg_has_role(found.relowner, 'rollcall_migrator', 'usage') then
+      execute format('grant rollcall_migrator to %s', found.owner);
+    end if;
+  end loop;
+end
+$$;
+
+do $$
+declare
+  routine regprocedure;
+  kind    regtype;
+begin
+  for routine in
+    select oid::regprocedure from pg_proc
+    where pronamespace in ('rollcall'::regnamespace, 'bullmq'::regnamespace) and proowner <> 'rollcall_migrator'::regrole
+  loop
+    execute format('alter routine %s owner to rollcall_migrator', routine);
+  end loop;
+  for kind in
+    select oid::regtype from pg_type
+    where typnamespace = 'bullmq'::regnamespace and typtype = 'e' and typowner <> 'rollcall_migrator'::regrole
+  loop
+    execute format('alter type %s owner to rollcall_migrator', kind);
+  end loop;
+  if (select nspowner from pg_namespace where nspname = 'rollcall') <> 'rollcall_migrator'::regrole then
+    alter schema rollcall owner to rollcall_migrator;
+  end if;
+  if (select nspowner from pg_namespace where nspname = 'bullmq') <> 'rollcall_migrator'::regrole then
+    alter schema bullmq owner to rollcall_migrator;
+  end if;
+end
+$$;
+
+-- Of tables that later migrations make.
+alter default privileges for role rollcall_migrator in schema rollcall, bullmq
+  grant select, insert, update, delete on tables to rollcall_api, rollcall_worker;
+alter default privileges for role rollcall_migrator in schema rollcall, bullmq
+  grant usage on sequences to rollcall_api, rollcall_worker;
+
+-- BullMQ's tables, whose statements are BullMQ's business; empty when REDIS_URL is set.
+grant select, insert, update, delete on all tables in schema bullmq to rollcall_api, rollcall_worker;
+grant usage on all sequences in schema bullmq to rollcall_api, rollcall_worker;
+revoke insert, update, delete on all tables in schema rollcall from rollcall_api;
+grant select on all tables in schema rollcall to rollcall_api;
+revoke usage on all sequences in schema rollcall from rollcall_api;
+grant select, insert, update, delete on all tables in schema rollcall to rollcall_worker;
+grant usage on all sequences in schema rollcall to rollcall_worker;
+
+do $$
+declare
+  grants text;
+  referencing record;
+begin
+  -- Before the first migrate there is nothing to grant on.
+  if to_regclass('rollcall.migrations') is null then
+    return;
+  end if;
+
+  foreach grants in array array[
+    -- No user's row is ever deleted: a tombstone stays.
+    'select, insert, update on public.users to rollcall_worker',
+    'select, insert, update, delete on public.mentorados to rollcall_worker',
+    -- The api changes a tier, and links profiles when a person resolves a conflict; the fresh profile goes then.
+    'select, update (tier, updated_at) on public.users to rollcall_api',
+    'select, delete, update (user_id, linked_at, ativo, updated_at) on public.mentorados to rollcall_api',
+    'update on rollcall.conflicts to rollcall_api',
+    'insert, update on rollcall.former_profiles to rollcall_api',
+    -- The timeline is written on, and what stands in it stays.
+    'insert on rollcall.events to rollcall_api',
+    'insert, update on rollcall.runs to rollcall_api',
+    -- Alerts are judged by api or worker, by whoever has the lease.
+    'insert, update on rollcall.leases to rollcall_api',
+    'insert, update on rollcall.alerts to rollcall_api',
+    'insert, update, delete on rollcall.samples to rollcall_api'
+  ] loop
+    execute 'grant ' || grants;
+  end loop;
+  revoke insert, update, delete on rollcall.migrations from rollcall_worker;
+  execute format('grant usage on sequence %s, %s to rollcall_worker',
+                 pg_get_serial_sequence('public.users', 'id'), pg_get_serial_sequence('public.mentorados', 'id'));
+
+  -- Before a profile is deleted somebody looks whether a row of the app's hangs on it.
+  for referencing in
+    select c.conrelid::regclass as name, a.attname
+    from pg_constraint c
+    join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+    where c.contype = 'f' and c.confrelid = 'public.mentorados'::regclass
+  loop
+    execute format('grant select (%I) on %s to rollcall_api, rollcall_worker', referencing.attname, referencing.name);
+    execute format('grant usage on schema %s to rollcall_api, rollcall_worker',
+                   (select relnamespace::regnamespace from pg_class where oid = referencing.name));
+  end loop;
+end
+$$;
