@@ -26,11 +26,12 @@ export type ProvisionOptions<U extends UserRow = User, M extends object = Mentor
    * of known users do not touch Rollcall, and what is attached are the app's rows.
    */
   find?: ((clerkId: string) => Promise<{ user: U; mentorado: M | null } | undefined>) | undefined;
-  /** How long a request may wait for Rollcall before it is a 503; by default 5 s. */
+  /** How long a request may wait for Rollcall before it is a 503; by default 3 s. */
   patienceMs?: number | undefined;
 };
 
-const usualPatienceMs = 5_000;
+/** The api itself answers within 2 s, and a request that hangs for an outage helps nobody. */
+const usualPatienceMs = 3_000;
 
 /**
  * The profile of whoever calls: known, or made now.
