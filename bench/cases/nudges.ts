@@ -5,8 +5,8 @@ import { compare, judge, toRow } from "../report/case-report.ts";
 import type { BenchCase } from "./case.ts";
 
 const sizes = {
-  redis: { backlog: 5_000, quickBacklog: 3_000, singles: 300 },
-  postgres: { backlog: 1_000, quickBacklog: 500, singles: 100 },
+  redis: { backlog: 5_000, quickBacklog: 3_000, singles: 200 },
+  postgres: { backlog: 1_000, quickBacklog: 500, singles: 50 },
 } as const;
 const warmUpRounds = 1;
 
