@@ -1,6 +1,7 @@
 import { Queue, Worker } from "bullmq";
-import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { Cluster, type Redis, type RedisOptions } from "ioredis";
 import type { QueueBackend } from "./backend.ts";
+import { GatheringRedis } from "./gathering-redis.ts";
 import { watchQueueRoom } from "./queue-room.ts";
 import { countRedisNames, readRedisFigures, readRedisMemory } from "./redis-figures.ts";
 
@@ -74,7 +75,7 @@ export function connectRedis(
   const [first = "", ...others] = nodes;
   const client =
     others.length === 0
-      ? new Redis(first, options)
+      ? new GatheringRedis(first, options)
       : new Cluster([...nodes], {
           redisOptions: options,
           enableOfflineQueue: options.enableOfflineQueue ?? true,
