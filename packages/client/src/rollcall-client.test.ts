@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createRollcallClient, type Retry, type RollcallClientOptions } from "./rollcall-client.ts";
+import {
+  createRollcallClient,
+  type GetToken,
+  type Retry,
+  type RollcallClientOptions,
+} from "./rollcall-client.ts";
 import { RollcallError } from "./rollcall-error.ts";
 import {
   type Behaviour,
@@ -186,17 +191,23 @@ describe("one call in flight", () => {
     expect(await first).toMatchObject({ code: "aborted" });
   });
 
-  test("nor between tokens that strangers sent, though they claim to be the same user", async () => {
-    const [real, forged] = [makeToken("user_1", "real"), makeToken("user_1", "forged")];
-    server.will(({ token }) => (token === real ? ready("user_1") : failure(401, "unauthenticated")));
-    const client = createClient({ getToken: undefined });
-    const [mine, theirs] = await Promise.all([
-      client.ensure({ token: real }),
-      failed(client.ensure({ token: forged })),
-    ]);
-    expect(mine.user.clerkId).toBe("user_1");
-    expect(theirs).toMatchObject({ code: "unauthenticated", status: 401 });
-  });
+  test.each<[string, (token: string) => string | GetToken]>([
+    ["as they are", (token) => token],
+    ["by a function", (token) => async () => token],
+  ])(
+    "nor between tokens that strangers sent, given %s, though they claim to be the same user",
+    async (_, give) => {
+      const [real, forged] = [makeToken("user_1", "real"), makeToken("user_1", "forged")];
+      server.will(({ token }) => (token === real ? ready("user_1") : failure(401, "unauthenticated")));
+      const client = createClient({ getToken: undefined });
+      const [mine, theirs] = await Promise.all([
+        client.ensure({ token: give(real) }),
+        failed(client.ensure({ token: give(forged) })),
+      ]);
+      expect(mine.user.clerkId).toBe("user_1");
+      expect(theirs).toMatchObject({ code: "unauthenticated", status: 401 });
+    },
+  );
 });
 
 describe("giving up", () => {
@@ -296,6 +307,27 @@ describe("without the right token nothing is sent", () => {
     const client = createClient({ getToken: async () => tokens.shift() });
     expect(await client.ensure({ userId: "user_2" })).toMatchObject({ user: { clerkId: "user_2" } });
     expect(server.calls.map(({ token }) => token)).toEqual([makeToken("user_2")]);
+  });
+
+  test("the answer is another user's, whom an opaque token did not name: it is not handed out, but asked for again", async () => {
+    server.will(ready("user_1"), ready("user_2"));
+    const client = createClient({ getToken: async () => "opaque" });
+    const errors: string[] = [];
+    const onRetry = ({ error }: Retry) => errors.push(error.code);
+    expect(await client.ensure({ userId: "user_2", onRetry })).toMatchObject({ user: { clerkId: "user_2" } });
+    expect(errors).toEqual(["no_token"]);
+    server.will(ready("user_1"));
+    const wrong = { code: "no_token", retryable: true };
+    expect(await failed(client.ensure({ userId: "user_2" }))).toMatchObject(wrong);
+    const fixed = { code: "no_token", retryable: false };
+    expect(await failed(client.ensure({ userId: "user_2", token: "opaque" }))).toMatchObject(fixed);
+  });
+
+  test("the user changes between the look at whose call it is and the call", async () => {
+    const tokens = [makeToken("user_1"), makeToken("user_2")];
+    const client = createClient({ getToken: async () => tokens.shift() });
+    expect(await failed(client.ensure())).toMatchObject({ code: "no_token" });
+    expect(server.calls).toEqual([]);
   });
 
   test("the user changes between two attempts", async () => {

@@ -14,7 +14,10 @@ export type GetToken = () => Promise<string | null | undefined>;
 export type RollcallClientOptions = {
   /** Where Rollcall's api is, such as `https://rollcall.example.com`. */
   baseUrl: string;
-  /** Asked before each attempt, since session tokens live for a minute. */
+  /**
+   * Asked before each attempt, since session tokens live for a minute. It speaks for the one person of a page, whose
+   * callers share a call though their tokens differ. A server, where strangers send tokens, gives `token` with each call.
+   */
   getToken?: GetToken | undefined;
   /** By default the global one. */
   fetch?: typeof fetch | undefined;
@@ -39,11 +42,14 @@ export type EnsureOptions = {
   /** Ends this caller's wait; the call itself ends when all of its callers gave up. */
   signal?: AbortSignal | undefined;
   /**
-   * Instead of the client's own `getToken`. A string is for servers, where one client serves many people: an
-   * unverified token proves nothing, so callers share an answer only when their tokens are the same to the letter.
+   * Instead of the client's own `getToken`. On a server one client serves many people, and an unverified token proves
+   * nothing: without `userId`, callers share an answer only when their tokens are the same to the letter.
    */
   token?: string | GetToken | undefined;
-  /** Who is signed in, when the app knows: a token of anybody else is not sent, but asked for again later. */
+  /**
+   * Who is signed in, when the app knows for sure: a token of anybody else is not sent, but asked for again later, and
+   * an answer of anybody else is not handed out. Callers with a function for a token share a call by it.
+   */
   userId?: string | undefined;
   onRetry?: ((retry: Retry) => void) | undefined;
 };
@@ -68,7 +74,8 @@ export type RollcallClient = {
 
 /** How one caller of `ensure` takes part in a call. */
 type Caller = {
-  userId: string | undefined;
+  /** Whose profile it asks for, as far as anybody knows before a token is taken. */
+  person: string | undefined;
   takeToken: GetToken;
   /** A token that is missing or another user's may be followed by the right one. */
   mayComeLater: boolean;
@@ -89,13 +96,15 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
   async function ensure({ signal, token, userId, onRetry }: EnsureOptions = {}): Promise<Provisioned> {
     const fixed = typeof token === "string";
     const takeToken = fixed ? async () => token : (token ?? getToken);
-    const caller = { userId, takeToken, mayComeLater: userId !== undefined && !fixed, onRetry };
+    const mayComeLater = userId !== undefined && !fixed;
     try {
       signal?.throwIfAborted();
-      const person = fixed ? `token ${token}` : (userId ?? (await orAbort(nameUser(takeToken), signal)));
+      const { key, person } = mayComeLater
+        ? { key: `user ${userId}`, person: userId }
+        : await orAbort(nameCall(takeToken, token === undefined), signal);
+      const caller = { person: userId ?? person, takeToken, mayComeLater, onRetry };
       // Who cannot be named shares with nobody.
-      const key = person ?? `nobody ${++unnamed}`;
-      return await join(key, caller, signal);
+      return await join(key ?? `nobody ${++unnamed}`, caller, signal);
     } catch (error) {
       if (error instanceof RollcallError || !signal?.aborted) throw error;
       throw ownError("aborted", locale, { retryable: false });
@@ -108,13 +117,20 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
       const [caller] = callers;
       const token = await caller?.takeToken();
       const subject = token ? readTokenSubject(token) : undefined;
-      person ??= caller?.userId ?? subject;
+      person ??= caller?.person ?? subject;
       // Who an opaque token names, only the api can tell.
       if (token && (subject === undefined || subject === person)) return token;
+      return wrongToken();
+    };
+    const wrongToken = () => {
+      const [caller] = callers;
       return ownError("no_token", locale, { retryable: caller?.mayComeLater ?? false });
     };
     for (let attempt = 1; ; attempt++) {
-      const answer = await ensureOnce(once, takeToken, signal);
+      let answer = await ensureOnce(once, takeToken, signal);
+      // An opaque token says only now whose it was.
+      if (!(answer instanceof RollcallError) && person !== undefined && answer.user.clerkId !== person)
+        answer = wrongToken();
       if (!(answer instanceof RollcallError)) {
         const { user, mentorado, created, stale = false } = answer;
         const madeMeanwhile = person !== undefined && pending.take(person);
@@ -130,8 +146,18 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
   }
 }
 
-/** The key under which callers share a call; undefined without a token, which the call itself then tells. */
-async function nameUser(takeToken: GetToken): Promise<string | undefined> {
+/**
+ * The key under which callers share a call, and whom the token names; neither without a token, which the call itself
+ * then tells.
+ *
+ * @param ofPage the token comes from the page itself, which has no reason to lie about its own user
+ */
+async function nameCall(
+  takeToken: GetToken,
+  ofPage: boolean,
+): Promise<{ key?: string; person?: string | undefined }> {
   const token = await takeToken().catch(() => undefined);
-  return token ? (readTokenSubject(token) ?? token) : undefined;
+  if (!token) return {};
+  const person = readTokenSubject(token);
+  return { key: ofPage && person !== undefined ? `user ${person}` : `token ${token}`, person };
 }

@@ -58,7 +58,6 @@ export class ProvisioningError extends Error {
 
 /** Which code an error of the api's stands for: a refusal has one of its own, and all else may pass. */
 export function toProvisioningCode(code: string): ProvisioningCode {
-  if (code === "no_token") return "unauthenticated";
   return Object.hasOwn(table, code) ? (code as ProvisioningCode) : "unavailable";
 }
 
