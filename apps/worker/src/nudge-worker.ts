@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { decideRetryDelayMs, type JobWorker, type NudgeQueueName, welcomeJobName } from "@rollcall/jobs";
 import type { WorkerContext } from "./context.ts";
+import { leaveNewerBuilds } from "./newer-build.ts";
 import { processNudge } from "./process-nudge.ts";
 import { processWelcome } from "./welcome.ts";
 
@@ -60,10 +61,10 @@ export function startNudgeWorker(context: WorkerContext, queue: NudgeQueueName):
 function createWorker(context: WorkerContext, queue: NudgeQueueName): JobWorker {
   const worker = context.backend.createWorker(
     queue,
-    (job) => {
+    leaveNewerBuilds(context, queue, (job) => {
       const run = job.name === welcomeJobName ? processWelcome : processNudge;
       return run(context, queue, job, (ms) => worker.rateLimit(ms));
-    },
+    }),
     {
       ...settings,
       concurrency: concurrency[context.backend.kind],

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { confirmationJobName, type JobWorker } from "@rollcall/jobs";
 import { processConfirmation } from "./confirmation-job.ts";
 import type { WorkerContext } from "./context.ts";
+import { leaveNewerBuilds } from "./newer-build.ts";
 import { processReconcile } from "./reconcile-job.ts";
 import { startReconcileUpkeep } from "./reconcile-upkeep.ts";
 
@@ -58,8 +59,9 @@ export function startReconcile(context: WorkerContext): { close(): Promise<void>
 function createWorker(context: WorkerContext, closing: AbortSignal): JobWorker {
   const worker = context.backend.createWorker(
     "reconcile",
-    (job) =>
+    leaveNewerBuilds(context, "reconcile", (job) =>
       (job.name === confirmationJobName ? processConfirmation : processReconcile)(context, job, closing),
+    ),
     settings,
   );
   worker.on("error", (error) => context.log.warn({ queue: "reconcile", err: error }, "Worker error"));

@@ -42,6 +42,23 @@ test("a refusal is not remembered as a success, nor a changed token taken for a 
   }
 });
 
+test("while the key is rotated, tokens of both keys count, and of no third", async () => {
+  const [next, stranger] = await Promise.all([startClerkSimulator(), startClerkSimulator()]);
+  const both = createSessionVerifier({
+    jwtKey: `${clerk.jwtKey.trim()}\n${next.jwtKey}`,
+    authorizedParties: [azp],
+  });
+  for (const issuer of [clerk, next]) {
+    const token = await issuer.sessions.mintToken({ userId: "user_1", azp });
+    expect(await both(token)).toMatchObject({ clerkId: "user_1" });
+    const expired = await issuer.sessions.mintToken({ userId: "user_1", azp, expiresInS: -60 });
+    await expect(both(expired)).rejects.toMatchObject({ code: "unauthenticated" });
+  }
+  const forged = await stranger.sessions.mintToken({ userId: "user_1", azp });
+  await expect(both(forged)).rejects.toMatchObject({ code: "unauthenticated" });
+  await Promise.all([next.stop(), stranger.stop()]);
+});
+
 test("a key that is no public key fails when it is configured, not at the first login", () => {
   expect(() => createSessionVerifier({ jwtKey: "nonsense", authorizedParties: [azp] })).toThrow();
 });

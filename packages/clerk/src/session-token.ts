@@ -1,6 +1,6 @@
 import { createHash, createPublicKey } from "node:crypto";
-import { AppError, clerkUserId } from "@rollcall/contracts";
-import { jwtVerify } from "jose";
+import { AppError, clerkUserId, splitPublicKeys } from "@rollcall/contracts";
+import { errors, type JWTPayload, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import { z } from "zod";
 
@@ -15,13 +15,15 @@ export type SessionIdentity = {
 export type SessionVerifier = (token: string) => Promise<SessionIdentity>;
 
 export type SessionVerifierOptions = {
-  /** PEM of Clerk's public key; with it no request leaves for a token. */
+  /** PEM of Clerk's public key, or of several while it is rotated; with it no request leaves for a token. */
   jwtKey: string;
   /** Origins that may call; a token of any other, or of none, is refused. */
   authorizedParties: readonly string[];
 };
 
 const toleranceS = 5;
+
+const rules = { algorithms: ["RS256"], clockTolerance: toleranceS, requiredClaims: ["exp", "iat"] };
 
 const claims = z.object({
   sub: clerkUserId,
@@ -39,7 +41,7 @@ const claims = z.object({
  * @throws TypeError for a key that is no public key; the verifier: AppError `unauthenticated`
  */
 export function createSessionVerifier(options: SessionVerifierOptions): SessionVerifier {
-  const key = createPublicKey(options.jwtKey);
+  const keys = splitPublicKeys(options.jwtKey).map((pem) => createPublicKey(pem));
   const verified = new LRUCache<string, SessionIdentity>({ max: 10_000 });
 
   return async (token) => {
@@ -53,11 +55,7 @@ export function createSessionVerifier(options: SessionVerifierOptions): SessionV
   };
 
   async function verify(token: string): Promise<{ identity: SessionIdentity; expiresAtS: number }> {
-    const { payload } = await jwtVerify(token, key, {
-      algorithms: ["RS256"],
-      clockTolerance: toleranceS,
-      requiredClaims: ["exp", "iat"],
-    }).catch((error: unknown) => {
+    const payload = await readSigned(token).catch((error: unknown) => {
       throw new AppError("unauthenticated", "The token does not verify", { cause: error });
     });
     const read = claims.safeParse(payload);
@@ -67,5 +65,19 @@ export function createSessionVerifier(options: SessionVerifierOptions): SessionV
       throw new AppError("unauthenticated", "The token was issued for a party that is not authorized");
     }
     return { identity: { clerkId: sub, sessionId: sid, pending: sts === "pending" }, expiresAtS: exp };
+  }
+
+  /** By any of the keys: a PEM says no `kid` to choose by. */
+  async function readSigned(token: string): Promise<JWTPayload> {
+    let refusal: unknown;
+    for (const key of keys) {
+      try {
+        return (await jwtVerify(token, key, rules)).payload;
+      } catch (error) {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+        refusal = error;
+      }
+    }
+    throw refusal;
   }
 }

@@ -6,8 +6,17 @@ export function isOrigin(value: string): boolean {
   return URL.canParse(value) && new URL(value).origin === value;
 }
 
-/** An RSA public key as Clerk's dashboard shows it; RSA, because Clerk signs with RS256. */
-export function isRsaPublicKey(pem: string): boolean {
+/** The keys of CLERK_JWT_KEY: one, or while it is rotated several PEM blocks, one behind the other. */
+export function splitPublicKeys(pem: string): string[] {
+  return pem.split(/(?<=-----END PUBLIC KEY-----)\s*/).filter((block) => block !== "");
+}
+
+/** RSA public keys as Clerk's dashboard shows them; RSA, because Clerk signs with RS256. */
+export function areRsaPublicKeys(pem: string): boolean {
+  return splitPublicKeys(pem).every(isRsaPublicKey);
+}
+
+function isRsaPublicKey(pem: string): boolean {
   // A private key would be read as well, and has no business here.
   if (!pem.includes("-----BEGIN PUBLIC KEY-----")) return false;
   try {

@@ -36,6 +36,7 @@ test("what must be there is enough, and an empty variable counts as unset", () =
 
 test.each<[string, string]>([
   ["CLERK_JWT_KEY", rsaKey.replaceAll("\n", "\\n")],
+  ["CLERK_JWT_KEY", `${rsaKey}\n${rsaKey}`],
   ["CLERK_WEBHOOK_SIGNING_SECRET", `${secret},${secret}`],
   ["TRUST_PROXY", "true"],
   ["TRUST_PROXY", "false"],
@@ -51,6 +52,8 @@ test.each<[string, string, string]>([
   ["CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----", "RSA and whole"],
   ["CLERK_JWT_KEY", rsaKey.slice(0, -60), "RSA and whole"],
   ["CLERK_JWT_KEY", pem("ec"), "RSA and whole"],
+  ["CLERK_JWT_KEY", `${rsaKey}\n${pem("ec")}`, "RSA and whole"],
+  ["CLERK_JWT_KEY", `${rsaKey}\n${rsaKey.slice(0, -60)}`, "RSA and whole"],
   ["CLERK_WEBHOOK_SIGNING_SECRET", "whsec_", "whsec_ followed by base64"],
   ["CLERK_WEBHOOK_SIGNING_SECRET", `${secret.slice(0, -1)}`, "whsec_ followed by base64"],
   ["CLERK_WEBHOOK_SIGNING_SECRET", `${secret},whsec_not-base64`, "whsec_ followed by base64"],

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import {
+  areRsaPublicKeys,
   isAddressRange,
   isCronPattern,
   isOrigin,
-  isRsaPublicKey,
   isWebhookSecret,
 } from "./environment-checks.ts";
 
@@ -52,7 +52,7 @@ export const variables = {
     .optional(),
   CLERK_JWT_KEY: text
     .transform((pem) => pem.replaceAll("\\n", "\n"))
-    .refine(isRsaPublicKey, {
+    .refine(areRsaPublicKeys, {
       error: "must be the PEM public key of Clerk's JWKS, RSA and whole (-----BEGIN PUBLIC KEY-----)",
     }),
   CLERK_AUTHORIZED_PARTIES: list.refine((origins) => origins.every(isOrigin), {

@@ -45,6 +45,7 @@ export {
   userView,
 } from "./ensure.ts";
 export { EnvironmentError, readEnvironment, variables } from "./environment.ts";
+export { splitPublicKeys } from "./environment-checks.ts";
 export { type ErrorBody, errorBody } from "./error-body.ts";
 export { AppError, type ErrorCode, errorTable, type Locale, locales } from "./errors.ts";
 export { type LogEvent, logEvents } from "./events.ts";

@@ -21,12 +21,17 @@ const leftOut = new Set(["src", "node_modules", ".turbo"]);
  *
  * @throws Error that names the mutant when it no longer fits the build, or nothing was built
  */
-export async function buildMutant(name: MutantName): Promise<MutantBuild> {
+export function buildMutant(name: MutantName): Promise<MutantBuild> {
+  return buildChanged(name, getMutant(name).patches);
+}
+
+/** The same with changes of one's own; `name` is for the message when they do not fit. */
+export async function buildChanged(name: string, patches: readonly Patch[]): Promise<MutantBuild> {
   const root = await mkdtemp(join(tmpdir(), "rollcall-mutant-"));
   const remove = () => rm(root, { recursive: true, force: true });
   try {
     await copyBuild(root);
-    await breakBuild(root, getMutant(name));
+    for (const patch of patches) await applyPatch(root, name, patch);
   } catch (error) {
     await remove();
     throw error;
@@ -57,10 +62,6 @@ async function copyBuild(root: string): Promise<void> {
     if (entry === "@rollcall" || entry.startsWith(".")) continue;
     await symlink(join(repository, "node_modules", entry), join(root, "node_modules", entry));
   }
-}
-
-async function breakBuild(root: string, mutant: Mutant): Promise<void> {
-  for (const patch of mutant.patches) await applyPatch(root, mutant.name, patch);
 }
 
 async function applyPatch(root: string, name: string, { file, find, replace }: Patch): Promise<void> {

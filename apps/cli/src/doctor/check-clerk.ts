@@ -1,5 +1,5 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
-import { variables } from "@rollcall/contracts";
+import { splitPublicKeys, variables } from "@rollcall/contracts";
 import { askClerk, type ClerkAnswer } from "./ask-clerk.ts";
 import { type Environment, type Finding, note, ok, unknown, wrong } from "./finding.ts";
 
@@ -69,12 +69,12 @@ function checkJwtKey(pem: string | undefined, { status, keys }: ClerkAnswer): Fi
   const name = "clerk.jwt_key";
   const read = variables.CLERK_JWT_KEY.safeParse(pem);
   if (status !== 200 || !read.success) return unknown(name, "Not compared with Clerk's keys.");
-  const own = fingerprint(createPublicKey(read.data));
-  return keys.some((jwk) => readFingerprint(jwk) === own)
-    ? ok(name, "CLERK_JWT_KEY is a key of the instance that CLERK_SECRET_KEY belongs to.")
+  const own = splitPublicKeys(read.data).map((key) => fingerprint(createPublicKey(key)));
+  return keys.some((jwk) => own.includes(readFingerprint(jwk) ?? ""))
+    ? ok(name, "CLERK_JWT_KEY holds a key of the instance that CLERK_SECRET_KEY belongs to.")
     : wrong(
         name,
-        "CLERK_JWT_KEY is no key of the instance that CLERK_SECRET_KEY belongs to: every login would be refused.",
+        "CLERK_JWT_KEY holds no key of the instance that CLERK_SECRET_KEY belongs to: every login would be refused.",
         `${fromDashboard}, JWT public key, of the same instance.`,
       );
 }

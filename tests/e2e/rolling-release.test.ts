@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ClerkSimulator, startClerkSimulator } from "@rollcall/sandbox";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { buildChanged, type MutantBuild } from "../chaos/mutants/build-mutant.ts";
+import { callAdmin } from "../harness/admin.ts";
+import { describeOnBackends } from "../harness/backends.ts";
+import { readDeadLetters, readRows, untilProfile, withQueue } from "../harness/calls.ts";
+import { type Fleet, startFleet } from "../harness/fleet.ts";
+import { adminPassword, type System, startSystem, webhookSecret } from "../harness/system.ts";
+import { startTraffic, type Traffic } from "../harness/traffic.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+/** A release whose api says more in a nudge than the workers before it can read. */
+const newerBuild = [
+  { file: "packages/jobs/dist/payload-version.js", find: "const newest = 1;", replace: "const newest = 2;" },
+  {
+    file: "packages/jobs/dist/nudge.js",
+    find: "v: z.literal(1),\n    kind: nudgeKind",
+    replace: "v: z.literal([1, 2]),\n    kind: nudgeKind",
+  },
+  { file: "apps/api/dist/webhook-route.js", find: "v: 1,", replace: "v: 2,\n        more: true," },
+];
+
+describeOnBackends((backend) => {
+  let single: System;
+  let fleet: Fleet;
+  let newer: MutantBuild;
+  /** Clerk with another key: after a rotation it is who signs tokens. */
+  let nextIssuer: ClerkSimulator;
+
+  beforeAll(async () => {
+    newer = await buildChanged("newer build", newerBuild);
+    nextIssuer = await startClerkSimulator();
+    single = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    fleet = await startFleet(single);
+  });
+  afterAll(async () => {
+    await fleet?.stop();
+    await single?.stop();
+    await nextIssuer?.stop();
+    await newer?.remove();
+  });
+
+  /** Everybody has a profile, nothing is a dead letter, and nobody was answered anything but 2xx or 503. */
+  async function expectNothingLost(traffic: Traffic): Promise<void> {
+    const { people, ensureStatuses } = await traffic.stop();
+    await single.clerk.webhooks.drain({ retries: true });
+    await waitFor(
+      "everybody's profile",
+      async () => {
+        const { rows } = await single.db.query(
+          "select from users u join mentorados m on m.user_id = u.id where u.clerk_id = any ($1)",
+          [people],
+        );
+        return rows.length === people.length ? true : undefined;
+      },
+      120_000,
+    );
+    expect(people.length).toBeGreaterThan(20);
+    expect(await readDeadLetters(single)).toEqual([]);
+    expect(Object.keys(ensureStatuses).filter((status) => !isCalm(status))).toEqual([]);
+    const attempts = (await single.clerk.webhooks.list()).flatMap((message) => message.attempts);
+    const answers = attempts.flatMap(({ status }) => (status === null ? [] : [String(status)]));
+    expect(answers.length).toBeGreaterThanOrEqual(people.length);
+    expect([...new Set(answers)].filter((status) => !isCalm(status))).toEqual([]);
+  }
+
+  const isCalm = (status: string) => status === "503" || status.startsWith("2");
+
+  test("what a newer build queues waits for a newer worker, without an attempt or a dead letter", async () => {
+    const { id: clerkId } = await single.clerk.users.create({}, { silent: true });
+    const nudge = { v: 2, kind: "look", clerkId, cause: "webhook", eventAtMs: Date.now() };
+    const jobId = await withQueue(single, "sync", async (queue) => (await queue.add("look", nudge)).id ?? "");
+    const look = () => withQueue(single, "sync", (queue) => queue.getJob(jobId));
+    await waitFor("two old workers' looks at it", async () =>
+      ((await look())?.attemptsStarted ?? 0) >= 2 ? true : undefined,
+    );
+    const waiting = await look();
+    expect([waiting?.attemptsMade, waiting?.failedReason ?? null]).toEqual([0, null]);
+    expect((await readRows(single, clerkId)).users).toEqual([]);
+    expect(await readDeadLetters(single)).toEqual([]);
+
+    expect(await fleet.replace("worker", 0, { root: newer.root })).toBe(0);
+    await untilProfile(single, clerkId, 60_000);
+    expect(fleet.output()).toContain("wait for a newer worker");
+    expect(await fleet.replace("worker", 0)).toBe(0);
+  });
+
+  test("two apis and two workers are replaced by a newer build, the first api before any worker: nothing is lost", async () => {
+    const traffic = startTraffic(fleet.system);
+    await sleep(1_000);
+    const codes = [
+      await fleet.replace("api", 0, { root: newer.root }),
+      await fleet.replace("worker", 0, { root: newer.root }),
+      await fleet.replace("worker", 1, { root: newer.root }),
+      await fleet.replace("api", 1, { root: newer.root }),
+    ];
+    await sleep(1_000);
+    expect(codes).toEqual([0, 0, 0, 0]);
+    await expectNothingLost(traffic);
+  });
+
+  test("webhook secret, JWT key and admin password are rotated: no delivery is lost, and no login refused", async () => {
+    const nextSecret = `whsec_${Buffer.from("the secret that comes after it").toString("base64")}`;
+    const [oldPassword, nextPassword] = [adminPassword, "another horse"];
+    const passwordsTaken: number[][] = [];
+    const traffic = startTraffic(fleet.system);
+    const rollTo = async (own: Record<string, string>) => {
+      for (const index of [0, 1]) {
+        const environment = { ...single.environment, ...own };
+        expect(await fleet.replace("api", index, { root: newer.root, environment })).toBe(0);
+        passwordsTaken.push(await tryPassword(nextPassword));
+      }
+    };
+    // First the apis know both, then Clerk changes, and then the apis forget the old ones.
+    await rollTo({
+      CLERK_WEBHOOK_SIGNING_SECRET: `${nextSecret},${webhookSecret}`,
+      CLERK_JWT_KEY: `${nextIssuer.jwtKey.trim()}\n${single.clerk.jwtKey}`,
+      ADMIN_PASSWORD: nextPassword,
+    });
+    await single.clerk.webhooks.configure({ secrets: [nextSecret, webhookSecret] });
+    traffic.signTokensWith(nextIssuer);
+    await sleep(1_000);
+    await single.clerk.webhooks.configure({ secrets: [nextSecret] });
+    await single.clerk.webhooks.drain({ retries: true });
+    await rollTo({
+      CLERK_WEBHOOK_SIGNING_SECRET: nextSecret,
+      CLERK_JWT_KEY: nextIssuer.jwtKey,
+      ADMIN_PASSWORD: nextPassword,
+    });
+    await sleep(1_000);
+    await expectNothingLost(traffic);
+    // One after the other; until then each takes the old one.
+    expect(passwordsTaken.slice(0, 2)).toEqual([
+      [200, 401],
+      [200, 200],
+    ]);
+    expect(await tryPassword(oldPassword)).toEqual([401, 401]);
+    await single.clerk.webhooks.configure({ secrets: [webhookSecret] });
+    const { id } = await single.clerk.users.create();
+    await waitFor("a delivery under the old secret to be refused", async () => {
+      const [message] = await single.clerk.webhooks.list({ userId: id });
+      return message?.attempts.some(({ status }) => status === 400) ? true : undefined;
+    });
+  });
+
+  /** What a password is answered by each api. */
+  async function tryPassword(password: string): Promise<number[]> {
+    const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
+    const answers = fleet
+      .apiUrls()
+      .map((apiUrl) =>
+        callAdmin({ ...fleet.system, apiUrl }, "/api/admin/alerts", { headers: { authorization } }),
+      );
+    return (await Promise.all(answers)).map(({ status }) => status);
+  }
+});
