@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useId, useState } from "react";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Locale } from "../locale.ts";
 import { createRollcallClient } from "../rollcall-client.ts";
@@ -35,7 +35,7 @@ function show(props: ProvisioningGateProps = {}, setting: Setting = {}): void {
   page.render(
     <UserProvisioningProvider
       client={createRollcallClient({ baseUrl: server.url, locale, retryDelaysMs })}
-      auth={{ isLoaded, userId, getToken: async () => makeToken("user_a") }}
+      auth={{ isLoaded, userId, getToken: async () => makeToken(userId ?? "nobody") }}
       healAfterMs={3_600_000}
     >
       <ProvisioningGate {...props}>{props.children ?? <Dashboard />}</ProvisioningGate>
@@ -143,6 +143,49 @@ describe("an error", () => {
     page.press("queue.unavailable");
     await page.untilText("Dashboard");
   });
+});
+
+test("slots may use hooks: they come, keep their state, go, and come again", async () => {
+  server.will(failure(503, "first"), failure(503, "second"), ready("user_a", { created: true }));
+  // Functions that are new in each render, as they mostly are.
+  const render = (userId = "user_a") =>
+    show(
+      {
+        error: ({ error, retry }) => {
+          const [presses, setPresses] = useState(0);
+          const press = () => {
+            setPresses(presses + 1);
+            retry();
+          };
+          return (
+            <button type="button" id={useId()} onClick={press}>
+              {`${error.code} ${presses}`}
+            </button>
+          );
+        },
+        welcome: ({ dismiss }) => {
+          const [name] = useState("Hello");
+          return (
+            <button type="button" id={useId()} onClick={dismiss}>
+              {name}
+            </button>
+          );
+        },
+      },
+      { userId },
+    );
+  render();
+  await page.untilText("first 0");
+  page.press("first 0");
+  await page.untilText("second 1");
+  render();
+  page.press("second 1");
+  await page.untilText("HelloDashboard");
+  page.press("Hello");
+  await page.untilText("Dashboard");
+  server.will(failure(503, "third"));
+  render("user_b");
+  await page.untilText("third 0");
 });
 
 describe("welcome", () => {

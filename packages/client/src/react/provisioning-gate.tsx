@@ -9,6 +9,7 @@ import {
 } from "./default-slots.tsx";
 import { KeepFocus } from "./keep-focus.tsx";
 import { useProvisioningContext } from "./provisioning-context.ts";
+import { Slot } from "./slot.ts";
 import { useUserProvisioning } from "./use-user-provisioning.ts";
 
 export type ProvisioningGateProps = {
@@ -49,24 +50,28 @@ export function ProvisioningGate(props: ProvisioningGateProps): ReactNode {
       {isLoaded && userId === null && props.signedOut}
       {error && (
         <KeepFocus fallback={announcer} role="alert">
-          {renderError({
-            error,
-            retry,
-            retrying: status === "provisioning",
-            ...{ supportUrl: props.supportUrl, locale },
-          })}
+          <Slot
+            render={renderError}
+            props={{
+              ...{ error, retry, retrying: status === "provisioning" },
+              ...{ supportUrl: props.supportUrl, locale },
+            }}
+          />
         </KeepFocus>
       )}
       {status === "provisioned" && (
         <>
           {provisioning.welcome && renderWelcome && (
             <KeepFocus fallback={announcer}>
-              {renderWelcome({
-                user: provisioning.user,
-                mentorado: provisioning.mentorado,
-                dismiss: dismissWelcome,
-                locale,
-              })}
+              <Slot
+                render={renderWelcome}
+                props={{
+                  user: provisioning.user,
+                  mentorado: provisioning.mentorado,
+                  dismiss: dismissWelcome,
+                  locale,
+                }}
+              />
             </KeepFocus>
           )}
           {children}
