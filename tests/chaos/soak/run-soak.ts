@@ -13,6 +13,7 @@ import { type Stage, type StageOptions, setStage } from "../stage/stage.ts";
 import { type MachineWatch, watchMachine } from "../stage/watch-machine.ts";
 import { withClient } from "../stage/with-client.ts";
 import { applyLoad } from "./load.ts";
+import { memoryModule } from "./memory.ts";
 import { type Sample, takeSample } from "./sample.ts";
 import { judgeSamples } from "./verdicts.ts";
 
@@ -31,7 +32,7 @@ const megabyte = 1_048_576;
 /** A steady load without faults, for long. @returns what did not hold */
 export async function runSoak(options: SoakOptions): Promise<string[]> {
   const { say, seed, rate, forMs, warmUpMs, signal } = options;
-  const stage = await setStage(options);
+  const stage = await setStage({ ...options, preload: (name) => memoryModule(options.folder, name) });
   const machine = watchMachine();
   const sampling = new AbortController();
   try {
@@ -72,8 +73,8 @@ async function sample(
     const one = await takeSample(stage);
     samples.push(one);
     const each = Object.entries(one.memory).map(
-      ([name, bytes]) =>
-        `${name} ${(bytes / megabyte).toFixed(1)} MB ${Reflect.get(one.connections, name)} conn`,
+      ([name, { live, resident }]) =>
+        `${name} ${(live / megabyte).toFixed(1)} of ${(resident / megabyte).toFixed(1)} MB ${Reflect.get(one.connections, name)} conn`,
     );
     if (samples.length % 6 === 1) {
       say(

@@ -1,14 +1,12 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { Redis } from "ioredis";
 import type { ProcessName } from "../plan/plan.ts";
 import type { Stage } from "../stage/stage.ts";
 import { withClient } from "../stage/with-client.ts";
+import { type Memory, readMemory } from "./memory.ts";
 
 export type Sample = {
   atMs: number;
-  /** Resident memory, in bytes. */
-  memory: Readonly<Record<ProcessName, number>>;
+  memory: Readonly<Record<ProcessName, Memory>>;
   /** To Postgres. */
   connections: Readonly<Record<ProcessName, number>>;
   /** What the queues take: Redis' `used_memory`, or the size of BullMQ's tables with their indexes. */
@@ -16,18 +14,11 @@ export type Sample = {
 };
 
 export async function takeSample(stage: Stage): Promise<Sample> {
-  const { api0, api1, worker0, worker1 } = stage.processes;
-  const [memory0, memory1, memory2, memory3, queueBytes] = await Promise.all([
-    readMemory(api0.pid()),
-    readMemory(api1.pid()),
-    readMemory(worker0.pid()),
-    readMemory(worker1.pid()),
-    readQueueBytes(stage),
-  ]);
+  const [memory, queueBytes] = await Promise.all([readMemory(stage), readQueueBytes(stage)]);
   const connected = (name: ProcessName) => stage.proxy(name, "postgres")?.connections() ?? 0;
   return {
     atMs: Date.now(),
-    memory: { api0: memory0, api1: memory1, worker0: memory2, worker1: memory3 },
+    memory,
     connections: {
       api0: connected("api0"),
       api1: connected("api1"),
@@ -36,12 +27,6 @@ export async function takeSample(stage: Stage): Promise<Sample> {
     },
     queueBytes,
   };
-}
-
-async function readMemory(pid: number | undefined): Promise<number> {
-  if (pid === undefined) return 0;
-  const { stdout } = await promisify(execFile)("ps", ["-o", "rss=", "-p", String(pid)]);
-  return Number(stdout) * 1_024;
 }
 
 async function readQueueBytes({ redis, databaseUrl }: Stage): Promise<number> {

@@ -1,4 +1,5 @@
 import type { ProcessName } from "../plan/plan.ts";
+import type { Memory } from "./memory.ts";
 import type { Sample } from "./sample.ts";
 import { fitSlopePerHour, takeFloors } from "./slope.ts";
 
@@ -13,20 +14,24 @@ const names = ["api0", "api1", "worker0", "worker1"] as const satisfies readonly
 /** What the samples after the warm-up say of each process, and of the queues. */
 export function judgeSamples(samples: readonly Sample[]): Verdict[] {
   return [
-    ...names.map((name) => judgeMemory(name, samples)),
+    ...names.flatMap((name) => [judgeMemory(name, "live", samples), judgeMemory(name, "resident", samples)]),
     ...names.map((name) => judgeConnections(name, samples)),
     describeQueues(samples),
   ];
 }
 
-function judgeMemory(name: ProcessName, samples: readonly Sample[]): Verdict {
-  const floors = takeFloors(samples.map(({ atMs, memory }) => ({ atMs, value: memory[name] / megabyte })));
+function judgeMemory(name: ProcessName, kind: keyof Memory, samples: readonly Sample[]): Verdict {
+  const points = samples.map(({ atMs, memory }) => ({ atMs, value: memory[name][kind] / megabyte }));
+  const floors = takeFloors(points);
   const slope = fitSlopePerHour(floors);
   const ends = `${floors[0]?.value.toFixed(1)} to ${floors.at(-1)?.value.toFixed(1)} MB in ${floors.length} minutes`;
   if (slope === undefined)
-    return { line: `${name}: too short to say how memory grows; ${ends}`, holds: false };
+    return { line: `${name}: too short to say how ${kind} memory grows; ${ends}`, holds: false };
   const holds = slope < steepestMbPerHour;
-  return { line: `${name}: ${holds ? "holds" : "GROWS"}, ${slope.toFixed(2)} MB/h; ${ends}`, holds };
+  return {
+    line: `${name}: ${kind} memory ${holds ? "holds" : "GROWS"}, ${slope.toFixed(2)} MB/h; ${ends}`,
+    holds,
+  };
 }
 
 function judgeConnections(name: ProcessName, samples: readonly Sample[]): Verdict {

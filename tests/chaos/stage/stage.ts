@@ -44,6 +44,8 @@ export type StageOptions = {
   redisBinary: string | undefined;
   /** See `Plan`. Without it nothing is reconciled before healing. */
   reconciles?: boolean;
+  /** The URL of a module that a process of ours loads first. */
+  preload?: (process: ProcessName) => string;
 };
 
 /** Sets up everything. What is up already is taken down again when the rest does not come up. */
@@ -95,6 +97,7 @@ async function setUp(
       CLERK_AUTHORIZED_PARTIES: origin,
       ADMIN_PASSWORD: adminPassword,
       RECONCILE_CATCHUP_EVERY_MS: options.reconciles ? "5000" : "3600000",
+      ...(options.preload && { NODE_OPTIONS: `--import ${options.preload(name)}` }),
       [app === "api" ? "PORT" : "WORKER_PORT"]: String(port),
     };
     const started = superviseProcess({
