@@ -3,11 +3,18 @@ import type { QueryClient, QueryKey } from "@tanstack/react-query";
 type Scope = { rollcallUser: string | null };
 
 /**
- * The key under which a user's query is cached. The user stands at its end: what names a query by the start of
- * its key, as `invalidateQueries` does, still finds it.
+ * The key under which a user's query is cached, and which its query function is given. The user stands at its end, in
+ * the object that is there or one of its own: what names a query by the start of its key, as `invalidateQueries`
+ * does, still finds it, and tRPC, which reads its question from the key, finds as many parts as it wrote.
  */
-export function scopeQueryKey<Key extends QueryKey>(queryKey: Key, userId: string | null): [...Key, Scope] {
-  return [...queryKey, { rollcallUser: userId }];
+export function scopeQueryKey(queryKey: QueryKey, userId: string | null): QueryKey {
+  const scope: Scope = { rollcallUser: userId };
+  const last = queryKey.at(-1);
+  return isPlainObject(last) ? [...queryKey.slice(0, -1), { ...last, ...scope }] : [...queryKey, scope];
+}
+
+function isPlainObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 /** Whose query it is; undefined when it belongs to no user. */

@@ -151,7 +151,7 @@ test("what the app has for all queries counts here too: how to ask, and whether"
   expect(asks).toEqual([]);
   signIn("user_a", { enabled: true }, Usual);
   await page.untilText("asked as usual");
-  expect(asks).toEqual([["usual"]]);
+  expect(asks).toEqual([["usual", { rollcallUser: "user_a" }]]);
 });
 
 test("what keeps the query before still does so for one user", async () => {
@@ -201,16 +201,42 @@ test("a query is found by the start of its key, as the app knows it", async () =
   await until("the second question", () => asked[1]);
 });
 
-test("what asks is given the key that the app wrote, since tRPC reads its question from it", async () => {
+test("so is one whose key ends in an object, which stays the last part", async () => {
   answerAll();
+  const queryKey: unknown[] = ["secret", { month: 5, year: 2026 }];
   const seen: unknown[] = [];
   signIn("user_a", {
-    queryKey: ["secret", "deep"],
-    queryFn: async ({ queryKey, signal }) => {
-      seen.push(queryKey, signal.aborted);
-      return "answer";
+    queryKey: queryKey as string[],
+    queryFn: async (context) => {
+      seen.push(context.queryKey);
+      return askServer();
     },
   });
-  await page.untilText("answer, idle");
-  expect(seen).toEqual([["secret", "deep"], false]);
+  await page.untilText("secret of user_a");
+  expect(seen).toEqual([["secret", { month: 5, year: 2026, rollcallUser: "user_a" }]]);
+  await queries.invalidateQueries({ queryKey: ["secret", { month: 5 }] });
+  await until("the second question", () => asked[1]);
+});
+
+test("a hash that was made of the key without its user is not used", async () => {
+  answerAll();
+  const options = { queryHash: "secret" } satisfies Partial<Options>;
+  signIn("user_a", options);
+  await page.untilText("secret of user_a");
+  signIn("user_b", options);
+  await page.untilText("secret of user_b");
+  expect(shown.filter(([who, data]) => data && data !== `secret of ${who}`)).toEqual([]);
+});
+
+test("what a query function writes under the key that it was given is the user's own", async () => {
+  answerAll();
+  signIn("user_a", {
+    queryFn: async ({ queryKey, client: cache, signal }) => {
+      cache.setQueryData(queryKey, "the beginning");
+      return signal.aborted ? "too late" : "all of it";
+    },
+  });
+  await page.untilText("all of it, idle");
+  expect(shown).toContainEqual(["user_a", "the beginning"]);
+  expect(cachedUsers()).toEqual(["user_a"]);
 });

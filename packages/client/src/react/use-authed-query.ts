@@ -1,6 +1,5 @@
 import {
   type DefaultError,
-  type QueryFunctionContext,
   type QueryKey,
   type UseQueryOptions,
   type UseQueryResult,
@@ -21,27 +20,18 @@ export function useAuthedQuery<
   Key extends QueryKey = QueryKey,
 >(options: UseQueryOptions<QueryFnData, QueryError, Answer, Key>): UseQueryResult<Answer, QueryError> {
   const { status, userId } = useUserProvisioning();
-  const { queryKey } = options;
   // What is a default of the app's has to be as safe.
-  const { enabled = true, placeholderData, queryFn } = useQueryClient().defaultQueryOptions(options);
+  const { enabled = true, placeholderData } = useQueryClient().defaultQueryOptions(options);
+  const { queryHash: _ofTheUnscopedKey, ...rest } = options;
   return useQuery({
-    ...options,
-    // Any other function among the options is given this key, whose start is the one that it knows.
-    queryKey: scopeQueryKey(queryKey, userId) as QueryKey as Key,
-    ...(typeof queryFn === "function" && {
-      queryFn: (context: QueryFunctionContext<Key>) => queryFn(withKey(context, queryKey)),
-    }),
+    ...rest,
+    // Functions among the options are given this key as well: what writes to the cache by it writes to the user's own.
+    queryKey: scopeQueryKey(options.queryKey, userId) as Key,
     enabled: status === "provisioned" && enabled,
     ...(typeof placeholderData === "function" && {
       placeholderData: keepOwn(placeholderData, userId) as typeof placeholderData,
     }),
   });
-}
-
-/** tRPC reads path and input from the key, and takes one that is longer for another kind of its own. */
-function withKey<Context extends object>(context: Context, queryKey: QueryKey): Context {
-  // Not a copy: that would read `signal`, which tells TanStack that somebody listens to it.
-  return Object.create(context, { queryKey: { value: queryKey, enumerable: true } });
 }
 
 /** A placeholder that is made of the query before, which may have been another user's. */

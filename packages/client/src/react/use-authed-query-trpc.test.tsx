@@ -1,0 +1,133 @@
+import "../testing/dom.ts";
+
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createTRPCClient, httpBatchStreamLink } from "@trpc/client";
+import { initTRPC } from "@trpc/server";
+import { createHTTPServer } from "@trpc/server/adapters/standalone";
+import { createTRPCOptionsProxy } from "@trpc/tanstack-react-query";
+import type { ReactNode } from "react";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createRollcallClient } from "../rollcall-client.ts";
+import { type EnsureServer, makeToken, ready, startEnsureServer } from "../testing/ensure-server.ts";
+import { openPage, type Page } from "../testing/page.ts";
+import { until } from "../testing/until.ts";
+import { readQueryUser } from "./query-scope.ts";
+import { useAuthedQuery } from "./use-authed-query.ts";
+import { UserProvisioningProvider } from "./user-provisioning-provider.tsx";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const t = initTRPC.context<{ userId: string }>().create({ allowOutsideOfServer: true });
+/** Ends the stories that are being told. */
+let endStories = () => {};
+let ended: Promise<void>;
+const router = t.router({
+  secret: t.procedure
+    .input((input) => Number(input))
+    .query(({ ctx, input }) => `secret ${input} of ${ctx.userId}`),
+  story: t.procedure.query(async function* ({ ctx }) {
+    yield `chapter 1 of ${ctx.userId}`;
+    await ended;
+    yield `chapter 2 of ${ctx.userId}`;
+  }),
+});
+
+let rollcall: EnsureServer;
+let app: ReturnType<typeof createHTTPServer>;
+let page: Page;
+let queries: QueryClient;
+/** All that the page ever showed, with who was signed in. */
+let shown: [userId: string, data: unknown][];
+
+beforeEach(async () => {
+  ended = new Promise((resolve) => {
+    endStories = resolve;
+  });
+  rollcall = await startEnsureServer();
+  rollcall.will(({ token }) => ready(token === makeToken("user_a") ? "user_a" : "user_b"));
+  app = createHTTPServer({ router, createContext: ({ req }) => ({ userId: String(req.headers["x-user"]) }) });
+  await once(app.listen(0, "127.0.0.1"), "listening");
+  page = openPage();
+  queries = new QueryClient({ defaultOptions: { queries: { retry: false, staleTime: 60_000 } } });
+  shown = [];
+});
+afterEach(async () => {
+  page.close();
+  queries.clear();
+  endStories();
+  app.closeAllConnections();
+  app.close();
+  await rollcall.stop();
+});
+
+/** The app's own client of tRPC, as its `queryOptions()` are made of it. */
+function createTrpc(userId: string) {
+  const { port } = app.address() as AddressInfo; // It listens on TCP.
+  // The document's own fetch would ask for CORS.
+  const link = { url: `http://127.0.0.1:${port}`, headers: { "x-user": userId }, fetch: globalThis.fetch };
+  const client = createTRPCClient<typeof router>({ links: [httpBatchStreamLink(link)] });
+  return createTRPCOptionsProxy<typeof router>({ client, queryClient: queries });
+}
+
+type Shown = (props: { userId: string; trpc: ReturnType<typeof createTrpc> }) => ReactNode;
+
+const Secret: Shown = ({ userId, trpc }) => {
+  const { data } = useAuthedQuery(trpc.secret.queryOptions(7));
+  shown.push([userId, data]);
+  return data;
+};
+
+const Story: Shown = ({ userId, trpc }) => {
+  const { data } = useAuthedQuery(trpc.story.queryOptions());
+  shown.push([userId, data]);
+  return data?.join(", ");
+};
+
+function signIn(userId: string, Component: Shown): ReturnType<typeof createTrpc> {
+  const trpc = createTrpc(userId);
+  page.render(
+    <QueryClientProvider client={queries}>
+      <UserProvisioningProvider
+        client={createRollcallClient({ baseUrl: rollcall.url, retryDelaysMs: [] })}
+        auth={{ isLoaded: true, userId, getToken: async () => makeToken(userId) }}
+      >
+        <Component userId={userId} trpc={trpc} />
+      </UserProvisioningProvider>
+    </QueryClientProvider>,
+  );
+  return trpc;
+}
+
+const cachedUsers = () =>
+  queries
+    .getQueryCache()
+    .getAll()
+    .map(({ queryKey }) => readQueryUser(queryKey));
+const ofOthers = () => shown.filter(([who, data]) => data && !JSON.stringify(data).includes(`of ${who}`));
+
+test("a procedure is asked with its input, found by its filter, and each user's own", async () => {
+  const trpc = signIn("user_a", Secret);
+  await page.untilText("secret 7 of user_a");
+  const updates = () => queries.getQueryCache().getAll()[0]?.state.dataUpdateCount;
+  await queries.invalidateQueries(trpc.secret.queryFilter(7));
+  await until("the second answer", () => updates() === 2 || undefined);
+  await queries.invalidateQueries(trpc.pathFilter());
+  await until("the third answer", () => updates() === 3 || undefined);
+  signIn("user_b", Secret);
+  await page.untilText("secret 7 of user_b");
+  expect(ofOthers()).toEqual([]);
+});
+
+test("an answer that comes in parts is shown as it comes, and no part of A's is left for B", async () => {
+  signIn("user_a", Story);
+  await page.untilText("chapter 1 of user_a");
+  expect(cachedUsers()).toEqual(["user_a"]);
+  signIn("user_b", Story);
+  await page.untilText("chapter 1 of user_b");
+  endStories();
+  await page.untilText("chapter 1 of user_b, chapter 2 of user_b");
+  expect(ofOthers()).toEqual([]);
+  expect(cachedUsers()).toEqual(["user_b"]);
+});
