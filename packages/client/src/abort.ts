@@ -8,6 +8,38 @@ export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined)
   });
 }
 
+/** Does work under a signal of its own, which ends with the given one, and whenever the work says so. */
+export async function withOwnSignal<T>(
+  signal: AbortSignal | null | undefined,
+  work: (own: AbortController) => Promise<T>,
+): Promise<T> {
+  const own = new AbortController();
+  const stop = () => own.abort();
+  signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop();
+  try {
+    return await work(own);
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+/** Does work under a signal that ends with the given one, or when the time is over. */
+export function withTimeLimit<T>(
+  limitMs: number,
+  signal: AbortSignal | null | undefined,
+  work: (limit: AbortSignal) => Promise<T>,
+): Promise<T> {
+  return withOwnSignal(signal, async (own) => {
+    const timer = setTimeout(() => own.abort(), limitMs);
+    try {
+      return await work(own.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  });
+}
+
 /** Waits, or less when the signal says so. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

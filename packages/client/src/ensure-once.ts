@@ -1,4 +1,4 @@
-import { orAbort } from "./abort.ts";
+import { orAbort, withTimeLimit } from "./abort.ts";
 import type { Locale } from "./locale.ts";
 import { readRetryAfterMs } from "./retry-delay.ts";
 import { ownError, RollcallError } from "./rollcall-error.ts";
@@ -15,33 +15,27 @@ export type EnsureOnceOptions = {
  * Calls `POST /api/ensure` once, token and answer within one time limit. Whatever happens is returned; 202 is
  * the error `pending`.
  */
-export async function ensureOnce(
+export function ensureOnce(
   options: EnsureOnceOptions,
   takeToken: () => Promise<string | RollcallError>,
   signal: AbortSignal,
 ): Promise<EnsureReady | RollcallError> {
   const { locale } = options;
-  const limit = new AbortController();
-  const stop = () => limit.abort();
-  const timer = setTimeout(stop, options.timeoutMs);
-  signal.addEventListener("abort", stop);
-  try {
-    if (signal.aborted) stop();
-    const token = await orAbort(takeToken(), limit.signal);
-    if (token instanceof RollcallError) return token;
-    const response = await options.fetch(options.url, {
-      method: "POST",
-      headers: { authorization: `Bearer ${token}`, "accept-language": locale },
-      signal: limit.signal,
-    });
-    return readAnswer(response, await response.text(), locale);
-  } catch {
-    if (signal.aborted) return ownError("aborted", locale, { retryable: false });
-    return ownError(limit.signal.aborted ? "timeout" : "network", locale, { retryable: true });
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
-  }
+  return withTimeLimit(options.timeoutMs, signal, async (limit) => {
+    try {
+      const token = await orAbort(takeToken(), limit);
+      if (token instanceof RollcallError) return token;
+      const response = await options.fetch(options.url, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "accept-language": locale },
+        signal: limit,
+      });
+      return readAnswer(response, await response.text(), locale);
+    } catch {
+      if (signal.aborted) return ownError("aborted", locale, { retryable: false });
+      return ownError(limit.aborted ? "timeout" : "network", locale, { retryable: true });
+    }
+  });
 }
 
 function readAnswer(response: Response, text: string, locale: Locale): EnsureReady | RollcallError {

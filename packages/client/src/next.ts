@@ -35,15 +35,16 @@ export type Provisioning<U extends UserRow, M extends object> = {
 export function createProvisioning<U extends UserRow = User, M extends object = Mentorado>(
   options: ProvisioningOptions<U, M>,
 ): Provisioning<U, M> {
-  const require = async (signal?: AbortSignal) => provision(options, await options.identify(), signal);
+  const provisionCaller = async (signal?: AbortSignal) =>
+    provision(options, await options.identify(), signal);
   return {
-    requireProvisioned: () => require(),
+    requireProvisioned: () => provisionCaller(),
     withProvisioned:
       (handler) =>
       async (request, ...rest) => {
         let profile: Profile<U, M>;
         try {
-          profile = await require(request.signal);
+          profile = await provisionCaller(request.signal);
         } catch (error) {
           if (!(error instanceof ProvisioningError)) throw error;
           const { status, headers, body } = describeAnswer(error);

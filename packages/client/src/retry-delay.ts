@@ -4,9 +4,14 @@ const longestDelayMs = 10_000;
 /** Up to this share is added, so that those who failed together do not come back together. */
 const jitter = 0.25;
 
+/** A wait that is up to a quarter longer. */
+export function addJitter(ms: number, random = Math.random()): number {
+  return ms * (1 + jitter * random);
+}
+
 /** How long to wait before the next attempt: at least as long as planned and as the api asked for. */
-export function decideDelayMs(plannedMs: number, retryAfterMs = 0, random = Math.random()): number {
-  return Math.min(longestDelayMs, Math.max(plannedMs, retryAfterMs) * (1 + jitter * random));
+export function decideDelayMs(plannedMs: number, retryAfterMs = 0, random?: number): number {
+  return Math.min(longestDelayMs, addJitter(Math.max(plannedMs, retryAfterMs), random));
 }
 
 /** Reads `Retry-After`, seconds or a date, as milliseconds from now; undefined when it says neither. */

@@ -254,12 +254,18 @@ describe("giving up", () => {
     expect((await stays).user.clerkId).toBe("user_1");
   });
 
-  test("is told apart from a fault of the caller's own", async () => {
-    server.will(failure(503));
+  test("is told apart from a fault of the caller's own, which harms nobody else", async () => {
+    server.will(failure(503), failure(503), ready("user_1"));
+    const client = createClient();
+    let told = 0;
     const onRetry = () => {
+      told++;
       throw new RangeError("a mistake of the app");
     };
-    expect(await failed(createClient().ensure({ onRetry }))).toBeInstanceOf(RangeError);
+    const [faulty, other] = [failed(client.ensure({ onRetry })), client.ensure()];
+    expect(await faulty).toBeInstanceOf(RangeError);
+    expect((await other).user.clerkId).toBe("user_1");
+    expect([told, server.calls.length]).toEqual([1, 3]);
   });
 
   test("before anything began asks nobody", async () => {

@@ -1,4 +1,4 @@
-import { orAbort, sleep } from "./abort.ts";
+import { orAbort, sleep, withOwnSignal } from "./abort.ts";
 import { ensureOnce } from "./ensure-once.ts";
 import type { Locale } from "./locale.ts";
 import { rememberPending } from "./pending-people.ts";
@@ -51,6 +51,7 @@ export type EnsureOptions = {
    * an answer of anybody else is not handed out. Callers with a function for a token share a call by it.
    */
   userId?: string | undefined;
+  /** What it throws ends this caller's wait, and comes out of it. */
   onRetry?: ((retry: Retry) => void) | undefined;
 };
 
@@ -67,7 +68,7 @@ export type RollcallClient = {
   /**
    * Makes sure that the signed-in user has a profile: one call in flight per user, however many ask.
    *
-   * @throws RollcallError
+   * @throws RollcallError, and what the caller's own `onRetry` throws
    */
   ensure(options?: EnsureOptions): Promise<Provisioned>;
 };
@@ -79,7 +80,7 @@ type Caller = {
   takeToken: GetToken;
   /** A token that is missing or another user's may be followed by the right one. */
   mayComeLater: boolean;
-  onRetry: EnsureOptions["onRetry"];
+  onRetry: (retry: Retry) => void;
 };
 
 /** Builds the client of one Rollcall. It remembers calls under way, and who was told "not yet"; nothing else. */
@@ -97,15 +98,28 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
     const fixed = typeof token === "string";
     const takeToken = fixed ? async () => token : (token ?? getToken);
     const mayComeLater = userId !== undefined && !fixed;
+    let fault: { thrown: unknown } | undefined;
     try {
       signal?.throwIfAborted();
       const { key, person } = mayComeLater
         ? { key: `user ${userId}`, person: userId }
         : await orAbort(nameCall(takeToken, token === undefined), signal);
-      const caller = { person: userId ?? person, takeToken, mayComeLater, onRetry };
-      // Who cannot be named shares with nobody.
-      return await join(key ?? `nobody ${++unnamed}`, caller, signal);
+      return await withOwnSignal(signal, (own) => {
+        const tell = (retry: Retry) => {
+          try {
+            onRetry?.(retry);
+          } catch (thrown) {
+            // Who shares the call has no part in it.
+            fault = { thrown };
+            own.abort();
+          }
+        };
+        const caller = { person: userId ?? person, takeToken, mayComeLater, onRetry: tell };
+        // Who cannot be named shares with nobody.
+        return join(key ?? `nobody ${++unnamed}`, caller, own.signal);
+      });
     } catch (error) {
+      if (fault) throw fault.thrown;
       if (error instanceof RollcallError || !signal?.aborted) throw error;
       throw ownError("aborted", locale, { retryable: false });
     }
@@ -140,7 +154,7 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
       const plannedMs = retryDelaysMs[attempt - 1];
       if (!answer.retryable || plannedMs === undefined) throw answer;
       const delayMs = decideDelayMs(plannedMs, answer.retryAfterMs);
-      for (const { onRetry } of callers) onRetry?.({ attempt: attempt + 1, delayMs, error: answer });
+      for (const { onRetry } of callers) onRetry({ attempt: attempt + 1, delayMs, error: answer });
       await sleep(delayMs, signal);
     }
   }

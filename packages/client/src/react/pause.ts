@@ -1,3 +1,4 @@
+import { addJitter } from "../retry-delay.ts";
 import type { RollcallError } from "../rollcall-error.ts";
 
 export type Pause = { over: Promise<void>; end(): void };
@@ -7,9 +8,6 @@ const mostGrowth = 6;
 
 /** Longer than this the api cannot make anybody wait; one that limits the rate asks for up to a minute. */
 const longestAskedMs = 60_000;
-
-/** Up to this share is added, so that those who failed together do not come back together. */
-const jitter = 0.25;
 
 /**
  * The pause after a failed call. It ends when somebody says so; and by itself, if the error may pass by
@@ -25,8 +23,9 @@ export function pauseAfter(error: RollcallError, failures: number, firstMs: numb
   });
   if (!error.retryable) return { over, end };
 
-  const plannedMs = firstMs * Math.min(mostGrowth, 2 ** failures) * (1 + jitter * Math.random());
-  const timer = setTimeout(end, Math.max(plannedMs, Math.min(longestAskedMs, error.retryAfterMs ?? 0)));
+  const plannedMs = firstMs * Math.min(mostGrowth, 2 ** failures);
+  const askedMs = Math.min(longestAskedMs, error.retryAfterMs ?? 0);
+  const timer = setTimeout(end, addJitter(Math.max(plannedMs, askedMs)));
   const endWhenSeen = () => document.visibilityState === "visible" && end();
   // React Native has neither.
   globalThis.window?.addEventListener?.("online", end);

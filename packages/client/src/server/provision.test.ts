@@ -171,6 +171,17 @@ describe("while Rollcall is away", () => {
     expect((await refused({})).retryAfterMs).toBe(7_000);
   });
 
+  test("that is said too when patience ends while the client waits to ask again", async () => {
+    rollcall.will(failure(503, "postgres.unavailable", { "retry-after": "7" }));
+    const client = connect({ retryDelaysMs: undefined });
+    expect(await refused({ client })).toMatchObject({ status: 503, retryAfterMs: 7_000 });
+  }, 60_000);
+
+  test("a session token that never comes is one, after the request's patience", async () => {
+    const identity = { userId: "user_ana", getToken: () => new Promise<string>(() => {}) };
+    expect(await refused({ patienceMs: 50 }, identity)).toMatchObject({ status: 503 });
+  });
+
   test("nobody listening is a 503", async () => {
     await rollcall.stop();
     expect(await refused({})).toMatchObject({ status: 503, retryAfterMs: 1_000 });

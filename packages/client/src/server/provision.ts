@@ -1,4 +1,5 @@
-import type { RollcallClient } from "../rollcall-client.ts";
+import { orAbort, withTimeLimit } from "../abort.ts";
+import type { Retry, RollcallClient } from "../rollcall-client.ts";
 import { RollcallError } from "../rollcall-error.ts";
 import type { Mentorado, User } from "../wire.ts";
 import { ProvisioningError, toProvisioningCode } from "./provisioning-error.ts";
@@ -75,26 +76,28 @@ function isComplete<U extends UserRow, M extends object>(
   return rows.mentorado !== null;
 }
 
-async function ensure(
+function ensure(
   { client, patienceMs = usualPatienceMs }: Pick<ProvisionOptions, "client" | "patienceMs">,
   identity: Identity,
   userId: string,
   signal: AbortSignal | null | undefined,
 ): Promise<Rows<User, Mentorado>> {
-  const limit = new AbortController();
-  const stop = () => limit.abort();
-  const timer = setTimeout(stop, patienceMs);
-  signal?.addEventListener("abort", stop);
-  if (signal?.aborted) stop();
-  try {
-    const token = await identity.getToken();
-    if (!token) throw new ProvisioningError("unauthenticated", client.locale);
-    return await client.ensure({ token, userId, signal: limit.signal });
-  } catch (error) {
-    if (!(error instanceof RollcallError)) throw error;
-    throw new ProvisioningError(toProvisioningCode(error.code), client.locale, error.retryAfterMs);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", stop);
-  }
+  const { locale } = client;
+  return withTimeLimit(patienceMs, signal, async (limit) => {
+    // What the api said last, should patience end while the client waits to ask it again.
+    let retryAfterMs: number | undefined;
+    const onRetry = ({ error }: Retry) => {
+      retryAfterMs = error.retryAfterMs;
+    };
+    try {
+      const token = await orAbort(identity.getToken(), limit);
+      if (!token) throw new ProvisioningError("unauthenticated", locale);
+      return await client.ensure({ token, userId, signal: limit, onRetry });
+    } catch (error) {
+      if (error instanceof RollcallError && error.code !== "aborted")
+        throw new ProvisioningError(toProvisioningCode(error.code), locale, error.retryAfterMs);
+      if (!limit.aborted) throw error;
+      throw new ProvisioningError("unavailable", locale, retryAfterMs);
+    }
+  });
 }
