@@ -9,7 +9,7 @@ const collect = runInNewContext("gc");
 const file = new URL(import.meta.url).searchParams.get("to") ?? "";
 
 process.on("SIGUSR2", () => {
-  collect({ type: "major", execution: "sync", flavor: "last-resort" });
+  collect();
   const { heapUsed, external, rss } = process.memoryUsage();
   writeFileSync(file, JSON.stringify({ live: heapUsed + external, resident: rss }));
 });
