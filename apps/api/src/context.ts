@@ -77,8 +77,8 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     queryTimeoutMs: 1_500,
     onIdleError: () => postgres.suspect(),
   });
-  const postgres = startPostgresMonitor(pool, (down) => {
-    if (down) log.error({ event: "postgres_lost" }, "Postgres does not answer");
+  const postgres = startPostgresMonitor(pool, (down, reason) => {
+    if (down) log.error({ event: "postgres_lost", err: reason }, "Postgres does not answer");
     else log.info({ event: "postgres_back" }, "Postgres answers");
   });
 

@@ -13,23 +13,30 @@ const beatMs = 1_000;
 /**
  * Asks Postgres once a second, so that a login answered from the cache can say that it may be stale.
  *
- * @param onChange called when Postgres goes away and when it is back
+ * @param onChange called when Postgres goes away, with why, and when it is back
  */
-export function startPostgresMonitor(pool: Pool, onChange: (down: boolean) => void): PostgresMonitor {
+export function startPostgresMonitor(
+  pool: Pool,
+  onChange: (down: boolean, reason?: unknown) => void,
+): PostgresMonitor {
   let down = false;
   let asking = false;
 
   async function ask(): Promise<void> {
     if (asking) return;
     asking = true;
-    const isDown = await pool.query("select 1").then(
-      () => false,
-      () => true,
-    );
+    let isDown = false;
+    let reason: unknown;
+    try {
+      await pool.query("select 1");
+    } catch (error) {
+      isDown = true;
+      reason = error;
+    }
     asking = false;
     if (isDown !== down) {
       down = isDown;
-      onChange(down);
+      onChange(down, reason);
     }
   }
 

@@ -25,7 +25,8 @@ export async function checkRedis(environment: Environment): Promise<Finding[]> {
     const servers: Node[] = "nodes" in client ? client.nodes("master") : [client];
     return (await Promise.all(servers.map(checkServer))).flat();
   } catch (error) {
-    const mend = "Start it, and look at host, port, TLS (rediss://), user and password in REDIS_URL.";
+    const mend =
+      "Start it, and look at host, port, TLS (rediss://; a private CA: NODE_EXTRA_CA_CERTS), user and password in REDIS_URL.";
     return [wrong("redis.reachable", `Redis does not answer (${readReason(refusal ?? error)}).`, mend)];
   } finally {
     client.disconnect();

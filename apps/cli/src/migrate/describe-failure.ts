@@ -60,8 +60,8 @@ function describeNetwork(error: unknown): string {
   if (code === "ERR_INVALID_URL" || error instanceof URIError) {
     return "DATABASE_URL cannot be read: percent-encode special characters in its user and password";
   }
-  if (/CERT|TLS|SSL/.test(code ?? "") || readMessage(error).includes("SSL")) {
-    return `No encrypted connection to the server of DATABASE_URL (${code ?? "it offers none"}): look at its sslmode`;
+  if (/CERT|TLS|SSL|SIGNATURE/.test(code ?? "") || readMessage(error).includes("SSL")) {
+    return `No encrypted connection to the server of DATABASE_URL (${code ?? "it offers none"}): look at its sslmode, and for a private CA at sslrootcert or NODE_EXTRA_CA_CERTS`;
   }
   if (code !== undefined || /connect|timeout/i.test(readMessage(error))) {
     return `The server of DATABASE_URL cannot be reached, or went away (${code ?? "no answer"})`;
