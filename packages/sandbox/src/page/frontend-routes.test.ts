@@ -81,3 +81,15 @@ test("an app may call from the browser, and no page that is not listed", async (
 test("what is no sign-up is refused", async () => {
   expect((await call("POST", "sign-ups", { firstName: 7 })).status).toBe(400);
 });
+
+test.each([
+  ["a body that is no JSON", "application/json", "{", 400],
+  ["no body", "application/json", "", 400],
+  ["JSON of another kind", "application/json", "7", 400],
+  ["a body of another type", "text/xml", "<a/>", 415],
+])("%s is the caller's mistake", async (_what, type, body, status) => {
+  const headers = { origin, "content-type": type };
+  const answer = await fetch(`${clerk.url}/frontend/sign-ups`, { method: "POST", headers, body });
+  expect(answer.status).toBe(status);
+  expect(await answer.json()).toEqual({ error: "The request could not be read" });
+});

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { ClerkUser } from "../clerk/clerk-user.ts";
 import type { ClerkControl } from "../clerk/control.ts";
@@ -42,8 +42,8 @@ export function registerFrontend(
   app.register(
     async (scope) => {
       scope.addHook("onRequest", async (request, reply) => admit(request, reply, origins));
-      scope.setErrorHandler((error, _request, reply) =>
-        refuse(reply, error instanceof z.ZodError ? 400 : 500, "The request could not be read"),
+      scope.setErrorHandler((error: FastifyError | z.ZodError, _request, reply) =>
+        refuse(reply, decideStatus(error), "The request could not be read"),
       );
       // What a browser asks before it asks, the hook has answered.
       scope.options("/*", () => undefined);
@@ -88,6 +88,12 @@ export function registerFrontend(
 
 function describe(user: ClerkUser) {
   return { id: user.id, name: nameOf(user), email: findEmail(user) };
+}
+
+/** What cannot be read is the caller's mistake; fastify gives such errors a status of their own. */
+function decideStatus(error: FastifyError | z.ZodError): number {
+  if (error instanceof z.ZodError) return 400;
+  return error.statusCode ?? 500;
 }
 
 /** Lets the listed apps in, from the browsers of this machine, and nobody else. */
