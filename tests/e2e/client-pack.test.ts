@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BareProject, createBareProject, repository } from "../harness/bare-project.ts";
-import { clerkAndVite, consumer, database, reactVersionTest } from "../harness/client-apps.ts";
+import { consumer, database, elsewhere, reactVersionTest } from "../harness/client-apps.ts";
 
 /** What each entry gives at run time: the surface that apps rely on. */
 const entries = {
@@ -28,27 +28,55 @@ const peers = [
 const compiler = join(repository, "node_modules/typescript/bin/tsc");
 const reason = findSkipReason();
 let app: BareProject;
+let workshop: BareProject;
 beforeAll(() => {
   if (reason) return;
   app = createBareProject();
-  const packed = app.npm("pack", join(repository, "packages/client"), "--pack-destination", app.folder);
+  workshop = createWorkshop();
+  const packed = workshop.npm("pack", "./packages/client", "--pack-destination", app.folder);
   expect(packed.status, packed.stderr).toBe(0);
   const options = ["--no-save", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
-  const installed = app.npm("install", ...options, `./${packed.stdout.trim()}`, ...peers);
+  // The last line; before it stands what was built.
+  const file = packed.stdout.trim().split("\n").at(-1);
+  const installed = app.npm("install", ...options, `./${file}`, ...peers);
   expect(installed.status, installed.stderr).toBe(0);
 });
-afterAll(() => app?.remove());
+afterAll(() => {
+  app?.remove();
+  workshop?.remove();
+});
+
+/** The package as a fresh checkout has it, never built: packing it must do that, and not touch what other tests run. */
+function createWorkshop(): BareProject {
+  const made = createBareProject();
+  made.copy("tsconfig.base.json", "tsconfig.base.json");
+  for (const name of ["src", "package.json", "README.md", "LICENSE", "tsconfig.build.json"])
+    made.copy(`packages/client/${name}`, `packages/client/${name}`);
+  for (const name of [".bin", "react", "@types/react", "@tanstack/react-query", "@trpc/server"])
+    made.lend(name);
+  return made;
+}
 
 describe.skipIf(reason)(`the packed client in a project of its own${reason}`, () => {
-  test("the package holds what is built, and nothing of tests, sources or other packages of ours", () => {
+  test("the package holds what is built and its sources, and nothing of tests or other packages of ours", () => {
     const folder = join(app.folder, "node_modules/@rollcall/client");
     const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
     expect(files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json", "dist/index.js"]));
+    expect(files.filter((path) => /test/.test(path))).toEqual([]);
     const modules = files.filter((path) => /^dist\/.*\.(js|ts)$/.test(path));
-    expect(files.filter((path) => /test|src\//.test(path))).toEqual([]);
     expect(modules.filter((path) => !/\.(js|d\.ts)$/.test(path))).toEqual([]);
     const foreign = /from "(@rollcall|node:|zod)|import\("(@rollcall|node:|zod)/;
     expect(modules.filter((path) => foreign.test(readFileSync(join(folder, path), "utf8")))).toEqual([]);
+  });
+
+  test("whatever its package.json and README point at is in it", () => {
+    const folder = join(app.folder, "node_modules/@rollcall/client");
+    const { exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const targets = Object.values<Record<string, string>>(exports).flatMap((entry) => Object.values(entry));
+    const readme = readFileSync(join(folder, "README.md"), "utf8");
+    const links = [...readme.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path]) => String(path));
+    expect(targets).toHaveLength(15);
+    expect([...targets, ...links].filter((path) => !existsSync(join(folder, path)))).toEqual([]);
   });
 
   describe.each(Object.entries(entries))("%s", (entry, names) => {
@@ -91,10 +119,10 @@ describe.skipIf(reason)(`the packed client in a project of its own${reason}`, ()
   test("what the README says to copy compiles as it stands there", () => {
     const readme = readFileSync(join(repository, "packages/client/README.md"), "utf8");
     const blocks = [...readme.matchAll(/^```tsx?\n\/\/ (\S+)\n(.*?)^```$/gms)];
-    expect(blocks.length).toBeGreaterThan(10);
+    expect(blocks.length).toBeGreaterThan(14);
     for (const [, path, text] of blocks) app.write(`readme/${path}`, String(text));
-    app.write("readme/elsewhere.d.ts", clerkAndVite);
-    app.write("readme/server/database.ts", database);
+    app.write("readme/elsewhere.d.ts", elsewhere);
+    for (const folder of ["", "server/", "lib/"]) app.write(`readme/${folder}database.ts`, database);
     const compilerOptions = {
       ...{ module: "esnext", moduleResolution: "bundler", target: "es2022", jsx: "react-jsx" },
       ...{

@@ -6,8 +6,9 @@ import { expect, test } from "vitest";
 test("this is React 18", () => expect([version, domVersion]).toEqual(["18.3.1", "18.3.1"]));
 `;
 
-/** As much of Clerk and Vite as the README uses; the packages themselves would bring all of Next.js along. */
-export const clerkAndVite = `
+/** As much of Clerk, Next.js and Vite as the README uses; the packages themselves would bring a lot along. */
+export const elsewhere = `
+/// <reference types="react/canary" />
 type Auth = { userId: string | null; getToken: () => Promise<string | null> };
 type Slot = (props: { children: import("react").ReactNode }) => import("react").ReactElement;
 declare module "@clerk/clerk-react" {
@@ -22,8 +23,21 @@ declare module "@clerk/express" {
   export function clerkMiddleware(): import("express").RequestHandler;
   export function getAuth(request: import("express").Request): Auth;
 }
+declare module "@clerk/nextjs" {
+  export function useAuth(): { isLoaded: boolean; userId: string | null | undefined; getToken: Auth["getToken"] };
+}
 declare module "@clerk/nextjs/server" {
   export function auth(): Promise<Auth>;
+}
+declare module "next/navigation" {
+  export function useRouter(): { refresh(): void };
+}
+declare module "vite" {
+  type Config = { plugins: readonly object[]; server: { proxy: Record<string, string> } };
+  export function defineConfig(config: Config): Config;
+}
+declare module "@vitejs/plugin-react" {
+  export default function react(): object;
 }
 interface ImportMeta {
   env: { VITE_CLERK_PUBLISHABLE_KEY: string };
