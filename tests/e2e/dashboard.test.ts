@@ -117,8 +117,8 @@ describe.skipIf(!executable)(name, { timeout }, () => {
       await signIn(page, "Alba");
       const alert = page.getByRole("alert");
       await alert.getByRole("heading", { name: "Seu perfil não está disponível agora" }).waitFor();
-      expect(await alert.innerText()).not.toMatch(/postgres|503|error|undefined/i);
-      expect(await alert.getByRole("link", { name: "Falar com o suporte" }).getAttribute("href")).toBe(
+      expect(await page.locator("main").innerText()).not.toMatch(/postgres|503|error|undefined/i);
+      expect(await page.getByRole("link", { name: "Falar com o suporte" }).getAttribute("href")).toBe(
         supportUrl,
       );
     } finally {
@@ -230,6 +230,37 @@ describe.skipIf(!executable)(name, { timeout }, () => {
     await page.route("**/api/ensure", (route) => route.abort());
     await page.reload();
     await page.getByRole("alert").getByText("The server could not be reached.").waitFor();
+  });
+
+  test("goals that were shown stay when asking for them once more fails", async () => {
+    const page = await open();
+    await signIn(page, "Alba");
+    await page.getByText("R$ 77.777").waitFor();
+    await page.evaluate(`
+      window.alarmed = false;
+      new MutationObserver(() => { window.alarmed ||= document.querySelector("[role=alert]") !== null; })
+        .observe(document.body, { subtree: true, childList: true });
+    `);
+    const calls = recordCalls(page);
+    const answered = (status: number) =>
+      calls.filter((call) => call.name === "query" && call.status === status);
+    const lookAgain = () => page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+    await page.route("**/trpc/**", (route) => route.abort());
+    await lookAgain();
+    // TanStack asks four times before it says that it failed.
+    await waitFor("four failures", async () => answered(0).length >= 4 || undefined, 60_000);
+    await page.unroute("**/trpc/**");
+    await waitFor("an answer", async () => {
+      await lookAgain();
+      return answered(200).length > 0 || undefined;
+    });
+    expect(await page.evaluate("window.alarmed")).toBe(false);
+    expect(await page.getByText("R$ 77.777").isVisible()).toBe(true);
+  });
+
+  test("nobody's question is refused, and no answer is kept by anything on its way", async () => {
+    const answer = await fetch(new URL("/trpc/goals", system.appUrl));
+    expect([answer.status, answer.headers.get("cache-control")]).toEqual([401, "no-store"]);
   });
 
   test("who is banned is told so in words, and asks nothing more", async () => {

@@ -7,6 +7,7 @@ import pg from "pg";
 import { z } from "zod";
 import { type Configuration, configurationSchema, toPageConfiguration } from "./configuration.ts";
 import { createContextOf } from "./context.ts";
+import { describeCause } from "./describe-cause.ts";
 import { createAppRouter } from "./router.ts";
 import { loadWebFiles } from "./web-files.ts";
 
@@ -29,7 +30,10 @@ async function run(configuration: Configuration): Promise<void> {
     router: createAppRouter({ pool, rollcall }),
     createContext: createContextOf(configuration),
     basePath: trpcPath,
-    onError: ({ path, error }) => void process.stderr.write(`${path}: ${error.code}\n`),
+    // Each answer is one person's.
+    responseMeta: () => ({ headers: { "cache-control": "no-store" } }),
+    onError: ({ path, error }) =>
+      void process.stderr.write(`${path}: ${error.code}${describeCause(error)}\n`),
   });
   const serveWeb = await loadWebFiles(webFolder, toPageConfiguration(configuration));
 

@@ -22,8 +22,11 @@ export type ErrorSlotProps = {
 export function DefaultError({ error, retry, retrying, supportUrl, locale }: ErrorSlotProps): ReactNode {
   return (
     <div className="rollcall-error">
-      <h2>{texts.failed[locale]}</h2>
-      <p>{error.message}</p>
+      {/* Without the button, whose words change with each try: a screen reader says an alert anew when any of it does. */}
+      <div role="alert">
+        <h2>{texts.failed[locale]}</h2>
+        <p>{error.message}</p>
+      </div>
       {/* Not disabled while it tries: a disabled button loses the focus of whoever pressed it. */}
       <button type="button" onClick={retry} aria-disabled={retrying}>
         {texts[retrying ? "retrying" : "retry"][locale]}

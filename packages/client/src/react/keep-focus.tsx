@@ -1,9 +1,9 @@
 import { type ReactNode, type RefObject, useLayoutEffect, useRef } from "react";
 
-type Props = { fallback: RefObject<HTMLElement | null>; role?: "alert"; children: ReactNode };
+type Props = { fallback: RefObject<HTMLElement | null>; children: ReactNode };
 
 /** Hands the focus on when what holds it goes away, so that a keyboard's user is not thrown to the top of the page. */
-export function KeepFocus({ fallback, role, children }: Props): ReactNode {
+export function KeepFocus({ fallback, children }: Props): ReactNode {
   const box = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const { current } = box;
@@ -12,9 +12,5 @@ export function KeepFocus({ fallback, role, children }: Props): ReactNode {
       if (current?.contains(document.activeElement)) fallback.current?.focus();
     };
   }, [fallback]);
-  return (
-    <div ref={box} role={role}>
-      {children}
-    </div>
-  );
+  return <div ref={box}>{children}</div>;
 }

@@ -17,7 +17,7 @@ export type ProvisioningGateProps = {
   children?: ReactNode;
   /** Instead of the default "preparing your profile"; it is announced to screen readers. */
   loading?: ReactNode;
-  /** Instead of the default message with "try again"; it is announced to screen readers. */
+  /** Instead of the default message with "try again"; what of it screen readers should announce has `role="alert"`. */
   error?: ((props: ErrorSlotProps) => ReactNode) | undefined;
   /** Instead of the default greeting above the page; null for none. Only for a profile made just now, until dismissed. */
   welcome?: ((props: WelcomeSlotProps & { mentorado: Mentorado | null }) => ReactNode) | null | undefined;
@@ -49,7 +49,7 @@ export function ProvisioningGate(props: ProvisioningGateProps): ReactNode {
       </div>
       {isLoaded && userId === null && props.signedOut}
       {error && (
-        <KeepFocus fallback={announcer} role="alert">
+        <KeepFocus fallback={announcer}>
           <Slot
             render={renderError}
             props={{

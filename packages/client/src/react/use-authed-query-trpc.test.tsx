@@ -65,8 +65,11 @@ afterEach(async () => {
 /** The app's own client of tRPC, as its `queryOptions()` are made of it. */
 function createTrpc(userId: string) {
   const { port } = app.address() as AddressInfo; // It listens on TCP.
-  // The document's own fetch would ask for CORS.
-  const link = { url: `http://127.0.0.1:${port}`, headers: { "x-user": userId }, fetch: globalThis.fetch };
+  const link = {
+    ...{ url: `http://127.0.0.1:${port}`, headers: { "x-user": userId } },
+    // The document's own would ask for CORS. tRPC's type allows a signal that is undefined, as fetch itself does.
+    fetch: (...asked: unknown[]) => fetch(...(asked as Parameters<typeof fetch>)),
+  };
   const client = createTRPCClient<typeof router>({ links: [httpBatchStreamLink(link)] });
   return createTRPCOptionsProxy<typeof router>({ client, queryClient: queries });
 }

@@ -13,7 +13,8 @@ export function Dashboard(): ReactNode {
   const goals = useAuthedQuery({ ...trpc.goals.queryOptions(), enabled: mentorado !== null });
   const cohort = useAuthedQuery({ ...trpc.cohort.queryOptions(), enabled: mentorado !== null });
   if (mentorado === null) return <NoProfile />;
-  if (goals.isError) return <GoalsFailed onRetry={() => void goals.refetch()} />;
+  // Goals that could not be asked for once more are better than none.
+  if (goals.isError && !goals.data) return <GoalsFailed onRetry={() => void goals.refetch()} />;
   if (!goals.data) {
     return (
       <div role="status">

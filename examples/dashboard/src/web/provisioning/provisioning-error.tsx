@@ -8,8 +8,11 @@ export function ProvisioningError({ error, retry, retrying, supportUrl }: Props)
   const { text } = useLanguage();
   return (
     <div className="panel trouble">
-      <h1>{text("failedTitle")}</h1>
-      <p>{error.message}</p>
+      {/* Without the button, whose words change with each try: a screen reader says an alert anew when any of it does. */}
+      <div role="alert">
+        <h1>{text("failedTitle")}</h1>
+        <p>{error.message}</p>
+      </div>
       {error.retryable && <p className="soft">{text("byItself")}</p>}
       <div className="actions">
         <button type="button" className="primary" onClick={retry} aria-disabled={retrying}>
