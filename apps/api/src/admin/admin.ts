@@ -29,7 +29,14 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
             throw new AppError("request.not_found", "No such admin page");
           });
           if (prefix === "/admin") await registerBoard(scope, context, `${prefix}/queues`);
-          else registerAdminRoutes(scope, context, prefix);
+          else {
+            // What is answered there is about people.
+            scope.addHook(
+              "onSend",
+              async (_request, reply) => void reply.header("cache-control", "no-store"),
+            );
+            registerAdminRoutes(scope, context, prefix);
+          }
         },
         { prefix },
       );

@@ -1,0 +1,265 @@
+import { findFreePort } from "@rollcall/sandbox";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { callAdmin } from "../harness/admin.ts";
+import { repository } from "../harness/bare-project.ts";
+import { ensure, postWebhook, untilProfile } from "../harness/calls.ts";
+import { type RunningProcess, runProcess } from "../harness/process.ts";
+import { sendRaw } from "../harness/raw-http.ts";
+import { adminPassword, origin, type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+import { type WildRoute, wildRequest } from "../harness/wild-requests.ts";
+
+const redisBinary = inject("redisBinary");
+/** Words that no code of ours contains: wherever they turn up, a secret was told. */
+const word = (of: string) => `kanarienvogel-${of}`;
+const secrets = /kanarienvogel/;
+const person = { firstName: "Serinus", email: "serinus@example.com" };
+
+let system: System;
+beforeAll(async () => {
+  system = await startSystem({
+    backend: redisBinary ? "redis" : "postgres",
+    redisBinary,
+    environment: {
+      LOG_LEVEL: "trace",
+      METRICS_TOKEN: word("metrics"),
+      // Nobody listens there, so that both are told of in the log.
+      ALERT_WEBHOOK_URL: `http://127.0.0.1:1/hooks/${word("alerts")}`,
+      MENTORADO_CREATED_URL: `http://127.0.0.1:1/hooks/${word("hook")}`,
+      MENTORADO_CREATED_SECRET: `whsec_${Buffer.from(word("hook-secret")).toString("base64")}`,
+    },
+  });
+  await untilProfile(system, (await system.clerk.users.create(person)).id);
+});
+afterAll(() => system?.stop());
+
+const basic = (password: string) => `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
+
+/** Another api beside the system's own. */
+async function withApi<T>(own: Record<string, string>, work: (api: System) => Promise<T>): Promise<T> {
+  const port = await findFreePort();
+  const api = runProcess("apps/api/dist/main.js", { ...system.environment, ...own, PORT: String(port) });
+  const apiUrl = `http://127.0.0.1:${port}`;
+  try {
+    await waitFor("the api", async () => ((await fetch(`${apiUrl}/healthz`)).ok ? true : undefined));
+    return await work({ ...system, apiUrl, api });
+  } finally {
+    await api.stop("SIGKILL");
+  }
+}
+
+describe("a spoofed X-Forwarded-For", () => {
+  /** The answer to the right password after 21 wrong ones, whose header `from` writes; the last call's comes from `then`. */
+  async function guess(api: System, from: (attempt: number) => string, then: string): Promise<number> {
+    for (let attempt = 0; attempt < 21; attempt++) {
+      const headers = { authorization: basic("a guess"), "x-forwarded-for": from(attempt) };
+      await callAdmin(api, "/api/admin/alerts", { headers });
+    }
+    return (await callAdmin(api, "/api/admin/alerts", { headers: { "x-forwarded-for": then } })).status;
+  }
+
+  test("counts for nothing when no proxy is trusted: who guesses is shut out under any name", async () => {
+    await withApi({ TRUST_PROXY: "" }, async (api) => {
+      expect(await guess(api, (attempt) => `198.51.100.${attempt}`, "203.0.113.9")).toBe(429);
+    });
+  });
+
+  test("behind a trusted proxy, what a client wrote before the proxy's own entry counts for nothing", async () => {
+    await withApi({ TRUST_PROXY: "127.0.0.1" }, async (api) => {
+      const spoofing = (attempt: number) => `198.51.100.${attempt}, 203.0.113.9`;
+      expect(await guess(api, spoofing, "192.0.2.1, 203.0.113.9")).toBe(429);
+      // And nobody else is shut out for it.
+      const other = { headers: { "x-forwarded-for": "203.0.113.9, 203.0.113.10" } };
+      expect((await callAdmin(api, "/api/admin/alerts", other)).status).toBe(200);
+    });
+  });
+
+  test("does not make a stranger local: without a token metrics are for this machine and not for a proxy on it", async () => {
+    await withApi({ METRICS_TOKEN: "", TRUST_PROXY: "true" }, async ({ apiUrl }) => {
+      expect((await fetch(`${apiUrl}/metrics`)).status).toBe(200);
+      for (const address of ["127.0.0.1", "::1", "203.0.113.9"]) {
+        const headers = { "x-forwarded-for": address };
+        expect((await fetch(`${apiUrl}/metrics`, { headers })).status).toBe(404);
+      }
+    });
+  });
+});
+
+describe("headers", () => {
+  test("no answer says what it was made with, and what admins read is kept by no cache", async () => {
+    const { headers } = await callAdmin(system, "/api/admin/users");
+    expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+    for (const path of ["/healthz", "/api/ensure", "/api/webhooks/clerk", "/api/admin/users", "/nothing"]) {
+      const answer = await fetch(`${system.apiUrl}${path}`, { method: "POST" });
+      expect([answer.headers.get("server"), answer.headers.get("x-powered-by")]).toEqual([null, null]);
+    }
+  });
+
+  test("a browser of another origin may call ensure and reads no answer; admin pages it may not even ask for", async () => {
+    const headers = { origin: "https://evil.example", "access-control-request-method": "POST" };
+    for (const path of ["/api/ensure", "/api/admin/users", "/api/webhooks/clerk"]) {
+      const answer = await fetch(`${system.apiUrl}${path}`, { method: "OPTIONS", headers });
+      expect(answer.headers.get("access-control-allow-origin")).toBeNull();
+    }
+    const own = { origin, "access-control-request-method": "POST" };
+    const answer = await fetch(`${system.apiUrl}/api/ensure`, { method: "OPTIONS", headers: own });
+    expect(answer.headers.get("access-control-allow-origin")).toBe(origin);
+    expect(answer.headers.get("access-control-allow-credentials")).toBeNull();
+  });
+});
+
+describe("whatever is sent", () => {
+  const fuzzMs = 12_000;
+  const seed = Number(process.env["ROLLCALL_FUZZ_SEED"] ?? Date.now() % 2 ** 31);
+  const publicPaths = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/nothing",
+    "/:any",
+    "/admin/queues",
+    "/api/admin/:any",
+  ];
+
+  async function listPublic(): Promise<WildRoute[]> {
+    const { id } = await system.clerk.users.create({}, { silent: true });
+    const token = await system.clerk.sessions.mintToken({ userId: id, azp: origin });
+    const post = (path: string, headers = {}) => ({ method: "POST", path, headers });
+    return [
+      ...publicPaths.map((path) => ({ method: "GET", path, headers: {} })),
+      post("/api/ensure"),
+      post("/api/ensure", { authorization: `Bearer ${token}` }),
+      post("/api/ensure", { authorization: `Bearer ${token.slice(0, -2)}` }),
+      post("/api/webhooks/clerk"),
+    ];
+  }
+
+  async function listAdmin(): Promise<WildRoute[]> {
+    const { body } = await callAdmin(system, "/api/admin/openapi.json");
+    const { paths } = body as { paths: Record<string, Record<string, unknown>> };
+    const documented = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => [method, path.replaceAll(/\{(\w+)\}/g, ":$1")] as const),
+    );
+    const board = ["", "/api/queues", "/api/queues/:name", "/api/queues/:name/:id", "/queue/:name"];
+    const all = [...documented, ...board.map((path) => ["get", `/admin/queues${path}`] as const)];
+    return all.map(([method, path]) => ({
+      method: method.toUpperCase(),
+      path,
+      headers: { authorization: basic(adminPassword) },
+    }));
+  }
+
+  /** What an answer may never hold; people only where nobody proved to be of ops. */
+  const inner = [adminPassword, "node_modules", repository, "    at ", "select ", "postgres://", "redis://"];
+
+  async function fuzz(
+    routes: readonly WildRoute[],
+    forbidden: readonly string[],
+  ): Promise<Map<number, number>> {
+    const statuses = new Map<number, number>();
+    await fc.assert(
+      fc.asyncProperty(wildRequest(routes), async (request) => {
+        const { status, text } = await sendRaw(system.apiUrl, request);
+        expect(forbidden.filter((part) => text.includes(part))).toEqual([]);
+        expect(text).not.toMatch(secrets);
+        expect(status === undefined || status < 500 || status === 503).toBe(true);
+        statuses.set(status ?? 0, (statuses.get(status ?? 0) ?? 0) + 1);
+      }),
+      { seed, numRuns: 1_000_000, interruptAfterTimeLimit: fuzzMs, markInterruptAsFailure: false },
+    );
+    return statuses;
+  }
+
+  test(`no public route answers 500, or anything of the inside or of people (seed ${seed})`, async () => {
+    const statuses = await fuzz(await listPublic(), [...inner, person.email, person.firstName]);
+    expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 404, 415]));
+  });
+
+  test(`no admin route answers 500, or anything of the inside, to whoever has the password (seed ${seed})`, async () => {
+    const statuses = await fuzz(await listAdmin(), inner);
+    expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 202, 400, 404]));
+  });
+
+  test("signed deliveries of any content are accepted, ignored or quarantined", async () => {
+    const body = fc.oneof(
+      fc.json(),
+      fc.string({ unit: "grapheme" }),
+      fc.json().map((data) => `{"type":"user.updated","data":${data}}`),
+    );
+    await fc.assert(
+      fc.asyncProperty(body, async (text) => {
+        expect((await postWebhook(system, text)).status).toBe(200);
+      }),
+      { seed, numRuns: 300 },
+    );
+  });
+
+  test("nothing of that was a fault of ours, the api still lives, and no secret is in the log", async () => {
+    const { id } = await system.clerk.users.create();
+    await untilProfile(system, id);
+    expect((await ensure(system, id)).status).toBe(200);
+    expect(system.api.output().match(/.*"event":"request_failed".*/g) ?? []).toEqual([]);
+    await waitFor(
+      "the alert and the hook to fail",
+      async () =>
+        /alert_not_sent/.test(system.api.output() + system.worker.output()) &&
+        /could not be told of a new mentorado/.test(system.worker.output())
+          ? true
+          : undefined,
+      120_000,
+    );
+    expectNoSecret(system.api, system.worker);
+  });
+});
+
+function expectNoSecret(...processes: RunningProcess[]): void {
+  for (const { output } of processes) {
+    const told = output()
+      .split("\n")
+      .filter((line) => secrets.test(line) || line.includes(adminPassword));
+    expect(told).toEqual([]);
+  }
+}
+
+test("no secret is printed while everything that it opens refuses it", async () => {
+  const databaseUrl = new URL(system.postgres.url);
+  databaseUrl.password = word("postgres");
+  const wrong: Record<string, string> = {
+    ...system.environment,
+    DATABASE_URL: databaseUrl.href,
+    ...(system.redis ? { REDIS_URL: `redis://someone:${word("redis")}@127.0.0.1:${system.redis.port}` } : {}),
+    CLERK_SECRET_KEY: `sk_test_${word("clerk")}`,
+    ADMIN_PASSWORD: word("admin"),
+    WORKER_PORT: String(await findFreePort()),
+  };
+  const worker = runProcess("apps/worker/dist/main.js", wrong);
+  await withApi(wrong, async (api) => {
+    await waitFor("all to be refused", async () =>
+      /postgres_lost/.test(api.api.output()) && /queue_lost/.test(worker.output()) ? true : undefined,
+    );
+    const { id } = await system.clerk.users.create({}, { silent: true });
+    expect((await ensure(api, id)).status).toBe(503);
+    expect((await postWebhook(api, '{"type":"user.updated","data":{"id":"user_1"}}')).status).toBe(503);
+    const headers = { authorization: basic(word("admin")) };
+    for (const path of [
+      "/api/admin/status",
+      `/api/admin/users/${id}`,
+      "/api/admin/dead-letters",
+      "/admin/queues",
+    ]) {
+      const answer = await callAdmin(api, path, { headers });
+      expect(answer.status).not.toBe(500);
+      expect(JSON.stringify(answer.body)).not.toMatch(secrets);
+    }
+    expectNoSecret(api.api, worker);
+  });
+  await worker.stop("SIGKILL");
+  for (const args of [["status"], ["doctor"], ["users"], ["dead-letters"], ["reconcile"]]) {
+    const command = runProcess("apps/cli/dist/main.js", wrong, args);
+    await command.exited;
+    expect(command.output()).not.toBe("");
+    expectNoSecret(command);
+  }
+});
