@@ -366,6 +366,17 @@ describe("messages", () => {
     expect(server.calls.map(({ language }) => language)).toEqual(["pt-BR", "en"]);
   });
 
+  test("may be asked for in another language by each call, with one client that remembers", async () => {
+    const client = createClient({ retryDelaysMs: [] });
+    server.will(pending);
+    expect(await failed(client.ensure({ locale: "en" }))).toMatchObject({
+      message: "Your profile is still being prepared. Please try again in a moment.",
+    });
+    server.will(ready("user_1"));
+    expect(await client.ensure()).toMatchObject({ created: true });
+    expect(server.calls.map(({ language }) => language)).toEqual(["en", "pt-BR"]);
+  });
+
   test("of what never reached the server are in that language too, and hold nothing technical", async () => {
     const say = async (locale: "pt-BR" | "en", behaviour: Behaviour) => {
       server.will(behaviour);

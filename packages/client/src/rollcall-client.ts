@@ -51,6 +51,8 @@ export type EnsureOptions = {
    * an answer of anybody else is not handed out. Callers with a function for a token share a call by it.
    */
   userId?: string | undefined;
+  /** The language of messages, instead of the client's own; a call that is shared speaks its first caller's. */
+  locale?: Locale | undefined;
   /** What it throws ends this caller's wait, and comes out of it. */
   onRetry?: ((retry: Retry) => void) | undefined;
 };
@@ -80,21 +82,27 @@ type Caller = {
   takeToken: GetToken;
   /** A token that is missing or another user's may be followed by the right one. */
   mayComeLater: boolean;
+  locale: Locale;
   onRetry: (retry: Retry) => void;
 };
 
 /** Builds the client of one Rollcall. It remembers calls under way, and who was told "not yet"; nothing else. */
 export function createRollcallClient(options: RollcallClientOptions): RollcallClient {
-  const { locale = "pt-BR", retryDelaysMs = [1_000, 2_000, 4_000], getToken = async () => null } = options;
+  const {
+    locale: usualLocale = "pt-BR",
+    retryDelaysMs = [1_000, 2_000, 4_000],
+    getToken = async () => null,
+  } = options;
   const send = options.fetch ?? ((...request: Parameters<typeof fetch>) => fetch(...request));
   const url = `${options.baseUrl.replace(/\/+$/, "")}/api/ensure`;
-  const once = { url, fetch: send, locale, timeoutMs: options.attemptTimeoutMs ?? 10_000 };
+  const once = { url, fetch: send, timeoutMs: options.attemptTimeoutMs ?? 10_000 };
   const pending = rememberPending();
   const join = shareCalls(ensureWithRetries);
   let unnamed = 0;
-  return { locale, ensure };
+  return { locale: usualLocale, ensure };
 
-  async function ensure({ signal, token, userId, onRetry }: EnsureOptions = {}): Promise<Provisioned> {
+  async function ensure(asked: EnsureOptions = {}): Promise<Provisioned> {
+    const { signal, token, userId, onRetry, locale = usualLocale } = asked;
     const fixed = typeof token === "string";
     const takeToken = fixed ? async () => token : (token ?? getToken);
     const mayComeLater = userId !== undefined && !fixed;
@@ -114,7 +122,7 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
             own.abort();
           }
         };
-        const caller = { person: userId ?? person, takeToken, mayComeLater, onRetry: tell };
+        const caller = { person: userId ?? person, takeToken, mayComeLater, locale, onRetry: tell };
         // Who cannot be named shares with nobody.
         return join(key ?? `nobody ${++unnamed}`, caller, own.signal);
       });
@@ -127,6 +135,7 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
 
   async function ensureWithRetries(callers: ReadonlySet<Caller>, signal: AbortSignal): Promise<Provisioned> {
     let person: string | undefined;
+    let locale = usualLocale;
     const takeToken = async () => {
       const [caller] = callers;
       const token = await caller?.takeToken();
@@ -141,7 +150,9 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
       return ownError("no_token", locale, { retryable: caller?.mayComeLater ?? false });
     };
     for (let attempt = 1; ; attempt++) {
-      let answer = await ensureOnce(once, takeToken, signal);
+      const [first] = callers;
+      locale = first?.locale ?? locale;
+      let answer = await ensureOnce({ ...once, locale }, takeToken, signal);
       // An opaque token says only now whose it was.
       if (!(answer instanceof RollcallError) && person !== undefined && answer.user.clerkId !== person)
         answer = wrongToken();

@@ -59,3 +59,14 @@ export class RollcallError extends Error {
 export function ownError(code: OwnErrorCode, locale: Locale, details: RollcallErrorDetails): RollcallError {
   return new RollcallError(code, own[code][locale], details);
 }
+
+/** The same error in another language, as far as its sentence is this package's own; the api's stays as it came. */
+export function translateError(error: RollcallError, locale: Locale): RollcallError {
+  const { code } = error;
+  if (!isOwnCode(code) || own[code][locale] === error.message) return error;
+  return ownError(code, locale, error);
+}
+
+function isOwnCode(code: string): code is OwnErrorCode {
+  return Object.hasOwn(own, code);
+}

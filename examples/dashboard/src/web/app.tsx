@@ -20,8 +20,8 @@ export function App({ configuration, clerk, sessions }: Props): ReactNode {
   const session = useSession(sessions);
   const [queries] = useState(() => new QueryClient());
   const rollcall = useMemo(
-    () => createRollcallClient({ baseUrl: configuration.rollcallUrl, locale: language }),
-    [configuration.rollcallUrl, language],
+    () => createRollcallClient({ baseUrl: configuration.rollcallUrl }),
+    [configuration.rollcallUrl],
   );
   const auth = useMemo(
     () => ({ isLoaded: true, userId: session?.user.id ?? null, getToken: session?.getToken }),
@@ -29,7 +29,7 @@ export function App({ configuration, clerk, sessions }: Props): ReactNode {
   );
   return (
     <QueryClientProvider client={queries}>
-      <UserProvisioningProvider client={rollcall} auth={auth}>
+      <UserProvisioningProvider client={rollcall} auth={auth} locale={language}>
         <TopBar person={session?.user} onSignOut={sessions.signOut} />
         {session ? (
           <DashboardPage session={session} supportUrl={configuration.supportUrl} />

@@ -191,6 +191,36 @@ test("slots may use hooks: they come, keep their state, go, and come again", asy
   await page.untilText("third 0");
 });
 
+test("a change of language changes what is shown: the client's own sentences at once, the api's by asking again", async () => {
+  const client = createRollcallClient({ baseUrl: server.url, retryDelaysMs: [] });
+  const speak = (locale: Locale) =>
+    page.render(
+      <UserProvisioningProvider
+        client={client}
+        auth={{ isLoaded: true, userId: "user_a", getToken: async () => makeToken("user_a") }}
+        healAfterMs={3_600_000}
+        locale={locale}
+      >
+        <ProvisioningGate>
+          <Dashboard />
+        </ProvisioningGate>
+      </UserProvisioningProvider>,
+    );
+  server.will("break", "hang");
+  speak("pt-BR");
+  await page.untilText("Não foi possível falar com o servidor.");
+  speak("en");
+  await page.untilText("The server could not be reached.");
+  expect(page.text()).toContain("Your profile is not available now");
+  page.close();
+  page = openPage();
+  server.will(({ language }) => failure(403, `banned in ${language}`));
+  speak("pt-BR");
+  await page.untilText("banned in pt-BR");
+  speak("en");
+  await page.untilText("banned in en");
+});
+
 describe("welcome", () => {
   test("greets above the page who was given a profile just now, until dismissed; the focus stays in the page", async () => {
     server.will(ready("user_a", { created: true }));

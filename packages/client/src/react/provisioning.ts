@@ -1,3 +1,4 @@
+import type { Locale } from "../locale.ts";
 import type { GetToken, Retry, RollcallClient } from "../rollcall-client.ts";
 import type { RollcallError } from "../rollcall-error.ts";
 import { type Pause, pauseAfter } from "./pause.ts";
@@ -5,7 +6,12 @@ import { decideNext, type ProvisioningEvent, type ProvisioningState, signedOut }
 import { openTabs } from "./tabs.ts";
 
 /** Who asks for profiles, and how; read anew for each call. */
-export type Means = { client: RollcallClient; getToken: GetToken | undefined; healAfterMs: number };
+export type Means = {
+  client: RollcallClient;
+  getToken: GetToken | undefined;
+  locale: Locale;
+  healAfterMs: number;
+};
 
 /** The state machine with a voice: it makes the calls that the machine asks for, and tells who listens. */
 export type Provisioning = {
@@ -69,10 +75,10 @@ export function createProvisioning(): Provisioning {
       send({ type: "asked" });
       if (state.status !== "provisioning") return false;
       const { call } = state;
-      const { client, getToken, healAfterMs } = getMeans();
+      const { client, getToken, locale, healAfterMs } = getMeans();
       try {
         const onRetry = (retry: Retry) => send({ type: "waiting", call, retry });
-        const provisioned = await client.ensure({ userId, token: getToken, signal, onRetry });
+        const provisioned = await client.ensure({ userId, token: getToken, signal, locale, onRetry });
         send({ type: "succeeded", call, provisioned });
         return !signal.aborted;
       } catch (thrown) {
