@@ -95,13 +95,15 @@ export async function untilDashboard(page: Page, firstName: string): Promise<voi
   await page.getByText("Metas do mês").waitFor();
 }
 
-/** Somebody who has a profile whose goal nobody else has, and never signed in here. */
+/** Somebody who has had a profile for long, with a goal that nobody else has, and never signed in here. */
 export async function addMentee(system: DashboardSystem, firstName: string, revenue: number): Promise<void> {
   const email = `${firstName.toLowerCase()}@example.com`;
   const { id } = await system.clerk.users.create({ firstName, lastName: "Pessoa", email });
   await waitFor(`a profile of ${firstName}`, async () => {
     const { rowCount } = await system.db.query(
-      `update mentorados set meta_faturamento = $2
+      `update mentorados
+          set meta_faturamento = $2,
+              created_at = now() - interval '1 year'
         where user_id = (select id from users where clerk_id = $1)`,
       [id, revenue],
     );

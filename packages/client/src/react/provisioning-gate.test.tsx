@@ -12,6 +12,8 @@ import {
   startEnsureServer,
 } from "../testing/ensure-server.ts";
 import { openPage, type Page } from "../testing/page.ts";
+import { until } from "../testing/until.ts";
+import type { EnsureReady } from "../wire.ts";
 import { ProvisioningGate, type ProvisioningGateProps } from "./provisioning-gate.tsx";
 import { UserProvisioningProvider } from "./user-provisioning-provider.tsx";
 
@@ -241,6 +243,33 @@ describe("welcome", () => {
     show({ welcome: null });
     await page.untilText("Dashboard");
     expect(page.text()).toBe("Dashboard");
+  });
+
+  test("greets also when the webhook was faster; once dismissed it does not come back, and is not taken for another's", async () => {
+    const justNow = { createdAt: new Date().toISOString() };
+    const readyOf = (userId: string) => {
+      const { status, body } = ready(userId, { created: false });
+      const { mentorado, ...rest } = body as EnsureReady;
+      return { status, body: { ...rest, mentorado: { ...mentorado, ...justNow } } };
+    };
+    const userOf = (token: string) => (token === makeToken("user_new") ? "user_new" : "user_newer");
+    server.will(({ token }) => readyOf(userOf(token)));
+    const reload = (userId: string) => {
+      page.close();
+      page = openPage();
+      show({}, { userId, locale: "en" });
+    };
+    reload("user_new");
+    await page.untilText("Get startedDashboard");
+    reload("user_new");
+    await page.untilText("Get startedDashboard");
+    page.press("Get started");
+    await until("no welcome", () => page.text() === "Dashboard" || undefined);
+    reload("user_new");
+    await page.untilText("Dashboard");
+    expect(page.text()).toBe("Dashboard");
+    reload("user_newer");
+    await page.untilText("Get startedDashboard");
   });
 
   test("is not for who had a profile before", async () => {

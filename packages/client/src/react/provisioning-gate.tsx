@@ -19,7 +19,7 @@ export type ProvisioningGateProps = {
   loading?: ReactNode;
   /** Instead of the default message with "try again"; what of it screen readers should announce has `role="alert"`. */
   error?: ((props: ErrorSlotProps) => ReactNode) | undefined;
-  /** Instead of the default greeting above the page; null for none. Only for a profile made just now, until dismissed. */
+  /** Instead of the default greeting above the page; null for none. Only for a profile made just now, until dismissed in this browser. */
   welcome?: ((props: WelcomeSlotProps & { mentorado: Mentorado | null }) => ReactNode) | null | undefined;
   /** What who is not signed in sees; by default nothing. */
   signedOut?: ReactNode;

@@ -4,6 +4,7 @@ import type { RollcallError } from "../rollcall-error.ts";
 import { type Pause, pauseAfter } from "./pause.ts";
 import { decideNext, type ProvisioningEvent, type ProvisioningState, signedOut } from "./state-machine.ts";
 import { openTabs } from "./tabs.ts";
+import { decideWelcome, rememberWelcomed } from "./welcome.ts";
 
 /** Who asks for profiles, and how; read anew for each call. */
 export type Means = {
@@ -40,6 +41,7 @@ export function createProvisioning(): Provisioning {
     follow,
     retry: () => pause?.end(),
     dismissWelcome() {
+      if (state.userId !== null) rememberWelcomed(state.userId);
       send({ type: "welcomed" });
       tellTabs("welcomed");
     },
@@ -79,7 +81,7 @@ export function createProvisioning(): Provisioning {
       try {
         const onRetry = (retry: Retry) => send({ type: "waiting", call, retry });
         const provisioned = await client.ensure({ userId, token: getToken, signal, locale, onRetry });
-        send({ type: "succeeded", call, provisioned });
+        send({ type: "succeeded", call, provisioned, welcome: decideWelcome(provisioned) });
         return !signal.aborted;
       } catch (thrown) {
         if (signal.aborted) return false;

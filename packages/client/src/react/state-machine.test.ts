@@ -7,7 +7,7 @@ import { decideNext, type ProvisioningEvent, type ProvisioningState, signedOut }
 const error = ownError("network", "en", { retryable: true });
 const newError = ownError("timeout", "en", { retryable: true });
 const retry: Retry = { attempt: 2, delayMs: 1_000, error };
-// The machine looks at nothing of it but `created`.
+// The machine looks at nothing of it.
 const found = { created: false } as Provisioned;
 const made = { created: true } as Provisioned;
 
@@ -30,9 +30,9 @@ const events = {
   asked: { type: "asked" },
   waiting: { type: "waiting", call: 7, retry },
   "late waiting": { type: "waiting", call: 6, retry },
-  found: { type: "succeeded", call: 7, provisioned: found },
-  made: { type: "succeeded", call: 7, provisioned: made },
-  "late made": { type: "succeeded", call: 6, provisioned: made },
+  found: { type: "succeeded", call: 7, provisioned: found, welcome: false },
+  made: { type: "succeeded", call: 7, provisioned: made, welcome: true },
+  "late made": { type: "succeeded", call: 6, provisioned: made, welcome: true },
   failed: { type: "failed", call: 7, error: newError },
   "late failed": { type: "failed", call: 6, error: newError },
   abandoned: { type: "abandoned", call: 7 },
@@ -97,7 +97,10 @@ const anyEvent: fc.Arbitrary<ProvisioningEvent> = fc.oneof(
   fc.record({ type: fc.constant("user" as const), userId: fc.constantFrom("user_a", "user_b", null) }),
   fc.record({ type: fc.constantFrom("asked" as const, "welcomed" as const) }),
   fc.record({ type: fc.constant("waiting" as const), call: fc.nat(9), retry: fc.constant(retry) }),
-  fc.record({ type: fc.constant("succeeded" as const), call: fc.nat(9), provisioned: fc.constant(made) }),
+  fc.record({
+    ...{ type: fc.constant("succeeded" as const), call: fc.nat(9) },
+    ...{ provisioned: fc.constant(made), welcome: fc.boolean() },
+  }),
   fc.record({ type: fc.constant("failed" as const), call: fc.nat(9), error: fc.constant(error) }),
   fc.record({ type: fc.constant("abandoned" as const), call: fc.nat(9) }),
 );

@@ -26,7 +26,7 @@ export type ProvisioningEvent =
   | { type: "user"; userId: string | null }
   | { type: "asked" }
   | { type: "waiting"; call: number; retry: Retry }
-  | { type: "succeeded"; call: number; provisioned: Provisioned }
+  | { type: "succeeded"; call: number; provisioned: Provisioned; welcome: boolean }
   | { type: "failed"; call: number; error: RollcallError }
   | { type: "abandoned"; call: number }
   | { type: "welcomed" };
@@ -66,7 +66,7 @@ function decideWhileProvisioning(
     case "succeeded":
       return {
         status: "provisioned",
-        ...{ userId, call, provisioned: event.provisioned, welcome: event.provisioned.created },
+        ...{ userId, call, provisioned: event.provisioned, welcome: event.welcome },
       };
     case "failed":
       return { status: "unprovisioned", userId, call, error: event.error };

@@ -36,11 +36,11 @@ export type UserProvisioning = {
       /** Null for admins. */
       mentorado: Mentorado | null;
       error: null;
-      /** The profile was made just now. */
+      /** The profile was made by this call, or while it waited. */
       created: boolean;
       /** Postgres is away: this is what the cache knew. */
       stale: boolean;
-      /** The profile was made just now, and nobody dismissed its welcome yet. */
+      /** The profile was made just now, by whatever was fastest, and its welcome was not dismissed in this browser. */
       welcome: boolean;
     }
 );

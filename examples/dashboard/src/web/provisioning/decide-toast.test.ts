@@ -18,6 +18,7 @@ test.each<[string, unknown, string | undefined]>([
   ["the next call is under way", { ...waiting, error }, "tryingAgain"],
   ["the profile was there", there, undefined],
   ["the profile was made", { ...there, created: true, welcome: true }, "created"],
+  ["the profile was made by something faster", { ...there, welcome: true }, "created"],
   ["its welcome is dismissed", { ...there, created: true }, "created"],
 ])("when %s", (_when, provisioning, text) => {
   expect(decideToast(provisioning as UserProvisioning)?.text).toBe(text);

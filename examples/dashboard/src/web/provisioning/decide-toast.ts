@@ -15,7 +15,8 @@ export function decideToast(provisioning: UserProvisioning): Toast | null {
       if (provisioning.error) return { tone: "busy", text: "tryingAgain" };
       return { tone: "busy", text: provisioning.attempt > 1 ? "stillPreparing" : "preparing" };
     case "provisioned":
-      return provisioning.created ? { tone: "good", text: "created" } : null;
+      // The profile is as new when the webhook was faster than the page.
+      return provisioning.created || provisioning.welcome ? { tone: "good", text: "created" } : null;
     default:
       return provisioning satisfies never;
   }
