@@ -68,14 +68,14 @@ function Usual(options: Partial<Options>): ReactNode {
 
 const client = () => createRollcallClient({ baseUrl: server.url, retryDelaysMs: [] });
 
-function signIn(who: string | null, options: Partial<Options> = {}, Shown = Secret): void {
+function signIn(who: string | null, options: Partial<Options> = {}, Shown = Secret, isLoaded = true): void {
   userId = who;
   page.render(
     <StrictMode>
       <QueryClientProvider client={queries}>
         <UserProvisioningProvider
           client={client()}
-          auth={{ isLoaded: true, userId: who, getToken: async () => who && makeToken(who) }}
+          auth={{ isLoaded, userId: who, getToken: async () => who && makeToken(who) }}
         >
           <Shown {...options} />
         </UserProvisioningProvider>
@@ -176,6 +176,17 @@ test("A's answers leave the cache when A does, and what belongs to nobody stays"
   await page.untilText("nothing");
   await until("B's end", () => !cachedUsers().includes("user_b") || undefined);
   expect(queries.getQueryData(["prices"])).toBe("public");
+});
+
+test("while Clerk changes session nothing is shown, and the same user's answers are there afterwards", async () => {
+  answerAll();
+  signIn("user_a");
+  await page.untilText("secret of user_a, idle");
+  signIn(null, {}, Secret, false);
+  await page.untilText("nothing");
+  signIn("user_a");
+  await page.untilText("secret of user_a, idle");
+  expect(asked).toEqual(["user_a"]);
 });
 
 test("an answer to A that comes when B is there reaches nobody", async () => {
