@@ -30,6 +30,14 @@ describe.skipIf(!redisUrl)(`session cache${redisUrl ? "" : " (skipped: no Redis)
     expect(await redis.ttl(`rollcall:session:${clerkId}`)).toBeGreaterThan(50);
   });
 
+  test("users who are dropped at once are all dropped, with the app's own keys", async () => {
+    const clerkIds = Array.from({ length: 600 }, (_, index) => `user_at_once_${index}`);
+    const keys = clerkIds.flatMap((id) => [`rollcall:session:${id}`, `app:${id}:session`]);
+    await Promise.all(keys.map((key) => redis.set(key, "x", "EX", 60)));
+    await Promise.all(clerkIds.map((id) => cache.drop(id)));
+    expect(await redis.exists(keys)).toBe(0);
+  });
+
   test("a slow reader cannot put back what a writer dropped", async () => {
     const lease = await missLease();
     await cache.drop(clerkId);

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type SessionView, sessionView } from "@rollcall/contracts";
-import type { Cluster, Redis } from "ioredis";
+import DataLoader from "dataloader";
+import { Cluster, type Redis } from "ioredis";
 
 /** What the cache knows. After a miss, a lease allows to fill; null when somebody else holds it. */
 export type CacheReading = { hit: SessionView } | { miss: { lease: string | null } };
@@ -35,8 +36,24 @@ if redis.call("get", KEYS[1]) == ARGV[1] then
   return redis.call("set", KEYS[1], ARGV[2], "EX", ARGV[3])
 end`;
 
+const mostDropsAtOnce = 250;
+
 export function createSessionCache({ redis, ttlS, appSessionKey }: SessionCacheOptions): SessionCache {
   const ownKey = (clerkId: string) => `rollcall:session:${clerkId}`;
+  const keysOf = (clerkId: string) => [ownKey(clerkId), appSessionKey.replaceAll("{clerkId}", clerkId)];
+  // Those who are written together are dropped together, with one command.
+  const drops = new DataLoader<string, undefined>((clerkIds) => dropAll(clerkIds), {
+    cache: false,
+    maxBatchSize: mostDropsAtOnce,
+    batchScheduleFn: setImmediate,
+  });
+
+  async function dropAll(clerkIds: readonly string[]): Promise<undefined[]> {
+    const keys = clerkIds.flatMap(keysOf);
+    // In a cluster each key may live in another slot, and a command must keep to one.
+    await (redis instanceof Cluster ? Promise.all(keys.map((key) => redis.del(key))) : redis.del(keys));
+    return clerkIds.map(() => undefined);
+  }
 
   async function takeLease(clerkId: string): Promise<string | null> {
     const lease = `${leasePrefix}${randomUUID()}`;
@@ -61,11 +78,7 @@ export function createSessionCache({ redis, ttlS, appSessionKey }: SessionCacheO
         .eval(fillScript, 1, ownKey(clerkId), lease, JSON.stringify(view), ttlS)
         .catch(() => undefined);
     },
-    drop: async (clerkId) => {
-      // Two commands, not one: in a cluster the keys live in different slots.
-      const appKey = appSessionKey.replaceAll("{clerkId}", clerkId);
-      await Promise.all([redis.del(ownKey(clerkId)), redis.del(appKey)]);
-    },
+    drop: (clerkId) => drops.load(clerkId),
   };
 }
 

@@ -67,16 +67,14 @@ export async function writePage(runner: Runner, page: Page): Promise<PageResult>
 
 async function findDrifted({ context, run }: Runner, { users, ticket }: Page): Promise<Drifted[]> {
   const why = { cause: "reconcile", ref: String(run.view.id) };
-  const writes = newestOfEach(users).map((user) => ({
-    snapshot: decideSnapshot(user, ticket, why),
-    turma: decideTurma(user),
-    secondaryEmails: decideSecondaryEmails(user),
-  }));
-  const snapshots = writes.map(({ snapshot }) => snapshot);
+  const newest = newestOfEach(users);
+  const snapshots = newest.map((user) => decideSnapshot(user, ticket, why));
   const kinds = await askPostgres(findDrift(context.pool, snapshots, context.defaults.create));
-  return writes.flatMap((write) => {
-    const kind = kinds.get(write.snapshot.clerkId);
-    return kind ? [{ write, kind }] : [];
+  return newest.flatMap((user, index) => {
+    const [kind, snapshot] = [kinds.get(user.id), snapshots[index]];
+    if (!kind || !snapshot) return [];
+    const write = { snapshot, turma: decideTurma(user), secondaryEmails: decideSecondaryEmails(user) };
+    return [{ write, kind }];
   });
 }
 
