@@ -68,9 +68,12 @@ describe("the narrator", () => {
     const counts = { created: 1, linked: 0, updated: 1, unchanged: 38, deleted: 1, held: 0, failed: 0 };
     log({ event: "reconcile_succeeded", runId: 7, mode: "catch-up", dryRun: false, seen: 40, counts });
     log({ event: "reconcile_succeeded", runId: 8, mode: "full", dryRun: false, seen: 40, counts });
+    const refused = { ...counts, created: 0, updated: 0, deleted: 0, failed: 2 };
+    log({ event: "reconcile_succeeded", runId: 8, mode: "full", dryRun: false, seen: 40, counts: refused });
     log({ event: "reconcile_held", runId: 9, mode: "full", dryRun: false, seen: 40, counts: { held: 9 } });
     expect(told).toEqual([
       "A full run compared everybody with Clerk, 40 in all: 3 not in step, and mended",
+      "A full run compared everybody with Clerk, 40 in all: 2 could not be mended",
       "9 people are gone from Clerk at once: nobody is deleted until a person confirms it",
     ]);
   });

@@ -100,8 +100,16 @@ export function createNarrator({ tell, onProvisioned }: NarratorOptions): Narrat
       (sum, name) => sum + (counts[name] ?? 0),
       0,
     );
-    const found = mended === 0 ? "all are in step" : `${mended} not in step, and mended`;
-    tell("plain", `A full run compared everybody with Clerk, ${seen} in all: ${found}`);
+    const failed = counts["failed"] ?? 0;
+    const found = [
+      ...(mended > 0 ? [`${mended} not in step, and mended`] : []),
+      ...(failed > 0 ? [`${failed} could not be mended`] : []),
+    ];
+    const outcome = found.length === 0 ? "all are in step" : found.join("; ");
+    tell(
+      failed > 0 ? "bad" : "plain",
+      `A full run compared everybody with Clerk, ${seen} in all: ${outcome}`,
+    );
   }
 
   function tellSynced(line: LogLine): void {

@@ -39,6 +39,20 @@ function describeOutage(state: string): string {
     : "Postgres did not do its work";
 }
 
+/** Names of tables and constraints are nobody's data, and say at once what to mend. */
+function describeRefusal(error: unknown): string {
+  if (!(error instanceof Error)) return "Postgres refused the row";
+  const { table, constraint } = named.parse(error);
+  if (constraint === undefined && error.cause !== undefined) return describeRefusal(error.cause);
+  const rule = constraint === undefined ? "" : `: ${constraint}`;
+  return `Postgres refused the row${table === undefined ? "" : ` of ${table}`}${rule}`;
+}
+
+const named = z.object({
+  table: z.string().optional().catch(undefined),
+  constraint: z.string().optional().catch(undefined),
+});
+
 /**
  * The error without what Postgres put into it: its detail quotes rows, and rows hold emails.
  *
@@ -51,5 +65,5 @@ export function wrapPostgresError(error: unknown): AppError {
   const state = readSqlState(error) ?? "connection";
   return isOutage(error)
     ? new PostgresError("postgres.unavailable", describeOutage(state), state)
-    : new PostgresError("user.rejected", "Postgres refused the row", state);
+    : new PostgresError("user.rejected", describeRefusal(error), state);
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Queue, Worker } from "bullmq";
 import { Cluster, type Redis, type RedisOptions } from "ioredis";
 import type { QueueBackend } from "./backend.ts";
@@ -51,6 +52,7 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
     createWorker: (name, processor, settings) =>
       new Worker(name, processor, { ...settings, connection: consumer, prefix }),
     reachable: async () => {
+      await untilFirstConnected(producer);
       await producer.ping();
     },
     readFigures: (name) => readRedisFigures(producer, keyOf(name)),
@@ -63,6 +65,14 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
       consumer.disconnect();
     },
   };
+}
+
+const firstConnectionMs = 1_000;
+
+/** A connection takes a moment, in which a command fails as if Redis were away; nobody should be told that it is. */
+async function untilFirstConnected(client: Redis | Cluster): Promise<void> {
+  if (client.status === "ready") return;
+  await once(client, "ready", { signal: AbortSignal.timeout(firstConnectionMs) }).catch(() => undefined);
 }
 
 /** A client for one node, or for a cluster. Its errors go to `onError`: ioredis reconnects by itself. */

@@ -18,7 +18,7 @@ export const deadLetters: Command = {
     reason: { type: "string" },
   },
   optionHelp: [
-    ["--code <code>", "dead-letters: only those of one error code"],
+    ["--code <code>", "dead-letters, and its replay: only those of one error code"],
     ["--all", "dead-letters replay: all of them"],
     ["--reason <text>", "dead-letters discard: why, in a few words and without emails"],
   ],
@@ -74,6 +74,8 @@ async function replay(
   ids: readonly string[],
   open: () => CliContext,
 ): Promise<ExitCode> {
+  if (ids.length === 0 && options["code"] === undefined && options["all"] !== true)
+    throw new UsageError("replay needs the ids of dead letters, --code <code> or --all.");
   const wish = readTyped(replayRequest, {
     ...(ids.length > 0 ? { ids } : {}),
     ...(options["code"] === undefined ? {} : { code: options["code"] }),
@@ -109,7 +111,7 @@ async function discard(
   open: () => CliContext,
 ): Promise<ExitCode> {
   if (typeof options["reason"] !== "string") throw new UsageError("discard needs --reason, in a few words.");
-  if (ids.length === 0) throw new UsageError("discard needs the id of a dead letter.");
+  if (ids.length === 0) throw new UsageError("discard needs the ids of dead letters: it takes no --code.");
   const wish = readTyped(discardRequest, { ids, reason: options["reason"] });
   const done = await discardDeadLetters(open().deadLetters, wish, nameCaller());
   const text = [
