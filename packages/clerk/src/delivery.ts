@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { actedOnEventTypes, clerkUserId } from "@rollcall/contracts";
+import { Webhook } from "svix";
 import { z } from "zod";
-import { createSignatureCheck, type SignedHeaders } from "./svix-signature.ts";
 
 /** What a signed delivery says, as far as Rollcall listens. */
 export type Delivery =
@@ -37,22 +37,35 @@ const sessionData = z.object({ user_id: clerkUserId });
  * @param secrets `whsec_…`
  */
 export function createDeliveryReader(secrets: readonly string[]): DeliveryReader {
-  const checks = secrets.map(createSignatureCheck);
+  const webhooks = secrets.map((secret) => new Webhook(secret));
   return (headers, rawBody) => {
     const signed = readSignedHeaders(headers);
-    if (!signed || !checks.some((isSigned) => isSigned(signed, rawBody))) return { kind: "refused" };
-    return readDelivery(signed.id, rawBody);
+    if (!signed || !webhooks.some((webhook) => isSigned(webhook, signed, rawBody)))
+      return { kind: "refused" };
+    return readDelivery(signed["svix-id"], rawBody);
   };
 }
+
+type SignedHeaders = { "svix-id": string; "svix-timestamp": string; "svix-signature": string };
 
 function readSignedHeaders(headers: DeliveryHeaders): SignedHeaders | undefined {
   const read = (name: string) => {
     const value = headers[`svix-${name}`] ?? headers[`webhook-${name}`];
     return typeof value === "string" && value !== "" ? value : undefined;
   };
-  const [id, timestamp, signatures] = [read("id"), read("timestamp"), read("signature")];
-  if (id === undefined || timestamp === undefined || signatures === undefined) return undefined;
-  return { id, timestamp, signatures };
+  const [id, timestamp, signature] = [read("id"), read("timestamp"), read("signature")];
+  if (id === undefined || timestamp === undefined || signature === undefined) return undefined;
+  return { "svix-id": id, "svix-timestamp": timestamp, "svix-signature": signature };
+}
+
+function isSigned(webhook: Webhook, headers: SignedHeaders, rawBody: Buffer): boolean {
+  try {
+    webhook.verify(rawBody, headers);
+    return true;
+  } catch (error) {
+    // svix verifies first and parses then, so a syntax error means: signed, but not JSON.
+    return error instanceof SyntaxError;
+  }
 }
 
 function readDelivery(id: string, rawBody: Buffer): Delivery {
