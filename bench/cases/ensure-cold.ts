@@ -31,7 +31,7 @@ export const ensureColdCase: BenchCase = {
             url: api.url,
             requests,
             connections: atOnce,
-            manyAddresses: true,
+            firstAddress: 0,
           });
         });
         return { operations: atOnce, ...cost, latenciesMs };

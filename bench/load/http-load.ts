@@ -6,8 +6,8 @@ export type LoadOptions = {
   requests: readonly Buffer[];
   connections: number;
   expectedStatus?: number;
-  /** Connections come from as many addresses of 127/8: a limit for each address must not be what is measured. */
-  manyAddresses?: boolean;
+  /** Each connection comes from this one of 127/8 on: a limit for each address must not be what is measured. */
+  firstAddress?: number;
 };
 
 const answerTimeoutMs = 10_000;
@@ -42,13 +42,11 @@ export async function sendRequests(options: LoadOptions): Promise<number[]> {
 type Connection = { send(request: Buffer): Promise<void>; close(): void };
 
 async function openConnection(
-  { url, expectedStatus = 200, manyAddresses }: LoadOptions,
+  { url, expectedStatus = 200, firstAddress }: LoadOptions,
   index: number,
 ): Promise<Connection> {
   const { hostname, port } = new URL(url);
-  const from = manyAddresses
-    ? { localAddress: `127.0.${1 + Math.floor(index / 250)}.${1 + (index % 250)}` }
-    : {};
+  const from = firstAddress === undefined ? {} : { localAddress: addressOf(firstAddress + index) };
   const socket = connect({ host: hostname, port: Number(port), noDelay: true, ...from });
   socket.setTimeout(answerTimeoutMs, () => socket.destroy(new Error(`${url} did not answer`)));
   await connected(socket);
@@ -73,6 +71,10 @@ async function openConnection(
       }),
     close: () => socket.destroy(),
   };
+}
+
+function addressOf(number: number): string {
+  return `127.0.${1 + Math.floor(number / 250)}.${1 + (number % 250)}`;
 }
 
 function connected(socket: Socket): Promise<void> {
