@@ -40,9 +40,12 @@ export function createDeliveryReader(secrets: readonly string[]): DeliveryReader
   const webhooks = secrets.map((secret) => new Webhook(secret));
   return (headers, rawBody) => {
     const signed = readSignedHeaders(headers);
-    if (!signed || !webhooks.some((webhook) => isSigned(webhook, signed, rawBody)))
-      return { kind: "refused" };
-    return readDelivery(signed["svix-id"], rawBody);
+    if (!signed) return { kind: "refused" };
+    for (const webhook of webhooks) {
+      const verified = verify(webhook, signed, rawBody);
+      if (verified) return readDelivery(signed["svix-id"], verified.event, rawBody);
+    }
+    return { kind: "refused" };
   };
 }
 
@@ -58,18 +61,18 @@ function readSignedHeaders(headers: DeliveryHeaders): SignedHeaders | undefined 
   return { "svix-id": id, "svix-timestamp": timestamp, "svix-signature": signature };
 }
 
-function isSigned(webhook: Webhook, headers: SignedHeaders, rawBody: Buffer): boolean {
+/** Undefined when it is not signed by this secret. What is signed but is not JSON has an undefined event. */
+function verify(webhook: Webhook, headers: SignedHeaders, rawBody: Buffer): { event: unknown } | undefined {
   try {
-    webhook.verify(rawBody, headers);
-    return true;
+    return { event: webhook.verify(rawBody, headers) };
   } catch (error) {
-    // svix verifies first and parses then, so a syntax error means: signed, but not JSON.
-    return error instanceof SyntaxError;
+    // svix verifies first and parses then.
+    return error instanceof SyntaxError ? { event: undefined } : undefined;
   }
 }
 
-function readDelivery(id: string, rawBody: Buffer): Delivery {
-  const read = envelope.safeParse(parseJson(rawBody));
+function readDelivery(id: string, event: unknown, rawBody: Buffer): Delivery {
+  const read = envelope.safeParse(event);
   if (!read.success) return unreadable(id, null, rawBody);
   const { type, timestamp, data } = read.data;
   const known = actedOn.safeParse(type);
@@ -88,14 +91,6 @@ function readClerkId(type: (typeof actedOnEventTypes)[number], data: unknown): s
 function unreadable(id: string, type: string | null, rawBody: Buffer): Delivery {
   const sha256 = createHash("sha256").update(rawBody).digest("hex");
   return { kind: "unreadable", id, type, sizeBytes: rawBody.length, sha256 };
-}
-
-function parseJson(rawBody: Buffer): unknown {
-  try {
-    return JSON.parse(rawBody.toString("utf8"));
-  } catch {
-    return undefined;
-  }
 }
 
 /** Clerk's documents show the envelope's timestamp in milliseconds and, elsewhere, in seconds. */
