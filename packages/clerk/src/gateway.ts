@@ -1,6 +1,5 @@
 import { AppError, clerkUserId } from "@rollcall/contracts";
 import { Agent } from "undici";
-import { pickUser } from "./pick-user.ts";
 import { ClerkRefusal, type ClerkRequestOptions, requestClerk } from "./request.ts";
 import { type ClerkUser, clerkUser } from "./user.ts";
 
@@ -122,20 +121,17 @@ function toParameters(query: UserListQuery): URLSearchParams {
 }
 
 function toListedUser(entry: unknown): ListedUser {
-  const reading = readEntry(entry);
-  if ("found" in reading) return { clerkId: reading.found.id, reading };
-  return { clerkId: clerkUserId.safeParse(readField(entry, "id")).data ?? null, reading };
+  const id = clerkUserId.safeParse(readField(entry, "id"));
+  return { clerkId: id.success ? id.data : null, reading: readEntry(entry) };
 }
 
 /** An entry without a readable id belongs to nobody, and its user is then missing from the answer. */
 function withId(entry: unknown): [string, UserReading][] {
-  const { clerkId, reading } = toListedUser(entry);
-  return clerkId === null ? [] : [[clerkId, reading]];
+  const id = clerkUserId.safeParse(readField(entry, "id"));
+  return id.success ? [[id.data, readEntry(entry)]] : [];
 }
 
 function readEntry(entry: unknown): ListedUser["reading"] {
-  const picked = pickUser(entry);
-  if (picked) return { found: picked };
   const result = clerkUser.safeParse(entry);
   if (result.success) return { found: result.data };
   // Paths only: zod's messages may quote what was received.
