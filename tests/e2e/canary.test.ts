@@ -46,7 +46,7 @@ describeOnBackends((backend) => {
   /** Postgres quotes the row in the errors that this provokes. */
   async function failOn(system: System, address: string): Promise<void> {
     await system.db.query(
-      `alter table users add constraint no_canary check (email is distinct from '${address}') not valid`,
+      `alter table users add constraint app_rule check (email is distinct from '${address}') not valid`,
     );
     const poison = await system.clerk.users.create({ email: address, firstName: name }, { silent: true });
     await ensure(system, poison.id);
