@@ -14,7 +14,7 @@ export default defineConfig({
         ...sources,
         test: {
           name: "unit",
-          include: ["{packages,apps,examples}/*/src/**/*.test.{ts,tsx}"],
+          include: ["{packages,apps,examples}/*/src/**/*.test.{ts,tsx}", "bench/**/*.test.ts"],
           exclude: ["**/*.int.test.ts"],
         },
       },

@@ -30,7 +30,7 @@ function formatRow({ what, cpuUs, perSecond, p50Ms, p99Ms, rounds, operations }:
 }
 
 /** Three figures: what is behind them is noise. */
-function formatNumber(value: number): string {
+export function formatNumber(value: number): string {
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.max(Math.abs(value), 0.01))));
   return value.toFixed(Math.min(digits, 2));
 }

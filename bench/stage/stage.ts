@@ -101,7 +101,8 @@ export async function setStage({ services, backend, users, profileDir }: StageOp
   }
 }
 
-async function emptyRedis(url: string): Promise<void> {
+/** As a Redis that was just started. */
+export async function emptyRedis(url: string): Promise<void> {
   const redis = new Redis(url, { maxRetriesPerRequest: 3 });
   await redis.flushall();
   redis.disconnect();

@@ -1,0 +1,32 @@
+import { withClient } from "../../../tests/chaos/stage/with-client.ts";
+import { openSweeps } from "../../load/sweeps.ts";
+import type { Services } from "../../stage/services.ts";
+import { setStage } from "../../stage/stage.ts";
+
+const stepMs = 1_000;
+
+/** A worker's first boot reads everybody at the simulator. @throws Error unless it wrote them all */
+export async function fillBySweep(
+  services: Services,
+  users: number,
+): Promise<{ databaseUrl: string; seconds: number }> {
+  const stage = await setStage({ services, backend: "redis", users: 0 });
+  try {
+    const { databaseUrl, clerk } = stage;
+    await clerk.users.seed(users, { firstCreatedAtMs: Date.now() - users * stepMs, stepMs });
+    await stage.startApp("worker");
+    const startedAtMs = Date.now();
+    const sweeps = await openSweeps(stage);
+    const seconds = (Date.now() - startedAtMs) / 1_000;
+    await sweeps.close();
+    await withClient(databaseUrl, async (db) => {
+      const { rows } = await db.query<{ count: number }>("select count(*)::int as count from public.users");
+      if (rows[0]?.count !== users)
+        throw new Error(`${users} users should be there, and are ${rows[0]?.count}`);
+      await db.query("vacuum analyze");
+    });
+    return { databaseUrl, seconds };
+  } finally {
+    await stage.close();
+  }
+}

@@ -1,0 +1,81 @@
+import { maxUsersPerPage } from "@rollcall/clerk";
+import {
+  countUsers,
+  countUsersByState,
+  countWithoutProfile,
+  findDrift,
+  findSession,
+  inTrial,
+  listEventsOfUser,
+  listUsers,
+  type Pool,
+  pruneEvents,
+  suspectMissing,
+} from "@rollcall/db";
+import type { KnownPage } from "./known-page.ts";
+import { renameUser, replaceUser, writeUsers } from "./page-writes.ts";
+
+/** A statement as its caller has it, with the page that it is about. */
+export type StatementPlay = {
+  what: string;
+  times: number;
+  call(pool: Pool, page: KnownPage): Promise<unknown>;
+};
+
+const many = 40;
+const few = 3;
+const page = `a page of ${maxUsersPerPage}`;
+
+/** What a sweep, a login, ops and the clock ask of the tables. Nothing that they write stays. */
+export function listStatementPlays(runId: number): StatementPlay[] {
+  return [
+    { what: `find-drift, ${page}`, times: many, call: (pool, { users }) => findDrift(pool, users, true) },
+    {
+      what: `suspect-missing, ${page}`,
+      times: many,
+      call: (pool, { users, afterMs }) => {
+        const clerkIds = users.map(({ clerkId }) => clerkId);
+        const untilMs = users.at(-1)?.clerkCreatedAtMs ?? null;
+        return inTrial(pool, (client) => suspectMissing(client, runId, { clerkIds, afterMs, untilMs }));
+      },
+    },
+    {
+      what: `the write, ${page} who changed`,
+      times: many,
+      call: (pool, { users }) => inTrial(pool, (client) => writeUsers(client, users.map(renameUser))),
+    },
+    {
+      what: `the write, ${page} who are new`,
+      times: many,
+      call: (pool, { users }) => inTrial(pool, (client) => writeUsers(client, users.map(replaceUser))),
+    },
+    {
+      what: "a login's row",
+      times: many,
+      call: (pool, { users }) => findSession(pool, users[0]?.clerkId ?? ""),
+    },
+    {
+      what: "a user's timeline",
+      times: many,
+      call: (pool, { users }) => listEventsOfUser(pool, users[0]?.clerkId ?? "", 100),
+    },
+    {
+      what: "prune-events, 5000 are due",
+      times: few,
+      call: (pool) => inTrial(pool, (client) => pruneEvents(client, 0)),
+    },
+    { what: "prune-events, none is due", times: few, call: (pool) => pruneEvents(pool, 90) },
+    {
+      what: "list-users by a part that nobody has",
+      times: few,
+      call: (pool) => listUsers(pool, { query: "zzzz", cursor: undefined, limit: 50 }),
+    },
+    { what: "count-users, of each catch-up", times: few, call: (pool) => countUsers(pool) },
+    { what: "count-users-by-state, of metrics", times: few, call: (pool) => countUsersByState(pool) },
+    {
+      what: "count-without-profile, of rollcall status",
+      times: few,
+      call: (pool) => countWithoutProfile(pool),
+    },
+  ];
+}
