@@ -16,9 +16,14 @@ export async function writeUsers(db: Queryable, users: readonly UserSnapshot[]):
   await giveProfiles(db, requests, defaults);
 }
 
+/** The same user, later: somebody looked, and nothing that people see is different. */
+export function touchUser(user: UserSnapshot): UserSnapshot {
+  return { ...user, clerkUpdatedAtMs: user.clerkUpdatedAtMs + 1_000 };
+}
+
 /** The same user, later and with another name. */
 export function renameUser(user: UserSnapshot): UserSnapshot {
-  return { ...user, name: `${user.name ?? ""} Junior`, clerkUpdatedAtMs: user.clerkUpdatedAtMs + 1_000 };
+  return { ...touchUser(user), name: `${user.name ?? ""} Junior` };
 }
 
 /** Somebody who is not there yet. */

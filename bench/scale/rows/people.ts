@@ -6,33 +6,26 @@ export function clerkIdOf(number: number): string {
   return `user_2bench${String(number).padStart(21, "0")}`;
 }
 
-const svixIdOf = (number: number) => `msg_2bench${String(number).padStart(21, "0")}`;
-
-/** The nudges that wait in a queue, as api and catch-up make them. */
+/** The nudges that wait in a queue, as api and worker make them. */
 export const nudgesOf = {
-  "look, of a webhook": (number) => ({
-    ...nudgeOf(number),
-    kind: "look",
-    cause: "webhook",
-    delivery: svixIdOf(number),
-  }),
-  "look, of an ensure": (number) => ({ ...nudgeOf(number), kind: "look", cause: "ensure" }),
-  "login, of a webhook": (number) => ({
-    ...nudgeOf(number),
-    kind: "login",
-    cause: "webhook",
-    delivery: svixIdOf(number),
-  }),
-  "delete, of a webhook": (number) => ({
-    ...nudgeOf(number),
-    kind: "delete",
-    cause: "webhook",
-    delivery: svixIdOf(number),
-  }),
+  "look, of a webhook": (number) => ({ ...webhookNudge(clerkIdOf(number), number), kind: "look" }),
+  "look, of an ensure": (number) => ({ ...newNudge(clerkIdOf(number)), kind: "look", cause: "ensure" }),
+  "login, of a webhook": (number) => ({ ...webhookNudge(clerkIdOf(number), number), kind: "login" }),
+  "delete, of a webhook": (number) => ({ ...webhookNudge(clerkIdOf(number), number), kind: "delete" }),
 } as const satisfies Record<string, (number: number) => Nudge>;
 
-function nudgeOf(number: number) {
-  return { v: 1, clerkId: clerkIdOf(number), eventAtMs: Date.now() } as const;
+/** "Somebody logged in". */
+export function loginOf(clerkId: string): Nudge {
+  return { ...webhookNudge(clerkId, 0), kind: "login" };
+}
+
+function webhookNudge(clerkId: string, number: number) {
+  const delivery = `msg_2bench${String(number).padStart(21, "0")}`;
+  return { ...newNudge(clerkId), cause: "webhook", delivery } as const;
+}
+
+function newNudge(clerkId: string) {
+  return { v: 1, clerkId, eventAtMs: Date.now() } as const;
 }
 
 export function welcomeOf(number: number): Welcome {
