@@ -35,7 +35,7 @@ export type RelationSize = z.infer<typeof size>;
 /** Every table and index of these schemas, each table before its indexes. */
 export function readSizes(databaseUrl: string, schemas: readonly string[]): Promise<RelationSize[]> {
   return withClient(databaseUrl, async (db) => {
-    await db.query("create extension if not exists pageinspect with schema pg_catalog");
+    await db.query("create extension if not exists pageinspect");
     return z.array(size).parse((await db.query(sizes, [schemas])).rows);
   });
 }

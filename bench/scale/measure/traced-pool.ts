@@ -19,6 +19,8 @@ const tracing = [
   "auto_explain.log_timing=off",
   "auto_explain.log_buffers=on",
   "auto_explain.log_format=json",
+  // Arrays of 500 ids would be in each message.
+  "auto_explain.log_parameter_max_length=0",
   "client_min_messages=log",
 ];
 

@@ -6,7 +6,7 @@ import { watchConnections } from "../measure/connection-watch.ts";
 import type { Cell } from "../report/part-report.ts";
 import type { ScalePart, Study } from "./part.ts";
 
-const logins = 400;
+const logins = 100;
 const nudges = 2_000;
 
 /** How many connections an api and a worker open, each by itself under more load than it can bear. */
