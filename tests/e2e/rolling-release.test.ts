@@ -18,7 +18,7 @@ const newerBuild = [
     find: "v: z.literal(1),\n    kind: nudgeKind",
     replace: "v: z.literal([1, 2]),\n    kind: nudgeKind",
   },
-  { file: "apps/api/dist/webhook-route.js", find: "v: 1,", replace: "v: 2,\n        more: true," },
+  { file: "apps/api/dist/modules/webhook-route.js", find: "v: 1,", replace: "v: 2,\n        more: true," },
 ];
 
 describeOnBackends((backend) => {

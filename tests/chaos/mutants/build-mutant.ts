@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "n
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundleApp } from "../../../build/bundle-app.ts";
 import { type Mutant, type MutantName, mutants, type Patch } from "./mutants.ts";
 
 export type MutantBuild = {
@@ -32,6 +33,7 @@ export async function buildChanged(name: string, patches: readonly Patch[]): Pro
   try {
     await copyBuild(root);
     for (const patch of patches) await applyPatch(root, name, patch);
+    await Promise.all([bundleApp(root, "api"), bundleApp(root, "worker")]);
   } catch (error) {
     await remove();
     throw error;

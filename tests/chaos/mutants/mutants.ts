@@ -91,7 +91,7 @@ export const mutants = [
     emphasis: { acts: { circle: 10 }, faults: { "redis-kill": 3, "redis-freeze": 3 } },
     patches: [
       {
-        file: "apps/api/dist/webhook-route.js",
+        file: "apps/api/dist/modules/webhook-route.js",
         find: "await addNudge(context.producers.sync, toNudge(delivery), enqueueDeadlineMs);",
         replace:
           "void addNudge(context.producers.sync, toNudge(delivery), enqueueDeadlineMs).catch(() => undefined);",
@@ -150,7 +150,7 @@ export const mutants = [
     law: "an outage costs no attempt",
     patches: [
       {
-        file: "apps/worker/dist/process-nudge.js",
+        file: "apps/worker/dist/modules/process-nudge.js",
         find: "        await throwIfOutage(context, queue, error, pauseQueue);\n",
         replace: "",
       },

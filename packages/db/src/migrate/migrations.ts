@@ -1,4 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 
 export type Migration = {
   /** File name without direction and ending, e.g. `0001_users_and_mentorados`; it orders the migrations. */
@@ -7,8 +9,9 @@ export type Migration = {
   down: string;
 };
 
-// The same distance from src/migrate and from dist/migrate.
-const folder = new URL("../../migrations/", import.meta.url);
+// Asked for by name: a program that was bundled with this module lies somewhere else.
+const workspace = createRequire(import.meta.url).resolve("@rollcall/db/package.json");
+const folder = new URL("migrations/", pathToFileURL(workspace));
 
 /** All migrations that this build knows, oldest first. */
 export async function readMigrations(): Promise<Migration[]> {

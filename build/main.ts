@@ -1,0 +1,12 @@
+import { basename, dirname } from "node:path";
+import { type AppName, bundleApp, programs } from "./bundle-app.ts";
+
+// Run by an app's build, in the app's folder, behind the compiler.
+const folder = process.cwd();
+const app = basename(folder);
+if (!isAppName(app)) throw new Error(`${folder} is not one of the apps ${Object.keys(programs).join(", ")}`);
+await bundleApp(dirname(dirname(folder)), app);
+
+function isAppName(name: string): name is AppName {
+  return Object.hasOwn(programs, name);
+}
