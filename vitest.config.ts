@@ -8,7 +8,7 @@ export default defineConfig({
   ...sources,
   test: {
     // Most tests wait for a process or a retry: one file at a time would leave two cores idle and take twice as long.
-    maxWorkers: 4,
+    maxWorkers: 3,
     projects: [
       {
         ...sources,
