@@ -23,11 +23,13 @@ export type RoundOptions = {
   /** No round begins later; at least one is played. */
   budgetMs: number;
   signal: AbortSignal;
+  /** Everything was played before, or plays so long that compiling it does not show: the first time counts too. */
+  isWarm?: boolean;
 };
 
 /** Plays sides in interleaved rounds, forth and back, so that what disturbs the machine disturbs all of them. */
 export async function playRounds(sides: readonly Side[], options: RoundOptions): Promise<Measured[]> {
-  const { rounds, budgetMs, signal } = options;
+  const { rounds, budgetMs, signal, isWarm = false } = options;
   const measured = sides.map(({ name }) => ({ name, samples: [] as Sample[] }));
   const play = async (index: number, counts: boolean) => {
     signal.throwIfAborted();
@@ -35,7 +37,7 @@ export async function playRounds(sides: readonly Side[], options: RoundOptions):
     if (counts && sample) measured[index]?.samples.push(sample);
   };
   const order = sides.map((_, index) => index);
-  for (const index of order) await play(index, false);
+  if (!isWarm) for (const index of order) await play(index, false);
   const untilMs = Date.now() + budgetMs;
   for (let round = 0; round < rounds && (round === 0 || Date.now() < untilMs); round++) {
     for (const index of order) await play(index, true);

@@ -4,7 +4,7 @@ import { waitFor } from "../../../tests/harness/wait-for.ts";
 import { addMany } from "../load/add-many.ts";
 import { openQueues } from "../load/open-queues.ts";
 import { readSizes } from "../measure/relation-sizes.ts";
-import type { Cell } from "../report/part-report.ts";
+import { type Cell, sumOf } from "../report/part-report.ts";
 import { nudgesOf } from "../rows/people.ts";
 import type { ScalePart } from "./part.ts";
 
@@ -58,7 +58,7 @@ export const queueTablesPart: ScalePart = async ({ services, say }) => {
             "MB when all are done",
             "bytes a waiting job, the second time",
           ],
-          rows,
+          rows: [...rows, ["all", "", sumOf(rows, 2), sumOf(rows, 3), sumOf(rows, 4)]],
           notes: ["Vacuumed in between, as autovacuum does by itself."],
         },
       ],

@@ -67,12 +67,12 @@ async function measurePages({ services, say, signal }: Study): Promise<PageTime[
 function forecastHours(measured: readonly PageTime[]): ReportTable {
   const hours = (count: number, pageMs: number, budget: keyof typeof budgets) => {
     const forecast = forecastSweep({ users: count, pageMs, budget: budgets[budget] });
-    return `${forecast.hours.toFixed(2)} ${forecast.heldBackBy}`;
+    return `${forecast.hours.toFixed(2)}${forecast.heldBackBy === "budget" ? " (budget)" : ""}`;
   };
   const counts = [1e6, 1e7, 1e8];
   const assumed = [...measured.map(({ pageMs }) => pageMs), 1_000, 2_000];
   return {
-    title: "Hours of a full sweep, and what holds it back",
+    title: "Hours of a full sweep, held back by its pages or, where it says so, by the budget",
     columns: ["ms a page", "1 M", "10 M", "100 M", "1 M, development", "10 M, development"],
     rows: assumed.map((pageMs): Cell[] => [
       String(Math.round(pageMs)),

@@ -27,5 +27,6 @@ function formatTable({ title, columns, rows, notes = [] }: ReportTable): string 
 }
 
 function formatCell(cell: Cell): string {
-  return typeof cell === "number" ? formatNumber(cell) : (cell ?? "");
+  if (typeof cell !== "number") return cell ?? "";
+  return Number.isInteger(cell) ? String(cell) : formatNumber(cell);
 }

@@ -11,3 +11,8 @@ export type ReportTable = {
 };
 
 export type PartReport = { part: string; tables: ReportTable[] };
+
+/** The sum of a column. */
+export function sumOf(rows: readonly (readonly Cell[])[], column: number): number {
+  return rows.reduce((sum, row) => sum + Number(row[column] ?? 0), 0);
+}
