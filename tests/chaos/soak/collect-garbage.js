@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
@@ -11,5 +11,10 @@ const file = new URL(import.meta.url).searchParams.get("to") ?? "";
 process.on("SIGUSR2", () => {
   collect();
   const { heapUsed, external, rss } = process.memoryUsage();
-  writeFileSync(file, JSON.stringify({ live: heapUsed + external, resident: rss }));
+  // Whoever reads it finds all of it, or what was before.
+  writeFileSync(
+    `${file}.next`,
+    JSON.stringify({ atMs: Date.now(), live: heapUsed + external, resident: rss }),
+  );
+  renameSync(`${file}.next`, file);
 });

@@ -7,6 +7,8 @@ import type { Stage } from "../stage/stage.ts";
 
 /** Behind a garbage collection, in bytes. */
 const memory = z.object({
+  /** When it was so; milliseconds since the epoch. */
+  atMs: z.number(),
   /** What the program still refers to, buffers included: a leak grows here, and nothing else does for long. */
   live: z.number(),
   /** What the machine gives it: also code, stacks, and what the allocator keeps for later. */
@@ -15,8 +17,9 @@ const memory = z.object({
 
 export type Memory = z.infer<typeof memory>;
 
-/** Collecting takes a tenth of it. */
-const collectionMs = 1_000;
+/** Collecting takes a tenth of a second, and on a busy machine as long as it takes to be given a core. */
+const answerTimeoutMs = 30_000;
+const pollMs = 50;
 
 /** The module that a process must have loaded to be asked for its memory. */
 export function memoryModule(folder: string, name: ProcessName): string {
@@ -25,16 +28,15 @@ export function memoryModule(folder: string, name: ProcessName): string {
   return url.href;
 }
 
-/** Has each process collect its garbage, and reads what is left. @throws when one is down */
+/** Has each process collect its garbage, and reads what is left. @throws when one is down, or does not answer */
 export async function readMemory({ folder, processes }: Stage): Promise<Record<ProcessName, Memory>> {
+  const askedAtMs = Date.now();
   for (const { name, pid } of Object.values(processes)) {
     const id = pid();
     if (id === undefined) throw new Error(`${name} is down`);
     process.kill(id, "SIGUSR2");
   }
-  await sleep(collectionMs);
-  const read = async (name: ProcessName) =>
-    memory.parse(JSON.parse(await readFile(fileOf(folder, name), "utf8")));
+  const read = (name: ProcessName) => untilWritten(fileOf(folder, name), askedAtMs);
   const [api0, api1, worker0, worker1] = await Promise.all([
     read("api0"),
     read("api1"),
@@ -42,6 +44,16 @@ export async function readMemory({ folder, processes }: Stage): Promise<Record<P
     read("worker1"),
   ]);
   return { api0, api1, worker0, worker1 };
+}
+
+async function untilWritten(file: string, askedAtMs: number): Promise<Memory> {
+  while (Date.now() < askedAtMs + answerTimeoutMs) {
+    const text = await readFile(file, "utf8").catch(() => undefined);
+    const answer = text === undefined ? undefined : memory.parse(JSON.parse(text));
+    if (answer && answer.atMs >= askedAtMs) return answer;
+    await sleep(pollMs);
+  }
+  throw new Error(`Nobody wrote ${file} within ${answerTimeoutMs} ms`);
 }
 
 function fileOf(folder: string, name: ProcessName): string {

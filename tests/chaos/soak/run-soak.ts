@@ -40,9 +40,12 @@ export async function runSoak(options: SoakOptions): Promise<string[]> {
     const ledger: Ledger = { ...createLedger(Date.now()), tell: () => undefined };
     const post = openPost(stage, ledger);
     const samples: Sample[] = [];
+    const unsampled = new AbortController();
     const sampled = sample(stage, samples, say, sampling.signal);
+    sampled.catch(() => unsampled.abort());
     const load = { stage, ledger, post, dice: createDice(seed), seed };
-    const events = await applyLoad(load, rate, ledger.startedAtMs + forMs, signal);
+    const loading = AbortSignal.any([signal, unsampled.signal]);
+    const events = await applyLoad(load, rate, ledger.startedAtMs + forMs, loading);
     sampling.abort();
     await sampled;
     const seconds = (Date.now() - ledger.startedAtMs) / 1_000;
