@@ -16,6 +16,7 @@ export default defineConfig({
           name: "unit",
           include: ["{packages,apps,examples}/*/src/**/*.test.{ts,tsx}", "bench/**/*.test.ts"],
           exclude: ["**/*.int.test.ts"],
+          testTimeout: 60_000,
         },
       },
       {

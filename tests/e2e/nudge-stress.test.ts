@@ -16,7 +16,7 @@ describeOnBackends((backend) => {
   test(
     "no accepted nudge is lost and no dedup key stays behind, whoever fails or dies",
     async () => {
-      const report = await stress(backend, { queueing: "production", adds: 3_000, addsPerSecond: 300 });
+      const report = await stress(backend, { queueing: "production", adds: 3_000, addsPerSecond: 300, seed });
       expect(report.violations).toEqual([]);
       expect(report.accepted).toBeGreaterThanOrEqual(3_000);
       expect(report.deadLetters).toBeGreaterThan(0);
@@ -25,18 +25,25 @@ describeOnBackends((backend) => {
   );
 
   test(
-    "dedup without keepLastIfActive loses nudges, and the stress run finds them",
+    "dedup without keepLastIfActive loses nudges, and one of five stress runs finds them",
     async () => {
-      const report = await stress(backend, { queueing: "id-only", adds: 800, addsPerSecond: 300 });
-      expect(report.lost).not.toEqual([]);
+      const lost: string[] = [];
+      for (let round = 0; round < 5 && lost.length === 0; round += 1) {
+        const options = { queueing: "id-only", adds: 800, addsPerSecond: 300, seed: seed + round } as const;
+        lost.push(...(await stress(backend, options)).lost);
+      }
+      expect(lost).not.toEqual([]);
     },
     timeoutMs,
   );
 });
 
-async function stress(backend: Backend, options: Pick<StressOptions, "queueing" | "adds" | "addsPerSecond">) {
+async function stress(
+  backend: Backend,
+  options: Pick<StressOptions, "queueing" | "adds" | "addsPerSecond" | "seed">,
+) {
   const url = backend === "redis" ? await startOwnRedis() : await createOwnDatabase();
-  return runStress({ ...options, backend, url, seed, faster: 3 });
+  return runStress({ ...options, backend, url, faster: 3 });
 }
 
 async function startOwnRedis(): Promise<string> {

@@ -39,8 +39,9 @@ test("all processes together stay inside it in every window, and use it", async 
 });
 
 test("a place is free again when its window is over, however many want it", async () => {
-  const budget = { requests: 3, windowMs: 200 };
+  // Longer than a busy machine takes to ask ten times.
+  const budget = { requests: 3, windowMs: 20_000 };
   const asked = await Promise.all(Array.from({ length: 10 }, () => takeClerkRequest(stage.db, budget)));
   expect(asked.filter((waitMs) => waitMs === 0)).toHaveLength(3);
-  expect(Math.max(...asked)).toBeLessThanOrEqual(200);
+  expect(Math.max(...asked)).toBeLessThanOrEqual(20_000);
 });
