@@ -11,6 +11,7 @@ import {
   type Pool,
   pruneEvents,
   suspectMissing,
+  tombstoneEach,
 } from "@rollcall/db";
 import type { KnownPage } from "./known-page.ts";
 import { renameUser, replaceUser, writeUsers } from "./page-writes.ts";
@@ -24,6 +25,7 @@ export type StatementPlay = {
 
 const many = 40;
 const few = 3;
+const absence = { cause: "reconcile", ref: "1", by: "absence" } as const;
 const page = `a page of ${maxUsersPerPage}`;
 
 /** What a sweep, a login, ops and the clock ask of the tables. Nothing that they write stays. */
@@ -48,6 +50,14 @@ export function listStatementPlays(runId: number): StatementPlay[] {
       what: `the write, ${page} who are new`,
       times: many,
       call: (pool, { users }) => inTrial(pool, (client) => writeUsers(client, users.map(replaceUser))),
+    },
+    {
+      what: `the burial, ${page} who are absent`,
+      times: many,
+      call: (pool, { users }) => {
+        const clerkIds = users.map(({ clerkId }) => clerkId);
+        return inTrial(pool, (client) => tombstoneEach(client, clerkIds, absence));
+      },
     },
     {
       what: "a login's row",
