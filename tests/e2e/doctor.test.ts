@@ -220,19 +220,42 @@ describe("each planted fault is found by its name, and alone", () => {
     ]);
   });
 
-  test("postgres.grants: row-level security hides the rows", async () => {
-    const url = new URL(healthy["DATABASE_URL"] ?? "");
-    [url.username, url.password] = ["secured", "secured"];
-    const faults = await withSql(
-      `create role secured login password 'secured';
-       grant all on schema public, rollcall, bullmq to secured;
-       grant all on all tables in schema public, rollcall, bullmq to secured;
-       grant all on all sequences in schema public, rollcall, bullmq to secured;
-       alter table users enable row level security`,
-      "alter table users disable row level security; drop owned by secured; drop role secured",
-      () => findFaults({ ...healthy, DATABASE_URL: url.href }),
-    );
-    expect(faults).toMatchObject([{ name: "postgres.grants", says: expect.stringContaining("BYPASSRLS") }]);
+  describe("postgres.grants: of a role that may do all else", () => {
+    const role = `
+      create role nearly login password 'nearly';
+      grant all on schema public, rollcall, bullmq to nearly;
+      grant all on all tables in schema public, rollcall, bullmq to nearly;
+      grant all on all sequences in schema public, rollcall, bullmq to nearly`;
+
+    test.each([
+      {
+        what: "row-level security hides the rows",
+        plant: "alter table users enable row level security",
+        mend: "alter table users disable row level security",
+        lacks: "a policy that lets it see all rows of public.users, or BYPASSRLS",
+      },
+      {
+        what: "temporary tables, where everybody else may not make them either",
+        plant: "revoke temporary on database postgres from public",
+        mend: "grant temporary on database postgres to public",
+        lacks: "TEMPORARY on database postgres",
+      },
+      {
+        what: "the column by which rows of the app's hang on a profile",
+        plant: "create table app_notes (body text, mentorado_id int references mentorados (id))",
+        mend: "drop table app_notes",
+        lacks: "SELECT (mentorado_id) on table app_notes",
+      },
+    ])("$what", async ({ plant, mend, lacks }) => {
+      const url = new URL(healthy["DATABASE_URL"] ?? "");
+      [url.username, url.password] = ["nearly", "nearly"];
+      const faults = await withSql(
+        `${role}; ${plant}`,
+        `${mend}; drop owned by nearly; drop role nearly`,
+        () => findFaults({ ...healthy, DATABASE_URL: url.href }),
+      );
+      expect(faults).toMatchObject([{ name: "postgres.grants", says: `The role lacks: ${lacks}.` }]);
+    });
   });
 
   test("postgres.tables: the app added a column that our inserts do not fill", async () => {
