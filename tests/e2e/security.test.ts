@@ -87,13 +87,22 @@ describe("a spoofed X-Forwarded-For", () => {
 });
 
 describe("headers", () => {
-  test("no answer says what it was made with, and what admins read is kept by no cache", async () => {
-    const { headers } = await callAdmin(system, "/api/admin/users");
-    expect(headers.get("cache-control")).toBe("no-store");
-    expect(headers.get("x-content-type-options")).toBe("nosniff");
+  test.each([
+    ["what admins read", "/api/admin/users", {}, 200],
+    ["that there is no such user", "/api/admin/users/user_nobody", {}, 404],
+    ["that the password is wrong", "/api/admin/users", { authorization: basic("a guess") }, 401],
+  ])("of /api/admin %s is kept by no cache and framed by nobody", async (_what, path, headers, status) => {
+    const answer = await callAdmin(system, path, { headers });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+    expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(answer.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
+  });
+
+  test("no answer says what it was made with, or sets a cookie", async () => {
     for (const path of ["/healthz", "/api/ensure", "/api/webhooks/clerk", "/api/admin/users", "/nothing"]) {
-      const answer = await fetch(`${system.apiUrl}${path}`, { method: "POST" });
-      expect([answer.headers.get("server"), answer.headers.get("x-powered-by")]).toEqual([null, null]);
+      const { headers } = await fetch(`${system.apiUrl}${path}`, { method: "POST" });
+      expect(["server", "x-powered-by", "set-cookie"].filter((name) => headers.has(name))).toEqual([]);
     }
   });
 
