@@ -4,11 +4,22 @@ import { defineConfig } from "vitest/config";
 const conditions = ["@rollcall/source"];
 const sources = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
+/** They need services, and both cores: beside others they would test the machine. */
+const strenuous = [
+  "tests/chaos/**/*.test.ts",
+  "tests/e2e/{chaos,login-storm,nudge-stress,reconcile-chaos,reconcile-memory,rolling-release}.test.ts",
+];
+const withServices = {
+  globalSetup: ["tests/services.ts"],
+  testTimeout: 150_000,
+  hookTimeout: 120_000,
+};
+
 export default defineConfig({
   ...sources,
   test: {
-    // Most tests wait for a process or a retry: one file at a time would leave two cores idle and take twice as long.
-    maxWorkers: 3,
+    // Most tests wait for a process or a retry: few files at a time would leave two cores idle and take twice as long.
+    maxWorkers: 5,
     projects: [
       {
         ...sources,
@@ -23,10 +34,19 @@ export default defineConfig({
         ...sources,
         test: {
           name: "int",
-          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/{e2e,chaos}/**/*.test.ts"],
-          globalSetup: ["tests/services.ts"],
-          testTimeout: 150_000,
-          hookTimeout: 120_000,
+          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/e2e/**/*.test.ts"],
+          exclude: strenuous,
+          ...withServices,
+        },
+      },
+      {
+        ...sources,
+        test: {
+          name: "load",
+          include: strenuous,
+          ...withServices,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
       { ...sources, test: { name: "tidy", include: ["tests/tidy/**/*.test.ts"], testTimeout: 60_000 } },

@@ -1,5 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** Soon after what takes a moment; seldom while something takes a minute, since each question costs all others CPU. */
+const firstPauseMs = 20;
+const longestPauseMs = 250;
+
 /**
  * Asks again until the answer is not undefined. A deadline here is slack for a busy machine, not a verdict
  * about speed.
@@ -11,6 +15,7 @@ export async function waitFor<T>(
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let lastError: unknown;
+  let pauseMs = firstPauseMs;
   while (Date.now() < deadline) {
     try {
       const answer = await ask();
@@ -18,7 +23,8 @@ export async function waitFor<T>(
     } catch (error) {
       lastError = error;
     }
-    await sleep(50);
+    await sleep(pauseMs);
+    pauseMs = Math.min(pauseMs * 1.2, longestPauseMs);
   }
   throw new Error(`Waited ${timeoutMs} ms for ${what}`, { cause: lastError });
 }
