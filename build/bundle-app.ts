@@ -43,6 +43,7 @@ export async function bundleApp(root: string, app: AppName): Promise<void> {
     target: "node20",
     banner: { js: commonJs },
     sourcemap: true,
+    sourcesContent: false,
     logLevel: "warning",
   });
 }

@@ -36,7 +36,11 @@ export function checkWebhookSecret(environment: Environment): Finding {
   const where =
     "Clerk's dashboard, Webhooks, the endpoint, Signing Secret; several with commas while rotating.";
   if (!given) {
-    return note(name, "CLERK_WEBHOOK_SIGNING_SECRET is not set: webhooks are answered 503.", where);
+    return note(
+      name,
+      "CLERK_WEBHOOK_SIGNING_SECRET is not set here: an api without it answers webhooks with 503.",
+      where,
+    );
   }
   const read = secret.safeParse(given);
   if (read.success) return ok(name, `${read.data?.length ?? 0} secret(s), well formed.`);

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 
 export type Direction = "up" | "down";
 
-const usage = `Usage: npm run migrate            apply what is missing
+export const usage = `Usage: npm run migrate            apply what is missing
        npm run migrate -- --down  take the last migration back; tables and data of the app stay`;
 
 /** The command was called in a way that it does not know. */
@@ -13,10 +13,12 @@ export class UsageError extends Error {
   }
 }
 
-/** @throws UsageError for anything but `--down` or nothing. */
-export function readDirection(args: readonly string[]): Direction {
+/** @throws UsageError for anything but `--down`, `--help` or nothing. */
+export function readWish(args: readonly string[]): Direction | "help" {
+  const flag = { type: "boolean" } as const;
   try {
-    const { values } = parseArgs({ args: [...args], options: { down: { type: "boolean" } } });
+    const { values } = parseArgs({ args: [...args], options: { down: flag, help: flag } });
+    if (values.help) return "help";
     return values.down ? "down" : "up";
   } catch {
     // Without repeating what was given: it may be a URL with its password.

@@ -126,6 +126,12 @@ test.each([["--up"], ["--down=yes"], [`postgres://u:${secret}@h/db`]])(
   },
 );
 
+test("--help shows the usage with exit code 0, and touches nothing", async () => {
+  const { code, stdout, stderr } = await migrate("", "--help");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(/^Usage: npm run migrate/);
+});
+
 test.each([
   ["nobody listens", `postgres://someone:${secret}@127.0.0.1:1/here`, "cannot be reached"],
   ["nobody listens at any address", `postgres://someone:${secret}@localhost:1/here`, "(ECONNREFUSED)"],

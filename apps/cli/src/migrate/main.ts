@@ -1,13 +1,12 @@
 import { readEnvironment, variables } from "@rollcall/contracts";
 import { createPool } from "@rollcall/db";
-import { readDirection, UsageError } from "./arguments.ts";
+import { type Direction, readWish, UsageError, usage } from "./arguments.ts";
 import { describeFailure } from "./describe-failure.ts";
 import { migrate } from "./migrate.ts";
 
 const longestStatementMs = 10 * 60_000;
 
-try {
-  const direction = readDirection(process.argv.slice(2));
+async function run(direction: Direction): Promise<string> {
   const { DATABASE_URL } = readEnvironment({ DATABASE_URL: variables.DATABASE_URL }, process.env);
   const pool = createPool({
     databaseUrl: DATABASE_URL,
@@ -17,10 +16,15 @@ try {
     onIdleError: () => undefined,
   });
   try {
-    process.stdout.write(`${await migrate(pool, direction)}\n`);
+    return await migrate(pool, direction);
   } finally {
     await pool.end();
   }
+}
+
+try {
+  const wish = readWish(process.argv.slice(2));
+  process.stdout.write(`${wish === "help" ? usage : await run(wish)}\n`);
 } catch (error) {
   process.stderr.write(`${describeFailure(error)}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
