@@ -27,18 +27,18 @@ export async function measureSweeps(
     const walker = await stage.startReference("list-walker", address);
     const sides: Side[] = [
       {
-        name: "sweep, nothing drifted",
-        sample: async () => ({
-          operations: users,
-          ...(await measureCost(worker.pid, () => sweeps.run(users))),
-        }),
-      },
-      {
         name: "first fill",
         sample: async () => {
           await sweeps.emptyTables();
           return { operations: users, ...(await measureCost(worker.pid, () => sweeps.run(users))) };
         },
+      },
+      {
+        name: "sweep, nothing drifted",
+        sample: async () => ({
+          operations: users,
+          ...(await measureCost(worker.pid, () => sweeps.run(users))),
+        }),
       },
       {
         name: "fetch and parse",
@@ -58,7 +58,7 @@ export async function measureSweeps(
         }),
       },
     ];
-    const [unchanged, fill, parse, script] = await playRounds(sides, options);
+    const [fill, unchanged, parse, script] = await playRounds(sides, options);
     if (!unchanged || !fill || !parse || !script) throw new Error("A side was not measured");
     const peakMb = await readPeakRssMb(worker.pid);
     const [toParse, fillToParse] = [compare(unchanged, parse), compare(fill, parse)];
