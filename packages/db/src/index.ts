@@ -24,6 +24,7 @@ export { changeTier } from "./statements/change-tier.ts";
 export { type RequestBudget, takeClerkRequest } from "./statements/clerk-budget.ts";
 export { countHeldDeletions, countOpenConflicts, countUsersByState } from "./statements/count-users.ts";
 export { countWithoutProfile } from "./statements/count-without-profile.ts";
+export { type CreationRange, digestRows, digestSnapshots } from "./statements/digest-rows.ts";
 export { type Erasure, erasePerson } from "./statements/erase-person.ts";
 export { type DriftKind, findDrift } from "./statements/find-drift.ts";
 export { findMissingGrants } from "./statements/find-missing-grants.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Queryable } from "../pool.ts";
+import { lacksProfile } from "./lacks-profile.ts";
 import { listColumns, snapshotRows, type UserSnapshot } from "./user-snapshot.ts";
 
 /**
@@ -29,13 +30,7 @@ with judged as (
           or ((u.role::text, coalesce(u.role_source::text, '')) in (('admin', 'clerk'), ('user', ''))
             and u.role::text <> case when s.is_admin then 'admin' else 'user' end)
         ) then 'older_row'
-      when not u.banned and u.role::text <> 'admin'
-        and not exists (select from public.mentorados m where m.user_id = u.id)
-        and ($11::boolean or u.email_verified and exists (
-          select from public.mentorados m
-          where m.user_id is null and m.linked_at is null
-            and rollcall.fold_email(m.email::text) = rollcall.fold_email(u.email::text)
-        )) then 'missing_profile'
+      when ${lacksProfile("$11")} then 'missing_profile'
       when exists (select from rollcall.held_deletions h where h.clerk_id = s.clerk_id) then 'released'
     end as kind
   from ${snapshotRows}

@@ -1,13 +1,11 @@
 import type { Queryable } from "../pool.ts";
+import type { CreationRange } from "./digest-rows.ts";
 
-/** A page of a sweep: its users' ids, and the creation times after which it begins and with which it ends. */
-export type SweptPage = {
-  clerkIds: readonly string[];
-  /** Creation time of the page before's last user, exclusive; null for the first page. */
-  afterMs: number | null;
-  /** Of this page's last user; null when the page is the last one. */
-  untilMs: number | null;
-};
+/**
+ * A page of a sweep: its users' ids, and the range from behind the page before's last user (null for the first page)
+ * to its own last one (null when the page is the last one).
+ */
+export type SweptPage = CreationRange & { clerkIds: readonly string[] };
 
 // Times in milliseconds come as text, for floating point would lose some of them. Infinite bounds instead of
 // "or $3 is null": with that, a prepared statement would read the whole table for each page.

@@ -212,11 +212,11 @@ describe("cancelling", () => {
     await stage.reconciler.complete("full");
     for (const { id } of (await clerk.users.list()).slice(0, 3))
       await clerk.users.delete(id, { silent: true });
-    const runner = another({ leaseMs: 300, apiUrl: proxy.url });
+    const runner = another({ leaseMs: 3_000, apiUrl: proxy.url });
     proxy.mangle(async ({ parameters }) => {
       if (!parameters.has("user_id")) return;
       await orderCancellation(stage.reconciler.context, 2, "ops");
-      await sleep(1_000);
+      await sleep(2_500);
     });
     expect(await runner.complete("full")).toMatchObject({
       state: "cancelled",

@@ -65,7 +65,12 @@ async function takePage(
 ): Promise<SweepCheckpoint> {
   const { users, next, isLast } = page;
   runner.signal.throwIfAborted();
-  const { counts, missed } = await writePage(runner, { ...page, number: checkpoint.pages });
+  const range = {
+    afterMs: checkpoint.position.after?.createdAtMs ?? null,
+    untilMs: isLast ? null : (next.after?.createdAtMs ?? null),
+  };
+  const written = await writePage(runner, { ...page, number: checkpoint.pages, range });
+  const { isInStep, counts, missed } = written;
   const clerkIds = users.flatMap(({ clerkId }) => clerkId ?? []);
   const taken: SweepCheckpoint = {
     ...checkpoint,
@@ -74,13 +79,8 @@ async function takePage(
     seen: checkpoint.seen + users.length,
     witness: clerkIds.at(-1) ?? checkpoint.witness,
   };
-  const swept = {
-    clerkIds,
-    afterMs: checkpoint.position.after?.createdAtMs ?? null,
-    untilMs: isLast ? null : (next.after?.createdAtMs ?? null),
-  };
   await runner.advance(taken, async (client) => {
-    await suspectMissing(client, runner.run.view.id, swept);
+    if (!isInStep) await suspectMissing(client, runner.run.view.id, { clerkIds, ...range });
     return { pages: 1, seen: users.length, counts, missed };
   });
   return taken;

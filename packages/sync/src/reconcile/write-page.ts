@@ -1,6 +1,6 @@
 import type { ClerkUser, ListedUser } from "@rollcall/clerk";
 import { AppError, type RunCounts } from "@rollcall/contracts";
-import { findDrift } from "@rollcall/db";
+import { type CreationRange, digestRows, digestSnapshots, findDrift, type UserSnapshot } from "@rollcall/db";
 import { applyBatch } from "../apply-batch.ts";
 import { decideSecondaryEmails } from "../rules/email.ts";
 import { decideTurma } from "../rules/metadata.ts";
@@ -20,9 +20,13 @@ export type Page = {
   ticket: number;
   /** A runner may have died after writing it and before dropping its caches. */
   mayBeHalfDone: boolean;
+  /** When the page shows all of Clerk's users that were created in it. */
+  range?: CreationRange;
 };
 
 export type PageResult = {
+  /** One question for the whole page told that rows and page are equal, and that no other live row is in its range. */
+  isInStep: boolean;
   counts: Partial<RunCounts>;
   /** Of those that differed and do no more: who differs whatever is written is found again by each run. */
   missed: number;
@@ -37,13 +41,18 @@ const webhookGraceMs = 10_000;
  */
 export async function writePage(runner: Runner, page: Page): Promise<PageResult> {
   const { context, trial } = runner;
-  const drifted = await findDrifted(runner, page);
+  const users = newestOfEach(page.users);
+  const why = { cause: "reconcile", ref: String(runner.run.view.id) };
+  const snapshots = users.map((user) => decideSnapshot(user, page.ticket, why));
+  if (await isInStep(runner, page, snapshots))
+    return { isInStep: true, counts: { unchanged: users.length }, missed: 0 };
+  const drifted = await findDrifted(runner, users, snapshots);
   const unreadable = page.users.filter(({ reading }) => "unreadable" in reading);
   const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: unreadable.length };
   counts.unchanged = page.users.length - unreadable.length - drifted.length;
   if (trial) {
     await trial.collect(page.number, drifted);
-    return { counts, missed: countMissed(drifted) };
+    return { isInStep: false, counts, missed: countMissed(drifted) };
   }
   const outcomes = await applyDrifted(runner, drifted);
   // Half done, nothing of it differs any more.
@@ -62,15 +71,33 @@ export async function writePage(runner: Runner, page: Page): Promise<PageResult>
     reportWrite(context, write.snapshot, kind, outcome);
   }
   for (const user of unreadable) reportUnreadable(context, user);
-  return { counts, missed: countMissed(mended) };
+  return { isInStep: false, counts, missed: countMissed(mended) };
 }
 
-async function findDrifted({ context, run }: Runner, { users, ticket }: Page): Promise<Drifted[]> {
-  const why = { cause: "reconcile", ref: String(run.view.id) };
-  const newest = newestOfEach(users);
-  const snapshots = newest.map((user) => decideSnapshot(user, ticket, why));
+/**
+ * Nearly always all of a page is as it should be. Then a digest of it tells as much as its users one by one, and costs
+ * neither side what it takes to hand 500 users over.
+ */
+async function isInStep(
+  { context }: Runner,
+  { users, range, mayBeHalfDone }: Page,
+  snapshots: readonly UserSnapshot[],
+): Promise<boolean> {
+  if (!range || mayBeHalfDone || snapshots.length < users.length) return false;
+  // Created in the same moment as the page before's last user: what that page suspected, this one must clear.
+  const { afterMs } = range;
+  if (afterMs !== null && snapshots.some(({ clerkCreatedAtMs }) => clerkCreatedAtMs <= afterMs)) return false;
+  const ours = await askPostgres(digestRows(context.pool, range, context.defaults.create));
+  return ours === digestSnapshots(snapshots);
+}
+
+async function findDrifted(
+  { context }: Runner,
+  users: readonly ClerkUser[],
+  snapshots: readonly UserSnapshot[],
+): Promise<Drifted[]> {
   const kinds = await askPostgres(findDrift(context.pool, snapshots, context.defaults.create));
-  return newest.flatMap((user, index) => {
+  return users.flatMap((user, index) => {
     const [kind, snapshot] = [kinds.get(user.id), snapshots[index]];
     if (!kind || !snapshot) return [];
     const write = { snapshot, turma: decideTurma(user), secondaryEmails: decideSecondaryEmails(user) };

@@ -1,0 +1,146 @@
+import { createDatabase } from "@rollcall/sandbox";
+import fc from "fast-check";
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { migrateUp } from "../migrate/migrate.ts";
+import { createPool, type Pool } from "../pool.ts";
+import { inTransaction } from "../transaction.ts";
+import { applySnapshots } from "./apply-snapshots.ts";
+import { digestRows, digestSnapshots } from "./digest-rows.ts";
+import { giveProfiles } from "./give-profiles.ts";
+import type { UserSnapshot } from "./user-snapshot.ts";
+
+let pool: Pool;
+const why = { cause: "reconcile", ref: null };
+
+beforeAll(async () => {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  await migrateUp(pool);
+});
+beforeEach(() =>
+  pool.query("truncate users, mentorados, rollcall.conflicts, rollcall.events, rollcall.held_deletions"),
+);
+afterAll(() => pool.end());
+
+const ana: UserSnapshot = {
+  clerkId: "user_ana",
+  email: "ana@example.com",
+  emailVerified: true,
+  name: "Ana",
+  imageUrl: "https://img.example.com/ana",
+  isAdmin: false,
+  banned: false,
+  clerkCreatedAtMs: 1_795_262_129_568,
+  clerkUpdatedAtMs: 1_795_262_129_569,
+  readTicket: 1,
+  ...why,
+};
+const bob: UserSnapshot = { ...ana, clerkId: "user_bob", email: null, name: null, imageUrl: null };
+/** In the same millisecond as Bob, and before him by id. */
+const ada: UserSnapshot = {
+  ...bob,
+  clerkId: "user_Ada",
+  name: "Ada, 1:\"'\\\n\u2028 Žluťoučký 🐎",
+  isAdmin: true,
+};
+const people = [bob, ana, ada];
+
+async function write(snapshots: readonly UserSnapshot[]): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    await applySnapshots(client, snapshots);
+    const requests = snapshots.map(({ clerkId }) => ({ clerkId, turma: null, secondaryEmails: [], ...why }));
+    await giveProfiles(client, requests, { nomeCompleto: "New", turma: "neon", create: true });
+  });
+}
+
+const everybody = { afterMs: null, untilMs: null };
+const digest = (create = true) => digestRows(pool, everybody, create);
+
+test("is that of the snapshots that were written, in whatever order they come", async () => {
+  expect(await digest()).toBe(digestSnapshots([]));
+  await write(people);
+  expect(await digest()).toBe(digestSnapshots(people));
+  expect(await digest()).toBe(digestSnapshots(people.toReversed()));
+});
+
+const text = fc.option(fc.string({ unit: "grapheme", maxLength: 20 }).map((one) => one.replaceAll("\0", "")));
+const timeMs = fc.integer({ min: 0, max: 4_102_444_800_000 });
+
+test("is that of any snapshots that Postgres can hold", async () => {
+  const fields = {
+    email: text,
+    emailVerified: fc.boolean(),
+    name: text,
+    imageUrl: text,
+    isAdmin: fc.boolean(),
+    banned: fc.boolean(),
+    clerkCreatedAtMs: timeMs,
+    clerkUpdatedAtMs: timeMs,
+  };
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.record(fields), { maxLength: 5 }), async (drawn) => {
+      await pool.query("truncate users, mentorados, rollcall.conflicts, rollcall.events");
+      const snapshots = drawn.map((one, n) => ({ ...ana, ...one, clerkId: `user_${n}` }));
+      await write(snapshots);
+      expect(await digest()).toBe(digestSnapshots(snapshots));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test.each<[string, string]>([
+  ["a name", "update users set name = 'Ann' where clerk_id = 'user_ana'"],
+  ["a name that is gone", "update users set name = null where clerk_id = 'user_ana'"],
+  ["an email", "update users set email = 'bob@example.com' where clerk_id = 'user_bob'"],
+  ["a verification", "update users set email_verified = false where clerk_id = 'user_ana'"],
+  ["an image", "update users set image_url = null where clerk_id = 'user_ana'"],
+  ["a ban", "update users set banned = true where clerk_id = 'user_ana'"],
+  ["a role", "update users set role = 'user', role_source = null where clerk_id = 'user_Ada'"],
+  ["a role of somebody else's", "update users set role_source = 'manual' where clerk_id = 'user_Ada'"],
+  [
+    "a creation time",
+    "update users set clerk_created_at = clerk_created_at + interval '1 ms' where clerk_id = 'user_bob'",
+  ],
+  [
+    "a version",
+    "update users set clerk_updated_at = clerk_updated_at - interval '1 ms' where clerk_id = 'user_bob'",
+  ],
+  ["a version that nobody knows", "update users set clerk_updated_at = null where clerk_id = 'user_bob'"],
+  [
+    "fields that change places",
+    "update users set name = image_url, image_url = name where clerk_id = 'user_ana'",
+  ],
+  ["a row that is gone", "delete from users where clerk_id = 'user_Ada'"],
+  ["a row that was deleted", "update users set deleted_at = now() where clerk_id = 'user_Ada'"],
+  [
+    "a row that Clerk does not have",
+    "insert into users (clerk_id, clerk_created_at) values ('user_x', now())",
+  ],
+  [
+    "a profile that is gone",
+    "delete from mentorados where user_id = (select id from users where clerk_id = 'user_ana')",
+  ],
+  ["a deletion that is held", "insert into rollcall.held_deletions (clerk_id) values ('user_ana')"],
+])("tells %s", async (_, change) => {
+  await write(people);
+  await pool.query(change);
+  expect(await digest()).not.toBe(digestSnapshots(people));
+});
+
+test("a profile that is not due may be missing", async () => {
+  await write(people);
+  await pool.query("delete from mentorados");
+  expect(await digest(false)).toBe(digestSnapshots(people));
+  await pool.query("insert into mentorados (nome_completo, email) values ('Waiting', 'ANA@example.com')");
+  expect(await digest(false)).not.toBe(digestSnapshots(people));
+});
+
+test("is of the range alone, its beginning exclusive and its end inclusive", async () => {
+  const at = (clerkCreatedAtMs: number) => ({
+    ...bob,
+    clerkId: `user_${clerkCreatedAtMs}`,
+    clerkCreatedAtMs,
+  });
+  await write([at(1), at(2), at(3), at(4)]);
+  expect(await digestRows(pool, { afterMs: 1, untilMs: 3 }, true)).toBe(digestSnapshots([at(2), at(3)]));
+});
