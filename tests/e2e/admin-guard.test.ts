@@ -1,3 +1,4 @@
+import net from "node:net";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
@@ -94,6 +95,30 @@ describeOnBackends((backend) => {
       expect(Number(right.headers.get("retry-after"))).toBeGreaterThan(0);
     }
   });
+});
+
+test("of many guesses in one breath no more are looked at than one by one", async () => {
+  const system = await startSystem({ backend: "postgres", redisBinary: undefined });
+  const password = "correct horse battery staple";
+  const guesses = [...Array.from({ length: 100 }, (_, turn) => `guess ${turn}`), password];
+  const requests = guesses.map(
+    (guess) =>
+      `GET /api/admin/conflicts HTTP/1.1\r\nhost: x\r\nauthorization: ${basic("admin", guess).authorization}\r\n\r\n`,
+  );
+  const socket = net.connect(Number(new URL(system.apiUrl).port), "127.0.0.1");
+  let text = "";
+  socket.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+  });
+  socket.write(requests.join(""));
+  const statuses = await waitFor("all answers", async () => {
+    const lines = text.match(/HTTP\/1\.1 \d{3}/g) ?? [];
+    return lines.length === guesses.length ? lines.map((line) => line.slice(-3)) : undefined;
+  });
+  socket.destroy();
+  await system.stop();
+  expect(statuses.filter((status) => status === "401")).toHaveLength(20);
+  expect(statuses.at(-1)).toBe("429");
 });
 
 describe("without ADMIN_PASSWORD", () => {

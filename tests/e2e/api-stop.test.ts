@@ -7,8 +7,6 @@ import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const logins = 10;
-/** A connection that outlives its answer keeps a stopping api alive until its emergency exit. */
-const headers = { connection: "close" };
 
 describeOnBackends((backend) => {
   let system: System;
@@ -25,14 +23,13 @@ describeOnBackends((backend) => {
   /** A signed delivery, cut in two behind `cut`. */
   async function cutDelivery(clerkId: string, cut: string): Promise<[string, string]> {
     const body = JSON.stringify({ type: "user.created", data: { id: clerkId } });
-    const all = {
-      ...headers,
+    const headers = {
       host: "127.0.0.1",
       "content-type": "application/json",
       "content-length": String(Buffer.byteLength(body)),
       ...(await system.clerk.webhooks.sign(body)),
     };
-    const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const [before, after] = `POST /api/webhooks/clerk HTTP/1.1\r\n${lines.join("")}\r\n${body}`.split(cut);
     return [`${before}${cut}`, after ?? ""];
   }
@@ -61,7 +58,7 @@ describeOnBackends((backend) => {
     const [inBody = "", inHead = "", ...atLogin] = people.map(({ id }) => id);
     await system.clerk.faults.add({ kind: "hang" });
     const answers = atLogin.map((clerkId) =>
-      ensure(system, clerkId, { headers }).then(
+      ensure(system, clerkId).then(
         ({ status }) => status,
         () => "none",
       ),

@@ -23,6 +23,10 @@ export async function buildApp(context: ApiContext): Promise<FastifyInstance> {
       answerError(context, request, reply, "request.malformed");
     },
   });
+  app.addHook("preClose", async () => {
+    // A connection that is kept alive behind its last answer would hold the process until its emergency exit.
+    app.server.keepAliveTimeout = 1;
+  });
   await registerErrorAnswers(app, context);
   registerRequestLog(app, context);
   registerHealthRoutes(app, context);

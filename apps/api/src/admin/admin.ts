@@ -80,9 +80,13 @@ async function guard(
       if (!matches.every(Boolean)) throw new AppError("admin.unauthenticated", "Wrong user name or password");
     },
   });
+  // One after the other: of many guesses in one breath all were let in before the first of them was counted.
+  let turn: Promise<unknown> = Promise.resolve();
   scope.addHook("onRequest", async (request, reply) => {
+    const decided = turn.then(() => findRefusal(request, reply));
+    turn = decided.catch(() => undefined);
     // Answered here and not thrown: the board has an error handler of its own, which says 500.
-    const refusal = await findRefusal(request, reply);
+    const refusal = await decided;
     return refusal && answerError(context, request, reply, refusal.code, refusal);
   });
 
