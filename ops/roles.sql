@@ -135,6 +135,8 @@ begin
     'insert, update on rollcall.alerts to rollcall_api',
     'insert, update, delete on rollcall.samples to rollcall_api'
   ] loop
+    -- Behind a rollback the newest tables are gone.
+    continue when to_regclass(substring(grants from ' on (\S+) to ')) is null;
     execute 'grant ' || grants;
   end loop;
   revoke insert, update, delete on rollcall.migrations from rollcall_worker;

@@ -362,7 +362,11 @@ test("who is no superuser sets it up, over tables that the app has; and the app 
     await client.connect();
     await client.query("insert into users (clerk_id) values ('user_1')");
     await client.end();
-    expect(await migrate({ DATABASE_URL: migrator }, ["--down"])).toContain("Took back");
+    // As far back as a rollback can go, the grants that are left can be given.
+    for (let down = ""; !down.includes("0001_"); await applyRoles(ownerUrl)) {
+      down = await migrate({ DATABASE_URL: migrator }, ["--down"]);
+      expect(down).toContain("Took back");
+    }
   } finally {
     await owner.end();
     await postgres.stop();
