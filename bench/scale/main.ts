@@ -17,7 +17,7 @@ const usage = `npm run scale -- [--part NAME]… [--users N] [--fill sweep|serie
   --fill    how those rows come to be: by a worker's first sweep, or by generate_series.
             sweep by default up to a million users, series above
   --json    one JSON document on standard output
-A million users take two gigabytes of disk below the temporary folder while it runs. docs/SCALE.md says what came of it.
+A million users take some three gigabytes below the temporary folder while it runs. docs/SCALE.md says what came of it.
 `;
 
 const mostSwept = 1_000_000;
