@@ -3,6 +3,7 @@ import {
   countUsers,
   countUsersByState,
   countWithoutProfile,
+  digestRows,
   findDrift,
   findSession,
   inTrial,
@@ -31,6 +32,12 @@ const page = `a page of ${maxUsersPerPage}`;
 /** What a sweep, a login, ops and the clock ask of the tables. Nothing that they write stays. */
 export function listStatementPlays(runId: number): StatementPlay[] {
   return [
+    {
+      what: `digest-rows, ${page}`,
+      times: many,
+      call: (pool, { users, afterMs }) =>
+        digestRows(pool, { afterMs, untilMs: users.at(-1)?.clerkCreatedAtMs ?? null }, true),
+    },
     { what: `find-drift, ${page}`, times: many, call: (pool, { users }) => findDrift(pool, users, true) },
     {
       what: `suspect-missing, ${page}`,
