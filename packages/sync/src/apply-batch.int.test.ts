@@ -79,7 +79,13 @@ test("a row that the app keeps locked costs its own user alone", async () => {
 });
 
 test("an error of our own is one user's and no outage", async () => {
-  const writes = [userWrite("user_ok"), userWrite("user_never", { clerkUpdatedAtMs: Number.NaN })];
+  const unwritable = {
+    toPostgres: () => {
+      throw new TypeError("ours");
+    },
+  };
+  // `never`: no snapshot that we make holds such a name.
+  const writes = [userWrite("user_ok"), userWrite("user_never", { name: unwritable as never })];
   const outcomes = await applyBatch(pool, writes, testDefaults);
   expect(outcomes.get("user_never")).toMatchObject({ code: "internal" });
   expect(outcomes.get("user_ok")).toBe("created");
