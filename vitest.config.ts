@@ -5,10 +5,7 @@ const conditions = ["@rollcall/source"];
 const sources = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 /** They need services, and both cores: beside others they would test the machine. */
-const strenuous = [
-  "tests/chaos/**/*.test.ts",
-  "tests/e2e/{chaos,login-storm,nudge-stress,reconcile-chaos,reconcile-memory,rolling-release}.test.ts",
-];
+const strenuous = ["tests/e2e/{chaos,login-storm,nudge-stress,reconcile-chaos,reconcile-memory}.test.ts"];
 const withServices = {
   globalSetup: ["tests/services.ts"],
   testTimeout: 150_000,
@@ -19,7 +16,7 @@ export default defineConfig({
   ...sources,
   test: {
     // Most tests wait for a process or a retry: few files at a time would leave two cores idle and take twice as long.
-    maxWorkers: 5,
+    maxWorkers: 6,
     projects: [
       {
         ...sources,
@@ -34,7 +31,7 @@ export default defineConfig({
         ...sources,
         test: {
           name: "int",
-          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/e2e/**/*.test.ts"],
+          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/{e2e,chaos}/**/*.test.ts"],
           exclude: strenuous,
           ...withServices,
         },
@@ -45,7 +42,7 @@ export default defineConfig({
           name: "load",
           include: strenuous,
           ...withServices,
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
