@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { addNudge, createPostgresQueueBackend, createRedisBackend, openProducer } from "@rollcall/jobs";
+import { addNudge, openProducer, openQueueBackend } from "@rollcall/jobs";
 import type { Backend } from "../stage/stage.ts";
 
 /** A sync queue as its producers see it. */
@@ -25,9 +25,11 @@ export async function openNudgeQueue(
 ): Promise<NudgeQueue> {
   const ignore = () => undefined;
   const onRedis = backendKind === "redis";
-  const backend = onRedis
-    ? createRedisBackend([redisUrl], ignore)
-    : createPostgresQueueBackend(databaseUrl, ignore);
+  const backend = openQueueBackend({
+    redisNodes: onRedis ? [redisUrl] : undefined,
+    databaseUrl,
+    onError: ignore,
+  });
   const producer = openProducer(backend, "sync", { onConnected: ignore, onError: ignore });
   const queue = await producer.connected(deadlineMs);
 

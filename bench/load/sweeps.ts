@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { addReconcile, createPostgresQueueBackend, createRedisBackend, openProducer } from "@rollcall/jobs";
+import { addReconcile, openProducer, openQueueBackend } from "@rollcall/jobs";
 import pg from "pg";
 import { releaseReconcile } from "../../tests/chaos/stage/hold-reconcile.ts";
 import type { Backend, Stage } from "../stage/stage.ts";
@@ -73,9 +73,10 @@ export async function openSweeps({ backend, databaseUrl, redisUrl }: Stage): Pro
 
 function openReconcileQueue(backend: Backend, databaseUrl: string, redisUrl: string) {
   const ignore = () => undefined;
-  const queues =
-    backend === "redis"
-      ? createRedisBackend([redisUrl], ignore)
-      : createPostgresQueueBackend(databaseUrl, ignore);
+  const queues = openQueueBackend({
+    redisNodes: backend === "redis" ? [redisUrl] : undefined,
+    databaseUrl,
+    onError: ignore,
+  });
   return { queues, producer: openProducer(queues, "reconcile", { onConnected: ignore, onError: ignore }) };
 }

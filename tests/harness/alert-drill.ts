@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AlertCondition, type AlertRule, alertRules } from "@rollcall/contracts";
-import { createPostgresQueueBackend, createRedisBackend } from "@rollcall/jobs";
+import { openQueueBackend } from "@rollcall/jobs";
 import { createEvaluator, createFigureReaders, createLogger } from "@rollcall/sync";
 import { type AlertReceiver, startAlertReceiver } from "./alert-receiver.ts";
 import type { System } from "./system.ts";
@@ -31,10 +31,11 @@ export async function startAlertDrill(
   bounds: Partial<Record<RuleName, Partial<AlertCondition>>> = {},
 ): Promise<AlertDrill> {
   const receiver = await startAlertReceiver();
-  const ignore = () => undefined;
-  const backend = system.redis
-    ? createRedisBackend([system.redis.url], ignore)
-    : createPostgresQueueBackend(system.postgres.url, ignore);
+  const backend = openQueueBackend({
+    redisNodes: system.redis && [system.redis.url],
+    databaseUrl: system.postgres.url,
+    onError: () => undefined,
+  });
   // A name and a lease of its own, so that the system's own judge is not in the way.
   const prefix = `drill${++drills}_`;
   const evaluator = createEvaluator({

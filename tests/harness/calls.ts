@@ -1,9 +1,4 @@
-import {
-  createPostgresQueueBackend,
-  createRedisBackend,
-  type JobQueue,
-  type QueueName,
-} from "@rollcall/jobs";
+import { type JobQueue, openQueueBackend, type QueueName } from "@rollcall/jobs";
 import { origin, type System } from "./system.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -78,9 +73,11 @@ export async function withQueue<T>(
   name: QueueName,
   look: (queue: JobQueue) => Promise<T>,
 ): Promise<T> {
-  const backend = system.redis
-    ? createRedisBackend([system.redis.url], () => undefined)
-    : createPostgresQueueBackend(system.postgres.url, () => undefined);
+  const backend = openQueueBackend({
+    redisNodes: system.redis && [system.redis.url],
+    databaseUrl: system.postgres.url,
+    onError: () => undefined,
+  });
   const queue = backend.createQueue(name);
   try {
     await queue.waitUntilReady();

@@ -8,9 +8,8 @@ import {
 import { createPool, type Pool } from "@rollcall/db";
 import {
   connectRedis,
-  createPostgresQueueBackend,
-  createRedisBackend,
   openProducer,
+  openQueueBackend,
   type Producer,
   type QueueBackend,
   type QueueName,
@@ -82,9 +81,11 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     else log.info({ event: "postgres_back" }, "Postgres answers");
   });
 
-  const backend = nodes
-    ? createRedisBackend(nodes, warn("Redis connection for queues"))
-    : createPostgresQueueBackend(config.DATABASE_URL, warn("Postgres connection for queues"));
+  const backend = openQueueBackend({
+    redisNodes: nodes,
+    databaseUrl: config.DATABASE_URL,
+    onError: warn(`${nodes ? "Redis" : "Postgres"} connection for queues`),
+  });
   const producers = openProducers();
   function openProducers(): Record<QueueName, Producer> {
     const open = (name: QueueName) =>

@@ -2,9 +2,8 @@ import { createClerkGateway } from "@rollcall/clerk";
 import { createPool, type Pool } from "@rollcall/db";
 import {
   connectRedis,
-  createPostgresQueueBackend,
-  createRedisBackend,
   openProducer,
+  openQueueBackend,
   type QueueBackend,
   type QueueName,
 } from "@rollcall/jobs";
@@ -39,9 +38,11 @@ export function createCliContext(config: CliConfig): CliContext {
     max: 4,
     onIdleError: ignore,
   });
-  const backend = config.REDIS_URL
-    ? createRedisBackend(config.REDIS_URL, ignore)
-    : createPostgresQueueBackend(config.DATABASE_URL, ignore);
+  const backend = openQueueBackend({
+    redisNodes: config.REDIS_URL,
+    databaseUrl: config.DATABASE_URL,
+    onError: ignore,
+  });
   const open = (name: QueueName) => openProducer(backend, name, { onConnected: ignore, onError: ignore });
   const [ensure, sync, reconcile] = [open("ensure"), open("sync"), open("reconcile")];
   const deadLetters = open("dead-letter");

@@ -2,9 +2,8 @@ import { type ClerkGateway, createClerkGateway } from "@rollcall/clerk";
 import { createPool, type Pool } from "@rollcall/db";
 import {
   connectRedis,
-  createPostgresQueueBackend,
-  createRedisBackend,
   openProducer,
+  openQueueBackend,
   type Producer,
   type QueueBackend,
   type QueueName,
@@ -57,9 +56,11 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
     apiUrl: config.CLERK_API_URL,
     onRequest: (status) => metrics.count("rollcall_clerk_requests_total", { status }),
   });
-  const backend = nodes
-    ? createRedisBackend(nodes, warn("Redis connection for queues"))
-    : createPostgresQueueBackend(config.DATABASE_URL, warn("Postgres connection for queues"));
+  const backend = openQueueBackend({
+    redisNodes: nodes,
+    databaseUrl: config.DATABASE_URL,
+    onError: warn(`${nodes ? "Redis" : "Postgres"} connection for queues`),
+  });
   const open = (name: QueueName) =>
     openProducer(backend, name, {
       onConnected: (queue) => log.info({ event: "queue_connected", queue }, "Queue connected"),

@@ -1,7 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createPostgresQueueBackend, createRedisBackend, type JobQueue } from "@rollcall/jobs";
+import { type JobQueue, openQueueBackend } from "@rollcall/jobs";
 import { z } from "zod";
 import { waitFor } from "../../harness/wait-for.ts";
 import type { Stage } from "../stage/stage.ts";
@@ -28,9 +28,7 @@ export async function watchQueues(
   isWaitedFor: (clerkId: string, jobName: string) => boolean,
 ): Promise<QueueWatch> {
   const ignore = () => undefined;
-  const backend = redis
-    ? createRedisBackend([redis.url], ignore)
-    : createPostgresQueueBackend(databaseUrl, ignore);
+  const backend = openQueueBackend({ redisNodes: redis && [redis.url], databaseUrl, onError: ignore });
   const openQueue = async (name: (typeof watched)[number] | "dead-letter"): Promise<JobQueue> => {
     const queue = backend.createQueue(name);
     queue.on("error", ignore);

@@ -1,8 +1,7 @@
 import { createPool, type Pool } from "@rollcall/db";
 import {
-  createPostgresQueueBackend,
-  createRedisBackend,
   openProducer,
+  openQueueBackend,
   type Producer,
   type QueueBackend,
   type QueueName,
@@ -23,9 +22,11 @@ export type Stage = {
 export function openStage({ databaseUrl, redisUrl }: Place): Stage {
   const ignore = () => undefined;
   const pool = createPool({ databaseUrl, applicationName: "test", onIdleError: ignore });
-  const backend = redisUrl
-    ? createRedisBackend([redisUrl], ignore)
-    : createPostgresQueueBackend(databaseUrl, ignore);
+  const backend = openQueueBackend({
+    redisNodes: redisUrl ? [redisUrl] : undefined,
+    databaseUrl,
+    onError: ignore,
+  });
   const open = (name: QueueName) => openProducer(backend, name, { onConnected: ignore, onError: ignore });
   const [ensure, sync, deadLetters] = [open("ensure"), open("sync"), open("dead-letter")];
   return {
