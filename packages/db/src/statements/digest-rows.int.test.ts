@@ -98,6 +98,10 @@ test.each<[string, string]>([
   ["a role", "update users set role = 'user', role_source = null where clerk_id = 'user_Ada'"],
   ["a role of somebody else's", "update users set role_source = 'manual' where clerk_id = 'user_Ada'"],
   [
+    "who is no admin because somebody said so",
+    "update users set role_source = 'default' where clerk_id = 'user_ana'",
+  ],
+  [
     "a creation time",
     "update users set clerk_created_at = clerk_created_at + interval '1 ms' where clerk_id = 'user_bob'",
   ],
@@ -105,7 +109,20 @@ test.each<[string, string]>([
     "a version",
     "update users set clerk_updated_at = clerk_updated_at - interval '1 ms' where clerk_id = 'user_bob'",
   ],
+  [
+    "less than a millisecond of a creation time",
+    "update users set clerk_created_at = clerk_created_at + interval '300 us' where clerk_id = 'user_bob'",
+  ],
+  [
+    "less than a millisecond of a version",
+    "update users set clerk_updated_at = clerk_updated_at - interval '300 us' where clerk_id = 'user_bob'",
+  ],
   ["a version that nobody knows", "update users set clerk_updated_at = null where clerk_id = 'user_bob'"],
+  ["a version without end", "update users set clerk_updated_at = 'infinity' where clerk_id = 'user_bob'"],
+  [
+    "a version beyond what microseconds can count",
+    "update users set clerk_updated_at = '294276-12-31' where clerk_id = 'user_bob'",
+  ],
   [
     "fields that change places",
     "update users set name = image_url, image_url = name where clerk_id = 'user_ana'",

@@ -11,6 +11,10 @@ export type CreationRange = { afterMs: number | null; untilMs: number | null };
 const field = (column: string) =>
   `case when ${column} is null then '-' else octet_length(${column}::text) || ':' || ${column}::text end`;
 
+/** In microseconds, since a part of a millisecond is a difference too. One without end cannot be counted. */
+const time = (column: string) =>
+  `case when ${column} between 'epoch' and '9999-12-31+00' then (extract(epoch from ${column}) * 1000000)::bigint::text else '?' end`;
+
 /**
  * Everybody whom the range should show, as one line each in the order of creation: what find-drift compares. A role
  * that somebody else decided, a profile that is due and a deletion that is held are written as nothing that Clerk
@@ -22,10 +26,9 @@ with lines as (
     ${field("u.clerk_id")} || ${field("u.email")} || ${field("u.name")} || ${field("u.image_url")}
     || case u.email_verified when true then 'v' when false then '.' else '?' end
     || case u.banned when true then 'b' when false then '.' else '?' end
-    || case u.role::text || ' by ' || coalesce(u.role_source::text, 'default')
-         when 'admin by clerk' then 'a' when 'user by default' then '.' else '?' end
-    || (extract(epoch from u.clerk_created_at) * 1000)::bigint || ','
-    || coalesce((extract(epoch from u.clerk_updated_at) * 1000)::bigint::text, '?') || ';'
+    || case u.role::text || ' by ' || coalesce(u.role_source::text, '')
+         when 'admin by clerk' then 'a' when 'user by ' then '.' else '?' end
+    || ${time("u.clerk_created_at")} || ',' || ${time("u.clerk_updated_at")} || ';'
     || case when ${lacksProfile("$3")} then '?' else '' end
     || case when exists (select from rollcall.held_deletions h where h.clerk_id = u.clerk_id) then '?' else '' end
     as line
@@ -67,7 +70,7 @@ function byCreation(a: UserSnapshot, b: UserSnapshot): number {
 function toLine(s: UserSnapshot): string {
   const flags = `${s.emailVerified ? "v" : "."}${s.banned ? "b" : "."}${s.isAdmin ? "a" : "."}`;
   const fields = `${toField(s.clerkId)}${toField(s.email)}${toField(s.name)}${toField(s.imageUrl)}`;
-  return `${fields}${flags}${s.clerkCreatedAtMs},${s.clerkUpdatedAtMs};`;
+  return `${fields}${flags}${s.clerkCreatedAtMs * 1_000},${s.clerkUpdatedAtMs * 1_000};`;
 }
 
 function toField(text: string | null): string {
