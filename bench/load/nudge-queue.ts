@@ -23,14 +23,13 @@ export async function openNudgeQueue(
   backendKind: Backend,
   { databaseUrl, redisUrl }: { databaseUrl: string; redisUrl: string },
 ): Promise<NudgeQueue> {
-  const ignore = () => undefined;
   const onRedis = backendKind === "redis";
   const backend = openQueueBackend({
     redisNodes: onRedis ? [redisUrl] : undefined,
     databaseUrl,
-    onError: ignore,
+    onError: () => undefined,
   });
-  const producer = openProducer(backend, "sync", { onConnected: ignore, onError: ignore });
+  const producer = openProducer(backend, "sync");
   const queue = await producer.connected(deadlineMs);
 
   const add = (clerkId: string) => {

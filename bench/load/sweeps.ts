@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { addReconcile, openProducer, openQueueBackend } from "@rollcall/jobs";
 import pg from "pg";
 import { releaseReconcile } from "../../tests/chaos/stage/hold-reconcile.ts";
-import type { Backend, Stage } from "../stage/stage.ts";
+import type { Stage } from "../stage/stage.ts";
 
 /** Orders sweeps of the worker that runs on a stage. */
 export type Sweeps = {
@@ -29,7 +29,12 @@ truncate public.users, public.mentorados, rollcall.events, rollcall.conflicts, r
 export async function openSweeps({ backend, databaseUrl, redisUrl }: Stage): Promise<Sweeps> {
   const db = new pg.Pool({ connectionString: databaseUrl, max: 2 });
   db.on("error", () => undefined);
-  const { producer, queues } = openReconcileQueue(backend, databaseUrl, redisUrl);
+  const queues = openQueueBackend({
+    redisNodes: backend === "redis" ? [redisUrl] : undefined,
+    databaseUrl,
+    onError: () => undefined,
+  });
+  const producer = openProducer(queues, "reconcile");
   await producer.connected(deadlineMs);
   await releaseReconcile(databaseUrl);
 
@@ -69,14 +74,4 @@ export async function openSweeps({ backend, databaseUrl, redisUrl }: Stage): Pro
       await Promise.all([queues.close(), db.end()]);
     },
   };
-}
-
-function openReconcileQueue(backend: Backend, databaseUrl: string, redisUrl: string) {
-  const ignore = () => undefined;
-  const queues = openQueueBackend({
-    redisNodes: backend === "redis" ? [redisUrl] : undefined,
-    databaseUrl,
-    onError: ignore,
-  });
-  return { queues, producer: openProducer(queues, "reconcile", { onConnected: ignore, onError: ignore }) };
 }

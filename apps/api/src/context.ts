@@ -7,19 +7,19 @@ import {
 } from "@rollcall/clerk";
 import { createPool, type Pool } from "@rollcall/db";
 import {
+  closeProducers,
   connectRedis,
-  openProducer,
+  openProducers,
   openQueueBackend,
-  type Producer,
+  type Producers,
   type QueueBackend,
-  type QueueName,
-  queueNames,
 } from "@rollcall/jobs";
 import {
   type ChangeContext,
   countPostgresError,
   createFigureReaders,
   createMetrics,
+  createQueueLog,
   createSessionCache,
   type EnsureContext,
   type ExplainContext,
@@ -41,7 +41,7 @@ export type ApiContext = {
   pool: Pool;
   postgres: PostgresMonitor;
   backend: QueueBackend;
-  producers: Record<QueueName, Producer>;
+  producers: Producers;
   /** What is true of the whole system, for metrics and alerts. */
   figures: readonly FigureReader[];
   ensure: EnsureContext;
@@ -86,20 +86,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     databaseUrl: config.DATABASE_URL,
     onError: warn(`${nodes ? "Redis" : "Postgres"} connection for queues`),
   });
-  const producers = openProducers();
-  function openProducers(): Record<QueueName, Producer> {
-    const open = (name: QueueName) =>
-      openProducer(backend, name, {
-        onConnected: (queue) => log.info({ event: "queue_connected", queue }, "Queue connected"),
-        onError: (queue, error) => log.warn({ event: "queue_lost", queue, err: error }, "Queue not reached"),
-      });
-    return {
-      ensure: open("ensure"),
-      sync: open("sync"),
-      reconcile: open("reconcile"),
-      "dead-letter": open("dead-letter"),
-    };
-  }
+  const producers = openProducers(backend, createQueueLog(log));
 
   const cacheRedis = nodes && connectRedis(nodes, cacheRedisOptions, () => undefined);
   const sessionCache = cacheRedis
@@ -164,7 +151,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
       config.CLERK_WEBHOOK_SIGNING_SECRET && createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET),
     close: async () => {
       postgres.close();
-      await Promise.allSettled(queueNames.map((name) => producers[name].close()));
+      await closeProducers(producers);
       cacheRedis?.disconnect();
       await Promise.allSettled([backend.close(), clerk?.close(), pool.end()]);
     },

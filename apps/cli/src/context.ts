@@ -1,11 +1,11 @@
 import { createClerkGateway } from "@rollcall/clerk";
 import { createPool, type Pool } from "@rollcall/db";
 import {
+  closeProducers,
   connectRedis,
-  openProducer,
+  openProducers,
   openQueueBackend,
   type QueueBackend,
-  type QueueName,
 } from "@rollcall/jobs";
 import {
   type ChangeContext,
@@ -43,9 +43,8 @@ export function createCliContext(config: CliConfig): CliContext {
     databaseUrl: config.DATABASE_URL,
     onError: ignore,
   });
-  const open = (name: QueueName) => openProducer(backend, name, { onConnected: ignore, onError: ignore });
-  const [ensure, sync, reconcile] = [open("ensure"), open("sync"), open("reconcile")];
-  const deadLetters = open("dead-letter");
+  const producers = openProducers(backend);
+  const { ensure, sync, reconcile, "dead-letter": deadLetters } = producers;
   const autoCreate = config.ENABLE_AUTO_CREATE;
   const cacheRedis =
     config.REDIS_URL &&
@@ -77,7 +76,7 @@ export function createCliContext(config: CliConfig): CliContext {
     explain: { pool, clerk, queues: [ensure, sync], deadLetters, autoCreate },
     deadLetters: { pool, deadLetters, producers: { ensure, sync } },
     close: async () => {
-      await Promise.allSettled([ensure, sync, reconcile, deadLetters].map((producer) => producer.close()));
+      await closeProducers(producers);
       cacheRedis?.disconnect();
       await Promise.allSettled([backend.close(), clerk?.close(), pool.end()]);
     },

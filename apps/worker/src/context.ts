@@ -1,15 +1,16 @@
 import { type ClerkGateway, createClerkGateway } from "@rollcall/clerk";
 import { createPool, type Pool } from "@rollcall/db";
 import {
+  closeProducers,
   connectRedis,
-  openProducer,
+  openProducers,
   openQueueBackend,
-  type Producer,
+  type Producers,
   type QueueBackend,
-  type QueueName,
 } from "@rollcall/jobs";
 import {
   createMetrics,
+  createQueueLog,
   createSessionCache,
   createUserReader,
   createUserWriter,
@@ -33,7 +34,7 @@ export type WorkerContext = {
   pool: Pool;
   clerk: ClerkGateway;
   backend: QueueBackend;
-  producers: Record<QueueName, Producer>;
+  producers: Producers;
   sync: SyncContext;
   reconcile: ReconcileContext;
   /** Undefined when nobody wants to be told of new mentorados. */
@@ -61,17 +62,7 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
     databaseUrl: config.DATABASE_URL,
     onError: warn(`${nodes ? "Redis" : "Postgres"} connection for queues`),
   });
-  const open = (name: QueueName) =>
-    openProducer(backend, name, {
-      onConnected: (queue) => log.info({ event: "queue_connected", queue }, "Queue connected"),
-      onError: (queue, error) => log.warn({ event: "queue_lost", queue, err: error }, "Queue not reached"),
-    });
-  const producers = {
-    ensure: open("ensure"),
-    sync: open("sync"),
-    reconcile: open("reconcile"),
-    "dead-letter": open("dead-letter"),
-  };
+  const producers = openProducers(backend, createQueueLog(log));
   const cacheRedis =
     nodes && connectRedis(nodes, { maxRetriesPerRequest: 1, commandTimeout: 2_000 }, () => undefined);
   const sessionCache = cacheRedis
@@ -114,7 +105,7 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
     },
     welcomeHook: readWelcomeHook(config),
     close: async () => {
-      await Promise.allSettled(Object.values(producers).map((producer) => producer.close()));
+      await closeProducers(producers);
       cacheRedis?.disconnect();
       await Promise.allSettled([backend.close(), clerk.close(), pool.end()]);
     },

@@ -32,7 +32,7 @@ export function openQueues(
   return {
     backend,
     open: async (name) => {
-      const producer = openProducer(backend, name, { onConnected: ignore, onError: ignore });
+      const producer = openProducer(backend, name);
       producers.push(producer);
       await producer.connected(deadlineMs);
       return { producer, deadlineMs };

@@ -19,10 +19,11 @@ export { readClerkId, replayDeadLetter, viewDeadLetter } from "./dead-letter-rep
 export { underDeadline } from "./deadline.ts";
 export { findDeadLettersOfUser, findJobsOfUser } from "./jobs-of-user.ts";
 export { decideRetryDelayMs, type Nudge, readNudge, type Welcome, welcome, welcomeJobName } from "./nudge.ts";
+export { closeProducers, openProducers, type Producers } from "./open-producers.ts";
 export { openQueueBackend } from "./open-queue-backend.ts";
 export { isOfNewerBuild } from "./payload-version.ts";
 export { areQueueTablesCurrent, createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";
-export { addNudge, addWelcome, openProducer, type Producer } from "./producer.ts";
+export { addNudge, addWelcome, openProducer, type Producer, type ProducerListener } from "./producer.ts";
 export { type NudgeQueueName, type QueueName, queueNames } from "./queue-names.ts";
 export {
   addReconcile,

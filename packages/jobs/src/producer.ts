@@ -10,8 +10,9 @@ const reachTimeoutMs = 10_000;
 const connectTimeoutMs = 5_000;
 const reconnectDelayMs = 1_000;
 
-export type ProducerEvents = {
-  onConnected(queue: QueueName, instance: JobQueue): void;
+/** Told of a producer's connection, again and again while it is not there. */
+export type ProducerListener = {
+  onConnected(queue: QueueName): void;
   onError(queue: QueueName, error: Error): void;
 };
 
@@ -35,9 +36,9 @@ export type Producer = {
  * Opens a queue for adding. Returns at once; the first `add` waits for the connection within its own deadline.
  * A queue built while its database is down never comes to life, and each one leaves a listener on the shared
  * connection. So it is built once the database answers, and again only when that fails after all; from then
- * on BullMQ itself survives outages.
+ * on BullMQ itself survives outages. Without a listener failures are told by `connected` and `add` alone.
  */
-export function openProducer(backend: QueueBackend, name: QueueName, events: ProducerEvents): Producer {
+export function openProducer(backend: QueueBackend, name: QueueName, listener?: ProducerListener): Producer {
   const closing = new AbortController();
   let instance: JobQueue | undefined;
   const connected = connect();
@@ -49,10 +50,10 @@ export function openProducer(backend: QueueBackend, name: QueueName, events: Pro
         await underDeadline(backend.reachable(), reachTimeoutMs, `Reaching the database of queue ${name}`);
         const queue = await build();
         instance = queue;
-        events.onConnected(name, queue);
+        listener?.onConnected(name);
         return queue;
       } catch (error) {
-        events.onError(name, error instanceof Error ? error : new Error(String(error)));
+        listener?.onError(name, error instanceof Error ? error : new Error(String(error)));
         await sleep(reconnectDelayMs, undefined, { signal: closing.signal });
       }
     }
@@ -60,7 +61,7 @@ export function openProducer(backend: QueueBackend, name: QueueName, events: Pro
 
   async function build(): Promise<JobQueue> {
     const candidate = backend.createQueue(name);
-    candidate.on("error", (error) => events.onError(name, error));
+    candidate.on("error", (error) => listener?.onError(name, error));
     try {
       await underDeadline(candidate.waitUntilReady(), connectTimeoutMs, `Connecting queue ${name}`);
       return candidate;

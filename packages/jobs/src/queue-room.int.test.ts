@@ -7,7 +7,6 @@ import { addNudge, openProducer } from "./producer.ts";
 import { createRedisBackend } from "./redis-backend.ts";
 
 const redisBinary = inject("redisBinary");
-const ignore = () => undefined;
 const nudge: Nudge = { v: 1, kind: "look", clerkId: "user_1", cause: "webhook", eventAtMs: 0 };
 
 test.skipIf(!redisBinary)(
@@ -16,8 +15,8 @@ test.skipIf(!redisBinary)(
     if (!redisBinary) return;
     const server = await startRedis({ binary: redisBinary });
     const redis = new Redis(server.url);
-    const backend = createRedisBackend([server.url], ignore);
-    const producer = openProducer(backend, "sync", { onConnected: ignore, onError: ignore });
+    const backend = createRedisBackend([server.url], () => undefined);
+    const producer = openProducer(backend, "sync");
     onTestFinished(async () => {
       await producer.close();
       await backend.close();

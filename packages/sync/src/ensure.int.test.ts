@@ -11,10 +11,9 @@ let queue: Producer;
 
 beforeAll(async () => {
   pool = await createTestPool(inject("postgresUrl"));
-  const ignore = () => undefined;
   // No queue is there: the answer has to come before one is needed.
-  const backend = createPostgresQueueBackend("postgres://nobody@127.0.0.1:9/none", ignore);
-  queue = openProducer(backend, "ensure", { onConnected: ignore, onError: ignore });
+  const backend = createPostgresQueueBackend("postgres://nobody@127.0.0.1:9/none", () => undefined);
+  queue = openProducer(backend, "ensure");
 });
 afterAll(async () => {
   await queue?.close();

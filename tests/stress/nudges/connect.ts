@@ -1,11 +1,4 @@
-import {
-  createPostgresQueueBackend,
-  createRedisBackend,
-  openProducer,
-  type Producer,
-  type QueueBackend,
-  type QueueName,
-} from "@rollcall/jobs";
+import { createPostgresQueueBackend, createRedisBackend, type QueueBackend } from "@rollcall/jobs";
 import type { StressPlan } from "./plan.ts";
 
 /** A broken connection is not this test's matter: an add that fails is not accepted, and workers reconnect. */
@@ -14,10 +7,6 @@ const ignore = () => undefined;
 /** The queues as api and worker open them. */
 export function openBackend({ backend, url }: StressPlan): QueueBackend {
   return backend === "redis" ? createRedisBackend([url], ignore) : createPostgresQueueBackend(url, ignore);
-}
-
-export function openQueue(backend: QueueBackend, name: QueueName): Producer {
-  return openProducer(backend, name, { onConnected: ignore, onError: ignore });
 }
 
 /** As api's and worker's. */

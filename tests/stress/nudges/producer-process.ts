@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectDeadlineMs, openBackend, openQueue } from "./connect.ts";
+import { openProducer } from "@rollcall/jobs";
+import { connectDeadlineMs, openBackend } from "./connect.ts";
 import { drawNudge, nameLane } from "./crowd.ts";
 import { openJournalWriter } from "./journal.ts";
 import { type ProcessPlan, processPlan, producerCount } from "./plan.ts";
@@ -15,7 +16,7 @@ await produce(processPlan.parse(JSON.parse(process.argv[2] ?? "")));
 async function produce(plan: ProcessPlan): Promise<void> {
   const write = openJournalWriter(plan.journal);
   const backend = openBackend(plan);
-  const queues = { ensure: openQueue(backend, "ensure"), sync: openQueue(backend, "sync") };
+  const queues = { ensure: openProducer(backend, "ensure"), sync: openProducer(backend, "sync") };
   const random = createRandom(plan.processSeed);
   const stopping = new AbortController();
   process.on("SIGTERM", () => stopping.abort());

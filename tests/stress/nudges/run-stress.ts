@@ -2,7 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openBackend, openQueue } from "./connect.ts";
+import { openProducer } from "@rollcall/jobs";
+import { openBackend } from "./connect.ts";
 import { type Crew, type Fault, startCrew } from "./crew.ts";
 import { findLostNudges, type Verdict } from "./find-lost-nudges.ts";
 import { type JournalEntry, type JournalReader, openJournalReader } from "./journal.ts";
@@ -41,8 +42,8 @@ export async function runStress({ adds, ...options }: StressOptions): Promise<St
   const plan: StressPlan = { ...options, journal, startedAtMs: Date.now(), mishaps: true };
   const reader = openJournalReader(journal);
   const backend = openBackend(plan);
-  const queues = { ensure: openQueue(backend, "ensure"), sync: openQueue(backend, "sync") };
-  const deadLetters = openQueue(backend, "dead-letter");
+  const queues = { ensure: openProducer(backend, "ensure"), sync: openProducer(backend, "sync") };
+  const deadLetters = openProducer(backend, "dead-letter");
   try {
     const storm = await weatherStorm(plan, adds, reader, queues);
     const letters = await findDeadLetters(deadLetters);

@@ -5,11 +5,12 @@ import {
   type JobWorker,
   moveFailedJobs,
   type NudgeQueueName,
+  openProducer,
   type QueueBackend,
   type QueuedJob,
   readNudge,
 } from "@rollcall/jobs";
-import { addDeadlineMs, openBackend, openQueue } from "./connect.ts";
+import { addDeadlineMs, openBackend } from "./connect.ts";
 import { nameLane } from "./crowd.ts";
 import { type JournalWriter, openJournalWriter } from "./journal.ts";
 import { lockMs, type ProcessPlan, processPlan } from "./plan.ts";
@@ -98,8 +99,8 @@ function limitError(): Error {
 
 /** As apps/worker/src/dead-letter-mover.ts. @returns stops it and closes its queues */
 function startMover({ plan, backend }: Stage): () => Promise<void> {
-  const target = openQueue(backend, "dead-letter");
-  const sources = [openQueue(backend, "ensure"), openQueue(backend, "sync")];
+  const target = openProducer(backend, "dead-letter");
+  const sources = [openProducer(backend, "ensure"), openProducer(backend, "sync")];
   const stopping = new AbortController();
   const moving = (async () => {
     while (!stopping.signal.aborted) {

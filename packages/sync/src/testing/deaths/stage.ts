@@ -27,7 +27,7 @@ export function openStage({ databaseUrl, redisUrl }: Place): Stage {
     databaseUrl,
     onError: ignore,
   });
-  const open = (name: QueueName) => openProducer(backend, name, { onConnected: ignore, onError: ignore });
+  const open = (name: QueueName) => openProducer(backend, name);
   const [ensure, sync, deadLetters] = [open("ensure"), open("sync"), open("dead-letter")];
   return {
     pool,
