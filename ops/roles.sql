@@ -9,8 +9,9 @@
 --
 -- Between a migrate and the next run, default privileges let both roles use the new tables.
 
--- It may run as a superuser where others made functions: one of theirs must not be taken for Postgres' own.
-set local search_path = pg_catalog, pg_temp;
+-- It may run as a superuser where others made functions: one of theirs must not be taken for Postgres' own. Not "set local",
+-- which without --single-transaction says no more than a warning.
+set search_path = pg_catalog, pg_temp;
 
 do $$
 declare
@@ -156,3 +157,5 @@ begin
   end loop;
 end
 $$;
+
+reset search_path;

@@ -9,7 +9,7 @@ import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, postWebhook, readRows, untilProfile, withQueue } from "../harness/calls.ts";
 import { migrate } from "../harness/migrate.ts";
 import { runProcess } from "../harness/process.ts";
-import { applyRoles, type RoleUrls } from "../harness/roles.ts";
+import { applyRoles, applyRolesOneByOne, type RoleUrls } from "../harness/roles.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -373,7 +373,10 @@ test("who is no superuser sets it up, over tables that the app has; and the app 
   }
 });
 
-test("what somebody left in the database is not run by who sets the roles up", async () => {
+test.each([
+  ["", applyRoles],
+  [", also without a transaction", applyRolesOneByOne],
+])("what somebody left in the database is not run by who sets the roles up%s", async (_, apply) => {
   const postgres = await startTemporaryPostgres();
   const admin = new pg.Client({ connectionString: postgres.url });
   try {
@@ -386,7 +389,7 @@ test("what somebody left in the database is not run by who sets the roles up", a
         'insert into public.run_as values (current_user); select pg_catalog.format($1, $2)';
       create function format(text, text) returns text language sql as
         'insert into public.run_as values (current_user); select pg_catalog.format($1, $2)'`);
-    await applyRoles(postgres.url);
+    await apply(postgres.url);
     expect((await admin.query("select who from run_as")).rows).toEqual([]);
   } finally {
     await admin.end();

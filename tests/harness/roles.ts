@@ -8,11 +8,25 @@ const names = ["migrator", "api", "worker"] as const;
 export type RoleUrls = Record<(typeof names)[number], string>;
 
 /** Does with ops/roles.sql what its head says: once before the first migration, and again behind each. */
-export async function applyRoles(ownerUrl: string): Promise<RoleUrls> {
+export function applyRoles(ownerUrl: string): Promise<RoleUrls> {
+  return runRoles(ownerUrl, async (sql, owner) => void (await owner.query(`begin; ${sql}; commit`)));
+}
+
+/** The same, as psql without `--single-transaction` does it. */
+export function applyRolesOneByOne(ownerUrl: string): Promise<RoleUrls> {
+  return runRoles(ownerUrl, async (sql, owner) => {
+    for (const [statement] of sql.matchAll(/(?:\$\$.*?\$\$|.)+?;\n/gs)) await owner.query(statement);
+  });
+}
+
+async function runRoles(
+  ownerUrl: string,
+  run: (sql: string, owner: pg.Client) => Promise<void>,
+): Promise<RoleUrls> {
   const owner = new pg.Client({ connectionString: ownerUrl });
   await owner.connect();
   try {
-    await owner.query(`begin; ${await readFile(file, "utf8")}; commit`);
+    await run(await readFile(file, "utf8"), owner);
     for (const name of names) await owner.query(`alter role rollcall_${name} password '${passwordOf(name)}'`);
   } finally {
     await owner.end();
