@@ -8,7 +8,6 @@ import {
 import { createPool, type Pool } from "@rollcall/db";
 import {
   closeProducers,
-  connectRedis,
   openProducers,
   openQueueBackend,
   type Producers,
@@ -20,13 +19,12 @@ import {
   createFigureReaders,
   createMetrics,
   createQueueLog,
-  createSessionCache,
   type EnsureContext,
   type ExplainContext,
   type FigureReader,
   type Logger,
   type Metrics,
-  noSessionCache,
+  openSessionCache,
   type PostgresMonitor,
   type StatusContext,
   startPostgresMonitor,
@@ -54,19 +52,10 @@ export type ApiContext = {
   close(): Promise<void>;
 };
 
-/** Cache reads are on the way of every login; a Redis that is slow is a miss. */
-const cacheRedisOptions = {
-  enableOfflineQueue: false,
-  maxRetriesPerRequest: 0,
-  commandTimeout: 250,
-  connectTimeout: 2_000,
-} as const;
-
 /** Builds the context. Connects in the background: a database that is down does not keep the api from starting. */
 export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
   const metrics = createMetrics("api");
   const warn = (what: string) => (error: Error) => log.warn({ err: error }, what);
-  const nodes = config.REDIS_URL;
 
   const pool = createPool({
     databaseUrl: config.DATABASE_URL,
@@ -82,20 +71,18 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
   });
 
   const backend = openQueueBackend({
-    redisNodes: nodes,
+    redisNodes: config.REDIS_URL,
     databaseUrl: config.DATABASE_URL,
-    onError: warn(`${nodes ? "Redis" : "Postgres"} connection for queues`),
+    onError: warn(`${config.REDIS_URL ? "Redis" : "Postgres"} connection for queues`),
   });
   const producers = openProducers(backend, createQueueLog(log));
 
-  const cacheRedis = nodes && connectRedis(nodes, cacheRedisOptions, () => undefined);
-  const sessionCache = cacheRedis
-    ? createSessionCache({
-        redis: cacheRedis,
-        ttlS: config.SESSION_CACHE_TTL_S,
-        appSessionKey: config.APP_SESSION_KEY,
-      })
-    : noSessionCache;
+  const sessionCache = openSessionCache({
+    redisNodes: config.REDIS_URL,
+    connection: "reading",
+    ttlS: config.SESSION_CACHE_TTL_S,
+    appSessionKey: config.APP_SESSION_KEY,
+  });
 
   const clerk =
     config.CLERK_SECRET_KEY === undefined
@@ -152,7 +139,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     close: async () => {
       postgres.close();
       await closeProducers(producers);
-      cacheRedis?.disconnect();
+      sessionCache.close();
       await Promise.allSettled([backend.close(), clerk?.close(), pool.end()]);
     },
   };

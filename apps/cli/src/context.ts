@@ -1,18 +1,11 @@
 import { createClerkGateway } from "@rollcall/clerk";
 import { createPool, type Pool } from "@rollcall/db";
-import {
-  closeProducers,
-  connectRedis,
-  openProducers,
-  openQueueBackend,
-  type QueueBackend,
-} from "@rollcall/jobs";
+import { closeProducers, openProducers, openQueueBackend, type QueueBackend } from "@rollcall/jobs";
 import {
   type ChangeContext,
-  createSessionCache,
   type DeadLetterContext,
   type ExplainContext,
-  noSessionCache,
+  openSessionCache,
   type PurgeContext,
   type StatusContext,
 } from "@rollcall/sync";
@@ -46,20 +39,16 @@ export function createCliContext(config: CliConfig): CliContext {
   const producers = openProducers(backend);
   const { ensure, sync, reconcile, "dead-letter": deadLetters } = producers;
   const autoCreate = config.ENABLE_AUTO_CREATE;
-  const cacheRedis =
-    config.REDIS_URL &&
-    connectRedis(config.REDIS_URL, { maxRetriesPerRequest: 1, commandTimeout: 2_000 }, ignore);
+  const sessionCache = openSessionCache({
+    redisNodes: config.REDIS_URL,
+    connection: "dropping",
+    ttlS: config.SESSION_CACHE_TTL_S,
+    appSessionKey: config.APP_SESSION_KEY,
+  });
   const clerk =
     config.CLERK_SECRET_KEY === undefined
       ? undefined
       : createClerkGateway({ secretKey: config.CLERK_SECRET_KEY, apiUrl: config.CLERK_API_URL });
-  const sessionCache = cacheRedis
-    ? createSessionCache({
-        redis: cacheRedis,
-        ttlS: config.SESSION_CACHE_TTL_S,
-        appSessionKey: config.APP_SESSION_KEY,
-      })
-    : noSessionCache;
   return {
     pool,
     backend,
@@ -77,7 +66,7 @@ export function createCliContext(config: CliConfig): CliContext {
     deadLetters: { pool, deadLetters, producers: { ensure, sync } },
     close: async () => {
       await closeProducers(producers);
-      cacheRedis?.disconnect();
+      sessionCache.close();
       await Promise.allSettled([backend.close(), clerk?.close(), pool.end()]);
     },
   };

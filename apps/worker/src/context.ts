@@ -2,7 +2,6 @@ import { type ClerkGateway, createClerkGateway } from "@rollcall/clerk";
 import { createPool, type Pool } from "@rollcall/db";
 import {
   closeProducers,
-  connectRedis,
   openProducers,
   openQueueBackend,
   type Producers,
@@ -11,13 +10,12 @@ import {
 import {
   createMetrics,
   createQueueLog,
-  createSessionCache,
   createUserReader,
   createUserWriter,
   decideRequestBudget,
   type Logger,
   type Metrics,
-  noSessionCache,
+  openSessionCache,
   type ReconcileContext,
   type SyncContext,
   type WelcomeHook,
@@ -46,7 +44,6 @@ export type WorkerContext = {
 export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerContext {
   const metrics = createMetrics("worker");
   const warn = (what: string) => (error: Error) => log.warn({ err: error }, what);
-  const nodes = config.REDIS_URL;
   const pool = createPool({
     databaseUrl: config.DATABASE_URL,
     applicationName: "rollcall-worker",
@@ -58,20 +55,17 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
     onRequest: (status) => metrics.count("rollcall_clerk_requests_total", { status }),
   });
   const backend = openQueueBackend({
-    redisNodes: nodes,
+    redisNodes: config.REDIS_URL,
     databaseUrl: config.DATABASE_URL,
-    onError: warn(`${nodes ? "Redis" : "Postgres"} connection for queues`),
+    onError: warn(`${config.REDIS_URL ? "Redis" : "Postgres"} connection for queues`),
   });
   const producers = openProducers(backend, createQueueLog(log));
-  const cacheRedis =
-    nodes && connectRedis(nodes, { maxRetriesPerRequest: 1, commandTimeout: 2_000 }, () => undefined);
-  const sessionCache = cacheRedis
-    ? createSessionCache({
-        redis: cacheRedis,
-        ttlS: config.SESSION_CACHE_TTL_S,
-        appSessionKey: config.APP_SESSION_KEY,
-      })
-    : noSessionCache;
+  const sessionCache = openSessionCache({
+    redisNodes: config.REDIS_URL,
+    connection: "dropping",
+    ttlS: config.SESSION_CACHE_TTL_S,
+    appSessionKey: config.APP_SESSION_KEY,
+  });
   const defaults = {
     nomeCompleto: config.DEFAULT_NOME,
     turma: config.DEFAULT_TURMA,
@@ -106,7 +100,7 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
     welcomeHook: readWelcomeHook(config),
     close: async () => {
       await closeProducers(producers);
-      cacheRedis?.disconnect();
+      sessionCache.close();
       await Promise.allSettled([backend.close(), clerk.close(), pool.end()]);
     },
   };

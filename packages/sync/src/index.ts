@@ -11,6 +11,7 @@ export {
 } from "./dead-letters.ts";
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure.ts";
 export { type ExplainContext, explainUser } from "./explain.ts";
+export { openSessionCache } from "./open-session-cache.ts";
 export { type PostgresMonitor, startPostgresMonitor } from "./postgres-monitor.ts";
 export { type PurgeContext, purgeUser } from "./purge-user.ts";
 export { readStatus, type StatusContext } from "./read-status.ts";
@@ -24,7 +25,7 @@ export { requestRun } from "./reconcile/request-run.ts";
 export { type RunResult, runReconcile } from "./reconcile/run-reconcile.ts";
 export { takeOnRuns } from "./reconcile/upkeep.ts";
 export { type ChangeContext, resolveConflict } from "./resolve-conflict.ts";
-export { createSessionCache, noSessionCache, type SessionCache } from "./session-cache.ts";
+export { createSessionCache, type SessionCache } from "./session-cache.ts";
 export { type SyncContext, type SyncOutcome, syncUser } from "./sync-user.ts";
 export { countPostgresError } from "./telemetry/count-postgres-error.ts";
 export { type EventLoopWatch, watchEventLoop } from "./telemetry/event-loop.ts";
