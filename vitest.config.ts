@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 const conditions = ["@rollcall/source"];
 const sources = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
-/** They need services, and both cores: beside others they would test the machine. */
+/** They need services, and much of both cores: six at a time they would test the machine. */
 const strenuous = ["tests/e2e/{chaos,login-storm,nudge-stress,reconcile-chaos,reconcile-memory}.test.ts"];
 const withServices = {
   globalSetup: ["tests/services.ts"],
@@ -15,7 +15,7 @@ const withServices = {
 export default defineConfig({
   ...sources,
   test: {
-    // Most tests wait for a process or a retry: few files at a time would leave two cores idle and take twice as long.
+    // Most tests wait for a process or a retry: few files at a time would leave the cores idle and take twice as long.
     maxWorkers: 6,
     projects: [
       {

@@ -9,7 +9,10 @@ const outdir = `${repository}node_modules/.cache/rollcall-bench`;
 
 export type ReferenceName = "http-routes" | "noop-worker" | "list-walker";
 
-/** A process to compare with: as little as would do the same. Built like ours, so that no loader is measured. */
+/**
+ * A process to compare with: as little as would do the same. JavaScript like ours, so that no loader is measured; its packages
+ * stay outside, so that in `start-up` it reads more files than ours.
+ */
 export type ReferenceProcess = {
   readonly pid: number;
   /** What it said when it was ready. */
