@@ -1,11 +1,9 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Queryable } from "../pool.ts";
+import { type CreationRange, createdWithin } from "./creation-range.ts";
 import { lacksProfile } from "./lacks-profile.ts";
 import type { UserSnapshot } from "./user-snapshot.ts";
-
-/** Creation times: exclusive, then inclusive; null for no bound. */
-export type CreationRange = { afterMs: number | null; untilMs: number | null };
 
 /** With its length in front, so that no text can pass for the end of one field and the beginning of the next. */
 const field = (column: string) =>
@@ -33,9 +31,7 @@ with lines as (
     || case when exists (select from rollcall.held_deletions h where h.clerk_id = u.clerk_id) then '?' else '' end
     as line
   from public.users u
-  where u.deleted_at is null
-    and u.clerk_created_at > coalesce(timestamptz 'epoch' + $1::bigint * interval '1 millisecond', '-infinity')
-    and u.clerk_created_at <= coalesce(timestamptz 'epoch' + $2::bigint * interval '1 millisecond', 'infinity')
+  where u.deleted_at is null and ${createdWithin("$1", "$2")}
 )
 select encode(sha256(convert_to(
   coalesce(string_agg(line, '' order by clerk_created_at, clerk_id collate "C"), ''), 'UTF8'

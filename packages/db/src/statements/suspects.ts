@@ -1,5 +1,5 @@
 import type { Queryable } from "../pool.ts";
-import type { CreationRange } from "./digest-rows.ts";
+import { type CreationRange, createdWithin } from "./creation-range.ts";
 
 /**
  * A page of a sweep: its users' ids, and the range from behind the page before's last user (null for the first page)
@@ -7,14 +7,10 @@ import type { CreationRange } from "./digest-rows.ts";
  */
 export type SweptPage = CreationRange & { clerkIds: readonly string[] };
 
-// Times in milliseconds come as text, for floating point would lose some of them. Infinite bounds instead of
-// "or $3 is null": with that, a prepared statement would read the whole table for each page.
 const suspect = `
 insert into rollcall.suspects (run_id, clerk_id)
 select $1, u.clerk_id from public.users u
-where u.deleted_at is null and u.clerk_id <> all ($2::text[])
-  and u.clerk_created_at > coalesce($3::timestamptz, '-infinity')
-  and u.clerk_created_at <= coalesce($4::timestamptz, 'infinity')
+where u.deleted_at is null and u.clerk_id <> all ($2::text[]) and ${createdWithin("$3", "$4")}
 on conflict do nothing
 `;
 
@@ -30,7 +26,7 @@ export async function suspectMissing(db: Queryable, runId: number, page: SweptPa
   await db.query({
     name: "suspect-missing",
     text: suspect,
-    values: [runId, clerkIds, toIso(afterMs), toIso(untilMs)],
+    values: [runId, clerkIds, afterMs, untilMs],
   });
 }
 
@@ -104,8 +100,4 @@ export async function dropEarlierSuspects(db: Queryable, runId: number): Promise
      where r.id = s.run_id and r.id < $1 and not r.dry_run`,
     [runId],
   );
-}
-
-function toIso(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }
