@@ -1,14 +1,13 @@
 import { z } from "zod";
 import { withClient } from "../../../tests/chaos/stage/with-client.ts";
 
-// Rows of an index are those of its table. The level of a B-tree's root, as its own page says: 0 when it is a leaf.
+// The level of a B-tree's root, as its own page says: 0 when it is a leaf.
 const sizes = `
 select
-  c.oid::int as oid, n.nspname || '.' || c.relname as name, t.relname as table,
+  n.nspname || '.' || c.relname as name, t.relname as table,
   case c.relkind when 'r' then 'table' else a.amname end as kind,
   pg_relation_size(c.oid) + case c.relkind when 'r' then coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0) else 0 end
     as bytes,
-  t.reltuples::float8 as rows,
   case when a.amname = 'btree' and pg_relation_size(c.oid) > 0 then (bt_metap(c.oid::regclass::text)).level end as level
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
@@ -25,7 +24,6 @@ const size = z.object({
   table: z.string(),
   kind: z.string(),
   bytes: z.coerce.number(),
-  rows: z.number(),
   level: z.coerce.number().nullable(),
 });
 
