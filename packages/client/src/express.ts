@@ -1,23 +1,9 @@
-import {
-  type Identity,
-  type Profile,
-  type ProvisionOptions,
-  provision,
-  type UserRow,
-} from "./server/provision.ts";
+import { type Identity, type Profile, provision, type UserRow } from "./server/provision.ts";
+import type { ProvisionedOptions } from "./server/provisioned-options.ts";
 import { describeAnswer, ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
 
-export { type Identity, type Profile, ProvisioningError, type UserRow };
-
-export type ProvisionedOptions<
-  Req,
-  U extends UserRow = User,
-  M extends object = Mentorado,
-> = ProvisionOptions<U, M> & {
-  /** Who calls, such as `getAuth` of `@clerk/express`: verified, and never from a bare header. */
-  identify: (req: Req) => Identity | null | undefined | Promise<Identity | null | undefined>;
-};
+export { type Identity, type Profile, type ProvisionedOptions, ProvisioningError, type UserRow };
 
 /** As much of a response as is used: Express 4 and 5, and whatever else is made of node:http. */
 type ResponseLike = {

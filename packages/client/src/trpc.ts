@@ -1,24 +1,10 @@
 import { TRPCError, type TRPCMiddlewareFunction } from "@trpc/server";
-import {
-  type Identity,
-  type Profile,
-  type ProvisionOptions,
-  provision,
-  type UserRow,
-} from "./server/provision.ts";
+import { type Identity, type Profile, provision, type UserRow } from "./server/provision.ts";
+import type { ProvisionedOptions } from "./server/provisioned-options.ts";
 import { ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
 
-export { type Identity, type Profile, ProvisioningError, type UserRow };
-
-export type ProvisionedOptions<
-  Context,
-  U extends UserRow = User,
-  M extends object = Mentorado,
-> = ProvisionOptions<U, M> & {
-  /** Who calls, from the context: verified by the app when it made that. */
-  identify: (ctx: Context) => Identity | null | undefined | Promise<Identity | null | undefined>;
-};
+export { type Identity, type Profile, type ProvisionedOptions, ProvisioningError, type UserRow };
 
 const codes = { 401: "UNAUTHORIZED", 403: "FORBIDDEN", 503: "SERVICE_UNAVAILABLE" } as const;
 
