@@ -19,6 +19,8 @@ export async function watchConnections(
       await sleep(everyMs);
     }
   })();
+  // Awaited behind the work; until then its failure is nobody's surprise.
+  watching.catch(() => undefined);
   try {
     await work();
   } finally {

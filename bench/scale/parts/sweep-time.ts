@@ -1,3 +1,4 @@
+import { maxUsersPerPage } from "@rollcall/clerk";
 import { decideRequestBudget } from "@rollcall/sync";
 import { openSweeps } from "../../load/sweeps.ts";
 import { secretKey, setStage } from "../../stage/stage.ts";
@@ -6,7 +7,6 @@ import type { Cell, ReportTable } from "../report/part-report.ts";
 import type { ScalePart, Study } from "./part.ts";
 
 const users = 20_000;
-const pageSize = 500;
 /** Nobody but Clerk knows how long it takes for a page of 500; see docs/SCALE.md. */
 const latenciesMs = [0, 100, 250, 500] as const;
 /** As in apps/worker: RECONCILE_CATCHUP_EVERY_MS by default. */
@@ -28,7 +28,7 @@ export const sweepTimePart: ScalePart = async (study) => {
         rows: measured.map(({ latencyMs, pageMs }) => [
           String(latencyMs),
           pageMs,
-          pageSize / (pageMs / 1_000),
+          maxUsersPerPage / (pageMs / 1_000),
         ]),
         notes: [
           "Each page was read ahead while the one before was compared. Simulator, worker and Postgres share two cores.",
@@ -48,16 +48,19 @@ async function measurePages({ services, say, signal }: Study): Promise<PageTime[
     await stage.startApp("worker");
     const sweeps = await openSweeps(stage);
     const measured: PageTime[] = [];
-    // Code gets warm.
-    await sweeps.run(users);
-    for (const latencyMs of latenciesMs) {
-      signal.throwIfAborted();
-      say(`A sweep while Clerk takes ${latencyMs} ms`);
-      const fault = await stage.clerk.faults.add({ kind: "latency", ms: latencyMs });
-      measured.push({ latencyMs, pageMs: (await sweeps.run(users)) / (users / pageSize + 1) });
-      await stage.clerk.faults.remove(fault);
+    try {
+      // Code gets warm.
+      await sweeps.run(users);
+      for (const latencyMs of latenciesMs) {
+        signal.throwIfAborted();
+        say(`A sweep while Clerk takes ${latencyMs} ms`);
+        const fault = await stage.clerk.faults.add({ kind: "latency", ms: latencyMs });
+        measured.push({ latencyMs, pageMs: (await sweeps.run(users)) / (users / maxUsersPerPage + 1) });
+        await stage.clerk.faults.remove(fault);
+      }
+    } finally {
+      await sweeps.close();
     }
-    await sweeps.close();
     return measured;
   } finally {
     await stage.close();
