@@ -24,6 +24,14 @@ const listSweeps = async () =>
     ({ startedBy }) => startedBy,
   );
 
+/** Has so many users at Clerk, all of them known here. @returns the watermark */
+async function catchUpWith(users: number): Promise<number | null> {
+  await stage.clerk.users.seed(users);
+  await proxied.complete("full");
+  await proxied.complete("catch-up");
+  return readWatermark();
+}
+
 test("the first pass reads one page and takes the watermark from it", async () => {
   const { clerk } = stage;
   await clerk.users.seed(1_400);
@@ -35,9 +43,7 @@ test("the first pass reads one page and takes the watermark from it", async () =
 
 test("creations and updates are found without any webhook, and what webhooks had missed is counted", async () => {
   const { clerk, db } = stage;
-  await clerk.users.seed(700);
-  await proxied.complete("full");
-  await proxied.complete("catch-up");
+  await catchUpWith(700);
   const people = await clerk.users.list({ limit: 700 });
   for (const { id } of people.slice(0, 5))
     await clerk.users.update(id, { lastName: "Changed" }, { silent: true });
@@ -98,10 +104,7 @@ test("nobody is missed when users are deleted between two pages", async () => {
 
 test("a failed pass moves no watermark, and the next one finds what it would have found", async () => {
   const { clerk, db } = stage;
-  await clerk.users.seed(20);
-  await proxied.complete("full");
-  await proxied.complete("catch-up");
-  const watermark = await readWatermark();
+  const watermark = await catchUpWith(20);
   const person = await clerk.users.create({}, { silent: true });
   proxy.mangle(({ path }) => (path === "/v1/users/count" ? 403 : undefined));
   expect(await proxied.complete("catch-up")).toMatchObject({
@@ -117,10 +120,7 @@ test("a failed pass moves no watermark, and the next one finds what it would hav
 
 test("a list that Clerk cut short is not taken for its end: the pass fails and moves no watermark", async () => {
   const { clerk, db } = stage;
-  await clerk.users.seed(20);
-  await proxied.complete("full");
-  await proxied.complete("catch-up");
-  const watermark = await readWatermark();
+  const watermark = await catchUpWith(20);
   await clerk.users.create({}, { silent: true });
   await clerk.faults.add({ kind: "short-list" });
   expect(await proxied.complete("catch-up")).toMatchObject({
@@ -135,10 +135,7 @@ test("a list that Clerk cut short is not taken for its end: the pass fails and m
 
 test("the watermark never stands ahead of rows that are not written", async () => {
   const { clerk, db } = stage;
-  await clerk.users.seed(20);
-  await proxied.complete("full");
-  await proxied.complete("catch-up");
-  const watermark = await readWatermark();
+  const watermark = await catchUpWith(20);
   const person = await clerk.users.create({}, { silent: true });
   // The write fails for everybody, as in an outage.
   await db.query("alter table rollcall.events rename to events_away");
