@@ -1,13 +1,12 @@
-import { createDatabase } from "@rollcall/sandbox";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { createPool, type Pool } from "./pool.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Pool } from "./pool.ts";
+import { createEmptyPool } from "./testing.ts";
 import { inTransaction } from "./transaction.ts";
 
 let pool: Pool;
 
 beforeAll(async () => {
-  const databaseUrl = await createDatabase(inject("postgresUrl"));
-  pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  pool = await createEmptyPool();
   await pool.query("create table kept (id int)");
 });
 afterAll(() => pool.end());

@@ -1,6 +1,6 @@
-import { createDatabase } from "@rollcall/sandbox";
-import { afterEach, beforeEach, expect, inject, test } from "vitest";
-import { createPool, type Pool } from "../pool.ts";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Pool } from "../pool.ts";
+import { createEmptyPool } from "../testing.ts";
 import { migrateDown, migrateUp } from "./migrate.ts";
 import { readMigrations } from "./migrations.ts";
 import { dumpDatabase, dumpRows, liveApp } from "./testing.ts";
@@ -8,8 +8,7 @@ import { dumpDatabase, dumpRows, liveApp } from "./testing.ts";
 let pool: Pool;
 
 beforeEach(async () => {
-  const databaseUrl = await createDatabase(inject("postgresUrl"));
-  pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  pool = await createEmptyPool();
 });
 afterEach(() => pool.end());
 

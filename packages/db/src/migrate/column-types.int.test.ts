@@ -1,9 +1,9 @@
-import { createDatabase } from "@rollcall/sandbox";
 import { getTableColumns } from "drizzle-orm";
-import { afterEach, beforeEach, expect, inject, test } from "vitest";
-import { createPool, type Pool } from "../pool.ts";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Pool } from "../pool.ts";
 import { mentorados, users } from "../schema.ts";
 import { findSession } from "../statements/find-session.ts";
+import { createEmptyPool } from "../testing.ts";
 import { columnRules } from "./adoption/column-rules.ts";
 import { MigrationRefusal } from "./adoption/refusal.ts";
 import { migrateUp } from "./migrate.ts";
@@ -11,8 +11,7 @@ import { migrateUp } from "./migrate.ts";
 let pool: Pool;
 
 beforeEach(async () => {
-  const databaseUrl = await createDatabase(inject("postgresUrl"));
-  pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  pool = await createEmptyPool();
 });
 afterEach(() => pool.end());
 
@@ -33,6 +32,8 @@ test.each([
   ["users", "email", "varchar(255) not null"],
   ["users", "image_url", "varchar(255)"],
   ["users", "role", "varchar(20) default 'user'"],
+  ["users", "role", "role not null default 'user'"],
+  ["users", "role", "role"],
   ["users", "tier", "tier default 'FREE'"],
   ["users", "tier", "tier not null"],
   ["users", "banned", "boolean"],
@@ -50,14 +51,7 @@ test.each([
   ["mentorados", "linked_at", "timestamp"],
   ["mentorados", "updated_at", "timestamp not null"],
 ])("adopts %s.%s as %s", async (table, column, type) => {
-  await createTypes();
-  await createTable(table, column, type);
-  await migrateUp(pool);
-});
-
-test.each(["role not null default 'user'", "role"])("adopts users.role as %s", async (type) => {
-  await createTypes();
-  await createTable("users", "role", type);
+  await createAppTable(table, column, type);
   await migrateUp(pool);
 });
 
@@ -99,8 +93,7 @@ test.each([
   ["mentorados", "ativo", "boolean", "is boolean, but must be text, or an enum with 'sim' and 'nao'"],
   ["mentorados", "meta_leads", "real", "is real, but must be integer, bigint or smallint"],
 ])("refuses %s.%s as %s", async (table, column, type, reason) => {
-  await createTypes();
-  await createTable(table, column, type);
+  await createAppTable(table, column, type);
   const error = await migrateUp(pool).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(MigrationRefusal);
   expect((error as MigrationRefusal).problems[0]).toContain(`public.${table}.${column} ${reason}`);
@@ -126,15 +119,12 @@ test("a time without zone is read as UTC, wherever this process runs", async () 
   }
 });
 
-async function createTypes(): Promise<void> {
+async function createAppTable(table: string, column: string, type: string): Promise<void> {
+  const id = column === "id" ? "" : "id serial primary key, ";
   await pool.query(`
     create type role as enum ('user', 'mentor', 'admin');
     create type tier as enum ('FREE', 'PRO');
     create type sim_nao as enum ('sim', 'nao');
-    create domain short_text as varchar(8)`);
-}
-
-async function createTable(table: string, column: string, type: string): Promise<void> {
-  const id = column === "id" ? "" : "id serial primary key, ";
-  await pool.query(`create table public.${table} (${id}${column} ${type})`);
+    create domain short_text as varchar(8);
+    create table public.${table} (${id}${column} ${type})`);
 }

@@ -1,8 +1,7 @@
-import { createDatabase } from "@rollcall/sandbox";
 import fc from "fast-check";
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
-import { migrateUp } from "../migrate/migrate.ts";
-import { createPool, type Pool } from "../pool.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Pool } from "../pool.ts";
+import { createTestPool, emptyTables } from "../testing.ts";
 import { inTransaction } from "../transaction.ts";
 import { applySnapshots } from "./apply-snapshots.ts";
 import { digestRows, digestSnapshots } from "./digest-rows.ts";
@@ -13,13 +12,9 @@ let pool: Pool;
 const why = { cause: "reconcile", ref: null };
 
 beforeAll(async () => {
-  const databaseUrl = await createDatabase(inject("postgresUrl"));
-  pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
-  await migrateUp(pool);
+  pool = await createTestPool();
 });
-beforeEach(() =>
-  pool.query("truncate users, mentorados, rollcall.conflicts, rollcall.events, rollcall.held_deletions"),
-);
+beforeEach(() => emptyTables(pool));
 afterAll(() => pool.end());
 
 const ana: UserSnapshot = {
@@ -79,7 +74,7 @@ test("is that of any snapshots that Postgres can hold", async () => {
   };
   await fc.assert(
     fc.asyncProperty(fc.array(fc.record(fields), { maxLength: 5 }), async (drawn) => {
-      await pool.query("truncate users, mentorados, rollcall.conflicts, rollcall.events");
+      await emptyTables(pool);
       const snapshots = drawn.map((one, n) => ({ ...ana, ...one, clerkId: `user_${n}` }));
       await write(snapshots);
       expect(await digest()).toBe(digestSnapshots(snapshots));

@@ -1,7 +1,6 @@
-import { createDatabase } from "@rollcall/sandbox";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
-import { migrateUp } from "../migrate/migrate.ts";
-import { createPool, type Pool } from "../pool.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Pool } from "../pool.ts";
+import { createTestPool, emptyTables } from "../testing.ts";
 import { inTransaction } from "../transaction.ts";
 import { applySnapshots } from "./apply-snapshots.ts";
 import { findSession } from "./find-session.ts";
@@ -13,13 +12,9 @@ let pool: Pool;
 const defaults: ProfileDefaults = { nomeCompleto: "New User", turma: "neon", create: true };
 
 beforeAll(async () => {
-  const databaseUrl = await createDatabase(inject("postgresUrl"));
-  pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
-  await migrateUp(pool);
+  pool = await createTestPool();
 });
-beforeEach(() =>
-  pool.query("truncate users, mentorados, rollcall.conflicts, rollcall.events, rollcall.held_deletions"),
-);
+beforeEach(() => emptyTables(pool));
 afterAll(() => pool.end());
 
 const why = { cause: "webhook", ref: "msg_1" };

@@ -1,0 +1,24 @@
+import { createDatabase } from "@rollcall/sandbox";
+import { inject } from "vitest";
+import { migrateUp } from "./migrate/migrate.ts";
+import { createPool, type Pool } from "./pool.ts";
+
+/** A pool on a fresh, empty database of the test server. */
+export async function createEmptyPool(): Promise<Pool> {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  return createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+}
+
+/** A pool on a fresh, migrated database of the test server. */
+export async function createTestPool(): Promise<Pool> {
+  const pool = await createEmptyPool();
+  await migrateUp(pool);
+  return pool;
+}
+
+/** Leaves the tables as they were after the migration, but for their sequences. */
+export async function emptyTables(pool: Pool): Promise<void> {
+  await pool.query(
+    "truncate users, mentorados, rollcall.conflicts, rollcall.events, rollcall.held_deletions",
+  );
+}
