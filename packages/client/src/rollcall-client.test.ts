@@ -15,6 +15,7 @@ import {
   ready,
   startEnsureServer,
 } from "./testing/ensure-server.ts";
+import { holdBack } from "./testing/hold-back.ts";
 import { until } from "./testing/until.ts";
 
 let server: EnsureServer;
@@ -238,18 +239,15 @@ describe("giving up", () => {
   });
 
   test("does not take the answer from those who stay", async () => {
-    let release = () => {};
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    server.will(() => released.then(() => ready("user_1")));
+    const { held, letGo } = holdBack();
+    server.will(() => held.then(() => ready("user_1")));
     const client = createClient();
     const stop = new AbortController();
     const gone = failed(client.ensure({ signal: stop.signal }));
     const stays = client.ensure();
     await until("a call", () => server.calls[0]);
     stop.abort();
-    release();
+    letGo();
     expect(await gone).toMatchObject({ code: "aborted" });
     expect((await stays).user.clerkId).toBe("user_1");
   });

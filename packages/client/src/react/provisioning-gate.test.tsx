@@ -11,6 +11,7 @@ import {
   ready,
   startEnsureServer,
 } from "../testing/ensure-server.ts";
+import { holdBack } from "../testing/hold-back.ts";
 import { openPage, type Page } from "../testing/page.ts";
 import { until } from "../testing/until.ts";
 import type { EnsureReady } from "../wire.ts";
@@ -113,10 +114,7 @@ describe("an error", () => {
   });
 
   test("stays while it is tried again, keeps the focus, and hands it on when the page comes", async () => {
-    let letGo = () => {};
-    const held = new Promise<void>((resolve) => {
-      letGo = resolve;
-    });
+    const { held, letGo } = holdBack();
     server.will(failure(503), () => held.then(() => ready("user_a")));
     show({}, { locale: "en" });
     await page.untilText("Try again");

@@ -11,6 +11,7 @@ import { type ReactNode, StrictMode } from "react";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { createRollcallClient } from "../rollcall-client.ts";
 import { type EnsureServer, failure, makeToken, ready, startEnsureServer } from "../testing/ensure-server.ts";
+import { holdBack } from "../testing/hold-back.ts";
 import { openPage, type Page } from "../testing/page.ts";
 import { until } from "../testing/until.ts";
 import { readQueryUser } from "./query-scope.ts";
@@ -191,10 +192,7 @@ test("while Clerk changes session nothing is shown, and the same user's answers 
 
 test("an answer to A that comes when B is there reaches nobody", async () => {
   answerAll();
-  let letGo = () => {};
-  const held = new Promise<void>((resolve) => {
-    letGo = resolve;
-  });
+  const { held, letGo } = holdBack();
   signIn("user_a", { queryFn: () => held.then(() => "secret of user_a") });
   await page.untilText("nothing, fetching");
   signIn("user_b");

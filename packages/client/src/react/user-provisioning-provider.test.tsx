@@ -10,6 +10,7 @@ import {
   ready,
   startEnsureServer,
 } from "../testing/ensure-server.ts";
+import { holdBack } from "../testing/hold-back.ts";
 import { openPage, type Page } from "../testing/page.ts";
 import { until } from "../testing/until.ts";
 import { type UserProvisioning, useUserProvisioning } from "./use-user-provisioning.ts";
@@ -70,15 +71,6 @@ function openStory({ client = createClient(), healAfterMs = 3_600_000, page = op
       </StrictMode>,
     );
   return { ...page, signIn };
-}
-
-/** An answer that comes when it is let go. */
-function holdBack() {
-  let letGo = () => {};
-  const held = new Promise<void>((resolve) => {
-    letGo = resolve;
-  });
-  return { held, letGo: () => letGo() };
 }
 
 const byToken = ({ token }: { token: string }) =>
