@@ -1,12 +1,8 @@
-import { platform } from "node:os";
-import { parseArgs } from "node:util";
-import { findRedisServer } from "@rollcall/sandbox";
 import { z } from "zod";
 import { type CaseName, cases, onRequest } from "./cases/cases.ts";
-import { describeMachine, formatMachine } from "./report/machine.ts";
+import { runCommand } from "./command.ts";
 import { formatReports } from "./report/table.ts";
 import { runBench } from "./run-bench.ts";
-import { root } from "./stage/services.ts";
 
 // Object.keys is typed for objects that may have more keys than their type says; ours has not.
 const names = Object.keys(cases) as [CaseName, ...CaseName[]];
@@ -30,62 +26,18 @@ const options = z.object({
   profile: z.string().optional(),
 });
 
-const interruption = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-  process.once(signal, () => interruption.abort(new Error("Interrupted")));
+const text = { type: "string" } as const;
+const flag = { type: "boolean" } as const;
 
-process.exitCode = await main();
-
-/** @returns the exit code: 2 for wrong usage, 1 when something broke; a limit that is not reached is no failure */
-async function main(): Promise<number> {
-  const chosen = readOptions();
-  if (chosen === undefined) return 2;
-  const redisBinary = findRedisServer(process.env["PATH"]);
-  if (platform() !== "linux") return refuse("The bench reads CPU times from /proc: it runs on Linux alone.");
-  if (redisBinary === undefined) return refuse("The bench needs redis-server or valkey-server on PATH.");
-  const say = (line: string) => process.stderr.write(`${line}\n`);
-  try {
-    const machine = await describeMachine(root, redisBinary);
-    const { case: caseNames, backend: backends, quick, json, profile: profileDir } = chosen;
-    const { signal } = interruption;
-    const reports = await runBench({
-      names: caseNames,
-      backends,
-      quick,
-      redisBinary,
-      profileDir,
-      signal,
-      say,
-    });
-    process.stdout.write(
-      json
-        ? `${JSON.stringify({ machine, quick, cases: reports }, undefined, 2)}\n`
-        : `${formatMachine(machine)}\n${formatReports(reports)}`,
-    );
-    return 0;
-  } catch (error) {
-    say(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    return 1;
-  }
-}
-
-function readOptions(): z.infer<typeof options> | undefined {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean" } as const;
-  try {
-    const { values } = parseArgs({
-      options: { case: { ...text, multiple: true }, backend: text, quick: flag, json: flag, profile: text },
-    });
-    const read = options.safeParse(values);
-    if (read.success) return read.data;
-    process.stderr.write(`${z.prettifyError(read.error)}\n\n${usage}`);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usage}`);
-  }
-  return undefined;
-}
-
-function refuse(sentence: string): number {
-  process.stderr.write(`${sentence}\n`);
-  return 1;
-}
+process.exitCode = await runCommand(
+  {
+    usage,
+    flags: { case: { ...text, multiple: true }, backend: text, quick: flag, json: flag, profile: text },
+    options,
+    measure: async ({ case: chosen, backend: backends, quick, profile: profileDir }, surroundings) => {
+      const reports = await runBench({ names: chosen, backends, quick, profileDir, ...surroundings });
+      return { figures: { quick, cases: reports }, text: formatReports(reports) };
+    },
+  },
+  process.env["PATH"],
+);
