@@ -2,13 +2,10 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
-import { browserHint, findBrowser, openBrowser } from "../harness/browser.ts";
+import { describeInBrowser } from "../harness/browser.ts";
 import { ensure, postWebhook, readDeadLetters, readQueueCounts, untilProfile } from "../harness/calls.ts";
 import { adminPassword, type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
-
-const executable = findBrowser();
-if (!executable) process.stdout.write(`${browserHint}\n`);
 
 describeOnBackends((backend) => {
   let system: System;
@@ -52,12 +49,12 @@ describeOnBackends((backend) => {
     expect((await readDeadLetters(system)).length).toBe(1);
   });
 
-  describe.skipIf(!executable)(`in a browser${executable ? "" : " (skipped: no chromium on PATH)"}`, () => {
+  describeInBrowser("in a browser", {}, (openBrowser) => {
     let browser: Browser;
     let page: Page;
     const complaints: string[] = [];
     beforeAll(async () => {
-      browser = await openBrowser(executable ?? "");
+      browser = await openBrowser();
     });
     afterAll(() => browser?.close());
     beforeEach(async () => {

@@ -2,8 +2,8 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browserHint, findBrowser, openBrowser } from "../harness/browser.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeInBrowser } from "../harness/browser.ts";
 import {
   type DashboardSystem,
   openApp,
@@ -13,21 +13,17 @@ import {
   untilDashboard,
 } from "../harness/dashboard.ts";
 
-const executable = findBrowser();
-if (!executable) process.stdout.write(`${browserHint}\n`);
-const name = `the example app's looks${executable ? "" : " (skipped: no chromium on PATH)"}`;
-
 /** Where each screen is photographed to, for a person to look at; nowhere unless it is set. */
 const shots = process.env["ROLLCALL_SHOTS"];
 
-describe.skipIf(!executable)(name, { timeout: 240_000 }, () => {
+describeInBrowser("the example app's looks", { timeout: 240_000 }, (openBrowser) => {
   let system: DashboardSystem;
   let browser: Browser;
   const errors: string[] = [];
 
   beforeAll(async () => {
     system = await startDashboardSystem();
-    browser = await openBrowser(executable ?? "");
+    browser = await openBrowser();
     // Then every sign-up is provisioned by ensure, and welcomed.
     await system.clerk.webhooks.disturb({ loseNext: 1_000 });
     if (shots) await mkdir(shots, { recursive: true });

@@ -1,6 +1,6 @@
 import type { Browser, Page, Route } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { browserHint, findBrowser, openBrowser } from "../harness/browser.ts";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { describeInBrowser } from "../harness/browser.ts";
 import {
   addMentee,
   type Call,
@@ -18,21 +18,17 @@ import {
 import { findByCommand } from "../harness/standalone.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const executable = findBrowser();
-if (!executable) process.stdout.write(`${browserHint}\n`);
-const name = `the example app in a browser${executable ? "" : " (skipped: no chromium on PATH)"}`;
-
 /** Outages last for seconds, and what they cost is retried for seconds more. */
 const timeout = 240_000;
 
-describe.skipIf(!executable)(name, { timeout }, () => {
+describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => {
   let system: DashboardSystem;
   let browser: Browser;
   const errors: string[] = [];
 
   beforeAll(async () => {
     system = await startDashboardSystem();
-    browser = await openBrowser(executable ?? "");
+    browser = await openBrowser();
     await addMentee(system, "Alba", 77_777);
     await addMentee(system, "Bento", 33_333);
   });

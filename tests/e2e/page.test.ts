@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import axe from "axe-core";
 import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { browserHint, findBrowser, openBrowser } from "../harness/browser.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { describeInBrowser } from "../harness/browser.ts";
 import {
   findByCommand,
   type Standalone,
@@ -13,14 +13,10 @@ import {
   untilCompared,
 } from "../harness/standalone.ts";
 
-const executable = findBrowser();
-if (!executable) process.stdout.write(`${browserHint}\n`);
-const name = `the simulator's page${executable ? "" : " (skipped: no chromium on PATH)"}`;
-
 /** Slack for a busy machine; what is waited for mostly takes well under a second. */
 const patienceMs = 30_000;
 
-describe.skipIf(!executable)(name, () => {
+describeInBrowser("the simulator's page", {}, (openBrowser) => {
   let dir: string;
   let system: Standalone;
   let browser: Browser;
@@ -31,7 +27,7 @@ describe.skipIf(!executable)(name, () => {
     dir = await mkdtemp(join(tmpdir(), "rollcall-page-"));
     system = await startStandalone(dir);
     await untilCompared(system);
-    browser = await openBrowser(executable ?? "");
+    browser = await openBrowser();
   });
   afterAll(async () => {
     await browser?.close();

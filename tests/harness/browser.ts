@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
+import { describe } from "vitest";
 
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
@@ -10,16 +11,28 @@ const args = [
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
 ];
 
-export const browserHint = "Browser tests are skipped: put chromium on PATH, e.g. apt-get install chromium";
+const hint = "Browser tests are skipped: put chromium on PATH, e.g. apt-get install chromium";
 
-/** Chromium's path; undefined when there is none. With CI=true a missing one is an error. */
-export function findBrowser(): string | undefined {
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  const found = folders.flatMap((folder) => names.map((name) => join(folder, name))).find(existsSync);
-  if (!found && process.env["CI"] === "true") throw new Error(`CI must test the page too. ${browserHint}`);
-  return found;
+/**
+ * Declares tests that need a browser, which `openBrowser` starts. Without Chromium they are skipped and say so; with
+ * CI=true that is an error.
+ */
+export function describeInBrowser(
+  name: string,
+  options: { timeout?: number },
+  declare: (openBrowser: () => Promise<Browser>) => void,
+): void {
+  const executablePath = findChromium();
+  if (!executablePath) process.stdout.write(`${hint}\n`);
+  const why = executablePath ? "" : " (skipped: no chromium on PATH)";
+  describe.skipIf(!executablePath)(`${name}${why}`, options, () =>
+    declare(() => chromium.launch({ executablePath: executablePath ?? "", args })),
+  );
 }
 
-export function openBrowser(executablePath: string): Promise<Browser> {
-  return chromium.launch({ executablePath, args });
+function findChromium(): string | undefined {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const found = folders.flatMap((folder) => names.map((name) => join(folder, name))).find(existsSync);
+  if (!found && process.env["CI"] === "true") throw new Error(`CI must test the page too. ${hint}`);
+  return found;
 }
