@@ -1,5 +1,5 @@
 import net from "node:net";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { origin, type System, startSystem } from "../harness/system.ts";
@@ -12,7 +12,7 @@ const basic = (user: string, password: string) => ({
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    system = await startSystem({ backend });
   });
   afterAll(() => system?.stop());
 
@@ -98,7 +98,7 @@ describeOnBackends((backend) => {
 });
 
 test("of many guesses in one breath no more are looked at than one by one", async () => {
-  const system = await startSystem({ backend: "postgres", redisBinary: undefined });
+  const system = await startSystem({ backend: "postgres" });
   const password = "correct horse battery staple";
   const guesses = [...Array.from({ length: 100 }, (_, turn) => `guess ${turn}`), password];
   const requests = guesses.map(
@@ -125,11 +125,7 @@ describe("without ADMIN_PASSWORD", () => {
   test.each(["/admin/queues", "/admin", "/api/admin/conflicts", "/api/admin/users/user_1"])(
     "%s does not exist",
     async (path) => {
-      const system = await startSystem({
-        backend: "postgres",
-        redisBinary: undefined,
-        environment: { ADMIN_PASSWORD: "" },
-      });
+      const system = await startSystem({ backend: "postgres", environment: { ADMIN_PASSWORD: "" } });
       expect((await callAdmin(system, path)).status).toBe(404);
       await system.stop();
     },

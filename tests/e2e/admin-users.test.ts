@@ -8,7 +8,7 @@ import {
   userEntry,
   userReport,
 } from "@rollcall/contracts";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, readRows, untilProfile } from "../harness/calls.ts";
@@ -22,11 +22,7 @@ type Page = { items: Entry[]; nextCursor: string | null };
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({
-      backend,
-      redisBinary: inject("redisBinary"),
-      environment: { LOG_LEVEL: "trace" },
-    });
+    system = await startSystem({ backend, environment: { LOG_LEVEL: "trace" } });
   });
   afterAll(() => system?.stop());
 

@@ -16,11 +16,7 @@ describe("each alert fires when its cause happens, once, and recovers when it is
   let system: System;
   let drill: AlertDrill | undefined;
   beforeAll(async () => {
-    system = await startSystem({
-      backend,
-      redisBinary,
-      environment: { RECONCILE_CATCHUP_EVERY_MS: "15000" },
-    });
+    system = await startSystem({ backend, environment: { RECONCILE_CATCHUP_EVERY_MS: "15000" } });
     // Somebody who stays: an empty list of Clerk's is taken for a fault.
     await signUp(1, { silent: true });
     await sweep();
@@ -155,7 +151,6 @@ describe("Postgres is gone", () => {
       const receiver = await startAlertReceiver();
       const system = await startSystem({
         backend: "redis",
-        redisBinary,
         environment: { ALERT_WEBHOOK_URL: receiver.url },
       });
       await waitFor("a judge", async () => {

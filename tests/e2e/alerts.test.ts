@@ -13,11 +13,7 @@ describe("with queues on Postgres", () => {
   let system: System;
   beforeAll(async () => {
     receiver = await startAlertReceiver();
-    system = await startSystem({
-      backend: "postgres",
-      redisBinary: undefined,
-      environment: { ALERT_WEBHOOK_URL: receiver.url },
-    });
+    system = await startSystem({ backend: "postgres", environment: { ALERT_WEBHOOK_URL: receiver.url } });
   });
   afterAll(async () => {
     await system?.stop();
@@ -112,7 +108,7 @@ describe("with queues on Postgres", () => {
 
 describe("without a running api or worker", () => {
   test("rollcall alerts says that nobody has judged them", async () => {
-    const system = await startSystem({ backend: "postgres", redisBinary: undefined });
+    const system = await startSystem({ backend: "postgres" });
     await Promise.all([system.api.stop(), system.worker.stop()]);
     await system.db.query("truncate rollcall.alerts");
     const command = runProcess("apps/cli/dist/main.js", system.environment, ["alerts"]);

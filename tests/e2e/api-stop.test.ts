@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import net from "node:net";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, postWebhook, readQueueCounts, untilProfile } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -13,7 +13,6 @@ describeOnBackends((backend) => {
   beforeAll(async () => {
     system = await startSystem({
       backend,
-      redisBinary: inject("redisBinary"),
       // A login waits until the test lets Clerk answer, and not until its deadline.
       environment: { ENSURE_TIMEOUT_MS: "60000" },
     });

@@ -1,5 +1,5 @@
 import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { describeInBrowser } from "../harness/browser.ts";
@@ -10,7 +10,7 @@ import { waitFor } from "../harness/wait-for.ts";
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    system = await startSystem({ backend });
     await postWebhook(system, "not json");
     await waitFor("a dead letter", async () =>
       (await readDeadLetters(system)).length > 0 ? true : undefined,
@@ -123,11 +123,7 @@ describeOnBackends((backend) => {
 
 describe("with BOARD_READ_ONLY=false", () => {
   test("a write of the board itself is done, and one that another site began is refused", async () => {
-    const system = await startSystem({
-      backend: "postgres",
-      redisBinary: undefined,
-      environment: { BOARD_READ_ONLY: "false" },
-    });
+    const system = await startSystem({ backend: "postgres", environment: { BOARD_READ_ONLY: "false" } });
     const pause = (headers: Record<string, string>) =>
       callAdmin(system, "/admin/queues/api/queues/reconcile/pause", { method: "PUT", headers });
     await waitFor("the queue on the board", async () =>

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, postWebhook, readDeadLetters, untilProfile } from "../harness/calls.ts";
 import { findInPostgres, findInRedis } from "../harness/find-words.ts";
@@ -13,11 +13,7 @@ const canary = /canar|serinus/i;
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({
-      backend,
-      redisBinary: inject("redisBinary"),
-      environment: { LOG_LEVEL: "trace" },
-    });
+    system = await startSystem({ backend, environment: { LOG_LEVEL: "trace" } });
   });
   afterAll(() => system?.stop());
 

@@ -1,5 +1,5 @@
 import type { UserReport } from "@rollcall/contracts";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, readRows, untilProfile } from "../harness/calls.ts";
@@ -11,7 +11,7 @@ type Conflict = { id: number; clerkId: string; reason: string; candidateIds: num
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    system = await startSystem({ backend });
     await system.db.query(
       "create table app_notes (id serial primary key, mentorado_id int references mentorados (id) on delete cascade)",
     );

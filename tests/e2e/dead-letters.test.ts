@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { DeadLetterView, ReplayAnswer } from "@rollcall/contracts";
 import type { DeadLetter } from "@rollcall/jobs";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, postWebhook, untilProfile, withQueue } from "../harness/calls.ts";
@@ -12,7 +12,7 @@ import { waitFor } from "../harness/wait-for.ts";
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    system = await startSystem({ backend });
   });
   afterAll(() => system?.stop());
 

@@ -3,7 +3,8 @@ import { createServer, type RequestListener } from "node:http";
 import type { Server } from "node:net";
 import { Redis } from "ioredis";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chooseBackend, describeOnRedis } from "../harness/backends.ts";
 import { createFakePostgres } from "../harness/fake-postgres.ts";
 import { migrate } from "../harness/migrate.ts";
 import { runProcess } from "../harness/process.ts";
@@ -12,13 +13,12 @@ import { type System, startSystem } from "../harness/system.ts";
 type Finding = { name: string; state: string; says: string; mend: string | null };
 type Report = { ok: boolean; findings: Finding[] };
 
-const redisBinary = inject("redisBinary");
 let system: System;
 /** A whole and healthy environment, into which each test plants one fault. */
 let healthy: Record<string, string>;
 
 beforeAll(async () => {
-  system = await startSystem({ backend: redisBinary ? "redis" : "postgres", redisBinary });
+  system = await startSystem({ backend: chooseBackend() });
   healthy = system.environment;
 });
 afterAll(() => system?.stop());
@@ -286,7 +286,7 @@ describe("each planted fault is found by its name, and alone", () => {
     ]);
   });
 
-  describe.skipIf(!redisBinary)(`of Redis${redisBinary ? "" : " (skipped: no redis-server on PATH)"}`, () => {
+  describeOnRedis("of Redis", () => {
     async function withSettings(planted: Record<string, string>): Promise<string[]> {
       const redis = new Redis(healthy["REDIS_URL"] ?? "");
       const before = await Promise.all(

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { errorBody } from "@rollcall/contracts";
 import { SignJWT } from "jose";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { callEnsure, ensure, readRows, untilProfile } from "../harness/calls.ts";
 import { origin, type System, startSystem } from "../harness/system.ts";
@@ -10,7 +10,7 @@ import { waitFor } from "../harness/wait-for.ts";
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    system = await startSystem({ backend });
   });
   afterAll(() => system?.stop());
 
@@ -206,7 +206,7 @@ describeOnBackends((backend) => {
 });
 
 test("429 with Retry-After after 3000 calls from one address within a minute", async () => {
-  const system = await startSystem({ backend: "postgres", redisBinary: undefined });
+  const system = await startSystem({ backend: "postgres" });
   const people = await Promise.all(Array.from({ length: 11 }, () => system.clerk.users.create()));
   await Promise.all(people.map((person) => untilProfile(system, person.id)));
   async function call(person: (typeof people)[number], from: number, calls: number): Promise<number[]> {
@@ -230,11 +230,7 @@ test("429 with Retry-After after 3000 calls from one address within a minute", a
 });
 
 test("with ENABLE_AUTO_CREATE=false a user is ready without a profile", async () => {
-  const system = await startSystem({
-    backend: "postgres",
-    redisBinary: undefined,
-    environment: { ENABLE_AUTO_CREATE: "false" },
-  });
+  const system = await startSystem({ backend: "postgres", environment: { ENABLE_AUTO_CREATE: "false" } });
   const person = await system.clerk.users.create();
   expect(await ensure(system, person.id)).toMatchObject({ status: 200, body: { mentorado: null } });
   await system.stop();

@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
+import { describeOnRedis } from "../harness/backends.ts";
 import { ensure, untilProfile } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
-
-const redisBinary = inject("redisBinary");
 
 /** What an ask may take: five times the second or two that is meant, since the machine may be busy. */
 const patienceMs = 10_000;
@@ -27,7 +26,7 @@ async function probe(system: System) {
 describe("queues on Postgres, and Postgres is gone", () => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend: "postgres", redisBinary: undefined });
+    system = await startSystem({ backend: "postgres" });
   });
   afterAll(() => system?.stop());
 
@@ -59,34 +58,31 @@ describe("queues on Postgres, and Postgres is gone", () => {
   });
 });
 
-describe.skipIf(!redisBinary)(
-  `Redis is frozen${redisBinary ? "" : " (skipped: no redis-server on PATH)"}`,
-  () => {
-    let system: System;
-    beforeAll(async () => {
-      system = await startSystem({ backend: "redis", redisBinary });
-    });
-    afterAll(() => system?.stop());
+describeOnRedis("Redis is frozen", () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend: "redis" });
+  });
+  afterAll(() => system?.stop());
 
-    test("probes and metrics answer, the queue counts as away, and a decision about a conflict stands", async () => {
-      const id = await makeConflict(system);
-      const pid = system.redis?.pid ?? 0;
-      process.kill(pid, "SIGSTOP");
-      const { api, worker, metrics } = await probe(system);
-      const report = await callAdmin(system, "/api/admin/users/user_frozen_out");
-      const resolved = await callAdmin(system, `/api/admin/conflicts/${id}/resolve`, {
-        method: "POST",
-        body: { dismiss: true },
-      });
-      process.kill(pid, "SIGCONT");
-      expect([api.status, worker.status]).toEqual([200, 200]);
-      for (const { text } of [api, worker]) expect(JSON.parse(text).degraded).toContain("queue");
-      expect(metrics.map((answer) => answer.status)).toEqual([200, 200]);
-      expect(report.status).toBe(404);
-      expect(resolved.status).toBe(204);
+  test("probes and metrics answer, the queue counts as away, and a decision about a conflict stands", async () => {
+    const id = await makeConflict(system);
+    const pid = system.redis?.pid ?? 0;
+    process.kill(pid, "SIGSTOP");
+    const { api, worker, metrics } = await probe(system);
+    const report = await callAdmin(system, "/api/admin/users/user_frozen_out");
+    const resolved = await callAdmin(system, `/api/admin/conflicts/${id}/resolve`, {
+      method: "POST",
+      body: { dismiss: true },
     });
-  },
-);
+    process.kill(pid, "SIGCONT");
+    expect([api.status, worker.status]).toEqual([200, 200]);
+    for (const { text } of [api, worker]) expect(JSON.parse(text).degraded).toContain("queue");
+    expect(metrics.map((answer) => answer.status)).toEqual([200, 200]);
+    expect(report.status).toBe(404);
+    expect(resolved.status).toBe(204);
+  });
+});
 
 /** A conflict about somebody whose email two waiting profiles have. @returns its id */
 async function makeConflict(system: System): Promise<number> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { untilProfile } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -12,7 +12,7 @@ describeOnBackends((backend) => {
   let system: System;
   let proxy: TcpProxy;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    system = await startSystem({ backend });
     const { url, port } = system.redis ?? system.postgres;
     proxy = await startTcpProxy(port);
     await Promise.all([system.api.stop(), system.worker.stop()]);

@@ -5,7 +5,7 @@ import { waitFor } from "../harness/wait-for.ts";
 
 let system: System;
 beforeAll(async () => {
-  system = await startSystem({ backend: "postgres", redisBinary: undefined });
+  system = await startSystem({ backend: "postgres" });
 });
 afterAll(() => system?.stop());
 

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { AlertView, DeadLetterView } from "@rollcall/contracts";
 import { startTemporaryPostgres } from "@rollcall/sandbox";
 import pg from "pg";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, postWebhook, readRows, untilProfile, withQueue } from "../harness/calls.ts";
@@ -21,7 +21,6 @@ describeOnBackends((backend) => {
   beforeAll(async () => {
     system = await startSystem({
       backend,
-      redisBinary: inject("redisBinary"),
       underRoles: true,
       environment: { RECONCILE_CATCHUP_EVERY_MS: "2000" },
       // The code of an error, and who was told it.

@@ -1,5 +1,5 @@
 import { findFreePort } from "@rollcall/sandbox";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, readDeadLetters } from "../harness/calls.ts";
 import { type RunningProcess, runProcess } from "../harness/process.ts";
@@ -15,10 +15,7 @@ describeOnBackends((backend) => {
   const others: RunningProcess[] = [];
 
   beforeAll(async () => {
-    system = await startSystem({
-      backend,
-      redisBinary: inject("redisBinary"),
-    });
+    system = await startSystem({ backend });
     apiUrls = [system.apiUrl];
     for (let n = 1; n < processes; n++) {
       const [apiPort, workerPort] = [await findFreePort(), await findFreePort()];

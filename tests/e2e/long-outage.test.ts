@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AlertReceiver, startAlertReceiver } from "../harness/alert-receiver.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { readDeadLetters } from "../harness/calls.ts";
@@ -19,11 +19,7 @@ describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
     receiver = await startAlertReceiver();
-    system = await startSystem({
-      backend,
-      redisBinary: inject("redisBinary"),
-      environment: { ALERT_WEBHOOK_URL: receiver.url },
-    });
+    system = await startSystem({ backend, environment: { ALERT_WEBHOOK_URL: receiver.url } });
   });
   afterAll(async () => {
     await system?.stop();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import {
   ensure,
@@ -14,7 +14,7 @@ import { waitFor } from "../harness/wait-for.ts";
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    system = await startSystem({ backend });
   });
   afterAll(() => system?.stop());
 

@@ -1,5 +1,5 @@
 import { metricTable } from "@rollcall/contracts";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { postWebhook, readRows, untilProfile } from "../harness/calls.ts";
@@ -9,7 +9,7 @@ import { waitFor } from "../harness/wait-for.ts";
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    system = await startSystem({ backend });
   });
   afterAll(() => system?.stop());
 
@@ -91,7 +91,7 @@ describeOnBackends((backend) => {
 
 describe("users", () => {
   test("count by state, held deletions among them", async () => {
-    const system = await startSystem({ backend: "postgres", redisBinary: undefined });
+    const system = await startSystem({ backend: "postgres" });
     const [one, two] = [await system.clerk.users.create(), await system.clerk.users.create()];
     for (const { id } of [one, two]) await untilProfile(system, id);
     await system.clerk.users.update(two.id, { banned: true });

@@ -1,6 +1,6 @@
 import { readNudge } from "@rollcall/jobs";
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
-import { describeOnBackends } from "../harness/backends.ts";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { describeOnBackends, describeOnRedis } from "../harness/backends.ts";
 import { ensure, postWebhook, readDeadLetters, readRows, untilProfile, withQueue } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -8,7 +8,7 @@ import { waitFor } from "../harness/wait-for.ts";
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    system = await startSystem({ backend });
   });
   afterEach(() => system.clerk.faults.heal());
   afterAll(() => system?.stop());
@@ -150,89 +150,84 @@ describeOnBackends((backend) => {
   });
 });
 
-const redisBinary = inject("redisBinary");
+describeOnRedis("Redis itself", () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend: "redis" });
+  });
+  afterAll(() => system?.stop());
 
-describe.skipIf(!redisBinary)(
-  `Redis itself${redisBinary ? "" : " (skipped: no redis-server on PATH)"}`,
-  () => {
-    let system: System;
-    beforeAll(async () => {
-      system = await startSystem({ backend: "redis", redisBinary });
+  const body = (id: string) => JSON.stringify({ type: "user.created", data: { id } });
+
+  async function post(id: string) {
+    return postWebhook(system, body(id));
+  }
+
+  test("stopped: webhooks answer 503 with Retry-After, known users 200, and it is used again when back", async () => {
+    const known = await system.clerk.users.create();
+    await untilProfile(system, known.id);
+    const unknown = await system.clerk.users.create({}, { silent: true });
+    await system.redis?.stop();
+    const answer = await post(unknown.id);
+    expect(answer).toMatchObject({ status: 503, body: { error: { code: "queue.unavailable" } } });
+    expect(answer.headers.get("retry-after")).toBe("1");
+    expect(await ensure(system, known.id)).toMatchObject({ status: 200, body: { success: true } });
+    expect(await ensure(system, unknown.id)).toMatchObject({
+      status: 503,
+      body: { error: { code: "queue.unavailable" } },
     });
-    afterAll(() => system?.stop());
-
-    const body = (id: string) => JSON.stringify({ type: "user.created", data: { id } });
-
-    async function post(id: string) {
-      return postWebhook(system, body(id));
-    }
-
-    test("stopped: webhooks answer 503 with Retry-After, known users 200, and it is used again when back", async () => {
-      const known = await system.clerk.users.create();
-      await untilProfile(system, known.id);
-      const unknown = await system.clerk.users.create({}, { silent: true });
-      await system.redis?.stop();
-      const answer = await post(unknown.id);
-      expect(answer).toMatchObject({ status: 503, body: { error: { code: "queue.unavailable" } } });
-      expect(answer.headers.get("retry-after")).toBe("1");
-      expect(await ensure(system, known.id)).toMatchObject({ status: 200, body: { success: true } });
-      expect(await ensure(system, unknown.id)).toMatchObject({
-        status: 503,
-        body: { error: { code: "queue.unavailable" } },
-      });
-      expect(await (await fetch(`${system.apiUrl}/readyz`)).json()).toEqual({
-        status: "degraded",
-        degraded: ["queue"],
-      });
-      await system.restartRedis();
-      await system.untilReady();
-      expect((await post(unknown.id)).status).toBe(200);
-      await untilProfile(system, unknown.id);
+    expect(await (await fetch(`${system.apiUrl}/readyz`)).json()).toEqual({
+      status: "degraded",
+      degraded: ["queue"],
     });
+    await system.restartRedis();
+    await system.untilReady();
+    expect((await post(unknown.id)).status).toBe(200);
+    await untilProfile(system, unknown.id);
+  });
 
-    test("frozen: webhooks answer 503 instead of hanging", async () => {
-      const person = await system.clerk.users.create({}, { silent: true });
-      const pid = system.redis?.pid ?? 0;
-      process.kill(pid, "SIGSTOP");
-      const answer = await post(person.id);
-      process.kill(pid, "SIGCONT");
-      expect(answer).toMatchObject({ status: 503, body: { error: { code: "queue.unavailable" } } });
-      await waitFor("the queue to be used again", async () =>
-        (await post(person.id)).status === 200 ? true : undefined,
-      );
-      await untilProfile(system, person.id);
-    });
+  test("frozen: webhooks answer 503 instead of hanging", async () => {
+    const person = await system.clerk.users.create({}, { silent: true });
+    const pid = system.redis?.pid ?? 0;
+    process.kill(pid, "SIGSTOP");
+    const answer = await post(person.id);
+    process.kill(pid, "SIGCONT");
+    expect(answer).toMatchObject({ status: 503, body: { error: { code: "queue.unavailable" } } });
+    await waitFor("the queue to be used again", async () =>
+      (await post(person.id)).status === 200 ? true : undefined,
+    );
+    await untilProfile(system, person.id);
+  });
 
-    test("away at boot: the api starts, answers 503, and works once it is there", async () => {
-      await system.api.stop();
-      await system.redis?.stop();
-      system.api = system.startApi();
-      await waitFor("the api to answer", async () =>
-        (await fetch(`${system.apiUrl}/healthz`)).ok ? true : undefined,
-      );
-      expect((await post("user_early")).status).toBe(503);
-      await system.restartRedis();
-      await system.untilReady();
-      expect((await post("user_early")).status).toBe(200);
-    });
+  test("away at boot: the api starts, answers 503, and works once it is there", async () => {
+    await system.api.stop();
+    await system.redis?.stop();
+    system.api = system.startApi();
+    await waitFor("the api to answer", async () =>
+      (await fetch(`${system.apiUrl}/healthz`)).ok ? true : undefined,
+    );
+    expect((await post("user_early")).status).toBe(503);
+    await system.restartRedis();
+    await system.untilReady();
+    expect((await post("user_early")).status).toBe(200);
+  });
 
-    test("the cache answers for a known user while Postgres is away, and says stale", async () => {
-      const person = await system.clerk.users.create();
-      await untilProfile(system, person.id);
-      await waitFor("the user to be cached", async () => {
-        const before = await ensure(system, person.id);
-        expect(before.body).not.toHaveProperty("stale");
-        const metrics = await (await fetch(`${system.apiUrl}/metrics`)).text();
-        return /rollcall_session_cache_total\{result="hit"\} [1-9]/.test(metrics) ? true : undefined;
-      });
-      await system.postgres.stop("immediate");
-      await waitFor("stale answers", async () => {
-        const now = await ensure(system, person.id);
-        expect(now.status).toBe(200);
-        return JSON.stringify(now.body).includes('"stale":true') ? true : undefined;
-      });
-      await system.restartPostgres();
-      await system.untilReady();
+  test("the cache answers for a known user while Postgres is away, and says stale", async () => {
+    const person = await system.clerk.users.create();
+    await untilProfile(system, person.id);
+    await waitFor("the user to be cached", async () => {
+      const before = await ensure(system, person.id);
+      expect(before.body).not.toHaveProperty("stale");
+      const metrics = await (await fetch(`${system.apiUrl}/metrics`)).text();
+      return /rollcall_session_cache_total\{result="hit"\} [1-9]/.test(metrics) ? true : undefined;
     });
-  },
-);
+    await system.postgres.stop("immediate");
+    await waitFor("stale answers", async () => {
+      const now = await ensure(system, person.id);
+      expect(now.status).toBe(200);
+      return JSON.stringify(now.body).includes('"stale":true') ? true : undefined;
+    });
+    await system.restartPostgres();
+    await system.untilReady();
+  });
+});

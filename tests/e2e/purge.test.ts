@@ -1,6 +1,6 @@
 import { startClerkSimulator } from "@rollcall/sandbox";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, readDeadLetters, readRows, untilProfile } from "../harness/calls.ts";
@@ -22,7 +22,7 @@ const schemas = ["public", "rollcall", "bullmq"];
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    system = await startSystem({ backend });
     // Somebody who stays, so that Clerk can be seen to know us.
     await untilProfile(system, (await system.clerk.users.create()).id);
   });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { type Answer, readRows, withQueue } from "../harness/calls.ts";
@@ -25,7 +25,7 @@ const environment = { RECONCILE_CATCHUP_EVERY_MS: "86400000" };
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary"), environment });
+    system = await startSystem({ backend, environment });
   });
   afterAll(() => system?.stop());
   // The first boot's run, and what the test before left.
@@ -316,7 +316,6 @@ describe("without ADMIN_PASSWORD", () => {
   test("no route of reconcile exists", async () => {
     const system = await startSystem({
       backend: "postgres",
-      redisBinary: undefined,
       environment: { ...environment, ADMIN_PASSWORD: "" },
     });
     for (const path of ["reconcile", "runs/1/cancel", "runs/1/confirm-deletions"]) {

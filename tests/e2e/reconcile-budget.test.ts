@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
 import { runProcess } from "../harness/process.ts";
@@ -14,7 +14,6 @@ describeOnBackends((backend) => {
   beforeAll(async () => {
     system = await startSystem({
       backend,
-      redisBinary: inject("redisBinary"),
       environment: { CLERK_RATE_BUDGET: budget.share, RECONCILE_CATCHUP_EVERY_MS: "86400000" },
     });
     await untilSwept(system);

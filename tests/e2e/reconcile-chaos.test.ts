@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { chooseBackend } from "../harness/backends.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
 import { askForSweep, letLeasesExpire, readSweeps, untilSwept } from "../harness/runs.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -8,10 +9,8 @@ import { waitFor } from "../harness/wait-for.ts";
 let system: System;
 
 beforeAll(async () => {
-  const redisBinary = inject("redisBinary");
   system = await startSystem({
-    backend: redisBinary ? "redis" : "postgres",
-    redisBinary,
+    backend: chooseBackend(),
     environment: { RECONCILE_CATCHUP_EVERY_MS: "3000", LOG_LEVEL: "warn" },
   });
   await untilSwept(system);

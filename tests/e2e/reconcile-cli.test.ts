@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, readRows, untilProfile } from "../harness/calls.ts";
 import { type RunningProcess, runProcess } from "../harness/process.ts";
@@ -16,7 +16,7 @@ const seeded = 3_000;
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary"), environment });
+    system = await startSystem({ backend, environment });
     await untilNoRunIsOpen();
     await system.clerk.users.seed(seeded);
     await runToEnd("reconcile");

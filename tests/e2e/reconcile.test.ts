@@ -1,5 +1,5 @@
 import { hasSchedules, isSweepOverdue, readReconcileJob } from "@rollcall/jobs";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { withQueue } from "../harness/calls.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
@@ -12,7 +12,6 @@ describeOnBackends((backend) => {
   beforeAll(async () => {
     system = await startSystem({
       backend,
-      redisBinary: inject("redisBinary"),
       // No webhook is configured at all: everything here is found by looking.
       environment: { CLERK_WEBHOOK_SIGNING_SECRET: "", RECONCILE_CATCHUP_EVERY_MS: "1000" },
     });

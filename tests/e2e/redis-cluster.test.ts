@@ -2,8 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
+import { describeOnRedis } from "../harness/backends.ts";
 import { ensure, postWebhook, readRows, untilProfile } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
 import { type RedisCluster, startRedisCluster } from "../harness/redis-cluster.ts";
@@ -11,19 +12,15 @@ import { type System, startSystem } from "../harness/system.ts";
 import { startTraffic } from "../harness/traffic.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const redisBinary = inject("redisBinary");
-const skipped = redisBinary ? "" : " (skipped: no redis-server on PATH)";
-
-describe.skipIf(!redisBinary)(`on a Redis Cluster${skipped}`, () => {
+describeOnRedis("on a Redis Cluster", (redisBinary) => {
   let folder: string;
   let cluster: RedisCluster;
   let system: System;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "rollcall-cluster-"));
-    cluster = await startRedisCluster(redisBinary ?? "", folder);
+    cluster = await startRedisCluster(redisBinary, folder);
     system = await startSystem({
       backend: "postgres",
-      redisBinary: undefined,
       // Redis acknowledges before a replica has it: what dies with a primary, the catch-up finds.
       environment: { REDIS_URL: cluster.url, RECONCILE_CATCHUP_EVERY_MS: "5000" },
     });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClerkSimulator, startClerkSimulator } from "@rollcall/sandbox";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildChanged, type MutantBuild } from "../chaos/mutants/build-mutant.ts";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
@@ -31,7 +31,7 @@ describeOnBackends((backend) => {
   beforeAll(async () => {
     newer = await buildChanged("newer build", newerBuild);
     nextIssuer = await startClerkSimulator();
-    single = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    single = await startSystem({ backend });
     fleet = await startFleet(single);
   });
   afterAll(async () => {

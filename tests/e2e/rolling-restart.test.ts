@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { findFreePort } from "@rollcall/sandbox";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { readDeadLetters, readQueueCounts, withQueue } from "../harness/calls.ts";
 import { type RunningProcess, runProcess } from "../harness/process.ts";
@@ -21,7 +21,7 @@ describeOnBackends((backend) => {
   beforeAll(async () => {
     // Reconcile would find what was lost, and nobody would see that it was.
     const environment = { RECONCILE_CATCHUP_EVERY_MS: "3600000", RECONCILE_FULL_CRON: "0 0 1 1 *" };
-    system = await startSystem({ backend, redisBinary: inject("redisBinary"), environment });
+    system = await startSystem({ backend, environment });
     // The system's own worker would be a third one, without a place in the list.
     await system.worker.stop();
     for (let count = 0; count < 2; count++) workers.push(await launch(await findFreePort()));

@@ -1,7 +1,8 @@
 import { findFreePort } from "@rollcall/sandbox";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
+import { chooseBackend } from "../harness/backends.ts";
 import { repository } from "../harness/bare-project.ts";
 import { ensure, postWebhook, untilProfile } from "../harness/calls.ts";
 import { type RunningProcess, runProcess } from "../harness/process.ts";
@@ -10,7 +11,6 @@ import { adminPassword, origin, type System, startSystem } from "../harness/syst
 import { waitFor } from "../harness/wait-for.ts";
 import { type WildRoute, wildRequest } from "../harness/wild-requests.ts";
 
-const redisBinary = inject("redisBinary");
 /** Words that no code of ours contains: wherever they turn up, a secret was told. */
 const word = (of: string) => `kanarienvogel-${of}`;
 const secrets = /kanarienvogel/;
@@ -19,8 +19,7 @@ const person = { firstName: "Serinus", email: "serinus@example.com" };
 let system: System;
 beforeAll(async () => {
   system = await startSystem({
-    backend: redisBinary ? "redis" : "postgres",
-    redisBinary,
+    backend: chooseBackend(),
     environment: {
       LOG_LEVEL: "trace",
       METRICS_TOKEN: word("metrics"),

@@ -29,7 +29,7 @@ describe.skipIf(lacks.length > 0)(`TLS by a private CA${skipped}`, () => {
     folder = await mkdtemp(join(tmpdir(), "rollcall-tls-"));
     await chmod(folder, 0o711);
     certificates = await makeCertificates(folder);
-    system = await startSystem({ backend: "redis", redisBinary });
+    system = await startSystem({ backend: "redis" });
     await Promise.all([system.api.stop(), system.worker.stop()]);
     redisPort = await findFreePort();
     await encryptPostgres();

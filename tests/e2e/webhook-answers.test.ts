@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { postWebhook, readRows, untilProfile } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
@@ -14,7 +14,7 @@ const hasExamples = existsSync(examples);
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, redisBinary: inject("redisBinary") });
+    system = await startSystem({ backend });
   });
   afterAll(() => system?.stop());
 
@@ -185,7 +185,6 @@ async function untilDecided(system: System, clerkId: string): Promise<void> {
 test("without a signing secret the route answers 503 and names the variable, everything else works", async () => {
   const system = await startSystem({
     backend: "postgres",
-    redisBinary: undefined,
     environment: { CLERK_WEBHOOK_SIGNING_SECRET: "" },
   });
   const answer = await postWebhook(system, "{}");
@@ -201,7 +200,6 @@ test("while a secret is rotated, both the old and the new one are accepted", asy
   );
   const system = await startSystem({
     backend: "postgres",
-    redisBinary: undefined,
     environment: { CLERK_WEBHOOK_SIGNING_SECRET: `${oldSecret}, ${newSecret}` },
   });
   for (const secret of [oldSecret, newSecret]) {
@@ -216,7 +214,7 @@ test("a port in use ends the api with a sentence that names the variable", async
   const blocker = createServer().listen(0, "127.0.0.1");
   await waitFor("the blocker", async () => (blocker.listening ? true : undefined));
   const address = blocker.address();
-  const system = await startSystem({ backend: "postgres", redisBinary: undefined });
+  const system = await startSystem({ backend: "postgres" });
   const port = String(typeof address === "object" ? address?.port : address);
   const second = runProcess("apps/api/dist/main.js", { ...system.environment, PORT: port });
   expect(await second.exited).toBe(1);

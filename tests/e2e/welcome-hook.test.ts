@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Webhook } from "svix";
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { readDeadLetters, untilProfile } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
@@ -28,7 +28,6 @@ describeOnBackends((backend) => {
     const { port } = app.address() as AddressInfo;
     system = await startSystem({
       backend,
-      redisBinary: inject("redisBinary"),
       environment: {
         MENTORADO_CREATED_URL: `http://127.0.0.1:${port}/hook`,
         MENTORADO_CREATED_SECRET: secret,

@@ -10,3 +10,15 @@ export function describeOnBackends(declare: (backend: Backend) => void): void {
     describe.skipIf(missing)(name, () => declare(backend));
   }
 }
+
+/** Declares tests of Redis itself; without a redis-server they say why they are skipped. */
+export function describeOnRedis(name: string, declare: (redisBinary: string) => void): void {
+  const redisBinary = inject("redisBinary");
+  const why = redisBinary ? "" : " (skipped: no redis-server on PATH)";
+  describe.skipIf(!redisBinary)(`${name}${why}`, () => declare(redisBinary ?? ""));
+}
+
+/** For tests that one backend is enough for: Redis where there is one. */
+export function chooseBackend(): Backend {
+  return inject("redisBinary") ? "redis" : "postgres";
+}

@@ -27,7 +27,6 @@ const readyTimeoutMs = 100_000;
 
 export type SystemOptions = {
   backend: "redis" | "postgres";
-  redisBinary: string | undefined;
   /**
    * Over the defaults, for every process; an empty value unsets. Nothing is reconciled unless a variable of
    * reconcile's is named: a sweep would do what webhooks, jobs and logins are to be seen doing.
@@ -70,7 +69,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const template = isPlain ? inject("clusterTemplate") : undefined;
   if (template !== undefined) await copyCluster(template, dataDir);
   const postgres = await startPostgres({ dataDir, settings });
-  const redis = options.backend === "redis" ? await startOwnRedis(options.redisBinary, folder) : undefined;
+  const redis = options.backend === "redis" ? await startOwnRedis(folder) : undefined;
   const [apiPort, workerPort] = [await findFreePort(), await findFreePort()];
   const apiUrl = `http://127.0.0.1:${apiPort}`;
   const clerk = await startClerkSimulator({
@@ -119,7 +118,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       system.postgres = await startPostgres({ dataDir, settings, port: postgres.port });
     },
     restartRedis: async () => {
-      if (redis) system.redis = await startOwnRedis(options.redisBinary, folder, redis.port);
+      if (redis) system.redis = await startOwnRedis(folder, redis.port);
     },
     untilReady: async () => {
       await waitFor("api and worker to be ready", () => isReady(system), readyTimeoutMs);
@@ -147,7 +146,8 @@ async function holdReconcile(db: pg.Pool): Promise<void> {
     values ('full', gen_random_uuid(), 'infinity'), ('catch-up', gen_random_uuid(), 'infinity')`);
 }
 
-function startOwnRedis(binary: string | undefined, folder: string, port?: number): Promise<RedisServer> {
+function startOwnRedis(folder: string, port?: number): Promise<RedisServer> {
+  const binary = inject("redisBinary");
   if (!binary) throw new Error("This test needs redis-server");
   // With its data on disk, so that a restart is an outage and not a loss.
   const settings = { appendonly: "yes" };

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { afterEach, describe, expect, inject, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
+import { describeOnRedis } from "../../harness/backends.ts";
 import { untilProfile } from "../../harness/calls.ts";
 import { startSystem } from "../../harness/system.ts";
 import { buildMutant, type MutantBuild } from "./build-mutant.ts";
@@ -12,12 +13,10 @@ afterEach(async () => {
 });
 
 // One that fell over by itself would be caught by every run and prove nothing.
-const redisBinary = inject("redisBinary");
-const skipped = redisBinary ? "" : " (skipped: no redis-server on PATH)";
-describe.skipIf(!redisBinary)(`a mutant still fits the build and works on a quiet day${skipped}`, () => {
+describeOnRedis("a mutant still fits the build and works on a quiet day", () => {
   test.for(mutants)("$name", async ({ name }) => {
     build = await buildMutant(name);
-    const system = await startSystem({ backend: "redis", redisBinary, root: build.root });
+    const system = await startSystem({ backend: "redis", root: build.root });
     try {
       const person = await system.clerk.users.create();
       expect((await untilProfile(system, person.id)).mentorados).toHaveLength(1);
