@@ -6,6 +6,7 @@ import {
   isOrigin,
   isWebhookSecret,
 } from "./environment-checks.ts";
+import { locales } from "./locale.ts";
 
 const text = z.string().trim().min(1);
 const list = text
@@ -96,7 +97,7 @@ export const variables = {
       error: "must start with https://, http:// or mailto:",
     })
     .optional(),
-  MESSAGES_LOCALE: z.enum(["pt-BR", "en"]).default("pt-BR"),
+  MESSAGES_LOCALE: z.enum(locales).default("pt-BR"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 } as const;
 

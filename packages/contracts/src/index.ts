@@ -15,6 +15,7 @@ export {
 } from "./admin.ts";
 export { type AlertCondition, type AlertRule, alertRules, type SeriesOf } from "./alert-rules.ts";
 export { type AlertNotice, type AlertView, alertNotice, alertState, alertView } from "./alerts.ts";
+export { AppError } from "./app-error.ts";
 export {
   type DeadLetterCount,
   type DeadLetterView,
@@ -47,9 +48,10 @@ export {
 export { EnvironmentError, readEnvironment, variables } from "./environment.ts";
 export { splitPublicKeys } from "./environment-checks.ts";
 export { type ErrorBody, errorBody } from "./error-body.ts";
-export { AppError, type ErrorCode, errorTable, type Locale, locales } from "./errors.ts";
+export { type ErrorCode, errorTable } from "./errors.ts";
 export { type LogEvent, logEvents } from "./events.ts";
 export { type ClerkUserId, clerkUserId } from "./ids.ts";
+export type { Locale } from "./locale.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
 export {
   type RunCounts,
