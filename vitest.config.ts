@@ -31,7 +31,7 @@ export default defineConfig({
         ...sources,
         test: {
           name: "int",
-          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/{e2e,chaos}/**/*.test.ts"],
+          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/{e2e,chaos,deaths}/**/*.test.ts"],
           exclude: strenuous,
           ...withServices,
         },

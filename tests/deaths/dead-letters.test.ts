@@ -1,21 +1,37 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { migrateUp } from "@rollcall/db";
 import { findReplayable, JobFailure, listDeadLetters, migrateQueues, moveFailedJobs } from "@rollcall/jobs";
 import { createDatabase, startRedis } from "@rollcall/sandbox";
-import { describe, expect, inject, onTestFinished, test } from "vitest";
-import { replayDeadLetters } from "./dead-letters.ts";
-import { openStage, type Place, type Stage } from "./testing/deaths/stage.ts";
+import { replayDeadLetters } from "@rollcall/sync";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
+import { bundle } from "../../build/bundle.ts";
+import { openStage, type Place, type Stage } from "./stage.ts";
 
 const deadlineMs = 10_000;
-const program = fileURLToPath(new URL("./testing/deaths/dying-process.ts", import.meta.url));
+const program = fileURLToPath(new URL("dying-process.ts", import.meta.url));
+/** Where the packages are found that it asks for while it runs. */
+const cache = fileURLToPath(new URL("../../node_modules/.cache/", import.meta.url));
+let folder: string;
+
+// Forty processes die here; as one file of JavaScript each takes a fifth of the CPU to start.
+beforeAll(async () => {
+  await mkdir(cache, { recursive: true });
+  folder = await mkdtemp(join(cache, "rollcall-deaths-"));
+  const conditions = ["@rollcall/source"];
+  await bundle({ entryPoints: [program], outdir: folder, outExtension: { ".js": ".mjs" }, conditions });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs the task in a process of its own, which kills itself at its n-th step. @returns whether it died */
 async function runUntil(dieAt: number, task: "move" | "replay", place: Place): Promise<boolean> {
-  const args = ["--conditions=@rollcall/source", "--import", "tsx", program];
   const plan = JSON.stringify({ ...place, task, dieAt });
-  const child = spawn(process.execPath, [...args, plan], { stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn(process.execPath, [join(folder, "dying-process.mjs"), plan], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   const [code, signal] = await once(child, "exit");
   if (signal !== "SIGKILL" && code !== 0) throw new Error(`The process ended with ${code ?? signal}`);
   return signal === "SIGKILL";

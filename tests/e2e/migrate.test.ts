@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { createPool, type Pool } from "@rollcall/db";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 
-const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+const main = fileURLToPath(new URL("../../apps/cli/dist/migrate/main.js", import.meta.url));
 const secret = "sEcr3t";
 let server: Pool;
 
@@ -17,10 +17,9 @@ afterAll(() => server.end());
 type Ended = { code: number; stdout: string; stderr: string };
 
 function migrate(databaseUrl: string, ...args: string[]): Promise<Ended> {
-  const node = ["--conditions=@rollcall/source", "--import", "tsx", main, ...args];
   const env = { PATH: process.env["PATH"], DATABASE_URL: databaseUrl };
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, node, { env }, (_, stdout, stderr) =>
+    const child = execFile(process.execPath, [main, ...args], { env }, (_, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
   });

@@ -1,6 +1,6 @@
 import { moveFailedJobs, type Producer } from "@rollcall/jobs";
+import { replayDeadLetters } from "@rollcall/sync";
 import { z } from "zod";
-import { replayDeadLetters } from "../../dead-letters.ts";
 import { openStage } from "./stage.ts";
 import { countSteps, withSteps } from "./steps.ts";
 
