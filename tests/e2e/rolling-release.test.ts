@@ -21,15 +21,19 @@ const newerBuild = [
   { file: "apps/api/dist/modules/webhook-route.js", find: "v: 1,", replace: "v: 2,\n        more: true," },
 ];
 
+let newer: MutantBuild;
+beforeAll(async () => {
+  newer = await buildChanged("newer build", newerBuild);
+});
+afterAll(() => newer?.remove());
+
 describeOnBackends((backend) => {
   let single: System;
   let fleet: Fleet;
-  let newer: MutantBuild;
   /** Clerk with another key: after a rotation it is who signs tokens. */
   let nextIssuer: ClerkSimulator;
 
   beforeAll(async () => {
-    newer = await buildChanged("newer build", newerBuild);
     nextIssuer = await startClerkSimulator();
     single = await startSystem({ backend });
     fleet = await startFleet(single);
@@ -38,7 +42,6 @@ describeOnBackends((backend) => {
     await fleet?.stop();
     await single?.stop();
     await nextIssuer?.stop();
-    await newer?.remove();
   });
 
   /** Nobody was answered anything but 2xx or 503, nothing is a dead letter, and everybody has a profile. */
