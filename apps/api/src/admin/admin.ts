@@ -20,11 +20,12 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
   if (password === undefined) return;
   app.register(async (both) => {
     const countWrongPassword = await createWrongPasswordLimit(both);
+    const decideInTurn = createTurns();
     for (const prefix of ["/admin", "/api/admin"]) {
       both.register(
         async (scope) => {
           await scope.register(helmet, { contentSecurityPolicy: { directives: contentSecurityPolicy } });
-          await guard(scope, context, { username, password, countWrongPassword });
+          await guard(scope, context, { username, password, countWrongPassword, decideInTurn });
           scope.setNotFoundHandler(() => {
             throw new AppError("request.not_found", "No such admin page");
           });
@@ -56,6 +57,18 @@ async function createWrongPasswordLimit(scope: FastifyInstance): Promise<Limit> 
   });
 }
 
+type Turns = <Decision>(decide: () => Promise<Decision>) => Promise<Decision>;
+
+/** One after the other: of many guesses in one breath all were let in before the first of them was counted. */
+function createTurns(): Turns {
+  let last: Promise<unknown> = Promise.resolve();
+  return (decide) => {
+    const decided = last.then(decide);
+    last = decided.catch(() => undefined);
+    return decided;
+  };
+}
+
 /** The board brings styles inline; nothing may come from elsewhere, fonts included. */
 const contentSecurityPolicy = {
   defaultSrc: ["'self'"],
@@ -69,9 +82,9 @@ const contentSecurityPolicy = {
 async function guard(
   scope: FastifyInstance,
   context: ApiContext,
-  expected: { username: string; password: string; countWrongPassword: Limit },
+  expected: { username: string; password: string; countWrongPassword: Limit; decideInTurn: Turns },
 ): Promise<void> {
-  const { countWrongPassword } = expected;
+  const { countWrongPassword, decideInTurn } = expected;
   await scope.register(basicAuth, {
     authenticate: { realm: "Rollcall" },
     validate: async (username, password) => {
@@ -80,13 +93,9 @@ async function guard(
       if (!matches.every(Boolean)) throw new AppError("admin.unauthenticated", "Wrong user name or password");
     },
   });
-  // One after the other: of many guesses in one breath all were let in before the first of them was counted.
-  let turn: Promise<unknown> = Promise.resolve();
   scope.addHook("onRequest", async (request, reply) => {
-    const decided = turn.then(() => findRefusal(request, reply));
-    turn = decided.catch(() => undefined);
     // Answered here and not thrown: the board has an error handler of its own, which says 500.
-    const refusal = await decided;
+    const refusal = await decideInTurn(() => findRefusal(request, reply));
     return refusal && answerError(context, request, reply, refusal.code, refusal);
   });
 
