@@ -34,6 +34,8 @@ export type SystemOptions = {
   environment?: Record<string, string>;
   /** Where another build than the repository's own lies. */
   root?: string;
+  /** That build makes other tables. */
+  ownTables?: boolean;
   /** Server settings of Postgres, over the tests' own. */
   postgresSettings?: Record<string, string>;
   /** Under the roles of ops/roles.sql: the CLI, and whoever uses `environment`, has the worker's. */
@@ -65,7 +67,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const dataDir = join(folder, "postgres");
   // Tests start more processes than one server usually has.
   const settings = { fsync: "off", max_connections: "400", ...options.postgresSettings };
-  const isPlain = options.root === undefined && !options.underRoles;
+  const isPlain = !options.ownTables && !options.underRoles;
   const template = isPlain ? inject("clusterTemplate") : undefined;
   if (template !== undefined) await copyCluster(template, dataDir);
   const postgres = await startPostgres({ dataDir, settings });

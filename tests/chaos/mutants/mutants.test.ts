@@ -14,9 +14,10 @@ afterEach(async () => {
 
 // One that fell over by itself would be caught by every run and prove nothing.
 describeOnRedis("a mutant still fits the build and works on a quiet day", () => {
-  test.for(mutants)("$name", async ({ name }) => {
+  test.for(mutants)("$name", async ({ name, patches }) => {
     build = await buildMutant(name);
-    const system = await startSystem({ backend: "redis", root: build.root });
+    const ownTables = patches.some(({ file }) => file.endsWith(".sql"));
+    const system = await startSystem({ backend: "redis", root: build.root, ownTables });
     try {
       const person = await system.clerk.users.create();
       expect((await untilProfile(system, person.id)).mentorados).toHaveLength(1);
