@@ -1,11 +1,15 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./tests/longest-first.ts";
 
 // Tests read the packages' sources, so that a failure points at a line of TypeScript and no build can be stale.
 const conditions = ["@rollcall/source"];
 const sources = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 /** They need services, and much of both cores: six at a time they would test the machine. */
-const strenuous = ["tests/e2e/{chaos,login-storm,nudge-stress,reconcile-chaos,reconcile-memory}.test.ts"];
+const strenuous = [
+  "tests/e2e/{chaos,login-storm,nudge-stress,reconcile-chaos,reconcile-memory}.test.ts",
+  "tests/chaos/mutants/mutants.test.ts",
+];
 const withServices = {
   globalSetup: ["tests/services.ts"],
   testTimeout: 150_000,
@@ -17,6 +21,7 @@ export default defineConfig({
   test: {
     // Most tests wait for a process or a retry: few files at a time would leave the cores idle and take twice as long.
     maxWorkers: 6,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         ...sources,
@@ -31,6 +36,8 @@ export default defineConfig({
         ...sources,
         test: {
           name: "int",
+          // Importing what they share takes a second of CPU for each file, and no test leaves anything behind in it.
+          isolate: false,
           include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/{e2e,chaos,deaths}/**/*.test.ts"],
           exclude: strenuous,
           ...withServices,
