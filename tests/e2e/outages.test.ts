@@ -1,7 +1,15 @@
 import { readNudge } from "@rollcall/jobs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { describeOnBackends, describeOnRedis } from "../harness/backends.ts";
-import { ensure, postWebhook, readDeadLetters, readRows, untilProfile, withQueue } from "../harness/calls.ts";
+import {
+  ensure,
+  postWebhook,
+  readDeadLetters,
+  readQueueCounts,
+  readRows,
+  untilProfile,
+  withQueue,
+} from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -215,6 +223,11 @@ describeOnRedis("Redis itself", () => {
   test("the cache answers for a known user while Postgres is away, and says stale", async () => {
     const person = await system.clerk.users.create();
     await untilProfile(system, person.id);
+    // Behind its commit the job drops what is cached.
+    await waitFor("the end of the job", async () => {
+      const { waiting, active, delayed } = await readQueueCounts(system, "sync");
+      return waiting + active + delayed === 0 ? true : undefined;
+    });
     await waitFor("the user to be cached", async () => {
       const before = await ensure(system, person.id);
       expect(before.body).not.toHaveProperty("stale");

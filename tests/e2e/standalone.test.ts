@@ -147,7 +147,7 @@ describe("npm start, with nothing named", { timeout }, () => {
 
   test("the next start has its people, rows, causes and password again", async () => {
     system = await startStandalone(dir);
-    const person = await readPerson(system, firstPersonId);
+    const person = await untilProvisioned(system, firstPersonId);
     expect(person).toMatchObject({ cause: "webhook", row: { profile: { nomeCompleto: "Ada Lovelace" } } });
     expect(readPassword()).toBe(firstPassword);
   });
@@ -162,7 +162,7 @@ describe("npm start, with nothing named", { timeout }, () => {
     system = await next;
     expect(system.output()).toContain("Found Postgres running");
     expect((await system.pids()).at(-1)).toBe(postmaster);
-    expect(await readPerson(system, firstPersonId)).toMatchObject({ row: { profile: {} } });
+    await untilProvisioned(system, firstPersonId);
   });
 
   test("a second Ctrl-C ends everything at once", async () => {
