@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
-import { ensure, readRows, untilProfile } from "../harness/calls.ts";
+import { ensure, readRows, untilIdle, untilProfile } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -38,6 +38,7 @@ describeOnBackends((backend) => {
     async () => {
       const person = await system.clerk.users.create();
       await untilProfile(system, person.id);
+      await untilIdle(system, "sync");
       await waitFor("the cache to be filled", async () => {
         await ensure(system, person.id);
         return (await readCache(person.id))?.includes(person.id) ? true : undefined;
@@ -150,6 +151,7 @@ describeOnBackends((backend) => {
     async () => {
       const person = await system.clerk.users.create({ firstName: "Before" });
       await untilProfile(system, person.id);
+      await untilIdle(system, "sync");
       await waitFor("the cache to be filled", async () => {
         await ensure(system, person.id);
         return (await readCache(person.id))?.includes("Before") ? true : undefined;

@@ -6,6 +6,7 @@ import {
   readDeadLetters,
   readQueueCounts,
   readRows,
+  untilIdle,
   untilProfile,
 } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -98,10 +99,7 @@ describeOnBackends((backend) => {
       const { users } = await readRows(system, person.id);
       return users[0]?.["deleted_at"] ? true : undefined;
     });
-    await waitFor("an idle queue", async () => {
-      const { waiting, active, delayed } = await readQueueCounts(system, "sync");
-      return waiting + active + delayed === 0 ? true : undefined;
-    });
+    await untilIdle(system, "sync");
     const rows = await readRows(system, person.id);
     expect(rows.users[0]?.["deleted_at"]).toBeTruthy();
     expect(rows.mentorados).toEqual([]);
@@ -115,10 +113,7 @@ describeOnBackends((backend) => {
     await system.clerk.requests.clear();
     await system.clerk.sessions.signIn(person.id);
     await system.clerk.webhooks.drain();
-    await waitFor("an idle queue", async () => {
-      const { waiting, active } = await readQueueCounts(system, "sync");
-      return waiting + active === 0 ? true : undefined;
-    });
+    await untilIdle(system, "sync");
     const asked = await system.clerk.requests.list();
     expect(asked.filter((request) => request.path.includes(person.id))).toEqual([]);
   });

@@ -5,8 +5,8 @@ import {
   ensure,
   postWebhook,
   readDeadLetters,
-  readQueueCounts,
   readRows,
+  untilIdle,
   untilProfile,
   withQueue,
 } from "../harness/calls.ts";
@@ -223,11 +223,7 @@ describeOnRedis("Redis itself", () => {
   test("the cache answers for a known user while Postgres is away, and says stale", async () => {
     const person = await system.clerk.users.create();
     await untilProfile(system, person.id);
-    // Behind its commit the job drops what is cached.
-    await waitFor("the end of the job", async () => {
-      const { waiting, active, delayed } = await readQueueCounts(system, "sync");
-      return waiting + active + delayed === 0 ? true : undefined;
-    });
+    await untilIdle(system, "sync");
     await waitFor("the user to be cached", async () => {
       const before = await ensure(system, person.id);
       expect(before.body).not.toHaveProperty("stale");

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findFreePort } from "@rollcall/sandbox";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
-import { readDeadLetters, readQueueCounts, withQueue } from "../harness/calls.ts";
+import { readDeadLetters, untilIdle, withQueue } from "../harness/calls.ts";
 import { type RunningProcess, runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -66,10 +66,7 @@ describeOnBackends((backend) => {
     expect(living.length + deleted.length).toBeGreaterThan(webhooksPerSecond);
 
     await system.clerk.webhooks.drain();
-    await waitFor("the queue to be empty", async () => {
-      const { waiting, active, delayed } = await readQueueCounts(system, "sync");
-      return waiting + active + delayed === 0 ? true : undefined;
-    });
+    await untilIdle(system, "sync");
     expect(await readDeadLetters(system)).toEqual([]);
     expect(await listWithProfile()).toEqual([...living].sort());
     expect(await listTombstones()).toEqual([...deleted].sort());

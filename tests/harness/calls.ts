@@ -97,6 +97,14 @@ export function readQueueCounts(system: System, name: QueueName): Promise<QueueC
   });
 }
 
+/** Until no job is left to do: behind its commit, which a test may see, a job still drops what is cached. */
+export function untilIdle(system: System, name: QueueName): Promise<true> {
+  return waitFor(`queue ${name} to be idle`, async () => {
+    const { waiting, active, delayed } = await readQueueCounts(system, name);
+    return waiting + active + delayed === 0 ? true : undefined;
+  });
+}
+
 /** The dead letters as JSON text, so that a test can also say what is not in them. */
 export function readDeadLetters(system: System): Promise<string[]> {
   return withQueue(system, "dead-letter", async (queue) =>
