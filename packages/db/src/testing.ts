@@ -16,7 +16,7 @@ export async function createTestPool(): Promise<Pool> {
   return pool;
 }
 
-/** Leaves the tables as they were after the migration, but for their sequences. */
+/** Empties the tables that a write fills, and the held deletions; runs, leases and sequences stay. */
 export async function emptyTables(pool: Pool): Promise<void> {
   await pool.query(
     "truncate users, mentorados, rollcall.conflicts, rollcall.events, rollcall.held_deletions",
