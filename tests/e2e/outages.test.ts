@@ -224,18 +224,19 @@ describeOnRedis("Redis itself", () => {
     const person = await system.clerk.users.create();
     await untilProfile(system, person.id);
     await untilIdle(system, "sync");
+    const before: unknown[] = [];
     await waitFor("the user to be cached", async () => {
-      const before = await ensure(system, person.id);
-      expect(before.body).not.toHaveProperty("stale");
+      before.push((await ensure(system, person.id)).body);
       const metrics = await (await fetch(`${system.apiUrl}/metrics`)).text();
       return /rollcall_session_cache_total\{result="hit"\} [1-9]/.test(metrics) ? true : undefined;
     });
+    expect(JSON.stringify(before)).not.toContain("stale");
     await system.postgres.stop("immediate");
-    await waitFor("stale answers", async () => {
+    const answer = await waitFor("stale answers", async () => {
       const now = await ensure(system, person.id);
-      expect(now.status).toBe(200);
-      return JSON.stringify(now.body).includes('"stale":true') ? true : undefined;
+      return JSON.stringify(now.body).includes('"stale":true') ? now : undefined;
     });
+    expect(answer).toMatchObject({ status: 200, body: { user: { clerkId: person.id } } });
     await system.restartPostgres();
     await system.untilReady();
   });

@@ -39,11 +39,13 @@ describeOnRedis("on a Redis Cluster", (redisBinary) => {
   test("webhooks, logins, the cache, dead letters and the commands work", async () => {
     const { id } = await system.clerk.users.create();
     await untilProfile(system, id);
+    const statuses = new Set<number>();
     await waitFor("the cache to answer", async () => {
-      expect((await ensure(system, id)).status).toBe(200);
+      statuses.add((await ensure(system, id)).status);
       const metrics = await (await fetch(`${system.apiUrl}/metrics`)).text();
       return /rollcall_session_cache_total\{[^}]*result="hit"[^}]*\} [1-9]/.test(metrics) ? true : undefined;
     });
+    expect([...statuses]).toEqual([200]);
     await system.clerk.users.update(id, { firstName: "Renamed" });
     await waitFor("the new name", async () =>
       String((await readRows(system, id)).users[0]?.["name"]).startsWith("Renamed") ? true : undefined,

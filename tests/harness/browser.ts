@@ -36,7 +36,7 @@ export function describeInBrowser(
 
 function findChromium(): string | undefined {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
-  const found = folders.flatMap((folder) => names.map((name) => join(folder, name))).find(existsSync);
+  const found = names.flatMap((name) => folders.map((folder) => join(folder, name))).find(existsSync);
   if (!found && process.env["CI"] === "true") throw new Error(`CI must test the page too. ${hint}`);
   return found;
 }
