@@ -22,6 +22,8 @@ export function startQueueWorker(
     for (;;) {
       try {
         await backend.reachable();
+        // Closed meanwhile: nobody would close what is built now.
+        if (closing.signal.aborted) return;
         worker = createWorker();
         worker.on("error", (error) => log.warn({ queue, err: error }, "Worker error"));
         await worker.waitUntilReady();
