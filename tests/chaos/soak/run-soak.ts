@@ -18,6 +18,7 @@ import { type Sample, takeSample } from "./sample.ts";
 import { judgeSamples } from "./verdicts.ts";
 
 export type SoakOptions = StageOptions & {
+  /** For how long it is judged, behind the warm-up. */
   forMs: number;
   warmUpMs: number;
   /** Events a second. */
@@ -45,7 +46,7 @@ export async function runSoak(options: SoakOptions): Promise<string[]> {
     sampled.catch(() => unsampled.abort());
     const load = { stage, ledger, post, dice: createDice(seed), seed };
     const loading = AbortSignal.any([signal, unsampled.signal]);
-    const events = await applyLoad(load, rate, ledger.startedAtMs + forMs, loading);
+    const events = await applyLoad(load, rate, ledger.startedAtMs + warmUpMs + forMs, loading);
     sampling.abort();
     await sampled;
     const seconds = (Date.now() - ledger.startedAtMs) / 1_000;
