@@ -15,8 +15,8 @@ type SessionCachePlace = Omit<SessionCacheOptions, "redis"> & {
 type SessionCacheConnection = keyof typeof connections;
 
 /**
- * `reading` is on the way of every login: a Redis that is slow is a miss. `dropping` waits longer, since a stale entry
- * that outlives its change is a wrong answer.
+ * `reading` is on the way of every login: a Redis that is slow is a miss, and what cannot be dropped over it a worker drops.
+ * `dropping` waits longer, since a stale entry that outlives its change is a wrong answer.
  */
 const connections = {
   reading: {
