@@ -8,11 +8,8 @@ import type { Dice } from "../plan/dice.ts";
 import type { Change } from "../plan/plan.ts";
 import type { Stage } from "../stage/stage.ts";
 
-/**
- * More than a cache with a bound has room for (rate limits remember 5,000): one that still fills would look like a leak.
- * Few enough that no table grows by much: who left comes back, under a new id.
- */
-const people = 6_000;
+/** Few enough that a long load grows no table by much: who left comes back, under a new id. */
+const people = 400;
 
 const weights = { change: 50, ensure: 38, login: 11, leave: 1 } as const;
 
