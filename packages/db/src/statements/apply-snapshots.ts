@@ -1,11 +1,6 @@
 import type { Queryable } from "../pool.ts";
+import { roleFollowsClerk } from "./role-follows-clerk.ts";
 import { listColumns, snapshotRows, type UserSnapshot } from "./user-snapshot.ts";
-
-/**
- * A role follows Clerk unless it was set elsewhere. We only ever write two pairs, ('admin', 'clerk') and
- * ('user', null); any other pair is somebody's decision and stays.
- */
-const roleFollowsClerk = `(u.role, coalesce(u.role_source, '')) in (('admin', 'clerk'), ('user', ''))`;
 
 /**
  * First statement of the write. Inserts each user, or updates its row when the snapshot is newer: a later

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Queryable } from "../pool.ts";
 import { type CreationRange, createdWithin } from "./creation-range.ts";
 import { lacksProfile } from "./lacks-profile.ts";
+import { roleFollowsClerk } from "./role-follows-clerk.ts";
 import type { UserSnapshot } from "./user-snapshot.ts";
 
 /** With its length in front, so that no text can pass for the end of one field and the beginning of the next. */
@@ -24,8 +25,7 @@ with lines as (
     ${field("u.clerk_id")} || ${field("u.email")} || ${field("u.name")} || ${field("u.image_url")}
     || case u.email_verified when true then 'v' when false then '.' else '?' end
     || case u.banned when true then 'b' when false then '.' else '?' end
-    || case u.role::text || ' by ' || coalesce(u.role_source::text, '')
-         when 'admin by clerk' then 'a' when 'user by ' then '.' else '?' end
+    || case when ${roleFollowsClerk} then case u.role::text when 'admin' then 'a' else '.' end else '?' end
     || ${time("u.clerk_created_at")} || ',' || ${time("u.clerk_updated_at")} || ';'
     || case when ${lacksProfile("$3")} then '?' else '' end
     || case when exists (select from rollcall.held_deletions h where h.clerk_id = u.clerk_id) then '?' else '' end

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Queryable } from "../pool.ts";
 import { lacksProfile } from "./lacks-profile.ts";
+import { roleFollowsClerk } from "./role-follows-clerk.ts";
 import { listColumns, snapshotRows, type UserSnapshot } from "./user-snapshot.ts";
 
 /**
@@ -27,7 +28,7 @@ with judged as (
           (u.email::text, u.email_verified, u.name::text, u.image_url::text, u.banned, u.clerk_created_at, u.clerk_updated_at)
             is distinct from
           (s.email, s.email_verified, s.name, s.image_url, s.banned, s.clerk_created_at, s.clerk_updated_at)
-          or ((u.role::text, coalesce(u.role_source::text, '')) in (('admin', 'clerk'), ('user', ''))
+          or (${roleFollowsClerk}
             and u.role::text <> case when s.is_admin then 'admin' else 'user' end)
         ) then 'older_row'
       when ${lacksProfile("$11")} then 'missing_profile'
