@@ -22,3 +22,13 @@ test("a refusal is read also where another error is around it, and where it name
   const bare = Object.assign(new Error("ana@example.com"), { code: "P0001" });
   expect(wrapPostgresError(bare).message).toBe("Postgres refused the row (P0001)");
 });
+
+test.each([
+  ["42501", "Postgres lacks a schema, table, column or grant, and `rollcall doctor` says which (42501)"],
+  ["42P01", "Postgres lacks a schema, table, column or grant, and `rollcall doctor` says which (42P01)"],
+  ["28P01", "Postgres refuses the user or the password in DATABASE_URL (28P01)"],
+  ["53300", "Postgres did not do its work (53300)"],
+])("an outage %s says what to mend, where that is known", (code, message) => {
+  const wrapped = wrapPostgresError(Object.assign(new Error("users"), { code }));
+  expect(wrapped).toMatchObject({ code: "postgres.unavailable", message });
+});

@@ -34,9 +34,15 @@ export class PostgresError extends AppError {
 }
 
 function describeOutage(state: string): string {
-  return state.startsWith("28")
-    ? "Postgres refuses the user or the password in DATABASE_URL"
-    : "Postgres did not do its work";
+  switch (state.slice(0, 2)) {
+    case "28":
+      return "Postgres refuses the user or the password in DATABASE_URL";
+    case "3F":
+    case "42":
+      return "Postgres lacks a schema, table, column or grant, and `rollcall doctor` says which";
+    default:
+      return "Postgres did not do its work";
+  }
 }
 
 /** Names of tables and constraints are nobody's data, and say at once what to mend. */

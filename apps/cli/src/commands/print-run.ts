@@ -3,15 +3,21 @@ import { commandFor, nameRun, sayDuration, sayNumber, tookMs } from "./run-words
 
 /** A run as text: how it stands or ended, what it did, and what is left for a person to do. */
 export function printRun(run: RunView): string[] {
-  const outcomes = Object.entries(run.counts).map(([outcome, count]) => [outcome, sayNumber(count)] as const);
-  const width = Math.max(...outcomes.map(([, count]) => count.length));
   const advice = adviseOn(run);
+  return [describeEnd(run), ...printOutcomes(run), ...(advice.length > 0 ? ["", ...advice] : [])];
+}
+
+function printOutcomes({ dryRun, state, counts }: RunView): string[] {
+  if (dryRun && (state === "failed" || state === "cancelled"))
+    return ["Nothing was written, and it did not come to know what a run would do."];
+  const outcomes = Object.entries(counts).map(([outcome, count]) => [outcome, sayNumber(count)] as const);
+  const width = Math.max(...outcomes.map(([, count]) => count.length));
   return [
-    describeEnd(run),
-    ...(run.dryRun && run.finishedAt !== null ? ["Nothing was written; a run now would come to this:"] : []),
+    ...(dryRun && (state === "succeeded" || state === "held")
+      ? ["Nothing was written; a run now would come to this:"]
+      : []),
     "",
     ...outcomes.map(([outcome, count]) => `  ${outcome.padEnd(10)}${count.padStart(width)}`),
-    ...(advice.length > 0 ? ["", ...advice] : []),
   ];
 }
 

@@ -60,7 +60,7 @@ async function runNow({ options, json }: CommandInput, { config, context }: Open
     if (!json) greet(run, isNew);
     const ended = await follow(reconciling, run, { signal, progress });
     progress?.end();
-    if (!json) process.stderr.write(log.describe());
+    if (!json) process.stderr.write(log.describe(ended));
     if (json) printJson(ended);
     else if (ended.finishedAt !== null) printLines(printRun(ended));
     if (ended.finishedAt === null) await sayHowToGoOn(context, ended);
