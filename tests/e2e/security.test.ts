@@ -90,7 +90,8 @@ describe("headers", () => {
     ["what admins read", "/api/admin/users", {}, 200],
     ["that there is no such user", "/api/admin/users/user_nobody", {}, 404],
     ["that the password is wrong", "/api/admin/users", { authorization: basic("a guess") }, 401],
-  ])("of /api/admin %s is kept by no cache and framed by nobody", async (_what, path, headers, status) => {
+    ["what the board shows of the queues", "/admin/queues/api/queues", {}, 200],
+  ])("%s: kept by no cache and framed by nobody", async (_what, path, headers, status) => {
     const answer = await callAdmin(system, path, { headers });
     expect(answer.status).toBe(status);
     expect(answer.headers.get("cache-control")).toBe("no-store");

@@ -29,15 +29,12 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
           scope.setNotFoundHandler(() => {
             throw new AppError("request.not_found", "No such admin page");
           });
+          // What is answered there is about people; the board's own files say for themselves what may be kept.
+          scope.addHook("onSend", async (_request, reply) => {
+            if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
+          });
           if (prefix === "/admin") await registerBoard(scope, context, `${prefix}/queues`);
-          else {
-            // What is answered there is about people.
-            scope.addHook(
-              "onSend",
-              async (_request, reply) => void reply.header("cache-control", "no-store"),
-            );
-            registerAdminRoutes(scope, context, prefix);
-          }
+          else registerAdminRoutes(scope, context, prefix);
         },
         { prefix },
       );
