@@ -286,6 +286,15 @@ describe("each planted fault is found by its name, and alone", () => {
     ]);
   });
 
+  test("postgres.ids: looks at known users have used most of them up", async () => {
+    const faults = await withSql(
+      "select setval('users_id_seq', 1503238553)",
+      "select setval('users_id_seq', (select coalesce(max(id), 1) from users))",
+      () => findFaults(healthy),
+    );
+    expect(faults).toMatchObject([{ name: "postgres.ids", says: "users.id has used up 70 % of its ids." }]);
+  });
+
   describeOnRedis("of Redis", () => {
     async function withSettings(planted: Record<string, string>): Promise<string[]> {
       const redis = new Redis(healthy["REDIS_URL"] ?? "");

@@ -50,6 +50,7 @@ export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./
 export { listConflicts, listConflictsOfUser } from "./statements/list-conflicts.ts";
 export { listOtherLiveIds } from "./statements/list-live-ids.ts";
 export { listUsers } from "./statements/list-users.ts";
+export { measureIdUse } from "./statements/measure-id-use.ts";
 export { drawReadTicket } from "./statements/read-tickets.ts";
 export { type AdminEvent, recordAdminEvents } from "./statements/record-admin-events.ts";
 export { dismissConflict, linkCandidate } from "./statements/resolve-conflict.ts";

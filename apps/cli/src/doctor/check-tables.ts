@@ -4,6 +4,7 @@ import {
   findMissingGrants,
   findMissingKeys,
   findMissingMigrations,
+  measureIdUse,
   type Pool,
 } from "@rollcall/db";
 import { areQueueTablesCurrent } from "@rollcall/jobs";
@@ -17,6 +18,7 @@ export function checkTables(pool: Pool, { withQueues }: { withQueues: boolean })
     check("postgres.grants", () => checkGrants(pool, withQueues)),
     check("postgres.tables", () => checkForm(pool)),
     check("postgres.duplicates", () => checkDuplicates(pool)),
+    check("postgres.ids", () => checkIds(pool)),
   ]);
 }
 
@@ -71,6 +73,22 @@ async function checkDuplicates(pool: Pool): Promise<Finding> {
   return problems.length === 0
     ? ok(name, "One row for each Clerk id, one profile for each user, and indexes that keep it so.")
     : wrong(name, `${list(problems)}.`, mend);
+}
+
+/** Enough time is left to change the type of a column that the app's tables refer to. */
+const idsToSpare = 0.5;
+
+async function checkIds(pool: Pool): Promise<Finding> {
+  const name = "postgres.ids";
+  const scarce = (await measureIdUse(pool)).filter(({ used }) => used > idsToSpare);
+  const says = scarce.map(
+    ({ table, used }) => `${table}.id has used up ${Math.floor(used * 100)} % of its ids`,
+  );
+  const mend =
+    "Before they are gone: alter sequence public.users_id_seq minvalue -2147483648 restart -2147483648 begins again below zero, if the app's tables and screens can bear that; docs/SCALE.md says how long they last.";
+  return scarce.length === 0
+    ? ok(name, "More than half of them are left.")
+    : wrong(name, `${list(says)}.`, mend);
 }
 
 const mostListed = 10;
