@@ -54,6 +54,15 @@ describeOnBackends((backend) => {
       expect(output).toContain("Usage: rollcall");
     }
   });
+
+  test("a command's own usage lists its options alone, asked for or not", async () => {
+    const asked = await rollcall("purge", "--help");
+    const wrong = await rollcall("purge", "--fast");
+    expect([asked.code, wrong.code]).toEqual([0, 2]);
+    expect(asked.output).toMatch(/^Usage: rollcall purge .*--keep-profile/s);
+    expect(asked.output).not.toContain("--dry-run");
+    expect(wrong.output).toBe(`Unknown option '--fast'.\n\n${asked.output}`);
+  });
 });
 
 /** A line of each command that needs no more than credentials. */

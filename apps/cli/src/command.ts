@@ -14,7 +14,7 @@ export type Command = {
   /** As typed, e.g. `explain <clerkId>`. */
   synopsis: string;
   summary: string;
-  /** One line each for the usage, e.g. `["--dry-run", "say what would be done"]`. */
+  /** One line each for the usage, e.g. `["--dry-run", "only say what would be done"]`. */
   optionHelp?: readonly (readonly [string, string])[];
   options?: Readonly<Record<string, { type: "boolean" | "string" }>>;
   /** @throws UsageError when it was typed wrongly; any other error is printed and exits with 1 */
@@ -26,5 +26,5 @@ export type Command = {
   ): Promise<ExitCode>;
 };
 
-/** Typed wrongly: the message says how, the usage follows. */
+/** Typed wrongly: the message says how, and the usage of what was meant follows. */
 export class UsageError extends Error {}

@@ -8,16 +8,24 @@ import { type CliContext, createCliContext } from "./context.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { printUsage } from "./usage.ts";
 
-async function run(args: readonly string[]): Promise<ExitCode> {
+type Typed = {
+  /** The first word. */
+  name: string | undefined;
+  command: Command | undefined;
+  rest: readonly string[];
+};
+
+function findCommand(args: readonly string[]): Typed {
   const at = args.findIndex((arg) => !arg.startsWith("-"));
   const name = args[at];
   const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
-  const input = readInput(
-    args.filter((_, index) => index !== at),
-    command,
-  );
+  return { name, command, rest: args.filter((_, index) => index !== at) };
+}
+
+async function run({ name, command, rest }: Typed): Promise<ExitCode> {
+  const input = readInput(rest, command);
   if (input.options["help"] === true) {
-    process.stdout.write(printUsage(commands));
+    process.stdout.write(printUsage(command));
     return exitCodes.done;
   }
   if (name === undefined) throw new UsageError("");
@@ -45,7 +53,9 @@ function readInput(args: readonly string[], command: Command | undefined): Comma
     const singles = readSingles(values);
     return { words: positionals, options: singles, json: singles["json"] === true };
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : "");
+    // Behind its first sentence Node advises a `--`, which no command needs.
+    const [sentence = ""] = error instanceof Error ? error.message.split(/(?<=\.) |\n/) : [];
+    throw new UsageError(sentence);
   }
 }
 
@@ -69,8 +79,8 @@ function readCommandEnvironment(): Readonly<Record<string, string | undefined>> 
   }
 }
 
-function explainFailure(error: unknown): string {
-  if (error instanceof UsageError) return [error.message, printUsage(commands)].filter(Boolean).join("\n\n");
+function explainFailure(error: unknown, command: Command | undefined): string {
+  if (error instanceof UsageError) return [error.message, printUsage(command)].filter(Boolean).join("\n\n");
   if (error instanceof EnvironmentError) return error.message;
   if (error instanceof AppError) {
     const sentence = `${errorTable[error.code].title.en} (${error.code}: ${error.hint ?? error.message})`;
@@ -79,9 +89,10 @@ function explainFailure(error: unknown): string {
   return `It failed: ${error instanceof Error ? error.message : String(error)}`;
 }
 
+const typed = findCommand(process.argv.slice(2));
 try {
-  process.exitCode = await run(process.argv.slice(2));
+  process.exitCode = await run(typed);
 } catch (error) {
-  process.stderr.write(`${explainFailure(error).trimEnd()}\n`);
+  process.stderr.write(`${explainFailure(error, typed.command).trimEnd()}\n`);
   process.exitCode = error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
 }

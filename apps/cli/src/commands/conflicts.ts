@@ -19,9 +19,9 @@ export const conflicts: Command = {
     dismiss: { type: "boolean" },
   },
   optionHelp: [
-    ["--mentorado <id>", "conflicts resolve: give the user this candidate"],
-    ["--discard-profile", "conflicts resolve: unlink the user's present profile, though it was used"],
-    ["--dismiss", "conflicts resolve: leave things as they are"],
+    ["--mentorado <id>", "give the user this candidate"],
+    ["--discard-profile", "unlink the user's present profile, though it was used"],
+    ["--dismiss", "leave things as they are"],
   ],
   run: (input, open) => {
     const [action, ...rest] = input.words;

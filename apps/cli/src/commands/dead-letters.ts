@@ -18,9 +18,9 @@ export const deadLetters: Command = {
     reason: { type: "string" },
   },
   optionHelp: [
-    ["--code <code>", "dead-letters, and its replay: only those of one error code"],
-    ["--all", "dead-letters replay: all of them"],
-    ["--reason <text>", "dead-letters discard: why, in a few words and without emails"],
+    ["--code <code>", "list or replay only those of one error code"],
+    ["--all", "replay all of them"],
+    ["--reason <text>", "why they are discarded, in a few words and without emails"],
   ],
   run: (input, open) => {
     const [action, ...ids] = input.words;

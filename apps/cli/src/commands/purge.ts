@@ -21,8 +21,8 @@ export const purge: Command = {
   summary: "erase what is left of a deleted user, for good; their Clerk id stays in the tombstone",
   options: { "keep-profile": { type: "boolean" }, also: { type: "string" } },
   optionHelp: [
-    ["--keep-profile", "purge: leave name, email and photo in the profile that was theirs"],
-    ["--also <ids>", "purge: erase these mentorados too, which only matched them"],
+    ["--keep-profile", "leave name, email and photo in the profile that was theirs"],
+    ["--also <ids>", "erase these mentorados too, which only matched them"],
   ],
   run: async ({ words, options, json }, open) => {
     if (words.length !== 1) throw new UsageError("purge takes one Clerk id.");

@@ -26,9 +26,9 @@ export const reconcile: Command = {
     "confirm-deletions": { type: "string" },
   },
   optionHelp: [
-    ["--dry-run", "reconcile: only say what would be done"],
-    ["--catch-up", "reconcile: only what changed since the last time, and no deletions"],
-    ["--confirm-deletions <run>", "reconcile: carry out the deletions that a run holds"],
+    ["--dry-run", "only say what would be done"],
+    ["--catch-up", "only what changed since the last time, and no deletions"],
+    ["--confirm-deletions <run>", "carry out the deletions that a run holds"],
   ],
   run: async (input, open) => {
     const { words, options } = input;

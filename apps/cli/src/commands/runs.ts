@@ -16,7 +16,7 @@ export const runs: Command = {
   synopsis: "runs [<id> | cancel <id>]",
   summary: "reconcile runs: the latest, one in full, or stop one",
   options: { mode: { type: "string" } },
-  optionHelp: [["--mode <mode>", "runs: only those of full, or of catch-up"]],
+  optionHelp: [["--mode <mode>", "only those of full, or of catch-up"]],
   run: (input, open) => {
     const [action, ...rest] = input.words;
     const openContext = () => open().context;
