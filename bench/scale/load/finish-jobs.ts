@@ -16,11 +16,11 @@ const concurrency = 200;
 export async function finishJobs(redisUrl: string, count: number): Promise<FinishedJobs> {
   const queues = openQueues({ kind: "redis", redisUrl });
   const doomed = new Set(Array.from({ length: count }, (_, number) => clerkIdOf(number)));
-  const process: JobProcessor = async ({ data }) => {
+  const failTheDoomed: JobProcessor = async ({ data }) => {
     if (typeof data === "object" && data !== null && doomed.has(Reflect.get(data, "clerkId")))
       throw new UnrecoverableError(new JobFailure("clerk.unreadable").message);
   };
-  const worker = queues.backend.createWorker("sync", process, { concurrency });
+  const worker = queues.backend.createWorker("sync", failTheDoomed, { concurrency });
   worker.on("error", () => undefined);
   try {
     const { producer, deadlineMs } = await queues.open("sync");
