@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { migrate } from "../harness/migrate.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -24,6 +25,22 @@ test("healthz stays 200 while all databases are gone: a restart would mend nothi
   expect(await Promise.all(urls().map(askHealth))).toEqual([200, 200]);
   await system.restartPostgres();
   await system.untilReady();
+});
+
+test("readyz answers 503 and names migrations while one is missing, and 200 once it is there", async () => {
+  const readiness = () =>
+    Promise.all(
+      urls().map(async (url) => {
+        const answer = await fetch(`${url}/readyz`);
+        return { status: answer.status, body: await answer.json() };
+      }),
+    );
+  await migrate(system.environment, ["--down"]);
+  const unready = { status: 503, body: { status: "unavailable", degraded: ["migrations"] } };
+  expect(await readiness()).toEqual([unready, unready]);
+  await migrate(system.environment);
+  await system.untilReady();
+  expect((await readiness()).map(({ status }) => status)).toEqual([200, 200]);
 });
 
 /** Longer than the five seconds that a turn of the event loop may be late, and the second in which it is due. */

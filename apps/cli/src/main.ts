@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs, parseEnv } from "node:util";
 import { AppError, EnvironmentError, errorTable } from "@rollcall/contracts";
 import { type Command, type CommandInput, UsageError } from "./command.ts";
@@ -70,9 +71,10 @@ function readSingles(values: Readonly<Record<string, unknown>>): CommandInput["o
 /** With no environment of its own, the command looks at what `npm start` runs in this folder. */
 function readCommandEnvironment(): Readonly<Record<string, string | undefined>> {
   if (process.env["DATABASE_URL"]) return process.env;
+  const file = join(process.env["ROLLCALL_DIR"] ?? ".rollcall", "environment");
   try {
-    const found = parseEnv(readFileSync(".rollcall/environment", "utf8"));
-    process.stderr.write("Looking at what npm start runs here (.rollcall/environment)\n");
+    const found = parseEnv(readFileSync(file, "utf8"));
+    process.stderr.write(`Looking at what npm start runs here (${file})\n`);
     return { ...found, ...process.env };
   } catch {
     return process.env;

@@ -53,11 +53,12 @@ function describeWebhooks(received: boolean): string {
 function describeFolder({ dir, settings }: SystemFacts): Fact[] {
   const kept =
     settings.databaseUrl === undefined ? "kept between runs" : "secrets and the simulator's people";
+  const rollcall = dir === ".rollcall" ? "npx rollcall" : `ROLLCALL_DIR=${dir} npx rollcall`;
   return [
     ["Data", dir, `${kept}; begin anew: npm start -- --fresh`],
     ["Logs", `${dir}/logs`, "api.log, worker.log and more"],
-    ["Ask why", "npx rollcall explain <id>", "the page shows each person's id"],
-    ["Compare", "npx rollcall reconcile", "everybody at Clerk with the tables, now"],
+    ["Ask why", `${rollcall} explain <id>`, "the page shows each person's id"],
+    ["Compare", `${rollcall} reconcile`, "everybody at Clerk with the tables, now"],
     ["Stop", "Ctrl-C", "a second Ctrl-C stops at once"],
   ];
 }

@@ -21,8 +21,11 @@ export function buildProbes(context: WorkerContext): FastifyInstance {
       // Undefined when Postgres does not answer.
       withinMs(askTimeoutMs, findMissingMigrations(context.pool)).catch(() => undefined),
     ]);
-    const degraded = [...(missing === undefined ? ["postgres"] : []), ...(queueUp ? [] : ["queue"])];
-    const ready = degraded.length < 2 && !missing?.length;
+    const isMigrated = !missing?.length;
+    const degraded = isMigrated
+      ? [...(missing === undefined ? ["postgres"] : []), ...(queueUp ? [] : ["queue"])]
+      : ["migrations"];
+    const ready = isMigrated && degraded.length < 2;
     reply.code(ready ? 200 : 503);
     return { status: ready ? (degraded.length === 0 ? "ok" : "degraded") : "unavailable", degraded };
   });
