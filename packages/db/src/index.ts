@@ -44,6 +44,7 @@ export {
   listDueHooks,
   markHookSent,
   markHooksQueued,
+  settleHook,
 } from "./statements/hook-outbox.ts";
 export { judgeConflicts } from "./statements/judge-conflicts.ts";
 export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./statements/leases.ts";
