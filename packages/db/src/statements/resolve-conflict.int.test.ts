@@ -3,7 +3,9 @@ import type { Pool } from "../pool.ts";
 import { createTestPool } from "../testing.ts";
 import { inTransaction } from "../transaction.ts";
 import { applySnapshots } from "./apply-snapshots.ts";
+import { countOpenConflicts } from "./count-users.ts";
 import { giveProfiles } from "./give-profiles.ts";
+import { judgeConflicts } from "./judge-conflicts.ts";
 import { listConflicts } from "./list-conflicts.ts";
 import { dismissConflict, linkCandidate } from "./resolve-conflict.ts";
 
@@ -45,6 +47,8 @@ const resolve = ({ discardProfile = false } = {}) =>
   inTransaction(pool, (client) =>
     linkCandidate(client, conflict.id, { mentoradoId: conflict.candidateId, discardProfile, by: "ops" }),
   );
+
+const dismiss = () => inTransaction(pool, (client) => dismissConflict(client, conflict.id, "ops"));
 
 /** What the app does with `sql` and has not committed when `work` begins, which must wait for it. */
 async function whileAppWrites<T>(sql: string, work: () => Promise<T>): Promise<PromiseSettledResult<T>> {
@@ -129,7 +133,22 @@ test("a conflict may be dismissed while somebody edits the profile", async () =>
   const app = await pool.connect();
   await app.query("begin");
   await app.query(edit, [conflict.freshId]);
-  expect(await inTransaction(pool, (client) => dismissConflict(client, conflict.id, "ops"))).toBe("user_a");
+  expect(await dismiss()).toBe("user_a");
   await app.query("commit");
   app.release();
+});
+
+test("a conflict whose user the app deletes is neither listed nor counted nor decided, and is settled when all are judged", async () => {
+  const page = { state: "open", beforeId: undefined, limit: 5 };
+  const readState = async () => (await pool.query("select state, closed_at from rollcall.conflicts")).rows;
+  await judgeConflicts(pool, "test");
+  expect(await readState()).toEqual([{ state: "open", closed_at: null }]);
+  expect(await countOpenConflicts(pool)).toBe(1);
+  await pool.query("delete from users");
+  expect(await listConflicts(pool, page)).toEqual([]);
+  expect(await countOpenConflicts(pool)).toBe(0);
+  for (const decide of [resolve, dismiss])
+    await expect(decide()).rejects.toMatchObject({ code: "conflict.closed" });
+  await judgeConflicts(pool, "test");
+  expect(await readState()).toEqual([{ state: "settled", closed_at: expect.any(Date) }]);
 });
