@@ -91,6 +91,7 @@ export {
   countAbsent,
   decideSuspects,
   dropEarlierSuspects,
+  dropEndedSuspects,
   dropSuspects,
   listAbsent,
   listSuspects,
