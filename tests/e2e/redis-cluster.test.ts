@@ -6,23 +6,32 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnRedis } from "../harness/backends.ts";
 import { ensure, postWebhook, readRows, untilProfile } from "../harness/calls.ts";
+import { hasOpenssl, makeCertificates } from "../harness/certificates.ts";
 import { runProcess } from "../harness/process.ts";
 import { type RedisCluster, startRedisCluster } from "../harness/redis-cluster.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { startTraffic } from "../harness/traffic.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-describeOnRedis("on a Redis Cluster", (redisBinary) => {
+const isEncrypted = hasOpenssl();
+const manner = isEncrypted ? "that speaks TLS alone" : "in the clear (no openssl on PATH)";
+
+describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) => {
   let folder: string;
   let cluster: RedisCluster;
   let system: System;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "rollcall-cluster-"));
-    cluster = await startRedisCluster(redisBinary, folder);
+    const certificates = isEncrypted ? await makeCertificates(folder) : undefined;
+    cluster = await startRedisCluster(redisBinary, folder, certificates);
     system = await startSystem({
       backend: "postgres",
       // Redis acknowledges before a replica has it: what dies with a primary, the catch-up finds.
-      environment: { REDIS_URL: cluster.url, RECONCILE_CATCHUP_EVERY_MS: "5000" },
+      environment: {
+        REDIS_URL: cluster.url,
+        RECONCILE_CATCHUP_EVERY_MS: "5000",
+        ...(certificates && { NODE_EXTRA_CA_CERTS: certificates.ca }),
+      },
     });
   });
   afterAll(async () => {

@@ -14,7 +14,7 @@ export function hasOpenssl(): boolean {
   return found;
 }
 
-/** A certificate for 127.0.0.1 by a CA that nobody knows, and another such CA. */
+/** A certificate for 127.0.0.1 and localhost by a CA that nobody knows, and another such CA. */
 export async function makeCertificates(folder: string): Promise<Certificates> {
   const path = (name: string) => join(folder, name);
   const make = (name: string, ...args: string[]) =>
@@ -26,7 +26,12 @@ export async function makeCertificates(folder: string): Promise<Certificates> {
   await make(
     "server",
     ...["-CA", path("ca.pem"), "-CAkey", path("ca.key")],
-    ...["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"],
+    ...[
+      "-addext",
+      "subjectAltName=IP:127.0.0.1,DNS:localhost",
+      "-addext",
+      "basicConstraints=critical,CA:FALSE",
+    ],
   );
   return {
     ca: path("ca.pem"),

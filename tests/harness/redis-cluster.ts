@@ -1,12 +1,13 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findFreePort, type RedisServer, startRedis } from "@rollcall/sandbox";
 import { Redis } from "ioredis";
+import type { Certificates } from "./certificates.ts";
 import { waitFor } from "./wait-for.ts";
 
-/** Three primaries that share the slots, and a replica of each. */
+/** Three primaries that share the slots, and a replica of each, with a password. */
 export type RedisCluster = {
-  /** All nodes, as REDIS_URL takes them. */
+  /** All nodes, as REDIS_URL takes them, by another name than that by which they announce each other. */
   url: string;
   /** Ends, without notice, the primary that has a key's slot. @returns resolves when its replica took over */
   failOver(key: string): Promise<void>;
@@ -17,6 +18,8 @@ type Node = { server: RedisServer; client: Redis; id: string };
 
 const slots = 16_384;
 const primaries = 3;
+/** Not what an URL shows it as. */
+const password = "cluster's p@ss:w/rd";
 
 const settings = {
   "cluster-enabled": "yes",
@@ -25,9 +28,16 @@ const settings = {
   appendonly: "yes",
 };
 
-export async function startRedisCluster(binary: string, folder: string): Promise<RedisCluster> {
+/** @param certificates with them it speaks TLS alone, among its nodes too */
+export async function startRedisCluster(
+  binary: string,
+  folder: string,
+  certificates?: Certificates,
+): Promise<RedisCluster> {
   const nodes = await Promise.all(
-    Array.from({ length: 2 * primaries }, (_, index) => startNode(binary, folder, index)),
+    Array.from({ length: 2 * primaries }, (_, index) =>
+      startNode(binary, join(folder, `node-${index}`), certificates),
+    ),
   );
   const [first] = nodes;
   if (!first) throw new Error("There is no node");
@@ -53,7 +63,7 @@ export async function startRedisCluster(binary: string, folder: string): Promise
     return states.every(Boolean) ? true : undefined;
   });
   return {
-    url: nodes.map(({ server }) => server.url).join(","),
+    url: nodes.map(({ server }) => urlOf(server.port, certificates)).join(","),
     failOver: async (key) => {
       const slot = Number(await first.client.call("CLUSTER", "KEYSLOT", key));
       const index = Math.floor(slot / share);
@@ -71,15 +81,34 @@ export async function startRedisCluster(binary: string, folder: string): Promise
   };
 }
 
-async function startNode(binary: string, folder: string, index: number): Promise<Node> {
-  const dir = join(folder, `node-${index}`);
+function urlOf(port: number, certificates: Certificates | undefined): string {
+  return `${certificates ? "rediss" : "redis"}://:${encodeURIComponent(password)}@localhost:${port}`;
+}
+
+async function startNode(binary: string, dir: string, certificates: Certificates | undefined): Promise<Node> {
   await mkdir(dir, { recursive: true });
   // Its bus listens 10,000 above its port.
   const port = await findPortWithBus();
   const server = await startRedis({ binary, dir, port, settings });
-  const client = new Redis(server.url);
+  const address = { host: "127.0.0.1", port };
+  const setup = new Redis(address);
+  if (certificates) await encrypt(setup, port, certificates);
+  // Only now: who starts a server asks it without a password whether it is up.
+  await setup.config("SET", "masterauth", password, "requirepass", password);
+  setup.disconnect();
+  const tls = certificates && { tls: { ca: await readFile(certificates.ca) } };
+  const client = new Redis({ ...address, password, ...tls });
   client.on("error", () => undefined);
   return { server, client, id: String(await client.call("CLUSTER", "MYID")) };
+}
+
+/** The same port, with TLS alone. */
+async function encrypt(setup: Redis, port: number, { ca, cert, key }: Certificates): Promise<void> {
+  const files = { "tls-cert-file": cert, "tls-key-file": key, "tls-ca-cert-file": ca };
+  await setup.config("SET", "tls-auth-clients", "no", ...Object.entries(files).flat());
+  await setup.config("SET", "tls-replication", "yes", "tls-cluster", "yes");
+  await setup.config("SET", "port", 0);
+  await setup.config("SET", "tls-port", port);
 }
 
 async function findPortWithBus(): Promise<number> {

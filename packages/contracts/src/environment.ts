@@ -7,6 +7,7 @@ import {
   isWebhookSecret,
 } from "./environment-checks.ts";
 import { locales } from "./locale.ts";
+import { areEncryptedAlike, haveOneLogin, isRedisUrl } from "./redis-nodes.ts";
 
 const text = z.string().trim().min(1);
 const list = text
@@ -39,6 +40,18 @@ export const variables = {
   REDIS_URL: list
     .refine((nodes) => nodes.every((node) => /^rediss?:\/\//.test(node)), {
       error: "each node must start with redis:// or rediss://",
+      abort: true,
+    })
+    .refine((nodes) => nodes.every(isRedisUrl), {
+      error:
+        "each node must be a URL; in user and password anything but letters and digits is percent-encoded",
+      abort: true,
+    })
+    .refine(areEncryptedAlike, {
+      error: "must not mix redis:// and rediss://: a cluster is encrypted whole or not at all",
+    })
+    .refine(haveOneLogin, {
+      error: "must not name different users or passwords: the cluster's nodes, listed or not, share one",
     })
     .optional(),
   HOST: text.default("127.0.0.1"),

@@ -1,5 +1,6 @@
 export type { JobProcessor, JobQueue, JobWorker, QueueBackend, QueuedJob } from "./backend.ts";
 export { addConfirmation, confirmationJobName, readConfirmationJob } from "./confirmation.ts";
+export { connectRedis } from "./connect-redis.ts";
 export {
   type DeadLetter,
   JobFailure,
@@ -34,4 +35,4 @@ export {
   readReconcileJob,
   scheduleReconcile,
 } from "./reconcile.ts";
-export { connectRedis, createRedisBackend } from "./redis-backend.ts";
+export { createRedisBackend } from "./redis-backend.ts";

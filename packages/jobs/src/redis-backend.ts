@@ -1,19 +1,13 @@
 import { once } from "node:events";
 import { Queue, Worker } from "bullmq";
-import { Cluster, type Redis, type RedisOptions } from "ioredis";
+import type { Cluster, Redis } from "ioredis";
 import type { QueueBackend } from "./backend.ts";
-import { GatheringRedis } from "./gathering-redis.ts";
+import { type ConnectOptions, connectRedis, retryStrategy } from "./connect-redis.ts";
 import { watchQueueRoom } from "./queue-room.ts";
 import { countRedisNames, readRedisFigures, readRedisMemory } from "./redis-figures.ts";
 
-/** Without the one generic option that would make the client's type depend on it. */
-type ConnectOptions = Omit<RedisOptions, "replyMapping">;
-
 /** Hash-tagged, so that all keys of a script live in one slot of a Redis Cluster. */
 const prefix = "{rollcall}";
-
-/** Reconnecting within a second keeps "used again when it is back" true without a restart. */
-const retryStrategy = (attempt: number) => Math.min(attempt * 100, 1_000);
 
 /** A producer must learn at once that Redis is away: nothing waits in memory for an answer that 503 could give. */
 const producerOptions: ConnectOptions = {
@@ -32,12 +26,6 @@ const workerOptions: ConnectOptions = {
   // Above BullMQ's longest blocking read of 10 s, which rightly stays silent that long.
   socketTimeout: 15_000,
 };
-
-/**
- * A command timeout fails the command and keeps the connection, so a half-open one would fail every command
- * for ever. This drops a connection that leaves a command unanswered; an idle one is left alone.
- */
-const defaultOptions: ConnectOptions = { socketTimeout: 5_000 };
 
 /** Queues on Redis, or on a Redis Cluster when several nodes are given. */
 export function createRedisBackend(nodes: readonly string[], onError: (error: Error) => void): QueueBackend {
@@ -73,24 +61,4 @@ const firstConnectionMs = 1_000;
 async function untilFirstConnected(client: Redis | Cluster): Promise<void> {
   if (client.status === "ready") return;
   await once(client, "ready", { signal: AbortSignal.timeout(firstConnectionMs) }).catch(() => undefined);
-}
-
-/** A client for one node, or for a cluster. Its errors go to `onError`: ioredis reconnects by itself. */
-export function connectRedis(
-  nodes: readonly string[],
-  wishes: ConnectOptions,
-  onError: (error: Error) => void,
-): Redis | Cluster {
-  const options = { ...defaultOptions, ...wishes };
-  const [first = "", ...others] = nodes;
-  const client =
-    others.length === 0
-      ? new GatheringRedis(first, options)
-      : new Cluster([...nodes], {
-          redisOptions: options,
-          enableOfflineQueue: options.enableOfflineQueue ?? true,
-          clusterRetryStrategy: retryStrategy,
-        });
-  client.on("error", onError);
-  return client;
 }
