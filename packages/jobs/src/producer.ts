@@ -3,6 +3,7 @@ import { AppError } from "@rollcall/contracts";
 import type { JobsOptions } from "bullmq";
 import type { JobQueue, QueueBackend } from "./backend.ts";
 import { underDeadline } from "./deadline.ts";
+import { awaitFirstConnection } from "./first-connection.ts";
 import { decideJobOptions, type Nudge, retryOptions, type Welcome, welcomeJobName } from "./nudge.ts";
 import type { QueueName } from "./queue-names.ts";
 
@@ -24,7 +25,8 @@ export type Producer = {
   /** The live queue, once it is reached. @throws AppError `queue.unavailable` after `deadlineMs` */
   connected(deadlineMs: number): Promise<JobQueue>;
   /**
-   * Adds a job, or says within `deadlineMs` that it could not. A job that timed out may still have landed.
+   * Adds a job, or says within `deadlineMs` that it could not. A job that timed out may still have landed when it was
+   * sent; one that found no connection is let go and never lands.
    *
    * @throws AppError `queue.unavailable`
    */
@@ -40,18 +42,16 @@ export type Producer = {
  */
 export function openProducer(backend: QueueBackend, name: QueueName, listener?: ProducerListener): Producer {
   const closing = new AbortController();
-  let instance: JobQueue | undefined;
-  const connected = connect();
-  connected.catch(() => undefined);
+  const connection = awaitFirstConnection<JobQueue>(`Connecting queue ${name}`);
+  connect().catch(connection.fail);
 
-  async function connect(): Promise<JobQueue> {
+  async function connect(): Promise<void> {
     for (;;) {
       try {
         await underDeadline(backend.reachable(), reachTimeoutMs, `Reaching the database of queue ${name}`);
-        const queue = await build();
-        instance = queue;
+        connection.arrive(await build());
         listener?.onConnected(name);
-        return queue;
+        return;
       } catch (error) {
         listener?.onError(name, error instanceof Error ? error : new Error(String(error)));
         await sleep(reconnectDelayMs, undefined, { signal: closing.signal });
@@ -73,18 +73,23 @@ export function openProducer(backend: QueueBackend, name: QueueName, listener?: 
 
   return {
     name,
-    current: () => instance,
-    connected: (deadlineMs) => underDeadline(connected, deadlineMs, `Connecting queue ${name}`),
+    current: connection.current,
+    connected: connection.within,
     add: async ({ name: jobName, payload, options }, deadlineMs) => {
       if (!backend.hasRoom()) {
         throw new AppError("queue.unavailable", `The database of queue ${name} has too little memory left`);
       }
-      const added = connected.then((queue) => queue.add(jobName, payload, options));
-      await underDeadline(added, deadlineMs, `Adding to queue ${name}`);
+      const startedMs = performance.now();
+      const queue = await connection.within(deadlineMs);
+      const leftMs = Math.ceil(deadlineMs - (performance.now() - startedMs));
+      if (leftMs <= 0) {
+        throw new AppError("queue.unavailable", `Connecting queue ${name} took longer than ${deadlineMs} ms`);
+      }
+      await underDeadline(queue.add(jobName, payload, options), leftMs, `Adding to queue ${name}`);
     },
     close: async () => {
       closing.abort();
-      await instance?.close();
+      await connection.current()?.close();
     },
   };
 }
