@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnRedis } from "../harness/backends.ts";
 import { ensure, postWebhook, readRows, untilProfile } from "../harness/calls.ts";
-import { hasOpenssl, makeCertificates } from "../harness/certificates.ts";
+import { type Certificates, hasOpenssl, makeCertificates } from "../harness/certificates.ts";
 import { runProcess } from "../harness/process.ts";
 import { type RedisCluster, startRedisCluster } from "../harness/redis-cluster.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -19,10 +19,11 @@ const manner = isEncrypted ? "that speaks TLS alone" : "in the clear (no openssl
 describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) => {
   let folder: string;
   let cluster: RedisCluster;
+  let certificates: Certificates | undefined;
   let system: System;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "rollcall-cluster-"));
-    const certificates = isEncrypted ? await makeCertificates(folder) : undefined;
+    certificates = isEncrypted ? await makeCertificates(folder) : undefined;
     cluster = await startRedisCluster(redisBinary, folder, certificates);
     system = await startSystem({
       backend: "postgres",
@@ -40,10 +41,11 @@ describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) =
     await rm(folder, { recursive: true, force: true });
   });
 
-  const rollcall = async (...args: string[]) => {
-    const command = runProcess("apps/cli/dist/main.js", system.environment, args);
+  const rollcallIn = async (environment: Record<string, string>, ...args: string[]) => {
+    const command = runProcess("apps/cli/dist/main.js", { ...system.environment, ...environment }, args);
     return { code: await command.exited, output: command.output() };
   };
+  const rollcall = (...args: string[]) => rollcallIn({}, ...args);
 
   test("webhooks, logins, the cache, dead letters and the commands work", async () => {
     const { id } = await system.clerk.users.create();
@@ -71,6 +73,17 @@ describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) =
     const { findings } = JSON.parse(output) as { findings: { name: string; state: string }[] };
     expect(findings.filter(({ state }) => state === "wrong")).toEqual([]);
     expect(findings.filter(({ name }) => name === "redis.reachable")).toHaveLength(3);
+  });
+
+  test.skipIf(!isEncrypted)("a cluster whose CA is another is refused, and the doctor says so", async () => {
+    const { output } = await rollcallIn(
+      { NODE_EXTRA_CA_CERTS: certificates?.strangeCa ?? "" },
+      ...["doctor", "--json"],
+    );
+    const { findings } = JSON.parse(output) as { findings: { name: string; says: string }[] };
+    expect(findings.find(({ name }) => name === "redis.reachable")?.says).toContain(
+      "SELF_SIGNED_CERT_IN_CHAIN",
+    );
   });
 
   test("the primary of the queues is killed under traffic: its replica goes on, and nobody is lost", async () => {

@@ -1,10 +1,12 @@
 import { variables } from "@rollcall/contracts";
 import { connectRedis } from "@rollcall/jobs";
+import { withinMs } from "@rollcall/sync";
 import { type Environment, type Finding, note, ok, unknown, wrong } from "./finding.ts";
 
 const oldestVersion = "6.2.0";
 /** Above it the queues stop accepting, so that workers can still finish. */
 const fullestShare = 0.7;
+const longestAnswerMs = 5_000;
 
 type Info = ReadonlyMap<string, string>;
 /** One server of ours: the only one, or a master of a cluster. */
@@ -16,18 +18,38 @@ export async function checkRedis(environment: Environment): Promise<Finding[]> {
   if (!given) return [note("redis", "REDIS_URL is not set: queues are on Postgres, and there is no cache.")];
   const nodes = variables.REDIS_URL.safeParse(given).data;
   if (!nodes) return [unknown("redis.reachable", "Not asked: REDIS_URL is malformed.")];
-  let refusal: Error | undefined;
-  const client = connectRedis(nodes, { maxRetriesPerRequest: 1, connectTimeout: 3_000 }, (error) => {
-    refusal = error;
-  });
+  const { client, findRefusal } = connect(nodes);
   try {
-    await client.ping();
+    // A client of a cluster goes on looking for a node for ever.
+    await withinMs(longestAnswerMs, client.ping());
     const servers: Node[] = "nodes" in client ? client.nodes("master") : [client];
     return (await Promise.all(servers.map(checkServer))).flat();
   } catch (error) {
     const mend =
       "Start it, and look at host, port, TLS (rediss://; a private CA: NODE_EXTRA_CA_CERTS), user and password in REDIS_URL.";
-    return [wrong("redis.reachable", `Redis does not answer (${readReason(refusal ?? error)}).`, mend)];
+    const refusal = (nodes.length > 1 ? await askAlone(nodes[0]) : findRefusal()) ?? error;
+    return [wrong("redis.reachable", `Redis does not answer (${readReason(refusal)}).`, mend)];
+  } finally {
+    client.disconnect();
+  }
+}
+
+function connect(nodes: readonly string[]) {
+  let refusal: Error | undefined;
+  const client = connectRedis(nodes, { maxRetriesPerRequest: 1, connectTimeout: 3_000 }, (error) => {
+    refusal = error;
+  });
+  return { client, findRefusal: () => refusal };
+}
+
+/** Why a node of a cluster refuses us; of the whole cluster ioredis says only that no node answered. */
+async function askAlone(node = ""): Promise<unknown> {
+  const { client, findRefusal } = connect([node]);
+  try {
+    await withinMs(longestAnswerMs, client.ping());
+    return undefined;
+  } catch (error) {
+    return findRefusal() ?? error;
   } finally {
     client.disconnect();
   }
