@@ -1,4 +1,5 @@
 export { isOutage, PostgresError, wrapPostgresError } from "./errors.ts";
+export { waitBrieflyForLocks } from "./lock-wait.ts";
 export { MigrationRefusal } from "./migrate/adoption/refusal.ts";
 export { findFormProblems } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicates } from "./migrate/adoption/row-problems.ts";

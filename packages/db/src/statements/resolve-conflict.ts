@@ -1,5 +1,6 @@
 import { AppError } from "@rollcall/contracts";
 import { z } from "zod";
+import { waitBrieflyForLocks } from "../lock-wait.ts";
 import type { Queryable } from "../pool.ts";
 import { judgeConflicts } from "./judge-conflicts.ts";
 import { unlinkProfiles } from "./unlink-profiles.ts";
@@ -78,6 +79,7 @@ export async function linkCandidate(
 }
 
 async function getOpenConflict(db: Queryable, id: number): Promise<OpenConflict> {
+  await waitBrieflyForLocks(db);
   const result = await db.query(lockConflict, [id]);
   if (result.rows.length === 0) throw new AppError("conflict.unknown", "No such conflict");
   const conflict = row.parse(result.rows[0]);

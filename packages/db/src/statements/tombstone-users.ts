@@ -1,3 +1,4 @@
+import { longestLockWaitMs, waitBrieflyForLocks } from "../lock-wait.ts";
 import type { Queryable } from "../pool.ts";
 import { judgeConflicts } from "./judge-conflicts.ts";
 import { unlinkProfiles } from "./unlink-profiles.ts";
@@ -42,11 +43,16 @@ from buried b left join before using (clerk_id)
 
 /**
  * Marks users as deleted for good, and judges the conflicts again that this may decide. Run it inside a
- * transaction. Ids must be distinct.
+ * transaction, and after what may be waited for longer than `longestWaitMs`. Ids must be distinct.
  *
  * @returns the ids that were alive or unknown before; the others were tombstones already.
  */
-export async function tombstoneUsers(db: Queryable, burials: readonly Burial[]): Promise<Set<string>> {
+export async function tombstoneUsers(
+  db: Queryable,
+  burials: readonly Burial[],
+  longestWaitMs = longestLockWaitMs,
+): Promise<Set<string>> {
+  await waitBrieflyForLocks(db, longestWaitMs);
   const ids = burials.map((burial) => burial.clerkId);
   const buried = await db.query<{ userId: number; clerkId: string; foldedEmail: string | null }>(buryUsers, [
     ids,
