@@ -19,12 +19,14 @@ export async function lockAbsenceGuard(db: Queryable): Promise<void> {
 
 const countRecent = `select count(*)::int as recent from ${recent}`;
 
+const hadRow = "($1::timestamptz is null or u.created_at < $1)";
+
 // With those who went lately: else each deletion would lower the limit for the next, and one by one fewer went than
-// together. Nobody twice: a person may have revived one.
+// together. Nobody twice: a person may have revived one. Two counts, since together no index helps with the first.
 const countUsers = `
-select count(*)::int as users from public.users
-where ($1::timestamptz is null or created_at < $1)
-  and (deleted_at is null or clerk_id in (select e.clerk_id from ${recent}))
+select (select count(*) from public.users u where u.deleted_at is null and ${hadRow})::int
+     + (select count(distinct u.id) from public.users u
+        where u.deleted_at is not null and ${hadRow} and u.clerk_id in (select e.clerk_id from ${recent}))::int as users
 `;
 
 /**
