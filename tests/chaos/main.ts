@@ -18,7 +18,7 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --print           prints the plan and plays nothing
   --soak 30m        a steady load without faults instead, judged for so long: memory and connections must not grow
   --rate            its events in a second: 100
-  --warm-up         for how long it goes on before that: 40m
+  --warm-up         for how long it goes on before that: 20m
   --mutants         plays with each mutant of the build instead, which must break a law within five seeds
   --mutant NAME     the same with one of them`;
 
@@ -42,7 +42,7 @@ const options = z.object({
   print: z.boolean().default(false),
   soak: duration.optional(),
   rate: z.coerce.number().positive().default(100),
-  "warm-up": duration.default(2_400_000),
+  "warm-up": duration.default(1_200_000),
   mutants: z.boolean().default(false),
   mutant: z.string().optional(),
 });

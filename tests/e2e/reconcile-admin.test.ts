@@ -222,6 +222,28 @@ describeOnBackends((backend) => {
     expect(run.counts["deleted"]).toBe(goneIds.length);
   });
 
+  // On Postgres queues the job itself is out of reach for as long.
+  if (backend === "redis") {
+    test("a confirmation waits while Postgres is away, at no cost of an attempt", async () => {
+      const { held, goneIds } = await makeHeldRun();
+      await system.worker.stop("SIGKILL");
+      expect((await post(`runs/${held.id}/confirm-deletions`)).status).toBe(202);
+      await system.postgres.stop("immediate");
+      system.worker = system.startWorker();
+      const job = await withQueue(system, "reconcile", (queue) =>
+        waitFor("the job to be put back twice", async () => {
+          const jobs = await queue.getJobs(["delayed"]);
+          return jobs.find(
+            ({ name, attemptsStarted }) => name === "confirm-deletions" && attemptsStarted > 1,
+          );
+        }),
+      );
+      expect(job.attemptsMade).toBe(0);
+      await system.restartPostgres();
+      expect((await untilState(held.id, "succeeded")).counts["deleted"]).toBe(goneIds.length);
+    });
+  }
+
   test("deletions cannot be confirmed while a full run is asked for, nor after one looked again", async () => {
     const { held, goneIds } = await makeHeldRun();
     await system.worker.stop();

@@ -146,6 +146,25 @@ describeOnBackends((backend) => {
     });
   });
 
+  test("confirmed deletions that the app's own rules refuse end with 3, also when they are confirmed again", async () => {
+    const [refused] = await deleteSilently(25);
+    await system.db.query(`alter table users add constraint app_rule
+      check (clerk_id <> '${refused}' or deleted_at is null)`);
+    const held = await readJson("reconcile");
+    const confirm = ["reconcile", "--confirm-deletions", String(held.id)];
+    expect(await runToEnd(...confirm)).toMatchObject({
+      code: 3,
+      output: expect.stringContaining(`Full run ${held.id}: 24 deleted. 1 refused`),
+    });
+    expect(await runToEnd(...confirm)).toMatchObject({
+      code: 3,
+      output: expect.stringContaining("Nothing was left to do: 1 are still held"),
+    });
+    await system.db.query("alter table users drop constraint app_rule");
+    expect((await runToEnd("reconcile")).code).toBe(0);
+    expect((await readRows(system, refused ?? "")).users).toMatchObject([{ deleted_at: expect.any(Date) }]);
+  });
+
   test("a run that fails says why and ends with 1, with nobody deleted", async () => {
     await system.clerk.faults.add({ kind: "empty-list" });
     const { code, output } = await runToEnd("reconcile");

@@ -136,6 +136,28 @@ describeOnBackends((backend) => {
     );
   });
 
+  // On Postgres queues no hour comes while Postgres is away.
+  if (backend === "redis") {
+    test("a sweep whose hour comes while Postgres is away is done behind it, also when the worker was replaced", async () => {
+      const sweeps = (await readSweeps(system)).length;
+      await system.postgres.stop("immediate");
+      await withQueue(system, "reconcile", async (queue) => {
+        const { id = "" } = await queue.add("full", { v: 1, mode: "full" });
+        await waitFor("a worker to put it back", async () => {
+          const job = await queue.getJob(id);
+          return job && job.attemptsStarted > 0 && (await job.isDelayed()) ? true : undefined;
+        });
+      });
+      await system.worker.stop();
+      await system.restartPostgres();
+      system.worker = system.startWorker();
+      expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+        state: "succeeded",
+        started_by: "schedule",
+      });
+    });
+  }
+
   test("schedules come back when the queue was emptied, and a changed one takes effect on restart", async () => {
     const schedules = () =>
       withQueue(system, "reconcile", async (queue) => {

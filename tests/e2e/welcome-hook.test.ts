@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Webhook } from "svix";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -14,15 +14,18 @@ type Received = { headers: IncomingHttpHeaders; body: string };
 describeOnBackends((backend) => {
   let system: System;
   let app: Server;
-  let answer = 200;
+  let answer: number | "none" = 200;
   let received: Received[] = [];
+  const unanswered = new Set<ServerResponse>();
 
   beforeAll(async () => {
     app = createServer(async (request, response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk);
       received.push({ headers: request.headers, body: Buffer.concat(chunks).toString() });
-      response.writeHead(answer).end();
+      if (answer !== "none") return response.writeHead(answer).end();
+      unanswered.add(response);
+      response.once("close", () => unanswered.delete(response));
     }).listen(0, "127.0.0.1");
     await waitFor("the app", async () => (app.listening ? true : undefined));
     const { port } = app.address() as AddressInfo;
@@ -92,6 +95,12 @@ describeOnBackends((backend) => {
       120_000,
     );
     expect(JSON.parse(letter)).toMatchObject({ code: "hook.failed", name: "welcome", attempts: 5 });
+    const event = await system.db.query(
+      "select hook_due_at, hook_sent_at from rollcall.events where clerk_id = $1 and kind = 'mentorado_created'",
+      [person.id],
+    );
+    // A person's to decide, and the relay's no more.
+    expect(event.rows).toEqual([{ hook_due_at: null, hook_sent_at: null }]);
   });
 
   test("nobody is greeted who signed up more than a day ago, and nobody who is deleted by then", async () => {
@@ -114,6 +123,18 @@ describeOnBackends((backend) => {
     await untilTold(person.id);
     expect(about(old.id)).toEqual([]);
     expect(about(gone.id).length).toBeLessThanOrEqual(before + 1);
+  });
+
+  test("an app that takes no answer holds sixteen places at most, and users are made meanwhile", async () => {
+    answer = "none";
+    const people = await Promise.all(Array.from({ length: 24 }, () => system.clerk.users.create()));
+    await waitFor("sixteen to hang", async () => (unanswered.size >= 16 ? true : undefined));
+    const late = await system.clerk.users.create();
+    for (const { id } of [...people, late]) await untilProfile(system, id);
+    expect(unanswered.size).toBeLessThanOrEqual(16);
+    answer = 200;
+    for (const response of unanswered) response.writeHead(200).end();
+    await untilTold(late.id);
   });
 });
 

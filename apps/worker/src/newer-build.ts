@@ -1,6 +1,6 @@
 import { isOfNewerBuild, type JobProcessor, type QueueName } from "@rollcall/jobs";
-import { DelayedError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
+import { putBack } from "./put-back.ts";
 
 /** How long such a job is left alone: while workers are being replaced, one of the next looks is a newer one's. */
 const lookAgainMs = 2_000;
@@ -19,7 +19,6 @@ export function leaveNewerBuilds(
     if (!isOfNewerBuild(job.data)) return process(job, token, signal);
     if (!told) log.warn({ queue, jobId: job.id }, "Jobs of a newer build wait for a newer worker");
     told = true;
-    await job.moveToDelayed(Date.now() + lookAgainMs, token);
-    throw new DelayedError();
+    return putBack(job, token, lookAgainMs);
   };
 }

@@ -13,6 +13,11 @@ const outages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "clerk.unauthorized",
 ]);
 
+/** Whether a failure belongs to a dependency, and would meet everybody. */
+export function isOutage(code: ErrorCode): boolean {
+  return outages.has(code);
+}
+
 const pauseMs = 1_000;
 /** Whatever a `Retry-After` says: a signed deletion must not wait for a day. */
 const longestPauseMs = 5 * 60_000;
@@ -33,7 +38,7 @@ export async function throwIfOutage(
 ): Promise<void> {
   const code = readErrorCode(error);
   countPostgresError(context.metrics, error);
-  if (!outages.has(code)) return;
+  if (!isOutage(code)) return;
   const wantedMs = (error instanceof AppError && error.retryAfterMs) || pauseMs;
   const ms = Math.min(wantedMs, longestPauseMs);
   context.outages.note(queue, code);

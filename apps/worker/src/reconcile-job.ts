@@ -1,49 +1,53 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { RunView } from "@rollcall/contracts";
 import { type QueuedJob, type ReconcileJob, readReconcileJob } from "@rollcall/jobs";
 import { requestRun, runReconcile } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
+import { putBack } from "./put-back.ts";
 
 /**
  * Works on the run that a job names, or on the scheduled one of its mode. Never fails: how a run ended is in its
  * row, and what broke off is taken on again by the upkeep.
+ *
+ * @throws DelayedError for the full run's job while Postgres is away
  */
 export async function processReconcile(
   context: WorkerContext,
   job: QueuedJob,
-  signal: AbortSignal,
+  { token, signal }: { token: string | undefined; signal: AbortSignal },
 ): Promise<void> {
   const asked = readReconcileJob(job.data);
   if (!asked) {
     context.log.error({ jobId: job.id, queue: "reconcile" }, "A job could not be read");
     return;
   }
+  const { mode } = asked;
+  const runId = asked.runId ?? (await requestScheduled(context, mode));
+  // Its hour comes once a day, so its job stays, also when this worker does not; the next catch-up is a minute off.
+  if (runId === undefined) return mode === "full" ? putBack(job, token, lookAgainMs) : undefined;
   try {
-    const runId = asked.runId ?? (await requestScheduled(context, asked, signal));
     await runReconcile(context.reconcile, runId, { signal, onProgress: (run) => showProgress(job, run) });
   } catch (error) {
-    const { mode, runId } = asked;
-    context.log.warn({ queue: "reconcile", mode, runId, err: error }, "A reconcile job broke off");
+    warn(context, { mode, runId, err: error });
   }
 }
 
-const retryMs = 5_000;
+const lookAgainMs = 5_000;
 
-/** The full run's hour comes once a day, so its job waits while Postgres is away; the next catch-up is a minute off. */
+/** The scheduled run's id; undefined while Postgres is away. */
 async function requestScheduled(
   context: WorkerContext,
-  { mode }: ReconcileJob,
-  signal: AbortSignal,
-): Promise<number> {
-  for (;;) {
-    try {
-      const { run } = await requestRun(context, { mode, dryRun: false, startedBy: "schedule" });
-      return run.id;
-    } catch (error) {
-      if (mode === "catch-up" || signal.aborted) throw error;
-      await sleep(retryMs, undefined, { signal });
-    }
+  mode: ReconcileJob["mode"],
+): Promise<number | undefined> {
+  try {
+    return (await requestRun(context, { mode, dryRun: false, startedBy: "schedule" })).run.id;
+  } catch (error) {
+    warn(context, { mode, err: error });
+    return undefined;
   }
+}
+
+function warn({ log }: WorkerContext, facts: { mode: string; runId?: number; err: unknown }): void {
+  log.warn({ queue: "reconcile", ...facts }, "A reconcile job broke off");
 }
 
 /** For the board: what the run's row says. */

@@ -25,13 +25,10 @@ export function startReconcile(context: WorkerContext): QueueWorker {
   const worker = startQueueWorker(context, "reconcile", () =>
     context.backend.createWorker(
       "reconcile",
-      leaveNewerBuilds(context, "reconcile", (job) =>
-        (job.name === confirmationJobName ? processConfirmation : processReconcile)(
-          context,
-          job,
-          closing.signal,
-        ),
-      ),
+      leaveNewerBuilds(context, "reconcile", (job, token) => {
+        const run = job.name === confirmationJobName ? processConfirmation : processReconcile;
+        return run(context, job, { token, signal: closing.signal });
+      }),
       settings,
     ),
   );

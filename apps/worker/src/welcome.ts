@@ -1,5 +1,5 @@
 import { JobFailure, type NudgeQueueName, type QueuedJob, readErrorCode, welcome } from "@rollcall/jobs";
-import { deliverWelcome, relayWelcomes } from "@rollcall/sync";
+import { deliverWelcome, giveUpWelcome, relayWelcomes } from "@rollcall/sync";
 import { UnrecoverableError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
 import { type PauseQueue, throwIfOutage } from "./outage.ts";
@@ -33,8 +33,16 @@ export async function processWelcome(
       context.log.info({ event: "hook_delivered", clerkId, eventId }, "The app knows of a new mentorado");
   } catch (error) {
     await throwIfOutage(context, queue, error, pauseQueue);
+    if (job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) await giveUp(context, eventId);
     const code = readErrorCode(error);
     context.log.warn({ clerkId, eventId, code, err: error }, "The app could not be told of a new mentorado");
     throw new JobFailure(code);
   }
+}
+
+/** It fails either way; where this is not written, the relay tries it again, and it is told once more. */
+async function giveUp({ pool, log }: WorkerContext, eventId: number): Promise<void> {
+  await giveUpWelcome(pool, eventId).catch((error: unknown) => {
+    log.warn({ eventId, err: error }, "A hook that was given up is still due");
+  });
 }

@@ -67,6 +67,12 @@ export const errorTable = {
     "Este mentorado já pertence a outro usuário.",
     "This mentorado already belongs to another user.",
   ),
+  "conflict.busy": entry(
+    409,
+    true,
+    "O perfil ou o usuário está sendo alterado neste momento. Tente de novo daqui a pouco.",
+    "The profile or the user is being changed at this moment. Please try again shortly.",
+  ),
   "conflict.profile_touched": entry(
     409,
     false,

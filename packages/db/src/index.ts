@@ -46,6 +46,7 @@ export {
   listDueHooks,
   markHookSent,
   markHooksQueued,
+  settleHook,
 } from "./statements/hook-outbox.ts";
 export { judgeConflicts } from "./statements/judge-conflicts.ts";
 export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./statements/leases.ts";
@@ -92,6 +93,7 @@ export {
   countAbsent,
   decideSuspects,
   dropEarlierSuspects,
+  dropEndedSuspects,
   dropSuspects,
   listAbsent,
   listSuspects,

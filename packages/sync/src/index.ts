@@ -34,5 +34,5 @@ export { createLogger, type Logger } from "./telemetry/logger.ts";
 export { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 export { createQueueLog } from "./telemetry/queue-log.ts";
 export { askPostgres, askQueue, isQueueUp, withinMs } from "./time-limit.ts";
-export { deliverWelcome, relayWelcomes, type WelcomeHook } from "./welcome-hook.ts";
+export { deliverWelcome, giveUpWelcome, relayWelcomes, type WelcomeHook } from "./welcome-hook.ts";
 export { createUserWriter } from "./write-users.ts";

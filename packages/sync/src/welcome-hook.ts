@@ -5,6 +5,7 @@ import {
   markHookSent,
   markHooksQueued,
   type Pool,
+  settleHook,
   wrapPostgresError,
 } from "@rollcall/db";
 import { addWelcome, type Producer, type Welcome } from "@rollcall/jobs";
@@ -16,18 +17,20 @@ export type WelcomeHook = {
   secret: string;
 };
 
-const relayBatch = 100;
+/** An app that hangs keeps each of them for ten seconds; the places at work are there for users above all. */
+const mostUnderWay = 16;
 const enqueueDeadlineMs = 2_000;
 const deliveryTimeoutMs = 10_000;
 
 /**
- * Makes a job for each event that is due. A death between the two steps makes the job again, never none.
+ * Makes jobs for events that are due. A death between the two steps makes a job again, never none, and so does a queue
+ * that lost it.
  *
  * @returns how many were queued
  * @throws AppError `queue.unavailable` or `postgres.unavailable`
  */
 export async function relayWelcomes(pool: Pool, queue: Producer): Promise<number> {
-  const due = await listDueHooks(pool, relayBatch).catch(rethrowWrapped);
+  const due = await listDueHooks(pool, mostUnderWay).catch(rethrowWrapped);
   for (const { eventId, clerkId } of due)
     await addWelcome(queue, { v: 1, eventId, clerkId }, enqueueDeadlineMs);
   if (due.length > 0)
@@ -51,7 +54,10 @@ export async function deliverWelcome(
   { eventId, clerkId }: Welcome,
 ): Promise<boolean> {
   const event = await findUnsentHook(pool, eventId).catch(rethrowWrapped);
-  if (!event) return false;
+  if (!event) {
+    await giveUpWelcome(pool, eventId);
+    return false;
+  }
   const { userId, mentoradoId } = event;
   const body = JSON.stringify({
     type: "mentorado.created",
@@ -61,6 +67,11 @@ export async function deliverWelcome(
   await post(hook, `evt_${eventId}`, body);
   await markHookSent(pool, eventId).catch(rethrowWrapped);
   return true;
+}
+
+/** Leaves it to a person: it is a dead letter now. @throws AppError `postgres.unavailable` */
+export async function giveUpWelcome(pool: Pool, eventId: number): Promise<void> {
+  await settleHook(pool, eventId).catch(rethrowWrapped);
 }
 
 function rethrowWrapped(error: unknown): never {

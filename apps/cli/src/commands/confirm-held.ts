@@ -1,4 +1,3 @@
-import type { RunView } from "@rollcall/contracts";
 import { findRun } from "@rollcall/db";
 import { askPostgres, confirmDeletions, orderConfirmation } from "@rollcall/sync";
 import { nameCaller } from "../caller.ts";
@@ -9,8 +8,9 @@ import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import { printJson, printLines } from "../print.ts";
 import { createReconcileContext } from "../reconcile-context.ts";
 import { listenForStop } from "../stop-signal.ts";
+import { describeConfirmed } from "./describe-confirmed.ts";
 import { startReconcileLog } from "./reconcile-log.ts";
-import { nameRun, sayNumber } from "./run-words.ts";
+import { sayNumber } from "./run-words.ts";
 
 /** Carries out, in this process, the deletions that a run holds. */
 export async function confirmHeld(
@@ -27,8 +27,8 @@ export async function confirmHeld(
     say(`Asking Clerk about each of ${sayNumber(held.counts.held)} users again before anybody is deleted.`);
     const ended = await confirmDeletions(reconciling, runId, nameCaller(), { signal });
     if (json) printJson(ended);
-    else printLines([describeConfirmed(held, ended)]);
-    return exitCodes.done;
+    else printLines(describeConfirmed(held, ended));
+    return ended.state === "held" ? exitCodes.held : exitCodes.done;
   } catch (error) {
     if (!signal.aborted) throw error;
     const left = (await askPostgres(findRun(context.pool, runId)))?.counts.held ?? 0;
@@ -37,14 +37,4 @@ export async function confirmHeld(
   } finally {
     release();
   }
-}
-
-function describeConfirmed(held: RunView, ended: RunView): string {
-  const deleted = ended.counts.deleted - held.counts.deleted;
-  const released = held.counts.held - ended.counts.held - deleted;
-  const others =
-    released > 0
-      ? ` ${sayNumber(released)} were left alone: Clerk has them, or they were deleted already.`
-      : "";
-  return `${nameRun(held)}: ${sayNumber(deleted)} deleted.${others}`;
 }

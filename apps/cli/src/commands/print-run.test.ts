@@ -20,3 +20,11 @@ test.each(["failed", "cancelled"] as const)(
     expect(ended(state)).not.toContain("updated");
   },
 );
+
+test("a confirmed run that still holds deletions does not say that nobody was deleted", () => {
+  const left = { ...dryRun, dryRun: false, counts: { ...counts, deleted: 9, held: 1, failed: 1 } };
+  const view = { ...left, state: "held", finishedAt: startedAt, confirmedBy: "cli:ops" } as RunView;
+  const printed = printRun(view).join("\n");
+  expect(printed).toContain("1 are still held");
+  expect(printed).not.toContain("nobody was deleted");
+});

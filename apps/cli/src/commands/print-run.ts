@@ -63,13 +63,18 @@ function adviseOn(run: RunView): string[] {
   return sentences.filter((sentence) => sentence !== false);
 }
 
-function adviseOnState({ id, mode, state, dryRun, counts }: RunView): string[] {
+function adviseOnState({ id, mode, state, dryRun, counts, confirmedBy }: RunView): string[] {
   if (state === "failed") {
     return [
       `Nobody was deleted. What the code means: docs/RUNBOOK.md. Again: ${commandFor({ mode, dryRun })}`,
     ];
   }
   if (state !== "held") return [];
+  if (confirmedBy !== null) {
+    return [
+      `${sayNumber(counts.held)} are still held. If nobody is at it now, this says why: rollcall reconcile --confirm-deletions ${id}`,
+    ];
+  }
   return [
     `${sayNumber(counts.held)} are gone from Clerk all at once: another instance's key would look the same, so nobody was deleted.`,
     ...(dryRun

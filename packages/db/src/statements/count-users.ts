@@ -23,10 +23,11 @@ export async function countHeldDeletions(db: Queryable): Promise<number> {
   return result.rows[0]?.count ?? 0;
 }
 
-/** Conflicts that wait for a person. */
+/** Conflicts that wait for a person: those that are listed, since one whose user the app deleted only waits to be settled. */
 export async function countOpenConflicts(db: Queryable): Promise<number> {
   const result = await db.query<{ count: number }>(
-    "select count(*)::int from rollcall.conflicts where state = 'open'",
+    `select count(*)::int from rollcall.conflicts c join public.users u on u.id = c.user_id
+     where c.state = 'open'`,
   );
   return result.rows[0]?.count ?? 0;
 }

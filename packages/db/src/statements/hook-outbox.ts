@@ -6,18 +6,25 @@ export type DueHook = { eventId: number; clerkId: string };
 
 const dueRow = z.object({ eventId: z.coerce.number(), clerkId: z.string() });
 
+/** Longer than all attempts of a job take: one that is neither sent nor settled by then was lost with its queue. */
+const due = `
+with unsent as (
+  select id, clerk_id, at, coalesce(hook_queued_at < now() - interval '10 minutes', true) as is_due
+  from rollcall.events
+  where hook_due_at is not null and hook_sent_at is null and at > now() - interval '24 hours'
+)
+select id as "eventId", clerk_id as "clerkId" from unsent
+where is_due
+order by at, id
+limit greatest(0, $1 - (select count(*) from unsent where not is_due))
+`;
+
 /**
- * Events whose hook is due and has no job yet, oldest first. Those that waited for a day, because no hook was
- * configured, are nobody's news any more.
+ * Events whose hook is due and has no job, oldest first, as long as fewer than `mostUnderWay` have one. Those that waited
+ * for a day, because no hook was configured, are nobody's news any more.
  */
-export async function listDueHooks(db: Queryable, limit: number): Promise<DueHook[]> {
-  const result = await db.query(
-    `select id as "eventId", clerk_id as "clerkId" from rollcall.events
-     where hook_due_at is not null and hook_queued_at is null and at > now() - interval '24 hours'
-     order by id limit $1`,
-    [limit],
-  );
-  return z.array(dueRow).parse(result.rows);
+export async function listDueHooks(db: Queryable, mostUnderWay: number): Promise<DueHook[]> {
+  return z.array(dueRow).parse((await db.query(due, [mostUnderWay])).rows);
 }
 
 /** Notes that these events have their jobs. */
@@ -47,4 +54,9 @@ export async function findUnsentHook(db: Queryable, eventId: number) {
 /** Notes that the app took the hook. */
 export async function markHookSent(db: Queryable, eventId: number): Promise<void> {
   await db.query("update rollcall.events set hook_sent_at = now() where id = $1", [eventId]);
+}
+
+/** Notes that the app is not to be told any more: somebody is gone, or a dead letter waits for a person. */
+export async function settleHook(db: Queryable, eventId: number): Promise<void> {
+  await db.query("update rollcall.events set hook_due_at = null where id = $1", [eventId]);
 }

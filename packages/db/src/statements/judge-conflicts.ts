@@ -47,6 +47,12 @@ select clerk_id, case when reason is null then 'conflict_settled' else 'conflict
 from changed
 `;
 
+/** The app deleted the user's row: no id at Clerk is left whose timeline could tell of it. */
+const settleWithoutUser = `
+update rollcall.conflicts c set state = 'settled', closed_at = now(), judged_at = now()
+where c.state = 'open' and not exists (select from public.users u where u.id = c.user_id)
+`;
+
 export type ConflictScope = {
   userIds?: readonly number[];
   /** Profiles that just got a user. */
@@ -55,8 +61,9 @@ export type ConflictScope = {
   foldedEmails?: readonly string[];
 };
 
-/** Judges the open conflicts that touch `scope`, or all of them without one. */
+/** Judges the open conflicts that touch `scope`, or all of them without one, those without a user among them. */
 export async function judgeConflicts(db: Queryable, cause: string, scope?: ConflictScope): Promise<void> {
+  if (!scope) await db.query(settleWithoutUser);
   await db.query(sql, [
     scope ? (scope.userIds ?? []) : null,
     scope?.candidateIds ?? [],

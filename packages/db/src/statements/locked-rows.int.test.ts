@@ -8,7 +8,6 @@ import { createTestPool, emptyTables } from "../testing.ts";
 import { inTransaction } from "../transaction.ts";
 import { lockAbsenceGuard } from "./absence-guard.ts";
 import { changeTier } from "./change-tier.ts";
-import { dismissConflict, linkCandidate } from "./resolve-conflict.ts";
 import { tombstoneAbsent } from "./tombstone-absent.ts";
 import { tombstoneEach } from "./tombstone-each.ts";
 import { tombstoneUsers } from "./tombstone-users.ts";
@@ -21,10 +20,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await emptyTables(pool);
-  await pool.query(`
-    insert into users (clerk_id) select 'user_' || n from generate_series(1, 20) n;
-    insert into rollcall.conflicts (id, user_id, reason, candidate_ids) overriding system value
-    select 1, id, 'unverified_email', '{1}' from users where clerk_id = 'user_7'`);
+  await pool.query("insert into users (clerk_id) select 'user_' || n from generate_series(1, 20) n");
   app = await pool.connect();
   await app.query("begin");
   return async () => {
@@ -36,15 +32,12 @@ afterAll(() => pool.end());
 
 const why = { cause: "webhook", ref: null };
 const burial = { clerkId: "user_7", by: "signature", ...why } as const;
-const choice = { mentoradoId: 1, discardProfile: false, by: "ops" };
 const lockSeventh = "select from users where clerk_id = 'user_7' for update";
 
 test.each<[string, (db: Queryable) => Promise<unknown>]>([
   ["a signed deletion", (db) => tombstoneUsers(db, [burial])],
   ["a deletion by absence", (db) => tombstoneAbsent(db, { clerkId: "user_7", ...why })],
   ["another tier", (db) => changeTier(db, { clerkId: "user_7", tier: "GOLD", by: "ops" })],
-  ["a link to a candidate", (db) => linkCandidate(db, 1, choice)],
-  ["a dismissal", (db) => dismissConflict(db, 1, "ops")],
 ])("%s of somebody whose row the app keeps locked fails as theirs, and is no outage", async (_what, work) => {
   await app.query(lockSeventh);
   const failure = await inTransaction(pool, work).catch(wrapPostgresError);

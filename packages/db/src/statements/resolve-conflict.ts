@@ -1,33 +1,9 @@
 import { AppError } from "@rollcall/contracts";
-import { z } from "zod";
-import { waitBrieflyForLocks } from "../lock-wait.ts";
 import type { Queryable } from "../pool.ts";
+import { readSqlState } from "../transaction.ts";
 import { judgeConflicts } from "./judge-conflicts.ts";
+import { lockOpenConflict, type OpenConflict } from "./lock-conflict.ts";
 import { unlinkProfiles } from "./unlink-profiles.ts";
-
-const lockConflict = `
-select c.user_id as "userId", c.candidate_ids as "candidateIds", c.state, u.clerk_id as "clerkId",
-       u.deleted_at is not null as "isDeleted", own.id as "ownId",
-       own.id is not distinct from c.profile_id
-         and md5(to_jsonb(own)::text) is not distinct from c.profile_fingerprint as "isUntouched"
-from rollcall.conflicts c
-join public.users u on u.id = c.user_id
-left join public.mentorados own on own.user_id = u.id
-where c.id = $1
-for update of c, u
-`;
-
-const row = z.object({
-  userId: z.number(),
-  candidateIds: z.array(z.number()),
-  state: z.string(),
-  clerkId: z.string(),
-  isDeleted: z.boolean(),
-  ownId: z.number().nullable(),
-  isUntouched: z.boolean(),
-});
-
-type OpenConflict = z.infer<typeof row>;
 
 const link = `
 update public.mentorados set user_id = $2, linked_at = now(), ativo = 'sim', updated_at = now()
@@ -42,11 +18,14 @@ with closed as (
 insert into rollcall.events (clerk_id, kind, cause, ref, details) values ($4, 'conflict_' || $2, 'admin', $3, $5)
 `;
 
-/** Leaves user and profiles as they are and closes the conflict. Run it inside a transaction. @returns the Clerk id */
-export async function dismissConflict(db: Queryable, id: number, by: string): Promise<string> {
-  const conflict = await getOpenConflict(db, id);
-  await db.query(close, [id, "dismissed", by, conflict.clerkId, JSON.stringify({ conflictId: id })]);
-  return conflict.clerkId;
+/**
+ * Leaves user and profiles as they are and closes the conflict. Run it inside a transaction.
+ *
+ * @returns the Clerk id
+ * @throws AppError `conflict.unknown`, `conflict.closed` or `conflict.busy`
+ */
+export function dismissConflict(db: Queryable, id: number, by: string): Promise<string> {
+  return refuseWhenLocked(dismiss(db, id, by));
 }
 
 /**
@@ -54,15 +33,34 @@ export async function dismissConflict(db: Queryable, id: number, by: string): Pr
  * unlinked, and only with `discardProfile`. Run it inside a transaction.
  *
  * @returns the Clerk id
- * @throws AppError `conflict.unknown`, `conflict.closed`, `conflict.not_a_candidate`, `conflict.taken` or
- * `conflict.profile_touched`
+ * @throws AppError `conflict.unknown`, `conflict.closed`, `conflict.not_a_candidate`, `conflict.taken`,
+ * `conflict.profile_touched`, or `conflict.busy` when the app keeps the user or a profile locked
  */
-export async function linkCandidate(
-  db: Queryable,
-  id: number,
-  choice: { mentoradoId: number; discardProfile: boolean; by: string },
-): Promise<string> {
-  const conflict = await getOpenConflict(db, id);
+export function linkCandidate(db: Queryable, id: number, choice: Choice): Promise<string> {
+  return refuseWhenLocked(linkChosen(db, id, choice));
+}
+
+type Choice = { mentoradoId: number; discardProfile: boolean; by: string };
+
+const lockNotAvailable = "55P03";
+
+async function refuseWhenLocked<T>(decided: Promise<T>): Promise<T> {
+  try {
+    return await decided;
+  } catch (error) {
+    if (readSqlState(error) !== lockNotAvailable) throw error;
+    throw new AppError("conflict.busy", "Somebody keeps the user or a profile locked", { cause: error });
+  }
+}
+
+async function dismiss(db: Queryable, id: number, by: string): Promise<string> {
+  const conflict = await lockOpenConflict(db, id);
+  await db.query(close, [id, "dismissed", by, conflict.clerkId, JSON.stringify({ conflictId: id })]);
+  return conflict.clerkId;
+}
+
+async function linkChosen(db: Queryable, id: number, choice: Choice): Promise<string> {
+  const conflict = await lockOpenConflict(db, id, choice.mentoradoId);
   if (conflict.isDeleted) throw new AppError("conflict.closed", "The conflict's user is deleted");
   if (!conflict.candidateIds.includes(choice.mentoradoId)) {
     throw new AppError("conflict.not_a_candidate", "The chosen profile is not a candidate");
@@ -76,15 +74,6 @@ export async function linkCandidate(
   await db.query(close, [id, "resolved", choice.by, conflict.clerkId, details]);
   await judgeConflicts(db, "admin", { userIds: [conflict.userId], candidateIds: [choice.mentoradoId] });
   return conflict.clerkId;
-}
-
-async function getOpenConflict(db: Queryable, id: number): Promise<OpenConflict> {
-  await waitBrieflyForLocks(db);
-  const result = await db.query(lockConflict, [id]);
-  if (result.rows.length === 0) throw new AppError("conflict.unknown", "No such conflict");
-  const conflict = row.parse(result.rows[0]);
-  if (conflict.state !== "open") throw new AppError("conflict.closed", `The conflict is ${conflict.state}`);
-  return conflict;
 }
 
 async function partWithProfile(

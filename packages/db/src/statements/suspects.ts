@@ -93,11 +93,27 @@ export async function dropSuspects(db: Queryable, runId: number): Promise<void> 
   await db.query("delete from rollcall.suspects where run_id = $1", [runId]);
 }
 
-/** Forgets whom earlier runs suspected, once this one has looked at everybody: a held run is superseded. */
+/**
+ * Forgets whom earlier runs suspected, once this one has looked at everybody: a held run is superseded. A dry run may
+ * be under way beside it.
+ */
 export async function dropEarlierSuspects(db: Queryable, runId: number): Promise<void> {
   await db.query(
     `delete from rollcall.suspects s using rollcall.runs r
-     where r.id = s.run_id and r.id < $1 and not r.dry_run`,
+     where r.id = s.run_id and r.id < $1 and r.finished_at is not null`,
     [runId],
   );
+}
+
+const ended = `
+delete from rollcall.suspects where run_id = any (
+  array(select id from rollcall.runs where mode = 'full' and finished_at is not null and state <> 'held')
+)`;
+
+/**
+ * Forgets whom ended runs suspected. A runner does so as it ends its run, but one that died cannot; and the api, which
+ * then cancels the run, may write no suspects under its role.
+ */
+export async function dropEndedSuspects(db: Queryable): Promise<void> {
+  await db.query(ended);
 }

@@ -4,6 +4,7 @@ import {
   type CatchUpState,
   countUsers,
   drawReadTicket,
+  dropEndedSuspects,
   pruneRuns,
   raiseWatermark,
   readCatchUp,
@@ -53,6 +54,7 @@ export async function catchUp(runner: Runner): Promise<RunView> {
     // In the transaction that ends the run: a watermark ahead of the rows would hide what they lack.
     if (pass.reachedEnd && pass.newestMs !== null) await raiseWatermark(client, pass.newestMs);
     await storeSurplus(client, surplus);
+    await dropEndedSuspects(client);
     await pruneRuns(client);
   });
 }

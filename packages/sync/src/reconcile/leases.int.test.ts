@@ -205,6 +205,23 @@ describe("a runner that dies", () => {
   });
 });
 
+/** A dry run that suspects three, and that nobody works on any more. */
+async function abandonDryRun(): Promise<number> {
+  const { clerk, reconciler } = stage;
+  await clerk.users.seed(1_200);
+  await reconciler.complete("full");
+  for (const { id } of (await clerk.users.list()).slice(0, 3)) await clerk.users.delete(id, { silent: true });
+  const stop = new AbortController();
+  const options = { dryRun: true, signal: stop.signal };
+  await another().run("full", { ...options, onProgress: ({ pages }) => pages > 0 && stop.abort() });
+  expect(await readSuspecting()).toEqual([2]);
+  return 2;
+}
+
+/** The runs that suspect somebody. */
+const readSuspecting = async () =>
+  (await stage.db.query("select distinct run_id::int as id from rollcall.suspects")).rows.map(({ id }) => id);
+
 describe("cancelling", () => {
   test("stops a run within a beat, deletes nobody, and says who wanted it", async () => {
     const { clerk, db } = stage;
@@ -227,6 +244,17 @@ describe("cancelling", () => {
     expect((await db.query("select from rollcall.suspects")).rowCount).toBe(0);
   });
 
+  test("a run whose runner died leaves nobody suspected behind the next catch-up", async () => {
+    const { context, complete } = stage.reconciler;
+    const runId = await abandonDryRun();
+    await complete("catch-up");
+    // It is not over: somebody may go on with it.
+    expect(await readSuspecting()).toEqual([runId]);
+    expect(await orderCancellation(context, runId, "ops")).toMatchObject({ state: "cancelled" });
+    await complete("catch-up");
+    expect(await readSuspecting()).toEqual([]);
+  });
+
   test("ends a run that nobody works on at once, and refuses one that is over", async () => {
     const { context } = stage.reconciler;
     const { run } = await requestRun(context, { mode: "full", dryRun: false, startedBy: "test" });
@@ -235,4 +263,25 @@ describe("cancelling", () => {
     await expect(orderCancellation(context, 99, "ops")).rejects.toMatchObject({ code: "run.unknown" });
     expect((await followRun(context, run.id)).state).toBe("cancelled");
   });
+});
+
+test("a sweep forgets the suspects of dry runs that are over, and leaves those of one that is not", async () => {
+  const { reconciler } = stage;
+  const runId = await abandonDryRun();
+  await reconciler.complete("full");
+  expect(await readSuspecting()).toEqual([runId]);
+  await orderCancellation(reconciler.context, runId, "ops");
+  await reconciler.complete("full");
+  expect(await readSuspecting()).toEqual([]);
+});
+
+test("whom a held run suspects waits for a person, whatever runs meanwhile", async () => {
+  const { clerk, reconciler } = stage;
+  await clerk.users.seed(50);
+  await reconciler.complete("full");
+  for (const { id } of (await clerk.users.list()).slice(0, 6)) await clerk.users.delete(id, { silent: true });
+  expect(await reconciler.complete("full")).toMatchObject({ id: 2, state: "held" });
+  await reconciler.complete("catch-up");
+  await reconciler.complete("full", { dryRun: true });
+  expect(await readSuspecting()).toEqual([2]);
 });
