@@ -295,6 +295,22 @@ describe("each planted fault is found by its name, and alone", () => {
     expect(faults).toMatchObject([{ name: "postgres.ids", says: "users.id has used up 70 % of its ids." }]);
   });
 
+  test("postgres.unerased: rows that the app marked as deleted hold people; that is told, and nothing is wrong", async () => {
+    const { code, report, text } = await withSql(
+      "insert into users (id, clerk_id, email, deleted_at) values (900002, 'user_marked', 'left@example.com', now())",
+      "delete from users where id = 900002",
+      () => examine(healthy),
+    );
+    const found = report.findings.filter(({ name }) => name === "postgres.unerased");
+    expect({ code, found }).toMatchObject({
+      code: 0,
+      found: [
+        { state: "note", says: expect.stringContaining("1 row(s)"), mend: expect.stringContaining("purge") },
+      ],
+    });
+    expect(text).not.toContain("left@example.com");
+  });
+
   describeOnRedis("of Redis", () => {
     async function withSettings(planted: Record<string, string>): Promise<string[]> {
       const redis = new Redis(healthy["REDIS_URL"] ?? "");

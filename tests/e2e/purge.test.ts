@@ -120,6 +120,36 @@ describeOnBackends((backend) => {
     expect((await readRows(system, clerkId)).users[0]?.["deleted_at"]).toBeTruthy();
   });
 
+  test("somebody whom the app had marked as deleted is erased too, once Clerk no longer has them", async () => {
+    const person = canary("coccothraustes");
+    const { clerkId } = await signUp(person);
+    await system.db.query("update users set deleted_at = '2020-02-02' where clerk_id = $1", [clerkId]);
+    const before = await findAnywhere(person.words);
+    expect(await purge(clerkId)).toMatchObject({
+      code: 1,
+      output: expect.stringMatching(/not deleted.*Clerk has them/s),
+    });
+    expect(await findAnywhere(person.words)).toEqual(before);
+    await system.clerk.users.delete(clerkId, { silent: true });
+    expect(await purge(clerkId)).toMatchObject({
+      code: 0,
+      output: expect.stringContaining("gone from mentorado"),
+    });
+    expect(await findAnywhere(person.words)).toEqual([]);
+    const { users } = await readRows(system, clerkId);
+    expect(users).toMatchObject([{ deleted_at: new Date("2020-02-02T00:00:00Z") }]);
+  });
+
+  test("a signed deletion erases the row of somebody whom the app had marked as deleted", async () => {
+    const { clerkId } = await signUp(canary("chloris"));
+    await system.db.query("update users set deleted_at = '2020-02-02' where clerk_id = $1", [clerkId]);
+    await system.clerk.users.delete(clerkId);
+    await waitFor("the erasure", async () =>
+      (await readRows(system, clerkId)).users[0]?.["email"] === null ? true : undefined,
+    );
+    expect(await readRows(system, clerkId)).toMatchObject({ users: [{ name: null }], mentorados: [] });
+  });
+
   test("a live user is not purged while Clerk fails, without its key, or with another instance's", async () => {
     const person = canary("emberiza");
     const { clerkId } = await signUp(person);

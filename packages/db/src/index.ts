@@ -1,4 +1,5 @@
 export { isOutage, PostgresError, wrapPostgresError } from "./errors.ts";
+export { waitBrieflyForLocks } from "./lock-wait.ts";
 export { MigrationRefusal } from "./migrate/adoption/refusal.ts";
 export { findFormProblems } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicates } from "./migrate/adoption/row-problems.ts";
@@ -22,6 +23,7 @@ export {
 } from "./statements/catch-up.ts";
 export { changeTier } from "./statements/change-tier.ts";
 export { type RequestBudget, takeClerkRequest } from "./statements/clerk-budget.ts";
+export { countUnerased } from "./statements/count-unerased.ts";
 export { countHeldDeletions, countOpenConflicts, countUsersByState } from "./statements/count-users.ts";
 export { countWithoutProfile } from "./statements/count-without-profile.ts";
 export type { CreationRange } from "./statements/creation-range.ts";

@@ -13,6 +13,7 @@ import {
   type Queryable,
   readSqlState,
   type UserSnapshot,
+  waitBrieflyForLocks,
   wrapPostgresError,
 } from "@rollcall/db";
 
@@ -21,9 +22,6 @@ export type UserWrite = { snapshot: UserSnapshot; turma: string | null; secondar
 
 /** What became of a user: the profile's outcome, or why this user alone could not be written. */
 export type WriteOutcome = ProfileOutcome | AppError;
-
-// A row that the app keeps locked must cost its own user, and not whoever shares the batch.
-const waitBrieflyForLocks = "set local lock_timeout = '2s'";
 
 /**
  * Writes distinct users in one transaction of two statements. Values that Postgres refuses halve the batch
@@ -68,7 +66,7 @@ export async function writeAll(
   writes: readonly UserWrite[],
   defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
-  await client.query(waitBrieflyForLocks);
+  await waitBrieflyForLocks(client);
   await applySnapshots(
     client,
     writes.map((write) => write.snapshot),

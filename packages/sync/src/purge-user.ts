@@ -23,6 +23,8 @@ export type PurgeContext = {
   deadLetters: Producer;
 };
 
+type Session = NonNullable<Awaited<ReturnType<typeof findSession>>>;
+
 export type PurgeAnswer = Erasure & {
   deadLetters: number;
   /** Columns that the app added to our tables, which nobody but the app knows what to do with. */
@@ -31,8 +33,8 @@ export type PurgeAnswer = Erasure & {
 
 /**
  * Erases what is left of a deleted user everywhere that is ours; the Clerk id stays in the tombstone, and so does who
- * asked. One who is live here is deleted first, if Clerk says that they are gone. May be asked again: whatever failed
- * in the middle is then finished.
+ * asked. One who is live here is deleted first, if Clerk says that they are gone; so is one whose row the app marked as
+ * deleted, and which nobody erased. May be asked again: whatever failed in the middle is then finished.
  *
  * @param by who asked, for the timeline
  * @throws AppError `user.unknown`, `user.not_deleted`, `request.malformed`, `queue.unavailable`,
@@ -46,10 +48,10 @@ export async function purgeUser(
 ): Promise<PurgeAnswer> {
   const { pool } = context;
   const session = await askPostgres(findSession(pool, clerkId));
-  const isLive = session !== undefined && session.user.deletedAt === null;
-  if (isLive) await confirmGone(context, clerkId);
+  const isTombstone = session === undefined || isErased(session);
+  if (!isTombstone) await confirmGone(context, clerkId);
   const erased = inTransaction(pool, async (client) => {
-    if (isLive) await tombstoneUsers(client, [{ clerkId, by: "person", cause: "admin", ref: by }]);
+    if (!isTombstone) await tombstoneUsers(client, [{ clerkId, by: "person", cause: "admin", ref: by }]);
     const erasure = await erasePerson(client, clerkId, wish);
     const details = { erased: erasure.erased.join(" "), kept: erasure.kept.join(" ") };
     await recordAdminEvents(client, by, [{ clerkId, kind: "user_purged", details }]);
@@ -59,6 +61,11 @@ export async function purgeUser(
   await dropKeys(context, clerkId);
   const deadLetters = await removeLetters(context.deadLetters, clerkId);
   return { ...erasure, deadLetters, appColumns: await askPostgres(listAppColumns(pool)) };
+}
+
+/** Whether it was a deletion of ours: one of the app's erases nothing, and need not mean that Clerk lacks them. */
+function isErased({ user, mentorado }: Session): boolean {
+  return user.deletedAt !== null && (user.email ?? user.name ?? user.imageUrl ?? mentorado) === null;
 }
 
 const mostWitnesses = 20;
@@ -74,7 +81,7 @@ async function confirmGone({ pool, clerk }: PurgeContext, clerkId: string): Prom
 }
 
 function notDeleted(hint: string): AppError {
-  return new AppError("user.not_deleted", "A live user is not purged", { hint });
+  return new AppError("user.not_deleted", "A user who may not be gone is not purged", { hint });
 }
 
 /** Here a key that stays is no delay but a failure: it holds the person. */

@@ -54,3 +54,22 @@ test("a user whom Clerk has lost is buried by the second read, also without a si
   await clerk.users.delete("user_gone", { silent: true });
   expect(await syncUser(worker.context, look("user_gone"), 1)).toBe("tombstoned");
 });
+
+test.each(["delete", "look"] as const)(
+  "a %s of somebody gone whose row the app keeps locked fails as theirs",
+  async (kind) => {
+    const clerkId = `user_locked_${kind}`;
+    await clerk.users.create({ id: clerkId });
+    await syncUser(worker.context, look(clerkId), 1);
+    await clerk.users.delete(clerkId, { silent: true });
+    const client = await app.connect();
+    await client.query("begin");
+    await client.query("select from users where clerk_id = $1 for update", [clerkId]);
+    const nudge: Nudge = { ...look(clerkId), kind };
+    const failed = syncUser(worker.context, nudge, 1);
+    await expect(failed).rejects.toMatchObject({ code: "user.rejected", sqlState: "55P03" });
+    await client.query("rollback");
+    client.release();
+    expect(await syncUser(worker.context, nudge, 2)).toBe("tombstoned");
+  },
+);

@@ -59,7 +59,7 @@ async function judgeAbsences(db: pg.Client, { users }: Tables): Promise<Violatio
      where kind = 'user_tombstoned' and details ->> 'by' = 'absence'`,
   );
   const buried = rows[0]?.buried ?? 0;
-  const most = Math.max(fewInADay, Math.ceil(users.size * shareInADay));
+  const most = Math.max(fewInADay, Math.floor(users.size * shareInADay));
   const law = "only a few are deleted for being absent unless a person says so";
   return buried > most ? [{ law, what: `${buried} were, and ${most} may be` }] : [];
 }

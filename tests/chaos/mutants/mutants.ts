@@ -171,8 +171,8 @@ export const mutants = [
     patches: [
       {
         file: "packages/db/dist/statements/absence-guard.js",
-        find: "if (before < fewInADay)",
-        replace: "if (before >= 0)",
+        find: "if (inADay <= fewInADay)",
+        replace: "if (inADay >= 0)",
       },
     ],
   },

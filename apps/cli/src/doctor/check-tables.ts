@@ -1,4 +1,5 @@
 import {
+  countUnerased,
   findDuplicates,
   findFormProblems,
   findMissingGrants,
@@ -9,7 +10,7 @@ import {
 } from "@rollcall/db";
 import { areQueueTablesCurrent } from "@rollcall/jobs";
 import { describeCause } from "../migrate/describe-failure.ts";
-import { type Finding, ok, unknown, wrong } from "./finding.ts";
+import { type Finding, note, ok, unknown, wrong } from "./finding.ts";
 
 /** Migrations, grants, form and keys of the tables, and rows that share what must be one user's. */
 export function checkTables(pool: Pool, { withQueues }: { withQueues: boolean }): Promise<Finding[]> {
@@ -19,6 +20,7 @@ export function checkTables(pool: Pool, { withQueues }: { withQueues: boolean })
     check("postgres.tables", () => checkForm(pool)),
     check("postgres.duplicates", () => checkDuplicates(pool)),
     check("postgres.ids", () => checkIds(pool)),
+    check("postgres.unerased", () => checkUnerased(pool)),
   ]);
 }
 
@@ -89,6 +91,20 @@ async function checkIds(pool: Pool): Promise<Finding> {
   return scarce.length === 0
     ? ok(name, "More than half of them are left.")
     : wrong(name, `${list(says)}.`, mend);
+}
+
+async function checkUnerased(pool: Pool): Promise<Finding> {
+  const name = "postgres.unerased";
+  const left = await countUnerased(pool);
+  const mend =
+    "The app set deleted_at by itself: who is gone from Clerk too is erased by npx rollcall purge <clerkId>.";
+  return left === 0
+    ? ok(name, "No row that is marked as deleted holds a person.")
+    : note(
+        name,
+        `${left} row(s) of users have deleted_at and hold an email, a name, an image or a profile.`,
+        mend,
+      );
 }
 
 const mostListed = 10;

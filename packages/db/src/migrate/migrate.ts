@@ -68,8 +68,6 @@ export async function findMissingMigrations(db: Queryable): Promise<string[]> {
 
 function inLockedTransaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   return inTransaction(pool, async (client) => {
-    // A stricter default of the database would take its snapshot before the lock, and see nothing of the winner's work.
-    await client.query("set transaction isolation level read committed");
     await client.query("select pg_advisory_xact_lock($1)", [lockKey]);
     await client.query(`set local lock_timeout = '${longestWaitForTables}'`);
     return work(client);

@@ -1,5 +1,6 @@
 import { AppError } from "@rollcall/contracts";
 import { z } from "zod";
+import { waitBrieflyForLocks } from "../lock-wait.ts";
 import type { Queryable } from "../pool.ts";
 import { readSqlState } from "../transaction.ts";
 import { recordAdminEvents } from "./record-admin-events.ts";
@@ -20,6 +21,7 @@ export async function changeTier(
   db: Queryable,
   { clerkId, tier, by }: { clerkId: string; tier: string; by: string },
 ): Promise<void> {
+  await waitBrieflyForLocks(db);
   const [before] = z.array(row).parse((await db.query(lock, [clerkId])).rows);
   if (!before) throw new AppError("user.unknown", "No row has this Clerk id");
   if (before.isDeleted) throw new AppError("user.deleted", "The user's row is a tombstone");

@@ -1,12 +1,14 @@
 import { AppError } from "@rollcall/contracts";
 import { z } from "zod";
 import type { Queryable } from "../pool.ts";
+import { holdsPerson } from "./holds-person.ts";
 
 const lockUser = `
-select id, deleted_at is not null as "isDeleted" from public.users where clerk_id = $1 for update
+select u.id, u.deleted_at is not null and not ${holdsPerson} as "isTombstone"
+from public.users u where u.clerk_id = $1 for update
 `;
 
-const userRow = z.object({ id: z.number(), isDeleted: z.boolean() });
+const userRow = z.object({ id: z.number(), isTombstone: z.boolean() });
 
 // What belongs to somebody now is theirs, whoever had it before.
 const lockProfiles = `
@@ -62,7 +64,8 @@ export async function erasePerson(
 ): Promise<Erasure> {
   const [user] = z.array(userRow).parse((await db.query(lockUser, [clerkId])).rows);
   if (!user) throw new AppError("user.unknown", "No row has this Clerk id");
-  if (!user.isDeleted) throw new AppError("user.not_deleted", "The user's row is no tombstone");
+  if (!user.isTombstone)
+    throw new AppError("user.not_deleted", "The user's row is no tombstone, which holds nobody");
   const profiles = z.array(profileRow).parse((await db.query(lockProfiles, [clerkId, user.id])).rows);
   const theirs = profiles.flatMap(({ id, wasTheirs }) => (wasTheirs ? [id] : []));
   const candidates = profiles.flatMap(({ id, wasTheirs }) => (wasTheirs ? [] : [id]));

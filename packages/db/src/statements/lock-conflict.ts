@@ -1,9 +1,7 @@
 import { AppError } from "@rollcall/contracts";
 import { z } from "zod";
+import { waitBrieflyForLocks } from "../lock-wait.ts";
 import type { Queryable } from "../pool.ts";
-
-/** A row that the app keeps locked is for the person to hear of; without an end the wait would count as an outage. */
-const waitBrieflyForLocks = "set local lock_timeout = '2s'";
 
 /**
  * Rows are locked in the order of the write: user, profiles, conflicts. Each in a statement of its own, so that the
@@ -59,7 +57,7 @@ export async function lockOpenConflict(
   id: number,
   candidateId?: number,
 ): Promise<OpenConflict> {
-  await db.query(waitBrieflyForLocks);
+  await waitBrieflyForLocks(db);
   await db.query(lockUser, [id]);
   if (candidateId !== undefined) await db.query(lockProfiles, [id, candidateId]);
   const [found] = z.array(row).parse((await db.query(lockConflict, [id])).rows);

@@ -1,4 +1,6 @@
+import { longestLockWaitMs, waitBrieflyForLocks } from "../lock-wait.ts";
 import type { Queryable } from "../pool.ts";
+import { holdsPerson } from "./holds-person.ts";
 import { judgeConflicts } from "./judge-conflicts.ts";
 import { unlinkProfiles } from "./unlink-profiles.ts";
 
@@ -40,25 +42,65 @@ select b.id as "userId", b.clerk_id as "clerkId", before.folded_email as "folded
 from buried b left join before using (clerk_id)
 `;
 
+/** What the app left of the person in a row that it marked as deleted by itself; the mark stays as it is. */
+const eraseLeftOvers = `
+with erased as (
+  update public.users u set
+    email = null, email_verified = false, name = null, image_url = null, updated_at = now()
+  where u.clerk_id = any ($1::text[]) and u.deleted_at is not null and ${holdsPerson}
+  returning u.id, u.clerk_id
+),
+recorded as (
+  insert into rollcall.events (clerk_id, kind, cause, ref, details)
+  select e.clerk_id, 'user_tombstoned', a.cause, a.ref, jsonb_build_object('by', a.by, 'wasDeleted', true)
+  from erased e
+  join unnest($1::text[], $2::text[], $3::text[], $4::text[]) as a (clerk_id, by, cause, ref) using (clerk_id)
+)
+select id as "userId" from erased
+`;
+
 /**
- * Marks users as deleted for good, and judges the conflicts again that this may decide. Run it inside a
- * transaction. Ids must be distinct.
+ * Marks users as deleted for good, erases what else is left of them, and judges the conflicts again that this may decide. Run it inside a
+ * transaction, and after what may be waited for longer than `longestWaitMs`. Ids must be distinct.
  *
- * @returns the ids that were alive or unknown before; the others were tombstones already.
+ * @returns the ids that were alive or unknown before; the others were marked as deleted already.
  */
-export async function tombstoneUsers(db: Queryable, burials: readonly Burial[]): Promise<Set<string>> {
+export async function tombstoneUsers(
+  db: Queryable,
+  burials: readonly Burial[],
+  longestWaitMs = longestLockWaitMs,
+): Promise<Set<string>> {
+  await waitBrieflyForLocks(db, longestWaitMs);
   const ids = burials.map((burial) => burial.clerkId);
-  const buried = await db.query<{ userId: number; clerkId: string; foldedEmail: string | null }>(buryUsers, [
-    ids,
-    burials.map((burial) => burial.by),
-    burials.map((burial) => burial.cause),
-    burials.map((burial) => burial.ref),
-  ]);
+  const { rows: buried } = await db.query<{ userId: number; clerkId: string; foldedEmail: string | null }>(
+    buryUsers,
+    listColumns(burials),
+  );
+  const living = new Set(buried.map(({ clerkId }) => clerkId));
+  const deadBefore = burials.filter(({ clerkId }) => !living.has(clerkId));
+  // The statement before holds their rows.
+  const erased = await eraseEach(db, deadBefore);
   await unlinkProfiles(db, ids);
   await db.query("delete from rollcall.held_deletions where clerk_id = any ($1)", [ids]);
   await judgeConflicts(db, burials[0]?.cause ?? "delete", {
-    userIds: buried.rows.map((row) => row.userId),
-    foldedEmails: buried.rows.flatMap((row) => row.foldedEmail ?? []),
+    userIds: [...buried.map(({ userId }) => userId), ...erased],
+    foldedEmails: buried.flatMap(({ foldedEmail }) => foldedEmail ?? []),
   });
-  return new Set(buried.rows.map((row) => row.clerkId));
+  return living;
+}
+
+/** @returns ids of the rows that held a person still */
+async function eraseEach(db: Queryable, burials: readonly Burial[]): Promise<number[]> {
+  if (burials.length === 0) return [];
+  const erased = await db.query<{ userId: number }>(eraseLeftOvers, listColumns(burials));
+  return erased.rows.map(({ userId }) => userId);
+}
+
+function listColumns(burials: readonly Burial[]) {
+  return [
+    burials.map(({ clerkId }) => clerkId),
+    burials.map(({ by }) => by),
+    burials.map(({ cause }) => cause),
+    burials.map(({ ref }) => ref),
+  ];
 }

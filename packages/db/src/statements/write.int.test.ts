@@ -3,6 +3,8 @@ import type { Pool } from "../pool.ts";
 import { createTestPool, emptyTables } from "../testing.ts";
 import { inTransaction } from "../transaction.ts";
 import { applySnapshots } from "./apply-snapshots.ts";
+import { countUnerased } from "./count-unerased.ts";
+import { erasePerson } from "./erase-person.ts";
 import { findSession } from "./find-session.ts";
 import { giveProfiles, type ProfileDefaults } from "./give-profiles.ts";
 import { tombstoneUsers } from "./tombstone-users.ts";
@@ -233,6 +235,59 @@ describe("tombstone", () => {
     const first = (await getSession("user_new")).user.deletedAt;
     expect(await bury("user_new")).toEqual(new Set());
     expect((await getSession("user_new")).user.deletedAt).toEqual(first);
+  });
+
+  /** As an app does that has a `deleted_at` of its own. */
+  async function markDeleted(clerkId: string): Promise<void> {
+    await pool.query(
+      "update users set deleted_at = '2020-02-02', image_url = 'https://img' where clerk_id = $1",
+      [clerkId],
+    );
+  }
+
+  test("erases whom the app had marked as deleted, at the time that it said, and tells that they were not alive", async () => {
+    await write([snapshot(), snapshot({ clerkId: "user_b", email: "b@example.com" })]);
+    await markDeleted("user_b");
+    const marked = (await getSession("user_b")).user.deletedAt;
+    expect(await countUnerased(pool)).toBe(1);
+    expect(await bury("user_a", "user_b")).toEqual(new Set(["user_a"]));
+    expect(await countUnerased(pool)).toBe(0);
+    const { user, mentorado } = await getSession("user_b");
+    expect(user).toMatchObject({ email: null, emailVerified: false, name: null, imageUrl: null });
+    expect({ mentorado, deletedAt: user.deletedAt }).toEqual({ mentorado: null, deletedAt: marked });
+    expect((await pool.query("select user_id, ativo from mentorados")).rows).toEqual(
+      Array(2).fill({ user_id: null, ativo: "nao" }),
+    );
+    const former = await pool.query("select from rollcall.former_profiles where clerk_id = 'user_b'");
+    expect(former.rowCount).toBe(1);
+    expect(await bury("user_a", "user_b")).toEqual(new Set());
+    const told = await pool.query(
+      "select clerk_id, details from rollcall.events where kind = 'user_tombstoned' order by clerk_id",
+    );
+    expect(told.rows).toEqual([
+      { clerk_id: "user_a", details: { by: "signature" } },
+      { clerk_id: "user_b", details: { by: "signature", wasDeleted: true } },
+    ]);
+  });
+
+  test.each(["email", "name", "image_url"])("takes a lone %s from such a row, too", async (column) => {
+    await pool.query(`insert into users (clerk_id, deleted_at, ${column}) values ('user_a', now(), 'left')`);
+    await bury("user_a");
+    expect((await getSession()).user).toMatchObject({ email: null, name: null, imageUrl: null });
+  });
+
+  test("is what an erasure asks for: a row that holds somebody is refused, and nothing of it is erased", async () => {
+    await write([snapshot()]);
+    await markDeleted("user_a");
+    const wish = { candidates: [], keepProfile: false };
+    const erasure = inTransaction(pool, (client) => erasePerson(client, "user_a", wish));
+    await expect(erasure).rejects.toMatchObject({ code: "user.not_deleted" });
+    await bury("user_a");
+    const erased = await inTransaction(pool, (client) => erasePerson(client, "user_a", wish));
+    expect(erased.erased).toHaveLength(1);
+    expect((await pool.query("select nome_completo, email from mentorados")).rows).toEqual([
+      { nome_completo: "Removed", email: null },
+    ]);
   });
 });
 

@@ -41,6 +41,17 @@ async function protect(clerkId: string | undefined): Promise<void> {
     create trigger protect before update of deleted_at on users for each row execute function protect()`);
 }
 
+/** As a transaction of the app's own would, until it is told to end. */
+async function lock(clerkId: string | undefined): Promise<() => Promise<void>> {
+  const app = await stage.db.connect();
+  await app.query("begin");
+  await app.query("select from users where clerk_id = $1 for update", [clerkId]);
+  return async () => {
+    await app.query("rollback");
+    app.release();
+  };
+}
+
 /** Makes `count` users here and at Clerk, and then the first `leaving` of them go without a word. */
 async function losePeople(count: number, leaving: number): Promise<string[]> {
   const { clerk } = stage;
@@ -234,6 +245,26 @@ test("a user whom the app's own rules protect costs the other deletions nothing"
   const real = await proxied.complete("full");
   expect(real).toMatchObject({ state: "succeeded", counts: { deleted: 3, failed: 1 } });
   expect(dry.counts).toEqual(real.counts);
+});
+
+test("a user whose row the app keeps locked costs the other deletions nothing, and goes with a later sweep", async () => {
+  const [lockedId] = await losePeople(50, 4);
+  const unlock = await lock(lockedId);
+  const dry = await proxied.complete("full", { dryRun: true });
+  const real = await proxied.complete("full");
+  await unlock();
+  expect(real).toMatchObject({ state: "succeeded", counts: { deleted: 3, failed: 1 } });
+  expect(dry.counts).toEqual(real.counts);
+  expect(await proxied.complete("full")).toMatchObject({ state: "succeeded", counts: { deleted: 1 } });
+});
+
+test("a confirmed deletion of a row that the app keeps locked stays held, and the others are carried out", async () => {
+  const [lockedId] = await losePeople(50, 7);
+  const held = await proxied.complete("full");
+  const unlock = await lock(lockedId);
+  const confirmed = await confirmDeletions(proxied.context, held.id, "ops");
+  await unlock();
+  expect(confirmed).toMatchObject({ state: "held", counts: { deleted: 6, failed: 1, held: 1 } });
 });
 
 test("a run that waits is not made twice", async () => {
