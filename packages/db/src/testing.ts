@@ -22,3 +22,14 @@ export async function emptyTables(pool: Pool): Promise<void> {
     "truncate users, mentorados, rollcall.conflicts, rollcall.events, rollcall.held_deletions",
   );
 }
+
+/** Resolves when some transaction waits for another one of this database. */
+export async function untilBlocked(pool: Pool): Promise<void> {
+  for (;;) {
+    const blocked = await pool.query(
+      `select from pg_stat_activity
+       where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`,
+    );
+    if (blocked.rows.length > 0) return;
+  }
+}

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { wrapPostgresError } from "../errors.ts";
 import { longestLockWaitMs } from "../lock-wait.ts";
 import type { Pool, Queryable } from "../pool.ts";
-import { createTestPool, emptyTables } from "../testing.ts";
+import { createTestPool, emptyTables, untilBlocked } from "../testing.ts";
 import { inTransaction } from "../transaction.ts";
 import { lockAbsenceGuard } from "./absence-guard.ts";
 import { changeTier } from "./change-tier.ts";
@@ -42,6 +42,17 @@ test.each<[string, (db: Queryable) => Promise<unknown>]>([
   await app.query(lockSeventh);
   const failure = await inTransaction(pool, work).catch(wrapPostgresError);
   expect(failure).toMatchObject({ code: "user.rejected", sqlState: "55P03" });
+});
+
+test("a profile that the app gives somebody while they are deleted is taken from them too", async () => {
+  const given = `insert into mentorados (nome_completo, user_id) select 'given', id from users where clerk_id = 'user_7'`;
+  await app.query(given);
+  const deletion = inTransaction(pool, (db) => tombstoneUsers(db, [burial]));
+  await Promise.race([deletion, untilBlocked(pool)]);
+  await app.query("commit");
+  await deletion;
+  const profiles = await pool.query("select user_id, ativo from mentorados");
+  expect(profiles.rows).toEqual([{ user_id: null, ativo: "nao" }]);
 });
 
 test("deletions together lose only who is locked", async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Pool } from "../pool.ts";
-import { createTestPool } from "../testing.ts";
+import { createTestPool, untilBlocked } from "../testing.ts";
 import { inTransaction } from "../transaction.ts";
 import { applySnapshots } from "./apply-snapshots.ts";
 import { countOpenConflicts } from "./count-users.ts";
@@ -57,22 +57,11 @@ async function whileAppWrites<T>(sql: string, work: () => Promise<T>): Promise<P
     await app.query("begin");
     await app.query(sql, [conflict.freshId]);
     const settled = Promise.allSettled([work()]);
-    await untilBlocked();
+    await untilBlocked(pool);
     await app.query("commit");
     return (await settled)[0];
   } finally {
     app.release();
-  }
-}
-
-/** Resolves when some transaction waits for another one of this database. */
-async function untilBlocked(): Promise<void> {
-  for (;;) {
-    const blocked = await pool.query(
-      `select from pg_stat_activity
-       where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`,
-    );
-    if (blocked.rows.length > 0) return;
   }
 }
 

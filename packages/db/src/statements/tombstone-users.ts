@@ -12,6 +12,11 @@ export type Burial = {
   ref: string | null;
 };
 
+// Also waits for whoever gives one of them a profile at this moment, which a weaker lock would let through unseen.
+const lockUsers = `
+select from public.users where clerk_id = any ($1::text[]) order by clerk_id collate "C" for update
+`;
+
 /** Erases the person from the row, and makes one for a user never seen, so that a late read cannot bring it. */
 const buryUsers = `
 with before as materialized (
@@ -60,8 +65,9 @@ select id as "userId" from erased
 `;
 
 /**
- * Marks users as deleted for good, erases what else is left of them, and judges the conflicts again that this may decide. Run it inside a
- * transaction, and after what may be waited for longer than `longestWaitMs`. Ids must be distinct.
+ * Marks users as deleted for good, erases what else is left of them, and judges the conflicts again that this may
+ * decide. Run it inside a transaction, and after what may be waited for longer than `longestWaitMs`. Ids must be
+ * distinct.
  *
  * @returns the ids that were alive or unknown before; the others were marked as deleted already.
  */
@@ -72,6 +78,7 @@ export async function tombstoneUsers(
 ): Promise<Set<string>> {
   await waitBrieflyForLocks(db, longestWaitMs);
   const ids = burials.map((burial) => burial.clerkId);
+  await db.query(lockUsers, [ids]);
   const { rows: buried } = await db.query<{ userId: number; clerkId: string; foldedEmail: string | null }>(
     buryUsers,
     listColumns(burials),

@@ -49,7 +49,11 @@ test("two workers and a command line at once run one sweep, with a request for e
       return followRun(context, run.id);
     }),
   );
-  expect(runs.map(({ id, state }) => ({ id, state }))).toEqual(Array(3).fill({ id: 1, state: "succeeded" }));
+  // Which id it has is chance: those who lose the race may use some up.
+  const [first] = runs;
+  expect(runs.map(({ id, state }) => ({ id, state }))).toEqual(
+    Array(3).fill({ id: first?.id, state: "succeeded" }),
+  );
   const requests = await clerk.requests.list({ path: "/v1/users" });
   expect(requests.length).toBeLessThanOrEqual(2_000 / 500 + 2);
   expect(await findInequalities(db, clerk)).toEqual([]);
