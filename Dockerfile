@@ -15,7 +15,8 @@ RUN --mount=type=cache,target=/root/.npm \
     && rm -rf apps/*/src packages/*/src apps/standalone packages/client packages/sandbox node_modules/@rollcall/sandbox
 
 FROM node:24-slim
-ENV NODE_ENV=production HOST=0.0.0.0
+# Two arenas of glibc: with one for each thread a process keeps some 8 MB more, and its resident memory creeps.
+ENV NODE_ENV=production HOST=0.0.0.0 MALLOC_ARENA_MAX=2
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules

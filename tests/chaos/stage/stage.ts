@@ -97,6 +97,8 @@ async function setUp(
       CLERK_AUTHORIZED_PARTIES: origin,
       ADMIN_PASSWORD: adminPassword,
       RECONCILE_CATCHUP_EVERY_MS: options.reconciles ? "5000" : "3600000",
+      // As in the image, see the Dockerfile.
+      MALLOC_ARENA_MAX: "2",
       ...(options.preload && { NODE_OPTIONS: `--import ${options.preload(name)}` }),
       [app === "api" ? "PORT" : "WORKER_PORT"]: String(port),
     };
