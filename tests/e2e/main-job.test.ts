@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import {
   ensure,
@@ -15,7 +15,8 @@ import { waitFor } from "../harness/wait-for.ts";
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend });
+    // How soon a busy machine makes a row is the bench's business.
+    system = await startSystem({ backend, environment: { ENSURE_TIMEOUT_MS: "10000" } });
   });
   afterAll(() => system?.stop());
 
@@ -44,12 +45,12 @@ describeOnBackends((backend) => {
 
   test("100 parallel ensures for one new user give 100 answers and one row of each", async () => {
     await system.clerk.webhooks.hold();
+    onTestFinished(() => system.clerk.webhooks.release());
     const person = await system.clerk.users.create();
     const answers = await Promise.all(Array.from({ length: 100 }, () => ensure(system, person.id)));
     expect(answers.map((answer) => answer.status)).toEqual(Array(100).fill(200));
     const rows = await readRows(system, person.id);
     expect([rows.users.length, rows.mentorados.length]).toEqual([1, 1]);
-    await system.clerk.webhooks.release();
   });
 
   test("a second ensure answers from what is there, without a job", async () => {
