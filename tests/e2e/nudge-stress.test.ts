@@ -57,6 +57,10 @@ async function startOwnRedis(): Promise<string> {
 async function createOwnDatabase(): Promise<string> {
   const url = await createDatabase(inject("postgresUrl"));
   const pool = new pg.Pool({ connectionString: url });
+  // Under which BullMQ's statements would fail each other: the queues must not take what a database has by default.
+  await pool.query(
+    `alter database ${new URL(url).pathname.slice(1)} set default_transaction_isolation = 'repeatable read'`,
+  );
   await migrateQueues(pool);
   await pool.end();
   return url;

@@ -17,6 +17,9 @@ const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostg
 /** All of BullMQ's statements are short: its blocking wait is a timer beside LISTEN and not a statement. */
 const queryTimeoutMs = 5_000;
 
+/** A stricter isolation, which a database may have by default, fails BullMQ's statements when two meet. */
+const startupOptions = "-c search_path=bullmq,public -c default_transaction_isolation=read\\ committed";
+
 /**
  * Queues on Postgres. All of them share one pool; each worker keeps one of its connections for LISTEN.
  *
@@ -28,7 +31,7 @@ export function createPostgresQueueBackend(
 ): QueueBackend {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
-    options: "-c search_path=bullmq,public",
+    options: startupOptions,
     application_name: "rollcall-queue",
     max: 16,
     connectionTimeoutMillis: 3_000,
