@@ -7,12 +7,12 @@ COPY . .
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
 RUN npm run build
 # What runs, and nothing else. The optional packages are embedded Postgres' binaries, the compiler (an optional
-# peer of valibot) and a native msgpackr that BullMQ works without. Sandbox is here because a filtered install
+# peer of valibot) and a native msgpackr that BullMQ works without. The simulator and the local services are here because a filtered install
 # also links the dev dependencies of workspaces.
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts --omit=dev --omit=optional \
       --workspace=@rollcall/api --workspace=@rollcall/worker --workspace=@rollcall/cli \
-    && rm -rf apps/*/src packages/*/src apps/standalone packages/client packages/sandbox node_modules/@rollcall/sandbox
+    && rm -rf apps/*/src packages/*/src apps/standalone packages/client packages/clerk-simulator packages/local-services node_modules/@rollcall/clerk-simulator node_modules/@rollcall/local-services
 
 FROM node:24-slim
 # Two arenas of glibc: with one for each thread a process keeps some 8 MB more, and its resident memory creeps.

@@ -7,8 +7,8 @@ const sources = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 /** They need services, and much of both cores: six at a time they would test the machine. */
 const strenuous = [
-  "tests/e2e/{chaos,login-storm,nudge-stress,reconcile-chaos,reconcile-memory}.test.ts",
-  "tests/chaos/mutants/mutants.test.ts",
+  "tests/e2e/{chaos,login-storm,sync-job-stress,reconcile-chaos,reconcile-memory}.test.ts",
+  "lab/chaos/mutants/mutants.test.ts",
 ];
 const withServices = {
   globalSetup: ["tests/services.ts"],
@@ -27,7 +27,7 @@ export default defineConfig({
         ...sources,
         test: {
           name: "unit",
-          include: ["{packages,apps,examples}/*/src/**/*.test.{ts,tsx}", "bench/**/*.test.ts"],
+          include: ["{packages,apps,examples}/*/src/**/*.test.{ts,tsx}", "lab/{bench,scale}/**/*.test.ts"],
           exclude: ["**/*.int.test.ts"],
           testTimeout: 60_000,
         },
@@ -38,7 +38,11 @@ export default defineConfig({
           name: "int",
           // Importing what they share takes a second of CPU for each file, and no test leaves anything behind in it.
           isolate: false,
-          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/{e2e,chaos,deaths}/**/*.test.ts"],
+          include: [
+            "{packages,apps}/*/src/**/*.int.test.ts",
+            "tests/{e2e,deaths}/**/*.test.ts",
+            "lab/chaos/**/*.test.ts",
+          ],
           exclude: strenuous,
           ...withServices,
         },

@@ -6,8 +6,8 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  */
 export const longest: readonly string[] = [
   "tests/e2e/chaos.test.ts",
-  "tests/e2e/nudge-stress.test.ts",
-  "tests/chaos/mutants/mutants.test.ts",
+  "tests/e2e/sync-job-stress.test.ts",
+  "lab/chaos/mutants/mutants.test.ts",
   "tests/e2e/reconcile-memory.test.ts",
   "tests/e2e/reconcile-cli.test.ts",
   "tests/e2e/purge.test.ts",
@@ -18,7 +18,7 @@ export const longest: readonly string[] = [
   "tests/e2e/standalone.test.ts",
   "tests/e2e/doctor.test.ts",
   "tests/e2e/reconcile.test.ts",
-  "tests/e2e/welcome-hook.test.ts",
+  "tests/e2e/notifications.test.ts",
   "tests/e2e/long-outage.test.ts",
   "packages/sync/src/convergence.int.test.ts",
 ];

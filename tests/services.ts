@@ -1,4 +1,4 @@
-import { findRedisServer, startRedis, startTemporaryPostgres } from "@rollcall/sandbox";
+import { findRedisServer, startRedis, startTemporaryPostgres } from "@rollcall/local-services";
 import type { TestProject } from "vitest/node";
 import { makeClusterTemplate } from "./harness/cluster-template.ts";
 

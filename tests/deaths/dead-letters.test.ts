@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { migrateUp } from "@rollcall/db";
 import { findReplayable, JobFailure, listDeadLetters, migrateQueues, moveFailedJobs } from "@rollcall/jobs";
-import { createDatabase, startRedis } from "@rollcall/sandbox";
+import { createDatabase, startRedis } from "@rollcall/local-services";
 import { replayDeadLetters } from "@rollcall/sync";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { bundle } from "../../build/bundle.ts";
@@ -108,15 +108,15 @@ async function prepare(backend: "redis" | "postgres"): Promise<{ place: Place; s
     await redis?.stop();
   });
   await migrateUp(stage.pool);
-  await migrateQueues(stage.pool);
+  await migrateQueues(stage.pool.driver);
   return { place, stage };
 }
 
 async function bury(stage: Stage, clerkId: string, code: string): Promise<void> {
   const now = Date.now();
-  const nudge = { v: 1, kind: "look", clerkId, cause: "webhook", eventAtMs: now };
+  const syncJob = { v: 1, kind: "refresh", clerkId, cause: "webhook", eventAtMs: now };
   const fate = { code, attempts: 5, firstAtMs: now, failedAtMs: now, replayable: true };
-  const payload = { v: 1, queue: "sync", name: "look", payload: nudge, ...fate };
+  const payload = { v: 1, queue: "sync", name: "refresh", payload: syncJob, ...fate };
   await stage.deadLetters.add({ name: code, payload, options: {} }, deadlineMs);
 }
 
@@ -124,8 +124,8 @@ async function bury(stage: Stage, clerkId: string, code: string): Promise<void> 
 async function failTwo(stage: Stage, round: number): Promise<string[]> {
   const people = [`user_a${round}`, `user_b${round}`];
   for (const clerkId of people) {
-    const payload = { v: 1, kind: "look", clerkId, cause: "webhook", eventAtMs: Date.now() };
-    await stage.sync.add({ name: "look", payload, options: { attempts: 1 } }, deadlineMs);
+    const payload = { v: 1, kind: "refresh", clerkId, cause: "webhook", eventAtMs: Date.now() };
+    await stage.sync.add({ name: "refresh", payload, options: { attempts: 1 } }, deadlineMs);
   }
   const fail = async () => {
     throw new JobFailure("user.rejected");

@@ -173,7 +173,7 @@ describe("Postgres is gone", () => {
       const told = receiver.storyOf("postgres_errors");
       await waitFor("a judge that can write again", async () => {
         const found = await system.db.query(
-          "select from rollcall.alerts where name = 'postgres_errors' and state = 'firing' and told_fired_at = fired_at",
+          "select from rollcall.alerts where name = 'postgres_errors' and state = 'firing' and fired_sent_at = fired_at",
         );
         return found.rows.length > 0 ? true : undefined;
       });

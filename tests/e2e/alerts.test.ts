@@ -22,14 +22,14 @@ describe("with queues on Postgres", () => {
 
   const untilStory = (alert: string, length: number) =>
     waitFor(
-      `${length} notices of ${alert}`,
+      `${length} notifications of ${alert}`,
       async () => (receiver.storyOf(alert).length >= length ? true : undefined),
       90_000,
     );
   /** Who is killed between telling and keeping that leaves it to be told again: at least once, under one id. */
-  const untilKeptAsTold = (alert: string) =>
+  const untilStoredAsSent = (alert: string) =>
     waitFor(`${alert} to be kept as told`, async () => {
-      const kept = "select from rollcall.alerts where name = $1 and told_fired_at = fired_at";
+      const kept = "select from rollcall.alerts where name = $1 and fired_sent_at = fired_at";
       return (await system.db.query(kept, [alert])).rowCount === 1 ? true : undefined;
     });
   const listAlerts = async () =>
@@ -72,7 +72,7 @@ describe("with queues on Postgres", () => {
     const discard = { method: "POST", body: { ids, reason: "end of the test" } };
     await callAdmin(system, "/api/admin/dead-letters/discard", discard);
     await untilStory("dead_letters", 2);
-    expect(receiver.notices).toMatchObject([
+    expect(receiver.notifications).toMatchObject([
       { type: "alert.fired", alert: "dead_letters", severity: "ticket", value: 1, resolvedAt: null },
       { type: "alert.resolved", alert: "dead_letters", runbook: "docs/RUNBOOK.md#dead_letters" },
     ]);
@@ -93,14 +93,14 @@ describe("with queues on Postgres", () => {
   test("api and worker killed, whoever comes next knows what was told", async () => {
     await postWebhook(system, '{"type":"user.deleted","data":{}}');
     await untilStory("dead_letters", 3);
-    await untilKeptAsTold("dead_letters");
+    await untilStoredAsSent("dead_letters");
     await Promise.all([system.api.stop("SIGKILL"), system.worker.stop("SIGKILL")]);
     system.api = system.startApi();
     system.worker = system.startWorker();
     await system.untilReady();
-    const judgedAt = async () => (await listAlerts()).map((alert) => alert.judgedAt).join();
-    const before = await judgedAt();
-    await waitFor("a new judge", async () => ((await judgedAt()) === before ? undefined : true), 180_000);
+    const evaluatedAt = async () => (await listAlerts()).map((alert) => alert.evaluatedAt).join();
+    const before = await evaluatedAt();
+    await waitFor("a new judge", async () => ((await evaluatedAt()) === before ? undefined : true), 180_000);
     expect(receiver.storyOf("dead_letters")).toEqual(["alert.fired", "alert.resolved", "alert.fired"]);
     // The lease of whoever was killed runs out after a minute.
   }, 400_000);

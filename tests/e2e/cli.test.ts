@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type PostgresServer, startPostgres } from "@rollcall/sandbox";
+import { type PostgresServer, startPostgres } from "@rollcall/local-services";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { untilProfile } from "../harness/calls.ts";

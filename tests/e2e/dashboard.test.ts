@@ -162,7 +162,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     await page.clock.resume();
   }
 
-  /** A person presses until it helps: the api may need a moment to notice that Postgres is back. */
+  /** A person presses until it helps: the api may need a moment to notification that Postgres is back. */
   async function untilAccepting(page: Page, firstName: string): Promise<void> {
     await waitFor(
       "a dashboard after trying again",

@@ -37,9 +37,17 @@ describeOnBackends((backend) => {
       queue.addBulk(
         people.map(({ id }) => {
           const at = Date.now();
-          const payload = { v: 1, kind: "look", clerkId: id, cause: "webhook", eventAtMs: at };
+          const payload = { v: 1, kind: "refresh", clerkId: id, cause: "webhook", eventAtMs: at };
           const died = { code: "user.rejected", attempts: 5, firstAtMs: at, failedAtMs: at };
-          const letter = { v: 1, queue: "sync", name: "look", payload, ...died, replayable: true, ...fields };
+          const letter = {
+            v: 1,
+            queue: "sync",
+            name: "refresh",
+            payload,
+            ...died,
+            replayable: true,
+            ...fields,
+          };
           return { name: letter.code, data: letter, opts: { jobId: `sync.${randomUUID()}` } };
         }),
       ),
@@ -74,7 +82,7 @@ describeOnBackends((backend) => {
       async () => (await list("?code=user.rejected")).items.find((found) => found.clerkId === person.id),
       120_000,
     );
-    expect(letter).toMatchObject({ queue: "ensure", kind: "look", attempts: 5, replayable: true });
+    expect(letter).toMatchObject({ queue: "ensure", kind: "refresh", attempts: 5, replayable: true });
     expect(JSON.stringify(letter)).not.toContain("poison");
 
     await system.db.query("alter table users drop constraint no_poison");
@@ -224,7 +232,7 @@ describeOnBackends((backend) => {
   describe("rollcall dead-letters", () => {
     test("lists, replays by id and by code, and discards, with the caller in the timeline", async () => {
       const [one, two] = await bury(2);
-      if (!one || !two) throw new Error("Nobody was buried");
+      if (!one || !two) throw new Error("Nobody was deleted");
       const quarantined = await quarantine();
       const listed = await rollcall();
       expect(listed.code).toBe(0);

@@ -6,12 +6,12 @@ import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 /** What an ask may take: five times the second or two that is meant, since the machine may be busy. */
-const patienceMs = 10_000;
+const retryForMs = 10_000;
 
 /** Asks api and worker for everything that a prober asks, each within its patience. */
 async function probe(system: System) {
   const ask = async (url: string) => {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(patienceMs) });
+    const answer = await fetch(url, { signal: AbortSignal.timeout(retryForMs) });
     return { status: answer.status, text: await answer.text() };
   };
   const [api, worker, apiMetrics, workerMetrics] = await Promise.all([

@@ -6,7 +6,7 @@ import { startTcpProxy, type TcpProxy } from "../harness/tcp-proxy.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 /** Svix' fifth attempt comes 93 s after the first at the simulator's pace. */
-const patienceMs = 120_000;
+const retryForMs = 120_000;
 
 describeOnBackends((backend) => {
   let system: System;
@@ -30,7 +30,7 @@ describeOnBackends((backend) => {
     await untilProfile(system, (await system.clerk.users.create()).id);
     proxy.blackhole();
     const person = await system.clerk.users.create();
-    await untilProfile(system, person.id, patienceMs);
+    await untilProfile(system, person.id, retryForMs);
     const answers = (await system.clerk.webhooks.list()).at(-1)?.attempts.map((attempt) => attempt.status);
     expect(answers?.at(-1)).toBe(200);
     expect([system.api.child.exitCode, system.worker.child.exitCode]).toEqual([null, null]);
@@ -48,7 +48,7 @@ describeOnBackends((backend) => {
           .map(([, queue]) => queue);
         return new Set(heard).size === 2 ? true : undefined;
       });
-      await untilProfile(system, (await system.clerk.users.create()).id, patienceMs);
+      await untilProfile(system, (await system.clerk.users.create()).id, retryForMs);
     },
     150_000,
   );

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { AlertView, DeadLetterView } from "@rollcall/contracts";
-import { startTemporaryPostgres } from "@rollcall/sandbox";
+import { startTemporaryPostgres } from "@rollcall/local-services";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
@@ -78,10 +78,10 @@ describeOnBackends((backend) => {
     return { clerkId, conflictId: conflict?.id, mentoradoId: Number(waiting.rows[0].id) };
   }
 
-  /** A nudge that is a dead letter as soon as it failed. */
-  async function addNudgeTriedOnce(clerkId: string): Promise<void> {
-    const nudge = { v: 1, kind: "look", clerkId, cause: "admin", eventAtMs: Date.now() };
-    await withQueue(system, "sync", (queue) => queue.add("look", nudge, { attempts: 1 }));
+  /** A sync job that is a dead letter as soon as it failed. */
+  async function addSyncJobTriedOnce(clerkId: string): Promise<void> {
+    const syncJob = { v: 1, kind: "refresh", clerkId, cause: "admin", eventAtMs: Date.now() };
+    await withQueue(system, "sync", (queue) => queue.add("refresh", syncJob, { attempts: 1 }));
   }
 
   test("a user comes by webhook and by login, changes, and is deleted", async () => {
@@ -141,7 +141,7 @@ describeOnBackends((backend) => {
 
     await system.db.query("alter table users add constraint no_poison check (email not like 'poison%')");
     const poisoned = await system.clerk.users.create({ email: "poison@example.com" }, { silent: true });
-    await addNudgeTriedOnce(poisoned.id);
+    await addSyncJobTriedOnce(poisoned.id);
     const letter = await waitFor(
       "the dead letter",
       async () => {
@@ -195,22 +195,22 @@ describeOnBackends((backend) => {
 
   test("alerts are judged by the api alone, and by a worker alone", async () => {
     await system.worker.stop();
-    await untilJudged();
+    await untilEvaluated();
     await system.api.stop();
     system.worker = system.startWorker();
-    await untilJudged();
+    await untilEvaluated();
     system.api = system.startApi();
     await system.untilReady();
     const { body } = await callAdmin(system, "/api/admin/alerts");
     expect((body as { items: AlertView[] }).items.length).toBeGreaterThan(0);
   });
 
-  function untilJudged(): Promise<true> {
+  function untilEvaluated(): Promise<true> {
     const stoppedAt = new Date();
     return waitFor(
       "alerts to be judged",
       async () => {
-        const { rows } = await system.db.query("select max(judged_at) as at from rollcall.alerts");
+        const { rows } = await system.db.query("select max(evaluated_at) as at from rollcall.alerts");
         return rows[0]?.at > stoppedAt ? true : undefined;
       },
       120_000,
@@ -297,8 +297,8 @@ describeOnBackends((backend) => {
       "update rollcall.events set kind = 'x'",
       "delete from rollcall.held_deletions",
       "update rollcall.catch_up set watermark_ms = 0",
-      "insert into rollcall.suspects (run_id, clerk_id) values (1, 'x')",
-      "select nextval('rollcall.read_tickets')",
+      "insert into rollcall.deletion_candidates (run_id, clerk_id) values (1, 'x')",
+      "select nextval('rollcall.read_sequence')",
     ];
     expect(await tryAs(roles.api, statements)).toEqual(refusals(statements));
   });

@@ -1,4 +1,4 @@
-import { findFreePort } from "@rollcall/sandbox";
+import { findFreePort } from "@rollcall/local-services";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, readDeadLetters } from "../harness/calls.ts";

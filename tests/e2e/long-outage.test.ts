@@ -12,7 +12,7 @@ const isLong = process.env["ROLLCALL_LARGE_TESTS"] === "true";
 const outageSeconds = isLong ? 180 : 20;
 const signUpsPerSecond = 50;
 /** Without a queue nothing is accepted, and Svix' next attempt may come 180 s after the end at the simulator's pace. */
-const patienceMs = 300_000;
+const retryForMs = 300_000;
 
 describeOnBackends((backend) => {
   let receiver: AlertReceiver;
@@ -51,7 +51,7 @@ describeOnBackends((backend) => {
         );
         return served.rows[0]?.count === ids.length ? true : undefined;
       },
-      patienceMs,
+      retryForMs,
     );
     expect(await readDeadLetters(system)).toEqual([]);
   }
@@ -60,7 +60,7 @@ describeOnBackends((backend) => {
     waitFor(
       `${alert} to be ${types.at(-1)}`,
       async () => (receiver.storyOf(alert).length >= types.length ? true : undefined),
-      patienceMs,
+      retryForMs,
     ).then(() => expect([alert, receiver.storyOf(alert)]).toEqual([alert, types]));
 
   test(`Clerk answers 500 for ${outageSeconds} seconds: nobody is lost, and no dead letter`, async () => {

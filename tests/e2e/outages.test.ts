@@ -1,4 +1,4 @@
-import { readNudge } from "@rollcall/jobs";
+import { readSyncJob } from "@rollcall/jobs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { describeOnBackends, describeOnRedis } from "../harness/backends.ts";
 import { ensure, postWebhook, readDeadLetters, readRows, untilProfile, withQueue } from "../harness/calls.ts";
@@ -95,7 +95,7 @@ describeOnBackends((backend) => {
     return withQueue(system, "sync", (queue) =>
       waitFor("the jobs to be finished", async () => {
         const jobs = await queue.getJobs(["active", "waiting", "delayed", "completed"]);
-        const ours = jobs.filter((job) => clerkIds.has(readNudge(job.data).clerkId));
+        const ours = jobs.filter((job) => clerkIds.has(readSyncJob(job.data).clerkId));
         return ours.every((job) => job.finishedOn) ? ours.map((job) => job.attemptsMade) : undefined;
       }),
     );

@@ -14,7 +14,7 @@ import {
 } from "../harness/standalone.ts";
 
 /** Slack for a busy machine; what is waited for mostly takes well under a second. */
-const patienceMs = 30_000;
+const retryForMs = 30_000;
 
 describeInBrowser("the simulator's page", {}, (openBrowser) => {
   let dir: string;
@@ -44,7 +44,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
 
   async function openPage(options: Parameters<Browser["newContext"]>[0]): Promise<Page> {
     const context = await browser.newContext(options);
-    context.setDefaultTimeout(patienceMs);
+    context.setDefaultTimeout(retryForMs);
     const opened = await context.newPage();
     // A script error, or something that the page's own security policy forbids.
     opened.on("pageerror", (error) => pageErrors.push(error.message));

@@ -1,4 +1,4 @@
-import { startClerkSimulator } from "@rollcall/sandbox";
+import { startClerkSimulator } from "@rollcall/clerk-simulator";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";

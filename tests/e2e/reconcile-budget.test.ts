@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
 import { runProcess } from "../harness/process.ts";
-import { readSweeps, untilSwept } from "../harness/runs.ts";
+import { readFullSync, untilSwept } from "../harness/runs.ts";
 import { type System, startSystem } from "../harness/system.ts";
 
 const users = 4_000;
@@ -31,13 +31,15 @@ describeOnBackends((backend) => {
     const command = runProcess("apps/cli/dist/main.js", system.environment, ["reconcile"]);
     expect(await command.exited).toBe(0);
 
-    expect(command.output()).toContain(`Full run ${(await readSweeps(system))[0]?.id} is done: 4,000 users`);
-    expect(await readSweeps(system)).toMatchObject([{ state: "succeeded", seen: users }]);
+    expect(command.output()).toContain(
+      `Full run ${(await readFullSync(system))[0]?.id} is done: 4,000 users`,
+    );
+    expect(await readFullSync(system)).toMatchObject([{ state: "succeeded", seen: users }]);
     expect(await findInequalities(system)).toEqual([]);
     const requests = await system.clerk.requests.list();
-    const ofTheSweep = requests.filter(({ query }) => query.includes("%2Bcreated_at"));
-    expect(ofTheSweep.length).toBeGreaterThanOrEqual(users / 500);
-    expect(ofTheSweep.length).toBeLessThanOrEqual(users / 500 + 2);
+    const ofTheFullSync = requests.filter(({ query }) => query.includes("%2Bcreated_at"));
+    expect(ofTheFullSync.length).toBeGreaterThanOrEqual(users / 500);
+    expect(ofTheFullSync.length).toBeLessThanOrEqual(users / 500 + 2);
     const times = requests.map(({ atMs }) => atMs);
     const inWindow = times.map(
       (from) => times.filter((at) => at >= from && at < from + budget.windowMs).length,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chooseBackend } from "../harness/backends.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
-import { askForSweep, letLeasesExpire, readSweeps, untilSwept } from "../harness/runs.ts";
+import { letLeasesExpire, readFullSync, requestFullSync, untilSwept } from "../harness/runs.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -56,8 +56,8 @@ test("20,000 users, a twentieth of the webhooks lost, people coming and going, C
   await clerk.faults.add({ kind: "rate-limit", retryAfterS: 1, share: 0.03 });
   await clerk.faults.add({ kind: "latency", ms: 150, path: "/v1/users" });
   const stopChurn = startChurn(system, ids);
-  const runId = await askForSweep(system);
-  const readPages = async () => (await readSweeps(system)).find(({ id }) => id === runId)?.pages ?? 0;
+  const runId = await requestFullSync(system);
+  const readPages = async () => (await readFullSync(system)).find(({ id }) => id === runId)?.pages ?? 0;
   for (const page of [4, 14, 26]) {
     await waitFor(
       `page ${page} of the sweep`,

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { platform } from "node:os";
-import { createDatabase, startClerkSimulator } from "@rollcall/sandbox";
+import { startClerkSimulator } from "@rollcall/clerk-simulator";
+import { createDatabase } from "@rollcall/local-services";
 import pg from "pg";
 import { expect, inject, test } from "vitest";
 import { migrate } from "../harness/migrate.ts";

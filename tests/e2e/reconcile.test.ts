@@ -1,9 +1,9 @@
-import { hasSchedules, isSweepOverdue, readReconcileJob } from "@rollcall/jobs";
+import { hasSchedules, isFullSyncOverdue, readReconcileJob } from "@rollcall/jobs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { withQueue } from "../harness/calls.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
-import { askForSweep, letLeasesExpire, readSweeps, untilSwept } from "../harness/runs.ts";
+import { letLeasesExpire, readFullSync, requestFullSync, untilSwept } from "../harness/runs.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -25,7 +25,7 @@ describeOnBackends((backend) => {
     );
 
   test("the first boot sweeps by itself, once, also when two workers start at once", async () => {
-    expect(await readSweeps(system)).toMatchObject([{ state: "succeeded", started_by: "first-boot" }]);
+    expect(await readFullSync(system)).toMatchObject([{ state: "succeeded", started_by: "first-boot" }]);
     await system.worker.stop();
     await system.clerk.users.seed(1_700);
     await system.db.query("truncate rollcall.runs cascade");
@@ -38,7 +38,7 @@ describeOnBackends((backend) => {
     const lists = await system.clerk.requests.list({ path: "/v1/users" });
     const sweeps = lists.filter(({ query }) => query.includes("%2Bcreated_at"));
     expect(sweeps.length).toBeLessThanOrEqual(Math.ceil(1_700 / 500) + 2);
-    expect(await readSweeps(system)).toMatchObject([{ state: "succeeded", seen: 1_700 }]);
+    expect(await readFullSync(system)).toMatchObject([{ state: "succeeded", seen: 1_700 }]);
     expect(await second.stop()).toBe(0);
   });
 
@@ -49,8 +49,8 @@ describeOnBackends((backend) => {
     await clerk.users.create({ firstName: "New" });
     await untilEqual();
     await clerk.users.delete(second?.id ?? "");
-    const sweeps = (await readSweeps(system)).length;
-    await askForSweep(system);
+    const sweeps = (await readFullSync(system)).length;
+    await requestFullSync(system);
     expect(await untilSwept(system, sweeps + 1)).toMatchObject({
       state: "succeeded",
       counts: { deleted: 1 },
@@ -59,7 +59,7 @@ describeOnBackends((backend) => {
   });
 
   test("a lost deletion is noticed by the count and swept, without anybody asking", async () => {
-    const sweeps = (await readSweeps(system)).length;
+    const sweeps = (await readFullSync(system)).length;
     const [first] = await system.clerk.users.list({ limit: 1 });
     await system.clerk.users.delete(first?.id ?? "");
     expect(await untilSwept(system, sweeps + 1)).toMatchObject({
@@ -71,11 +71,11 @@ describeOnBackends((backend) => {
 
   test("a worker killed in the middle of a sweep: the next one goes on, and catch-ups never wait for it", async () => {
     const { clerk } = system;
-    const sweeps = (await readSweeps(system)).length;
+    const sweeps = (await readFullSync(system)).length;
     await clerk.faults.add({ kind: "latency", ms: 400, path: "/v1/users" });
-    await askForSweep(system);
+    await requestFullSync(system);
     await waitFor("the sweep's second page", async () =>
-      ((await readSweeps(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
+      ((await readFullSync(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
     );
     await system.worker.stop("SIGKILL");
     await clerk.faults.heal();
@@ -93,14 +93,14 @@ describeOnBackends((backend) => {
   });
 
   test("a stopped worker leaves its sweep to the next one", async () => {
-    const sweeps = (await readSweeps(system)).length;
+    const sweeps = (await readFullSync(system)).length;
     await system.clerk.faults.add({ kind: "latency", ms: 400, path: "/v1/users" });
-    await askForSweep(system);
+    await requestFullSync(system);
     await waitFor("the sweep to run", async () =>
-      ((await readSweeps(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
+      ((await readFullSync(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
     );
     expect(await system.worker.stop()).toBe(0);
-    expect((await readSweeps(system)).at(sweeps)).toMatchObject({ state: "running" });
+    expect((await readFullSync(system)).at(sweeps)).toMatchObject({ state: "running" });
     await system.clerk.faults.heal();
     system.worker = system.startWorker();
     expect(await untilSwept(system, sweeps + 1)).toMatchObject({ state: "succeeded" });
@@ -118,11 +118,11 @@ describeOnBackends((backend) => {
   });
 
   test("a sweep whose hour passed while no worker was there is made good by the next worker", async () => {
-    const sweeps = (await readSweeps(system)).length;
+    const sweeps = (await readFullSync(system)).length;
     await system.worker.stop();
     await withQueue(system, "reconcile", async (queue) => {
       await queue.upsertJobScheduler("full", { every: 500 }, { name: "full", data: { v: 1, mode: "full" } });
-      await waitFor("its hour to pass", async () => ((await isSweepOverdue(queue)) ? true : undefined));
+      await waitFor("its hour to pass", async () => ((await isFullSyncOverdue(queue)) ? true : undefined));
     });
     system.worker = system.startWorker();
     expect(await untilSwept(system, sweeps + 1)).toMatchObject({
@@ -139,7 +139,7 @@ describeOnBackends((backend) => {
   // On Postgres queues no hour comes while Postgres is away.
   if (backend === "redis") {
     test("a sweep whose hour comes while Postgres is away is done behind it, also when the worker was replaced", async () => {
-      const sweeps = (await readSweeps(system)).length;
+      const sweeps = (await readFullSync(system)).length;
       await system.postgres.stop("immediate");
       await withQueue(system, "reconcile", async (queue) => {
         const { id = "" } = await queue.add("full", { v: 1, mode: "full" });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ClerkSimulator, startClerkSimulator } from "@rollcall/sandbox";
+import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildChanged, type MutantBuild } from "../chaos/mutants/build-mutant.ts";
+import { buildChanged, type MutantBuild } from "../../lab/chaos/mutants/build-mutant.ts";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { readDeadLetters, readRows, untilProfile, withQueue } from "../harness/calls.ts";
@@ -10,20 +10,20 @@ import { adminPassword, type System, startSystem, webhookSecret } from "../harne
 import { startTraffic, type Traffic } from "../harness/traffic.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** A release whose api says more in a nudge than the workers before it can read. */
-const newerBuild = [
+/** A release whose api says more in a sync job than the workers before it can read. */
+const newerVersion = [
   { file: "packages/jobs/dist/payload-version.js", find: "const newest = 1;", replace: "const newest = 2;" },
   {
-    file: "packages/jobs/dist/nudge.js",
-    find: "v: z.literal(1),\n    kind: nudgeKind",
-    replace: "v: z.literal([1, 2]),\n    kind: nudgeKind",
+    file: "packages/jobs/dist/sync-job.js",
+    find: "v: z.literal(1),\n    kind: syncJobKind",
+    replace: "v: z.literal([1, 2]),\n    kind: syncJobKind",
   },
   { file: "apps/api/dist/modules/webhook-route.js", find: "v: 1,", replace: "v: 2,\n        more: true," },
 ];
 
 let newer: MutantBuild;
 beforeAll(async () => {
-  newer = await buildChanged("newer build", newerBuild);
+  newer = await buildChanged("newer build", newerVersion);
 });
 afterAll(() => newer?.remove());
 
@@ -76,8 +76,12 @@ describeOnBackends((backend) => {
 
   test("what a newer build queues waits for a newer worker, without an attempt or a dead letter", async () => {
     const { id: clerkId } = await single.clerk.users.create({}, { silent: true });
-    const nudge = { v: 2, kind: "look", clerkId, cause: "webhook", eventAtMs: Date.now() };
-    const jobId = await withQueue(single, "sync", async (queue) => (await queue.add("look", nudge)).id ?? "");
+    const syncJob = { v: 2, kind: "refresh", clerkId, cause: "webhook", eventAtMs: Date.now() };
+    const jobId = await withQueue(
+      single,
+      "sync",
+      async (queue) => (await queue.add("refresh", syncJob)).id ?? "",
+    );
     const look = () => withQueue(single, "sync", (queue) => queue.getJob(jobId));
     await waitFor("two old workers' looks at it", async () =>
       ((await look())?.attemptsStarted ?? 0) >= 2 ? true : undefined,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { findFreePort } from "@rollcall/sandbox";
+import { findFreePort } from "@rollcall/local-services";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { readDeadLetters, untilIdle, withQueue } from "../harness/calls.ts";

@@ -1,4 +1,4 @@
-import { findFreePort } from "@rollcall/sandbox";
+import { findFreePort } from "@rollcall/local-services";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";

@@ -4,7 +4,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectClerkSimulator, removePostgres, startClerkSimulator } from "@rollcall/sandbox";
+import { connectClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
+import { removePostgres } from "@rollcall/local-services";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunningProcess } from "../harness/process.ts";
 import {

@@ -1,7 +1,7 @@
 import { chmod, chown, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFreePort } from "@rollcall/sandbox";
+import { findFreePort } from "@rollcall/local-services";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { ensure, untilProfile } from "../harness/calls.ts";

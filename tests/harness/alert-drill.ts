@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AlertCondition, type AlertRule, alertRules } from "@rollcall/contracts";
+import { createPool } from "@rollcall/db";
 import { openQueueBackend } from "@rollcall/jobs";
-import { createEvaluator, createFigureReaders, createLogger } from "@rollcall/sync";
+import { createLogger } from "@rollcall/observability";
+import { createEvaluator, createGaugeReaders } from "@rollcall/runtime";
 import { type AlertReceiver, startAlertReceiver } from "./alert-receiver.ts";
 import type { System } from "./system.ts";
 import { waitFor } from "./wait-for.ts";
@@ -19,7 +21,7 @@ export type AlertDrill = {
 
 /** Half a minute: the width of a slice is added to it. */
 const windowS = 30;
-const patienceMs = 150_000;
+const retryForMs = 150_000;
 let drills = 0;
 
 /**
@@ -38,10 +40,15 @@ export async function startAlertDrill(
   });
   // A name and a lease of its own, so that the system's own judge is not in the way.
   const prefix = `drill${++drills}_`;
+  const pool = createPool({
+    databaseUrl: system.postgres.url,
+    applicationName: "drill",
+    onIdleError: () => undefined,
+  });
   const evaluator = createEvaluator({
-    pool: system.db,
+    pool,
     log: createLogger({ level: "silent", process: "drill" }),
-    figures: createFigureReaders(system.db, backend),
+    figures: createGaugeReaders(pool, backend),
     recorder: { pending: async () => [] },
     rules: alertRules.filter(({ name }) => names.includes(name)).map((rule) => hurry(rule, prefix, bounds)),
     lease: `${prefix}alerts`,
@@ -54,9 +61,9 @@ export async function startAlertDrill(
   const storyOf = (name: RuleName) => receiver.storyOf(`${prefix}${name}`);
   const until = (name: RuleName, length: number) =>
     waitFor(
-      `notice ${length} of ${name}`,
+      `notification ${length} of ${name}`,
       async () => (storyOf(name).length >= length ? true : undefined),
-      patienceMs,
+      retryForMs,
     );
   return {
     untilFired: async (name) => void (await until(name, 1)),

@@ -32,7 +32,7 @@ export async function findInequalities({ clerk, db }: System): Promise<string[]>
     (await clerk.history.list({ change: "deleted" })).map((entry) => ("userId" in entry ? entry.userId : "")),
   );
   for (const [id, row] of rowOf) {
-    if (row.is_deleted && !deleted.has(id)) found.push(`${id} was buried and is alive`);
+    if (row.is_deleted && !deleted.has(id)) found.push(`${id} was deleted and is alive`);
   }
   for (const user of await clerk.users.list({ limit: Number.MAX_SAFE_INTEGER })) {
     const row = rowOf.get(user.id);

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { startPostgres } from "@rollcall/sandbox";
+import { startPostgres } from "@rollcall/local-services";
 import { migrate, migrateProgram } from "./migrate.ts";
 
 /** A stopped cluster with all tables, to be copied: making one takes four seconds of a core, and tests need a hundred. */

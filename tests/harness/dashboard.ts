@@ -1,12 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  connectClerkSimulator,
-  type PostgresServer,
-  type RemoteClerkSimulator,
-  startPostgres,
-} from "@rollcall/sandbox";
+import { connectClerkSimulator, type RemoteClerkSimulator } from "@rollcall/clerk-simulator";
+import { type PostgresServer, startPostgres } from "@rollcall/local-services";
 import pg from "pg";
 import type { Browser, Page } from "playwright-core";
 import { type Standalone, startStandalone, untilCompared } from "./standalone.ts";
@@ -15,7 +11,7 @@ import { waitFor } from "./wait-for.ts";
 export const supportUrl = "https://help.example.com/profile";
 
 /** Slack for a busy machine; what is waited for mostly takes well under a second. */
-const patienceMs = 60_000;
+const retryForMs = 60_000;
 
 /** What `npm start` runs, with the example app, on a Postgres that a test may stop. */
 export type DashboardSystem = Standalone & {
@@ -62,7 +58,7 @@ export async function openApp(
   options: Parameters<Browser["newContext"]>[0] = {},
 ): Promise<Page> {
   const context = await browser.newContext({ locale: "pt-BR", ...options });
-  context.setDefaultTimeout(patienceMs);
+  context.setDefaultTimeout(retryForMs);
   return openTab(await context.newPage(), system, errors);
 }
 

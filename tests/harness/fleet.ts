@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { findFreePort } from "@rollcall/sandbox";
+import { findFreePort } from "@rollcall/local-services";
 import { startBalancer } from "./balancer.ts";
 import { type RunningProcess, runProcess } from "./process.ts";
 import type { System } from "./system.ts";

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { findFreePort, type RedisServer, startRedis } from "@rollcall/sandbox";
+import { findFreePort, type RedisServer, startRedis } from "@rollcall/local-services";
 import { Redis } from "ioredis";
 import type { Certificates } from "./certificates.ts";
 import { waitFor } from "./wait-for.ts";
@@ -9,7 +9,7 @@ import { waitFor } from "./wait-for.ts";
 export type RedisCluster = {
   /** All nodes, as REDIS_URL takes them, by another name than that by which they announce each other. */
   url: string;
-  /** Ends, without notice, the primary that has a key's slot. @returns resolves when its replica took over */
+  /** Ends, without notification, the primary that has a key's slot. @returns resolves when its replica took over */
   failOver(key: string): Promise<void>;
   stop(): Promise<void>;
 };

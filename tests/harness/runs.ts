@@ -15,7 +15,7 @@ export type RunRow = {
 };
 
 /** Full runs, oldest first. */
-export async function readSweeps(system: System): Promise<RunRow[]> {
+export async function readFullSync(system: System): Promise<RunRow[]> {
   const found = await system.db.query<RunRow>(
     `select id::int, mode, state, started_by, pages, seen, attempts, reason,
        jsonb_build_object('created', created, 'updated', updated, 'deleted', deleted, 'held', held, 'failed', failed) as counts
@@ -27,7 +27,7 @@ export async function readSweeps(system: System): Promise<RunRow[]> {
 /** Waits until the newest full run is over. */
 export function untilSwept(system: System, least = 1, timeoutMs = 120_000): Promise<RunRow> {
   const ask = async () => {
-    const runs = await readSweeps(system);
+    const runs = await readFullSync(system);
     const last = runs.at(-1);
     return runs.length >= least && last && last.state !== "running" && last.state !== "waiting"
       ? last
@@ -37,7 +37,7 @@ export function untilSwept(system: System, least = 1, timeoutMs = 120_000): Prom
 }
 
 /** Asks for a full run as ops would: a row and its job. @returns the run's id */
-export async function askForSweep(system: System): Promise<number> {
+export async function requestFullSync(system: System): Promise<number> {
   const made = await system.db.query<{ id: number }>(
     "insert into rollcall.runs (mode, dry_run, started_by) values ('full', false, 'test') returning id::int",
   );

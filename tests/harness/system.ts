@@ -1,15 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import {
-  type ClerkSimulator,
   findFreePort,
   type PostgresServer,
   type RedisServer,
-  startClerkSimulator,
   startPostgres,
   startRedis,
-} from "@rollcall/sandbox";
+} from "@rollcall/local-services";
 import pg from "pg";
 import { inject } from "vitest";
 import { copyCluster } from "./cluster-template.ts";

@@ -20,7 +20,7 @@ type Pair = { near: net.Socket; far: net.Socket; silent: boolean };
 
 /**
  * Forwards to a port of this machine. Its black hole stands for a failed-over load balancer or a forgotten NAT
- * entry. Both kernels go on acknowledging, so that TCP keepalive notices nothing and only a deadline can.
+ * entry. Both kernels go on acknowledging, so that TCP keepalive notifications nothing and only a deadline can.
  */
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>();

@@ -15,16 +15,32 @@ test("every import follows the arrows and is declared in its package's package.j
 
 const planted: [path: string, text: string, fault: string][] = [
   ["packages/contracts/src/a.ts", 'import { pool } from "@rollcall/db";', "must not import @rollcall/db"],
-  ["packages/db/src/a.ts", 'import { nudge } from "@rollcall/jobs";', "must not import @rollcall/jobs"],
+  ["packages/db/src/a.ts", 'import { syncJob } from "@rollcall/jobs";', "must not import @rollcall/jobs"],
   ["packages/jobs/src/a.ts", 'import type { Row } from "@rollcall/db";', "must not import @rollcall/db"],
-  ["packages/clerk/src/a.ts", 'export { nudge } from "@rollcall/jobs";', "must not import @rollcall/jobs"],
+  ["packages/clerk/src/a.ts", 'export { syncJob } from "@rollcall/jobs";', "must not import @rollcall/jobs"],
   ["packages/db/src/a.ts", 'export * from "@rollcall/sync";', "must not import @rollcall/sync"],
-  ["packages/sync/src/a.ts", 'await import("@rollcall/sandbox");', "must not import @rollcall/sandbox"],
-  ["packages/sandbox/src/a.ts", 'type A = import("@rollcall/contracts").A;', "must not import"],
-  ["packages/sandbox/src/a.test.ts", 'import "@rollcall/contracts";', "must not import @rollcall/contracts"],
-  ["packages/db/src/a.test.ts", 'import { nudge } from "@rollcall/jobs";', "must not import @rollcall/jobs"],
+  [
+    "packages/sync/src/a.ts",
+    'await import("@rollcall/clerk-simulator");',
+    "must not import @rollcall/clerk-simulator",
+  ],
+  ["packages/clerk-simulator/src/a.ts", 'type A = import("@rollcall/contracts").A;', "must not import"],
+  [
+    "packages/clerk-simulator/src/a.test.ts",
+    'import "@rollcall/contracts";',
+    "must not import @rollcall/contracts",
+  ],
+  [
+    "packages/db/src/a.test.ts",
+    'import { syncJob } from "@rollcall/jobs";',
+    "must not import @rollcall/jobs",
+  ],
   ["apps/api/src/a.ts", 'require("@rollcall/worker");', "must not import @rollcall/worker"],
-  ["apps/api/src/a.ts", 'import { start } from "@rollcall/sandbox";', "must not import @rollcall/sandbox"],
+  [
+    "apps/api/src/a.ts",
+    'import { start } from "@rollcall/clerk-simulator";',
+    "must not import @rollcall/clerk-simulator",
+  ],
   ["packages/db/src/a.ts", 'import { b } from "../../jobs/src/b.ts";', "reaches into packages/jobs"],
   ["tests/e2e/a.test.ts", 'import { b } from "../../packages/db/src/b.ts";', "reaches into packages/db"],
   ["packages/lost/src/a.ts", "export {};", "belongs to no package"],
@@ -66,16 +82,16 @@ test("an example may import the client and nothing else of ours, types included"
   ]);
 });
 
-test("standalone may import sandbox and contracts and nothing else of ours", () => {
+test("standalone may import the simulator and contracts and nothing else of ours", () => {
   const standalone = {
     ...nothing,
     folder: "apps/standalone",
     name: "@rollcall/standalone",
-    dependencies: ["@rollcall/sandbox"],
+    dependencies: ["@rollcall/clerk-simulator"],
   };
   const judge = (text: string) =>
     findForbiddenImports([parseSource("apps/standalone/src/a.ts", text)], [standalone]);
-  expect(judge('import { startPostgres } from "@rollcall/sandbox";')).toEqual([]);
+  expect(judge('import { startClerkSimulator } from "@rollcall/clerk-simulator";')).toEqual([]);
   expect(judge('import { ensureUser } from "@rollcall/sync";')).toEqual([
     expect.stringContaining("must not import @rollcall/sync"),
   ]);
@@ -97,7 +113,7 @@ test("a package.json that declares a forbidden arrow, or is not in the table, is
     findForbiddenDependencies([{ ...nothing, folder: "packages/x", name, ...change }]);
   expect(judge("@rollcall/jobs", { dependencies: ["@rollcall/db"] })).toHaveLength(1);
   expect(judge("@rollcall/jobs", { devDependencies: ["@rollcall/db"] })).toHaveLength(1);
-  expect(judge("@rollcall/jobs", { dependencies: ["@rollcall/sandbox"] })).toHaveLength(1);
-  expect(judge("@rollcall/jobs", { devDependencies: ["@rollcall/sandbox"] })).toEqual([]);
+  expect(judge("@rollcall/jobs", { dependencies: ["@rollcall/clerk-simulator"] })).toHaveLength(1);
+  expect(judge("@rollcall/jobs", { devDependencies: ["@rollcall/clerk-simulator"] })).toEqual([]);
   expect(judge("@rollcall/new", {})).toEqual([expect.stringContaining("has no arrows")]);
 });

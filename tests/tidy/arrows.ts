@@ -1,23 +1,34 @@
 import type { Import, Source } from "./source.ts";
 import { isTest, ownerOf, type Package, resolveImport } from "./tree.ts";
 
+const belowSync = [
+  "@rollcall/contracts",
+  "@rollcall/observability",
+  "@rollcall/db",
+  "@rollcall/jobs",
+  "@rollcall/clerk",
+];
+
 /** What each package may import of ours. Siblings are not in each other's lists: that is the point. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   "@rollcall/contracts": [],
-  "@rollcall/db": ["@rollcall/contracts"],
-  "@rollcall/jobs": ["@rollcall/contracts"],
-  "@rollcall/clerk": ["@rollcall/contracts"],
-  "@rollcall/sync": ["@rollcall/contracts", "@rollcall/db", "@rollcall/jobs", "@rollcall/clerk"],
+  "@rollcall/observability": ["@rollcall/contracts"],
+  "@rollcall/db": ["@rollcall/contracts", "@rollcall/observability"],
+  "@rollcall/jobs": ["@rollcall/contracts", "@rollcall/observability"],
+  "@rollcall/clerk": ["@rollcall/contracts", "@rollcall/observability"],
+  "@rollcall/sync": [...belowSync],
+  "@rollcall/runtime": [...belowSync, "@rollcall/sync"],
   "@rollcall/client": ["@rollcall/contracts"],
-  "@rollcall/sandbox": [],
-  // An example is somebody else's app: what it needs of ours must be published.
+  "@rollcall/clerk-simulator": [],
+  "@rollcall/local-services": [],
+  // An example is an app as its users build it: what it needs of ours must be published.
   "@rollcall/example-dashboard": ["@rollcall/client"],
-  // The names of the variables it hands to its children are contracts' to know; it starts the rest as processes.
-  "@rollcall/standalone": ["@rollcall/contracts", "@rollcall/sandbox"],
+  // It hands variables to its children, so it knows their names; it starts the rest as processes.
+  "@rollcall/standalone": ["@rollcall/contracts", "@rollcall/clerk-simulator", "@rollcall/local-services"],
   ...Object.fromEntries(
     ["@rollcall/api", "@rollcall/worker", "@rollcall/cli"].map((app) => [
       app,
-      ["@rollcall/contracts", "@rollcall/db", "@rollcall/jobs", "@rollcall/clerk", "@rollcall/sync"],
+      [...belowSync, "@rollcall/sync", "@rollcall/runtime"],
     ]),
   ),
 };
@@ -25,20 +36,20 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 /** Packages whose arrows are for types alone: nothing of ours may be in what they ship. */
 const typesOnly = ["@rollcall/client"];
 
-/** What tests may import beside that. No circle can come of it: sandbox itself imports nothing of ours. */
-const testsMayImport = ["@rollcall/sandbox"];
+/** What tests may import in addition. Neither package imports another one of ours, so no circle can come of it. */
+const testsMayImport = ["@rollcall/clerk-simulator", "@rollcall/local-services"];
 
 /** Dependencies in a package.json that go against the arrows. */
 export function findForbiddenDependencies(packages: readonly Package[]): string[] {
-  return packages.flatMap(judgeManifest);
+  return packages.flatMap(checkManifest);
 }
 
 /** Imports that go against the arrows, or that the package.json of their package does not declare. */
 export function findForbiddenImports(sources: readonly Source[], packages: readonly Package[]): string[] {
-  return sources.flatMap((source) => judgeImports(source, packages));
+  return sources.flatMap((source) => checkImports(source, packages));
 }
 
-function judgeManifest(pack: Package): string[] {
+function checkManifest(pack: Package): string[] {
   if (pack.folder === ".") return [];
   const allowed = arrows[pack.name];
   if (!allowed) return [`${pack.folder}: ${pack.name} has no arrows; give it a line in tests/tidy/arrows.ts`];
@@ -52,16 +63,16 @@ function judgeManifest(pack: Package): string[] {
   ];
 }
 
-function judgeImports(source: Source, packages: readonly Package[]): string[] {
+function checkImports(source: Source, packages: readonly Package[]): string[] {
   const pack = packages.find(({ folder }) => folder === ownerOf(source.path));
   if (!pack) return [`${source.path}: belongs to no package`];
   return source.imports.flatMap((item) => {
-    const fault = judgeImport(source.path, item, pack);
+    const fault = checkImport(source.path, item, pack);
     return fault ? [`${source.path}:${item.line}: ${fault}`] : [];
   });
 }
 
-function judgeImport(path: string, { specifier, typeOnly }: Import, pack: Package): string | undefined {
+function checkImport(path: string, { specifier, typeOnly }: Import, pack: Package): string | undefined {
   if (specifier.startsWith(".")) {
     const target = resolveImport(path, specifier);
     return ownerOf(target) === pack.folder ? undefined : `reaches into ${ownerOf(target)} by its path`;

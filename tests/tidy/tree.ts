@@ -30,7 +30,7 @@ export function readText(path: string): string {
   return existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "";
 }
 
-/** Every workspace, and the root, whose code is the tests and the bench. */
+/** Every workspace, and the root, whose code is the tests and the lab. */
 export function readPackages(): Package[] {
   const workspaces = kinds.flatMap((kind) =>
     readdirSync(join(root, kind)).map((folder) => `${kind}/${folder}`),
@@ -46,7 +46,7 @@ export function readPackages(): Package[] {
 /** Every module of ours that is written by hand. */
 export function readSources(packages: readonly Package[]): Source[] {
   return packages
-    .flatMap(({ folder }) => (folder === "." ? ["tests", "bench"] : [`${folder}/src`]))
+    .flatMap(({ folder }) => (folder === "." ? ["tests", "lab"] : [`${folder}/src`]))
     .flatMap((folder) =>
       existsSync(join(root, folder))
         ? readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map(

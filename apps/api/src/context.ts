@@ -13,17 +13,13 @@ import {
   type Producers,
   type QueueBackend,
 } from "@rollcall/jobs";
+import { createMetrics, type Logger, type Metrics } from "@rollcall/observability";
+import { createGaugeReaders, createQueueLog, type GaugeReader } from "@rollcall/runtime";
 import {
   type ChangeContext,
   countPostgresError,
-  createFigureReaders,
-  createMetrics,
-  createQueueLog,
   type EnsureContext,
   type ExplainContext,
-  type FigureReader,
-  type Logger,
-  type Metrics,
   openSessionCache,
   type PostgresMonitor,
   type StatusContext,
@@ -41,7 +37,7 @@ export type ApiContext = {
   backend: QueueBackend;
   producers: Producers;
   /** What is true of the whole system, for metrics and alerts. */
-  figures: readonly FigureReader[];
+  figures: readonly GaugeReader[];
   ensure: EnsureContext;
   explain: ExplainContext;
   change: ChangeContext;
@@ -63,7 +59,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     max: 20,
     connectTimeoutMs: 1_500,
     queryTimeoutMs: 1_500,
-    onIdleError: () => postgres.suspect(),
+    onIdleError: () => postgres.check(),
   });
   const postgres = startPostgresMonitor(pool, (down, reason) => {
     if (down) log.error({ event: "postgres_lost", err: reason }, "Postgres does not answer");
@@ -101,7 +97,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     postgres,
     backend,
     producers,
-    figures: createFigureReaders(pool, backend),
+    figures: createGaugeReaders(pool, backend),
     ensure: {
       pool,
       postgres,

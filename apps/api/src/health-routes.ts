@@ -1,5 +1,7 @@
+import { withTimeout } from "@rollcall/contracts";
 import { countWorkers, findMissingMigrations } from "@rollcall/db";
-import { isQueueUp, watchEventLoop, withinMs } from "@rollcall/sync";
+import { watchEventLoop } from "@rollcall/observability";
+import { isQueueUp } from "@rollcall/sync";
 import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "./context.ts";
 
@@ -26,8 +28,8 @@ async function readReadiness({ pool, producers }: ApiContext): Promise<Readiness
   const [queueUp, missing, workers] = await Promise.all([
     isQueueUp(producers.sync, askTimeoutMs),
     // Undefined when Postgres does not answer.
-    withinMs(askTimeoutMs, findMissingMigrations(pool)).catch(() => undefined),
-    withinMs(askTimeoutMs, countWorkers(pool)).catch(() => 0),
+    withTimeout(findMissingMigrations(pool), askTimeoutMs).catch(() => undefined),
+    withTimeout(countWorkers(pool), askTimeoutMs).catch(() => 0),
   ]);
   if (missing === undefined) {
     return { ready: queueUp, degraded: queueUp ? ["postgres"] : ["postgres", "queue"] };

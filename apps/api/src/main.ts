@@ -1,5 +1,6 @@
 import { EnvironmentError } from "@rollcall/contracts";
-import { createLogger, startAlerts, webhooksConfigured } from "@rollcall/sync";
+import { createLogger } from "@rollcall/observability";
+import { startAlerts, webhooksConfigured } from "@rollcall/runtime";
 import { buildApp } from "./app.ts";
 import { type ApiConfig, readApiConfig } from "./config.ts";
 import { createApiContext } from "./context.ts";

@@ -1,6 +1,6 @@
 import type { Delivery } from "@rollcall/clerk";
 import { type ActedOnEventType, AppError, actedOnEventTypes, type WebhookAnswer } from "@rollcall/contracts";
-import { addNudge, type Nudge, quarantineDelivery } from "@rollcall/jobs";
+import { addSyncJob, quarantineDelivery, type SyncJob } from "@rollcall/jobs";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { ApiContext } from "./context.ts";
 
@@ -9,13 +9,13 @@ const maxBodyBytes = 256 * 1024;
 const enqueueDeadlineMs = 1_800;
 
 const kinds = {
-  "user.created": "look",
-  "user.updated": "look",
+  "user.created": "refresh",
+  "user.updated": "refresh",
   "user.deleted": "delete",
-  "session.created": "login",
-} as const satisfies Record<ActedOnEventType, Nudge["kind"]>;
+  "session.created": "provision",
+} as const satisfies Record<ActedOnEventType, SyncJob["kind"]>;
 
-/** `POST /api/webhooks/clerk`: a signed delivery becomes a nudge, and 2xx is said only when it is queued. */
+/** `POST /api/webhooks/clerk`: a signed delivery becomes a sync job, and 2xx is said only when it is queued. */
 export function registerWebhookRoute(app: FastifyInstance, context: ApiContext): void {
   const { readDelivery } = context;
   app.register(async (scope) => {
@@ -71,14 +71,14 @@ async function decideAnswer(context: ApiContext, delivery: Delivery): Promise<We
     case "ignored":
       return { status: "ignored", id: delivery.id };
     case "event":
-      await addNudge(context.producers.sync, toNudge(delivery), enqueueDeadlineMs);
+      await addSyncJob(context.producers.sync, toSyncJob(delivery), enqueueDeadlineMs);
       return { status: "accepted", id: delivery.id };
     default:
       return delivery satisfies never;
   }
 }
 
-function toNudge(delivery: Extract<Delivery, { kind: "event" }>): Nudge {
+function toSyncJob(delivery: Extract<Delivery, { kind: "event" }>): SyncJob {
   return {
     v: 1,
     kind: kinds[delivery.type],

@@ -1,5 +1,6 @@
 import { EnvironmentError } from "@rollcall/contracts";
-import { createLogger, createMetrics, decideRequestBudget, type ReconcileContext } from "@rollcall/sync";
+import { createLogger, createMetrics } from "@rollcall/observability";
+import { decideRequestBudget, type ReconcileContext } from "@rollcall/sync";
 import type { CliConfig } from "./config.ts";
 import type { CliContext } from "./context.ts";
 

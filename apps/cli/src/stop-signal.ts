@@ -9,11 +9,11 @@ const exitCodeOfInterrupt = 130;
  */
 export function listenForStop(): { signal: AbortSignal; release(): void } {
   const stopping = new AbortController();
-  let toldAtMs = 0;
+  let interruptedAtMs = 0;
   const stop = () => {
-    if (Date.now() - toldAtMs < samePressMs) return;
+    if (Date.now() - interruptedAtMs < samePressMs) return;
     if (stopping.signal.aborted) process.exit(exitCodeOfInterrupt);
-    toldAtMs = Date.now();
+    interruptedAtMs = Date.now();
     stopping.abort();
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectClerkSimulator, type RemoteClerkSimulator } from "@rollcall/sandbox";
+import { connectClerkSimulator, type RemoteClerkSimulator } from "@rollcall/clerk-simulator";
 import { inventPerson } from "./demo-people.ts";
 
 type DemoOptions = {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { removePostgres } from "@rollcall/sandbox";
+import { removePostgres } from "@rollcall/local-services";
 
 /**
  * Removes what earlier runs left in `dir`, and ends a Postgres that still runs there. Only what bears a name that we

@@ -17,15 +17,15 @@ const terminal = createTerminal((text) => process.stdout.write(text), colourful)
 
 /** One Ctrl-C comes twice under npm: from the terminal, and passed on by npm. Two presses are further apart. */
 const samePressMs = 500;
-let toldAtMs = 0;
+let interruptedAtMs = 0;
 
 function stop(why: string): void {
-  if (toldAtMs > 0 && Date.now() - toldAtMs < samePressMs) return;
+  if (interruptedAtMs > 0 && Date.now() - interruptedAtMs < samePressMs) return;
   if (stopping.signal.aborted) {
     parts.killAll();
     process.exit(130);
   }
-  toldAtMs = Date.now();
+  interruptedAtMs = Date.now();
   stopping.abort();
   terminal.write(`\n${why}: stopping everything. A second Ctrl-C stops at once.`);
 }

@@ -1,4 +1,4 @@
-import type { Happening } from "@rollcall/sandbox";
+import type { Happening } from "@rollcall/clerk-simulator";
 import { beforeEach, describe, expect, test } from "vitest";
 import { createNarrator, type Narrator } from "./narrator.ts";
 

@@ -1,4 +1,4 @@
-import { type Happening, happeningSchema } from "@rollcall/sandbox";
+import { type Happening, happeningSchema } from "@rollcall/clerk-simulator";
 import { type LogLine, readLogLine } from "./log-line.ts";
 import { createRecent } from "./recent.ts";
 
@@ -26,7 +26,7 @@ export function createNarrator({ tell, onProvisioned }: NarratorOptions): Narrat
   const names = createRecent<string>(remembered);
   const signUps = createRecent<number>(remembered);
   const deliveries = createRecent<{ type: string; userId: string }>(remembered);
-  const toldAt = createRecent<number>(100);
+  const sentAt = createRecent<number>(100);
   const runModes = createRecent<string>(100);
 
   const nameOf = (userId: string | undefined) => (userId && names.get(userId)) ?? userId ?? "somebody";
@@ -122,8 +122,8 @@ export function createNarrator({ tell, onProvisioned }: NarratorOptions): Narrat
     const sentence = troubleSentences[event];
     if (sentence === undefined) return;
     const key = [event, code, queue].join(" ");
-    if (time - (toldAt.get(key) ?? 0) < repeatAfterMs) return;
-    toldAt.set(key, time);
+    if (time - (sentAt.get(key) ?? 0) < repeatAfterMs) return;
+    sentAt.set(key, time);
     tell(event.endsWith("_back") ? "good" : "bad", sentence(code ?? queue ?? ""));
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { assertPortFree, findFreePort } from "@rollcall/sandbox";
+import { assertPortFree, findFreePort } from "@rollcall/local-services";
 import type { Settings } from "./settings.ts";
 import { StartError } from "./start-error.ts";
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type PostgresServer, startPostgres } from "@rollcall/sandbox";
+import { type PostgresServer, startPostgres } from "@rollcall/local-services";
 import type { Say } from "./say.ts";
 
 export type PostgresPart = {
@@ -8,7 +8,7 @@ export type PostgresPart = {
   kill(): void;
 };
 
-const lookEveryMs = 1_000;
+const checkEveryMs = 1_000;
 const retryMs = 3_000;
 
 /** Starts the embedded Postgres and, should it die, starts it again where its clients look for it. */
@@ -20,7 +20,7 @@ export async function startPostgresPart(dataDir: string, say: Say): Promise<Post
 
   async function watch(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await sleep(lookEveryMs, undefined, { signal: stopping.signal });
+      await sleep(checkEveryMs, undefined, { signal: stopping.signal });
       if (!isRunning(server)) await startAgain();
     }
   }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { StartError } from "./start-error.ts";
 import type { SupervisedProcess } from "./supervised-process.ts";
 
-const patienceMs = 60_000;
+const retryForMs = 60_000;
 
 /**
  * Resolves when the part says that all it needs is there.
@@ -25,7 +25,7 @@ async function poll(
   signal: AbortSignal,
 ): Promise<void> {
   const failed = part.failed.then((how) => ({ how }));
-  const deadlineMs = Date.now() + patienceMs;
+  const deadlineMs = Date.now() + retryForMs;
   while (Date.now() < deadlineMs) {
     signal.throwIfAborted();
     const outcome = await Promise.race([failed, answers(url, wanted)]);
@@ -34,7 +34,7 @@ async function poll(
     await sleep(100);
   }
   throw new StartError(
-    `The ${part.name} is not ready after ${patienceMs / 1_000} s. Its last lines:\n${quote(part)}`,
+    `The ${part.name} is not ready after ${retryForMs / 1_000} s. Its last lines:\n${quote(part)}`,
   );
 }
 

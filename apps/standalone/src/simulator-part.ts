@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Provisioning } from "@rollcall/sandbox";
+import type { Provisioning } from "@rollcall/clerk-simulator";
 import { originsOn, type Wiring } from "./child-environments.ts";
 import { openLogFile } from "./log-file.ts";
 import { untilAnswers } from "./readiness.ts";
@@ -21,7 +21,7 @@ export async function startSimulatorPart(
   say("Starting the Clerk simulator");
   const simulator = startProcess({
     name: "simulator",
-    entry: join(root, "packages/sandbox/dist/page/main.js"),
+    entry: join(root, "packages/clerk-simulator/dist/page/main.js"),
     environment: {
       SIM_PORT: String(ports.simulator),
       SIM_SECRET_KEY: secrets.clerkSecretKey,

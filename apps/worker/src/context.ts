@@ -7,18 +7,16 @@ import {
   type Producers,
   type QueueBackend,
 } from "@rollcall/jobs";
+import { createMetrics, type Logger, type Metrics } from "@rollcall/observability";
+import { createQueueLog } from "@rollcall/runtime";
 import {
-  createMetrics,
-  createQueueLog,
   createUserReader,
   createUserWriter,
   decideRequestBudget,
-  type Logger,
-  type Metrics,
+  type NotificationTarget,
   openSessionCache,
   type ReconcileContext,
   type SyncContext,
-  type WelcomeHook,
 } from "@rollcall/sync";
 import type { WorkerConfig } from "./config.ts";
 import { createOutageLog, type OutageLog } from "./outage-log.ts";
@@ -36,7 +34,7 @@ export type WorkerContext = {
   sync: SyncContext;
   reconcile: ReconcileContext;
   /** Undefined when nobody wants to be told of new mentorados. */
-  welcomeHook: WelcomeHook | undefined;
+  notificationTarget: NotificationTarget | undefined;
   close(): Promise<void>;
 };
 
@@ -97,7 +95,7 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
       log,
       metrics,
     },
-    welcomeHook: readWelcomeHook(config),
+    notificationTarget: readNotificationTarget(config),
     close: async () => {
       await closeProducers(producers);
       sessionCache.close();
@@ -106,6 +104,9 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
   };
 }
 
-function readWelcomeHook({ MENTORADO_CREATED_URL: url, MENTORADO_CREATED_SECRET: secret }: WorkerConfig) {
+function readNotificationTarget({
+  MENTORADO_CREATED_URL: url,
+  MENTORADO_CREATED_SECRET: secret,
+}: WorkerConfig) {
   return url !== undefined && secret !== undefined ? { url, secret } : undefined;
 }

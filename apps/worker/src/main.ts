@@ -1,14 +1,16 @@
 import { EnvironmentError } from "@rollcall/contracts";
-import { createFigureReaders, createLogger, limitHeapGrowth, startAlerts } from "@rollcall/sync";
+import { createLogger } from "@rollcall/observability";
+import { createGaugeReaders, startAlerts } from "@rollcall/runtime";
+import { limitHeapGrowth } from "@rollcall/sync";
 import { readWorkerConfig, type WorkerConfig } from "./config.ts";
 import { createWorkerContext } from "./context.ts";
 import { startDeadLetterMover } from "./dead-letter-mover.ts";
 import { startHeartbeat } from "./heartbeat.ts";
-import { startNudgeWorker } from "./nudge-worker.ts";
 import { buildProbes } from "./probes.ts";
+import { startNotificationRelay } from "./process-notification-job.ts";
 import { startEventPruning } from "./prune-events.ts";
 import { startReconcile } from "./reconcile.ts";
-import { startWelcomeRelay } from "./welcome.ts";
+import { startSyncWorker } from "./sync-worker.ts";
 
 /** Longer than a job or a request takes; a second signal ends the process at once. */
 const longestStopMs = 20_000;
@@ -19,11 +21,15 @@ async function main(config: WorkerConfig): Promise<void> {
   const context = createWorkerContext(config, log);
   const probes = buildProbes(context);
   const url = await probes.listen({ host: config.HOST, port: config.WORKER_PORT });
-  const workers = [startNudgeWorker(context, "ensure"), startNudgeWorker(context, "sync")];
-  const stopTasks = [startDeadLetterMover(context), startWelcomeRelay(context), startEventPruning(context)];
+  const workers = [startSyncWorker(context, "ensure"), startSyncWorker(context, "sync")];
+  const stopTasks = [
+    startDeadLetterMover(context),
+    startNotificationRelay(context),
+    startEventPruning(context),
+  ];
   const reconcile = startReconcile(context);
   const stopHeartbeat = startHeartbeat(context);
-  const figures = createFigureReaders(context.pool, context.backend);
+  const figures = createGaugeReaders(context.pool, context.backend);
   const stopAlerts = startAlerts({ ...context, figures, webhookUrl: config.ALERT_WEBHOOK_URL });
   log.info({ url }, "Working");
 

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "@rollcall/contracts";
-import type { Logger } from "@rollcall/sync";
+import type { Logger } from "@rollcall/observability";
 
 /** Says once that an outage began and once that it ended, however many jobs met it in between. */
 export type OutageLog = {

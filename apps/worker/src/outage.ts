@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from "@rollcall/contracts";
-import { type NudgeQueueName, readErrorCode } from "@rollcall/jobs";
+import { readErrorCode, type SyncQueueName } from "@rollcall/jobs";
 import { countPostgresError } from "@rollcall/sync";
 import { RateLimitError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
@@ -32,7 +32,7 @@ export type PauseQueue = (ms: number) => Promise<void>;
  */
 export async function throwIfOutage(
   context: WorkerContext,
-  queue: NudgeQueueName,
+  queue: SyncQueueName,
   error: unknown,
   pauseQueue: PauseQueue,
 ): Promise<void> {

@@ -1,5 +1,7 @@
+import { withTimeout } from "@rollcall/contracts";
 import { findMissingMigrations } from "@rollcall/db";
-import { isQueueUp, watchEventLoop, withinMs } from "@rollcall/sync";
+import { watchEventLoop } from "@rollcall/observability";
+import { isQueueUp } from "@rollcall/sync";
 import { type FastifyInstance, fastify } from "fastify";
 import type { WorkerContext } from "./context.ts";
 
@@ -19,7 +21,7 @@ export function buildProbes(context: WorkerContext): FastifyInstance {
     const [queueUp, missing] = await Promise.all([
       isQueueUp(context.producers.sync, askTimeoutMs),
       // Undefined when Postgres does not answer.
-      withinMs(askTimeoutMs, findMissingMigrations(context.pool)).catch(() => undefined),
+      withTimeout(findMissingMigrations(context.pool), askTimeoutMs).catch(() => undefined),
     ]);
     const isMigrated = !missing?.length;
     const degraded = isMigrated

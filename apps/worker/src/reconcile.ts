@@ -1,10 +1,10 @@
 import { confirmationJobName } from "@rollcall/jobs";
-import { processConfirmation } from "./confirmation-job.ts";
 import type { WorkerContext } from "./context.ts";
-import { leaveNewerBuilds } from "./newer-build.ts";
+import { snoozeNewerVersions } from "./newer-version.ts";
+import { processConfirmation } from "./process-confirmation-job.ts";
+import { processReconcile } from "./process-reconcile-job.ts";
 import { type QueueWorker, startQueueWorker } from "./queue-worker.ts";
-import { processReconcile } from "./reconcile-job.ts";
-import { startReconcileUpkeep } from "./reconcile-upkeep.ts";
+import { startReconcileMaintenance } from "./reconcile-maintenance.ts";
 
 const settings = {
   // A job that finds its mode taken ends at once, so that there is always a place for the catch-up.
@@ -21,11 +21,11 @@ const settings = {
 /** Carries out reconcile runs. Closed, it stops them behind their present pages, and the next worker goes on with them. */
 export function startReconcile(context: WorkerContext): QueueWorker {
   const closing = new AbortController();
-  const stopUpkeep = startReconcileUpkeep(context);
+  const stopMaintenance = startReconcileMaintenance(context);
   const worker = startQueueWorker(context, "reconcile", () =>
     context.backend.createWorker(
       "reconcile",
-      leaveNewerBuilds(context, "reconcile", (job, token) => {
+      snoozeNewerVersions(context, "reconcile", (job, token) => {
         const run = job.name === confirmationJobName ? processConfirmation : processReconcile;
         return run(context, job, { token, signal: closing.signal });
       }),
@@ -34,7 +34,7 @@ export function startReconcile(context: WorkerContext): QueueWorker {
   );
   return {
     close: async () => {
-      stopUpkeep();
+      stopMaintenance();
       closing.abort();
       await worker.close();
     },

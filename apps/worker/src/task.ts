@@ -1,4 +1,3 @@
-import { readSqlState, wrapPostgresError } from "@rollcall/db";
 import { countPostgresError } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
 
@@ -14,7 +13,7 @@ export function startTask(
     if (running) return;
     running = true;
     await work().catch((error: unknown) => {
-      countPostgresError(metrics, readSqlState(error) === undefined ? error : wrapPostgresError(error));
+      countPostgresError(metrics, error);
       log.warn({ task: name, err: error }, "A task failed; trying again");
     });
     running = false;

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type ClerkSimulator, startClerkSimulator } from "@rollcall/sandbox";
+import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type ClerkGateway, createClerkGateway } from "./gateway.ts";
 

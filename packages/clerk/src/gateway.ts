@@ -7,7 +7,7 @@ import { type ClerkUser, clerkUser } from "./user.ts";
 export const maxIdsPerRead = 100;
 
 /** Whether somebody was there, and whether the answer could be read. */
-export type UserReading = { found: ClerkUser } | { absent: true } | { unreadable: AppError };
+export type FetchResult = { found: ClerkUser } | { absent: true } | { unreadable: AppError };
 
 export type ClerkGateway = {
   /**
@@ -15,14 +15,14 @@ export type ClerkGateway = {
    *
    * @throws AppError `clerk.unavailable`, `clerk.rate_limited`, `clerk.unauthorized` or `clerk.unreadable`
    */
-  readUser(clerkId: string): Promise<UserReading>;
+  readUser(clerkId: string): Promise<FetchResult>;
   /**
    * Reads up to 100 users in one request. An id that the answer lacks is not in the map: a list alone proves
    * no absence.
    *
    * @throws AppError like `readUser`
    */
-  readUsers(clerkIds: readonly string[]): Promise<Map<string, UserReading>>;
+  readUsers(clerkIds: readonly string[]): Promise<Map<string, FetchResult>>;
   /**
    * Lists users in one request. `cursor_refused`: Clerk does not take `startingAfter`, because that user is gone
    * or because it does not know the parameter, which its public description does not name.
@@ -54,7 +54,7 @@ export type UserListQuery = {
 };
 
 /** An entry of a list; the id is null when not even that could be read. */
-export type ListedUser = { clerkId: string | null; reading: Exclude<UserReading, { absent: true }> };
+export type ListedUser = { clerkId: string | null; reading: Exclude<FetchResult, { absent: true }> };
 
 export type ClerkGatewayOptions = {
   secretKey: string;
@@ -126,7 +126,7 @@ function toListedUser(entry: unknown): ListedUser {
 }
 
 /** An entry without a readable id belongs to nobody, and its user is then missing from the answer. */
-function withId(entry: unknown): [string, UserReading][] {
+function withId(entry: unknown): [string, FetchResult][] {
   const id = clerkUserId.safeParse(readField(entry, "id"));
   return id.success ? [[id.data, readEntry(entry)]] : [];
 }

@@ -2,11 +2,11 @@ export { createDeliveryReader, type Delivery, type DeliveryReader } from "./deli
 export {
   type ClerkGateway,
   createClerkGateway,
+  type FetchResult,
   type ListedUser,
   maxIdsPerRead,
   maxUsersPerPage,
   type UserListQuery,
-  type UserReading,
 } from "./gateway.ts";
 export { createSessionVerifier, type SessionIdentity, type SessionVerifier } from "./session-token.ts";
 export type { ClerkUser } from "./user.ts";

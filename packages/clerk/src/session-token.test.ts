@@ -1,4 +1,4 @@
-import { type ClerkSimulator, startClerkSimulator } from "@rollcall/sandbox";
+import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createSessionVerifier, type SessionVerifier } from "./session-token.ts";
 

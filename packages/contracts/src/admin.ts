@@ -30,7 +30,7 @@ export const conflictView = z.object({
   profileId: z.number().int().nullable(),
   state: conflictState,
   openedAt: timestamp,
-  judgedAt: timestamp,
+  evaluatedAt: timestamp,
   closedAt: timestamp.nullable(),
   closedBy: z.string().nullable(),
 });

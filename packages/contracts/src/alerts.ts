@@ -17,15 +17,15 @@ export const alertView = z.object({
   since: timestamp.nullable(),
   firedAt: timestamp.nullable(),
   resolvedAt: timestamp.nullable(),
-  judgedAt: timestamp.nullable(),
+  evaluatedAt: timestamp.nullable(),
 });
 
 export type AlertView = z.infer<typeof alertView>;
 
 /** The body that ALERT_WEBHOOK_URL gets, at least once for each firing and each recovery. */
-export const alertNotice = z.object({
+export const alertNotification = z.object({
   type: z.enum(["alert.fired", "alert.resolved"]),
-  /** The same whenever this notice is sent again. */
+  /** The same whenever this notification is sent again. */
   id: z.string(),
   alert: z.string(),
   severity: z.enum(["page", "ticket"]),
@@ -39,4 +39,4 @@ export const alertNotice = z.object({
   text: z.string(),
 });
 
-export type AlertNotice = z.infer<typeof alertNotice>;
+export type AlertNotification = z.infer<typeof alertNotification>;

@@ -95,7 +95,7 @@ export const errorTable = {
     502,
     true,
     "O aviso de novo mentorado não foi aceito.",
-    "The notice of a new mentorado was not accepted.",
+    "The notification of a new mentorado was not accepted.",
   ),
   "user.forbidden": entry(403, false, "Este usuário não é você.", "This user is not you."),
   "user.banned": entry(403, false, "Esta conta está bloqueada.", "This account is banned."),

@@ -15,7 +15,7 @@ export const logEvents = [
   "cache_hit_no_mentorado",
   "outage_began",
   "outage_ended",
-  "hook_delivered",
+  "notification_sent",
   "dead_letter_moved",
   "dead_letters_replayed",
   "dead_letters_discarded",

@@ -14,7 +14,13 @@ export {
   userReport,
 } from "./admin.ts";
 export { type AlertCondition, type AlertRule, alertRules, type SeriesOf } from "./alert-rules.ts";
-export { type AlertNotice, type AlertView, alertNotice, alertState, alertView } from "./alerts.ts";
+export {
+  type AlertNotification,
+  type AlertView,
+  alertNotification,
+  alertState,
+  alertView,
+} from "./alerts.ts";
 export { AppError } from "./app-error.ts";
 export {
   type DeadLetterCount,
@@ -78,3 +84,4 @@ export {
   userQuery,
 } from "./users.ts";
 export { type ActedOnEventType, actedOnEventTypes, type WebhookAnswer, webhookAnswer } from "./webhook.ts";
+export { withTimeout } from "./with-timeout.ts";

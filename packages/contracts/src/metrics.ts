@@ -44,7 +44,7 @@ export const metricTable = {
   },
   rollcall_provision_total: {
     type: "counter",
-    help: "Finished looks at one user, by cause of the nudge and outcome.",
+    help: "Finished looks at one user, by cause of the sync job and outcome.",
     labels: ["cause", "outcome"],
     in: ["worker"],
   },

@@ -8,7 +8,7 @@ export const webhookAnswer = z.object({
 
 export type WebhookAnswer = z.infer<typeof webhookAnswer>;
 
-/** Clerk's event types that become a nudge; every other type is counted and ignored. */
+/** Clerk's event types that become a sync job; every other type is counted and ignored. */
 export const actedOnEventTypes = ["user.created", "user.updated", "user.deleted", "session.created"] as const;
 
 export type ActedOnEventType = (typeof actedOnEventTypes)[number];

@@ -1,3 +1,3 @@
 drop table rollcall.workers;
 drop table rollcall.absences;
-drop sequence rollcall.read_tickets;
+drop sequence rollcall.read_sequence;

@@ -1,8 +1,8 @@
 -- Orders two reads of the same Clerk version: the number is drawn before the request leaves.
-create sequence rollcall.read_tickets as bigint;
+create sequence rollcall.read_sequence as bigint;
 
 -- Rows outlive this migration's way down, and their tickets with them: smaller ones would lose every tie.
-select setval('rollcall.read_tickets', coalesce(max(read_ticket), 0) + 1, false) from public.users;
+select setval('rollcall.read_sequence', coalesce(max(read_ticket), 0) + 1, false) from public.users;
 
 -- "Clerk had no such user when we looked": lets an ensure call answer 404 instead of waiting for a row.
 create table rollcall.absences (

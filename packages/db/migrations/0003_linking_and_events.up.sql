@@ -21,7 +21,7 @@ create table rollcall.conflicts (
   profile_fingerprint text,
   state               text not null default 'open',
   opened_at           timestamptz not null default now(),
-  judged_at           timestamptz not null default now(),
+  evaluated_at           timestamptz not null default now(),
   closed_at           timestamptz,
   closed_by           text
 );
@@ -39,13 +39,13 @@ create table rollcall.events (
   ref          text,
   details      jsonb not null default '{}',
   -- The welcome hook's outbox: null when nobody is to be told.
-  hook_due_at    timestamptz,
-  hook_queued_at timestamptz,
-  hook_sent_at   timestamptz
+  notification_due_at    timestamptz,
+  notification_queued_at timestamptz,
+  notification_sent_at   timestamptz
 );
 create index events_of_user on rollcall.events (clerk_id, id desc);
 create index events_by_age on rollcall.events (at);
-create index events_hook_due on rollcall.events (id) where hook_due_at is not null and hook_queued_at is null;
+create index events_notification_due on rollcall.events (id) where notification_due_at is not null and notification_queued_at is null;
 
 -- Deletions that Clerk did not sign and that were too many at once: they wait for a person.
 create table rollcall.held_deletions (

@@ -44,7 +44,7 @@ create table rollcall.leases (
 );
 
 -- Our live rows that a sweep's pages lacked. Nobody is judged before the walk is complete.
-create table rollcall.suspects (
+create table rollcall.deletion_candidates (
   run_id    bigint not null references rollcall.runs on delete cascade,
   clerk_id  text not null,
   -- Clerk was asked by id and does not have them.
@@ -59,7 +59,7 @@ create table rollcall.catch_up (
   -- Users here minus users at Clerk, for how many passes in a row, and the one that a full run was started for.
   surplus        integer not null default 0,
   surplus_passes integer not null default 0,
-  swept_surplus  integer not null default 0
+  checked_surplus  integer not null default 0
 );
 insert into rollcall.catch_up default values;
 

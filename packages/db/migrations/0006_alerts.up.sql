@@ -17,8 +17,8 @@ create table rollcall.alerts (
   value       double precision,
   fired_at    timestamptz,
   resolved_at timestamptz,
-  judged_at   timestamptz not null,
+  evaluated_at   timestamptz not null,
   -- The firing that ALERT_WEBHOOK_URL was told of, and whether it was told of its end.
-  told_fired_at    timestamptz,
-  told_resolved_at timestamptz
+  fired_sent_at    timestamptz,
+  resolved_sent_at timestamptz
 );

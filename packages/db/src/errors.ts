@@ -1,36 +1,74 @@
 import { AppError } from "@rollcall/contracts";
 import { z } from "zod";
-import { readSqlState } from "./transaction.ts";
 
 /**
- * SQLSTATE classes that would meet every statement, whoever's it is: connection, read-only server, login,
+ * SQLSTATE classes that would meet every statement, whichever user it is about: connection, read-only server, login,
  * missing database, schema, table or grant, resources, operator, system, server bug.
  */
 const outageClasses = new Set(["08", "25", "28", "3D", "3F", "42", "53", "57", "58", "XX"]);
 
-/**
- * Whether Postgres fails for everybody. All else is one user's: values that it refuses, a trigger of the app's
- * that raises, a row that somebody keeps locked.
- */
-export function isOutage(error: unknown): boolean {
-  const state = readSqlState(error);
-  return state === undefined ? !isProgramError(error) : outageClasses.has(state.slice(0, 2));
-}
+/** `sqlState` of a failure for which no server answered. */
+const noAnswer = "connection";
 
-/** Thrown by our own code and not by a connection. */
-function isProgramError(error: unknown): boolean {
-  return error instanceof TypeError || error instanceof RangeError || error instanceof z.core.$ZodError;
-}
-
-/** A failure of Postgres, reduced to what may leave this package. */
+/** A failure of Postgres. Its message holds nothing of a row; its cause does, and the logger leaves that out. */
 export class PostgresError extends AppError {
   /** The SQLSTATE, or `connection` when no server answered. */
   readonly sqlState: string;
 
-  constructor(code: "user.rejected" | "postgres.unavailable", message: string, sqlState: string) {
-    super(code, `${message} (${sqlState})`);
+  constructor(
+    code: "user.rejected" | "postgres.unavailable",
+    message: string,
+    sqlState: string,
+    options: { cause?: unknown } = {},
+  ) {
+    super(code, `${message} (${sqlState})`, options);
     this.sqlState = sqlState;
   }
+}
+
+/** Whether Postgres fails for every user. Any other failure belongs to one user: refused values, a locked row. */
+export function isOutage(error: unknown): boolean {
+  return error instanceof AppError && error.code === "postgres.unavailable";
+}
+
+/** Whether the same transaction may simply run again: serialization failure, deadlock. */
+export function isRerunnable(error: unknown): boolean {
+  return readSqlState(error)?.startsWith("40") ?? false;
+}
+
+/** The SQLSTATE of a PostgresError; undefined for every other error, and when no server answered. */
+export function readSqlState(error: unknown): string | undefined {
+  return error instanceof PostgresError && error.sqlState !== noAnswer ? error.sqlState : undefined;
+}
+
+const driverError = z.object({
+  code: z
+    .string()
+    .regex(/^[0-9A-Z]{5}$/)
+    .optional()
+    .catch(undefined),
+  table: z.string().optional().catch(undefined),
+  constraint: z.string().optional().catch(undefined),
+});
+
+/**
+ * An error that the driver threw as one of ours.
+ *
+ * @returns `postgres.unavailable` when Postgres fails for every user, `user.rejected` when it refuses a row, and
+ * `internal` for a value that the driver cannot send: that is a fault of our own code
+ */
+export function toPostgresError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof TypeError || error instanceof RangeError)
+    return new AppError("internal", `A ${error.name} in a statement's values`, { cause: error });
+  const {
+    code: state = noAnswer,
+    table,
+    constraint,
+  } = driverError.parse(error instanceof Error ? error : {});
+  return state === noAnswer || outageClasses.has(state.slice(0, 2))
+    ? new PostgresError("postgres.unavailable", describeOutage(state), state, { cause: error })
+    : new PostgresError("user.rejected", describeRefusal(table, constraint), state, { cause: error });
 }
 
 function describeOutage(state: string): string {
@@ -45,31 +83,8 @@ function describeOutage(state: string): string {
   }
 }
 
-/** Names of tables and constraints are nobody's data, and say at once what to mend. */
-function describeRefusal(error: unknown): string {
-  if (!(error instanceof Error)) return "Postgres refused the row";
-  const { table, constraint } = named.parse(error);
-  if (constraint === undefined && error.cause !== undefined) return describeRefusal(error.cause);
+/** The names of tables and constraints are no personal data, and say what to mend. */
+function describeRefusal(table: string | undefined, constraint: string | undefined): string {
   const rule = constraint === undefined ? "" : `: ${constraint}`;
   return `Postgres refused the row${table === undefined ? "" : ` of ${table}`}${rule}`;
-}
-
-const named = z.object({
-  table: z.string().optional().catch(undefined),
-  constraint: z.string().optional().catch(undefined),
-});
-
-/**
- * The error without what Postgres put into it: its detail quotes rows, and rows hold emails.
- *
- * @returns `postgres.unavailable` when it fails for everybody, `internal` for an error of our own, else
- * `user.rejected`
- */
-export function wrapPostgresError(error: unknown): AppError {
-  if (error instanceof AppError) return error;
-  if (isProgramError(error)) return new AppError("internal", `A ${(error as Error).name} while writing`);
-  const state = readSqlState(error) ?? "connection";
-  return isOutage(error)
-    ? new PostgresError("postgres.unavailable", describeOutage(state), state)
-    : new PostgresError("user.rejected", describeRefusal(error), state);
 }

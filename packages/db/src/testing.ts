@@ -1,4 +1,4 @@
-import { createDatabase } from "@rollcall/sandbox";
+import { createDatabase } from "@rollcall/local-services";
 import { inject } from "vitest";
 import { migrateUp } from "./migrate/migrate.ts";
 import { createPool, type Pool } from "./pool.ts";

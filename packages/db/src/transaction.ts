@@ -1,46 +1,44 @@
-import type pg from "pg";
-import type { Pool } from "./pool.ts";
+import { isRerunnable, readSqlState } from "./errors.ts";
+import type { Connection, Pool } from "./pool.ts";
 
-/** SQLSTATEs after which the same transaction may simply run again: serialization failure, deadlock. */
-const rerunnable = new Set(["40001", "40P01"]);
 const maxRuns = 5;
 
-// A stricter default of the database would take its snapshot before a lock, and see nothing of what the lock's last
-// holder wrote: everybody would count alike, and decide alike.
+// A stricter default of the database would take its snapshot before a lock, and would miss what the lock's last holder
+// wrote: concurrent transactions would count alike, and decide alike.
 const begin = "begin isolation level read committed";
 
 /**
  * Runs `work` in one READ COMMITTED transaction, again after a deadlock or a serialization failure.
  *
- * @throws what `work`, BEGIN or COMMIT threw; the connection is then closed rather than reused, because
- * nobody knows the state it is in.
+ * @throws what `work`, BEGIN or COMMIT threw; when the server did not answer, the connection is closed rather than
+ * reused, because its state is unknown
  */
-export function inTransaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+export function inTransaction<T>(pool: Pool, work: (client: Connection) => Promise<T>): Promise<T> {
   return runTransaction(pool, work, "commit");
 }
 
-/** What `work` would come to: as `inTransaction`, and then everything is taken back. */
-export function inTrial<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+/** Runs `work` as `inTransaction` does, and then rolls everything back: its result is what would have happened. */
+export function inRolledBackTransaction<T>(pool: Pool, work: (client: Connection) => Promise<T>): Promise<T> {
   return runTransaction(pool, work, "rollback");
 }
 
 async function runTransaction<T>(
   pool: Pool,
-  work: (client: pg.PoolClient) => Promise<T>,
+  work: (client: Connection) => Promise<T>,
   end: "commit" | "rollback",
 ): Promise<T> {
   for (let run = 1; ; run++) {
     try {
       return await runOnce(pool, work, end);
     } catch (error) {
-      if (run === maxRuns || !rerunnable.has(readSqlState(error) ?? "")) throw error;
+      if (run === maxRuns || !isRerunnable(error)) throw error;
     }
   }
 }
 
 async function runOnce<T>(
   pool: Pool,
-  work: (client: pg.PoolClient) => Promise<T>,
+  work: (client: Connection) => Promise<T>,
   end: "commit" | "rollback",
 ): Promise<T> {
   const client = await pool.connect();
@@ -60,18 +58,9 @@ async function runOnce<T>(
   }
 }
 
-function rollBack(client: pg.PoolClient): Promise<boolean> {
+function rollBack(client: Connection): Promise<boolean> {
   return client.query("rollback").then(
     () => true,
     () => false,
   );
-}
-
-/** The five-character SQLSTATE of an error from Postgres; undefined when no server answered. */
-export function readSqlState(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const code = "code" in error ? error.code : undefined;
-  if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code)) return code;
-  // drizzle wraps what pg threw.
-  return readSqlState(error.cause);
 }

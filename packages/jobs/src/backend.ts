@@ -1,6 +1,6 @@
 import type { Job, Processor, Queue, Worker, WorkerOptions } from "bullmq";
-import type { NameCounts, QueueFigures } from "./queue-figures.ts";
 import type { QueueName } from "./queue-names.ts";
+import type { NameCounts, QueueStats } from "./queue-stats.ts";
 
 /** What a worker may choose; where its jobs live is the backend's business. */
 export type WorkerSettings = Omit<WorkerOptions, "connection" | "prefix">;
@@ -25,7 +25,7 @@ export type QueueBackend = {
   createQueue(name: QueueName): JobQueue;
   createWorker(name: QueueName, processor: JobProcessor, settings: WorkerSettings): JobWorker;
   /** Cheap however long the queue is. Rejects while the database is away. */
-  readFigures(name: QueueName): Promise<QueueFigures>;
+  readStats(name: QueueName): Promise<QueueStats>;
   /** How many of the `limit` newest waiting jobs have which name. Rejects while the database is away. */
   countNames(name: QueueName, limit: number): Promise<NameCounts>;
   /** The share of its memory limit that the database uses; undefined where there is no such limit. */

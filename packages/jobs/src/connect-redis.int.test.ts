@@ -1,14 +1,14 @@
-import { startRedis } from "@rollcall/sandbox";
+import { startRedis } from "@rollcall/local-services";
 import { Redis } from "ioredis";
 import { expect, inject, onTestFinished, test } from "vitest";
-import type { Nudge } from "./nudge.ts";
-import { addNudge, openProducer } from "./producer.ts";
+import { addSyncJob, openProducer } from "./producer.ts";
 import { createRedisBackend } from "./redis-backend.ts";
+import type { SyncJob } from "./sync-job.ts";
 
 const redisBinary = inject("redisBinary") ?? "";
 const skipped = redisBinary ? "" : " (skipped: no redis-server on PATH)";
 const password = "p@ss:w/rd %41";
-const nudge: Nudge = { v: 1, kind: "look", clerkId: "user_1", cause: "webhook", eventAtMs: 0 };
+const syncJob: SyncJob = { v: 1, kind: "refresh", clerkId: "user_1", cause: "webhook", eventAtMs: 0 };
 
 /** A cluster of one node, which announces itself by its address. */
 async function startCluster(): Promise<{ port: number }> {
@@ -37,12 +37,12 @@ test.skipIf(!redisBinary)(
       await producer.close();
       await backend.close();
     });
-    await addNudge(producer, nudge, 30_000);
+    await addSyncJob(producer, syncJob, 30_000);
     const done = new Promise<unknown>((resolve) => {
       const worker = backend.createWorker("sync", async (job) => resolve(job.data), {});
       worker.on("error", () => undefined);
       onTestFinished(() => worker.close());
     });
-    expect(await done).toEqual(nudge);
+    expect(await done).toEqual(syncJob);
   },
 );

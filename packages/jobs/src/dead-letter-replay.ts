@@ -1,40 +1,41 @@
 import { AppError, clerkUserId, type DeadLetterView } from "@rollcall/contracts";
 import { z } from "zod";
 import { quarantinedDelivery, type StoredDeadLetter } from "./dead-letter.ts";
-import { nudge, welcome, welcomeJobName } from "./nudge.ts";
-import { addNudge, addWelcome, type Producer } from "./producer.ts";
-import type { NudgeQueueName } from "./queue-names.ts";
+import { addNotificationJob, addSyncJob, type Producer } from "./producer.ts";
+import type { SyncQueueName } from "./queue-names.ts";
+import { notificationJob, notificationJobName, syncJob } from "./sync-job.ts";
 
 /**
  * Does a dead letter's work again, as a new job on its queue. It is the same work however often it is asked for:
- * a nudge looks at what is true now, and a welcome is told under one id.
+ * a sync job looks at what is true now, and a notification job is told under one id.
  *
  * @throws AppError `dead_letter.not_replayable` or `queue.unavailable`
  */
 export function replayDeadLetter(
-  producers: Readonly<Record<NudgeQueueName, Producer>>,
+  producers: Readonly<Record<SyncQueueName, Producer>>,
   letter: StoredDeadLetter,
   deadlineMs: number,
 ): Promise<void> {
   const producer = letter.queue === "ensure" ? producers.ensure : producers.sync;
   const wanted = letter.replayable ? readWork(letter) : undefined;
-  if (wanted?.kind === "welcome") return addWelcome(producer, wanted.welcome, deadlineMs);
-  if (wanted?.kind === "nudge") return addNudge(producer, wanted.nudge, deadlineMs);
+  if (wanted?.kind === "notification")
+    return addNotificationJob(producer, wanted.notificationJob, deadlineMs);
+  if (wanted?.kind === "sync-job") return addSyncJob(producer, wanted.syncJob, deadlineMs);
   throw new AppError("dead_letter.not_replayable", "The dead letter's payload is no work that can be done");
 }
 
 /** The work that a dead letter asks for; undefined when this build cannot read it. */
 export function readWork({ name, payload }: StoredDeadLetter) {
-  if (name === welcomeJobName) {
-    const read = welcome.safeParse(payload).data;
-    return read && { kind: "welcome" as const, welcome: read };
+  if (name === notificationJobName) {
+    const read = notificationJob.safeParse(payload).data;
+    return read && { kind: "notification" as const, notificationJob: read };
   }
-  const read = nudge.safeParse(payload).data;
+  const read = syncJob.safeParse(payload).data;
   // Asked for now, and by somebody else than then: the delivery behind it is days old, and so is its time.
-  return read && { kind: "nudge" as const, nudge: { ...withoutDelivery(read), eventAtMs: Date.now() } };
+  return read && { kind: "sync-job" as const, syncJob: { ...withoutDelivery(read), eventAtMs: Date.now() } };
 }
 
-function withoutDelivery({ v, kind, clerkId }: z.infer<typeof nudge>) {
+function withoutDelivery({ v, kind, clerkId }: z.infer<typeof syncJob>) {
   return { v, kind, clerkId, cause: "replay" as const };
 }
 

@@ -1,4 +1,4 @@
-import { startRedis } from "@rollcall/sandbox";
+import { startRedis } from "@rollcall/local-services";
 import { Redis } from "ioredis";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { GatheringRedis } from "./gathering-redis.ts";

@@ -1,5 +1,5 @@
 export type { JobProcessor, JobQueue, JobWorker, QueueBackend, QueuedJob } from "./backend.ts";
-export { addConfirmation, confirmationJobName, readConfirmationJob } from "./confirmation.ts";
+export { addConfirmation, confirmationJobName, readConfirmationJob } from "./confirmation-job.ts";
 export { connectRedis } from "./connect-redis.ts";
 export {
   type DeadLetter,
@@ -19,20 +19,33 @@ export {
 export { readClerkId, replayDeadLetter, viewDeadLetter } from "./dead-letter-replay.ts";
 export { underDeadline } from "./deadline.ts";
 export { findDeadLettersOfUser, findJobsOfUser } from "./jobs-of-user.ts";
-export { decideRetryDelayMs, type Nudge, readNudge, type Welcome, welcome, welcomeJobName } from "./nudge.ts";
 export { closeProducers, openProducers, type Producers } from "./open-producers.ts";
 export { openQueueBackend } from "./open-queue-backend.ts";
-export { isOfNewerBuild } from "./payload-version.ts";
+export { isOfNewerVersion } from "./payload-version.ts";
 export { areQueueTablesCurrent, createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";
-export { addNudge, addWelcome, openProducer, type Producer, type ProducerListener } from "./producer.ts";
-export { type NudgeQueueName, type QueueName, queueNames } from "./queue-names.ts";
+export {
+  addNotificationJob,
+  addSyncJob,
+  openProducer,
+  type Producer,
+  type ProducerListener,
+} from "./producer.ts";
+export { type QueueName, queueNames, type SyncQueueName } from "./queue-names.ts";
 export {
   addReconcile,
   hasSchedules,
-  isSweepOverdue,
+  isFullSyncOverdue,
   type ReconcileJob,
   type ReconcileSchedules,
   readReconcileJob,
   scheduleReconcile,
-} from "./reconcile.ts";
+} from "./reconcile-job.ts";
 export { createRedisBackend } from "./redis-backend.ts";
+export {
+  decideRetryDelayMs,
+  type NotificationJob,
+  notificationJob,
+  notificationJobName,
+  readSyncJob,
+  type SyncJob,
+} from "./sync-job.ts";

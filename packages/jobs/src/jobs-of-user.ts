@@ -1,7 +1,7 @@
 import type { JobDeadLetter, JobView } from "@rollcall/contracts";
 import type { JobQueue } from "./backend.ts";
 import { deadLetter } from "./dead-letter.ts";
-import { dedupIds } from "./nudge.ts";
+import { dedupIds } from "./sync-job.ts";
 
 /** The user's jobs that wait or run in a queue, found by their dedup ids. */
 export async function findJobsOfUser(queue: JobQueue, clerkId: string): Promise<JobView[]> {

@@ -7,7 +7,7 @@ const beatMs = 5_000;
  * Asks every connection that somebody keeps whether it still answers, and breaks one that does not.
  *
  * BullMQ holds one client per worker for LISTEN and says nothing on it for ever. When that connection is
- * half-open no query fails, and TCP keepalive notices nothing where a proxy or a NAT goes on acknowledging:
+ * half-open no query fails, and TCP keepalive notifications nothing where a proxy or a NAT goes on acknowledging:
  * the worker would poll only every `drainDelay`, which no login waits for, and not even that when the LISTEN
  * itself went unanswered. BullMQ replaces the client as soon as it emits `error`.
  */

@@ -6,7 +6,7 @@ const newest = 1;
 const versioned = z.object({ v: z.int() });
 
 /** Whether a payload comes from a build that knows more than this one: then it is no mistake, and not ours to fail. */
-export function isOfNewerBuild(payload: unknown): boolean {
+export function isOfNewerVersion(payload: unknown): boolean {
   const read = versioned.safeParse(payload);
   return read.success && read.data.v > newest;
 }

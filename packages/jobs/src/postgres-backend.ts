@@ -9,8 +9,8 @@ import {
 import pg from "pg";
 import type { JobQueue, JobWorker, QueueBackend } from "./backend.ts";
 import { watchListenClients } from "./listen-watch.ts";
-import { countPostgresNames, readPostgresFigures } from "./postgres-figures.ts";
 import { createQueueSequences } from "./postgres-sequences.ts";
+import { countPostgresNames, readPostgresStats } from "./postgres-stats.ts";
 
 const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
 
@@ -56,7 +56,7 @@ export function createPostgresQueueBackend(
     reachable: async () => {
       await pool.query("select 1");
     },
-    readFigures: (name) => readPostgresFigures(pool, name),
+    readStats: (name) => readPostgresStats(pool, name),
     countNames: (name, limit) => countPostgresNames(pool, name, limit),
     readMemory: async () => undefined,
     hasRoom: () => true,

@@ -1,14 +1,20 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { startRedis } from "@rollcall/sandbox";
+import { startRedis } from "@rollcall/local-services";
 import { expect, inject, onTestFinished, test } from "vitest";
-import type { Nudge } from "./nudge.ts";
-import { addNudge, openProducer, type Producer } from "./producer.ts";
+import { addSyncJob, openProducer, type Producer } from "./producer.ts";
 import { createRedisBackend } from "./redis-backend.ts";
+import type { SyncJob } from "./sync-job.ts";
 
 const redisBinary = inject("redisBinary") ?? "";
 const skipped = redisBinary ? "" : " (skipped: no redis-server on PATH)";
-const nudgeOf = (clerkId: string): Nudge => ({ v: 1, kind: "look", clerkId, cause: "webhook", eventAtMs: 0 });
+const syncJobOf = (clerkId: string): SyncJob => ({
+  v: 1,
+  kind: "refresh",
+  clerkId,
+  cause: "webhook",
+  eventAtMs: 0,
+});
 
 /** A producer whose database refuses once, and then says nothing until it is let in. */
 async function openShutOut(): Promise<{ producer: Producer; letIn: () => void }> {
@@ -37,14 +43,14 @@ async function openShutOut(): Promise<{ producer: Producer; letIn: () => void }>
 
 /** What was thrown, and what was to be added: gone from memory once nobody holds them. */
 async function beRefused(producer: Producer, clerkId: string): Promise<WeakRef<object>[]> {
-  const nudge = nudgeOf(clerkId);
-  const waits = [addNudge(producer, nudge, 20), producer.connected(20)];
+  const syncJob = syncJobOf(clerkId);
+  const waits = [addSyncJob(producer, syncJob, 20), producer.connected(20)];
   const errors = (await Promise.allSettled(waits)).map((result) => {
     if (result.status === "fulfilled") throw new Error("It was not refused");
     expect(result.reason).toMatchObject({ code: "queue.unavailable" });
     return new WeakRef<object>(result.reason);
   });
-  return [new WeakRef(nudge), ...errors];
+  return [new WeakRef(syncJob), ...errors];
 }
 
 function collectGarbage(): void {
@@ -71,16 +77,16 @@ test.skipIf(!redisBinary)(`what is refused before the first connection never lan
   await beRefused(producer, "user_refused");
   letIn();
   // Whatever still waited for the connection was sent before this one.
-  await addNudge(producer, nudgeOf("user_in_time"), 60_000);
+  await addSyncJob(producer, syncJobOf("user_in_time"), 60_000);
   const queue = await producer.connected(60_000);
   const jobs = await queue.getJobs(["waiting"]);
-  expect(jobs.map(({ data }) => data)).toEqual([nudgeOf("user_in_time")]);
+  expect(jobs.map(({ data }) => data)).toEqual([syncJobOf("user_in_time")]);
 });
 
 test.skipIf(!redisBinary)(`who still waits at the first connection is let through${skipped}`, async () => {
   const { producer, letIn } = await openShutOut();
   const names = ["user_1", "user_2", "user_3"];
-  const added = names.map((name) => addNudge(producer, nudgeOf(name), 60_000));
+  const added = names.map((name) => addSyncJob(producer, syncJobOf(name), 60_000));
   const connected = producer.connected(60_000);
   expect(producer.current()).toBeUndefined();
   letIn();

@@ -4,8 +4,14 @@ import type { JobsOptions } from "bullmq";
 import type { JobQueue, QueueBackend } from "./backend.ts";
 import { underDeadline } from "./deadline.ts";
 import { awaitFirstConnection } from "./first-connection.ts";
-import { decideJobOptions, type Nudge, retryOptions, type Welcome, welcomeJobName } from "./nudge.ts";
 import type { QueueName } from "./queue-names.ts";
+import {
+  decideJobOptions,
+  type NotificationJob,
+  notificationJobName,
+  retryOptions,
+  type SyncJob,
+} from "./sync-job.ts";
 
 const reachTimeoutMs = 10_000;
 const connectTimeoutMs = 5_000;
@@ -94,13 +100,23 @@ export function openProducer(backend: QueueBackend, name: QueueName, listener?: 
   };
 }
 
-/** Puts a nudge into a queue. @throws AppError `queue.unavailable` */
-export function addNudge(producer: Producer, nudge: Nudge, deadlineMs: number): Promise<void> {
-  return producer.add({ name: nudge.kind, payload: nudge, options: decideJobOptions(nudge) }, deadlineMs);
+/** Puts a sync job into a queue. @throws AppError `queue.unavailable` */
+export function addSyncJob(producer: Producer, syncJob: SyncJob, deadlineMs: number): Promise<void> {
+  return producer.add(
+    { name: syncJob.kind, payload: syncJob, options: decideJobOptions(syncJob) },
+    deadlineMs,
+  );
 }
 
-/** Puts a welcome into the queue; one that waits or runs already is not added again. @throws AppError `queue.unavailable` */
-export function addWelcome(producer: Producer, welcome: Welcome, deadlineMs: number): Promise<void> {
-  const options = { ...retryOptions, deduplication: { id: `${welcomeJobName}.${welcome.eventId}` } };
-  return producer.add({ name: welcomeJobName, payload: welcome, options }, deadlineMs);
+/** Puts a notification job into the queue; one that waits or runs already is not added again. @throws AppError `queue.unavailable` */
+export function addNotificationJob(
+  producer: Producer,
+  notificationJob: NotificationJob,
+  deadlineMs: number,
+): Promise<void> {
+  const options = {
+    ...retryOptions,
+    deduplication: { id: `${notificationJobName}.${notificationJob.eventId}` },
+  };
+  return producer.add({ name: notificationJobName, payload: notificationJob, options }, deadlineMs);
 }

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { startRedis } from "@rollcall/sandbox";
+import { startRedis } from "@rollcall/local-services";
 import { Redis } from "ioredis";
 import { expect, inject, onTestFinished, test } from "vitest";
-import type { Nudge } from "./nudge.ts";
-import { addNudge, openProducer } from "./producer.ts";
+import { addSyncJob, openProducer } from "./producer.ts";
 import { createRedisBackend } from "./redis-backend.ts";
+import type { SyncJob } from "./sync-job.ts";
 
 const redisBinary = inject("redisBinary");
-const nudge: Nudge = { v: 1, kind: "look", clerkId: "user_1", cause: "webhook", eventAtMs: 0 };
+const syncJob: SyncJob = { v: 1, kind: "refresh", clerkId: "user_1", cause: "webhook", eventAtMs: 0 };
 
 test.skipIf(!redisBinary)(
   `over 70 % of Redis' memory nothing is accepted, and below it is again${redisBinary ? "" : " (skipped: no redis-server on PATH)"}`,
@@ -23,7 +23,7 @@ test.skipIf(!redisBinary)(
       redis.disconnect();
       await server.stop();
     });
-    const add = () => addNudge(producer, nudge, 5_000);
+    const add = () => addSyncJob(producer, syncJob, 5_000);
     const limitTo = async (share: number) => {
       const used = Number(/used_memory:(\d+)/.exec(await redis.info("memory"))?.[1]);
       await redis.config("SET", "maxmemory", String(Math.round(used / share)));

@@ -4,7 +4,7 @@ import type { Cluster, Redis } from "ioredis";
 import type { QueueBackend } from "./backend.ts";
 import { type ConnectOptions, connectRedis, retryStrategy } from "./connect-redis.ts";
 import { watchQueueRoom } from "./queue-room.ts";
-import { countRedisNames, readRedisFigures, readRedisMemory } from "./redis-figures.ts";
+import { countRedisNames, readRedisMemory, readRedisStats } from "./redis-stats.ts";
 
 /** Hash-tagged, so that all keys of a script live in one slot of a Redis Cluster. */
 const prefix = "{rollcall}";
@@ -43,7 +43,7 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
       await untilFirstConnected(producer);
       await producer.ping();
     },
-    readFigures: (name) => readRedisFigures(producer, keyOf(name)),
+    readStats: (name) => readRedisStats(producer, keyOf(name)),
     countNames: (name, limit) => countRedisNames(producer, keyOf(name), limit),
     readMemory,
     hasRoom: room.hasRoom,

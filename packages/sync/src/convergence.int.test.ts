@@ -1,5 +1,6 @@
+import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import { createPool, migrateUp, type Pool } from "@rollcall/db";
-import { type ClerkSimulator, createDatabase, startClerkSimulator } from "@rollcall/sandbox";
+import { createDatabase } from "@rollcall/local-services";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { history, workersInHistory } from "./testing/convergence/history.ts";

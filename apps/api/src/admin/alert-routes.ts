@@ -1,6 +1,6 @@
 import { alertRules, alertView, listOf } from "@rollcall/contracts";
 import { readAlerts } from "@rollcall/db";
-import { askPostgres, viewAlerts } from "@rollcall/sync";
+import { viewAlerts } from "@rollcall/observability";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
 const names = alertRules.map(({ name }) => name);
@@ -12,7 +12,7 @@ export const alertRoutes: readonly AdminRoute[] = [
     summary: "Every alert as it is now, with the value that was compared and when it fired last.",
     answer: listOf(alertView),
     run: async ({ pool }) => {
-      const items = viewAlerts(alertRules, await askPostgres(readAlerts(pool, names)));
+      const items = viewAlerts(alertRules, await readAlerts(pool, names));
       return { items, nextCursor: null };
     },
   }),

@@ -1,6 +1,6 @@
 import { conflictQuery, conflictResolution, conflictView, listOf } from "@rollcall/contracts";
 import { listConflicts } from "@rollcall/db";
-import { askPostgres, resolveConflict } from "@rollcall/sync";
+import { resolveConflict } from "@rollcall/sync";
 import { z } from "zod";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
@@ -14,7 +14,7 @@ export const conflictRoutes: readonly AdminRoute[] = [
     query: conflictQuery,
     answer: listOf(conflictView),
     run: async ({ pool }, { query: { state, cursor, limit } }) => {
-      const items = await askPostgres(listConflicts(pool, { state, beforeId: cursor, limit }));
+      const items = await listConflicts(pool, { state, beforeId: cursor, limit });
       const last = items.at(-1);
       return { items, nextCursor: last && items.length === limit ? String(last.id) : null };
     },

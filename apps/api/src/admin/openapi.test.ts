@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { createLogger } from "@rollcall/sync";
+import { createLogger } from "@rollcall/observability";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";

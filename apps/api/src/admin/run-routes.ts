@@ -1,7 +1,7 @@
 import { AppError, listOf, reconcileRequest, runQuery, runView } from "@rollcall/contracts";
 import { findRun, listRuns } from "@rollcall/db";
 import { addConfirmation, addReconcile } from "@rollcall/jobs";
-import { askPostgres, orderCancellation, orderConfirmation, orderRun } from "@rollcall/sync";
+import { cancelRun, requestConfirmation, requestNewRun } from "@rollcall/sync";
 import { z } from "zod";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
@@ -18,7 +18,7 @@ export const runRoutes: readonly AdminRoute[] = [
     status: 202,
     answer: runAnswer,
     run: async ({ pool, producers, config }, { body }) => {
-      const { run } = await orderRun({ pool }, body, config.ADMIN_USERNAME);
+      const { run } = await requestNewRun({ pool }, body, config.ADMIN_USERNAME);
       const job = { v: 1, mode: run.mode, runId: run.id } as const;
       await addReconcile(producers.reconcile, job, enqueueDeadlineMs);
       return { runId: run.id };
@@ -31,7 +31,7 @@ export const runRoutes: readonly AdminRoute[] = [
     query: runQuery,
     answer: listOf(runView),
     run: async ({ pool }, { query: { mode, cursor, limit } }) => {
-      const items = await askPostgres(listRuns(pool, { mode, beforeId: cursor, limit }));
+      const items = await listRuns(pool, { mode, beforeId: cursor, limit });
       const last = items.at(-1);
       return { items, nextCursor: last && items.length === limit ? String(last.id) : null };
     },
@@ -43,7 +43,7 @@ export const runRoutes: readonly AdminRoute[] = [
     params: runParams,
     answer: runView,
     run: async ({ pool }, { params }) => {
-      const run = await askPostgres(findRun(pool, params.id));
+      const run = await findRun(pool, params.id);
       if (!run) throw new AppError("run.unknown", `There is no run ${params.id}`);
       return run;
     },
@@ -55,7 +55,7 @@ export const runRoutes: readonly AdminRoute[] = [
     params: runParams,
     status: 202,
     answer: runView,
-    run: ({ pool, config }, { params }) => orderCancellation({ pool }, params.id, config.ADMIN_USERNAME),
+    run: ({ pool, config }, { params }) => cancelRun({ pool }, params.id, config.ADMIN_USERNAME),
   }),
   defineRoute({
     method: "POST",
@@ -65,7 +65,7 @@ export const runRoutes: readonly AdminRoute[] = [
     status: 202,
     answer: runAnswer,
     run: async ({ pool, producers, config }, { params }) => {
-      const { id } = await orderConfirmation({ pool }, params.id, config.ADMIN_USERNAME);
+      const { id } = await requestConfirmation({ pool }, params.id, config.ADMIN_USERNAME);
       await addConfirmation(producers.reconcile, id, enqueueDeadlineMs);
       return { runId: id };
     },

@@ -11,7 +11,7 @@ import {
   userReport,
 } from "@rollcall/contracts";
 import { listUsers } from "@rollcall/db";
-import { askPostgres, explainUser, requestSyncs, setTier } from "@rollcall/sync";
+import { explainUser, requestSyncs, setTier } from "@rollcall/sync";
 import { z } from "zod";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
@@ -25,8 +25,7 @@ export const userRoutes: readonly AdminRoute[] = [
       "Users by Clerk id, or by a part of email or name, newest first. An empty page may have a next one.",
     query: userQuery,
     answer: listOf(userEntry),
-    run: ({ pool }, { query: { query, cursor, limit } }) =>
-      askPostgres(listUsers(pool, { query, cursor, limit })),
+    run: ({ pool }, { query: { query, cursor, limit } }) => listUsers(pool, { query, cursor, limit }),
   }),
   defineRoute({
     method: "GET",

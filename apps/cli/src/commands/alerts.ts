@@ -1,6 +1,6 @@
 import { type AlertView, alertRules } from "@rollcall/contracts";
 import { readAlerts } from "@rollcall/db";
-import { askPostgres, viewAlerts } from "@rollcall/sync";
+import { viewAlerts } from "@rollcall/observability";
 import { type Command, UsageError } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printJson, printLines } from "../print.ts";
@@ -12,7 +12,7 @@ export const alerts: Command = {
   run: async ({ words, json }, open) => {
     if (words.length > 0) throw new UsageError("alerts takes no words after it.");
     const names = alertRules.map(({ name }) => name);
-    const items = viewAlerts(alertRules, await askPostgres(readAlerts(open().context.pool, names)));
+    const items = viewAlerts(alertRules, await readAlerts(open().context.pool, names));
     if (json) printJson({ items });
     else printLines(print(items));
     return exitCodes.done;

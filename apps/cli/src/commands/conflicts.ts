@@ -1,6 +1,6 @@
 import { type ConflictView, conflictResolution } from "@rollcall/contracts";
 import { listConflicts } from "@rollcall/db";
-import { askPostgres, resolveConflict } from "@rollcall/sync";
+import { resolveConflict } from "@rollcall/sync";
 import { z } from "zod";
 import { nameCaller } from "../caller.ts";
 import { type Command, type CommandInput, UsageError } from "../command.ts";
@@ -37,7 +37,7 @@ async function list({ options, json }: CommandInput, open: () => CliContext): Pr
   if (["mentorado", "discard-profile", "dismiss"].some((name) => options[name] !== undefined))
     throw new UsageError("--mentorado, --discard-profile and --dismiss go with resolve.");
   const page = { state: "open", beforeId: undefined, limit: mostListed + 1 };
-  const found = await askPostgres(listConflicts(open().pool, page));
+  const found = await listConflicts(open().pool, page);
   const items = found.slice(0, mostListed);
   const more = found.length > mostListed;
   if (json) printJson({ items, more });

@@ -1,6 +1,6 @@
 import { AppError, type RunView } from "@rollcall/contracts";
 import { countWorkers } from "@rollcall/db";
-import { askPostgres, followRun, limitHeapGrowth, orderRun } from "@rollcall/sync";
+import { followRun, limitHeapGrowth, requestNewRun } from "@rollcall/sync";
 import { z } from "zod";
 import { nameCaller } from "../caller.ts";
 import { type Command, type CommandInput, UsageError } from "../command.ts";
@@ -11,7 +11,7 @@ import { printJson, printLines } from "../print.ts";
 import { readTyped } from "../read-typed.ts";
 import { createReconcileContext } from "../reconcile-context.ts";
 import { listenForStop } from "../stop-signal.ts";
-import { confirmHeld } from "./confirm-held.ts";
+import { confirmHeld } from "./confirm-held-deletions.ts";
 import { printRun } from "./print-run.ts";
 import { startReconcileLog } from "./reconcile-log.ts";
 import { type Progress, startProgress } from "./reconcile-progress.ts";
@@ -56,7 +56,7 @@ async function runNow({ options, json }: CommandInput, { config, context }: Open
     const reconciling = createReconcileContext(config, context, log.read);
     const mode = options["catch-up"] === true ? "catch-up" : "full";
     const order = { mode, dryRun: options["dry-run"] === true } as const;
-    const { run, isNew } = await orderRun(context, order, nameCaller());
+    const { run, isNew } = await requestNewRun(context, order, nameCaller());
     if (!json) greet(run, isNew);
     const ended = await follow(reconciling, run, { signal, progress });
     progress?.end();
@@ -98,7 +98,7 @@ async function follow(
 }
 
 async function sayHowToGoOn({ pool }: CliContext, run: RunView): Promise<void> {
-  const workers = await askPostgres(countWorkers(pool)).catch(() => 0);
+  const workers = await countWorkers(pool).catch(() => 0);
   const total = run.total === null ? "" : ` of ${sayNumber(run.total)}`;
   const lines = [
     `Stopped here. ${nameRun(run)} is not over: ${sayNumber(run.seen)}${total} users so far, nothing is lost.`,

@@ -1,6 +1,6 @@
 import { AppError, type RunMode, type RunView, runMode } from "@rollcall/contracts";
 import { findRun, listRuns } from "@rollcall/db";
-import { askPostgres, orderCancellation } from "@rollcall/sync";
+import { cancelRun } from "@rollcall/sync";
 import { z } from "zod";
 import { nameCaller } from "../caller.ts";
 import { type Command, type CommandInput, UsageError } from "../command.ts";
@@ -43,9 +43,7 @@ async function list({ options, json }: CommandInput, open: () => CliContext): Pr
   const modes: readonly RunMode[] = wanted.mode ? [wanted.mode] : runMode.options;
   const limit = wanted.mode ? mostOfOne : mostOfEach;
   const { pool } = open();
-  const found = await Promise.all(
-    modes.map((mode) => askPostgres(listRuns(pool, { mode, beforeId: undefined, limit }))),
-  );
+  const found = await Promise.all(modes.map((mode) => listRuns(pool, { mode, beforeId: undefined, limit })));
   const items = found.flat().sort((a, b) => b.id - a.id);
   if (json) printJson({ items });
   else printLines(printRuns(items));
@@ -53,7 +51,7 @@ async function list({ options, json }: CommandInput, open: () => CliContext): Pr
 }
 
 async function show(id: number, { json }: CommandInput, open: () => CliContext): Promise<ExitCode> {
-  const run = await askPostgres(findRun(open().pool, id));
+  const run = await findRun(open().pool, id);
   if (!run) throw new AppError("run.unknown", `There is no run ${id}`);
   if (json) printJson(run);
   else printLines(printRun(run));
@@ -61,7 +59,7 @@ async function show(id: number, { json }: CommandInput, open: () => CliContext):
 }
 
 async function cancel(id: number, { json }: CommandInput, open: () => CliContext): Promise<ExitCode> {
-  const run = await orderCancellation(open(), id, nameCaller());
+  const run = await cancelRun(open(), id, nameCaller());
   if (json) printJson(run);
   else printLines([describeCancelled(run)]);
   return exitCodes.done;

@@ -1,6 +1,5 @@
 import { type UserEntry, userQuery } from "@rollcall/contracts";
 import { listUsers, type Pool } from "@rollcall/db";
-import { askPostgres } from "@rollcall/sync";
 import { type Command, UsageError } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printJson, printLines } from "../print.ts";
@@ -26,7 +25,7 @@ async function find(pool: Pool, query: string | undefined): Promise<{ items: Use
   const items: UserEntry[] = [];
   let cursor: string | undefined;
   do {
-    const page = await askPostgres(listUsers(pool, { query, cursor, limit: mostListed - items.length }));
+    const page = await listUsers(pool, { query, cursor, limit: mostListed - items.length });
     items.push(...page.items);
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined && items.length < mostListed);

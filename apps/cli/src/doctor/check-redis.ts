@@ -1,6 +1,5 @@
-import { variables } from "@rollcall/contracts";
+import { variables, withTimeout } from "@rollcall/contracts";
 import { connectRedis } from "@rollcall/jobs";
-import { withinMs } from "@rollcall/sync";
 import { type Environment, type Finding, note, ok, unknown, wrong } from "./finding.ts";
 
 const oldestVersion = "6.2.0";
@@ -21,7 +20,7 @@ export async function checkRedis(environment: Environment): Promise<Finding[]> {
   const { client, findRefusal } = connect(nodes);
   try {
     // A client of a cluster goes on looking for a node for ever.
-    await withinMs(longestAnswerMs, client.ping());
+    await withTimeout(client.ping(), longestAnswerMs);
     const servers: Node[] = "nodes" in client ? client.nodes("master") : [client];
     return (await Promise.all(servers.map(checkServer))).flat();
   } catch (error) {
@@ -46,7 +45,7 @@ function connect(nodes: readonly string[]) {
 async function askAlone(node = ""): Promise<unknown> {
   const { client, findRefusal } = connect([node]);
   try {
-    await withinMs(longestAnswerMs, client.ping());
+    await withTimeout(client.ping(), longestAnswerMs);
     return undefined;
   } catch (error) {
     return findRefusal() ?? error;

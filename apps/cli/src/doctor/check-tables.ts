@@ -37,7 +37,7 @@ async function checkMigrations(pool: Pool, withQueues: boolean): Promise<Finding
   const name = "postgres.migrations";
   const missing = await findMissingMigrations(pool);
   // A missing schema is an error here and an answer to us.
-  const queues = !withQueues || (await areQueueTablesCurrent(pool).catch(() => false));
+  const queues = !withQueues || (await areQueueTablesCurrent(pool.driver).catch(() => false));
   const lacking = [...missing, ...(queues ? [] : ["BullMQ's"])];
   return lacking.length === 0
     ? ok(name, "All are there.")

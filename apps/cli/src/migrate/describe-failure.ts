@@ -1,5 +1,5 @@
 import { EnvironmentError } from "@rollcall/contracts";
-import { MigrationRefusal, readSqlState } from "@rollcall/db";
+import { MigrationRefusal, PostgresError, readSqlState, toPostgresError } from "@rollcall/db";
 import { UsageError } from "./arguments.ts";
 import { QueueMigrationError, UnfitServerError } from "./migrate.ts";
 
@@ -29,7 +29,7 @@ export function describeFailure(error: unknown): string {
     return error.message;
   }
   if (error instanceof QueueMigrationError) {
-    return `Rollcall's own tables are migrated, BullMQ's are not. ${describeCause(error.cause)}`;
+    return `Rollcall's own tables are migrated, BullMQ's are not. ${describeCause(toPostgresError(error.cause))}`;
   }
   // Without an answer nobody knows whether a COMMIT arrived.
   return readSqlState(error) === undefined
@@ -40,7 +40,8 @@ export function describeFailure(error: unknown): string {
 /** Why Postgres did not do it, and what to do about it. */
 export function describeCause(error: unknown): string {
   const state = readSqlState(error);
-  return state === undefined ? describeNetwork(error) : describeRefusal(error, state);
+  const driverError = error instanceof PostgresError ? error.cause : error;
+  return state === undefined ? describeNetwork(driverError) : describeRefusal(driverError, state);
 }
 
 function describeRefusal(error: unknown, state: string): string {

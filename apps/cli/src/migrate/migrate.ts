@@ -24,7 +24,7 @@ export async function migrate(pool: Pool, direction: Direction): Promise<string>
     return taken ? `Took back ${taken}` : "There is no migration to take back";
   }
   const applied = await migrateUp(pool);
-  await migrateQueues(pool).catch((cause: unknown) => {
+  await migrateQueues(pool.driver).catch((cause: unknown) => {
     throw new QueueMigrationError("BullMQ's migrations failed", { cause });
   });
   return applied.length > 0 ? `Applied ${applied.join(", ")}` : "Nothing to apply";

@@ -70,7 +70,7 @@ test("read tickets go on above those in rows that outlived the way down", async 
   await pool.query("insert into users (clerk_id, read_ticket) values ('user_a', 5000)");
   await takeEverythingBack();
   await migrateUp(pool);
-  const drawn = await pool.query("select nextval('rollcall.read_tickets') > 5000 as above");
+  const drawn = await pool.query("select nextval('rollcall.read_sequence') > 5000 as above");
   expect(drawn.rows).toEqual([{ above: true }]);
 });
 
@@ -139,7 +139,9 @@ test("nulls where the contract promises a value become its default, once and for
     { ativo: "sim", meta_leads: 50 },
     { ativo: "nao", meta_leads: 9 },
   ]);
-  await expect(pool.query("update users set banned = null")).rejects.toThrow("null value");
+  await expect(pool.query("update users set banned = null")).rejects.toMatchObject({
+    sqlState: "23502",
+  });
 });
 
 test("a profile that the app had linked does not become a candidate when its user goes", async () => {

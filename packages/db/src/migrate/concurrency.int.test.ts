@@ -1,4 +1,4 @@
-import { createDatabase } from "@rollcall/sandbox";
+import { createDatabase } from "@rollcall/local-services";
 import { expect, inject, test } from "vitest";
 import { createPool } from "../pool.ts";
 import { migrateUp } from "./migrate.ts";

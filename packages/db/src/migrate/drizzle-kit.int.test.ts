@@ -1,4 +1,4 @@
-import { createDatabase } from "@rollcall/sandbox";
+import { createDatabase } from "@rollcall/local-services";
 import { pushSchema } from "drizzle-kit/api";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
@@ -16,7 +16,7 @@ afterEach(() => pool.end());
 
 /** What the app's `drizzle-kit push` would do to the database, were these its tables. */
 async function listPushes(tables: Record<string, unknown>): Promise<string[]> {
-  const { statementsToExecute } = await pushSchema(tables, drizzle(pool), ["public"]);
+  const { statementsToExecute } = await pushSchema(tables, drizzle(pool.driver), ["public"]);
   return statementsToExecute;
 }
 

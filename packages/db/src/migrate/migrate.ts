@@ -1,8 +1,7 @@
-import type pg from "pg";
-import type { Pool, Queryable } from "../pool.ts";
+import type { Connection, Pool, Queryable } from "../pool.ts";
 import { inTransaction } from "../transaction.ts";
 import { refuseUnfit } from "./adoption/refuse-unfit.ts";
-import { tryWrites } from "./adoption/trial-write.ts";
+import { tryWrites } from "./adoption/rolled-back-write.ts";
 import { type Migration, readMigrations } from "./migrations.ts";
 
 /** Any number that nobody else uses; it spells "roll". */
@@ -66,7 +65,7 @@ export async function findMissingMigrations(db: Queryable): Promise<string[]> {
   return known.map((migration) => migration.id).filter((id) => !applied.includes(id));
 }
 
-function inLockedTransaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+function inLockedTransaction<T>(pool: Pool, work: (client: Connection) => Promise<T>): Promise<T> {
   return inTransaction(pool, async (client) => {
     await client.query("select pg_advisory_xact_lock($1)", [lockKey]);
     await client.query(`set local lock_timeout = '${longestWaitForTables}'`);

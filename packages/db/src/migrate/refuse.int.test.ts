@@ -1,4 +1,4 @@
-import { createDatabase } from "@rollcall/sandbox";
+import { createDatabase } from "@rollcall/local-services";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { createPool, type Pool } from "../pool.ts";
 import { MigrationRefusal } from "./adoption/refusal.ts";

@@ -12,8 +12,8 @@ const longestWaitMs = 2_000;
  * transaction pooler the lock's release finds no lock, or the notification never comes. Takes two connections.
  */
 export async function holdsSessions(pool: Pool): Promise<boolean> {
-  const first = await pool.connect();
-  const second = await pool.connect().catch((error: unknown) => {
+  const first = await pool.driver.connect();
+  const second = await pool.driver.connect().catch((error: unknown) => {
     first.release(true);
     throw error;
   });

@@ -1,3 +1,4 @@
+import type { AlertRecord } from "@rollcall/observability";
 import { z } from "zod";
 import type { Queryable } from "../pool.ts";
 
@@ -8,19 +9,16 @@ const row = z.object({
   value: z.number().nullable(),
   firedAt: z.date().nullable(),
   resolvedAt: z.date().nullable(),
-  judgedAt: z.date(),
-  toldFiredAt: z.date().nullable(),
-  toldResolvedAt: z.date().nullable(),
+  evaluatedAt: z.date(),
+  firedSentAt: z.date().nullable(),
+  resolvedSentAt: z.date().nullable(),
 });
-
-/** What an alert came to, and what was told of it. */
-export type AlertRecord = z.infer<typeof row>;
 
 /** Of the named alerts, those that were ever judged. */
 export async function readAlerts(db: Queryable, names: readonly string[]): Promise<AlertRecord[]> {
   const result = await db.query(
-    `select name, state, since, value, fired_at as "firedAt", resolved_at as "resolvedAt", judged_at as "judgedAt",
-            told_fired_at as "toldFiredAt", told_resolved_at as "toldResolvedAt"
+    `select name, state, since, value, fired_at as "firedAt", resolved_at as "resolvedAt", evaluated_at as "evaluatedAt",
+            fired_sent_at as "firedSentAt", resolved_sent_at as "resolvedSentAt"
      from rollcall.alerts where name = any ($1::text[])`,
     [names],
   );
@@ -29,7 +27,7 @@ export async function readAlerts(db: Queryable, names: readonly string[]): Promi
 
 const write = `
 insert into rollcall.alerts (
-  name, state, since, value, fired_at, resolved_at, judged_at, told_fired_at, told_resolved_at
+  name, state, since, value, fired_at, resolved_at, evaluated_at, fired_sent_at, resolved_sent_at
 )
 select * from unnest(
   $1::text[], $2::text[], $3::timestamptz[], $4::float8[], $5::timestamptz[], $6::timestamptz[],
@@ -37,8 +35,8 @@ select * from unnest(
 )
 on conflict (name) do update set
   state = excluded.state, since = excluded.since, value = excluded.value, fired_at = excluded.fired_at,
-  resolved_at = excluded.resolved_at, judged_at = excluded.judged_at,
-  told_fired_at = excluded.told_fired_at, told_resolved_at = excluded.told_resolved_at
+  resolved_at = excluded.resolved_at, evaluated_at = excluded.evaluated_at,
+  fired_sent_at = excluded.fired_sent_at, resolved_sent_at = excluded.resolved_sent_at
 `;
 
 /** Stores what alerts came to. Only the holder of the lease may. */
@@ -50,8 +48,8 @@ export async function writeAlerts(db: Queryable, records: readonly AlertRecord[]
     records.map(({ value }) => value),
     records.map(({ firedAt }) => firedAt),
     records.map(({ resolvedAt }) => resolvedAt),
-    records.map(({ judgedAt }) => judgedAt),
-    records.map(({ toldFiredAt }) => toldFiredAt),
-    records.map(({ toldResolvedAt }) => toldResolvedAt),
+    records.map(({ evaluatedAt }) => evaluatedAt),
+    records.map(({ firedSentAt }) => firedSentAt),
+    records.map(({ resolvedSentAt }) => resolvedSentAt),
   ]);
 }

@@ -5,7 +5,7 @@ const row = z.object({
   watermarkMs: z.coerce.number().nullable(),
   surplus: z.number().int(),
   surplusPasses: z.number().int(),
-  sweptSurplus: z.number().int(),
+  checkedSurplus: z.number().int(),
 });
 
 /** What one catch-up pass leaves for the next. */
@@ -13,7 +13,7 @@ export type CatchUpState = z.infer<typeof row>;
 
 export async function readCatchUp(db: Queryable): Promise<CatchUpState> {
   const result = await db.query(
-    `select watermark_ms as "watermarkMs", surplus, surplus_passes as "surplusPasses", swept_surplus as "sweptSurplus"
+    `select watermark_ms as "watermarkMs", surplus, surplus_passes as "surplusPasses", checked_surplus as "checkedSurplus"
      from rollcall.catch_up`,
   );
   return row.parse(result.rows[0]);
@@ -30,12 +30,12 @@ export async function raiseWatermark(db: Queryable, watermarkMs: number): Promis
 /** Remembers how the counts of users differ. */
 export async function storeSurplus(
   db: Queryable,
-  { surplus, surplusPasses, sweptSurplus }: Omit<CatchUpState, "watermarkMs">,
+  { surplus, surplusPasses, checkedSurplus }: Omit<CatchUpState, "watermarkMs">,
 ): Promise<void> {
-  await db.query("update rollcall.catch_up set surplus = $1, surplus_passes = $2, swept_surplus = $3", [
+  await db.query("update rollcall.catch_up set surplus = $1, surplus_passes = $2, checked_surplus = $3", [
     surplus,
     surplusPasses,
-    sweptSurplus,
+    checkedSurplus,
   ]);
 }
 

@@ -1,8 +1,8 @@
 import { AppError } from "@rollcall/contracts";
 import { z } from "zod";
+import { readSqlState } from "../errors.ts";
 import { waitBrieflyForLocks } from "../lock-wait.ts";
 import type { Queryable } from "../pool.ts";
-import { readSqlState } from "../transaction.ts";
 import { recordAdminEvents } from "./record-admin-events.ts";
 
 const lock = `

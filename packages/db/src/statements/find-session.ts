@@ -1,5 +1,6 @@
 import { eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
+import { toPostgresError } from "../errors.ts";
 import type { Pool } from "../pool.ts";
 import { type Mentorado, mentorados, type User, users } from "../schema.ts";
 
@@ -8,7 +9,7 @@ const built = new WeakMap<Pool, ReturnType<typeof build>>();
 
 function build(pool: Pool) {
   return (
-    drizzle(pool)
+    drizzle(pool.driver)
       .select({ user: users, mentorado: mentorados })
       .from(users)
       .leftJoin(mentorados, eq(mentorados.userId, users.id))
@@ -26,6 +27,9 @@ export async function findSession(
 ): Promise<{ user: User; mentorado: Mentorado | null } | undefined> {
   const statement = built.get(pool) ?? build(pool);
   built.set(pool, statement);
-  const [found] = await statement.execute({ clerkId });
+  // Drizzle wraps what the driver threw, and quotes the parameters.
+  const [found] = await statement.execute({ clerkId }).catch((error: unknown) => {
+    throw toPostgresError(error instanceof Error && error.cause ? error.cause : error);
+  });
   return found;
 }

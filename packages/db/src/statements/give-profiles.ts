@@ -83,13 +83,13 @@ conflicted as (
         and d.candidate_ids = n.candidate_ids
     )
   on conflict (user_id) where state = 'open' do update set
-    reason = excluded.reason, candidate_ids = excluded.candidate_ids, judged_at = now(),
+    reason = excluded.reason, candidate_ids = excluded.candidate_ids, evaluated_at = now(),
     profile_id = coalesce(c.profile_id, excluded.profile_id),
     profile_fingerprint = coalesce(c.profile_fingerprint, excluded.profile_fingerprint)
   returning c.id, c.user_id, c.reason, c.candidate_ids, c.opened_at = now() as is_new
 ),
 recorded as (
-  insert into rollcall.events (clerk_id, kind, cause, ref, details, hook_due_at)
+  insert into rollcall.events (clerk_id, kind, cause, ref, details, notification_due_at)
   select n.clerk_id, 'mentorado_created', n.cause, n.ref, jsonb_build_object('mentoradoId', c.id),
          -- Only for people who just signed up: a first backfill must not greet everybody.
          case when n.clerk_created_at > now() - interval '24 hours' then now() end

@@ -4,12 +4,12 @@ import type { Queryable } from "../pool.ts";
 
 const columns = `
   c.id::int as "id", u.clerk_id as "clerkId", c.user_id as "userId", c.reason, c.candidate_ids as "candidateIds",
-  c.profile_id as "profileId", c.state, c.opened_at as "openedAt", c.judged_at as "judgedAt",
+  c.profile_id as "profileId", c.state, c.opened_at as "openedAt", c.evaluated_at as "evaluatedAt",
   c.closed_at as "closedAt", c.closed_by as "closedBy"
 `;
 
 const instant = z.date().transform((date) => date.toISOString());
-const row = conflictView.extend({ openedAt: instant, judgedAt: instant, closedAt: instant.nullable() });
+const row = conflictView.extend({ openedAt: instant, evaluatedAt: instant, closedAt: instant.nullable() });
 
 /** Conflicts of one state, newest first, `limit` of them from below `beforeId`. */
 export async function listConflicts(

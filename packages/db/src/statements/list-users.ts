@@ -34,7 +34,7 @@ where $1::text is null
 order by u.id desc limit $3
 `;
 
-const lastLookedAt = `
+const lastReadAt = `
 select id from public.users
 where $1::bigint is null or id < $1::bigint
 order by id desc offset ${rowsPerPage - 1} limit 1
@@ -57,6 +57,6 @@ export async function listUsers(
   const items = z.array(row).parse(result.rows);
   const last = items.length === wish.limit ? items.at(-1) : undefined;
   if (last) return { items, nextCursor: String(last.id) };
-  const looked = await db.query<{ id: number }>(lastLookedAt, [cursor]);
+  const looked = await db.query<{ id: number }>(lastReadAt, [cursor]);
   return { items, nextCursor: looked.rows[0] ? String(looked.rows[0].id) : null };
 }

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { wrapPostgresError } from "../errors.ts";
 import { longestLockWaitMs } from "../lock-wait.ts";
-import type { Pool, Queryable } from "../pool.ts";
+import type { Connection, Pool, Queryable } from "../pool.ts";
 import { createTestPool, emptyTables, untilBlocked } from "../testing.ts";
 import { inTransaction } from "../transaction.ts";
 import { lockAbsenceGuard } from "./absence-guard.ts";
@@ -13,7 +11,7 @@ import { tombstoneEach } from "./tombstone-each.ts";
 import { tombstoneUsers } from "./tombstone-users.ts";
 
 let pool: Pool;
-let app: pg.PoolClient;
+let app: Connection;
 
 beforeAll(async () => {
   pool = await createTestPool();
@@ -31,26 +29,26 @@ beforeEach(async () => {
 afterAll(() => pool.end());
 
 const why = { cause: "webhook", ref: null };
-const burial = { clerkId: "user_7", by: "signature", ...why } as const;
+const deletion = { clerkId: "user_7", by: "signature", ...why } as const;
 const lockSeventh = "select from users where clerk_id = 'user_7' for update";
 
 test.each<[string, (db: Queryable) => Promise<unknown>]>([
-  ["a signed deletion", (db) => tombstoneUsers(db, [burial])],
+  ["a signed deletion", (db) => tombstoneUsers(db, [deletion])],
   ["a deletion by absence", (db) => tombstoneAbsent(db, { clerkId: "user_7", ...why })],
   ["another tier", (db) => changeTier(db, { clerkId: "user_7", tier: "GOLD", by: "ops" })],
 ])("%s of somebody whose row the app keeps locked fails as theirs, and is no outage", async (_what, work) => {
   await app.query(lockSeventh);
-  const failure = await inTransaction(pool, work).catch(wrapPostgresError);
+  const failure = await inTransaction(pool, work).catch((error: unknown) => error);
   expect(failure).toMatchObject({ code: "user.rejected", sqlState: "55P03" });
 });
 
 test("a profile that the app gives somebody while they are deleted is taken from them too", async () => {
   const given = `insert into mentorados (nome_completo, user_id) select 'given', id from users where clerk_id = 'user_7'`;
   await app.query(given);
-  const deletion = inTransaction(pool, (db) => tombstoneUsers(db, [burial]));
-  await Promise.race([deletion, untilBlocked(pool)]);
+  const deleting = inTransaction(pool, (db) => tombstoneUsers(db, [deletion]));
+  await Promise.race([deleting, untilBlocked(pool)]);
   await app.query("commit");
-  await deletion;
+  await deleting;
   const profiles = await pool.query("select user_id, ativo from mentorados");
   expect(profiles.rows).toEqual([{ user_id: null, ativo: "nao" }]);
 });
@@ -59,7 +57,7 @@ test("deletions together lose only who is locked", async () => {
   await app.query(lockSeventh);
   const ids = Array.from({ length: 20 }, (_, index) => `user_${index + 1}`);
   const counts = await inTransaction(pool, (db) => tombstoneEach(db, ids, { by: "person", ...why }));
-  expect(counts).toEqual({ buried: 19, failed: 1 });
+  expect(counts).toEqual({ deleted: 19, failed: 1 });
   const living = await pool.query("select clerk_id from users where deleted_at is null");
   expect(living.rows).toEqual([{ clerk_id: "user_7" }]);
 });

@@ -4,8 +4,8 @@ import { createTestPool, untilBlocked } from "../testing.ts";
 import { inTransaction } from "../transaction.ts";
 import { applySnapshots } from "./apply-snapshots.ts";
 import { countOpenConflicts } from "./count-users.ts";
+import { evaluateConflicts } from "./evaluate-conflicts.ts";
 import { giveProfiles } from "./give-profiles.ts";
-import { judgeConflicts } from "./judge-conflicts.ts";
 import { listConflicts } from "./list-conflicts.ts";
 import { dismissConflict, linkCandidate } from "./resolve-conflict.ts";
 
@@ -130,7 +130,7 @@ test("a conflict may be dismissed while somebody edits the profile", async () =>
 test("a conflict whose user the app deletes is neither listed nor counted nor decided, and is settled when all are judged", async () => {
   const page = { state: "open", beforeId: undefined, limit: 5 };
   const readState = async () => (await pool.query("select state, closed_at from rollcall.conflicts")).rows;
-  await judgeConflicts(pool, "test");
+  await evaluateConflicts(pool, "test");
   expect(await readState()).toEqual([{ state: "open", closed_at: null }]);
   expect(await countOpenConflicts(pool)).toBe(1);
   await pool.query("delete from users");
@@ -138,6 +138,6 @@ test("a conflict whose user the app deletes is neither listed nor counted nor de
   expect(await countOpenConflicts(pool)).toBe(0);
   for (const decide of [resolve, dismiss])
     await expect(decide()).rejects.toMatchObject({ code: "conflict.closed" });
-  await judgeConflicts(pool, "test");
+  await evaluateConflicts(pool, "test");
   expect(await readState()).toEqual([{ state: "settled", closed_at: expect.any(Date) }]);
 });

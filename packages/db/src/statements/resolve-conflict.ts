@@ -1,7 +1,7 @@
 import { AppError } from "@rollcall/contracts";
+import { readSqlState } from "../errors.ts";
 import type { Queryable } from "../pool.ts";
-import { readSqlState } from "../transaction.ts";
-import { judgeConflicts } from "./judge-conflicts.ts";
+import { evaluateConflicts } from "./evaluate-conflicts.ts";
 import { lockOpenConflict, type OpenConflict } from "./lock-conflict.ts";
 import { unlinkProfiles } from "./unlink-profiles.ts";
 
@@ -72,7 +72,7 @@ async function linkChosen(db: Queryable, id: number, choice: Choice): Promise<st
   if (linked.rows.length === 0) throw new AppError("conflict.taken", "The chosen profile has a user");
   const details = JSON.stringify({ conflictId: id, mentoradoId: choice.mentoradoId });
   await db.query(close, [id, "resolved", choice.by, conflict.clerkId, details]);
-  await judgeConflicts(db, "admin", { userIds: [conflict.userId], candidateIds: [choice.mentoradoId] });
+  await evaluateConflicts(db, "admin", { userIds: [conflict.userId], candidateIds: [choice.mentoradoId] });
   return conflict.clerkId;
 }
 

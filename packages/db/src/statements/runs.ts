@@ -79,7 +79,7 @@ returning id
  *
  * @returns whether it made one
  */
-export async function requestDueSweep(db: Queryable, retryAfterMs: number): Promise<boolean> {
+export async function requestDueFullSync(db: Queryable, retryAfterMs: number): Promise<boolean> {
   return (await db.query(requestDue, [retryAfterMs])).rows.length > 0;
 }
 

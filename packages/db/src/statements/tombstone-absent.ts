@@ -15,8 +15,8 @@ export async function tombstoneAbsent(
     await holdDeletions(db, [absent.clerkId], absent);
     return "held";
   }
-  const buried = await tombstoneUsers(db, [{ ...absent, by: "absence" }]);
-  return buried.has(absent.clerkId) ? "tombstoned" : "deleted";
+  const deleted = await tombstoneUsers(db, [{ ...absent, by: "absence" }]);
+  return deleted.has(absent.clerkId) ? "tombstoned" : "deleted";
 }
 
 const hold = `

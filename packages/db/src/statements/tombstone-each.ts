@@ -1,8 +1,7 @@
-import { isOutage } from "../errors.ts";
+import { isOutage, isRerunnable } from "../errors.ts";
 import { longestLockWaitMs } from "../lock-wait.ts";
 import type { Queryable } from "../pool.ts";
-import { readSqlState } from "../transaction.ts";
-import { type Burial, tombstoneUsers } from "./tombstone-users.ts";
+import { type Deletion, tombstoneUsers } from "./tombstone-users.ts";
 
 /** Anybody may meet somebody else's short transaction. */
 const shortestWaitMs = 20;
@@ -17,27 +16,27 @@ const shortestWaitMs = 20;
 export async function tombstoneEach(
   db: Queryable,
   clerkIds: readonly string[],
-  why: Omit<Burial, "clerkId">,
+  why: Omit<Deletion, "clerkId">,
   longestWaitMs = longestLockWaitMs,
-): Promise<{ buried: number; failed: number }> {
-  await db.query("savepoint burial");
+): Promise<{ deleted: number; failed: number }> {
+  await db.query("savepoint deletion");
   try {
-    const buried = await tombstoneUsers(
+    const deleted = await tombstoneUsers(
       db,
       clerkIds.map((clerkId) => ({ clerkId, ...why })),
       longestWaitMs,
     );
-    await db.query("release savepoint burial");
-    return { buried: buried.size, failed: 0 };
+    await db.query("release savepoint deletion");
+    return { deleted: deleted.size, failed: 0 };
   } catch (error) {
     // Class 40: the whole transaction is to run again.
-    if (isOutage(error) || readSqlState(error)?.startsWith("40")) throw error;
-    await db.query("rollback to savepoint burial");
-    if (clerkIds.length === 1) return { buried: 0, failed: 1 };
+    if (isOutage(error) || isRerunnable(error)) throw error;
+    await db.query("rollback to savepoint deletion");
+    if (clerkIds.length === 1) return { deleted: 0, failed: 1 };
   }
   const middle = Math.ceil(clerkIds.length / 2);
   const waitMs = Math.max(shortestWaitMs, Math.floor(longestWaitMs / 2));
   const first = await tombstoneEach(db, clerkIds.slice(0, middle), why, waitMs);
   const second = await tombstoneEach(db, clerkIds.slice(middle), why, waitMs);
-  return { buried: first.buried + second.buried, failed: first.failed + second.failed };
+  return { deleted: first.deleted + second.deleted, failed: first.failed + second.failed };
 }

@@ -1,10 +1,10 @@
 import { longestLockWaitMs, waitBrieflyForLocks } from "../lock-wait.ts";
 import type { Queryable } from "../pool.ts";
+import { evaluateConflicts } from "./evaluate-conflicts.ts";
 import { holdsPerson } from "./holds-person.ts";
-import { judgeConflicts } from "./judge-conflicts.ts";
 import { unlinkProfiles } from "./unlink-profiles.ts";
 
-export type Burial = {
+export type Deletion = {
   clerkId: string;
   /** Why we know: Clerk signed it; Clerk was asked and has no such user; or a person confirmed that answer. */
   by: "signature" | "absence" | "person";
@@ -18,12 +18,12 @@ select from public.users where clerk_id = any ($1::text[]) order by clerk_id col
 `;
 
 /** Erases the person from the row, and makes one for a user never seen, so that a late read cannot bring it. */
-const buryUsers = `
+const deleteUsers = `
 with before as materialized (
   select clerk_id, rollcall.fold_email(email::text) as folded_email
   from public.users where clerk_id = any ($1::text[]) and deleted_at is null
 ),
-buried as (
+deleted as (
   insert into public.users as u (clerk_id, deleted_at)
   select b.clerk_id, now() from unnest($1::text[]) as b (clerk_id)
   order by b.clerk_id collate "C"
@@ -40,11 +40,11 @@ buried as (
 recorded as (
   insert into rollcall.events (clerk_id, kind, cause, ref, details)
   select b.clerk_id, 'user_tombstoned', a.cause, a.ref, jsonb_build_object('by', a.by)
-  from buried b
+  from deleted b
   join unnest($1::text[], $2::text[], $3::text[], $4::text[]) as a (clerk_id, by, cause, ref) using (clerk_id)
 )
 select b.id as "userId", b.clerk_id as "clerkId", before.folded_email as "foldedEmail"
-from buried b left join before using (clerk_id)
+from deleted b left join before using (clerk_id)
 `;
 
 /** What the app left of the person in a row that it marked as deleted by itself; the mark stays as it is. */
@@ -73,41 +73,41 @@ select id as "userId" from erased
  */
 export async function tombstoneUsers(
   db: Queryable,
-  burials: readonly Burial[],
+  deletions: readonly Deletion[],
   longestWaitMs = longestLockWaitMs,
 ): Promise<Set<string>> {
   await waitBrieflyForLocks(db, longestWaitMs);
-  const ids = burials.map((burial) => burial.clerkId);
+  const ids = deletions.map((deletion) => deletion.clerkId);
   await db.query(lockUsers, [ids]);
-  const { rows: buried } = await db.query<{ userId: number; clerkId: string; foldedEmail: string | null }>(
-    buryUsers,
-    listColumns(burials),
+  const { rows: deleted } = await db.query<{ userId: number; clerkId: string; foldedEmail: string | null }>(
+    deleteUsers,
+    listColumns(deletions),
   );
-  const living = new Set(buried.map(({ clerkId }) => clerkId));
-  const deadBefore = burials.filter(({ clerkId }) => !living.has(clerkId));
+  const living = new Set(deleted.map(({ clerkId }) => clerkId));
+  const deadBefore = deletions.filter(({ clerkId }) => !living.has(clerkId));
   // The statement before holds their rows.
   const erased = await eraseEach(db, deadBefore);
   await unlinkProfiles(db, ids);
   await db.query("delete from rollcall.held_deletions where clerk_id = any ($1)", [ids]);
-  await judgeConflicts(db, burials[0]?.cause ?? "delete", {
-    userIds: [...buried.map(({ userId }) => userId), ...erased],
-    foldedEmails: buried.flatMap(({ foldedEmail }) => foldedEmail ?? []),
+  await evaluateConflicts(db, deletions[0]?.cause ?? "delete", {
+    userIds: [...deleted.map(({ userId }) => userId), ...erased],
+    foldedEmails: deleted.flatMap(({ foldedEmail }) => foldedEmail ?? []),
   });
   return living;
 }
 
 /** @returns ids of the rows that held a person still */
-async function eraseEach(db: Queryable, burials: readonly Burial[]): Promise<number[]> {
-  if (burials.length === 0) return [];
-  const erased = await db.query<{ userId: number }>(eraseLeftOvers, listColumns(burials));
+async function eraseEach(db: Queryable, deletions: readonly Deletion[]): Promise<number[]> {
+  if (deletions.length === 0) return [];
+  const erased = await db.query<{ userId: number }>(eraseLeftOvers, listColumns(deletions));
   return erased.rows.map(({ userId }) => userId);
 }
 
-function listColumns(burials: readonly Burial[]) {
+function listColumns(deletions: readonly Deletion[]) {
   return [
-    burials.map(({ clerkId }) => clerkId),
-    burials.map(({ by }) => by),
-    burials.map(({ cause }) => cause),
-    burials.map(({ ref }) => ref),
+    deletions.map(({ clerkId }) => clerkId),
+    deletions.map(({ by }) => by),
+    deletions.map(({ cause }) => cause),
+    deletions.map(({ ref }) => ref),
   ];
 }

@@ -1,9 +1,8 @@
 import type { ClerkGateway } from "@rollcall/clerk";
 import type { RunView } from "@rollcall/contracts";
 import type { Pool, ProfileDefaults, RequestBudget } from "@rollcall/db";
-import type { SessionCache } from "../session-cache.ts";
-import type { Logger } from "../telemetry/logger.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
+import type { Logger, Metrics } from "@rollcall/observability";
+import type { SessionCache } from "../ensure/session-cache.ts";
 
 /** What reconcile runs work with. */
 export type ReconcileContext = {
@@ -16,7 +15,7 @@ export type ReconcileContext = {
   log: Logger;
   metrics: Metrics;
   /** How long Clerk may fail before a run gives up; 10 minutes by default. */
-  patienceMs?: number;
+  retryForMs?: number;
   /** How long a lease outlives its holder's last sign; 15 s by default. */
   leaseMs?: number;
 };

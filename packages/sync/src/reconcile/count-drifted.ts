@@ -1,6 +1,6 @@
 import { AppError, type RunCounts } from "@rollcall/contracts";
 import type { DriftKind } from "@rollcall/db";
-import type { UserWrite, WriteOutcome } from "../apply-batch.ts";
+import type { UserWrite, WriteOutcome } from "../user/apply-batch.ts";
 
 /** A user whose rows differ from Clerk, and what would make them equal. */
 export type Drifted = { write: UserWrite; kind: DriftKind };

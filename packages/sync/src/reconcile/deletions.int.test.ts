@@ -1,6 +1,6 @@
 import { acquireLease, inTransaction, tombstoneAbsent } from "@rollcall/db";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { confirmDeletions } from "./confirm-deletions.ts";
+import { confirmDeletions } from "./confirm-held-deletions.ts";
 import { requestRun } from "./request-run.ts";
 import { findInequalities } from "./testing/clerk-equality.ts";
 import { type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
@@ -72,7 +72,7 @@ async function countRows() {
   return counted.rows[0];
 }
 
-test("few who are gone are buried: erased, unlinked, their caches dropped", async () => {
+test("few who are gone are deleted: erased, unlinked, their caches dropped", async () => {
   const gone = await losePeople(50, 5);
   const run = await proxied.complete("full");
   expect(run).toMatchObject({ state: "succeeded", counts: { deleted: 5, held: 0, unchanged: 45 } });
@@ -125,7 +125,7 @@ test("0.5 % of a large house may go, and deletions of other paths count too", as
   expect(await proxied.complete("full")).toMatchObject({ state: "held", counts: { deleted: 0, held: 8 } });
 });
 
-test("whoever is back when a person confirms is released and not buried", async () => {
+test("whoever is back when a person confirms is released and not deleted", async () => {
   const { clerk, db } = stage;
   await clerk.users.seed(30);
   await proxied.complete("full");
@@ -219,7 +219,7 @@ test("a sweep that finds the held ones at Clerk releases them", async () => {
   expect(await countRows()).toMatchObject({ held: 0 });
 });
 
-test("a user who came while the sweep ran is not buried by a page that is older", async () => {
+test("a user who came while the sweep ran is not deleted by a page that is older", async () => {
   const { clerk, db, reconciler } = stage;
   await clerk.users.seed(30);
   await proxied.complete("full");

@@ -1,6 +1,6 @@
 import { AppError } from "@rollcall/contracts";
-import { withPatience } from "./patience.ts";
 import type { Runner } from "./runner.ts";
+import { withRetry } from "./with-retry.ts";
 
 /**
  * Drops the cached sessions of users whose rows may have changed. A cache that cannot be dropped may go on showing
@@ -11,7 +11,7 @@ export async function dropCaches(
   clerkIds: readonly string[],
 ): Promise<void> {
   if (clerkIds.length === 0) return;
-  await withPatience(context, signal, async () => {
+  await withRetry(context, signal, async () => {
     try {
       await Promise.all(clerkIds.map((clerkId) => context.sessionCache.drop(clerkId)));
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { RunView } from "@rollcall/contracts";
-import { readRunAges, requestDueSweep } from "@rollcall/db";
+import { readRunAges, requestDueFullSync } from "@rollcall/db";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Mangle, type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
 import { createReconciler, type Reconciler } from "./testing/reconciler.ts";
@@ -10,13 +10,13 @@ let proxy: ManglingProxy;
 let proxied: Reconciler;
 
 const users = 1_100;
-const patienceMs = 700;
+const retryForMs = 700;
 
 // Two people are gone, few enough for the guard: a sweep that did not fail would delete them.
 beforeAll(async () => {
-  stage = await openStage({ patienceMs });
+  stage = await openStage({ retryForMs });
   proxy = await startManglingProxy(stage.clerk);
-  proxied = createReconciler(stage.databaseUrl, stage.clerk, { apiUrl: proxy.url, patienceMs });
+  proxied = createReconciler(stage.databaseUrl, stage.clerk, { apiUrl: proxy.url, retryForMs });
   await stage.clerk.users.seed(users);
   await proxied.complete("full");
   await stage.clerk.users.seed(2);
@@ -37,7 +37,7 @@ async function readAge(): Promise<number> {
 }
 
 /** Runs a sweep that cannot succeed. */
-async function failingSweep(reconciler = proxied): Promise<RunView> {
+async function failingFullSync(reconciler = proxied): Promise<RunView> {
   await stage.db.query("update rollcall.runs set finished_at = finished_at - interval '1 hour'");
   const ageBefore = await readAge();
   const run = await reconciler.complete("full");
@@ -46,9 +46,9 @@ async function failingSweep(reconciler = proxied): Promise<RunView> {
   const rows = await stage.db.query(
     `select (select count(*)::int from users where deleted_at is not null) as deleted,
             (select count(*)::int from rollcall.held_deletions) as held,
-            (select count(*)::int from rollcall.suspects) as suspects`,
+            (select count(*)::int from rollcall.deletion_candidates) as candidates`,
   );
-  expect(rows.rows).toEqual([{ deleted: 0, held: 0, suspects: 0 }]);
+  expect(rows.rows).toEqual([{ deleted: 0, held: 0, candidates: 0 }]);
   return run;
 }
 
@@ -67,7 +67,7 @@ function pages(from: number, change: (page: unknown[], parameters: URLSearchPara
 describe("a sweep deletes nobody, fails and says why, when Clerk", () => {
   test("answers an empty list", async () => {
     proxy.mangle(pages(1, () => []));
-    expect(await failingSweep()).toMatchObject({
+    expect(await failingFullSync()).toMatchObject({
       errorCode: "reconcile.list_empty",
       reason: "Clerk listed nobody, and there are users here",
     });
@@ -75,12 +75,12 @@ describe("a sweep deletes nobody, fails and says why, when Clerk", () => {
 
   test("answers an empty list and counts nobody, as for another instance's key", async () => {
     proxy.mangle(({ path }) => (path === "/v1/users/count" ? { object: "total_count", total_count: 0 } : []));
-    expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_empty" });
+    expect(await failingFullSync()).toMatchObject({ errorCode: "reconcile.list_empty" });
   });
 
   test("answers an empty list in the middle", async () => {
     proxy.mangle(pages(2, () => []));
-    expect(await failingSweep()).toMatchObject({
+    expect(await failingFullSync()).toMatchObject({
       errorCode: "reconcile.list_incomplete",
       reason: `Clerk's list ended after 500 of ${users} users`,
     });
@@ -88,12 +88,12 @@ describe("a sweep deletes nobody, fails and says why, when Clerk", () => {
 
   test("cuts a page off", async () => {
     proxy.mangle(pages(2, (page) => page.slice(0, 480)));
-    expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_incomplete" });
+    expect(await failingFullSync()).toMatchObject({ errorCode: "reconcile.list_incomplete" });
   });
 
   test("answers ten users where 500 were asked for", async () => {
     proxy.mangle(pages(1, (page) => page.slice(0, 10)));
-    expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_incomplete" });
+    expect(await failingFullSync()).toMatchObject({ errorCode: "reconcile.list_incomplete" });
   });
 
   test("repeats a page, whatever is asked", async () => {
@@ -104,17 +104,17 @@ describe("a sweep deletes nobody, fails and says why, when Clerk", () => {
         return first;
       }),
     );
-    expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_repeated" });
+    expect(await failingFullSync()).toMatchObject({ errorCode: "reconcile.list_repeated" });
   });
 
   test("answers a page out of order", async () => {
     proxy.mangle(pages(2, (page) => page.toReversed()));
-    expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_repeated" });
+    expect(await failingFullSync()).toMatchObject({ errorCode: "reconcile.list_repeated" });
   });
 
   test("answers an error body with status 200", async () => {
     proxy.mangle(pages(2, () => ({ errors: [{ code: "internal_clerk_error" }] })));
-    expect(await failingSweep()).toMatchObject({
+    expect(await failingFullSync()).toMatchObject({
       errorCode: "clerk.unreadable",
       reason: "Clerk's user list is not an array",
     });
@@ -130,15 +130,15 @@ describe("a sweep deletes nobody, fails and says why, when Clerk", () => {
     [429, "clerk.rate_limited"],
   ] as const)("answers %i to every page, for longer than its patience", async (status, errorCode) => {
     proxy.mangle(pages(1, () => status));
-    const run = await failingSweep();
+    const run = await failingFullSync();
     expect(run.errorCode).toBe(errorCode);
     expect(run.reason).toContain("Clerk");
   });
 
   test("answers nothing, for longer than its patience", async () => {
     await stage.clerk.faults.add({ kind: "hang", path: "/v1/users" });
-    const hasty = createReconciler(stage.databaseUrl, stage.clerk, { timeoutMs: 300, patienceMs });
-    const run = await failingSweep(hasty);
+    const hasty = createReconciler(stage.databaseUrl, stage.clerk, { timeoutMs: 300, retryForMs });
+    const run = await failingFullSync(hasty);
     expect(run.errorCode).toBe("clerk.unavailable");
     expect(run.reason).toBe("Clerk did not answer within 300 ms");
     await hasty.close();
@@ -146,12 +146,12 @@ describe("a sweep deletes nobody, fails and says why, when Clerk", () => {
 
   test.each(["reset", "truncated", "malformed"] as const)("breaks its answers off: %s", async (kind) => {
     await stage.clerk.faults.add({ kind, path: "/v1/users" });
-    expect((await failingSweep(stage.reconciler)).errorCode).toMatch(/^clerk\.un(available|readable)$/);
+    expect((await failingFullSync(stage.reconciler)).errorCode).toMatch(/^clerk\.un(available|readable)$/);
   });
 
   test("leaves out of its answers by id even those who are there", async () => {
     proxy.mangle(({ parameters }) => (parameters.has("user_id") ? [] : undefined));
-    expect(await failingSweep()).toMatchObject({
+    expect(await failingFullSync()).toMatchObject({
       errorCode: "reconcile.unconfirmed",
       reason: "Clerk's answers by id lack users who are there",
     });
@@ -159,28 +159,28 @@ describe("a sweep deletes nobody, fails and says why, when Clerk", () => {
 
   test("refuses the question by id", async () => {
     proxy.mangle(({ parameters }) => (parameters.has("user_id") ? 403 : undefined));
-    expect(await failingSweep()).toMatchObject({ errorCode: "clerk.unauthorized" });
+    expect(await failingFullSync()).toMatchObject({ errorCode: "clerk.unauthorized" });
   });
 });
 
 test("a failed sweep is tried again after half an hour, and not before; a cancelled one is left alone", async () => {
   const { db } = stage;
   proxy.mangle(pages(1, () => []));
-  await failingSweep();
+  await failingFullSync();
   const halfAnHour = 30 * 60_000;
-  expect(await requestDueSweep(db, halfAnHour)).toBe(false);
+  expect(await requestDueFullSync(db, halfAnHour)).toBe(false);
   await db.query("update rollcall.runs set finished_at = finished_at - interval '31 minutes'");
-  expect(await requestDueSweep(db, halfAnHour)).toBe(true);
-  expect(await requestDueSweep(db, halfAnHour)).toBe(false);
+  expect(await requestDueFullSync(db, halfAnHour)).toBe(true);
+  expect(await requestDueFullSync(db, halfAnHour)).toBe(false);
   await db.query(
     "update rollcall.runs set state = 'cancelled', finished_at = now() - interval '1 day' where state = 'waiting'",
   );
-  expect(await requestDueSweep(db, halfAnHour)).toBe(false);
+  expect(await requestDueFullSync(db, halfAnHour)).toBe(false);
 });
 
 test("a page that lacks somebody who is there fails the sweep, or is set right by the question by id", async () => {
   proxy.mangle(pages(2, (page) => page.toSpliced(3, 1)));
-  expect(await failingSweep()).toMatchObject({ errorCode: "reconcile.list_incomplete" });
+  expect(await failingFullSync()).toMatchObject({ errorCode: "reconcile.list_incomplete" });
   // Somebody else in their place: the count agrees.
   proxy.mangle(pages(1, (page) => page.toSpliced(3, 1, { ...Object(page[3]), id: "user_impostor" })));
   const run = await proxied.complete("full", { dryRun: true });
@@ -193,7 +193,7 @@ test("a page that lacks somebody who is there fails the sweep, or is set right b
 });
 
 test("failures that pass burn no run: 429 with Retry-After, 500s, and broken connections", async () => {
-  const patient = createReconciler(stage.databaseUrl, stage.clerk, { patienceMs: 30_000 });
+  const patient = createReconciler(stage.databaseUrl, stage.clerk, { retryForMs: 30_000 });
   await stage.clerk.faults.add({ kind: "rate-limit", retryAfterS: 1, times: 1 });
   await stage.clerk.faults.add({ kind: "status", status: 500, times: 1 });
   await stage.clerk.faults.add({ kind: "reset", times: 1 });

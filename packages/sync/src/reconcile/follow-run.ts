@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, type RunView } from "@rollcall/contracts";
 import { findRun } from "@rollcall/db";
-import { askPostgres } from "../time-limit.ts";
 import type { ReconcileContext, RunOptions } from "./context.ts";
-import { runReconcile } from "./run-reconcile.ts";
+import { runReconcile } from "./run.ts";
 
 const askEveryMs = 1_000;
 
@@ -22,7 +21,7 @@ export async function followRun(
   for (;;) {
     const result = await runReconcile(context, runId, options);
     if (result.kind === "ended") return result.run;
-    const run = await askPostgres(findRun(context.pool, runId));
+    const run = await findRun(context.pool, runId);
     if (!run) throw new AppError("run.unknown", `There is no run ${runId}`);
     onProgress?.(run);
     if (signal?.aborted) return run;

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { acquireLease, findRun, holdLease, leaseName, readCatchUp, releaseLease } from "@rollcall/db";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { followRun } from "./follow-run.ts";
-import { orderCancellation } from "./order-run.ts";
+import { claimIdleRuns } from "./maintenance.ts";
+import { cancelRun } from "./order-run.ts";
 import { requestRun } from "./request-run.ts";
 import { findInequalities } from "./testing/clerk-equality.ts";
 import { type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
 import { createReconciler, type Reconciler } from "./testing/reconciler.ts";
 import { openStage, type Stage } from "./testing/stage.ts";
-import { takeOnRuns } from "./upkeep.ts";
 
 let stage: Stage;
 let proxy: ManglingProxy;
@@ -178,18 +178,18 @@ describe("a runner that dies", () => {
     const { context } = stage.reconciler;
     await stage.clerk.users.seed(10);
     // The first sweep makes itself.
-    expect(await takeOnRuns(context)).toEqual([]);
+    expect(await claimIdleRuns(context)).toEqual([]);
     const longAgo =
       "update rollcall.runs set requested_at = now() - interval '1 minute', heartbeat_at = null";
     await stage.db.query(longAgo);
-    expect(await takeOnRuns(context)).toMatchObject([
+    expect(await claimIdleRuns(context)).toMatchObject([
       { mode: "full", state: "waiting", startedBy: "first-boot" },
     ]);
     const lease = await acquireLease(stage.db, "full", 60_000);
-    expect(await takeOnRuns(context)).toEqual([]);
+    expect(await claimIdleRuns(context)).toEqual([]);
     if (lease) await releaseLease(stage.db, lease);
     await stage.reconciler.complete("full");
-    expect(await takeOnRuns(context)).toEqual([]);
+    expect(await claimIdleRuns(context)).toEqual([]);
   });
 
   test("again and again at one place ends the run, with a reason", async () => {
@@ -209,7 +209,7 @@ describe("a runner that dies", () => {
   });
 });
 
-/** A dry run that suspects three, and that nobody works on any more. */
+/** A dry run that candidates three, and that nobody works on any more. */
 async function abandonDryRun(): Promise<number> {
   const { clerk, reconciler } = stage;
   await clerk.users.seed(1_200);
@@ -218,13 +218,15 @@ async function abandonDryRun(): Promise<number> {
   const stop = new AbortController();
   const options = { dryRun: true, signal: stop.signal };
   await another().run("full", { ...options, onProgress: ({ pages }) => pages > 0 && stop.abort() });
-  expect(await readSuspecting()).toEqual([2]);
+  expect(await readUncertain()).toEqual([2]);
   return 2;
 }
 
 /** The runs that suspect somebody. */
-const readSuspecting = async () =>
-  (await stage.db.query("select distinct run_id::int as id from rollcall.suspects")).rows.map(({ id }) => id);
+const readUncertain = async () =>
+  (await stage.db.query("select distinct run_id::int as id from rollcall.deletion_candidates")).rows.map(
+    ({ id }) => id,
+  );
 
 describe("cancelling", () => {
   test("stops a run within a beat, deletes nobody, and says who wanted it", async () => {
@@ -236,7 +238,7 @@ describe("cancelling", () => {
     const runner = another({ leaseMs: 3_000, apiUrl: proxy.url });
     proxy.mangle(async ({ parameters }) => {
       if (!parameters.has("user_id")) return;
-      await orderCancellation(stage.reconciler.context, 2, "ops");
+      await cancelRun(stage.reconciler.context, 2, "ops");
       await sleep(2_500);
     });
     expect(await runner.complete("full")).toMatchObject({
@@ -245,7 +247,7 @@ describe("cancelling", () => {
       counts: { deleted: 0 },
     });
     expect((await db.query("select from users where deleted_at is not null")).rowCount).toBe(0);
-    expect((await db.query("select from rollcall.suspects")).rowCount).toBe(0);
+    expect((await db.query("select from rollcall.deletion_candidates")).rowCount).toBe(0);
   });
 
   test("a run whose runner died leaves nobody suspected behind the next catch-up", async () => {
@@ -253,33 +255,33 @@ describe("cancelling", () => {
     const runId = await abandonDryRun();
     await complete("catch-up");
     // It is not over: somebody may go on with it.
-    expect(await readSuspecting()).toEqual([runId]);
-    expect(await orderCancellation(context, runId, "ops")).toMatchObject({ state: "cancelled" });
+    expect(await readUncertain()).toEqual([runId]);
+    expect(await cancelRun(context, runId, "ops")).toMatchObject({ state: "cancelled" });
     await complete("catch-up");
-    expect(await readSuspecting()).toEqual([]);
+    expect(await readUncertain()).toEqual([]);
   });
 
   test("ends a run that nobody works on at once, and refuses one that is over", async () => {
     const { context } = stage.reconciler;
     const { run } = await requestRun(context, { mode: "full", dryRun: false, startedBy: "test" });
-    expect(await orderCancellation(context, run.id, "ops")).toMatchObject({ state: "cancelled" });
-    await expect(orderCancellation(context, run.id, "ops")).rejects.toMatchObject({ code: "run.finished" });
-    await expect(orderCancellation(context, 99, "ops")).rejects.toMatchObject({ code: "run.unknown" });
+    expect(await cancelRun(context, run.id, "ops")).toMatchObject({ state: "cancelled" });
+    await expect(cancelRun(context, run.id, "ops")).rejects.toMatchObject({ code: "run.finished" });
+    await expect(cancelRun(context, 99, "ops")).rejects.toMatchObject({ code: "run.unknown" });
     expect((await followRun(context, run.id)).state).toBe("cancelled");
   });
 });
 
-test("a sweep forgets the suspects of dry runs that are over, and leaves those of one that is not", async () => {
+test("a sweep forgets the candidates of dry runs that are over, and leaves those of one that is not", async () => {
   const { reconciler } = stage;
   const runId = await abandonDryRun();
   await reconciler.complete("full");
-  expect(await readSuspecting()).toEqual([runId]);
-  await orderCancellation(reconciler.context, runId, "ops");
+  expect(await readUncertain()).toEqual([runId]);
+  await cancelRun(reconciler.context, runId, "ops");
   await reconciler.complete("full");
-  expect(await readSuspecting()).toEqual([]);
+  expect(await readUncertain()).toEqual([]);
 });
 
-test("whom a held run suspects waits for a person, whatever runs meanwhile", async () => {
+test("whom a held run candidates waits for a person, whatever runs meanwhile", async () => {
   const { clerk, reconciler } = stage;
   await clerk.users.seed(50);
   await reconciler.complete("full");
@@ -287,5 +289,5 @@ test("whom a held run suspects waits for a person, whatever runs meanwhile", asy
   expect(await reconciler.complete("full")).toMatchObject({ id: 2, state: "held" });
   await reconciler.complete("catch-up");
   await reconciler.complete("full", { dryRun: true });
-  expect(await readSuspecting()).toEqual([2]);
+  expect(await readUncertain()).toEqual([2]);
 });

@@ -2,7 +2,7 @@ import { AppError, type RunMode, type RunView } from "@rollcall/contracts";
 import {
   cancelOpenRun,
   findRun,
-  hasOpenSweep,
+  hasOpenFullSync,
   inTransaction,
   noteConfirmation,
   type Pool,
@@ -10,8 +10,7 @@ import {
   recordAdminEvents,
   requestRun,
 } from "@rollcall/db";
-import { askPostgres } from "../time-limit.ts";
-import { getHeldRun } from "./confirm-deletions.ts";
+import { getHeldRun } from "./confirm-held-deletions.ts";
 
 type Orders = { pool: Pool };
 
@@ -21,7 +20,7 @@ type Orders = { pool: Pool };
  *
  * @throws AppError `postgres.unavailable`
  */
-export function orderRun(
+export function requestNewRun(
   { pool }: Orders,
   { mode, dryRun }: { mode: RunMode; dryRun: boolean },
   by: string,
@@ -38,7 +37,7 @@ export function orderRun(
  *
  * @throws AppError `run.unknown`, `run.finished` or `postgres.unavailable`
  */
-export function orderCancellation({ pool }: Orders, runId: number, by: string): Promise<RunView> {
+export function cancelRun({ pool }: Orders, runId: number, by: string): Promise<RunView> {
   return ordered(pool, async (client) => {
     const cancelled = await cancelOpenRun(client, runId, by);
     if (cancelled) {
@@ -56,10 +55,10 @@ export function orderCancellation({ pool }: Orders, runId: number, by: string): 
  *
  * @throws AppError `run.unknown`, `run.not_held`, `run.superseded`, `run.busy` or `postgres.unavailable`
  */
-export async function orderConfirmation({ pool }: Orders, runId: number, by: string): Promise<RunView> {
+export async function requestConfirmation({ pool }: Orders, runId: number, by: string): Promise<RunView> {
   await getHeldRun({ pool }, runId);
   return ordered(pool, async (client) => {
-    if (await hasOpenSweep(client)) throw new AppError("run.busy", "A full run is under way");
+    if (await hasOpenFullSync(client)) throw new AppError("run.busy", "A full run is under way");
     const run = await noteConfirmation(client, runId, by);
     if (!run) throw new AppError("run.not_held", `Run ${runId} holds no deletions any more`);
     await record(client, by, "deletions_confirmed", run);
@@ -68,7 +67,7 @@ export async function orderConfirmation({ pool }: Orders, runId: number, by: str
 }
 
 function ordered<T>(pool: Pool, work: (client: Queryable) => Promise<T>): Promise<T> {
-  return askPostgres(inTransaction(pool, work));
+  return inTransaction(pool, work);
 }
 
 function record(client: Queryable, by: string, kind: string, run: RunView): Promise<void> {

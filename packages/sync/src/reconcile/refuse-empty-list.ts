@@ -1,10 +1,9 @@
 import { AppError } from "@rollcall/contracts";
 import { hasLiveUsers } from "@rollcall/db";
-import { askPostgres } from "../time-limit.ts";
 import type { Runner } from "./runner.ts";
 
 /** Another instance's key looks like this. @throws AppError `reconcile.list_empty` while there are live users here */
 export async function refuseEmptyList({ context }: Runner): Promise<void> {
-  if (!(await askPostgres(hasLiveUsers(context.pool)))) return;
+  if (!(await hasLiveUsers(context.pool))) return;
   throw new AppError("reconcile.list_empty", "Clerk listed nobody, and there are users here");
 }

@@ -1,8 +1,8 @@
 import type { ListedUser } from "@rollcall/clerk";
 import { AppError, type LogEvent } from "@rollcall/contracts";
 import type { DriftKind, UserSnapshot } from "@rollcall/db";
-import type { WriteOutcome } from "../apply-batch.ts";
-import { countPostgresError } from "../telemetry/count-postgres-error.ts";
+import { countPostgresError } from "../count-postgres-error.ts";
+import type { WriteOutcome } from "../user/apply-batch.ts";
 import type { ReconcileContext } from "./context.ts";
 
 const cause = "reconcile";
@@ -12,7 +12,7 @@ const events: Partial<Record<string, LogEvent>> = {
   linked: "mentorado_linked",
 };
 
-/** Logs and counts one user that differed, under the names that nudges use too. */
+/** Logs and counts one user that differed, under the names that sync jobs use too. */
 export function reportWrite(
   { log, metrics }: ReconcileContext,
   { clerkId, ref }: UserSnapshot,

@@ -1,6 +1,5 @@
 import type { RunView } from "@rollcall/contracts";
 import { requestRun as makeRun, type Pool, type RunRequest } from "@rollcall/db";
-import { askPostgres } from "../time-limit.ts";
 
 /**
  * Asks for a run: makes its row, or finds the one of this mode that is not over yet. Somebody must then carry it
@@ -12,5 +11,5 @@ export function requestRun(
   { pool }: { pool: Pool },
   request: Omit<RunRequest, "watermarkMs">,
 ): Promise<{ run: RunView; isNew: boolean }> {
-  return askPostgres(makeRun(pool, request));
+  return makeRun(pool, request);
 }

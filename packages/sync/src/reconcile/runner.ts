@@ -11,11 +11,10 @@ import {
   type RunEnd,
   type RunProgress,
 } from "@rollcall/db";
-import { askPostgres } from "../time-limit.ts";
 import type { ReconcileContext, RunOptions } from "./context.ts";
-import { createPatientClerk, type PatientClerk } from "./patient-clerk.ts";
+import { type DryRun, openDryRun } from "./dry-run.ts";
+import { createRetryingClerk, type RetryingClerk } from "./retrying-clerk.ts";
 import { RunStop } from "./run-stop.ts";
-import { openTrial, type Trial } from "./trial.ts";
 
 /** Writes inside the transaction that stores how far the run came, and says what to add to its row. */
 type Step = (client: Queryable) => Promise<RunProgress>;
@@ -24,11 +23,11 @@ type Step = (client: Queryable) => Promise<RunProgress>;
 export type Runner = {
   context: ReconcileContext;
   run: OpenRun;
-  clerk: PatientClerk;
-  /** Of a dry run, once `openTrial` was called. */
-  readonly trial: Trial | undefined;
+  clerk: RetryingClerk;
+  /** Of a dry run, once `openDryRun` was called. */
+  readonly trial: DryRun | undefined;
   /** Makes it a dry run. @throws AppError `postgres.unavailable` */
-  openTrial(): Promise<void>;
+  openDryRun(): Promise<void>;
   /** Aborted with a `RunStop`. */
   signal: AbortSignal;
   /** Stores how far the run came (`{}`: begin anew), together with what `step` writes. @throws RunStop when the lease is lost */
@@ -48,7 +47,7 @@ export function startRunner(
   lease: Lease,
   { onProgress, signal: outer }: RunOptions,
 ): Runner {
-  let trial: Trial | undefined;
+  let trial: DryRun | undefined;
   const stop = new AbortController();
   const interrupt = () => stop.abort(new RunStop("interrupted"));
   if (outer?.aborted) interrupt();
@@ -73,7 +72,7 @@ export function startRunner(
       return view;
     });
     const view = await written.catch((error: unknown) =>
-      error instanceof RunStop ? Promise.reject(error) : askPostgres(Promise.reject<never>(error)),
+      error instanceof RunStop ? Promise.reject(error) : Promise.reject<never>(error),
     );
     onProgress?.(view);
     return view;
@@ -82,12 +81,12 @@ export function startRunner(
   return {
     context,
     run,
-    clerk: createPatientClerk(context, stop.signal),
+    clerk: createRetryingClerk(context, stop.signal),
     get trial() {
       return trial;
     },
-    openTrial: async () => {
-      trial = await openTrial(context, stop.signal);
+    openDryRun: async () => {
+      trial = await openDryRun(context, stop.signal);
     },
     signal: stop.signal,
     advance: (checkpoint, step) =>

@@ -1,11 +1,10 @@
 import type { ClerkUser, ListedUser } from "@rollcall/clerk";
 import { AppError, type RunCounts } from "@rollcall/contracts";
 import { type CreationRange, digestRows, digestSnapshots, findDrift, type UserSnapshot } from "@rollcall/db";
-import { applyBatch } from "../apply-batch.ts";
-import { decideSecondaryEmails } from "../rules/email.ts";
-import { decideTurma } from "../rules/metadata.ts";
-import { decideSnapshot } from "../rules/snapshot.ts";
-import { askPostgres } from "../time-limit.ts";
+import { applyBatch } from "../user/apply-batch.ts";
+import { decideSecondaryEmails } from "../user/rules/email.ts";
+import { decideTurma } from "../user/rules/metadata.ts";
+import { decideSnapshot } from "../user/rules/snapshot.ts";
 import { countDrifted, type Drifted } from "./count-drifted.ts";
 import { dropCaches } from "./drop-caches.ts";
 import { reportUnreadable, reportWrite } from "./report.ts";
@@ -85,7 +84,7 @@ async function isInStep(
 ): Promise<boolean> {
   if (!range || mayBeHalfDone || snapshots.length < users.length) return false;
   // Who was created in the same moment as the page before's last user is not in the range, and makes the digests differ.
-  const ours = await askPostgres(digestRows(context.pool, range, context.defaults.create));
+  const ours = await digestRows(context.pool, range, context.defaults.create);
   return ours === digestSnapshots(snapshots);
 }
 
@@ -94,7 +93,7 @@ async function findDrifted(
   users: readonly ClerkUser[],
   snapshots: readonly UserSnapshot[],
 ): Promise<Drifted[]> {
-  const kinds = await askPostgres(findDrift(context.pool, snapshots, context.defaults.create));
+  const kinds = await findDrift(context.pool, snapshots, context.defaults.create);
   return users.flatMap((user, index) => {
     const [kind, snapshot] = [kinds.get(user.id), snapshots[index]];
     if (!kind || !snapshot) return [];

@@ -10,12 +10,12 @@ export function findColumnProblems(
   return columns.flatMap((column) => {
     const rule = rules[column.name];
     const where = `${table}.${column.name}`;
-    return rule ? judgeOurs(where, table, column, rule) : judgeExtra(where, column);
+    return rule ? checkOurs(where, table, column, rule) : checkExtra(where, column);
   });
 }
 
 /** Our inserts do not know the column, so the database must have a value for it. */
-function judgeExtra(where: string, column: LiveColumn): string[] {
+function checkExtra(where: string, column: LiveColumn): string[] {
   return column.notNull && !column.hasDefault
     ? [
         `${where} is NOT NULL without a default, and Rollcall does not fill it: give it one, or drop the NOT NULL`,
@@ -23,7 +23,7 @@ function judgeExtra(where: string, column: LiveColumn): string[] {
     : [];
 }
 
-function judgeOurs(where: string, table: string, column: LiveColumn, rule: ColumnRule): string[] {
+function checkOurs(where: string, table: string, column: LiveColumn, rule: ColumnRule): string[] {
   const problems: string[] = [];
   if (!fits(column, rule)) {
     problems.push(`${where} is ${column.shown}, but must be ${rule.says}: change its type, or rename it`);

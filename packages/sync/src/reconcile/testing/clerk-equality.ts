@@ -1,5 +1,5 @@
+import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import type { Pool } from "@rollcall/db";
-import type { ClerkSimulator } from "@rollcall/sandbox";
 import { expectedRole, expectedRow } from "../../testing/convergence/oracle.ts";
 
 const rowsSql = `

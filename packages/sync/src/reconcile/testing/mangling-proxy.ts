@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { ClerkSimulator } from "@rollcall/sandbox";
+import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 
 /** What Clerk was asked, and may be answered otherwise. */
 export type Asked = { path: string; parameters: URLSearchParams };

@@ -1,14 +1,13 @@
 import { createClerkGateway } from "@rollcall/clerk";
+import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import type { RunMode, RunView } from "@rollcall/contracts";
 import { createPool, type Pool } from "@rollcall/db";
-import type { ClerkSimulator } from "@rollcall/sandbox";
-import { noSessionCache, type SessionCache } from "../../session-cache.ts";
-import { createLogger } from "../../telemetry/logger.ts";
-import { createMetrics } from "../../telemetry/metrics.ts";
+import { createLogger, createMetrics } from "@rollcall/observability";
+import { noSessionCache, type SessionCache } from "../../ensure/session-cache.ts";
 import { testDefaults } from "../../testing.ts";
 import type { ReconcileContext, RunOptions } from "../context.ts";
 import { requestRun } from "../request-run.ts";
-import { type RunResult, runReconcile } from "../run-reconcile.ts";
+import { type RunResult, runReconcile } from "../run.ts";
 
 /** A process that reconciles, with connections of its own. */
 export type Reconciler = {
@@ -22,7 +21,7 @@ export type Reconciler = {
 };
 
 export type ReconcilerOptions = Partial<
-  Pick<ReconcileContext, "budget" | "patienceMs" | "leaseMs" | "defaults">
+  Pick<ReconcileContext, "budget" | "retryForMs" | "leaseMs" | "defaults">
 > & {
   /** Instead of the simulator's own address. */
   apiUrl?: string;
@@ -61,7 +60,7 @@ export function createReconciler(
     budget: { requests: 100_000, windowMs: 1_000 },
     log: createLogger({ level: "silent", process: "test" }),
     metrics: createMetrics("worker"),
-    patienceMs: 1_500,
+    retryForMs: 1_500,
     ...options,
   };
   const run: Reconciler["run"] = async (mode, { dryRun = false, ...runOptions } = {}) => {

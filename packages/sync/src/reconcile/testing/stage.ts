@@ -1,5 +1,6 @@
+import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import { createPool, migrateUp, type Pool } from "@rollcall/db";
-import { type ClerkSimulator, createDatabase, startClerkSimulator } from "@rollcall/sandbox";
+import { createDatabase } from "@rollcall/local-services";
 import { inject } from "vitest";
 import { createReconciler, type Reconciler, type ReconcilerOptions } from "./reconciler.ts";
 

@@ -1,4 +1,4 @@
-import type { ClerkSimulator } from "@rollcall/sandbox";
+import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import type { Account, Ledger } from "./ledger.ts";
 import type { ClerkUser } from "./oracle.ts";
 import type { ClerkChange, ClerkPatch, Step } from "./step.ts";

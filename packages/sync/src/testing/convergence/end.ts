@@ -1,10 +1,10 @@
-import { differences } from "./laws.ts";
+import { differences } from "./invariants.ts";
 import type { Account, Ledger } from "./ledger.ts";
 import { expectedRole, expectedRow } from "./oracle.ts";
 import type { UserRow } from "./recorder.ts";
 
 /** What must be true once each user was looked at after the last change. */
-export function judgeEnd(ledger: Ledger): string[] {
+export function checkEnd(ledger: Ledger): string[] {
   const rows = [...ledger.users.values()];
   const rowOf = new Map(rows.map((row) => [row.clerk_id, row]));
   const strangers = rows.filter((row) => !ledger.accounts.has(row.clerk_id));
@@ -12,13 +12,13 @@ export function judgeEnd(ledger: Ledger): string[] {
     ...strangers.map((row) => `${row.clerk_id}: a row of nobody`),
     ...[...ledger.accounts.values()].flatMap((account) => {
       const row = rowOf.get(account.id);
-      const broken = row ? judgeAccount(ledger, account, row) : ["has no row"];
-      return broken.map((law) => `${account.id}: ${law}`);
+      const broken = row ? checkAccount(ledger, account, row) : ["has no row"];
+      return broken.map((invariant) => `${account.id}: ${invariant}`);
     }),
   ];
 }
 
-function judgeAccount(ledger: Ledger, { versions, isGone }: Account, row: UserRow): string[] {
+function checkAccount(ledger: Ledger, { versions, isGone }: Account, row: UserRow): string[] {
   const profiles = [...ledger.profiles.values()].filter((profile) => profile.user_id === row.id).length;
   if (isGone) {
     return [

@@ -82,7 +82,7 @@ const appStep: fc.Arbitrary<AppStep> = fc.oneof(
 );
 
 const delivery: fc.Arbitrary<Delivery> = fc.record({
-  kind: fc.constantFrom("look", "look", "look", "login", "delete"),
+  kind: fc.constantFrom("refresh", "refresh", "refresh", "provision", "delete"),
   who,
   former: rarely,
   worker,
@@ -119,20 +119,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.nat({ max: 5 }).map((release) => ({ release })) },
 );
 
-/** Somebody leaves, is buried and comes back: too long a row to turn up often by chance. */
+/** Somebody leaves, is deleted and comes back: too long a row to turn up often by chance. */
 const comeBack: fc.Arbitrary<Step[]> = who.map((one) => {
-  const nudge = { who: one, former: false, worker: 0, look: 1 };
-  const deliver = (kind: "delete" | "look") => ({
-    deliver: [{ kind, ...nudge }],
+  const syncJob = { who: one, former: false, worker: 0, look: 1 };
+  const deliver = (kind: "delete" | "refresh") => ({
+    deliver: [{ kind, ...syncJob }],
     meanwhile: null,
     withHeld: false,
   });
   return [
-    deliver("look"),
+    deliver("refresh"),
     { clerk: "leave", who: one },
     deliver("delete"),
     { clerk: "sign-up", who: one },
-    deliver("look"),
+    deliver("refresh"),
   ];
 });
 const steps = fc.oneof(

@@ -1,4 +1,4 @@
-import type { ClerkSimulator } from "@rollcall/sandbox";
+import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 
 export type ClerkUser = Awaited<ReturnType<ClerkSimulator["users"]["get"]>>;
 

@@ -2,7 +2,7 @@ import type { Pool } from "@rollcall/db";
 import { z } from "zod";
 
 /**
- * Triggers that write down every change of both tables in the transaction that makes it, so that a law can be
+ * Triggers that write down every change of both tables in the transaction that makes it, so that a invariant can be
  * checked at each write and not only between two steps. `application_name` tells the app from a worker.
  */
 const setup = `

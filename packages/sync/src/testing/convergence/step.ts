@@ -1,4 +1,4 @@
-import type { ClerkSimulator } from "@rollcall/sandbox";
+import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 
 export type ClerkPatch = NonNullable<Parameters<ClerkSimulator["users"]["create"]>[0]>;
 
@@ -19,9 +19,9 @@ export type AppStep =
   /** Null: with the address that the person signed up with. */
   | { app: "give"; who: number; email: string | null };
 
-/** One nudge as a queue hands it to a worker. `former`: about the account the person had before. */
+/** One sync job as a queue hands it to a worker. `former`: about the account the person had before. */
 export type Delivery = {
-  kind: "look" | "login" | "delete";
+  kind: "refresh" | "provision" | "delete";
   who: number;
   former: boolean;
   worker: number;
@@ -33,7 +33,7 @@ export type Step =
   | { clerk: "sign-up"; who: number }
   | { clerk: "leave"; who: number }
   | AppStep
-  /** All at once: the nudges, what the app does meanwhile, and perhaps every read that was held back. */
+  /** All at once: the sync jobs, what the app does meanwhile, and perhaps every read that was held back. */
   | { deliver: readonly Delivery[]; meanwhile: AppStep | null; withHeld: boolean }
   /** Looks whose request to Clerk (`before`), or whose answer (`after`), is held back until released. */
   | { hold: readonly number[]; worker: number; point: "before" | "after" }

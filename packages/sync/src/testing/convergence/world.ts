@@ -1,14 +1,14 @@
+import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import type { Pool } from "@rollcall/db";
-import type { Nudge } from "@rollcall/jobs";
-import type { ClerkSimulator } from "@rollcall/sandbox";
+import type { SyncJob } from "@rollcall/jobs";
 import { takeAppStep } from "./app.ts";
 import { createClerkSide } from "./clerk-side.ts";
-import { judgeEnd } from "./end.ts";
+import { checkEnd } from "./end.ts";
 import { peopleInHistory } from "./history.ts";
-import { findLosers, judge } from "./laws.ts";
+import { findLosers, judge } from "./invariants.ts";
 import { createLedger, enter, waitingProfiles } from "./ledger.ts";
 import { readChanges } from "./recorder.ts";
-import { runNudge } from "./run-nudge.ts";
+import { runSyncJob } from "./run-sync-job.ts";
 import type { AppStep, Delivery, History, Step } from "./step.ts";
 import type { HeldRead, TestWorker } from "./workers.ts";
 
@@ -24,7 +24,7 @@ const tables =
  * and judges the end.
  *
  * @param run tells this history's accounts from those of others: Clerk's ids never return
- * @throws Error that names every law broken in the step that broke one
+ * @throws Error that names every invariant broken in the step that broke one
  */
 export async function live(world: World, { people, steps }: History, run: number): Promise<void> {
   await world.app.query(`truncate ${tables} restart identity`);
@@ -33,23 +33,28 @@ export async function live(world: World, { people, steps }: History, run: number
   let held: Held[] = [];
   let lastId = 0;
 
-  async function nudge(worker: number, kind: Nudge["kind"], clerkId: string, look: number): Promise<void> {
+  async function syncJob(
+    worker: number,
+    kind: SyncJob["kind"],
+    clerkId: string,
+    look: number,
+  ): Promise<void> {
     const context = world.workers[worker]?.context;
     if (!context) throw new Error(`There is no worker ${worker}`);
-    await runNudge(context, ledger, kind, clerkId, look);
+    await runSyncJob(context, ledger, kind, clerkId, look);
   }
 
   async function deliver({ kind, who, former, worker, look }: Delivery): Promise<void> {
     const clerkId = former ? side.formerId(who) : side.currentId(who);
     // Clerk signs only deletions that happened.
     const isSigned = kind !== "delete" || ledger.accounts.get(clerkId)?.isGone === true;
-    await nudge(worker, isSigned ? kind : "look", clerkId, look);
+    await syncJob(worker, isSigned ? kind : "refresh", clerkId, look);
   }
 
   async function hold(whom: readonly number[], worker: number, point: "before" | "after"): Promise<void> {
     const read = world.workers[worker]?.holdNext(point);
     if (!read) return;
-    const runs = whom.map((who) => nudge(worker, "look", side.currentId(who), 4));
+    const runs = whom.map((who) => syncJob(worker, "refresh", side.currentId(who), 4));
     // Settled, so that a failure before the release does not end the process.
     held.push({ read, outcomes: Promise.allSettled(runs) });
     await read.arrived;
@@ -101,7 +106,7 @@ export async function live(world: World, { people, steps }: History, run: number
     await judged("early releases", () => release(held.filter((_, index) => index % 2 === 0).reverse()));
     await judged("one run for each user", async () => {
       const runs = [...ledger.accounts.values()].map(({ id, isGone }, index) =>
-        nudge(index % world.workers.length, isGone ? "delete" : "look", id, 1),
+        syncJob(index % world.workers.length, isGone ? "delete" : "refresh", id, 1),
       );
       await allDone(runs);
     });
@@ -109,7 +114,7 @@ export async function live(world: World, { people, steps }: History, run: number
   } finally {
     await release(held).catch(() => undefined);
   }
-  const broken = judgeEnd(ledger);
+  const broken = checkEnd(ledger);
   if (broken.length > 0) throw new Error(`the end: ${broken.join("; ")}`);
 }
 

@@ -1,0 +1,83 @@
+import type { ErrorCode, LogEvent } from "@rollcall/contracts";
+import {
+  JobFailure,
+  type QueuedJob,
+  readErrorCode,
+  readSyncJob,
+  type SyncJob,
+  type SyncQueueName,
+} from "@rollcall/jobs";
+import { type SyncOutcome, syncUser } from "@rollcall/sync";
+import { UnrecoverableError } from "bullmq";
+import type { WorkerContext } from "./context.ts";
+import { type PauseQueue, throwIfOutage } from "./outage.ts";
+
+/**
+ * Runs one sync job. Returns nothing: BullMQ would keep what it returns.
+ *
+ * @throws RateLimitError in an outage, which burns no attempt; else an error that holds a code and nothing more
+ */
+export async function processSyncJob(
+  context: WorkerContext,
+  queue: SyncQueueName,
+  job: QueuedJob,
+  pauseQueue: PauseQueue,
+): Promise<void> {
+  const startedAtMs = Date.now();
+  const syncJob = readPayload(context, job);
+  try {
+    const outcome = await syncUser(context.sync, syncJob, job.attemptsMade + 1);
+    context.outages.clear(queue);
+    report(context, syncJob, outcome, startedAtMs);
+  } catch (error) {
+    await throwIfOutage(context, queue, error, pauseQueue);
+    const code = readErrorCode(error);
+    // To look again later is what the rules ask for, and no failure.
+    if (code !== "user.absent") reportFailure(context, syncJob, code, error);
+    throw new JobFailure(code);
+  }
+}
+
+function readPayload(context: WorkerContext, job: QueuedJob): SyncJob {
+  try {
+    return readSyncJob(job.data);
+  } catch (error) {
+    context.log.error({ jobId: job.id, err: error }, "A job could not be read");
+    throw new UnrecoverableError(readErrorCode(error));
+  }
+}
+
+/** Outcomes that ops look for under a name of their own. */
+const events: Partial<Record<SyncOutcome, LogEvent>> = {
+  created: "mentorado_created",
+  linked: "mentorado_linked",
+  tombstoned: "user_tombstoned",
+  held: "deletion_held",
+};
+
+function report(
+  { metrics, log }: WorkerContext,
+  syncJob: SyncJob,
+  outcome: SyncOutcome,
+  startedAtMs: number,
+): void {
+  const { cause, clerkId, delivery } = syncJob;
+  const ms = Date.now() - startedAtMs;
+  metrics.count("rollcall_provision_total", { cause, outcome });
+  metrics.observe("rollcall_provision_seconds", {}, ms / 1_000);
+  metrics.observe("rollcall_sync_lag_seconds", {}, Math.max(0, Date.now() - syncJob.eventAtMs) / 1_000);
+  const event = events[outcome] ?? ("user_synced" satisfies LogEvent);
+  log.info({ event, clerkId, cause, outcome, delivery, ms }, "User synced");
+}
+
+function reportFailure(
+  { metrics, log }: WorkerContext,
+  syncJob: SyncJob,
+  code: ErrorCode,
+  error: unknown,
+): void {
+  const { cause, clerkId, kind } = syncJob;
+  metrics.count("rollcall_provision_total", { cause, outcome: code });
+  const event: LogEvent = kind === "delete" ? "user_deletion_failed" : "mentorado_creation_failed";
+  log.error({ event, clerkId, code, err: error }, "A user could not be synced");
+}

@@ -1,0 +1,49 @@
+import { encodeEnsureCalls } from "../load/ensure-calls.ts";
+import { sendRequests } from "../load/http-load.ts";
+import { measureCost, runRounds } from "../measure/rounds.ts";
+import { judge, toRow } from "../report/case-report.ts";
+import type { BenchCase } from "./case.ts";
+
+const atOnce = 50;
+const clerkMs = 200;
+const warmUpRounds = 1;
+
+const countRounds = (quick: boolean) => (quick ? 10 : 20);
+
+/** Fifty people at once log in for the first time, before any webhook came, while Clerk takes 200 ms to answer. */
+export const ensureColdCase: BenchCase = {
+  backends: ["redis", "postgres"],
+  users: ({ quick }) => atOnce * (countRounds(quick) + warmUpRounds),
+  run: async (stage, options) => {
+    const rounds = countRounds(options.quick);
+    const users = await stage.clerk.users.list({ limit: atOnce * (rounds + warmUpRounds) });
+    const api = await stage.startApp("api");
+    await stage.startApp("worker");
+    await stage.clerk.faults.add({ kind: "latency", ms: clerkMs });
+    const side = {
+      name: `first login, ${atOnce} at once`,
+      sample: async () => {
+        const clerkIds = users.splice(0, atOnce).map(({ id }) => id);
+        const requests = await encodeEnsureCalls("/api/ensure", stage.tokens, clerkIds);
+        let latenciesMs: number[] = [];
+        const cost = await measureCost(api.pid, async () => {
+          latenciesMs = await sendRequests({
+            url: api.url,
+            requests,
+            connections: atOnce,
+            firstAddress: 0,
+          });
+        });
+        return { operations: atOnce, ...cost, latenciesMs };
+      },
+    };
+    const rows = (await runRounds([side], { ...options, rounds })).map(toRow);
+    const p99Ms = rows[0]?.p99Ms ?? Number.NaN;
+    return {
+      operation: "request (CPU of the api alone)",
+      rows,
+      ratios: [],
+      verdicts: stage.backend === "redis" ? [judge("ensureCold", p99Ms)] : [],
+    };
+  },
+};

@@ -1,0 +1,85 @@
+import { withClient } from "../../chaos/stage/with-client.ts";
+import { openSyncQueue, type SyncQueue } from "../load/sync-queue.ts";
+import { measureCost, runRounds, type Side } from "../measure/rounds.ts";
+import { compare, judge, toRow } from "../report/case-report.ts";
+import type { BenchCase } from "./case.ts";
+
+const sizes = {
+  redis: { backlog: 5_000, quickBacklog: 3_000, singles: 200 },
+  postgres: { backlog: 1_000, quickBacklog: 500, singles: 50 },
+} as const;
+const warmUpRounds = 1;
+
+/** A backlog of sync jobs, each for somebody new, until rows and profiles are committed; then one sync job at a time. */
+export const syncJobsCase: BenchCase = {
+  backends: ["redis", "postgres"],
+  // The larger backend's: how many is not known before it is chosen, and synthetic users cost nothing.
+  users: ({ rounds }) => (sizes.redis.backlog + sizes.redis.singles) * (rounds + warmUpRounds),
+  run: async (stage, options) => {
+    const size = sizes[stage.backend];
+    const backlog = options.quick ? size.quickBacklog : size.backlog;
+    const perRound = backlog + size.singles;
+    const people = (await stage.clerk.users.list({ limit: perRound * (options.rounds + warmUpRounds) })).map(
+      ({ id }) => id,
+    );
+    const ours = await openSyncQueue(stage.backend, stage);
+    const theirs = await openSyncQueue(stage.backend, await stage.otherQueues());
+    try {
+      const worker = await stage.startApp("worker");
+      const reference = await stage.startReference("noop-worker", theirs.address);
+      const many = (name: string, pid: number, queue: SyncQueue, take: () => string[]): Side => ({
+        name,
+        sample: async () => {
+          const clerkIds = take();
+          await queue.fill(clerkIds);
+          return { operations: clerkIds.length, ...(await measureCost(pid, () => queue.drain())) };
+        },
+      });
+      const single = (name: string, pid: number, queue: SyncQueue, take: () => string[]): Side => ({
+        name,
+        sample: async () => {
+          const clerkIds = take();
+          const latenciesMs: number[] = [];
+          const cost = await measureCost(pid, async () => {
+            for (const clerkId of clerkIds) latenciesMs.push(await queue.runOne(clerkId));
+          });
+          return { operations: clerkIds.length, ...cost, latenciesMs };
+        },
+      });
+      const fresh = (count: number) => () => people.splice(0, count);
+      // A no-op does not care for whom it is.
+      const known = people.slice();
+      const any = (count: number) => () => known.slice(0, count);
+      const [coalesced, noop, alone, noopAlone] = await runRounds(
+        [
+          many("sync jobs, coalesced", worker.pid, ours, fresh(backlog)),
+          many("no-op jobs", reference.pid, theirs, any(backlog)),
+          single("sync jobs, one by one", worker.pid, ours, fresh(size.singles)),
+          single("no-op jobs, one by one", reference.pid, theirs, any(size.singles)),
+        ],
+        options,
+      );
+      if (!coalesced || !noop || !alone || !noopAlone) throw new Error("A side was not measured");
+      await assertCommitted(stage.databaseUrl, (coalesced.samples.length + warmUpRounds) * perRound);
+      const ratio = compare(coalesced, noop);
+      return {
+        operation: "job",
+        rows: [coalesced, noop, alone, noopAlone].map(toRow),
+        ratios: [ratio, compare(alone, noopAlone)],
+        verdicts: stage.backend === "redis" ? [judge("syncJob", ratio.ratio)] : [],
+      };
+    } finally {
+      await ours.close();
+      await theirs.close();
+    }
+  },
+};
+
+/** A figure for work that was not done would be a good one. */
+async function assertCommitted(databaseUrl: string, expected: number): Promise<void> {
+  const { rows } = await withClient(databaseUrl, (db) =>
+    db.query("select count(*)::int as count from public.mentorados where user_id is not null"),
+  );
+  if (rows[0]?.count !== expected)
+    throw new Error(`${expected} profiles should be there, and are ${rows[0]?.count}`);
+}

@@ -1,0 +1,44 @@
+/** A figure that the design asks for; section 8. */
+export type Limit = {
+  /** What is measured, beside what. */
+  text: string;
+  atMost: number;
+  unit: "×" | "ms" | "MB";
+};
+
+export const limits = {
+  webhook: {
+    text: "CPU to accept a webhook (Redis), of a bare Fastify route that answers the same",
+    atMost: 4,
+    unit: "×",
+  },
+  ensureHot: {
+    text: "CPU of a hot ensure, of a bare Fastify route with one Redis GET",
+    atMost: 2.5,
+    unit: "×",
+  },
+  ensureCold: {
+    text: "p99 of a first login, Clerk answering in 200 ms, 50 at once",
+    atMost: 500,
+    unit: "ms",
+  },
+  syncJob: {
+    text: "CPU from sync job to committed rows (Redis, coalesced), of a no-op job with the same options",
+    atMost: 2.5,
+    unit: "×",
+  },
+  sweepUnchanged: {
+    text: "CPU of a full sweep, nothing drifted, of fetching and parsing the same pages",
+    atMost: 1.5,
+    unit: "×",
+  },
+  sweepFill: {
+    text: "CPU of a first fill, of fetching and parsing the same pages",
+    atMost: 4,
+    unit: "×",
+  },
+  sweepMemory: { text: "peak memory of a worker that sweeps", atMost: 250, unit: "MB" },
+  sweepGrowth: { text: "peak memory of a sweep of 1 M users, of one of 100 k", atMost: 1.1, unit: "×" },
+} as const satisfies Record<string, Limit>;
+
+export type LimitName = keyof typeof limits;

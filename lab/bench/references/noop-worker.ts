@@ -1,0 +1,39 @@
+import { createPostgresBackend, type PgPool, Worker, withBackend } from "bullmq";
+import { Redis } from "ioredis";
+import pg from "pg";
+import { z } from "zod";
+
+// BullMQ as its documentation shows it, with the settings of apps/worker/src/sync job-worker.ts.
+const { redisUrl, databaseUrl } = z
+  .object({ redisUrl: z.string().optional(), databaseUrl: z.string() })
+  .parse(JSON.parse(process.argv[2] ?? ""));
+
+const ignore = async () => undefined;
+const settings = {
+  concurrency: redisUrl === undefined ? 32 : 200,
+  lockDuration: 15_000,
+  stalledInterval: 5_000,
+  maxStalledCount: 20,
+  runRetryDelay: 1_000,
+  drainDelay: 5,
+  maximumRateLimitDelay: 5_000,
+};
+const worker = redisUrl === undefined ? startOnPostgres() : startOnRedis(redisUrl);
+await worker.waitUntilReady();
+process.send?.({});
+
+function startOnRedis(url: string) {
+  const connection = new Redis(url, { maxRetriesPerRequest: null });
+  return new Worker("sync", ignore, { ...settings, connection, prefix: "{rollcall}" });
+}
+
+function startOnPostgres() {
+  const { Worker: PostgresWorker } = withBackend(createPostgresBackend);
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    options: "-c search_path=bullmq,public",
+    max: 16,
+  });
+  // pg's overloads are wider than the one signature that BullMQ names.
+  return new PostgresWorker("sync", ignore, { ...settings, connection: pool as unknown as PgPool });
+}

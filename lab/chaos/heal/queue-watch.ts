@@ -1,0 +1,96 @@
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type JobQueue, openQueueBackend } from "@rollcall/jobs";
+import { z } from "zod";
+import { waitFor } from "../../../tests/harness/wait-for.ts";
+import type { Stage } from "../stage/stage.ts";
+
+const watched = ["ensure", "sync"] as const;
+const open = ["waiting", "prioritized", "active", "failed"] as const;
+const syncJob = z.object({ clerkId: z.string() });
+
+export type QueueWatch = {
+  /** Resolves when there are none. @returns what is left when time is up */
+  untilIdle(deadlineMs: number): Promise<string[]>;
+  /** What is kept of every dead letter. */
+  readDeadLetters(): Promise<unknown[]>;
+  close(): Promise<void>;
+};
+
+/**
+ * Looks into the queues from outside, past all proxies.
+ *
+ * @param isWaitedFor whether a user's delayed job counts
+ */
+export async function watchQueues(
+  { redis, databaseUrl, folder }: Pick<Stage, "redis" | "databaseUrl" | "folder">,
+  isWaitedFor: (clerkId: string, jobName: string) => boolean,
+): Promise<QueueWatch> {
+  const ignore = () => undefined;
+  const backend = openQueueBackend({ redisNodes: redis && [redis.url], databaseUrl, onError: ignore });
+  const openQueue = async (name: (typeof watched)[number] | "dead-letter"): Promise<JobQueue> => {
+    const queue = backend.createQueue(name);
+    queue.on("error", ignore);
+    await queue.waitUntilReady();
+    return queue;
+  };
+  const [ensure, sync, deadLetters] = await Promise.all([
+    openQueue("ensure"),
+    openQueue("sync"),
+    openQueue("dead-letter"),
+  ]);
+
+  async function findOpen(): Promise<string[]> {
+    try {
+      const found = await Promise.all([ensure, sync].map(findOpenIn));
+      return found.flat();
+    } catch (error) {
+      // Busy, or not back yet.
+      return [`the queues do not answer: ${error instanceof Error ? error.message : error}`];
+    }
+  }
+
+  async function findOpenIn(queue: JobQueue): Promise<string[]> {
+    const counts = await queue.getJobCounts(...open);
+    const busy = open.flatMap((state) =>
+      counts[state] ? [`${counts[state]} ${state} in ${queue.name}`] : [],
+    );
+    // Each delayed job is a question of its own, and only the last few matter.
+    return busy.length > 0 ? busy : findDelayedIn(queue);
+  }
+
+  async function findDelayedIn(queue: JobQueue): Promise<string[]> {
+    return (await queue.getJobs(["delayed"])).flatMap((job) => {
+      const clerkId = job && syncJob.parse(job.data).clerkId;
+      if (!clerkId || !isWaitedFor(clerkId, job.name)) return [];
+      return `${clerkId} delayed in ${queue.name} after ${job.attemptsMade} attempts: ${job.failedReason}`;
+    });
+  }
+
+  /** For whoever asks why healing took so long. */
+  function note(left: readonly string[]): void {
+    appendFileSync(join(folder, "healing.log"), `${new Date().toISOString()} ${left.join("; ")}\n`);
+  }
+
+  return {
+    untilIdle: async (deadlineMs) => {
+      for (let last = ""; ; ) {
+        const left = await findOpen();
+        if (left.join() !== last) note(left);
+        last = left.join();
+        if (left.length === 0 || Date.now() > deadlineMs) return left;
+        await sleep(150);
+      }
+    },
+    readDeadLetters: () =>
+      waitFor("the dead letters", async () => {
+        const states = ["waiting", "delayed", "active", "completed", "failed"] as const;
+        return (await deadLetters.getJobs([...states])).map((job) => job.data);
+      }),
+    close: async () => {
+      await Promise.all([ensure, sync, deadLetters].map((queue) => queue.close()));
+      await backend.close();
+    },
+  };
+}

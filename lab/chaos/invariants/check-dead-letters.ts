@@ -1,0 +1,39 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { Ledger, Violation } from "../ledger.ts";
+
+const invariant = "dead letters are exactly the poison";
+
+const letter = z.object({
+  code: z.string(),
+  payload: z.object({ clerkId: z.string().optional(), sha256: z.string().optional() }),
+});
+
+/** Every poisoned body and every user who was asked for and cannot be read has a dead letter, and nobody else. */
+export function checkDeadLetters(ledger: Ledger, found: readonly unknown[]): Violation[] {
+  const letters = z.array(letter).parse(found);
+  const bodies = new Set(
+    [...ledger.quarantined].map((body) => createHash("sha256").update(body).digest("hex")),
+  );
+  const users = new Set(
+    ledger.acceptances.flatMap(({ clerkId }) => (ledger.accounts.get(clerkId)?.isPoison ? [clerkId] : [])),
+  );
+  const foundBodies = letters.flatMap(({ payload }) => payload.sha256 ?? []);
+  const foundUsers = new Set(letters.flatMap(({ payload }) => payload.clerkId ?? []));
+  return [
+    ...[...bodies]
+      .filter((sha256) => foundBodies.filter((one) => one === sha256).length !== 1)
+      .map((sha256) => ({ invariant, what: `the quarantined body ${sha256} has not exactly one` })),
+    ...foundBodies
+      .filter((sha256) => !bodies.has(sha256))
+      .map((sha256) => ({ invariant, what: `${sha256} was never sent` })),
+    ...[...users]
+      .filter((id) => !foundUsers.has(id))
+      .map((clerkId) => ({ invariant, what: "has none", clerkId })),
+    ...letters.flatMap(({ code, payload: { clerkId } }) =>
+      clerkId === undefined || ledger.accounts.get(clerkId)?.isPoison
+        ? []
+        : [{ invariant, what: `is one by ${code}`, clerkId }],
+    ),
+  ];
+}

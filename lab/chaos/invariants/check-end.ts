@@ -1,0 +1,64 @@
+import type { ClerkUser, RemoteClerkSimulator } from "@rollcall/clerk-simulator";
+import type { Account, Ledger, Violation } from "../ledger.ts";
+import { expectedRow, findDifferences } from "./expected-row.ts";
+import type { Tables } from "./read-tables.ts";
+
+/** What must be true once everything was reconciled after the last change. Clerk's word is asked for anew. */
+export async function checkEnd(
+  ledger: Ledger,
+  tables: Tables,
+  clerk: RemoteClerkSimulator,
+): Promise<Violation[]> {
+  const profilesOf = countBy(tables.profiles.map(({ user_id }) => user_id));
+  const violations: Violation[] = [...tables.users.keys()]
+    .filter((id) => !ledger.accounts.has(id))
+    .map((clerkId) => ({ invariant: "no user that Clerk never had", what: "has a row", clerkId }));
+  for (const account of ledger.accounts.values()) {
+    const row = tables.users.get(account.id);
+    const profiles = row ? (profilesOf.get(row.id) ?? 0) : 0;
+    const user = await clerk.users.find(account.id);
+    violations.push(
+      ...checkAccount(account, user, row, profiles).map((one) => ({ ...one, clerkId: account.id })),
+    );
+  }
+  return violations;
+}
+
+type Row = Tables["users"] extends ReadonlyMap<string, infer R> ? R : never;
+
+function checkAccount(
+  account: Account,
+  user: ClerkUser | null,
+  row: Row | undefined,
+  profiles: number,
+): Violation[] {
+  const equal = "rows equal Clerk field by field";
+  if (account.isPoison) return row ? [{ invariant: equal, what: "cannot be read and has a row" }] : [];
+  // Of somebody who came and went in between, nobody may ever have told.
+  if (!row) return user === null ? [] : [{ invariant: equal, what: "has no row" }];
+  if (user === null) {
+    return [
+      ...(row.deleted_at === null
+        ? [{ invariant: "deleted stays deleted", what: "left Clerk and lives here" }]
+        : []),
+      ...(profiles > 0 ? [{ invariant: "one profile each", what: "is deleted and has a profile" }] : []),
+    ];
+  }
+  const expected = { ...expectedRow(user), deleted_at: null };
+  const isDue = !user.banned && expected.role !== "admin";
+  return [
+    ...findDifferences(row, expected).map((column) => ({
+      invariant: equal,
+      what: `${column} differs: version ${row.clerk_updated_at} here, ${user.updated_at} at Clerk`,
+    })),
+    ...(profiles > 1 || (isDue && profiles === 0)
+      ? [{ invariant: "one profile each", what: `has ${profiles} profiles` }]
+      : []),
+  ];
+}
+
+function countBy<Key>(keys: readonly Key[]): ReadonlyMap<Key, number> {
+  const counts = new Map<Key, number>();
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return counts;
+}

@@ -1,0 +1,116 @@
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { findRedisServer } from "@rollcall/local-services";
+import { z } from "zod";
+import { runMutants } from "./mutants/run-mutants.ts";
+import { drawPlan } from "./plan/draw-plan.ts";
+import { printPlan } from "./plan/print-plan.ts";
+import { runSeeds } from "./run-seeds.ts";
+import { soakOnce } from "./soak/soak-once.ts";
+
+const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--root DIR] [--no-faults] [--print]
+  --seed, --seeds   which plans to play, one after the other; a random one by default
+  --events          600
+  --backend         where queues live: redis
+  --root            the folder whose built apps are played with: this one
+  --no-faults       only deliveries go wrong
+  --keep            keeps logs and data of every run, not only of one that broke a invariant
+  --print           prints the plan and plays nothing
+  --soak 30m        a steady load without faults instead, judged for so long: memory and connections must not grow
+  --rate            its events in a second: 100
+  --warm-up         for how long it goes on before that: 20m
+  --mutants         plays with each mutant of the build instead, which must break a invariant within five seeds
+  --mutant NAME     the same with one of them`;
+
+const unitsMs = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
+/** `90s`, `30m` or `2h`, as milliseconds. */
+const duration = z
+  .string()
+  .regex(/^\d+[smh]$/)
+  .transform((given) => Number.parseInt(given, 10) * unitsMs[z.enum(["s", "m", "h"]).parse(given.slice(-1))]);
+
+const options = z.object({
+  seeds: z
+    .string()
+    .regex(/^\d+(-\d+)?$/)
+    .default(() => String(Date.now() % 1_000_000)),
+  events: z.coerce.number().int().positive().default(600),
+  backend: z.enum(["redis", "postgres"]).default("redis"),
+  root: z.string().default(fileURLToPath(new URL("../../", import.meta.url))),
+  "no-faults": z.boolean().default(false),
+  keep: z.boolean().default(false),
+  print: z.boolean().default(false),
+  soak: duration.optional(),
+  rate: z.coerce.number().positive().default(100),
+  "warm-up": duration.default(1_200_000),
+  mutants: z.boolean().default(false),
+  mutant: z.string().optional(),
+});
+
+const text = { type: "string" } as const;
+const flag = { type: "boolean" } as const;
+
+const interruption = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.once(signal, () => interruption.abort());
+
+try {
+  const { values } = parseArgs({
+    options: {
+      seed: text,
+      seeds: text,
+      events: text,
+      backend: text,
+      root: text,
+      "no-faults": flag,
+      keep: flag,
+      print: flag,
+      soak: text,
+      rate: text,
+      "warm-up": text,
+      mutants: flag,
+      mutant: text,
+    },
+  });
+  const { seed, ...others } = values;
+  process.exitCode = await play(options.parse(seed === undefined ? others : { ...others, seeds: seed }));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.stack : error}\n${usage}\n`);
+  // What was interrupted may still have timers.
+  process.exit(2);
+}
+
+/** @returns the exit code: 1 when a invariant was broken */
+async function play(chosen: z.infer<typeof options>): Promise<number> {
+  const [first = 0, last = first] = chosen.seeds.split("-").map(Number);
+  const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  const { events, backend, root } = chosen;
+  const faults = !chosen["no-faults"];
+  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, faults }));
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  if (chosen.print) {
+    for (const plan of plans) printPlan(plan, say);
+    return 0;
+  }
+  const redisBinary = findRedisServer(process.env["PATH"]);
+  if (chosen.mutants || chosen.mutant !== undefined) {
+    return (await runMutants({ events, backend, redisBinary, only: chosen.mutant, say })) === 0 ? 0 : 1;
+  }
+  const { signal } = interruption;
+  if (chosen.soak !== undefined) {
+    const { soak: forMs, "warm-up": warmUpMs, rate, keep } = chosen;
+    const [seed = 0] = seeds;
+    const soak = { seed, backend, root, redisBinary, forMs, warmUpMs, rate, keep, signal, say };
+    return (await soakOnce(soak)) === 0 ? 0 : 1;
+  }
+  return (await runSeeds({
+    plans,
+    root,
+    redisBinary,
+    keep: chosen.keep,
+    signal,
+    say,
+  })) === 0
+    ? 0
+    : 1;
+}

@@ -1,0 +1,64 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { installRecorder } from "./invariants/recorder.ts";
+import type { Plan } from "./plan/plan.ts";
+import { describeFailure, describeRun } from "./report.ts";
+import { runChaos } from "./run-chaos.ts";
+import { startCluster } from "./stage/cluster.ts";
+import { migrateDatabase } from "./stage/migrate-database.ts";
+import { withClient } from "./stage/with-client.ts";
+
+type Options = {
+  plans: readonly Plan[];
+  root: string;
+  redisBinary: string | undefined;
+  /** Logs and data stay, whatever came of the run. */
+  keep: boolean;
+  signal: AbortSignal;
+  say: (line: string) => void;
+};
+
+/** Runs one plan after the other on one Postgres. Logs of a run that broke a invariant are kept. @returns how many did */
+export async function runSeeds({ plans, root, redisBinary, keep, signal, say }: Options): Promise<number> {
+  const commit = await readCommit(root);
+  const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl));
+  let failures = 0;
+  try {
+    for (const plan of plans) {
+      const folder = await mkdtemp(join(tmpdir(), `rollcall-chaos-${plan.backend}-${plan.seed}-`));
+      const startedAtMs = Date.now();
+      const report = await runChaos({ plan, root, folder, cluster, redisBinary, signal });
+      say(describeRun(plan, report, (Date.now() - startedAtMs) / 1_000));
+      if (report.violations.length === 0) {
+        if (keep) say(`  logs and data are kept in ${folder}`);
+        else await rm(folder, { recursive: true, force: true });
+        continue;
+      }
+      failures += 1;
+      for (const line of describeFailure(plan, report, commit, folder)) say(line);
+    }
+  } finally {
+    await cluster.stop();
+  }
+  return failures;
+}
+
+/** Applies the migrations of the build at `root`, and begins to write down every change. */
+export async function prepareDatabase(root: string, databaseUrl: string): Promise<void> {
+  await migrateDatabase(root, databaseUrl);
+  await withClient(databaseUrl, installRecorder);
+}
+
+async function readCommit(root: string): Promise<string> {
+  const git = async (...args: string[]) =>
+    (await promisify(execFile)("git", ["-C", root, ...args])).stdout.trim();
+  try {
+    const changed = await git("status", "--porcelain", "--untracked-files=no");
+    return `${await git("rev-parse", "--short", "HEAD")}${changed === "" ? "" : " with changes"}`;
+  } catch {
+    return "unknown";
+  }
+}

@@ -1,0 +1,145 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { RemoteClerkSimulator } from "@rollcall/clerk-simulator";
+import { startTcpProxy, type TcpProxy } from "../../../tests/harness/tcp-proxy.ts";
+import type { Plan, ProcessName, Service } from "../plan/plan.ts";
+import type { Cluster } from "./cluster.ts";
+import { findSteadyPort } from "./free-port.ts";
+import { holdReconcile, untilFirstFullSync } from "./hold-reconcile.ts";
+import { type PrivateRedis, startPrivateRedis } from "./private-redis.ts";
+import { createTokenMint, origin, type TokenMint } from "./session-tokens.ts";
+import { startSimulatorProcess } from "./simulator-process.ts";
+import { type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
+
+export const webhookSecret = `whsec_${Buffer.from("a secret that only chaos knows").toString("base64")}`;
+export const adminPassword = "a password that only chaos knows";
+
+/** Two apis and two workers as in production, with everything they use, each connection by way of a proxy. */
+export type Stage = {
+  readonly folder: string;
+  readonly backend: Plan["backend"];
+  readonly databaseUrl: string;
+  readonly redis: PrivateRedis | undefined;
+  readonly cluster: Cluster;
+  readonly clerk: RemoteClerkSimulator;
+  readonly tokens: TokenMint;
+  readonly processes: Readonly<Record<ProcessName, SupervisedProcess>>;
+  readonly apis: readonly [SupervisedProcess, SupervisedProcess];
+  /** Undefined for Redis when queues are on Postgres. */
+  proxy(process: ProcessName, service: Service): TcpProxy | undefined;
+  /** Ends the processes of ours, in order. @returns what did not end as asked */
+  stopProcesses(): Promise<string[]>;
+  /** Ends the rest. */
+  close(): Promise<void>;
+};
+
+export type StageOptions = {
+  seed: number;
+  backend: Plan["backend"];
+  /** Where the built apps are: `apps/<app>/dist/main.js` and the packages that they import. */
+  root: string;
+  /** For logs and data. */
+  folder: string;
+  cluster: Cluster;
+  redisBinary: string | undefined;
+  /** See `Plan`. Without it nothing is reconciled before healing. */
+  reconciles?: boolean;
+  /** The URL of a module that a process of ours loads first. */
+  preload?: (process: ProcessName) => string;
+};
+
+/** Sets up everything. What is up already is taken down again when the rest does not come up. */
+export async function setStage(options: StageOptions): Promise<Stage> {
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const closeOne of closers.splice(0).reverse()) await closeOne();
+  };
+  try {
+    return await setUp(options, closers, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function setUp(
+  options: StageOptions,
+  closers: (() => Promise<unknown>)[],
+  close: () => Promise<void>,
+): Promise<Stage> {
+  const { backend, root, folder, cluster } = options;
+  await mkdir(folder, { recursive: true });
+  const redis = backend === "redis" ? await startOwnRedis(options) : undefined;
+  if (redis) closers.push(redis.stop);
+  const secretKey = "sk_test_chaos";
+  const simulator = await startSimulatorProcess(secretKey, options.seed);
+  closers.push(simulator.stop);
+  const [tokens, databaseUrl] = await Promise.all([createTokenMint(), cluster.createDatabase()]);
+  const { clerk } = simulator;
+
+  const proxies = new Map<string, TcpProxy>();
+  const openProxy = async (process: ProcessName, service: Service, url: string) => {
+    const proxy = await startTcpProxy(Number(new URL(url).port));
+    closers.push(proxy.close);
+    proxies.set(`${process} ${service}`, proxy);
+    return proxy.proxied(url);
+  };
+  const start = async (name: ProcessName) => {
+    const app = name.startsWith("api") ? "api" : "worker";
+    const port = await findSteadyPort();
+    const environment = {
+      DATABASE_URL: await openProxy(name, "postgres", databaseUrl),
+      ...(redis && { REDIS_URL: await openProxy(name, "redis", redis.url) }),
+      CLERK_API_URL: await openProxy(name, "clerk", clerk.url),
+      CLERK_SECRET_KEY: secretKey,
+      CLERK_WEBHOOK_SIGNING_SECRET: webhookSecret,
+      CLERK_JWT_KEY: tokens.jwtKey,
+      CLERK_AUTHORIZED_PARTIES: origin,
+      ADMIN_PASSWORD: adminPassword,
+      RECONCILE_CATCHUP_EVERY_MS: options.reconciles ? "5000" : "3600000",
+      // As in the image, see the Dockerfile.
+      MALLOC_ARENA_MAX: "2",
+      ...(options.preload && { NODE_OPTIONS: `--import ${options.preload(name)}` }),
+      [app === "api" ? "PORT" : "WORKER_PORT"]: String(port),
+    };
+    const started = superviseProcess({
+      name,
+      entry: join(root, `apps/${app}/dist/main.js`),
+      root,
+      environment,
+      url: `http://127.0.0.1:${port}`,
+      logFile: join(folder, `${name}.log`),
+    });
+    closers.push(started.stop);
+    return started;
+  };
+  const [api0, api1] = [await start("api0"), await start("api1")];
+  const [worker0, worker1] = [await start("worker0"), await start("worker1")];
+  const processes = { api0, api1, worker0, worker1 };
+  await Promise.all(Object.values(processes).map((process) => process.untilAlive(60_000)));
+  await untilFirstFullSync(databaseUrl);
+  if (!options.reconciles) await holdReconcile(databaseUrl);
+
+  return {
+    folder,
+    backend,
+    databaseUrl,
+    redis,
+    cluster,
+    clerk,
+    tokens,
+    processes,
+    apis: [api0, api1],
+    proxy: (process, service) => proxies.get(`${process} ${service}`),
+    stopProcesses: async () =>
+      (await Promise.all(Object.values(processes).map((process) => process.stop()))).flatMap(
+        (end) => end ?? [],
+      ),
+    close,
+  };
+}
+
+function startOwnRedis({ redisBinary, folder }: StageOptions): Promise<PrivateRedis> {
+  if (!redisBinary) throw new Error("No redis-server or valkey-server on PATH");
+  return startPrivateRedis(redisBinary, join(folder, "redis"));
+}

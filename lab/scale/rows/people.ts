@@ -1,0 +1,77 @@
+import type { SessionView } from "@rollcall/contracts";
+import type { NotificationJob, SyncJob } from "@rollcall/jobs";
+
+/** As long as a Clerk id. */
+export function clerkIdOf(number: number): string {
+  return `user_2bench${String(number).padStart(21, "0")}`;
+}
+
+/** The sync jobs that wait in a queue, as api and worker make them. */
+export const syncJobsOf = {
+  "look, of a webhook": (number) => ({ ...webhookSyncJob(clerkIdOf(number), number), kind: "refresh" }),
+  "look, of an ensure": (number) => ({ ...newSyncJob(clerkIdOf(number)), kind: "refresh", cause: "ensure" }),
+  "login, of a webhook": (number) => ({ ...webhookSyncJob(clerkIdOf(number), number), kind: "provision" }),
+  "delete, of a webhook": (number) => ({ ...webhookSyncJob(clerkIdOf(number), number), kind: "delete" }),
+} as const satisfies Record<string, (number: number) => SyncJob>;
+
+/** "Somebody logged in". */
+export function loginOf(clerkId: string): SyncJob {
+  return { ...webhookSyncJob(clerkId, 0), kind: "provision" };
+}
+
+function webhookSyncJob(clerkId: string, number: number) {
+  const delivery = `msg_2bench${String(number).padStart(21, "0")}`;
+  return { ...newSyncJob(clerkId), cause: "webhook", delivery } as const;
+}
+
+function newSyncJob(clerkId: string) {
+  return { v: 1, clerkId, eventAtMs: Date.now() } as const;
+}
+
+export function welcomeOf(number: number): NotificationJob {
+  return { v: 1, clerkId: clerkIdOf(number), eventId: 1_000_000 + number };
+}
+
+/** What a login finds in the cache: somebody with everything that can be there. */
+export function sessionOf(number: number): SessionView {
+  const at = new Date().toISOString();
+  const email = `gabriela.oliveira.${number}@example.com`;
+  const imageUrl = `https://img.clerk.com/${clerkIdOf(number)}`;
+  return {
+    user: {
+      id: number,
+      clerkId: clerkIdOf(number),
+      email,
+      emailVerified: true,
+      name: "Gabriela Oliveira",
+      imageUrl,
+      role: "user",
+      roleSource: null,
+      tier: "FREE",
+      banned: false,
+      clerkCreatedAt: at,
+      clerkUpdatedAt: at,
+      readTicket: number,
+      deletedAt: null,
+      createdAt: at,
+      updatedAt: at,
+    },
+    mentorado: {
+      id: number,
+      userId: number,
+      nomeCompleto: "Gabriela Oliveira",
+      email,
+      fotoUrl: imageUrl,
+      turma: "neon",
+      ativo: "sim",
+      metaFaturamento: 16_000,
+      metaLeads: 50,
+      metaProcedimentos: 10,
+      metaPosts: 12,
+      metaStories: 60,
+      linkedAt: at,
+      createdAt: at,
+      updatedAt: at,
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import { randomInt } from "node:crypto";
+import Fastify, { type FastifyInstance } from "fastify";
+import { createGate } from "./api-gate.ts";
+import { registerApi } from "./api-routes.ts";
+import type { ClerkUser } from "./clerk-user.ts";
+import type { ClerkControl, ClerkSimulator } from "./control.ts";
+import { registerControl } from "./control-routes.ts";
+import { createFaults } from "./faults.ts";
+import { createHistory, type UserChange } from "./history.ts";
+import { createLocalControl, type SimulatorParts } from "./local-control.ts";
+import { createRandom } from "./random.ts";
+import { createRateLimiter, defaultRateLimit, type RateLimit } from "./rate-limit.ts";
+import { createRequestLog } from "./request-log.ts";
+import { createTokenMint } from "./session-tokens.ts";
+import { createUserStore } from "./user-store.ts";
+import { createUsers } from "./users.ts";
+import type { WebhookMessage } from "./webhook-log.ts";
+import type { WebhookPatch } from "./webhook-settings.ts";
+import { createWebhooks } from "./webhooks.ts";
+
+export type ClerkSimulatorOptions = {
+  /** 0, the default: any free port. Always on 127.0.0.1. */
+  port?: number | undefined;
+  /** `sk_test_` and a random rest by default; the prefix decides the rate limit. */
+  secretKey?: string | undefined;
+  /** Overrides what the key's prefix says; null: no limit. */
+  rateLimit?: RateLimit | null | undefined;
+  webhook?: WebhookPatch | null | undefined;
+  /**
+   * Whether `starting_after` works (the default) or is passed over like a parameter that Clerk does not know:
+   * its public API description does not name it.
+   */
+  cursor?: "honoured" | "ignored" | undefined;
+  /** Decides ids, synthetic users, losses and order. Keys and the webhook secret are never reproducible. */
+  seed?: number | undefined;
+  /** Milliseconds since the epoch; `Date.now` by default. */
+  now?: (() => number) | undefined;
+  /** PEM (PKCS 8) of the RSA key that signs session tokens; a new one by default. */
+  signingKey?: string | undefined;
+  /** Users of an earlier run. */
+  users?: readonly ClerkUser[] | undefined;
+  /** Told of each change to one user; `user` is null when deleted. */
+  onChange?: ((change: UserChange, userId: string, user: ClerkUser | null) => void) | undefined;
+  /** Told of each message when it is made and whenever its state changes. */
+  onMessage?: ((message: WebhookMessage) => void) | undefined;
+  /** Adds routes of one's own to the server, before it listens. */
+  addRoutes?: ((app: FastifyInstance, control: ClerkControl) => void) | undefined;
+};
+
+/**
+ * Starts a Clerk of our own: a real HTTP server with Clerk's Backend API, webhooks and session tokens, and
+ * with the faults that tests ask for. Rejects when the port is taken.
+ */
+export async function startClerkSimulator(options: ClerkSimulatorOptions = {}): Promise<ClerkSimulator> {
+  const seed = options.seed ?? randomInt(2 ** 32);
+  const secretKey = options.secretKey ?? `sk_test_${createRandom(seed ^ 1).base62(40)}`;
+  const parts = await createParts(options, seed, secretKey);
+  const control = createLocalControl(parts);
+  const app = createServer(parts, secretKey, seed, options.cursor !== "ignored");
+  const info = { url: "", port: 0, secretKey, jwtKey: parts.tokens.jwtKey };
+  registerControl(app, control, () => info);
+  options.addRoutes?.(app, control);
+  info.url = await app.listen({ host: "127.0.0.1", port: options.port ?? 0 });
+  info.port = Number(new URL(info.url).port);
+
+  async function stop(): Promise<void> {
+    parts.faults.heal();
+    await parts.webhooks.close();
+    await app.close();
+  }
+
+  return { ...info, ...control, stop };
+}
+
+async function createParts(
+  options: ClerkSimulatorOptions,
+  seed: number,
+  secretKey: string,
+): Promise<SimulatorParts> {
+  const now = options.now ?? Date.now;
+  // One source each, so that how often one is asked does not change what another gives.
+  const random = createRandom(seed ^ 2);
+  const store = createUserStore(seed);
+  const history = createHistory(now, (change, userId) => {
+    const slot = store.slotOf(userId);
+    options.onChange?.(change, userId, slot === null ? null : store.userOf(slot));
+  });
+  const webhooks = createWebhooks({
+    instanceId: `ins_2${random.base62(26)}`,
+    random: createRandom(seed ^ 3),
+    now,
+    onMessage: options.onMessage,
+  });
+  if (options.webhook != null) webhooks.configure(options.webhook);
+  const limit = options.rateLimit === undefined ? defaultRateLimit(secretKey) : options.rateLimit;
+  const users = createUsers({ store, history, random, now, announce: webhooks.announce });
+  for (const user of options.users ?? []) users.restore(user);
+  return {
+    store,
+    users,
+    tokens: await createTokenMint({
+      issuer: "https://simulator.clerk.accounts.dev",
+      random: createRandom(seed ^ 4),
+      now,
+      signingKey: options.signingKey,
+    }),
+    webhooks,
+    faults: createFaults(createRandom(seed ^ 5)),
+    limiter: createRateLimiter(limit, now),
+    requests: createRequestLog(now),
+    history,
+    random,
+    now,
+  };
+}
+
+function createServer(
+  parts: SimulatorParts,
+  secretKey: string,
+  seed: number,
+  hasCursor: boolean,
+): FastifyInstance {
+  const app = Fastify({ forceCloseConnections: true, bodyLimit: 64 * 1024 * 1024 });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "string" }, parseJson);
+  const { faults, limiter, requests: log } = parts;
+  const gate = createGate({ secretKey, faults, limiter, log, random: createRandom(seed ^ 6) });
+  registerApi(app, { ...parts, gate, hasCursor });
+  return app;
+}
+
+/** Clerk's SDK calls a missing body JSON too, so an empty one is none. */
+async function parseJson(_request: unknown, body: string | Buffer): Promise<unknown> {
+  if (body.length === 0) return undefined;
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    throw Object.assign(new Error("The body is not JSON"), { statusCode: 400 });
+  }
+}

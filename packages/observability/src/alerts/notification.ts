@@ -1,0 +1,65 @@
+import { type AlertNotification, type AlertRule, alertNotification } from "@rollcall/contracts";
+import type { AlertRecord } from "./alert-record.ts";
+
+const timeoutMs = 5_000;
+
+/** What somebody is still to be told of an alert; undefined when they know all. */
+export function findPendingNotification(rule: AlertRule, record: AlertRecord): AlertNotification | undefined {
+  const { state, firedAt, resolvedAt, firedSentAt, resolvedSentAt } = record;
+  if (firedAt === null) return undefined;
+  const knowsFiring = isSame(firedSentAt, firedAt);
+  if (state === "firing") return knowsFiring ? undefined : toNotification(rule, record, firedAt, null);
+  // A firing that nobody heard of, because the address was away, is over: there is no news in it.
+  if (!knowsFiring || resolvedAt === null || isSame(resolvedSentAt, resolvedAt)) return undefined;
+  return toNotification(rule, record, firedAt, resolvedAt);
+}
+
+/** The record once `notification` was told. */
+export function markSent(record: AlertRecord, { type }: AlertNotification): AlertRecord {
+  return type === "alert.fired"
+    ? { ...record, firedSentAt: record.firedAt }
+    : { ...record, resolvedSentAt: record.resolvedAt };
+}
+
+/** Posts a notification. @throws Error that does not name the address, which may be a secret */
+export async function sendAlertNotification(url: string, notification: AlertNotification): Promise<void> {
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(notification),
+    signal: AbortSignal.timeout(timeoutMs),
+    redirect: "manual",
+  }).catch(() => {
+    throw new Error("ALERT_WEBHOOK_URL was not reached");
+  });
+  await answer.body?.cancel();
+  if (!answer.ok) throw new Error(`ALERT_WEBHOOK_URL answered ${answer.status}`);
+}
+
+function toNotification(
+  rule: AlertRule,
+  record: AlertRecord,
+  firedAt: Date,
+  resolvedAt: Date | null,
+): AlertNotification {
+  const { name, severity, summary } = rule;
+  const type = resolvedAt === null ? "alert.fired" : "alert.resolved";
+  const word = resolvedAt === null ? "FIRING" : "resolved";
+  const runbook = `docs/RUNBOOK.md#${name}`;
+  return alertNotification.parse({
+    type,
+    id: `${name}-${firedAt.getTime()}-${resolvedAt === null ? "fired" : "resolved"}`,
+    alert: name,
+    severity,
+    summary,
+    value: record.value,
+    firedAt: firedAt.toISOString(),
+    resolvedAt: resolvedAt?.toISOString() ?? null,
+    runbook,
+    text: `Rollcall: [${word}] ${name} (${severity}): ${summary} See ${runbook}`,
+  });
+}
+
+function isSame(a: Date | null, b: Date): boolean {
+  return a?.getTime() === b.getTime();
+}

@@ -1,0 +1,150 @@
+import type { ClerkGateway } from "@rollcall/clerk";
+import {
+  alertRules,
+  type ErrorCode,
+  type RunMode,
+  type SystemStatus,
+  withTimeout,
+} from "@rollcall/contracts";
+import {
+  countHeldDeletions,
+  countOpenConflicts,
+  countUsersByState,
+  countWithoutProfile,
+  countWorkers,
+  findMissingMigrations,
+  listRuns,
+  type Pool,
+  readAlerts,
+} from "@rollcall/db";
+import { type Producer, readErrorCode } from "@rollcall/jobs";
+import { viewAlerts } from "@rollcall/observability";
+import { askQueue } from "../ask-queue.ts";
+
+export type StatusContext = {
+  pool: Pool;
+  /** Undefined without CLERK_SECRET_KEY. */
+  clerk: ClerkGateway | undefined;
+  queues: readonly Producer[];
+  deadLetters: Producer;
+  backend: SystemStatus["queue"]["backend"];
+  autoCreate: boolean;
+};
+
+/** Ops ask when something is wrong: each part has this long, and what does not answer is said to be down. */
+const askTimeoutMs = 2_000;
+
+/** What ops look at first. Never fails: whatever is away is part of the answer. */
+export async function readStatus(context: StatusContext): Promise<SystemStatus> {
+  const { pool } = context;
+  const [postgres, clerk, queues, deadLetters] = await Promise.all([
+    readPostgres(pool),
+    askClerk(context.clerk),
+    Promise.all(context.queues.map(countJobs)),
+    askQueue(context.deadLetters, askTimeoutMs, (queue) => queue.getWaitingCount()),
+  ]);
+  const known = queues.flatMap((queue) => queue ?? []);
+  const facts: Facts = {
+    ...postgres,
+    queue: { backend: context.backend, state: known.length === queues.length ? "up" : "down" },
+    clerk,
+    queues: known,
+    deadLetters: deadLetters ?? null,
+  };
+  return { problems: decideProblems(facts, context), ...facts };
+}
+
+type Facts = Omit<SystemStatus, "problems">;
+
+async function readPostgres(pool: Pool) {
+  const ask = <T>(work: Promise<T>) => withTimeout(work, askTimeoutMs).catch(() => null);
+  const latest = (mode: RunMode) => ask(listRuns(pool, { mode, beforeId: undefined, limit: 1 }));
+  const [
+    missingMigrations,
+    workers,
+    users,
+    withoutProfile,
+    conflictsOpen,
+    deletionsHeld,
+    full,
+    catchUp,
+    alertsFiring,
+  ] = await Promise.all([
+    ask(findMissingMigrations(pool)),
+    ask(countWorkers(pool)),
+    ask(countUsersByState(pool)),
+    ask(countWithoutProfile(pool)),
+    ask(countOpenConflicts(pool)),
+    ask(countHeldDeletions(pool)),
+    latest("full"),
+    latest("catch-up"),
+    ask(listFiring(pool)),
+  ]);
+  return {
+    postgres: missingMigrations === null ? ("down" as const) : ("up" as const),
+    missingMigrations,
+    workers,
+    users: users && { ...users, withoutProfile },
+    conflictsOpen,
+    deletionsHeld,
+    alertsFiring: alertsFiring ?? [],
+    runs: [full, catchUp].flatMap((runs) => runs ?? []),
+  };
+}
+
+async function listFiring(pool: Pool): Promise<string[]> {
+  const names = alertRules.map(({ name }) => name);
+  const alerts = viewAlerts(alertRules, await readAlerts(pool, names));
+  return alerts.filter(({ state }) => state === "firing").map(({ name }) => name);
+}
+
+/** A sentence for each thing that a person should look at, the most urgent first. */
+export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boolean }): string[] {
+  const { clerk, missingMigrations, workers, users, deadLetters, conflictsOpen, deletionsHeld, runs } = facts;
+  const found: [boolean, string][] = [
+    [facts.postgres === "down", "Postgres does not answer."],
+    [facts.queue.state === "down", `The queues (${facts.queue.backend}) do not answer.`],
+    [
+      !!missingMigrations?.length,
+      `Migrations are missing (${missingMigrations?.join(", ")}): run npm run migrate.`,
+    ],
+    [workers === 0, "No worker has said within the last minute that it lives: jobs wait."],
+    [clerk.state === "down", "Clerk does not answer: jobs wait for it."],
+    [clerk.state === "refused", "Clerk refuses the key: see CLERK_SECRET_KEY."],
+    [!!deadLetters, `${deadLetters} dead letter(s): rollcall dead-letters.`],
+    ...runs.map(({ id, mode, state, reason }): [boolean, string] => [
+      state === "failed",
+      `The latest ${mode} run (${id}) failed: ${reason ?? "see its row"}`,
+    ]),
+    [!!deletionsHeld, `${deletionsHeld} deletion(s) held for somebody to confirm.`],
+    [
+      autoCreate && !!users?.withoutProfile,
+      `${users?.withoutProfile} user(s) without a profile: they are due one.`,
+    ],
+    [facts.alertsFiring.length > 0, `Firing: ${facts.alertsFiring.join(", ")}. See rollcall alerts.`],
+    [!!conflictsOpen, `${conflictsOpen} conflict(s) to decide: rollcall conflicts.`],
+  ];
+  return found.flatMap(([isSo, sentence]) => (isSo ? [sentence] : []));
+}
+
+/** An answer that we did not want is still one. */
+const clerkStates = new Map<ErrorCode, SystemStatus["clerk"]["state"]>([
+  ["clerk.unauthorized", "refused"],
+  ["clerk.rate_limited", "up"],
+]);
+
+async function askClerk(clerk: ClerkGateway | undefined): Promise<SystemStatus["clerk"]> {
+  if (!clerk) return { state: "not_configured", users: null };
+  try {
+    return { state: "up", users: await withTimeout(clerk.countUsers(), askTimeoutMs) };
+  } catch (error) {
+    return { state: clerkStates.get(readErrorCode(error)) ?? "down", users: null };
+  }
+}
+
+async function countJobs(producer: Producer): Promise<SystemStatus["queues"][number] | undefined> {
+  const counts = await askQueue(producer, askTimeoutMs, (queue) => queue.getJobCounts());
+  if (!counts) return undefined;
+  const { waiting = 0, active = 0, delayed = 0, failed = 0 } = counts;
+  return { name: producer.name, waiting, active, delayed, failed };
+}

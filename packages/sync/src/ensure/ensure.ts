@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ErrorCode, SessionView } from "@rollcall/contracts";
+import { withTimeout } from "@rollcall/contracts";
+import { findSession, type Pool, wasAbsent } from "@rollcall/db";
+import { addSyncJob, type Producer, readErrorCode } from "@rollcall/jobs";
+import type { PostgresMonitor } from "./postgres-monitor.ts";
+import type { CacheResult, SessionCache } from "./session-cache.ts";
+import { decideAccess, toSessionView } from "./session-view.ts";
+
+export type EnsureContext = {
+  pool: Pool;
+  postgres: PostgresMonitor;
+  sessionCache: SessionCache;
+  queue: Producer;
+  autoCreate: boolean;
+  timeoutMs: number;
+  onCacheRead: (result: "hit" | "miss" | "incomplete") => void;
+  /** Postgres or the queue failed, and the caller is told so. */
+  onFailure: (error: unknown) => void;
+  /** A cached user without a profile was found, and is mended. */
+  onCacheWithoutProfile: (clerkId: string) => void;
+};
+
+type Path = "cache" | "row" | "queue";
+
+/** How an ensure call ended, and on which way the answer was found. */
+export type EnsureResult =
+  | { kind: "ready"; session: SessionView; created: boolean; stale: boolean; path: Path }
+  | { kind: "refused"; code: "user.banned" | "user.deleted" | "user.unknown"; path: Path }
+  | { kind: "pending" }
+  | { kind: "unavailable"; code: ErrorCode };
+
+const firstPollMs = 25;
+const longestPollMs = 200;
+const pollGrowth = 1.5;
+/** What a read gets at least: one that begins at the deadline's end is not late yet. */
+const shortestReadMs = 500;
+/** As long as a retry may be waiting in the queue, the last look still speaks for now. */
+const absenceCountsForMs = 30_000;
+
+/**
+ * Makes sure that a signed-in user has a row and a profile: cache, then row, then a sync job and the row again
+ * until it is there or the deadline passes. It waits for no event, so it does not matter who did the work.
+ */
+export async function ensureUser(context: EnsureContext, clerkId: string): Promise<EnsureResult> {
+  const deadline = Date.now() + context.timeoutMs;
+  const cached = await context.sessionCache.read(clerkId);
+  const fromCache = answerFromCache(context, clerkId, cached);
+  if (fromCache) return fromCache;
+  try {
+    const session = await readSession(context, clerkId, deadline);
+    const known = session && answerFromRow(context, session, { created: false, path: "row" });
+    if (session && known) {
+      await fillCache(context, clerkId, cached, known);
+      return known;
+    }
+    await addSyncJob(context.queue, syncJobFor(clerkId), Math.max(1, deadline - Date.now()));
+    return await waitForRow(context, clerkId, deadline);
+  } catch (error) {
+    if (readErrorCode(error) === "internal") throw error;
+    context.onFailure(error);
+    context.postgres.check();
+    return { kind: "unavailable", code: readErrorCode(error) };
+  }
+}
+
+function syncJobFor(clerkId: string) {
+  return { v: 1, kind: "refresh", clerkId, cause: "ensure", eventAtMs: Date.now() } as const;
+}
+
+function answerFromCache(
+  context: EnsureContext,
+  clerkId: string,
+  cached: CacheResult,
+): EnsureResult | undefined {
+  if (!("hit" in cached)) {
+    context.onCacheRead("miss");
+    return undefined;
+  }
+  const answer = answerFromRow(context, cached.hit, { created: false, path: "cache" });
+  context.onCacheRead(answer ? "hit" : "incomplete");
+  if (!answer) context.onCacheWithoutProfile(clerkId);
+  return answer;
+}
+
+/** The final answer that these rows allow, or undefined when the profile is still missing. */
+function answerFromRow(
+  context: EnsureContext,
+  session: SessionView,
+  found: { created: boolean; path: Path },
+): EnsureResult | undefined {
+  const access = decideAccess(session, context);
+  switch (access) {
+    case "ready":
+      return { kind: "ready", session, ...found, stale: found.path === "cache" && context.postgres.isDown() };
+    case "banned":
+      return { kind: "refused", code: "user.banned", path: found.path };
+    case "deleted":
+      return { kind: "refused", code: "user.deleted", path: found.path };
+    case "incomplete":
+      return undefined;
+    default:
+      return access satisfies never;
+  }
+}
+
+async function waitForRow(context: EnsureContext, clerkId: string, deadline: number): Promise<EnsureResult> {
+  let pollMs = firstPollMs;
+  while (Date.now() + pollMs < deadline) {
+    await sleep(pollMs);
+    const session = await readSession(context, clerkId, deadline);
+    const answer = session && answerFromRow(context, session, { created: true, path: "queue" });
+    if (answer) return answer;
+    pollMs = Math.min(pollMs * pollGrowth, longestPollMs);
+  }
+  const absent = await reading(wasAbsent(context.pool, clerkId, absenceCountsForMs), deadline);
+  return absent ? { kind: "refused", code: "user.unknown", path: "queue" } : { kind: "pending" };
+}
+
+async function readSession(
+  context: EnsureContext,
+  clerkId: string,
+  deadline: number,
+): Promise<SessionView | undefined> {
+  const rows = await reading(findSession(context.pool, clerkId), deadline);
+  return rows && toSessionView(rows);
+}
+
+/** The pool's own limits bound a connection and a statement, which together may be longer than the deadline. */
+function reading<T>(asked: Promise<T>, deadline: number): Promise<T> {
+  return withTimeout(
+    asked,
+    Math.max(shortestReadMs, deadline - Date.now()),
+    "postgres.unavailable",
+    "Reading rows",
+  );
+}
+
+async function fillCache(
+  context: EnsureContext,
+  clerkId: string,
+  cached: CacheResult,
+  answer: EnsureResult,
+): Promise<void> {
+  if (answer.kind !== "ready" || !("miss" in cached)) return;
+  await context.sessionCache.fill(clerkId, cached.miss.lease, answer.session);
+}

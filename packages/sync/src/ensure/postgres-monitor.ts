@@ -1,0 +1,50 @@
+import type { Pool } from "@rollcall/db";
+
+/** Whether Postgres answers, known without asking. */
+export type PostgresMonitor = {
+  isDown(): boolean;
+  /** Something failed: find out at once instead of at the next beat. */
+  check(): void;
+  close(): void;
+};
+
+const beatMs = 1_000;
+
+/**
+ * Asks Postgres once a second, so that a login answered from the cache can say that it may be stale.
+ *
+ * @param onChange called when Postgres goes away, with why, and when it is back
+ */
+export function startPostgresMonitor(
+  pool: Pool,
+  onChange: (down: boolean, reason?: unknown) => void,
+): PostgresMonitor {
+  let down = false;
+  let asking = false;
+
+  async function ask(): Promise<void> {
+    if (asking) return;
+    asking = true;
+    let isDown = false;
+    let reason: unknown;
+    try {
+      await pool.query("select 1");
+    } catch (error) {
+      isDown = true;
+      reason = error;
+    }
+    asking = false;
+    if (isDown !== down) {
+      down = isDown;
+      onChange(down, reason);
+    }
+  }
+
+  const beat = setInterval(ask, beatMs);
+  void ask();
+  return {
+    isDown: () => down,
+    check: () => void ask(),
+    close: () => clearInterval(beat),
+  };
+}

@@ -1,0 +1,120 @@
+import type { RunCounts } from "@rollcall/contracts";
+import {
+  inRolledBackTransaction,
+  isOutage,
+  isRerunnable,
+  openStagingTable,
+  type Pool,
+  type Queryable,
+} from "@rollcall/db";
+import { toAppError, type UserWrite, type WriteOutcome, writeAll } from "../user/apply-batch.ts";
+import type { ReconcileContext } from "./context.ts";
+import { countDrifted, type Drifted } from "./count-drifted.ts";
+
+/** What a dry run would do. Nothing is written before the end of the walk, and then it is taken back. */
+export type DryRun = {
+  /** Keeps what a page would write. */
+  collect(page: number, drifted: readonly Drifted[]): Promise<void>;
+  /** Tries everything that was collected. */
+  carryOut(): Promise<Partial<RunCounts>>;
+  close(): void;
+};
+
+/** Locks are held for as long as one batch takes, so it is small. */
+const batchSize = 200;
+
+/**
+ * Opens a trial, which keeps one connection until it is closed.
+ *
+ * @param signal ends it between two batches
+ * @throws AppError `postgres.unavailable`
+ */
+export async function openDryRun({ pool, defaults }: ReconcileContext, signal: AbortSignal): Promise<DryRun> {
+  const client = await pool.connect();
+  const opened = openStagingTable<UserWrite>(client).catch((error: unknown) => {
+    client.release(true);
+    throw error;
+  });
+  const book = await opened;
+
+  async function readBatch(pages: readonly number[]): Promise<Drifted[][]> {
+    const read: Drifted[][] = [];
+    for (const page of pages) {
+      // Our own writes, stored as text by `collect`.
+      read.push((await book.readPage(page)) as Drifted[]);
+    }
+    return read;
+  }
+
+  return {
+    collect: (page, drifted) =>
+      book.record(
+        page,
+        drifted.map(({ write, kind }) => {
+          const { clerkId, email } = write.snapshot;
+          return { clerkId, email, kind, write };
+        }),
+      ),
+    carryOut: async () => {
+      const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: 0 };
+      for (;;) {
+        signal.throwIfAborted();
+        const pages = await book.chooseBatch(batchSize);
+        if (pages.length === 0) return counts;
+        const drifted = await readBatch(pages);
+        const outcomes = await tryWrites(pool, drifted, defaults);
+        for (const one of drifted.flat()) {
+          const outcome = outcomes.get(one.write.snapshot.clerkId);
+          counts[countDrifted(one.kind, outcome)]++;
+        }
+        await book.forgetBatch();
+      }
+    },
+    // Not back into the pool: its temporary tables hold names and emails.
+    close: () => client.release(true),
+  };
+}
+
+/** The write of each page after that of the page before, all of it taken back. */
+async function tryWrites(
+  pool: Pool,
+  pages: readonly (readonly Drifted[])[],
+  defaults: ReconcileContext["defaults"],
+): Promise<Map<string, WriteOutcome>> {
+  const tried = inRolledBackTransaction(pool, async (client) => {
+    const outcomes = new Map<string, WriteOutcome>();
+    for (const drifted of pages) {
+      const writes = drifted.map(({ write }) => write);
+      for (const [clerkId, outcome] of await tryPage(client, writes, defaults))
+        outcomes.set(clerkId, outcome);
+    }
+    return outcomes;
+  });
+  return tried;
+}
+
+/** As `applyBatch`: values that Postgres refuses halve the page until the poison is alone. */
+async function tryPage(
+  client: Queryable,
+  writes: readonly UserWrite[],
+  defaults: ReconcileContext["defaults"],
+): Promise<Map<string, WriteOutcome>> {
+  await client.query("savepoint page");
+  try {
+    const outcomes = await writeAll(client, writes, defaults);
+    // What would wait for the commit speaks now.
+    await client.query("set constraints all immediate");
+    await client.query("release savepoint page");
+    return outcomes;
+  } catch (error) {
+    // Class 40: the whole trial is to run again.
+    if (isOutage(error) || isRerunnable(error)) throw error;
+    await client.query("rollback to savepoint page");
+    const [only] = writes;
+    if (writes.length === 1 && only) return new Map([[only.snapshot.clerkId, toAppError(error)]]);
+  }
+  const middle = Math.ceil(writes.length / 2);
+  const first = await tryPage(client, writes.slice(0, middle), defaults);
+  const second = await tryPage(client, writes.slice(middle), defaults);
+  return new Map([...first, ...second]);
+}

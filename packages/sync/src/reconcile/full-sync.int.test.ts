@@ -1,0 +1,184 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { findInequalities } from "./testing/clerk-equality.ts";
+import { type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
+import { createReconciler, type Reconciler } from "./testing/reconciler.ts";
+import { openStage, type Stage } from "./testing/stage.ts";
+
+let stage: Stage;
+let proxy: ManglingProxy;
+let proxied: Reconciler;
+
+beforeEach(async () => {
+  stage = await openStage();
+  proxy = await startManglingProxy(stage.clerk);
+  proxied = createReconciler(stage.databaseUrl, stage.clerk, { apiUrl: proxy.url });
+});
+afterEach(async () => {
+  await Promise.all([proxied.close(), proxy.close(), stage.close()]);
+});
+
+test("a first sweep makes a row and a profile for everybody, one request a page, and the next finds nothing to do", async () => {
+  const { clerk, db } = stage;
+  await clerk.users.seed(1_200);
+  const first = await proxied.complete("full");
+  expect(first).toMatchObject({
+    state: "succeeded",
+    startedBy: "test",
+    pages: 3,
+    seen: 1_200,
+    total: 1_200,
+    errorCode: null,
+  });
+  expect(first.counts).toMatchObject({ created: 1_200, updated: 0, unchanged: 0, failed: 0 });
+  expect(proxy.listed()).toHaveLength(3);
+  expect(await findInequalities(db, clerk)).toEqual([]);
+  const marks = "select sum(read_ticket) as tickets, max(updated_at) as at, count(*) from users";
+  const before = await db.query(marks);
+  expect((await proxied.complete("full")).counts).toMatchObject({ created: 0, updated: 0, unchanged: 1_200 });
+  expect((await db.query(marks)).rows).toEqual(before.rows);
+});
+
+test("every kind of difference is mended, and edits of people and of the app stay", async () => {
+  const { clerk, db, reconciler } = stage;
+  await clerk.users.seed(12);
+  await reconciler.complete("full");
+  const ids = (await clerk.users.list()).map(({ id }) => id);
+  const [older, noRow, noProfile, banned, admin, spoilt, edited, ours] = ids;
+  await clerk.users.update(older ?? "", { firstName: "Newer" });
+  await db.query("delete from mentorados where user_id in (select id from users where clerk_id = any ($1))", [
+    [noRow, noProfile],
+  ]);
+  await db.query("delete from users where clerk_id = $1", [noRow]);
+  await clerk.users.update(banned ?? "", { banned: true });
+  await clerk.users.update(admin ?? "", { publicMetadata: { role: "admin" } });
+  await db.query("update users set name = 'Spoilt', email = null where clerk_id = $1", [spoilt]);
+  await db.query(
+    "update mentorados set nome_completo = 'Edited' where user_id = (select id from users where clerk_id = $1)",
+    [edited],
+  );
+  await db.query("update users set tier = 'GOLD', role = 'admin' where clerk_id = $1", [ours]);
+  const run = await reconciler.complete("full");
+  expect(run.counts).toMatchObject({ created: 2, updated: 4, unchanged: 6 });
+  const kept = await db.query(
+    `select (select tier || role from users where clerk_id = $1) as ours,
+            (select count(*)::int from mentorados where nome_completo = 'Edited') as edited`,
+    [ours],
+  );
+  expect(kept.rows).toEqual([{ ours: "GOLDadmin", edited: 1 }]);
+  await db.query("update users set role = 'user' where clerk_id = $1", [ours]);
+  expect(await findInequalities(db, clerk)).toEqual([]);
+});
+
+test("a user who cannot be read, or whom Postgres refuses, costs the others nothing and is counted", async () => {
+  const { clerk, db, reconciler } = stage;
+  await clerk.users.seed(600);
+  const people = await clerk.users.list({ limit: 600 });
+  await clerk.users.update(people[10]?.id ?? "", { raw: { email_addresses: "none" } });
+  await clerk.users.update(people[20]?.id ?? "", { firstName: "Refused" });
+  await db.query(`
+    create function refuse() returns trigger language plpgsql as $$
+    begin if new.name like 'Refused%' then raise exception 'no'; end if; return new; end $$;
+    create trigger refuse before insert on users for each row execute function refuse()`);
+  const run = await reconciler.complete("full");
+  expect(run).toMatchObject({ state: "succeeded", seen: 600, counts: { created: 598, failed: 2 } });
+});
+
+describe("the walk", () => {
+  test("goes on when the cursor's user is deleted, and misses nobody", async () => {
+    const { clerk, db } = stage;
+    await clerk.users.seed(1_600);
+    proxy.mangle(({ parameters }) => {
+      if (proxy.listed().length === 1) return undefined;
+      const cursor = parameters.get("starting_after");
+      // Gone between two pages: the request names a user whom nobody knows.
+      return cursor && proxy.listed().length % 2 === 0 ? 422 : undefined;
+    });
+    const run = await proxied.complete("full");
+    expect(run).toMatchObject({ state: "succeeded", seen: 1_600, counts: { created: 1_600 } });
+    expect(proxy.listed().some((query) => query.has("created_at_after"))).toBe(true);
+    expect(await findInequalities(db, clerk)).toEqual([]);
+  });
+
+  test("misses nobody and buries nobody while users come and go between its pages", async () => {
+    const { clerk, db, reconciler } = stage;
+    await clerk.users.seed(2_000);
+    await reconciler.complete("full");
+    const people = await clerk.users.list({ limit: 2_000 });
+    let page = 0;
+    proxy.mangle(({ path, parameters }) => {
+      if (path !== "/v1/users" || parameters.has("user_id")) return undefined;
+      const at = 500 * page++;
+      // The cursor's user, one behind and one before it, and somebody new: after this page, before the next.
+      for (const index of [at + 499, at + 510, at + 100]) {
+        const id = people[index]?.id;
+        if (id && page < 4) void clerk.users.delete(id, { silent: true });
+      }
+      void clerk.users.create({ firstName: `Late ${page}` }, { silent: true });
+      return undefined;
+    });
+    const run = await proxied.complete("full");
+    proxy.mangle(undefined);
+    expect(run.state).toBe("succeeded");
+    await reconciler.complete("full");
+    await reconciler.complete("catch-up");
+    expect(await findInequalities(db, clerk)).toEqual([]);
+  });
+
+  test("notifications that Clerk passes over the cursor and goes by creation time, also among users of one millisecond", async () => {
+    const deaf = await openStage({ cursor: "ignored" });
+    try {
+      await deaf.clerk.users.seed(700, { firstCreatedAtMs: 1_000_000, stepMs: 1_000 });
+      await deaf.clerk.users.seed(1_300, { firstCreatedAtMs: 5_000_000, stepMs: 0 });
+      await deaf.clerk.users.seed(600, { firstCreatedAtMs: 6_000_000, stepMs: 1 });
+      const run = await deaf.reconciler.complete("full");
+      expect(run).toMatchObject({ state: "succeeded", seen: 2_600, counts: { created: 2_600 } });
+      const again = await deaf.reconciler.complete("full");
+      expect(again.counts).toMatchObject({ unchanged: 2_600, deleted: 0, held: 0 });
+      expect(await findInequalities(deaf.db, deaf.clerk)).toEqual([]);
+    } finally {
+      await deaf.close();
+    }
+  });
+
+  test("candidates nobody among users of one millisecond who are spread over pages", async () => {
+    const { clerk, reconciler } = stage;
+    await clerk.users.seed(1_700, { firstCreatedAtMs: 5_000_000, stepMs: 0 });
+    await reconciler.complete("full");
+    await clerk.requests.clear();
+    expect((await reconciler.complete("full")).counts).toMatchObject({ unchanged: 1_700, deleted: 0 });
+    const byId = (await clerk.requests.list({ path: "/v1/users" })).filter(({ query }) =>
+      query.includes("user_id"),
+    );
+    expect(byId).toEqual([]);
+  });
+
+  test("rows with a wrong or no creation time are confirmed by id and mended, not deleted", async () => {
+    const { clerk, db, reconciler } = stage;
+    await clerk.users.seed(1_100);
+    await reconciler.complete("full");
+    const people = await clerk.users.list({ limit: 1_100 });
+    const [early, late, none] = [people[50]?.id, people[1_000]?.id, people[600]?.id];
+    await db.query("update users set clerk_created_at = now() where clerk_id = $1", [early]);
+    await db.query("update users set clerk_created_at = '1990-01-01' where clerk_id = $1", [late]);
+    await db.query("update users set clerk_created_at = null, clerk_updated_at = null where clerk_id = $1", [
+      none,
+    ]);
+    await db.query("insert into users (clerk_id) values ('user_never_at_clerk')");
+    const run = await reconciler.complete("full");
+    expect(run.counts).toMatchObject({ deleted: 1, updated: 3 });
+    expect(await findInequalities(db, clerk)).toEqual([]);
+  });
+});
+
+test("conflicts are judged again at the end", async () => {
+  const { clerk, db, reconciler } = stage;
+  const emails = [{ address: "ada@example.com", status: "unverified" as const }];
+  await db.query("insert into mentorados (nome_completo, email) values ('Waiting', 'ada@example.com')");
+  await clerk.users.create({ emails });
+  await reconciler.complete("full");
+  const open = "select reason from rollcall.conflicts where state = 'open'";
+  expect((await db.query(open)).rows).toEqual([{ reason: "unverified_email" }]);
+  await db.query("delete from mentorados where nome_completo = 'Waiting'");
+  await reconciler.complete("full");
+  expect((await db.query(open)).rows).toEqual([]);
+});

@@ -1,0 +1,388 @@
+import {
+  applySnapshots,
+  giveProfiles,
+  inTransaction,
+  type Pool,
+  tombstoneAbsent,
+  tombstoneUsers,
+  type UserSnapshot,
+} from "@rollcall/db";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { createTestPool, testDefaults, userWrite } from "../testing.ts";
+import { applyBatch } from "./apply-batch.ts";
+
+let pool: Pool;
+let ticket = 1;
+const why = { cause: "webhook", ref: null };
+
+beforeAll(async () => {
+  pool = await createTestPool(inject("postgresUrl"));
+});
+beforeEach(() =>
+  pool.query("truncate users, mentorados, rollcall.conflicts, rollcall.events, rollcall.held_deletions"),
+);
+afterAll(() => pool.end());
+
+async function waiting(email: string, nome = "Waiting"): Promise<number> {
+  const made = await pool.query(
+    "insert into mentorados (nome_completo, email) values ($1, $2) returning id",
+    [nome, email],
+  );
+  return made.rows[0].id;
+}
+
+function withEmail(email: string, fields: Partial<UserSnapshot> = {}): Partial<UserSnapshot> {
+  return { email, emailVerified: true, readTicket: ++ticket, ...fields };
+}
+
+async function sync(clerkId: string, fields: Partial<UserSnapshot>, secondaryEmails: string[] = []) {
+  const outcomes = await applyBatch(pool, [userWrite(clerkId, fields, secondaryEmails)], testDefaults);
+  return outcomes.get(clerkId);
+}
+
+async function profileOf(clerkId: string): Promise<number | undefined> {
+  const found = await pool.query(
+    "select m.id from mentorados m join users u on u.id = m.user_id where clerk_id = $1",
+    [clerkId],
+  );
+  return found.rows[0]?.id;
+}
+
+async function conflictsOf(clerkId: string) {
+  const found = await pool.query(
+    `select c.reason, c.candidate_ids as candidates, c.state
+     from rollcall.conflicts c join users u on u.id = c.user_id where clerk_id = $1 order by c.id`,
+    [clerkId],
+  );
+  return found.rows;
+}
+
+async function eventsOf(clerkId: string): Promise<string[]> {
+  const found = await pool.query("select kind from rollcall.events where clerk_id = $1 order by id", [
+    clerkId,
+  ]);
+  return found.rows.map((row) => row.kind);
+}
+
+/** Resolves when some transaction waits for another one of this database. */
+async function untilBlocked(): Promise<void> {
+  for (;;) {
+    const blocked = await pool.query(
+      `select from pg_stat_activity
+       where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`,
+    );
+    if (blocked.rows.length > 0) return;
+  }
+}
+
+const bury = (clerkId: string) =>
+  inTransaction(pool, (client) => tombstoneUsers(client, [{ clerkId, by: "signature", ...why }]));
+
+describe("linking", () => {
+  test("one waiting profile with the same verified email is the user's, with what people wrote in it", async () => {
+    const id = await waiting(" Ada@Example.com ", "Ada from the list");
+    expect(await sync("user_ada", withEmail("ada@example.com"))).toBe("linked");
+    expect(await profileOf("user_ada")).toBe(id);
+    expect((await pool.query("select nome_completo from mentorados")).rows).toEqual([
+      { nome_completo: "Ada from the list" },
+    ]);
+    expect(await conflictsOf("user_ada")).toEqual([]);
+    expect(await eventsOf("user_ada")).toEqual(["user_created", "mentorado_linked"]);
+  });
+
+  test("with automatic creation off, a waiting profile is still linked", async () => {
+    await waiting("ada@example.com");
+    const options = { ...testDefaults, create: false };
+    const outcomes = await applyBatch(pool, [userWrite("user_ada", withEmail("ada@example.com"))], options);
+    expect(outcomes.get("user_ada")).toBe("linked");
+  });
+
+  test.each([
+    ["an unverified email", "ada@example.com", { emailVerified: false }],
+    ["a letter that only Postgres' lower() maps onto ASCII", "\u212Aelvin@example.com", {}],
+    ["a dotless i", "\u0131da@example.com", {}],
+  ])("never by %s", async (_what, email, fields) => {
+    for (const address of ["ada@example.com", "kelvin@example.com", "ida@example.com"])
+      await waiting(address);
+    expect(await sync("user_x", withEmail(email, fields))).toBe("created");
+  });
+
+  test.each(["", "   "])("an empty email (%j) matches nothing", async (email) => {
+    await waiting(email);
+    await pool.query("insert into mentorados (nome_completo) values ('no email')");
+    expect(await sync("user_x", { email, emailVerified: true })).toBe("created");
+    expect(await conflictsOf("user_x")).toEqual([]);
+  });
+
+  test("values of any length are written, and a very long email links like any other", async () => {
+    const address = `${Array.from({ length: 2_000 }, (_, n) => `part${n * 7919}`).join(".")}@example.com`;
+    const id = await waiting(address.toUpperCase());
+    expect(await sync("user_long", withEmail(address, { name: "n".repeat(1_000_000) }))).toBe("linked");
+    expect(await profileOf("user_long")).toBe(id);
+  });
+
+  test("an admin and a banned user take nobody's profile", async () => {
+    await waiting("ada@example.com");
+    expect(await sync("user_admin", withEmail("ada@example.com", { isAdmin: true }))).toBe("admin");
+    expect(await sync("user_banned", withEmail("ada@example.com", { banned: true }))).toBe("banned");
+    expect((await pool.query("select user_id from mentorados")).rows).toEqual([{ user_id: null }]);
+  });
+});
+
+describe("conflicts: a fresh profile, and a person decides", () => {
+  test("several candidates", async () => {
+    const candidates = [await waiting("ada@example.com"), await waiting("ADA@example.com")];
+    expect(await sync("user_ada", withEmail("ada@example.com"))).toBe("created");
+    expect(await conflictsOf("user_ada")).toEqual([
+      { reason: "several_candidates", candidates, state: "open" },
+    ]);
+  });
+
+  test("an unverified email", async () => {
+    const id = await waiting("ada@example.com");
+    expect(await sync("user_ada", withEmail("ada@example.com", { emailVerified: false }))).toBe("created");
+    expect(await conflictsOf("user_ada")).toEqual([
+      { reason: "unverified_email", candidates: [id], state: "open" },
+    ]);
+  });
+
+  test("the profile of a deleted account, when the same person signs up again", async () => {
+    await sync("user_old", withEmail("ada@example.com"));
+    const former = await profileOf("user_old");
+    await bury("user_old");
+    expect(await sync("user_new", withEmail("ada@example.com"))).toBe("created");
+    expect(await profileOf("user_new")).not.toBe(former);
+    expect(await conflictsOf("user_new")).toEqual([
+      { reason: "former_profile", candidates: [former], state: "open" },
+    ]);
+  });
+
+  test("the profile of a deleted account, also when the app had linked it by itself", async () => {
+    await pool.query(
+      `with app as (insert into users (clerk_id) values ('user_old') returning id)
+       insert into mentorados (user_id, nome_completo, email) select id, 'Given', 'ada@example.com' from app`,
+    );
+    await bury("user_old");
+    expect(await sync("user_new", withEmail("ada@example.com"))).toBe("created");
+    expect(await conflictsOf("user_new")).toMatchObject([{ reason: "former_profile", state: "open" }]);
+  });
+
+  test("only a secondary verified email", async () => {
+    const id = await waiting("other@example.com");
+    expect(await sync("user_ada", withEmail("ada@example.com"), ["Other@example.com"])).toBe("created");
+    expect(await conflictsOf("user_ada")).toEqual([
+      { reason: "secondary_email", candidates: [id], state: "open" },
+    ]);
+  });
+
+  test("two users with one email in one batch: neither takes the profile, and both are told apart", async () => {
+    const id = await waiting("ada@example.com");
+    const outcomes = await applyBatch(
+      pool,
+      [userWrite("user_a", withEmail("ada@example.com")), userWrite("user_b", withEmail("ada@example.com"))],
+      testDefaults,
+    );
+    expect([...outcomes.values()]).toEqual(["created", "created"]);
+    for (const clerkId of ["user_a", "user_b"]) {
+      expect(await conflictsOf(clerkId)).toEqual([
+        { reason: "several_claimants", candidates: [id], state: "open" },
+      ]);
+    }
+  });
+
+  test("two transactions at once: one links, and nobody loses silently", async () => {
+    for (let round = 0; round < 20; round++) {
+      const email = `round${round}@example.com`;
+      await waiting(email);
+      const [a, b] = [`user_a${round}`, `user_b${round}`];
+      const outcomes = await Promise.all([sync(a, withEmail(email)), sync(b, withEmail(email))]);
+      const conflicts = [...(await conflictsOf(a)), ...(await conflictsOf(b))];
+      const linked = outcomes.filter((outcome) => outcome === "linked").length;
+      expect(linked).toBeLessThanOrEqual(1);
+      expect(conflicts).toHaveLength(2 - linked);
+    }
+    const shared = await pool.query(
+      "select user_id from mentorados where user_id is not null group by 1 having count(*) > 1",
+    );
+    expect(shared.rows).toEqual([]);
+  });
+});
+
+test("a profile that the app made after the linking transaction began still counts as one that waited", async () => {
+  await inTransaction(pool, async (client) => {
+    await waiting("ada@example.com");
+    const { snapshot } = userWrite("user_first", withEmail("ada@example.com"));
+    await applySnapshots(client, [snapshot]);
+    const request = { clerkId: "user_first", turma: null, secondaryEmails: [], ...why };
+    expect(await giveProfiles(client, [request], testDefaults)).toMatchObject([{ outcome: "linked" }]);
+  });
+  expect(await sync("user_second", withEmail("ada@example.com"))).toBe("created");
+  expect(await conflictsOf("user_second")).toMatchObject([{ reason: "lost_to_claimant", state: "open" }]);
+});
+
+test("a profile that the app gives while another is being linked is kept, and costs no attempt", async () => {
+  const waitingId = await waiting("ada@example.com");
+  await pool.query("insert into users (clerk_id) values ('user_ada')");
+  const app = await pool.connect();
+  await app.query("begin");
+  const given = await app.query(
+    "insert into mentorados (user_id, nome_completo) select id, 'Given' from users returning id",
+  );
+  const synced = sync("user_ada", withEmail("ada@example.com"));
+  await untilBlocked();
+  await app.query("commit");
+  app.release();
+  expect(await synced).toBe("kept");
+  expect(await profileOf("user_ada")).toBe(given.rows[0].id);
+  expect((await pool.query("select user_id from mentorados where id = $1", [waitingId])).rows).toEqual([
+    { user_id: null },
+  ]);
+});
+
+test("whoever comes after the profile was linked hears that it was lost", async () => {
+  const id = await waiting("ada@example.com");
+  expect(await sync("user_first", withEmail("ada@example.com"))).toBe("linked");
+  expect(await sync("user_second", withEmail("ada@example.com"))).toBe("created");
+  expect(await conflictsOf("user_second")).toEqual([
+    { reason: "lost_to_claimant", candidates: [id], state: "open" },
+  ]);
+});
+
+describe("judged again", () => {
+  test("when a candidate goes to somebody else", async () => {
+    await waiting("ada@example.com");
+    await sync("user_early", withEmail("ada@example.com", { emailVerified: false }));
+    expect(await sync("user_ada", withEmail("ada@example.com"))).toBe("linked");
+    expect(await conflictsOf("user_early")).toMatchObject([{ state: "settled" }]);
+  });
+
+  test("when the email becomes verified: it could be linked now, but the fresh profile stays", async () => {
+    await waiting("ada@example.com");
+    await sync("user_ada", withEmail("ada@example.com", { emailVerified: false }));
+    const fresh = await profileOf("user_ada");
+    expect(await sync("user_ada", withEmail("ada@example.com", { clerkUpdatedAtMs: 2_000 }))).toBe("kept");
+    expect(await profileOf("user_ada")).toBe(fresh);
+    expect(await conflictsOf("user_ada")).toMatchObject([{ reason: "linkable", state: "open" }]);
+  });
+
+  test("when the rival is deleted", async () => {
+    await waiting("ada@example.com");
+    await applyBatch(
+      pool,
+      [userWrite("user_a", withEmail("ada@example.com")), userWrite("user_b", withEmail("ada@example.com"))],
+      testDefaults,
+    );
+    await bury("user_b");
+    expect(await conflictsOf("user_a")).toMatchObject([{ state: "open" }]);
+    expect(await conflictsOf("user_b")).toMatchObject([{ state: "settled" }]);
+  });
+
+  test("when the email changes to one that nobody waits with", async () => {
+    await waiting("ada@example.com");
+    await sync("user_ada", withEmail("ada@example.com", { emailVerified: false }));
+    await sync("user_ada", withEmail("new@example.com", { clerkUpdatedAtMs: 2_000 }));
+    expect(await conflictsOf("user_ada")).toMatchObject([{ state: "settled" }]);
+  });
+});
+
+test("what a person dismissed stays dismissed, also where no profile is made", async () => {
+  await waiting("ada@example.com");
+  await waiting("ada@example.com");
+  const look = () =>
+    applyBatch(pool, [userWrite("user_ada", withEmail("ada@example.com"))], {
+      ...testDefaults,
+      create: false,
+    });
+  await look();
+  await pool.query("update rollcall.conflicts set state = 'dismissed'");
+  await look();
+  expect(await conflictsOf("user_ada")).toMatchObject([{ state: "dismissed" }]);
+  await waiting("ada@example.com");
+  await look();
+  expect(await conflictsOf("user_ada")).toMatchObject([{ state: "dismissed" }, { state: "open" }]);
+});
+
+describe("timeline", () => {
+  test("has no event when nothing changed, and never an email or a name", async () => {
+    await sync("user_ada", withEmail("canary@example.com", { name: "Canary" }));
+    const before = await eventsOf("user_ada");
+    await sync("user_ada", withEmail("canary@example.com", { name: "Canary" }));
+    expect(await eventsOf("user_ada")).toEqual(before);
+    await sync("user_ada", withEmail("canary2@example.com", { name: "Canary", clerkUpdatedAtMs: 2_000 }));
+    expect(await eventsOf("user_ada")).toEqual(["user_created", "mentorado_created", "user_updated"]);
+    const all = await pool.query("select e::text as row from rollcall.events e");
+    expect(all.rows.filter(({ row }) => /canary/i.test(row))).toEqual([]);
+  });
+
+  test("is quiet about a role that was set outside Clerk", async () => {
+    await sync("user_ada", withEmail("ada@example.com"));
+    await pool.query("update users set role = 'admin', role_source = 'manual'");
+    const before = await eventsOf("user_ada");
+    await sync("user_ada", withEmail("ada@example.com"));
+    await sync("user_ada", withEmail("ada@example.com", { isAdmin: true }));
+    expect(await eventsOf("user_ada")).toEqual(before);
+  });
+
+  test("says who deleted", async () => {
+    await sync("user_ada", {});
+    await bury("user_ada");
+    await bury("user_ada");
+    expect(await eventsOf("user_ada")).toEqual(["user_created", "mentorado_created", "user_tombstoned"]);
+  });
+});
+
+describe("deletions that nobody signed", () => {
+  const absent = (clerkId: string) =>
+    inTransaction(pool, (client) => tombstoneAbsent(client, { clerkId, ...why }));
+
+  test("five in a day are believed, more are held, also when they come at once", async () => {
+    const ids = Array.from({ length: 12 }, (_, index) => `user_${index}`);
+    await applyBatch(
+      pool,
+      ids.map((id) => userWrite(id)),
+      testDefaults,
+    );
+    const outcomes = await Promise.all(ids.map(absent));
+    expect(outcomes.filter((outcome) => outcome === "tombstoned")).toHaveLength(5);
+    expect(outcomes.filter((outcome) => outcome === "held")).toHaveLength(7);
+    expect((await pool.query("select from users where deleted_at is not null")).rowCount).toBe(5);
+    expect((await pool.query("select from rollcall.held_deletions")).rowCount).toBe(7);
+  });
+
+  test("yesterday's do not count, and signed ones never do", async () => {
+    const ids = Array.from({ length: 12 }, (_, index) => `user_${index}`);
+    await applyBatch(
+      pool,
+      ids.map((id) => userWrite(id)),
+      testDefaults,
+    );
+    for (const id of ids.slice(0, 3)) await bury(id);
+    for (const id of ids.slice(3, 8)) expect(await absent(id)).toBe("tombstoned");
+    expect(await absent("user_8")).toBe("held");
+    await pool.query("update rollcall.events set at = at - interval '25 hours'");
+    expect(await absent("user_8")).toBe("tombstoned");
+    expect((await pool.query("select from rollcall.held_deletions")).rowCount).toBe(0);
+  });
+
+  test("a held deletion is forgotten when Clerk has the user after all", async () => {
+    const ids = Array.from({ length: 6 }, (_, index) => `user_${index}`);
+    await applyBatch(
+      pool,
+      ids.map((id) => userWrite(id)),
+      testDefaults,
+    );
+    for (const id of ids) await absent(id);
+    expect((await pool.query("select clerk_id from rollcall.held_deletions")).rows).toEqual([
+      { clerk_id: "user_5" },
+    ]);
+    await sync("user_5", { readTicket: ++ticket });
+    expect((await pool.query("select from rollcall.held_deletions")).rowCount).toBe(0);
+  });
+
+  test("a share of a large house counts, not only five", async () => {
+    await pool.query("insert into users (clerk_id) select 'user_x' || n from generate_series(1, 2000) n");
+    const outcomes = [];
+    for (let n = 1; n <= 11; n++) outcomes.push(await absent(`user_x${n}`));
+    expect(outcomes.filter((outcome) => outcome === "tombstoned")).toHaveLength(10);
+  });
+});

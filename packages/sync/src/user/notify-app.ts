@@ -1,0 +1,93 @@
+import { AppError } from "@rollcall/contracts";
+import {
+  findUnsentNotification,
+  listDueNotifications,
+  markNotificationSent,
+  markNotificationsQueued,
+  type Pool,
+  settleNotification,
+} from "@rollcall/db";
+import { addNotificationJob, type NotificationJob, type Producer } from "@rollcall/jobs";
+import { Webhook } from "standardwebhooks";
+
+export type NotificationTarget = {
+  url: string;
+  /** `whsec_…` */
+  secret: string;
+};
+
+/** An app that hangs keeps each of them for ten seconds; the places at work are there for users above all. */
+const mostUnderWay = 16;
+const enqueueDeadlineMs = 2_000;
+const deliveryTimeoutMs = 10_000;
+
+/**
+ * Makes jobs for events that are due. A death between the two steps makes a job again, never none, and so does a queue
+ * that lost it.
+ *
+ * @returns how many were queued
+ * @throws AppError `queue.unavailable` or `postgres.unavailable`
+ */
+export async function relayNotifications(pool: Pool, queue: Producer): Promise<number> {
+  const due = await listDueNotifications(pool, mostUnderWay);
+  for (const { eventId, clerkId } of due)
+    await addNotificationJob(queue, { v: 1, eventId, clerkId }, enqueueDeadlineMs);
+  if (due.length > 0)
+    await markNotificationsQueued(
+      pool,
+      due.map(({ eventId }) => eventId),
+    );
+  return due.length;
+}
+
+/**
+ * Tells the app of one new mentorado, at least once: ids only, signed as a Standard Webhook, whose
+ * `webhook-id` is the same at each try.
+ *
+ * @returns false when there was nothing to tell: sent before, or the user is deleted
+ * @throws AppError `hook.failed` unless the app answers 2xx
+ */
+export async function sendNotification(
+  pool: Pool,
+  hook: NotificationTarget,
+  { eventId, clerkId }: NotificationJob,
+): Promise<boolean> {
+  const event = await findUnsentNotification(pool, eventId);
+  if (!event) {
+    await giveUpNotification(pool, eventId);
+    return false;
+  }
+  const { userId, mentoradoId } = event;
+  const body = JSON.stringify({
+    type: "mentorado.created",
+    timestamp: event.at.toISOString(),
+    data: { clerkId, userId, mentoradoId },
+  });
+  await post(hook, `evt_${eventId}`, body);
+  await markNotificationSent(pool, eventId);
+  return true;
+}
+
+/** Leaves it to a person: it is a dead letter now. @throws AppError `postgres.unavailable` */
+export async function giveUpNotification(pool: Pool, eventId: number): Promise<void> {
+  await settleNotification(pool, eventId);
+}
+
+async function post({ url, secret }: NotificationTarget, id: string, body: string): Promise<void> {
+  const now = new Date();
+  const headers = {
+    "content-type": "application/json",
+    "webhook-id": id,
+    "webhook-timestamp": String(Math.floor(now.getTime() / 1_000)),
+    "webhook-signature": new Webhook(secret).sign(id, now, body),
+  };
+  const signal = AbortSignal.timeout(deliveryTimeoutMs);
+  // A redirect would carry the signed body to somebody who was not configured.
+  const answer = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" }).catch(
+    (error: unknown) => {
+      throw new AppError("hook.failed", "The hook's address was not reached", { cause: error });
+    },
+  );
+  await answer.body?.cancel();
+  if (!answer.ok) throw new AppError("hook.failed", `The hook's address answered ${answer.status}`);
+}

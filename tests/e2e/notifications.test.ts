@@ -1,0 +1,155 @@
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Webhook } from "svix";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { describeOnBackends } from "../harness/backends.ts";
+import { readDeadLetters, untilProfile } from "../harness/calls.ts";
+import { runProcess } from "../harness/process.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+const secret = `whsec_${Buffer.from("the app's own secret").toString("base64")}`;
+type Received = { headers: IncomingHttpHeaders; body: string };
+
+describeOnBackends((backend) => {
+  let system: System;
+  let app: Server;
+  let answer: number | "none" = 200;
+  let received: Received[] = [];
+  const unanswered = new Set<ServerResponse>();
+
+  beforeAll(async () => {
+    app = createServer(async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk);
+      received.push({ headers: request.headers, body: Buffer.concat(chunks).toString() });
+      if (answer !== "none") return response.writeHead(answer).end();
+      unanswered.add(response);
+      response.once("close", () => unanswered.delete(response));
+    }).listen(0, "127.0.0.1");
+    await waitFor("the app", async () => (app.listening ? true : undefined));
+    const { port } = app.address() as AddressInfo;
+    system = await startSystem({
+      backend,
+      environment: {
+        MENTORADO_CREATED_URL: `http://127.0.0.1:${port}/hook`,
+        MENTORADO_CREATED_SECRET: secret,
+      },
+    });
+  });
+  beforeEach(() => {
+    answer = 200;
+    received = [];
+  });
+  afterAll(async () => {
+    await system?.stop();
+    app?.close();
+  });
+
+  const about = (clerkId: string) => received.filter(({ body }) => body.includes(clerkId));
+  const untilSent = (clerkId: string, times = 1) =>
+    waitFor(
+      `${times} hooks about ${clerkId}`,
+      async () => (about(clerkId).length >= times ? about(clerkId) : undefined),
+      90_000,
+    );
+
+  test("a new mentorado is told once, signed, with ids only", async () => {
+    const person = await system.clerk.users.create({ firstName: "Hidden", email: "hidden@example.com" });
+    const rows = await untilProfile(system, person.id);
+    const [first] = await untilSent(person.id);
+    expect(new Webhook(secret).verify(first?.body ?? "", headersOf(first))).toEqual({
+      type: "mentorado.created",
+      timestamp: expect.any(String),
+      data: { clerkId: person.id, userId: rows.users[0]?.["id"], mentoradoId: rows.mentorados[0]?.["id"] },
+    });
+    expect(first?.body).not.toMatch(/hidden/i);
+    await system.clerk.users.update(person.id, { firstName: "Again" });
+    const other = await system.clerk.users.create();
+    await untilSent(other.id);
+    expect(about(person.id)).toHaveLength(1);
+  });
+
+  test("an app that answers 500 is told again under the same id, until it takes it", async () => {
+    answer = 500;
+    const person = await system.clerk.users.create();
+    await untilSent(person.id, 2);
+    answer = 204;
+    await untilSent(person.id, 3);
+    expect(new Set(about(person.id).map(({ headers }) => headers["webhook-id"]))).toHaveProperty("size", 1);
+    await waitFor("the event to be marked", async () => {
+      const found = await system.db.query(
+        "select from rollcall.events where clerk_id = $1 and notification_sent_at is not null",
+        [person.id],
+      );
+      return found.rowCount === 1 ? true : undefined;
+    });
+  });
+
+  test("an app that never takes it ends as a dead letter", async () => {
+    answer = 302;
+    const person = await system.clerk.users.create();
+    const letter = await waitFor(
+      "the dead letter",
+      async () => (await readDeadLetters(system)).find((found) => found.includes(person.id)),
+      120_000,
+    );
+    expect(JSON.parse(letter)).toMatchObject({ code: "hook.failed", name: "notify", attempts: 5 });
+    const event = await system.db.query(
+      "select notification_due_at, notification_sent_at from rollcall.events where clerk_id = $1 and kind = 'mentorado_created'",
+      [person.id],
+    );
+    // A person's to decide, and the relay's no more.
+    expect(event.rows).toEqual([{ notification_due_at: null, notification_sent_at: null }]);
+  });
+
+  test("nobody is greeted who signed up more than a day ago, and nobody who is deleted by then", async () => {
+    const old = await system.clerk.users.create({ createdAtMs: Date.now() - 25 * 3_600_000 });
+    await untilProfile(system, old.id);
+    answer = 500;
+    const gone = await system.clerk.users.create();
+    await untilSent(gone.id);
+    await system.clerk.users.delete(gone.id);
+    await waitFor("the tombstone", async () => {
+      const found = await system.db.query(
+        "select from users where clerk_id = $1 and deleted_at is not null",
+        [gone.id],
+      );
+      return found.rowCount === 1 ? true : undefined;
+    });
+    const before = about(gone.id).length;
+    answer = 200;
+    const person = await system.clerk.users.create();
+    await untilSent(person.id);
+    expect(about(old.id)).toEqual([]);
+    expect(about(gone.id).length).toBeLessThanOrEqual(before + 1);
+  });
+
+  test("an app that takes no answer holds sixteen places at most, and users are made meanwhile", async () => {
+    answer = "none";
+    const people = await Promise.all(Array.from({ length: 24 }, () => system.clerk.users.create()));
+    await waitFor("sixteen to hang", async () => (unanswered.size >= 16 ? true : undefined));
+    const late = await system.clerk.users.create();
+    for (const { id } of [...people, late]) await untilProfile(system, id);
+    expect(unanswered.size).toBeLessThanOrEqual(16);
+    answer = 200;
+    for (const response of unanswered) response.writeHead(200).end();
+    await untilSent(late.id);
+  });
+});
+
+function headersOf(received: Received | undefined): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(received?.headers ?? {}).map(([name, value]) => [name, String(value)]),
+  );
+}
+
+test("a hook without a secret keeps the worker from starting, and says which variable is missing", async () => {
+  const worker = runProcess("apps/worker/dist/main.js", {
+    DATABASE_URL: "postgres://nobody@127.0.0.1:9/x",
+    CLERK_SECRET_KEY: "sk_test_x",
+    MENTORADO_CREATED_URL: "https://app.example.com/hook",
+  });
+  expect(await worker.exited).toBe(1);
+  expect(worker.output()).toContain("MENTORADO_CREATED_SECRET is missing");
+});
