@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import { findSteadyPort } from "../../tests/chaos/stage/free-port.ts";
 import { createTokenMint, origin, type TokenMint } from "../../tests/chaos/stage/session-tokens.ts";
 import { startSimulatorProcess } from "../../tests/chaos/stage/simulator-process.ts";
+import { makeDistantCron } from "../../tests/harness/distant-cron.ts";
 import { type AppProcess, startAppProcess } from "./app-process.ts";
 import { type ReferenceName, type ReferenceProcess, startReference } from "./reference-process.ts";
 import { root, type Services } from "./services.ts";
@@ -64,7 +65,7 @@ export async function setStage({ services, backend, users, profileDir }: StageOp
       CLERK_RATE_BUDGET: "1",
       // Not while we measure.
       RECONCILE_CATCHUP_EVERY_MS: "3600000",
-      RECONCILE_FULL_CRON: "0 0 29 2 *",
+      RECONCILE_FULL_CRON: makeDistantCron(),
     };
     return {
       backend,
