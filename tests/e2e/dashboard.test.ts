@@ -8,6 +8,7 @@ import {
   openApp,
   openTab,
   recordCalls,
+  revenueGoal,
   signIn,
   signOut,
   signUp,
@@ -68,10 +69,23 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
       process.stdout.write(
         `A new user ${webhooks}: the dashboard ${Date.now() - startedAt} ms after signing up\n`,
       );
-      await page.getByText("R$ 16.000").waitFor();
+      await revenueGoal(page, "R$ 16.000").waitFor();
       expectNoFailure(calls);
     },
   );
+
+  test.each([
+    ["the first day of a month", 1, "R$ 2.593 por dia"],
+    ["the last day of a month", 30, "R$ 77.777 por dia"],
+  ])("on %s the card shows the goal and its share of a day", async (_day, dayOfMonth, share) => {
+    const page = await open();
+    await page.clock.setFixedTime(new Date(2026, 10, dayOfMonth, 12));
+    await signIn(page, "Alba");
+    await revenueGoal(page, "R$ 77.777").waitFor();
+    const amounts = await page.locator('[data-goal="revenue"]').getByRole("definition").allInnerTexts();
+    // Intl writes a no-break space behind the currency.
+    expect(amounts.map((text) => text.replace("\u00a0", " "))).toEqual(["R$ 77.777", share]);
+  });
 
   test.each([
     ["by their page", "Vinda"],
@@ -191,10 +205,10 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     const page = await open();
     await watch(page);
     await signIn(page, "Alba");
-    await page.getByText("R$ 77.777").waitFor();
+    await revenueGoal(page, "R$ 77.777").waitFor();
     await signOut(page);
     await signIn(page, "Bento");
-    await page.getByText("R$ 33.333").waitFor();
+    await revenueGoal(page, "R$ 33.333").waitFor();
     expect(await readSeen(page)).toEqual(["Alba Pessoa: 77.777", "Bento Pessoa: 33.333"]);
   });
 
@@ -216,7 +230,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     await late.continue().catch(() => undefined);
     await late.request().response();
     await own.continue();
-    await page.getByText("R$ 33.333").waitFor();
+    await revenueGoal(page, "R$ 33.333").waitFor();
     expect(await readSeen(page)).toEqual(["Bento Pessoa: 33.333"]);
   });
 
@@ -243,7 +257,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     }
     const calls = recordCalls(page);
     await signIn(page, "Alba");
-    await page.getByText("R$ 77.777").waitFor();
+    await revenueGoal(page, "R$ 77.777").waitFor();
     expectNoFailure(calls);
     expect(await readSeen(page)).not.toContain("Alba Pessoa: 33.333");
     expect(await readSeen(page)).not.toContain("Bento Pessoa: 77.777");
@@ -271,7 +285,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
   test("goals that were shown stay when asking for them once more fails", async () => {
     const page = await open();
     await signIn(page, "Alba");
-    await page.getByText("R$ 77.777").waitFor();
+    await revenueGoal(page, "R$ 77.777").waitFor();
     await page.evaluate(`
       window.alarmed = false;
       new MutationObserver(() => { window.alarmed ||= document.querySelector("[role=alert]") !== null; })
@@ -292,7 +306,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
       return answered(200).length > 0 || undefined;
     });
     expect(await page.evaluate("window.alarmed")).toBe(false);
-    expect(await page.getByText("R$ 77.777").isVisible()).toBe(true);
+    expect(await revenueGoal(page, "R$ 77.777").isVisible()).toBe(true);
   });
 
   test("nobody's question is refused, and no answer is kept by anything on its way", async () => {

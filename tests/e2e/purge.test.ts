@@ -123,7 +123,9 @@ describeOnBackends((backend) => {
   test("somebody whom the app had marked as deleted is erased too, once Clerk no longer has them", async () => {
     const person = canary("coccothraustes");
     const { clerkId } = await signUp(person);
-    await system.db.query("update users set deleted_at = '2020-02-02' where clerk_id = $1", [clerkId]);
+    await system.db.query("update users set deleted_at = '2020-02-02T00:00:00Z' where clerk_id = $1", [
+      clerkId,
+    ]);
     const before = await findAnywhere(person.words);
     expect(await purge(clerkId)).toMatchObject({
       code: 1,
@@ -142,7 +144,9 @@ describeOnBackends((backend) => {
 
   test("a signed deletion erases the row of somebody whom the app had marked as deleted", async () => {
     const { clerkId } = await signUp(canary("chloris"));
-    await system.db.query("update users set deleted_at = '2020-02-02' where clerk_id = $1", [clerkId]);
+    await system.db.query("update users set deleted_at = '2020-02-02T00:00:00Z' where clerk_id = $1", [
+      clerkId,
+    ]);
     await system.clerk.users.delete(clerkId);
     await waitFor("the erasure", async () =>
       (await readRows(system, clerkId)).users[0]?.["email"] === null ? true : undefined,

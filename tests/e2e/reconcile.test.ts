@@ -3,17 +3,23 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { withQueue } from "../harness/calls.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
+import { makeDistantCron } from "../harness/distant-cron.ts";
 import { letLeasesExpire, readFullSync, requestFullSync, untilSwept } from "../harness/runs.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 describeOnBackends((backend) => {
   let system: System;
+  const fullCron = makeDistantCron();
   beforeAll(async () => {
     system = await startSystem({
       backend,
       // No webhook is configured at all: everything here is found by looking.
-      environment: { CLERK_WEBHOOK_SIGNING_SECRET: "", RECONCILE_CATCHUP_EVERY_MS: "1000" },
+      environment: {
+        CLERK_WEBHOOK_SIGNING_SECRET: "",
+        RECONCILE_CATCHUP_EVERY_MS: "1000",
+        RECONCILE_FULL_CRON: fullCron,
+      },
     });
     await untilSwept(system);
   });
@@ -131,7 +137,7 @@ describeOnBackends((backend) => {
     });
     await withQueue(system, "reconcile", (queue) =>
       waitFor("the schedule as configured", async () =>
-        (await queue.getJobScheduler("full"))?.pattern === "0 3 * * *" ? true : undefined,
+        (await queue.getJobScheduler("full"))?.pattern === fullCron ? true : undefined,
       ),
     );
   });
@@ -164,25 +170,26 @@ describeOnBackends((backend) => {
         const found = await queue.getJobSchedulers();
         return found.map(({ key, pattern, every }) => ({ key, pattern, every: every && Number(every) }));
       });
-    expect((await schedules()).toSorted((a, b) => a.key.localeCompare(b.key))).toMatchObject([
+    expect((await schedules()).toSorted((a, b) => (a.key < b.key ? -1 : 1))).toMatchObject([
       { key: "catch-up", every: 1_000 },
-      { key: "full", pattern: "0 3 * * *" },
+      { key: "full", pattern: fullCron },
     ]);
     await withQueue(system, "reconcile", (queue) => queue.obliterate({ force: true }));
     await withQueue(system, "reconcile", (queue) =>
       waitFor("the schedules", async () => ((await hasSchedules(queue)) ? true : undefined)),
     );
     await system.worker.stop();
+    const changedCron = makeDistantCron(2);
     const environment = {
       ...system.environment,
-      RECONCILE_FULL_CRON: "30 4 * * 1",
+      RECONCILE_FULL_CRON: changedCron,
       RECONCILE_CATCHUP_EVERY_MS: "2000",
     };
     system.worker = system.startWorker(environment);
     await waitFor("the changed schedules", async () => {
       const found = await schedules();
       const isChanged =
-        found.some(({ pattern }) => pattern === "30 4 * * 1") && found.some(({ every }) => every === 2_000);
+        found.some(({ pattern }) => pattern === changedCron) && found.some(({ every }) => every === 2_000);
       return isChanged && found.length === 2 ? true : undefined;
     });
     const person = await system.clerk.users.create();

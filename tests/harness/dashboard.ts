@@ -91,6 +91,13 @@ export async function untilDashboard(page: Page, firstName: string): Promise<voi
   await page.getByText("Metas do mês").waitFor();
 }
 
+/** The amount on the card of the revenue goal. Its share of a day, below it, is the same on the last day of a month. */
+export const revenueGoal = (page: Page, amount: string) =>
+  page
+    .getByRole("region", { name: /^(Metas do mês|Goals of the month)$/ })
+    .locator('[data-goal="revenue"] .amount')
+    .filter({ hasText: amount });
+
 /** Somebody who has had a profile for long, with a goal that nobody else has, and never signed in here. */
 export async function addMentee(system: DashboardSystem, firstName: string, revenue: number): Promise<void> {
   const email = `${firstName.toLowerCase()}@example.com`;

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { variables } from "@rollcall/contracts";
+import { makeDistantCron } from "./distant-cron.ts";
 import { type RunningProcess, runProcess } from "./process.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -33,7 +34,11 @@ export function standaloneEnvironment(
   const nothing = Object.fromEntries(Object.keys(variables).map((name) => [name, ""]));
   const anyPort = { PORT: "0", WORKER_PORT: "0", SIMULATOR_PORT: "0", EXAMPLE_PORT: "0" };
   // Who is lost stays lost until the test does something about it.
-  const alone = { ROLLCALL_DEMO: "false", RECONCILE_CATCHUP_EVERY_MS: "86400000" };
+  const alone = {
+    ROLLCALL_DEMO: "false",
+    RECONCILE_CATCHUP_EVERY_MS: "86400000",
+    RECONCILE_FULL_CRON: makeDistantCron(),
+  };
   return { ...nothing, ...anyPort, ...alone, ROLLCALL_DIR: dir, ...environment };
 }
 

@@ -12,6 +12,7 @@ import {
 import pg from "pg";
 import { inject } from "vitest";
 import { copyCluster } from "./cluster-template.ts";
+import { makeDistantCron } from "./distant-cron.ts";
 import { migrate } from "./migrate.ts";
 import { type RunningProcess, runProcess } from "./process.ts";
 import { applyRoles } from "./roles.ts";
@@ -89,6 +90,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     CLERK_JWT_KEY: clerk.jwtKey,
     CLERK_AUTHORIZED_PARTIES: origin,
     ADMIN_PASSWORD: adminPassword,
+    RECONCILE_FULL_CRON: makeDistantCron(),
     ...options.environment,
   });
   const root = options.root ?? "";

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { RemoteClerkSimulator } from "@rollcall/clerk-simulator";
 import { Redis } from "ioredis";
+import { makeDistantCron } from "../../../tests/harness/distant-cron.ts";
 import { findSteadyPort } from "../../chaos/stage/free-port.ts";
 import { createTokenMint, origin, type TokenMint } from "../../chaos/stage/session-tokens.ts";
 import { startSimulatorProcess } from "../../chaos/stage/simulator-process.ts";
@@ -64,7 +65,7 @@ export async function setStage({ services, backend, users, profileDir }: StageOp
       CLERK_RATE_BUDGET: "1",
       // Not while we measure.
       RECONCILE_CATCHUP_EVERY_MS: "3600000",
-      RECONCILE_FULL_CRON: "0 0 29 2 *",
+      RECONCILE_FULL_CRON: makeDistantCron(),
     };
     return {
       backend,

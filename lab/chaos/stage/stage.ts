@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { RemoteClerkSimulator } from "@rollcall/clerk-simulator";
+import { makeDistantCron } from "../../../tests/harness/distant-cron.ts";
 import { startTcpProxy, type TcpProxy } from "../../../tests/harness/tcp-proxy.ts";
 import type { Plan, ProcessName, Service } from "../plan/plan.ts";
 import type { Cluster } from "./cluster.ts";
@@ -97,6 +98,7 @@ async function setUp(
       CLERK_AUTHORIZED_PARTIES: origin,
       ADMIN_PASSWORD: adminPassword,
       RECONCILE_CATCHUP_EVERY_MS: options.reconciles ? "5000" : "3600000",
+      RECONCILE_FULL_CRON: makeDistantCron(),
       // As in the image, see the Dockerfile.
       MALLOC_ARENA_MAX: "2",
       ...(options.preload && { NODE_OPTIONS: `--import ${options.preload(name)}` }),

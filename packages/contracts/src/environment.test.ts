@@ -34,6 +34,10 @@ test("what must be there is enough, and an empty variable counts as unset", () =
   expect(problemsOf({ REDIS_URL: " ", TRUST_PROXY: "" })).toBe("");
 });
 
+test("a full sync is due each night unless the environment names another schedule", () => {
+  expect(readEnvironment(variables, required).RECONCILE_FULL_CRON).toBe("0 3 * * *");
+});
+
 test.each<[string, string]>([
   ["CLERK_JWT_KEY", rsaKey.replaceAll("\n", "\\n")],
   ["CLERK_JWT_KEY", `${rsaKey}\n${rsaKey}`],

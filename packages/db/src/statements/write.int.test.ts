@@ -240,7 +240,7 @@ describe("tombstone", () => {
   /** As an app does that has a `deleted_at` of its own. */
   async function markDeleted(clerkId: string): Promise<void> {
     await pool.query(
-      "update users set deleted_at = '2020-02-02', image_url = 'https://img' where clerk_id = $1",
+      "update users set deleted_at = '2020-02-02T00:00:00Z', image_url = 'https://img' where clerk_id = $1",
       [clerkId],
     );
   }
