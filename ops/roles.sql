@@ -100,7 +100,7 @@ alter default privileges for role rollcall_migrator in schema rollcall, bullmq
 alter default privileges for role rollcall_migrator in schema rollcall, bullmq
   grant usage on sequences to rollcall_api, rollcall_worker;
 
--- BullMQ's tables. BullMQ decides its statements, so both roles get all rights. Without rows when REDIS_URL is set.
+-- BullMQ's tables. BullMQ decides its statements, so both roles get all rights. They are empty when REDIS_URL is set.
 grant select, insert, update, delete on all tables in schema bullmq to rollcall_api, rollcall_worker;
 grant usage on all sequences in schema bullmq to rollcall_api, rollcall_worker;
 revoke insert, update, delete on all tables in schema rollcall from rollcall_api;
