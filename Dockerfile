@@ -1,4 +1,4 @@
-# One image for migrate, api and worker: the command chooses.
+# One image for migrate, api and worker. The command selects the process.
 
 FROM node:24-slim AS build
 WORKDIR /app
@@ -6,16 +6,18 @@ COPY . .
 # No dependency needs its install script, so none runs.
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
 RUN npm run build
-# What runs, and nothing else. The optional packages are embedded Postgres' binaries, the compiler (an optional
-# peer of valibot) and a native msgpackr that BullMQ works without. The simulator and the local services are here because a filtered install
-# also links the dev dependencies of workspaces.
+# Only the packages that run. The omitted optional packages are embedded Postgres' binaries, the compiler (an optional
+# peer of valibot) and a native msgpackr that BullMQ works without. The simulator and the local services are removed
+# below, because a filtered install also links the dev dependencies of workspaces.
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts --omit=dev --omit=optional \
       --workspace=@rollcall/api --workspace=@rollcall/worker --workspace=@rollcall/cli \
-    && rm -rf apps/*/src packages/*/src apps/standalone packages/client packages/clerk-simulator packages/local-services node_modules/@rollcall/clerk-simulator node_modules/@rollcall/local-services
+    && rm -rf apps/*/src packages/*/src apps/standalone packages/client \
+      packages/clerk-simulator packages/local-services \
+      node_modules/@rollcall/clerk-simulator node_modules/@rollcall/local-services
 
 FROM node:24-slim
-# Two arenas of glibc: with one for each thread a process keeps some 8 MB more, and its resident memory creeps.
+# Two arenas of glibc. With one arena for each thread, a process keeps about 8 MB more, and its resident memory grows slowly.
 ENV NODE_ENV=production HOST=0.0.0.0 MALLOC_ARENA_MAX=2
 WORKDIR /app
 COPY --from=build /app/package.json ./

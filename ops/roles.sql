@@ -1,16 +1,16 @@
--- Roles that may do no more than they must: rollcall_migrator makes tables, rollcall_worker writes rows, rollcall_api reads
--- rows and writes a few. The CLI and its doctor run as rollcall_worker.
+-- Roles with minimal rights: rollcall_migrator makes tables, rollcall_worker writes rows, rollcall_api reads rows and writes
+-- a few. The CLI and its doctor run as rollcall_worker.
 --
--- Run it in Rollcall's database as a superuser, or as who owns the database and may create roles: once before the first
--- `npm run migrate`, and again after every migrate that applied something. It changes nothing that is right already.
+-- Run this file in Rollcall's database as a superuser, or as the database's owner with the right to create roles. Run it once
+-- before the first `npm run migrate`, and again after every migrate that applied something. It changes only wrong grants.
 --
 --   psql "$OWNER_URL" --single-transaction --set ON_ERROR_STOP=1 --file ops/roles.sql
 --   psql "$OWNER_URL" --command '\password rollcall_api'     and the other two
 --
--- Between a migrate and the next run, default privileges let both roles use the new tables.
+-- Between a migrate and the next run of this file, default privileges let both roles use the new tables.
 
--- It may run as a superuser where others made functions: one of theirs must not be taken for Postgres' own. Not "set local",
--- which without --single-transaction says no more than a warning.
+-- This file may run as a superuser in a database where other roles made functions. Their functions must not shadow Postgres'
+-- own. "set local" would only print a warning without --single-transaction.
 set search_path = pg_catalog, pg_temp;
 
 do $$
@@ -22,19 +22,19 @@ begin
       execute format('create role %I login', chosen);
     end if;
   end loop;
-  -- Who is no superuser grants on another role's tables only as its member.
+  -- A role that is no superuser can grant on another role's tables only as its member.
   if not (select rolsuper from pg_roles where rolname = current_user)
     and not pg_has_role(current_user, 'rollcall_migrator', 'usage') then
     execute format('grant rollcall_migrator to %I', current_user);
   end if;
   execute format('grant connect, create on database %I to rollcall_migrator', current_database());
   execute format('grant connect on database %I to rollcall_api', current_database());
-  -- A dry run keeps its book in temporary tables.
+  -- The staging table of a dry run is temporary.
   execute format('grant connect, temporary on database %I to rollcall_worker', current_database());
 end
 $$;
 
--- Before PostgreSQL 15 everybody could create tables here.
+-- Before PostgreSQL 15 every role could create tables here.
 revoke create on schema public from public;
 grant usage, create on schema public to rollcall_migrator;
 grant usage on schema public to rollcall_api, rollcall_worker;
@@ -43,8 +43,8 @@ create schema if not exists rollcall authorization rollcall_migrator;
 create schema if not exists bullmq authorization rollcall_migrator;
 grant usage on schema rollcall, bullmq to rollcall_api, rollcall_worker;
 
--- Only an owner may alter a table. What others made before, the app's two tables above all, becomes the migrator's; their
--- former owner becomes its member, and can do with them all that it could.
+-- Only an owner may alter a table. Tables that other roles made before, mainly the app's two tables, become the migrator's.
+-- Their former owner becomes a member of the migrator and keeps all its rights.
 do $$
 declare
   found record;
@@ -55,7 +55,7 @@ begin
     where c.relowner <> 'rollcall_migrator'::regrole
       and (c.oid in (to_regclass('public.users'), to_regclass('public.mentorados'))
         or c.relnamespace in ('rollcall'::regnamespace, 'bullmq'::regnamespace) and c.relkind in ('r', 'p', 'S'))
-      -- A sequence that belongs to a column goes with its table.
+      -- A sequence that belongs to a column changes its owner together with its table.
       and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype in ('a', 'i'))
   loop
     execute format('alter %s %s owner to rollcall_migrator',
@@ -94,13 +94,13 @@ begin
 end
 $$;
 
--- Of tables that later migrations make.
+-- Grants on tables that later migrations make.
 alter default privileges for role rollcall_migrator in schema rollcall, bullmq
   grant select, insert, update, delete on tables to rollcall_api, rollcall_worker;
 alter default privileges for role rollcall_migrator in schema rollcall, bullmq
   grant usage on sequences to rollcall_api, rollcall_worker;
 
--- BullMQ's tables, whose statements are BullMQ's business; empty when REDIS_URL is set.
+-- BullMQ's tables. BullMQ decides its statements, so both roles get all rights. They are empty when REDIS_URL is set.
 grant select, insert, update, delete on all tables in schema bullmq to rollcall_api, rollcall_worker;
 grant usage on all sequences in schema bullmq to rollcall_api, rollcall_worker;
 revoke insert, update, delete on all tables in schema rollcall from rollcall_api;
@@ -114,29 +114,29 @@ declare
   grants text;
   referencing record;
 begin
-  -- Before the first migrate there is nothing to grant on.
+  -- Before the first migrate there are no tables to grant on.
   if to_regclass('rollcall.migrations') is null then
     return;
   end if;
 
   foreach grants in array array[
-    -- No user's row is ever deleted: a tombstone stays.
+    -- A user's row is never deleted: a tombstone stays.
     'select, insert, update on public.users to rollcall_worker',
     'select, insert, update, delete on public.mentorados to rollcall_worker',
-    -- The api changes a tier, and links profiles when a person resolves a conflict; the fresh profile goes then.
+    -- The api changes a tier. When an operator resolves a conflict, the api links the profile and deletes the fresh one.
     'select, update (tier, updated_at) on public.users to rollcall_api',
     'select, delete, update (user_id, linked_at, ativo, updated_at) on public.mentorados to rollcall_api',
     'update on rollcall.conflicts to rollcall_api',
     'insert, update on rollcall.former_profiles to rollcall_api',
-    -- The timeline is written on, and what stands in it stays.
+    -- The api only adds to the timeline.
     'insert on rollcall.events to rollcall_api',
     'insert, update on rollcall.runs to rollcall_api',
-    -- Alerts are judged by api or worker, by whoever has the lease.
+    -- The process with the lease, api or worker, evaluates alerts.
     'insert, update on rollcall.leases to rollcall_api',
     'insert, update on rollcall.alerts to rollcall_api',
     'insert, update, delete on rollcall.samples to rollcall_api'
   ] loop
-    -- Behind a rollback the newest tables are gone.
+    -- After a rollback the newest tables do not exist.
     continue when to_regclass(substring(grants from ' on (\S+) to ')) is null;
     execute 'grant ' || grants;
   end loop;
@@ -144,7 +144,7 @@ begin
   execute format('grant usage on sequence %s, %s to rollcall_worker',
                  pg_get_serial_sequence('public.users', 'id'), pg_get_serial_sequence('public.mentorados', 'id'));
 
-  -- Before a profile is deleted somebody looks whether a row of the app's hangs on it.
+  -- Before a profile is deleted, api and worker check whether a row of the app references it.
   for referencing in
     select c.conrelid::regclass as name, a.attname
     from pg_constraint c
