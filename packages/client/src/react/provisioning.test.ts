@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { RollcallError } from "../rollcall-error.ts";
-import { pauseAfter } from "./pause.ts";
+import { pauseAfter } from "./provisioning.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** How long 200 pages pause that failed together. */
+/** The pauses of 200 pages whose calls failed together. */
 async function measurePauses(failures: number, retryAfterMs?: number): Promise<number[]> {
   const startedAt = Date.now();
   const error = new RollcallError("internal", "", { retryable: true, retryAfterMs });
@@ -25,9 +25,9 @@ test.each([
   ["the second, which is twice as long", 1, undefined, 20_000],
   ["the tenth, which is no longer than a minute", 9, undefined, 60_000],
   ["one that the api asked for", 0, 45_000, 45_000],
-  ["one that nobody should ask for", 0, 3_600_000, 60_000],
+  ["one that the api asked for, over the limit", 0, 3_600_000, 60_000],
 ])(
-  "a pause is never shorter than it should be, and not the same for all: %s",
+  "a pause is never shorter than planned, and differs between pages: %s",
   async (_, failures, asked, leastMs) => {
     const waits = await measurePauses(failures, asked);
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(leastMs);
