@@ -1,16 +1,16 @@
 import * as contracts from "@rollcall/contracts";
 import { expect, test } from "vitest";
-import { findMissingSections, findMissingVariables } from "./papers.ts";
+import { findMissingSections, findMissingVariables } from "./documents.ts";
 import { readText } from "./tree.ts";
 
 const errorCodes = Object.keys(contracts.errorTable);
 const variableNames = Object.keys(contracts.variables);
 
-test("every error code has its section in docs/RUNBOOK.md", () => {
+test("every error code has a section in docs/RUNBOOK.md", () => {
   expect(findMissingSections(errorCodes, readText("docs/RUNBOOK.md"))).toEqual([]);
 });
 
-test("every config key has its line in .env.example", () => {
+test("every variable has a line in .env.example", () => {
   expect(findMissingVariables(variableNames, readText(".env.example"))).toEqual([]);
 });
 
@@ -28,14 +28,14 @@ test("a section is a heading with the code in backticks, not a mention", () => {
   ).toEqual(["user.deleted", "user.banned", "internal"]);
 });
 
-test("one heading may name several codes, and a longer code does not stand for a shorter one", () => {
+test("one heading may name several codes, and a longer code does not count as a shorter one", () => {
   expect(findMissingSections(["a.b", "c"], "### `a.b`, `c`")).toEqual([]);
   expect(findMissingSections(["unauthenticated"], "### `admin.unauthenticated`")).toEqual([
     "unauthenticated",
   ]);
 });
 
-test("a variable's line may be commented out, and a longer name does not stand for a shorter one", () => {
+test("a variable's line may be commented out, and a longer name does not count as a shorter one", () => {
   const dotenv = "DATABASE_URL=postgres://\n# REDIS_URL=\nWORKER_PORT=3001\n# about LOG_LEVEL=info";
   expect(findMissingVariables(["DATABASE_URL", "REDIS_URL", "PORT", "LOG_LEVEL"], dotenv)).toEqual([
     "PORT",
