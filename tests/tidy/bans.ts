@@ -25,3 +25,19 @@ export function findEnvironmentReads(sources: readonly Source[]): string[] {
       environmentReads.map((line) => `${path}:${line}: take options; only a main.ts reads process.env`),
     );
 }
+
+/** A deadline is `withTimeout` of contracts, which clears its timer and has one error. */
+export function findTimerRaces(sources: readonly Source[]): string[] {
+  return sources
+    .filter(({ path }) => !isTest(path) && !path.startsWith("packages/contracts/"))
+    .flatMap(({ path, timerRaces }) =>
+      timerRaces.map((line) => `${path}:${line}: use withTimeout of contracts`),
+    );
+}
+
+/** The functions of `db` throw typed errors, so that no package above wraps them again. */
+export function findErrorWraps(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, errorWraps }) =>
+    errorWraps.map((line) => `${path}:${line}: call the function of db; it throws typed errors`),
+  );
+}
