@@ -9,10 +9,10 @@ import { createDatabase, startRedis } from "@rollcall/local-services";
 import { replayDeadLetters } from "@rollcall/sync";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { bundle } from "../../build/bundle.ts";
-import { openStage, type Place, type Stage } from "./stage.ts";
+import { openStage, type Place, type Stage } from "./deaths/stage.ts";
 
 const deadlineMs = 10_000;
-const program = fileURLToPath(new URL("dying-process.ts", import.meta.url));
+const program = fileURLToPath(new URL("deaths/dying-process.ts", import.meta.url));
 /** Where the packages are found that it asks for while it runs. */
 const cache = fileURLToPath(new URL("../../node_modules/.cache/", import.meta.url));
 let folder: string;
