@@ -13,9 +13,9 @@ const load = [
   "lab/chaos/mutants/mutants.test.ts",
 ];
 
-const alone = { testTimeout: 60_000 };
+const alone = { globalSetup: ["tests/run-folder.ts"], testTimeout: 60_000 };
 const withServices = {
-  globalSetup: ["tests/services.ts"],
+  globalSetup: ["tests/run-folder.ts", "tests/services.ts"],
   testTimeout: 150_000,
   hookTimeout: 120_000,
 };
