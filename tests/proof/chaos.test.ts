@@ -5,6 +5,7 @@ import { expect, inject, test } from "vitest";
 import { drawPlan } from "../../lab/chaos/plan/draw-plan.ts";
 import { fitSlopePerHour, takeFloors } from "../../lab/chaos/soak/slope.ts";
 import type { Backend } from "../harness/backends.ts";
+import { makeProcessFolder } from "../harness/process.ts";
 
 // More events and other seeds: npm run chaos -- --backend redis --seeds 1-10 --events 2000
 const events = "600";
@@ -12,7 +13,7 @@ const seeds = { redis: "1-3", postgres: "1" } as const satisfies Record<Backend,
 /** Slack for a busy machine: what may take how long is in the invariants of the run itself. */
 const timeoutMs = 900_000;
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
+const program = fileURLToPath(new URL("../../lab/chaos/main.ts", import.meta.url));
 
 for (const backend of ["redis", "postgres"] as const) {
   const isMissing = backend === "redis" && !inject("redisBinary");
@@ -27,8 +28,8 @@ for (const backend of ["redis", "postgres"] as const) {
 async function runChaos(args: readonly string[]): Promise<void> {
   const child = spawn(
     process.execPath,
-    ["--conditions=@rollcall/source", "--import", "tsx", "lab/chaos/main.ts", ...args],
-    { cwd: root, stdio: ["ignore", "pipe", "pipe"] },
+    ["--conditions=@rollcall/source", "--import", import.meta.resolve("tsx"), program, ...args],
+    { cwd: makeProcessFolder(), stdio: ["ignore", "pipe", "pipe"] },
   );
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

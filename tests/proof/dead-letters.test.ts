@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +7,7 @@ import { createDatabase, startRedis } from "@rollcall/local-services";
 import { replayDeadLetters } from "@rollcall/sync";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { bundle } from "../../build/bundle.ts";
+import { runProcess } from "../harness/process.ts";
 import { openStage, type Place, type Stage } from "./deaths/stage.ts";
 
 const deadlineMs = 10_000;
@@ -29,12 +28,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 /** Runs the task in a process of its own, which kills itself at its n-th step. @returns whether it died */
 async function runUntil(dieAt: number, task: "move" | "replay", place: Place): Promise<boolean> {
   const plan = JSON.stringify({ ...place, task, dieAt });
-  const child = spawn(process.execPath, [join(folder, "dying-process.mjs"), plan], {
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  const [code, signal] = await once(child, "exit");
-  if (signal !== "SIGKILL" && code !== 0) throw new Error(`The process ended with ${code ?? signal}`);
-  return signal === "SIGKILL";
+  const running = runProcess(join(folder, "dying-process.mjs"), {}, [plan]);
+  const end = await running.exited;
+  if (end !== "SIGKILL" && end !== 0) throw new Error(`The process ended with ${end}: ${running.output()}`);
+  return end === "SIGKILL";
 }
 
 for (const backend of ["redis", "postgres"] as const) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { findEnvironmentReads, findNamelessFiles, findStarExports } from "./bans.ts";
+import { findEnvironmentReads, findHomelessChildren, findNamelessFiles, findStarExports } from "./bans.ts";
 import { parseSource } from "./source.ts";
 import { readPackages, readSources } from "./tree.ts";
 
@@ -59,6 +59,24 @@ describe("the environment", () => {
     expect(findEnvironmentReads(parse("apps/cli/src/migrate/main.ts", "process.env;"))).toEqual([]);
     expect(findEnvironmentReads(parse("apps/api/src/app.int.test.ts", "process.env;"))).toEqual([]);
     expect(findEnvironmentReads(parse("apps/api/src/app.ts", '"process.env"; // process.env'))).toEqual([]);
+  });
+});
+
+describe("a child process of a test", () => {
+  test("has a working directory of its own", () => {
+    expect(findHomelessChildren(sources)).toEqual([]);
+  });
+
+  test.each(['spawn("node", []);', 'execFile("npm", ["view"], { env });', "fork(program);"])(
+    "%s is refused",
+    (text) => expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", text))).toHaveLength(1),
+  );
+
+  test("with one, in a program, or as a method of another name's, it is fine", () => {
+    const text = 'spawn("node", [], { cwd: tmpdir() });';
+    expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", text))).toEqual([]);
+    expect(findHomelessChildren(parse("apps/cli/src/main.ts", "fork(program);"))).toEqual([]);
+    expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", "/a/.exec(text);"))).toEqual([]);
   });
 });
 

@@ -25,3 +25,12 @@ export function findEnvironmentReads(sources: readonly Source[]): string[] {
       environmentReads.map((line) => `${path}:${line}: take options; only a main.ts reads process.env`),
     );
 }
+
+/** In the repository, a child process of a test finds what a developer's `npm start` left there. */
+export function findHomelessChildren(sources: readonly Source[]): string[] {
+  return sources
+    .filter(({ path }) => path.startsWith("tests/") || /\.test\.tsx?$/.test(path))
+    .flatMap(({ path, homelessChildren }) =>
+      homelessChildren.map((line) => `${path}:${line}: name a cwd; tmpdir() is the folder of the run`),
+    );
+}

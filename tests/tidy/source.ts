@@ -16,7 +16,11 @@ export type Source = {
   starExports: readonly number[];
   /** Lines that take the environment, in any of its spellings. */
   environmentReads: readonly number[];
+  /** Lines that start a child process and name no working directory for it. */
+  homelessChildren: readonly number[];
 };
+
+const starters = ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"];
 
 /**
  * Reads from a module what the tidy rules judge.
@@ -31,6 +35,7 @@ export function parseSource(path: string, text: string): Source {
   const imports: Import[] = [];
   const starExports: number[] = [];
   const environmentReads: number[] = [];
+  const homelessChildren: number[] = [];
   const addImport = (node: Node, source: Node | null, typeOnly: boolean) => {
     if (source?.type !== "Literal" || typeof source.value !== "string") return;
     imports.push({ specifier: source.value, typeOnly, line: lineOf(node) });
@@ -53,6 +58,8 @@ export function parseSource(path: string, text: string): Source {
     TSImportType: (node) => addImport(node, node.source, true),
     CallExpression(node) {
       if (isNamed(node.callee, "require")) addImport(node, node.arguments[0] ?? null, false);
+      const startsChild = starters.some((name) => isNamed(node.callee, name));
+      if (startsChild && !node.arguments.some(namesFolder)) homelessChildren.push(lineOf(node));
     },
     MemberExpression(node) {
       if (isProcess(node.object) && isNamed(node.property, "env")) environmentReads.push(lineOf(node));
@@ -66,11 +73,16 @@ export function parseSource(path: string, text: string): Source {
     },
   }).visit(program);
 
-  return { path, imports, starExports, environmentReads };
+  return { path, imports, starExports, environmentReads, homelessChildren };
 }
 
 function takesEnvironment(specifier: Node): boolean {
   return specifier.type === "ImportSpecifier" && isNamed(specifier.imported, "env");
+}
+
+function namesFolder(argument: Node): boolean {
+  const properties = argument.type === "ObjectExpression" ? argument.properties : [];
+  return properties.some((property) => property.type === "Property" && isNamed(property.key, "cwd"));
 }
 
 /** `process`, or `globalThis.process`. */

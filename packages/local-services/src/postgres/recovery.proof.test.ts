@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { readFile, stat, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isAlive, isPostmasterOf } from "./process-identity.ts";
@@ -49,7 +50,7 @@ describe("after a kill -9", () => {
 
   test("of a temporary one's process, the next temporary one removes it", async () => {
     // A real orphan: made by startPostgres under a name that tells of a process that is gone.
-    const gone = spawn(process.execPath, ["--version"]);
+    const gone = spawn(process.execPath, ["--version"], { cwd: tmpdir() });
     await new Promise((resolve) => gone.once("exit", resolve));
     const orphaned = join(folder, "..", `rollcall-postgres-${gone.pid}-orphan`);
     const orphan = await startPostgres({ dataDir: join(orphaned, "data"), sync: false });
@@ -64,7 +65,7 @@ describe("after a kill -9", () => {
 describe("a stale postmaster.pid", () => {
   test("that names a living process of another program is survived, and the process spared", async () => {
     await makeCluster();
-    const bystander = spawn("sleep", ["600"]);
+    const bystander = spawn("sleep", ["600"], { cwd: tmpdir() });
     await writeFile(
       join(dataDir, "postmaster.pid"),
       `${bystander.pid}\n${dataDir}\n1\n5432\n\n127.0.0.1\n\nready\n`,
