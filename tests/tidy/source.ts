@@ -1,9 +1,9 @@
 import { type Node, parseSync, Visitor } from "oxc-parser";
 
 export type Import = {
-  /** What is asked for, as written. */
+  /** The module specifier as written. */
   specifier: string;
-  /** Nothing of it is left in the built JavaScript. */
+  /** The built JavaScript has no such import. */
   typeOnly: boolean;
   line: number;
 };
@@ -14,7 +14,7 @@ export type Source = {
   imports: readonly Import[];
   /** Lines with `export *`. */
   starExports: readonly number[];
-  /** Lines that take the environment, in any of its spellings. */
+  /** Lines that read the environment, in any spelling. */
   environmentReads: readonly number[];
   /** Lines that start a child process and name no working directory for it. */
   homelessChildren: readonly number[];
@@ -23,9 +23,12 @@ export type Source = {
 const starters = ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"];
 
 /**
- * Reads from a module what the tidy rules judge.
+ * Reads the imports and other facts that the tidy rules check.
  *
- * @throws Error naming a file that does not parse: one that cannot be read must not pass for a tidy one.
+ * dependency-cruiser was tried instead. TypeScript 7 has no API for it, and its swc parser fails on .tsx and `using`. It also
+ * misses `import("…")` types and does not recognize imports of types, which the rule for the client needs.
+ *
+ * @throws Error with the path of a file that does not parse
  */
 export function parseSource(path: string, text: string): Source {
   const { program, errors } = parseSync(path, text);
@@ -42,7 +45,7 @@ export function parseSource(path: string, text: string): Source {
   };
 
   new Visitor({
-    // `import { type A }` counts as a real import: under verbatimModuleSyntax the built file still loads the module.
+    // `import { type A }` is not type-only: with verbatimModuleSyntax the built file still loads the module.
     ImportDeclaration(node) {
       addImport(node, node.source, node.importKind === "type");
       if (/^(node:)?process$/.test(node.source.value) && node.specifiers.some(takesEnvironment)) {

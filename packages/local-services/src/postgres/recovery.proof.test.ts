@@ -26,7 +26,7 @@ async function makeCluster(): Promise<void> {
 }
 
 describe("after a kill -9", () => {
-  test("of the process that started it, the server runs on and the next start adopts it", async () => {
+  test("of the process that started it, the server keeps running and the next start adopts it", async () => {
     const { server, starter } = await startElsewhere({ folder, options: { dataDir } });
     await query(server.url, "create table kept as select 1 as id");
     await killHard(starter);
@@ -39,7 +39,7 @@ describe("after a kill -9", () => {
     expect(await isPostmasterOf(server.pid, dataDir)).toBe(false);
   });
 
-  test("of the server, what was committed is there again", async () => {
+  test("of the server, committed rows are there again", async () => {
     const server = await startPostgres({ dataDir });
     await query(server.url, "create table kept as select 1 as id");
     process.kill(server.pid, "SIGKILL");
@@ -48,8 +48,8 @@ describe("after a kill -9", () => {
     expect(await query(again.url, "select id from kept")).toEqual([{ id: 1 }]);
   });
 
-  test("of a temporary one's process, the next temporary one removes it", async () => {
-    // A real orphan: made by startPostgres under a name that tells of a process that is gone.
+  test("of the process of a temporary cluster, the next temporary cluster removes it", async () => {
+    // A real orphan: a cluster under a name that holds the pid of a process that is gone.
     const gone = spawn(process.execPath, ["--version"], { cwd: tmpdir() });
     await new Promise((resolve) => gone.once("exit", resolve));
     const orphaned = join(folder, "..", `rollcall-postgres-${gone.pid}-orphan`);
@@ -63,7 +63,7 @@ describe("after a kill -9", () => {
 });
 
 describe("a stale postmaster.pid", () => {
-  test("that names a living process of another program is survived, and the process spared", async () => {
+  test("that names a live process of another program does no harm, and the process lives on", async () => {
     await makeCluster();
     const bystander = spawn("sleep", ["600"], { cwd: tmpdir() });
     await writeFile(
@@ -76,7 +76,7 @@ describe("a stale postmaster.pid", () => {
     await killHard(bystander);
   });
 
-  test("that names the living server of another cluster is survived, and that server spared", async () => {
+  test("that names the live server of another cluster does no harm, and that server lives on", async () => {
     await makeCluster();
     const other = await startPostgres({ dataDir: join(folder, "other") });
     const file = await readFile(join(other.dataDir, "postmaster.pid"), "utf8");
@@ -87,7 +87,7 @@ describe("a stale postmaster.pid", () => {
     expect(await query(other.url, "select 1 as one")).toEqual([{ one: 1 }]);
   });
 
-  test("that a full disk left empty is survived", async () => {
+  test("that a full disk left empty does no harm", async () => {
     await makeCluster();
     await writeFile(join(dataDir, "postmaster.pid"), "");
     await utimes(join(dataDir, "postmaster.pid"), 0, 0);
