@@ -26,7 +26,7 @@ export function writePrometheusRules(rules: readonly AlertRule[]): string {
 // Gauges are of the whole system and every api process shows them: their maximum by label is one of them.
 function writeExpression(when: AlertCondition): string {
   switch (when.kind) {
-    case "level": {
+    case "gauge": {
       const shown = `max without (instance, job, pod) (${select(when.of)})`;
       return `${when.take}(${shown}) ${"above" in when ? `> ${when.above}` : `< ${when.below}`}`;
     }
