@@ -68,7 +68,8 @@ for (const backend of ["redis", "postgres"] as const) {
             true,
           );
         }
-        await replayDeadLetters({ ...stage, producers: stage }, { all: true }, "test");
+        const producers = { ...stage, "dead-letter": stage.deadLetters };
+        await replayDeadLetters({ pool: stage.pool, producers }, { all: true }, "test");
         expect(await listLetters(stage)).toEqual([]);
         for (const clerkId of people) {
           expect(await isRecorded(stage, clerkId)).toBe(true);

@@ -42,10 +42,10 @@ async function replay(): Promise<void> {
   const producers = {
     ensure: withSteps(stage.ensure, "add", steps),
     sync: withSteps(stage.sync, "add", steps),
+    "dead-letter": removingWithSteps(stage.deadLetters),
   };
   const pool = withSteps(stage.pool, "query", steps);
-  const deadLetters = removingWithSteps(stage.deadLetters);
-  await replayDeadLetters({ pool, deadLetters, producers }, { all: true }, "test");
+  await replayDeadLetters({ pool, producers }, { all: true }, "test");
 }
 
 await (plan.task === "move" ? move() : replay());

@@ -2,15 +2,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startRedis } from "@rollcall/local-services";
 import { Redis } from "ioredis";
 import { expect, inject, onTestFinished, test } from "vitest";
-import { addSyncJob, openProducer } from "./producer.ts";
+import { openProducer } from "./producer.ts";
 import { createRedisBackend } from "./redis-backend.ts";
-import type { SyncJob } from "./sync-job.ts";
+import { addSyncJob, type SyncJob } from "./sync-job.ts";
 
 const redisBinary = inject("redisBinary");
 const syncJob: SyncJob = { v: 1, kind: "refresh", clerkId: "user_1", cause: "webhook", eventAtMs: 0 };
 
 test.skipIf(!redisBinary)(
-  `over 70 % of Redis' memory nothing is accepted, and below it is again${redisBinary ? "" : " (skipped: no redis-server on PATH)"}`,
+  `above 70 % of Redis' memory no job is accepted, and below it jobs are accepted again${redisBinary ? "" : " (skipped: no redis-server on PATH)"}`,
   async () => {
     if (!redisBinary) return;
     const server = await startRedis({ binary: redisBinary });
@@ -30,7 +30,7 @@ test.skipIf(!redisBinary)(
     };
 
     await limitTo(0.5);
-    // Long enough for it to have been asked.
+    // Long enough for the memory to be read twice.
     await sleep(1_500);
     await add();
     await limitTo(0.8);

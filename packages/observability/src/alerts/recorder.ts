@@ -1,21 +1,22 @@
-import { addSamples, type Pool } from "@rollcall/db";
-import type { Metrics, Sample } from "@rollcall/observability";
+import type { Metrics } from "../metrics.ts";
+import type { Sample } from "./evaluate-rule.ts";
 
-/** Carries what this process counts to where all processes' counts are added. */
+/** Adds what this process counts to the sums over all processes. */
 export type Recorder = {
-  /** Counted, and not stored yet. */
+  /** What was counted and is not stored yet. */
   pending(): Promise<Sample[]>;
-  /** Stores it. What fails to be stored is pending still. */
+  /** Stores what is pending. After a failure it is still pending. */
   flush(): Promise<void>;
 };
 
 /**
- * @param names what is worth carrying
- * @param always stored with each flush, besides what was counted
+ * @param addSamples adds to the stored sums
+ * @param names the counters to record
+ * @param always stored with each flush, besides the counters
  */
 export function createRecorder(
-  pool: Pool,
-  metrics: Metrics,
+  addSamples: (samples: readonly Sample[]) => Promise<void>,
+  metrics: Pick<Metrics, "readTotals">,
   names: ReadonlySet<string>,
   always: readonly Sample[] = [],
 ): Recorder {
@@ -34,7 +35,7 @@ export function createRecorder(
     pending: async () => toPending(await readTotals()),
     flush: async () => {
       const totals = await readTotals();
-      await addSamples(pool, [...toPending(totals), ...always]);
+      await addSamples([...toPending(totals), ...always]);
       stored = new Map(totals.map(({ key, value }) => [key, value]));
     },
   };

@@ -4,12 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AlertNotification, type AlertRule, alertNotification } from "@rollcall/contracts";
-import { createPool, migrateUp, type Pool, readAlerts } from "@rollcall/db";
+import { addSamples, createPool, migrateUp, type Pool, readAlerts } from "@rollcall/db";
 import { type PostgresServer, startPostgres } from "@rollcall/local-services";
-import { createLogger, createMetrics, listRecorded } from "@rollcall/observability";
+import {
+  createEvaluator,
+  createLogger,
+  createMetrics,
+  createRecorder,
+  listRecorded,
+} from "@rollcall/observability";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { createEvaluator } from "./evaluator.ts";
-import { createRecorder } from "./recorder.ts";
+import { createAlertStore } from "./alerts.ts";
 
 const rule: AlertRule = {
   name: "postgres_errors",
@@ -25,11 +30,11 @@ const graceMs = 120_000;
 let folder: string;
 let postgres: PostgresServer;
 let pool: Pool;
-let told: AlertNotification[] = [];
+let sent: AlertNotification[] = [];
 const receiver = createServer(async (request, response) => {
   let text = "";
   for await (const chunk of request) text += chunk;
-  told.push(alertNotification.parse(JSON.parse(text)));
+  sent.push(alertNotification.parse(JSON.parse(text)));
   response.end();
 });
 
@@ -49,23 +54,21 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await pool.query("truncate rollcall.alerts, rollcall.samples, rollcall.leases");
-  told = [];
+  sent = [];
 });
 
-/** A process that counts and judges. */
+/** A process that counts and evaluates. */
 function launch() {
   const metrics = createMetrics("api");
-  const recorder = createRecorder(pool, metrics, listRecorded([rule]));
+  const recorder = createRecorder((samples) => addSamples(pool, samples), metrics, listRecorded([rule]));
   const address = receiver.address();
   if (address === null || typeof address === "string") throw new Error("The receiver has no port");
   const evaluator = createEvaluator({
-    pool,
+    store: createAlertStore(pool, "alerts", leaseMs),
     log: createLogger({ level: "silent", process: "test" }),
-    figures: [],
+    gauges: [],
     recorder,
     rules: [rule],
-    lease: "alerts",
-    leaseMs,
     graceMs,
     webhookUrl: `http://127.0.0.1:${address.port}`,
   });
@@ -79,7 +82,7 @@ function launch() {
   };
 }
 
-const types = () => told.map(({ type }) => type);
+const types = () => sent.map(({ type }) => type);
 const readStored = async () => (await readAlerts(pool, [rule.name]))[0];
 
 async function restartPostgres(): Promise<void> {
@@ -90,18 +93,18 @@ async function restartPostgres(): Promise<void> {
   });
 }
 
-test("what several processes count is judged together, by one of them", async () => {
+test("the counts of several processes are evaluated together, by one process", async () => {
   const [one, two] = [launch(), launch()];
   one.fail(3);
   two.fail(3);
   for (const turn of [1, 2, 3]) await Promise.all([one.turn(), two.turn(), turn]);
   expect(types()).toEqual(["alert.fired"]);
-  expect(told[0]?.value).toBe(6);
+  expect(sent[0]?.value).toBe(6);
   expect(await readStored()).toMatchObject({ state: "firing", value: 6 });
   await Promise.all([one.close(), two.close()]);
 });
 
-test("what was told while Postgres was away is told once, whoever finds it back first", async () => {
+test("a notification sent while Postgres was away is sent once, whichever process reconnects first", async () => {
   const [holder, other] = [launch(), launch()];
   await holder.turn();
   await other.turn();
@@ -121,7 +124,7 @@ test("what was told while Postgres was away is told once, whoever finds it back 
   await Promise.all([holder.close(), other.close()]);
 });
 
-test("another process judges when the holder is gone, and knows what was told", async () => {
+test("another process evaluates when the holder is gone, and sends no notification again", async () => {
   const [first, second] = [launch(), launch()];
   first.fail(6);
   await first.turn();
