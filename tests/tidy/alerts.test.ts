@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type AlertRule, alertRules, metricTable } from "@rollcall/contracts";
 import { expect, test } from "vitest";
@@ -48,11 +49,14 @@ test("a rate needs at least 20 events", () => {
   }
 });
 
-const promtool = spawnSync("promtool", ["--version"]).status === 0;
+const promtool = spawnSync("promtool", ["--version"], { cwd: tmpdir() }).status === 0;
 test.skipIf(!promtool)(
   `promtool accepts the rules${promtool ? "" : " (skipped: no promtool on PATH)"}`,
   () => {
-    const { status, stdout, stderr } = spawnSync("promtool", ["check", "rules", path], { encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync("promtool", ["check", "rules", path], {
+      cwd: tmpdir(),
+      encoding: "utf8",
+    });
     expect([status, stdout + stderr]).toEqual([0, expect.stringContaining("SUCCESS")]);
   },
 );

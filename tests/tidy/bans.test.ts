@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   findEnvironmentReads,
   findErrorWraps,
+  findHomelessChildren,
   findStarExports,
   findTimerRaces,
   findVagueNames,
@@ -107,6 +108,24 @@ describe("errors of the database", () => {
 
   test("the word in a comment or as a property is allowed", () => {
     expect(findErrorWraps(parse("packages/sync/src/a.ts", "// asking Clerk\nconst text = 1;"))).toEqual([]);
+  });
+});
+
+describe("a child process of a test", () => {
+  test("has a working directory of its own", () => {
+    expect(findHomelessChildren(sources)).toEqual([]);
+  });
+
+  test.each(['spawn("node", []);', 'execFile("npm", ["view"], { env });', "fork(program);"])(
+    "%s is refused",
+    (text) => expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", text))).toHaveLength(1),
+  );
+
+  test("with one, in a program, or as a method of another name's, it is allowed", () => {
+    const text = 'spawn("node", [], { cwd: tmpdir() });';
+    expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", text))).toEqual([]);
+    expect(findHomelessChildren(parse("apps/cli/src/main.ts", "fork(program);"))).toEqual([]);
+    expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", "/a/.exec(text);"))).toEqual([]);
   });
 });
 

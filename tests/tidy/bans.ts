@@ -41,3 +41,12 @@ export function findErrorWraps(sources: readonly Source[]): string[] {
     errorWraps.map((line) => `${path}:${line}: call the function of db; it throws typed errors`),
   );
 }
+
+/** In the repository, a child process of a test finds what a developer's `npm start` left there. */
+export function findHomelessChildren(sources: readonly Source[]): string[] {
+  return sources
+    .filter(({ path }) => path.startsWith("tests/") || /\.test\.tsx?$/.test(path))
+    .flatMap(({ path, homelessChildren }) =>
+      homelessChildren.map((line) => `${path}:${line}: name a cwd; tmpdir() is the folder of the run`),
+    );
+}

@@ -26,7 +26,7 @@ export function writePrometheusRules(rules: readonly AlertRule[]): string {
 // Every api process exports the gauges of the whole system, so the maximum by label is the value.
 function writeExpression(when: AlertCondition): string {
   switch (when.kind) {
-    case "level": {
+    case "gauge": {
       const shown = `max without (instance, job, pod) (${select(when.of)})`;
       return `${when.take}(${shown}) ${"above" in when ? `> ${when.above}` : `< ${when.below}`}`;
     }

@@ -20,7 +20,11 @@ export type Source = {
   timerRaces: readonly number[];
   /** Lines that wrap the errors of a database call; `db` throws typed errors itself. */
   errorWraps: readonly number[];
+  /** Lines that start a child process and name no working directory for it. */
+  homelessChildren: readonly number[];
 };
+
+const starters = ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"];
 
 /**
  * Reads the imports and other facts that the tidy rules check.
@@ -43,6 +47,7 @@ export function parseSource(path: string, text: string): Source {
   // The names of promises that a timer settles, so that they are recognized in a race.
   const timers = new Set<string>();
   const textOf = (node: Node) => text.slice(node.start, node.end);
+  const homelessChildren: number[] = [];
   const addImport = (node: Node, source: Node | null, typeOnly: boolean) => {
     if (source?.type !== "Literal" || typeof source.value !== "string") return;
     imports.push({ specifier: source.value, typeOnly, line: lineOf(node) });
@@ -70,6 +75,8 @@ export function parseSource(path: string, text: string): Source {
         const elements = promises.elements.flatMap((element) => (element ? [textOf(element)] : []));
         races.push({ line: lineOf(node), promises: elements });
       }
+      const startsChild = starters.some((name) => isNamed(node.callee, name));
+      if (startsChild && !node.arguments.some(namesFolder)) homelessChildren.push(lineOf(node));
     },
     Identifier(node) {
       if (/^(askPostgres|asking|rethrowWrapped)$/.test(node.name)) errorWraps.push(lineOf(node));
@@ -91,13 +98,18 @@ export function parseSource(path: string, text: string): Source {
   const timerRaces = races
     .filter(({ promises }) => promises.some((promise) => timers.has(promise) || startsTimer.test(promise)))
     .map(({ line }) => line);
-  return { path, imports, starExports, environmentReads, timerRaces, errorWraps };
+  return { path, imports, starExports, environmentReads, homelessChildren, timerRaces, errorWraps };
 }
 
 const startsTimer = /\b(setTimeout|sleep|delay)\(/;
 
 function takesEnvironment(specifier: Node): boolean {
   return specifier.type === "ImportSpecifier" && isNamed(specifier.imported, "env");
+}
+
+function namesFolder(argument: Node): boolean {
+  const properties = argument.type === "ObjectExpression" ? argument.properties : [];
+  return properties.some((property) => property.type === "Property" && isNamed(property.key, "cwd"));
 }
 
 /** `process`, or `globalThis.process`. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { verifyToken } from "@clerk/backend";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -66,10 +67,11 @@ describe("the control over HTTP", () => {
 });
 
 describe("the simulator as a process", () => {
+  const tsx = import.meta.resolve("tsx");
   const main = new URL("../main.ts", import.meta.url).pathname;
   const children: ChildProcess[] = [];
   const start = (env: Record<string, string>) => {
-    const child = spawn(process.execPath, ["--import", "tsx", main], { env });
+    const child = spawn(process.execPath, ["--import", tsx, main], { cwd: tmpdir(), env });
     children.push(child);
     return child;
   };
