@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { RunMode } from "@rollcall/contracts";
-import type { Queryable } from "../pool.ts";
+import type { Queryable } from "./pool.ts";
 
-/** Proof that its holder alone runs a mode, until it expires by Postgres' clock. */
+/** The proof that its holder alone runs a mode, until it expires by the clock of Postgres. */
 export type Lease = { name: string; token: string; ttlMs: number };
 
-/** The lease of a mode; dry runs have one of their own. */
+/** The lease of a mode. Dry runs have their own leases. */
 export function leaseName(run: { mode: RunMode; dryRun: boolean }): string {
   return run.dryRun ? `${run.mode}.dry-run` : run.mode;
 }
@@ -17,7 +17,7 @@ where l.expires_at <= now()
 returning token
 `;
 
-/** Takes a lease. Undefined while somebody else holds it. */
+/** Takes a lease. @returns undefined while another process holds it */
 export async function acquireLease(db: Queryable, name: string, ttlMs: number): Promise<Lease | undefined> {
   const token = randomUUID();
   const result = await db.query(acquire, [name, token, ttlMs]);
@@ -31,16 +31,16 @@ returning token
 `;
 
 /**
- * Prolongs a lease that is still held, and locks its row until the transaction ends: whoever wants to take it
- * over waits for the commit. First in a transaction it fences all that follows.
+ * Prolongs a lease that is still held, and locks its row until the transaction ends. A process that wants to take the
+ * lease then waits for the commit. As the first statement of a transaction it fences all that follows.
  *
- * @returns false when it expired or somebody else has it
+ * @returns false if the lease expired or another process holds it
  */
 export async function holdLease(db: Queryable, { name, token, ttlMs }: Lease): Promise<boolean> {
   return (await db.query(hold, [name, token, ttlMs])).rows.length > 0;
 }
 
-/** Gives a lease back, so that nobody has to wait until it expires. */
+/** Releases a lease, so that no process waits until it expires. */
 export async function releaseLease(db: Queryable, { name, token }: Lease): Promise<void> {
   await db.query("update rollcall.leases set expires_at = now() where name = $1 and token = $2", [
     name,

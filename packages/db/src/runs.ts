@@ -1,6 +1,7 @@
 import { type RunMode, type RunView, runView } from "@rollcall/contracts";
 import { z } from "zod";
-import type { Queryable } from "../pool.ts";
+import type { Queryable } from "./pool.ts";
+import { readRow, readRows } from "./rows.ts";
 
 /** The columns of `RunView`, for statements that return a run. */
 export const runColumns = `
@@ -16,7 +17,7 @@ export const runColumns = `
 
 const instant = z.date().transform((date) => date.toISOString());
 
-/** A row of `runColumns`, to be read as a `RunView`. */
+/** Reads a row of `runColumns` as a `RunView`. */
 export const runRow = runView.extend({
   id: z.coerce.number().int(),
   requestedAt: instant,
@@ -45,16 +46,16 @@ select ${runColumns}, false from rollcall.runs r
 where r.mode = $1 and r.dry_run = $2 and r.state in ('waiting', 'running') and not exists (select from made)
 `;
 
-/** Makes a run, or finds the one of this mode that is not over yet: `isNew` tells which. */
+/** Makes a run, or finds the open one of this mode. `isNew` says which. */
 export async function requestRun(
   db: Queryable,
   { mode, dryRun, startedBy, watermarkMs }: RunRequest,
 ): Promise<{ run: RunView; isNew: boolean }> {
   for (;;) {
     const result = await db.query(request, [mode, dryRun, startedBy, watermarkMs ?? null]);
-    // None: somebody made one a moment ago, and this statement's snapshot does not show it yet.
+    // Another process made a run a moment ago, and the snapshot of this statement does not show it yet.
     if (result.rows.length === 0) continue;
-    const { isNew, ...run } = runRow.extend({ isNew: z.boolean() }).parse(result.rows[0]);
+    const { isNew, ...run } = readRow(runRow.extend({ isNew: z.boolean() }), result.rows);
     return { run, isNew };
   }
 }
@@ -74,22 +75,31 @@ returning id
 `;
 
 /**
- * Makes a full run when there never was one, or when the latest failed at least `retryAfterMs` ago. A cancelled
- * one stays cancelled: a person decided.
+ * Makes a full run if there never was one, or if the latest one failed at least `retryAfterMs` ago. After a cancelled run
+ * it makes none, because an operator decided.
  *
- * @returns whether it made one
+ * @returns whether it made a run
  */
 export async function requestDueFullSync(db: Queryable, retryAfterMs: number): Promise<boolean> {
   return (await db.query(requestDue, [retryAfterMs])).rows.length > 0;
 }
 
+/** Whether a full run that writes is requested or under way. */
+export async function hasOpenFullSync(db: Queryable): Promise<boolean> {
+  const result = await db.query(
+    `select from rollcall.runs
+     where mode = 'full' and not dry_run and state in ('waiting', 'running') limit 1`,
+  );
+  return result.rows.length > 0;
+}
+
 /** Finds a run by its id. */
 export async function findRun(db: Queryable, id: number): Promise<RunView | undefined> {
   const result = await db.query(`select ${runColumns} from rollcall.runs r where r.id = $1`, [id]);
-  return z.array(runRow).parse(result.rows)[0];
+  return readRows(runRow, result.rows)[0];
 }
 
-/** Runs, newest first, `limit` of them from below `beforeId`; of one mode, when it is named. */
+/** Runs, newest first, `limit` of them below `beforeId`. With a mode it lists only runs of this mode. */
 export async function listRuns(
   db: Queryable,
   page: { mode?: RunMode | undefined; beforeId: string | undefined; limit: number },
@@ -100,7 +110,7 @@ export async function listRuns(
      order by r.id desc limit $3`,
     [page.mode ?? null, page.beforeId ?? null, page.limit],
   );
-  return z.array(runRow).parse(result.rows);
+  return readRows(runRow, result.rows);
 }
 
 const reset = `
@@ -110,12 +120,12 @@ update rollcall.runs set
 where id = $1
 `;
 
-/** Forgets what a run counted, because it begins anew. */
+/** Resets the counts of a run that starts again. */
 export async function resetRun(db: Queryable, id: number): Promise<void> {
   await db.query(reset, [id]);
 }
 
-/** Whether no full run that began later is complete. */
+/** Whether no later full run is complete. */
 export async function isNewestComplete(db: Queryable, id: number): Promise<boolean> {
   const result = await db.query(
     `select from rollcall.runs
@@ -132,7 +142,7 @@ delete from rollcall.runs where id in (
   order by id limit 1000
 )`;
 
-/** Forgets old runs: full ones after 90 days, catch-ups, of which there is one a minute, after a week. */
+/** Deletes full runs after 90 days. Incremental runs go after a week, because there is one a minute. */
 export async function pruneRuns(db: Queryable): Promise<void> {
   await db.query(prune);
 }
@@ -149,5 +159,5 @@ from (values ('full'), ('catch-up')) as m (mode)
 /** Seconds since the last complete run of each mode, or since the tables were made. */
 export async function readRunAges(db: Queryable): Promise<{ mode: string; seconds: number }[]> {
   const result = await db.query(ages);
-  return z.array(z.object({ mode: z.string(), seconds: z.number() })).parse(result.rows);
+  return readRows(z.object({ mode: z.string(), seconds: z.number() }), result.rows);
 }

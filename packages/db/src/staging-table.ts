@@ -1,8 +1,9 @@
 import { z } from "zod";
-import type { Connection } from "../pool.ts";
-import type { DriftKind } from "./find-drift.ts";
+import type { DriftKind } from "./drift.ts";
+import type { Connection } from "./pool.ts";
+import { readRows } from "./rows.ts";
 
-// Temporary: it ends with its session, and so do the names and emails in it.
+// Temporary: the tables, with the names and emails in them, end with the session.
 const make = `
 create temp table staged_users (
   seq      bigint generated always as identity,
@@ -50,7 +51,7 @@ reached (clerk_id) as (
 insert into staged_batch select clerk_id from reached
 `;
 
-const forget = `
+const remove = `
 with gone as (delete from staged_batch returning clerk_id),
      emails as (delete from staged_emails e using gone g where e.clerk_id = g.clerk_id)
 delete from staged_users d using gone g where d.clerk_id = g.clerk_id
@@ -59,23 +60,29 @@ delete from staged_users d using gone g where d.clerk_id = g.clerk_id
 export type StagedUser<Write> = { clerkId: string; email: string | null; kind: DriftKind; write: Write };
 
 /**
- * What a dry run would write, kept in its session until the end of the walk.
+ * The writes of a dry run, kept in its session until the end of the walk.
  *
- * Users affect what becomes of each other only through an email that one of them has, or had: it decides who may
- * be linked to a waiting profile. So users may be tried in batches, as long as those who share one are together
- * and stay in the order of their pages.
+ * One user's outcome depends on another user only through an email that one of them has or had, because the email
+ * decides which user gets an unclaimed profile. So the writes may run in batches, if users that share an email are
+ * together and stay in the order of their pages.
  */
 export type StagingTable<Write> = {
-  /** A user who is in the book already stays as they are. */
+  /** Adds the users of a page. A user that is in the table already stays as it is. */
   record(page: number, entries: readonly StagedUser<Write>[]): Promise<void>;
-  /** Chooses about `size` users for the next batch. @returns their pages in order; none when the book is empty */
+  /** Chooses about `size` users for the next batch. @returns their pages in order; none if the table is empty */
   chooseBatch(size: number): Promise<number[]>;
-  /** The batch's users of one page, in order. */
+  /** The users of one page in the batch, in order. */
   readPage(page: number): Promise<{ kind: string; write: unknown }[]>;
-  forgetBatch(): Promise<void>;
+  /** Removes the users of the batch. */
+  removeBatch(): Promise<void>;
 };
 
-/** Opens a book in the session of `client`, which must stay the same until the end. */
+const stagedRow = z.object({
+  kind: z.string(),
+  write: z.string().transform((text): unknown => JSON.parse(text)),
+});
+
+/** Makes the table in the session of `client`. Use this connection until the end. */
 export async function openStagingTable<Write>(client: Connection): Promise<StagingTable<Write>> {
   await client.query(make);
   return {
@@ -100,12 +107,10 @@ export async function openStagingTable<Write>(client: Connection): Promise<Stagi
         "select kind, write from staged_users join staged_batch using (clerk_id) where page = $1 order by seq",
         [page],
       );
-      return z
-        .array(z.object({ kind: z.string(), write: z.string().transform((text) => JSON.parse(text)) }))
-        .parse(rows.rows);
+      return readRows(stagedRow, rows.rows);
     },
-    forgetBatch: async () => {
-      await client.query(forget);
+    removeBatch: async () => {
+      await client.query(remove);
     },
   };
 }

@@ -67,7 +67,7 @@ export async function openDryRun({ pool, defaults }: ReconcileContext, signal: A
           const outcome = outcomes.get(one.write.snapshot.clerkId);
           counts[countDrifted(one.kind, outcome)]++;
         }
-        await book.forgetBatch();
+        await book.removeBatch();
       }
     },
     // Not back into the pool: its temporary tables hold names and emails.
