@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { describeOnBackends } from "../harness/backends.ts";
+import { describeOnOneBackend } from "../harness/backends.ts";
 import { ensure, readRows, untilProfile } from "../harness/calls.ts";
 import { type RunningProcess, runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -13,7 +13,8 @@ const environment = { RECONCILE_CATCHUP_EVERY_MS: "86400000" };
 /** Seven pages. */
 const seeded = 3_000;
 
-describeOnBackends((backend) => {
+// Runs are coordinated by rows in Postgres; what a queue has a part in is in reconcile.test.ts.
+describeOnOneBackend((backend) => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend, environment });
