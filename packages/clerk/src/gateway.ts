@@ -6,7 +6,7 @@ import { type ClerkUser, clerkUser } from "./user.ts";
 /** Ids that `GET /v1/users?user_id=` takes in one request. */
 export const maxIdsPerRead = 100;
 
-/** What a Clerk request said about one user. */
+/** The result of a Clerk request for one user. */
 export type FetchResult = { found: ClerkUser } | { absent: true } | { unreadable: AppError };
 
 export type ClerkGateway = {
