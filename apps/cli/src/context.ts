@@ -11,7 +11,7 @@ import {
 } from "@rollcall/sync";
 import type { CliConfig } from "./config.ts";
 
-/** What commands use: Postgres, the queues and Clerk directly; no api needs to run. */
+/** The services of the commands. They work on Postgres, the queues and Clerk directly, without an api. */
 export type CliContext = {
   pool: Pool;
   backend: QueueBackend;
