@@ -1,17 +1,16 @@
 import { join } from "node:path";
-import { decideEnvironment, type Wiring } from "./child-environments.ts";
-import { openLogFile } from "./log-file.ts";
-import { untilAnswers } from "./readiness.ts";
-import type { StartOptions } from "./start-options.ts";
-import { startProcess } from "./supervised-process.ts";
+import { untilAnswers } from "../processes/readiness.ts";
+import { startProcess } from "../processes/supervised-process.ts";
+import { decideEnvironment, type Wiring } from "./environments.ts";
+import type { StartOptions } from "./part.ts";
 
-/** Starts the example app, which signs in at the simulator; it is no part of Rollcall, and uses it as any app does. */
-export async function startExamplePart(
+/** Starts the example app, which signs in at the simulator. It is not part of Rollcall, and uses it as any app does. */
+export async function startExampleApp(
   { root, dir, named, parts, say, signal }: StartOptions,
   wiring: Wiring,
   urls: { api: string; simulator: string; example: string },
 ): Promise<void> {
-  const example = startProcess({
+  const example = await startProcess({
     name: "example app",
     entry: join(root, "examples/dashboard/dist/server/main.js"),
     environment: {
@@ -20,8 +19,7 @@ export async function startExamplePart(
       ROLLCALL_URL: urls.api,
       CLERK_FRONTEND_URL: `${urls.simulator}/frontend`,
     },
-    log: await openLogFile(join(dir, "logs/example.log")),
-    onLine: () => undefined,
+    logFile: join(dir, "logs/example.log"),
     say,
   });
   parts.push(example);

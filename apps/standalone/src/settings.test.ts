@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { readNamedEnvironment } from "./named-environment.ts";
+import { readNamedEnvironment } from "./settings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rollcall-env-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test("the file names what the environment does not, and an empty value of the environment wins too", () => {
+test("the environment wins over the file, also with an empty value", () => {
   const file = join(folder, ".env");
   writeFileSync(file, 'PORT=4000\nHOST="0.0.0.0" # everywhere\nDATABASE_URL=postgres://file\n');
   expect(readNamedEnvironment(file, { PORT: "5000", DATABASE_URL: "" })).toMatchObject({
@@ -17,7 +17,7 @@ test("the file names what the environment does not, and an empty value of the en
   });
 });
 
-test("no file is no problem, and one that cannot be read is named", () => {
+test("a missing file is allowed, and an unreadable file is named", () => {
   expect(readNamedEnvironment(join(folder, "none"), { PORT: "1" })).toEqual({ PORT: "1" });
   expect(() => readNamedEnvironment(folder, {})).toThrow(`${folder} cannot be read`);
 });

@@ -1,32 +1,33 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import type { WriteStream } from "node:fs";
+import { createWriteStream, type WriteStream } from "node:fs";
+import { rename, stat } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Say } from "./say.ts";
-import type { Environment } from "./settings.ts";
+import type { Say } from "../parts/part.ts";
+import type { Environment } from "../settings.ts";
 
 export type ProcessOptions = {
   name: string;
   /** Path of the built entry point. */
   entry: string;
   environment: Environment;
-  log: WriteStream;
-  onLine(line: string): void;
+  logFile: string;
+  onLine?(line: string): void;
   onMessage?(message: unknown): void;
   say: Say;
 };
 
 export type SupervisedProcess = {
   name: string;
-  /** Resolves with how it ended, the first time that it ends. */
+  /** Resolves with the exit code or signal of its first end. */
   failed: Promise<string>;
-  /** The last lines it wrote, for a person who must find out why. */
+  /** Its last lines of output, to find the cause of an end. */
   lastLines(): string[];
   send(message: object): void;
   stop(): Promise<void>;
-  /** Without asking. */
+  /** Ends it at once, without waiting. */
   kill(): void;
 };
 
@@ -34,12 +35,13 @@ const guard = fileURLToPath(new URL("./guard.js", import.meta.url));
 const keptLines = 8;
 const firstRetryMs = 1_000;
 const longestRetryMs = 30_000;
-/** One that lived this long starts again from the shortest wait. */
-const soundAfterMs = 30_000;
+/** After this time the next restart waits the shortest time again. */
+const stableAfterMs = 30_000;
 const stopGraceMs = 15_000;
 
-/** Starts a child and starts it again whenever it ends by itself, ever more slowly while it keeps failing. */
-export function startProcess(options: ProcessOptions): SupervisedProcess {
+/** Starts a child process, and restarts it whenever it ends by itself. The waits grow while it keeps failing. */
+export async function startProcess(options: ProcessOptions): Promise<SupervisedProcess> {
+  const log = await openLogFile(options.logFile);
   const lines: string[] = [];
   const stopping = new AbortController();
   let reportFailure: (how: string) => void = () => {};
@@ -52,7 +54,7 @@ export function startProcess(options: ProcessOptions): SupervisedProcess {
   function launch(): ChildProcess {
     const launched = spawn(process.execPath, ["--import", guard, options.entry], {
       env: options.environment,
-      // A process group of its own: Ctrl-C in a terminal reaches the supervisor alone, which stops the parts in order.
+      // A process group of its own: Ctrl-C in a terminal reaches only this supervisor, which stops the parts in order.
       detached: true,
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
@@ -60,7 +62,7 @@ export function startProcess(options: ProcessOptions): SupervisedProcess {
       if (stream) createInterface(stream).on("line", noteLine);
     }
     launched.on("message", (message) => options.onMessage?.(message));
-    // A failed spawn or send shows as an exit as well.
+    // A failed spawn or send also ends the child, and `watch` handles that.
     launched.on("error", (error) => noteLine(error.message));
     return launched;
   }
@@ -68,8 +70,8 @@ export function startProcess(options: ProcessOptions): SupervisedProcess {
   function noteLine(line: string): void {
     lines.push(line);
     if (lines.length > keptLines) lines.shift();
-    options.log.write(`${line}\n`);
-    options.onLine(line);
+    log.write(`${line}\n`);
+    options.onLine?.(line);
   }
 
   async function watch(): Promise<void> {
@@ -79,13 +81,13 @@ export function startProcess(options: ProcessOptions): SupervisedProcess {
       const how = await endOf(child);
       if (stopping.signal.aborted) return;
       reportFailure(how);
-      if (Date.now() - startedAtMs > soundAfterMs) retryMs = firstRetryMs;
+      if (Date.now() - startedAtMs > stableAfterMs) retryMs = firstRetryMs;
       options.say(
-        `The ${options.name} has ended (${how}); it is started again in ${retryMs / 1_000} s. Its log says more.`,
+        `The ${options.name} has ended (${how}). It is restarted in ${retryMs / 1_000} s. The cause is in ${options.logFile}`,
       );
       await sleep(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (stopping.signal.aborted) return;
-      options.say(`Starting the ${options.name} again`);
+      options.say(`Restarting the ${options.name}`);
       child = launch();
       retryMs = Math.min(retryMs * 2, longestRetryMs);
     }
@@ -120,4 +122,19 @@ async function endOf(child: ChildProcess): Promise<string> {
   return (
     child.signalCode ?? (child.pid === undefined ? "it could not be started" : `exit code ${child.exitCode}`)
   );
+}
+
+const largestLogBytes = 10 * 1024 * 1024;
+
+/** Opens a log to append to. A large log is first renamed to `….1`, which replaces the older one. */
+async function openLogFile(path: string): Promise<WriteStream> {
+  const size = await stat(path).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size > largestLogBytes) await rename(path, `${path}.1`);
+  const stream = createWriteStream(path, { flags: "a" });
+  // With a full disk the system runs on without its logs.
+  stream.on("error", () => undefined);
+  return stream;
 }

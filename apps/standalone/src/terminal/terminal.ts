@@ -1,23 +1,23 @@
 import type { Tone } from "./narrator.ts";
 
 export type Terminal = {
-  /** A line of its own. */
+  /** Prints a line. */
   write(line: string): void;
-  /** What happened just now, with the time before it. Kept back until the start is over. */
-  tell(tone: Tone, sentence: string): void;
-  /** From here on what happens is told. */
-  beginTelling(): void;
+  /** Prints an event with its time. Before `showEvents`, events are kept. */
+  showEvent(tone: Tone, sentence: string): void;
+  /** Prints the kept events, and from now on each event at once. */
+  showEvents(): void;
 };
 
 const colours: Record<Tone, string> = { plain: "", good: "\u001b[32m", bad: "\u001b[33m" };
 const dim = "\u001b[2m";
 const reset = "\u001b[0m";
 
-/** @param write puts text on standard output */
+/** @param write writes text to standard output */
 export function createTerminal(write: (text: string) => void, colourful: boolean): Terminal {
   let kept: string[] | undefined = [];
 
-  function tell(tone: Tone, sentence: string): void {
+  function showEvent(tone: Tone, sentence: string): void {
     const time = new Date().toLocaleTimeString("en-GB");
     const line = colourful
       ? `${dim}${time}${reset}  ${colours[tone]}${sentence}${colours[tone] && reset}`
@@ -28,8 +28,8 @@ export function createTerminal(write: (text: string) => void, colourful: boolean
 
   return {
     write: (line) => write(`${line}\n`),
-    tell,
-    beginTelling() {
+    showEvent,
+    showEvents() {
       for (const line of kept ?? []) write(`${line}\n`);
       kept = undefined;
     },

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type PostgresServer, startPostgres } from "@rollcall/local-services";
-import type { Say } from "./say.ts";
+import type { Say } from "./part.ts";
 
-export type PostgresPart = {
+export type EmbeddedPostgres = {
   url: string;
   stop(): Promise<void>;
   kill(): void;
@@ -11,8 +11,8 @@ export type PostgresPart = {
 const checkEveryMs = 1_000;
 const retryMs = 3_000;
 
-/** Starts the embedded Postgres and, should it die, starts it again where its clients look for it. */
-export async function startPostgresPart(dataDir: string, say: Say): Promise<PostgresPart> {
+/** Starts the embedded Postgres. If it ends, starts it again on the same port. */
+export async function startEmbeddedPostgres(dataDir: string, say: Say): Promise<EmbeddedPostgres> {
   let server = await startPostgres({ dataDir, onProgress: say });
   const { url, port } = server;
   const stopping = new AbortController();
@@ -45,7 +45,7 @@ export async function startPostgresPart(dataDir: string, say: Say): Promise<Post
     },
     kill: () => {
       stopping.abort();
-      // Like an immediate stop, but without waiting: we are about to end. It recovers at its next start.
+      // An immediate stop without waiting, because this process is about to end. Postgres recovers at its next start.
       if (isRunning(server)) process.kill(server.pid, "SIGQUIT");
     },
   };
@@ -56,7 +56,7 @@ function isRunning({ pid }: PostgresServer): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Under another account it may not be signalled, and lives.
+    // EPERM: the process is alive, under another account.
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

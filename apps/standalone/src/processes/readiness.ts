@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { StartError } from "./start-error.ts";
+import { StartError } from "../start-error.ts";
 import type { SupervisedProcess } from "./supervised-process.ts";
 
 const retryForMs = 60_000;
 
 /**
- * Resolves when the part says that all it needs is there.
+ * Resolves when the part reports that it has every service that it needs.
  *
- * @throws StartError when it ends instead, or never gets there
+ * @throws StartError if it ends first, or is not ready in time
  */
 export function untilReady(part: SupervisedProcess, url: string, signal: AbortSignal): Promise<void> {
   return poll(part, `${url}/readyz`, '"status":"ok"', signal);
 }
 
-/** Resolves when the part answers on `url`. @throws StartError like `untilReady` */
+/** Resolves when the part answers on `url`. @throws StartError as `untilReady` does */
 export function untilAnswers(part: SupervisedProcess, url: string, signal: AbortSignal): Promise<void> {
   return poll(part, url, "", signal);
 }
@@ -48,7 +48,7 @@ async function answers(url: string, wanted: string): Promise<boolean> {
 }
 
 function explainEnd(part: SupervisedProcess, how: string): string {
-  return `The ${part.name} ended while it started (${how}). Its last lines:\n${quote(part)}`;
+  return `The ${part.name} ended during its start (${how}). Its last lines:\n${quote(part)}`;
 }
 
 function quote(part: SupervisedProcess): string {

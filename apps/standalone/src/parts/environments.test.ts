@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { decideEnvironment, type Wiring } from "./child-environments.ts";
-import { readSettings } from "./settings.ts";
+import { readSettings } from "../settings.ts";
+import { decideEnvironment, type Wiring } from "./environments.ts";
 
 const secrets = {
   adminPassword: "made up",
@@ -16,13 +16,13 @@ function wire(named: Record<string, string>, simulatorUrl: string | undefined): 
   return { settings, secrets, databaseUrl: "postgres://x", ports, simulatorUrl, adminPassword: "made up" };
 }
 
-test("no part gets a secret that is not its business", () => {
+test("no part gets a secret that it does not need", () => {
   const wiring = wire({}, "http://127.0.0.1:3002");
   const api = decideEnvironment("api", {}, wiring);
   const worker = decideEnvironment("worker", {}, wiring);
   const hook = { MENTORADO_CREATED_SECRET: "whsec_x" };
   expect(decideEnvironment("api", hook, wiring)["MENTORADO_CREATED_SECRET"]).toBeUndefined();
-  // The api shows ops what Clerk says of a user.
+  // The api shows operators a user's state at Clerk.
   expect(api["CLERK_SECRET_KEY"]).toBe("sk_test_simulator");
   expect(worker).toMatchObject({
     CLERK_SECRET_KEY: "sk_test_simulator",
@@ -44,7 +44,7 @@ test("no part gets a secret that is not its business", () => {
   expect(decideEnvironment("migration", {}, wiring)).toEqual({ DATABASE_URL: "postgres://x" });
 });
 
-test("the simulator takes the place of every Clerk variable, and adds its pages to the app's own origins", () => {
+test("the simulator replaces every Clerk variable, and its pages are added to the app's own origins", () => {
   const named = { CLERK_JWT_KEY: "of another Clerk", CLERK_AUTHORIZED_PARTIES: "https://app.example.com" };
   const api = decideEnvironment("api", named, wire({}, "http://127.0.0.1:3002"));
   expect(api["CLERK_JWT_KEY"]).toBe("public");
@@ -53,7 +53,7 @@ test("the simulator takes the place of every Clerk variable, and adds its pages 
   );
 });
 
-test("with the simulator a lost webhook is looked for sooner, unless somebody says when", () => {
+test("with the simulator the catch-up runs more often, unless its variable is set", () => {
   const wiring = wire({}, "http://127.0.0.1:3002");
   const everyMs = (named: Record<string, string>, over = wiring) =>
     decideEnvironment("worker", named, over)["RECONCILE_CATCHUP_EVERY_MS"];
@@ -63,7 +63,7 @@ test("with the simulator a lost webhook is looked for sooner, unless somebody sa
   expect(everyMs({}, wire({}, undefined))).toBeUndefined();
 });
 
-test("with the real Clerk nothing of the simulator's reaches a part, nor anything that is no variable of ours", () => {
+test("with the real Clerk no part gets a variable of the simulator, or one that is not Rollcall's", () => {
   const named = {
     CLERK_SECRET_KEY: "sk_live_x",
     CLERK_JWT_KEY: "theirs",

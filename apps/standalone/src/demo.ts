@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectClerkSimulator, type RemoteClerkSimulator } from "@rollcall/clerk-simulator";
-import { inventPerson } from "./demo-people.ts";
 
 type DemoOptions = {
   simulatorUrl: string;
@@ -8,69 +7,69 @@ type DemoOptions = {
   signal: AbortSignal;
 };
 
-/** Somebody's story: what happens to their webhooks, and what brings them to Rollcall all the same. */
+/** What happens to a person's webhooks, and what leads to their profile. */
 type Story = "smooth" | "lost-then-login" | "lost-then-ensure" | "thrice" | "lost-for-good";
 
 const opening: readonly [waitMs: number, story: Story][] = [
   [1_500, "smooth"],
   [5_000, "thrice"],
-  // By now the first full run is over, which would bring them as well.
+  // The first full sync, which would find this user too, is over by now.
   [7_000, "lost-then-ensure"],
-  // Nobody brings them but the catch-up.
+  // Only the catch-up finds this user.
   [6_000, "lost-for-good"],
   [7_000, "lost-then-login"],
   [8_000, "smooth"],
 ];
 const later: readonly Story[] = ["smooth", "lost-for-good", "smooth", "lost-then-ensure", "thrice"];
 const laterEveryMs = 45_000;
-/** Then the simulator has enough people to look at. */
+/** With this many people at the simulator, no more sign up. */
 const enoughPeople = 40;
 const returnsAfterMs = 3_000;
 
 /**
- * People who sign up by themselves, so that a first look has something to see. Stays away while somebody at the
- * page tries something out, and never fails: a part that is down is part of the show.
+ * Signs up invented people at the simulator, so that the page and the terminal show something. Pauses while a visitor
+ * of the page has set a fault. Never rejects: a part that is down is skipped.
  */
-export async function liveDemoLife(options: DemoOptions): Promise<void> {
+export async function runDemo(options: DemoOptions): Promise<void> {
   const { simulatorUrl, signal } = options;
   const wait = (ms: number) => sleep(ms, undefined, { signal });
   try {
     const clerk = await connectClerkSimulator(simulatorUrl);
     for (const [waitMs, story] of opening) {
       await wait(waitMs);
-      await liveOne(options, clerk, story);
+      await signUpOne(options, clerk, story);
     }
     for (let turn = 0; ; turn++) {
       await wait(laterEveryMs);
-      await liveOne(options, clerk, later[turn % later.length] ?? "smooth");
+      await signUpOne(options, clerk, later[turn % later.length] ?? "smooth");
     }
   } catch {
-    // Only the waits throw: it is over.
+    // Only the waits reject, when the signal is aborted.
   }
 }
 
-async function liveOne(options: DemoOptions, clerk: RemoteClerkSimulator, story: Story): Promise<void> {
+async function signUpOne(options: DemoOptions, clerk: RemoteClerkSimulator, story: Story): Promise<void> {
   try {
     const count = await clerk.users.count();
-    if (count >= enoughPeople || (await isSomebodyTrying(clerk))) return;
+    if (count >= enoughPeople || (await hasFaults(clerk))) return;
     await clerk.webhooks.disturb({
       loseNext: story.startsWith("lost") ? 1 : 0,
       copies: story === "thrice" ? 3 : 1,
     });
     const { id } = await clerk.users.create(inventPerson(count)).finally(() => clerk.webhooks.calm());
-    // Not awaited: the others' lives go on meanwhile.
-    void comeBack(options, clerk, id, story).catch(() => undefined);
+    // Not awaited, so that the next person signs up meanwhile.
+    void signInAgain(options, clerk, id, story).catch(() => undefined);
   } catch {
-    // The simulator is being restarted.
+    // The simulator is restarting.
   }
 }
 
-async function isSomebodyTrying(clerk: RemoteClerkSimulator): Promise<boolean> {
+async function hasFaults(clerk: RemoteClerkSimulator): Promise<boolean> {
   const { loseNext, copies } = await clerk.webhooks.disturbance();
   return loseNext > 0 || copies > 1 || (await clerk.faults.list()).length > 0;
 }
 
-async function comeBack(
+async function signInAgain(
   { apiUrl, simulatorUrl, signal }: DemoOptions,
   clerk: RemoteClerkSimulator,
   userId: string,
@@ -86,4 +85,20 @@ async function comeBack(
     headers: { authorization: `Bearer ${token}` },
     signal,
   });
+}
+
+const firstNames = [
+  ...["Ana", "Bruno", "Carla", "Diego", "Elisa", "Fábio", "Gabriela", "Heitor", "Inês", "João"],
+  ...["Karina", "Lucas", "Marina", "Natália", "Otávio", "Paula", "Rafael", "Sofia", "Tiago", "Vitória"],
+];
+const lastNames = ["Silva", "Souza", "Costa", "Oliveira", "Pereira", "Lima", "Gomes", "Ribeiro", "Alves"];
+
+type DemoPerson = { firstName: string; lastName: string; email: string };
+
+/** The n-th invented person. A name is used again only after all pairs. */
+function inventPerson(n: number): DemoPerson {
+  const firstName = firstNames[n % firstNames.length] ?? "Ana";
+  const lastName = lastNames[(n * 4 + Math.floor(n / firstNames.length)) % lastNames.length] ?? "Silva";
+  const address = `${firstName}.${lastName}.${n + 1}`.normalize("NFD").replace(/[^\w.]/g, "");
+  return { firstName, lastName, email: `${address.toLowerCase()}@example.com` };
 }

@@ -10,13 +10,13 @@ const secretsSchema = z.object({
   clerkSigningKey: z.string(),
 });
 
-/** What nobody named and is therefore made up here, once, so that logins and open sessions outlive a restart. */
+/** Generated at the first start and kept, so that logins and open sessions survive a restart. */
 export type Secrets = z.infer<typeof secretsSchema> & {
   /** PEM; what Clerk's dashboard calls the JWT key. */
   clerkJwtKey: string;
 };
 
-/** Reads the secrets of earlier starts, or makes them. The file is for the owner's eyes only. */
+/** Reads the secrets of earlier starts, or generates them. Only the owner may read the file. */
 export async function keepSecrets(path: string): Promise<Secrets> {
   const kept = (await readSecrets(path)) ?? (await writeSecrets(path));
   const clerkJwtKey = createPublicKey(kept.clerkSigningKey)
@@ -29,7 +29,7 @@ async function readSecrets(path: string): Promise<z.infer<typeof secretsSchema> 
   try {
     return secretsSchema.parse(JSON.parse(await readFile(path, "utf8")));
   } catch {
-    // Missing, cut short, or of another version: new ones do as well.
+    // The file is missing, incomplete or of another version. New secrets work too.
     return undefined;
   }
 }
@@ -43,7 +43,7 @@ async function writeSecrets(path: string): Promise<z.infer<typeof secretsSchema>
     clerkSigningKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
   };
   await writeFile(path, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
-  // `mode` only counts for a file that was not there.
+  // `mode` has no effect on a file that existed.
   await chmod(path, 0o600);
   return secrets;
 }

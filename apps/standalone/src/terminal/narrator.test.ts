@@ -16,26 +16,26 @@ const webhook = (fields: Partial<Extract<Happening, { kind: "webhook" }>>): Happ
 });
 
 describe("the narrator", () => {
-  let told: string[];
+  let shown: string[];
   let provisioned: [string, string][];
   let narrator: Narrator;
   const log = (line: object) => narrator.readLog(JSON.stringify({ time: 1_048, ...line }));
 
   beforeEach(() => {
-    told = [];
+    shown = [];
     provisioned = [];
     narrator = createNarrator({
-      tell: (_tone, sentence) => told.push(sentence),
-      onProvisioned: (...arrival) => provisioned.push(arrival),
+      show: (_tone, sentence) => shown.push(sentence),
+      onProvisioned: (...args) => provisioned.push(args),
     });
   });
 
-  test("tells who signed up, what was delivered, and after how long and by what they arrived", () => {
+  test("shows a sign-up, its delivery, and the delay and cause of its profile", () => {
     narrator.readHappening(signedUp);
     narrator.readHappening(webhook({}));
     log({ event: "webhook_accepted", type: "user.created", delivery: "msg_1" });
     log({ event: "mentorado_created", clerkId, cause: "webhook", delivery: "msg_1", outcome: "created" });
-    expect(told).toEqual([
+    expect(shown).toEqual([
       "Ada signed up",
       "Webhook delivered: user.created of Ada",
       "Ada provisioned 48 ms after signing up, by webhook",
@@ -43,58 +43,58 @@ describe("the narrator", () => {
     expect(provisioned).toEqual([[clerkId, "webhook"]]);
   });
 
-  test("knows a login's webhook from a change's, also when only the api's log names it", () => {
+  test("distinguishes a login's webhook from a change's, even without a message of the simulator", () => {
     log({ event: "webhook_accepted", type: "session.created", delivery: "msg_2" });
     log({ event: "mentorado_created", clerkId, cause: "webhook", delivery: "msg_2", outcome: "created" });
-    expect(told.at(-1)).toBe("user_1 provisioned, by the webhook of a login");
+    expect(shown.at(-1)).toBe("user_1 provisioned, by the webhook of a login");
     expect(provisioned).toEqual([[clerkId, "login"]]);
   });
 
-  test("tells who was found by a catch-up, and who by a full run", () => {
+  test("names the catch-up or the full sync that found a user", () => {
     narrator.readHappening(signedUp);
     log({ event: "reconcile_started", runId: 7, mode: "catch-up" });
-    // As the worker writes it: a user's line names the run as a text.
+    // In the worker's log a user's line has the run's id as a string.
     log({ event: "mentorado_created", clerkId, cause: "reconcile", outcome: "created", runId: "7" });
-    expect(told.at(-1)).toBe("Ada provisioned 48 ms after signing up, by the catch-up");
+    expect(shown.at(-1)).toBe("Ada provisioned 48 ms after signing up, by the catch-up");
     log({ event: "reconcile_started", runId: 8, mode: "full" });
     log({ event: "user_synced", clerkId, cause: "reconcile", outcome: "kept", runId: "8" });
-    expect(told.at(-1)).toBe("Ada is in step (by the full run)");
+    expect(shown.at(-1)).toBe("Ada is in step (by the full sync)");
     log({ event: "user_tombstoned", clerkId, cause: "reconcile", outcome: "tombstoned" });
-    expect(told.at(-1)).toBe("Ada has only a tombstone left (by the full run)");
+    expect(shown.at(-1)).toBe("Ada has only a tombstone left (by the full sync)");
     expect(provisioned).toEqual([[clerkId, "catch-up"]]);
   });
 
-  test("tells what a full run came to, and is silent of catch-ups that found nobody", () => {
+  test("shows the result of a full sync, and nothing for a catch-up without findings", () => {
     const counts = { created: 1, linked: 0, updated: 1, unchanged: 38, deleted: 1, held: 0, failed: 0 };
     log({ event: "reconcile_succeeded", runId: 7, mode: "catch-up", dryRun: false, seen: 40, counts });
     log({ event: "reconcile_succeeded", runId: 8, mode: "full", dryRun: false, seen: 40, counts });
     const refused = { ...counts, created: 0, updated: 0, deleted: 0, failed: 2 };
     log({ event: "reconcile_succeeded", runId: 8, mode: "full", dryRun: false, seen: 40, counts: refused });
     log({ event: "reconcile_held", runId: 9, mode: "full", dryRun: false, seen: 40, counts: { held: 9 } });
-    expect(told).toEqual([
-      "A full run compared everybody with Clerk, 40 in all: 3 not in step, and mended",
-      "A full run compared everybody with Clerk, 40 in all: 2 could not be mended",
-      "9 people are gone from Clerk at once: nobody is deleted until a person confirms it",
+    expect(shown).toEqual([
+      "A full sync compared every user with Clerk, 40 in all: 3 corrected",
+      "A full sync compared every user with Clerk, 40 in all: 2 could not be corrected",
+      "9 users are missing at Clerk at once: no user is deleted until a person confirms it",
     ]);
   });
 
-  test("tells of a lost webhook", () => {
+  test("shows a lost webhook", () => {
     narrator.readHappening(signedUp);
     narrator.readHappening(webhook({ state: "lost" }));
-    expect(told.at(-1)).toBe("Webhook lost: user.created of Ada never reaches Rollcall");
+    expect(shown.at(-1)).toBe("Webhook lost: user.created of Ada never reaches Rollcall");
   });
 
-  test("tells of an outage once, however many jobs meet it, and again after a while", () => {
+  test("shows an outage once for all jobs that meet it, and again after 30 seconds", () => {
     for (const time of [100_000, 100_050, 140_000])
       log({ event: "outage_began", code: "clerk.unavailable", time });
-    expect(told).toHaveLength(2);
+    expect(shown).toHaveLength(2);
   });
 
-  test("passes over what is no event and no JSON", () => {
+  test("ignores lines that are no events or no JSON", () => {
     for (const text of ["{", "plain words", '{"msg":"Listening"}', '{"event":"constructor","time":1}']) {
       narrator.readLog(text);
     }
-    narrator.readHappening({ kind: "unheard of" });
-    expect(told).toEqual([]);
+    narrator.readHappening({ kind: "unknown" });
+    expect(shown).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertPortFree, findFreePort } from "@rollcall/local-services";
-import type { Settings } from "./settings.ts";
-import { StartError } from "./start-error.ts";
+import type { Settings } from "../settings.ts";
+import { StartError } from "../start-error.ts";
 
 type Ports = Settings["ports"];
 
@@ -12,14 +12,14 @@ const variableOf: Record<keyof Ports, string> = {
   example: "EXAMPLE_PORT",
 };
 
-/** What a killed run left behind ends by itself within this time. */
+/** The parts of a killed process end by themselves within this time. */
 const takeOverMs = 20_000;
 
 /**
- * The ports that will be listened on; 0 becomes one that is free.
+ * Decides the ports of all parts, and checks that they are free. 0 becomes a free port.
  *
- * @param leftBehind an earlier run was killed, and its parts may still hold the ports for a moment
- * @throws StartError naming each variable that moves a taken port
+ * @param leftBehind an earlier process was killed, and its parts may still hold the ports for a moment
+ * @throws StartError naming the variable of each port that is in use
  */
 export async function settlePorts(wanted: Partial<Ports>, leftBehind: boolean): Promise<Ports> {
   const deadlineMs = Date.now() + (leftBehind ? takeOverMs : 0);
@@ -31,7 +31,7 @@ export async function settlePorts(wanted: Partial<Ports>, leftBehind: boolean): 
     settled[name] = port === 0 ? await findFreePort() : port;
     if (!(await isFreeBy(settled[name], deadlineMs))) {
       problems.push(
-        `Port ${port} is in use by another program. Another one: ${variable}=${another(port)} npm start`,
+        `Port ${port} is in use by another program. To use another one: ${variable}=${another(port)} npm start`,
       );
     }
   }
@@ -39,7 +39,7 @@ export async function settlePorts(wanted: Partial<Ports>, leftBehind: boolean): 
   return settled;
 }
 
-/** An example, not a promise. */
+/** An example; it may be in use too. */
 function another(port: number): number {
   return port > 60_000 ? port - 1_000 : port + 1_000;
 }

@@ -1,25 +1,24 @@
 import { join } from "node:path";
 import type { Provisioning } from "@rollcall/clerk-simulator";
-import { originsOn, type Wiring } from "./child-environments.ts";
-import { openLogFile } from "./log-file.ts";
-import { untilAnswers } from "./readiness.ts";
-import type { StartOptions } from "./start-options.ts";
-import { startProcess } from "./supervised-process.ts";
+import { untilAnswers } from "../processes/readiness.ts";
+import { startProcess } from "../processes/supervised-process.ts";
+import { originsOn, type Wiring } from "./environments.ts";
+import type { StartOptions } from "./part.ts";
 
-export type SimulatorPart = {
+export type Simulator = {
   url: string;
-  /** Lets the page say by which cause somebody arrived. */
+  /** Lets the page show the cause of a user's profile. */
   noteProvisioning(userId: string, cause: string): void;
 };
 
 /** Starts the Clerk simulator with its page. */
-export async function startSimulatorPart(
+export async function startSimulator(
   { root, dir, parts, narrator, say, signal }: StartOptions,
   { secrets, ports, databaseUrl }: Wiring,
   apiUrl: string,
-): Promise<SimulatorPart> {
+): Promise<Simulator> {
   say("Starting the Clerk simulator");
-  const simulator = startProcess({
+  const simulator = await startProcess({
     name: "simulator",
     entry: join(root, "packages/clerk-simulator/dist/page/main.js"),
     environment: {
@@ -32,8 +31,7 @@ export async function startSimulatorPart(
       SIM_DATABASE_URL: databaseUrl,
       SIM_APP_ORIGINS: originsOn(ports.example).join(","),
     },
-    log: await openLogFile(join(dir, "logs/simulator.log")),
-    onLine: () => undefined,
+    logFile: join(dir, "logs/simulator.log"),
     onMessage: narrator.readHappening,
     say,
   });
