@@ -268,7 +268,7 @@ describeOnBackends((backend) => {
     for (const args of [["reconcile"], ["reconcile", "--confirm-deletions", "1"]]) {
       const command = runProcess("apps/cli/dist/main.js", rest, args);
       expect(await command.exited).toBe(1);
-      expect(command.output()).toContain("CLERK_SECRET_KEY is missing: reconcile asks Clerk");
+      expect(command.output()).toContain("CLERK_SECRET_KEY is missing: reconcile reads every user");
     }
     expect(await readJson("runs")).toEqual(before);
   });

@@ -1,16 +1,16 @@
 import { userInfo } from "node:os";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { AppError, EnvironmentError, errorTable } from "@rollcall/contracts";
+import { openServices, type Services } from "@rollcall/runtime";
 import type { z } from "zod";
 import { type CliConfig, readCliConfig } from "./config.ts";
-import { type CliContext, createCliContext } from "./context.ts";
 import { printJson, printLines } from "./print.ts";
 
 /** `held`: done, but deletions wait until a person confirms them. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, held: 3 } as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-export type OpenCli = { config: CliConfig; context: CliContext };
+export type OpenCli = { config: CliConfig; services: Services };
 
 /** What a command gets: the program that it adds itself to, and what its action works with. */
 export type Cli = {
@@ -42,12 +42,12 @@ export function createCli(readEnvironment: () => Environment): Cli {
     readEnvironment,
     open: () => {
       const config = readCliConfig(readEnvironment());
-      const open = { config, context: createCliContext(config) };
+      const open = { config, services: openServices(config, { program: "cli" }) };
       opened.push(open);
       return open;
     },
     close: async () => {
-      await Promise.all(opened.map(({ context }) => context.close()));
+      await Promise.all(opened.map(({ services }) => services.close()));
     },
     isJson: () => json,
     print: (document, describe) => {

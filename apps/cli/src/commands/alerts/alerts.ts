@@ -12,7 +12,7 @@ export function addAlerts({ program, open, print }: Cli, group: string): void {
     .description("list every alert with its state; firing alerts come first")
     .action(async () => {
       const names = alertRules.map(({ name }) => name);
-      const items = viewAlerts(alertRules, await readAlerts(open().context.pool, names));
+      const items = viewAlerts(alertRules, await readAlerts(open().services.pool, names));
       print({ items }, () => describe(items));
     });
 }

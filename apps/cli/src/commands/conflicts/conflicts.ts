@@ -18,7 +18,7 @@ export function addConflicts({ program, open, print, caller }: Cli, group: strin
     .description("list the open conflicts: profiles that only a person may assign; resolve one")
     .action(async () => {
       const page = { state: "open", beforeId: undefined, limit: mostListed + 1 };
-      const found = await listConflicts(open().context.pool, page);
+      const found = await listConflicts(open().services.pool, page);
       const items = found.slice(0, mostListed);
       const more = found.length > mostListed;
       print({ items, more }, () => describe(items, more));
@@ -42,7 +42,7 @@ export function addConflicts({ program, open, print, caller }: Cli, group: strin
             mentoradoId: readTyped(command, "--mentorado", typedId, options.mentorado),
             discardProfile: options.discardProfile === true,
           };
-      await resolveConflict(open().context.change, id, resolution, caller);
+      await resolveConflict(open().services, id, resolution, caller);
       print({ id, ...resolution }, () => [
         `Conflict ${id} is ${"dismiss" in resolution ? "dismissed" : "resolved"}.`,
       ]);

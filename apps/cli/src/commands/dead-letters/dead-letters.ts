@@ -7,8 +7,14 @@ import {
   type ReplayRequest,
   replayRequest,
 } from "@rollcall/contracts";
-import { listDeadLetters, type Producer, type StoredDeadLetter, viewDeadLetter } from "@rollcall/jobs";
-import { countDeadLetters, discardDeadLetters, replayDeadLetters } from "@rollcall/sync";
+import {
+  countDeadLetters,
+  listDeadLetters,
+  type Producer,
+  type StoredDeadLetter,
+  viewDeadLetter,
+} from "@rollcall/jobs";
+import { discardDeadLetters, replayDeadLetters } from "@rollcall/sync";
 import { type Cli, exitCodes, jsonOption, readTyped } from "../../cli.ts";
 import { formatTable } from "../../print.ts";
 
@@ -52,7 +58,7 @@ export function addDeadLetters(cli: Cli, group: string): void {
     .action(async (typed, options, command) => {
       const ids = readTyped(command, "<ids...>", discardRequest.shape.ids, typed);
       const reason = readTyped(command, "--reason", discardRequest.shape.reason, options.reason);
-      const done = await discardDeadLetters(cli.open().context.deadLetters, { ids, reason }, cli.caller);
+      const done = await discardDeadLetters(cli.open().services, { ids, reason }, cli.caller);
       cli.print(done, () => [`${done.discarded} discarded.`, ...describeRefused(done.refused)]);
       if (done.refused.length > 0) process.exitCode = exitCodes.failed;
     });
@@ -63,9 +69,9 @@ const mostListed = 200;
 const mostShown = 50;
 
 async function list({ open, print }: Cli, wanted: string | undefined): Promise<void> {
-  const { deadLetters, backend } = open().context;
+  const { producers, backend } = open().services;
   // One after the other: reading the queue waits for the connection, counting does not.
-  const stored = await readNewest(deadLetters.deadLetters, wanted);
+  const stored = await readNewest(producers["dead-letter"], wanted);
   const all = await countDeadLetters(backend);
   const items = stored.map(viewDeadLetter);
   const counts = all.filter(({ code, count }) => count > 0 && code === (wanted ?? code));
@@ -110,11 +116,11 @@ function describe(items: readonly DeadLetterView[], counts: readonly DeadLetterC
 }
 
 async function replay({ open, print, caller }: Cli, wish: ReplayRequest): Promise<void> {
-  const { deadLetters } = open().context;
+  const { services } = open();
   const total = { replayed: 0, refused: [] as { id: string; code: string }[] };
   let more = true;
   while (more) {
-    const done = await replayDeadLetters(deadLetters, wish, caller);
+    const done = await replayDeadLetters(services, wish, caller);
     total.replayed += done.replayed;
     total.refused.push(...done.refused);
     // Jobs that fail again meanwhile are left for the next call. Without a fix of the cause this would never end.

@@ -10,7 +10,7 @@ export function addExplain({ program, open, print, isJson }: Cli, group: string)
     .addOption(jsonOption)
     .description("explain in one sentence why a user is here or is missing, then show the facts")
     .action(async (clerkId) => {
-      const report = await explainUser(open().context.explain, clerkId);
+      const report = await explainUser(open().services, clerkId);
       if (report || isJson()) print(report ?? null, () => (report ? describeReport(report) : []));
       if (report) return;
       process.stderr.write(`Neither Clerk nor Rollcall knows ${clerkId}.\n`);

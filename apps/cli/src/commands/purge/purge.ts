@@ -22,7 +22,7 @@ export function addPurge({ program, open, print, caller }: Cli, group: string): 
       const clerkId = readTyped(command, "<clerkId>", clerkUserId, typed);
       const candidates = readTyped(command, "--also", mentoradoIds, options.also);
       const wish = { candidates, keepProfile: options.keepProfile === true };
-      const answer = await purgeUser(open().context.purge, clerkId, wish, caller);
+      const answer = await purgeUser(open().services, clerkId, wish, caller);
       print({ clerkId, ...answer }, () => describe(clerkId, answer));
     });
 }

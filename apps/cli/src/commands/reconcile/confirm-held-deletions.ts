@@ -4,7 +4,7 @@ import { confirmDeletions, requestConfirmation } from "@rollcall/sync";
 import { type Cli, exitCodes } from "../../cli.ts";
 import { formatNumber } from "../../print.ts";
 import { nameRun } from "../runs/describe-run.ts";
-import { createReconcileContext } from "./context.ts";
+import { createCliReconcileContext } from "./context.ts";
 import { startReconcileLog } from "./log.ts";
 import { listenForStop } from "./stop-signal.ts";
 
@@ -13,20 +13,20 @@ export async function confirmHeldDeletions(
   { open, caller, isJson, print }: Cli,
   runId: number,
 ): Promise<void> {
-  const { config, context } = open();
+  const opened = open();
   const say = (line: string) => isJson() || process.stderr.write(`${line}\n`);
   const log = startReconcileLog((code) => say(`Waiting: ${code}`));
-  const reconciling = createReconcileContext(config, context, log.read);
+  const reconciling = createCliReconcileContext(opened, log.read);
   const { signal, release } = listenForStop();
   try {
-    const held = await requestConfirmation(context, runId, caller);
+    const held = await requestConfirmation(opened.services, runId, caller);
     say(`Asking Clerk again about each of ${formatNumber(held.counts.held)} users before any deletion.`);
     const ended = await confirmDeletions(reconciling, runId, caller, { signal });
     print(ended, () => describeConfirmed(held, ended));
     if (ended.state === "held") process.exitCode = exitCodes.held;
   } catch (error) {
     if (!signal.aborted) throw error;
-    const left = (await findRun(context.pool, runId))?.counts.held ?? 0;
+    const left = (await findRun(opened.services.pool, runId))?.counts.held ?? 0;
     say(`Stopped; ${formatNumber(left)} are still held.`);
     say(`To continue: rollcall reconcile --confirm-deletions ${runId}`);
     process.exitCode = exitCodes.failed;

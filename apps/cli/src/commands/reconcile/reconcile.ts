@@ -1,14 +1,13 @@
 import { Option } from "@commander-js/extra-typings";
 import { AppError, type RunView } from "@rollcall/contracts";
-import { countWorkers } from "@rollcall/db";
+import { countWorkers, type Pool } from "@rollcall/db";
 import { followRun, limitHeapGrowth, requestNewRun } from "@rollcall/sync";
 import { type Cli, exitCodes, jsonOption, readTyped } from "../../cli.ts";
-import type { CliContext } from "../../context.ts";
 import { formatNumber } from "../../print.ts";
 import { commandFor, describeRun, nameRun } from "../runs/describe-run.ts";
 import { typedRunId } from "../runs/runs.ts";
 import { confirmHeldDeletions } from "./confirm-held-deletions.ts";
-import { createReconcileContext } from "./context.ts";
+import { createCliReconcileContext } from "./context.ts";
 import { startReconcileLog } from "./log.ts";
 import { type Progress, startProgress } from "./progress.ts";
 import { listenForStop } from "./stop-signal.ts";
@@ -38,21 +37,21 @@ async function runNow(
   { open, caller, isJson, print }: Cli,
   wanted: Parameters<typeof requestNewRun>[1],
 ): Promise<void> {
-  const { config, context } = open();
+  const opened = open();
   // A program that reads the JSON needs no progress lines; a terminal shows the bar all the same.
   const progress = isJson() && !process.stderr.isTTY ? undefined : startProgress(process.stderr);
   limitHeapGrowth();
   const log = startReconcileLog((reason) => progress?.wait(reason));
   const { signal, release } = listenForStop();
   try {
-    const reconciling = createReconcileContext(config, context, log.read);
-    const { run, isNew } = await requestNewRun(context, wanted, caller);
+    const reconciling = createCliReconcileContext(opened, log.read);
+    const { run, isNew } = await requestNewRun(opened.services, wanted, caller);
     if (!isJson()) greet(run, isNew);
     const ended = await follow(reconciling, run, { signal, progress });
     progress?.end();
     if (!isJson()) process.stderr.write(log.describe(ended));
     if (isJson() || ended.finishedAt !== null) print(ended, () => describeRun(ended));
-    if (ended.finishedAt === null) await adviseAfterStop(context, ended);
+    if (ended.finishedAt === null) await adviseAfterStop(opened.services.pool, ended);
     process.exitCode = decideExitCode(ended);
   } finally {
     progress?.end();
@@ -86,7 +85,7 @@ async function follow(
   }
 }
 
-async function adviseAfterStop({ pool }: CliContext, run: RunView): Promise<void> {
+async function adviseAfterStop(pool: Pool, run: RunView): Promise<void> {
   const workers = await countWorkers(pool).catch(() => 0);
   const total = run.total === null ? "" : ` of ${formatNumber(run.total)}`;
   const lines = [

@@ -31,7 +31,7 @@ export function addRuns(cli: Cli, group: string): void {
     .description("stop a run for good")
     .action(async (id, _options, command) => {
       const runId = readTyped(command, "<id>", typedRunId, id);
-      const run = await cancelRun(cli.open().context, runId, cli.caller);
+      const run = await cancelRun(cli.open().services, runId, cli.caller);
       cli.print(run, () => [describeCancelled(run)]);
     });
 }
@@ -43,14 +43,14 @@ async function list({ open, print }: Cli, wanted: RunMode | undefined): Promise<
   // There is a catch-up each minute. In one list they would hide the full syncs.
   const modes: readonly RunMode[] = wanted ? [wanted] : runMode.options;
   const limit = wanted ? mostOfOne : mostOfEach;
-  const { pool } = open().context;
+  const { pool } = open().services;
   const found = await Promise.all(modes.map((mode) => listRuns(pool, { mode, beforeId: undefined, limit })));
   const items = found.flat().sort((a, b) => b.id - a.id);
   print({ items }, () => describeList(items));
 }
 
 async function show({ open, print }: Cli, id: number): Promise<void> {
-  const run = await findRun(open().context.pool, id);
+  const run = await findRun(open().services.pool, id);
   if (!run) throw new AppError("run.unknown", `There is no run ${id}`);
   print(run, () => describeRun(run));
 }

@@ -10,7 +10,7 @@ export function addStatus({ program, open, print }: Cli, group: string): void {
     .addOption(jsonOption)
     .description("list what needs attention, then the state of each service and the counts")
     .action(async () => {
-      const status = await readStatus(open().context.status);
+      const status = await readStatus(open().services);
       print(status, () => describe(status));
     });
 }

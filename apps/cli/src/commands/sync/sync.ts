@@ -11,7 +11,7 @@ export function addSync({ program, open, print, caller }: Cli, group: string): v
     .description("add a sync job for each user, as if Clerk had reported a change")
     .action(async (typed, _options, command) => {
       const clerkIds = readTyped(command, "<clerkIds...>", syncRequest.shape.clerkIds, typed);
-      const answer = await requestSyncs(open().context.change, clerkIds, caller);
+      const answer = await requestSyncs(open().services, clerkIds, caller);
       print(answer, () => [
         `${answer.queued} queued. To see the result: rollcall explain <clerkId>`,
         ...answer.deleted.map((clerkId) => `${clerkId} is deleted for good; nothing was queued.`),

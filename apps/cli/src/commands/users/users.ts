@@ -14,7 +14,7 @@ export function addUsers({ program, open, print }: Cli, group: string): void {
     .description("find users; without a query, the newest")
     .action(async (typed, _options, command) => {
       const query = readTyped(command, "[query]", userQuery.shape.query, typed);
-      const found = await findUsers(open().context.pool, query);
+      const found = await findUsers(open().services.pool, query);
       print(found, () => describe(found));
     });
 }
