@@ -238,8 +238,8 @@ describeOnBackends((backend) => {
     });
 
     test.each<[string[], number, string]>([
-      [[], 2, "one Clerk id"],
-      [["user_1", "user_2"], 2, "one Clerk id"],
+      [[], 2, "Missing required argument 'clerkId'"],
+      [["user_1", "user_2"], 2, "Too many arguments"],
       [["org_1"], 2, "user_"],
       [["user_1", "--also", "five"], 2, "commas"],
       [["user_nobody"], 1, "user.unknown"],
