@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import {
+  findChildrenWithoutFolder,
   findEnvironmentReads,
   findErrorWraps,
-  findHomelessChildren,
   findStarExports,
   findTimerRaces,
   findVagueNames,
@@ -113,19 +113,19 @@ describe("errors of the database", () => {
 
 describe("a child process of a test", () => {
   test("has a working directory of its own", () => {
-    expect(findHomelessChildren(sources)).toEqual([]);
+    expect(findChildrenWithoutFolder(sources)).toEqual([]);
   });
 
   test.each(['spawn("node", []);', 'execFile("npm", ["view"], { env });', "fork(program);"])(
     "%s is refused",
-    (text) => expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", text))).toHaveLength(1),
+    (text) => expect(findChildrenWithoutFolder(parse("tests/e2e/cli.test.ts", text))).toHaveLength(1),
   );
 
   test("with one, in a program, or as a method of another name's, it is allowed", () => {
     const text = 'spawn("node", [], { cwd: tmpdir() });';
-    expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", text))).toEqual([]);
-    expect(findHomelessChildren(parse("apps/cli/src/main.ts", "fork(program);"))).toEqual([]);
-    expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", "/a/.exec(text);"))).toEqual([]);
+    expect(findChildrenWithoutFolder(parse("tests/e2e/cli.test.ts", text))).toEqual([]);
+    expect(findChildrenWithoutFolder(parse("apps/cli/src/main.ts", "fork(program);"))).toEqual([]);
+    expect(findChildrenWithoutFolder(parse("tests/e2e/cli.test.ts", "/a/.exec(text);"))).toEqual([]);
   });
 });
 

@@ -42,11 +42,11 @@ export function findErrorWraps(sources: readonly Source[]): string[] {
   );
 }
 
-/** In the repository, a child process of a test finds what a developer's `npm start` left there. */
-export function findHomelessChildren(sources: readonly Source[]): string[] {
+/** In the repository's folder, a child process of a test could read files of a developer's `npm start`. */
+export function findChildrenWithoutFolder(sources: readonly Source[]): string[] {
   return sources
     .filter(({ path }) => path.startsWith("tests/") || /\.test\.tsx?$/.test(path))
-    .flatMap(({ path, homelessChildren }) =>
-      homelessChildren.map((line) => `${path}:${line}: name a cwd; tmpdir() is the folder of the run`),
+    .flatMap(({ path, childrenWithoutFolder }) =>
+      childrenWithoutFolder.map((line) => `${path}:${line}: name a cwd; tmpdir() is the folder of the run`),
     );
 }

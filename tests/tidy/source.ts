@@ -20,8 +20,8 @@ export type Source = {
   timerRaces: readonly number[];
   /** Lines that wrap the errors of a database call; `db` throws typed errors itself. */
   errorWraps: readonly number[];
-  /** Lines that start a child process and name no working directory for it. */
-  homelessChildren: readonly number[];
+  /** Lines that start a child process without a working directory. */
+  childrenWithoutFolder: readonly number[];
 };
 
 const starters = ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"];
@@ -47,7 +47,7 @@ export function parseSource(path: string, text: string): Source {
   // The names of promises that a timer settles, so that they are recognized in a race.
   const timers = new Set<string>();
   const textOf = (node: Node) => text.slice(node.start, node.end);
-  const homelessChildren: number[] = [];
+  const childrenWithoutFolder: number[] = [];
   const addImport = (node: Node, source: Node | null, typeOnly: boolean) => {
     if (source?.type !== "Literal" || typeof source.value !== "string") return;
     imports.push({ specifier: source.value, typeOnly, line: lineOf(node) });
@@ -76,7 +76,7 @@ export function parseSource(path: string, text: string): Source {
         races.push({ line: lineOf(node), promises: elements });
       }
       const startsChild = starters.some((name) => isNamed(node.callee, name));
-      if (startsChild && !node.arguments.some(namesFolder)) homelessChildren.push(lineOf(node));
+      if (startsChild && !node.arguments.some(namesFolder)) childrenWithoutFolder.push(lineOf(node));
     },
     Identifier(node) {
       if (/^(askPostgres|asking|rethrowWrapped)$/.test(node.name)) errorWraps.push(lineOf(node));
@@ -98,7 +98,7 @@ export function parseSource(path: string, text: string): Source {
   const timerRaces = races
     .filter(({ promises }) => promises.some((promise) => timers.has(promise) || startsTimer.test(promise)))
     .map(({ line }) => line);
-  return { path, imports, starExports, environmentReads, homelessChildren, timerRaces, errorWraps };
+  return { path, imports, starExports, environmentReads, childrenWithoutFolder, timerRaces, errorWraps };
 }
 
 const startsTimer = /\b(setTimeout|sleep|delay)\(/;
