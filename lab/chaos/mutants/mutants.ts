@@ -19,8 +19,8 @@ export type Mutant = {
   patches: readonly Patch[];
 };
 
-const applySnapshots = "packages/db/dist/statements/apply-snapshots.js";
-const giveProfiles = "packages/db/dist/statements/give-profiles.js";
+const applySnapshots = "packages/db/dist/users.js";
+const giveProfiles = "packages/db/dist/profiles.js";
 const firstMigration = "packages/db/migrations/0001_users_and_mentorados.up.sql";
 
 /**
@@ -79,8 +79,8 @@ export const mutants = [
       { file: applySnapshots, find: "where u.deleted_at is null\n", replace: "where true\n" },
       {
         file: applySnapshots,
-        find: "    banned           = excluded.banned,",
-        replace: "    banned           = excluded.banned,\n    deleted_at       = null,",
+        find: "    read_ticket = excluded.read_ticket,",
+        replace: "    read_ticket = excluded.read_ticket,\n    deleted_at = null,",
       },
     ],
   },
@@ -171,7 +171,7 @@ export const mutants = [
     },
     patches: [
       {
-        file: "packages/db/dist/statements/absence-guard.js",
+        file: "packages/db/dist/absences.js",
         find: "if (inADay <= fewInADay)",
         replace: "if (inADay >= 0)",
       },
