@@ -126,8 +126,8 @@ export const mutants = [
     invariant: "ensure says what Clerk says",
     patches: [
       {
-        file: "packages/sync/dist/sync-user.js",
-        find: "        await dropCache(context.sessionCache, sync job.clerkId);\n",
+        file: "packages/sync/dist/user/sync-user.js",
+        find: "        await dropCache(context.sessionCache, syncJob.clerkId);\n",
         replace: "",
       },
     ],
@@ -139,7 +139,7 @@ export const mutants = [
     invariant: "Postgres refuses no statement of ours",
     patches: [
       {
-        file: "packages/sync/dist/write-users.js",
+        file: "packages/sync/dist/user/write-users.js",
         find: "applyBatch(pool, newestOfEach(writes), defaults)",
         replace: "applyBatch(pool, writes, defaults)",
       },
@@ -212,7 +212,7 @@ export const mutants = [
     },
     patches: [
       {
-        file: "packages/sync/dist/reconcile/walk-pages.js",
+        file: "packages/sync/dist/reconcile/walk-users.js",
         find: "if (seen >= total)",
         replace: "if (seen >= 0)",
       },
@@ -226,7 +226,7 @@ export const mutants = [
     emphasis: { reconciles: true },
     patches: [
       {
-        file: "packages/sync/dist/reconcile/catch-up.js",
+        file: "packages/sync/dist/reconcile/incremental-sync.js",
         find: "const { newestMs, oldestMs } = readRange(users);",
         replace:
           "const { newestMs, oldestMs } = readRange(users);\n        if (newestMs !== null)\n            await raiseWatermark(runner.context.pool, newestMs);",
