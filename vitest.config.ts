@@ -41,7 +41,7 @@ export default defineConfig({
           include: [
             "{packages,apps}/*/src/**/*.int.test.ts",
             "tests/{e2e,deaths}/**/*.test.ts",
-            "lab/chaos/**/*.test.ts",
+            "lab/{chaos,convergence}/**/*.test.ts",
           ],
           exclude: strenuous,
           ...withServices,

@@ -20,7 +20,7 @@ export const longest: readonly string[] = [
   "tests/e2e/reconcile.test.ts",
   "tests/e2e/notifications.test.ts",
   "tests/e2e/long-outage.test.ts",
-  "packages/sync/src/convergence.int.test.ts",
+  "lab/convergence/convergence.int.test.ts",
 ];
 
 export class LongestFirst extends BaseSequencer {

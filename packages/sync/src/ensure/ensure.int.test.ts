@@ -1,7 +1,7 @@
 import type { Pool } from "@rollcall/db";
 import { createPostgresQueueBackend, openProducer, type Producer } from "@rollcall/jobs";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { createTestPool } from "../testing.ts";
+import { createTestPool } from "../testing/fixtures.ts";
 import { ensureUser } from "./ensure.ts";
 import { startPostgresMonitor } from "./postgres-monitor.ts";
 import { noSessionCache } from "./session-cache.ts";

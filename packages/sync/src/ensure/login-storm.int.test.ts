@@ -2,7 +2,7 @@ import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simula
 import { createPool, migrateUp, type Pool } from "@rollcall/db";
 import { createDatabase } from "@rollcall/local-services";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { createTestWorker, type TestWorker } from "../testing/convergence/workers.ts";
+import { createTestWorker, type TestWorker } from "../testing/workers.ts";
 import { syncUser } from "../user/sync-user.ts";
 
 let clerk: ClerkSimulator;

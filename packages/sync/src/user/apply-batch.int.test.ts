@@ -1,6 +1,6 @@
 import { createPool, findSession, type Pool } from "@rollcall/db";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { createTestPool, testDefaults, userWrite } from "../testing.ts";
+import { createTestPool, testDefaults, userWrite } from "../testing/fixtures.ts";
 import { applyBatch } from "./apply-batch.ts";
 import { createUserWriter } from "./write-users.ts";
 

@@ -8,7 +8,7 @@ import {
   type UserSnapshot,
 } from "@rollcall/db";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
-import { createTestPool, testDefaults, userWrite } from "../testing.ts";
+import { createTestPool, testDefaults, userWrite } from "../testing/fixtures.ts";
 import { applyBatch } from "./apply-batch.ts";
 
 let pool: Pool;

@@ -3,7 +3,7 @@ import { createPool, migrateUp, type Pool } from "@rollcall/db";
 import type { SyncJob } from "@rollcall/jobs";
 import { createDatabase } from "@rollcall/local-services";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { createTestWorker, type TestWorker } from "../testing/convergence/workers.ts";
+import { createTestWorker, type TestWorker } from "../testing/workers.ts";
 import { syncUser } from "./sync-user.ts";
 
 let clerk: ClerkSimulator;

@@ -1,6 +1,6 @@
 import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import type { Pool } from "@rollcall/db";
-import { expectedRole, expectedRow } from "../../testing/convergence/oracle.ts";
+import { expectedRole, expectedRow } from "../../testing/oracle.ts";
 
 const rowsSql = `
 select u.clerk_id, u.email, u.email_verified, u.name, u.image_url, u.role, u.banned,

@@ -4,7 +4,7 @@ import type { RunMode, RunView } from "@rollcall/contracts";
 import { createPool, type Pool } from "@rollcall/db";
 import { createLogger, createMetrics } from "@rollcall/observability";
 import { noSessionCache, type SessionCache } from "../../ensure/session-cache.ts";
-import { testDefaults } from "../../testing.ts";
+import { testDefaults } from "../../testing/fixtures.ts";
 import type { ReconcileContext, RunOptions } from "../context.ts";
 import { requestRun } from "../request-run.ts";
 import { type RunResult, runReconcile } from "../run.ts";

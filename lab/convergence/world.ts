@@ -1,6 +1,7 @@
 import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import type { Pool } from "@rollcall/db";
 import type { SyncJob } from "@rollcall/jobs";
+import type { HeldRead, TestWorker } from "@rollcall/sync/testing/workers";
 import { takeAppStep } from "./app.ts";
 import { createClerkSide } from "./clerk-side.ts";
 import { checkEnd } from "./end.ts";
@@ -10,7 +11,6 @@ import { createLedger, enter, waitingProfiles } from "./ledger.ts";
 import { readChanges } from "./recorder.ts";
 import { runSyncJob } from "./run-sync-job.ts";
 import type { AppStep, Delivery, History, Step } from "./step.ts";
-import type { HeldRead, TestWorker } from "./workers.ts";
 
 export type World = { clerk: ClerkSimulator; app: Pool; workers: readonly TestWorker[] };
 

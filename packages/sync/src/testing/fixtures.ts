@@ -1,6 +1,6 @@
 import { createPool, migrateUp, type Pool, type UserSnapshot } from "@rollcall/db";
 import { createDatabase } from "@rollcall/local-services";
-import type { UserWrite } from "./user/apply-batch.ts";
+import type { UserWrite } from "../user/apply-batch.ts";
 
 /** A pool on a fresh, migrated database of the test server. */
 export async function createTestPool(serverUrl: string): Promise<Pool> {

@@ -1,5 +1,5 @@
+import { comparable, expectedRole, expectedRow, expectedTurma } from "@rollcall/sync/testing/oracle";
 import { type Ledger, waitingProfiles } from "./ledger.ts";
-import { comparable, expectedRole, expectedRow, expectedTurma } from "./oracle.ts";
 import {
   type Change,
   isProfileChange,

@@ -1,6 +1,6 @@
+import { expectedRole, expectedRow } from "@rollcall/sync/testing/oracle";
 import { differences } from "./invariants.ts";
 import type { Account, Ledger } from "./ledger.ts";
-import { expectedRole, expectedRow } from "./oracle.ts";
 import type { UserRow } from "./recorder.ts";
 
 /** What must be true once each user was looked at after the last change. */

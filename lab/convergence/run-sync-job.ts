@@ -1,7 +1,7 @@
 import { AppError } from "@rollcall/contracts";
 import { findSession } from "@rollcall/db";
 import type { SyncJob } from "@rollcall/jobs";
-import { type SyncContext, type SyncOutcome, syncUser } from "../../user/sync-user.ts";
+import { type SyncContext, type SyncOutcome, syncUser } from "@rollcall/sync";
 import type { Ledger } from "./ledger.ts";
 
 /** Runs that ended without a look at Clerk, or found nobody there, write nothing. */

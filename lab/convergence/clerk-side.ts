@@ -1,6 +1,6 @@
 import type { ClerkSimulator } from "@rollcall/clerk-simulator";
+import type { ClerkUser } from "@rollcall/sync/testing/oracle";
 import type { Account, Ledger } from "./ledger.ts";
-import type { ClerkUser } from "./oracle.ts";
 import type { ClerkChange, ClerkPatch, Step } from "./step.ts";
 
 type ClerkStep = Extract<Step, { clerk: string }>;

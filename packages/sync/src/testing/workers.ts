@@ -1,11 +1,11 @@
 import { type ClerkGateway, createClerkGateway } from "@rollcall/clerk";
 import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import { createPool } from "@rollcall/db";
-import { noSessionCache } from "../../ensure/session-cache.ts";
-import { testDefaults } from "../../testing.ts";
-import { createUserReader } from "../../user/fetch-users.ts";
-import type { SyncContext } from "../../user/sync-user.ts";
-import { createUserWriter } from "../../user/write-users.ts";
+import { noSessionCache } from "../ensure/session-cache.ts";
+import { createUserReader } from "../user/fetch-users.ts";
+import type { SyncContext } from "../user/sync-user.ts";
+import { createUserWriter } from "../user/write-users.ts";
+import { testDefaults } from "./fixtures.ts";
 
 /** A read that waits, on its way to Clerk or on its way back. */
 export type HeldRead = { arrived: Promise<void>; release(): void };

@@ -1,4 +1,4 @@
-import type { ClerkUser } from "./oracle.ts";
+import type { ClerkUser } from "@rollcall/sync/testing/oracle";
 import { type Change, isProfileChange, type ProfileRow, type UserRow } from "./recorder.ts";
 
 /** An account at Clerk with every version it ever had there. */

@@ -1,12 +1,12 @@
 import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import { createPool, migrateUp, type Pool } from "@rollcall/db";
 import { createDatabase } from "@rollcall/local-services";
+import { createTestWorker, type TestWorker } from "@rollcall/sync/testing/workers";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { history, workersInHistory } from "./testing/convergence/history.ts";
-import { installRecorder } from "./testing/convergence/recorder.ts";
-import { createTestWorker, type TestWorker } from "./testing/convergence/workers.ts";
-import { live } from "./testing/convergence/world.ts";
+import { history, workersInHistory } from "./history.ts";
+import { installRecorder } from "./recorder.ts";
+import { live } from "./world.ts";
 
 // More histories, or a failing one again: ROLLCALL_PROPERTY_RUNS=1000 ROLLCALL_PROPERTY_SEED=7 npx vitest …
 const runs = Number(process.env["ROLLCALL_PROPERTY_RUNS"] || 50);
