@@ -75,7 +75,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
 
   const sessionCache = openSessionCache({
     redisNodes: config.REDIS_URL,
-    connection: "reading",
+    connection: "reader",
     ttlS: config.SESSION_CACHE_TTL_S,
     appSessionKey: config.APP_SESSION_KEY,
   });

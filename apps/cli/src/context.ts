@@ -41,7 +41,7 @@ export function createCliContext(config: CliConfig): CliContext {
   const autoCreate = config.ENABLE_AUTO_CREATE;
   const sessionCache = openSessionCache({
     redisNodes: config.REDIS_URL,
-    connection: "dropping",
+    connection: "writer",
     ttlS: config.SESSION_CACHE_TTL_S,
     appSessionKey: config.APP_SESSION_KEY,
   });

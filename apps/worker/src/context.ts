@@ -60,7 +60,7 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
   const producers = openProducers(backend, createQueueLog(log));
   const sessionCache = openSessionCache({
     redisNodes: config.REDIS_URL,
-    connection: "dropping",
+    connection: "writer",
     ttlS: config.SESSION_CACHE_TTL_S,
     appSessionKey: config.APP_SESSION_KEY,
   });

@@ -28,7 +28,7 @@ export function startReconcileMaintenance(context: WorkerContext): () => void {
     if (!isConfigured || !(await hasSchedules(queue))) {
       // Its hour passed while no worker was there, and comes once a day.
       if (await isFullSyncOverdue(queue))
-        await requestRun(context, { mode: "full", dryRun: false, startedBy: "schedule" });
+        await requestRun(context, { mode: "full", dryRun: false }, { program: "schedule" });
       await scheduleReconcile(queue, schedules);
     }
     isConfigured = true;

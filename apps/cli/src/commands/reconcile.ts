@@ -1,6 +1,6 @@
 import { AppError, type RunView } from "@rollcall/contracts";
 import { countWorkers } from "@rollcall/db";
-import { followRun, limitHeapGrowth, requestNewRun } from "@rollcall/sync";
+import { followRun, limitHeapGrowth, requestRun } from "@rollcall/sync";
 import { z } from "zod";
 import { nameCaller } from "../caller.ts";
 import { type Command, type CommandInput, UsageError } from "../command.ts";
@@ -55,8 +55,8 @@ async function runNow({ options, json }: CommandInput, { config, context }: Open
   try {
     const reconciling = createReconcileContext(config, context, log.read);
     const mode = options["catch-up"] === true ? "catch-up" : "full";
-    const order = { mode, dryRun: options["dry-run"] === true } as const;
-    const { run, isNew } = await requestNewRun(context, order, nameCaller());
+    const wanted = { mode, dryRun: options["dry-run"] === true } as const;
+    const { run, isNew } = await requestRun(context, wanted, { operator: nameCaller() });
     if (!json) greet(run, isNew);
     const ended = await follow(reconciling, run, { signal, progress });
     progress?.end();

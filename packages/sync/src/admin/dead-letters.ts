@@ -1,15 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError, type DiscardRequest, mostDeadLetters, type ReplayRequest } from "@rollcall/contracts";
+import {
+  AppError,
+  type DeadLetterCount,
+  type DiscardRequest,
+  errorTable,
+  mostDeadLetters,
+  type ReplayRequest,
+} from "@rollcall/contracts";
 import { type AdminEvent, type Pool, recordAdminEvents } from "@rollcall/db";
 import {
   findDeadLetters,
   findReplayable,
   type Producer,
+  type QueueBackend,
   readClerkId,
   removeDeadLetters,
   replayDeadLetter,
   type StoredDeadLetter,
   type SyncQueueName,
+  underDeadline,
 } from "@rollcall/jobs";
 
 export type DeadLetterContext = {
@@ -18,29 +27,29 @@ export type DeadLetterContext = {
   producers: Readonly<Record<SyncQueueName, Producer>>;
 };
 
-/** One that was named, and why nothing was done with it. */
+/** A dead letter that the request named, and the reason why it was not processed. */
 export type Refused = { id: string; code: "dead_letter.unknown" | "dead_letter.not_replayable" };
 
-/** A hundred a second: coalesced they are a few requests to Clerk, and logins do not feel them. */
+/** 100 a second: coalesced, they are a few requests to Clerk and do not delay logins. */
 const chunkSize = 25;
 const chunkEveryMs = 250;
 const enqueueDeadlineMs = 2_000;
 
 /**
- * Does dead letters again, at a bounded rate: first the new job, then the record, then the letter goes. Whoever
- * dies in between leaves a letter whose work was asked for already, and asking twice does no harm.
+ * Replays dead letters at a bounded rate. It adds the new job, records the replay, and then removes the letter. If the
+ * process dies in between, the letter stays and may be replayed again, which does no harm.
  *
- * @param by who asked, for the timeline
- * @throws AppError `dead_letter.*` when there was nothing to do, `queue.unavailable`, `postgres.unavailable`; the
- * letters that were not reached are still there
+ * @param by the operator, for the timeline
+ * @throws AppError `dead_letter.*` when no letter can be replayed, `queue.unavailable`, `postgres.unavailable`. The
+ * letters after the failure stay
  */
 export async function replayDeadLetters(
   context: DeadLetterContext,
-  wish: ReplayRequest,
+  request: ReplayRequest,
   by: string,
 ): Promise<{ replayed: number; refused: Refused[]; more: boolean }> {
-  const { letters, refused, more } = await choose(context, wish);
-  if (letters.length === 0) refuseTogether(wish, refused);
+  const { letters, refused, more } = await select(context, request);
+  if (letters.length === 0) throwIfAllRefused(request, refused);
   for (let at = 0; at < letters.length; at += chunkSize) {
     const began = Date.now();
     const chunk = letters.slice(at, at + chunkSize);
@@ -52,9 +61,10 @@ export async function replayDeadLetters(
 }
 
 /**
- * Gives dead letters up for good: first the record with the reason, then the letter goes.
+ * Discards dead letters for good. It records the reason and then removes the letter.
  *
- * @throws AppError `dead_letter.unknown` when none of them is there, `queue.unavailable`, `postgres.unavailable`
+ * @param by the operator, for the timeline
+ * @throws AppError `dead_letter.unknown` when none of them exists, `queue.unavailable`, `postgres.unavailable`
  */
 export async function discardDeadLetters(
   context: DeadLetterContext,
@@ -63,7 +73,7 @@ export async function discardDeadLetters(
 ): Promise<{ discarded: number; refused: Refused[] }> {
   const letters = await findDeadLetters(context.deadLetters, distinct(ids));
   const refused = findUnknown(ids, letters);
-  if (letters.length === 0) refuseTogether({ ids }, refused);
+  if (letters.length === 0) throwIfAllRefused({ ids }, refused);
   await recordAndRemove(context, by, letters, (letter) => {
     const event = describe("dead_letter_discarded", letter);
     return { ...event, details: { ...event.details, reason } };
@@ -71,33 +81,33 @@ export async function discardDeadLetters(
   return { discarded: letters.length, refused };
 }
 
-type Choice = { letters: StoredDeadLetter[]; refused: Refused[]; more: boolean };
+type Selection = { letters: StoredDeadLetter[]; refused: Refused[]; more: boolean };
 
-async function choose({ deadLetters }: DeadLetterContext, wish: ReplayRequest): Promise<Choice> {
-  if (wish.ids === undefined) {
-    const found = await findReplayable(deadLetters, wish.code, mostDeadLetters + 1);
+async function select({ deadLetters }: DeadLetterContext, request: ReplayRequest): Promise<Selection> {
+  if (request.ids === undefined) {
+    const found = await findReplayable(deadLetters, request.code, mostDeadLetters + 1);
     return {
       letters: found.slice(0, mostDeadLetters),
       refused: [],
       more: found.length > mostDeadLetters,
     };
   }
-  const found = await findDeadLetters(deadLetters, distinct(wish.ids));
-  const stuck = found.filter((letter) => !letter.replayable);
+  const found = await findDeadLetters(deadLetters, distinct(request.ids));
+  const notReplayable = found.filter((letter) => !letter.replayable);
   return {
     letters: found.filter((letter) => letter.replayable),
     refused: [
-      ...findUnknown(wish.ids, found),
-      ...stuck.map(({ id }) => ({ id, code: "dead_letter.not_replayable" as const })),
+      ...findUnknown(request.ids, found),
+      ...notReplayable.map(({ id }) => ({ id, code: "dead_letter.not_replayable" as const })),
     ],
     more: false,
   };
 }
 
-/** Named ones of which none can be done are a mistake, and it is said; to replay all of nothing is none. */
-function refuseTogether(wish: ReplayRequest, [first]: readonly Refused[]): void {
-  if (first) throw new AppError(first.code, "None of the named dead letters can be had");
-  if (wish.code === "webhook.unreadable")
+/** A request is an error if it names letters and none of them can be processed. To replay all of none is not. */
+function throwIfAllRefused(request: ReplayRequest, [first]: readonly Refused[]): void {
+  if (first) throw new AppError(first.code, "None of the named dead letters can be processed");
+  if (request.code === "webhook.unreadable")
     throw new AppError("dead_letter.not_replayable", "Quarantined deliveries name no user");
 }
 
@@ -120,12 +130,34 @@ function describe(kind: string, letter: StoredDeadLetter): AdminEvent {
 }
 
 function findUnknown(ids: readonly string[], found: readonly StoredDeadLetter[]): Refused[] {
-  const there = new Set(found.map(({ id }) => id));
+  const known = new Set(found.map(({ id }) => id));
   return distinct(ids)
-    .filter((id) => !there.has(id))
+    .filter((id) => !known.has(id))
     .map((id) => ({ id, code: "dead_letter.unknown" }));
 }
 
 function distinct(ids: readonly string[]): string[] {
   return [...new Set(ids)];
+}
+
+/** The newest dead letters are counted by code. Older ones count as `other`. */
+const countedByCode = 5_000;
+const maxCountMs = 5_000;
+
+/**
+ * Counts the dead letters of each code, the most frequent first. `other` is always there: it counts the letters that are
+ * older or unreadable.
+ *
+ * @throws AppError `queue.unavailable`
+ */
+export async function countDeadLetters(backend: QueueBackend): Promise<DeadLetterCount[]> {
+  const counting = backend.countNames("dead-letter", countedByCode);
+  const { names, rest } = await underDeadline(counting, maxCountMs, "Counting the dead letters");
+  const counts = new Map([["other", rest]]);
+  for (const [name, count] of names) {
+    // A job that an operator added by hand may have any name, and this is a metric's label.
+    const code = Object.hasOwn(errorTable, name) ? name : "other";
+    counts.set(code, (counts.get(code) ?? 0) + count);
+  }
+  return [...counts].map(([code, count]) => ({ code, count })).sort((a, b) => b.count - a.count);
 }
