@@ -1,23 +1,21 @@
-export { type ChangeContext, requestSyncs, setTier } from "./admin/change-user.ts";
+export { requestSyncs, setTier } from "./admin/change-user.ts";
 export { resolveConflict } from "./admin/conflicts.ts";
 export {
-  countDeadLetters,
-  type DeadLetterContext,
   discardDeadLetters,
   type Refused,
   replayDeadLetters,
 } from "./admin/dead-letters.ts";
-export { type ExplainContext, explainUser } from "./admin/explain.ts";
-export { type PurgeContext, purgeUser } from "./admin/purge.ts";
-export { isQueueUp, readStatus, type StatusContext } from "./admin/status.ts";
+export { explainUser } from "./admin/explain.ts";
+export { purgeUser } from "./admin/purge.ts";
+export { isQueueUp, readStatus } from "./admin/status.ts";
 export { countPostgresError } from "./count-postgres-error.ts";
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure/ensure.ts";
-export { type PostgresMonitor, startPostgresMonitor } from "./ensure/postgres-monitor.ts";
+export { startPostgresMonitor } from "./ensure/postgres-monitor.ts";
 export { createSessionCache, openSessionCache, type SessionCache } from "./ensure/session-cache.ts";
 export { confirmDeletions } from "./reconcile/confirm-held-deletions.ts";
 export { cancelRun, requestConfirmation, requestRun } from "./reconcile/request-run.ts";
 export { decideRequestBudget } from "./reconcile/retrying-clerk.ts";
-export { claimIdleRuns, followRun, limitHeapGrowth, type RunResult, runReconcile } from "./reconcile/run.ts";
+export { claimIdleRuns, followRun, limitHeapGrowth, runReconcile } from "./reconcile/run.ts";
 export type { ReconcileContext, RunOptions } from "./reconcile/runner.ts";
 export { createUserReader } from "./user/fetch-users.ts";
 export {

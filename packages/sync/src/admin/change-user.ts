@@ -1,6 +1,6 @@
 import type { SyncAnswer, TierAnswer } from "@rollcall/contracts";
 import { changeTier, findTombstones, inTransaction, type Pool, recordAdminEvents } from "@rollcall/db";
-import { addSyncJob, type Producer } from "@rollcall/jobs";
+import { addSyncJob, type Producers } from "@rollcall/jobs";
 import type { SessionCache } from "../ensure/session-cache.ts";
 
 /** The services that an operator's change needs: the rows, and the cache keys that the change makes stale. */
@@ -8,7 +8,7 @@ export type ChangeContext = {
   pool: Pool;
   sessionCache: SessionCache;
   /** Takes a sync job when the cache cannot be invalidated. */
-  queue: Producer;
+  producers: Pick<Producers, "sync">;
 };
 
 const addDeadlineMs = 2_000;
@@ -21,7 +21,7 @@ const addedTogether = 50;
  * @throws AppError `queue.unavailable` or `postgres.unavailable`
  */
 export async function requestSyncs(
-  { pool, queue }: { pool: Pool; queue: Producer },
+  { pool, producers }: Omit<ChangeContext, "sessionCache">,
   clerkIds: readonly string[],
   by: string,
 ): Promise<SyncAnswer> {
@@ -32,7 +32,7 @@ export async function requestSyncs(
   await recordAdminEvents(pool, by, events);
   for (let at = 0; at < requested.length; at += addedTogether) {
     const chunk = requested.slice(at, at + addedTogether);
-    await Promise.all(chunk.map((clerkId) => addSyncJob(queue, syncJobFor(clerkId), addDeadlineMs)));
+    await Promise.all(chunk.map((clerkId) => addSyncJob(producers.sync, syncJobFor(clerkId), addDeadlineMs)));
   }
   return { queued: requested.length, deleted: [...deleted] };
 }
@@ -60,11 +60,12 @@ const compensationDeadlineMs = 1_000;
  * away, a sync job deletes them later. While the queue is away too, they stay until they expire.
  */
 export function invalidateAfterChange(
-  { sessionCache, queue }: ChangeContext,
+  { sessionCache, producers }: ChangeContext,
   clerkId: string,
 ): Promise<void> {
   return sessionCache.invalidate([clerkId], {
-    onFailure: () => addSyncJob(queue, syncJobFor(clerkId), compensationDeadlineMs).catch(() => undefined),
+    onFailure: () =>
+      addSyncJob(producers.sync, syncJobFor(clerkId), compensationDeadlineMs).catch(() => undefined),
   });
 }
 

@@ -1,30 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  AppError,
-  type DeadLetterCount,
-  type DiscardRequest,
-  errorTable,
-  mostDeadLetters,
-  type ReplayRequest,
-} from "@rollcall/contracts";
+import { AppError, type DiscardRequest, mostDeadLetters, type ReplayRequest } from "@rollcall/contracts";
 import { type AdminEvent, type Pool, recordAdminEvents } from "@rollcall/db";
 import {
   findDeadLetters,
   findReplayable,
-  type Producer,
-  type QueueBackend,
+  type Producers,
   readClerkId,
   removeDeadLetters,
   replayDeadLetter,
   type StoredDeadLetter,
   type SyncQueueName,
-  underDeadline,
 } from "@rollcall/jobs";
 
 export type DeadLetterContext = {
   pool: Pool;
-  deadLetters: Producer;
-  producers: Readonly<Record<SyncQueueName, Producer>>;
+  producers: Pick<Producers, SyncQueueName | "dead-letter">;
 };
 
 /** A dead letter that the request named, and the reason why it was not processed. */
@@ -71,7 +61,7 @@ export async function discardDeadLetters(
   { ids, reason }: DiscardRequest,
   by: string,
 ): Promise<{ discarded: number; refused: Refused[] }> {
-  const letters = await findDeadLetters(context.deadLetters, distinct(ids));
+  const letters = await findDeadLetters(context.producers["dead-letter"], distinct(ids));
   const refused = findUnknown(ids, letters);
   if (letters.length === 0) throwIfAllRefused({ ids }, refused);
   await recordAndRemove(context, by, letters, (letter) => {
@@ -83,7 +73,8 @@ export async function discardDeadLetters(
 
 type Selection = { letters: StoredDeadLetter[]; refused: Refused[]; more: boolean };
 
-async function select({ deadLetters }: DeadLetterContext, request: ReplayRequest): Promise<Selection> {
+async function select({ producers }: DeadLetterContext, request: ReplayRequest): Promise<Selection> {
+  const deadLetters = producers["dead-letter"];
   if (request.ids === undefined) {
     const found = await findReplayable(deadLetters, request.code, mostDeadLetters + 1);
     return {
@@ -112,14 +103,14 @@ function throwIfAllRefused(request: ReplayRequest, [first]: readonly Refused[]):
 }
 
 async function recordAndRemove(
-  { pool, deadLetters }: DeadLetterContext,
+  { pool, producers }: DeadLetterContext,
   by: string,
   letters: readonly StoredDeadLetter[],
   toEvent: (letter: StoredDeadLetter) => AdminEvent,
 ): Promise<void> {
   await recordAdminEvents(pool, by, letters.map(toEvent));
   await removeDeadLetters(
-    deadLetters,
+    producers["dead-letter"],
     letters.map(({ id }) => id),
   );
 }
@@ -138,26 +129,4 @@ function findUnknown(ids: readonly string[], found: readonly StoredDeadLetter[])
 
 function distinct(ids: readonly string[]): string[] {
   return [...new Set(ids)];
-}
-
-/** The newest dead letters are counted by code. Older ones count as `other`. */
-const countedByCode = 5_000;
-const maxCountMs = 5_000;
-
-/**
- * Counts the dead letters of each code, the most frequent first. `other` is always there: it counts the letters that are
- * older or unreadable.
- *
- * @throws AppError `queue.unavailable`
- */
-export async function countDeadLetters(backend: QueueBackend): Promise<DeadLetterCount[]> {
-  const counting = backend.countNames("dead-letter", countedByCode);
-  const { names, rest } = await underDeadline(counting, maxCountMs, "Counting the dead letters");
-  const counts = new Map([["other", rest]]);
-  for (const [name, count] of names) {
-    // A job that an operator added by hand may have any name, and this is a metric's label.
-    const code = Object.hasOwn(errorTable, name) ? name : "other";
-    counts.set(code, (counts.get(code) ?? 0) + count);
-  }
-  return [...counts].map(([code, count]) => ({ code, count })).sort((a, b) => b.count - a.count);
 }

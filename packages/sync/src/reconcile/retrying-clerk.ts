@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClerkGateway, ListedUser, UserListQuery } from "@rollcall/clerk";
-import { AppError, type ErrorCode } from "@rollcall/contracts";
+import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { type Pool, type RequestBudget, takeClerkRequest } from "@rollcall/db";
-import { readErrorCode } from "@rollcall/jobs";
 import type { Logger } from "@rollcall/observability";
 
 /** Clerk inside a run: requests stay within the budget and are retried after failures that pass. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
-import { AppError, type RunView } from "@rollcall/contracts";
+import { AppError, type RunView, readErrorCode } from "@rollcall/contracts";
 import {
   acquireLease,
   dropCandidates,
@@ -13,7 +13,6 @@ import {
   requestDueFullSync,
   takeRun,
 } from "@rollcall/db";
-import { readErrorCode } from "@rollcall/jobs";
 import { countPostgresError } from "../count-postgres-error.ts";
 import { runFullSync } from "./full-sync.ts";
 import { runIncrementalSync } from "./incremental-sync.ts";
