@@ -53,7 +53,7 @@ const worker = fc.nat({ max: workersInHistory - 1 });
 const sometimes = fc.integer({ min: 1, max: 3 }).map((n) => n === 3);
 const rarely = fc.integer({ min: 1, max: 5 }).map((n) => n === 5);
 
-// Few addresses, so that people share them. The last is no variant of the first, although Postgres' lower() maps it there.
+// Few addresses, so that people share them. The last one differs from the first, although Postgres' lower() equates them.
 const addresses = ["kim@x.test", "ada@x.test", "bia@x.test", "cea@x.test", "\u212Aim@x.test"];
 const address = fc.constantFrom(...addresses);
 const unusualSpelling = fc

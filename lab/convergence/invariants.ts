@@ -9,10 +9,10 @@ import {
   type UserRow,
 } from "./recorder.ts";
 
-/** The state at the begin of a step. */
+/** The state at the start of a step. */
 export type StepStart = { unclaimed: readonly ProfileRow[]; users: ReadonlyMap<number, UserRow> };
 
-/** The invariants that one write broke, as sentences. The app may write as it likes. */
+/** The invariants that one write broke, as sentences. Writes of the app are not checked. */
 export function checkChange(ledger: Ledger, start: StepStart, change: Change): string[] {
   if (change.writer === "app") return [];
   if (!isProfileChange(change)) return checkUser(ledger, change);

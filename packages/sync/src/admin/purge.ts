@@ -38,7 +38,7 @@ export type PurgeAnswer = Erasure & {
 
 /**
  * Erases the remaining data of a deleted user in everything that Rollcall owns. The Clerk id and the operator's name stay.
- * A live user is deleted first, if Clerk confirms that the user is gone. The same holds for a row that the app itself
+ * A live user is deleted first, if Clerk confirms the deletion. The same holds for a row that the app itself
  * marked as deleted, which Rollcall never erased. After a failure in the middle, a second call finishes the work.
  *
  * @param by the operator, for the timeline
@@ -85,7 +85,7 @@ async function confirmGone({ pool, clerk }: PurgeContext, clerkId: string): Prom
 }
 
 function notDeleted(hint: string): AppError {
-  return new AppError("user.not_deleted", "Clerk did not confirm that the user is gone", { hint });
+  return new AppError("user.not_deleted", "Clerk did not confirm the deletion of this user", { hint });
 }
 
 /** A key that stays holds personal data, so a failed invalidation fails the purge. */

@@ -1,6 +1,6 @@
 import type { Pool } from "@rollcall/db";
 
-/** Knows whether Postgres answers, without a query for each question. */
+/** Reports whether Postgres answers, without a query for each call. */
 export type PostgresMonitor = {
   isDown(): boolean;
   /** Asks Postgres at once instead of at the next beat, because a query has failed. */

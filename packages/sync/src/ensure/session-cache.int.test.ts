@@ -74,12 +74,12 @@ describe.skipIf(!redisUrl)(`session cache${redisUrl ? "" : " (skipped: no Redis)
   });
 
   test("while Redis is away, a read is a miss and an invalidation fails as its caller wants", async () => {
-    const gone = connectRedis(
+    const unreachable = connectRedis(
       ["redis://127.0.0.1:9"],
       { maxRetriesPerRequest: 0, enableOfflineQueue: false },
       () => undefined,
     );
-    const away = createSessionCache({ redis: gone, ttlS: 60, appSessionKey: "x" });
+    const away = createSessionCache({ redis: unreachable, ttlS: 60, appSessionKey: "x" });
     expect(await away.read(clerkId)).toEqual({ miss: { lease: null } });
     await away.fill(clerkId, "lease:x", view());
     const failed = away.invalidate([clerkId], { onFailure: "throw" });
@@ -87,7 +87,7 @@ describe.skipIf(!redisUrl)(`session cache${redisUrl ? "" : " (skipped: no Redis)
     const failures: string[] = [];
     await away.invalidate([clerkId], { onFailure: ({ code }) => failures.push(code) });
     expect(failures).toEqual(["queue.unavailable"]);
-    gone.disconnect();
+    unreachable.disconnect();
   });
 });
 

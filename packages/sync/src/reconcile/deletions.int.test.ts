@@ -73,11 +73,11 @@ async function countRows() {
 }
 
 test("few absent users are deleted: erased, unlinked, and their cache keys deleted", async () => {
-  const gone = await loseUsers(50, 5);
+  const absent = await loseUsers(50, 5);
   const run = await proxied.complete("full");
   expect(run).toMatchObject({ state: "succeeded", counts: { deleted: 5, held: 0, unchanged: 45 } });
   expect(await countRows()).toEqual({ deleted: 5, kept: 0, held: 0 });
-  expect(invalidated.toSorted()).toEqual(gone.toSorted());
+  expect(invalidated.toSorted()).toEqual(absent.toSorted());
   expect(await findInequalities(stage.db, stage.clerk)).toEqual([]);
   const events = await stage.db.query(
     "select cause, ref, details from rollcall.events where kind = 'user_tombstoned'",
@@ -89,7 +89,7 @@ test("few absent users are deleted: erased, unlinked, and their cache keys delet
 
 test("more than the guard allows are all held, and a person's confirmation deletes them", async () => {
   const { clerk, db } = stage;
-  const gone = await loseUsers(50, 6);
+  const absent = await loseUsers(50, 6);
   const held = await proxied.complete("full");
   expect(held).toMatchObject({ state: "held", counts: { deleted: 0, held: 6 } });
   expect(held.reason).toContain("6 deletions");
@@ -101,7 +101,7 @@ test("more than the guard allows are all held, and a person's confirmation delet
     counts: { deleted: 6, held: 0 },
   });
   expect(await countRows()).toEqual({ deleted: 6, kept: 0, held: 0 });
-  expect(new Set(invalidated)).toEqual(new Set(gone));
+  expect(new Set(invalidated)).toEqual(new Set(absent));
   expect(await findInequalities(db, clerk)).toEqual([]);
   await expect(confirmDeletions(proxied.context, held.id, "ops")).rejects.toMatchObject({
     code: "run.not_held",
@@ -161,7 +161,7 @@ test("a confirmation that failed in the middle can be repeated", async () => {
 });
 
 test("a confirmation whose process died before the cache keys were deleted deletes them when it is repeated", async () => {
-  const gone = await loseUsers(50, 6);
+  const absent = await loseUsers(50, 6);
   const held = await proxied.complete("full");
   invalidated.length = 0;
   const death = new AbortController();
@@ -175,7 +175,7 @@ test("a confirmation whose process died before the cache keys were deleted delet
   onInvalidate = () => undefined;
   const confirmed = await confirmDeletions(proxied.context, held.id, "ops");
   expect(confirmed).toMatchObject({ state: "succeeded", counts: { deleted: 6, held: 0 } });
-  expect(invalidated.toSorted()).toEqual(gone.toSorted());
+  expect(invalidated.toSorted()).toEqual(absent.toSorted());
 });
 
 test("a confirmed deletion that the app's own rules refuse stays held until the next full sync", async () => {

@@ -25,7 +25,7 @@ const deliveryTimeoutMs = 10_000;
  * Adds a job for each notification that is due. If the process dies between the two steps, or the queue loses the job,
  * a later call adds the job again.
  *
- * @returns how many were queued
+ * @returns the number of added jobs
  * @throws AppError `queue.unavailable` or `postgres.unavailable`
  */
 export async function relayNotifications(pool: Pool, queue: Producer): Promise<number> {

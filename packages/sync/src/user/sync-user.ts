@@ -39,7 +39,7 @@ const attemptsForAbsence = 4;
  * run twice, late or out of order.
  *
  * @param attempt counts from 1
- * @throws AppError; `user.absent` asks for a retry, and `queue.unavailable` says that the cache was not invalidated
+ * @throws AppError; `user.absent` asks for a retry, and `queue.unavailable` when the cache was not invalidated
  */
 export async function syncUser(context: SyncContext, job: SyncJob, attempt: number): Promise<SyncOutcome> {
   try {

@@ -27,15 +27,15 @@ test("the error of a refused user has a code and no data of the row", async () =
 });
 
 test("a Postgres that is away fails the batch as an outage and not as an error of its users", async () => {
-  const gone = createPool({
+  const unreachable = createPool({
     databaseUrl: "postgres://unknown:x@127.0.0.1:9/none",
     applicationName: "test",
     onIdleError: () => undefined,
   });
-  await expect(writeUsers(gone, [userWrite("user_x")], testDefaults)).rejects.toMatchObject({
+  await expect(writeUsers(unreachable, [userWrite("user_x")], testDefaults)).rejects.toMatchObject({
     code: "postgres.unavailable",
   });
-  await gone.end();
+  await unreachable.end();
 });
 
 test("two jobs of one user in one window are written once, by the newer snapshot, and both get the outcome", async () => {
