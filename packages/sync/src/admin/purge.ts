@@ -5,6 +5,7 @@ import {
   erasePerson,
   findSession,
   inTransaction,
+  isErased,
   listAppColumns,
   listOtherLiveIds,
   type Pool,
@@ -27,8 +28,6 @@ export type PurgeContext = {
   sessionCache: SessionCache;
   producers: Pick<Producers, "dead-letter">;
 };
-
-type Session = NonNullable<Awaited<ReturnType<typeof findSession>>>;
 
 export type PurgeAnswer = Erasure & {
   deadLetters: number;
@@ -65,11 +64,6 @@ export async function purgeUser(
   await invalidateCache(context, clerkId);
   const deadLetters = await removeLetters(context.producers["dead-letter"], clerkId);
   return { ...erasure, deadLetters, appColumns: await listAppColumns(pool) };
-}
-
-/** Whether Rollcall deleted the user. A deletion by the app erases nothing, and Clerk may still have the user. */
-function isErased({ user, mentorado }: Session): boolean {
-  return user.deletedAt !== null && (user.email ?? user.name ?? user.imageUrl ?? mentorado) === null;
 }
 
 const maxSentinels = 20;

@@ -1,15 +1,14 @@
 import type { RunCounts } from "@rollcall/contracts";
 import {
   inRolledBackTransaction,
-  isOutage,
-  isRerunnable,
   openStagingTable,
   type Pool,
   type ProfileDefaults,
   type Queryable,
+  splitInSavepoints,
 } from "@rollcall/db";
 import type { UserWrite } from "../user/rules.ts";
-import { toAppError, type WriteOutcome, writeInTransaction } from "../user/write-users.ts";
+import { refuse, type WriteOutcome, writeInTransaction } from "../user/write-users.ts";
 import { classifyWrite, type DriftedUser, type PageContext } from "./write-page.ts";
 
 /** The writes of a dry run. They are collected during the walk, and carried out in transactions that are rolled back. */
@@ -68,7 +67,7 @@ export async function openDryRun({ pool, defaults }: DryRunContext, signal: Abor
         for (const { write, kind } of drifted.flat()) {
           counts[classifyWrite(kind, outcomes.get(write.snapshot.clerkId))]++;
         }
-        await staging.forgetBatch();
+        await staging.removeBatch();
       }
     },
     // The connection does not go back to the pool: its temporary tables hold names and emails.
@@ -93,28 +92,18 @@ async function tryWrites(
   });
 }
 
-/** As `writeUsers`: if Postgres refuses a value, the page is halved until the poisoned user is alone. */
+/** As `writeUsers`, in savepoints of one transaction. */
 async function tryPage(
   client: Queryable,
   writes: readonly UserWrite[],
   defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
-  await client.query("savepoint page");
-  try {
-    const outcomes = await writeInTransaction(client, writes, defaults);
-    // Deferred constraints would be checked at the commit, which never comes.
+  const attempt = async (part: readonly UserWrite[]) => {
+    const outcomes = await writeInTransaction(client, part, defaults);
+    // A commit would run the deferred checks.
     await client.query("set constraints all immediate");
-    await client.query("release savepoint page");
     return outcomes;
-  } catch (error) {
-    // Class 40: the whole transaction must run again.
-    if (isOutage(error) || isRerunnable(error)) throw error;
-    await client.query("rollback to savepoint page");
-    const [only] = writes;
-    if (writes.length === 1 && only) return new Map([[only.snapshot.clerkId, toAppError(error)]]);
-  }
-  const middle = Math.ceil(writes.length / 2);
-  const first = await tryPage(client, writes.slice(0, middle), defaults);
-  const second = await tryPage(client, writes.slice(middle), defaults);
-  return new Map([...first, ...second]);
+  };
+  const outcomes = await splitInSavepoints(client, writes, attempt, refuse);
+  return new Map(outcomes.flatMap((part) => [...part]));
 }

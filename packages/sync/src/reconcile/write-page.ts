@@ -71,7 +71,7 @@ export async function writePage(writer: PageWriter, page: Page): Promise<PageRes
   if (await isInStep(context, page, snapshots))
     return { isInStep: true, counts: { unchanged: users.length }, missed: 0 };
   const drifted = await findDrifted(context, users, snapshots);
-  const unreadable = page.users.filter(({ reading }) => "unreadable" in reading);
+  const unreadable = page.users.filter(({ result }) => "unreadable" in result);
   const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: unreadable.length };
   counts.unchanged = page.users.length - unreadable.length - drifted.length;
   if (dryRun) {
@@ -95,8 +95,8 @@ export async function writePage(writer: PageWriter, page: Page): Promise<PageRes
     if (counted !== "failed" && counted !== "unchanged") repaired.push(one);
     reportWrite(context, write.snapshot, kind, outcome);
   }
-  for (const { clerkId, reading } of unreadable)
-    if ("unreadable" in reading) reportFailure(context, clerkId, reading.unreadable);
+  for (const { clerkId, result } of unreadable)
+    if ("unreadable" in result) reportFailure(context, clerkId, result.unreadable);
   return { isInStep: false, counts, missed: countMissed(repaired) };
 }
 
@@ -130,10 +130,10 @@ async function findDrifted(
 /** The readable users; of a user that is listed twice, the newer version. */
 function newestOfEach(users: readonly ListedUser[]): ClerkUser[] {
   const newest = new Map<string, ClerkUser>();
-  for (const { reading } of users) {
-    if (!("found" in reading)) continue;
-    const rival = newest.get(reading.found.id);
-    if (!rival || rival.updated_at <= reading.found.updated_at) newest.set(reading.found.id, reading.found);
+  for (const { result } of users) {
+    if (!("found" in result)) continue;
+    const rival = newest.get(result.found.id);
+    if (!rival || rival.updated_at <= result.found.updated_at) newest.set(result.found.id, result.found);
   }
   return [...newest.values()];
 }

@@ -1,4 +1,4 @@
-import { createPool, migrateUp, type Pool, type UserSnapshot } from "@rollcall/db";
+import { blankUser, createPool, migrateUp, type Pool, type UserSnapshot } from "@rollcall/db";
 import { createDatabase } from "@rollcall/local-services";
 import type { UserWrite } from "../user/rules.ts";
 
@@ -19,13 +19,9 @@ export function userWrite(
   secondaryEmails: readonly string[] = [],
 ): UserWrite {
   const snapshot: UserSnapshot = {
+    ...blankUser,
     clerkId,
-    email: null,
-    emailVerified: false,
     name: clerkId,
-    imageUrl: null,
-    isAdmin: false,
-    banned: false,
     clerkCreatedAtMs: 1_000,
     clerkUpdatedAtMs: 1_000,
     readTicket: 1,

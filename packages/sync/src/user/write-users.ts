@@ -5,13 +5,13 @@ import {
   type GivenProfile,
   giveProfiles,
   inTransaction,
-  isOutage,
   type Pool,
   type ProfileDefaults,
   type ProfileOutcome,
   type ProfileRequest,
   type Queryable,
   readSqlState,
+  splitOnRefusal,
   type UserSnapshot,
   waitBrieflyForLocks,
 } from "@rollcall/db";
@@ -73,24 +73,15 @@ function isNewer(a: UserSnapshot, b: UserSnapshot): boolean {
  * the poisoned user is alone. The other users are still written.
  *
  * @returns one outcome for each id
- * @throws AppError `postgres.unavailable` when Postgres fails for every user
+ * @throws PostgresError `postgres.unavailable` when Postgres fails for every user
  */
 export async function writeUsers(
   pool: Pool,
   writes: readonly UserWrite[],
   defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
-  try {
-    return await writeBatch(pool, writes, defaults);
-  } catch (error) {
-    if (isOutage(error)) throw error;
-    const [only] = writes;
-    if (writes.length === 1 && only) return new Map([[only.snapshot.clerkId, toAppError(error)]]);
-    const middle = Math.ceil(writes.length / 2);
-    const first = await writeUsers(pool, writes.slice(0, middle), defaults);
-    const second = await writeUsers(pool, writes.slice(middle), defaults);
-    return new Map([...first, ...second]);
-  }
+  const outcomes = await splitOnRefusal(writes, (part) => writeBatch(pool, part, defaults), refuse);
+  return new Map(outcomes.flatMap((part) => [...part]));
 }
 
 const uniqueViolation = "23505";
@@ -133,8 +124,11 @@ async function evaluateTouchedConflicts(client: Queryable, given: readonly Given
   await evaluateConflicts(client, "sync", { userIds, candidateIds });
 }
 
-/** An error of our own code is not a data error, but it must not stop the other users of the batch either. */
-export function toAppError(error: unknown): AppError {
-  if (error instanceof AppError) return error;
-  return new AppError("internal", `A ${error instanceof Error ? error.name : "failure"} while writing`);
+/** The outcome of a user that fails alone. An error of our own code must not stop the other users of the batch either. */
+export function refuse({ snapshot }: UserWrite, error: unknown): Map<string, WriteOutcome> {
+  const refusal =
+    error instanceof AppError
+      ? error
+      : new AppError("internal", `A ${error instanceof Error ? error.name : "failure"} while writing`);
+  return new Map([[snapshot.clerkId, refusal]]);
 }
