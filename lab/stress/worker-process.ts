@@ -97,7 +97,7 @@ function limitError(): Error {
   return new Error("bullmq:rateLimitExceeded");
 }
 
-/** As apps/worker/src/dead-letter-mover.ts. @returns stops it and closes its queues */
+/** As apps/worker/src/background-tasks.ts. @returns stops it and closes its queues */
 function startMover({ plan, backend }: Stage): () => Promise<void> {
   const target = openProducer(backend, "dead-letter");
   const sources = [openProducer(backend, "ensure"), openProducer(backend, "sync")];

@@ -10,7 +10,7 @@ import {
 } from "@rollcall/contracts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
-import { describeOnBackends } from "../harness/backends.ts";
+import { describeOnOneBackend } from "../harness/backends.ts";
 import { ensure, readRows, untilProfile } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -19,7 +19,7 @@ import { waitFor } from "../harness/wait-for.ts";
 type Entry = { clerkId: string; email: string; mentoradoId: number | null; deletedAt: string | null };
 type Page = { items: Entry[]; nextCursor: string | null };
 
-describeOnBackends((backend) => {
+describeOnOneBackend((backend) => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend, environment: { LOG_LEVEL: "trace" } });

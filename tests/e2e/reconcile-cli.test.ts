@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { describeOnBackends } from "../harness/backends.ts";
+import { describeOnOneBackend } from "../harness/backends.ts";
 import { ensure, readRows, untilProfile } from "../harness/calls.ts";
 import { type RunningProcess, runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -13,7 +13,8 @@ const environment = { RECONCILE_CATCHUP_EVERY_MS: "86400000" };
 /** Seven pages. */
 const seeded = 3_000;
 
-describeOnBackends((backend) => {
+// Runs are coordinated by rows in Postgres; what a queue has a part in is in reconcile.test.ts.
+describeOnOneBackend((backend) => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend, environment });
@@ -169,7 +170,7 @@ describeOnBackends((backend) => {
     await system.clerk.faults.add({ kind: "empty-list" });
     const { code, output } = await runToEnd("reconcile");
     expect(code).toBe(1);
-    expect(output).toMatch(/Full sync \d+ failed: Clerk listed nobody.*\(reconcile\.list_empty\)/);
+    expect(output).toMatch(/Full sync \d+ failed: Clerk listed no users.*\(reconcile\.list_empty\)/);
     expect(output).toContain("No user was deleted");
   });
 
@@ -255,7 +256,7 @@ describeOnBackends((backend) => {
     expect(list.output).toMatch(/Full syncs\n.*id .*state.*\n(.*\n)*\nCatch-ups\n/);
     expect((await runToEnd("runs", "--mode", "full")).output).not.toContain("Catch-ups");
     const failed = /^ {2}(\d+) +failed/m.exec(list.output)?.[1] ?? "";
-    expect((await runToEnd("runs", failed)).output).toContain("Clerk listed nobody");
+    expect((await runToEnd("runs", failed)).output).toContain("Clerk listed no users");
     expect(await runToEnd("runs", "999999")).toMatchObject({
       code: 1,
       output: expect.stringContaining("run.unknown"),

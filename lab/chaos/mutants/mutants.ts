@@ -19,8 +19,8 @@ export type Mutant = {
   patches: readonly Patch[];
 };
 
-const applySnapshots = "packages/db/dist/statements/apply-snapshots.js";
-const giveProfiles = "packages/db/dist/statements/give-profiles.js";
+const applySnapshots = "packages/db/dist/users.js";
+const giveProfiles = "packages/db/dist/profiles.js";
 const firstMigration = "packages/db/migrations/0001_users_and_mentorados.up.sql";
 
 /**
@@ -79,8 +79,8 @@ export const mutants = [
       { file: applySnapshots, find: "where u.deleted_at is null\n", replace: "where true\n" },
       {
         file: applySnapshots,
-        find: "    banned           = excluded.banned,",
-        replace: "    banned           = excluded.banned,\n    deleted_at       = null,",
+        find: "    read_ticket = excluded.read_ticket,",
+        replace: "    read_ticket = excluded.read_ticket,\n    deleted_at = null,",
       },
     ],
   },
@@ -126,8 +126,8 @@ export const mutants = [
     invariant: "ensure says what Clerk says",
     patches: [
       {
-        file: "packages/sync/dist/sync-user.js",
-        find: "        await dropCache(context.sessionCache, sync job.clerkId);\n",
+        file: "packages/sync/dist/user/sync-user.js",
+        find: "        await dropCache(context.sessionCache, syncJob.clerkId);\n",
         replace: "",
       },
     ],
@@ -139,7 +139,7 @@ export const mutants = [
     invariant: "Postgres refuses no statement of ours",
     patches: [
       {
-        file: "packages/sync/dist/write-users.js",
+        file: "packages/sync/dist/user/write-users.js",
         find: "applyBatch(pool, newestOfEach(writes), defaults)",
         replace: "applyBatch(pool, writes, defaults)",
       },
@@ -171,7 +171,7 @@ export const mutants = [
     },
     patches: [
       {
-        file: "packages/db/dist/statements/absence-guard.js",
+        file: "packages/db/dist/absences.js",
         find: "if (inADay <= fewInADay)",
         replace: "if (inADay >= 0)",
       },
@@ -212,7 +212,7 @@ export const mutants = [
     },
     patches: [
       {
-        file: "packages/sync/dist/reconcile/walk-pages.js",
+        file: "packages/sync/dist/reconcile/walk-users.js",
         find: "if (seen >= total)",
         replace: "if (seen >= 0)",
       },
@@ -226,7 +226,7 @@ export const mutants = [
     emphasis: { reconciles: true },
     patches: [
       {
-        file: "packages/sync/dist/reconcile/catch-up.js",
+        file: "packages/sync/dist/reconcile/incremental-sync.js",
         find: "const { newestMs, oldestMs } = readRange(users);",
         replace:
           "const { newestMs, oldestMs } = readRange(users);\n        if (newestMs !== null)\n            await raiseWatermark(runner.context.pool, newestMs);",

@@ -1,5 +1,5 @@
 const gb = 1_024 ** 3;
-/** As in packages/jobs/src/queue-room.ts: beyond it nothing is accepted. */
+/** As in packages/jobs/src/redis-backend.ts: beyond it nothing is accepted. */
 const roomShare = 0.7;
 
 /** How much may wait in a Redis with a `maxmemory` of one gigabyte, and how long it takes until so much waits. */
