@@ -123,7 +123,7 @@ export const mutants = [
   {
     name: "cache-drop",
     breaks: "The session cache keeps what it knew before the run",
-    invariant: "ensure says what Clerk says",
+    invariant: "ensure answers what Clerk has",
     patches: [
       {
         file: "packages/sync/dist/sync-user.js",
@@ -182,11 +182,11 @@ export const mutants = [
     // leases.int.test.ts holds the one in the writing transaction by itself.
     name: "lease-check",
     breaks: "A runner that slept through its lease goes on writing next to the one that took over",
-    invariant: "only who holds the lease writes for a run",
+    invariant: "only the lease's holder writes for a run",
     emphasis: {
       reconciles: true,
       faults: sweepsAlone,
-      sweeps: { life: 0, kill: 0, freeze: 1, "empty-list": 0, "short-list": 0 },
+      fullSyncs: { life: 0, kill: 0, freeze: 1, "empty-list": 0, "short-list": 0 },
     },
     patches: [
       {
@@ -204,11 +204,11 @@ export const mutants = [
   {
     name: "complete-full-sync",
     breaks: "A short page is taken for the last one, also when Clerk counts more users",
-    invariant: "a sweep that succeeded has seen everybody",
+    invariant: "a full sync that succeeded has seen every user",
     emphasis: {
       reconciles: true,
       faults: sweepsAlone,
-      sweeps: { "short-list": 10 },
+      fullSyncs: { "short-list": 10 },
     },
     patches: [
       {

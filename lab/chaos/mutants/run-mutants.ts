@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startCluster } from "../../stage/postgres.ts";
 import { drawPlan } from "../plan/draw-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { runChaos } from "../run-chaos.ts";
 import { prepareDatabase } from "../run-seeds.ts";
-import { startCluster } from "../stage/cluster.ts";
 import { buildMutant } from "./build-mutant.ts";
 import { type Mutant, type MutantName, mutants } from "./mutants.ts";
 
