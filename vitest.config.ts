@@ -5,13 +5,17 @@ import { LongestFirst } from "./tests/longest-first.ts";
 const conditions = ["@rollcall/source"];
 const sources = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
-/** They need services, and much of both cores: six at a time they would test the machine. */
-const strenuous = [
-  "tests/e2e/{chaos,login-storm,sync-job-stress,reconcile-chaos,reconcile-memory}.test.ts",
+/** Faults, kills, thousands of users and minutes of waiting: `npm run test:proof`. */
+const proof = ["tests/proof/**/*.test.ts", "{packages,lab}/**/*.proof.test.ts"];
+/** Proofs that keep both cores busy. Six at a time would test the machine. */
+const load = [
+  "tests/proof/{chaos,login-storm,sync-job-stress,reconcile-chaos,reconcile-memory}.test.ts",
   "lab/chaos/mutants/mutants.test.ts",
 ];
+
+const alone = { globalSetup: ["tests/run-folder.ts"], testTimeout: 60_000 };
 const withServices = {
-  globalSetup: ["tests/services.ts"],
+  globalSetup: ["tests/run-folder.ts", "tests/services.ts"],
   testTimeout: 150_000,
   hookTimeout: 120_000,
 };
@@ -19,7 +23,7 @@ const withServices = {
 export default defineConfig({
   ...sources,
   test: {
-    // Most tests wait for a process or a retry: few files at a time would leave the cores idle and take twice as long.
+    // Most tests wait for a process or a retry: with one file for each core, the cores would be idle half of the time.
     maxWorkers: 6,
     sequence: { sequencer: LongestFirst },
     projects: [
@@ -28,36 +32,35 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{packages,apps,examples}/*/src/**/*.test.{ts,tsx}", "lab/{bench,scale}/**/*.test.ts"],
-          exclude: ["**/*.int.test.ts"],
-          testTimeout: 60_000,
+          exclude: ["**/*.{int,proof}.test.ts"],
+          ...alone,
         },
       },
       {
         ...sources,
         test: {
           name: "int",
-          // Importing what they share takes a second of CPU for each file, and no test leaves anything behind in it.
+          // The import of shared modules takes a second of CPU for each file, and no test leaves state in a module.
           isolate: false,
-          include: [
-            "{packages,apps}/*/src/**/*.int.test.ts",
-            "tests/{e2e,deaths}/**/*.test.ts",
-            "lab/chaos/**/*.test.ts",
-          ],
-          exclude: strenuous,
+          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/e2e/**/*.test.ts"],
           ...withServices,
         },
       },
       {
         ...sources,
+        test: { name: "proof", isolate: false, include: proof, exclude: load, ...withServices },
+      },
+      {
+        ...sources,
         test: {
           name: "load",
-          include: strenuous,
+          include: load,
           ...withServices,
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
-      { ...sources, test: { name: "tidy", include: ["tests/tidy/**/*.test.ts"], testTimeout: 60_000 } },
+      { ...sources, test: { name: "tidy", include: ["tests/tidy/**/*.test.ts"], ...alone } },
     ],
   },
 });

@@ -10,12 +10,12 @@ export const programs = {
 
 export type AppName = keyof typeof programs;
 
-/** They find files of theirs beside their own modules. */
+/** These packages read files beside their own modules. */
 const unbundled = ["@bull-board/*"];
 
 /**
- * Makes one file of each program and all that it imports. Finding and reading those 1,300 to 1,600 modules took Node twice as
- * long as all else before a process was ready, and a command did little else.
+ * Bundles each program with all its imports into one file. Without the bundle, Node loads 1,300 to 1,600 modules, which
+ * takes two thirds of the start-up time of a process and nearly all the time of a CLI command.
  *
  * @param root holds `apps` and `node_modules`, as the repository does
  */

@@ -1,6 +1,6 @@
 import { type BuildOptions, build } from "esbuild";
 
-/** CommonJS packages ask for these, which a module does not have. */
+/** Values that CommonJS packages use and ES modules lack. */
 const commonJs = [
   'import { createRequire as createRequireOfBundle } from "node:module";',
   "const require = createRequireOfBundle(import.meta.url);",
@@ -8,7 +8,7 @@ const commonJs = [
   "const __dirname = import.meta.dirname;",
 ].join("\n");
 
-/** Makes one module for Node of each entry point and all that it imports. */
+/** Bundles each entry point with all its imports into one module for Node. */
 export async function bundle(
   options: Omit<BuildOptions, "bundle" | "format" | "platform" | "target" | "banner" | "logLevel">,
 ): Promise<void> {

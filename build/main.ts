@@ -1,7 +1,7 @@
 import { basename, dirname } from "node:path";
 import { type AppName, bundleApp, programs } from "./bundle-app.ts";
 
-// Run by an app's build, in the app's folder, behind the compiler.
+// An app's build runs this program in the app's folder, after the compiler.
 const folder = process.cwd();
 const app = basename(folder);
 if (!isAppName(app)) throw new Error(`${folder} is not one of the apps ${Object.keys(programs).join(", ")}`);

@@ -5,22 +5,23 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * file took the last time, which in a fresh clone nobody knows.
  */
 export const longest: readonly string[] = [
-  "tests/e2e/chaos.test.ts",
-  "tests/e2e/sync-job-stress.test.ts",
+  "tests/proof/chaos.test.ts",
+  "tests/proof/sync-job-stress.test.ts",
   "lab/chaos/mutants/mutants.test.ts",
-  "tests/e2e/reconcile-memory.test.ts",
+  "tests/proof/alerts.test.ts",
+  "tests/proof/alert-causes.test.ts",
+  "tests/proof/long-outage.test.ts",
+  "tests/proof/outages.test.ts",
+  "tests/proof/standalone-heals.test.ts",
   "tests/e2e/reconcile-cli.test.ts",
   "tests/e2e/purge.test.ts",
-  "tests/e2e/rolling-release.test.ts",
   "tests/e2e/reconcile-admin.test.ts",
-  "tests/e2e/alerts.test.ts",
-  "tests/e2e/outages.test.ts",
-  "tests/e2e/standalone.test.ts",
+  "tests/e2e/dead-letters.test.ts",
   "tests/e2e/doctor.test.ts",
+  "tests/e2e/board.test.ts",
   "tests/e2e/reconcile.test.ts",
+  "tests/e2e/main-job.test.ts",
   "tests/e2e/notifications.test.ts",
-  "tests/e2e/long-outage.test.ts",
-  "packages/sync/src/convergence.int.test.ts",
 ];
 
 export class LongestFirst extends BaseSequencer {

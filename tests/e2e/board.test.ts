@@ -3,7 +3,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { describeInBrowser } from "../harness/browser.ts";
-import { ensure, postWebhook, readDeadLetters, readQueueCounts, untilProfile } from "../harness/calls.ts";
+import {
+  ensure,
+  postWebhook,
+  readDeadLetters,
+  readQueueCounts,
+  untilDeadLetter,
+  untilProfile,
+} from "../harness/calls.ts";
 import { adminPassword, type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -92,13 +99,8 @@ describeOnBackends((backend) => {
     test("a dead letter is read there, mended, replayed, and gone from there", async () => {
       await system.db.query("alter table users add constraint no_poison check (email not like 'poison%')");
       const person = await system.clerk.users.create({ email: "poison@example.com" }, { silent: true });
-      // By ensure, whose retries are the shorter ones.
       await ensure(system, person.id);
-      const letter = await waitFor(
-        "the dead letter",
-        async () => (await readDeadLetters(system)).find((text) => text.includes(person.id)),
-        120_000,
-      );
+      const letter = await untilDeadLetter(system, person.id);
       expect(letter).toContain("user.rejected");
       await page.goto(`${system.apiUrl}/admin/queues/queue/dead-letter?status=waiting`);
       await page.getByText("user.rejected").first().waitFor();

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -153,6 +154,8 @@ describe.skipIf(reason)(`the packed client in a project of its own${reason}`, ()
 /** The peers come from a registry. With CI=true one that is out of reach is an error, not a reason. */
 function findSkipReason(): string {
   if (process.env["CI"] === "true") return "";
-  const asked = spawnSync("npm", ["view", "react@18.3.1", "version", "--fetch-retries=0"]);
+  const asked = spawnSync("npm", ["view", "react@18.3.1", "version", "--fetch-retries=0"], {
+    cwd: tmpdir(),
+  });
   return asked.status === 0 ? "" : " (skipped: no npm registry within reach)";
 }

@@ -4,10 +4,9 @@ import type { DeadLetter } from "@rollcall/jobs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
-import { ensure, postWebhook, untilProfile, withQueue } from "../harness/calls.ts";
+import { ensure, postWebhook, untilDeadLetter, untilProfile, withQueue } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
-import { waitFor } from "../harness/wait-for.ts";
 
 describeOnBackends((backend) => {
   let system: System;
@@ -77,11 +76,10 @@ describeOnBackends((backend) => {
     await system.db.query("alter table users add constraint no_poison check (email not like 'poison%')");
     const person = await system.clerk.users.create({ email: "poison@example.com" }, { silent: true });
     await ensure(system, person.id);
-    const letter = await waitFor(
-      "the dead letter",
-      async () => (await list("?code=user.rejected")).items.find((found) => found.clerkId === person.id),
-      120_000,
-    );
+    await untilDeadLetter(system, person.id);
+    const { items } = await list("?code=user.rejected");
+    const letter = items.find((found) => found.clerkId === person.id);
+    if (!letter) throw new Error("The list lacks the dead letter");
     expect(letter).toMatchObject({ queue: "ensure", kind: "refresh", attempts: 5, replayable: true });
     expect(JSON.stringify(letter)).not.toContain("poison");
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { migrate } from "../harness/migrate.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -41,25 +40,4 @@ test("readyz answers 503 and names migrations while one is missing, and 200 once
   await migrate(system.environment);
   await system.untilReady();
   expect((await readiness()).map(({ status }) => status)).toEqual([200, 200]);
-});
-
-/** Longer than the five seconds that a turn of the event loop may be late, and the second in which it is due. */
-const standstillMs = 7_000;
-const turns = 7;
-
-test("healthz answers 503 while the event loop hardly moves, and 200 once it turns again", async () => {
-  const pids = [system.api, system.worker].map(({ child }) => child.pid ?? 0);
-  const answers: number[][] = [];
-  for (let turn = 0; turn < turns; turn++) {
-    for (const pid of pids) process.kill(pid, "SIGSTOP");
-    await sleep(standstillMs);
-    for (const pid of pids) process.kill(pid, "SIGCONT");
-    answers.push(await Promise.all(urls().map(askHealth)));
-  }
-  // One long standstill is no reason to be killed; many in a row are.
-  expect(answers[0]).toEqual([200, 200]);
-  expect(answers.at(-1)).toEqual([503, 503]);
-  await waitFor("both to be well", async () =>
-    (await Promise.all(urls().map(askHealth))).every((status) => status === 200) ? true : undefined,
-  );
 });

@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:net";
 import { fileURLToPath } from "node:url";
 import { createPool, type Pool } from "@rollcall/db";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { makeProcessFolder } from "../harness/process.ts";
 
 const main = fileURLToPath(new URL("../../apps/cli/dist/migrate/main.js", import.meta.url));
 const secret = "sEcr3t";
@@ -19,8 +20,11 @@ type Ended = { code: number; stdout: string; stderr: string };
 function migrate(databaseUrl: string, ...args: string[]): Promise<Ended> {
   const env = { PATH: process.env["PATH"], DATABASE_URL: databaseUrl };
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [main, ...args], { env }, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    const child = execFile(
+      process.execPath,
+      [main, ...args],
+      { cwd: makeProcessFolder(), env },
+      (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
   });
 }

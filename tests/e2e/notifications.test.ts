@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { Webhook } from "svix";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
-import { readDeadLetters, untilProfile } from "../harness/calls.ts";
+import { untilDeadLetter, untilProfile } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -89,11 +89,7 @@ describeOnBackends((backend) => {
   test("an app that never takes it ends as a dead letter", async () => {
     answer = 302;
     const person = await system.clerk.users.create();
-    const letter = await waitFor(
-      "the dead letter",
-      async () => (await readDeadLetters(system)).find((found) => found.includes(person.id)),
-      120_000,
-    );
+    const letter = await untilDeadLetter(system, person.id);
     expect(JSON.parse(letter)).toMatchObject({ code: "hook.failed", name: "notify", attempts: 5 });
     const event = await system.db.query(
       "select notification_due_at, notification_sent_at from rollcall.events where clerk_id = $1 and kind = 'mentorado_created'",

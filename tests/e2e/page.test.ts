@@ -81,7 +81,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     await page.getByLabel("Lose the next webhook").check();
     const card = await signUp("Lost");
     await untilSays(card, "user.created: lost");
-    await untilSays(card, "Rollcall was not told");
+    await untilSays(card, "The webhook was lost");
     expect(await page.getByLabel("Lose the next webhook").isChecked()).toBe(false);
     await card.getByRole("button", { name: "Sign in: Lost Person" }).click();
     await untilSays(card, /Ensure answered 200 in \d+ ms: provisioned just now/);
@@ -92,12 +92,12 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     const parts = page.getByRole("region", { name: "The parts" });
     await parts
       .getByRole("listitem")
-      .filter({ hasText: "Full run" })
+      .filter({ hasText: "Full sync" })
       .getByText(/\d+ (s|min) ago/)
       .waitFor();
     await page.getByLabel("Lose the next webhook").check();
     const card = await signUp("Quiet");
-    await untilSays(card, "Rollcall was not told");
+    await untilSays(card, "The webhook was lost");
     await startRun(system, "catch-up");
     await untilSays(card, /after signing up, by the catch-up$/);
     await parts
@@ -145,7 +145,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     await card.getByRole("button", { name: "Ban: Naughty Person" }).click();
     await untilSays(card, "Banned");
     await card.getByRole("button", { name: "Sign in: Naughty Person" }).click();
-    await untilSays(card, /Ensure answered 403 .* not allowed in/);
+    await untilSays(card, /Ensure answered 403 .* refused/);
     await card.getByRole("button", { name: "Lift ban: Naughty Person" }).click();
     await untilSays(card, "Provisioned");
   });

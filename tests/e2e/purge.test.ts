@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
-import { ensure, readDeadLetters, readRows, untilProfile } from "../harness/calls.ts";
+import { ensure, readDeadLetters, readRows, untilDeadLetter, untilProfile } from "../harness/calls.ts";
 import { findInPostgres, findInRedis } from "../harness/find-words.ts";
 import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -260,12 +260,7 @@ describeOnBackends((backend) => {
       `alter table users add constraint poison check (email is distinct from '${email}' or name is null or name !~ 'Doomed') not valid`,
     );
     await system.clerk.users.update(clerkId, { lastName: "Doomed" });
-    await waitFor(
-      "the dead letter",
-      async () =>
-        (await readDeadLetters(system)).some((letter) => letter.includes(clerkId)) ? true : undefined,
-      120_000,
-    );
+    await untilDeadLetter(system, clerkId);
     await system.db.query("alter table users drop constraint poison");
   }
 

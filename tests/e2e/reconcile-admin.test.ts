@@ -88,7 +88,7 @@ describeOnBackends((backend) => {
     const run = await untilState(readId(answer), "succeeded");
     expect(run).toMatchObject({ mode: "full", dryRun: false, startedBy: "admin", counts: { created: 1 } });
     expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
-    const records = await readRecords("reconcile_ordered");
+    const records = await readRecords("reconcile_requested");
     expect(records).toContainEqual({
       cause: "admin",
       ref: "admin",

@@ -7,41 +7,18 @@ import { join } from "node:path";
 import { connectClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import { removePostgres } from "@rollcall/local-services";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RunningProcess } from "../harness/process.ts";
 import {
   findAlive,
   findByCommand,
   launchStandalone,
+  readPerson,
   type Standalone,
   startStandalone,
   untilCompared,
   untilGone,
+  untilProvisioned,
+  untilSaid,
 } from "../harness/standalone.ts";
-import { waitFor } from "../harness/wait-for.ts";
-
-type PageState = { people: { id: string; cause: string | null; row: { profile: object | null } | null }[] };
-
-async function readPerson(system: Standalone, id: string): Promise<PageState["people"][number] | undefined> {
-  const answer = await fetch(`${system.pageUrl}/page/state`);
-  // The page's own shape; what is not there fails the test.
-  const { people } = (await answer.json()) as PageState;
-  return people.find((person) => person.id === id);
-}
-
-function untilProvisioned(system: Standalone, id: string) {
-  return waitFor(`a profile of ${id}`, async () => {
-    const person = await readPerson(system, id);
-    return person?.row?.profile ? person : undefined;
-  });
-}
-
-function untilSaid(system: RunningProcess, pattern: RegExp, timeoutMs?: number): Promise<true> {
-  const ask = async () => {
-    if (pattern.test(system.output())) return true as const;
-    throw new Error(system.output().slice(-2_000));
-  };
-  return waitFor(`${pattern} in the output`, ask, timeoutMs);
-}
 
 /** A start takes seconds, and on a machine that is busy with other tests many more. */
 const timeout = 240_000;
@@ -187,30 +164,6 @@ describe("npm start, with nothing named", { timeout }, () => {
     expect(await readPerson(system, firstPersonId)).toBeUndefined();
     expect(readPassword()).not.toBe(firstPassword);
     await system.stop();
-  });
-});
-
-describe("npm start, while nobody logs in", { timeout }, () => {
-  test("who was lost, who changed and who left unnoticed are caught by themselves, and that is told", async () => {
-    const dir = await mkdtemp(join(tmpdir(), "rollcall-standalone-"));
-    const system = await startStandalone(dir, { RECONCILE_CATCHUP_EVERY_MS: "" });
-    const clerk = await connectClerkSimulator(system.pageUrl);
-    const leaver = await clerk.users.create({ firstName: "Leaver" });
-    await untilProvisioned(system, leaver.id);
-    await untilCompared(system);
-    await clerk.webhooks.disturb({ loseNext: 2 });
-    const lost = await clerk.users.create({ firstName: "Lost" });
-    await clerk.users.update(leaver.id, { firstName: "Renamed" });
-    await untilSaid(system, /Lost provisioned .* by the catch-up/, 60_000);
-    await untilSaid(system, /Renamed is in step \(by the catch-up\)/);
-    expect((await readPerson(system, lost.id))?.cause).toBe("catch-up");
-    // Passes that find one too many here, three times, have everybody compared.
-    await clerk.users.delete(leaver.id, { silent: true });
-    await untilSaid(system, /Renamed has only a tombstone left \(by the full run\)/, 180_000);
-    await untilSaid(system, /A full run compared everybody with Clerk, 1 in all: 1 not in step, and mended/);
-    await system.stop();
-    await removePostgres(join(dir, "postgres"));
-    await rm(dir, { recursive: true, force: true });
   });
 });
 

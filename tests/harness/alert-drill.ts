@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type AlertCondition, type AlertRule, alertRules } from "@rollcall/contracts";
 import { createPool } from "@rollcall/db";
 import { openQueueBackend } from "@rollcall/jobs";
-import { createLogger } from "@rollcall/observability";
-import { createEvaluator, createGaugeReaders } from "@rollcall/runtime";
+import { createEvaluator, createLogger } from "@rollcall/observability";
+import { createAlertStore, createGaugeReaders } from "@rollcall/runtime";
 import { type AlertReceiver, startAlertReceiver } from "./alert-receiver.ts";
 import type { System } from "./system.ts";
 import { waitFor } from "./wait-for.ts";
@@ -46,13 +46,11 @@ export async function startAlertDrill(
     onIdleError: () => undefined,
   });
   const evaluator = createEvaluator({
-    pool,
+    store: createAlertStore(pool, `${prefix}alerts`, 60_000),
     log: createLogger({ level: "silent", process: "drill" }),
-    figures: createGaugeReaders(pool, backend),
+    gauges: createGaugeReaders(pool, backend),
     recorder: { pending: async () => [] },
     rules: alertRules.filter(({ name }) => names.includes(name)).map((rule) => hurry(rule, prefix, bounds)),
-    lease: `${prefix}alerts`,
-    leaseMs: 60_000,
     graceMs: 0,
     webhookUrl: receiver.url,
   });

@@ -111,3 +111,32 @@ export function readDeadLetters(system: System): Promise<string[]> {
     (await queue.getJobs(["waiting"])).map((job) => JSON.stringify(job.data)),
   );
 }
+
+/**
+ * Waits until a user's job has used up its attempts, and returns its dead letter as JSON text. A retry runs at once
+ * here, and not after up to 30 seconds: the delays have tests of their own.
+ */
+export function untilDeadLetter(system: System, clerkId: string): Promise<string> {
+  return withQueue(system, "dead-letter", (letters) =>
+    withQueue(system, "ensure", (logins) =>
+      withQueue(system, "sync", (changes) =>
+        waitFor(
+          `a dead letter of ${clerkId}`,
+          async () => {
+            for (const queue of [logins, changes]) await hastenRetries(queue, clerkId);
+            const found = (await letters.getJobs(["waiting"])).map((job) => JSON.stringify(job.data));
+            return found.find((letter) => letter.includes(clerkId));
+          },
+          120_000,
+        ),
+      ),
+    ),
+  );
+}
+
+async function hastenRetries(queue: JobQueue, clerkId: string): Promise<void> {
+  for (const job of await queue.getJobs(["delayed"])) {
+    // A worker may take it at the same moment.
+    if (JSON.stringify(job.data).includes(clerkId)) await job.promote().catch(() => undefined);
+  }
+}

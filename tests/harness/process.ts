@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
+import { mkdtempSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { runFolderVariable } from "../run-folder.ts";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -15,7 +17,20 @@ export type RunningProcess = {
 };
 
 /**
- * Runs a built entry point as its own process, with nothing in its environment but PATH and `environment`.
+ * A new folder inside that of the run. A child process that works in the repository would find the `.rollcall/` of a
+ * developer's `npm start`, and would act on that system.
+ *
+ * @throws Error without a run, which would not end the process either
+ */
+export function makeProcessFolder(): string {
+  const runFolder = process.env[runFolderVariable];
+  if (!runFolder) throw new Error("Tests start a process only in a run's folder: see tests/run-folder.ts");
+  return mkdtempSync(join(runFolder, "process-"));
+}
+
+/**
+ * Runs a built entry point as its own process, in a folder of its own, with nothing in its environment but PATH and
+ * `environment`.
  *
  * @param entry from the repository's root, or absolute for another build
  */
@@ -25,6 +40,7 @@ export function runProcess(
   args: readonly string[] = [],
 ): RunningProcess {
   const child = spawn(process.execPath, [resolve(repository, entry), ...args], {
+    cwd: makeProcessFolder(),
     env: { PATH: process.env["PATH"] ?? "", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });

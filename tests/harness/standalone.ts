@@ -151,3 +151,31 @@ async function readCommand(pid: number): Promise<string> {
   const { stdout } = await promisify(execFile)("ps", ["-ww", "-o", "args=", "-p", String(pid)]);
   return stdout;
 }
+
+type PageState = { people: { id: string; cause: string | null; row: { profile: object | null } | null }[] };
+
+/** A user as the simulator's page shows it. */
+export async function readPerson(
+  system: Standalone,
+  id: string,
+): Promise<PageState["people"][number] | undefined> {
+  const answer = await fetch(`${system.pageUrl}/page/state`);
+  // The page's own shape; what is not there fails the test.
+  const { people } = (await answer.json()) as PageState;
+  return people.find((person) => person.id === id);
+}
+
+export function untilProvisioned(system: Standalone, id: string) {
+  return waitFor(`a profile of ${id}`, async () => {
+    const person = await readPerson(system, id);
+    return person?.row?.profile ? person : undefined;
+  });
+}
+
+export function untilSaid(system: RunningProcess, pattern: RegExp, timeoutMs?: number): Promise<true> {
+  const ask = async () => {
+    if (pattern.test(system.output())) return true as const;
+    throw new Error(system.output().slice(-2_000));
+  };
+  return waitFor(`${pattern} in the output`, ask, timeoutMs);
+}

@@ -1,15 +1,16 @@
 import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type AlertRule, alertRules, metricTable } from "@rollcall/contracts";
 import { expect, test } from "vitest";
-import { findMissingSections } from "./papers.ts";
+import { findMissingSections } from "./documents.ts";
 import { writePrometheusRules } from "./prometheus-rules.ts";
 import { readText } from "./tree.ts";
 
 const path = fileURLToPath(new URL("../../ops/prometheus-rules.yml", import.meta.url));
 const rules: readonly AlertRule[] = alertRules;
 
-/** Every metric that a text names, without the endings of a histogram's own series. */
+/** The metrics named in a text, without the suffixes of histogram series. */
 function listMetrics(text: string): string[] {
   const named = text.match(/\brollcall_[a-z_]+(?=[{[|)"\s])/g) ?? [];
   const alerts = new Set(rules.map(({ name }) => `rollcall_${name}`));
@@ -21,7 +22,7 @@ test("ops/prometheus-rules.yml has the same rules", async () => {
   await expect(writePrometheusRules(rules)).toMatchFileSnapshot(path);
 });
 
-test("both name metrics that exist, and labels that those have", () => {
+test("both name existing metrics and labels", () => {
   const metrics = listMetrics(readText("ops/prometheus-rules.yml"));
   expect(metrics.length).toBeGreaterThan(8);
   expect(metrics.filter((name) => !Object.hasOwn(metricTable, name))).toEqual([]);
@@ -42,14 +43,20 @@ test("every alert has its own name, and its section in docs/RUNBOOK.md", () => {
   expect(findMissingSections(names, readText("docs/RUNBOOK.md"))).toEqual([]);
 });
 
-test("a rate is judged over at least 20 events", () => {
+test("a rate needs at least 20 events", () => {
   for (const { name, when } of rules) {
     if ("atLeast" in when) expect([name, when.atLeast >= 20]).toEqual([name, true]);
   }
 });
 
-const promtool = spawnSync("promtool", ["--version"]).status === 0;
-test.skipIf(!promtool)(`promtool takes the rules${promtool ? "" : " (skipped: no promtool on PATH)"}`, () => {
-  const { status, stdout, stderr } = spawnSync("promtool", ["check", "rules", path], { encoding: "utf8" });
-  expect([status, stdout + stderr]).toEqual([0, expect.stringContaining("SUCCESS")]);
-});
+const promtool = spawnSync("promtool", ["--version"], { cwd: tmpdir() }).status === 0;
+test.skipIf(!promtool)(
+  `promtool accepts the rules${promtool ? "" : " (skipped: no promtool on PATH)"}`,
+  () => {
+    const { status, stdout, stderr } = spawnSync("promtool", ["check", "rules", path], {
+      cwd: tmpdir(),
+      encoding: "utf8",
+    });
+    expect([status, stdout + stderr]).toEqual([0, expect.stringContaining("SUCCESS")]);
+  },
+);

@@ -50,11 +50,11 @@ test.each(planted)("in %s, %s is refused", (path, text, fault) => {
   expect(findForbiddenImports([parseSource(path, text)], packages)).toEqual([expect.stringContaining(fault)]);
 });
 
-const nothing = { dependencies: [], optionalDependencies: [], devDependencies: [] };
+const noDependencies = { dependencies: [], optionalDependencies: [], devDependencies: [] };
 
-test("the client may import types of contracts, and nothing that is left in its JavaScript", () => {
+test("the client may import only types of contracts, so that its JavaScript has no import of ours", () => {
   const client = {
-    ...nothing,
+    ...noDependencies,
     folder: "packages/client",
     name: "@rollcall/client",
     dependencies: ["@rollcall/contracts"],
@@ -67,9 +67,9 @@ test("the client may import types of contracts, and nothing that is left in its 
   ]);
 });
 
-test("an example may import the client and nothing else of ours, types included", () => {
+test("an example may import the client and no other package of ours, not even types", () => {
   const example = {
-    ...nothing,
+    ...noDependencies,
     folder: "examples/dashboard",
     name: "@rollcall/example-dashboard",
     dependencies: ["@rollcall/client", "@rollcall/contracts"],
@@ -82,9 +82,9 @@ test("an example may import the client and nothing else of ours, types included"
   ]);
 });
 
-test("standalone may import the simulator and contracts and nothing else of ours", () => {
+test("standalone may import the simulator, the local services and contracts, and no other package of ours", () => {
   const standalone = {
-    ...nothing,
+    ...noDependencies,
     folder: "apps/standalone",
     name: "@rollcall/standalone",
     dependencies: ["@rollcall/clerk-simulator"],
@@ -97,9 +97,9 @@ test("standalone may import the simulator and contracts and nothing else of ours
   ]);
 });
 
-test("an import that package.json does not declare is refused, and code that ships cannot lean on devDependencies", () => {
+test("an import must be declared in package.json; for shipped code, devDependencies do not count", () => {
   const source = parseSource("packages/db/src/a.ts", 'import { variables } from "@rollcall/contracts";');
-  const db = { ...nothing, folder: "packages/db", name: "@rollcall/db" };
+  const db = { ...noDependencies, folder: "packages/db", name: "@rollcall/db" };
   const fault = [expect.stringContaining("@rollcall/contracts is not declared")];
   expect(findForbiddenImports([source], [db])).toEqual(fault);
   expect(findForbiddenImports([source], [{ ...db, devDependencies: ["@rollcall/contracts"] }])).toEqual(
@@ -108,9 +108,9 @@ test("an import that package.json does not declare is refused, and code that shi
   expect(findForbiddenImports([source], [{ ...db, dependencies: ["@rollcall/contracts"] }])).toEqual([]);
 });
 
-test("a package.json that declares a forbidden arrow, or is not in the table, is refused", () => {
+test("a package.json with a forbidden arrow, or missing in the table, is refused", () => {
   const judge = (name: string, change: object) =>
-    findForbiddenDependencies([{ ...nothing, folder: "packages/x", name, ...change }]);
+    findForbiddenDependencies([{ ...noDependencies, folder: "packages/x", name, ...change }]);
   expect(judge("@rollcall/jobs", { dependencies: ["@rollcall/db"] })).toHaveLength(1);
   expect(judge("@rollcall/jobs", { devDependencies: ["@rollcall/db"] })).toHaveLength(1);
   expect(judge("@rollcall/jobs", { dependencies: ["@rollcall/clerk-simulator"] })).toHaveLength(1);

@@ -9,7 +9,7 @@ const belowSync = [
   "@rollcall/clerk",
 ];
 
-/** What each package may import of ours. Siblings are not in each other's lists: that is the point. */
+/** The packages of ours that each package may import. Siblings are never in each other's lists. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   "@rollcall/contracts": [],
   "@rollcall/observability": ["@rollcall/contracts"],
@@ -21,9 +21,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "@rollcall/client": ["@rollcall/contracts"],
   "@rollcall/clerk-simulator": [],
   "@rollcall/local-services": [],
-  // An example is an app as its users build it: what it needs of ours must be published.
+  // An example is built like an app of a user, so it may only use a published package.
   "@rollcall/example-dashboard": ["@rollcall/client"],
-  // It hands variables to its children, so it knows their names; it starts the rest as processes.
+  // It passes variables to its children, so it needs their names; it starts the other parts as processes.
   "@rollcall/standalone": ["@rollcall/contracts", "@rollcall/clerk-simulator", "@rollcall/local-services"],
   ...Object.fromEntries(
     ["@rollcall/api", "@rollcall/worker", "@rollcall/cli"].map((app) => [
@@ -33,18 +33,18 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ),
 };
 
-/** Packages whose arrows are for types alone: nothing of ours may be in what they ship. */
+/** Packages that may import only types of ours, so that their build holds none of our other packages. */
 const typesOnly = ["@rollcall/client"];
 
-/** What tests may import in addition. Neither package imports another one of ours, so no circle can come of it. */
+/** Additional packages for tests. Neither imports another package of ours, so they cannot close a cycle. */
 const testsMayImport = ["@rollcall/clerk-simulator", "@rollcall/local-services"];
 
-/** Dependencies in a package.json that go against the arrows. */
+/** Dependencies in a package.json that are against the arrows. */
 export function findForbiddenDependencies(packages: readonly Package[]): string[] {
   return packages.flatMap(checkManifest);
 }
 
-/** Imports that go against the arrows, or that the package.json of their package does not declare. */
+/** Imports that are against the arrows, or that the package.json of their package does not declare. */
 export function findForbiddenImports(sources: readonly Source[], packages: readonly Package[]): string[] {
   return sources.flatMap((source) => checkImports(source, packages));
 }

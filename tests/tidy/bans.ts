@@ -2,26 +2,35 @@ import { basename } from "node:path";
 import type { Source } from "./source.ts";
 import { isTest } from "./tree.ts";
 
-/** Files and folders whose name says that nobody knew where to put it. */
-export function findNamelessFiles(sources: readonly Source[]): string[] {
+/** Files and folders with a vague name. */
+export function findVagueNames(sources: readonly Source[]): string[] {
   return sources
     .map(({ path }) => path)
     .filter((path) => path.split("/").some((part) => /(^|[-_])(utils?|helpers?|common)(\.|$)/i.test(part)))
-    .map((path) => `${path}: name it after the one thing it holds`);
+    .map((path) => `${path}: name it after the one idea that it holds`);
 }
 
-/** `export *` lets a package's surface grow without anybody deciding it. */
+/** `export *` adds exports to a package without a decision for each. */
 export function findStarExports(sources: readonly Source[]): string[] {
   return sources.flatMap(({ path, starExports }) =>
-    starExports.map((line) => `${path}:${line}: name what is exported`),
+    starExports.map((line) => `${path}:${line}: name each export`),
   );
 }
 
-/** Only a `main.ts` reads the environment, so that its list of variables is the whole truth. */
+/** Only a `main.ts` reads the environment, so that its list of variables is complete. */
 export function findEnvironmentReads(sources: readonly Source[]): string[] {
   return sources
     .filter(({ path }) => !isTest(path) && basename(path) !== "main.ts")
     .flatMap(({ path, environmentReads }) =>
       environmentReads.map((line) => `${path}:${line}: take options; only a main.ts reads process.env`),
+    );
+}
+
+/** In the repository, a child process of a test finds what a developer's `npm start` left there. */
+export function findHomelessChildren(sources: readonly Source[]): string[] {
+  return sources
+    .filter(({ path }) => path.startsWith("tests/") || /\.test\.tsx?$/.test(path))
+    .flatMap(({ path, homelessChildren }) =>
+      homelessChildren.map((line) => `${path}:${line}: name a cwd; tmpdir() is the folder of the run`),
     );
 }

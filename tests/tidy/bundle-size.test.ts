@@ -8,7 +8,7 @@ test.each([
   expect(await measureBundle(code)).toBeLessThan(bytes);
 });
 
-test("what an app does not use of it costs nothing", async () => {
+test("an unused export adds no bytes", async () => {
   expect(await measureBundle('import { RollcallError } from "./index.ts";')).toBe(0);
   expect(await measureBundle('import { useAuthedQuery } from "./react.ts";')).toBe(0);
   const [one, all] = await Promise.all([
@@ -18,13 +18,13 @@ test("what an app does not use of it costs nothing", async () => {
   expect(one).toBeLessThan(all / 2);
 });
 
-test("a dependency that is not an app's own is counted", async () => {
+test("a dependency that is not a peer is counted", async () => {
   const alone = await measureBundle('export { RollcallError } from "./index.ts";');
   expect(
     await measureBundle('export { RollcallError } from "./index.ts"; export { z } from "zod";'),
   ).toBeGreaterThan(alone + 10_000);
 });
 
-test("what only Node has does not bundle", async () => {
+test("a Node module does not bundle", async () => {
   await expect(measureBundle('export { createHash } from "node:crypto";')).rejects.toThrow("node:crypto");
 });

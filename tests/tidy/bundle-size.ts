@@ -4,10 +4,10 @@ import { build } from "esbuild";
 
 const client = fileURLToPath(new URL("../../packages/client/src", import.meta.url));
 
-/** What an app has anyway. Everything else counts, so that a dependency cannot come along unseen. */
+/** Packages that an app has already. Every other import counts, so that a new dependency is measured. */
 const peers = ["react", "react/*", "@tanstack/react-query"];
 
-/** How many bytes a browser loads of the client for this code: bundled, minified and gzipped, without peers. */
+/** The bytes of the client that a browser loads for this code: bundled, minified and gzipped, without peers. */
 export async function measureBundle(code: string): Promise<number> {
   const { outputFiles } = await build({
     stdin: { contents: code, resolveDir: client, loader: "ts" },
@@ -22,6 +22,6 @@ export async function measureBundle(code: string): Promise<number> {
     external: peers,
   });
   const [bundle] = outputFiles;
-  // gzip of nothing has a header.
+  // gzip of an empty text still has a header.
   return bundle?.text.trim() ? gzipSync(bundle.contents).byteLength : 0;
 }

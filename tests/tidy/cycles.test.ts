@@ -3,12 +3,12 @@ import { findCycles } from "./cycles.ts";
 import { parseSource } from "./source.ts";
 import { readPackages, readSources } from "./tree.ts";
 
-test("no module imports itself by way of others", () => {
+test("there is no import cycle", () => {
   expect(findCycles(readSources(readPackages()))).toEqual([]);
 });
 
 test.each(["import { b } from", "import type { B } from", "export { b } from"])(
-  "a circle closed by %s is found",
+  "a cycle closed by %s is found",
   (start) => {
     const sources = [
       parseSource("packages/db/src/a.ts", `${start} "./rules/b.ts";`),
@@ -20,7 +20,7 @@ test.each(["import { b } from", "import type { B } from", "export { b } from"])(
   },
 );
 
-test("two ways to the same module are no circle", () => {
+test("two paths to the same module are not a cycle", () => {
   const sources = [
     parseSource("packages/db/src/a.ts", 'import "./b.ts"; import "./c.ts";'),
     parseSource("packages/db/src/b.ts", 'import "./c.ts";'),

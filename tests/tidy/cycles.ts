@@ -2,8 +2,8 @@ import type { Source } from "./source.ts";
 import { resolveImport } from "./tree.ts";
 
 /**
- * Circles of modules that import each other, each shown once as its path around. Types count too: two files
- * that need each other's types are one thing in two places. Between packages the arrows allow no circle.
+ * Import cycles between modules, each shown once as its path. Imports of types count too: two files that need each other's
+ * types hold one idea in two places. Between packages the arrows allow no cycle.
  */
 export function findCycles(sources: readonly Source[]): string[] {
   const importsOf = new Map(

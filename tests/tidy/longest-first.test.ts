@@ -2,6 +2,6 @@ import { expect, test } from "vitest";
 import { longest } from "../longest-first.ts";
 import { readText } from "./tree.ts";
 
-test("every test that is to begin first exists", () => {
+test("every test file in the list of longest files exists", () => {
   expect(longest.filter((path) => readText(path) === "")).toEqual([]);
 });

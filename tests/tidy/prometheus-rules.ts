@@ -1,6 +1,6 @@
 import type { AlertCondition, AlertRule, SeriesOf } from "@rollcall/contracts";
 
-/** The alert rules as Prometheus takes them, so that there is one truth for both. */
+/** Writes the alert rules as Prometheus rules, so that both have one source. */
 export function writePrometheusRules(rules: readonly AlertRule[]): string {
   const lines = rules.flatMap((rule) => [
     `      - alert: rollcall_${rule.name}`,
@@ -23,10 +23,10 @@ export function writePrometheusRules(rules: readonly AlertRule[]): string {
   ].join("\n");
 }
 
-// Gauges are of the whole system and every api process shows them: their maximum by label is one of them.
+// Every api process exports the gauges of the whole system, so the maximum by label is the value.
 function writeExpression(when: AlertCondition): string {
   switch (when.kind) {
-    case "level": {
+    case "gauge": {
       const shown = `max without (instance, job, pod) (${select(when.of)})`;
       return `${when.take}(${shown}) ${"above" in when ? `> ${when.above}` : `< ${when.below}`}`;
     }
@@ -48,9 +48,9 @@ function writeExpression(when: AlertCondition): string {
       return `${value} > ${when.above} and on () sum(${range("count")}) >= ${when.atLeast}`;
     }
     case "silence": {
-      const levels = when.while.map(({ of, above }) => `max(${select(of)}) > ${above}`);
-      // Nothing was ever counted by a process that just started: that is silence too.
-      return `((${increase(when.of, when.windowS)} or vector(0)) == 0) and on () ${levels.join(" and on () ")}`;
+      const conditions = when.while.map(({ of, above }) => `max(${select(of)}) > ${above}`);
+      // A process that has just started has no series yet, which is silence too.
+      return `((${increase(when.of, when.windowS)} or vector(0)) == 0) and on () ${conditions.join(" and on () ")}`;
     }
     case "surge": {
       const now = increase(when.of, when.windowS);

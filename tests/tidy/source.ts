@@ -1,9 +1,9 @@
 import { type Node, parseSync, Visitor } from "oxc-parser";
 
 export type Import = {
-  /** What is asked for, as written. */
+  /** The module specifier as written. */
   specifier: string;
-  /** Nothing of it is left in the built JavaScript. */
+  /** The built JavaScript has no such import. */
   typeOnly: boolean;
   line: number;
 };
@@ -14,14 +14,21 @@ export type Source = {
   imports: readonly Import[];
   /** Lines with `export *`. */
   starExports: readonly number[];
-  /** Lines that take the environment, in any of its spellings. */
+  /** Lines that read the environment, in any spelling. */
   environmentReads: readonly number[];
+  /** Lines that start a child process and name no working directory for it. */
+  homelessChildren: readonly number[];
 };
 
+const starters = ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"];
+
 /**
- * Reads from a module what the tidy rules judge.
+ * Reads the imports and other facts that the tidy rules check.
  *
- * @throws Error naming a file that does not parse: one that cannot be read must not pass for a tidy one.
+ * dependency-cruiser was tried instead. TypeScript 7 has no API for it, and its swc parser fails on .tsx and `using`. It also
+ * misses `import("…")` types and does not recognize imports of types, which the rule for the client needs.
+ *
+ * @throws Error with the path of a file that does not parse
  */
 export function parseSource(path: string, text: string): Source {
   const { program, errors } = parseSync(path, text);
@@ -31,13 +38,14 @@ export function parseSource(path: string, text: string): Source {
   const imports: Import[] = [];
   const starExports: number[] = [];
   const environmentReads: number[] = [];
+  const homelessChildren: number[] = [];
   const addImport = (node: Node, source: Node | null, typeOnly: boolean) => {
     if (source?.type !== "Literal" || typeof source.value !== "string") return;
     imports.push({ specifier: source.value, typeOnly, line: lineOf(node) });
   };
 
   new Visitor({
-    // `import { type A }` counts as a real import: under verbatimModuleSyntax the built file still loads the module.
+    // `import { type A }` is not type-only: with verbatimModuleSyntax the built file still loads the module.
     ImportDeclaration(node) {
       addImport(node, node.source, node.importKind === "type");
       if (/^(node:)?process$/.test(node.source.value) && node.specifiers.some(takesEnvironment)) {
@@ -53,6 +61,8 @@ export function parseSource(path: string, text: string): Source {
     TSImportType: (node) => addImport(node, node.source, true),
     CallExpression(node) {
       if (isNamed(node.callee, "require")) addImport(node, node.arguments[0] ?? null, false);
+      const startsChild = starters.some((name) => isNamed(node.callee, name));
+      if (startsChild && !node.arguments.some(namesFolder)) homelessChildren.push(lineOf(node));
     },
     MemberExpression(node) {
       if (isProcess(node.object) && isNamed(node.property, "env")) environmentReads.push(lineOf(node));
@@ -66,11 +76,16 @@ export function parseSource(path: string, text: string): Source {
     },
   }).visit(program);
 
-  return { path, imports, starExports, environmentReads };
+  return { path, imports, starExports, environmentReads, homelessChildren };
 }
 
 function takesEnvironment(specifier: Node): boolean {
   return specifier.type === "ImportSpecifier" && isNamed(specifier.imported, "env");
+}
+
+function namesFolder(argument: Node): boolean {
+  const properties = argument.type === "ObjectExpression" ? argument.properties : [];
+  return properties.some((property) => property.type === "Property" && isNamed(property.key, "cwd"));
 }
 
 /** `process`, or `globalThis.process`. */

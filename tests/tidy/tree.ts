@@ -22,15 +22,15 @@ export type Package = z.infer<typeof manifest> & {
   folder: string;
 };
 
-/** The folders that hold packages, as in the root's package.json. */
+/** The folders of packages, as in the root's package.json. */
 const kinds = ["packages", "apps", "examples"];
 
-/** Reads a file from the root of the repository; one that does not exist reads as empty. */
+/** Reads a file by its path from the root of the repository; a missing file is an empty text. */
 export function readText(path: string): string {
   return existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "";
 }
 
-/** Every workspace, and the root, whose code is the tests and the lab. */
+/** Every workspace, and the root package, which holds the tests and the lab. */
 export function readPackages(): Package[] {
   const workspaces = kinds.flatMap((kind) =>
     readdirSync(join(root, kind)).map((folder) => `${kind}/${folder}`),
@@ -43,7 +43,7 @@ export function readPackages(): Package[] {
     }));
 }
 
-/** Every module of ours that is written by hand. */
+/** Every source module. */
 export function readSources(packages: readonly Package[]): Source[] {
   return packages
     .flatMap(({ folder }) => (folder === "." ? ["tests", "lab"] : [`${folder}/src`]))
@@ -64,12 +64,12 @@ export function ownerOf(path: string): string {
   return kind !== undefined && kinds.includes(kind) ? `${kind}/${name}` : ".";
 }
 
-/** Tests, and what several of them share: a `testing.ts` or a folder `testing`, which no build takes along. */
+/** Tests and their shared code: a `testing.ts` or a folder `testing`, which the build leaves out. */
 export function isTest(path: string): boolean {
   return ownerOf(path) === "." || /\.test(-d)?\.tsx?$|\/testing(\/|\.ts$)/.test(path);
 }
 
-/** Where a relative import points to. */
+/** The path of a relative import. */
 export function resolveImport(from: string, specifier: string): string {
   return posix.join(posix.dirname(from), specifier);
 }

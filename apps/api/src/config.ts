@@ -5,7 +5,7 @@ const shape = {
   REDIS_URL: variables.REDIS_URL,
   HOST: variables.HOST,
   PORT: variables.PORT,
-  // Only to show ops what Clerk says of a user; everything else works without.
+  // Only for `GET users/:clerkId` and `GET status`. Everything else works without it.
   CLERK_SECRET_KEY: variables.CLERK_SECRET_KEY.optional(),
   CLERK_API_URL: variables.CLERK_API_URL,
   CLERK_WEBHOOK_SIGNING_SECRET: variables.CLERK_WEBHOOK_SIGNING_SECRET,
@@ -25,7 +25,7 @@ const shape = {
   LOG_LEVEL: variables.LOG_LEVEL,
 };
 
-/** @throws EnvironmentError naming every variable that is missing or malformed */
+/** @throws EnvironmentError that names every missing or malformed variable */
 export function readApiConfig(environment: Readonly<Record<string, string | undefined>>) {
   return readEnvironment(shape, environment);
 }

@@ -10,9 +10,9 @@ import { answerError } from "./error-answers.ts";
 const callsPerMinute = { user: 300, address: 3_000 } as const;
 
 /**
- * `POST /api/ensure`: who calls is what the session token proves; the body may only agree.
+ * `POST /api/ensure`. The user id comes from the session token alone; a body may only repeat it.
  *
- * @param scope has the route's whole path as its prefix: CORS answers every OPTIONS below it
+ * @param scope has the route's whole path as its prefix, because CORS answers every OPTIONS below it
  */
 export async function registerEnsureRoute(scope: FastifyInstance, context: ApiContext): Promise<void> {
   await scope.register(cors, {
@@ -26,7 +26,7 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
   const identities = new WeakMap<FastifyRequest, SessionIdentity>();
   const getIdentity = (request: FastifyRequest): SessionIdentity => {
     const identity = identities.get(request);
-    if (!identity) throw new AppError("unauthenticated", "The request was not authenticated");
+    if (!identity) throw new AppError("unauthenticated", "The request is not authenticated");
     return identity;
   };
   const limits = [
@@ -45,7 +45,7 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
   acceptEmptyBody(scope);
   scope.post("/", {
     prefixTrailingSlash: "no-slash",
-    // Before the body is read: a stranger learns nothing about what a body should look like.
+    // Before the body is read, so that an unauthenticated caller gets no hints about the body.
     onRequest: async (request) => {
       identities.set(request, await authenticate(context, request));
     },
@@ -76,12 +76,12 @@ function checkBody(body: unknown, identity: SessionIdentity): void {
   if (!read.success) throw new AppError("request.malformed", "The body is not {userId?}");
   const { userId } = read.data;
   if (userId !== undefined && userId !== identity.clerkId) {
-    throw new AppError("user.forbidden", "The body names another user than the token");
+    throw new AppError("user.forbidden", "The body and the token name different users");
   }
-  if (identity.pending) throw new AppError("session.pending", "The session has tasks left");
+  if (identity.pending) throw new AppError("session.pending", "The session has unfinished tasks");
 }
 
-/** A client that always says `application/json` may still send nothing. */
+/** A client may send the content type `application/json` with an empty body. */
 function acceptEmptyBody(scope: FastifyInstance): void {
   const parseJson = scope.getDefaultJsonParser("error", "error");
   scope.removeContentTypeParser("application/json");

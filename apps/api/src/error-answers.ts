@@ -4,7 +4,7 @@ import { countPostgresError } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "./context.ts";
 
-/** Fastify's own errors that a caller can cause, by their status. */
+/** Fastify's own errors that a caller can cause, by status. */
 const codesByStatus = new Map<number, ErrorCode>([
   [400, "request.malformed"],
   [404, "request.not_found"],
@@ -13,7 +13,7 @@ const codesByStatus = new Map<number, ErrorCode>([
   [429, "request.rate_limited"],
 ]);
 
-/** Makes every error one body: a code for programs and a sentence for people, nothing of the inside. */
+/** Gives every error one body: a code for programs and a sentence for people, without internal details. */
 export async function registerErrorAnswers(app: FastifyInstance, context: ApiContext): Promise<void> {
   await app.register(accepts);
   app.setNotFoundHandler((request, reply) => answerError(context, request, reply, "request.not_found"));
@@ -28,7 +28,7 @@ export async function registerErrorAnswers(app: FastifyInstance, context: ApiCon
   });
 }
 
-/** Answers with the code's status and title; `Retry-After` goes with whatever may be tried again. */
+/** Answers with the code's status and title, and with `Retry-After` when the call may be repeated. */
 export function answerError(
   context: ApiContext,
   request: FastifyRequest,
@@ -39,14 +39,14 @@ export function answerError(
   const { status } = errorTable[code];
   if (status === 429 || status === 503) reply.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
   if (code === "unauthenticated") reply.header("www-authenticate", "Bearer");
-  const sentence = sayError(context, request, code);
+  const sentence = titleOf(context, request, code);
   const message = hint === undefined ? sentence : `${sentence} (${hint})`;
   const body: ErrorBody = { error: { code, message }, requestId: request.id };
   return reply.code(status).send(body);
 }
 
-/** What a person is told of a code, in their language. */
-export function sayError(context: ApiContext, request: FastifyRequest, code: ErrorCode): string {
+/** The title of a code in the language of the request. */
+export function titleOf(context: ApiContext, request: FastifyRequest, code: ErrorCode): string {
   return errorTable[code].title[decideLocale(request, context.config.MESSAGES_LOCALE)];
 }
 
@@ -58,7 +58,7 @@ function readCode(error: unknown): ErrorCode {
 
 function decideLocale(request: FastifyRequest, fallback: Locale): Locale {
   if (request.headers["accept-language"] === undefined) return fallback;
-  // The request of a URL that Fastify could not read is a bare one, without what plugins add.
+  // A request whose URL Fastify could not read lacks what plugins add.
   if (!("language" in request)) return fallback;
   const language = request.language(["pt-BR", "pt", "en"]);
   if (language === false) return fallback;

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import type { ApiContext } from "./context.ts";
 
 const maxBodyBytes = 256 * 1024;
-/** The answer must leave within 2 s, deadline and all. */
+/** Below the 2 s within which the route must answer. */
 const enqueueDeadlineMs = 1_800;
 
 const kinds = {
@@ -15,11 +15,11 @@ const kinds = {
   "session.created": "provision",
 } as const satisfies Record<ActedOnEventType, SyncJob["kind"]>;
 
-/** `POST /api/webhooks/clerk`: a signed delivery becomes a sync job, and 2xx is said only when it is queued. */
+/** `POST /api/webhooks/clerk`: a signed delivery becomes a sync job. The answer is 2xx only after the job is in the queue. */
 export function registerWebhookRoute(app: FastifyInstance, context: ApiContext): void {
   const { readDelivery } = context;
   app.register(async (scope) => {
-    // The signature covers the bytes as they came, so nothing may parse them before.
+    // The signature covers the raw bytes, so nothing may parse them before.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
       done(null, body);
@@ -61,7 +61,10 @@ async function answerDelivery(
 async function decideAnswer(context: ApiContext, delivery: Delivery): Promise<WebhookAnswer> {
   switch (delivery.kind) {
     case "refused":
-      throw new AppError("webhook.invalid_signature", "The delivery is not signed by any of our secrets");
+      throw new AppError(
+        "webhook.invalid_signature",
+        "The delivery is signed by none of the configured secrets",
+      );
     case "unreadable": {
       const { id, type, sizeBytes, sha256 } = delivery;
       const quarantined = { svixId: id, type, sizeBytes, sha256 };
@@ -89,7 +92,7 @@ function toSyncJob(delivery: Extract<Delivery, { kind: "event" }>): SyncJob {
   };
 }
 
-/** Types that we do not act on share one label value: Clerk may invent any number of them. */
+/** All types that Rollcall ignores share one label value, because Clerk may add any number of types. */
 function countWebhook({ metrics, log }: ApiContext, delivery: Delivery, outcome: string): void {
   const type = "type" in delivery ? actedOnEventTypes.find((known) => known === delivery.type) : undefined;
   metrics.count("rollcall_webhooks_total", { type: type ?? "other", outcome });

@@ -21,7 +21,7 @@ const shape = {
   LOG_LEVEL: variables.LOG_LEVEL,
 };
 
-/** @throws EnvironmentError naming every variable that is missing or malformed */
+/** @throws EnvironmentError that names every missing or malformed variable */
 export function readWorkerConfig(environment: Readonly<Record<string, string | undefined>>) {
   return readEnvironment(shape, environment);
 }

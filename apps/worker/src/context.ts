@@ -1,106 +1,43 @@
-import { type ClerkGateway, createClerkGateway } from "@rollcall/clerk";
-import { createPool, type Pool } from "@rollcall/db";
-import {
-  closeProducers,
-  openProducers,
-  openQueueBackend,
-  type Producers,
-  type QueueBackend,
-} from "@rollcall/jobs";
-import { createMetrics, type Logger, type Metrics } from "@rollcall/observability";
-import { createQueueLog } from "@rollcall/runtime";
+import type { Logger } from "@rollcall/observability";
+import { createReconcileContext, openServices, type Services } from "@rollcall/runtime";
 import {
   createUserReader,
   createUserWriter,
-  decideRequestBudget,
   type NotificationTarget,
-  openSessionCache,
   type ReconcileContext,
   type SyncContext,
 } from "@rollcall/sync";
 import type { WorkerConfig } from "./config.ts";
-import { createOutageLog, type OutageLog } from "./outage-log.ts";
+import { createOutageLog, type OutageLog } from "./outage.ts";
 
-/** Everything that the worker's parts use; built once. */
-export type WorkerContext = {
+/** What the parts of the worker use. It is built once. */
+export type WorkerContext = Services & {
   config: WorkerConfig;
-  log: Logger;
-  metrics: Metrics;
   outages: OutageLog;
-  pool: Pool;
-  clerk: ClerkGateway;
-  backend: QueueBackend;
-  producers: Producers;
   sync: SyncContext;
   reconcile: ReconcileContext;
-  /** Undefined when nobody wants to be told of new mentorados. */
+  /** Undefined when the app takes no notifications. */
   notificationTarget: NotificationTarget | undefined;
-  close(): Promise<void>;
 };
 
-/** Builds the context. Connects in the background: a database that is down does not end the worker. */
+/** Builds the context. It connects in the background, so the worker starts while a database is down. */
 export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerContext {
-  const metrics = createMetrics("worker");
-  const warn = (what: string) => (error: Error) => log.warn({ err: error }, what);
-  const pool = createPool({
-    databaseUrl: config.DATABASE_URL,
-    applicationName: "rollcall-worker",
-    onIdleError: warn("Idle Postgres connection broke"),
-  });
-  const clerk = createClerkGateway({
-    secretKey: config.CLERK_SECRET_KEY,
-    apiUrl: config.CLERK_API_URL,
-    onRequest: (status) => metrics.count("rollcall_clerk_requests_total", { status }),
-  });
-  const backend = openQueueBackend({
-    redisNodes: config.REDIS_URL,
-    databaseUrl: config.DATABASE_URL,
-    onError: warn(`${config.REDIS_URL ? "Redis" : "Postgres"} connection for queues`),
-  });
-  const producers = openProducers(backend, createQueueLog(log));
-  const sessionCache = openSessionCache({
-    redisNodes: config.REDIS_URL,
-    connection: "dropping",
-    ttlS: config.SESSION_CACHE_TTL_S,
-    appSessionKey: config.APP_SESSION_KEY,
-  });
-  const defaults = {
-    nomeCompleto: config.DEFAULT_NOME,
-    turma: config.DEFAULT_TURMA,
-    create: config.ENABLE_AUTO_CREATE,
-  };
-
+  const services = openServices(config, { program: "worker", log });
+  const { pool, sessionCache, autoCreate } = services;
+  const reconcile = createReconcileContext(services, config);
   return {
+    ...services,
     config,
-    log,
-    metrics,
     outages: createOutageLog(log),
-    pool,
-    clerk,
-    backend,
-    producers,
     sync: {
       pool,
-      readUser: createUserReader(clerk, pool),
-      writeUser: createUserWriter(pool, defaults),
+      readUser: createUserReader(reconcile.clerk, pool),
+      writeUser: createUserWriter(pool, reconcile.defaults),
       sessionCache,
-      autoCreate: config.ENABLE_AUTO_CREATE,
+      autoCreate,
     },
-    reconcile: {
-      pool,
-      clerk,
-      sessionCache,
-      defaults,
-      budget: decideRequestBudget(config.CLERK_SECRET_KEY, config.CLERK_RATE_BUDGET),
-      log,
-      metrics,
-    },
+    reconcile,
     notificationTarget: readNotificationTarget(config),
-    close: async () => {
-      await closeProducers(producers);
-      sessionCache.close();
-      await Promise.allSettled([backend.close(), clerk.close(), pool.end()]);
-    },
   };
 }
 

@@ -1,48 +1,58 @@
-import { AppError, type ErrorCode } from "@rollcall/contracts";
-import { readErrorCode, type SyncQueueName } from "@rollcall/jobs";
+import { AppError, type ErrorCode, isOutage, readErrorCode } from "@rollcall/contracts";
+import type { SyncQueueName } from "@rollcall/jobs";
+import type { Logger, Metrics } from "@rollcall/observability";
 import { countPostgresError } from "@rollcall/sync";
 import { RateLimitError } from "bullmq";
-import type { WorkerContext } from "./context.ts";
-
-/** Failures that belong to a dependency: they would meet every user, so no user pays an attempt for them. */
-const outages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "postgres.unavailable",
-  "queue.unavailable",
-  "clerk.unavailable",
-  "clerk.rate_limited",
-  "clerk.unauthorized",
-]);
-
-/** Whether a failure belongs to a dependency, and would meet everybody. */
-export function isOutage(code: ErrorCode): boolean {
-  return outages.has(code);
-}
 
 const pauseMs = 1_000;
-/** Whatever a `Retry-After` says: a signed deletion must not wait for a day. */
+/** Also for a longer `Retry-After`: a signed deletion must not wait for a day. */
 const longestPauseMs = 5 * 60_000;
 
-/** Stops the whole queue for a while, for all workers. */
+/** Pauses the whole queue, for all workers. */
 export type PauseQueue = (ms: number) => Promise<void>;
 
 /**
- * Returns for a failure of this job alone. In an outage it pauses the queue instead.
+ * Pauses the queue if the error is an outage of a dependency. Returns for a failure of this job alone.
  *
  * @throws RateLimitError in an outage, which burns no attempt
  */
 export async function throwIfOutage(
-  context: WorkerContext,
+  { metrics, outages }: { metrics: Metrics; outages: OutageLog },
   queue: SyncQueueName,
   error: unknown,
   pauseQueue: PauseQueue,
 ): Promise<void> {
-  const code = readErrorCode(error);
-  countPostgresError(context.metrics, error);
-  if (!isOutage(code)) return;
+  countPostgresError(metrics, error);
+  if (!isOutage(error)) return;
   const wantedMs = (error instanceof AppError && error.retryAfterMs) || pauseMs;
-  const ms = Math.min(wantedMs, longestPauseMs);
-  context.outages.note(queue, code);
-  // The queue's database may be what is away; then the job's lock runs out and it is run again.
-  await pauseQueue(ms).catch(() => undefined);
+  outages.begin(queue, readErrorCode(error));
+  // Pausing fails when the queue's database is away. Then the job's lock expires, and the job runs again.
+  await pauseQueue(Math.min(wantedMs, longestPauseMs)).catch(() => undefined);
   throw new RateLimitError();
+}
+
+/** Logs once that an outage began and once that it ended, however many jobs met it. */
+export type OutageLog = {
+  /** A job of `queue` met the outage that `code` names. */
+  begin(queue: string, code: ErrorCode): void;
+  /** A job of `queue` succeeded. */
+  end(queue: string): void;
+};
+
+export function createOutageLog(log: Logger): OutageLog {
+  const open = new Map<string, { code: ErrorCode; beganAtMs: number }>();
+  return {
+    begin: (queue, code) => {
+      if (open.get(queue)?.code === code) return;
+      open.set(queue, { code, beganAtMs: Date.now() });
+      log.warn({ event: "outage_began", queue, code }, "A dependency is away; the queue waits for it");
+    },
+    end: (queue) => {
+      const outage = open.get(queue);
+      if (!outage) return;
+      open.delete(queue);
+      const ms = Date.now() - outage.beganAtMs;
+      log.info({ event: "outage_ended", queue, code: outage.code, ms }, "The dependency is back");
+    },
+  };
 }

@@ -1,20 +1,19 @@
-import type { ErrorCode } from "@rollcall/contracts";
+import { type ErrorCode, isOutage, readErrorCode } from "@rollcall/contracts";
 import { findRun } from "@rollcall/db";
-import { JobFailure, type QueuedJob, readConfirmationJob, readErrorCode } from "@rollcall/jobs";
+import { JobFailure, type QueuedJob, readConfirmationJob } from "@rollcall/jobs";
 import { confirmDeletions } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
-import { isOutage } from "./outage.ts";
-import { snooze } from "./snooze.ts";
+import { snooze } from "./queue-worker.ts";
 
 const outageWaitMs = 5_000;
-/** Trying again would not change them. */
+/** Errors that a retry cannot change. */
 const final: ReadonlySet<ErrorCode> = new Set(["run.unknown", "run.not_held", "run.superseded"]);
 
 /**
- * Carries out the deletions of a held run that a person confirmed.
+ * Carries out the deletions of a held run that an operator confirmed. A retry continues where the last attempt stopped.
  *
- * @throws JobFailure for what may pass; the queue tries again, and goes on where this broke off. DelayedError in an
- * outage, however long it lasts: who confirmed was told that it will be done
+ * @throws JobFailure, after which the queue retries it. DelayedError in an outage, however long it lasts, because the
+ * confirmation was accepted
  */
 export async function processConfirmation(
   context: WorkerContext,
@@ -28,13 +27,13 @@ export async function processConfirmation(
   }
   try {
     const run = await findRun(context.pool, runId);
-    // Nobody's wish: a job that was written by hand.
+    // Without a confirmation in the row, the job was added by hand.
     if (run?.confirmedBy == null) return;
     await confirmDeletions(context.reconcile, runId, run.confirmedBy, { signal });
   } catch (error) {
     const code = readErrorCode(error);
     context.log.warn({ queue: "reconcile", runId, code, err: error }, "Held deletions were not carried out");
-    if (isOutage(code)) return snooze(job, token, outageWaitMs);
+    if (isOutage(error)) return snooze(job, token, outageWaitMs);
     if (!final.has(code)) throw new JobFailure(code);
   }
 }

@@ -2,13 +2,13 @@ import type { RunView } from "@rollcall/contracts";
 import { type QueuedJob, type ReconcileJob, readReconcileJob } from "@rollcall/jobs";
 import { requestRun, runReconcile } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
-import { snooze } from "./snooze.ts";
+import { snooze } from "./queue-worker.ts";
 
 /**
- * Works on the run that a job names, or on the scheduled one of its mode. Never fails: how a run ended is in its
- * row, and what broke off is taken on again by the maintenance.
+ * Works on the run that a job names, or on the scheduled run of its mode. The job never fails: the run's row says how the
+ * run ended, and maintenance adds a new job for an interrupted run.
  *
- * @throws DelayedError for the full run's job while Postgres is away
+ * @throws DelayedError for the job of a scheduled full sync while Postgres is away
  */
 export async function processReconcile(
   context: WorkerContext,
@@ -22,7 +22,7 @@ export async function processReconcile(
   }
   const { mode } = asked;
   const runId = asked.runId ?? (await requestScheduled(context, mode));
-  // Its hour comes once a day, so its job stays, also when this worker does not; the next catch-up is a minute off.
+  // The scheduled full sync comes once a day, so its job is kept. The next incremental sync comes within a minute.
   if (runId === undefined) return mode === "full" ? snooze(job, token, retryAfterMs) : undefined;
   try {
     await runReconcile(context.reconcile, runId, { signal, onProgress: (run) => showProgress(job, run) });
@@ -33,7 +33,7 @@ export async function processReconcile(
 
 const retryAfterMs = 5_000;
 
-/** The scheduled run's id; undefined while Postgres is away. */
+/** The id of the scheduled run; undefined while Postgres is away. */
 async function requestScheduled(
   context: WorkerContext,
   mode: ReconcileJob["mode"],
@@ -47,13 +47,13 @@ async function requestScheduled(
 }
 
 function warn({ log }: WorkerContext, facts: { mode: string; runId?: number; err: unknown }): void {
-  log.warn({ queue: "reconcile", ...facts }, "A reconcile job broke off");
+  log.warn({ queue: "reconcile", ...facts }, "A reconcile job was interrupted");
 }
 
-/** For the board: what the run's row says. */
+/** Shows the run's row on the board. */
 function showProgress(job: QueuedJob, run: RunView): void {
   const { id: runId, state, pages, seen, total, counts, missed } = run;
   const percent = total ? Math.min(100, Math.round((seen / total) * 100)) : null;
-  // The queue may be away while the run goes on.
+  // A run goes on while the queue is away.
   job.updateProgress({ runId, state, percent, pages, seen, total, missed, ...counts }).catch(() => undefined);
 }

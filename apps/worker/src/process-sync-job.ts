@@ -1,21 +1,14 @@
-import type { ErrorCode, LogEvent } from "@rollcall/contracts";
-import {
-  JobFailure,
-  type QueuedJob,
-  readErrorCode,
-  readSyncJob,
-  type SyncJob,
-  type SyncQueueName,
-} from "@rollcall/jobs";
+import { type ErrorCode, type LogEvent, readErrorCode } from "@rollcall/contracts";
+import { JobFailure, type QueuedJob, readSyncJob, type SyncJob, type SyncQueueName } from "@rollcall/jobs";
 import { type SyncOutcome, syncUser } from "@rollcall/sync";
 import { UnrecoverableError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
 import { type PauseQueue, throwIfOutage } from "./outage.ts";
 
 /**
- * Runs one sync job. Returns nothing: BullMQ would keep what it returns.
+ * Runs one sync job. It returns nothing, because BullMQ would store the result.
  *
- * @throws RateLimitError in an outage, which burns no attempt; else an error that holds a code and nothing more
+ * @throws RateLimitError in an outage, which burns no attempt; otherwise an error that holds a code alone
  */
 export async function processSyncJob(
   context: WorkerContext,
@@ -27,12 +20,12 @@ export async function processSyncJob(
   const syncJob = readPayload(context, job);
   try {
     const outcome = await syncUser(context.sync, syncJob, job.attemptsMade + 1);
-    context.outages.clear(queue);
     report(context, syncJob, outcome, startedAtMs);
+    context.outages.end(queue);
   } catch (error) {
     await throwIfOutage(context, queue, error, pauseQueue);
     const code = readErrorCode(error);
-    // To look again later is what the rules ask for, and no failure.
+    // An absent user is no failure: the rules ask for another attempt.
     if (code !== "user.absent") reportFailure(context, syncJob, code, error);
     throw new JobFailure(code);
   }
@@ -47,7 +40,7 @@ function readPayload(context: WorkerContext, job: QueuedJob): SyncJob {
   }
 }
 
-/** Outcomes that ops look for under a name of their own. */
+/** Outcomes with their own log event. */
 const events: Partial<Record<SyncOutcome, LogEvent>> = {
   created: "mentorado_created",
   linked: "mentorado_linked",

@@ -1,14 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JobWorker, QueueName } from "@rollcall/jobs";
+import {
+  isOfNewerVersion,
+  type JobProcessor,
+  type JobWorker,
+  type QueuedJob,
+  type QueueName,
+} from "@rollcall/jobs";
+import { DelayedError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
 
-/** A worker that comes to life whenever its database does. */
+/** A worker that starts once its database answers. */
 export type QueueWorker = {
-  /** Takes nothing new and waits for what is active. */
+  /** Starts no further job, and waits for active jobs. */
   close(): Promise<void>;
 };
 
-/** Starts working off a queue. Like a queue, a worker built while its database is down is built again. */
+/** Starts a queue's worker. A BullMQ worker that was built while its database was down stays dead, and is built again. */
 export function startQueueWorker(
   { backend, log }: WorkerContext,
   queue: QueueName,
@@ -22,7 +29,7 @@ export function startQueueWorker(
     for (;;) {
       try {
         await backend.reachable();
-        // Closed meanwhile: nobody would close what is built now.
+        // `close` came before the worker existed, so it would never close this one.
         if (closing.signal.aborted) return;
         worker = createWorker();
         worker.on("error", (error) => log.warn({ queue, err: error }, "Worker error"));
@@ -43,5 +50,36 @@ export function startQueueWorker(
       await worker?.close();
       await started;
     },
+  };
+}
+
+/**
+ * Delays a job without burning an attempt. Any worker may run it afterwards.
+ *
+ * @throws DelayedError, which BullMQ expects; or the error of the queue's database while it is away
+ */
+export async function snooze(job: QueuedJob, token: string | undefined, forMs: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + forMs, token);
+  throw new DelayedError();
+}
+
+/** Short, because while workers are replaced a newer worker will soon run the job. */
+const newerVersionWaitMs = 2_000;
+
+/**
+ * Runs a job, unless a newer version of Rollcall made it. Such a job is snoozed until a worker runs it that can read it.
+ * If no such worker comes, the alert `queue_stalled` fires.
+ */
+export function snoozeNewerVersions(
+  { log }: WorkerContext,
+  queue: QueueName,
+  process: JobProcessor,
+): JobProcessor {
+  let isLogged = false;
+  return async (job, token, signal) => {
+    if (!isOfNewerVersion(job.data)) return process(job, token, signal);
+    if (!isLogged) log.warn({ queue, jobId: job.id }, "Jobs of a newer version wait for a newer worker");
+    isLogged = true;
+    return snooze(job, token, newerVersionWaitMs);
   };
 }

@@ -5,19 +5,19 @@ const environmentSchema = z.object({
   SIM_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
   SIM_SECRET_KEY: z.string().startsWith("sk_").optional(),
   SIM_WEBHOOK_URL: z.url().optional(),
-  /** `whsec_` and base64; several, separated by commas, all sign. */
+  /** `whsec_` and base64. Several secrets are separated by commas, and all of them sign. */
   SIM_WEBHOOK_SECRET: z.string().optional(),
-  /** Factor on the waits between webhook retries. */
+  /** Multiplies the waits between webhook retries. */
   SIM_TIME_SCALE: z.coerce.number().positive().optional(),
   SIM_SEED_USERS: z.coerce.number().int().nonnegative().default(0),
-  /** `requests/windowMs` or `off`; by default what the key's prefix says. */
+  /** `requests/windowMs` or `off`; by default the prefix of the key decides. */
   SIM_RATE_LIMIT: z
     .string()
     .regex(/^(off|\d+\/\d+)$/)
     .optional(),
-  /** `ignored`: `starting_after` does nothing. */
+  /** `ignored`: `starting_after` has no effect. */
   SIM_CURSOR: z.enum(["honoured", "ignored"]).optional(),
-  /** Seed of everything random that can be repeated. */
+  /** Seed of the reproducible random values. */
   SIM_RANDOM_SEED: z.coerce.number().int().nonnegative().optional(),
 });
 

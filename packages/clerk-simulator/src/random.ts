@@ -1,6 +1,6 @@
 const base62Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** Two digits at a time: pages of users are mostly ids. */
+/** Pairs of digits, for speed: pages of users are mostly ids. */
 const digitPairs = [...base62Alphabet].flatMap((high) => [...base62Alphabet].map((low) => high + low));
 
 export type Random = {
@@ -12,7 +12,7 @@ export type Random = {
   shuffle<T>(items: readonly T[]): T[];
 };
 
-/** A reproducible source of randomness (mulberry32). The same seed always gives the same sequence. */
+/** A reproducible random source (mulberry32): the same seed always gives the same sequence. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   function next(): number {
@@ -56,7 +56,7 @@ export function toBase62(value: number, digits: number): string {
   return text;
 }
 
-/** The reverse of `toBase62`; null when a character is no base 62 digit or the value exceeds 32 bits. */
+/** The reverse of `toBase62`; null for a character that is not a base 62 digit, or a value over 32 bits. */
 export function fromBase62(text: string): number | null {
   let value = 0;
   for (const character of text) {

@@ -1,37 +1,37 @@
 import { randomInt } from "node:crypto";
 import Fastify, { type FastifyInstance } from "fastify";
-import { createGate } from "./api-gate.ts";
-import { registerApi } from "./api-routes.ts";
-import type { ClerkUser } from "./clerk-user.ts";
-import type { ClerkControl, ClerkSimulator } from "./control.ts";
-import { registerControl } from "./control-routes.ts";
-import { createFaults } from "./faults.ts";
-import { createHistory, type UserChange } from "./history.ts";
-import { createLocalControl, type SimulatorParts } from "./local-control.ts";
+import { createFaults } from "./api/faults.ts";
+import { createGate } from "./api/gate.ts";
+import { createRateLimiter, defaultRateLimit, type RateLimit } from "./api/rate-limit.ts";
+import { createRequestLog } from "./api/request-log.ts";
+import { registerApi } from "./api/routes.ts";
+import type { ClerkControl, ClerkSimulator } from "./control/control.ts";
+import { createLocalControl, type SimulatorParts } from "./control/local-control.ts";
+import { registerControl } from "./control/routes.ts";
 import { createRandom } from "./random.ts";
-import { createRateLimiter, defaultRateLimit, type RateLimit } from "./rate-limit.ts";
-import { createRequestLog } from "./request-log.ts";
-import { createTokenMint } from "./session-tokens.ts";
-import { createUserStore } from "./user-store.ts";
-import { createUsers } from "./users.ts";
-import type { WebhookMessage } from "./webhook-log.ts";
-import type { WebhookPatch } from "./webhook-settings.ts";
-import { createWebhooks } from "./webhooks.ts";
+import { createTokenMint } from "./sessions.ts";
+import type { ClerkUser } from "./users/clerk-user.ts";
+import { createHistory, type UserChange } from "./users/history.ts";
+import { createUserStore } from "./users/user-store.ts";
+import { createUsers } from "./users/users.ts";
+import type { WebhookMessage } from "./webhooks/message-log.ts";
+import type { WebhookPatch } from "./webhooks/settings.ts";
+import { createWebhooks } from "./webhooks/webhooks.ts";
 
 export type ClerkSimulatorOptions = {
-  /** 0, the default: any free port. Always on 127.0.0.1. */
+  /** 0, the default, means any free port. The server is always on 127.0.0.1. */
   port?: number | undefined;
-  /** `sk_test_` and a random rest by default; the prefix decides the rate limit. */
+  /** By default a random key with the prefix `sk_test_`. The prefix decides the rate limit. */
   secretKey?: string | undefined;
-  /** Overrides what the key's prefix says; null: no limit. */
+  /** Replaces the rate limit of the key's prefix; null: no limit. */
   rateLimit?: RateLimit | null | undefined;
   webhook?: WebhookPatch | null | undefined;
   /**
-   * Whether `starting_after` works (the default) or is passed over like a parameter that Clerk does not know:
-   * its public API description does not name it.
+   * Whether `starting_after` works (the default) or is ignored like an unknown parameter. Clerk's public API description
+   * does not name this parameter.
    */
   cursor?: "honoured" | "ignored" | undefined;
-  /** Decides ids, synthetic users, losses and order. Keys and the webhook secret are never reproducible. */
+  /** Determines ids, synthetic users, lost webhooks and their order. Keys and the webhook secret are always random. */
   seed?: number | undefined;
   /** Milliseconds since the epoch; `Date.now` by default. */
   now?: (() => number) | undefined;
@@ -39,17 +39,17 @@ export type ClerkSimulatorOptions = {
   signingKey?: string | undefined;
   /** Users of an earlier run. */
   users?: readonly ClerkUser[] | undefined;
-  /** Told of each change to one user; `user` is null when deleted. */
+  /** Called after each change of one user; `user` is null after a deletion. */
   onChange?: ((change: UserChange, userId: string, user: ClerkUser | null) => void) | undefined;
-  /** Told of each message when it is made and whenever its state changes. */
+  /** Called for each new message and after each change of its state. */
   onMessage?: ((message: WebhookMessage) => void) | undefined;
-  /** Adds routes of one's own to the server, before it listens. */
+  /** Adds routes to the server before it listens. */
   addRoutes?: ((app: FastifyInstance, control: ClerkControl) => void) | undefined;
 };
 
 /**
- * Starts a Clerk of our own: a real HTTP server with Clerk's Backend API, webhooks and session tokens, and
- * with the faults that tests ask for. Rejects when the port is taken.
+ * Starts a simulated Clerk: a real HTTP server with Clerk's Backend API, webhooks and session tokens. Tests can inject
+ * faults into it. Rejects when the port is taken.
  */
 export async function startClerkSimulator(options: ClerkSimulatorOptions = {}): Promise<ClerkSimulator> {
   const seed = options.seed ?? randomInt(2 ** 32);
@@ -78,7 +78,7 @@ async function createParts(
   secretKey: string,
 ): Promise<SimulatorParts> {
   const now = options.now ?? Date.now;
-  // One source each, so that how often one is asked does not change what another gives.
+  // Each part has its own random source, so that the calls of one part do not change the values of another.
   const random = createRandom(seed ^ 2);
   const store = createUserStore(seed);
   const history = createHistory(now, (change, userId) => {
@@ -129,7 +129,7 @@ function createServer(
   return app;
 }
 
-/** Clerk's SDK calls a missing body JSON too, so an empty one is none. */
+/** Clerk's SDK sends the JSON content type without a body too, so an empty body means no body. */
 async function parseJson(_request: unknown, body: string | Buffer): Promise<unknown> {
   if (body.length === 0) return undefined;
   try {

@@ -1,4 +1,4 @@
-/** Waits for a promise that cannot be aborted itself, as long as the signal allows; then rejects. */
+/** Waits for a promise that cannot be aborted itself. Rejects when the signal aborts first. */
 export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(new Error("Aborted"));
@@ -8,7 +8,7 @@ export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined)
   });
 }
 
-/** Does work under a signal of its own, which ends with the given one, and whenever the work says so. */
+/** Runs work with its own controller, which the given signal and the work itself can abort. */
 export async function withOwnSignal<T>(
   signal: AbortSignal | null | undefined,
   work: (own: AbortController) => Promise<T>,
@@ -24,7 +24,7 @@ export async function withOwnSignal<T>(
   }
 }
 
-/** Does work under a signal that ends with the given one, or when the time is over. */
+/** Runs work with a signal that aborts with the given one, or after `limitMs`. */
 export function withTimeLimit<T>(
   limitMs: number,
   signal: AbortSignal | null | undefined,
@@ -40,7 +40,7 @@ export function withTimeLimit<T>(
   });
 }
 
-/** Waits, or less when the signal says so. */
+/** Waits `ms`, or until the signal aborts. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {

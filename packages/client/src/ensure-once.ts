@@ -12,8 +12,8 @@ export type EnsureOnceOptions = {
 };
 
 /**
- * Calls `POST /api/ensure` once, token and answer within one time limit. Whatever happens is returned; 202 is
- * the error `pending`.
+ * Calls `POST /api/ensure` once, with one time limit for token and answer. Errors are returned and not thrown; 202 is the
+ * error `pending`.
  */
 export function ensureOnce(
   options: EnsureOnceOptions,
@@ -58,8 +58,8 @@ function readJson(text: string): unknown {
   }
 }
 
-// A login page of somebody's network also answers 200. Beyond that the api's schema is trusted: checking each
-// column here would cost more than the rest of this package.
+// The login page of a network also answers 200. Beyond that, the api's schema is trusted: a check of each column would be
+// larger than the rest of this package.
 function isReady(body: unknown): body is EnsureReady {
   const answer = body as Partial<EnsureReady> | null | undefined;
   return answer?.success === true && typeof answer.user?.clerkId === "string";

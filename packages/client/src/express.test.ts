@@ -22,7 +22,7 @@ afterEach(async () => {
   await rollcall.stop();
 });
 
-/** Stands for what verifies session tokens in an app. */
+/** Replaces the verification of session tokens in an app. */
 function getAuth(req: Request) {
   const userId = req.headers.authorization?.replace("Bearer token of ", "") ?? null;
   return { userId, getToken: async () => `token of ${userId}` };
@@ -73,12 +73,12 @@ test("a handler finds user and profile on the request", async () => {
   expect(await answer.json()).toEqual({ attached: true, name: "Profile of user_ana" });
 });
 
-test("a user whom the app knows comes in while Rollcall is gone", async () => {
+test("a user in the app's database is served while Rollcall is down", async () => {
   await rollcall.stop();
   expect(await (await get("/level", "user_ana")).json()).toBe(3);
 });
 
-test("nobody gets 401, in the client's language", async () => {
+test("a request without a user gets 401, in the client's language", async () => {
   const answer = await get("/whoami");
   expect(answer.status).toBe(401);
   expect(await answer.json()).toEqual({
@@ -86,14 +86,14 @@ test("nobody gets 401, in the client's language", async () => {
   });
 });
 
-test("who is refused gets 403, and no handler runs", async () => {
+test("a refused user gets 403, and no handler runs", async () => {
   rollcall.will(failure(403, "user.banned"));
   const answer = await get("/whoami", "user_ana");
   expect([answer.status, answer.headers.get("retry-after")]).toEqual([403, null]);
   expect(await answer.json()).toMatchObject({ error: { code: "user.banned" } });
 });
 
-test("while Rollcall is away the answer is 503 with Retry-After, and is not kept", async () => {
+test("while Rollcall is away the answer is 503 with Retry-After, and is not cached", async () => {
   rollcall.will(failure(503, "queue.unavailable", { "retry-after": "3" }));
   const answer = await get("/whoami", "user_ana");
   expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "3"]);
@@ -101,7 +101,7 @@ test("while Rollcall is away the answer is 503 with Retry-After, and is not kept
   expect(await answer.json()).toMatchObject({ error: { code: "unavailable" } });
 });
 
-test("a fault of the app's own goes to its own error handler", async () => {
+test("an error of the app goes to the app's error handler", async () => {
   expect(await (await get("/level", "user_broken")).json()).toEqual({ app: "relation does not exist" });
   expect(await (await get("/unguarded", "user_ana")).json()).toMatchObject({
     app: expect.stringContaining("provisioned()"),

@@ -1,11 +1,16 @@
-import { type Identity, type Profile, provision, type UserRow } from "./server/provision.ts";
-import type { ProvisionedOptions } from "./server/provisioned-options.ts";
+import {
+  type Identity,
+  type Profile,
+  type ProvisionedOptions,
+  provision,
+  type UserRow,
+} from "./server/provision.ts";
 import { describeAnswer, ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
 
 export { type Identity, type Profile, type ProvisionedOptions, ProvisioningError, type UserRow };
 
-/** As much of a response as is used: Express 4 and 5, and whatever else is made of node:http. */
+/** The used part of a response: fits Express 4 and 5, and other responses of node:http. */
 type ResponseLike = {
   statusCode: number;
   setHeader(name: string, value: string): unknown;
@@ -16,16 +21,16 @@ type ResponseLike = {
 export type ProvisionedMiddleware<Req, U extends UserRow, M extends object> = {
   (req: Req, res: ResponseLike, next: (error?: unknown) => void): Promise<void>;
   /**
-   * What the middleware attached as `req.rollcall`, in the app's types.
+   * The value of `req.rollcall`, in the app's types.
    *
-   * @throws Error on a request that it has not seen
+   * @throws Error for a request that did not pass the middleware
    */
   of(req: object): Profile<U, M>;
 };
 
 /**
- * Middleware: after it `req.rollcall` holds user and profile; a profile that is missing is made first. Otherwise it
- * answers 401, 403 or 503 (with `Retry-After`) as `{"error":{"code","message"}}`.
+ * Middleware that sets `req.rollcall` to user and profile. A missing profile is made first. Without a profile, the
+ * middleware answers 401, 403 or 503 (with `Retry-After`) as `{"error":{"code","message"}}`.
  */
 export function provisioned<Req extends object, U extends UserRow = User, M extends object = Mentorado>(
   options: ProvisionedOptions<Req, U, M>,
@@ -33,10 +38,10 @@ export function provisioned<Req extends object, U extends UserRow = User, M exte
   const profiles = new WeakMap<object, Profile<U, M>>();
 
   async function attach(req: Req, res: ResponseLike, next: (error?: unknown) => void): Promise<void> {
-    const gone = new AbortController();
-    res.once("close", () => gone.abort());
+    const closed = new AbortController();
+    res.once("close", () => closed.abort());
     try {
-      const profile = await provision(options, await options.identify(req), gone.signal);
+      const profile = await provision(options, await options.identify(req), closed.signal);
       profiles.set(req, profile);
       Object.assign(req, { rollcall: profile });
     } catch (error) {

@@ -1,5 +1,5 @@
-/** The languages in which Rollcall speaks to people. */
+/** The languages of messages for people. */
 export type Locale = "pt-BR" | "en";
 
-/** A sentence in each of them. */
+/** A sentence in each language. */
 export type Text = Readonly<Record<Locale, string>>;

@@ -27,7 +27,7 @@ test("a layout gets user and profile", async () => {
   expectTypeOf(mentorado).toEqualTypeOf<Mentorado>();
 });
 
-test("a layout without a profile fails with an error that says which, by type and by digest", async () => {
+test("a layout without a profile fails with an error whose type and digest hold the code", async () => {
   rollcall.will(failure(503, "queue.unavailable"));
   const error = await provisioning()
     .requireProvisioned()
@@ -36,7 +36,7 @@ test("a layout without a profile fails with an error that says which, by type an
   expect(error).toMatchObject({ status: 503, digest: "rollcall:unavailable" });
 });
 
-test("a route handler gets the profile beside what Next.js gives it", async () => {
+test("a route handler gets the profile and the arguments of Next.js", async () => {
   rollcall.will(ready("user_ana"));
   type Params = { params: Promise<{ id: string }> };
   const GET = provisioning().withProvisioned(async (req, { mentorado }, { params }: Params) =>
@@ -47,7 +47,7 @@ test("a route handler gets the profile beside what Next.js gives it", async () =
   expect(await answer.json()).toEqual(["/api/goals", "Profile of user_ana", "7"]);
 });
 
-test("a route handler does not run for who has no profile: 401, 403, or 503 with Retry-After", async () => {
+test("a route handler does not run without a profile: 401, 403, or 503 with Retry-After", async () => {
   const runs: string[] = [];
   const answerOf = async (identify = anasSession as () => Promise<Identity | null>) => {
     const GET = provisioning(identify).withProvisioned((_req, { user }) => {
@@ -65,7 +65,7 @@ test("a route handler does not run for who has no profile: 401, 403, or 503 with
   expect(runs).toEqual([]);
 });
 
-test("what the handler itself throws is passed on", async () => {
+test("an error of the handler itself is passed on", async () => {
   rollcall.will(ready("user_ana"));
   const GET = provisioning().withProvisioned(() => Promise.reject(new Error("of the app")));
   await expect(GET(request())).rejects.toThrow("of the app");

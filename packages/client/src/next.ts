@@ -14,24 +14,24 @@ export type ProvisioningOptions<U extends UserRow = User, M extends object = Men
   U,
   M
 > & {
-  /** Who calls: `auth` of `@clerk/nextjs/server`, or anything that verifies as it does. */
+  /** The verified caller: `auth` of `@clerk/nextjs/server`, or another function that verifies the session. */
   identify: () => Identity | null | undefined | Promise<Identity | null | undefined>;
 };
 
 export type Provisioning<U extends UserRow, M extends object> = {
   /**
-   * For layouts, pages and server actions: user and profile, which is made first when it is missing.
+   * For layouts, pages and server actions: returns user and profile. A missing profile is made first.
    *
-   * @throws ProvisioningError; an `error.tsx` knows its code by `error.digest`, `rollcall:` and the code
+   * @throws ProvisioningError; an `error.tsx` reads its code from `error.digest`: `rollcall:` and the code
    */
   requireProvisioned(): Promise<Profile<U, M>>;
-  /** For route handlers: calls `handler` with user and profile, or answers 401, 403 or 503 as JSON itself. */
+  /** For route handlers: calls `handler` with user and profile. Without a profile, answers 401, 403 or 503 as JSON. */
   withProvisioned<Rest extends unknown[], Answer>(
     handler: (request: Request, profile: Profile<U, M>, ...rest: Rest) => Answer | Promise<Answer>,
   ): (request: Request, ...rest: Rest) => Promise<Answer | Response>;
 };
 
-/** What an app with the App Router needs, bound to how it verifies sessions. */
+/** Makes the functions for an app with the App Router. */
 export function createProvisioning<U extends UserRow = User, M extends object = Mentorado>(
   options: ProvisioningOptions<U, M>,
 ): Provisioning<U, M> {

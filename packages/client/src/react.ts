@@ -1,7 +1,7 @@
 "use client";
 
-export type { Auth } from "./react/auth.ts";
 export type { ErrorSlotProps, WelcomeSlotProps } from "./react/default-slots.tsx";
+export type { Auth } from "./react/provisioning-context.ts";
 export { ProvisioningGate, type ProvisioningGateProps } from "./react/provisioning-gate.tsx";
 export { scopeQueryKey } from "./react/query-scope.ts";
 export { useAuthedQuery } from "./react/use-authed-query.ts";

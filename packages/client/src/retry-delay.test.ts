@@ -12,7 +12,7 @@ test.each([
   expect(decideDelayMs(plannedMs, retryAfterMs, random)).toBe(expected);
 });
 
-test("a wait is never shorter than planned or asked for, and never longer than 10 s", () => {
+test("a wait is never shorter than planned or than Retry-After, and never longer than 10 s", () => {
   for (let round = 0; round < 1_000; round++) {
     expect(decideDelayMs(2_000)).toBeGreaterThanOrEqual(2_000);
     expect(decideDelayMs(2_000)).toBeLessThanOrEqual(2_500);

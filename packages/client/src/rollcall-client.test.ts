@@ -39,7 +39,7 @@ function createClient(options: Partial<RollcallClientOptions> = {}) {
 const failed = (promise: Promise<unknown>) => promise.then(() => undefined).catch((error: unknown) => error);
 
 describe("an answer", () => {
-  test("holds user and profile, whether it was made now, and whether it is stale", async () => {
+  test("has user, profile, created and stale", async () => {
     server.will(ready("user_1", { created: true }));
     const provisioned = await createClient().ensure();
     expect(provisioned).toMatchObject({ user: { clerkId: "user_1" }, created: true, stale: false });
@@ -91,11 +91,11 @@ describe("retries", () => {
     const waits: number[] = [];
     const onRetry = ({ delayMs }: Retry) => waits.push(Math.floor(delayMs / 1_000));
     await failed(createClient({ retryDelaysMs: undefined }).ensure({ onRetry }));
-    // Up to a quarter of jitter: 4 s may have become 5.
+    // With jitter of up to a quarter, 4 s may become 5 s.
     expect(waits).toEqual([1, 2, expect.toBeOneOf([4, 5])]);
   }, 60_000);
 
-  test("wait as long as Retry-After asks for, and tell why, and what comes", async () => {
+  test("wait for Retry-After, and report the error and the next attempt", async () => {
     server.will(failure(503, "queue.unavailable", { "retry-after": "1" }), ready("user_1"));
     const retries: Retry[] = [];
     await createClient().ensure({ onRetry: (retry) => retries.push(retry) });
@@ -113,8 +113,8 @@ describe("retries", () => {
   });
 });
 
-describe("created is not lost", () => {
-  test("when the answer after a 202 finds the profile made meanwhile", async () => {
+describe("created stays true", () => {
+  test("when the answer after a 202 finds the profile", async () => {
     server.will(pending, ready("user_1", { created: false }));
     expect(await createClient().ensure()).toMatchObject({ created: true });
   });
@@ -128,7 +128,7 @@ describe("created is not lost", () => {
     expect(await client.ensure()).toMatchObject({ created: false });
   });
 
-  test("and is not said to anybody else", async () => {
+  test("and only for the same user", async () => {
     let userId = "user_1";
     const client = createClient({ getToken: async () => makeToken(userId) });
     server.will(pending);
@@ -140,7 +140,7 @@ describe("created is not lost", () => {
 });
 
 describe("one call in flight", () => {
-  test("per user, however many ask, whatever tokens they hold", async () => {
+  test("per user, for any number of callers with any tokens", async () => {
     let minted = 0;
     const client = createClient({ getToken: async () => makeToken("user_1", minted++) });
     server.will(ready("user_1"));
@@ -153,16 +153,16 @@ describe("one call in flight", () => {
     expect(server.calls).toHaveLength(2);
   });
 
-  test("not shared between users", async () => {
+  test("is not shared between users", async () => {
     const names = ["user_1", "user_2"];
-    server.will(({ token }) => ready(names.find((name) => makeToken(name) === token) ?? "nobody"));
+    server.will(({ token }) => ready(names.find((name) => makeToken(name) === token) ?? "user_missing"));
     const client = createClient();
     const ask = (userId: string) => client.ensure({ userId, token: async () => makeToken(userId) });
     const answers = await Promise.all(names.map(ask));
     expect(answers.map(({ user }) => user.clerkId)).toEqual(names);
   });
 
-  test("nor with somebody whose token is not there yet", async () => {
+  test("is not shared with a caller that has no token yet", async () => {
     let userId = "user_1";
     let away = true;
     const getToken = async () => {
@@ -211,7 +211,7 @@ describe("one call in flight", () => {
   );
 });
 
-describe("giving up", () => {
+describe("aborting", () => {
   test("ends the wait between attempts at once", async () => {
     server.will(failure(503));
     const stop = new AbortController();
@@ -223,7 +223,7 @@ describe("giving up", () => {
     expect(server.calls).toHaveLength(2);
   });
 
-  test("ends a call that hangs, once the last of its callers gave up", async () => {
+  test("ends a hanging call when the last of its callers aborts", async () => {
     server.will("hang");
     const client = createClient();
     const [first, second] = [new AbortController(), new AbortController()];
@@ -238,7 +238,7 @@ describe("giving up", () => {
     expect(server.calls).toHaveLength(1);
   });
 
-  test("does not take the answer from those who stay", async () => {
+  test("does not end the wait of other callers", async () => {
     const { held, letGo } = holdBack();
     server.will(() => held.then(() => ready("user_1")));
     const client = createClient();
@@ -252,28 +252,28 @@ describe("giving up", () => {
     expect((await stays).user.clerkId).toBe("user_1");
   });
 
-  test("is told apart from a fault of the caller's own, which harms nobody else", async () => {
+  test("is distinguished from an error of the caller's own onRetry, which does not affect other callers", async () => {
     server.will(failure(503), failure(503), ready("user_1"));
     const client = createClient();
-    let told = 0;
+    let retries = 0;
     const onRetry = () => {
-      told++;
+      retries++;
       throw new RangeError("a mistake of the app");
     };
     const [faulty, other] = [failed(client.ensure({ onRetry })), client.ensure()];
     expect(await faulty).toBeInstanceOf(RangeError);
     expect((await other).user.clerkId).toBe("user_1");
-    expect([told, server.calls.length]).toEqual([1, 3]);
+    expect([retries, server.calls.length]).toEqual([1, 3]);
   });
 
-  test("before anything began asks nobody", async () => {
+  test("before the start makes no call", async () => {
     expect(await failed(createClient().ensure({ signal: AbortSignal.abort() }))).toMatchObject({
       code: "aborted",
     });
     expect(server.calls).toEqual([]);
   });
 
-  test("an attempt that hangs is given up by itself, and the next one may succeed", async () => {
+  test("a hanging attempt times out, and the next one may succeed", async () => {
     server.will("hang", ready("user_1"));
     const errors: string[] = [];
     const client = createClient({ attemptTimeoutMs: 500 });
@@ -298,14 +298,14 @@ describe("giving up", () => {
   });
 });
 
-describe("without the right token nothing is sent", () => {
-  test("nobody is signed in", async () => {
+describe("without the right token no request is sent", () => {
+  test("no user is signed in", async () => {
     const outcome = failed(createClient({ getToken: async () => null }).ensure());
     expect(await outcome).toMatchObject({ code: "no_token", retryable: false });
     expect(server.calls).toEqual([]);
   });
 
-  test("the app knows who is signed in: another user's token is not sent, but asked for again", async () => {
+  test("with a userId, another user's token is not sent, and a new one is requested", async () => {
     const tokens = [makeToken("user_1"), null, makeToken("user_2")];
     server.will(ready("user_2"));
     const client = createClient({ getToken: async () => tokens.shift() });
@@ -313,7 +313,7 @@ describe("without the right token nothing is sent", () => {
     expect(server.calls.map(({ token }) => token)).toEqual([makeToken("user_2")]);
   });
 
-  test("the answer is another user's, whom an opaque token did not name: it is not handed out, but asked for again", async () => {
+  test("an answer for another user, by an opaque token, is not returned, and the call is repeated", async () => {
     server.will(ready("user_1"), ready("user_2"));
     const client = createClient({ getToken: async () => "opaque" });
     const errors: string[] = [];
@@ -327,7 +327,7 @@ describe("without the right token nothing is sent", () => {
     expect(await failed(client.ensure({ userId: "user_2", token: "opaque" }))).toMatchObject(fixed);
   });
 
-  test("the user changes between the look at whose call it is and the call", async () => {
+  test("the user changes between reading the token for the key and the call", async () => {
     const tokens = [makeToken("user_1"), makeToken("user_2")];
     const client = createClient({ getToken: async () => tokens.shift() });
     expect(await failed(client.ensure())).toMatchObject({ code: "no_token" });
@@ -345,7 +345,7 @@ describe("without the right token nothing is sent", () => {
     expect(server.calls).toHaveLength(1);
   });
 
-  test("getToken itself fails: that is the network's fault, and tried again", async () => {
+  test("getToken itself fails: the error is `network`, and the call is repeated", async () => {
     let asked = 0;
     const getToken = async () => {
       if (asked++ < 2) throw new Error("Clerk is out of reach");
@@ -357,14 +357,14 @@ describe("without the right token nothing is sent", () => {
 });
 
 describe("messages", () => {
-  test("are asked for in the client's language, and are Portuguese by default", async () => {
+  test("are requested in the client's language, and are Portuguese by default", async () => {
     server.will(ready("user_1"));
     await createClient().ensure();
     await createClient({ locale: "en" }).ensure();
     expect(server.calls.map(({ language }) => language)).toEqual(["pt-BR", "en"]);
   });
 
-  test("may be asked for in another language by each call, with one client that remembers", async () => {
+  test("may have another language in each call, with one client", async () => {
     const client = createClient({ retryDelaysMs: [] });
     server.will(pending);
     expect(await failed(client.ensure({ locale: "en" }))).toMatchObject({
@@ -375,7 +375,7 @@ describe("messages", () => {
     expect(server.calls.map(({ language }) => language)).toEqual(["en", "pt-BR"]);
   });
 
-  test("of what never reached the server are in that language too, and hold nothing technical", async () => {
+  test("of the client's own errors are in that language too, without technical details", async () => {
     const say = async (locale: "pt-BR" | "en", behaviour: Behaviour) => {
       server.will(behaviour);
       const error = await failed(createClient({ locale, retryDelaysMs: [] }).ensure());

@@ -1,92 +1,92 @@
 import { orAbort, sleep, withOwnSignal } from "./abort.ts";
 import { ensureOnce } from "./ensure-once.ts";
 import type { Locale } from "./locale.ts";
-import { rememberPending } from "./pending-people.ts";
 import { decideDelayMs } from "./retry-delay.ts";
 import { ownError, RollcallError } from "./rollcall-error.ts";
 import { shareCalls } from "./shared-calls.ts";
 import { readTokenSubject } from "./token-subject.ts";
 import type { Session } from "./wire.ts";
 
-/** Gives a session token that is valid now; null when nobody is signed in. */
+/** Returns a valid session token, or null when no user is signed in. */
 export type GetToken = () => Promise<string | null | undefined>;
 
 export type RollcallClientOptions = {
-  /** Where Rollcall's api is, such as `https://rollcall.example.com`. */
+  /** The URL of Rollcall's api, such as `https://rollcall.example.com`. */
   baseUrl: string;
   /**
-   * Asked before each attempt, since session tokens live for a minute. It speaks for the one person of a page, whose
-   * callers share a call though their tokens differ. A server, where strangers send tokens, gives `token` with each call.
+   * Called before each attempt, because session tokens live for 60 s. It is for a page with one user: callers of the same
+   * user share a call although their tokens differ. A server, which receives tokens of many users, passes `token` with
+   * each call.
    */
   getToken?: GetToken | undefined;
-  /** By default the global one. */
+  /** By default the global `fetch`. */
   fetch?: typeof fetch | undefined;
   /** Waits before the second, third, … attempt; by default 1, 2 and 4 s. Jitter and `Retry-After` add to them, up to 10 s. */
   retryDelaysMs?: readonly number[] | undefined;
-  /** How long one attempt may take; by default 10 s. */
+  /** Timeout of one attempt; by default 10 s. */
   attemptTimeoutMs?: number | undefined;
   /** The language of messages; by default pt-BR. */
   locale?: Locale | undefined;
 };
 
-/** An attempt failed, and the next one is planned. */
+/** An attempt failed, and the next attempt is planned. */
 export type Retry = {
-  /** The number of the attempt to come; the first was 1. */
+  /** The number of the next attempt; the first was 1. */
   attempt: number;
   delayMs: number;
-  /** Why; `pending` while the profile is being made. */
+  /** The reason; `pending` while the profile is being made. */
   error: RollcallError;
 };
 
 export type EnsureOptions = {
-  /** Ends this caller's wait; the call itself ends when all of its callers gave up. */
+  /** Ends the wait of this caller. The call itself ends when all of its callers have ended their wait. */
   signal?: AbortSignal | undefined;
   /**
-   * Instead of the client's own `getToken`. On a server one client serves many people, and an unverified token proves
-   * nothing: without `userId`, callers share an answer only when their tokens are the same to the letter.
+   * Used instead of the client's own `getToken`. On a server one client serves many users, and an unverified token is no
+   * proof of identity. Without `userId`, callers therefore share an answer only when their tokens are identical.
    */
   token?: string | GetToken | undefined;
   /**
-   * Who is signed in, when the app knows for sure: a token of anybody else is not sent, but asked for again later, and
-   * an answer of anybody else is not handed out. Callers with a function for a token share a call by it.
+   * The verified id of the signed-in user. A token of another user is not sent, and a new one is requested later. An
+   * answer for another user is not returned. Callers whose token is a function share a call by this id.
    */
   userId?: string | undefined;
-  /** The language of messages, instead of the client's own; a call that is shared speaks its first caller's. */
+  /** The language of messages, instead of the client's own. A shared call uses the language of its first caller. */
   locale?: Locale | undefined;
-  /** What it throws ends this caller's wait, and comes out of it. */
+  /** An error that it throws ends the wait of this caller, which rejects with that error. */
   onRetry?: ((retry: Retry) => void) | undefined;
 };
 
-/** A user who is there, with their profile. */
+/** A user with a profile. */
 export type Provisioned = Session & {
-  /** The profile was made by this call, or while it waited. */
+  /** The profile was made by this call, or while this call waited. */
   created: boolean;
-  /** Postgres is away: this is what the cache knew. */
+  /** Postgres is away, and the answer comes from the cache. */
   stale: boolean;
 };
 
 export type RollcallClient = {
   readonly locale: Locale;
   /**
-   * Makes sure that the signed-in user has a profile: one call in flight per user, however many ask.
+   * Makes sure that the signed-in user has a profile. All callers of one user share one call in flight.
    *
-   * @throws RollcallError, and what the caller's own `onRetry` throws
+   * @throws RollcallError, and errors of the caller's own `onRetry`
    */
   ensure(options?: EnsureOptions): Promise<Provisioned>;
 };
 
-/** How one caller of `ensure` takes part in a call. */
+/** One caller of `ensure` in a shared call. */
 type Caller = {
-  /** Whose profile it asks for, as far as anybody knows before a token is taken. */
-  person: string | undefined;
+  /** The user id, if it is known before a token is read. */
+  expectedUserId: string | undefined;
   takeToken: GetToken;
-  /** A token that is missing or another user's may be followed by the right one. */
+  /** After a missing token, or a token of another user, the right token may follow. */
   mayComeLater: boolean;
   locale: Locale;
   onRetry: (retry: Retry) => void;
 };
 
-/** Builds the client of one Rollcall. It remembers calls under way, and who was told "not yet"; nothing else. */
+/** Builds a client for one Rollcall api. Its only state is the calls in flight and the users with the answer "not yet". */
 export function createRollcallClient(options: RollcallClientOptions): RollcallClient {
   const {
     locale: usualLocale = "pt-BR",
@@ -98,7 +98,7 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
   const once = { url, fetch: send, timeoutMs: options.attemptTimeoutMs ?? 10_000 };
   const pending = rememberPending();
   const join = shareCalls(ensureWithRetries);
-  let unnamed = 0;
+  let unshared = 0;
   return { locale: usualLocale, ensure };
 
   async function ensure(asked: EnsureOptions = {}): Promise<Provisioned> {
@@ -109,22 +109,28 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
     let fault: { thrown: unknown } | undefined;
     try {
       signal?.throwIfAborted();
-      const { key, person } = mayComeLater
-        ? { key: `user ${userId}`, person: userId }
+      const { key, expectedUserId } = mayComeLater
+        ? { key: `user ${userId}`, expectedUserId: userId }
         : await orAbort(nameCall(takeToken, token === undefined), signal);
       return await withOwnSignal(signal, (own) => {
-        const tell = (retry: Retry) => {
+        const notify = (retry: Retry) => {
           try {
             onRetry?.(retry);
           } catch (thrown) {
-            // Who shares the call has no part in it.
+            // The error belongs to this caller only, so the shared call continues.
             fault = { thrown };
             own.abort();
           }
         };
-        const caller = { person: userId ?? person, takeToken, mayComeLater, locale, onRetry: tell };
-        // Who cannot be named shares with nobody.
-        return join(key ?? `nobody ${++unnamed}`, caller, own.signal);
+        const caller = {
+          expectedUserId: userId ?? expectedUserId,
+          takeToken,
+          mayComeLater,
+          locale,
+          onRetry: notify,
+        };
+        // A caller without a key does not share a call.
+        return join(key ?? `unshared ${++unshared}`, caller, own.signal);
       });
     } catch (error) {
       if (fault) throw fault.thrown;
@@ -134,15 +140,15 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
   }
 
   async function ensureWithRetries(callers: ReadonlySet<Caller>, signal: AbortSignal): Promise<Provisioned> {
-    let person: string | undefined;
+    let expectedUserId: string | undefined;
     let locale = usualLocale;
     const takeToken = async () => {
       const [caller] = callers;
       const token = await caller?.takeToken();
       const subject = token ? readTokenSubject(token) : undefined;
-      person ??= caller?.person ?? subject;
-      // Who an opaque token names, only the api can tell.
-      if (token && (subject === undefined || subject === person)) return token;
+      expectedUserId ??= caller?.expectedUserId ?? subject;
+      // Only the api can tell the user of an opaque token.
+      if (token && (subject === undefined || subject === expectedUserId)) return token;
       return wrongToken();
     };
     const wrongToken = () => {
@@ -153,15 +159,19 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
       const [first] = callers;
       locale = first?.locale ?? locale;
       let answer = await ensureOnce({ ...once, locale }, takeToken, signal);
-      // An opaque token says only now whose it was.
-      if (!(answer instanceof RollcallError) && person !== undefined && answer.user.clerkId !== person)
+      // The user of an opaque token is known only from the answer.
+      if (
+        !(answer instanceof RollcallError) &&
+        expectedUserId !== undefined &&
+        answer.user.clerkId !== expectedUserId
+      )
         answer = wrongToken();
       if (!(answer instanceof RollcallError)) {
         const { user, mentorado, created, stale = false } = answer;
-        const madeMeanwhile = person !== undefined && pending.take(person);
+        const madeMeanwhile = expectedUserId !== undefined && pending.take(expectedUserId);
         return { user, mentorado, created: created || madeMeanwhile, stale };
       }
-      if (answer.code === "pending" && person !== undefined) pending.add(person);
+      if (answer.code === "pending" && expectedUserId !== undefined) pending.add(expectedUserId);
       const plannedMs = retryDelaysMs[attempt - 1];
       if (!answer.retryable || plannedMs === undefined) throw answer;
       const delayMs = decideDelayMs(plannedMs, answer.retryAfterMs);
@@ -172,17 +182,37 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
 }
 
 /**
- * The key under which callers share a call, and whom the token names; neither without a token, which the call itself
- * then tells.
+ * The key under which callers share a call, and the user id in the token. Without a token both are missing; the call then
+ * reports the missing token.
  *
- * @param ofPage the token comes from the page itself, which has no reason to lie about its own user
+ * @param ofPage the token comes from the page's own `getToken`, so its user id can be trusted as a key
  */
 async function nameCall(
   takeToken: GetToken,
   ofPage: boolean,
-): Promise<{ key?: string; person?: string | undefined }> {
+): Promise<{ key?: string; expectedUserId?: string | undefined }> {
   const token = await takeToken().catch(() => undefined);
   if (!token) return {};
-  const person = readTokenSubject(token);
-  return { key: ofPage && person !== undefined ? `user ${person}` : `token ${token}`, person };
+  const expectedUserId = readTokenSubject(token);
+  const key = ofPage && expectedUserId !== undefined ? `user ${expectedUserId}` : `token ${token}`;
+  return { key, expectedUserId };
+}
+
+/** More users than a browser ever has. On a server, users that never come back must not accumulate. */
+const mostPending = 1_000;
+
+/**
+ * Remembers the users that got the answer "not yet". A later answer says that the profile was found, although it was made
+ * for this call.
+ */
+function rememberPending(): { add(userId: string): void; take(userId: string): boolean } {
+  const userIds = new Set<string>();
+  return {
+    add(userId) {
+      userIds.add(userId);
+      const [oldest] = userIds;
+      if (userIds.size > mostPending && oldest !== undefined) userIds.delete(oldest);
+    },
+    take: (userId) => userIds.delete(userId),
+  };
 }

@@ -1,6 +1,6 @@
 import type { Locale, Text } from "./locale.ts";
 
-/** What can go wrong before the api says anything that counts. */
+/** The texts of errors that the client itself reports. */
 const own = {
   network: {
     "pt-BR": "Não foi possível falar com o servidor. Verifique sua conexão e tente de novo.",
@@ -22,21 +22,21 @@ const own = {
   },
 } as const satisfies Record<string, Text>;
 
-/** Codes of this package; every other one is the api's, and has its section in Rollcall's runbook. */
+/** Error codes of this package. All other codes come from the api, and Rollcall's runbook has a section for each. */
 export type OwnErrorCode = keyof typeof own;
 
 export type RollcallErrorDetails = {
-  /** HTTP status of the answer; undefined when there was none. */
+  /** HTTP status of the answer; undefined without an answer. */
   status?: number | undefined;
-  /** The same call may succeed later without anybody mending anything. */
+  /** The same call may succeed later. */
   retryable: boolean;
-  /** How long the api asked us to wait, in milliseconds. */
+  /** The wait that the api asked for, in milliseconds. */
   retryAfterMs?: number | undefined;
-  /** Names the request in the api's log. */
+  /** The id of the request in the api's log. */
   requestId?: string | undefined;
 };
 
-/** Why there is no profile now. `message` is for people, in their language; `code` is for programs. */
+/** The reason why there is no profile. `message` is for people, in their language; `code` is for programs. */
 export class RollcallError extends Error {
   override readonly name = "RollcallError";
   readonly code: OwnErrorCode | (string & {});
@@ -55,12 +55,12 @@ export class RollcallError extends Error {
   }
 }
 
-/** An error of this package, with its sentence. */
+/** Makes an error of this package, with its message. */
 export function ownError(code: OwnErrorCode, locale: Locale, details: RollcallErrorDetails): RollcallError {
   return new RollcallError(code, own[code][locale], details);
 }
 
-/** The same error in another language, as far as its sentence is this package's own; the api's stays as it came. */
+/** Translates an error of this package into another language; an error of the api stays as it is. */
 export function translateError(error: RollcallError, locale: Locale): RollcallError {
   const { code } = error;
   if (!isOwnCode(code) || own[code][locale] === error.message) return error;

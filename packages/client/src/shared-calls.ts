@@ -2,13 +2,13 @@ import { orAbort } from "./abort.ts";
 
 type Call<Caller, Answer> = {
   answer: Promise<Answer>;
-  /** Who still waits. */
+  /** The callers that still wait. */
   callers: Set<Caller>;
 };
 
 /**
- * One call per key, however many callers: who comes while it is under way gets its answer too. It is aborted,
- * and forgotten, in the moment in which the last of its callers gave up.
+ * Shares one call per key: a caller that joins while the call is in flight gets the same answer. When the last caller ends
+ * its wait, the call is aborted and forgotten.
  *
  * @param start makes the call; it must not outlive its signal
  */

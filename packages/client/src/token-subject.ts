@@ -1,6 +1,6 @@
 /**
- * Reads whom a token names, without verifying anything: good as a key for what this page itself asked for,
- * and for nothing else. Undefined when the token is no JWT.
+ * Reads the user id in a token without verifying the token. The result may only be used as a key for this page's own
+ * requests. Undefined when the token is not a JWT.
  */
 export function readTokenSubject(token: string): string | undefined {
   try {

@@ -39,7 +39,7 @@ afterEach(async () => {
   await rollcall.stop();
 });
 
-/** Stands for what verifies session tokens in an app. */
+/** Replaces the verification of session tokens in an app. */
 function readContext(authorization: string | undefined): Context {
   const userId = authorization?.replace("Bearer token of ", "");
   const auth = userId ? { userId, getToken: async () => `token of ${userId}` } : null;
@@ -83,16 +83,16 @@ function callAs(userId?: string) {
 type Failure = TRPCClientError<typeof router>;
 const failureOf = (call: Promise<unknown>): Promise<Failure> =>
   call.then(
-    () => Promise.reject(new Error("Somebody was let in")),
+    () => Promise.reject(new Error("The caller was not refused")),
     (error: Failure) => error,
   );
 
-test("a procedure has user and profile in its context, beside what was there", async () => {
+test("a procedure has user and profile in its context, beside the existing values", async () => {
   rollcall.will(ready("user_ana"));
   expect(await callAs("user_ana").whoami.query()).toEqual(["user_ana", "Profile of user_ana", "r1"]);
 });
 
-test("a user whom the app knows comes in while Rollcall is gone", async () => {
+test("a user in the app's database is served while Rollcall is down", async () => {
   await rollcall.stop();
   expect(await callAs("user_ana").level.query()).toBe(3);
 });
@@ -110,20 +110,23 @@ const failures: [code: string, httpStatus: number, reason: string, answer: Behav
   ["UNAUTHORIZED", 401, "unauthenticated", failure(401, "unauthenticated")],
   ["SERVICE_UNAVAILABLE", 503, "unavailable", failure(503, "queue.unavailable")],
 ];
-test.each(failures)("who gets no profile is told %s", async (code, httpStatus, reason, answer) => {
+test.each(failures)("a caller without a profile gets %s", async (code, httpStatus, reason, answer) => {
   rollcall.will(answer);
   const { data } = await failureOf(callAs("user_ana").whoami.query());
   expect(data).toMatchObject({ code, httpStatus, reason });
 });
 
-test("nobody is UNAUTHORIZED and the banned are FORBIDDEN, each with a sentence in Portuguese", async () => {
-  const nobody = await failureOf(callAs().whoami.query());
-  expect([nobody.data?.code, nobody.message]).toEqual(["UNAUTHORIZED", "Entre na sua conta para continuar."]);
+test("a caller without a session is UNAUTHORIZED and a banned user is FORBIDDEN, with a message in Portuguese", async () => {
+  const anonymous = await failureOf(callAs().whoami.query());
+  expect([anonymous.data?.code, anonymous.message]).toEqual([
+    "UNAUTHORIZED",
+    "Entre na sua conta para continuar.",
+  ]);
   const banned = await failureOf(callAs("user_banned").level.query());
   expect([banned.data?.code, banned.message]).toEqual(["FORBIDDEN", "Esta conta está bloqueada."]);
 });
 
-test("a context that cannot identify anybody does not compile", () => {
+test("a context without an identity does not compile", () => {
   const client = createRollcallClient({ baseUrl: rollcall.url });
   const bare = initTRPC.context<{ requestId: string }>().create();
   // @ts-expect-error: there is no auth in this context

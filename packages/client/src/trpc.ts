@@ -1,6 +1,11 @@
 import { TRPCError, type TRPCMiddlewareFunction } from "@trpc/server";
-import { type Identity, type Profile, provision, type UserRow } from "./server/provision.ts";
-import type { ProvisionedOptions } from "./server/provisioned-options.ts";
+import {
+  type Identity,
+  type Profile,
+  type ProvisionedOptions,
+  provision,
+  type UserRow,
+} from "./server/provision.ts";
 import { ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
 
@@ -9,9 +14,9 @@ export { type Identity, type Profile, type ProvisionedOptions, ProvisioningError
 const codes = { 401: "UNAUTHORIZED", 403: "FORBIDDEN", 503: "SERVICE_UNAVAILABLE" } as const;
 
 /**
- * Middleware for `t.procedure.use()`: after it `ctx.user` and `ctx.mentorado` are there. A profile that is missing is
- * made first. Otherwise UNAUTHORIZED, FORBIDDEN or SERVICE_UNAVAILABLE, with a sentence for people and a
- * `ProvisioningError` as its cause.
+ * Middleware for `t.procedure.use()` that sets `ctx.user` and `ctx.mentorado`. A missing profile is made first. Without a
+ * profile, throws UNAUTHORIZED, FORBIDDEN or SERVICE_UNAVAILABLE, with a message for people and a `ProvisioningError` as
+ * its cause.
  */
 export function provisioned<Context, U extends UserRow = User, M extends object = Mentorado>(
   options: ProvisionedOptions<Context, U, M>,
@@ -20,14 +25,14 @@ export function provisioned<Context, U extends UserRow = User, M extends object 
     const { user, mentorado } = await provision(options, await options.identify(ctx), signal).catch(refuse);
     return next({ ctx: { user, mentorado } });
   };
-  // The types say the same, but tRPC's own of `ctx` cannot be resolved while Context is still open, and a marker
-  // in its type of a middleware never exists at run time.
+  // The types are equivalent. But tRPC cannot resolve its type of `ctx` while Context is generic, and the marker in its
+  // type of a middleware does not exist at run time.
   return attach as unknown as Middleware<Context, Profile<U, M>>;
 }
 
 type Middleware<Context, Added> = TRPCMiddlewareFunction<Context, unknown, object, Added, unknown>;
 
-/** As much of a middleware's options as is used here. */
+/** The used part of a middleware's options. */
 type Call<Context, Added> = {
   ctx: Context;
   signal: AbortSignal | undefined;

@@ -2,7 +2,7 @@ import type * as contracts from "@rollcall/contracts";
 import { expectTypeOf, test } from "vitest";
 import type { EnsurePending, EnsureReady, ErrorBody, Mentorado, Session, User } from "./wire.ts";
 
-test("the wire types are what the api answers by", () => {
+test("the wire types equal the schemas of the api", () => {
   expectTypeOf<User>().toEqualTypeOf<contracts.UserView>();
   expectTypeOf<Mentorado>().toEqualTypeOf<contracts.MentoradoView>();
   expectTypeOf<Session>().branded.toEqualTypeOf<contracts.SessionView>();

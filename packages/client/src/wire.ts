@@ -1,6 +1,6 @@
 /**
- * What `POST /api/ensure` answers, as its callers see it. Written by hand, so that this package ships without
- * any other of ours; a test holds it equal to the schemas that the api answers by.
+ * The answers of `POST /api/ensure`. The types are written by hand, so that this package ships without another package of
+ * Rollcall. A test compares them with the schemas of the api.
  */
 
 /** A row of `public.users`. Times are ISO 8601. */
@@ -46,10 +46,10 @@ export type Mentorado = {
 /** User and profile; admins have no profile. */
 export type Session = { user: User; mentorado: Mentorado | null };
 
-/** 200; `stale` while the api's cache answers for a Postgres that is away. */
+/** 200; `stale` while Postgres is away and the api's cache answers. */
 export type EnsureReady = Session & { success: true; created: boolean; stale?: true | undefined };
 
-/** 202: not yet, ask again. */
+/** 202: not yet; repeat the call later. */
 export type EnsurePending = { success: false; status: "pending" };
 
 /** Every other status; `message` is for people, `code` for programs. */

@@ -15,8 +15,8 @@ export type SeriesOf = { metric: MetricName; labels?: Readonly<Record<string, st
  * - surge: at least `atLeast` events, and more than `factor` times what the time before would give
  */
 export type AlertCondition =
-  | { kind: "level"; of: SeriesOf; take: "sum" | "max"; above: number }
-  | { kind: "level"; of: SeriesOf; take: "sum" | "max"; below: number }
+  | { kind: "gauge"; of: SeriesOf; take: "sum" | "max"; above: number }
+  | { kind: "gauge"; of: SeriesOf; take: "sum" | "max"; below: number }
   | { kind: "count"; of: SeriesOf; windowS: number; above: number }
   | { kind: "share"; part: SeriesOf; of: SeriesOf; windowS: number; above: number; atLeast: number }
   | { kind: "mean"; of: SeriesOf; windowS: number; above: number; atLeast: number }
@@ -56,7 +56,7 @@ export const alertRules = [
     name: "dead_letters",
     severity: "ticket",
     summary: "There are dead letters: somebody may not be served until a person mends and replays them.",
-    when: { kind: "level", of: { metric: "rollcall_dead_letters" }, take: "sum", above: 0 },
+    when: { kind: "gauge", of: { metric: "rollcall_dead_letters" }, take: "sum", above: 0 },
     forS: 0,
   },
   {
@@ -64,7 +64,7 @@ export const alertRules = [
     severity: "page",
     summary: "A job has not been finished for more than a minute: users wait.",
     when: {
-      kind: "level",
+      kind: "gauge",
       of: { metric: "rollcall_queue_oldest_unfinished_seconds", labels: { queue: "ensure|sync" } },
       take: "max",
       above: 60,
@@ -75,7 +75,7 @@ export const alertRules = [
     name: "no_worker",
     severity: "page",
     summary: "No worker has said for a minute that it lives: webhooks and logins are taken and wait.",
-    when: { kind: "level", of: { metric: "rollcall_workers" }, take: "max", below: 1 },
+    when: { kind: "gauge", of: { metric: "rollcall_workers" }, take: "max", below: 1 },
     forS: 30,
   },
   {
@@ -143,7 +143,7 @@ export const alertRules = [
     severity: "ticket",
     summary: "No full reconcile has been complete for 26 hours: lost webhooks may not have been made good.",
     when: {
-      kind: "level",
+      kind: "gauge",
       of: { metric: "rollcall_reconcile_age_seconds", labels: { mode: "full" } },
       take: "max",
       above: 26 * hour,
@@ -187,7 +187,7 @@ export const alertRules = [
     severity: "ticket",
     summary: "Deletions that Clerk did not sign are too many for a day, and wait for a person.",
     when: {
-      kind: "level",
+      kind: "gauge",
       of: { metric: "rollcall_users", labels: { state: "held" } },
       take: "max",
       above: 0,
@@ -198,7 +198,7 @@ export const alertRules = [
     name: "queue_memory",
     severity: "page",
     summary: "The queues' Redis uses more than 70 % of its memory: when it is full, nothing is accepted.",
-    when: { kind: "level", of: { metric: "rollcall_queue_memory_ratio" }, take: "max", above: 0.7 },
+    when: { kind: "gauge", of: { metric: "rollcall_queue_memory_ratio" }, take: "max", above: 0.7 },
     forS: minute,
   },
 ] as const satisfies readonly AlertRule[];

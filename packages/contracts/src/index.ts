@@ -22,6 +22,7 @@ export {
   alertView,
 } from "./alerts.ts";
 export { AppError } from "./app-error.ts";
+export { isOutage, readErrorCode } from "./classify-error.ts";
 export {
   type DeadLetterCount,
   type DeadLetterView,

@@ -2,8 +2,8 @@ import { AppError } from "./app-error.ts";
 import type { ErrorCode } from "./errors.ts";
 
 /**
- * Waits for `work` no longer than `limitMs`. The work itself goes on: use this only for work that does no harm when it
- * finishes later, or when it is done twice.
+ * Waits for `work` no longer than `limitMs`. The work itself goes on, and a failure after the limit is ignored. Use this
+ * only for work that does no harm when it finishes later, or when it is done twice.
  *
  * @param code of the error when the time is over
  * @param what names the work in that error, as in "Adding to queue sync"

@@ -1,8 +1,7 @@
 import type { Job, Processor, Queue, Worker, WorkerOptions } from "bullmq";
 import type { QueueName } from "./queue-names.ts";
-import type { NameCounts, QueueStats } from "./queue-stats.ts";
 
-/** What a worker may choose; where its jobs live is the backend's business. */
+/** What a worker may choose. Connection and key prefix belong to the backend. */
 export type WorkerSettings = Omit<WorkerOptions, "connection" | "prefix">;
 
 /** A queue of either backend. */
@@ -14,23 +13,36 @@ export type JobWorker = Worker<unknown, void, string>;
 export type JobProcessor = Processor<unknown, void>;
 export type QueuedJob = Job<unknown, void>;
 
-/** Where jobs live. The only seam between the two databases that BullMQ can use. */
+/** Counts of a queue's jobs. Reading them is cheap, however long the queue is. */
+export type QueueStats = {
+  jobs: Record<"waiting" | "active" | "delayed" | "failed" | "completed", number>;
+  /** When the oldest unfinished job was added; milliseconds since the epoch. */
+  oldestUnfinishedAtMs: number | undefined;
+};
+
+/** How many of a queue's newest waiting jobs have which name; `rest` counts the older ones. */
+export type NameCounts = { names: ReadonlyMap<string, number>; rest: number };
+
+/** So many active and delayed jobs are compared to find the oldest, which is nearly always among them. */
+export const sampled = { active: 500, delayed: 100 } as const;
+
+/** Where jobs are stored. This is the only seam between the two databases that BullMQ can use. */
 export type QueueBackend = {
   readonly kind: "redis" | "postgres";
   /**
-   * Resolves when the database answers, and rejects within 10 s when it does not. Await it before building a
-   * queue or a worker: one built too early stays dead, and its listeners stay on the shared connection.
+   * Resolves when the database answers, and rejects within 10 s when it does not. Await it before building a queue or a
+   * worker: one that is built too early stays dead, and its listeners stay on the shared connection.
    */
   reachable(): Promise<void>;
   createQueue(name: QueueName): JobQueue;
   createWorker(name: QueueName, processor: JobProcessor, settings: WorkerSettings): JobWorker;
-  /** Cheap however long the queue is. Rejects while the database is away. */
+  /** Rejects while the database is away. */
   readStats(name: QueueName): Promise<QueueStats>;
-  /** How many of the `limit` newest waiting jobs have which name. Rejects while the database is away. */
+  /** Counts the `limit` newest waiting jobs by name. Rejects while the database is away. */
   countNames(name: QueueName, limit: number): Promise<NameCounts>;
-  /** The share of its memory limit that the database uses; undefined where there is no such limit. */
+  /** The share of its memory limit that the database uses; undefined without such a limit. */
   readMemory(): Promise<number | undefined>;
-  /** False while the database has too little memory left to accept more. Known without asking; about a second old. */
+  /** False while the database has too little memory for more jobs. Answers at once; about a second old. */
   hasRoom(): boolean;
   /** Closes the shared connections. Close queues and workers first. */
   close(): Promise<void>;

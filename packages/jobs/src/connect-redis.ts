@@ -1,41 +1,40 @@
-import { Cluster, type ClusterOptions, type Redis, type RedisOptions } from "ioredis";
-import { GatheringRedis } from "./gathering-redis.ts";
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
 
-/** Without the one generic option that would make the client's type depend on it. */
+/** Without the option that makes the client's type generic. */
 export type ConnectOptions = Omit<RedisOptions, "replyMapping">;
 
-/** Reconnecting within a second keeps "used again when it is back" true without a restart. */
+/** At most a second, so that a Redis that is back is used again soon, without a restart. */
 export const retryStrategy = (attempt: number) => Math.min(attempt * 100, 1_000);
 
 /**
- * A command timeout fails the command and keeps the connection, so a half-open one would fail every command
- * for ever. This drops a connection that leaves a command unanswered; an idle one is left alone.
+ * Drops a connection that leaves a command unanswered; an idle one stays. A command timeout alone keeps the connection, so
+ * a half-open one would fail every command for ever.
  */
 const defaultOptions: ConnectOptions = { socketTimeout: 5_000 };
 
 /**
- * A client for one node, or for a cluster. Its errors go to `onError`: ioredis reconnects by itself.
+ * Connects to one node, or to a cluster. Errors go to `onError`; ioredis reconnects by itself.
  *
- * @param nodes as REDIS_URL has them: URLs of one scheme, and of one user and password where they name any
+ * @param nodes as in REDIS_URL: URLs of one scheme, with at most one user and password
  */
 export function connectRedis(
   nodes: readonly string[],
-  wishes: ConnectOptions,
+  chosen: ConnectOptions,
   onError: (error: Error) => void,
 ): Redis | Cluster {
-  const options = { ...defaultOptions, ...wishes };
+  const options = { ...defaultOptions, ...chosen };
   const [first = "", ...others] = nodes;
   const client =
     others.length === 0
-      ? new GatheringRedis(first, options)
+      ? new BatchingRedis(first, options)
       : new Cluster([...nodes], decideClusterOptions(nodes, options));
   client.on("error", onError);
   return client;
 }
 
 /**
- * The URLs only say where to begin: a cluster names its nodes itself, by other addresses perhaps, and ioredis takes
- * from a URL neither TLS nor, for a node that no URL names, user and password. So they are options of every node.
+ * The URLs are only the first nodes to ask. A cluster names its nodes itself, perhaps by other addresses. ioredis takes TLS
+ * from no URL, and gives user and password only to a node that a URL names. So all three are options of every node.
  */
 function decideClusterOptions(nodes: readonly string[], options: ConnectOptions) {
   const urls = nodes.map((node) => new URL(node));
@@ -50,9 +49,29 @@ function decideClusterOptions(nodes: readonly string[], options: ConnectOptions)
       }),
       ...(isEncrypted && { tls: {} }),
     },
-    // An address in place of a host's name would be held against a certificate that names the host.
+    // Keeps the host's name, which TLS compares with the certificate.
     dnsLookup: (hostname, callback) => callback(null, hostname),
     enableOfflineQueue: options.enableOfflineQueue ?? true,
     clusterRetryStrategy: retryStrategy,
   } satisfies ClusterOptions;
+}
+
+/**
+ * Sends all commands of one turn of the event loop to the socket at once. By default ioredis makes a system call for each
+ * command, which under load is a tenth or more of the cost of accepting a webhook. Unlike ioredis' own pipelining, this
+ * only moves bytes: each command keeps its own answer, error and timeout.
+ */
+export class BatchingRedis extends Redis {
+  override sendCommand(...[command, stream]: Parameters<Redis["sendCommand"]>): unknown {
+    batchWrites(this.stream);
+    return super.sendCommand(command, stream);
+  }
+}
+
+/** @param stream undefined while there is no connection */
+function batchWrites(stream: Redis["stream"] | undefined): void {
+  if (!stream || stream.writableCorked > 0 || !stream.writable) return;
+  stream.cork();
+  // Runs after every command that was caused by the same input, and before more input can arrive.
+  setImmediate(() => stream.uncork());
 }

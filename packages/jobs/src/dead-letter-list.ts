@@ -1,18 +1,17 @@
-import type { JobQueue, QueuedJob } from "./backend.ts";
-import { deadLetter, type StoredDeadLetter } from "./dead-letter.ts";
-import { readWork } from "./dead-letter-replay.ts";
-import { underDeadline } from "./deadline.ts";
-import type { Producer } from "./producer.ts";
+import { type DeadLetterCount, errorTable, type JobDeadLetter } from "@rollcall/contracts";
+import type { JobQueue, QueueBackend, QueuedJob } from "./backend.ts";
+import { canReplay, deadLetter, readClerkId, type StoredDeadLetter } from "./dead-letters.ts";
+import { type Producer, withQueueTimeout } from "./producer.ts";
 
-/** A page is answered within this, whatever the length of the queue. */
+/** A page is answered within this time, however long the queue is. */
 const longestReadMs = 5_000;
-const readTogether = 200;
-/** A page of one code may have to look through others: after so many it ends early, with a cursor. */
+const sliceLength = 200;
+/** A page of one code may have to pass over many others. After this many it ends early, with a cursor. */
 const longestScan = 5_000;
 
 /**
- * Dead letters, newest first. The cursor counts from the oldest, so that new ones do not move a page; those that
- * are replayed or discarded meanwhile may make the next page repeat some, and never skip any.
+ * Lists dead letters, newest first. The cursor counts from the oldest, so that new ones do not move a page. Replays and
+ * discards in the meantime may make the next page repeat some letters, and never skip any.
  *
  * @throws AppError `queue.unavailable`
  */
@@ -20,13 +19,13 @@ export function listDeadLetters(
   deadLetters: Producer,
   page: { code?: string | undefined; cursor?: string | undefined; limit: number },
 ): Promise<{ items: StoredDeadLetter[]; nextCursor: string | null }> {
-  return reading(deadLetters, async (queue) => {
+  return readQueue(deadLetters, async (queue) => {
     const total = await queue.getWaitingCount();
     const first = page.cursor === undefined ? 0 : Math.max(0, total - Number(page.cursor));
     const items: StoredDeadLetter[] = [];
     let at = first;
     while (at < total && at - first < longestScan) {
-      for (const letter of await readSlice(queue, at, Math.min(readTogether, total - at))) {
+      for (const letter of await readSlice(queue, at, Math.min(sliceLength, total - at))) {
         at++;
         if (!letter || (page.code !== undefined && letter.code !== page.code)) continue;
         items.push(letter);
@@ -38,8 +37,8 @@ export function listDeadLetters(
 }
 
 /**
- * The oldest `limit` of a code, or of all, that may be replayed: whoever waited longest is not overtaken by those
- * who fail again.
+ * Finds the oldest `limit` replayable letters of a code, or of all codes. Oldest first, so that letters that fail again
+ * never delay an older one.
  *
  * @throws AppError `queue.unavailable`
  */
@@ -48,12 +47,12 @@ export async function findReplayable(
   code: string | undefined,
   limit: number,
 ): Promise<StoredDeadLetter[]> {
-  // By id: letters that come meanwhile push those that were read into the next slice.
+  // By id, because a letter that arrives meanwhile moves letters of the last slice into the next one.
   const found = new Map<string, StoredDeadLetter>();
-  let end = await reading(deadLetters, (queue) => queue.getWaitingCount());
+  let end = await readQueue(deadLetters, (queue) => queue.getWaitingCount());
   while (end > 0 && found.size < limit) {
-    const start = Math.max(0, end - readTogether);
-    const slice = await reading(deadLetters, (queue) => readSlice(queue, start, end - start));
+    const start = Math.max(0, end - sliceLength);
+    const slice = await readQueue(deadLetters, (queue) => readSlice(queue, start, end - start));
     for (const letter of slice.toReversed()) {
       if (letter?.replayable && (code === undefined || letter.code === code)) found.set(letter.id, letter);
     }
@@ -62,45 +61,81 @@ export async function findReplayable(
   return [...found.values()].slice(0, limit);
 }
 
-/** Those of `ids` that are there. @throws AppError `queue.unavailable` */
+/** Those of `ids` that exist. @throws AppError `queue.unavailable` */
 export function findDeadLetters(deadLetters: Producer, ids: readonly string[]): Promise<StoredDeadLetter[]> {
-  return reading(deadLetters, async (queue) => {
+  return readQueue(deadLetters, async (queue) => {
     const jobs = await Promise.all(ids.map((id) => queue.getJob(id)));
     return jobs.flatMap((job) => (job ? [readStored(job)] : []));
   });
 }
 
-/** Takes dead letters out; those that are gone already do not matter. @throws AppError `queue.unavailable` */
+/** Removes dead letters, and ignores ids that are gone already. @throws AppError `queue.unavailable` */
 export function removeDeadLetters(deadLetters: Producer, ids: readonly string[]): Promise<void> {
-  return reading(deadLetters, async (queue) => {
+  return readQueue(deadLetters, async (queue) => {
     await Promise.all(ids.map((id) => queue.remove(id)));
   });
 }
 
-function reading<T>(deadLetters: Producer, read: (queue: JobQueue) => Promise<T>): Promise<T> {
-  const work = deadLetters.connected(longestReadMs).then(read);
-  return underDeadline(work, longestReadMs, "Reading the dead letters");
+const longestSearch = 1_000;
+
+/** A user's dead letters among the newest thousand. */
+export async function findDeadLettersOfUser(queue: JobQueue, clerkId: string): Promise<JobDeadLetter[]> {
+  const jobs = await queue.getJobs(["waiting"], 0, longestSearch - 1, false);
+  return jobs.flatMap((job) => {
+    const letter = deadLetter.safeParse(job?.data).data;
+    if (!letter || readClerkId(letter) !== clerkId) return [];
+    const { queue: from, name: kind, attempts, code } = letter;
+    const at = new Date(letter.failedAtMs).toISOString();
+    return [{ id: String(job.id), queue: from, kind, state: "dead", attempts, code, at }];
+  });
 }
 
-/** As many entries as were asked for: a hole stands for one that went meanwhile. */
+/** The newest dead letters are counted by code, older ones only as a total. */
+const newest = 5_000;
+
+/**
+ * Counts dead letters by code, the most frequent first. `other` is always there: letters that are older or unreadable.
+ *
+ * @throws AppError `queue.unavailable`
+ */
+export async function countDeadLetters(backend: QueueBackend): Promise<DeadLetterCount[]> {
+  const { names, rest } = await withQueueTimeout(
+    backend.countNames("dead-letter", newest),
+    longestReadMs,
+    "Counting the dead letters",
+  );
+  const counts = new Map([["other", rest]]);
+  for (const [name, count] of names) {
+    // A job that was added by hand may have any name, and this is a metric's label.
+    const code = Object.hasOwn(errorTable, name) ? name : "other";
+    counts.set(code, (counts.get(code) ?? 0) + count);
+  }
+  return [...counts].map(([code, count]) => ({ code, count })).sort((a, b) => b.count - a.count);
+}
+
+function readQueue<T>(deadLetters: Producer, read: (queue: JobQueue) => Promise<T>): Promise<T> {
+  const work = deadLetters.connected(longestReadMs).then(read);
+  return withQueueTimeout(work, longestReadMs, "Reading the dead letters");
+}
+
+/** As many entries as asked for; a letter that was removed meanwhile is undefined. */
 async function readSlice(
   queue: JobQueue,
   start: number,
   length: number,
 ): Promise<(StoredDeadLetter | undefined)[]> {
-  // Newest first on both backends; the other order is not the same on both.
+  // Newest first means the same on both backends; the other order does not.
   const jobs = await queue.getJobs(["waiting"], start, start + length - 1, false);
   return Array.from({ length }, (_, index) => jobs[index] && readStored(jobs[index]));
 }
 
-/** What somebody put into the queue by hand is shown as well, so that it can be discarded. */
+/** A job that was added by hand is listed too, so that it can be discarded. */
 function readStored(job: QueuedJob): StoredDeadLetter {
   const id = String(job.id);
   const read = deadLetter.safeParse(job.data);
   if (read.success) {
-    const letter = { ...read.data, id };
-    // What this build cannot read, a newer one may: so it is judged now and not when it died.
-    return { ...letter, replayable: letter.replayable && readWork(letter) !== undefined };
+    // Decided at each read: a newer version may read a payload that the version before could not.
+    return { ...read.data, id, replayable: canReplay(read.data) };
   }
   return {
     v: 1,

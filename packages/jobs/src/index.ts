@@ -2,33 +2,40 @@ export type { JobProcessor, JobQueue, JobWorker, QueueBackend, QueuedJob } from 
 export { addConfirmation, confirmationJobName, readConfirmationJob } from "./confirmation-job.ts";
 export { connectRedis } from "./connect-redis.ts";
 export {
+  countDeadLetters,
+  findDeadLetters,
+  findDeadLettersOfUser,
+  findReplayable,
+  listDeadLetters,
+  removeDeadLetters,
+} from "./dead-letter-list.ts";
+export {
   type DeadLetter,
   JobFailure,
   moveFailedJobs,
   type QuarantinedDelivery,
   quarantineDelivery,
-  readErrorCode,
+  readClerkId,
+  replayDeadLetter,
   type StoredDeadLetter,
-} from "./dead-letter.ts";
+  viewDeadLetter,
+} from "./dead-letters.ts";
 export {
-  findDeadLetters,
-  findReplayable,
-  listDeadLetters,
-  removeDeadLetters,
-} from "./dead-letter-list.ts";
-export { readClerkId, replayDeadLetter, viewDeadLetter } from "./dead-letter-replay.ts";
-export { underDeadline } from "./deadline.ts";
-export { findDeadLettersOfUser, findJobsOfUser } from "./jobs-of-user.ts";
-export { closeProducers, openProducers, type Producers } from "./open-producers.ts";
+  addNotificationJob,
+  type NotificationJob,
+  notificationJobName,
+  readNotificationJob,
+} from "./notification-job.ts";
 export { openQueueBackend } from "./open-queue-backend.ts";
 export { isOfNewerVersion } from "./payload-version.ts";
 export { areQueueTablesCurrent, createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";
 export {
-  addNotificationJob,
-  addSyncJob,
+  closeProducers,
   openProducer,
+  openProducers,
   type Producer,
   type ProducerListener,
+  type Producers,
 } from "./producer.ts";
 export { type QueueName, queueNames, type SyncQueueName } from "./queue-names.ts";
 export {
@@ -41,11 +48,5 @@ export {
   scheduleReconcile,
 } from "./reconcile-job.ts";
 export { createRedisBackend } from "./redis-backend.ts";
-export {
-  decideRetryDelayMs,
-  type NotificationJob,
-  notificationJob,
-  notificationJobName,
-  readSyncJob,
-  type SyncJob,
-} from "./sync-job.ts";
+export { decideRetryDelayMs } from "./retry.ts";
+export { addSyncJob, findJobsOfUser, readSyncJob, type SyncJob } from "./sync-job.ts";

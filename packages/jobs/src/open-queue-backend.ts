@@ -3,16 +3,16 @@ import { createPostgresQueueBackend } from "./postgres-backend.ts";
 import { createRedisBackend } from "./redis-backend.ts";
 
 export type QueuePlace = {
-  /** Redis, or the nodes of a Redis Cluster; undefined where there is none. */
+  /** Redis, or the nodes of a Redis Cluster; undefined: queues on Postgres. */
   redisNodes: readonly string[] | undefined;
   databaseUrl: string;
-  /** Told of connections that broke, or could not be made; both backends connect again by themselves. */
+  /** Called for a connection that broke or could not be made; both backends connect again by themselves. */
   onError: (error: Error) => void;
 };
 
 /**
- * Queues on Redis where there is one, otherwise on Postgres: all processes of a system must choose alike, since nobody
- * works on jobs that wait in the other. Connects in the background.
+ * Opens queues on Redis if there is one, otherwise on Postgres. All processes of a system must choose the same one:
+ * nothing runs jobs that wait in the other. Connects in the background.
  */
 export function openQueueBackend({ redisNodes, databaseUrl, onError }: QueuePlace): QueueBackend {
   return redisNodes

@@ -1,12 +1,12 @@
 import type pg from "pg";
 import { z } from "zod";
-import { type NameCounts, type QueueStats, sampled } from "./queue-stats.ts";
+import { type NameCounts, type QueueStats, sampled } from "./backend.ts";
 
-/** Counting a million rows takes a quarter of a second, each scrape; as many as this take 15 ms. */
+/** Counting a million rows takes a quarter of a second at each scrape; counting this many takes 15 ms. */
 const mostCounted = 100_000;
 
-// BullMQ's own statement counts every row of the queue. The orders are those of its partial indexes.
-const figures = `
+// BullMQ's own statement counts every row of the queue. The `order by` clauses are those of its partial indexes.
+const selectStats = `
 select
   (select count(*)::int from (
      select from job where queue = $1 and state = 'waiting' order by priority, seq limit $2) j) as waiting,
@@ -37,14 +37,14 @@ const row = z.object({
   oldest: z.coerce.number().nullable(),
 });
 
-/** @param pool whose search path leads to BullMQ's schema */
+/** @param pool its search path holds BullMQ's schema */
 export async function readPostgresStats(pool: pg.Pool, queue: string): Promise<QueueStats> {
-  const result = await pool.query(figures, [queue, mostCounted]);
+  const result = await pool.query(selectStats, [queue, mostCounted]);
   const { oldest, ...jobs } = row.parse(result.rows[0]);
   return { jobs, oldestUnfinishedAtMs: oldest ?? undefined };
 }
 
-const nameCounts = `
+const selectNames = `
 with newest as (
   select name from job where queue = $1 and state = 'waiting' order by priority desc, seq desc limit $2
 )
@@ -56,9 +56,9 @@ select null, (select count(*) from (
 
 const nameRow = z.object({ name: z.string().nullable(), count: z.number() });
 
-/** The names of the `limit` newest waiting jobs, counted. */
+/** Counts the `limit` newest waiting jobs by name. */
 export async function countPostgresNames(pool: pg.Pool, queue: string, limit: number): Promise<NameCounts> {
-  const result = await pool.query(nameCounts, [queue, limit, mostCounted]);
+  const result = await pool.query(selectNames, [queue, limit, mostCounted]);
   const names = new Map<string, number>();
   let total = 0;
   for (const { name, count } of z.array(nameRow).parse(result.rows)) {

@@ -1,38 +1,29 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError } from "@rollcall/contracts";
+import { AppError, withTimeout } from "@rollcall/contracts";
 import type { JobsOptions } from "bullmq";
 import type { JobQueue, QueueBackend } from "./backend.ts";
-import { underDeadline } from "./deadline.ts";
-import { awaitFirstConnection } from "./first-connection.ts";
-import type { QueueName } from "./queue-names.ts";
-import {
-  decideJobOptions,
-  type NotificationJob,
-  notificationJobName,
-  retryOptions,
-  type SyncJob,
-} from "./sync-job.ts";
+import { type QueueName, queueNames } from "./queue-names.ts";
 
 const reachTimeoutMs = 10_000;
 const connectTimeoutMs = 5_000;
 const reconnectDelayMs = 1_000;
 
-/** Told of a producer's connection, again and again while it is not there. */
+/** Called when a queue is connected, and for every failed attempt to connect it. */
 export type ProducerListener = {
   onConnected(queue: QueueName): void;
   onError(queue: QueueName, error: Error): void;
 };
 
-/** Takes jobs for one queue, however often its database goes away and comes back. */
+/** Adds jobs to one queue, however often its database goes away and comes back. */
 export type Producer = {
   readonly name: QueueName;
-  /** The live queue, or undefined while it was never reached. */
+  /** The connected queue; undefined until the first connection. */
   current(): JobQueue | undefined;
-  /** The live queue, once it is reached. @throws AppError `queue.unavailable` after `deadlineMs` */
+  /** Waits for the first connection. @throws AppError `queue.unavailable` after `deadlineMs` */
   connected(deadlineMs: number): Promise<JobQueue>;
   /**
-   * Adds a job, or says within `deadlineMs` that it could not. A job that timed out may still have landed when it was
-   * sent; one that found no connection is let go and never lands.
+   * Adds a job, or fails within `deadlineMs`. A job that timed out after it was sent may still be in the queue. A job
+   * that found no connection is dropped and never added later.
    *
    * @throws AppError `queue.unavailable`
    */
@@ -40,11 +31,29 @@ export type Producer = {
   close(): Promise<void>;
 };
 
+export type Producers = Record<QueueName, Producer>;
+
+/** Opens every queue for adding, each as `openProducer` does. */
+export function openProducers(backend: QueueBackend, listener?: ProducerListener): Producers {
+  const open = (name: QueueName) => openProducer(backend, name, listener);
+  return {
+    ensure: open("ensure"),
+    sync: open("sync"),
+    reconcile: open("reconcile"),
+    "dead-letter": open("dead-letter"),
+  };
+}
+
+/** Closes every producer, connected or not. */
+export async function closeProducers(producers: Producers): Promise<void> {
+  await Promise.allSettled(queueNames.map((name) => producers[name].close()));
+}
+
 /**
  * Opens a queue for adding. Returns at once; the first `add` waits for the connection within its own deadline.
- * A queue built while its database is down never comes to life, and each one leaves a listener on the shared
- * connection. So it is built once the database answers, and again only when that fails after all; from then
- * on BullMQ itself survives outages. Without a listener failures are told by `connected` and `add` alone.
+ *
+ * A BullMQ queue that is built while its database is down stays dead, and leaves a listener on the shared connection. So
+ * it is built once the database answers, and again only when building fails. From then on BullMQ survives outages.
  */
 export function openProducer(backend: QueueBackend, name: QueueName, listener?: ProducerListener): Producer {
   const closing = new AbortController();
@@ -54,7 +63,7 @@ export function openProducer(backend: QueueBackend, name: QueueName, listener?: 
   async function connect(): Promise<void> {
     for (;;) {
       try {
-        await underDeadline(backend.reachable(), reachTimeoutMs, `Reaching the database of queue ${name}`);
+        await withQueueTimeout(backend.reachable(), reachTimeoutMs, `Reaching the database of queue ${name}`);
         connection.arrive(await build());
         listener?.onConnected(name);
         return;
@@ -66,13 +75,13 @@ export function openProducer(backend: QueueBackend, name: QueueName, listener?: 
   }
 
   async function build(): Promise<JobQueue> {
-    const candidate = backend.createQueue(name);
-    candidate.on("error", (error) => listener?.onError(name, error));
+    const queue = backend.createQueue(name);
+    queue.on("error", (error) => listener?.onError(name, error));
     try {
-      await underDeadline(candidate.waitUntilReady(), connectTimeoutMs, `Connecting queue ${name}`);
-      return candidate;
+      await withQueueTimeout(queue.waitUntilReady(), connectTimeoutMs, `Connecting queue ${name}`);
+      return queue;
     } catch (error) {
-      candidate.close().catch(() => undefined);
+      queue.close().catch(() => undefined);
       throw error;
     }
   }
@@ -91,7 +100,7 @@ export function openProducer(backend: QueueBackend, name: QueueName, listener?: 
       if (leftMs <= 0) {
         throw new AppError("queue.unavailable", `Connecting queue ${name} took longer than ${deadlineMs} ms`);
       }
-      await underDeadline(queue.add(jobName, payload, options), leftMs, `Adding to queue ${name}`);
+      await withQueueTimeout(queue.add(jobName, payload, options), leftMs, `Adding to queue ${name}`);
     },
     close: async () => {
       closing.abort();
@@ -100,23 +109,73 @@ export function openProducer(backend: QueueBackend, name: QueueName, listener?: 
   };
 }
 
-/** Puts a sync job into a queue. @throws AppError `queue.unavailable` */
-export function addSyncJob(producer: Producer, syncJob: SyncJob, deadlineMs: number): Promise<void> {
-  return producer.add(
-    { name: syncJob.kind, payload: syncJob, options: decideJobOptions(syncJob) },
-    deadlineMs,
-  );
+/**
+ * Waits for a queue's database no longer than `limitMs`. The work goes on and may still succeed later.
+ *
+ * @throws AppError `queue.unavailable` when the time is over or the work fails
+ */
+export async function withQueueTimeout<T>(work: Promise<T>, limitMs: number, what: string): Promise<T> {
+  try {
+    return await withTimeout(work, limitMs, "queue.unavailable", what);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw new AppError("queue.unavailable", `${what} failed`, { cause: error });
+  }
 }
 
-/** Puts a notification job into the queue; one that waits or runs already is not added again. @throws AppError `queue.unavailable` */
-export function addNotificationJob(
-  producer: Producer,
-  notificationJob: NotificationJob,
-  deadlineMs: number,
-): Promise<void> {
-  const options = {
-    ...retryOptions,
-    deduplication: { id: `${notificationJobName}.${notificationJob.eventId}` },
+type FirstConnection<T> = {
+  current(): T | undefined;
+  /** @throws AppError `queue.unavailable` after `deadlineMs`, or after `fail` */
+  within(deadlineMs: number): Promise<T>;
+  arrive(value: T): void;
+  /** Ends every present and later wait: there will be no connection. */
+  fail(cause: unknown): void;
+};
+
+type Waiter<T> = { resolve(value: T): void; reject(error: AppError): void };
+
+/**
+ * Lets callers wait for the first connection, each within its own deadline, and forgets a caller whose deadline passed.
+ * One shared promise would keep the reactions of every caller until it settles, so memory would grow during an outage.
+ */
+function awaitFirstConnection<T extends object>(what: string): FirstConnection<T> {
+  const waiters = new Set<Waiter<T>>();
+  let value: T | undefined;
+  let cause: unknown;
+  const failed = () => new AppError("queue.unavailable", `${what} failed`, { cause });
+
+  async function wait(deadlineMs: number): Promise<T> {
+    const { promise, ...waiter } = withResolvers<T>();
+    waiters.add(waiter);
+    try {
+      return await withTimeout(promise, deadlineMs, "queue.unavailable", what);
+    } finally {
+      waiters.delete(waiter);
+    }
+  }
+
+  return {
+    current: () => value,
+    within: async (deadlineMs) => {
+      if (cause !== undefined) throw failed();
+      return value ?? wait(deadlineMs);
+    },
+    arrive: (arrived) => {
+      value = arrived;
+      for (const { resolve } of waiters) resolve(arrived);
+    },
+    fail: (reason) => {
+      cause = reason;
+      for (const { reject } of waiters) reject(failed());
+    },
   };
-  return producer.add({ name: notificationJobName, payload: notificationJob, options }, deadlineMs);
+}
+
+/** Promise.withResolvers, which Node 20 lacks. */
+function withResolvers<T>(): Waiter<T> & { promise: Promise<T> } {
+  let waiter: Waiter<T> = { resolve: () => undefined, reject: () => undefined };
+  const promise = new Promise<T>((resolve, reject) => {
+    waiter = { resolve, reject };
+  });
+  return { promise, ...waiter };
 }

@@ -3,5 +3,5 @@ export const queueNames = ["ensure", "sync", "reconcile", "dead-letter"] as cons
 
 export type QueueName = (typeof queueNames)[number];
 
-/** The queues whose jobs are sync jobs. */
+/** The queues of sync jobs and notification jobs. */
 export type SyncQueueName = "ensure" | "sync";

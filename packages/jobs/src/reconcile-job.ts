@@ -1,10 +1,10 @@
 import { runMode } from "@rollcall/contracts";
-import type { JobsOptions } from "bullmq";
 import { z } from "zod";
 import type { JobQueue } from "./backend.ts";
 import type { Producer } from "./producer.ts";
+import { reconcileRetryOptions } from "./retry.ts";
 
-/** "Carry out this run"; without an id, the scheduled run of the mode. The whole payload of a job. */
+/** The whole payload: "carry out this run"; without an id, the scheduled run of the mode. */
 const reconcileJob = z.object({
   v: z.literal(1),
   mode: runMode,
@@ -13,27 +13,21 @@ const reconcileJob = z.object({
 
 export type ReconcileJob = z.infer<typeof reconcileJob>;
 
-/** Undefined for a payload that this build does not know. */
-export function readReconcileJob(payload: unknown): ReconcileJob | undefined {
-  return reconcileJob.safeParse(payload).data;
-}
-
-/** A run's row tells how it ended; a job is only somebody at work on it, so none is kept for long or tried again. */
-const options = {
-  attempts: 1,
-  removeOnComplete: { age: 86_400, count: 200 },
-  removeOnFail: { age: 86_400, count: 200 },
-} as const satisfies JobsOptions;
-
-/** Makes a job of a run; one that waits or runs already is not added again. @throws AppError `queue.unavailable` */
+/** Adds the job of a run. One that waits or runs already is not added again. @throws AppError `queue.unavailable` */
 export function addReconcile(
   producer: Producer,
   job: Required<ReconcileJob>,
   deadlineMs: number,
 ): Promise<void> {
-  // See the design's section 5: without `keepLastIfActive` a key may be left behind, and block the run for good.
+  // Without `keepLastIfActive` a fault may leave a deduplication key behind, which blocks the run for good.
   const deduplication = { id: `run.${job.runId}`, keepLastIfActive: true };
-  return producer.add({ name: job.mode, payload: job, options: { ...options, deduplication } }, deadlineMs);
+  const options = { ...reconcileRetryOptions, deduplication };
+  return producer.add({ name: job.mode, payload: job, options }, deadlineMs);
+}
+
+/** Undefined for a payload that this version cannot read. */
+export function readReconcileJob(payload: unknown): ReconcileJob | undefined {
+  return reconcileJob.safeParse(payload).data;
 }
 
 export type ReconcileSchedules = {
@@ -43,10 +37,10 @@ export type ReconcileSchedules = {
 };
 
 /**
- * Makes the queue's schedules what is wished for. Several processes may do so at once: with Postgres queues all but
- * one of them may then see an error, and the schedules are right all the same.
+ * Makes the queue's schedules equal to the configuration. Several processes may do so at once. On Postgres queues all but
+ * one of them may then get an error although the schedules are right, so an error counts only when they are not.
  *
- * @throws whatever BullMQ throws, when a schedule is not there even so
+ * @throws BullMQ's error when a schedule is missing or differs afterwards
  */
 export async function scheduleReconcile(
   queue: JobQueue,
@@ -59,9 +53,9 @@ export async function scheduleReconcile(
 type Repeat = { pattern: string; tz: string } | { every: number };
 
 async function schedule(queue: JobQueue, mode: ReconcileJob["mode"], repeat: Repeat): Promise<void> {
-  const template = { name: mode, data: { v: 1, mode } satisfies ReconcileJob, opts: options };
+  const data = { v: 1, mode } satisfies ReconcileJob;
   try {
-    await queue.upsertJobScheduler(mode, repeat, template);
+    await queue.upsertJobScheduler(mode, repeat, { name: mode, data, opts: reconcileRetryOptions });
   } catch (error) {
     if (!(await isScheduled(queue, mode, repeat))) throw error;
   }
@@ -73,16 +67,16 @@ async function isScheduled(queue: JobQueue, mode: string, repeat: Repeat): Promi
   return "every" in repeat ? Number(found.every) === repeat.every : found.pattern === repeat.pattern;
 }
 
-/** Long enough for a worker to take a job that is due. */
+/** Long enough for a worker to start a job that is due. */
 const overdueMs = 5 * 60_000;
 
-/** Whether a schedule of each mode is there and goes on: a queue that was emptied has lost them. */
+/** Whether both modes have a schedule that goes on. A queue that was emptied has lost its schedules. */
 export async function hasSchedules(queue: JobQueue): Promise<boolean> {
   const found = await Promise.all(runMode.options.map((mode) => queue.getJobScheduler(mode)));
   return found.every((scheduler) => (scheduler?.next ?? 0) > Date.now() - overdueMs);
 }
 
-/** Whether the full run's job is due and nobody took it: to make its schedule anew would take it away. */
+/** Whether the job of the scheduled full sync is due and not started. Scheduling anew would remove that job. */
 export async function isFullSyncOverdue(queue: JobQueue): Promise<boolean> {
   const scheduler = await queue.getJobScheduler("full" satisfies ReconcileJob["mode"]);
   return (scheduler?.next ?? Number.POSITIVE_INFINITY) <= Date.now();

@@ -3,13 +3,12 @@ import { Queue, Worker } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import type { QueueBackend } from "./backend.ts";
 import { type ConnectOptions, connectRedis, retryStrategy } from "./connect-redis.ts";
-import { watchQueueRoom } from "./queue-room.ts";
 import { countRedisNames, readRedisMemory, readRedisStats } from "./redis-stats.ts";
 
-/** Hash-tagged, so that all keys of a script live in one slot of a Redis Cluster. */
+/** A hash tag, so that all keys of a script are in one slot of a Redis Cluster. */
 const prefix = "{rollcall}";
 
-/** A producer must learn at once that Redis is away: nothing waits in memory for an answer that 503 could give. */
+/** A producer fails at once while Redis is away: the api answers 503 instead of keeping jobs in memory. */
 const producerOptions: ConnectOptions = {
   maxRetriesPerRequest: 0,
   enableOfflineQueue: false,
@@ -18,12 +17,12 @@ const producerOptions: ConnectOptions = {
   retryStrategy,
 };
 
-/** A worker waits for Redis however long it takes; a command timeout would break its blocking reads. */
+/** A worker waits for Redis without a limit; a command timeout would break its blocking reads. */
 const workerOptions: ConnectOptions = {
   maxRetriesPerRequest: null,
   connectTimeout: 2_000,
   retryStrategy,
-  // Above BullMQ's longest blocking read of 10 s, which rightly stays silent that long.
+  // Above BullMQ's longest blocking read of 10 s, during which the connection is silent.
   socketTimeout: 15_000,
 };
 
@@ -32,7 +31,7 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
   const producer = connectRedis(nodes, producerOptions, onError);
   const consumer = connectRedis(nodes, { ...workerOptions, lazyConnect: true }, onError);
   const readMemory = () => readRedisMemory(producer);
-  const room = watchQueueRoom(readMemory);
+  const memory = watchMemory(readMemory);
   const keyOf = (queue: string) => (part: string) => `${prefix}:${queue}:${part}`;
   return {
     kind: "redis",
@@ -40,15 +39,15 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
     createWorker: (name, processor, settings) =>
       new Worker(name, processor, { ...settings, connection: consumer, prefix }),
     reachable: async () => {
-      await untilFirstConnected(producer);
+      await awaitFirstConnection(producer);
       await producer.ping();
     },
     readStats: (name) => readRedisStats(producer, keyOf(name)),
     countNames: (name, limit) => countRedisNames(producer, keyOf(name), limit),
     readMemory,
-    hasRoom: room.hasRoom,
+    hasRoom: memory.hasRoom,
     close: async () => {
-      room.close();
+      memory.close();
       producer.disconnect();
       consumer.disconnect();
     },
@@ -57,8 +56,41 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
 
 const firstConnectionMs = 1_000;
 
-/** A connection takes a moment, in which a command fails as if Redis were away; nobody should be told that it is. */
-async function untilFirstConnected(client: Redis | Cluster): Promise<void> {
+/** A new connection takes a moment, during which commands fail as if Redis were away. */
+async function awaitFirstConnection(client: Redis | Cluster): Promise<void> {
   if (client.status === "ready") return;
   await once(client, "ready", { signal: AbortSignal.timeout(firstConnectionMs) }).catch(() => undefined);
+}
+
+const memoryEveryMs = 500;
+
+/**
+ * At this share no more jobs are accepted. Workers need the rest to finish accepted jobs: without memory, BullMQ's
+ * scripts fail and workers spin.
+ */
+const fullShare = 0.7;
+
+type MemoryWatch = {
+  /** False within about a second after the memory in use passed the limit, and true again below it. */
+  hasRoom(): boolean;
+  close(): void;
+};
+
+/** Reads the memory in the background, so that adding a job waits for no further answer. */
+function watchMemory(readMemory: () => Promise<number | undefined>): MemoryWatch {
+  let isFull = false;
+  let isReading = false;
+  const timer = setInterval(async () => {
+    if (isReading) return;
+    isReading = true;
+    try {
+      isFull = ((await readMemory()) ?? 0) >= fullShare;
+    } catch {
+      // While Redis is away, adding a job fails by itself and the last answer stays.
+    } finally {
+      isReading = false;
+    }
+  }, memoryEveryMs);
+  timer.unref();
+  return { hasRoom: () => !isFull, close: () => clearInterval(timer) };
 }

@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from "ioredis";
-import { type NameCounts, type QueueStats, sampled } from "./queue-stats.ts";
+import { type NameCounts, type QueueStats, sampled } from "./backend.ts";
 
-/** BullMQ's own getters read jobs one by one; these are two round trips. `key` names a key of the queue. */
+/** Two round trips, while BullMQ's own getters read job by job. `key` gives a key of the queue. */
 export async function readRedisStats(
   redis: Redis | Cluster,
   key: (part: string) => string,
@@ -28,7 +28,7 @@ export async function readRedisStats(
   };
 }
 
-/** The names of the `limit` newest waiting jobs, counted. */
+/** Counts the `limit` newest waiting jobs by name. */
 export async function countRedisNames(
   redis: Redis | Cluster,
   key: (part: string) => string,
@@ -41,7 +41,7 @@ export async function countRedisNames(
   return { names, rest: Math.max(0, total - ids.length) };
 }
 
-/** The share of `maxmemory` in use; undefined where no limit is set. Of a cluster: the fullest node. */
+/** The share of `maxmemory` in use; undefined without a limit. In a cluster, the share of the fullest node. */
 export async function readRedisMemory(redis: Redis | Cluster): Promise<number | undefined> {
   const nodes = "nodes" in redis ? redis.nodes("master") : [redis];
   const shares = await Promise.all(nodes.map(readMemoryShare));

@@ -1,73 +1,47 @@
-import { AppError, clerkUserId } from "@rollcall/contracts";
+import { AppError, clerkUserId, type JobView } from "@rollcall/contracts";
 import type { JobsOptions } from "bullmq";
 import { z } from "zod";
-import type { SyncQueueName } from "./queue-names.ts";
+import type { JobQueue } from "./backend.ts";
+import type { Producer } from "./producer.ts";
+import { retryOptions } from "./retry.ts";
 
 /**
- * look: read the user at Clerk and write what is there.
- * login: somebody logged in; read Clerk only when user or profile is missing.
- * delete: Clerk signed that the user is gone.
+ * refresh: read the user at Clerk and write what is there.
+ * provision: a user logged in; read Clerk only when the user or the profile is missing.
+ * delete: a signed event says that the user was deleted.
  */
-export const syncJobKind = z.enum(["refresh", "provision", "delete"]);
+const syncJobKind = z.enum(["refresh", "provision", "delete"]);
 
-/** Who asked for a look; a metric label, so the list stays short. */
-export const syncCause = z.enum(["webhook", "ensure", "reconcile", "replay", "admin"]);
+/** What added the job. It is a metric label, so the list stays short. */
+const syncCause = z.enum(["webhook", "ensure", "reconcile", "replay", "admin"]);
 
-/** "Look at user X": names a user and never describes one. The whole payload of a job. */
+/** The whole payload: "bring user X up to date". It names a user and never describes one. */
 export const syncJob = z.object({
   v: z.literal(1),
   kind: syncJobKind,
   clerkId: clerkUserId,
   cause: syncCause,
-  /** When it happened at Clerk, or when the caller asked; milliseconds since the epoch. */
+  /** When the event happened at Clerk, or when the caller asked; milliseconds since the epoch. */
   eventAtMs: z.number().int().nonnegative(),
-  /** The svix-id of the delivery that led here. */
+  /** The svix-id of the delivery that caused the job. */
   delivery: z.string().optional(),
 });
 
 export type SyncJob = z.infer<typeof syncJob>;
 
-/** The name of the job that tells the app of a new mentorado. */
-export const notificationJobName = "notify";
-
-/** The payload of a notification job: which event of the timeline to tell of. */
-export const notificationJob = z.object({
-  v: z.literal(1),
-  clerkId: clerkUserId,
-  eventId: z.number().int().positive(),
-});
-
-export type NotificationJob = z.infer<typeof notificationJob>;
-
-/**
- * Reads a job's payload.
- *
- * @throws AppError `job.unreadable`
- */
-export function readSyncJob(payload: unknown): SyncJob {
-  const result = syncJob.safeParse(payload);
-  if (result.success) return result.data;
-  const fields = result.error.issues.map((issue) => issue.path.join(".") || "payload");
-  throw new AppError("job.unreadable", `Not a syncJob that this build knows: ${fields.join(", ")}`);
+/** Adds a sync job to a queue. @throws AppError `queue.unavailable` */
+export function addSyncJob(producer: Producer, job: SyncJob, deadlineMs: number): Promise<void> {
+  return producer.add({ name: job.kind, payload: job, options: decideJobOptions(job) }, deadlineMs);
 }
 
-/** How often a job is tried and how long it is kept. Failed ones stay until the dead-letter mover took them. */
-export const retryOptions = {
-  attempts: 5,
-  backoff: { type: "custom" },
-  removeOnComplete: { age: 3_600, count: 1_000 },
-  removeOnFail: false,
-} as const satisfies JobsOptions;
-
 /**
- * How a sync job is queued. Waiting sync jobs of one kind for one user merge, and one that meets an active job
- * runs after it. Kinds never merge with each other: a merged sync job's payload is discarded, so a login
- * that waits would swallow an update, and any sync job a deletion.
+ * Waiting jobs of one user and kind merge, and a job that meets an active job runs after it. Kinds never merge with each
+ * other, because a merged job's payload is discarded: a waiting `provision` would swallow an update or a deletion.
  */
-export function decideJobOptions(syncJob: SyncJob): JobsOptions {
+function decideJobOptions(job: SyncJob): JobsOptions {
   return {
     ...retryOptions,
-    deduplication: { id: dedupId(syncJob.kind, syncJob.clerkId), keepLastIfActive: true },
+    deduplication: { id: dedupId(job.kind, job.clerkId), keepLastIfActive: true },
   };
 }
 
@@ -75,21 +49,32 @@ function dedupId(kind: SyncJob["kind"], clerkId: string): string {
   return kind === "refresh" ? clerkId : `${kind}.${clerkId}`;
 }
 
-/** The dedup ids under which a user's sync jobs wait. */
-export function dedupIds(clerkId: string): string[] {
-  return syncJobKind.options.map((kind) => dedupId(kind, clerkId));
+/** Reads a job's payload. @throws AppError `job.unreadable` */
+export function readSyncJob(payload: unknown): SyncJob {
+  const result = syncJob.safeParse(payload);
+  if (result.success) return result.data;
+  const fields = result.error.issues.map((issue) => issue.path.join(".") || "payload");
+  throw new AppError("job.unreadable", `This version reads no such sync job: ${fields.join(", ")}`);
 }
 
-const retryDelaysMs = [1_000, 5_000, 15_000, 30_000] as const;
-
-/**
- * How long a failed job waits before its next attempt. A sync job that meets a waiting retry is merged into it,
- * so the wait is short, and shorter where a person waits.
- *
- * @param attemptsMade attempts so far, 1 or more
- * @returns milliseconds
- */
-export function decideRetryDelayMs(queue: SyncQueueName, attemptsMade: number): number {
-  const delayMs = retryDelaysMs[attemptsMade - 1] ?? 30_000;
-  return queue === "ensure" ? Math.min(delayMs, 5_000) : delayMs;
+/** A user's waiting and active sync jobs in a queue, found by their deduplication ids. */
+export async function findJobsOfUser(queue: JobQueue, clerkId: string): Promise<JobView[]> {
+  const found = await Promise.all(
+    syncJobKind.options.map(async (kind): Promise<JobView[]> => {
+      const jobId = await queue.getDeduplicationJobId(dedupId(kind, clerkId));
+      const job = jobId ? await queue.getJob(jobId) : undefined;
+      if (!job) return [];
+      return [
+        {
+          queue: queue.name,
+          kind: job.name,
+          state: String(await job.getState()),
+          attempts: job.attemptsMade,
+          code: job.failedReason ?? null,
+          at: new Date(job.timestamp).toISOString(),
+        },
+      ];
+    }),
+  );
+  return found.flat();
 }

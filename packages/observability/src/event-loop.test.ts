@@ -10,12 +10,12 @@ function watch() {
   return loop;
 }
 
-/** Stands still, as a process does that computes or swaps. */
+/** Blocks the thread, as long computations or swapping do. */
 function block(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-test("a loop is stuck when it stays late, and no longer once it turns again", async () => {
+test("a loop is stuck while it stays late, and not any more once it runs in time", async () => {
   const loop = watch();
   for (let turn = 0; turn < 2 * options.turns; turn++) {
     block(2 * options.stuckAfterMs);

@@ -1,22 +1,17 @@
-/** Whether the process's event loop turns. */
+/** Watches whether the process's event loop still runs its timers in time. */
 export type EventLoopWatch = {
-  /**
-   * How late the loop has been at each of its last turns, at least; in milliseconds. A single long piece of work
-   * does not show: only a loop that stays late.
-   */
-  lagMs(): number;
   isStuck(): boolean;
   close(): void;
 };
 
 export type EventLoopOptions = { everyMs: number; turns: number; stuckAfterMs: number };
 
-/** With a turn expected each second: half a minute in which each came more than five seconds late. */
+/** Stuck: each of five timers in a row, due a second apart, fired more than five seconds late. */
 const usual: EventLoopOptions = { everyMs: 1_000, turns: 5, stuckAfterMs: 5_000 };
 
 /**
- * Watches how late timers fire. A loop that stands still answers no probe at all; one that barely moves would
- * answer each with 200, minutes late, and do no work.
+ * Measures how late timers fire. One long piece of work does not make a loop stuck; a loop that stays late is. A blocked
+ * loop answers no probe, but a loop that barely runs would answer each probe with 200, minutes late.
  */
 export function watchEventLoop({ everyMs, turns, stuckAfterMs } = usual): EventLoopWatch {
   const lateness: number[] = [];
@@ -30,7 +25,6 @@ export function watchEventLoop({ everyMs, turns, stuckAfterMs } = usual): EventL
   timer.unref();
   const lagMs = () => (lateness.length < turns ? 0 : Math.min(...lateness));
   return {
-    lagMs,
     isStuck: () => lagMs() > stuckAfterMs,
     close: () => clearInterval(timer),
   };

@@ -1,8 +1,7 @@
-export type { AlertRecord } from "./alerts/alert-record.ts";
-export { type Figures, judge, listRecorded, listWindows } from "./alerts/evaluate-rule.ts";
-export { decideNext, viewAlerts } from "./alerts/next-record.ts";
-export { findPendingNotification, markSent, sendAlertNotification } from "./alerts/notification.ts";
-export type { Sample, SampleWindow } from "./alerts/sample.ts";
-export { type EventLoopWatch, watchEventLoop } from "./event-loop.ts";
+export { listRecorded, type Sample, type SampleWindow } from "./alerts/evaluate-rule.ts";
+export { type AlertStore, createEvaluator } from "./alerts/evaluator.ts";
+export { type AlertRecord, viewAlerts } from "./alerts/next-record.ts";
+export { createRecorder } from "./alerts/recorder.ts";
+export { watchEventLoop } from "./event-loop.ts";
 export { createLogger, type Logger } from "./logger.ts";
-export { createMetrics, type GaugeName, type Metrics } from "./metrics.ts";
+export { createMetrics, type GaugeName, type GaugeReader, type GaugeValue, type Metrics } from "./metrics.ts";

@@ -4,15 +4,15 @@ export type { Logger } from "pino";
 
 export type LoggerOptions = {
   level: string;
-  /** Which process writes, e.g. `api`. */
+  /** The process that writes, e.g. `api`. */
   process: string;
-  /** Where lines go; standard output when absent. */
+  /** Standard output by default. */
   destination?: DestinationStream;
 };
 
 /**
- * JSON lines with ids and codes, never emails or names. Errors are reduced to name, message, code and stack:
- * the details that drivers hang on their errors quote rows.
+ * Writes JSON lines with ids and codes, never emails or names. Of an error only name, message, code, stack and cause are
+ * written, because other fields of driver errors quote rows.
  */
 export function createLogger(options: LoggerOptions): Logger {
   const settings = {
@@ -35,7 +35,7 @@ function describeError(error: unknown): DescribedError {
   if (!(error instanceof Error)) return { name: "NonError", message: typeof error };
   return {
     name: error.name,
-    // Postgres quotes rows in messages too ("Key (email)=(…) already exists" is the detail, but not always).
+    // Postgres quotes rows in some messages too, not only in the detail ("Key (email)=(…) already exists").
     message: "severity" in error ? "error from Postgres" : error.message,
     ...("code" in error ? { code: error.code } : {}),
     ...(error.stack !== undefined && !("severity" in error) ? { stack: error.stack } : {}),

@@ -9,37 +9,40 @@ export type GaugeName = NameOf<"gauge">;
 
 type LabelsOf<Name extends MetricName> = Record<(typeof metricTable)[Name]["labels"][number], string>;
 
-/** Well below the 10 s after which Prometheus gives up on a scrape. */
+/** Well below 10 s, after which Prometheus abandons a scrape. */
 const refreshLimitMs = 1_000;
 
-/** The metrics of the contract's table, typed by it: a wrong name or label does not compile. */
+/** The metrics of the contract's table, typed by it, so a wrong name or label does not compile. */
 export type Metrics = {
   count<Name extends NameOf<"counter">>(name: Name, labels: LabelsOf<Name>, by?: number): void;
   observe<Name extends NameOf<"histogram">>(name: Name, labels: LabelsOf<Name>, value: number): void;
   set<Name extends GaugeName>(name: Name, labels: LabelsOf<Name>, value: number): void;
   /**
-   * Asks `read` at the start of each scrape, for gauges that are only worth knowing then. A gauge that it answers
-   * has the answered values and no others; while it fails, all stay as they were.
+   * Calls `read` at the start of each scrape. A gauge in its answer then has the answered values and no others. While
+   * `read` fails, its gauges keep their values.
    */
-  readAtScrape(read: () => Promise<readonly GaugeValue[]>): void;
-  /** Every counter as it stands, and of histograms what Prometheus shows of them: buckets, sum and count. */
+  readAtScrape(read: GaugeReader): void;
+  /** The present values of all counters, and of histograms as Prometheus shows them: buckets, sum and count. */
   readTotals(): Promise<Total[]>;
-  /** Prometheus' text format, and its content type. */
+  /** The metrics in Prometheus' text format. */
   scrape(): Promise<{ contentType: string; text: string }>;
 };
 
 type Total = { metric: string; labels: Readonly<Record<string, string>>; value: number };
 
-type GaugeValue = { name: GaugeName; labels: Readonly<Record<string, string>>; value: number };
+export type GaugeValue = { name: GaugeName; labels: Readonly<Record<string, string>>; value: number };
 
-/** @param process whose metrics these are: what another one fills is not shown here */
+/** Reads gauges that belong together. Rejects while their source is away. */
+export type GaugeReader = () => Promise<GaugeValue[]>;
+
+/** @param process that fills the metrics: metrics of other processes are left out */
 export function createMetrics(process: MetricProcess): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, Gauge>();
   const histograms = new Map<string, Histogram>();
-  const readers: (() => Promise<readonly GaugeValue[]>)[] = [];
+  const readers: GaugeReader[] = [];
 
   for (const [name, { type, help, labels, in: processes, ...rest }] of Object.entries(metricTable)) {
     if (!processes.some((filler) => filler === process)) continue;
@@ -53,9 +56,8 @@ export function createMetrics(process: MetricProcess): Metrics {
       );
   }
 
-  async function refresh(read: () => Promise<readonly GaugeValue[]>, seen: Set<string>): Promise<void> {
-    const readings = await withTimeout(read(), refreshLimitMs);
-    for (const { name, labels, value } of readings) {
+  async function refresh(read: GaugeReader, seen: Set<string>): Promise<void> {
+    for (const { name, labels, value } of await withTimeout(read(), refreshLimitMs)) {
       if (!seen.has(name)) gauges.get(name)?.reset();
       seen.add(name);
       gauges.get(name)?.set(labels, value);
@@ -73,15 +75,14 @@ export function createMetrics(process: MetricProcess): Metrics {
     readAtScrape: (read) => readers.push(read),
     scrape: async () => {
       const seen = new Set<string>();
-      // What is away or frozen leaves its gauges as they were: an outage is when somebody looks, so the scrape
-      // itself must neither fail nor hang.
+      // During an outage operators need the metrics most, so a source that is away must neither fail nor delay a scrape.
       await Promise.allSettled(readers.map((read) => refresh(read, seen)));
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };
 }
 
-/** A histogram's values carry names of their own, and numbers for the bounds of its buckets. */
+/** A histogram's values have their own names, and its bounds are numbers. */
 function toTotal(
   name: string,
   { labels, value, ...rest }: { labels: Partial<Record<string, string | number>>; value: number },

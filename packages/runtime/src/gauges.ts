@@ -8,89 +8,69 @@ import {
   type Pool,
   readRunAges,
 } from "@rollcall/db";
-import { type QueueBackend, queueNames } from "@rollcall/jobs";
-import type { GaugeName } from "@rollcall/observability";
-import { countDeadLetters } from "@rollcall/sync";
+import { countDeadLetters, type QueueBackend, type QueueName, queueNames } from "@rollcall/jobs";
+import type { GaugeName, GaugeReader, GaugeValue } from "@rollcall/observability";
 
-/** One value of a gauge. */
-export type Reading = { name: GaugeName; labels: Readonly<Record<string, string>>; value: number };
-
-/** Reads gauges that belong together; rejects while what they are read from is away. */
-export type GaugeReader = () => Promise<Reading[]>;
-
-/** Stored by every api process that has a signing secret, with each of its turns: only it knows. */
+/** Stored with each turn of the alerts by every api process that has a signing secret: other processes cannot know. */
 export const webhooksConfigured = { metric: "rollcall_webhooks_configured", labels: {}, value: 1 } as const;
 
 const usersEveryMs = 60_000;
 
-/** Everything that is true of the whole system and not of one process, each reader with one round of questions. */
+/** The gauges of the whole system, not of one process. Each reader makes one round trip. */
 export function createGaugeReaders(pool: Pool, backend: QueueBackend): GaugeReader[] {
   const countUsers = atMostEvery(usersEveryMs, () => countUsersByState(pool));
   return [
-    async () => [one("rollcall_workers", await countWorkers(pool))],
-    async () => [one("rollcall_conflicts_open", await countOpenConflicts(pool))],
+    async () => [gauge("rollcall_workers", await countWorkers(pool))],
+    async () => [gauge("rollcall_conflicts_open", await countOpenConflicts(pool))],
     async () =>
-      (await readRunAges(pool)).map(({ mode, seconds }) => ({
-        name: "rollcall_reconcile_age_seconds",
-        labels: { mode },
-        value: seconds,
-      })),
-    async () => [one("rollcall_webhooks_missed", await countMissedByWebhooks(pool))],
+      (await readRunAges(pool)).map(({ mode, seconds }) =>
+        gauge("rollcall_reconcile_age_seconds", seconds, { mode }),
+      ),
+    async () => [gauge("rollcall_webhooks_missed", await countMissedByWebhooks(pool))],
     async () => {
       const isConfigured = await hasRecentSample(pool, webhooksConfigured.metric);
-      return [one(webhooksConfigured.metric, isConfigured ? 1 : 0)];
+      return [gauge(webhooksConfigured.metric, isConfigured ? 1 : 0)];
     },
     async () => {
       const [states, held] = await Promise.all([countUsers(), countHeldDeletions(pool)]);
-      return Object.entries({ ...states, held }).map(([state, value]) => ({
-        name: "rollcall_users",
-        labels: { state },
-        value,
-      }));
+      return Object.entries({ ...states, held }).map(([state, value]) =>
+        gauge("rollcall_users", value, { state }),
+      );
     },
     ...queueNames.map((queue) => () => readQueue(backend, queue)),
-    () => readDeadLetters(backend),
-    async () => [one("rollcall_queue_memory_ratio", (await backend.readMemory()) ?? 0)],
+    async () =>
+      (await countDeadLetters(backend)).map(({ code, count }) =>
+        gauge("rollcall_dead_letters", count, { code }),
+      ),
+    async () => [gauge("rollcall_queue_memory_ratio", (await backend.readMemory()) ?? 0)],
   ];
 }
 
-async function readQueue(backend: QueueBackend, queue: (typeof queueNames)[number]): Promise<Reading[]> {
+async function readQueue(backend: QueueBackend, queue: QueueName): Promise<GaugeValue[]> {
   const { jobs, oldestUnfinishedAtMs } = await backend.readStats(queue);
-  const counts = Object.entries(jobs).map(
-    ([state, value]): Reading => ({ name: "rollcall_queue_jobs", labels: { queue, state }, value }),
+  const counts = Object.entries(jobs).map(([state, value]) =>
+    gauge("rollcall_queue_jobs", value, { queue, state }),
   );
-  // Dead letters wait for a person, and a schedule's next job for its hour: their age says nothing.
+  // The age means nothing here: dead letters wait for an operator, and the next scheduled job for its time.
   if (queue === "dead-letter" || queue === "reconcile") return counts;
   const ageMs = oldestUnfinishedAtMs === undefined ? 0 : Math.max(0, Date.now() - oldestUnfinishedAtMs);
-  return [
-    ...counts,
-    { name: "rollcall_queue_oldest_unfinished_seconds", labels: { queue }, value: ageMs / 1_000 },
-  ];
+  return [...counts, gauge("rollcall_queue_oldest_unfinished_seconds", ageMs / 1_000, { queue })];
 }
 
-async function readDeadLetters(backend: QueueBackend): Promise<Reading[]> {
-  const counts = await countDeadLetters(backend);
-  return counts.map(({ code, count }) => ({
-    name: "rollcall_dead_letters",
-    labels: { code },
-    value: count,
-  }));
+function gauge(name: GaugeName, value: number, labels: GaugeValue["labels"] = {}): GaugeValue {
+  return { name, labels, value };
 }
 
-function one(name: GaugeName, value: number): Reading {
-  return { name, labels: {}, value };
-}
-
-/** `read`, asked again only when the last answer is older than `ms`; a failure is not kept. */
+/** Calls `read` again only when the last answer is older than `ms`. A failure is not kept. */
 function atMostEvery<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
   let last: { atMs: number; answer: Promise<T> } | undefined;
   return () => {
     if (last && Date.now() - last.atMs < ms) return last.answer;
-    const asked = { atMs: Date.now(), answer: read() };
-    last = asked;
-    asked.answer.catch(() => {
-      if (last === asked) last = undefined;
+    const latest = { atMs: Date.now(), answer: read() };
+    last = latest;
+    latest.answer.catch(() => {
+      if (last === latest) last = undefined;
     });
-    return asked.answer;
+    return latest.answer;
   };
 }

@@ -1,4 +1,7 @@
-export { createEvaluator } from "./alerts/evaluator.ts";
-export { type AlertsOptions, startAlerts } from "./alerts/start-alerts.ts";
-export { createGaugeReaders, type GaugeReader, webhooksConfigured } from "./gauges.ts";
-export { createQueueLog } from "./queue-log.ts";
+export { createAlertStore, startAlerts } from "./alerts.ts";
+export { createGaugeReaders, webhooksConfigured } from "./gauges.ts";
+export { registerHealthRoutes } from "./health-routes.ts";
+export { isSameSecret, registerMetricsRoute } from "./metrics-route.ts";
+export { createReconcileContext, openServices, type Services } from "./open-services.ts";
+export { startPeriodicTask } from "./periodic-task.ts";
+export { type RunningProgram, runProcess } from "./run-process.ts";

@@ -1,5 +1,4 @@
 export { requestSyncs, setTier } from "./admin/change-user.ts";
-export { countDeadLetters } from "./admin/count-dead-letters.ts";
 export {
   type DeadLetterContext,
   discardDeadLetters,

@@ -1,20 +1,20 @@
+import { AppError } from "@rollcall/contracts";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { z } from "zod";
 import type { ApiContext } from "../context.ts";
-import { readInput } from "./read-input.ts";
 
 type Declaration<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType, Answer> = {
   method: "GET" | "POST" | "PATCH";
   /** Below `/api/admin`, e.g. `/conflicts/:id/resolve`. */
   path: string;
-  /** One sentence for whoever reads the OpenAPI document. */
+  /** One sentence for the OpenAPI document. */
   summary: string;
   params?: Params;
   query?: Query;
   body?: Body;
-  /** Longest body in bytes, where the api's own limit is too short. */
+  /** Longest body in bytes; the api's own limit by default. */
   bodyLimit?: number;
-  /** 200 unless said otherwise; 204 goes without an answer. */
+  /** 200 by default; 204 has no answer. */
   status?: 200 | 202 | 204;
   answer?: z.ZodType<Answer>;
   run(
@@ -37,7 +37,7 @@ export type AdminRoute = {
   register(scope: FastifyInstance, context: ApiContext): void;
 };
 
-/** Declares a route. What reaches `run` has passed the schemas; what fails them answers `request.malformed`. */
+/** Declares a route. Input that does not match the schemas is answered with `request.malformed`, and `run` gets the rest. */
 export function defineRoute<
   Params extends z.ZodObject = z.ZodObject,
   Query extends z.ZodObject = z.ZodObject,
@@ -46,7 +46,7 @@ export function defineRoute<
 >(route: Declaration<Params, Query, Body, Answer>): AdminRoute {
   const { method, path, summary, params, query, body, answer, status = 200, bodyLimit } = route;
   const read = <Schema extends z.ZodType>(schema: Schema | undefined, value: unknown) =>
-    // Without a schema the type is that of nothing at all, and nothing is passed.
+    // Without a schema the type is that of undefined.
     (schema ? readInput(schema, value) : undefined) as z.infer<Schema>;
   return {
     ...{ method, path, summary, params, query, body, answer, status },
@@ -66,4 +66,14 @@ export function defineRoute<
       });
     },
   };
+}
+
+/** @throws AppError `request.malformed` that names fields, never values */
+function readInput<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+  const result = schema.safeParse(value ?? {});
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`);
+  throw new AppError("request.malformed", "The input does not match the schema", {
+    hint: problems.join("; "),
+  });
 }

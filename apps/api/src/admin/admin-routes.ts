@@ -2,7 +2,6 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { ApiContext } from "../context.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
-import { alertRoutes } from "./alert-routes.ts";
 import { conflictRoutes } from "./conflict-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { describeAdminApi } from "./openapi.ts";
@@ -13,14 +12,13 @@ import { userRoutes } from "./user-routes.ts";
 /** Every route of the admin API, in the order of its document. */
 const adminRoutes: readonly AdminRoute[] = [
   ...statusRoutes,
-  ...alertRoutes,
   ...userRoutes,
   ...deadLetterRoutes,
   ...conflictRoutes,
   ...runRoutes,
 ];
 
-/** The JSON behind `prefix`; who is asking was checked by the guard before. */
+/** Registers the JSON API below `prefix`, behind the guard. */
 export function registerAdminRoutes(scope: FastifyInstance, context: ApiContext, prefix: string): void {
   for (const route of [...adminRoutes, documentRoute(prefix)]) route.register(scope, context);
 }

@@ -2,18 +2,18 @@ import basicAuth from "@fastify/basic-auth";
 import helmet from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
 import { AppError, type ErrorCode } from "@rollcall/contracts";
+import { isSameSecret } from "@rollcall/runtime";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "../context.ts";
 import { answerError } from "../error-answers.ts";
-import { isSameSecret } from "../secret.ts";
 import { registerAdminRoutes } from "./admin-routes.ts";
 import { registerBoard } from "./board.ts";
 
 const wrongPasswordsPerMinute = 20;
 
 /**
- * All that only ops may see. Without ADMIN_PASSWORD nothing is registered, so every path answers 404; with it
- * the guard stands before the whole prefix, known paths and unknown.
+ * The routes for operators. Without ADMIN_PASSWORD nothing is registered, so every path answers 404. With it the guard
+ * covers both prefixes whole, unknown paths included.
  */
 export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
   const { ADMIN_PASSWORD: password, ADMIN_USERNAME: username } = context.config;
@@ -29,7 +29,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
           scope.setNotFoundHandler(() => {
             throw new AppError("request.not_found", "No such admin page");
           });
-          // What is answered there is about people; the board's own files say for themselves what may be kept.
+          // Answers hold personal data. Only the board's own files set another cache-control.
           scope.addHook("onSend", async (_request, reply) => {
             if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
           });
@@ -44,7 +44,7 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
 
 type Limit = ReturnType<FastifyInstance["createRateLimit"]>;
 
-/** One for both prefixes: two would let an address guess twice as often. */
+/** One limit for both prefixes: with two, an address could guess twice as often. */
 async function createWrongPasswordLimit(scope: FastifyInstance): Promise<Limit> {
   await scope.register(rateLimit, { global: false });
   return scope.createRateLimit({
@@ -56,7 +56,7 @@ async function createWrongPasswordLimit(scope: FastifyInstance): Promise<Limit> 
 
 type Turns = <Decision>(decide: () => Promise<Decision>) => Promise<Decision>;
 
-/** One after the other: of many guesses in one breath all were let in before the first of them was counted. */
+/** Decides one request after the other, so that parallel guesses are counted before the next one is decided. */
 function createTurns(): Turns {
   let last: Promise<unknown> = Promise.resolve();
   return (decide) => {
@@ -66,7 +66,7 @@ function createTurns(): Turns {
   };
 }
 
-/** The board brings styles inline; nothing may come from elsewhere, fonts included. */
+/** The board has inline styles. Nothing may be loaded from another origin, fonts included. */
 const contentSecurityPolicy = {
   defaultSrc: ["'self'"],
   styleSrc: ["'self'", "'unsafe-inline'"],
@@ -85,13 +85,13 @@ async function guard(
   await scope.register(basicAuth, {
     authenticate: { realm: "Rollcall" },
     validate: async (username, password) => {
-      // Both are compared, so that the time does not tell which one was wrong.
+      // Both are compared, so that the time does not reveal which one was wrong.
       const matches = [isSameSecret(username, expected.username), isSameSecret(password, expected.password)];
       if (!matches.every(Boolean)) throw new AppError("admin.unauthenticated", "Wrong user name or password");
     },
   });
   scope.addHook("onRequest", async (request, reply) => {
-    // Answered here and not thrown: the board has an error handler of its own, which says 500.
+    // Answered here instead of thrown, because the board's own error handler would answer 500.
     const refusal = await decideInTurn(() => findRefusal(request, reply));
     return refusal && answerError(context, request, reply, refusal.code, refusal);
   });
@@ -103,7 +103,7 @@ async function guard(
       scope.basicAuth(request, reply, resolve),
     );
     if (!failure) return isCrossSiteWrite(request) ? { code: "admin.cross_site" } : undefined;
-    // A browser's first request carries no password yet; that is no wrong one.
+    // A browser's first request has no password, which does not count as a wrong one.
     const counts = request.headers.authorization !== undefined;
     const exceeded = counts ? findExceeded(await countWrongPassword(request)) : undefined;
     return exceeded ?? { code: "admin.unauthenticated" };
@@ -117,7 +117,7 @@ function findExceeded(state: Awaited<ReturnType<Limit>>): Refusal | undefined {
   return { code: "request.rate_limited", retryAfterMs: state.ttlInSeconds * 1_000 };
 }
 
-/** A browser sends the password along with whatever another site makes it post. */
+/** A browser adds the password also to requests that another site makes it send. */
 function isCrossSiteWrite(request: FastifyRequest): boolean {
   if (request.method === "GET" || request.method === "HEAD") return false;
   const { "sec-fetch-site": site, origin, host } = request.headers;

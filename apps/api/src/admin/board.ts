@@ -1,13 +1,13 @@
 import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
+import { FastifyAdapter } from "@bull-board/fastify";
 import { queueNames } from "@rollcall/jobs";
 import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "../context.ts";
-import { BoardAdapter, withoutOutsideFonts } from "./board-adapter.ts";
 
 const refreshMs = 1_000;
 
-/** What this machine has: the board's own fonts would come from Google. */
+/** Fonts of the operator's machine, instead of the board's fonts from Google. */
 const fonts = {
   "font-sans": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
   "font-mono": "ui-monospace, 'Cascadia Mono', Menlo, Consolas, monospace",
@@ -16,13 +16,13 @@ const fonts = {
 const uiConfig = {
   boardTitle: "Rollcall",
   hideRedisDetails: true,
-  // Asks the database for its list of clients at every poll. Who works is in `GET /api/admin/status`.
+  // Would ask the database for its list of clients at every poll. `GET /api/admin/status` counts the workers.
   showWorkers: false,
   hideDocsLink: true,
   theme: { light: fonts, dark: fonts },
 };
 
-/** Bull Board for all queues; those that are not reached yet appear once they are. */
+/** Bull Board for all queues. A queue that is not connected yet appears once it is. */
 export async function registerBoard(
   scope: FastifyInstance,
   context: ApiContext,
@@ -46,4 +46,47 @@ export async function registerBoard(
   scope.addHook("onSend", async (_request, _reply, payload) => withoutOutsideFonts(payload));
   showConnected();
   await scope.register(serverAdapter.registerPlugin(), { prefix: "/queues" });
+}
+
+type Routes = Parameters<FastifyAdapter["setApiRoutes"]>[0];
+type ErrorHandler = Parameters<FastifyAdapter["setErrorHandler"]>[0];
+
+/** Routes that reveal the database behind the queues: its version, memory, port and clients. */
+const innerRoutes = new Set(["/api/redis/stats", "/api/queues/:queueName/workers"]);
+
+/** Bull Board's adapter without the routes above and, when read-only, without every route that writes. */
+class BoardAdapter extends FastifyAdapter {
+  private readonly readOnly: boolean;
+
+  constructor({ readOnly }: { readOnly: boolean }) {
+    super();
+    this.readOnly = readOnly;
+  }
+
+  override setApiRoutes(routes: Routes): FastifyAdapter {
+    return super.setApiRoutes(
+      routes.filter(
+        ({ route, method }) =>
+          ![route].flat().some((path) => innerRoutes.has(path)) &&
+          (!this.readOnly || [method].flat().every((verb) => verb === "get")),
+      ),
+    );
+  }
+
+  /** Replaces the error's own text, which names hosts and ports. */
+  override setErrorHandler(handler: ErrorHandler): this {
+    return super.setErrorHandler((error) => handler(withoutText(error)));
+  }
+}
+
+function withoutText(error: Error): Error {
+  const status = "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;
+  return Object.assign(new Error("The queues did not answer"), { statusCode: status });
+}
+
+/** The page's fonts from Google. Our policy forbids them, so the browser would log an error on every visit. */
+const outsideFonts = /<link\b[^>]*fonts\.googleapis\.com[^>]*>/g;
+
+function withoutOutsideFonts(payload: unknown): unknown {
+  return typeof payload === "string" ? payload.replaceAll(outsideFonts, "") : payload;
 }

@@ -10,7 +10,7 @@ export const conflictRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/conflicts",
-    summary: "Profiles that might be a user's, but that only a person may decide, newest first.",
+    summary: "Profiles that may belong to a user, for an operator to decide, newest first.",
     query: conflictQuery,
     answer: listOf(conflictView),
     run: async ({ pool }, { query: { state, cursor, limit } }) => {
@@ -22,11 +22,11 @@ export const conflictRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/conflicts/:id/resolve",
-    summary: "Gives the user one of the candidates, or leaves things as they are.",
+    summary: "Links one of the candidate profiles to the user, or dismisses the conflict.",
     params: conflictParams,
     body: conflictResolution,
     status: 204,
-    run: ({ change, config }, { params, body }) =>
-      resolveConflict(change, params.id, body, config.ADMIN_USERNAME),
+    run: (context, { params, body }) =>
+      resolveConflict(context, params.id, body, context.config.ADMIN_USERNAME),
   }),
 ];

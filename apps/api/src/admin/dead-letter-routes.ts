@@ -9,20 +9,14 @@ import {
   replayAnswer,
   replayRequest,
 } from "@rollcall/contracts";
-import { listDeadLetters, viewDeadLetter } from "@rollcall/jobs";
-import {
-  countDeadLetters,
-  type DeadLetterContext,
-  discardDeadLetters,
-  type Refused,
-  replayDeadLetters,
-} from "@rollcall/sync";
+import { countDeadLetters, listDeadLetters, viewDeadLetter } from "@rollcall/jobs";
+import { discardDeadLetters, type Refused, replayDeadLetters } from "@rollcall/sync";
 import type { FastifyRequest } from "fastify";
 import type { ApiContext } from "../context.ts";
-import { sayError } from "../error-answers.ts";
+import { titleOf } from "../error-answers.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
-/** Ids of 500 dead letters may be longer than what the other routes take. */
+/** The ids of 500 dead letters may be longer than the api's own limit. */
 const bodyLimit = 256 * 1024;
 
 export const deadLetterRoutes: readonly AdminRoute[] = [
@@ -30,7 +24,7 @@ export const deadLetterRoutes: readonly AdminRoute[] = [
     method: "GET",
     path: "/dead-letters",
     summary:
-      "Jobs that cannot succeed, newest first. A page of one code may be short and still have a next one.",
+      "Jobs that failed for good, newest first. A page of one code may be short and still have a next one.",
     query: deadLetterQuery,
     answer: listOf(deadLetterView),
     run: async ({ producers }, { query }) => {
@@ -41,7 +35,7 @@ export const deadLetterRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/dead-letters/codes",
-    summary: "How many dead letters there are of each error code, the most first.",
+    summary: "The number of dead letters of each error code, highest first.",
     answer: listOf(deadLetterCount),
     run: async ({ backend }) => {
       const items = await countDeadLetters(backend);
@@ -51,44 +45,40 @@ export const deadLetterRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/dead-letters/replay",
-    summary: "Does some, those of one code, or all again, at most 500 a call; `more` says to call again.",
+    summary: "Replays some, those of one code, or all, at most 500 a call. With `more`, call again.",
     body: replayRequest,
     bodyLimit,
     answer: replayAnswer,
     run: async (context, { body }, request) => {
       const by = context.config.ADMIN_USERNAME;
-      const done = await replayDeadLetters(toLetters(context), body, by);
+      const done = await replayDeadLetters(context, body, by);
       context.log.info({ event: "dead_letters_replayed", count: done.replayed, by }, "Dead letters replayed");
-      return { ...done, refused: say(context, request, done.refused) };
+      return { ...done, refused: describeRefused(context, request, done.refused) };
     },
   }),
   defineRoute({
     method: "POST",
     path: "/dead-letters/discard",
-    summary: "Gives some up for good; the reason is kept in the timeline.",
+    summary: "Discards some for good. The reason is kept in the timeline.",
     body: discardRequest,
     bodyLimit,
     answer: discardAnswer,
     run: async (context, { body }, request) => {
       const by = context.config.ADMIN_USERNAME;
-      const done = await discardDeadLetters(toLetters(context), body, by);
+      const done = await discardDeadLetters(context, body, by);
       context.log.info(
         { event: "dead_letters_discarded", count: done.discarded, by },
-        "Dead letters given up",
+        "Dead letters discarded",
       );
-      return { ...done, refused: say(context, request, done.refused) };
+      return { ...done, refused: describeRefused(context, request, done.refused) };
     },
   }),
 ];
 
-function toLetters({ pool, producers }: ApiContext): DeadLetterContext {
-  return { pool, deadLetters: producers["dead-letter"], producers };
-}
-
-function say(
+function describeRefused(
   context: ApiContext,
   request: FastifyRequest,
   refused: readonly Refused[],
 ): ReplayAnswer["refused"] {
-  return refused.map(({ id, code }) => ({ id, code, message: sayError(context, request, code) }));
+  return refused.map(({ id, code }) => ({ id, code, message: titleOf(context, request, code) }));
 }

@@ -22,8 +22,8 @@ let app: FastifyInstance;
 beforeAll(async () => {
   const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const config = readApiConfig({
-    // Nothing answers there, and nothing here asks: what is looked at comes before any database.
-    DATABASE_URL: "postgres://nobody@127.0.0.1:1/nothing",
+    // No server listens there, and no test here gets as far as a database.
+    DATABASE_URL: "postgres://user@127.0.0.1:1/nothing",
     CLERK_JWT_KEY: publicKey.export({ type: "spki", format: "pem" }).toString(),
     CLERK_AUTHORIZED_PARTIES: "http://localhost:5173",
     ADMIN_PASSWORD: "right",
@@ -49,7 +49,7 @@ async function listDocumented(): Promise<string[]> {
   );
 }
 
-/** What Fastify answers to, read from its own picture of the tree: four characters for each level. */
+/** The routes that Fastify knows, read from its drawing of the tree with four characters for each level. */
 function listRegistered(): string[] {
   const branch: string[] = [];
   return app
@@ -64,7 +64,7 @@ function listRegistered(): string[] {
     .filter((route) => route.includes(` ${prefix}/`) && !/^(HEAD|OPTIONS) /.test(route));
 }
 
-test("every admin route that is registered is in openapi.json, and no other", async () => {
+test("openapi.json documents exactly the registered admin routes", async () => {
   const registered = listRegistered();
   expect(registered).toContain(`GET ${prefix}/users/:clerkId`);
   expect((await listDocumented()).sort()).toEqual(registered.sort());
@@ -84,7 +84,7 @@ test("every documented route answers 401 without credentials and with wrong ones
   expect((await app.inject({ url: `${prefix}/openapi.json`, headers: wrong })).statusCode).toBe(401);
 });
 
-test("every reference in the document leads somewhere", async () => {
+test("every reference in the document has a target", async () => {
   const answer = await app.inject({ url: `${prefix}/openapi.json`, headers: { authorization } });
   const references = new Set([...answer.payload.matchAll(/"\$ref":"([^"]+)"/g)].map(([, target]) => target));
   expect(references).toEqual(new Set(["#/components/schemas/Error"]));

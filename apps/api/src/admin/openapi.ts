@@ -2,7 +2,7 @@ import { errorBody } from "@rollcall/contracts";
 import { z } from "zod";
 import type { AdminRoute } from "./admin-route.ts";
 
-/** The admin API as an OpenAPI 3.1 document, made from the schemas that check what comes in. */
+/** The admin API as an OpenAPI 3.1 document, made from the schemas that validate input. */
 export function describeAdminApi(routes: readonly AdminRoute[], prefix: string) {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
@@ -34,7 +34,7 @@ function describeRoute({ summary, params, query, body, status, answer }: AdminRo
         ...(answer && { content: json(toSchema(answer, "output")) }),
       },
       default: {
-        description: "What went wrong: a code, which the runbook explains, and a sentence for people",
+        description: "An error: a code, which the runbook explains, and a sentence for people",
         content: json({ $ref: "#/components/schemas/Error" }),
       },
     },
@@ -50,7 +50,7 @@ function describeParameters(schema: z.ZodObject | undefined, place: "path" | "qu
   }));
 }
 
-/** @param io what a caller sends (before defaults and conversions), or what it gets */
+/** @param io `input`: before defaults and conversions; `output`: after them */
 function toSchema(schema: z.core.$ZodType, io: "input" | "output") {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
   return rest;

@@ -13,7 +13,7 @@ export const runRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/reconcile",
-    summary: "Starts a run now, or answers the one of this mode that is not over yet. After a 503 ask again.",
+    summary: "Starts a run now, or answers the unfinished run of this mode. After a 503, call again.",
     body: reconcileRequest,
     status: 202,
     answer: runAnswer,
@@ -27,7 +27,7 @@ export const runRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/runs",
-    summary: "Reconcile runs, newest first; of one mode, or of both.",
+    summary: "Reconcile runs of one mode or both, newest first.",
     query: runQuery,
     answer: listOf(runView),
     run: async ({ pool }, { query: { mode, cursor, limit } }) => {
@@ -39,7 +39,7 @@ export const runRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/runs/:id",
-    summary: "One run: who started it, how far it is, what it did, and why it failed.",
+    summary: "One run: its start, progress, counts, and the reason of a failure.",
     params: runParams,
     answer: runView,
     run: async ({ pool }, { params }) => {
@@ -51,7 +51,7 @@ export const runRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/runs/:id/cancel",
-    summary: "Asks a run to stop; whoever works on it does so within seconds.",
+    summary: "Cancels a run. The process that works on it stops within seconds.",
     params: runParams,
     status: 202,
     answer: runView,
@@ -60,7 +60,8 @@ export const runRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/runs/:id/confirm-deletions",
-    summary: "Has a worker carry out the deletions that a run holds, after asking Clerk about each again.",
+    summary:
+      "Lets a worker carry out the deletions that a run holds, after a new lookup of each user at Clerk.",
     params: runParams,
     status: 202,
     answer: runAnswer,

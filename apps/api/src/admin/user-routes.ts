@@ -22,7 +22,7 @@ export const userRoutes: readonly AdminRoute[] = [
     method: "GET",
     path: "/users",
     summary:
-      "Users by Clerk id, or by a part of email or name, newest first. An empty page may have a next one.",
+      "Users by Clerk id, or by part of an email or a name, newest first. An empty page may have a next one.",
     query: userQuery,
     answer: listOf(userEntry),
     run: ({ pool }, { query: { query, cursor, limit } }) => listUsers(pool, { query, cursor, limit }),
@@ -30,34 +30,34 @@ export const userRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/users/:clerkId",
-    summary: "All that is known of one user, and a sentence why they are, or are not, there.",
+    summary: "Everything known about one user, with one sentence that explains the state.",
     params: userParams,
     answer: userReport,
-    run: async ({ explain }, { params }) => {
-      const report = await explainUser(explain, params.clerkId);
-      if (!report) throw new AppError("user.unknown", "Neither Clerk nor we know the id");
+    run: async (context, { params }) => {
+      const report = await explainUser(context, params.clerkId);
+      if (!report) throw new AppError("user.unknown", "Neither Clerk nor Rollcall knows the id");
       return report;
     },
   }),
   defineRoute({
     method: "PATCH",
     path: "/users/:clerkId",
-    summary: "Gives a user another tier.",
+    summary: "Changes the tier of a user.",
     params: userParams,
     body: tierChange,
     answer: tierAnswer,
-    run: ({ change, config }, { params, body }) =>
-      setTier(change, { ...params, ...body }, config.ADMIN_USERNAME),
+    run: (context, { params, body }) =>
+      setTier(context, { ...params, ...body }, context.config.ADMIN_USERNAME),
   }),
   defineRoute({
     method: "POST",
     path: "/users/:clerkId/sync",
-    summary: "Has one user looked at again.",
+    summary: "Adds a sync job for one user.",
     params: userParams,
     status: 202,
     answer: syncAnswer,
-    run: async ({ change, config }, { params }) => {
-      const answer = await requestSyncs(change, [params.clerkId], config.ADMIN_USERNAME);
+    run: async (context, { params }) => {
+      const answer = await requestSyncs(context, [params.clerkId], context.config.ADMIN_USERNAME);
       if (answer.queued === 0) throw new AppError("user.deleted", "The user's row is a tombstone");
       return answer;
     },
@@ -65,11 +65,11 @@ export const userRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/users/sync",
-    summary: "Has up to 500 users looked at again.",
+    summary: "Adds sync jobs for up to 500 users.",
     body: syncRequest,
     bodyLimit: 128 * 1024,
     status: 202,
     answer: syncAnswer,
-    run: ({ change, config }, { body }) => requestSyncs(change, body.clerkIds, config.ADMIN_USERNAME),
+    run: (context, { body }) => requestSyncs(context, body.clerkIds, context.config.ADMIN_USERNAME),
   }),
 ];

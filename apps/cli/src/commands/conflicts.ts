@@ -85,7 +85,7 @@ async function resolve(
           discardProfile: options["discard-profile"] === true,
         },
   );
-  await resolveConflict(open().change, id, resolution, nameCaller());
+  await resolveConflict(open(), id, resolution, nameCaller());
   if (json) printJson({ id, ...resolution });
   else printLines([`Conflict ${id} is ${"dismiss" in resolution ? "dismissed" : "resolved"}.`]);
   return exitCodes.done;

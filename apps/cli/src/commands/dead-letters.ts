@@ -1,6 +1,12 @@
 import { discardRequest, type ReplayRequest, replayRequest } from "@rollcall/contracts";
-import { listDeadLetters, type Producer, type StoredDeadLetter, viewDeadLetter } from "@rollcall/jobs";
-import { countDeadLetters, discardDeadLetters, replayDeadLetters } from "@rollcall/sync";
+import {
+  countDeadLetters,
+  listDeadLetters,
+  type Producer,
+  type StoredDeadLetter,
+  viewDeadLetter,
+} from "@rollcall/jobs";
+import { discardDeadLetters, replayDeadLetters } from "@rollcall/sync";
 import { nameCaller } from "../caller.ts";
 import { type Command, type CommandInput, UsageError } from "../command.ts";
 import type { CliContext } from "../context.ts";
@@ -46,9 +52,9 @@ async function list({ options, json }: CommandInput, open: () => CliContext): Pr
   const wanted = typeof options["code"] === "string" ? { code: options["code"] } : {};
   // A code that does not exist would look like one without dead letters.
   if (wanted.code !== undefined) readTyped(replayRequest, wanted);
-  const { deadLetters, backend } = open();
+  const { producers, backend } = open();
   // One after the other: reading the queue waits for the connection, counting does not.
-  const items = await readNewest(deadLetters.deadLetters, wanted.code);
+  const items = await readNewest(producers["dead-letter"], wanted.code);
   const all = await countDeadLetters(backend);
   const views = items.map(viewDeadLetter);
   const counts = all.filter(({ code, count }) => count > 0 && code === (wanted.code ?? code));
@@ -85,7 +91,7 @@ async function replay(
   const total = { replayed: 0, refused: [] as { id: string; code: string }[] };
   let more = true;
   while (more) {
-    const done = await replayDeadLetters(context.deadLetters, wish, nameCaller());
+    const done = await replayDeadLetters(context, wish, nameCaller());
     total.replayed += done.replayed;
     total.refused.push(...done.refused);
     // Those that die again while we go on are for the next call: without a mend it would never end.
@@ -113,7 +119,7 @@ async function discard(
   if (typeof options["reason"] !== "string") throw new UsageError("discard needs --reason, in a few words.");
   if (ids.length === 0) throw new UsageError("discard needs the ids of dead letters: it takes no --code.");
   const wish = readTyped(discardRequest, { ids, reason: options["reason"] });
-  const done = await discardDeadLetters(open().deadLetters, wish, nameCaller());
+  const done = await discardDeadLetters(open(), wish, nameCaller());
   const text = [
     `${done.discarded} discarded.`,
     ...done.refused.map(({ id, code }) => `${id}: ${code}, nothing was done`),

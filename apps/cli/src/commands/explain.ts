@@ -9,7 +9,7 @@ export const explain: Command = {
   run: async ({ words, json }, open) => {
     const [clerkId, ...rest] = words;
     if (clerkId === undefined || rest.length > 0) throw new UsageError("explain takes one Clerk id.");
-    const report = await explainUser(open().context.explain, clerkId);
+    const report = await explainUser(open().context, clerkId);
     if (json) process.stdout.write(`${JSON.stringify(report ?? null, null, 2)}\n`);
     else if (report) process.stdout.write(printReport(report));
     if (report) return exitCodes.done;

@@ -28,7 +28,7 @@ export const purge: Command = {
     if (words.length !== 1) throw new UsageError("purge takes one Clerk id.");
     const { clerkId, mentorados = [] } = readTyped(typed, { clerkId: words[0], mentorados: options["also"] });
     const wish = { candidates: mentorados, keepProfile: options["keep-profile"] === true };
-    const answer = await purgeUser(open().context.purge, clerkId, wish, nameCaller());
+    const answer = await purgeUser(open().context, clerkId, wish, nameCaller());
     if (json) printJson({ clerkId, ...answer });
     else printLines(print(clerkId, answer));
     return exitCodes.done;

@@ -10,7 +10,7 @@ export const status: Command = {
   summary: "what a person should look at, and the figures behind it",
   run: async ({ words, json }, open) => {
     if (words.length > 0) throw new UsageError("status takes nothing.");
-    const found = await readStatus(open().context.status);
+    const found = await readStatus(open().context);
     if (json) printJson(found);
     else printLines(print(found));
     return exitCodes.done;

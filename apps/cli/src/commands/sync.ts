@@ -12,7 +12,7 @@ export const sync: Command = {
   run: async ({ words, json }, open) => {
     if (words.length === 0) throw new UsageError("sync takes one Clerk id or more.");
     const { clerkIds } = readTyped(syncRequest, { clerkIds: words });
-    const answer = await requestSyncs(open().context.change, clerkIds, nameCaller());
+    const answer = await requestSyncs(open().context, clerkIds, nameCaller());
     const lines = [
       `${answer.queued} queued. What came of it: rollcall explain <clerkId>`,
       ...answer.deleted.map((clerkId) => `${clerkId} is deleted for good; nothing was queued.`),

@@ -9,7 +9,7 @@ const createContext = createContextOf({
   CLERK_AUTHORIZED_PARTIES: [origin],
 });
 
-/** A session token as Clerk's are, unless something of it is changed. */
+/** A session token in Clerk's form, with changed claims. */
 function makeToken(change: object = {}, key = privateKey): string {
   const nowS = Math.floor(Date.now() / 1_000);
   const claims = { sub: "user_ana", sid: "sess_1", azp: origin, iat: nowS, nbf: nowS - 5, exp: nowS + 60 };
@@ -22,12 +22,12 @@ function makeToken(change: object = {}, key = privateKey): string {
 }
 
 async function identify(authorization: string | undefined) {
-  // Nothing else of a request is read.
+  // No other part of a request is read.
   const options = { req: { headers: { authorization } } } as Parameters<typeof createContext>[0];
   return (await createContext(options)).auth;
 }
 
-test("a session token says who calls, and is what Rollcall is shown", async () => {
+test("a session token identifies the caller, and is passed on to Rollcall", async () => {
   const token = makeToken();
   const auth = await identify(`Bearer ${token}`);
   expect([auth?.userId, await auth?.getToken()]).toEqual(["user_ana", token]);
@@ -38,13 +38,13 @@ test.each([
   ["a session with tasks left", makeToken({ sts: "pending" })],
   ["a token of a JWT template, which names no session", makeToken({ sid: undefined })],
   ["a token of another app", makeToken({ azp: "https://elsewhere.example" })],
-  ["a token of an app that nobody knows", makeToken({ azp: undefined })],
-  ["a token that is over", makeToken({ exp: Math.floor(Date.now() / 1_000) - 60 })],
+  ["a token without an app", makeToken({ azp: undefined })],
+  ["an expired token", makeToken({ exp: Math.floor(Date.now() / 1_000) - 60 })],
   [
-    "a token of another's making",
+    "a token with another signature",
     makeToken({}, generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey),
   ],
-  ["something else", "token"],
-])("%s is nobody", async (_, token) => {
+  ["a value that is not a token", "token"],
+])("%s identifies no caller", async (_, token) => {
   expect(await identify(token && `Bearer ${token}`)).toBeNull();
 });

@@ -4,13 +4,13 @@ import type { CreateHTTPContextOptions } from "@trpc/server/adapters/standalone"
 import type { Configuration } from "./configuration.ts";
 
 export type Context = {
-  /** Who calls; null without a session token that counts. */
+  /** The caller; null without a valid session token. */
   auth: Identity | null;
 };
 
 type Keys = Pick<Configuration, "CLERK_JWT_KEY" | "CLERK_AUTHORIZED_PARTIES">;
 
-/** Makes the context of a request: its session token is verified here, and nothing else says who calls. */
+/** Makes the context of a request. Only a verified session token identifies the caller. */
 export function createContextOf(keys: Keys): (options: CreateHTTPContextOptions) => Promise<Context> {
   return async ({ req }) => {
     const token = /^Bearer (\S+)$/i.exec(req.headers.authorization ?? "")?.[1];
@@ -20,7 +20,7 @@ export function createContextOf(keys: Keys): (options: CreateHTTPContextOptions)
         jwtKey: keys.CLERK_JWT_KEY,
         authorizedParties: keys.CLERK_AUTHORIZED_PARTIES,
       });
-      // verifyToken lets both pass: a token of a JWT template names no session, and who has tasks left is not in yet.
+      // verifyToken accepts both: a token of a JWT template, which names no session, and a session with unfinished tasks.
       if (!sid || sts === "pending") return { auth: null };
       return { auth: { userId: sub, getToken: async () => token } };
     } catch {

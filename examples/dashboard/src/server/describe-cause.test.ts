@@ -7,11 +7,11 @@ const fault = (props: object) => Object.assign(new Error(message), props);
 const internal = (cause: unknown) => new TRPCError({ code: "INTERNAL_SERVER_ERROR", message, cause });
 
 test.each([
-  ["a database's error", internal(fault({ code: "42P01" })), " (Error 42P01)"],
-  ["a connection's", internal(fault({ code: "ECONNREFUSED" })), " (Error ECONNREFUSED)"],
-  ["one of the code", internal(new TypeError(message)), " (TypeError)"],
-  ["one whose code is a sentence", internal(fault({ code: message })), " (Error)"],
+  ["a database error", internal(fault({ code: "42P01" })), " (Error 42P01)"],
+  ["a connection error", internal(fault({ code: "ECONNREFUSED" })), " (Error ECONNREFUSED)"],
+  ["a programming error", internal(new TypeError(message)), " (TypeError)"],
+  ["an error with a sentence as its code", internal(fault({ code: message })), " (Error)"],
   ["a refusal", new TRPCError({ code: "FORBIDDEN", message, cause: fault({ code: "42P01" }) }), ""],
-])("of %s the log has name and code, and no word that may be a person's", (_, error, expected) => {
+])("for %s the log has name and code, and no personal data", (_, error, expected) => {
   expect(describeCause(error)).toBe(expected);
 });

@@ -1,8 +1,8 @@
 import type { TRPCError } from "@trpc/server";
 
 /**
- * What a log may say of the fault behind an error: its name and its code, such as a SQLSTATE. Message and stack of a
- * database's errors quote rows.
+ * The part of an error's cause that may be logged: its name and its code, such as a SQLSTATE. Message and stack are left
+ * out, because database errors quote rows.
  */
 export function describeCause({ code, cause }: Pick<TRPCError, "code" | "cause">): string {
   if (code !== "INTERNAL_SERVER_ERROR" || cause === undefined) return "";

@@ -18,7 +18,7 @@ const sql = `
     left join mentorados m on m.user_id = u.id
    where u.clerk_id = $1`;
 
-/** User and profile by Clerk id, as much of them as this app works with; also of the banned and the deleted. */
+/** Finds user and profile by Clerk id, with the columns that this app uses. Banned and deleted users are included. */
 export async function findProfile(pool: Pool, wantedClerkId: string) {
   const { rows } = await pool.query<Row>(sql, [wantedClerkId]);
   const [row] = rows;

@@ -1,12 +1,12 @@
 import type { Pool } from "pg";
 
-/** The group with whom a mentee learns. */
+/** The group of a mentee. */
 export type Cohort = {
   /** The slug of the turma. */
   name: string | null;
-  /** How many are in it, the mentee included. */
+  /** The number of active mentees in it, this mentee included. */
   size: number;
-  /** Since when the mentee is in it; ISO 8601. */
+  /** The time since which the mentee belongs to it; ISO 8601. */
   since: string;
 };
 
@@ -22,7 +22,7 @@ const sql = `
     from mentorados m
    where m.id = $1`;
 
-/** @throws Error when there is no such profile: whoever gets here has one */
+/** @throws Error when there is no such profile, because the procedure requires one */
 export async function getCohort(pool: Pool, mentoradoId: number): Promise<Cohort> {
   const { rows } = await pool.query<Row>(sql, [mentoradoId]);
   const [cohort] = rows;

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 
-/** What a mentee wants to reach in a month; revenue is in whole reais. */
+/** The goals of a mentee for a month; revenue is in whole reais. */
 export type Goals = {
   name: string;
   revenue: number;
@@ -20,7 +20,7 @@ const sql = `
     from mentorados
    where id = $1`;
 
-/** @throws Error when there is no such profile: whoever gets here has one */
+/** @throws Error when there is no such profile, because the procedure requires one */
 export async function getGoals(pool: Pool, mentoradoId: number): Promise<Goals> {
   const { rows } = await pool.query<Goals>(sql, [mentoradoId]);
   const [goals] = rows;

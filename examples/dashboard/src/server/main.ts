@@ -22,15 +22,15 @@ async function run(configuration: Configuration): Promise<void> {
     query_timeout: 5_000,
     application_name: "rollcall-example-dashboard",
   });
-  // A connection that breaks while nobody uses it; the next query gets a new one.
+  // An idle connection may break; the next query gets a new one.
   pool.on("error", () => undefined);
-  // The browser has waited for the profile already: who comes here without one is the exception.
+  // No retries: the browser has already waited for the profile, so a missing one is an exception.
   const rollcall = createRollcallClient({ baseUrl: configuration.ROLLCALL_URL, retryDelaysMs: [] });
   const answerTrpc = createHTTPHandler({
     router: createAppRouter({ pool, rollcall }),
     createContext: createContextOf(configuration),
     basePath: trpcPath,
-    // Each answer is one person's.
+    // Each answer belongs to one user.
     responseMeta: () => ({ headers: { "cache-control": "no-store" } }),
     onError: ({ path, error }) =>
       void process.stderr.write(`${path}: ${error.code}${describeCause(error)}\n`),

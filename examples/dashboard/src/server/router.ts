@@ -9,12 +9,12 @@ import { getGoals } from "./get-goals.ts";
 
 const t = initTRPC.context<Context>().create({
   isDev: false,
-  // What a database says in its errors is nobody's business.
+  // Database errors may quote rows, so their messages stay on the server.
   errorFormatter: ({ shape, error }) =>
     error.code === "INTERNAL_SERVER_ERROR" ? { ...shape, message: "Internal error" } : shape,
 });
 
-/** Everything the dashboard asks. Each procedure has `ctx.user` and `ctx.mentorado`: without them it does not run. */
+/** The procedures of the dashboard. Each one has `ctx.user` and `ctx.mentorado`; without them it does not run. */
 export function createAppRouter({ pool, rollcall }: { pool: Pool; rollcall: RollcallClient }) {
   const mentoradoProcedure = t.procedure.use(
     provisioned({

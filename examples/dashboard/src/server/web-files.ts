@@ -13,8 +13,8 @@ const types: Readonly<Record<string, string>> = {
 type WebFile = { content: Buffer; headers: Record<string, string> };
 
 /**
- * Reads the built page into memory, where no path of a request can lead anywhere else, and serves it. The page finds
- * its configuration in a block of data, so that it need not ask for it first.
+ * Reads the built page into memory and serves it, so that no request path can reach another file. The page contains its
+ * configuration as a block of data and needs no request for it.
  */
 export async function loadWebFiles(
   folder: string,
@@ -46,7 +46,7 @@ export async function loadWebFiles(
 function headersOf(url: string): Record<string, string> {
   return {
     "content-type": types[extname(url)] ?? "application/octet-stream",
-    // Vite names the assets by their content.
+    // Vite puts a hash of the content into the names of assets.
     "cache-control": url.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -54,7 +54,7 @@ function headersOf(url: string): Record<string, string> {
 }
 
 function fillIn(html: string, configuration: PageConfiguration): string {
-  // `<` would end the block, whatever stands in it.
+  // A `<` in the data could end the block.
   const json = JSON.stringify(configuration).replaceAll("<", "\\u003c");
   return html.replace(
     '<script id="configuration" type="application/json"></script>',

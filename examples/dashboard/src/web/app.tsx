@@ -14,7 +14,7 @@ import { TopBar } from "./top-bar.tsx";
 
 type Props = { configuration: PageConfiguration; clerk: Clerk; sessions: Sessions };
 
-/** Everything that has to do with Rollcall is in here: a client, the provider, and who is signed in. */
+/** All use of Rollcall's client starts here: the client, the provider and the signed-in user. */
 export function App({ configuration, clerk, sessions }: Props): ReactNode {
   const { language } = useLanguage();
   const session = useSession(sessions);

@@ -8,7 +8,7 @@ const schema = z.object({
 
 export type PageConfiguration = z.infer<typeof schema>;
 
-/** Reads what the server wrote into the page. @throws when it was not our server that sent it */
+/** Reads the configuration in the page. @throws when another server sent the page */
 export function readConfiguration(page: Document): PageConfiguration {
   return schema.parse(JSON.parse(page.getElementById("configuration")?.textContent || "null"));
 }

@@ -1,6 +1,6 @@
 import { verifyToken } from "@clerk/backend";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { ClerkSimulator } from "../control.ts";
+import type { ClerkSimulator } from "../control/control.ts";
 import { startClerkSimulator } from "../simulator.ts";
 import { registerFrontend } from "./frontend-routes.ts";
 
@@ -31,7 +31,7 @@ async function call(
 
 const ana = { firstName: "Ana", lastName: "Lima", email: "ana@example.com" };
 
-test("who signs up is signed in, and a token of the session names them and the app", async () => {
+test("a new user is signed in, and a token of the session names the user and the app", async () => {
   const { body } = await call("POST", "sign-ups", ana);
   expect(body.user).toEqual({ id: body.user.id, name: "Ana Lima", email: "ana@example.com" });
   const { body: answer } = await call("POST", `sessions/${body.sessionId}/tokens`);
@@ -45,7 +45,7 @@ test("who signs up is signed in, and a token of the session names them and the a
   expect(changes.map(({ change }) => change)).toEqual(["created", "signed-in"]);
 });
 
-test("who is there may sign in, the latest first in the list", async () => {
+test("an existing user may sign in, and the list shows the latest user first", async () => {
   await call("POST", "sign-ups", ana);
   const { id } = await clerk.users.create({ firstName: "Bia" });
   const { body } = await call("GET", "people");
@@ -68,7 +68,7 @@ test("a session that ended, or whose user is banned or deleted, gives no token",
   expect((await call("POST", "sign-ins", { userId: deleted.user.id })).status).toBe(404);
 });
 
-test("an app may call from the browser, and no page that is not listed", async () => {
+test("a listed app may call from the browser, and an unlisted page may not", async () => {
   const asked = await call("OPTIONS", "sign-ups");
   expect([asked.status, asked.headers.get("access-control-allow-origin")]).toEqual([204, origin]);
   for (const headers of [{}, { origin: "https://elsewhere.example" }]) {
@@ -78,16 +78,16 @@ test("an app may call from the browser, and no page that is not listed", async (
   expect(await clerk.users.count()).toBe(0);
 });
 
-test("what is no sign-up is refused", async () => {
+test("an invalid sign-up is refused", async () => {
   expect((await call("POST", "sign-ups", { firstName: 7 })).status).toBe(400);
 });
 
 test.each([
-  ["a body that is no JSON", "application/json", "{", 400],
+  ["a body that is not JSON", "application/json", "{", 400],
   ["no body", "application/json", "", 400],
   ["JSON of another kind", "application/json", "7", 400],
   ["a body of another type", "text/xml", "<a/>", 415],
-])("%s is the caller's mistake", async (_what, type, body, status) => {
+])("%s is a client error", async (_case, type, body, status) => {
   const headers = { origin, "content-type": type };
   const answer = await fetch(`${clerk.url}/frontend/sign-ups`, { method: "POST", headers, body });
   expect(answer.status).toBe(status);

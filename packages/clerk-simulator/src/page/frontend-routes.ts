@@ -1,8 +1,8 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { ClerkUser } from "../clerk-user.ts";
-import type { ClerkControl } from "../control.ts";
-import { findEmail, nameOf } from "./person-name.ts";
+import type { ClerkControl } from "../control/control.ts";
+import type { ClerkUser } from "../users/clerk-user.ts";
+import { findEmail, nameOf } from "../users/clerk-user.ts";
 
 const nameSchema = z.string().trim().max(80).nullable();
 const signUpSchema = z.object({
@@ -13,18 +13,17 @@ const signUpSchema = z.object({
 const signInSchema = z.object({ userId: z.string() });
 const sessionSchema = z.object({ sessionId: z.string() });
 
-/** Whom an app's login page offers. */
+/** How many users an app's login page offers. */
 const shownPeople = 50;
 
 type FrontendOptions = {
-  /** The apps that may ask, and whose name stands in a token as `azp`. */
+  /** The apps that may call; the calling origin becomes the `azp` of a token. */
   origins: readonly string[];
 };
 
 /**
- * A stand-in for Clerk's frontend API, as far as a demo app's login page needs one: sign up, sign in without any
- * proof, tokens of a session, sign out. Clerk's own knows sessions by cookies; here their ids are enough. Sessions
- * end with the process, as a page must expect of any session.
+ * A stand-in for Clerk's frontend API for the login page of a demo app: sign-up, sign-in without a password, session
+ * tokens, sign-out. Clerk identifies sessions by cookies; here a session id is enough. All sessions end with the process.
  */
 export function registerFrontend(
   app: FastifyInstance,
@@ -45,7 +44,7 @@ export function registerFrontend(
       scope.setErrorHandler((error: FastifyError | z.ZodError, _request, reply) =>
         refuse(reply, decideStatus(error), "The request could not be read"),
       );
-      // What a browser asks before it asks, the hook has answered.
+      // The hook has already answered the browser's preflight request.
       scope.options("/*", () => undefined);
 
       scope.get("/people", async (_request, reply) => {
@@ -69,7 +68,7 @@ export function registerFrontend(
         const { sessionId } = sessionSchema.parse(request.params);
         const userId = sessions.get(sessionId);
         const user = userId === undefined ? null : await control.users.find(userId);
-        // Clerk ends the sessions of whom it bans or deletes.
+        // Clerk ends the sessions of a banned or deleted user.
         if (user === null || user.banned) return refuse(reply, 404, "There is no such session");
         const azp = request.headers.origin ?? null;
         return reply.send({
@@ -90,13 +89,13 @@ function describe(user: ClerkUser) {
   return { id: user.id, name: nameOf(user), email: findEmail(user) };
 }
 
-/** What cannot be read is the caller's mistake; fastify gives such errors a status of their own. */
+/** A request that cannot be read gets 400 from zod's errors, and from Fastify's own errors their status. */
 function decideStatus(error: FastifyError | z.ZodError): number {
   if (error instanceof z.ZodError) return 400;
   return error.statusCode ?? 500;
 }
 
-/** Lets the listed apps in, from the browsers of this machine, and nobody else. */
+/** Allows calls only from the listed origins. */
 function admit(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -1,16 +1,15 @@
 import { z } from "zod";
-import type { ClerkUser } from "../clerk-user.ts";
-import type { UserChange } from "../history.ts";
 import { startClerkSimulator } from "../simulator.ts";
+import { type ClerkUser, nameOf } from "../users/clerk-user.ts";
+import type { UserChange } from "../users/history.ts";
 import { registerFrontend } from "./frontend-routes.ts";
 import { registerPage } from "./page-routes.ts";
 import { readPageState } from "./page-state.ts";
 import { openPeopleFile } from "./people-file.ts";
-import { nameOf } from "./person-name.ts";
 import { openRollcallRows } from "./rollcall-rows.ts";
 import { openSupervisorChannel } from "./supervisor-channel.ts";
 
-/** The simulator as `npm start` runs it: with its page, its people kept on disk, and a view of Rollcall's tables. */
+/** The environment of the simulator under `npm start`: with its page, users kept on disk, and Rollcall's tables. */
 const environmentSchema = z.object({
   SIM_PORT: z.coerce.number().int().min(0).max(65_535),
   SIM_SECRET_KEY: z.string().startsWith("sk_"),
@@ -19,7 +18,7 @@ const environmentSchema = z.object({
   SIM_PEOPLE_FILE: z.string(),
   SIM_API_URL: z.url(),
   SIM_DATABASE_URL: z.string(),
-  /** Apps that people sign up and in with, as origins; separated by commas. */
+  /** Origins of the apps whose login pages use the simulator, separated by commas. */
   SIM_APP_ORIGINS: z
     .string()
     .default("")
@@ -43,8 +42,8 @@ async function run(environment: Environment): Promise<void> {
     users: people.users,
     webhook: { url: `${apiUrl}/api/webhooks/clerk`, secret: environment.SIM_WEBHOOK_SECRET },
     onMessage: ({ id, type, userId, state, copies }) =>
-      supervisor.tell({ kind: "webhook", id, type, userId, state, copies }),
-    onChange: noteChange,
+      supervisor.send({ kind: "webhook", id, type, userId, state, copies }),
+    onChange: recordChange,
     addRoutes: (app, control) => {
       registerPage(app, {
         apiUrl,
@@ -55,7 +54,7 @@ async function run(environment: Environment): Promise<void> {
   });
   supervisor.onProvisioning(({ userId, cause }) => people.keepCause(userId, cause));
 
-  function noteChange(change: UserChange, userId: string, user: ClerkUser | null): void {
+  function recordChange(change: UserChange, userId: string, user: ClerkUser | null): void {
     const name = user ? nameOf(user) : (names.get(userId) ?? userId);
     if (user) {
       people.keepUser(user);
@@ -64,7 +63,7 @@ async function run(environment: Environment): Promise<void> {
       people.forgetUser(userId);
       gone.set(userId, name);
     }
-    supervisor.tell({ kind: "person", change, userId, name, atMs: Date.now() });
+    supervisor.send({ kind: "person", change, userId, name, atMs: Date.now() });
   }
 
   const stop = async () => {

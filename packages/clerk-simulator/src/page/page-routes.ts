@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { PageState } from "./page-state.ts";
 
-// The same folder from `src/page` and from `dist/page`: what the browser gets is not compiled.
+// The same folder from `src/page` and from `dist/page`: the browser's files are not compiled.
 const folder = new URL("../../src/page/static/", import.meta.url);
 
 const files = {
@@ -17,7 +17,7 @@ const files = {
 
 type PageOptions = { apiUrl: string; readState: () => Promise<PageState> };
 
-/** The page at `/`, its files and its state. What it does, it does through the control's own routes. */
+/** The page at `/`, its files and its state. The page changes users through the routes of the control. */
 export function registerPage(app: FastifyInstance, { apiUrl, readState }: PageOptions): void {
   const headers = {
     "content-security-policy": contentSecurityPolicy(apiUrl),
@@ -43,7 +43,7 @@ export function registerPage(app: FastifyInstance, { apiUrl, readState }: PageOp
   );
 }
 
-/** The page calls ensure from the browser, as an app does: hence the api in `connect-src`. */
+/** `connect-src` holds the api, because the page calls ensure from the browser as an app does. */
 function contentSecurityPolicy(apiUrl: string): string {
   return [
     "default-src 'none'",

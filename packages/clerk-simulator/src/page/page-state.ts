@@ -1,13 +1,12 @@
-import type { ClerkUser } from "../clerk-user.ts";
-import type { ClerkControl } from "../control.ts";
-import type { WebhookMessage } from "../webhook-log.ts";
-import { findEmail, nameOf } from "./person-name.ts";
+import type { ClerkControl } from "../control/control.ts";
+import { type ClerkUser, findEmail, nameOf } from "../users/clerk-user.ts";
+import type { WebhookMessage } from "../webhooks/message-log.ts";
 import type { LatestRun, RollcallRow, RollcallRows } from "./rollcall-rows.ts";
 
 /** All that the page shows, in one answer. */
 export type PageState = {
   apiUrl: string;
-  /** `api`: what its `/readyz` says is missing; null when it does not answer. */
+  /** `api`: the parts that `/readyz` reports as missing; null when the api does not answer. */
   parts: { api: string[] | null; database: boolean };
   runs: LatestRun[];
   switches: { loseNext: boolean; twice: boolean; clerkDown: boolean };
@@ -35,16 +34,16 @@ export type PageStateContext = {
   rows: RollcallRows;
   apiUrl: string;
   causes: ReadonlyMap<string, string>;
-  /** Those who were deleted since the start, the latest last. */
+  /** The names of users deleted since the start, by id, the latest last. */
   gone: ReadonlyMap<string, string>;
 };
 
 const shownPeople = 30;
 const shownGone = 8;
 const shownWebhooks = 4;
-const apiRetryForMs = 1_500;
+const apiTimeoutMs = 1_500;
 
-/** Reads both sides: Clerk's from the simulator, Rollcall's from its tables. Never rejects because a part is down. */
+/** Reads Clerk's side from the simulator and Rollcall's side from its tables. Does not reject when a part is down. */
 export async function readPageState(context: PageStateContext): Promise<PageState> {
   const { control, apiUrl } = context;
   const total = await control.users.count();
@@ -99,7 +98,7 @@ function describeMessage({ id, type, state, copies }: WebhookMessage): PersonSta
 
 async function readReadiness(apiUrl: string): Promise<string[] | null> {
   try {
-    const answer = await fetch(`${apiUrl}/readyz`, { signal: AbortSignal.timeout(apiRetryForMs) });
+    const answer = await fetch(`${apiUrl}/readyz`, { signal: AbortSignal.timeout(apiTimeoutMs) });
     const body: unknown = await answer.json();
     const degraded = typeof body === "object" && body !== null && "degraded" in body ? body.degraded : [];
     return Array.isArray(degraded) ? degraded.map(String) : [];

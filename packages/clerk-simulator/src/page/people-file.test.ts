@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { emptyUser } from "../clerk-user.ts";
+import { emptyUser } from "../users/clerk-user.ts";
 import { openPeopleFile } from "./people-file.ts";
 
 let folder: string;
@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("everybody is there again as they were last, in order, without those who are gone", () => {
+test("every user is restored in its last state and in order, except deleted users", () => {
   const path = join(folder, "deep", "people.jsonl");
   const people = openPeopleFile(path);
   const [ana, bia, caio] = [emptyUser("user_a", 1), emptyUser("user_b", 2), emptyUser("user_c", 3)];
@@ -26,7 +26,7 @@ test("everybody is there again as they were last, in order, without those who ar
   expect(readFileSync(path, "utf8").trim().split("\n")).toHaveLength(3);
 });
 
-test("a line that a full disk has cut costs that line alone", () => {
+test("a line that a full disk cut off loses only that line", () => {
   const path = join(folder, "people.jsonl");
   openPeopleFile(path).keepUser(emptyUser("user_a", 1));
   appendFileSync(path, '{"user":{"id":"user_b","created_');

@@ -1,11 +1,11 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
-import type { ClerkUser } from "../clerk-user.ts";
+import type { ClerkUser } from "../users/clerk-user.ts";
 
-/** The simulator's people on disk, so that a restart does not make every row in Postgres look deleted. */
+/** The simulator's users on disk. Without it, after a restart every row in Postgres would belong to a missing user. */
 export type PeopleFile = {
-  /** In the order of signing up. */
+  /** In the order of sign-up. */
   users: ClerkUser[];
   causes: Map<string, string>;
   keepUser(user: ClerkUser): void;
@@ -21,8 +21,8 @@ const lineSchema = z.union([
 type Line = z.infer<typeof lineSchema>;
 
 /**
- * Opens the file and makes it compact. One line is added for each change, at once, so that even a killed process
- * forgets nobody; a line that was cut is passed over. People who were seeded are not kept.
+ * Opens the file and compacts it. Each change appends one line at once, so that a kill loses no user. An incomplete line
+ * is skipped. Seeded users are not kept.
  */
 export function openPeopleFile(path: string): PeopleFile {
   mkdirSync(dirname(path), { recursive: true });
@@ -37,7 +37,7 @@ export function openPeopleFile(path: string): PeopleFile {
 
   const add = (line: object) => appendFileSync(path, `${JSON.stringify(line)}\n`);
   return {
-    // Written by this very file, from a ClerkUser.
+    // This module wrote the lines, from a ClerkUser.
     users: [...users.values()] as unknown as ClerkUser[],
     causes,
     keepUser: (user) => add({ user }),

@@ -1,6 +1,6 @@
 import pg from "pg";
 
-/** What Rollcall has made of one person. Times are in milliseconds since the epoch. */
+/** The rows of one user in Rollcall's tables. Times are in milliseconds since the epoch. */
 export type RollcallRow = {
   createdAtMs: number;
   name: string | null;
@@ -12,7 +12,7 @@ export type RollcallRow = {
   profile: { nomeCompleto: string; turma: string | null } | null;
 };
 
-/** The latest run of a mode that is over. */
+/** The latest finished run of a mode. */
 export type LatestRun = { mode: string; state: string; agoMs: number };
 
 export type RollcallRows = {
@@ -23,7 +23,7 @@ export type RollcallRows = {
   close(): Promise<void>;
 };
 
-const retryForMs = 1_500;
+const timeoutMs = 1_500;
 
 const sql = `
   select u.clerk_id                                    as "clerkId",
@@ -44,14 +44,14 @@ const latestRuns = `
    where finished_at is not null and not dry_run
    order by mode, id desc`;
 
-/** Reads Rollcall's tables and nothing else; the simulator's page shows them beside Clerk's side. */
+/** Reads Rollcall's tables and writes nothing; the simulator's page shows them beside Clerk's side. */
 export function openRollcallRows(databaseUrl: string): RollcallRows {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: 2,
     application_name: "rollcall-simulator-page",
-    connectionTimeoutMillis: retryForMs,
-    query_timeout: retryForMs,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
     options: "-c default_transaction_read_only=on",
   });
   pool.on("error", () => undefined);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What the simulator's process tells the one that started it. */
+/** A message from the simulator to the process that started it. */
 export const happeningSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("person"),
@@ -21,7 +21,7 @@ export const happeningSchema = z.discriminatedUnion("kind", [
 ]);
 export type Happening = z.infer<typeof happeningSchema>;
 
-/** What that one tells back: by which cause Rollcall made the rows of a user. */
+/** A message from that process: the cause by which Rollcall made the rows of a user. */
 export const provisioningSchema = z.object({
   kind: z.literal("provisioned"),
   userId: z.string(),
@@ -30,15 +30,15 @@ export const provisioningSchema = z.object({
 export type Provisioning = z.infer<typeof provisioningSchema>;
 
 export type SupervisorChannel = {
-  tell(happening: Happening): void;
+  send(happening: Happening): void;
   onProvisioning(listener: (provisioning: Provisioning) => void): void;
 };
 
-/** The channel that `fork` or an `ipc` stdio entry made; without one, telling does nothing. */
+/** The channel that `fork` or an `ipc` stdio entry made; without one, `send` does nothing. */
 export function openSupervisorChannel(): SupervisorChannel {
   return {
-    tell(happening) {
-      // A supervisor that is just leaving does not matter: its children follow it.
+    send(happening) {
+      // An error does not matter: a supervisor that exits ends its children too.
       if (process.connected) process.send?.(happening, undefined, undefined, () => undefined);
     },
     onProvisioning(listener) {

@@ -1,10 +1,24 @@
 import type { ReactNode } from "react";
-import type { Locale } from "../locale.ts";
+import type { Locale, Text } from "../locale.ts";
 import type { RollcallError } from "../rollcall-error.ts";
 import type { User } from "../wire.ts";
-import { texts } from "./texts.ts";
 
-/** Without styles of its own, beyond class names for the app's. */
+const texts = {
+  preparing: { "pt-BR": "Preparando seu perfil…", en: "Preparing your profile…" },
+  stillPreparing: {
+    "pt-BR": "Está demorando mais do que o normal. Tentando de novo…",
+    en: "This takes longer than usual. Trying again…",
+  },
+  failed: { "pt-BR": "Seu perfil não está disponível agora", en: "Your profile is not available now" },
+  retry: { "pt-BR": "Tentar de novo", en: "Try again" },
+  retrying: { "pt-BR": "Tentando de novo…", en: "Trying again…" },
+  support: { "pt-BR": "Falar com o suporte", en: "Contact support" },
+  welcome: { "pt-BR": "Boas-vindas!", en: "Welcome!" },
+  created: { "pt-BR": "Seu perfil foi criado.", en: "Your profile was created." },
+  start: { "pt-BR": "Começar", en: "Get started" },
+} as const satisfies Record<string, Text>;
+
+/** Has class names for the app's styles, and no styles of its own. */
 export function DefaultLoading({ locale, slow }: { locale: Locale; slow: boolean }): ReactNode {
   return <p className="rollcall-loading">{texts[slow ? "stillPreparing" : "preparing"][locale]}</p>;
 }
@@ -13,7 +27,7 @@ export type ErrorSlotProps = {
   error: RollcallError;
   /** Tries again now. */
   retry: () => void;
-  /** It is being tried again. */
+  /** A new attempt is in progress. */
   retrying: boolean;
   supportUrl: string | undefined;
   locale: Locale;
@@ -22,12 +36,12 @@ export type ErrorSlotProps = {
 export function DefaultError({ error, retry, retrying, supportUrl, locale }: ErrorSlotProps): ReactNode {
   return (
     <div className="rollcall-error">
-      {/* Without the button, whose words change with each try: a screen reader says an alert anew when any of it does. */}
+      {/* The button is outside, because its text changes and a screen reader repeats an alert after any change. */}
       <div role="alert">
         <h2>{texts.failed[locale]}</h2>
         <p>{error.message}</p>
       </div>
-      {/* Not disabled while it tries: a disabled button loses the focus of whoever pressed it. */}
+      {/* The button is not disabled during an attempt, because a disabled button loses the focus. */}
       <button type="button" onClick={retry} aria-disabled={retrying}>
         {texts[retrying ? "retrying" : "retry"][locale]}
       </button>{" "}

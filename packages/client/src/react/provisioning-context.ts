@@ -1,14 +1,26 @@
 import { createContext, useContext } from "react";
 import type { Locale } from "../locale.ts";
-import type { Auth } from "./auth.ts";
+import type { GetToken } from "../rollcall-client.ts";
 import type { ProvisioningState } from "./state-machine.ts";
 
-/** What the provider gives to everything below it. */
+/** The signed-in user. The result of Clerk's `useAuth()` or `useUser()` fits, and so does any other object of this shape. */
+export type Auth = {
+  /** False while the signed-in user is not known yet. */
+  isLoaded: boolean;
+  /** Clerk's id of the user; null when no user is signed in. */
+  userId?: string | null | undefined;
+  /** Instead of `userId`. */
+  user?: { id: string } | null | undefined;
+  /** Returns a valid session token. Without it, the client's own `getToken` is used. */
+  getToken?: GetToken | undefined;
+};
+
+/** The provider's value for all components below it. */
 export type ProvisioningContext = {
   state: ProvisioningState;
-  /** False while nobody can say who is signed in. */
+  /** False while the signed-in user is not known yet. */
   isLoaded: boolean;
-  /** The user as the app's own library of accounts gave it, if it did. */
+  /** The `user` of the auth object, if it has one. */
   accountUser: Auth["user"];
   locale: Locale;
   retry: () => void;
@@ -17,7 +29,7 @@ export type ProvisioningContext = {
 
 export const ProvisioningContext = createContext<ProvisioningContext | null>(null);
 
-/** @throws Error above the provider */
+/** @throws Error outside of the provider */
 export function useProvisioningContext(): ProvisioningContext {
   const context = useContext(ProvisioningContext);
   if (!context) throw new Error("Put <UserProvisioningProvider> above this component");

@@ -38,7 +38,7 @@ function show(props: ProvisioningGateProps = {}, setting: Setting = {}): void {
   page.render(
     <UserProvisioningProvider
       client={createRollcallClient({ baseUrl: server.url, locale, retryDelaysMs })}
-      auth={{ isLoaded, userId, getToken: async () => makeToken(userId ?? "nobody") }}
+      auth={{ isLoaded, userId, getToken: async () => makeToken(userId ?? "user_missing") }}
       healAfterMs={3_600_000}
     >
       <ProvisioningGate {...props}>{props.children ?? <Dashboard />}</ProvisioningGate>
@@ -51,7 +51,7 @@ function Dashboard(): ReactNode {
 }
 
 describe("the page behind the gate", () => {
-  test("is shown once the profile is there, and not before", async () => {
+  test("is shown after the profile exists, and not before", async () => {
     server.will("hang");
     show();
     await page.untilText("Preparando seu perfil…");
@@ -64,13 +64,13 @@ describe("the page behind the gate", () => {
     expect(page.text()).toBe("Dashboard");
   });
 
-  test("is not shown to who is signed out, who may be shown something else", async () => {
+  test("is not shown while no user is signed in; another slot may be shown", async () => {
     show({ signedOut: "Please sign in" }, { userId: null });
     await page.untilText("Please sign in");
     expect(page.text()).toBe("Please sign in");
   });
 
-  test("nor while nobody can tell who is there", async () => {
+  test("is not shown while the signed-in user is not known", async () => {
     show({ signedOut: "Please sign in" }, { isLoaded: false });
     await page.untilText("Preparando seu perfil…");
     expect(page.text()).not.toContain("Please sign in");
@@ -78,14 +78,14 @@ describe("the page behind the gate", () => {
 });
 
 describe("loading", () => {
-  test("is announced, and says when it takes longer", async () => {
+  test("is announced, and the text changes when it takes longer", async () => {
     server.will(pending, "hang");
     show({}, { retryDelaysMs: [1], locale: "en" });
     await page.untilText("This takes longer than usual. Trying again…");
     expect(page.find("[role=status]")?.textContent).toBe("This takes longer than usual. Trying again…");
   });
 
-  test("may be the app's own, and is announced all the same", async () => {
+  test("may be the app's own, and is announced too", async () => {
     server.will("hang");
     show({ loading: <b>One moment</b> });
     await page.untilText("One moment");
@@ -94,7 +94,7 @@ describe("loading", () => {
 });
 
 describe("an error", () => {
-  test("is announced with the sentence for people, a way to try again and to support, and nothing technical", async () => {
+  test("is announced with the message for people, a retry button and a support link, and without technical details", async () => {
     server.will(failure(503, "postgres.unavailable"));
     show({ supportUrl: "https://example.com/help" });
     await page.untilText("Tentar de novo");
@@ -105,7 +105,7 @@ describe("an error", () => {
     expect(page.text()).not.toMatch(/req_1|503|Error/);
   });
 
-  test("shows no support where there is none, and speaks English", async () => {
+  test("shows no support link without a URL, and its texts are also in English", async () => {
     server.will(failure(503));
     show({}, { locale: "en" });
     await page.untilText("Try again");
@@ -113,7 +113,7 @@ describe("an error", () => {
     expect(page.find("a")).toBeNull();
   });
 
-  test("stays while it is tried again, keeps the focus, and hands it on when the page comes", async () => {
+  test("stays during a new attempt, keeps the focus, and passes it on when the page is shown", async () => {
     const { held, letGo } = holdBack();
     server.will(failure(503), () => held.then(() => ready("user_a")));
     show({}, { locale: "en" });
@@ -122,7 +122,7 @@ describe("an error", () => {
     const said = alert?.textContent;
     page.press("Try again");
     await page.untilText("Trying again…");
-    // What is announced did not change: it is not said once more.
+    // The announced text did not change, so it is not announced again.
     expect([page.find("[role=alert]") === alert, alert?.textContent]).toEqual([true, said]);
     expect(document.activeElement).toBe(page.find("button"));
     expect(page.find("button")?.getAttribute("aria-disabled")).toBe("true");
@@ -132,7 +132,7 @@ describe("an error", () => {
     expect(document.activeElement).toBe(page.find("[role=status]"));
   });
 
-  test("may be shown in the app's own way", async () => {
+  test("may be the app's own", async () => {
     server.will(failure(503, "queue.unavailable"), ready("user_a"));
     show({
       error: ({ error, retry, retrying }) => (
@@ -148,9 +148,9 @@ describe("an error", () => {
   });
 });
 
-test("slots may use hooks: they come, keep their state, go, and come again", async () => {
+test("slots may use hooks: they mount, keep their state, unmount, and mount again", async () => {
   server.will(failure(503, "first"), failure(503, "second"), ready("user_a", { created: true }));
-  // Functions that are new in each render, as they mostly are.
+  // The functions are new in each render, as in most apps.
   const render = (userId = "user_a") =>
     show(
       {
@@ -191,7 +191,7 @@ test("slots may use hooks: they come, keep their state, go, and come again", asy
   await page.untilText("third 0");
 });
 
-test("a change of language changes what is shown: the client's own sentences at once, the api's by asking again", async () => {
+test("a change of language changes the client's own messages at once, and the api's message by a new call", async () => {
   const client = createRollcallClient({ baseUrl: server.url, retryDelaysMs: [] });
   const speak = (locale: Locale) =>
     page.render(
@@ -222,7 +222,7 @@ test("a change of language changes what is shown: the client's own sentences at 
 });
 
 describe("welcome", () => {
-  test("greets above the page who was given a profile just now, until dismissed; the focus stays in the page", async () => {
+  test("is shown above the page for a new profile until dismissed; the focus stays in the page", async () => {
     server.will(ready("user_a", { created: true }));
     show({}, { locale: "en" });
     await page.untilText("Welcome!Your profile was created.Get startedDashboard");
@@ -232,7 +232,7 @@ describe("welcome", () => {
     expect(document.activeElement).toBe(page.find("[role=status]"));
   });
 
-  test("may be the app's own, which knows user and profile, or none", async () => {
+  test("may be the app's own, which receives user and profile, or none", async () => {
     server.will(ready("user_a", { created: true }));
     show({ welcome: ({ mentorado, user }) => `Hello ${mentorado?.nomeCompleto}, ${user.name}! ` });
     await page.untilText("Hello Profile of user_a, user_a! Dashboard");
@@ -243,7 +243,7 @@ describe("welcome", () => {
     expect(page.text()).toBe("Dashboard");
   });
 
-  test("greets also when the webhook was faster; once dismissed it does not come back, and is not taken for another's", async () => {
+  test("is also shown when the webhook was faster; after dismissal it does not return, and other users are not affected", async () => {
     const justNow = { createdAt: new Date().toISOString() };
     const readyOf = (userId: string) => {
       const { status, body } = ready(userId, { created: false });
@@ -270,7 +270,7 @@ describe("welcome", () => {
     await page.untilText("Get startedDashboard");
   });
 
-  test("is not for who had a profile before", async () => {
+  test("is not shown for an older profile", async () => {
     server.will(ready("user_a", { created: false }));
     show();
     await page.untilText("Dashboard");

@@ -1,4 +1,4 @@
-import { type ReactNode, useRef } from "react";
+import { type ReactNode, type RefObject, useLayoutEffect, useRef } from "react";
 import type { Mentorado } from "../wire.ts";
 import {
   DefaultError,
@@ -7,27 +7,25 @@ import {
   type ErrorSlotProps,
   type WelcomeSlotProps,
 } from "./default-slots.tsx";
-import { KeepFocus } from "./keep-focus.tsx";
 import { useProvisioningContext } from "./provisioning-context.ts";
-import { Slot } from "./slot.ts";
 import { useUserProvisioning } from "./use-user-provisioning.ts";
 
 export type ProvisioningGateProps = {
-  /** What the signed-in user sees once the profile is there. */
+  /** Shown to a signed-in user with a profile. */
   children?: ReactNode;
-  /** Instead of the default "preparing your profile"; it is announced to screen readers. */
+  /** Replaces the default "preparing your profile"; it is announced to screen readers. */
   loading?: ReactNode;
-  /** Instead of the default message with "try again"; what of it screen readers should announce has `role="alert"`. */
+  /** Replaces the default message with "try again". Give `role="alert"` to the part that screen readers announce. */
   error?: ((props: ErrorSlotProps) => ReactNode) | undefined;
-  /** Instead of the default greeting above the page; null for none. Only for a profile made just now, until dismissed in this browser. */
+  /** Replaces the default greeting above the page; null for none. Shown for a new profile until dismissed in this browser. */
   welcome?: ((props: WelcomeSlotProps & { mentorado: Mentorado | null }) => ReactNode) | null | undefined;
-  /** What who is not signed in sees; by default nothing. */
+  /** Shown while no user is signed in; by default nothing. */
   signedOut?: ReactNode;
-  /** Where the default error sends people who need help. */
+  /** The link for help in the default error. */
   supportUrl?: string | undefined;
 };
 
-/** Shows its children to whoever has a profile, and to everybody else why they wait. */
+/** Shows its children to a user with a profile. Otherwise it shows that the profile is being prepared, or the error. */
 export function ProvisioningGate(props: ProvisioningGateProps): ReactNode {
   const {
     children,
@@ -38,7 +36,7 @@ export function ProvisioningGate(props: ProvisioningGateProps): ReactNode {
   const { locale } = useProvisioningContext();
   const provisioning = useUserProvisioning();
   const { isLoaded, userId, status, error, retry, dismissWelcome } = provisioning;
-  // Always in the page: a screen reader tells what changes in it, not that it came.
+  // The element is always in the page: a screen reader announces changes inside of it, but not its insertion.
   const announcer = useRef<HTMLDivElement>(null);
   const waits = !isLoaded || (userId !== null && status !== "provisioned" && error === null);
   const slow = status === "provisioning" && provisioning.attempt > 1;
@@ -79,4 +77,27 @@ export function ProvisioningGate(props: ProvisioningGateProps): ReactNode {
       )}
     </>
   );
+}
+
+/**
+ * A component around an app's function, so that the hooks of this function belong to this component. Hooks called in the
+ * gate itself would come and go. As a component type, a function that is new in each render would remount each time.
+ */
+function Slot<Props>({ render, props }: { render: (props: Props) => ReactNode; props: Props }): ReactNode {
+  return render(props);
+}
+
+type KeepFocusProps = { fallback: RefObject<HTMLElement | null>; children: ReactNode };
+
+/** Moves the focus when its element is removed, so that a keyboard user does not land at the top of the page. */
+function KeepFocus({ fallback, children }: KeepFocusProps): ReactNode {
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const { current } = box;
+    // The cleanup runs before the elements leave the page, while one of them may still have the focus.
+    return () => {
+      if (current?.contains(document.activeElement)) fallback.current?.focus();
+    };
+  }, [fallback]);
+  return <div ref={box}>{children}</div>;
 }

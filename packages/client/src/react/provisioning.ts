@@ -1,35 +1,34 @@
 import type { Locale } from "../locale.ts";
+import { addJitter } from "../retry-delay.ts";
 import type { GetToken, Retry, RollcallClient } from "../rollcall-client.ts";
 import type { RollcallError } from "../rollcall-error.ts";
-import { type Pause, pauseAfter } from "./pause.ts";
 import { decideNext, type ProvisioningEvent, type ProvisioningState, signedOut } from "./state-machine.ts";
-import { openTabs } from "./tabs.ts";
 import { decideWelcome, rememberWelcomed } from "./welcome.ts";
 
-/** Who asks for profiles, and how; read anew for each call. */
-export type Means = {
+/** The settings of calls, read before each call. */
+export type CallSettings = {
   client: RollcallClient;
   getToken: GetToken | undefined;
   locale: Locale;
   healAfterMs: number;
 };
 
-/** The state machine with a voice: it makes the calls that the machine asks for, and tells who listens. */
+/** Runs the state machine: makes its calls and notifies its listeners. */
 export type Provisioning = {
   getState(): ProvisioningState;
   subscribe(listener: () => void): () => void;
-  /** Follows one user, or nobody, until the returned function is called; it must be, before the next. */
-  follow(userId: string | null, getMeans: () => Means): () => void;
-  /** Tries again now, if nothing is under way. */
+  /** Provisions one user, or no user, until the returned function is called. Call it before the next `follow`. */
+  follow(userId: string | null, getSettings: () => CallSettings): () => void;
+  /** Tries again now, if no call is in flight. */
   retry(): void;
   dismissWelcome(): void;
 };
 
-/** Builds one; it does nothing before it follows somebody. */
+/** Makes one; it is idle until `follow` is called. */
 export function createProvisioning(): Provisioning {
   let state = signedOut;
   let pause: Pause | undefined;
-  let tellTabs: (news: "welcomed") => void = () => {};
+  let notifyTabs: (news: "welcomed") => void = () => {};
   const listeners = new Set<() => void>();
 
   return {
@@ -43,7 +42,7 @@ export function createProvisioning(): Provisioning {
     dismissWelcome() {
       if (state.userId !== null) rememberWelcomed(state.userId);
       send({ type: "welcomed" });
-      tellTabs("welcomed");
+      notifyTabs("welcomed");
     },
   };
 
@@ -54,15 +53,15 @@ export function createProvisioning(): Provisioning {
     for (const listener of listeners) listener();
   }
 
-  function follow(userId: string | null, getMeans: () => Means): () => void {
+  function follow(userId: string | null, getSettings: () => CallSettings): () => void {
     send({ type: "user", userId });
     if (userId === null) return () => {};
     const stop = new AbortController();
     const tabs = openTabs(userId, (news) =>
       news === "welcomed" ? send({ type: "welcomed" }) : pause?.end(),
     );
-    tellTabs = tabs.tell;
-    void provision(userId, getMeans, stop.signal).then((made) => made && tabs.tell("provisioned"));
+    notifyTabs = tabs.send;
+    void provision(userId, getSettings, stop.signal).then((made) => made && tabs.send("provisioned"));
     return () => {
       stop.abort();
       pause?.end();
@@ -71,13 +70,17 @@ export function createProvisioning(): Provisioning {
     };
   }
 
-  /** Asks until there is a profile, with pauses after failures; false when it was stopped before. */
-  async function provision(userId: string, getMeans: () => Means, signal: AbortSignal): Promise<boolean> {
+  /** Repeats the call until there is a profile, with pauses after failures; false when it was stopped before. */
+  async function provision(
+    userId: string,
+    getSettings: () => CallSettings,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     for (let failures = 0; ; failures++) {
       send({ type: "asked" });
       if (state.status !== "provisioning") return false;
       const { call } = state;
-      const { client, getToken, locale, healAfterMs } = getMeans();
+      const { client, getToken, locale, healAfterMs } = getSettings();
       try {
         const onRetry = (retry: Retry) => send({ type: "waiting", call, retry });
         const provisioned = await client.ensure({ userId, token: getToken, signal, locale, onRetry });
@@ -85,7 +88,7 @@ export function createProvisioning(): Provisioning {
         return !signal.aborted;
       } catch (thrown) {
         if (signal.aborted) return false;
-        // ensure throws nothing else.
+        // ensure throws no other error.
         const error = thrown as RollcallError;
         pause = pauseAfter(error, failures, healAfterMs);
         send({ type: "failed", call, error });
@@ -94,4 +97,66 @@ export function createProvisioning(): Provisioning {
       }
     }
   }
+}
+
+type Pause = { over: Promise<void>; end(): void };
+
+/** The longest pause is this many times the first pause. */
+const mostGrowth = 6;
+
+/** The longest wait that the api can ask for. Its rate limit asks for up to 60 s. */
+const longestAskedMs = 60_000;
+
+/**
+ * The pause after a failed call. `end` ends it. After a retryable error the pause also ends by itself: after a time that
+ * doubles with each failure, when the network is back, or when the page becomes visible.
+ *
+ * @param failures number of failed calls before this one
+ * @param firstMs length of the first pause
+ */
+export function pauseAfter(error: RollcallError, failures: number, firstMs: number): Pause {
+  let end = () => {};
+  const over = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  if (!error.retryable) return { over, end };
+
+  const plannedMs = firstMs * Math.min(mostGrowth, 2 ** failures);
+  const askedMs = Math.min(longestAskedMs, error.retryAfterMs ?? 0);
+  const timer = setTimeout(end, addJitter(Math.max(plannedMs, askedMs)));
+  const endWhenVisible = () => document.visibilityState === "visible" && end();
+  // React Native has neither of the two events.
+  globalThis.window?.addEventListener?.("online", end);
+  globalThis.document?.addEventListener("visibilitychange", endWhenVisible);
+  const cleared = over.then(() => {
+    clearTimeout(timer);
+    globalThis.window?.removeEventListener?.("online", end);
+    globalThis.document?.removeEventListener("visibilitychange", endWhenVisible);
+  });
+  return { over: cleared, end };
+}
+
+/** A message from one tab to the other tabs of the same user. */
+type News = "provisioned" | "welcomed";
+
+/**
+ * Connects the tabs in which the same user is signed in. A message holds no data of the user: after it, a tab makes its own
+ * call.
+ */
+function openTabs(userId: string, onNews: (news: News) => void): { send(news: News): void; close(): void } {
+  // In old browsers without BroadcastChannel, each tab makes its own calls.
+  if (typeof BroadcastChannel !== "function") return { send: () => {}, close: () => {} };
+  let open = true;
+  const channel = new BroadcastChannel(`rollcall ${userId}`);
+  channel.onmessage = ({ data }) => {
+    if (data === "provisioned" || data === "welcomed") onNews(data);
+  };
+  return {
+    // A closed channel would throw.
+    send: (news) => open && channel.postMessage(news),
+    close() {
+      open = false;
+      channel.close();
+    },
+  };
 }

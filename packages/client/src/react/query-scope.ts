@@ -3,9 +3,9 @@ import type { QueryClient, QueryKey } from "@tanstack/react-query";
 type Scope = { rollcallUser: string | null };
 
 /**
- * The key under which a user's query is cached, and which its query function is given. The user stands at its end, in
- * the object that is there or one of its own: what names a query by the start of its key, as `invalidateQueries`
- * does, still finds it, and tRPC, which reads its question from the key, finds as many parts as it wrote.
+ * The key under which a user's query is cached; the query function receives the same key. The user id is added at the end:
+ * inside the last part if that is an object, else as a new part. So `invalidateQueries` still finds a query by the start
+ * of its key, and tRPC, which reads its call from the key, finds its own number of parts.
  */
 export function scopeQueryKey(queryKey: QueryKey, userId: string | null): QueryKey {
   const scope: Scope = { rollcallUser: userId };
@@ -17,14 +17,14 @@ function isPlainObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** Whose query it is; undefined when it belongs to no user. */
+/** The user of a query; undefined when the query belongs to no user. */
 export function readQueryUser(queryKey: QueryKey): string | null | undefined {
   const last = queryKey.at(-1);
   if (typeof last !== "object" || last === null || !("rollcallUser" in last)) return undefined;
   return typeof last.rollcallUser === "string" ? last.rollcallUser : null;
 }
 
-/** Removes from the cache what other users were answered; calls under way are cancelled. */
+/** Removes the answers to other users from the cache; their calls in flight are cancelled. */
 export function forgetOthers(queries: QueryClient, userId: string | null): void {
   queries.removeQueries({
     predicate: ({ queryKey }) => {

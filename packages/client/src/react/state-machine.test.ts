@@ -7,7 +7,7 @@ import { decideNext, type ProvisioningEvent, type ProvisioningState, signedOut }
 const error = ownError("network", "en", { retryable: true });
 const newError = ownError("timeout", "en", { retryable: true });
 const retry: Retry = { attempt: 2, delayMs: 1_000, error };
-// The machine looks at nothing of it.
+// The state machine does not read these values.
 const found = { created: false } as Provisioned;
 const made = { created: true } as Provisioned;
 
@@ -68,7 +68,7 @@ const whileProvisioning: Row = {
   failed: { ...states.failed, error: newError },
 };
 
-/** Every state, every event: what follows. "same" is the same object. */
+/** The next state for every state and event. "same" is the same object. */
 const table: Record<keyof typeof states, Row> = {
   signedOut: { ...nothing, "user_a signs in": fresh("user_a"), "sign-out": "same" },
   unprovisioned: { ...nothing, asked: { ...next, status: "provisioning", error: null, retry: null } },
@@ -105,7 +105,7 @@ const anyEvent: fc.Arbitrary<ProvisioningEvent> = fc.oneof(
   fc.record({ type: fc.constant("abandoned" as const), call: fc.nat(9) }),
 );
 
-test("whatever happens: only the answer of one's own call provisions, nobody is never provisioned, numbers never fall", () => {
+test("after any events: only the answer of the current call provisions, a signed-out state is never provisioned, numbers never fall", () => {
   fc.assert(
     fc.property(fc.array(anyEvent, { maxLength: 40 }), (happened) => {
       let state = signedOut;

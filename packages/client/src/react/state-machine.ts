@@ -1,27 +1,27 @@
 import type { Provisioned, Retry } from "../rollcall-client.ts";
 import type { RollcallError } from "../rollcall-error.ts";
 
-type Whose = {
-  /** Clerk's id of who is signed in; null when nobody is. */
+type Base = {
+  /** Clerk's id of the signed-in user; null when no user is signed in. */
   userId: string | null;
   /**
-   * The number of the call that may change this state: only its own answer counts. It grows with each call and
-   * each change of user, so whatever is late is known by its number.
+   * The number of the call whose answer may change this state. It grows with each call and each change of user, so a late
+   * answer is recognized by its number.
    */
   call: number;
 };
 
-/** Where a user is on the way to a profile. */
-export type ProvisioningState = Whose &
+/** The state of provisioning for one user. */
+export type ProvisioningState = Base &
   (
     | { status: "unprovisioned"; error: RollcallError | null }
-    /** `error` is why the call before this one failed; `retry` is the attempt within this call that comes next. */
+    /** `error` is the error of the previous call; `retry` is the next attempt within this call. */
     | { status: "provisioning"; error: RollcallError | null; retry: Retry | null }
-    /** `welcome` until a person has seen that their profile was made. */
+    /** `welcome` is true until the user has dismissed the welcome for a new profile. */
     | { status: "provisioned"; provisioned: Provisioned; welcome: boolean }
   );
 
-/** What may happen. A number says to which call it belongs. */
+/** The events. `call` is the number of the call that an event belongs to. */
 export type ProvisioningEvent =
   | { type: "user"; userId: string | null }
   | { type: "asked" }
@@ -33,7 +33,7 @@ export type ProvisioningEvent =
 
 export const signedOut: ProvisioningState = { status: "unprovisioned", userId: null, call: 0, error: null };
 
-/** Decides the state that follows. What has no place in a state leaves it as it is, the same object. */
+/** Decides the next state. An event that does not apply returns the same object. */
 export function decideNext(state: ProvisioningState, event: ProvisioningEvent): ProvisioningState {
   const { userId, call } = state;
   if (event.type === "user") {

@@ -20,7 +20,7 @@ import { UserProvisioningProvider } from "./user-provisioning-provider.tsx";
 vi.setConfig({ testTimeout: 60_000 });
 
 const t = initTRPC.context<{ userId: string }>().create({ allowOutsideOfServer: true });
-/** Ends the stories that are being told. */
+/** Ends the open subscriptions. */
 let endStories = () => {};
 let ended: Promise<void>;
 const router = t.router({
@@ -38,7 +38,7 @@ let rollcall: EnsureServer;
 let app: ReturnType<typeof createHTTPServer>;
 let page: Page;
 let queries: QueryClient;
-/** All that the page ever showed, with who was signed in. */
+/** Each text that the page showed, with the signed-in user. */
 let shown: [userId: string, data: unknown][];
 
 beforeEach(async () => {
@@ -62,12 +62,12 @@ afterEach(async () => {
   await rollcall.stop();
 });
 
-/** The app's own client of tRPC, as its `queryOptions()` are made of it. */
+/** The app's own tRPC client, the source of its `queryOptions()`. */
 function createTrpc(userId: string) {
   const { port } = app.address() as AddressInfo; // It listens on TCP.
   const link = {
     ...{ url: `http://127.0.0.1:${port}`, headers: { "x-user": userId } },
-    // The document's own would ask for CORS. tRPC's type allows a signal that is undefined, as fetch itself does.
+    // The document's own fetch would need CORS. Like fetch, tRPC's type allows an undefined signal.
     fetch: (...asked: unknown[]) => fetch(...(asked as Parameters<typeof fetch>)),
   };
   const client = createTRPCClient<typeof router>({ links: [httpBatchStreamLink(link)] });
@@ -110,7 +110,7 @@ const cachedUsers = () =>
     .map(({ queryKey }) => readQueryUser(queryKey));
 const ofOthers = () => shown.filter(([who, data]) => data && !JSON.stringify(data).includes(`of ${who}`));
 
-test("a procedure is asked with its input, found by its filter, and each user's own", async () => {
+test("a procedure gets its input, is found by its filter, and is cached per user", async () => {
   const trpc = signIn("user_a", Secret);
   await page.untilText("secret 7 of user_a");
   const updates = () => queries.getQueryCache().getAll()[0]?.state.dataUpdateCount;
@@ -123,7 +123,7 @@ test("a procedure is asked with its input, found by its filter, and each user's 
   expect(ofOthers()).toEqual([]);
 });
 
-test("an answer that comes in parts is shown as it comes, and no part of A's is left for B", async () => {
+test("an answer in parts is shown part by part, and B sees no part of A's answer", async () => {
   signIn("user_a", Story);
   await page.untilText("chapter 1 of user_a");
   expect(cachedUsers()).toEqual(["user_a"]);

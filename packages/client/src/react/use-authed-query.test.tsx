@@ -24,9 +24,9 @@ let server: EnsureServer;
 let page: Page;
 let queries: QueryClient;
 let userId: string | null;
-/** What was asked of the app's server, by whom. */
+/** The requests to the app's server, with their users. */
 let asked: string[];
-/** All that a page with a query ever showed, with who was signed in. */
+/** Each text that a page with a query showed, with the signed-in user. */
 let shown: [userId: string | null, data: string | undefined][];
 
 beforeAll(async () => {
@@ -44,7 +44,7 @@ afterEach(() => {
 });
 afterAll(() => server.stop());
 
-/** The app's server answers whoever's token it is shown: here, whoever is signed in when it answers. */
+/** The app's server answers for the user of the token: here, for the user signed in at the time of the answer. */
 const askServer = async () => {
   asked.push(String(userId));
   return `secret of ${userId}`;
@@ -62,7 +62,7 @@ function Secret(options: Partial<Options>): ReactNode {
   return `${data ?? "nothing"}, ${fetchStatus}`;
 }
 
-/** A query that says nothing of how to ask. */
+/** A query without a query function. */
 function Usual(options: Partial<Options>): ReactNode {
   return useAuthedQuery<string>({ queryKey: ["usual"], ...("enabled" in options && { enabled: true }) }).data;
 }
@@ -87,7 +87,7 @@ function signIn(who: string | null, options: Partial<Options> = {}, Shown = Secr
 
 const answerAll = () =>
   server.will(({ token }) =>
-    ready(["user_a", "user_b"].find((name) => makeToken(name) === token) ?? "nobody"),
+    ready(["user_a", "user_b"].find((name) => makeToken(name) === token) ?? "user_missing"),
   );
 const cachedUsers = () =>
   queries
@@ -107,7 +107,7 @@ test("a query waits until the user is provisioned, and is not sent after a failu
   expect(asked).toEqual(["user_b"]);
 });
 
-test("a query that the app disables stays so", async () => {
+test("a query disabled by the app stays disabled", async () => {
   answerAll();
   signIn("user_a", { enabled: false });
   await until("the profile", () => server.calls[0]);
@@ -120,9 +120,9 @@ test("a query that the app disables stays so", async () => {
 
 test.each<[string, Partial<Options>, DefaultOptions["queries"]]>([
   ["as it is", {}, {}],
-  ["that keeps what it showed before", { placeholderData: keepPreviousData }, {}],
-  ["in an app where all queries do", {}, { placeholderData: keepPreviousData }],
-])("B never sees what A was answered, by a query %s", async (_, options, defaults) => {
+  ["that keeps previous data", { placeholderData: keepPreviousData }, {}],
+  ["in an app where all queries keep previous data", {}, { placeholderData: keepPreviousData }],
+])("B never sees an answer to A, by a query %s", async (_, options, defaults) => {
   queries.setDefaultOptions({ queries: { retry: false, staleTime: 60_000, ...defaults } });
   answerAll();
   signIn("user_a", options);
@@ -137,7 +137,7 @@ test.each<[string, Partial<Options>, DefaultOptions["queries"]]>([
   expect(asked).toEqual(["user_a", "user_b", "user_a"]);
 });
 
-test("what the app has for all queries counts here too: how to ask, and whether", async () => {
+test("the app's default query options apply: the query function and `enabled`", async () => {
   const asks: unknown[] = [];
   const queryFn = async ({ queryKey }: { queryKey: unknown }) => {
     asks.push(queryKey);
@@ -155,7 +155,7 @@ test("what the app has for all queries counts here too: how to ask, and whether"
   expect(asks).toEqual([["usual", { rollcallUser: "user_a" }]]);
 });
 
-test("what keeps the query before still does so for one user", async () => {
+test("previous data is still kept for the same user", async () => {
   answerAll();
   signIn("user_a", { queryKey: ["page", "1"], placeholderData: keepPreviousData });
   await page.untilText("secret of user_a, idle");
@@ -164,7 +164,7 @@ test("what keeps the query before still does so for one user", async () => {
   await page.untilText("secret of user_a, fetching");
 });
 
-test("A's answers leave the cache when A does, and what belongs to nobody stays", async () => {
+test("A's answers leave the cache when A signs out, and entries without a user stay", async () => {
   answerAll();
   queries.setQueryData(["prices"], "public");
   signIn("user_a");
@@ -179,7 +179,7 @@ test("A's answers leave the cache when A does, and what belongs to nobody stays"
   expect(queries.getQueryData(["prices"])).toBe("public");
 });
 
-test("while Clerk changes session nothing is shown, and the same user's answers are there afterwards", async () => {
+test("while Clerk changes session no data is shown; afterwards the same user's answers are still cached", async () => {
   answerAll();
   signIn("user_a");
   await page.untilText("secret of user_a, idle");
@@ -190,7 +190,7 @@ test("while Clerk changes session nothing is shown, and the same user's answers 
   expect(asked).toEqual(["user_a"]);
 });
 
-test("an answer to A that comes when B is there reaches nobody", async () => {
+test("an answer to A that arrives after B signed in is never shown", async () => {
   answerAll();
   const { held, letGo } = holdBack();
   signIn("user_a", { queryFn: () => held.then(() => "secret of user_a") });
@@ -202,7 +202,7 @@ test("an answer to A that comes when B is there reaches nobody", async () => {
   expect(cachedUsers()).not.toContain("user_a");
 });
 
-test("a query is found by the start of its key, as the app knows it", async () => {
+test("a query is found by the start of its original key", async () => {
   answerAll();
   signIn("user_a", { queryKey: ["secret", "deep"] });
   await page.untilText("secret of user_a");
@@ -210,7 +210,7 @@ test("a query is found by the start of its key, as the app knows it", async () =
   await until("the second question", () => asked[1]);
 });
 
-test("so is one whose key ends in an object, which stays the last part", async () => {
+test("a query whose key ends in an object is found too, and the object stays the last part", async () => {
   answerAll();
   const queryKey: unknown[] = ["secret", { month: 5, year: 2026 }];
   const seen: unknown[] = [];
@@ -227,7 +227,7 @@ test("so is one whose key ends in an object, which stays the last part", async (
   await until("the second question", () => asked[1]);
 });
 
-test("a hash that was made of the key without its user is not used", async () => {
+test("a hash of the key without its user is not used", async () => {
   answerAll();
   const options = { queryHash: "secret" } satisfies Partial<Options>;
   signIn("user_a", options);
@@ -237,7 +237,7 @@ test("a hash that was made of the key without its user is not used", async () =>
   expect(shown.filter(([who, data]) => data && data !== `secret of ${who}`)).toEqual([]);
 });
 
-test("what a query function writes under the key that it was given is the user's own", async () => {
+test("a write of a query function under its key stays with the user", async () => {
   answerAll();
   signIn("user_a", {
     queryFn: async ({ queryKey, client: cache, signal }) => {

@@ -10,8 +10,8 @@ import { readQueryUser, scopeQueryKey } from "./query-scope.ts";
 import { useUserProvisioning } from "./use-user-provisioning.ts";
 
 /**
- * TanStack's `useQuery` for what belongs to the signed-in user. It asks nothing until the profile is there, and
- * its cache is the user's own: nobody sees what another user was answered, not even as a placeholder.
+ * TanStack's `useQuery` for data of the signed-in user. The query runs only after the profile exists. Its cache belongs to
+ * the user: an answer to another user is never shown, not even as a placeholder.
  */
 export function useAuthedQuery<
   QueryFnData = unknown,
@@ -20,12 +20,12 @@ export function useAuthedQuery<
   Key extends QueryKey = QueryKey,
 >(options: UseQueryOptions<QueryFnData, QueryError, Answer, Key>): UseQueryResult<Answer, QueryError> {
   const { status, userId } = useUserProvisioning();
-  // What is a default of the app's has to be as safe.
+  // The app's default options must be as safe as the options of this call.
   const { enabled = true, placeholderData } = useQueryClient().defaultQueryOptions(options);
   const { queryHash: _ofTheUnscopedKey, ...rest } = options;
   return useQuery({
     ...rest,
-    // Functions among the options are given this key as well: what writes to the cache by it writes to the user's own.
+    // Functions among the options receive this key too, so their writes to the cache stay with the user.
     queryKey: scopeQueryKey(options.queryKey, userId) as Key,
     enabled: status === "provisioned" && enabled,
     ...(typeof placeholderData === "function" && {
@@ -34,9 +34,9 @@ export function useAuthedQuery<
   });
 }
 
-/** A placeholder that is made of the query before, which may have been another user's. */
+/** Makes a placeholder from the previous query, unless that query belonged to another user. */
 function keepOwn(makePlaceholder: unknown, userId: string | null) {
-  // TanStack hides the function's type behind a condition; this is what it calls.
+  // TanStack's conditional type hides this signature, with which TanStack calls the function.
   const make = makePlaceholder as (previous?: unknown, query?: { queryKey: QueryKey }) => unknown;
   return (previous?: unknown, query?: { queryKey: QueryKey }) =>
     query && readQueryUser(query.queryKey) === userId ? make(previous, query) : make();

@@ -2,13 +2,13 @@ import type { RollcallError } from "../rollcall-error.ts";
 import type { Mentorado, User } from "../wire.ts";
 import { useProvisioningContext } from "./provisioning-context.ts";
 
-/** Where the signed-in user is on the way to a profile, and all that a page or a toast needs to tell of it. */
+/** The state of provisioning for the signed-in user, with the values that a page or a toast needs. */
 export type UserProvisioning = {
-  /** False while nobody can say who is signed in. */
+  /** False while the signed-in user is not known yet. */
   isLoaded: boolean;
-  /** Clerk's id of who is signed in; null when nobody is, or nobody knows yet. */
+  /** Clerk's id of the signed-in user; null when no user is signed in or the user is not known yet. */
   userId: string | null;
-  /** Tries again now, if nothing is under way. */
+  /** Tries again now, if no call is in flight. */
   retry: () => void;
   dismissWelcome: () => void;
 } & (
@@ -16,18 +16,18 @@ export type UserProvisioning = {
       status: "unprovisioned";
       user: null;
       mentorado: null;
-      /** Why there is no profile; null before the first call. */
+      /** The reason why there is no profile; null before the first call. */
       error: RollcallError | null;
     }
   | {
       status: "provisioning";
       user: null;
       mentorado: null;
-      /** Why the call before this one failed: with it, this is "trying again". */
+      /** The error of the previous call. While it is set, show "trying again". */
       error: RollcallError | null;
-      /** Which attempt of this call is under way, or comes next. */
+      /** The number of the current or next attempt of this call. */
       attempt: number;
-      /** How long the wait before that attempt was or is, in milliseconds; null in the first attempt. */
+      /** The wait before that attempt in milliseconds; null for the first attempt. */
       retryingInMs: number | null;
     }
   | {
@@ -36,16 +36,16 @@ export type UserProvisioning = {
       /** Null for admins. */
       mentorado: Mentorado | null;
       error: null;
-      /** The profile was made by this call, or while it waited. */
+      /** The profile was made by this call, or while this call waited. */
       created: boolean;
-      /** Postgres is away: this is what the cache knew. */
+      /** Postgres is away, and the answer comes from the cache. */
       stale: boolean;
-      /** The profile was made just now, by whatever was fastest, and its welcome was not dismissed in this browser. */
+      /** The profile is new, and its welcome was not dismissed in this browser. The webhook may have made the profile. */
       welcome: boolean;
     }
 );
 
-/** Tells of the signed-in user's profile. */
+/** Returns the state of provisioning for the signed-in user. */
 export function useUserProvisioning(): UserProvisioning {
   const { state, isLoaded, retry, dismissWelcome } = useProvisioningContext();
   const all = { isLoaded, userId: state.userId, retry, dismissWelcome };

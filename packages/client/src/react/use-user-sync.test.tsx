@@ -7,7 +7,7 @@ import { createRollcallClient } from "../rollcall-client.ts";
 import { type EnsureServer, failure, makeToken, ready, startEnsureServer } from "../testing/ensure-server.ts";
 import { openPage, type Page } from "../testing/page.ts";
 import { until } from "../testing/until.ts";
-import type { Auth } from "./auth.ts";
+import type { Auth } from "./provisioning-context.ts";
 import { type UserSync, useUserSync } from "./use-user-sync.ts";
 import { UserProvisioningProvider } from "./user-provisioning-provider.tsx";
 
@@ -37,7 +37,7 @@ function show(auth: Omit<Auth, "getToken">): void {
   page.render(
     <UserProvisioningProvider
       client={createRollcallClient({ baseUrl: server.url, retryDelaysMs: [] })}
-      auth={{ ...auth, getToken: async () => makeToken(auth.user?.id ?? auth.userId ?? "nobody") }}
+      auth={{ ...auth, getToken: async () => makeToken(auth.user?.id ?? auth.userId ?? "user_missing") }}
       healAfterMs={1}
     >
       <Consumer />
@@ -47,7 +47,7 @@ function show(auth: Omit<Auth, "getToken">): void {
   );
 }
 
-test("syncs once per signed-in user, however many components ask", async () => {
+test("syncs once per signed-in user, for any number of components", async () => {
   server.will(({ token }) => ready(token === makeToken("user_a") ? "user_a" : "user_b"));
   show({ isLoaded: true, userId: "user_a" });
   await until("the first sync", () => server.calls[0]);
@@ -59,7 +59,7 @@ test("syncs once per signed-in user, however many components ask", async () => {
   expect(server.calls.map(({ token }) => token)).toEqual([makeToken("user_a"), makeToken("user_b")]);
 });
 
-test("a failed sync does not count: it is made good", async () => {
+test("a failed sync is repeated", async () => {
   server.will(failure(503), failure(503), ready("user_a"));
   show({ isLoaded: true, userId: "user_a" });
   await until("the third try", () => server.calls[2]);
@@ -80,17 +80,17 @@ test("answers as Clerk's useUser does: not loaded, signed out, signed in", async
 });
 
 describe("types", () => {
-  test("what Clerk's hooks return is an auth for the provider", () => {
+  test("the results of Clerk's hooks fit as auth of the provider", () => {
     expectTypeOf<UseAuthReturn>().toExtend<Auth>();
     expectTypeOf<UseUserReturn>().toExtend<Auth>();
   });
 
-  test("what useUser returned comes back as it was", () => {
+  test("the result of useUser is returned unchanged", () => {
     const sync = (user: UseUserReturn) => useUserSync(user);
     expectTypeOf(sync).returns.toEqualTypeOf<UseUserReturn>();
   });
 
-  test("without it, the answer is told apart as Clerk's is", () => {
+  test("without it, isLoaded and isSignedIn narrow the type as with Clerk's hook", () => {
     expectTypeOf<Extract<UserSync<{ id: string }>, { isSignedIn: true }>["user"]>().toEqualTypeOf<{
       id: string;
     }>();

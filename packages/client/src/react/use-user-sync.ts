@@ -1,16 +1,16 @@
 import { useProvisioningContext } from "./provisioning-context.ts";
 
-/** As Clerk's `useUser` answers. */
+/** The shape of the answers of Clerk's `useUser`. */
 export type UserSync<User extends { id: string }> =
   | { isLoaded: false; isSignedIn: undefined; user: undefined }
   | { isLoaded: true; isSignedIn: false; user: null }
   | { isLoaded: true; isSignedIn: true; user: User };
 
 /**
- * Stands where a `useUserSync` of the app's own stood, which read Clerk's `useUser` and synced in an effect. The
- * sync is the provider's: once per signed-in user, however many components ask, and done only when it succeeded.
+ * Replaces an app's own `useUserSync`, which reads Clerk's `useUser` and syncs in an effect. The provider does the sync,
+ * once per signed-in user for any number of components, and repeats it until it succeeds.
  *
- * @param clerkUser what `useUser()` returned; it is handed back as it came
+ * @param clerkUser the result of `useUser()`; it is returned unchanged
  */
 export function useUserSync(): UserSync<{ id: string }>;
 export function useUserSync<ClerkUser>(clerkUser: ClerkUser): ClerkUser;

@@ -32,7 +32,7 @@ afterEach(() => {
 });
 afterAll(() => server.stop());
 
-/** Everything that any render showed, in order. */
+/** Each text that a render showed, in order. */
 const seen: UserProvisioning[] = [];
 
 function Story(): ReactNode {
@@ -55,7 +55,7 @@ function createClient(retryDelaysMs: readonly number[] = []): RollcallClient {
 
 type Setting = { client?: RollcallClient; healAfterMs?: number; page?: Page };
 
-/** A page on which users come and go. */
+/** A page on which users sign in and out. */
 function openStory({ client = createClient(), healAfterMs = 3_600_000, page = openPage() }: Setting = {}) {
   if (!pages.includes(page)) pages.push(page);
   const signIn = (userId: string | null, isLoaded = true) =>
@@ -74,7 +74,7 @@ function openStory({ client = createClient(), healAfterMs = 3_600_000, page = op
 }
 
 const byToken = ({ token }: { token: string }) =>
-  ready(["user_a", "user_b"].find((userId) => makeToken(userId) === token) ?? "nobody");
+  ready(["user_a", "user_b"].find((userId) => makeToken(userId) === token) ?? "user_missing");
 
 describe("a sign-in", () => {
   test("goes from unprovisioned by provisioning to provisioned, with one call, though StrictMode mounts twice", async () => {
@@ -89,7 +89,7 @@ describe("a sign-in", () => {
     expect(server.calls).toHaveLength(1);
   });
 
-  test("that nobody can tell of yet asks nothing", async () => {
+  test("that is not loaded yet makes no call", async () => {
     const story = openStory();
     story.signIn("user_a", false);
     await story.untilText("unprovisioned");
@@ -100,7 +100,7 @@ describe("a sign-in", () => {
     expect(server.calls).toHaveLength(1);
   });
 
-  test("is not repeated, nor begun anew, when client and auth are new in each render", async () => {
+  test("makes one call although client and auth are new in each render", async () => {
     const { held, letGo } = holdBack();
     server.will((call) => held.then(() => byToken(call)));
     const page = openPage();
@@ -114,7 +114,7 @@ describe("a sign-in", () => {
     expect(server.calls).toHaveLength(1);
   });
 
-  test("tells of the attempt to come, and why the last one failed", async () => {
+  test("shows the next attempt and the error of the last one", async () => {
     const { held, letGo } = holdBack();
     server.will(pending, () => held.then(() => ready("user_a")));
     const story = openStory({ client: createClient([1]) });
@@ -130,7 +130,7 @@ describe("a sign-in", () => {
 });
 
 describe("a failure", () => {
-  test("ends in unprovisioned with its error, and retry() begins again with that error still known", async () => {
+  test("ends in unprovisioned with its error; after retry() the error is still set", async () => {
     const { held, letGo } = holdBack();
     server.will(failure(503, "postgres.unavailable"), () => held.then(() => ready("user_a")));
     const story = openStory();
@@ -145,7 +145,7 @@ describe("a failure", () => {
     expect(server.calls).toHaveLength(2);
   });
 
-  test("that may pass by itself heals without anybody's help", async () => {
+  test("that is retryable is tried again by itself", async () => {
     server.will(failure(503), failure(503), failure(503), ready("user_a"));
     const story = openStory({ healAfterMs: 1 });
     story.signIn("user_a");
@@ -155,7 +155,7 @@ describe("a failure", () => {
 
   test.each([
     ["the network is back", () => window.dispatchEvent(new window.Event("online"))],
-    ["the page is looked at again", () => document.dispatchEvent(new window.Event("visibilitychange"))],
+    ["the page becomes visible", () => document.dispatchEvent(new window.Event("visibilitychange"))],
   ])("is tried again at once when %s", async (_, happen) => {
     server.will(failure(503), ready("user_a"));
     const story = openStory();
@@ -165,7 +165,7 @@ describe("a failure", () => {
     await story.untilText("provisioned user_a");
   });
 
-  test("that will not pass by itself waits for a person", async () => {
+  test("that is not retryable waits for a person", async () => {
     server.will(failure(403, "user.banned"), ready("user_a"));
     const story = openStory({ healAfterMs: 1 });
     story.signIn("user_a");
@@ -196,7 +196,7 @@ describe("a change of user", () => {
     expectOwnOnly();
   });
 
-  test("the late answer is dropped by its number too, when a client cannot be aborted", async () => {
+  test("a late answer is also dropped by its number, if a client cannot be aborted", async () => {
     const { held, letGo } = holdBack();
     const answers: string[] = [];
     const deaf: RollcallClient = {
@@ -223,7 +223,7 @@ describe("a change of user", () => {
     expectOwnOnly();
   });
 
-  test("while A is provisioned begins with B unprovisioned, in the first render that names B", async () => {
+  test("while A is provisioned shows B as unprovisioned in the first render for B", async () => {
     server.will(byToken);
     const story = openStory();
     story.signIn("user_a");
@@ -235,7 +235,7 @@ describe("a change of user", () => {
     expectOwnOnly();
   });
 
-  test("takes A's failure along to nobody", async () => {
+  test("does not show A's failure to B", async () => {
     server.will(failure(403, "user.banned"), byToken);
     const story = openStory();
     story.signIn("user_a");
@@ -266,7 +266,7 @@ describe("a change of user", () => {
   });
 });
 
-test("leaving the page ends a call that is under way", async () => {
+test("leaving the page ends a call in flight", async () => {
   server.will("hang");
   const story = openStory();
   story.signIn("user_a");
@@ -276,7 +276,7 @@ test("leaving the page ends a call that is under way", async () => {
 });
 
 describe("several tabs", () => {
-  test("one tab's success lets the other look again", async () => {
+  test("the success of one tab lets the other tab try again", async () => {
     server.will(failure(503, "queue.unavailable"), ready("user_a"));
     const [first, second] = [openStory(), openStory()];
     first.signIn("user_a");
@@ -287,7 +287,7 @@ describe("several tabs", () => {
     expect(server.calls).toHaveLength(3);
   });
 
-  test("a welcome that was dismissed in one is dismissed in the other, and another user's is not", async () => {
+  test("a welcome dismissed in one tab is dismissed in the other, and another user's welcome is not", async () => {
     server.will((call) => ({ ...byToken(call), body: { ...Object(byToken(call).body), created: true } }));
     const [first, second, third] = [openStory(), openStory(), openStory()];
     first.signIn("user_a");
@@ -305,7 +305,7 @@ describe("several tabs", () => {
   });
 });
 
-/** Nobody was ever shown another user's profile. */
+/** No render showed the profile of another user. */
 function expectOwnOnly(): void {
   expect(seen.filter(({ userId, user }) => user && user.clerkId !== userId)).toEqual([]);
 }

@@ -11,49 +11,48 @@ import {
 import type { Locale } from "../locale.ts";
 import type { RollcallClient } from "../rollcall-client.ts";
 import { translateError } from "../rollcall-error.ts";
-import { type Auth, readUserId } from "./auth.ts";
-import { createProvisioning, type Means } from "./provisioning.ts";
-import { ProvisioningContext } from "./provisioning-context.ts";
+import { type CallSettings, createProvisioning } from "./provisioning.ts";
+import { type Auth, ProvisioningContext } from "./provisioning-context.ts";
 import { forgetOthers } from "./query-scope.ts";
 import { type ProvisioningState, signedOut } from "./state-machine.ts";
 
 export type UserProvisioningProviderProps = {
   client: RollcallClient;
-  /** Who is signed in: Clerk's `useAuth()`, or anything that gives a user id and a token. */
+  /** The signed-in user: the result of Clerk's `useAuth()`, or another object with a user id and a token. */
   auth: Auth;
-  /** The language of messages and of the gate; by default the client's. It may change at any time, the client need not. */
+  /** The language of messages and of the gate; by default the client's. It may change without a new client. */
   locale?: Locale | undefined;
-  /** How long after a failure it tries again by itself; doubles up to six times this. By default 10 s. */
+  /** The wait after a failure before a new call, by default 10 s. It doubles with each failure, up to six times this. */
   healAfterMs?: number | undefined;
   children?: ReactNode;
 };
 
-/** Sees to it that whoever is signed in has a profile, and forgets one user before it turns to the next. */
+/** Makes sure that the signed-in user has a profile, and drops all state of the previous user. */
 export function UserProvisioningProvider(props: UserProvisioningProviderProps): ReactNode {
   const { client, auth, locale = client.locale, healAfterMs = 10_000, children } = props;
   const { isLoaded, user: accountUser } = auth;
   const userId = readUserId(auth);
   const [provisioning] = useState(createProvisioning);
-  const means = useRef<Means>({ client, getToken: auth.getToken, locale, healAfterMs });
+  const settings = useRef<CallSettings>({ client, getToken: auth.getToken, locale, healAfterMs });
   const queries = useContext(QueryClientContext);
 
-  // Clients and auth objects are often new in each render; only a change of user begins anew.
+  // Clients and auth objects are often new in each render. Only a change of user starts a new call.
   useEffect(() => {
-    means.current = { client, getToken: auth.getToken, locale, healAfterMs };
+    settings.current = { client, getToken: auth.getToken, locale, healAfterMs };
   });
-  useEffect(() => provisioning.follow(userId, () => means.current), [provisioning, userId]);
-  const spoken = useRef(locale);
+  useEffect(() => provisioning.follow(userId, () => settings.current), [provisioning, userId]);
+  const usedLocale = useRef(locale);
   useEffect(() => {
-    // The api's own sentence comes in the new language only when it is asked for again.
-    if (spoken.current !== locale) provisioning.retry();
-    spoken.current = locale;
+    // The api's message comes in the new language only with a new call.
+    if (usedLocale.current !== locale) provisioning.retry();
+    usedLocale.current = locale;
   }, [provisioning, locale]);
   useEffect(() => {
     if (queries && isLoaded) forgetOthers(queries, userId);
   }, [queries, isLoaded, userId]);
 
   const followed = useSyncExternalStore(provisioning.subscribe, provisioning.getState, () => signedOut);
-  const state = useMemo(() => speak(ofUser(followed, userId), locale), [followed, userId, locale]);
+  const state = useMemo(() => translateState(ofUser(followed, userId), locale), [followed, userId, locale]);
   const { retry, dismissWelcome } = provisioning;
   const context = useMemo(
     () => ({ state, isLoaded, accountUser, locale, retry, dismissWelcome }),
@@ -62,14 +61,19 @@ export function UserProvisioningProvider(props: UserProvisioningProviderProps): 
   return <ProvisioningContext.Provider value={context}>{children}</ProvisioningContext.Provider>;
 }
 
-/** Between a change of user and the effect that hears of it, the state is still of the user before. */
+/** Between a change of user and its effect, the state still belongs to the previous user. */
 function ofUser(state: ProvisioningState, userId: string | null): ProvisioningState {
   if (state.userId === userId) return state;
   return { status: "unprovisioned", userId, call: state.call, error: null };
 }
 
-/** What went wrong, in the language that is spoken now. */
-function speak(state: ProvisioningState, locale: Locale): ProvisioningState {
+/** Translates the error into the current language. */
+function translateState(state: ProvisioningState, locale: Locale): ProvisioningState {
   if (state.status === "provisioned" || state.error === null) return state;
   return { ...state, error: translateError(state.error, locale) };
+}
+
+/** Clerk's id of the signed-in user, or null while it is not known. */
+function readUserId({ isLoaded, userId, user }: Auth): string | null {
+  return isLoaded ? (userId ?? user?.id ?? null) : null;
 }

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rollcall.stop());
 
-/** No retries: a request that waits for them is tested where they are made. */
+/** Without retries; the tests of the client cover them. */
 const connect = (options: Partial<RollcallClientOptions> = {}) =>
   createRollcallClient({ baseUrl: rollcall.url, retryDelaysMs: [], ...options });
 
@@ -31,15 +31,15 @@ async function refused(
   options: Partial<ProvisionOptions>,
   identity: Identity | null = signedIn("user_ana"),
 ): Promise<ProvisioningError> {
-  // Anything but a ProvisioningError fails the assertions on its code.
+  // Any other error fails the assertions on its code.
   return provision({ client: connect(), ...options }, identity).then(
-    () => Promise.reject(new Error("Somebody was let in")),
+    () => Promise.reject(new Error("The caller was not refused")),
     (error: ProvisioningError) => error,
   );
 }
 
-describe("whom the app's own database knows", () => {
-  test("is attached with the app's rows, and Rollcall is not asked", async () => {
+describe("a user in the app's own database", () => {
+  test("is attached with the app's rows, and Rollcall is not called", async () => {
     const find = async () => ({ user: ana, mentorado: anasProfile });
     const profile = await provision({ client: connect(), find }, signedIn("user_ana"));
     expect(profile).toEqual({ user: ana, mentorado: anasProfile });
@@ -52,7 +52,7 @@ describe("whom the app's own database knows", () => {
     ["user.banned", { banned: true, deletedAt: null }],
     ["user.deleted", { banned: false, deletedAt: new Date() }],
     ["user.deleted", { banned: true, deletedAt: new Date() }],
-  ] as const)("and who is no longer let in gets %s, also with a profile", async (code, change) => {
+  ] as const)("with %s is refused, also with a profile", async (code, change) => {
     const find = async () => ({ user: { ...ana, ...change }, mentorado: anasProfile });
     await expect(provision({ client: connect(), find }, signedIn("user_ana"))).rejects.toMatchObject({
       code,
@@ -60,19 +60,19 @@ describe("whom the app's own database knows", () => {
     expect(rollcall.calls).toEqual([]);
   });
 
-  test("nobody gets rows of somebody else, should the app find the wrong ones", async () => {
+  test("never gets rows of another user, even if the app finds the wrong rows", async () => {
     const find = async () => ({ user: ana, mentorado: anasProfile });
     const wrong = provision({ client: connect(), find }, signedIn("user_bia"));
     await expect(wrong).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  test("what the app's own reading throws is the app's to mend", async () => {
+  test("an error of the app's own `find` is passed on", async () => {
     const find = () => Promise.reject(new Error("relation does not exist"));
     await expect(provision({ client: connect(), find }, signedIn("user_ana"))).rejects.toThrow("relation");
   });
 });
 
-describe("a profile that is missing", () => {
+describe("a missing profile", () => {
   test("is made, and then read from the app's own database", async () => {
     let made = false;
     rollcall.will(() => {
@@ -85,15 +85,15 @@ describe("a profile that is missing", () => {
     expect(rollcall.calls.map(({ token }) => token)).toEqual(["token of user_ana"]);
   });
 
-  test("is made for a user who has a row already", async () => {
+  test("is made for a user with a row", async () => {
     rollcall.will(ready("user_ana"));
-    let looks = 0;
-    const find = async () => ({ user: ana, mentorado: looks++ === 0 ? null : anasProfile });
+    let reads = 0;
+    const find = async () => ({ user: ana, mentorado: reads++ === 0 ? null : anasProfile });
     const profile = await provision({ client: connect(), find }, signedIn("user_ana"));
     expect(profile.mentorado).toBe(anasProfile);
   });
 
-  test("is taken from Rollcall's answer in an app that reads nothing itself", async () => {
+  test("is taken from Rollcall's answer in an app without `find`", async () => {
     rollcall.will(ready("user_ana"));
     const profile = await provision({ client: connect() }, signedIn("user_ana"));
     expect(profile.mentorado.nomeCompleto).toBe("Profile of user_ana");
@@ -101,14 +101,14 @@ describe("a profile that is missing", () => {
     expectTypeOf(profile.mentorado).toEqualTypeOf<Mentorado>();
   });
 
-  test("is asked for once, however many requests of one session need it", async () => {
+  test("is requested once for many requests of one session", async () => {
     rollcall.will(ready("user_ana"));
     const client = connect();
     await Promise.all(Array.from({ length: 20 }, () => provision({ client }, signedIn("user_ana"))));
     expect(rollcall.calls).toHaveLength(1);
   });
 
-  test("never is that of another user who comes at the same time", async () => {
+  test("is never the profile of another user with a request at the same time", async () => {
     rollcall.will(({ token }) => ready(token.replace("token of ", "")));
     const client = connect();
     const ids = Array.from({ length: 50 }, (_, index) => `user_${index % 10}`);
@@ -128,32 +128,32 @@ const refusals: [code: string, status: number, answer: Behaviour][] = [
   ["unavailable", 503, failure(429, "request.rate_limited")],
   ["unavailable", 503, failure(500, "internal")],
   ["unavailable", 503, { status: 202, body: { success: false, status: "pending" } }],
-  // Another server's words: a wrong address must not look like a verdict on the user.
+  // The answers of another server: a wrong address must not count as a refusal of the user.
   ["unavailable", 503, failure(404, "request.not_found")],
   ["unavailable", 503, { status: 404, body: "<h1>Not found</h1>" }],
   ["unavailable", 503, { status: 200, body: "<h1>Sign in to this network</h1>" }],
-  // A token of another session than the one that the app verified.
+  // A token of another session than the one verified by the app.
   ["unavailable", 503, ready("user_bia")],
 ];
 
-describe("who gets no profile", () => {
-  test.each(refusals)("is told %s with %i", async (code, status, answer) => {
+describe("a refused caller", () => {
+  test.each(refusals)("gets %s with %i", async (code, status, answer) => {
     rollcall.will(answer);
     const error = await refused({});
     expect([error.code, error.status, error.digest]).toEqual([code, status, `rollcall:${code}`]);
   });
 
   test.each<[string, Identity | null]>([
-    ["nobody", null],
-    ["somebody without an id", { ...signedIn("x"), userId: null }],
-    ["somebody with an empty id", signedIn("")],
+    ["a request without an identity", null],
+    ["an identity without an id", { ...signedIn("x"), userId: null }],
+    ["an identity with an empty id", signedIn("")],
     ["a session that gives no token", { userId: "user_ana", getToken: async () => null }],
-  ])("%s is unauthenticated, and Rollcall is not asked", async (_who, identity) => {
+  ])("%s is unauthenticated, and Rollcall is not called", async (_case, identity) => {
     expect(await refused({}, identity)).toMatchObject({ code: "unauthenticated", status: 401 });
     expect(rollcall.calls).toEqual([]);
   });
 
-  test("is told in Portuguese, or in the client's language", async () => {
+  test("gets a message in Portuguese, or in the client's language", async () => {
     rollcall.will(failure(503, "postgres.unavailable"));
     expect((await refused({})).message).toBe(
       "Seu perfil não pôde ser preparado agora. Tente de novo em instantes.",
@@ -166,40 +166,40 @@ describe("who gets no profile", () => {
 });
 
 describe("while Rollcall is away", () => {
-  test("it is said when to ask again", async () => {
+  test("the error holds the wait before the next request", async () => {
     rollcall.will(failure(503, "postgres.unavailable", { "retry-after": "7" }));
     expect((await refused({})).retryAfterMs).toBe(7_000);
   });
 
-  test("that is said too when patience ends while the client waits to ask again", async () => {
+  test("the wait is also set when the time limit ends between two attempts of the client", async () => {
     rollcall.will(failure(503, "postgres.unavailable", { "retry-after": "7" }));
     const client = connect({ retryDelaysMs: undefined });
     expect(await refused({ client })).toMatchObject({ status: 503, retryAfterMs: 7_000 });
   }, 60_000);
 
-  test("a session token that never comes is one, after the request's patience", async () => {
+  test("a session token that never comes is a 503 after the time limit", async () => {
     const identity = { userId: "user_ana", getToken: () => new Promise<string>(() => {}) };
     expect(await refused({ patienceMs: 50 }, identity)).toMatchObject({ status: 503 });
   });
 
-  test("nobody listening is a 503", async () => {
+  test("a refused connection is a 503", async () => {
     await rollcall.stop();
     expect(await refused({})).toMatchObject({ status: 503, retryAfterMs: 1_000 });
   });
 
-  test("a server that never answers is one too, after the request's patience", async () => {
+  test("a server that never answers is a 503 after the time limit", async () => {
     rollcall.will("hang");
     expect(await refused({ patienceMs: 50 })).toMatchObject({ status: 503 });
   });
 
-  test("a profile that was made and is not to be seen in the app's database is one too", async () => {
+  test("a new profile that the app's database does not show yet is a 503", async () => {
     rollcall.will(ready("user_ana"));
     await expect(
       provision({ client: connect(), find: async () => undefined }, signedIn("user_ana")),
     ).rejects.toMatchObject({ status: 503 });
   });
 
-  test("a caller who is gone waits no longer", async () => {
+  test("a closed request ends the wait", async () => {
     rollcall.will("hang");
     const gone = new AbortController();
     const options = { client: connect(), patienceMs: 600_000 };
@@ -210,9 +210,9 @@ describe("while Rollcall is away", () => {
   });
 });
 
-test("an app's user row must say who it is of, and whether they may come in", () => {
+test("an app's user row must have its Clerk id and the fields that decide access", () => {
   const client = connect();
-  // @ts-expect-error: without banned and deletedAt nobody could be kept out
+  // @ts-expect-error: without banned and deletedAt no user could be refused
   const options: ProvisionOptions<{ clerkId: string }> = { client };
   expect(options.client).toBe(client);
 });

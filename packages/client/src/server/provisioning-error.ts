@@ -4,7 +4,7 @@ type Entry = { status: 401 | 403 | 503; text: Text };
 
 const forbidden = (ptBR: string, en: string): Entry => ({ status: 403, text: { "pt-BR": ptBR, en } });
 
-/** Why a request is not let in. The names with a dot are those of Rollcall's api; its runbook explains them. */
+/** The reasons to refuse a request. Codes with a dot come from Rollcall's api, and its runbook explains them. */
 const table = {
   unauthenticated: {
     status: 401,
@@ -32,22 +32,22 @@ const table = {
 
 export type ProvisioningCode = keyof typeof table;
 
-const usualRetryAfterMs = 1_000;
+const defaultRetryAfterMs = 1_000;
 
 /**
- * A request that has no user with a profile. `message` is for people; `status` is 401 for nobody, 403 for somebody
- * who gets none, 503 while Rollcall is away.
+ * A request without a user and profile. `message` is for people. `status` is 401 without a signed-in user, 403 for a
+ * refused user, and 503 while Rollcall is away.
  */
 export class ProvisioningError extends Error {
   override readonly name = "ProvisioningError";
   readonly code: ProvisioningCode;
   readonly status: 401 | 403 | 503;
-  /** When to ask again, in milliseconds; of a 503 alone. */
+  /** The wait before the next request, in milliseconds; only with 503. */
   readonly retryAfterMs: number | undefined;
-  // Next.js keeps a digest that is there, and hides the message: how an error.tsx tells the codes apart.
+  // Next.js hides the message and keeps an existing digest, from which an error.tsx reads the code.
   readonly digest: string;
 
-  constructor(code: ProvisioningCode, locale: Locale, retryAfterMs = usualRetryAfterMs) {
+  constructor(code: ProvisioningCode, locale: Locale, retryAfterMs = defaultRetryAfterMs) {
     super(table[code].text[locale]);
     this.code = code;
     this.status = table[code].status;
@@ -56,12 +56,12 @@ export class ProvisioningError extends Error {
   }
 }
 
-/** Which code an error of the api's stands for: a refusal has one of its own, and all else may pass. */
+/** Maps an error code of the api: a refusal keeps its code, and every other error is `unavailable`. */
 export function toProvisioningCode(code: string): ProvisioningCode {
   return Object.hasOwn(table, code) ? (code as ProvisioningCode) : "unavailable";
 }
 
-/** What a refused request is answered with, over plain HTTP. */
+/** The HTTP answer to a refused request. */
 export function describeAnswer({ status, code, message, retryAfterMs }: ProvisioningError): {
   status: number;
   headers: Record<string, string>;
@@ -69,7 +69,7 @@ export function describeAnswer({ status, code, message, retryAfterMs }: Provisio
 } {
   const headers: Record<string, string> = {
     "content-type": "application/json; charset=utf-8",
-    // It speaks of one person, at one moment.
+    // The answer is about one user at one moment.
     "cache-control": "no-store",
   };
   if (retryAfterMs !== undefined) headers["retry-after"] = String(Math.ceil(retryAfterMs / 1_000));

@@ -2,23 +2,23 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { EnsureReady } from "../wire.ts";
 
-/** A call of ensure as the server saw it. */
+/** A call of ensure that the server received. */
 export type SeenCall = { token: string; language: string | undefined; closed: () => boolean };
 
 type Reply = { status: number; body?: unknown; headers?: Record<string, string> };
 
-/** What the server does with one call: answer, break the connection, or never answer. */
+/** The server's behaviour for one call: answer, break the connection, or never answer. */
 export type Behaviour = Reply | "break" | "hang" | ((call: SeenCall) => Reply | Promise<Reply>);
 
 export type EnsureServer = {
   url: string;
   calls: SeenCall[];
-  /** What the next calls meet, one each; the last stays. */
+  /** Sets the behaviours of the next calls, one each; the last one stays. */
   will(...behaviours: Behaviour[]): void;
   stop(): Promise<void>;
 };
 
-/** A real HTTP server on 127.0.0.1 that answers `POST /api/ensure` as it is told. */
+/** A real HTTP server on 127.0.0.1 that answers `POST /api/ensure` as set by `will`. */
 export async function startEnsureServer(): Promise<EnsureServer> {
   const calls: SeenCall[] = [];
   let script: Behaviour[] = [];
@@ -56,7 +56,7 @@ export async function startEnsureServer(): Promise<EnsureServer> {
   }
 }
 
-/** A token as Clerk's look; nobody here verifies it. */
+/** A token in the form of Clerk's tokens, with an invalid signature. */
 export function makeToken(userId: string, nonce: string | number = 0): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
   return `${part({ alg: "RS256" })}.${part({ sub: userId, nonce, name: "Ação >>> ???" })}.signature`;

@@ -1,4 +1,4 @@
-/** For an answer that comes when it is let go. */
+/** A promise that resolves when `letGo` is called. */
 export function holdBack(): { held: Promise<void>; letGo: () => void } {
   let letGo = () => {};
   const held = new Promise<void>((resolve) => {

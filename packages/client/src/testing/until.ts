@@ -1,4 +1,4 @@
-/** Asks until there is an answer; the deadline is slack for a busy machine. */
+/** Calls `ask` until it returns a value. The timeout has slack for a busy machine. */
 export async function until<T>(what: string, ask: () => T | undefined, timeoutMs = 20_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   while (Date.now() < deadline) {

@@ -8,7 +8,7 @@ import { makeScratch } from "./testing.ts";
 
 let folder: string;
 let clear: () => Promise<void>;
-/** As npm leaves the package when install scripts are blocked. */
+/** The package as npm leaves it when install scripts are blocked. */
 let bare: Binaries;
 
 beforeEach(async () => {
@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => clear());
 
 async function readLinks(root: string): Promise<{ target: string }[]> {
-  // The package's own list.
+  // The package wrote this list.
   return JSON.parse(await readFile(join(root, "native", "pg-symlinks.json"), "utf8")) as { target: string }[];
 }
 
@@ -35,7 +35,7 @@ async function expectToRun({ initdb, root, version }: Binaries): Promise<void> {
   expect(stdout).toContain(version.split(".")[0]);
 }
 
-test("without its links the package does not run; completing it makes them, as often as asked", async () => {
+test("without its links the package does not run; completing it makes them, and may be repeated", async () => {
   await expect(promisify(execFile)(bare.initdb, ["--version"], { env: {} })).rejects.toThrow(
     "shared libraries",
   );
@@ -45,7 +45,7 @@ test("without its links the package does not run; completing it makes them, as o
   }
 });
 
-test("a copy is whole, is made once, and two at once make one", async () => {
+test("a copy is complete, is made once, and two at once make one", async () => {
   const to = join(folder, "copy");
   const [one, other] = await Promise.all([copyBinaries(bare, to), copyBinaries(bare, to)]);
   expect(one).toEqual(other);

@@ -1,9 +1,9 @@
 import { chmod, cp, lstat, readFile, rename, rm, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
-import { nameUnfinished, removeUnfinished } from "./unfinished.ts";
+import { nameUnfinished, removeUnfinished } from "./unfinished-folders.ts";
 
-/** Where the programs of one PostgreSQL live; `root` is the package's folder or a private copy of it. */
+/** The programs of one PostgreSQL; `root` is the package's folder or a private copy of it. */
 export type Binaries = { root: string; version: string; initdb: string; postgres: string };
 
 type Link = { source: string; target: string };
@@ -21,14 +21,14 @@ export async function findBinaries(): Promise<Binaries> {
     );
   }
   const root = dirname(dirname(entry));
-  // npm wrote it; every package has a version.
+  // npm wrote this file, and every package has a version.
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
   return binariesAt(root, version);
 }
 
 /**
- * Makes the library symlinks that npm cannot ship and that the package's install script makes unless it was blocked. When
- * `binaries.root` cannot be written, makes a private copy at `copyTo` instead. Returns the binaries to run.
+ * Makes the library symlinks that npm cannot ship. The package's install script makes them too, unless scripts are
+ * blocked. When `binaries.root` is not writable, makes a private copy at `copyTo` instead. Returns the binaries to run.
  */
 export async function completeBinaries(binaries: Binaries, copyTo: string): Promise<Binaries> {
   try {
@@ -41,7 +41,7 @@ export async function completeBinaries(binaries: Binaries, copyTo: string): Prom
   }
 }
 
-/** A complete copy at `to` that everybody may run. Made once: the rename makes a half copy impossible. */
+/** A complete copy at `to` that every user may run. It is made once, and the rename makes a half copy impossible. */
 export async function copyBinaries(binaries: Binaries, to: string): Promise<Binaries> {
   await removeUnfinished(to);
   if (await exists(to)) return binariesAt(to, binaries.version);
@@ -52,13 +52,13 @@ export async function copyBinaries(binaries: Binaries, to: string): Promise<Bina
       verbatimSymlinks: true,
     });
     await makeMissingLinks(half);
-    // The umask may have kept others out.
+    // The umask may have closed the folders to other users.
     await chmod(half, 0o755);
     await chmod(join(half, "native"), 0o755);
     await rename(half, to);
   } catch (error) {
     await rm(half, { recursive: true, force: true });
-    // Unless somebody else's copy was renamed into place while we made ours.
+    // Another process may have renamed its copy into place meanwhile.
     if (!(await exists(to))) throw error;
   }
   return binariesAt(to, binaries.version);
@@ -71,7 +71,7 @@ export function binariesAt(root: string, version: string): Binaries {
 }
 
 async function makeMissingLinks(root: string): Promise<void> {
-  // Written by the package's own build; both paths are relative to the package.
+  // The package's own build wrote this list; both paths are relative to the package.
   const links = JSON.parse(await readFile(join(root, "native", "pg-symlinks.json"), "utf8")) as Link[];
   for (const { source, target } of links) {
     const at = join(root, target);

@@ -2,18 +2,17 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CLEAN_ENV } from "./clean-environment.ts";
-import { failWithLog, measureLog, openLog } from "./log-file.ts";
-import type { Runtime } from "./prepare-runtime.ts";
-import { nameUnfinished, removeUnfinished } from "./unfinished.ts";
+import { cleanEnvironment, failWithLog, measureLog, openLog } from "../server-process.ts";
+import type { Runtime } from "./runtime.ts";
+import { nameUnfinished, removeUnfinished } from "./unfinished-folders.ts";
 
-/** Inside the data folder, so that the rename which makes the cluster appear brings its password along. */
-const PASSWORD_FILE = "rollcall-password";
+/** The password lies inside the data folder, so that one rename publishes both cluster and password. */
+const passwordFileName = "rollcall-password";
 
 /**
- * Makes the cluster at `dataDir` unless it is there. initdb works in a folder of its own beside it, renamed when done: an
- * interrupted one never looks like a cluster, and of two at once the second finds the place taken and throws its
- * own away. Throws with initdb's last lines.
+ * Creates the cluster at `dataDir` unless it exists. initdb works in a separate folder, which is renamed when initdb is
+ * done. An interrupted initdb therefore never leaves a half-made cluster. Of two at once, the second finds the place
+ * taken and removes its own. Throws with initdb's last lines.
  */
 export async function createCluster(
   runtime: Runtime,
@@ -24,7 +23,7 @@ export async function createCluster(
   if (await isCluster(dataDir)) return;
   if ((await readdir(dataDir).catch(() => [])).length > 0) {
     throw new Error(
-      `${dataDir} holds something that is not a Postgres cluster. Move it away or choose another folder.`,
+      `${dataDir} is not empty and is not a Postgres cluster. Move it away or choose another folder.`,
     );
   }
 
@@ -43,10 +42,10 @@ export async function createCluster(
 
 /** The password of the user postgres. Throws when the file is gone. */
 export async function readPassword(dataDir: string): Promise<string> {
-  const path = join(dataDir, PASSWORD_FILE);
+  const path = join(dataDir, passwordFileName);
   return readFile(path, "utf8").catch((cause: unknown) => {
     throw new Error(
-      `${path}, which holds the database's password, cannot be read. Delete ${dataDir} to begin anew.`,
+      `${path}, which holds the database's password, cannot be read. To start over with an empty database, delete ${dataDir}.`,
       {
         cause,
       },
@@ -76,7 +75,7 @@ async function initializeAt(
       from,
     );
   }
-  await rename(passwordFile, join(init, PASSWORD_FILE));
+  await rename(passwordFile, join(init, passwordFileName));
 }
 
 async function run(command: string[], logFile: string, ids: { uid: number; gid: number } | undefined) {
@@ -86,7 +85,7 @@ async function run(command: string[], logFile: string, ids: { uid: number; gid: 
       const [program = "", ...args] = command;
       const child = spawn(program, args, {
         cwd: "/",
-        env: CLEAN_ENV,
+        env: cleanEnvironment,
         stdio: ["ignore", log.fd, log.fd],
         ...ids,
       });

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 
-/** Creates an empty database with a name of its own on the server. Returns its URL; it goes when the server goes. */
+/** Creates an empty database with a unique name on the server and returns its URL. */
 export async function createDatabase(serverUrl: string): Promise<string> {
   const name = `test_${randomBytes(6).toString("hex")}`;
   const client = new pg.Client({ connectionString: serverUrl });

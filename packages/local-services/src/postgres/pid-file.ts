@@ -1,15 +1,15 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What a postmaster wrote about itself. */
+/** The part of a postmaster.pid that we use. */
 export type PidFile = { pid: number; port: number; ready: boolean };
 
-/** Above every system's highest pid, so that no process can have it. */
-const PID_OF_NOBODY = 2_147_483_646;
-/** A server fills the file it made at once; one that stays unreadable for this long was cut by a full disk. */
-const UNTOUCHED_MS = 5_000;
+/** Above the highest pid of every system, so that no process has it. */
+const impossiblePid = 2_147_483_646;
+/** A server fills its new file at once. A file that stays unreadable for this long was cut off by a full disk. */
+const untouchedMs = 5_000;
 
-/** The parsed postmaster.pid of `dataDir`; undefined when there is none; "unreadable" when it is cut or just being written. */
+/** The parsed postmaster.pid of `dataDir`; undefined when there is none; "unreadable" when it is incomplete. */
 export async function readPidFile(dataDir: string): Promise<PidFile | "unreadable" | undefined> {
   const text = await readFile(pathOf(dataDir), "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
@@ -19,12 +19,13 @@ export async function readPidFile(dataDir: string): Promise<PidFile | "unreadabl
 }
 
 /**
- * Makes a postmaster.pid harmless that was `seen` to be unreadable, or to name a process that is gone or somebody else's:
- * Postgres would refuse to start while any process of ours has that pid. The file is kept, with a pid that cannot be, for
- * it also names the shared memory by which Postgres knows whether children of the dead server are still writing.
+ * Replaces the pid in a stale postmaster.pid with an impossible one. Stale means: `seen` as unreadable, or naming a
+ * process that is gone or is another program. While any process of this user has that pid, Postgres refuses to start.
+ * The file stays, because it also names the shared memory. By that memory Postgres recognizes children of the dead
+ * server that still write.
  *
- * Written through the open file: another starter's Postgres unlinks a stale file and makes its own, so what it makes
- * in the meantime is out of our reach.
+ * The change goes through the open file. If the Postgres of another starter has replaced the file meanwhile, the new
+ * file is not touched.
  */
 export async function disownPidFile(dataDir: string, seen: PidFile | "unreadable"): Promise<void> {
   const file = await open(pathOf(dataDir), "r+").catch((error: NodeJS.ErrnoException) => {
@@ -37,12 +38,12 @@ export async function disownPidFile(dataDir: string, seen: PidFile | "unreadable
     const now = parse(text);
     if (seen === "unreadable") {
       const { mtimeMs } = await file.stat();
-      if (now === "unreadable" && Date.now() - mtimeMs > UNTOUCHED_MS) {
-        await file.write(`${PID_OF_NOBODY}\n${dataDir}\n0\n0\n`, 0);
+      if (now === "unreadable" && Date.now() - mtimeMs > untouchedMs) {
+        await file.write(`${impossiblePid}\n${dataDir}\n0\n0\n`, 0);
       }
     } else if (now !== "unreadable" && now.pid === seen.pid) {
-      // As long as any pid or longer, so nothing of the old text is left behind its end.
-      await file.write(text.replace(/^\d+/, String(PID_OF_NOBODY)), 0);
+      // No pid has more digits, so no digit of the old pid remains.
+      await file.write(text.replace(/^\d+/, String(impossiblePid)), 0);
     }
   } finally {
     await file.close();

@@ -2,10 +2,10 @@ import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { findFreePort, PortBusyError } from "./free-port.ts";
+import { findFreePort, PortBusyError } from "../free-port.ts";
 import { isPostmasterOf } from "./process-identity.ts";
-import { removePostgres } from "./remove-postgres.ts";
 import { startPostgres } from "./start-postgres.ts";
+import { removePostgres } from "./stop-postgres.ts";
 import { killHard, makeScratch, query, startElsewhere } from "./testing.ts";
 
 let folder: string;
@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => clear());
 
 describe("a cluster", () => {
-  test("keeps its data from one run to the next, and leaves no process and no lock behind", async () => {
+  test("keeps its data from one run to the next; stop() leaves no process and no lock behind", async () => {
     const first = await startPostgres({ dataDir });
     await query(first.url, "create table kept as select 1 as id");
     await first.stop();
@@ -33,7 +33,7 @@ describe("a cluster", () => {
     expect((await readdir(folder)).sort()).toEqual(["cluster", "cluster.log"]);
   });
 
-  test("takes connections on loopback alone, and only with the password from its private file", async () => {
+  test("takes connections only on loopback, and only with the password from its private file", async () => {
     const { url } = await startPostgres({ dataDir });
     const rows = await query(
       url,
@@ -47,7 +47,7 @@ describe("a cluster", () => {
     expect(file.mode & 0o777).toBe(0o600);
   });
 
-  test("is the same whatever the locale and the variables of the shell", async () => {
+  test("does not depend on the locale or the variables of the shell", async () => {
     const env = {
       LANG: "pt_BR.UTF-8",
       LC_ALL: "pt_BR.UTF-8",
@@ -70,7 +70,7 @@ describe("a cluster", () => {
   test.each([
     ["any port", async () => ({})],
     ["the same port", async () => ({ port: await findFreePort() })],
-  ])("is one when three starters want it at once on %s, and all get it", async (_, choosePort) => {
+  ])("is one for three starters at once on %s, and each of them gets it", async (_, choosePort) => {
     const options = { dataDir, ...(await choosePort()) };
     const started = await Promise.all([
       startElsewhere({ folder, options }),
@@ -86,7 +86,7 @@ describe("a cluster", () => {
 });
 
 describe("starting", () => {
-  test("throws PortBusyError for a port that is taken, and works on it once it is free", async () => {
+  test("throws PortBusyError for a port that is taken, and works once the port is free", async () => {
     const port = await findFreePort();
     const holder = createServer().listen(port, "127.0.0.1");
     await expect(startPostgres({ dataDir, port })).rejects.toThrow(PortBusyError);
@@ -95,7 +95,7 @@ describe("starting", () => {
     await expect(startPostgres({ dataDir, port: port + 1 })).rejects.toThrow(`already runs on port ${port}`);
   });
 
-  test("removes what an interrupted initdb left, and nothing else", async () => {
+  test("removes the files of an interrupted initdb, and nothing else", async () => {
     const left = `${dataDir}.init-2147483646-0123abcd`;
     await mkdir(left);
     await writeFile(join(left, "PG_VERSION"), "18\n");
@@ -105,7 +105,7 @@ describe("starting", () => {
     expect((await readdir(folder)).sort()).toEqual(["cluster", "cluster.initial", "cluster.log"]);
   });
 
-  test("refuses a folder that holds something else, and leaves it as it was", async () => {
+  test("refuses a folder with other files, and does not change it", async () => {
     await mkdir(dataDir);
     await writeFile(join(dataDir, "thesis.txt"), "irreplaceable");
     await expect(startPostgres({ dataDir })).rejects.toThrow("not a Postgres cluster");
@@ -118,7 +118,7 @@ describe("starting", () => {
     await expect(failure).rejects.toThrow(`${dataDir}.log`);
   });
 
-  test("says what it does to a person who waits", async () => {
+  test("reports its steps to a person who waits", async () => {
     const said: string[] = [];
     const onProgress = (message: string) => said.push(message);
     await startPostgres({ dataDir, onProgress });

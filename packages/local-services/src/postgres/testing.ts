@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { removePostgres } from "./remove-postgres.ts";
 import type { PostgresOptions, PostgresServer } from "./start-postgres.ts";
+import { removePostgres } from "./stop-postgres.ts";
 
 /** The rows of one statement, on a connection of its own. */
 export async function query(url: string, sql: string): Promise<unknown[]> {
@@ -20,7 +20,7 @@ export async function query(url: string, sql: string): Promise<unknown[]> {
   }
 }
 
-/** An empty folder that others may pass; `clear` ends every server in it, then removes it. */
+/** An empty folder that every user may enter; `clear` ends every server in it, then removes it. */
 export async function makeScratch(): Promise<{ folder: string; clear: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), "rollcall-test-"));
   await chmod(folder, 0o755);
@@ -33,7 +33,7 @@ export async function makeScratch(): Promise<{ folder: string; clear: () => Prom
   return { folder, clear };
 }
 
-/** How another process is to call startPostgres. */
+/** How another process calls startPostgres. */
 export type Elsewhere = {
   folder: string;
   options: PostgresOptions;
@@ -41,7 +41,7 @@ export type Elsewhere = {
   ids?: { uid: number; gid: number };
 };
 
-/** Another process that started a server and then waits to be killed. Throws what it wrote to stderr when it failed. */
+/** Starts a process that starts a server and then runs until it is killed. Throws with its stderr when it fails. */
 export async function startElsewhere({ folder, options, env, ids }: Elsewhere): Promise<{
   server: Omit<PostgresServer, "stop">;
   starter: ChildProcess;
@@ -54,7 +54,7 @@ export async function startElsewhere({ folder, options, env, ids }: Elsewhere): 
 console.log(JSON.stringify(await startPostgres(JSON.parse(process.argv[2]))));
 setInterval(() => {}, 1000);`,
   );
-  // TSX_DISABLE_CACHE: the cache's folder may belong to another user.
+  // The folder of tsx's cache may belong to another user.
   const starter = spawn(
     process.execPath,
     ["--conditions=@rollcall/source", "--import", "tsx", script, JSON.stringify(options)],
@@ -65,18 +65,18 @@ setInterval(() => {}, 1000);`,
       ...ids,
     },
   );
-  let complaint = "";
+  let problem = "";
   starter.stderr.on("data", (bytes) => {
-    complaint += String(bytes);
+    problem += String(bytes);
   });
   const lines = createInterface({ input: starter.stdout });
   const [line] = await Promise.race([once(lines, "line"), once(starter, "exit")]);
-  if (typeof line !== "string") throw new Error(complaint);
-  // What the script above printed.
+  if (typeof line !== "string") throw new Error(problem);
+  // The script above printed this line.
   return { server: JSON.parse(line) as Omit<PostgresServer, "stop">, starter };
 }
 
-/** Ends `child` as a power cut would, and waits for it. */
+/** Ends `child` with SIGKILL and waits until it is gone. */
 export async function killHard(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, "exit");

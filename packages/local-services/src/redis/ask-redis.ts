@@ -1,8 +1,8 @@
 import { connect } from "node:net";
 
 /**
- * The pid of the Redis on 127.0.0.1:`port` that answers PING with PONG; undefined while it loads its data, when nothing
- * answers within `timeoutMs`, or when it is no Redis. Never throws.
+ * The pid of the Redis on 127.0.0.1:`port` that answers PING with PONG. Undefined while Redis loads its data, when no
+ * answer comes within `timeoutMs`, or when the program is not Redis. Never throws.
  */
 export function askRedisPid(port: number, timeoutMs = 2_000): Promise<number | undefined> {
   return new Promise((resolve) => {
@@ -15,7 +15,7 @@ export function askRedisPid(port: number, timeoutMs = 2_000): Promise<number | u
     socket.setTimeout(timeoutMs, () => settle(undefined));
     socket.once("error", () => settle(undefined));
     socket.once("close", () => settle(undefined));
-    // Inline commands: INFO tells whose PONG it is.
+    // Inline commands; INFO names the process that answered.
     socket.once("connect", () => socket.write("PING\r\nINFO server\r\n"));
     socket.on("data", (bytes) => {
       answer += bytes.toString("latin1");

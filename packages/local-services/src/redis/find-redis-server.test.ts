@@ -22,19 +22,19 @@ function pathOf(...names: string[]): string {
   return names.map((name) => join(folder, name)).join(delimiter);
 }
 
-test("redis-server is preferred to valkey-server, wherever either is", () => {
+test("redis-server is preferred to valkey-server, whatever their order on PATH", () => {
   put("a/valkey-server", 0o755);
   const redis = put("b/redis-server", 0o755);
   expect(findRedisServer(pathOf("a", "b"))).toBe(redis);
 });
 
-test("valkey-server will do", () => {
+test("without redis-server, valkey-server is found", () => {
   expect(findRedisServer(pathOf("none", "a"))).toBeUndefined();
   const valkey = put("a/valkey-server", 0o755);
   expect(findRedisServer(pathOf("none", "a"))).toBe(valkey);
 });
 
-test("a file that nobody may execute, a folder and a broken link are passed over; a link is followed", () => {
+test("a file that is not executable, a folder and a broken link are skipped; a link is followed", () => {
   put("a/redis-server", 0o644);
   mkdirSync(join(folder, "b/redis-server"), { recursive: true });
   mkdirSync(join(folder, "c"));
@@ -46,7 +46,7 @@ test("a file that nobody may execute, a folder and a broken link are passed over
   expect(findRedisServer(pathOf("a", "b", "c", "d"))).toBe(join(folder, "d/redis-server"));
 });
 
-test("without a PATH there is none", () => {
+test("without a PATH no server is found", () => {
   expect(findRedisServer(undefined)).toBeUndefined();
   expect(findRedisServer("")).toBeUndefined();
 });

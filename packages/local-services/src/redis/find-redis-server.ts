@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 
 /**
  * The first redis-server on `path` (the PATH of the environment), else the first valkey-server; undefined when there is
- * none. Follows symlinks; takes only files that we may execute.
+ * none. Follows symlinks, and accepts only files that this process may execute.
  */
 export function findRedisServer(path: string | undefined): string | undefined {
   const folders = (path ?? "").split(delimiter).filter((folder) => folder !== "");

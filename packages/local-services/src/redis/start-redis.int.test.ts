@@ -2,14 +2,14 @@ import { readdir, stat } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { PortBusyError } from "../postgres/free-port.ts";
+import { PortBusyError } from "../free-port.ts";
 import { isAlive } from "../postgres/process-identity.ts";
 import { makeScratch } from "../postgres/testing.ts";
 import { askRedisPid } from "./ask-redis.ts";
 import { findRedisServer } from "./find-redis-server.ts";
 import { type RedisServer, startRedis } from "./start-redis.ts";
 
-// Not the environment's PATH: only tests/services.ts decides what a missing Redis means.
+// The environment's PATH is not used: tests/services.ts alone decides what a missing Redis means.
 const binary = findRedisServer("/usr/bin:/usr/local/bin:/opt/homebrew/bin") ?? "";
 
 let folder: string;
@@ -44,7 +44,7 @@ function ask(port: number, command: string): Promise<string> {
 }
 
 describe.skipIf(binary === "")(`a private Redis${binary === "" ? " (skipped: no redis-server)" : ""}`, () => {
-  test("answers once it is started, evicts nothing, listens on loopback; stop() leaves nothing", async () => {
+  test("answers once it is started, evicts nothing, listens on loopback; stop() leaves no file and no process", async () => {
     const server = await start({});
     expect(server.url).toBe(`redis://127.0.0.1:${server.port}`);
     expect(await askRedisPid(server.port)).toBe(server.pid);
@@ -56,7 +56,7 @@ describe.skipIf(binary === "")(`a private Redis${binary === "" ? " (skipped: no 
     await expect(stat(server.dir)).rejects.toThrow("ENOENT");
   });
 
-  test("comes back on the same port and folder with what it was told to keep", async () => {
+  test("starts again on the same port and folder with its appended data", async () => {
     const dir = join(folder, "redis");
     const first = await start({ dir, settings: { appendonly: "yes" } });
     expect(await ask(first.port, "SET kept 1")).toBe("+OK\r\n");
@@ -77,7 +77,7 @@ describe.skipIf(binary === "")(`a private Redis${binary === "" ? " (skipped: no 
     await new Promise((resolve) => holder.close(resolve));
   });
 
-  test("fails with the log's last lines when Redis refuses, and with the reason when it is no program", async () => {
+  test("fails with the log's last lines when Redis refuses a setting, and with the reason when the program is missing", async () => {
     const dir = join(folder, "redis");
     const failure = start({ dir, settings: { "maxmemory-policy": "whatever" } });
     await expect(failure).rejects.toThrow(/maxmemory-policy/);

@@ -3,9 +3,8 @@ import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CLEAN_ENV } from "../postgres/clean-environment.ts";
-import { assertPortFree, findFreePort } from "../postgres/free-port.ts";
-import { failWithLog, measureLog } from "../postgres/log-file.ts";
+import { assertPortFree, findFreePort } from "../free-port.ts";
+import { cleanEnvironment, failWithLog, measureLog } from "../server-process.ts";
 import { askRedisPid } from "./ask-redis.ts";
 
 export type RedisServer = {
@@ -15,14 +14,14 @@ export type RedisServer = {
   pid: number;
   /** Holds the data and redis.log. */
   dir: string;
-  /** Ends the server and waits for that; removes `dir` when startRedis made it. May be called again. */
+  /** Ends the server and waits until it is gone; removes `dir` if startRedis made it. May be called again. */
   stop(): Promise<void>;
 };
 
 export type RedisOptions = {
   /** From findRedisServer. */
   binary: string;
-  /** Kept after stop(), so that the next start finds its data. Default: a temp folder that stop() removes. */
+  /** A given folder stays after stop(), and the next start finds its data. Default: a temp folder that stop() removes. */
   dir?: string;
   /** Default: any free one. */
   port?: number;
@@ -30,12 +29,12 @@ export type RedisOptions = {
   settings?: Record<string, string>;
 };
 
-const START_MS = 30_000;
-const STOP_MS = 10_000;
+const startMs = 30_000;
+const stopMs = 10_000;
 
 /**
- * Starts a Redis of our own on loopback, for tests and development: noeviction, and nothing on disk unless asked. Throws
- * PortBusyError for a `port` that is taken, otherwise an Error with the log's path and last lines.
+ * Starts a private Redis on loopback for tests and development: noeviction, and no persistence unless `settings` turn it
+ * on. Throws PortBusyError for a `port` that is taken, otherwise an Error with the log's path and last lines.
  */
 export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   if (options.port !== undefined) await assertPortFree(options.port);
@@ -64,16 +63,16 @@ async function launch(binary: string, dir: string, port: number, settings: Recor
   const log = await open(logFile, "a", 0o600);
   const merged = { port, bind: "127.0.0.1", dir, save: "", "maxmemory-policy": "noeviction", ...settings };
   const args = Object.entries(merged).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = spawn(binary, args, { cwd: dir, env: CLEAN_ENV, stdio: ["ignore", log.fd, log.fd] });
+  const child = spawn(binary, args, { cwd: dir, env: cleanEnvironment, stdio: ["ignore", log.fd, log.fd] });
   child.unref();
-  // An error without a listener would end our process.
+  // An "error" event without a listener would end this process.
   let failure: string | undefined;
   child.once("error", (error) => {
     failure = error.message;
   });
   await log.close();
 
-  const deadlineMs = Date.now() + START_MS;
+  const deadlineMs = Date.now() + startMs;
   while (Date.now() < deadlineMs) {
     if ((await askRedisPid(port)) === child.pid && child.pid !== undefined) return child;
     if (hasEnded(child)) failure ??= `it ended with ${child.exitCode ?? child.signalCode}`;
@@ -88,8 +87,8 @@ async function end(child: ChildProcess): Promise<void> {
   if (hasEnded(child)) return;
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   child.kill("SIGTERM");
-  // Redis refuses SIGTERM when it cannot save, and a stopped (SIGSTOP) one never sees it.
-  const force = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+  // Redis ignores SIGTERM when it cannot save, and a process stopped by SIGSTOP never handles it.
+  const force = setTimeout(() => child.kill("SIGKILL"), stopMs);
   await ended;
   clearTimeout(force);
 }

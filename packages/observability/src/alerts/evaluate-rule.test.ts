@@ -1,8 +1,6 @@
 import type { AlertCondition } from "@rollcall/contracts";
 import { describe, expect, test } from "vitest";
-import { judge } from "./evaluate-rule.ts";
-import { estimateQuantile } from "./quantile.ts";
-import type { Sample } from "./sample.ts";
+import { estimateQuantile, evaluateRule, type Sample } from "./evaluate-rule.ts";
 
 const provision = (outcome: string, value: number, cause = "webhook"): Sample => ({
   metric: "rollcall_provision_total",
@@ -10,12 +8,12 @@ const provision = (outcome: string, value: number, cause = "webhook"): Sample =>
   value,
 });
 const of = { metric: "rollcall_provision_total" } as const;
-const figures = (counts: Sample[], before: Sample[] = [], levels: Sample[] = []) => ({
-  levels,
-  counted: ({ metric, untilS }: { metric: string; untilS: number }) =>
+const observe = (counts: Sample[], before: Sample[] = [], gauges: Sample[] = []) => ({
+  gauges,
+  countedIn: ({ metric, untilS }: { metric: string; untilS: number }) =>
     (untilS > 0 ? before : counts).filter((sample) => sample.metric === metric),
 });
-const level = (value: number, labels: Record<string, string> = {}): Sample => ({
+const gauge = (value: number, labels: Record<string, string> = {}): Sample => ({
   metric: "rollcall_users",
   labels,
   value,
@@ -41,35 +39,38 @@ describe("a share", () => {
       [provision("internal", 10), provision("internal", 10, "ensure")],
       true,
     ],
-  ])("%s", (_, counts, holds) => expect(judge(condition, figures(counts))?.holds).toBe(holds));
+  ])("%s", (_, counts, holds) => expect(evaluateRule(condition, observe(counts))?.holds).toBe(holds));
 });
 
-describe("a level", () => {
+describe("a gauge", () => {
   const held: AlertCondition = {
-    kind: "level",
+    kind: "gauge",
     of: { metric: "rollcall_users", labels: { state: "held" } },
     take: "max",
     above: 0,
   };
-  test("is compared by its own series alone, whose label must match whole", () => {
-    expect(judge(held, figures([], [], [level(5, { state: "live" }), level(0, { state: "held" })]))).toEqual({
+  test("is compared by its own series alone, and a label must match as a whole", () => {
+    expect(
+      evaluateRule(held, observe([], [], [gauge(5, { state: "live" }), gauge(0, { state: "held" })])),
+    ).toEqual({
       holds: false,
       value: 0,
     });
     expect(
-      judge(held, figures([], [], [level(5, { state: "withheld" }), level(0, { state: "held" })]))?.holds,
+      evaluateRule(held, observe([], [], [gauge(5, { state: "withheld" }), gauge(0, { state: "held" })]))
+        ?.holds,
     ).toBe(false);
-    expect(judge(held, figures([], [], [level(1, { state: "held" })]))?.holds).toBe(true);
+    expect(evaluateRule(held, observe([], [], [gauge(1, { state: "held" })]))?.holds).toBe(true);
   });
-  test("that could not be read is no verdict, neither way", () => {
-    expect(judge(held, figures([]))).toBeUndefined();
+  test("that could not be read gives no evaluation", () => {
+    expect(evaluateRule(held, observe([]))).toBeUndefined();
     const below: AlertCondition = {
-      kind: "level",
+      kind: "gauge",
       of: { metric: "rollcall_workers" },
       take: "max",
       below: 1,
     };
-    expect(judge(below, figures([]))).toBeUndefined();
+    expect(evaluateRule(below, observe([]))).toBeUndefined();
   });
 });
 
@@ -86,24 +87,27 @@ describe("silence", () => {
     value: 1,
   });
   test.each<[string, Sample[], number, boolean]>([
-    ["nothing comes and much is missed", [], 5, true],
-    ["what is refused is not heard", [webhook("refused")], 5, true],
-    ["little is missed", [], 4, false],
-    ["one came", [webhook("accepted")], 5, false],
+    ["no delivery comes and many changes are missed", [], 5, true],
+    ["refused deliveries do not count", [webhook("refused")], 5, true],
+    ["few changes are missed", [], 4, false],
+    ["one delivery came", [webhook("accepted")], 5, false],
   ])("%s", (_, counts, missed, holds) => {
-    expect(judge(condition, figures(counts, [], [level(missed)]))?.holds).toBe(holds);
+    expect(evaluateRule(condition, observe(counts, [], [gauge(missed)]))?.holds).toBe(holds);
   });
 });
 
 describe("a surge", () => {
   const condition: AlertCondition = { kind: "surge", of, windowS: 60, beforeS: 600, factor: 5, atLeast: 20 };
   test.each<[string, number, number, boolean]>([
-    ["few are none, even where nobody came before", 19, 0, false],
-    ["many where nobody came before", 20, 0, true],
-    ["five times the usual", 50, 100, false],
-    ["more than five times the usual", 51, 100, true],
+    ["a few are no surge, even after none", 19, 0, false],
+    ["many after none", 20, 0, true],
+    ["five times the usual number", 50, 100, false],
+    ["more than five times the usual number", 51, 100, true],
   ])("%s", (_, now, before, holds) => {
-    const found = judge(condition, figures([provision("created", now)], [provision("created", before)]));
+    const found = evaluateRule(
+      condition,
+      observe([provision("created", now)], [provision("created", before)]),
+    );
     expect(found?.holds).toBe(holds);
   });
 });
@@ -126,7 +130,9 @@ describe("a mean and a quantile", () => {
     [20, 100, false],
     [20, 101, true],
   ])("%i observations of %i s together", (observed, total, holds) => {
-    expect(judge(mean, figures([seconds("count", observed), seconds("sum", total)]))?.holds).toBe(holds);
+    expect(evaluateRule(mean, observe([seconds("count", observed), seconds("sum", total)]))?.holds).toBe(
+      holds,
+    );
   });
 
   const bucket = (le: string, value: number) => seconds("bucket", value, { le });

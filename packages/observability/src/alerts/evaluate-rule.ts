@@ -1,58 +1,66 @@
 import type { AlertCondition, AlertRule, SeriesOf } from "@rollcall/contracts";
-import { estimateQuantile } from "./quantile.ts";
-import type { Sample, SampleWindow } from "./sample.ts";
 
-/** What a condition looks at. */
-export type Figures = {
-  /** Gauges as they are now; one that could not be read is not among them. */
-  levels: readonly Sample[];
-  /** What was counted within a window, over all processes. */
-  counted(window: SampleWindow): readonly Sample[];
+/** One series with its value: a gauge, or the sum of a counter within a window. */
+export type Sample = { metric: string; labels: Readonly<Record<string, string>>; value: number };
+
+/** A window of time. It began `fromS` seconds ago and ended `untilS` seconds ago. */
+export type SampleWindow = { metric: string; fromS: number; untilS: number };
+
+/** What a rule is evaluated over. */
+export type Observations = {
+  /** The present gauges, without those that could not be read. */
+  gauges: readonly Sample[];
+  /** What all processes together counted within a window. */
+  countedIn(window: SampleWindow): readonly Sample[];
 };
 
-export type Verdict = { holds: boolean; value: number | null };
+export type Evaluation = { holds: boolean; value: number | null };
 
-/** Whether a condition holds, and the value that was compared. Undefined when its figures could not be read. */
-export function judge(condition: AlertCondition, figures: Figures): Verdict | undefined {
+/** Whether a condition holds, and the value that was compared. Undefined when a gauge that it needs was not read. */
+export function evaluateRule(condition: AlertCondition, observations: Observations): Evaluation | undefined {
   switch (condition.kind) {
-    case "level": {
-      const value = readLevel(condition.of, condition.take, figures);
+    case "gauge": {
+      const value = readGauge(condition.of, condition.take, observations);
       if (value === undefined) return undefined;
       return { holds: "above" in condition ? value > condition.above : value < condition.below, value };
     }
     case "count": {
-      const value = count(condition.of, condition, figures);
+      const value = count(condition.of, condition, observations);
       return { holds: value > condition.above, value };
     }
     case "share": {
-      const all = count(condition.of, condition, figures);
-      const share = all === 0 ? 0 : count(condition.part, condition, figures) / all;
+      const all = count(condition.of, condition, observations);
+      const share = all === 0 ? 0 : count(condition.part, condition, observations) / all;
       return { holds: all >= condition.atLeast && share > condition.above, value: share };
     }
     case "mean": {
-      const observed = count(part(condition.of, "count"), condition, figures);
-      const mean = observed === 0 ? 0 : count(part(condition.of, "sum"), condition, figures) / observed;
+      const observed = count(part(condition.of, "count"), condition, observations);
+      const sumOf = part(condition.of, "sum");
+      const mean = observed === 0 ? 0 : count(sumOf, condition, observations) / observed;
       return { holds: observed >= condition.atLeast && mean > condition.above, value: mean };
     }
     case "quantile": {
-      const buckets = condition.of.flatMap((series) => list(part(series, "bucket"), condition, figures));
+      const buckets = condition.of.flatMap((series) => list(part(series, "bucket"), condition, observations));
       const { observed, value } = estimateQuantile(buckets, condition.quantile);
       return { holds: observed >= condition.atLeast && value > condition.above, value };
     }
     case "silence": {
-      const levels = condition.while.map(({ of, above }) => ({
-        value: readLevel(of, "max", figures),
+      const gauges = condition.while.map(({ of, above }) => ({
+        value: readGauge(of, "max", observations),
         above,
       }));
-      if (levels.some(({ value }) => value === undefined)) return undefined;
-      const value = count(condition.of, condition, figures);
-      return { holds: value === 0 && levels.every((level) => (level.value ?? 0) > level.above), value };
+      if (gauges.some(({ value }) => value === undefined)) return undefined;
+      const value = count(condition.of, condition, observations);
+      return { holds: value === 0 && gauges.every((gauge) => (gauge.value ?? 0) > gauge.above), value };
     }
     case "surge": {
       const { windowS, beforeS, factor, atLeast } = condition;
-      const now = count(condition.of, condition, figures);
+      const now = count(condition.of, condition, observations);
       const before = sum(
-        select(condition.of, figures.counted({ ...atMetric(condition.of), ...rangeBefore(condition) })),
+        select(
+          condition.of,
+          observations.countedIn({ metric: condition.of.metric, ...rangeBefore(condition) }),
+        ),
       );
       const usual = (before * windowS) / beforeS;
       return { holds: now >= atLeast && now > factor * usual, value: now };
@@ -62,10 +70,38 @@ export function judge(condition: AlertCondition, figures: Figures): Verdict | un
   }
 }
 
-/** The windows that a condition asks for, so that all of them can be read at once. */
+/**
+ * Estimates a quantile from a histogram's cumulative buckets as Prometheus does: evenly spread within a bucket, and the
+ * highest bound for values beyond all bounds. Buckets of several series are added.
+ */
+export function estimateQuantile(
+  buckets: readonly Sample[],
+  quantile: number,
+): { observed: number; value: number } {
+  const totals = new Map<number, number>();
+  for (const { labels, value } of buckets) {
+    const bound = labels["le"] === "+Inf" ? Number.POSITIVE_INFINITY : Number(labels["le"]);
+    totals.set(bound, (totals.get(bound) ?? 0) + value);
+  }
+  const bounds = [...totals].sort(([a], [b]) => a - b);
+  const observed = bounds.at(-1)?.[1] ?? 0;
+  const rank = quantile * observed;
+  let below = { bound: 0, count: 0 };
+  for (const [bound, count] of bounds) {
+    if (count >= rank && count > below.count) {
+      if (bound === Number.POSITIVE_INFINITY) return { observed, value: below.bound };
+      const share = (rank - below.count) / (count - below.count);
+      return { observed, value: below.bound + share * (bound - below.bound) };
+    }
+    below = { bound, count };
+  }
+  return { observed, value: 0 };
+}
+
+/** The windows that a condition needs, so that all windows can be read at once. */
 export function listWindows(condition: AlertCondition): SampleWindow[] {
   switch (condition.kind) {
-    case "level":
+    case "gauge":
       return [];
     case "count":
     case "silence":
@@ -80,46 +116,42 @@ export function listWindows(condition: AlertCondition): SampleWindow[] {
     case "quantile":
       return condition.of.map((series) => windowOf(part(series, "bucket"), condition));
     case "surge":
-      return [windowOf(condition.of, condition), { ...atMetric(condition.of), ...rangeBefore(condition) }];
+      return [windowOf(condition.of, condition), { metric: condition.of.metric, ...rangeBefore(condition) }];
     default:
       return condition satisfies never;
   }
 }
 
-/** The counters that the rules look back at. */
+/** The counters that the rules read over windows. */
 export function listRecorded(rules: readonly AlertRule[]): Set<string> {
   return new Set(rules.flatMap(({ when }) => listWindows(when)).map(({ metric }) => metric));
 }
 
-/** A series of a histogram's own counters; `metric` is no name of the table any more. */
+/** A series that is counted. For a histogram, `metric` is the name of one of its own counters. */
 type Counted = { metric: string; labels?: SeriesOf["labels"] };
 
 function part({ metric, labels }: SeriesOf, suffix: "bucket" | "sum" | "count"): Counted {
   return { metric: `${metric}_${suffix}`, ...(labels && { labels }) };
 }
 
-function atMetric({ metric }: Counted): { metric: string } {
-  return { metric };
-}
-
 function windowOf(series: Counted, { windowS }: { windowS: number }): SampleWindow {
-  return { ...atMetric(series), fromS: windowS, untilS: 0 };
+  return { metric: series.metric, fromS: windowS, untilS: 0 };
 }
 
 function rangeBefore({ windowS, beforeS }: { windowS: number; beforeS: number }) {
   return { fromS: windowS + beforeS, untilS: windowS };
 }
 
-function list(series: Counted, window: { windowS: number }, figures: Figures): Sample[] {
-  return select(series, figures.counted(windowOf(series, window)));
+function list(series: Counted, window: { windowS: number }, observations: Observations): Sample[] {
+  return select(series, observations.countedIn(windowOf(series, window)));
 }
 
-function count(series: Counted, window: { windowS: number }, figures: Figures): number {
-  return sum(list(series, window, figures));
+function count(series: Counted, window: { windowS: number }, observations: Observations): number {
+  return sum(list(series, window, observations));
 }
 
-function readLevel(series: SeriesOf, take: "sum" | "max", { levels }: Figures): number | undefined {
-  const found = select(series, levels);
+function readGauge(series: SeriesOf, take: "sum" | "max", { gauges }: Observations): number | undefined {
+  const found = select(series, gauges);
   if (found.length === 0) return undefined;
   return take === "sum" ? sum(found) : Math.max(...found.map(({ value }) => value));
 }

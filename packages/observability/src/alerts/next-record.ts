@@ -1,21 +1,33 @@
 import type { AlertRule, AlertView } from "@rollcall/contracts";
-import type { AlertRecord } from "./alert-record.ts";
-import type { Verdict } from "./evaluate-rule.ts";
+import type { Evaluation } from "./evaluate-rule.ts";
+
+/** The state of an alert, and which of its notifications were sent. */
+export type AlertRecord = {
+  name: string;
+  state: "ok" | "pending" | "firing";
+  since: Date;
+  value: number | null;
+  firedAt: Date | null;
+  resolvedAt: Date | null;
+  evaluatedAt: Date;
+  firedSentAt: Date | null;
+  resolvedSentAt: Date | null;
+};
 
 /**
- * What an alert comes to after a verdict. Without one (its figures could not be read) it stays as it was: neither
- * does an outage of what is watched look like recovery, nor does it make up a cause.
+ * The next record of an alert. Without an evaluation, because a gauge could not be read, the alert stays as it was: an
+ * outage neither fires nor resolves it.
  */
 export function decideNext(
   rule: AlertRule,
   before: AlertRecord | undefined,
-  verdict: Verdict | undefined,
+  evaluation: Evaluation | undefined,
   now: Date,
 ): AlertRecord | undefined {
-  if (!verdict) return before;
+  if (!evaluation) return before;
   const old = before ?? newRecord(rule, now);
-  const next = { ...old, value: verdict.value, evaluatedAt: now };
-  if (!verdict.holds) {
+  const next = { ...old, value: evaluation.value, evaluatedAt: now };
+  if (!evaluation.holds) {
     if (old.state === "ok") return next;
     const resolvedAt = old.state === "firing" ? now : old.resolvedAt;
     return { ...next, state: "ok", since: now, resolvedAt };
@@ -33,7 +45,7 @@ function newRecord({ name }: AlertRule, now: Date): AlertRecord {
   return { name, state: "ok", since: now, value: null, evaluatedAt: now, ...nothing };
 }
 
-/** Every alert for whoever asks, judged or not. */
+/** Every alert as operators see it; `unknown` until its first evaluation. */
 export function viewAlerts(rules: readonly AlertRule[], records: readonly AlertRecord[]): AlertView[] {
   return rules.map(({ name, severity, summary }) => {
     const record = records.find((one) => one.name === name);

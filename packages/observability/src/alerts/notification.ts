@@ -1,20 +1,20 @@
 import { type AlertNotification, type AlertRule, alertNotification } from "@rollcall/contracts";
-import type { AlertRecord } from "./alert-record.ts";
+import type { AlertRecord } from "./next-record.ts";
 
 const timeoutMs = 5_000;
 
-/** What somebody is still to be told of an alert; undefined when they know all. */
+/** The notification of an alert that is still to be sent; undefined when there is none. */
 export function findPendingNotification(rule: AlertRule, record: AlertRecord): AlertNotification | undefined {
   const { state, firedAt, resolvedAt, firedSentAt, resolvedSentAt } = record;
   if (firedAt === null) return undefined;
-  const knowsFiring = isSame(firedSentAt, firedAt);
-  if (state === "firing") return knowsFiring ? undefined : toNotification(rule, record, firedAt, null);
-  // A firing that nobody heard of, because the address was away, is over: there is no news in it.
-  if (!knowsFiring || resolvedAt === null || isSame(resolvedSentAt, resolvedAt)) return undefined;
+  const isFiringSent = isSame(firedSentAt, firedAt);
+  if (state === "firing") return isFiringSent ? undefined : toNotification(rule, record, firedAt, null);
+  // While the address was away the alert fired and recovered: there is nothing left to report.
+  if (!isFiringSent || resolvedAt === null || isSame(resolvedSentAt, resolvedAt)) return undefined;
   return toNotification(rule, record, firedAt, resolvedAt);
 }
 
-/** The record once `notification` was told. */
+/** The record after `notification` was sent. */
 export function markSent(record: AlertRecord, { type }: AlertNotification): AlertRecord {
   return type === "alert.fired"
     ? { ...record, firedSentAt: record.firedAt }

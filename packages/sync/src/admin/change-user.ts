@@ -1,6 +1,6 @@
 import type { SyncAnswer, TierAnswer } from "@rollcall/contracts";
-import { changeTier, findTombstones, inTransaction, type Pool, recordAdminEvents } from "@rollcall/db";
-import { addSyncJob, type Producer } from "@rollcall/jobs";
+import { changeTier, findTombstones, inTransaction, recordAdminEvents } from "@rollcall/db";
+import { addSyncJob } from "@rollcall/jobs";
 import { dropSession } from "../ensure/drop-session.ts";
 import type { ChangeContext } from "./resolve-conflict.ts";
 
@@ -15,7 +15,7 @@ const addedTogether = 50;
  * @throws AppError `queue.unavailable` or `postgres.unavailable`
  */
 export async function requestSyncs(
-  { pool, queue }: { pool: Pool; queue: Producer },
+  { pool, producers }: Omit<ChangeContext, "sessionCache">,
   clerkIds: readonly string[],
   by: string,
 ): Promise<SyncAnswer> {
@@ -26,7 +26,7 @@ export async function requestSyncs(
   await recordAdminEvents(pool, by, events);
   for (let at = 0; at < asked.length; at += addedTogether) {
     const chunk = asked.slice(at, at + addedTogether);
-    await Promise.all(chunk.map((clerkId) => addSyncJob(queue, syncJobFor(clerkId), addDeadlineMs)));
+    await Promise.all(chunk.map((clerkId) => addSyncJob(producers.sync, syncJobFor(clerkId), addDeadlineMs)));
   }
   return { queued: asked.length, deleted: [...deleted] };
 }

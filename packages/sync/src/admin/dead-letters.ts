@@ -4,7 +4,7 @@ import { type AdminEvent, type Pool, recordAdminEvents } from "@rollcall/db";
 import {
   findDeadLetters,
   findReplayable,
-  type Producer,
+  type Producers,
   readClerkId,
   removeDeadLetters,
   replayDeadLetter,
@@ -14,8 +14,7 @@ import {
 
 export type DeadLetterContext = {
   pool: Pool;
-  deadLetters: Producer;
-  producers: Readonly<Record<SyncQueueName, Producer>>;
+  producers: Pick<Producers, SyncQueueName | "dead-letter">;
 };
 
 /** One that was named, and why nothing was done with it. */
@@ -61,7 +60,7 @@ export async function discardDeadLetters(
   { ids, reason }: DiscardRequest,
   by: string,
 ): Promise<{ discarded: number; refused: Refused[] }> {
-  const letters = await findDeadLetters(context.deadLetters, distinct(ids));
+  const letters = await findDeadLetters(context.producers["dead-letter"], distinct(ids));
   const refused = findUnknown(ids, letters);
   if (letters.length === 0) refuseTogether({ ids }, refused);
   await recordAndRemove(context, by, letters, (letter) => {
@@ -73,7 +72,8 @@ export async function discardDeadLetters(
 
 type Choice = { letters: StoredDeadLetter[]; refused: Refused[]; more: boolean };
 
-async function choose({ deadLetters }: DeadLetterContext, wish: ReplayRequest): Promise<Choice> {
+async function choose({ producers }: DeadLetterContext, wish: ReplayRequest): Promise<Choice> {
+  const deadLetters = producers["dead-letter"];
   if (wish.ids === undefined) {
     const found = await findReplayable(deadLetters, wish.code, mostDeadLetters + 1);
     return {
@@ -102,14 +102,14 @@ function refuseTogether(wish: ReplayRequest, [first]: readonly Refused[]): void 
 }
 
 async function recordAndRemove(
-  { pool, deadLetters }: DeadLetterContext,
+  { pool, producers }: DeadLetterContext,
   by: string,
   letters: readonly StoredDeadLetter[],
   toEvent: (letter: StoredDeadLetter) => AdminEvent,
 ): Promise<void> {
   await recordAdminEvents(pool, by, letters.map(toEvent));
   await removeDeadLetters(
-    deadLetters,
+    producers["dead-letter"],
     letters.map(({ id }) => id),
   );
 }

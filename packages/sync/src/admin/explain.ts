@@ -1,7 +1,13 @@
 import type { ClerkGateway } from "@rollcall/clerk";
 import type { JobDeadLetter, JobView, SessionView, UserReport } from "@rollcall/contracts";
 import { findSession, isDeletionHeld, listConflictsOfUser, listEventsOfUser, type Pool } from "@rollcall/db";
-import { findDeadLettersOfUser, findJobsOfUser, type JobQueue, type Producer } from "@rollcall/jobs";
+import {
+  findDeadLettersOfUser,
+  findJobsOfUser,
+  type JobQueue,
+  type Producer,
+  type Producers,
+} from "@rollcall/jobs";
 import { askQueue } from "../ask-queue.ts";
 import { decideAccess, toSessionView } from "../ensure/session-view.ts";
 
@@ -9,8 +15,7 @@ export type ExplainContext = {
   pool: Pool;
   /** Undefined without CLERK_SECRET_KEY: then what Clerk says is unknown. */
   clerk: ClerkGateway | undefined;
-  queues: readonly Producer[];
-  deadLetters: Producer;
+  producers: Pick<Producers, "ensure" | "sync" | "dead-letter">;
   autoCreate: boolean;
 };
 
@@ -115,15 +120,17 @@ async function askClerk(clerk: ClerkGateway | undefined, clerkId: string): Promi
   }
 }
 
-async function findJobs(context: ExplainContext, clerkId: string): Promise<JobView[]> {
+async function findJobs({ producers }: ExplainContext, clerkId: string): Promise<JobView[]> {
   const lists = await Promise.all(
-    context.queues.map((producer) => asking(producer, (queue) => findJobsOfUser(queue, clerkId))),
+    [producers.ensure, producers.sync].map((producer) =>
+      asking(producer, (queue) => findJobsOfUser(queue, clerkId)),
+    ),
   );
   return lists.flat();
 }
 
-function findDeadLetters({ deadLetters }: ExplainContext, clerkId: string): Promise<JobDeadLetter[]> {
-  return asking(deadLetters, (queue) => findDeadLettersOfUser(queue, clerkId));
+function findDeadLetters({ producers }: ExplainContext, clerkId: string): Promise<JobDeadLetter[]> {
+  return asking(producers["dead-letter"], (queue) => findDeadLettersOfUser(queue, clerkId));
 }
 
 /** What a queue that is away or frozen would say is not known, which must not hide all the rest. */

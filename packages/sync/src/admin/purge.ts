@@ -11,7 +11,13 @@ import {
   recordAdminEvents,
   tombstoneUsers,
 } from "@rollcall/db";
-import { listDeadLetters, type Producer, readClerkId, removeDeadLetters } from "@rollcall/jobs";
+import {
+  listDeadLetters,
+  type Producer,
+  type Producers,
+  readClerkId,
+  removeDeadLetters,
+} from "@rollcall/jobs";
 import type { SessionCache } from "../ensure/session-cache.ts";
 
 export type PurgeContext = {
@@ -19,7 +25,7 @@ export type PurgeContext = {
   /** Undefined without CLERK_SECRET_KEY: then only who is a tombstone already can be purged. */
   clerk: ClerkGateway | undefined;
   sessionCache: SessionCache;
-  deadLetters: Producer;
+  producers: Pick<Producers, "dead-letter">;
 };
 
 type Session = NonNullable<Awaited<ReturnType<typeof findSession>>>;
@@ -58,7 +64,7 @@ export async function purgeUser(
   });
   const erasure = await erased;
   await dropKeys(context, clerkId);
-  const deadLetters = await removeLetters(context.deadLetters, clerkId);
+  const deadLetters = await removeLetters(context.producers["dead-letter"], clerkId);
   return { ...erasure, deadLetters, appColumns: await listAppColumns(pool) };
 }
 

@@ -1,6 +1,6 @@
 import type { ConflictResolution } from "@rollcall/contracts";
 import { dismissConflict, inTransaction, linkCandidate, type Pool } from "@rollcall/db";
-import type { Producer } from "@rollcall/jobs";
+import type { Producers } from "@rollcall/jobs";
 import { dropSession } from "../ensure/drop-session.ts";
 import type { SessionCache } from "../ensure/session-cache.ts";
 
@@ -9,7 +9,7 @@ export type ChangeContext = {
   pool: Pool;
   sessionCache: SessionCache;
   /** Takes a sync job, should the cache be out of reach. */
-  queue: Producer;
+  producers: Pick<Producers, "sync">;
 };
 
 /**

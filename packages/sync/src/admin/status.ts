@@ -3,6 +3,7 @@ import {
   alertRules,
   type ErrorCode,
   type RunMode,
+  readErrorCode,
   type SystemStatus,
   withTimeout,
 } from "@rollcall/contracts";
@@ -17,7 +18,7 @@ import {
   type Pool,
   readAlerts,
 } from "@rollcall/db";
-import { type Producer, readErrorCode } from "@rollcall/jobs";
+import type { Producer, Producers, QueueBackend } from "@rollcall/jobs";
 import { viewAlerts } from "@rollcall/observability";
 import { askQueue } from "../ask-queue.ts";
 
@@ -25,9 +26,8 @@ export type StatusContext = {
   pool: Pool;
   /** Undefined without CLERK_SECRET_KEY. */
   clerk: ClerkGateway | undefined;
-  queues: readonly Producer[];
-  deadLetters: Producer;
-  backend: SystemStatus["queue"]["backend"];
+  producers: Producers;
+  backend: Pick<QueueBackend, "kind">;
   autoCreate: boolean;
 };
 
@@ -36,17 +36,17 @@ const askTimeoutMs = 2_000;
 
 /** What ops look at first. Never fails: whatever is away is part of the answer. */
 export async function readStatus(context: StatusContext): Promise<SystemStatus> {
-  const { pool } = context;
+  const { pool, producers } = context;
   const [postgres, clerk, queues, deadLetters] = await Promise.all([
     readPostgres(pool),
     askClerk(context.clerk),
-    Promise.all(context.queues.map(countJobs)),
-    askQueue(context.deadLetters, askTimeoutMs, (queue) => queue.getWaitingCount()),
+    Promise.all([producers.ensure, producers.sync, producers.reconcile].map(countJobs)),
+    askQueue(producers["dead-letter"], askTimeoutMs, (queue) => queue.getWaitingCount()),
   ]);
   const known = queues.flatMap((queue) => queue ?? []);
   const facts: Facts = {
     ...postgres,
-    queue: { backend: context.backend, state: known.length === queues.length ? "up" : "down" },
+    queue: { backend: context.backend.kind, state: known.length === queues.length ? "up" : "down" },
     clerk,
     queues: known,
     deadLetters: deadLetters ?? null,

@@ -1,4 +1,4 @@
-import { addSyncJob, type Producer } from "@rollcall/jobs";
+import { addSyncJob, type Producers } from "@rollcall/jobs";
 import type { SessionCache } from "./session-cache.ts";
 
 const addDeadlineMs = 1_000;
@@ -9,11 +9,11 @@ const addDeadlineMs = 1_000;
  * away as well, they end with their time to live.
  */
 export async function dropSession(
-  { sessionCache, queue }: { sessionCache: SessionCache; queue: Producer },
+  { sessionCache, producers }: { sessionCache: SessionCache; producers: Pick<Producers, "sync"> },
   clerkId: string,
 ): Promise<void> {
   const syncJob = { v: 1, kind: "refresh", clerkId, cause: "admin", eventAtMs: Date.now() } as const;
   await sessionCache
     .drop(clerkId)
-    .catch(() => addSyncJob(queue, syncJob, addDeadlineMs).catch(() => undefined));
+    .catch(() => addSyncJob(producers.sync, syncJob, addDeadlineMs).catch(() => undefined));
 }

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ErrorCode, SessionView } from "@rollcall/contracts";
-import { withTimeout } from "@rollcall/contracts";
+import { type ErrorCode, readErrorCode, type SessionView, withTimeout } from "@rollcall/contracts";
 import { findSession, type Pool, wasAbsent } from "@rollcall/db";
-import { addSyncJob, type Producer, readErrorCode } from "@rollcall/jobs";
+import { addSyncJob, type Producer } from "@rollcall/jobs";
 import type { PostgresMonitor } from "./postgres-monitor.ts";
 import type { CacheResult, SessionCache } from "./session-cache.ts";
 import { decideAccess, toSessionView } from "./session-view.ts";

@@ -27,7 +27,7 @@ export function requestNewRun(
 ): Promise<{ run: RunView; isNew: boolean }> {
   return ordered(pool, async (client) => {
     const asked = await requestRun(client, { mode, dryRun, startedBy: by });
-    if (asked.isNew) await record(client, by, "reconcile_ordered", asked.run);
+    if (asked.isNew) await record(client, by, "reconcile_requested", asked.run);
     return asked;
   });
 }

@@ -1,4 +1,4 @@
-import { AppError, type RunView } from "@rollcall/contracts";
+import { AppError, type RunView, readErrorCode } from "@rollcall/contracts";
 import {
   acquireLease,
   dropCandidates,
@@ -8,7 +8,6 @@ import {
   releaseLease,
   takeRun,
 } from "@rollcall/db";
-import { readErrorCode } from "@rollcall/jobs";
 import { countPostgresError } from "../count-postgres-error.ts";
 import type { ReconcileContext, RunOptions } from "./context.ts";
 import { sweep } from "./full-sync.ts";

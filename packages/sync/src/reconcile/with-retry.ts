@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError, type ErrorCode } from "@rollcall/contracts";
-import { readErrorCode } from "@rollcall/jobs";
+import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import type { ReconcileContext } from "./context.ts";
 
 /** Failures that pass by themselves. */

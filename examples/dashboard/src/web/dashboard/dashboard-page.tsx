@@ -11,7 +11,7 @@ import { Welcome } from "./welcome.tsx";
 
 type Props = { session: Session; supportUrl: string | null };
 
-/** What who is signed in sees: the dashboard, or why it is not there yet. */
+/** The page of a signed-in user: the dashboard, or the reason why it is not available yet. */
 export function DashboardPage({ session, supportUrl }: Props): ReactNode {
   const { text } = useLanguage();
   const queries = useQueryClient();

@@ -5,7 +5,7 @@ import { Loading } from "../provisioning/loading.tsx";
 import { GoalCards } from "./goal-cards.tsx";
 import { useTRPC } from "./trpc.ts";
 
-/** Two queries, which would both fail for somebody without a profile: nobody gets here without one. */
+/** Runs two queries that need a profile; the gate shows this component only with one. */
 export function Dashboard(): ReactNode {
   const { text, language } = useLanguage();
   const { mentorado } = useUserProvisioning();
@@ -13,7 +13,7 @@ export function Dashboard(): ReactNode {
   const goals = useAuthedQuery({ ...trpc.goals.queryOptions(), enabled: mentorado !== null });
   const cohort = useAuthedQuery({ ...trpc.cohort.queryOptions(), enabled: mentorado !== null });
   if (mentorado === null) return <NoProfile />;
-  // Goals that could not be asked for once more are better than none.
+  // If a refetch fails, the older goals are still shown.
   if (goals.isError && !goals.data) return <GoalsFailed onRetry={() => void goals.refetch()} />;
   if (!goals.data) {
     return (

@@ -5,7 +5,7 @@ import type { Session } from "../session/sessions.ts";
 
 export const { TRPCProvider, useTRPC } = createTRPCContext<AppRouter>();
 
-/** A client that speaks for one session alone: a batch that leaves late still carries its own person's token. */
+/** A client for one session: a batch that is sent late still has the token of its own user. */
 export function createTrpcOf({ getToken }: Session): TRPCClient<AppRouter> {
   const headers = async () => ({ authorization: `Bearer ${(await getToken()) ?? ""}` });
   return createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/trpc", headers })] });

@@ -2,7 +2,7 @@ import type { WelcomeSlotProps } from "@rollcall/client/react";
 import type { ReactNode } from "react";
 import { useLanguage } from "../language/language.tsx";
 
-/** What a new mentee sees above their first dashboard. */
+/** The greeting above the first dashboard of a new mentee. */
 export function Welcome({ user, dismiss }: Pick<WelcomeSlotProps, "user" | "dismiss">): ReactNode {
   const { text } = useLanguage();
   const name = user.name?.split(" ")[0] ?? "";

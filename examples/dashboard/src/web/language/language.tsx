@@ -38,7 +38,7 @@ export function useLanguage(): LanguageContext {
   return context;
 }
 
-/** What the person chose before, else what their browser asks for, else Portuguese. */
+/** The language chosen before, else the browser's language, else Portuguese. */
 function decideFirst(): Language {
   const chosen = localStorage.getItem(storageKey);
   if (chosen === "pt-BR" || chosen === "en") return chosen;

@@ -1,6 +1,6 @@
 export type Language = "pt-BR" | "en";
 
-/** All that the page says. What is in braces is filled in. */
+/** The texts of the page; values replace the names in braces. */
 export const texts = {
   appName: { "pt-BR": "Painel do mentorado", en: "Mentee dashboard" },
   language: { "pt-BR": "Idioma", en: "Language" },
@@ -16,7 +16,7 @@ export const texts = {
   email: { "pt-BR": "E-mail", en: "Email" },
   signUp: { "pt-BR": "Criar conta e entrar", en: "Create account and sign in" },
   signInTitle: { "pt-BR": "Entrar como", en: "Sign in as" },
-  nobody: {
+  noAccounts: {
     "pt-BR": "Ainda não há contas. Crie a primeira.",
     en: "There are no accounts yet. Create the first.",
   },

@@ -6,7 +6,7 @@ export type Toast = {
   text: Extract<TextKey, "preparing" | "stillPreparing" | "created" | "failed" | "tryingAgain">;
 };
 
-/** What a toast says of the way to a profile; null when there is nothing to say. */
+/** Decides the toast for a state of provisioning; null for no toast. */
 export function decideToast(provisioning: UserProvisioning): Toast | null {
   switch (provisioning.status) {
     case "unprovisioned":
@@ -15,7 +15,7 @@ export function decideToast(provisioning: UserProvisioning): Toast | null {
       if (provisioning.error) return { tone: "busy", text: "tryingAgain" };
       return { tone: "busy", text: provisioning.attempt > 1 ? "stillPreparing" : "preparing" };
     case "provisioned":
-      // The profile is as new when the webhook was faster than the page.
+      // The profile is also new when the webhook was faster than the page.
       return provisioning.created || provisioning.welcome ? { tone: "good", text: "created" } : null;
     default:
       return provisioning satisfies never;

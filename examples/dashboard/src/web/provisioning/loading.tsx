@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-/** The shape of what comes, and words for who cannot see it. */
+/** A placeholder in the shape of the dashboard, and a text for screen readers. */
 export function Loading({ words }: { words: string }): ReactNode {
   return (
     <div className="loading">

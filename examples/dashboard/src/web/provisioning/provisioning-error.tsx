@@ -8,7 +8,7 @@ export function ProvisioningError({ error, retry, retrying, supportUrl }: Props)
   const { text } = useLanguage();
   return (
     <div className="panel trouble">
-      {/* Without the button, whose words change with each try: a screen reader says an alert anew when any of it does. */}
+      {/* The button is outside, because its text changes and a screen reader repeats an alert after any change. */}
       <div role="alert">
         <h1>{text("failedTitle")}</h1>
         <p>{error.message}</p>

@@ -3,17 +3,17 @@ import { type ReactNode, useEffect, useState } from "react";
 import { useLanguage } from "../language/language.tsx";
 import { decideToast, type Toast } from "./decide-toast.ts";
 
-/** Who is known comes in faster than this, and need not be told of any preparing. */
-const worthTellingMs = 300;
+/** A known user is ready sooner than this, and then no toast is shown. */
+const showAfterMs = 300;
 const goodNewsForMs = 6_000;
 
-/** Tells of the way to a profile, at the edge of the page. */
+/** Shows the progress of provisioning at the edge of the page. */
 export function ProvisioningToast(): ReactNode {
   const { text } = useLanguage();
   const provisioning = useUserProvisioning();
   const toast = useTimely(decideToast(provisioning), provisioning.userId);
   const words = toast && text(toast.text);
-  // The gate says aloud that it waits, and why it failed; the rest is said here.
+  // The gate announces the wait and a failure; this component announces the rest.
   const aloud =
     toast?.text === "created" || toast?.text === "stillPreparing" || toast?.text === "tryingAgain";
   return (
@@ -30,13 +30,13 @@ export function ProvisioningToast(): ReactNode {
   );
 }
 
-/** Shows bad news at once and as long as they last, the first "preparing" only when it takes a while, good news for a while. */
+/** Shows a failure at once and while it lasts, the first "preparing" only after 300 ms, and good news for 6 s. */
 function useTimely(toast: Toast | null, userId: string | null): Toast | null {
   const key = `${userId} ${toast?.text}`;
   const [reached, setReached] = useState({ key: "", moment: "begun" as "begun" | "over" });
   useEffect(() => {
     const timers = [
-      setTimeout(() => setReached({ key, moment: "begun" }), worthTellingMs),
+      setTimeout(() => setReached({ key, moment: "begun" }), showAfterMs),
       setTimeout(() => setReached({ key, moment: "over" }), goodNewsForMs),
     ];
     return () => timers.forEach(clearTimeout);

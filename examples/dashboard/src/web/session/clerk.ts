@@ -7,20 +7,20 @@ export type Person = z.infer<typeof personSchema>;
 export type ClerkSession = z.infer<typeof sessionSchema>;
 export type NewPerson = { firstName: string | null; lastName: string | null; email: string | null };
 
-/** The simulator's stand-in for what Clerk's own script does in a browser. An app with Clerk has `@clerk/clerk-react`. */
+/** The simulator's stand-in for Clerk's script in a browser. An app with Clerk uses `@clerk/clerk-react`. */
 export type Clerk = {
   listPeople(): Promise<Person[]>;
   signUp(person: NewPerson): Promise<ClerkSession>;
   signIn(userId: string): Promise<ClerkSession>;
-  /** A new token; null when the session is over. */
+  /** Makes a new token; null when the session has ended. */
   makeToken(sessionId: string): Promise<string | null>;
   endSession(sessionId: string): Promise<void>;
 };
 
-/** Clerk answered, and refused: a banned user, one who is gone, a session that is over. */
+/** Clerk refused the request: the user is banned or deleted, or the session has ended. */
 export class ClerkRefusal extends Error {}
 
-/** @throws from each call ClerkRefusal, or what `fetch` and the schemas throw when Clerk is away */
+/** Each call throws ClerkRefusal, or an error of `fetch` or of the schemas while Clerk is away. */
 export function createClerk(baseUrl: string): Clerk {
   async function call(method: string, path: string, body?: object): Promise<unknown> {
     const answer = await fetch(`${baseUrl}/${path}`, {

@@ -1,15 +1,15 @@
 import { type Clerk, type ClerkSession, type NewPerson, type Person, sessionSchema } from "./clerk.ts";
 import { createTokenSource } from "./token-source.ts";
 
-/** Somebody who is signed in here. */
+/** The session of a signed-in user. */
 export type Session = {
   id: string;
   user: Person;
-  /** A token of this session and no other, whoever is signed in by then; null when it is over. */
+  /** Returns a token of this session, also when another user has signed in meanwhile; null when the session has ended. */
   getToken: () => Promise<string | null>;
 };
 
-/** Who is signed in: one person, in all tabs of this browser. */
+/** The signed-in user: one user in all tabs of this browser. */
 export type Sessions = {
   getSession(): Session | null;
   subscribe(listener: () => void): () => void;
@@ -24,7 +24,7 @@ export function openSessions(clerk: Clerk): Sessions {
   let current = restore(localStorage.getItem(storageKey));
   const listeners = new Set<() => void>();
   window.addEventListener("storage", ({ key, newValue }) => {
-    // A null key: everything was cleared.
+    // The key is null when the whole storage was cleared.
     if (key === storageKey || key === null) change(restore(newValue));
   });
   return {
@@ -37,7 +37,7 @@ export function openSessions(clerk: Clerk): Sessions {
     signIn: async (userId) => keep(await clerk.signIn(userId)),
     signOut() {
       if (!current) return;
-      // Nobody waits for it, and here it is over even if Clerk does not hear of it.
+      // The page does not wait for Clerk: here the session ends even if the request fails.
       void clerk.endSession(current.id).catch(() => undefined);
       forget();
     },

@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("many who ask at once share a token, and a later one is made before the first is over", async () => {
+test("callers at the same time share a token, and a new one is made before the first expires", async () => {
   let made = 0;
   const takeToken = createTokenSource(async () => `token ${++made}`);
   expect(await Promise.all([takeToken(), takeToken()])).toEqual(["token 1", "token 1"]);
@@ -18,7 +18,7 @@ test("many who ask at once share a token, and a later one is made before the fir
   expect(await takeToken()).toBe("token 2");
 });
 
-test("neither a failure nor a session that is over is kept", async () => {
+test("neither a failure nor an ended session is cached", async () => {
   const answers = [Promise.reject(new Error("away")), Promise.resolve(null), Promise.resolve("token")];
   const takeToken = createTokenSource(() => answers.shift() ?? Promise.resolve("another"));
   await expect(takeToken()).rejects.toThrow("away");

@@ -1,7 +1,7 @@
-/** Clerk's tokens live for 60 s; one that has less left than the rest of a request may need is not given out. */
+/** Clerk's tokens live for 60 s. A token older than this could expire during a request. */
 const usedForMs = 45_000;
 
-/** Gives the same token for a while, and asks for one at a time however many want it. */
+/** Returns the same token for 45 s. Callers at the same time share one request. */
 export function createTokenSource(makeToken: () => Promise<string | null>): () => Promise<string | null> {
   let token: Promise<string | null> | undefined;
   let madeAtMs = 0;

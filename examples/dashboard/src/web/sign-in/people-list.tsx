@@ -5,11 +5,11 @@ import type { Clerk } from "../session/clerk.ts";
 
 type Props = { clerk: Clerk; onSignIn: (userId: string) => void };
 
-/** Whoever has signed up, the latest first. */
+/** The users that have signed up, the latest first. */
 export function PeopleList({ clerk, onSignIn }: Props): ReactNode {
   const { text } = useLanguage();
   const titleId = useId();
-  // Nobody is signed in here: this is nobody's own query.
+  // No user is signed in here, so the query belongs to no user.
   const { data: people, isError } = useQuery({
     queryKey: ["people"],
     queryFn: clerk.listPeople,
@@ -19,7 +19,7 @@ export function PeopleList({ clerk, onSignIn }: Props): ReactNode {
     <section className="panel" aria-labelledby={titleId}>
       <h2 id={titleId}>{text("signInTitle")}</h2>
       {isError && <p className="soft">{text("clerkAway")}</p>}
-      {people?.length === 0 && <p className="soft">{text("nobody")}</p>}
+      {people?.length === 0 && <p className="soft">{text("noAccounts")}</p>}
       <ul className="people">
         {people?.map(({ id, name, email }) => (
           <li key={id}>

@@ -6,14 +6,14 @@ import type { Sessions } from "../session/sessions.ts";
 import { PeopleList } from "./people-list.tsx";
 import { SignUpForm } from "./sign-up-form.tsx";
 
-/** Sign up, or sign in as somebody who is there: what Clerk's own components do in an app with Clerk. */
+/** Sign-up, or sign-in as an existing user. In an app with Clerk, Clerk's own components do this. */
 export function SignInPage({ clerk, sessions }: { clerk: Clerk; sessions: Sessions }): ReactNode {
   const { text } = useLanguage();
   const [problem, setProblem] = useState<TextKey>();
   const [busy, setBusy] = useState(false);
 
   async function attempt(signIn: () => Promise<void>): Promise<void> {
-    // A second press while the first is under way would make a second account.
+    // A second click during the first request would make a second account.
     if (busy) return;
     setBusy(true);
     setProblem(undefined);

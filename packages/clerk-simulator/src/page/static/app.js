@@ -4,17 +4,17 @@ import { prepareSwitches, showParts, showSwitches } from "./status.js";
 import { chooseLanguage, text, writeTexts } from "./texts.js";
 
 const everyMs = 1_000;
-const soonMs = 250;
-/** After somebody did something, the page looks more often for so long. */
-const keenForMs = 6_000;
+const fastEveryMs = 250;
+/** After an action, the page refreshes every 250 ms for this long. */
+const fastForMs = 6_000;
 
 const byId = (id) => document.getElementById(id);
 const cards = new Map();
 let state;
-let keenUntilMs = 0;
+let fastUntilMs = 0;
 let timer;
 
-async function look() {
+async function refresh() {
   clearTimeout(timer);
   try {
     const next = await readState();
@@ -26,18 +26,18 @@ async function look() {
     byId("unreached").textContent = text("unreached");
     byId("unreached").hidden = false;
   }
-  timer = setTimeout(look, Date.now() < keenUntilMs ? soonMs : everyMs);
+  timer = setTimeout(refresh, Date.now() < fastUntilMs ? fastEveryMs : everyMs);
 }
 
-/** Does something at Clerk, then looks closely. */
-async function act(deed) {
-  keenUntilMs = Date.now() + keenForMs;
+/** Runs an action at Clerk, then refreshes the page often. */
+async function act(action) {
+  fastUntilMs = Date.now() + fastForMs;
   try {
-    await deed();
+    await action();
   } catch (error) {
-    say(text("failed", { error: error.message }));
+    announce(text("failed", { error: error.message }));
   }
-  await look();
+  await refresh();
 }
 
 function show() {
@@ -53,10 +53,10 @@ function show() {
 
 function showPeople(people, parts) {
   const list = byId("people");
-  const living = new Set(people.map((person) => person.id));
+  const present = new Set(people.map((person) => person.id));
   for (const [id, card] of cards) {
-    if (living.has(id)) continue;
-    // Whoever stood on a card that goes away should not be thrown to the top of the page.
+    if (present.has(id)) continue;
+    // The focus must not jump to the top of the page when its card is removed.
     if (card.contains(document.activeElement)) byId("people-title").focus();
     card.remove();
     cards.delete(id);
@@ -82,9 +82,9 @@ function showGone(gone) {
     ...items.map(({ name, how, words }) => {
       const item = document.createElement("li");
       item.dataset.state = how;
-      const who = document.createElement("strong");
-      who.textContent = name;
-      item.append(who, " ", words);
+      const nameElement = document.createElement("strong");
+      nameElement.textContent = name;
+      item.append(nameElement, " ", words);
       return item;
     }),
   );
@@ -95,13 +95,13 @@ function announceChanges(before, after) {
   const was = new Map(before.people.map((person) => [person.id, decideState(person, before.parts)]));
   for (const person of after.people) {
     if (decideState(person, after.parts) !== "provisioned" || was.get(person.id) === "provisioned") continue;
-    say(text("saidProvisioned", { name: person.name, took: tookText(person) }));
+    announce(text("saidProvisioned", { name: person.name, took: tookText(person) }));
   }
   const known = new Set(before.gone.map(({ id }) => id));
-  for (const { id, name } of after.gone) if (!known.has(id)) say(text("saidGone", { name }));
+  for (const { id, name } of after.gone) if (!known.has(id)) announce(text("saidGone", { name }));
 }
 
-function say(words) {
+function announce(words) {
   byId("announcer").textContent = words;
 }
 
@@ -171,7 +171,7 @@ const lastNames = [
 ];
 const pick = (names) => names[Math.floor(Math.random() * names.length)];
 
-/** A name to start from, so that one press is enough. */
+/** Fills the form, so that one click signs a person up. */
 function suggestPerson() {
   const [firstName, lastName] = [pick(firstNames), pick(lastNames)];
   const plain = `${firstName}.${lastName}`
@@ -188,7 +188,7 @@ signUp.addEventListener("submit", (event) => {
   void act(async () => {
     await control("users/create", person);
     fill(signUp, suggestPerson());
-    say(text("saidSignedUp", { name: [person.firstName, person.lastName].filter(Boolean).join(" ") }));
+    announce(text("saidSignedUp", { name: [person.firstName, person.lastName].filter(Boolean).join(" ") }));
   });
 });
 for (const button of document.querySelectorAll("[data-language]")) {
@@ -200,4 +200,4 @@ for (const button of document.querySelectorAll("[data-language]")) {
 prepareSwitches(act);
 fill(signUp, suggestPerson());
 writeTexts();
-await look();
+await refresh();

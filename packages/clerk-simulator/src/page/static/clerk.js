@@ -12,11 +12,11 @@ export async function control(operation, ...args) {
   return result;
 }
 
-const retryForMs = 6_000;
+const timeoutMs = 6_000;
 
-/** All that the page shows. Rejects when the simulator is gone, or silent. */
+/** Reads the state of the page. Rejects when the simulator does not answer. */
 export async function readState() {
-  const answer = await fetch("/page/state", { cache: "no-store", signal: AbortSignal.timeout(retryForMs) });
+  const answer = await fetch("/page/state", { cache: "no-store", signal: AbortSignal.timeout(timeoutMs) });
   if (!answer.ok) throw new Error(`state: ${answer.status}`);
   return answer.json();
 }
@@ -24,9 +24,9 @@ export async function readState() {
 const mostCalls = 20;
 
 /**
- * Signs somebody in as an app with Clerk does: takes a session token and calls ensure with it, again after
- * Retry-After while the answer is "not yet". The login's own webhook goes out afterwards, as Clerk's comes later
- * than the app's call.
+ * Signs a person in as an app with Clerk does: takes a session token and calls ensure with it. While the answer is
+ * "not yet", the call is repeated after Retry-After. The webhook of the login is sent last, because Clerk's webhook
+ * arrives later than the app's call.
  */
 export async function signIn(apiUrl, userId, show) {
   try {

@@ -1,6 +1,6 @@
 import { causeText, durationText, text, timeText } from "./texts.js";
 
-/** How far Rollcall is with somebody, and how that is shown. */
+/** Decides the badge of a card: how far Rollcall is with this person. */
 export function decideState(person, parts) {
   const { row } = person;
   if (!parts.database) return "unseen";
@@ -37,7 +37,7 @@ const skeleton = `
 
 const actions = ["signIn", "edit", "ban", "delete"];
 
-/** A card for one person; `onAction` is told which button was pressed. */
+/** A card for one person; `onAction` receives the name of the pressed button. */
 export function createCard(onAction) {
   const card = document.createElement("li");
   card.className = "card";
@@ -52,7 +52,7 @@ export function createCard(onAction) {
   return card;
 }
 
-/** Brings a card up to date. Only what differs is touched, so that focus and reading position stay. */
+/** Updates a card. Unchanged elements are not touched, so that focus and scroll position stay. */
 export function updateCard(card, person, parts) {
   const state = decideState(person, parts);
   card.dataset.person = person.id;

@@ -3,7 +3,7 @@ import { durationText, text } from "./texts.js";
 
 const partNames = ["api", "worker", "queue", "database", "clerk"];
 
-/** What each part is like: true, false, or undefined when nobody is there to say. */
+/** The state of each part: true, false, or undefined while the api cannot report it. */
 function readParts({ parts, switches }) {
   const missing = parts.api;
   return {
@@ -15,7 +15,7 @@ function readParts({ parts, switches }) {
   };
 }
 
-/** When Rollcall last compared with Clerk by itself. */
+/** The latest scheduled runs of Rollcall. */
 function describeRuns({ runs }) {
   return ["catch-up", "full"].map((mode) => {
     const run = runs.find((candidate) => candidate.mode === mode);
@@ -40,11 +40,11 @@ export function showParts(list, state) {
     ...shown.map(({ name, words, key }) => {
       const item = document.createElement("li");
       item.dataset.state = key;
-      const what = document.createElement("span");
-      what.textContent = name;
-      const how = document.createElement("span");
-      how.textContent = words;
-      item.append(what, how);
+      const label = document.createElement("span");
+      label.textContent = name;
+      const value = document.createElement("span");
+      value.textContent = words;
+      item.append(label, value);
       return item;
     }),
   );
@@ -65,7 +65,7 @@ const switches = {
   },
 };
 
-/** @param act runs what a switch does and looks again afterwards */
+/** @param act runs the action of a switch and refreshes the page afterwards */
 export function prepareSwitches(act) {
   for (const [id, { turn }] of Object.entries(switches)) {
     const input = document.getElementById(id);

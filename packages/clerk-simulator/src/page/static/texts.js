@@ -1,6 +1,6 @@
 const texts = {
   en: {
-    tagline: "The Clerk simulator: what happens at Clerk, and what Rollcall makes of it",
+    tagline: "The Clerk simulator: what happens at Clerk, and what Rollcall does with it",
     skip: "Skip to the people",
     language: "Language",
     signUpTitle: "Sign someone up",
@@ -8,13 +8,14 @@ const texts = {
     lastName: "Last name",
     email: "Email",
     signUp: "Sign up",
-    troubleTitle: "Let something go wrong",
+    troubleTitle: "Inject a fault",
     loseNext: "Lose the next webhook",
-    loseNextHint: "Rollcall is not told. Sign the person in, or wait for the catch-up, and see.",
+    loseNextHint:
+      "Rollcall misses one change. Sign the person in, or wait for the catch-up, to see the repair.",
     twice: "Deliver every webhook twice",
-    twiceHint: "There must still be one profile.",
+    twiceHint: "There is still only one profile.",
     clerkDown: "Clerk is down",
-    clerkDownHint: "Its API answers 503; work waits and goes on later.",
+    clerkDownHint: "Its API answers 503. Jobs wait and continue later.",
     partsTitle: "The parts",
     api: "API",
     worker: "Worker",
@@ -25,18 +26,18 @@ const texts = {
     down: "does not answer",
     unknown: "unknown",
     "run.catch-up": "Catch-up",
-    "run.full": "Full run",
+    "run.full": "Full sync",
     runAgo: "{time} ago",
     runNever: "not yet",
     "run.failed": "failed {time} ago",
     "run.held": "holds deletions",
-    "run.cancelled": "stopped {time} ago",
+    "run.cancelled": "cancelled {time} ago",
     people: "People",
     shown: "the latest {shown} of {total}",
-    empty: "Nobody has signed up yet.",
+    empty: "There are no people yet.",
     gone: "Deleted",
     goneDone: "Rollcall keeps a tombstone: no email, no name, no profile.",
-    goneWaiting: "Deleted at Clerk; Rollcall has not heard of it yet.",
+    goneWaiting: "Deleted at Clerk; Rollcall has not received the deletion yet.",
     goneNever: "Rollcall never had a row.",
     atClerk: "At Clerk",
     atRollcall: "At Rollcall",
@@ -44,7 +45,7 @@ const texts = {
     "hook.waiting": "on its way",
     "hook.delivered": "delivered",
     "hook.lost": "lost",
-    "hook.failed": "given up",
+    "hook.failed": "failed",
     hookCopies: "{count} times",
     noHooks: "no webhook since the start",
     row: "Row",
@@ -56,16 +57,16 @@ const texts = {
     "cause.webhook": "by webhook",
     "cause.login": "by the webhook of a login",
     "cause.ensure": "by the app's ensure call",
-    "cause.reconcile": "by the full run",
-    "cause.full": "by the full run",
+    "cause.reconcile": "by the full sync",
+    "cause.full": "by the full sync",
     "cause.catch-up": "by the catch-up",
     "state.provisioned": "Provisioned",
     "state.waiting": "On its way",
-    "state.lost": "Rollcall was not told",
-    "state.behind": "Being brought in step",
+    "state.lost": "The webhook was lost",
+    "state.behind": "Being updated",
     "state.missed": "A change was lost",
     "state.banned": "Banned",
-    "state.unseen": "Not to be seen",
+    "state.unseen": "Unknown",
     signIn: "Sign in",
     signInOf: "Sign in: {name}",
     edit: "Edit",
@@ -82,18 +83,18 @@ const texts = {
     asking: "The app calls ensure …",
     answered: "Ensure answered {status} in {ms} ms: {meaning}",
     "meaning.created": "provisioned just now",
-    "meaning.ready": "everything was there",
-    "meaning.stale": "from the cache, since a part is away",
-    "meaning.pending": "not yet; asking again",
+    "meaning.ready": "user and profile exist",
+    "meaning.stale": "from the cache, because a part is down",
+    "meaning.pending": "not yet; trying again",
     "meaning.gone": "deleted",
-    "meaning.refused": "not allowed in",
-    "meaning.away": "a part is away; asking again",
+    "meaning.refused": "refused",
+    "meaning.away": "a part is down; trying again",
     "meaning.other": "see the answer",
-    notReached: "The API does not answer; asking again",
-    gaveUp: "Not answered; try again later",
+    notReached: "The API does not answer; trying again",
+    gaveUp: "No answer; please try again later",
     answerBody: "The answer",
-    failed: "That did not work: {error}",
-    unreached: "The simulator does not answer. Does npm start still run? This page goes on by itself.",
+    failed: "The action failed: {error}",
+    unreached: "The simulator does not answer. Is npm start still running? This page reconnects by itself.",
     saidSignedUp: "{name} signed up",
     saidProvisioned: "{name} is provisioned, {took}",
     saidGone: "{name} was deleted",
@@ -124,7 +125,7 @@ const texts = {
     down: "não responde",
     unknown: "não se sabe",
     "run.catch-up": "Verificação periódica",
-    "run.full": "Varredura completa",
+    "run.full": "Sincronização completa",
     runAgo: "há {time}",
     runNever: "ainda não",
     "run.failed": "falhou há {time}",
@@ -155,8 +156,8 @@ const texts = {
     "cause.webhook": "pelo webhook",
     "cause.login": "pelo webhook de um login",
     "cause.ensure": "pela chamada ensure do app",
-    "cause.reconcile": "pela varredura completa",
-    "cause.full": "pela varredura completa",
+    "cause.reconcile": "pela sincronização completa",
+    "cause.full": "pela sincronização completa",
     "cause.catch-up": "pela verificação periódica",
     "state.provisioned": "Provisionada",
     "state.waiting": "A caminho",
@@ -212,13 +213,13 @@ export function currentLanguage() {
   return language;
 }
 
-/** The text of `key` in the language chosen, with `{name}` filled in from `values`. */
+/** The text of `key` in the chosen language, with `{name}` replaced from `values`. */
 export function text(key, values = {}) {
   const found = texts[language][key] ?? texts.en[key] ?? key;
   return found.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
 }
 
-/** By which cause somebody arrived; a cause that the page has no words for yet is shown as it is. */
+/** The cause by which Rollcall made a profile; a cause without a text is shown as it is. */
 export function causeText(cause) {
   return texts[language][`cause.${cause}`] ?? cause;
 }
@@ -240,7 +241,7 @@ export function chooseLanguage(chosen) {
   writeTexts();
 }
 
-/** Puts the texts into all that stands still. */
+/** Writes the texts of all static elements. */
 export function writeTexts() {
   document.documentElement.lang = language;
   for (const element of document.querySelectorAll("[data-text]"))

@@ -1,0 +1,77 @@
+import { randomUUID } from "node:crypto";
+import { pruneEvents, recordWorker, removeWorker } from "@rollcall/db";
+import { moveFailedJobs, type Producer } from "@rollcall/jobs";
+import { startPeriodicTask } from "@rollcall/runtime";
+import { relayNotifications } from "@rollcall/sync";
+import type { WorkerContext } from "./context.ts";
+
+const moveEveryMs = 2_000;
+const moveDeadlineMs = 2_000;
+const relayEveryMs = 1_000;
+const pruneEveryMs = 10 * 60_000;
+const keepEventsDays = 90;
+
+/**
+ * Starts what every worker does besides its jobs. Several workers may do the same at once: a dead letter has one id, and
+ * a due event becomes one job.
+ *
+ * @returns stops it
+ */
+export function startBackgroundTasks(context: WorkerContext): () => void {
+  const { pool, producers } = context;
+  const stops = [
+    // A scan, because an event that reports a failed job is lost when its process dies.
+    startPeriodicTask(context, { name: "dead-letter mover", everyMs: moveEveryMs }, async () => {
+      for (const source of [producers.ensure, producers.sync]) await moveDeadLetters(context, source);
+    }),
+    startPeriodicTask(context, { name: "event pruning", everyMs: pruneEveryMs }, async () => {
+      await pruneEvents(pool, keepEventsDays);
+    }),
+  ];
+  if (context.notificationTarget) {
+    const relay = { name: "notification relay", everyMs: relayEveryMs };
+    stops.push(
+      startPeriodicTask(context, relay, async () => {
+        await relayNotifications(pool, producers.sync);
+      }),
+    );
+  }
+  return () => {
+    for (const stop of stops) void stop();
+  };
+}
+
+async function moveDeadLetters({ producers, log }: WorkerContext, source: Producer): Promise<void> {
+  const queue = source.current();
+  if (!queue) return;
+  for (const letter of await moveFailedJobs(queue, producers["dead-letter"], moveDeadlineMs)) {
+    const { code, attempts } = letter;
+    log.error({ event: "dead_letter_moved", queue: source.name, code, attempts }, "A job is a dead letter");
+  }
+}
+
+const beatMs = 10_000;
+/** Short after a failed beat, so that the api sees a worker soon after Postgres is back. */
+const retryMs = 1_000;
+
+/** Records every 10 s that this worker is alive, so that the api knows when no worker is. @returns stops it */
+export function startHeartbeat({ pool }: WorkerContext): () => Promise<void> {
+  const id = randomUUID();
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  async function beat(): Promise<void> {
+    const delayMs = await recordWorker(pool, id).then(
+      () => beatMs,
+      () => retryMs,
+    );
+    if (!stopped) timer = setTimeout(beat, delayMs);
+  }
+
+  void beat();
+  return async () => {
+    stopped = true;
+    clearTimeout(timer);
+    await removeWorker(pool, id).catch(() => undefined);
+  };
+}

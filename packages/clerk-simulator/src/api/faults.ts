@@ -1,0 +1,109 @@
+import { z } from "zod";
+import type { Random } from "../random.ts";
+
+const scope = {
+  /** How many requests the fault hits; without it, the fault hits every request until it is healed. */
+  times: z.number().int().positive().optional(),
+  /** Share of the requests in scope that the fault hits. */
+  share: z.number().min(0).max(1).optional(),
+  /** Only requests that name this user, in the path or by `user_id`. */
+  forUser: z.string().optional(),
+  /** Only requests of this method. */
+  method: z.string().optional(),
+  /** Only requests whose path starts with this. */
+  path: z.string().optional(),
+};
+
+export const faultSchema = z.discriminatedUnion("kind", [
+  /** An error of this status, 500 by default, in Clerk's error shape. */
+  z.object({ kind: z.literal("status"), status: z.number().int().min(400).max(599).optional(), ...scope }),
+  z.object({
+    kind: z.literal("rate-limit"),
+    retryAfterS: z.number().int().nonnegative().optional(),
+    ...scope,
+  }),
+  /** No answer until healed; then the normal answer. */
+  z.object({ kind: z.literal("hang"), ...scope }),
+  /** The connection breaks before the answer. */
+  z.object({ kind: z.literal("reset"), ...scope }),
+  /** 200 with a body that is not JSON. */
+  z.object({ kind: z.literal("malformed"), ...scope }),
+  /** The normal headers and half of the body; then the connection breaks. */
+  z.object({ kind: z.literal("truncated"), ...scope }),
+  /** 200 and `[]`; hits only lists of users. */
+  z.object({ kind: z.literal("empty-list"), ...scope }),
+  /** 200 and the first half of the list; hits only lists of users without ids. */
+  z.object({ kind: z.literal("short-list"), ...scope }),
+  /** The normal answer, later. */
+  z.object({ kind: z.literal("latency"), ms: z.number().nonnegative(), ...scope }),
+]);
+export type FaultInput = z.input<typeof faultSchema>;
+export type Fault = FaultInput & { id: number; hits: number };
+
+type FaultTarget = { method: string; path: string; userIds: string[] };
+
+export type Faults = {
+  /** Adds a fault and returns its id. Of several faults in scope the oldest wins; latency combines with another fault. */
+  add(fault: FaultInput): number;
+  remove(id: number): void;
+  /** Removes all faults and resumes hanging requests. */
+  heal(): void;
+  list(): Fault[];
+  /** Returns the faults that hit a request, and counts the hits. */
+  inject(target: FaultTarget): FaultInput[];
+  /** Resolves when the hang is healed or the simulator stops. */
+  whenHealed(): Promise<void>;
+};
+
+/** The faults of Clerk's API that tests have added. Shares use the seeded random source. */
+export function createFaults(random: Random): Faults {
+  let faults: Fault[] = [];
+  let nextId = 1;
+  let hanging: (() => void)[] = [];
+
+  function isDue(fault: Fault, target: FaultTarget): boolean {
+    if (fault.method !== undefined && fault.method !== target.method) return false;
+    if (fault.path !== undefined && !target.path.startsWith(fault.path)) return false;
+    if (fault.forUser !== undefined && !target.userIds.includes(fault.forUser)) return false;
+    const isList = target.method === "GET" && target.path === "/v1/users";
+    if (fault.kind === "empty-list" && !isList) return false;
+    if (fault.kind === "short-list" && !(isList && target.userIds.every((id) => id === ""))) return false;
+    return fault.share === undefined || random.next() < fault.share;
+  }
+
+  function inject(target: FaultTarget): FaultInput[] {
+    const hit: Fault[] = [];
+    for (const fault of faults) {
+      const taken = fault.kind !== "latency" && hit.some((other) => other.kind !== "latency");
+      if (!taken && isDue(fault, target)) hit.push(fault);
+    }
+    for (const fault of hit) fault.hits++;
+    faults = faults.filter((fault) => fault.times === undefined || fault.hits < fault.times);
+    return hit;
+  }
+
+  function resumeHanging(): void {
+    for (const resume of hanging) resume();
+    hanging = [];
+  }
+
+  return {
+    add(fault) {
+      const id = nextId++;
+      faults.push({ ...fault, id, hits: 0 });
+      return id;
+    },
+    remove(id) {
+      const fault = faults.find((candidate) => candidate.id === id);
+      faults = faults.filter((candidate) => candidate.id !== id);
+      if (fault?.kind === "hang") resumeHanging();
+    },
+    heal() {
+      faults = [];
+      resumeHanging();
+    },
+    list: () => faults.map((fault) => ({ ...fault })),
+    inject,
+    whenHealed: () => new Promise((resolve) => hanging.push(resolve)),
+  };
+}

@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Random } from "../random.ts";
+import { ClerkApiError, errorBody, tooManyRequests } from "./api-error.ts";
+import type { FaultInput, Faults } from "./faults.ts";
+import type { RateLimiter } from "./rate-limit.ts";
+import type { RequestLog } from "./request-log.ts";
+
+/** A request as an API route receives it: HTTP is parsed, and Clerk's parameters are not. */
+export type ApiRequest = { params: URLSearchParams; userId: string; body: unknown };
+
+/** Returns JSON text, or throws a `ClerkApiError`. */
+export type ApiRoute = (request: ApiRequest) => string;
+
+type Answer = { status: number; body: string; retryAfterS?: number | undefined };
+
+export type GateContext = {
+  secretKey: string;
+  faults: Faults;
+  limiter: RateLimiter;
+  log: RequestLog;
+  random: Random;
+};
+
+/** Applies the key check, the rate limit, the faults and the request log to an API route. */
+export function createGate(context: GateContext) {
+  const { log, faults } = context;
+
+  async function pass(route: ApiRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const [path = "", query = ""] = request.url.split("?", 2);
+    const apiVersion = request.headers["clerk-api-version"]?.toString() ?? null;
+    const entry = log.begin({ method: request.method, path, query, apiVersion });
+    const params = new URLSearchParams(query);
+    const { id = "" } = request.params as { id?: string }; // The routes have no other parameter.
+    const refused = refusal(context, request);
+    const userIds = [id, ...params.getAll("user_id"), ...params.getAll("user_id[]")];
+    const injected = refused === null ? faults.inject({ method: request.method, path, userIds }) : [];
+    entry.fault = injected.map((fault) => fault.kind).join("+") || null;
+    for (const fault of injected)
+      if (fault.kind === "latency") await sleep(fault.ms, undefined, { ref: false });
+    const fault = injected.find((candidate) => candidate.kind !== "latency");
+    if (fault?.kind === "hang") await faults.whenHealed();
+    const respond = () => run(context, route, { params, userId: id, body: request.body });
+    const answer = refused ?? faultAnswer(fault, respond) ?? respond();
+    const broken = fault?.kind === "reset" || fault?.kind === "truncated";
+    log.finish(entry, fault?.kind === "reset" ? null : answer.status);
+    return broken ? breakOff(reply, fault.kind === "reset" ? null : answer) : send(reply, answer);
+  }
+
+  return (route: ApiRoute) => (request: FastifyRequest, reply: FastifyReply) => pass(route, request, reply);
+}
+
+function refusal(context: GateContext, request: FastifyRequest): Answer | null {
+  if (request.headers.authorization !== `Bearer ${context.secretKey}`) {
+    const message =
+      "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.";
+    return errorAnswer(context, new ClerkApiError(401, "clerk_key_invalid", message));
+  }
+  const retryAfterS = context.limiter.admit();
+  return retryAfterS === null ? null : errorAnswer(context, tooManyRequests(retryAfterS));
+}
+
+function run(context: GateContext, route: ApiRoute, request: ApiRequest): Answer {
+  try {
+    return { status: 200, body: route(request) };
+  } catch (error) {
+    if (error instanceof ClerkApiError) return errorAnswer(context, error);
+    throw error;
+  }
+}
+
+function errorAnswer(context: Pick<GateContext, "random">, error: ClerkApiError): Answer {
+  return {
+    status: error.status,
+    body: errorBody(error, context.random.base62(32)),
+    retryAfterS: error.retryAfterS,
+  };
+}
+
+function faultAnswer(fault: FaultInput | undefined, respond: () => Answer): Answer | null {
+  switch (fault?.kind) {
+    case "status": {
+      const error = new ClerkApiError(fault.status ?? 500, "internal_clerk_error", "Something went wrong.");
+      return { status: error.status, body: errorBody(error, "trace") };
+    }
+    case "rate-limit": {
+      const error = tooManyRequests(fault.retryAfterS ?? 1);
+      return { status: 429, body: errorBody(error, "trace"), retryAfterS: error.retryAfterS };
+    }
+    case "malformed":
+      return { status: 200, body: '{"id":"user_' };
+    case "empty-list":
+      return { status: 200, body: "[]" };
+    case "short-list":
+      return halve(respond());
+    case "hang":
+    case "latency":
+    case "truncated":
+    case "reset":
+    case undefined:
+      return null;
+    default:
+      return fault satisfies never;
+  }
+}
+
+function halve({ status, body }: Answer): Answer {
+  const list: unknown = JSON.parse(body);
+  if (!Array.isArray(list)) return { status, body };
+  return { status, body: JSON.stringify(list.slice(0, Math.floor(list.length / 2))) };
+}
+
+function send(reply: FastifyReply, { status, body, retryAfterS }: Answer): FastifyReply {
+  if (retryAfterS !== undefined) reply.header("retry-after", String(retryAfterS));
+  // Bytes, because Fastify adds a charset to text, and Clerk's SDK parses JSON only without a charset.
+  return reply.code(status).header("content-type", "application/json").send(Buffer.from(body));
+}
+
+function breakOff(reply: FastifyReply, answer: Answer | null): FastifyReply {
+  reply.hijack();
+  const { raw } = reply;
+  if (answer === null) {
+    raw.socket?.resetAndDestroy();
+    return reply;
+  }
+  const body = Buffer.from(answer.body);
+  raw.writeHead(answer.status, { "content-type": "application/json", "content-length": body.length });
+  raw.write(body.subarray(0, Math.floor(body.length / 2)), () => raw.socket?.destroy());
+  return reply;
+}

@@ -1,0 +1,91 @@
+import type { FastifyInstance } from "fastify";
+import type { TokenMint } from "../sessions.ts";
+import type { UserStore } from "../users/user-store.ts";
+import type { Users } from "../users/users.ts";
+import { ClerkApiError, invalidParameter, userNotFound } from "./api-error.ts";
+import type { ApiRequest, ApiRoute, createGate } from "./gate.ts";
+import { countUsers, listUsers } from "./list-users.ts";
+import { readCreateBody, readMetadataBody, readUpdateBody } from "./read-body.ts";
+import { readUserQuery } from "./user-query.ts";
+
+type ApiContext = {
+  store: UserStore;
+  users: Users;
+  tokens: TokenMint;
+  gate: ReturnType<typeof createGate>;
+  /** False: `starting_after` is ignored. */
+  hasCursor: boolean;
+};
+
+/** The part of Clerk's Backend API that concerns users. Source: its description of 2026-05-12. */
+export function registerApi(app: FastifyInstance, context: ApiContext): void {
+  const { store, users, tokens, gate, hasCursor } = context;
+  function slotOf(id: string): number {
+    const slot = store.slotOf(id);
+    if (slot === null) throw userNotFound(id);
+    return slot;
+  }
+
+  const list: ApiRoute = ({ params }) => {
+    if (!hasCursor) params.delete("starting_after");
+    const slots = listUsers(store, readUserQuery(params));
+    return `[${slots.map(store.jsonOf).join(",")}]`;
+  };
+  const count: ApiRoute = ({ params }) => {
+    return JSON.stringify({ object: "total_count", total_count: countUsers(store, readUserQuery(params)) });
+  };
+  const get: ApiRoute = ({ userId }) => store.jsonOf(slotOf(userId));
+  const create: ApiRoute = ({ body }) => {
+    const input = readCreateBody(body);
+    for (const address of input.emails ?? []) refuseTakenEmail(store, String(address));
+    return JSON.stringify(users.create(input));
+  };
+  const update: ApiRoute = ({ userId, body }) => {
+    slotOf(userId);
+    return JSON.stringify(users.update(userId, readUpdateBody(body)));
+  };
+  const updateMetadata: ApiRoute = ({ userId, body }) => {
+    const user = store.userOf(slotOf(userId));
+    return JSON.stringify(users.update(userId, readMetadataBody(body, user)));
+  };
+  const remove: ApiRoute = ({ userId }) => {
+    slotOf(userId);
+    users.delete(userId);
+    return JSON.stringify({ object: "user", id: userId, deleted: true });
+  };
+  const setBanned = (banned: boolean) => {
+    return ({ userId }: ApiRequest) => {
+      slotOf(userId);
+      return JSON.stringify(users.update(userId, { banned }));
+    };
+  };
+
+  app.get("/v1/users", gate(list));
+  app.post("/v1/users", gate(create));
+  app.get("/v1/users/count", gate(count));
+  app.get("/v1/users/:id", gate(get));
+  app.patch("/v1/users/:id", gate(update));
+  app.delete("/v1/users/:id", gate(remove));
+  app.patch("/v1/users/:id/metadata", gate(updateMetadata));
+  app.post("/v1/users/:id/ban", gate(setBanned(true)));
+  app.post("/v1/users/:id/unban", gate(setBanned(false)));
+  app.get(
+    "/v1/jwks",
+    gate(() => JSON.stringify(tokens.jwks)),
+  );
+  app.setNotFoundHandler(
+    gate(() => {
+      throw new ClerkApiError(404, "resource_not_found", "Resource not found");
+    }),
+  );
+}
+
+/** Clerk keeps verified addresses unique. */
+function refuseTakenEmail(store: UserStore, address: string): void {
+  if (store.slotsWithEmail(address.toLowerCase()).length === 0) return;
+  throw invalidParameter(
+    "email_address",
+    "That email address is taken. Please try another.",
+    "form_identifier_exists",
+  );
+}

@@ -1,0 +1,190 @@
+import { AppError, clerkUserId, type DeadLetterView, type ErrorCode, errorTable } from "@rollcall/contracts";
+import type { Job } from "bullmq";
+import { z } from "zod";
+import type { JobQueue } from "./backend.ts";
+import { addNotificationJob, notificationJobName, readNotificationJob } from "./notification-job.ts";
+import type { Producer } from "./producer.ts";
+import type { SyncQueueName } from "./queue-names.ts";
+import { deadLetterOptions } from "./retry.ts";
+import { addSyncJob, syncJob } from "./sync-job.ts";
+
+/** A job that failed for good, kept until an operator replays or discards it. */
+export const deadLetter = z.object({
+  v: z.literal(1),
+  queue: z.string(),
+  name: z.string(),
+  payload: z.unknown(),
+  code: z.string(),
+  attempts: z.number().int(),
+  /** Milliseconds since the epoch. */
+  firstAtMs: z.number().int(),
+  failedAtMs: z.number().int(),
+  replayable: z.boolean(),
+});
+
+export type DeadLetter = z.infer<typeof deadLetter>;
+
+/** A dead letter with its id in the queue. */
+export type StoredDeadLetter = DeadLetter & { id: string };
+
+/** A signed delivery whose user cannot be read. Its body stays out, because it may hold personal data. */
+const quarantinedDelivery = z.object({
+  svixId: z.string(),
+  type: z.string().nullable(),
+  sizeBytes: z.number().int(),
+  sha256: z.string(),
+});
+
+export type QuarantinedDelivery = z.infer<typeof quarantinedDelivery>;
+
+/** Keeps a delivery as a dead letter. @throws AppError `queue.unavailable` */
+export async function quarantineDelivery(
+  producer: Producer,
+  delivery: QuarantinedDelivery,
+  deadlineMs: number,
+): Promise<void> {
+  const now = Date.now();
+  const letter: DeadLetter = {
+    v: 1,
+    queue: "webhook",
+    name: delivery.type ?? "unknown",
+    payload: delivery,
+    code: "webhook.unreadable",
+    attempts: 1,
+    firstAtMs: now,
+    failedAtMs: now,
+    replayable: false,
+  };
+  // The id comes from the content, so that redeliveries of one body are one dead letter.
+  await addDeadLetter(producer, letter, `webhook.${delivery.sha256.slice(0, 32)}`, deadlineMs);
+}
+
+/**
+ * The error that a processor throws for a failed job. BullMQ stores an error's message and stack with the job, so both
+ * hold the code alone.
+ */
+export class JobFailure extends Error {
+  constructor(code: ErrorCode) {
+    super(code);
+    this.name = "JobFailure";
+  }
+}
+
+const batchSize = 100;
+
+/**
+ * Moves failed jobs to the dead-letter queue. It copies first and then removes, and the copy's id is deterministic. After
+ * a death in between, the next call finishes the move.
+ *
+ * @returns what was moved
+ * @throws AppError `queue.unavailable`
+ */
+export async function moveFailedJobs(
+  source: JobQueue,
+  target: Producer,
+  deadlineMs: number,
+): Promise<DeadLetter[]> {
+  const moved: DeadLetter[] = [];
+  for (const job of await source.getFailed(0, batchSize - 1)) {
+    if (!job) continue;
+    const letter = toDeadLetter(source.name, job);
+    await addDeadLetter(target, letter, `${source.name}.${job.id}.${job.timestamp}`, deadlineMs);
+    await job.remove();
+    moved.push(letter);
+  }
+  return moved;
+}
+
+function addDeadLetter(
+  producer: Producer,
+  letter: DeadLetter,
+  jobId: string,
+  deadlineMs: number,
+): Promise<void> {
+  const options = { ...deadLetterOptions, jobId };
+  return producer.add({ name: letter.code, payload: letter, options }, deadlineMs);
+}
+
+function toDeadLetter(queue: string, job: Job): DeadLetter {
+  return {
+    v: 1,
+    queue,
+    name: job.name,
+    payload: job.data,
+    code: readFailureCode(job.failedReason),
+    attempts: job.attemptsMade,
+    firstAtMs: job.timestamp,
+    failedAtMs: job.finishedOn ?? Date.now(),
+    replayable: true,
+  };
+}
+
+function readFailureCode(reason: string | undefined): ErrorCode {
+  return reason !== undefined && isErrorCode(reason) ? reason : "internal";
+}
+
+function isErrorCode(value: string): value is ErrorCode {
+  return Object.hasOwn(errorTable, value);
+}
+
+/**
+ * Adds a dead letter's work as a new job to its queue. Replaying twice does no harm: a sync job reads the present state
+ * at Clerk, and a notification has one id.
+ *
+ * @throws AppError `dead_letter.not_replayable` or `queue.unavailable`
+ */
+export function replayDeadLetter(
+  producers: Readonly<Record<SyncQueueName, Producer>>,
+  letter: StoredDeadLetter,
+  deadlineMs: number,
+): Promise<void> {
+  const producer = letter.queue === "ensure" ? producers.ensure : producers.sync;
+  const work = letter.replayable ? readWork(letter) : undefined;
+  if (work?.kind === "notification") return addNotificationJob(producer, work.job, deadlineMs);
+  if (work?.kind === "sync") return addSyncJob(producer, work.job, deadlineMs);
+  throw new AppError("dead_letter.not_replayable", "The dead letter's payload names no work");
+}
+
+/** Whether this version can do the work of a dead letter's payload. */
+export function canReplay(letter: DeadLetter): boolean {
+  return letter.replayable && readWork(letter) !== undefined;
+}
+
+function readWork({ name, payload }: DeadLetter) {
+  if (name === notificationJobName) {
+    const job = readNotificationJob(payload);
+    return job && { kind: "notification" as const, job };
+  }
+  const read = syncJob.safeParse(payload).data;
+  if (!read) return undefined;
+  // The replay has its own cause and time: the delivery behind the first job may be days old.
+  const { v, kind, clerkId } = read;
+  return {
+    kind: "sync" as const,
+    job: { v, kind, clerkId, cause: "replay" as const, eventAtMs: Date.now() },
+  };
+}
+
+const aboutUser = z.object({ clerkId: clerkUserId });
+
+/** The user that a dead letter is about; null when it names none. */
+export function readClerkId({ payload }: DeadLetter): string | null {
+  return aboutUser.safeParse(payload).data?.clerkId ?? null;
+}
+
+/** What operators see of a dead letter: of its payload only the parts that are known to be ids. */
+export function viewDeadLetter(letter: StoredDeadLetter): DeadLetterView {
+  const { id, code, queue, name: kind, attempts, replayable } = letter;
+  return {
+    id,
+    code,
+    queue,
+    kind,
+    clerkId: readClerkId(letter),
+    attempts,
+    firstAt: new Date(letter.firstAtMs).toISOString(),
+    failedAt: new Date(letter.failedAtMs).toISOString(),
+    replayable,
+    delivery: quarantinedDelivery.safeParse(letter.payload).data ?? null,
+  };
+}

@@ -1,0 +1,34 @@
+import { clerkUserId } from "@rollcall/contracts";
+import { z } from "zod";
+import type { Producer } from "./producer.ts";
+import { retryOptions } from "./retry.ts";
+
+/** The name of the job that tells the app of a new mentorado. */
+export const notificationJobName = "notify";
+
+/** The whole payload: the event of the timeline that the app gets. */
+const notificationJob = z.object({
+  v: z.literal(1),
+  clerkId: clerkUserId,
+  eventId: z.number().int().positive(),
+});
+
+export type NotificationJob = z.infer<typeof notificationJob>;
+
+/** Adds a notification job. A job of the same event that waits or runs is not added again. @throws AppError `queue.unavailable` */
+export function addNotificationJob(
+  producer: Producer,
+  job: NotificationJob,
+  deadlineMs: number,
+): Promise<void> {
+  const deduplication = { id: `${notificationJobName}.${job.eventId}` };
+  return producer.add(
+    { name: notificationJobName, payload: job, options: { ...retryOptions, deduplication } },
+    deadlineMs,
+  );
+}
+
+/** Undefined for a payload that this version cannot read. */
+export function readNotificationJob(payload: unknown): NotificationJob | undefined {
+  return notificationJob.safeParse(payload).data;
+}

@@ -1,0 +1,52 @@
+import type { JobsOptions } from "bullmq";
+import type { SyncQueueName } from "./queue-names.ts";
+
+/**
+ * Attempts, waits and history of every kind of job. `backoff: custom` is `decideRetryDelayMs` below, which each worker of
+ * a sync queue is built with.
+ */
+
+/** Sync jobs and notification jobs. A failed one stays until the dead-letter mover took it. */
+export const retryOptions = {
+  attempts: 5,
+  backoff: { type: "custom" },
+  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnFail: false,
+} as const satisfies JobsOptions;
+
+const dayS = 86_400;
+const runHistory = {
+  removeOnComplete: { age: dayS, count: 200 },
+  removeOnFail: { age: dayS, count: 200 },
+} as const;
+
+/** Reconcile jobs. The run's row, not the job, says how the run ended, and maintenance adds a new job for an open run. */
+export const reconcileRetryOptions = { attempts: 1, ...runHistory } as const satisfies JobsOptions;
+
+/** Confirmations: some minutes, because a run that just ended, or a worker that died, may still hold the lease. */
+export const confirmationRetryOptions = {
+  attempts: 30,
+  backoff: { type: "fixed", delay: 5_000 },
+  ...runHistory,
+} as const satisfies JobsOptions;
+
+/** Dead letters. Losing one would lose the only trace of a user that was not served. */
+export const deadLetterOptions = {
+  removeOnComplete: false,
+  removeOnFail: false,
+} as const satisfies JobsOptions;
+
+const retryDelaysMs = [1_000, 5_000, 15_000, 30_000] as const;
+const longestEnsureDelayMs = 5_000;
+
+/**
+ * How long a failed sync job waits before its next attempt. A sync job that is added meanwhile merges into the waiting
+ * one, so the wait is short. In queue `ensure` it is shorter still, because a person waits.
+ *
+ * @param attemptsMade attempts so far, 1 or more
+ * @returns milliseconds
+ */
+export function decideRetryDelayMs(queue: SyncQueueName, attemptsMade: number): number {
+  const delayMs = retryDelaysMs[attemptsMade - 1] ?? 30_000;
+  return queue === "ensure" ? Math.min(delayMs, longestEnsureDelayMs) : delayMs;
+}

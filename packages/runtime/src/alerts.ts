@@ -1,0 +1,86 @@
+import { alertRules } from "@rollcall/contracts";
+import {
+  acquireLease,
+  addSamples,
+  holdLease,
+  type Lease,
+  type Pool,
+  pruneSamples,
+  readAlerts,
+  releaseLease,
+  sumSamples,
+  writeAlerts,
+} from "@rollcall/db";
+import {
+  type AlertStore,
+  createEvaluator,
+  createRecorder,
+  listRecorded,
+  type Sample,
+} from "@rollcall/observability";
+import { countPostgresError } from "@rollcall/sync";
+import type { Services } from "./open-services.ts";
+import { startPeriodicTask } from "./periodic-task.ts";
+
+const everyMs = 10_000;
+/** Longer than a turn in which every query times out. */
+const leaseMs = 60_000;
+/** Two turns, and the time of one in which Postgres is just coming back. */
+const graceMs = 30_000;
+/** The longest window, and the one before it. */
+const keepHours = 26;
+const pruneEveryTurns = 60;
+
+export type AlertsOptions = Pick<Services, "pool" | "log" | "metrics" | "gauges"> & {
+  webhookUrl: string | undefined;
+  /** Stored with each turn, besides what this process counts. */
+  always?: readonly Sample[];
+};
+
+/**
+ * Stores every 10 s what this process counts, and evaluates the alert rules while no other process does.
+ *
+ * @returns stops it, after the counts are stored once more
+ */
+export function startAlerts(options: AlertsOptions): () => Promise<void> {
+  const { pool, metrics, always } = options;
+  const add = (samples: readonly Sample[]) => addSamples(pool, samples);
+  const recorder = createRecorder(add, metrics, listRecorded(alertRules), always);
+  const evaluator = createEvaluator({
+    ...options,
+    store: createAlertStore(pool, "alerts", leaseMs),
+    recorder,
+    rules: alertRules,
+    graceMs,
+  });
+  let turns = 0;
+  const stop = startPeriodicTask(options, { name: "alerts", everyMs, startsAtOnce: true }, async () => {
+    // Counted here, because in a quiet process no other query may fail while Postgres is away.
+    await recorder.flush().catch((error: unknown) => countPostgresError(metrics, error));
+    await evaluator.turn();
+    if (turns++ % pruneEveryTurns === 0) await pruneSamples(pool, keepHours);
+  });
+  return async () => {
+    await stop();
+    await recorder.flush().catch(() => undefined);
+    await evaluator.close();
+  };
+}
+
+/** The alert store in Postgres. @param leaseName the row of rollcall.leases that the evaluating process holds */
+export function createAlertStore(pool: Pool, leaseName: string, durationMs: number): AlertStore {
+  let lease: Lease | undefined;
+  return {
+    sumSamples: (windows) => sumSamples(pool, windows),
+    readRecords: (names) => readAlerts(pool, names),
+    writeRecords: (records) => writeAlerts(pool, records),
+    holdLease: async () => lease !== undefined && (await holdLease(pool, lease)),
+    acquireLease: async () => {
+      lease = await acquireLease(pool, leaseName, durationMs);
+      return lease !== undefined;
+    },
+    releaseLease: async () => {
+      if (lease) await releaseLease(pool, lease);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { withTimeout } from "@rollcall/contracts";
+import { countWorkers, findMissingMigrations } from "@rollcall/db";
+import { watchEventLoop } from "@rollcall/observability";
+import { isQueueUp } from "@rollcall/sync";
+import type { FastifyInstance } from "fastify";
+import type { Services } from "./open-services.ts";
+
+/** Short, because a probe gives up soon. */
+const askTimeoutMs = 1_000;
+
+type HealthServices = Pick<Services, "pool" | "producers">;
+
+/**
+ * `/healthz`: 503 only while the event loop is stuck. `/readyz`: 503 when migrations are missing, or when queue and
+ * Postgres are both out of reach.
+ *
+ * @param options.listsWorker `/readyz` names `worker` as degraded while no worker runs
+ */
+export function registerHealthRoutes(
+  app: FastifyInstance,
+  services: HealthServices,
+  { listsWorker }: { listsWorker: boolean },
+): void {
+  const loop = watchEventLoop();
+  app.addHook("onClose", async () => loop.close());
+  app.get("/healthz", async (_request, reply) => {
+    reply.code(loop.isStuck() ? 503 : 200);
+    return { status: loop.isStuck() ? "stuck" : "ok" };
+  });
+  app.get("/readyz", async (_request, reply) => {
+    const { ready, degraded } = await readReadiness(services, listsWorker);
+    reply.code(ready ? 200 : 503);
+    return { status: ready ? (degraded.length === 0 ? "ok" : "degraded") : "unavailable", degraded };
+  });
+}
+
+async function readReadiness(
+  { pool, producers }: HealthServices,
+  listsWorker: boolean,
+): Promise<{ ready: boolean; degraded: string[] }> {
+  const [isQueueThere, missing, workers] = await Promise.all([
+    isQueueUp(producers.sync, askTimeoutMs),
+    // Undefined when Postgres does not answer.
+    withTimeout(findMissingMigrations(pool), askTimeoutMs).catch(() => undefined),
+    listsWorker ? withTimeout(countWorkers(pool), askTimeoutMs).catch(() => 0) : undefined,
+  ]);
+  const queue = isQueueThere ? [] : ["queue"];
+  if (missing === undefined) return { ready: isQueueThere, degraded: ["postgres", ...queue] };
+  if (missing.length > 0) return { ready: false, degraded: ["migrations"] };
+  return { ready: true, degraded: [...queue, ...(workers === 0 ? ["worker"] : [])] };
+}

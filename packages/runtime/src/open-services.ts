@@ -1,0 +1,172 @@
+import { type ClerkGateway, createClerkGateway } from "@rollcall/clerk";
+import { EnvironmentError } from "@rollcall/contracts";
+import { createPool, type Pool } from "@rollcall/db";
+import {
+  closeProducers,
+  openProducers,
+  openQueueBackend,
+  type ProducerListener,
+  type Producers,
+  type QueueBackend,
+} from "@rollcall/jobs";
+import {
+  createLogger,
+  createMetrics,
+  type GaugeReader,
+  type Logger,
+  type Metrics,
+} from "@rollcall/observability";
+import {
+  decideRequestBudget,
+  openSessionCache,
+  type ReconcileContext,
+  type SessionCache,
+} from "@rollcall/sync";
+import { createGaugeReaders } from "./gauges.ts";
+
+/** The programs that use services, with what differs between them. */
+const programs = {
+  // A login waits for the api, so it gives up early and lets a slow cache be a miss.
+  api: {
+    metrics: "api",
+    pool: { max: 20, connectTimeoutMs: 1_500, queryTimeoutMs: 1_500 },
+    sessionCache: "reading",
+  },
+  worker: { metrics: "worker", pool: {}, sessionCache: "dropping" },
+  // Runs that the CLI works on count as the worker's do.
+  cli: { metrics: "worker", pool: { max: 4 }, sessionCache: "dropping" },
+} as const;
+
+/** The part of a program's configuration that its services need. */
+export type ServicesConfig = {
+  DATABASE_URL: string;
+  REDIS_URL?: readonly string[] | undefined;
+  CLERK_SECRET_KEY?: string | undefined;
+  CLERK_API_URL: string;
+  ENABLE_AUTO_CREATE: boolean;
+  SESSION_CACHE_TTL_S: number;
+  APP_SESSION_KEY: string;
+};
+
+/** What api, worker and CLI work with. Functions take a `Pick` of it. */
+export type Services = {
+  log: Logger;
+  metrics: Metrics;
+  pool: Pool;
+  backend: QueueBackend;
+  producers: Producers;
+  /** Undefined without CLERK_SECRET_KEY. */
+  clerk: ClerkGateway | undefined;
+  sessionCache: SessionCache;
+  /** Gauges of the whole system, for metrics and alerts. */
+  gauges: readonly GaugeReader[];
+  /** Whether users get a profile. */
+  autoCreate: boolean;
+  close(): Promise<void>;
+};
+
+export type ServicesOptions = {
+  program: keyof typeof programs;
+  /** By default nothing is logged. */
+  log?: Logger;
+  /** Called for a broken idle connection to Postgres; by default it is logged. */
+  onIdleError?: (error: Error) => void;
+};
+
+/**
+ * Opens Postgres, the queues, Clerk and the session cache. It returns at once and connects in the background, so a
+ * program starts also while one of them is down.
+ */
+export function openServices(config: ServicesConfig, options: ServicesOptions): Services {
+  const program = programs[options.program];
+  const { log = createLogger({ level: "silent", process: options.program }) } = options;
+  const metrics = createMetrics(program.metrics);
+  const warn = (text: string) => (error: Error) => log.warn({ err: error }, text);
+
+  const pool = createPool({
+    databaseUrl: config.DATABASE_URL,
+    applicationName: `rollcall-${options.program}`,
+    ...program.pool,
+    onIdleError: options.onIdleError ?? warn("An idle connection to Postgres broke"),
+  });
+  const backend = openQueueBackend({
+    redisNodes: config.REDIS_URL,
+    databaseUrl: config.DATABASE_URL,
+    onError: warn(`${config.REDIS_URL ? "Redis" : "Postgres"} connection for queues`),
+  });
+  const producers = openProducers(backend, createQueueLog(log));
+  const sessionCache = openSessionCache({
+    redisNodes: config.REDIS_URL,
+    connection: program.sessionCache,
+    ttlS: config.SESSION_CACHE_TTL_S,
+    appSessionKey: config.APP_SESSION_KEY,
+  });
+  const clerk =
+    config.CLERK_SECRET_KEY === undefined
+      ? undefined
+      : createClerkGateway({
+          secretKey: config.CLERK_SECRET_KEY,
+          apiUrl: config.CLERK_API_URL,
+          onRequest: (status) => metrics.count("rollcall_clerk_requests_total", { status }),
+        });
+
+  return {
+    log,
+    metrics,
+    pool,
+    backend,
+    producers,
+    clerk,
+    sessionCache,
+    gauges: createGaugeReaders(pool, backend),
+    autoCreate: config.ENABLE_AUTO_CREATE,
+    close: async () => {
+      await closeProducers(producers);
+      sessionCache.close();
+      await Promise.allSettled([backend.close(), clerk?.close(), pool.end()]);
+    },
+  };
+}
+
+function createQueueLog(log: Logger): ProducerListener {
+  return {
+    onConnected: (queue) => log.info({ event: "queue_connected", queue }, "Queue connected"),
+    onError: (queue, error) => log.warn({ event: "queue_lost", queue, err: error }, "Queue not reached"),
+  };
+}
+
+/** The part of a program's configuration that reconcile needs besides its services. */
+export type ReconcileConfig = Pick<ServicesConfig, "CLERK_SECRET_KEY" | "ENABLE_AUTO_CREATE"> & {
+  DEFAULT_NOME: string;
+  DEFAULT_TURMA: string;
+  CLERK_RATE_BUDGET: number;
+};
+
+/** Services as reconcile runs take them. @throws EnvironmentError without CLERK_SECRET_KEY */
+export function createReconcileContext(
+  {
+    pool,
+    clerk,
+    sessionCache,
+    log,
+    metrics,
+  }: Pick<Services, "pool" | "clerk" | "sessionCache" | "log" | "metrics">,
+  config: ReconcileConfig,
+): ReconcileContext {
+  if (!clerk || config.CLERK_SECRET_KEY === undefined) {
+    throw new EnvironmentError(["CLERK_SECRET_KEY is missing: reconcile reads every user at Clerk"]);
+  }
+  return {
+    pool,
+    clerk,
+    sessionCache,
+    defaults: {
+      nomeCompleto: config.DEFAULT_NOME,
+      turma: config.DEFAULT_TURMA,
+      create: config.ENABLE_AUTO_CREATE,
+    },
+    budget: decideRequestBudget(config.CLERK_SECRET_KEY, config.CLERK_RATE_BUDGET),
+    log,
+    metrics,
+  };
+}

@@ -1,0 +1,55 @@
+import { EnvironmentError } from "@rollcall/contracts";
+import type { Logger } from "@rollcall/observability";
+
+/** Longer than a job or a request takes. */
+const longestStopMs = 20_000;
+
+/** A program that runs until it is stopped. */
+export type RunningProgram = {
+  log: Logger;
+  /** Finishes what is under way and closes everything. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Runs a program until SIGTERM or SIGINT stops it. A second signal ends the process at once.
+ *
+ * Exit codes: 0 after an orderly stop; 1 when the program did not start, did not stop within 20 s, or got a second signal.
+ *
+ * @param name for messages, e.g. `api`
+ * @param portVariable the variable to change when the port is in use
+ */
+export async function runProcess(
+  name: string,
+  portVariable: string,
+  start: () => Promise<RunningProgram>,
+): Promise<void> {
+  let stopping = false;
+  const started = (async () => start())();
+  const stop = async (signal: string) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    // A queue whose database is away or frozen never closes. Another process runs its jobs again.
+    setTimeout(() => process.exit(1), longestStopMs).unref();
+    const program = await started;
+    program.log.info({ signal }, "Stopping: finishing what is under way");
+    await program.stop();
+    process.exit(0);
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  try {
+    await started;
+  } catch (error) {
+    process.stderr.write(`${describeStartError(error, name, portVariable)}\n`);
+    process.exit(1);
+  }
+}
+
+function describeStartError(error: unknown, name: string, portVariable: string): string {
+  if (!(error instanceof Error)) return `The ${name} did not start`;
+  if (error instanceof EnvironmentError) return error.message;
+  if ("code" in error && error.code === "EADDRINUSE")
+    return `The port is in use: set ${portVariable} to another one`;
+  return `The ${name} did not start: ${error.message}`;
+}

@@ -1,0 +1,60 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { expect, inject, test } from "vitest";
+import { drawPlan } from "../../lab/chaos/plan/draw-plan.ts";
+import { fitSlopePerHour, takeFloors } from "../../lab/chaos/soak/slope.ts";
+import type { Backend } from "../harness/backends.ts";
+import { makeProcessFolder } from "../harness/process.ts";
+
+// More events and other seeds: npm run chaos -- --backend redis --seeds 1-10 --events 2000
+const events = "600";
+const seeds = { redis: "1-3", postgres: "1" } as const satisfies Record<Backend, string>;
+/** Slack for a busy machine: what may take how long is in the invariants of the run itself. */
+const timeoutMs = 900_000;
+
+const program = fileURLToPath(new URL("../../lab/chaos/main.ts", import.meta.url));
+
+for (const backend of ["redis", "postgres"] as const) {
+  const isMissing = backend === "redis" && !inject("redisBinary");
+  test.skipIf(isMissing)(
+    `every invariant holds in chaos with queues on ${backend}${isMissing ? " (skipped: no redis-server on PATH)" : ""}`,
+    () => runChaos(["--backend", backend, "--seeds", seeds[backend], "--events", events]),
+    timeoutMs,
+  );
+}
+
+/** In a process of its own, whose event loop no other test delays. */
+async function runChaos(args: readonly string[]): Promise<void> {
+  const child = spawn(
+    process.execPath,
+    ["--conditions=@rollcall/source", "--import", import.meta.resolve("tsx"), program, ...args],
+    { cwd: makeProcessFolder(), stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const [code] = await once(child, "close");
+  if (code !== 0) throw new Error(output);
+}
+
+test("a seed draws the same chaos again, and another seed another one", () => {
+  const draw = (seed: number) => drawPlan({ seed, events: 600, backend: "redis", faults: true });
+  expect(draw(7)).toEqual(draw(7));
+  expect(draw(8)).not.toEqual(draw(7));
+  expect(drawPlan({ seed: 7, events: 600, backend: "redis", faults: false }).acts).toEqual(draw(7).acts);
+});
+
+test("a soak's slope is that of each minute's floor, not of what piles up between collections", () => {
+  const everyMs = 10_000;
+  const sawtooth = Array.from({ length: 60 }, (_, index) => ({
+    atMs: index * everyMs,
+    value: 100 + (index % 6) * 5 + (index * everyMs) / 1_800_000,
+  }));
+  expect(takeFloors(sawtooth)).toHaveLength(10);
+  expect(fitSlopePerHour(takeFloors(sawtooth))).toBeCloseTo(2);
+  expect(fitSlopePerHour([{ atMs: 0, value: 1 }])).toBeUndefined();
+});

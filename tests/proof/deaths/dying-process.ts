@@ -1,0 +1,52 @@
+import { moveFailedJobs, type Producer } from "@rollcall/jobs";
+import { replayDeadLetters } from "@rollcall/sync";
+import { z } from "zod";
+import { openStage } from "./stage.ts";
+import { countSteps, withSteps } from "./steps.ts";
+
+const plan = z
+  .object({
+    databaseUrl: z.string(),
+    redisUrl: z.string().optional(),
+    task: z.enum(["move", "replay"]),
+    dieAt: z.number(),
+  })
+  .parse(JSON.parse(process.argv[2] ?? ""));
+
+const stage = openStage({ databaseUrl: plan.databaseUrl, redisUrl: plan.redisUrl });
+const steps = countSteps(plan.dieAt);
+const deadlineMs = 10_000;
+
+/** The queue behind a producer, with steps around what is removed from it. */
+function removingWithSteps(producer: Producer): Producer {
+  return {
+    ...producer,
+    connected: async (ms) => withSteps(await producer.connected(ms), "remove", steps),
+  };
+}
+
+async function move(): Promise<void> {
+  const source = await stage.sync.connected(deadlineMs);
+  const failed = await source.getFailed(0, 99);
+  // BullMQ's queue as it is, but for the jobs it hands out.
+  const watched = new Proxy(source, {
+    get: (queue, key) =>
+      key === "getFailed"
+        ? async () => failed.map((job) => withSteps(job, "remove", steps))
+        : Reflect.get(queue, key, queue),
+  });
+  await moveFailedJobs(watched, withSteps(stage.deadLetters, "add", steps), deadlineMs);
+}
+
+async function replay(): Promise<void> {
+  const producers = {
+    ensure: withSteps(stage.ensure, "add", steps),
+    sync: withSteps(stage.sync, "add", steps),
+    "dead-letter": removingWithSteps(stage.deadLetters),
+  };
+  const pool = withSteps(stage.pool, "query", steps);
+  await replayDeadLetters({ pool, producers }, { all: true }, "test");
+}
+
+await (plan.task === "move" ? move() : replay());
+await stage.close();
