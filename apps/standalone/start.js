@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
-// `npm start` is this one process, without a shell command around it: a shell dies of a signal and leaves what it
-// started behind. So the build happens here, before what it builds is imported.
+// `npm start` is one process without a shell around it, because a shell that is ended by a signal leaves its children
+// running. Therefore this file runs the build, and imports the result.
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -73,7 +73,7 @@ export function forecastIncrementalSync(everyMs: number): number {
 }
 
 const gb = 1_024 ** 3;
-/** The value of packages/jobs/src/queue-room.ts. Above it, no job is accepted. */
+/** The value of packages/jobs/src/redis-backend.ts. Above it, no job is accepted. */
 const roomShare = 0.7;
 
 /** The number of jobs that may wait in a Redis with a `maxmemory` of 1 GB, and the time until they do. */

@@ -122,7 +122,7 @@ function limitError(): Error {
   return new Error("bullmq:rateLimitExceeded");
 }
 
-/** Like apps/worker/src/dead-letter-mover.ts. @returns a function that stops the mover and closes its queues */
+/** Like apps/worker/src/background-tasks.ts. @returns a function that stops the mover and closes its queues */
 function startMover({ plan, backend }: Context): () => Promise<void> {
   const target = openProducer(backend, "dead-letter");
   const sources = [openProducer(backend, "ensure"), openProducer(backend, "sync")];

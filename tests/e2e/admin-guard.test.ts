@@ -1,7 +1,7 @@
 import net from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
-import { describeOnBackends } from "../harness/backends.ts";
+import { describeOnOneBackend } from "../harness/backends.ts";
 import { origin, type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -9,7 +9,7 @@ const basic = (user: string, password: string) => ({
   authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`,
 });
 
-describeOnBackends((backend) => {
+describeOnOneBackend((backend) => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend });
@@ -123,12 +123,16 @@ test("of many guesses in one breath no more are looked at than one by one", asyn
 });
 
 describe("without ADMIN_PASSWORD", () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend: "postgres", environment: { ADMIN_PASSWORD: "" } });
+  });
+  afterAll(() => system?.stop());
+
   test.each(["/admin/queues", "/admin", "/api/admin/conflicts", "/api/admin/users/user_1"])(
     "%s does not exist",
     async (path) => {
-      const system = await startSystem({ backend: "postgres", environment: { ADMIN_PASSWORD: "" } });
       expect((await callAdmin(system, path)).status).toBe(404);
-      await system.stop();
     },
   );
 });

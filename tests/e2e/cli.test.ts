@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type PostgresServer, startPostgres } from "@rollcall/local-services";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { describeOnBackends } from "../harness/backends.ts";
+import { describeOnOneBackend } from "../harness/backends.ts";
 import { untilProfile } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 
-describeOnBackends((backend) => {
+describeOnOneBackend((backend) => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend });
@@ -46,7 +46,7 @@ describeOnBackends((backend) => {
     expect(JSON.parse(output)).toMatchObject({ clerkId: person.id, clerk: "there" });
   });
 
-  test("an id that nobody knows ends with 1, wrong usage with 2 and the usage", async () => {
+  test("an unknown id ends with 1, wrong usage with 2 and the usage", async () => {
     expect((await rollcall("explain", "user_nobody")).code).toBe(1);
     for (const args of [[], ["explain"], ["dance"], ["explain", "a", "b"], ["explain", "a", "--fast"]]) {
       const { code, output } = await rollcall(...args);
@@ -112,7 +112,7 @@ describe("without the right credentials", () => {
     const command = runProcess("apps/cli/dist/main.js", environment, args);
     expect(await command.exited).toBe(args[0] === "status" ? 0 : 1);
     expect(command.output()).toMatch(
-      /Postgres (refused|refuses) the user or the password|Postgres does not answer|queue\.unavailable.*\nrollcall doctor finds out why/,
+      /Postgres (refused|refuses) the user or the password|Postgres does not answer|queue\.unavailable.*\nTo find the cause: rollcall doctor/,
     );
     expect(command.output()).not.toContain("a-wrong-password");
     expect(command.output()).not.toContain("sk_test_wrong");

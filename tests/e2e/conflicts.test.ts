@@ -1,14 +1,14 @@
 import type { UserReport } from "@rollcall/contracts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
-import { describeOnBackends } from "../harness/backends.ts";
+import { describeOnOneBackend } from "../harness/backends.ts";
 import { ensure, readRows, untilProfile } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 type Conflict = { id: number; clerkId: string; reason: string; candidateIds: number[] };
 
-describeOnBackends((backend) => {
+describeOnOneBackend((backend) => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend });

@@ -2,12 +2,12 @@ import { generateKeyPairSync } from "node:crypto";
 import { errorBody } from "@rollcall/contracts";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { describeOnBackends } from "../harness/backends.ts";
+import { describeOnOneBackend } from "../harness/backends.ts";
 import { callEnsure, ensure, readRows, untilProfile } from "../harness/calls.ts";
 import { origin, type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-describeOnBackends((backend) => {
+describeOnOneBackend((backend) => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend });

@@ -364,7 +364,7 @@ test("who is no superuser sets it up, over tables that the app has; and the app 
     // As far back as a rollback can go, the grants that are left can be given.
     for (let down = ""; !down.includes("0001_"); await applyRoles(ownerUrl)) {
       down = await migrate({ DATABASE_URL: migrator }, ["--down"]);
-      expect(down).toContain("Took back");
+      expect(down).toContain("Reverted");
     }
   } finally {
     await owner.end();

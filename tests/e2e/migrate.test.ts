@@ -97,7 +97,7 @@ test("both kinds of migrations run at once from several processes, and go back o
     const queues = await pool.query("select from pg_tables where schemaname = 'bullmq'");
     expect(queues.rows.length).toBeGreaterThan(0);
     const last = await pool.query("select max(id) as id from rollcall.migrations");
-    expect((await migrate(url, "--down")).stdout).toBe(`Took back ${last.rows[0]?.id}\n`);
+    expect((await migrate(url, "--down")).stdout).toBe(`Reverted ${last.rows[0]?.id}\n`);
   } finally {
     await pool.end();
   }

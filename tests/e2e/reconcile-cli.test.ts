@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { describeOnBackends } from "../harness/backends.ts";
+import { describeOnOneBackend } from "../harness/backends.ts";
 import { ensure, readRows, untilProfile } from "../harness/calls.ts";
 import { type RunningProcess, runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -13,7 +13,8 @@ const environment = { RECONCILE_CATCHUP_EVERY_MS: "86400000" };
 /** Seven pages. */
 const seeded = 3_000;
 
-describeOnBackends((backend) => {
+// Runs are coordinated by rows in Postgres; what a queue has a part in is in reconcile.test.ts.
+describeOnOneBackend((backend) => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend, environment });
@@ -68,7 +69,7 @@ describeOnBackends((backend) => {
 
   function untilJoined(command: RunningProcess, { id }: Run): Promise<true> {
     return waitFor(`a command to join run ${id}`, async () =>
-      command.output().includes(`Full run ${id}, started by cli:`) ? true : undefined,
+      command.output().includes(`Full sync ${id}, started by cli:`) ? true : undefined,
     );
   }
 
@@ -82,8 +83,8 @@ describeOnBackends((backend) => {
     const person = await system.clerk.users.create({ firstName: "Hidden" }, { silent: true });
     const { code, output } = await runToEnd("reconcile");
     expect(code).toBe(0);
-    expect(output).toMatch(/Full run \d+ is done: 3,001 users in /);
-    expect(output).toMatch(/ {2}created +1\n.* {2}linked +0\n.* {2}updated +0\n.* {2}unchanged 3,000\n/s);
+    expect(output).toMatch(/Full sync \d+ is done: 3,001 users in /);
+    expect(output).toMatch(/ {2}created +1\n.* {2}linked +0\n.* {2}updated +0\n.* {2}unchanged +3,000\n/s);
     expect(output).toMatch(/ {2}deleted +0\n.* {2}held +0\n.* {2}failed +0\n/s);
     expect(output).not.toContain("Hidden");
     expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
@@ -127,7 +128,7 @@ describeOnBackends((backend) => {
     const confirmed = await runToEnd("reconcile", "--confirm-deletions", id);
     expect(confirmed).toMatchObject({
       code: 0,
-      output: expect.stringContaining(`Full run ${id}: 25 deleted.`),
+      output: expect.stringContaining(`Full sync ${id}: 25 deleted.`),
     });
     const left = await system.db.query("select from users where clerk_id = any($1) and deleted_at is null", [
       gone,
@@ -154,7 +155,7 @@ describeOnBackends((backend) => {
     const confirm = ["reconcile", "--confirm-deletions", String(held.id)];
     expect(await runToEnd(...confirm)).toMatchObject({
       code: 3,
-      output: expect.stringContaining(`Full run ${held.id}: 24 deleted. 1 refused`),
+      output: expect.stringContaining(`Full sync ${held.id}: 24 deleted. 1 refused`),
     });
     expect(await runToEnd(...confirm)).toMatchObject({
       code: 3,
@@ -169,8 +170,8 @@ describeOnBackends((backend) => {
     await system.clerk.faults.add({ kind: "empty-list" });
     const { code, output } = await runToEnd("reconcile");
     expect(code).toBe(1);
-    expect(output).toMatch(/Full run \d+ failed: Clerk listed nobody.*\(reconcile\.list_empty\)/);
-    expect(output).toContain("Nobody was deleted");
+    expect(output).toMatch(/Full sync \d+ failed: Clerk listed nobody.*\(reconcile\.list_empty\)/);
+    expect(output).toContain("No user was deleted");
   });
 
   test("whom it could not write is named by id and code", async () => {
@@ -192,7 +193,7 @@ describeOnBackends((backend) => {
     await system.clerk.faults.heal();
     for (const one of [command, ...others]) {
       expect(await one.exited).toBe(0);
-      expect(one.output()).toContain(`Full run ${run.id} is done`);
+      expect(one.output()).toContain(`Full sync ${run.id} is done`);
     }
   });
 
@@ -201,8 +202,8 @@ describeOnBackends((backend) => {
     command.child.kill("SIGINT");
     command.child.kill("SIGINT");
     expect(await command.exited).toBe(1);
-    expect(command.output()).toContain(`Full run ${run.id} is not over`);
-    expect(command.output()).toContain("A worker is alive and goes on with it");
+    expect(command.output()).toContain(`Full sync ${run.id} is not over`);
+    expect(command.output()).toContain("A worker is alive and continues it");
     await system.clerk.faults.heal();
     await untilNoRunIsOpen();
     const ended = await readJson("runs", String(run.id));
@@ -216,12 +217,12 @@ describeOnBackends((backend) => {
     const { command, run } = await startAndHold();
     expect(await command.stop("SIGINT")).toBe(1);
     expect(command.output()).toContain(
-      "No worker is alive to go on with it. Go on yourself: rollcall reconcile",
+      "No worker is alive to continue it. To continue it here: rollcall reconcile",
     );
     await system.clerk.faults.heal();
     const { output } = await runToEnd("reconcile");
-    expect(output).toContain(`Full run ${run.id}, started by cli:`);
-    expect(output).toContain(`Full run ${run.id} is done`);
+    expect(output).toContain(`Full sync ${run.id}, started by cli:`);
+    expect(output).toContain(`Full sync ${run.id} is done`);
     system.worker = system.startWorker();
     await system.untilReady();
   });
@@ -246,13 +247,13 @@ describeOnBackends((backend) => {
     await waitFor("a line", async () => (/\n.*\n/.test(command.output()) ? true : undefined));
     await system.clerk.faults.heal();
     await command.exited;
-    expect(command.output()).toMatch(/Full run \d+: \d+ %, [\d,]+ of [\d,]+.*\n/);
+    expect(command.output()).toMatch(/Full sync \d+: \d+ %, [\d,]+ of [\d,]+.*\n/);
     expect(command.output()).not.toContain("\u001b");
   });
 
   test("runs are listed by mode, and each is shown with its reason", async () => {
     const list = await runToEnd("runs");
-    expect(list.output).toMatch(/Full runs\n.*id .*state.*\n(.*\n)*\nCatch-ups\n/);
+    expect(list.output).toMatch(/Full syncs\n.*id .*state.*\n(.*\n)*\nCatch-ups\n/);
     expect((await runToEnd("runs", "--mode", "full")).output).not.toContain("Catch-ups");
     const failed = /^ {2}(\d+) +failed/m.exec(list.output)?.[1] ?? "";
     expect((await runToEnd("runs", failed)).output).toContain("Clerk listed nobody");
@@ -268,7 +269,7 @@ describeOnBackends((backend) => {
     for (const args of [["reconcile"], ["reconcile", "--confirm-deletions", "1"]]) {
       const command = runProcess("apps/cli/dist/main.js", rest, args);
       expect(await command.exited).toBe(1);
-      expect(command.output()).toContain("CLERK_SECRET_KEY is missing: reconcile asks Clerk");
+      expect(command.output()).toContain("CLERK_SECRET_KEY is missing: reconcile reads every user");
     }
     expect(await readJson("runs")).toEqual(before);
   });

@@ -96,7 +96,7 @@ describe("npm start, with nothing named", { timeout }, () => {
     process.kill(worker, "SIGKILL");
     const clerk = await connectClerkSimulator(system.pageUrl);
     const { id } = await clerk.users.create({ firstName: "Meanwhile" });
-    await untilSaid(system, /The worker has ended \(SIGKILL\); it is started again in 1 s/);
+    await untilSaid(system, /The worker has ended \(SIGKILL\)\. It is restarted in 1 s/);
     await untilProvisioned(system, id);
   });
 
@@ -160,7 +160,7 @@ describe("npm start, with nothing named", { timeout }, () => {
 
   test("--fresh begins anew", async () => {
     system = await startStandalone(dir, {}, ["--fresh"]);
-    expect(system.output()).toContain("Beginning anew");
+    expect(system.output()).toContain("Starting empty");
     expect(await readPerson(system, firstPersonId)).toBeUndefined();
     expect(readPassword()).not.toBe(firstPassword);
     await system.stop();
@@ -187,7 +187,7 @@ describe("npm start, with Clerk's own keys", { timeout }, () => {
     const { id } = await clerk.users.create({ firstName: "Real" });
     await untilSaid(running, /Webhook delivered: user\.created/);
     // Who comes while the first full run is still on its way may be met by that first.
-    await untilSaid(running, new RegExp(`${id} provisioned, by (webhook|the full run|the catch-up)`));
+    await untilSaid(running, new RegExp(`${id} provisioned, by (webhook|the full sync|the catch-up)`));
     expect(await running.stop("SIGTERM")).toBe(0);
     await clerk.stop();
     await rm(dir, { recursive: true, force: true });
@@ -209,7 +209,9 @@ describe("npm start that cannot", () => {
       const { port } = server.address() as AddressInfo; // It listens on TCP.
       const running = launchStandalone(dir, { [name]: String(port) });
       expect(await running.exited).toBe(1);
-      expect(running.output()).toContain(`Port ${port} is in use by another program. Another one: ${name}=`);
+      expect(running.output()).toContain(
+        `Port ${port} is in use by another program. To use another one: ${name}=`,
+      );
       expect(existsSync(join(dir, "running.lock"))).toBe(false);
       server.close();
     },

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { describeOnBackends } from "../harness/backends.ts";
+import { describeOnOneBackend } from "../harness/backends.ts";
 import { postWebhook, readRows, untilProfile } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -11,7 +11,7 @@ import { waitFor } from "../harness/wait-for.ts";
 const examples = new URL("../../../shared/fixtures/clerk-events/", import.meta.url);
 const hasExamples = existsSync(examples);
 
-describeOnBackends((backend) => {
+describeOnOneBackend((backend) => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend });

@@ -11,6 +11,12 @@ export function describeOnBackends(declare: (backend: Backend) => void): void {
   }
 }
 
+/** Declares the tests on one backend, Redis where there is one: for guarantees that no queue has a part in. */
+export function describeOnOneBackend(declare: (backend: Backend) => void): void {
+  const backend = chooseBackend();
+  describe(`with queues on ${backend}`, () => declare(backend));
+}
+
 /** Declares tests of Redis itself; without a redis-server they say why they are skipped. */
 export function describeOnRedis(name: string, declare: (redisBinary: string) => void): void {
   const redisBinary = inject("redisBinary");

@@ -109,7 +109,7 @@ describe("with queues on Postgres", () => {
     expect((await fetch(`${system.apiUrl}/api/admin/alerts`)).status).toBe(401);
     const { code, output } = await rollcall("now");
     expect(code).toBe(2);
-    expect(output).toContain("alerts takes no words");
+    expect(output).toContain("Too many arguments");
   });
 });
 
@@ -120,7 +120,7 @@ describe("without a running api or worker", () => {
     await system.db.query("truncate rollcall.alerts");
     const command = runProcess("apps/cli/dist/main.js", system.environment, ["alerts"]);
     expect(await command.exited).toBe(0);
-    expect(command.output()).toContain("Nobody has judged the alerts yet");
+    expect(command.output()).toContain("No process has evaluated the alerts yet");
     await system.stop();
   });
 });

@@ -32,7 +32,7 @@ describeOnBackends((backend) => {
     expect(await command.exited).toBe(0);
 
     expect(command.output()).toContain(
-      `Full run ${(await readFullSync(system))[0]?.id} is done: 4,000 users`,
+      `Full sync ${(await readFullSync(system))[0]?.id} is done: 4,000 users`,
     );
     expect(await readFullSync(system)).toMatchObject([{ state: "succeeded", seen: users }]);
     expect(await findInequalities(system)).toEqual([]);

@@ -214,7 +214,7 @@ describe("whatever is sent", () => {
       "the alert and the hook to fail",
       async () =>
         /alert_not_sent/.test(system.api.output() + system.worker.output()) &&
-        /could not be told of a new mentorado/.test(system.worker.output())
+        /could not be notified of a new mentorado/.test(system.worker.output())
           ? true
           : undefined,
       120_000,

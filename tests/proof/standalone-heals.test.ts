@@ -31,8 +31,8 @@ describe("npm start, while no user logs in", { timeout }, () => {
     expect((await readPerson(system, lost.id))?.cause).toBe("catch-up");
     // Three incremental syncs in a row that count one user too many start a full sync.
     await clerk.users.delete(leaver.id, { silent: true });
-    await untilSaid(system, /Renamed has only a tombstone left \(by the full run\)/, 180_000);
-    await untilSaid(system, /A full run compared everybody with Clerk, 1 in all: 1 not in step, and mended/);
+    await untilSaid(system, /Renamed has only a tombstone left \(by the full sync\)/, 180_000);
+    await untilSaid(system, /A full sync compared every user with Clerk, 1 in all: 1 corrected/);
     await system.stop();
     await removePostgres(join(dir, "postgres"));
     await rm(dir, { recursive: true, force: true });

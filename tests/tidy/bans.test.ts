@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { findEnvironmentReads, findHomelessChildren, findStarExports, findVagueNames } from "./bans.ts";
+import {
+  findChildrenWithoutFolder,
+  findEnvironmentReads,
+  findErrorWraps,
+  findStarExports,
+  findTimerRaces,
+  findVagueNames,
+} from "./bans.ts";
 import { parseSource } from "./source.ts";
 import { readPackages, readSources } from "./tree.ts";
 
@@ -62,21 +69,63 @@ describe("the environment", () => {
   });
 });
 
+describe("deadlines", () => {
+  test("no module outside of contracts races a timer", () => {
+    expect(findTimerRaces(sources)).toEqual([]);
+  });
+
+  test.each([
+    "await Promise.race([work, sleep(5_000)]);",
+    "await Promise.race([work, new Promise((resolve) => setTimeout(resolve, 5_000))]);",
+    "const late = sleep(5_000); await Promise.race([work, late]);",
+    "await Promise.race([work, late]); const late = new Promise((_, reject) => { timer = setTimeout(reject, 5); });",
+  ])("%s is refused", (text) => {
+    expect(findTimerRaces(parse("packages/jobs/src/a.ts", text))).toHaveLength(1);
+  });
+
+  test("a race without a timer is allowed, and so is a timer in contracts or in a test", () => {
+    const race = "await Promise.race([work, sleep(5_000)]);";
+    expect(
+      findTimerRaces(parse("packages/jobs/src/a.ts", "await Promise.race([work, aborted]); sleep(5);")),
+    ).toEqual([]);
+    expect(findTimerRaces(parse("packages/contracts/src/with-timeout.ts", race))).toEqual([]);
+    expect(findTimerRaces(parse("packages/jobs/src/a.test.ts", race))).toEqual([]);
+  });
+});
+
+describe("errors of the database", () => {
+  test("no module wraps them again", () => {
+    expect(findErrorWraps(sources)).toEqual([]);
+  });
+
+  test.each(["askPostgres(pool, sql);", 'import { asking } from "@rollcall/db";', ".catch(rethrowWrapped)"])(
+    "%s is refused",
+    (text) =>
+      expect(
+        findErrorWraps(parse("packages/sync/src/a.ts", text.replace(/^\./, "work."))).length,
+      ).toBeGreaterThan(0),
+  );
+
+  test("the word in a comment or as a property is allowed", () => {
+    expect(findErrorWraps(parse("packages/sync/src/a.ts", "// asking Clerk\nconst text = 1;"))).toEqual([]);
+  });
+});
+
 describe("a child process of a test", () => {
   test("has a working directory of its own", () => {
-    expect(findHomelessChildren(sources)).toEqual([]);
+    expect(findChildrenWithoutFolder(sources)).toEqual([]);
   });
 
   test.each(['spawn("node", []);', 'execFile("npm", ["view"], { env });', "fork(program);"])(
     "%s is refused",
-    (text) => expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", text))).toHaveLength(1),
+    (text) => expect(findChildrenWithoutFolder(parse("tests/e2e/cli.test.ts", text))).toHaveLength(1),
   );
 
-  test("with one, in a program, or as a method of another name's, it is fine", () => {
+  test("with one, in a program, or as a method of another name's, it is allowed", () => {
     const text = 'spawn("node", [], { cwd: tmpdir() });';
-    expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", text))).toEqual([]);
-    expect(findHomelessChildren(parse("apps/cli/src/main.ts", "fork(program);"))).toEqual([]);
-    expect(findHomelessChildren(parse("tests/e2e/cli.test.ts", "/a/.exec(text);"))).toEqual([]);
+    expect(findChildrenWithoutFolder(parse("tests/e2e/cli.test.ts", text))).toEqual([]);
+    expect(findChildrenWithoutFolder(parse("apps/cli/src/main.ts", "fork(program);"))).toEqual([]);
+    expect(findChildrenWithoutFolder(parse("tests/e2e/cli.test.ts", "/a/.exec(text);"))).toEqual([]);
   });
 });
 

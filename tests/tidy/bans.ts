@@ -26,11 +26,27 @@ export function findEnvironmentReads(sources: readonly Source[]): string[] {
     );
 }
 
-/** In the repository, a child process of a test finds what a developer's `npm start` left there. */
-export function findHomelessChildren(sources: readonly Source[]): string[] {
+/** A deadline is `withTimeout` of contracts, which clears its timer and has one error. */
+export function findTimerRaces(sources: readonly Source[]): string[] {
+  return sources
+    .filter(({ path }) => !isTest(path) && !path.startsWith("packages/contracts/"))
+    .flatMap(({ path, timerRaces }) =>
+      timerRaces.map((line) => `${path}:${line}: use withTimeout of contracts`),
+    );
+}
+
+/** The functions of `db` throw typed errors, so that no package above wraps them again. */
+export function findErrorWraps(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, errorWraps }) =>
+    errorWraps.map((line) => `${path}:${line}: call the function of db; it throws typed errors`),
+  );
+}
+
+/** In the repository's folder, a child process of a test could read files of a developer's `npm start`. */
+export function findChildrenWithoutFolder(sources: readonly Source[]): string[] {
   return sources
     .filter(({ path }) => path.startsWith("tests/") || /\.test\.tsx?$/.test(path))
-    .flatMap(({ path, homelessChildren }) =>
-      homelessChildren.map((line) => `${path}:${line}: name a cwd; tmpdir() is the folder of the run`),
+    .flatMap(({ path, childrenWithoutFolder }) =>
+      childrenWithoutFolder.map((line) => `${path}:${line}: name a cwd; tmpdir() is the folder of the run`),
     );
 }

@@ -16,8 +16,12 @@ export type Source = {
   starExports: readonly number[];
   /** Lines that read the environment, in any spelling. */
   environmentReads: readonly number[];
-  /** Lines that start a child process and name no working directory for it. */
-  homelessChildren: readonly number[];
+  /** Lines where `Promise.race` has a timer among its promises. */
+  timerRaces: readonly number[];
+  /** Lines that wrap the errors of a database call; `db` throws typed errors itself. */
+  errorWraps: readonly number[];
+  /** Lines that start a child process without a working directory. */
+  childrenWithoutFolder: readonly number[];
 };
 
 const starters = ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"];
@@ -38,7 +42,12 @@ export function parseSource(path: string, text: string): Source {
   const imports: Import[] = [];
   const starExports: number[] = [];
   const environmentReads: number[] = [];
-  const homelessChildren: number[] = [];
+  const errorWraps: number[] = [];
+  const races: { line: number; promises: readonly string[] }[] = [];
+  // The names of promises that a timer settles, so that they are recognized in a race.
+  const timers = new Set<string>();
+  const textOf = (node: Node) => text.slice(node.start, node.end);
+  const childrenWithoutFolder: number[] = [];
   const addImport = (node: Node, source: Node | null, typeOnly: boolean) => {
     if (source?.type !== "Literal" || typeof source.value !== "string") return;
     imports.push({ specifier: source.value, typeOnly, line: lineOf(node) });
@@ -61,13 +70,23 @@ export function parseSource(path: string, text: string): Source {
     TSImportType: (node) => addImport(node, node.source, true),
     CallExpression(node) {
       if (isNamed(node.callee, "require")) addImport(node, node.arguments[0] ?? null, false);
+      const [promises] = node.arguments;
+      if (textOf(node.callee) === "Promise.race" && promises?.type === "ArrayExpression") {
+        const elements = promises.elements.flatMap((element) => (element ? [textOf(element)] : []));
+        races.push({ line: lineOf(node), promises: elements });
+      }
       const startsChild = starters.some((name) => isNamed(node.callee, name));
-      if (startsChild && !node.arguments.some(namesFolder)) homelessChildren.push(lineOf(node));
+      if (startsChild && !node.arguments.some(namesFolder)) childrenWithoutFolder.push(lineOf(node));
+    },
+    Identifier(node) {
+      if (/^(askPostgres|asking|rethrowWrapped)$/.test(node.name)) errorWraps.push(lineOf(node));
     },
     MemberExpression(node) {
       if (isProcess(node.object) && isNamed(node.property, "env")) environmentReads.push(lineOf(node));
     },
     VariableDeclarator(node) {
+      if (node.id.type === "Identifier" && node.init && startsTimer.test(textOf(node.init)))
+        timers.add(node.id.name);
       const taken = node.id.type === "ObjectPattern" ? node.id.properties : [];
       if (!isProcess(node.init)) return;
       if (taken.some((property) => property.type === "Property" && isNamed(property.key, "env"))) {
@@ -76,8 +95,13 @@ export function parseSource(path: string, text: string): Source {
     },
   }).visit(program);
 
-  return { path, imports, starExports, environmentReads, homelessChildren };
+  const timerRaces = races
+    .filter(({ promises }) => promises.some((promise) => timers.has(promise) || startsTimer.test(promise)))
+    .map(({ line }) => line);
+  return { path, imports, starExports, environmentReads, childrenWithoutFolder, timerRaces, errorWraps };
 }
+
+const startsTimer = /\b(setTimeout|sleep|delay)\(/;
 
 function takesEnvironment(specifier: Node): boolean {
   return specifier.type === "ImportSpecifier" && isNamed(specifier.imported, "env");

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,6 +29,12 @@ const kinds = ["packages", "apps", "examples"];
 /** Reads a file by its path from the root of the repository; a missing file is an empty text. */
 export function readText(path: string): string {
   return existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "";
+}
+
+/** The paths of all tracked files, from the root of the repository. */
+export function listFiles(): string[] {
+  const listed = execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" });
+  return listed.split("\0").filter((path) => path !== "");
 }
 
 /** Every workspace, and the root package, which holds the tests and the lab. */

@@ -9,7 +9,7 @@ import { openServices, type Services } from "@rollcall/runtime";
 import { countPostgresError, type EnsureContext, startPostgresMonitor } from "@rollcall/sync";
 import type { ApiConfig } from "./config.ts";
 
-/** What routes use. It is built once and passed to each plugin. */
+/** The services and settings of the routes. The context is built once and passed to each plugin. */
 export type ApiContext = Services & {
   config: ApiConfig;
   ensure: EnsureContext;

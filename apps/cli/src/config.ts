@@ -6,10 +6,10 @@ const shape = {
   CLERK_SECRET_KEY: variables.CLERK_SECRET_KEY.optional(),
   CLERK_API_URL: variables.CLERK_API_URL,
   ENABLE_AUTO_CREATE: variables.ENABLE_AUTO_CREATE,
-  // What a change by ops makes stale.
+  // To delete cached sessions after a change by an operator.
   SESSION_CACHE_TTL_S: variables.SESSION_CACHE_TTL_S,
   APP_SESSION_KEY: variables.APP_SESSION_KEY,
-  // What reconcile makes, and how fast it may ask.
+  // For reconcile: new profiles, and the share of Clerk's rate limit.
   DEFAULT_TURMA: variables.DEFAULT_TURMA,
   DEFAULT_NOME: variables.DEFAULT_NOME,
   CLERK_RATE_BUDGET: variables.CLERK_RATE_BUDGET,

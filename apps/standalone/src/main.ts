@@ -1,12 +1,11 @@
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EnvironmentError } from "@rollcall/contracts";
-import { readNamedEnvironment } from "./named-environment.ts";
-import { createPartStack } from "./part-stack.ts";
+import { createPartStack } from "./parts/part.ts";
 import { run } from "./run.ts";
-import { readSettings } from "./settings.ts";
+import { readNamedEnvironment, readSettings } from "./settings.ts";
 import { StartError } from "./start-error.ts";
-import { createTerminal } from "./terminal.ts";
+import { createTerminal } from "./terminal/terminal.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -15,7 +14,7 @@ const stopping = new AbortController();
 const colourful = process.stdout.isTTY && !process.env["NO_COLOR"];
 const terminal = createTerminal((text) => process.stdout.write(text), colourful);
 
-/** One Ctrl-C comes twice under npm: from the terminal, and passed on by npm. Two presses are further apart. */
+/** Under npm one Ctrl-C arrives twice: from the terminal and from npm. Two presses are further apart. */
 const samePressMs = 500;
 let interruptedAtMs = 0;
 
@@ -32,15 +31,15 @@ function stop(why: string): void {
 
 process.on("SIGINT", () => stop("Ctrl-C"));
 process.on("SIGTERM", () => stop("SIGTERM"));
-// The terminal was closed: what is still written goes nowhere, and that is no reason to end early.
-process.on("SIGHUP", () => stop("The terminal is gone"));
+// The terminal was closed. Output is lost from here on, but the parts are still stopped in order.
+process.on("SIGHUP", () => stop("The terminal was closed"));
 process.stdout.on("error", () => stopping.abort());
 process.stderr.on("error", () => undefined);
 
 async function main(args: readonly string[]): Promise<void> {
   const unknown = args.filter((arg) => arg !== "--fresh");
   if (unknown.length > 0) {
-    throw new StartError(`${unknown.join(" ")}: unknown. There is one option: npm start -- --fresh`);
+    throw new StartError(`Unknown: ${unknown.join(" ")}. The only option is: npm start -- --fresh`);
   }
   const named = readNamedEnvironment(join(root, ".env"), process.env);
   const settings = readSettings(named);
@@ -58,7 +57,7 @@ async function main(args: readonly string[]): Promise<void> {
   });
 }
 
-/** Short below the folder where the person stands, in full elsewhere. */
+/** Relative below the current folder, absolute elsewhere. */
 function showPath(path: string): string {
   const short = relative(process.cwd(), path);
   return short.startsWith("..") ? path : short;
@@ -73,7 +72,7 @@ try {
     process.stderr.write(`\n${explain(error)}\n`);
   }
 }
-// From here on a Ctrl-C means: at once.
+// From here on, Ctrl-C ends everything at once.
 stopping.abort();
 for (const problem of await parts.stopAll()) process.stderr.write(`Not stopped in order: ${problem}\n`);
 if (exitCode === 0) terminal.write("Stopped");

@@ -1,33 +1,34 @@
-import { mkdir, realpath } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { liveDemoLife } from "./demo-life.ts";
-import { layOutFacts } from "./facts-table.ts";
-import { removeEarlierRuns } from "./fresh-start.ts";
-import { createNarrator } from "./narrator.ts";
-import type { PartStack } from "./part-stack.ts";
+import { removePostgres } from "@rollcall/local-services";
+import { runDemo } from "./demo.ts";
+import type { PartStack } from "./parts/part.ts";
+import { type StartedSystem, startSystem } from "./parts/start-system.ts";
 import type { Environment, Settings } from "./settings.ts";
 import { StartError } from "./start-error.ts";
 import { AlreadyRunningError, takeStartLock } from "./start-lock.ts";
-import { type StartedSystem, startSystem } from "./start-system.ts";
-import type { Terminal } from "./terminal.ts";
+import { formatAddresses } from "./terminal/addresses.ts";
+import { createNarrator } from "./terminal/narrator.ts";
+import type { Terminal } from "./terminal/terminal.ts";
 
 export type RunOptions = {
   settings: Settings;
   named: Environment;
   root: string;
   dir: string;
-  /** `dir` as a person would write it from where they stand. */
+  /** `dir` as it is shown on the terminal. */
   shownDir: string;
   fresh: boolean;
   terminal: Terminal;
   parts: PartStack;
-  /** Aborted when everything is to stop. */
+  /** Aborted by Ctrl-C. */
   signal: AbortSignal;
 };
 
 /**
- * Starts the whole system, says so, and tells what happens until `signal` is aborted. What was started stays on
- * `parts`, to be stopped by the caller.
+ * Starts the whole system, prints its addresses, and shows events until `signal` is aborted. The caller stops the
+ * started `parts`.
  *
  * @throws StartError
  */
@@ -40,29 +41,43 @@ export async function run(options: RunOptions): Promise<void> {
   });
   parts.push({ name: "lock", stop: lock.release, kill: lock.releaseNow });
   if (options.fresh) {
-    terminal.write(`Beginning anew: removing ${options.shownDir}`);
+    terminal.write(`Starting empty: removing the data in ${options.shownDir}`);
     if (settings.databaseUrl !== undefined) terminal.write("The database of DATABASE_URL stays as it is");
-    await removeEarlierRuns(dir);
+    await removeEarlierData(dir);
   }
 
   let started: StartedSystem | undefined;
   const narrator = createNarrator({
-    tell: terminal.tell,
+    show: terminal.showEvent,
     onProvisioned: (userId, cause) => started?.simulator?.noteProvisioning(userId, cause),
   });
-  const say = (sentence: string) => (started ? terminal.tell("bad", sentence) : terminal.write(sentence));
+  const say = (sentence: string) =>
+    started ? terminal.showEvent("bad", sentence) : terminal.write(sentence);
   started = await startSystem({ ...options, dir, leftBehind: lock.leftBehind, narrator, say });
   signal.throwIfAborted();
 
-  terminal.write(`\n${layOutFacts(started.facts)}`);
+  terminal.write(`\n${formatAddresses(started.addresses)}`);
   for (const remark of settings.remarks) terminal.write(`Note: ${remark}\n`);
   terminal.write("ready");
-  terminal.beginTelling();
+  terminal.showEvents();
   const { simulator, apiUrl } = started;
-  if (simulator && settings.demo) void liveDemoLife({ simulatorUrl: simulator.url, apiUrl, signal });
+  if (simulator && settings.demo) void runDemo({ simulatorUrl: simulator.url, apiUrl, signal });
   await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
 
 function explainRunning({ message, pid }: AlreadyRunningError): string {
-  return `${message}\nStop it first, with Ctrl-C where it runs or with: kill ${pid}`;
+  return `${message}\nStop it first, with Ctrl-C in its terminal or with: kill ${pid}`;
+}
+
+/**
+ * Removes the data of earlier starts in `dir`, and ends a Postgres that still runs there. The operator chose the
+ * folder, so only our own names are removed, and only if `secrets.json` shows that Rollcall used it.
+ */
+async function removeEarlierData(dir: string): Promise<void> {
+  const secrets = join(dir, "secrets.json");
+  if (!existsSync(secrets)) return;
+  await removePostgres(join(dir, "postgres"));
+  for (const name of ["logs", "people.jsonl"]) await rm(join(dir, name), { recursive: true, force: true });
+  // Last, so that an interrupted removal can be repeated.
+  await rm(secrets, { force: true });
 }

@@ -1,13 +1,16 @@
+import { readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
 import { readEnvironment, variables } from "@rollcall/contracts";
 import { z } from "zod";
+import { StartError } from "./start-error.ts";
 
 /** Variables that only `npm start` reads. */
 const ownVariables = {
-  /** Where data, secrets and logs are kept. */
+  /** The folder of data, secrets and logs. */
   ROLLCALL_DIR: z.string().trim().optional(),
   SIMULATOR_PORT: variables.WORKER_PORT.unwrap().default(3002),
   EXAMPLE_PORT: variables.WORKER_PORT.unwrap().default(3003),
-  /** Whether people of the simulator sign up by themselves. */
+  /** Whether invented people sign up at the simulator. */
   ROLLCALL_DEMO: z.enum(["true", "false"]).optional(),
 };
 
@@ -23,7 +26,7 @@ const plainShape = {
   SUPPORT_URL: variables.SUPPORT_URL,
 };
 
-/** With a key of its own, Clerk is the real one, and everything that belongs to the key must be there. */
+/** With a CLERK_SECRET_KEY, Clerk is the real one, and the variables that belong to the key are required. */
 const realClerkShape = {
   ...plainShape,
   CLERK_SECRET_KEY: variables.CLERK_SECRET_KEY,
@@ -34,8 +37,23 @@ const realClerkShape = {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/**
+ * The variables that the operator set, in the file and in the environment. The environment wins, also with an empty
+ * value. The file may be missing.
+ *
+ * @throws StartError if the file cannot be read
+ */
+export function readNamedEnvironment(file: string, environment: Environment): Environment {
+  try {
+    return { ...parseEnv(readFileSync(file, "utf8")), ...environment };
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return environment;
+    throw new StartError(`${file} cannot be read: ${String(error)}`);
+  }
+}
+
 export type Settings = {
-  /** Undefined: the folder that the project keeps for it. */
+  /** Undefined: `.rollcall` in the project's folder. */
   dir: string | undefined;
   host: string;
   ports: { api: number; worker: number; simulator: number; example: number };
@@ -45,14 +63,14 @@ export type Settings = {
   /** Undefined: Clerk is the simulator. */
   realClerk: { receivesWebhooks: boolean } | undefined;
   demo: boolean;
-  /** What of the environment is passed over, and why; one sentence each. */
+  /** A sentence for each part of the environment that is ignored or has a side effect. */
   remarks: string[];
 };
 
 /** @throws EnvironmentError naming every variable that is missing or malformed */
 export function readSettings(environment: Environment): Settings {
   const isReal = Boolean(environment["CLERK_SECRET_KEY"]?.trim());
-  // The larger shape first: then one list names all that is wrong.
+  // The larger shape first, so that one list names every fault.
   const realClerk = isReal ? readRealClerk(environment) : undefined;
   const read = readEnvironment(plainShape, environment);
   return {
@@ -68,7 +86,7 @@ export function readSettings(environment: Environment): Settings {
     usesRedis: read.REDIS_URL !== undefined,
     admin: { username: read.ADMIN_USERNAME, password: read.ADMIN_PASSWORD },
     realClerk,
-    // Invented people do not go into somebody's own database unless somebody says so.
+    // Invented people become rows of the operator's own database only with ROLLCALL_DEMO=true.
     demo: !isReal && (read.ROLLCALL_DEMO ?? String(read.DATABASE_URL === undefined)) === "true",
     remarks: isReal ? [] : remarksOnSimulator(environment),
   };
@@ -80,13 +98,13 @@ function readRealClerk(environment: Environment): Settings["realClerk"] {
 }
 
 function remarksOnSimulator(environment: Environment): string[] {
-  const passedOver = Object.keys(variables).filter(
+  const ignored = Object.keys(variables).filter(
     (name) => name.startsWith("CLERK_") && environment[name]?.trim() && name !== "CLERK_AUTHORIZED_PARTIES",
   );
   const remarks: string[] = [];
-  if (passedOver.length > 0) {
+  if (ignored.length > 0) {
     remarks.push(
-      `${passedOver.join(", ")}: passed over, since without CLERK_SECRET_KEY the simulator is Clerk.`,
+      `${ignored.join(", ")}: ignored, because without CLERK_SECRET_KEY the simulator takes Clerk's place.`,
     );
   }
   if (environment["DATABASE_URL"]?.trim()) {

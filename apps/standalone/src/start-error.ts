@@ -1,4 +1,4 @@
-/** The start cannot go on; the message says why and what to do, for the person at the terminal. */
+/** The start failed. The message gives the reason and the fix, for the terminal. */
 export class StartError extends Error {
   constructor(message: string) {
     super(message);

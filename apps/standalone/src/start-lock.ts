@@ -1,20 +1,21 @@
+import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { promisify } from "node:util";
 import { z } from "zod";
-import { readProcessBirth } from "./process-birth.ts";
 
 const holderSchema = z.object({ pid: z.number().int(), birth: z.string(), since: z.string() });
 type Holder = z.infer<typeof holderSchema>;
 
 export type StartLock = {
-  /** True when an earlier run was killed before it could let go; parts of it may still be ending. */
+  /** True if an earlier process was killed before it released the lock. Its parts may still be ending. */
   leftBehind: boolean;
   release(): Promise<void>;
-  /** For a process that is about to end. */
+  /** Synchronous, for a process that is about to end. */
   releaseNow(): void;
 };
 
-/** Another run holds the folder. */
+/** Another process holds the folder. */
 export class AlreadyRunningError extends Error {
   readonly pid: number;
 
@@ -26,7 +27,7 @@ export class AlreadyRunningError extends Error {
 }
 
 /**
- * Makes sure that one run at a time works on the folder of `path`.
+ * Lets only one process at a time work on the folder of `path`.
  *
  * @throws AlreadyRunningError
  */
@@ -37,7 +38,7 @@ export async function takeStartLock(path: string): Promise<StartLock> {
   await writeFile(own, JSON.stringify(holder));
   let leftBehind = false;
   try {
-    // A link either makes the whole file or fails: nobody ever reads half a lock.
+    // A link makes the whole file or fails, so no process reads half a lock.
     while (!(await canLink(own, path))) {
       await dropStale(path);
       leftBehind = true;
@@ -65,7 +66,7 @@ async function canLink(from: string, to: string): Promise<boolean> {
 async function dropStale(path: string): Promise<void> {
   const seen = await readHolder(path);
   if (seen && (await readProcessBirth(seen.pid)) === seen.birth) throw new AlreadyRunningError(seen);
-  // Moved away first: another starter may have replaced it since it was read, and that one is not stale.
+  // Moved away first: another process may have replaced it since it was read, and that lock is not stale.
   const away = `${path}.stale.${process.pid}`;
   await rename(path, away).catch(() => undefined);
   const moved = await readHolder(away);
@@ -79,4 +80,22 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The start time of the process `pid`, in the system's own format; undefined if there is no such process. Pids are
+ * reused, so only pid and start time together identify a process.
+ */
+async function readProcessBirth(pid: number): Promise<string | undefined> {
+  if (process.platform !== "linux") return readBirthFromPs(pid);
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  // Field 22. The second field, the command, may contain blanks and brackets; the last bracket ends it.
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // A zombie is a process that has ended.
+  return fields?.[0] === "Z" ? undefined : fields?.[19];
+}
+
+async function readBirthFromPs(pid: number): Promise<string | undefined> {
+  const ps = await promisify(execFile)("ps", ["-o", "lstart=", "-p", String(pid)]).catch(() => undefined);
+  return ps?.stdout.trim() || undefined;
 }

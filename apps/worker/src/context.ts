@@ -10,7 +10,7 @@ import {
 import type { WorkerConfig } from "./config.ts";
 import { createOutageLog, type OutageLog } from "./outage.ts";
 
-/** What the parts of the worker use. It is built once. */
+/** The services and settings of the worker's parts. The context is built once. */
 export type WorkerContext = Services & {
   config: WorkerConfig;
   outages: OutageLog;

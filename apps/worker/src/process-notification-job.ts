@@ -28,7 +28,10 @@ export async function processNotificationJob(
     await throwIfOutage(context, queue, error, pauseQueue);
     if (job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) await giveUp(context, eventId);
     const code = readErrorCode(error);
-    context.log.warn({ clerkId, eventId, code, err: error }, "The app could not be told of a new mentorado");
+    context.log.warn(
+      { clerkId, eventId, code, err: error },
+      "The app could not be notified of a new mentorado",
+    );
     throw new JobFailure(code);
   }
 }

@@ -21,7 +21,6 @@ export async function processSyncJob(
   try {
     const outcome = await syncUser(context.sync, syncJob, job.attemptsMade + 1);
     report(context, syncJob, outcome, startedAtMs);
-    context.outages.end(queue);
   } catch (error) {
     await throwIfOutage(context, queue, error, pauseQueue);
     const code = readErrorCode(error);
@@ -29,6 +28,7 @@ export async function processSyncJob(
     if (code !== "user.absent") reportFailure(context, syncJob, code, error);
     throw new JobFailure(code);
   }
+  context.outages.end(queue);
 }
 
 function readPayload(context: WorkerContext, job: QueuedJob): SyncJob {

@@ -82,5 +82,5 @@ export function renameUser(user: UserSnapshot): UserSnapshot {
 
 /** A new user. */
 export function replaceUser(user: UserSnapshot, index: number): UserSnapshot {
-  return { ...user, clerkId: clerkIdOf(index), email: `nobody.${index}@example.com` };
+  return { ...user, clerkId: clerkIdOf(index), email: `new.${index}@example.com` };
 }

@@ -3,7 +3,7 @@ import { actedOnEventTypes, clerkUserId } from "@rollcall/contracts";
 import { Webhook } from "svix";
 import { z } from "zod";
 
-/** What a signed delivery says, as far as Rollcall listens. */
+/** A delivery, reduced to the parts that Rollcall uses. */
 export type Delivery =
   | { kind: "refused" }
   | { kind: "unreadable"; id: string; type: string | null; sizeBytes: number; sha256: string }
@@ -31,8 +31,8 @@ const ownId = z.object({ id: clerkUserId });
 const sessionData = z.object({ user_id: clerkUserId });
 
 /**
- * Reads deliveries that Svix signed with any of `secrets` (several while rotating). The signature covers the
- * raw bytes, so the body must not have been parsed and written again.
+ * Reads deliveries that Svix signed with any of `secrets`; there are several while a secret is rotated. The signature
+ * covers the raw bytes, so the body must be passed as it arrived.
  *
  * @param secrets `whsec_…`
  */
@@ -61,12 +61,12 @@ function readSignedHeaders(headers: DeliveryHeaders): SignedHeaders | undefined 
   return { "svix-id": id, "svix-timestamp": timestamp, "svix-signature": signature };
 }
 
-/** Undefined when it is not signed by this secret. What is signed but is not JSON has an undefined event. */
+/** Undefined when this secret did not sign the delivery. The event of a signed delivery that is no JSON is undefined. */
 function verify(webhook: Webhook, headers: SignedHeaders, rawBody: Buffer): { event: unknown } | undefined {
   try {
     return { event: webhook.verify(rawBody, headers) };
   } catch (error) {
-    // svix verifies first and parses then.
+    // svix parses only after it has verified.
     return error instanceof SyntaxError ? { event: undefined } : undefined;
   }
 }
@@ -93,7 +93,7 @@ function unreadable(id: string, type: string | null, rawBody: Buffer): Delivery 
   return { kind: "unreadable", id, type, sizeBytes: rawBody.length, sha256 };
 }
 
-/** Clerk's documents show the envelope's timestamp in milliseconds and, elsewhere, in seconds. */
+/** Clerk's documentation shows the timestamp in milliseconds in one place, and in seconds in another. */
 function readTimestampMs(timestamp: unknown): number {
   const now = Date.now();
   if (typeof timestamp !== "number" || !Number.isFinite(timestamp) || timestamp <= 0) return now;

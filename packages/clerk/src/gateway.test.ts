@@ -23,35 +23,35 @@ afterAll(async () => {
   await clerk.stop();
 });
 
-test("a user is read with the fields that we use and no others", async () => {
+test("a user is read with the fields that Rollcall uses and no others", async () => {
   const person = await clerk.users.create({ firstName: "Ada", email: "ada@example.com" });
-  const reading = await gateway.readUser(person.id);
-  expect(reading).toMatchObject({ found: { id: person.id, first_name: "Ada", banned: false } });
-  expect(reading).not.toHaveProperty("found.phone_numbers");
+  const result = await gateway.readUser(person.id);
+  expect(result).toMatchObject({ found: { id: person.id, first_name: "Ada", banned: false } });
+  expect(result).not.toHaveProperty("found.phone_numbers");
 });
 
 test("a user that Clerk does not have is absent", async () => {
-  expect(await gateway.readUser("user_nobody")).toEqual({ absent: true });
+  expect(await gateway.readUser("user_absent")).toEqual({ absent: true });
 });
 
-test("100 users come in one request, and an unknown one is just missing", async () => {
+test("100 users come in one request, and an unknown user is not in the map", async () => {
   const people = await Promise.all(Array.from({ length: 99 }, () => clerk.users.create()));
   await clerk.requests.clear();
-  const readings = await gateway.readUsers([...people.map((person) => person.id), "user_nobody"]);
-  expect(readings.size).toBe(99);
+  const results = await gateway.readUsers([...people.map((person) => person.id), "user_absent"]);
+  expect(results.size).toBe(99);
   expect(await clerk.requests.list()).toHaveLength(1);
 });
 
-test("one user of an unexpected form is unreadable alone, and its error shows no value", async () => {
+test("a user of an unexpected form is unreadable alone, and its error shows no value", async () => {
   const [good, bad] = [
     await clerk.users.create(),
     await clerk.users.create({ raw: { first_name: { hidden: "Ada" } } }),
   ];
-  const readings = await gateway.readUsers([good.id, bad.id]);
-  expect(readings.get(good.id)).toHaveProperty("found");
-  const reading = readings.get(bad.id);
-  expect(reading).toMatchObject({ unreadable: { code: "clerk.unreadable" } });
-  expect(String(reading && "unreadable" in reading && reading.unreadable.message)).not.toContain("Ada");
+  const results = await gateway.readUsers([good.id, bad.id]);
+  expect(results.get(good.id)).toHaveProperty("found");
+  const result = results.get(bad.id);
+  expect(result).toMatchObject({ unreadable: { code: "clerk.unreadable" } });
+  expect(String(result && "unreadable" in result && result.unreadable.message)).not.toContain("Ada");
 });
 
 describe("typed errors", () => {
@@ -78,13 +78,13 @@ describe("typed errors", () => {
     await stranger.close();
   });
 
-  test("nobody listening is clerk.unavailable", async () => {
-    const nowhere = createClerkGateway({ secretKey: "sk_test_x", apiUrl: "http://127.0.0.1:9" });
-    await expect(nowhere.countUsers()).rejects.toMatchObject({ code: "clerk.unavailable" });
-    await nowhere.close();
+  test("a port without a server is clerk.unavailable", async () => {
+    const unreachable = createClerkGateway({ secretKey: "sk_test_x", apiUrl: "http://127.0.0.1:9" });
+    await expect(unreachable.countUsers()).rejects.toMatchObject({ code: "clerk.unavailable" });
+    await unreachable.close();
   });
 
-  test("a 404 that is not Clerk's own is no absence: nobody is deleted for a wrong address", async () => {
+  test("a 404 that is not Clerk's own is no absence, so a wrong address deletes no user", async () => {
     const proxy = createServer((_request, response) => {
       response.writeHead(404, { "content-type": "text/html" }).end("<h1>Not Found</h1>");
     }).listen(0, "127.0.0.1");
@@ -97,7 +97,7 @@ describe("typed errors", () => {
     proxy.close();
   });
 
-  test("an answer over 10 MB is refused, and a body that trickles for ever ends with the timeout", async () => {
+  test("an answer over 10 MB is refused, and a body that never ends stops at the timeout", async () => {
     const server = createServer((request, response) => {
       response.writeHead(200, { "content-type": "application/json" });
       if (request.url?.includes("trickle")) response.write("[");
@@ -118,7 +118,7 @@ describe("typed errors", () => {
   });
 });
 
-test("each request is counted by its status, or by why there was none", () => {
+test("each request is counted by its status, or by the reason that it has none", () => {
   expect(new Set(statuses)).toEqual(
     new Set(["200", "404", "500", "503", "429", "422", "timeout", "network", "unreadable"]),
   );

@@ -6,7 +6,7 @@ import { type ClerkUser, clerkUser } from "./user.ts";
 /** Ids that `GET /v1/users?user_id=` takes in one request. */
 export const maxIdsPerRead = 100;
 
-/** Whether somebody was there, and whether the answer could be read. */
+/** The result of a Clerk request for one user. */
 export type FetchResult = { found: ClerkUser } | { absent: true } | { unreadable: AppError };
 
 export type ClerkGateway = {
@@ -17,27 +17,27 @@ export type ClerkGateway = {
    */
   readUser(clerkId: string): Promise<FetchResult>;
   /**
-   * Reads up to 100 users in one request. An id that the answer lacks is not in the map: a list alone proves
-   * no absence.
+   * Reads up to 100 users in one request. An id that the answer lacks is not in the map, because a list alone proves no
+   * absence.
    *
    * @throws AppError like `readUser`
    */
   readUsers(clerkIds: readonly string[]): Promise<Map<string, FetchResult>>;
   /**
-   * Lists users in one request. `cursor_refused`: Clerk does not take `startingAfter`, because that user is gone
-   * or because it does not know the parameter, which its public description does not name.
+   * Lists users in one request. `cursor_refused`: Clerk refuses `startingAfter`, because that user is gone or because Clerk
+   * does not know the parameter, which its public description does not name.
    *
-   * @param parseAfter keeps an answer that came early as bytes: a page read ahead, parsed, would live long enough
-   * to pile up in memory
+   * @param parseAfter keeps an early answer as bytes until then. Pages that are read ahead and parsed would live long
+   * enough to fill the memory
    * @throws AppError like `readUser`
    */
   listUsers(query: UserListQuery, parseAfter?: Promise<unknown>): Promise<ListedUser[] | "cursor_refused">;
-  /** Counts all users; the cheapest question that names nobody. @throws AppError like `readUser` */
+  /** Counts all users. This is the cheapest request without personal data. @throws AppError like `readUser` */
   countUsers(): Promise<number>;
   close(): Promise<void>;
 };
 
-/** The longest list that Clerk answers; over it, it silently answers ten. */
+/** The longest list that Clerk returns. For a higher limit it silently returns ten users. */
 export const maxUsersPerPage = 500;
 
 export type UserListQuery = {
@@ -45,7 +45,7 @@ export type UserListQuery = {
   /** Up to 500. */
   limit: number;
   offset?: number;
-  /** The page begins behind this user. */
+  /** The page begins after this user. */
   startingAfter?: string;
   /** Only users created later; milliseconds since the epoch. */
   createdAfterMs?: number;
@@ -53,21 +53,21 @@ export type UserListQuery = {
   clerkIds?: readonly string[];
 };
 
-/** An entry of a list; the id is null when not even that could be read. */
-export type ListedUser = { clerkId: string | null; reading: Exclude<FetchResult, { absent: true }> };
+/** An entry of a list. The id is null when it cannot be read. */
+export type ListedUser = { clerkId: string | null; result: Exclude<FetchResult, { absent: true }> };
 
 export type ClerkGatewayOptions = {
   secretKey: string;
   /** Without a path, e.g. https://api.clerk.com */
   apiUrl: string;
   timeoutMs?: number;
-  /** For lists, whose pages are up to 500 users long. */
+  /** For lists, which hold up to 500 users. */
   listTimeoutMs?: number;
-  /** Told of each request's HTTP status, or why there was none: timeout, network, unreadable. */
+  /** Called with each request's HTTP status, or with timeout, network or unreadable. */
   onRequest?: (status: string) => void;
 };
 
-/** A gateway to Clerk's Backend API over real HTTP, with an end to every wait and typed errors. */
+/** A gateway to Clerk's Backend API over HTTP, with a timeout for every request and typed errors. */
 export function createClerkGateway(options: ClerkGatewayOptions): ClerkGateway {
   const agent = new Agent({ connections: 32, connect: { timeout: 3_000 }, keepAliveTimeout: 30_000 });
   const requestOptions: ClerkRequestOptions = {
@@ -122,19 +122,19 @@ function toParameters(query: UserListQuery): URLSearchParams {
 
 function toListedUser(entry: unknown): ListedUser {
   const id = clerkUserId.safeParse(readField(entry, "id"));
-  return { clerkId: id.success ? id.data : null, reading: readEntry(entry) };
+  return { clerkId: id.success ? id.data : null, result: readEntry(entry) };
 }
 
-/** An entry without a readable id belongs to nobody, and its user is then missing from the answer. */
+/** An entry without a readable id cannot be matched to a user and is left out. */
 function withId(entry: unknown): [string, FetchResult][] {
   const id = clerkUserId.safeParse(readField(entry, "id"));
   return id.success ? [[id.data, readEntry(entry)]] : [];
 }
 
-function readEntry(entry: unknown): ListedUser["reading"] {
+function readEntry(entry: unknown): ListedUser["result"] {
   const result = clerkUser.safeParse(entry);
   if (result.success) return { found: result.data };
-  // Paths only: zod's messages may quote what was received.
+  // Only paths, because zod's messages may quote values.
   const fields = result.error.issues.map((issue) => issue.path.join(".")).join(", ");
   return {
     unreadable: new AppError("clerk.unreadable", `A user at Clerk has an unexpected form in: ${fields}`),

@@ -8,7 +8,7 @@ export type ClerkRequestOptions = {
   apiUrl: string;
   timeoutMs: number;
   onRequest: (status: string) => void;
-  /** Awaited between the answer and its parsing: bytes are a fraction of what they become, and outside of the heap. */
+  /** Awaited before the answer is parsed. Bytes are a fraction of the parsed size, and outside of the heap. */
   parseAfter?: Promise<unknown> | undefined;
 };
 
@@ -16,7 +16,7 @@ const apiVersion = "2026-05-12";
 const clerkError = z.object({ errors: z.array(z.object({ code: z.string() })).nonempty() });
 const maxAnswerBytes = 10 * 1024 * 1024;
 
-/** Clerk understood the question and refuses it: a 400 or 422 in Clerk's own form. */
+/** Clerk refuses the request: a 400 or 422 with an error body of Clerk. */
 export class ClerkRefusal extends AppError {
   constructor(status: number) {
     super("clerk.unreadable", `Clerk answered ${status}`);
@@ -26,9 +26,9 @@ export class ClerkRefusal extends AppError {
 /**
  * One GET to Clerk's Backend API.
  *
- * @returns the parsed body, or undefined when Clerk itself says that there is no such thing
- * @throws ClerkRefusal, or another AppError: `clerk.rate_limited` (with how long to wait), `clerk.unauthorized`,
- * `clerk.unreadable` (no JSON, over 10 MB, or a status that makes no sense), else `clerk.unavailable`
+ * @returns the parsed body, or undefined for a 404 of Clerk itself
+ * @throws ClerkRefusal, or another AppError: `clerk.rate_limited` (with the wait), `clerk.unauthorized`,
+ * `clerk.unreadable` (no JSON, over 10 MB, or an unexpected status), otherwise `clerk.unavailable`
  */
 export async function requestClerk(options: ClerkRequestOptions, path: string): Promise<unknown> {
   const { status, headers, bytes } = await exchange(options, path);
@@ -47,7 +47,7 @@ export async function requestClerk(options: ClerkRequestOptions, path: string): 
   throw new AppError("clerk.unreadable", `Clerk answered ${status}`);
 }
 
-/** A 404 of something else (a proxy, a wrong CLERK_API_URL) is no absence: people would be deleted for it. */
+/** A 404 of a proxy or of a wrong CLERK_API_URL is no absence. Otherwise it would delete users. */
 function isClerkError(text: string): boolean {
   try {
     return clerkError.safeParse(JSON.parse(text)).success;
@@ -59,7 +59,7 @@ function isClerkError(text: string): boolean {
 type Exchange = { status: number; headers: Record<string, string | string[] | undefined>; bytes: Buffer };
 
 async function exchange(options: ClerkRequestOptions, path: string): Promise<Exchange> {
-  // One signal for the whole exchange: a body that trickles for ever must not outlast it either.
+  // One signal for the whole exchange, so that a body that arrives too slowly ends with the timeout too.
   const signal = AbortSignal.timeout(options.timeoutMs);
   try {
     const answer = await request(new URL(path, options.apiUrl), {
@@ -81,10 +81,10 @@ async function exchange(options: ClerkRequestOptions, path: string): Promise<Exc
       throw error;
     }
     options.onRequest(signal.aborted ? "timeout" : "network");
-    const what = signal.aborted
+    const message = signal.aborted
       ? `Clerk did not answer within ${options.timeoutMs} ms`
       : "Clerk was not reached";
-    throw new AppError("clerk.unavailable", what, { cause: error });
+    throw new AppError("clerk.unavailable", message, { cause: error });
   }
 }
 
@@ -93,7 +93,7 @@ async function readBytes(body: Dispatcher.ResponseData["body"]): Promise<Buffer>
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
-    // Leaving the loop destroys the stream, so that the rest is never held in memory.
+    // Leaving the loop destroys the stream, so the rest is never held in memory.
     if (size > maxAnswerBytes) throw new AppError("clerk.unreadable", "Clerk's answer is over 10 MB");
     chunks.push(chunk);
   }

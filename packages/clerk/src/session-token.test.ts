@@ -17,7 +17,7 @@ test("a session token names user and session", async () => {
   expect(await verify(token)).toEqual({ clerkId: "user_1", sessionId: "sess_1", pending: false });
 });
 
-test("a pending session says so", async () => {
+test("a token of a pending session is marked as pending", async () => {
   const token = await clerk.sessions.mintToken({ userId: "user_1", azp, sts: "pending" });
   expect(await verify(token)).toMatchObject({ pending: true });
 });
@@ -29,7 +29,7 @@ test("a remembered token still expires", async () => {
   await expect(verify(token)).rejects.toMatchObject({ code: "unauthenticated" });
 });
 
-test("a refusal is not remembered as a success, nor a changed token taken for a remembered one", async () => {
+test("a refused token is not remembered as verified, and a changed token does not match a remembered one", async () => {
   const token = await clerk.sessions.mintToken({ userId: "user_1", azp });
   await verify(token);
   const [header = "", payload = "", signature = ""] = token.split(".");
@@ -42,7 +42,7 @@ test("a refusal is not remembered as a success, nor a changed token taken for a 
   }
 });
 
-test("while the key is rotated, tokens of both keys count, and of no third", async () => {
+test("during a rotation tokens of both keys are accepted, and tokens of a third key are not", async () => {
   const [next, stranger] = await Promise.all([startClerkSimulator(), startClerkSimulator()]);
   const both = createSessionVerifier({
     jwtKey: `${clerk.jwtKey.trim()}\n${next.jwtKey}`,
@@ -59,6 +59,6 @@ test("while the key is rotated, tokens of both keys count, and of no third", asy
   await Promise.all([next.stop(), stranger.stop()]);
 });
 
-test("a key that is no public key fails when it is configured, not at the first login", () => {
+test("a key that is no public key fails at configuration, not at the first login", () => {
   expect(() => createSessionVerifier({ jwtKey: "nonsense", authorizedParties: [azp] })).toThrow();
 });

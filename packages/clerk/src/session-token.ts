@@ -4,20 +4,20 @@ import { errors, type JWTPayload, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import { z } from "zod";
 
-/** Who calls, as a Clerk session token proves it. */
+/** The caller's identity, as a Clerk session token proves it. */
 export type SessionIdentity = {
   clerkId: string;
   sessionId: string;
-  /** The session has tasks left (`sts` is `pending`): the person is not signed in yet. */
+  /** The session has unfinished tasks (`sts` is `pending`): the user is not signed in yet. */
   pending: boolean;
 };
 
 export type SessionVerifier = (token: string) => Promise<SessionIdentity>;
 
 export type SessionVerifierOptions = {
-  /** PEM of Clerk's public key, or of several while it is rotated; with it no request leaves for a token. */
+  /** PEM of Clerk's public key, or of several keys during a rotation. No token causes a request to Clerk. */
   jwtKey: string;
-  /** Origins that may call; a token of any other, or of none, is refused. */
+  /** The allowed origins. A token with another origin, or without one, is refused. */
   authorizedParties: readonly string[];
 };
 
@@ -34,11 +34,11 @@ const claims = z.object({
 });
 
 /**
- * Builds a verifier of session tokens: RS256 only, not expired, `sid` present (a JWT-template token has none)
- * and `azp` in the list. A verified token is remembered by its SHA-256 until it expires, so that a page's
- * repeated calls cost a hash; refusals are never remembered.
+ * Creates a verifier of session tokens: RS256 only, not expired, with `sid` (a JWT-template token has none) and with `azp`
+ * in the list. It remembers a verified token by its SHA-256 until the token expires, so repeated calls of a page cost one
+ * hash. It never remembers a refusal.
  *
- * @throws TypeError for a key that is no public key; the verifier: AppError `unauthenticated`
+ * @throws TypeError for a key that is no public key. The verifier throws AppError `unauthenticated`
  */
 export function createSessionVerifier(options: SessionVerifierOptions): SessionVerifier {
   const keys = splitPublicKeys(options.jwtKey).map((pem) => createPublicKey(pem));
@@ -67,7 +67,7 @@ export function createSessionVerifier(options: SessionVerifierOptions): SessionV
     return { identity: { clerkId: sub, sessionId: sid, pending: sts === "pending" }, expiresAtS: exp };
   }
 
-  /** By any of the keys: a PEM says no `kid` to choose by. */
+  /** Tries every key, because a PEM has no `kid`. */
   async function readSigned(token: string): Promise<JWTPayload> {
     let refusal: unknown;
     for (const key of keys) {

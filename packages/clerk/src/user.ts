@@ -7,12 +7,12 @@ const emailAddress = z.object({
   verification: z.object({ status: z.string().nullish() }).nullish(),
 });
 
-/** No later than a JavaScript date can say. */
+/** Up to the last date of JavaScript. */
 const timeMs = z.number().int().nonnegative().max(8_640_000_000_000_000);
 
 /**
- * A user of Clerk's Backend API (version 2026-05-12), reduced to the fields that Rollcall uses. Everything a
- * person may leave empty may be null or missing; times are milliseconds since the epoch.
+ * A user of Clerk's Backend API (version 2026-05-12), reduced to the fields that Rollcall uses. Optional fields may be null
+ * or missing. Times are milliseconds since the epoch.
  */
 export const clerkUser = z.object({
   id: clerkUserId,

@@ -113,7 +113,7 @@ describe("retries", () => {
   });
 });
 
-describe("created stays true", () => {
+describe("created is not lost", () => {
   test("when the answer after a 202 finds the profile", async () => {
     server.will(pending, ready("user_1", { created: false }));
     expect(await createClient().ensure()).toMatchObject({ created: true });

@@ -2,12 +2,12 @@ import { z } from "zod";
 import { mentoradoView, userView } from "./ensure.ts";
 import { clerkUserId } from "./ids.ts";
 
-/** Every admin list: the items, and where the next page begins. */
+/** Every admin list: the items, and the cursor of the next page. */
 export function listOf<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), nextCursor: z.string().nullable() });
 }
 
-/** What every admin list takes. */
+/** The query of every admin list. */
 export const listQuery = z.object({
   cursor: z
     .string()
@@ -20,7 +20,7 @@ const timestamp = z.iso.datetime({ offset: true });
 
 export const conflictState = z.enum(["open", "resolved", "dismissed", "settled"]);
 
-/** A profile that might be a user's, but that only a person may decide; ids only. */
+/** Profiles that may belong to a user, for an operator to decide. It holds ids only. */
 export const conflictView = z.object({
   id: z.number().int(),
   clerkId: clerkUserId,
@@ -39,11 +39,11 @@ export type ConflictView = z.infer<typeof conflictView>;
 
 export const conflictQuery = listQuery.extend({ state: conflictState.default("open") });
 
-/** `POST conflicts/:id/resolve`: give the user this profile, or leave things as they are. */
+/** `POST conflicts/:id/resolve`: links this profile to the user, or dismisses the conflict. */
 export const conflictResolution = z.union([
   z.strictObject({
     mentoradoId: z.number().int().positive(),
-    /** Needed when the user's present profile was used already: it is unlinked, not removed. */
+    /** Required when the user's present profile was used already. It is then unlinked, not removed. */
     discardProfile: z.boolean().default(false),
   }),
   z.strictObject({ dismiss: z.literal(true) }),
@@ -51,7 +51,7 @@ export const conflictResolution = z.union([
 
 export type ConflictResolution = z.infer<typeof conflictResolution>;
 
-/** Something that happened to a user: codes and ids only. */
+/** An event of a user's timeline. It holds codes and ids only. */
 export const eventView = z.object({
   id: z.number().int(),
   at: timestamp,
@@ -63,7 +63,7 @@ export const eventView = z.object({
 
 export type EventView = z.infer<typeof eventView>;
 
-/** A job of the user's that is not finished. */
+/** An unfinished job of a user. */
 export const jobView = z.object({
   queue: z.string(),
   kind: z.string(),
@@ -75,18 +75,18 @@ export const jobView = z.object({
 
 export type JobView = z.infer<typeof jobView>;
 
-/** A dead letter as a user's report shows it: the id is what `dead-letters replay` takes. */
+/** A dead letter in a user's report. `dead-letters replay` takes its id. */
 export const jobDeadLetter = jobView.extend({ id: z.string() });
 
 export type JobDeadLetter = z.infer<typeof jobDeadLetter>;
 
-/** All that is known of one user, and a sentence why they are, or are not, there. */
+/** Everything known about one user, with one sentence (`why`) that explains the state. */
 export const userReport = z.object({
   clerkId: clerkUserId,
   why: z.string(),
   user: userView.nullable(),
   mentorado: mentoradoView.nullable(),
-  /** `unknown` when Clerk could not be asked. */
+  /** `unknown` when Clerk gave no answer. */
   clerk: z.enum(["there", "banned", "absent", "unknown"]),
   jobs: z.array(jobView),
   deadLetters: z.array(jobDeadLetter),

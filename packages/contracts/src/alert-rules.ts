@@ -1,18 +1,18 @@
 import type { MetricName } from "./metrics.ts";
 
-/** Series of one metric: those whose labels match whole, as Prometheus' `=~` does. */
+/** The series of one metric whose labels match these patterns as a whole, like `=~` in Prometheus. */
 export type SeriesOf = { metric: MetricName; labels?: Readonly<Record<string, string>> };
 
 /**
- * When an alert is due. Sums and rates are over all processes; `windowS` and the like are seconds.
+ * When an alert is due. Counts are sums over all processes. Names that end in S are seconds.
  *
- * - level: the sum (or the highest) of a gauge is above or below a bound
+ * - gauge: the sum (or the maximum) of a gauge is above or below a bound
  * - count: more than `above` events within the window
  * - share: more than this share of at least `atLeast` events
- * - mean: the mean of a histogram, of at least `atLeast` observations, is above
- * - quantile: the same of a quantile, of several histograms with the same buckets together
- * - silence: not one event within the window, while each of the levels is above its bound
- * - surge: at least `atLeast` events, and more than `factor` times what the time before would give
+ * - mean: the mean of a histogram with at least `atLeast` observations is above the bound
+ * - quantile: the quantile of several histograms with the same buckets, taken together, is above the bound
+ * - silence: no event within the window, while every gauge of `while` is above its bound
+ * - surge: at least `atLeast` events, and more than `factor` times the rate of the time before
  */
 export type AlertCondition =
   | { kind: "gauge"; of: SeriesOf; take: "sum" | "max"; above: number }
@@ -34,35 +34,36 @@ export type AlertCondition =
 export type AlertRule = {
   /** Has its section in docs/RUNBOOK.md. */
   name: string;
-  /** page: somebody is not served now. ticket: somebody should look today. */
+  /** page: users are affected now. ticket: an operator should act today. */
   severity: "page" | "ticket";
-  /** For people; no ids, no names. */
+  /** For people; without ids and names. */
   summary: string;
   when: AlertCondition;
-  /** The condition must hold for so long. */
+  /** How long the condition must hold. */
   forS: number;
 };
 
 const minute = 60;
 const hour = 60 * minute;
 
-/** Outcomes of a look that are error codes: the others have no dot. */
+/** Outcomes of a sync job that are error codes: `internal`, and every outcome with a dot. */
 const failed = { outcome: "internal|.+[.].+" };
 const madeOrFailed = { outcome: "created|linked|internal|.+[.].+" };
 
-/** What ops are told of; the same stand in ops/prometheus-rules.yml, which is made from these. */
+/** The alert rules. ops/prometheus-rules.yml is generated from them. */
 export const alertRules = [
   {
     name: "dead_letters",
     severity: "ticket",
-    summary: "There are dead letters: somebody may not be served until a person mends and replays them.",
+    summary:
+      "There are dead letters: their users may be out of date until an operator fixes the cause and replays them.",
     when: { kind: "gauge", of: { metric: "rollcall_dead_letters" }, take: "sum", above: 0 },
     forS: 0,
   },
   {
     name: "queue_stalled",
     severity: "page",
-    summary: "A job has not been finished for more than a minute: users wait.",
+    summary: "A job is unfinished for more than a minute: users wait.",
     when: {
       kind: "gauge",
       of: { metric: "rollcall_queue_oldest_unfinished_seconds", labels: { queue: "ensure|sync" } },
@@ -74,14 +75,14 @@ export const alertRules = [
   {
     name: "no_worker",
     severity: "page",
-    summary: "No worker has said for a minute that it lives: webhooks and logins are taken and wait.",
+    summary: "No worker was alive within the last minute: webhooks and logins are accepted and wait.",
     when: { kind: "gauge", of: { metric: "rollcall_workers" }, take: "max", below: 1 },
     forS: 30,
   },
   {
     name: "creation_failures",
     severity: "page",
-    summary: "More than 1 % of mentorados that should be made or linked fail.",
+    summary: "More than 1 % of the mentorados that are due fail to be created or linked.",
     when: {
       kind: "share",
       part: { metric: "rollcall_provision_total", labels: failed },
@@ -95,7 +96,7 @@ export const alertRules = [
   {
     name: "creation_slow",
     severity: "page",
-    summary: "A look at a user takes more than 5 seconds in the mean.",
+    summary: "A sync job takes more than 5 seconds on average.",
     when: {
       kind: "mean",
       of: { metric: "rollcall_provision_seconds" },
@@ -108,7 +109,7 @@ export const alertRules = [
   {
     name: "api_slow",
     severity: "page",
-    summary: "One call in twenty of ensure and webhooks takes more than 2 seconds.",
+    summary: "More than 5 % of ensure calls and webhooks take longer than 2 seconds.",
     when: {
       kind: "quantile",
       of: [{ metric: "rollcall_ensure_seconds" }, { metric: "rollcall_webhook_seconds" }],
@@ -122,14 +123,14 @@ export const alertRules = [
   {
     name: "postgres_errors",
     severity: "page",
-    summary: "More than 5 calls of Postgres failed within an hour.",
+    summary: "More than 5 calls to Postgres failed within an hour.",
     when: { kind: "count", of: { metric: "rollcall_postgres_errors_total" }, windowS: hour, above: 5 },
     forS: 0,
   },
   {
     name: "failed_syncs",
     severity: "ticket",
-    summary: "More than 10 looks at users failed within a day.",
+    summary: "More than 10 sync jobs failed within a day.",
     when: {
       kind: "count",
       of: { metric: "rollcall_provision_total", labels: failed },
@@ -141,7 +142,7 @@ export const alertRules = [
   {
     name: "reconcile_overdue",
     severity: "ticket",
-    summary: "No full reconcile has been complete for 26 hours: lost webhooks may not have been made good.",
+    summary: "No full sync was completed within 26 hours: the effects of lost webhooks may still be there.",
     when: {
       kind: "gauge",
       of: { metric: "rollcall_reconcile_age_seconds", labels: { mode: "full" } },
@@ -153,7 +154,8 @@ export const alertRules = [
   {
     name: "webhooks_silent",
     severity: "ticket",
-    summary: "No webhook has come for an hour, while catch-up finds changes that they should have told of.",
+    summary:
+      "No webhook came within an hour, but the incremental sync finds changes that webhooks should have reported.",
     when: {
       kind: "silence",
       of: { metric: "rollcall_webhooks_total", labels: { outcome: "accepted|ignored|quarantined" } },
@@ -168,7 +170,7 @@ export const alertRules = [
   {
     name: "sign_ups_unusual",
     severity: "ticket",
-    summary: "Far more people sign up than in the day before: a campaign, or a robot.",
+    summary: "Far more users sign up than in the day before: a campaign, or bots.",
     when: {
       kind: "surge",
       of: {
@@ -185,7 +187,7 @@ export const alertRules = [
   {
     name: "deletions_held",
     severity: "ticket",
-    summary: "Deletions that Clerk did not sign are too many for a day, and wait for a person.",
+    summary: "Too many unsigned deletions for one day: they wait for an operator to confirm them.",
     when: {
       kind: "gauge",
       of: { metric: "rollcall_users", labels: { state: "held" } },
@@ -197,7 +199,7 @@ export const alertRules = [
   {
     name: "queue_memory",
     severity: "page",
-    summary: "The queues' Redis uses more than 70 % of its memory: when it is full, nothing is accepted.",
+    summary: "The queues' Redis uses more than 70 % of its memory: no new jobs are accepted.",
     when: { kind: "gauge", of: { metric: "rollcall_queue_memory_ratio" }, take: "max", above: 0.7 },
     forS: minute,
   },

@@ -2,18 +2,18 @@ import { z } from "zod";
 
 const timestamp = z.iso.datetime({ offset: true });
 
-/** ok; pending: its condition holds, not yet for long enough; firing; unknown: nobody has judged it. */
+/** pending: the condition holds, but not yet for long enough. unknown: not evaluated yet. */
 export const alertState = z.enum(["ok", "pending", "firing", "unknown"]);
 
-/** An alert as it is now. */
+/** The present state of an alert. */
 export const alertView = z.object({
   name: z.string(),
   state: alertState,
   severity: z.enum(["page", "ticket"]),
   summary: z.string(),
-  /** What was compared with the bound; null while there is nothing to compare. */
+  /** The value that was compared with the bound; null without a value. */
   value: z.number().nullable(),
-  /** Since when it has this state. */
+  /** The start of this state. */
   since: timestamp.nullable(),
   firedAt: timestamp.nullable(),
   resolvedAt: timestamp.nullable(),
@@ -22,10 +22,10 @@ export const alertView = z.object({
 
 export type AlertView = z.infer<typeof alertView>;
 
-/** The body that ALERT_WEBHOOK_URL gets, at least once for each firing and each recovery. */
+/** The body that is sent to ALERT_WEBHOOK_URL, at least once for each firing and each recovery. */
 export const alertNotification = z.object({
   type: z.enum(["alert.fired", "alert.resolved"]),
-  /** The same whenever this notification is sent again. */
+  /** Stays the same when the notification is sent again. */
   id: z.string(),
   alert: z.string(),
   severity: z.enum(["page", "ticket"]),
@@ -35,7 +35,7 @@ export const alertNotification = z.object({
   resolvedAt: timestamp.nullable(),
   /** The section of docs/RUNBOOK.md. */
   runbook: z.string(),
-  /** All of it in one line; chat systems show this field. */
+  /** The notification in one line, which chat systems show. */
   text: z.string(),
 });
 

@@ -1,14 +1,14 @@
 import type { ErrorCode } from "./errors.ts";
 
 /**
- * An error that Rollcall names. Its message is for logs and must hold ids only, never an email or a name:
+ * An error with a code of the error table. Its message is for logs and holds ids only, never an email or a name, because
  * BullMQ stores message and stack with the job.
  */
 export class AppError extends Error {
   readonly code: ErrorCode;
-  /** How long the other side asked us to wait, in milliseconds. */
+  /** The wait that the other side asked for, in milliseconds. */
   readonly retryAfterMs: number | undefined;
-  /** Added to the public title: what exactly to mend, in words that show no value. */
+  /** Added to the public title: what exactly is wrong, without any value. */
   readonly hint: string | undefined;
 
   constructor(

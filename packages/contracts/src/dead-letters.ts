@@ -11,19 +11,19 @@ const errorCode = z
     "must be an error code of the runbook, like user.rejected",
   );
 
-/** A job that cannot succeed: ids and codes only, so that it may be shown to anybody in ops. */
+/** A job that failed for good. It holds ids and codes only, so every operator may see it. */
 export const deadLetterView = z.object({
   id: z.string(),
   code: z.string(),
   queue: z.string(),
   kind: z.string(),
-  /** Null for a delivery that named no user, and for a payload that could not be read. */
+  /** Null for a delivery that names no user, and for a payload that cannot be read. */
   clerkId: z.string().nullable(),
   attempts: z.number().int(),
   firstAt: timestamp,
   failedAt: timestamp,
   replayable: z.boolean(),
-  /** Of a quarantined delivery: what is known of it without its body. */
+  /** For a quarantined delivery: its facts without its body. */
   delivery: z
     .object({
       svixId: z.string(),
@@ -36,14 +36,14 @@ export const deadLetterView = z.object({
 
 export type DeadLetterView = z.infer<typeof deadLetterView>;
 
-/** How many there are of a code; `other`: those that are older than the newest 5,000, or unreadable. */
+/** The number of dead letters of a code. `other`: unreadable, or older than the newest 5,000. */
 export const deadLetterCount = z.object({ code: z.string(), count: z.number().int() });
 
 export type DeadLetterCount = z.infer<typeof deadLetterCount>;
 
 export const deadLetterQuery = listQuery.extend({ code: errorCode.optional() });
 
-/** How many dead letters one call replays or discards at most. */
+/** The most dead letters that one call replays or discards. */
 export const mostDeadLetters = 500;
 
 /** Postgres takes no NUL in a text. */
@@ -54,22 +54,22 @@ const ids = z
   .min(1)
   .max(mostDeadLetters);
 
-/** `POST dead-letters/replay`: some, those of one code, or all. */
+/** `POST dead-letters/replay`: some dead letters, those of one code, or all. */
 export const replayRequest = z
   .strictObject({ ids: ids.optional(), code: errorCode.optional(), all: z.literal(true).optional() })
-  .refine((wish) => Object.values(wish).filter((value) => value !== undefined).length === 1, {
+  .refine((request) => Object.values(request).filter((value) => value !== undefined).length === 1, {
     error: 'name one of {"ids":[…]}, {"code":"…"} and {"all":true}',
   });
 
 export type ReplayRequest = z.infer<typeof replayRequest>;
 
-/** `POST dead-letters/discard`. The reason is kept in the timeline, where nobody's address may stand. */
+/** `POST dead-letters/discard`. The reason is kept in the timeline, which must hold no email. */
 export const discardRequest = z.strictObject({
   ids,
   reason: z
     .string()
     .trim()
-    .min(3, "say in a few words why")
+    .min(3, "must give the reason in a few words")
     .max(200)
     .regex(withoutNul, "must hold no NUL")
     .refine((reason) => !reason.includes("@"), "must hold no email: name people by their Clerk id"),
@@ -77,13 +77,13 @@ export const discardRequest = z.strictObject({
 
 export type DiscardRequest = z.infer<typeof discardRequest>;
 
-/** One that was named and left where it is, or is there no more. */
+/** A named dead letter that was left unchanged or does not exist. */
 const refusedLetter = z.object({ id: z.string(), code: z.string(), message: z.string() });
 
 export const replayAnswer = z.object({
   replayed: z.number().int(),
   refused: z.array(refusedLetter),
-  /** There are more of them than one call replays: call again. */
+  /** More dead letters match than one call replays: call again. */
   more: z.boolean(),
 });
 

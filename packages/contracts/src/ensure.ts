@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { clerkUserId } from "./ids.ts";
 
-/** The optional body of `POST /api/ensure`; the id that counts comes from the token. */
+/** The optional body of `POST /api/ensure`. The user id comes from the token. */
 export const ensureBody = z.strictObject({ userId: clerkUserId.optional() });
 
 const timestamp = z.iso.datetime({ offset: true });
@@ -49,12 +49,12 @@ export const mentoradoView = z.object({
 
 export type MentoradoView = z.infer<typeof mentoradoView>;
 
-/** User and profile together: what a login needs, and what the session cache holds. */
+/** User and profile together, as a login needs them and the session cache holds them. */
 export const sessionView = z.object({ user: userView, mentorado: mentoradoView.nullable() });
 
 export type SessionView = z.infer<typeof sessionView>;
 
-/** 200 of `POST /api/ensure`; `stale` only when Postgres is away and the cache answered. */
+/** 200 of `POST /api/ensure`. `stale`: Postgres is away and the cache answered. */
 export const ensureReady = sessionView.extend({
   success: z.literal(true),
   created: z.boolean(),

@@ -1,23 +1,23 @@
 import { createPublicKey } from "node:crypto";
 import { isIP } from "node:net";
 
-/** An origin as browsers send it: no path, no slash at the end. */
+/** An origin as browsers send it: without path and trailing slash. */
 export function isOrigin(value: string): boolean {
   return URL.canParse(value) && new URL(value).origin === value;
 }
 
-/** The keys of CLERK_JWT_KEY: one, or while it is rotated several PEM blocks, one behind the other. */
+/** The keys of CLERK_JWT_KEY: one PEM block, or several in a row while the key is rotated. */
 export function splitPublicKeys(pem: string): string[] {
   return pem.split(/(?<=-----END PUBLIC KEY-----)\s*/).filter((block) => block !== "");
 }
 
-/** RSA public keys as Clerk's dashboard shows them; RSA, because Clerk signs with RS256. */
+/** Public keys as in Clerk's dashboard. They are RSA keys, because Clerk signs with RS256. */
 export function areRsaPublicKeys(pem: string): boolean {
   return splitPublicKeys(pem).every(isRsaPublicKey);
 }
 
 function isRsaPublicKey(pem: string): boolean {
-  // A private key would be read as well, and has no business here.
+  // createPublicKey would also take a private key, which must not be here.
   if (!pem.includes("-----BEGIN PUBLIC KEY-----")) return false;
   try {
     return createPublicKey(pem).asymmetricKeyType === "rsa";
@@ -34,7 +34,7 @@ const cronFields = [
   { least: 0, most: 7 },
 ] as const;
 
-/** Five fields of stars, numbers, ranges, lists and steps; names of months and days are not taken. */
+/** Five fields of stars, numbers, ranges, lists and steps, without names of months and days. */
 export function isCronPattern(value: string): boolean {
   const fields = value.split(/\s+/);
   if (fields.length !== cronFields.length) return false;
@@ -51,13 +51,13 @@ function isCronPart(part: string, least: number, most: number): boolean {
   return first >= least && last <= most && first <= last;
 }
 
-/** `whsec_` and the key's bytes; one character lost in copying makes it another key, or none. */
+/** `whsec_` and base64. The strict check finds a character that was lost in copying. */
 export function isWebhookSecret(value: string): boolean {
   const key = /^whsec_(.+)$/.exec(value)?.[1];
   return key !== undefined && Buffer.from(key, "base64").toString("base64") === key;
 }
 
-/** An IP address, or a range like 10.0.0.0/8, blanks around it allowed. The empty prefix would be everybody, which `true` says. */
+/** An IP address, or a range like 10.0.0.0/8, with optional blanks. /0 is refused: the setting for every proxy is `true`. */
 export function isAddressRange(value: string): boolean {
   const [, address = "", prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(value.trim()) ?? [];
   const longest = { 4: 32, 6: 128 }[isIP(address)];

@@ -19,7 +19,7 @@ const required = {
   CLERK_AUTHORIZED_PARTIES: "https://app.example.com",
 };
 
-/** The problems that one setting causes, one a line. */
+/** The problems of one setting, one a line. */
 function problemsOf(setting: Record<string, string>): string {
   try {
     readEnvironment(variables, { ...required, ...setting });
@@ -30,7 +30,7 @@ function problemsOf(setting: Record<string, string>): string {
   }
 }
 
-test("what must be there is enough, and an empty variable counts as unset", () => {
+test("the required variables are enough, and an empty variable counts as unset", () => {
   expect(problemsOf({ REDIS_URL: " ", TRUST_PROXY: "" })).toBe("");
 });
 
@@ -89,7 +89,7 @@ test.each<[string, string, string]>([
   expect(problems.split("\n")).toHaveLength(1);
 });
 
-test("all problems are listed at once, missing and malformed and what one variable needs of another", () => {
+test("all problems are listed at once: missing, malformed, and missing for another variable", () => {
   const problems = problemsOf({
     DATABASE_URL: "",
     CLERK_JWT_KEY: "x",
@@ -105,7 +105,7 @@ test("all problems are listed at once, missing and malformed and what one variab
   expect(problems).toContain("MENTORADO_CREATED_SECRET is missing; MENTORADO_CREATED_URL needs it");
 });
 
-test("a process that does not read a variable does not ask for what it needs", () => {
+test("a process that does not read a variable does not require the variable that it needs", () => {
   const { DATABASE_URL } = variables;
   const environment = { ...required, MENTORADO_CREATED_URL: "https://app.example.com/hook" };
   expect(() => readEnvironment({ DATABASE_URL }, environment)).not.toThrow();

@@ -32,8 +32,8 @@ function url(...protocols: string[]) {
 }
 
 /**
- * Every environment variable that a process of Rollcall reads, with its form and default. A process picks
- * the ones it needs, so that it never holds a secret that is not its business.
+ * Every environment variable of Rollcall, with its form and default. A process picks the variables that it needs, so it
+ * never holds a secret that it does not use.
  */
 export const variables = {
   DATABASE_URL: url("postgres", "postgresql"),
@@ -44,14 +44,14 @@ export const variables = {
     })
     .refine((nodes) => nodes.every(isRedisUrl), {
       error:
-        "each node must be a URL; in user and password anything but letters and digits is percent-encoded",
+        "each node must be a URL; in user and password, percent-encode every character but letters and digits",
       abort: true,
     })
     .refine(areEncryptedAlike, {
-      error: "must not mix redis:// and rediss://: a cluster is encrypted whole or not at all",
+      error: "must not mix redis:// and rediss://: all nodes of a cluster use TLS, or none does",
     })
     .refine(haveOneLogin, {
-      error: "must not name different users or passwords: the cluster's nodes, listed or not, share one",
+      error: "must not name different users or passwords: all nodes of the cluster share one login",
     })
     .optional(),
   HOST: text.default("127.0.0.1"),
@@ -114,13 +114,17 @@ export const variables = {
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 } as const;
 
-/** Variables that are of no use without another one. */
+/** Variables that need another variable. */
 const companions = { MENTORADO_CREATED_URL: "MENTORADO_CREATED_SECRET" } as const;
 
-/** The environment does not fit; the message lists every problem and never shows a value. */
+/** The environment is incomplete or malformed. The message lists every problem and never shows a value. */
 export class EnvironmentError extends Error {
   constructor(problems: readonly string[]) {
-    super(["The environment is not complete:", ...problems.map((problem) => `  ${problem}`)].join("\n"));
+    super(
+      ["The environment is incomplete or malformed:", ...problems.map((problem) => `  ${problem}`)].join(
+        "\n",
+      ),
+    );
     this.name = "EnvironmentError";
   }
 }
@@ -128,7 +132,7 @@ export class EnvironmentError extends Error {
 /**
  * Reads the variables of `shape` from `environment`. An empty variable counts as unset.
  *
- * @throws EnvironmentError naming every variable that is missing or malformed.
+ * @throws EnvironmentError that names every missing or malformed variable
  */
 export function readEnvironment<Shape extends z.ZodRawShape>(
   shape: Shape,

@@ -3,9 +3,9 @@ import type { Locale } from "./locale.ts";
 type ErrorEntry = {
   /** HTTP status when the error reaches a caller. */
   status: number;
-  /** Whether the same call may succeed later without anybody mending anything. */
+  /** Whether the same call may succeed later without a fix. */
   retryable: boolean;
-  /** What a person is told; never a detail of the inside. */
+  /** The sentence for people, without internal details. */
   title: Record<Locale, string>;
 };
 
@@ -77,19 +77,19 @@ export const errorTable = {
     409,
     false,
     "O perfil novo já foi usado. Envie também discardProfile: true para desligá-lo do usuário.",
-    "The fresh profile was used already. Send discardProfile: true as well to unlink it from the user.",
+    "The new profile was used already. Send discardProfile: true as well to unlink it from the user.",
   ),
   "dead_letter.unknown": entry(
     404,
     false,
     "Não há dead letter com este id: já foi repetida ou descartada, ou nunca existiu.",
-    "There is no dead letter with this id: it was replayed or discarded already, or never was.",
+    "There is no dead letter with this id: it was replayed or discarded already, or never existed.",
   ),
   "dead_letter.not_replayable": entry(
     409,
     false,
     "Esta dead letter não pode ser repetida: ela não diz de que usuário trata. Descarte-a com um motivo.",
-    "This dead letter cannot be replayed: it names no user to look at. Discard it with a reason.",
+    "This dead letter cannot be replayed: it names no user. Discard it with a reason.",
   ),
   "hook.failed": entry(
     502,
@@ -153,8 +153,8 @@ export const errorTable = {
   "reconcile.list_empty": entry(
     502,
     false,
-    "O serviço de contas listou ninguém, e há usuários aqui.",
-    "The account service listed nobody, and there are users here.",
+    "O serviço de contas devolveu uma lista vazia, mas há usuários aqui.",
+    "The account service returned an empty list, but there are users here.",
   ),
   "reconcile.list_incomplete": entry(
     502,
@@ -178,7 +178,7 @@ export const errorTable = {
     500,
     false,
     "A execução foi interrompida muitas vezes sem avançar.",
-    "The run was interrupted too often without getting on.",
+    "The run was interrupted too often without progress.",
   ),
   "run.unknown": entry(404, false, "Execução não encontrada.", "No such run."),
   "run.finished": entry(409, false, "Esta execução já terminou.", "This run is finished."),
@@ -192,13 +192,13 @@ export const errorTable = {
     409,
     false,
     "Uma execução mais nova vale no lugar desta.",
-    "A newer run counts instead of this one.",
+    "A newer run replaces this one.",
   ),
   "run.busy": entry(
     409,
     true,
     "Outra execução está em andamento. Tente de novo depois.",
-    "Another run is under way. Please try again later.",
+    "Another run is in progress. Please try again later.",
   ),
   "job.unreadable": entry(
     500,

@@ -1,4 +1,4 @@
-/** Names of log events that ops may grep and alert on; other log lines have no stable name. */
+/** The stable names of log events, for search and alerts. Other log lines have no stable name. */
 export const logEvents = [
   "webhook_accepted",
   "webhook_ignored",

@@ -1,4 +1,4 @@
-/** The languages in which Rollcall speaks to people. */
+/** The languages of texts for people. */
 export const locales = ["pt-BR", "en"] as const;
 
 export type Locale = (typeof locales)[number];

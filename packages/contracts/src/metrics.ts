@@ -1,11 +1,11 @@
-/** Processes that have a metrics page. */
+/** The processes with a metrics route. */
 export type MetricProcess = "api" | "worker";
 
 type MetricEntry = {
   type: "counter" | "gauge" | "histogram";
   help: string;
   labels: readonly string[];
-  /** The processes that fill it; the others do not show it. */
+  /** The processes that fill it. Other processes leave it out. */
   in: readonly MetricProcess[];
   /** Upper bounds in the metric's unit, for histograms. */
   buckets?: readonly number[];
@@ -18,7 +18,7 @@ const lagSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86_400
 export const metricTable = {
   rollcall_webhooks_total: {
     type: "counter",
-    help: "Webhook deliveries answered, by Clerk event type (other: a type we do not act on) and outcome.",
+    help: "Webhook deliveries answered, by Clerk event type (other: a type that Rollcall ignores) and outcome.",
     labels: ["type", "outcome"],
     in: ["api"],
   },
@@ -37,20 +37,20 @@ export const metricTable = {
   },
   rollcall_ensure_seconds: {
     type: "histogram",
-    help: "Seconds to answer an ensure call, by path: cache, row (already there), or queue (had to be made).",
+    help: "Seconds to answer an ensure call, by path: cache, row (the row existed), or queue (a sync job was needed).",
     labels: ["path"],
     in: ["api"],
     buckets: requestSeconds,
   },
   rollcall_provision_total: {
     type: "counter",
-    help: "Finished looks at one user, by cause of the sync job and outcome.",
+    help: "Finished sync jobs, by cause and outcome.",
     labels: ["cause", "outcome"],
     in: ["worker"],
   },
   rollcall_provision_seconds: {
     type: "histogram",
-    help: "Seconds from the start of a look at one user to its commit.",
+    help: "Seconds from the start of a sync job to its commit.",
     labels: [],
     in: ["worker"],
     buckets: [...requestSeconds, 10, 30],
@@ -70,7 +70,7 @@ export const metricTable = {
   },
   rollcall_queue_oldest_unfinished_seconds: {
     type: "gauge",
-    help: "Seconds since the oldest job that is not finished was queued; 0 when there is none.",
+    help: "Seconds since the oldest unfinished job was queued; 0 without unfinished jobs.",
     labels: ["queue"],
     in: ["api"],
   },
@@ -82,7 +82,7 @@ export const metricTable = {
   },
   rollcall_dead_letters: {
     type: "gauge",
-    help: "Dead letters, by error code; other: those that are older than the newest 5,000, or unreadable.",
+    help: "Dead letters, by error code; other: unreadable, or older than the newest 5,000.",
     labels: ["code"],
     in: ["api"],
   },
@@ -100,13 +100,13 @@ export const metricTable = {
   },
   rollcall_postgres_errors_total: {
     type: "counter",
-    help: "Postgres calls that failed as everybody's would, by SQLSTATE, or connection for no answer; a row that it refuses is a failed user.",
+    help: "Postgres calls that failed and would fail for every user, by SQLSTATE, or connection for no answer. A refused row counts as a failed sync job instead.",
     labels: ["code"],
     in: ["api", "worker"],
   },
   rollcall_reconcile_age_seconds: {
     type: "gauge",
-    help: "Seconds since the last complete reconcile run of a mode; while there was none, since the tables were made.",
+    help: "Seconds since the last complete reconcile run of a mode; before the first one, since the tables were created.",
     labels: ["mode"],
     in: ["api"],
   },
@@ -118,13 +118,13 @@ export const metricTable = {
   },
   rollcall_users: {
     type: "gauge",
-    help: "Rows of users, by state: live, banned, deleted; and held, those of them whose deletion waits for a person. Counted once a minute.",
+    help: "Rows of users, by state: live, banned, deleted; and held: rows whose deletion waits for confirmation. Counted once a minute.",
     labels: ["state"],
     in: ["api"],
   },
   rollcall_conflicts_open: {
     type: "gauge",
-    help: "Conflicts that wait for a person.",
+    help: "Conflicts that wait for an operator.",
     labels: [],
     in: ["api"],
   },
@@ -136,7 +136,7 @@ export const metricTable = {
   },
   rollcall_webhooks_missed: {
     type: "gauge",
-    help: "Changes that catch-up found within the last hour, though webhooks were due to have told of them.",
+    help: "Changes that the incremental sync found within the last hour although a webhook should have reported them.",
     labels: [],
     in: ["api"],
   },

@@ -1,4 +1,4 @@
-/** A URL whose user and password can be read. */
+/** A URL with a readable user and password. */
 export function isRedisUrl(node: string): boolean {
   try {
     readLogin(node);
@@ -8,20 +8,20 @@ export function isRedisUrl(node: string): boolean {
   }
 }
 
-/** A node in the clear among encrypted ones would be told the password in the clear. */
+/** Whether all nodes have one scheme. With mixed schemes, the password would also be sent unencrypted. */
 export function areEncryptedAlike(nodes: readonly string[]): boolean {
   return new Set(nodes.map((node) => new URL(node).protocol)).size <= 1;
 }
 
 /**
- * Of nodes that only the cluster names nobody could tell which user is theirs, and the wrong one would be told a
- * password that is not its business. A URL without any takes the others'.
+ * Whether the nodes name at most one login. A cluster names further nodes without a login, so with several logins a node
+ * could get a password that is not its own. A URL without a login uses the login of the others.
  */
 export function haveOneLogin(nodes: readonly string[]): boolean {
   return new Set(nodes.map(readLogin).filter((login) => login !== undefined)).size <= 1;
 }
 
-/** User and password; undefined when neither is there. @throws when it is no URL, or not percent-encoded */
+/** User and password; undefined without both. @throws for a string that is no URL or not percent-encoded */
 function readLogin(node: string): string | undefined {
   const { username, password } = new URL(node);
   const login = [username, password].map(decodeURIComponent);

@@ -2,14 +2,14 @@ import { z } from "zod";
 import { listQuery } from "./admin.ts";
 import { errorTable } from "./errors.ts";
 
-/** full: everybody at Clerk, and deletions. catch-up: what changed lately. */
+/** full: compares every user at Clerk, deletions included. catch-up: reads the latest changes. */
 export const runMode = z.enum(["full", "catch-up"]);
 
 export type RunMode = z.infer<typeof runMode>;
 
 /**
- * waiting: nobody took it yet. running: somebody works on it, or will go on with it. The others are ends; held:
- * complete, but its deletions were too many and wait for a person.
+ * waiting: no process works on it yet. running: a process works on it, or will continue it. The others are final. held:
+ * complete, but its deletions are too many and wait for an operator to confirm them.
  */
 export const runState = z.enum(["waiting", "running", "succeeded", "held", "failed", "cancelled"]);
 
@@ -17,7 +17,7 @@ export type RunState = z.infer<typeof runState>;
 
 const count = z.number().int().nonnegative();
 
-/** Users by what the run did with them, or with a dry run would do. */
+/** Numbers of users by what the run did, or what a dry run would do. */
 export const runCounts = z.object({
   created: count,
   linked: count,
@@ -32,30 +32,30 @@ export type RunCounts = z.infer<typeof runCounts>;
 
 const timestamp = z.iso.datetime({ offset: true });
 
-/** One reconcile run as callers see it. */
+/** A reconcile run. */
 export const runView = z.object({
   id: z.number().int(),
   mode: runMode,
   dryRun: z.boolean(),
   state: runState,
-  /** A person, or what started it by itself: `schedule`, `first-boot`, `catch-up`, `retry`. */
+  /** An operator, or `schedule`, `first-boot`, `catch-up` or `retry`. */
   startedBy: z.string(),
   pages: count,
-  /** Users seen so far, and how many Clerk had when it began; null until it was asked. */
+  /** The users compared so far, and the users at Clerk when the run began; null until Clerk has answered. */
   seen: count,
   total: count.nullable(),
   counts: runCounts,
-  /** Changes that were due long enough for a webhook to have told of them. */
+  /** Changes that are so old that a webhook should have reported them. */
   missed: count,
   cancelRequested: z.boolean(),
-  /** Who confirmed the deletions that it held. */
+  /** The operator that confirmed the held deletions. */
   confirmedBy: z.string().nullable(),
   errorCode: z.enum(Object.keys(errorTable) as [keyof typeof errorTable]).nullable(),
-  /** Why it failed or was held, in words for people. */
+  /** Why the run failed or was held, for people. */
   reason: z.string().nullable(),
   requestedAt: timestamp,
   startedAt: timestamp.nullable(),
-  /** When its runner last said that it lives. */
+  /** The last heartbeat of the process that works on it. */
   heartbeatAt: timestamp.nullable(),
   finishedAt: timestamp.nullable(),
 });

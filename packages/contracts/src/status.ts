@@ -3,18 +3,18 @@ import { runView } from "./runs.ts";
 
 const count = z.number().int().nonnegative();
 
-/** What ops look at first. Null is what nobody could tell, because what knows it is away. */
+/** The state of the whole system. A value is null while its source is away. */
 export const systemStatus = z.object({
-  /** One sentence for each thing that a person should look at; none of them: all is well. */
+  /** One sentence for each problem that needs an operator. */
   problems: z.array(z.string()),
   postgres: z.enum(["up", "down"]),
   queue: z.object({ backend: z.enum(["redis", "postgres"]), state: z.enum(["up", "down"]) }),
-  /** `refused`: Clerk does not take the key. */
+  /** `refused`: Clerk refuses the key. */
   clerk: z.object({
     state: z.enum(["up", "down", "refused", "not_configured"]),
     users: count.nullable(),
   }),
-  /** Migrations that this build needs and the database lacks. */
+  /** Migrations that this version needs and the database lacks. */
   missingMigrations: z.array(z.string()).nullable(),
   /** Worker processes that were alive within the last minute. */
   workers: count.nullable(),
@@ -25,7 +25,7 @@ export const systemStatus = z.object({
     .object({
       /** Neither banned nor deleted. */
       live: count,
-      /** Live, no admin, and still without a profile. Null when counting them took too long. */
+      /** Live users without a profile, admins left out. Null when counting took too long. */
       withoutProfile: count.nullable(),
       banned: count,
       deleted: count,
@@ -33,9 +33,9 @@ export const systemStatus = z.object({
     .nullable(),
   deadLetters: count.nullable(),
   conflictsOpen: count.nullable(),
-  /** Deletions that wait for a person to confirm them. */
+  /** Deletions that wait for confirmation. */
   deletionsHeld: count.nullable(),
-  /** Alerts that fire, by name. */
+  /** The names of firing alerts. */
   alertsFiring: z.array(z.string()),
   /** The latest reconcile run of each mode. */
   runs: z.array(runView),

@@ -3,7 +3,7 @@ import { listQuery } from "./admin.ts";
 import { userView } from "./ensure.ts";
 import { clerkUserId } from "./ids.ts";
 
-/** `GET users`. What is searched for is a person's data: it is never logged. */
+/** `GET users`. The search text is personal data and is never logged. */
 export const userQuery = listQuery.extend({
   query: z
     .string()
@@ -31,26 +31,26 @@ export const userEntry = userView
 
 export type UserEntry = z.infer<typeof userEntry>;
 
-/** How many users one call looks at again at most. */
+/** The most users that one call syncs. */
 const mostSyncs = 500;
 
 /** `POST users/sync`. */
 export const syncRequest = z.strictObject({ clerkIds: z.array(clerkUserId).min(1).max(mostSyncs) });
 
-/** What became of a wish to look at users again. */
+/** The result of a request to sync users. */
 export const syncAnswer = z.object({
   queued: z.number().int(),
-  /** Tombstones: they are final, so nothing was queued for them. */
+  /** Users whose row is a tombstone, which is final. No job was added for them. */
   deleted: z.array(clerkUserId),
 });
 
 export type SyncAnswer = z.infer<typeof syncAnswer>;
 
-/** `PATCH users/:clerkId`. The tier is the app's: Rollcall never writes it by itself. */
+/** `PATCH users/:clerkId`. The tier belongs to the app, and Rollcall writes it only here. */
 export const tierChange = z.strictObject({
   tier: z
     .string()
-    .regex(/^[A-Z][A-Z0-9_]{0,31}$/, "must be capitals, digits and _, beginning with a capital, like FREE"),
+    .regex(/^[A-Z][A-Z0-9_]{0,31}$/, "must be capitals, digits and _, with a capital first, like FREE"),
 });
 
 export const tierAnswer = z.object({ clerkId: clerkUserId, tier: z.string() });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What `POST /api/webhooks/clerk` answers with 200; `id` is the delivery's svix-id. */
+/** 200 of `POST /api/webhooks/clerk`. `id` is the delivery's svix-id. */
 export const webhookAnswer = z.object({
   status: z.enum(["accepted", "ignored", "quarantined"]),
   id: z.string(),
@@ -8,7 +8,7 @@ export const webhookAnswer = z.object({
 
 export type WebhookAnswer = z.infer<typeof webhookAnswer>;
 
-/** Clerk's event types that become a sync job; every other type is counted and ignored. */
+/** Clerk's event types that become a sync job. Every other type is counted and ignored. */
 export const actedOnEventTypes = ["user.created", "user.updated", "user.deleted", "session.created"] as const;
 
 export type ActedOnEventType = (typeof actedOnEventTypes)[number];

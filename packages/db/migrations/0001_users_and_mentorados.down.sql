@@ -1,2 +1,2 @@
--- Both tables belong to the app and hold people's data: taking the migration back leaves them as they are.
+-- Both tables belong to the app and hold personal data, so they stay as they are.
 select;

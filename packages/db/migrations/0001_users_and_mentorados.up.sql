@@ -1,7 +1,7 @@
--- Makes both tables, or adopts those that the app already has: adds what is missing, keeps every row, every
--- further column and every default. src/migrate/adoption has refused what cannot be adopted before this runs.
+-- Makes both tables, or adopts the tables that the app already has: it adds missing columns, defaults and keys, and keeps
+-- every row, every further column and every default. Before it runs, src/migrate/adoption refuses unfit tables.
 
--- A deferred check that still waits would make ALTER TABLE fail.
+-- ALTER TABLE fails while a deferred check is pending.
 set constraints all immediate;
 
 create table if not exists public.users (id serial primary key);
@@ -43,7 +43,7 @@ alter table public.mentorados
   add column if not exists created_at         timestamptz not null default now(),
   add column if not exists updated_at         timestamptz not null default now();
 
--- The app's columns may lack the default that our inserts count on. One that is there stays, whatever it says.
+-- The app's columns may lack a default that our inserts need. An existing default stays.
 do $$
 declare
   lacking record;
@@ -76,7 +76,7 @@ begin
 end
 $$;
 
--- Where the contract promises a value and the app's column allowed none: readers would fail on the null.
+-- Columns that must have a value may hold nulls of the app. Readers would fail on them.
 update public.users set
   email_verified = coalesce(email_verified, false),
   role           = coalesce(role, 'user'),
@@ -99,12 +99,12 @@ update public.mentorados set
 where ativo is null or meta_faturamento is null or meta_leads is null or meta_procedimentos is null
    or meta_posts is null or meta_stories is null or created_at is null or updated_at is null;
 
--- A profile that the app linked was linked: without the mark, losing its user would make it a candidate again.
+-- A profile that the app linked needs the mark too. Without it, the profile would be unclaimed after losing its user.
 update public.mentorados set linked_at = created_at where user_id is not null and linked_at is null;
 
 set constraints all immediate;
 
--- People without email, name or image exist in Clerk, a tombstone has none of them, and a profile outlives its user.
+-- Clerk has users without email, name or image, a tombstone has none of them, and a profile outlives its user.
 alter table public.users
   alter column id             set not null,
   alter column clerk_id       set not null,
@@ -140,9 +140,9 @@ alter table public.mentorados
   alter column created_at         set not null,
   alter column updated_at         set not null;
 
--- Keys. What counts is what `on conflict` and a foreign key accept, under whatever name: unique, checked at once,
--- valid, over all rows and the bare column. The names we give are drizzle's, so that the app's own
--- `drizzle-kit push` finds nothing to change, unless something else bears them already.
+-- Keys. A key counts under any name if `on conflict` and a foreign key accept it: unique, checked at once, valid, over all
+-- rows and the plain column. New keys get drizzle's names, so that the app's own `drizzle-kit push` finds nothing to change.
+-- If the name is taken, the key gets another name.
 do $$
 declare
   lacking record;
@@ -177,7 +177,7 @@ begin
 end
 $$;
 
--- The foreign key. One that would forbid deleting the user, or delete people's work with it, gives way.
+-- The foreign key. It replaces a key that would forbid deleting the user, or would delete the profile with the user.
 do $$
 declare
   other  record;

@@ -8,7 +8,7 @@ const refusal = {
   detail: "Failing row contains (ana@example.com).",
 };
 
-test("a refusal names the table and the constraint, and nothing of the row", () => {
+test("a refusal names the table and the constraint, and no value of the row", () => {
   const wrapped = toPostgresError(Object.assign(new Error("ana@example.com"), refusal));
   expect(wrapped).toMatchObject({
     code: "user.rejected",
@@ -16,7 +16,7 @@ test("a refusal names the table and the constraint, and nothing of the row", () 
   });
 });
 
-test("a refusal that names no table has only its SQLSTATE", () => {
+test("a refusal without a table has only its SQLSTATE", () => {
   const bare = Object.assign(new Error("ana@example.com"), { code: "P0001" });
   expect(toPostgresError(bare).message).toBe("Postgres refused the row (P0001)");
 });
@@ -26,7 +26,7 @@ test.each([
   ["42P01", "Postgres lacks a schema, table, column or grant, and `rollcall doctor` says which (42P01)"],
   ["28P01", "Postgres refuses the user or the password in DATABASE_URL (28P01)"],
   ["53300", "Postgres did not do its work (53300)"],
-])("an outage %s says what to mend, where that is known", (code, message) => {
+])("an outage %s names the fix if it is known", (code, message) => {
   const wrapped = toPostgresError(Object.assign(new Error("users"), { code }));
   expect(wrapped).toMatchObject({ code: "postgres.unavailable", message });
 });

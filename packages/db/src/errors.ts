@@ -2,17 +2,17 @@ import { AppError } from "@rollcall/contracts";
 import { z } from "zod";
 
 /**
- * SQLSTATE classes that would meet every statement, whichever user it is about: connection, read-only server, login,
- * missing database, schema, table or grant, resources, operator, system, server bug.
+ * SQLSTATE classes that fail the statements of every user: connection, read-only server, login, missing database, missing
+ * schema, table or grant, resources, operator, system, server bug.
  */
 const outageClasses = new Set(["08", "25", "28", "3D", "3F", "42", "53", "57", "58", "XX"]);
 
-/** `sqlState` of a failure for which no server answered. */
+/** The `sqlState` of a failure without an answer of a server. */
 const noAnswer = "connection";
 
-/** A failure of Postgres. Its message holds nothing of a row; its cause does, and the logger leaves that out. */
+/** A failure of Postgres. Its message holds no value of a row. Its cause may, and the logger leaves causes out. */
 export class PostgresError extends AppError {
-  /** The SQLSTATE, or `connection` when no server answered. */
+  /** The SQLSTATE, or `connection` if no server answered. */
   readonly sqlState: string;
 
   constructor(
@@ -26,17 +26,17 @@ export class PostgresError extends AppError {
   }
 }
 
-/** Whether Postgres fails for every user. Any other failure belongs to one user: refused values, a locked row. */
+/** Whether Postgres fails for every user. Any other failure, such as a refused value or a locked row, belongs to one user. */
 export function isOutage(error: unknown): boolean {
   return error instanceof AppError && error.code === "postgres.unavailable";
 }
 
-/** Whether the same transaction may simply run again: serialization failure, deadlock. */
+/** Whether the same transaction may run again: after a serialization failure or a deadlock. */
 export function isRerunnable(error: unknown): boolean {
   return readSqlState(error)?.startsWith("40") ?? false;
 }
 
-/** The SQLSTATE of a PostgresError; undefined for every other error, and when no server answered. */
+/** The SQLSTATE of a PostgresError. Undefined for every other error, and if no server answered. */
 export function readSqlState(error: unknown): string | undefined {
   return error instanceof PostgresError && error.sqlState !== noAnswer ? error.sqlState : undefined;
 }
@@ -52,10 +52,10 @@ const driverError = z.object({
 });
 
 /**
- * An error that the driver threw as one of ours.
+ * Converts an error of the driver.
  *
- * @returns `postgres.unavailable` when Postgres fails for every user, `user.rejected` when it refuses a row, and
- * `internal` for a value that the driver cannot send: that is a fault of our own code
+ * @returns `postgres.unavailable` if Postgres fails for every user, `user.rejected` if it refuses a row, and `internal` for
+ * a value that the driver cannot send, which is a fault of our own code
  */
 export function toPostgresError(error: unknown): AppError {
   if (error instanceof AppError) return error;
@@ -83,7 +83,7 @@ function describeOutage(state: string): string {
   }
 }
 
-/** The names of tables and constraints are no personal data, and say what to mend. */
+/** Names of tables and constraints are no personal data, and an operator needs them. */
 function describeRefusal(table: string | undefined, constraint: string | undefined): string {
   const rule = constraint === undefined ? "" : `: ${constraint}`;
   return `Postgres refused the row${table === undefined ? "" : ` of ${table}`}${rule}`;

@@ -16,7 +16,7 @@ const authenticated = message("R", Buffer.alloc(4));
 const ready = message("Z", Buffer.from("I"));
 const terminated = message("E", Buffer.from("SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"));
 
-test("a connection that is ended in the moment in which it is ready fails the transaction and nothing else", async () => {
+test("a connection that ends at the moment it is ready fails the transaction and nothing else", async () => {
   const server = net.createServer((socket) => {
     socket.on("error", () => undefined);
     socket.once("data", () => socket.end(Buffer.concat([authenticated, ready, terminated])));
@@ -25,7 +25,7 @@ test("a connection that is ended in the moment in which it is ready fails the tr
   await once(server, "listening");
   const { port } = server.address() as net.AddressInfo; // TCP servers have one.
   const pool = createPool({
-    databaseUrl: `postgres://somebody@127.0.0.1:${port}/any`,
+    databaseUrl: `postgres://user@127.0.0.1:${port}/any`,
     applicationName: "test",
     onIdleError: () => undefined,
   });

@@ -1,10 +1,10 @@
 import pg from "pg";
 import { toPostgresError } from "./errors.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: as in the driver: a row without a type is parsed by its reader, or read in a test.
+// biome-ignore lint/suspicious/noExplicitAny: as in the driver: readRows parses a row without a type, or a test reads it.
 type UntypedRow = any;
 
-/** Runs a statement: the pool, or the connection of an open transaction. Every failure is a PostgresError. */
+/** Runs statements: the pool, or the connection of an open transaction. It throws AppErrors, mostly PostgresErrors. */
 export type Queryable = {
   query<Row extends pg.QueryResultRow = UntypedRow>(
     statement: string | pg.QueryConfig,
@@ -12,17 +12,17 @@ export type Queryable = {
   ): Promise<pg.QueryResult<Row>>;
 };
 
-/** One connection, taken out of the pool until it is released. */
+/** A connection that is out of the pool until it is released. */
 export type Connection = Queryable & {
-  /** Gives the connection back; with `true` it is closed instead. */
+  /** Returns the connection to the pool. With `true` it is closed instead. */
   release(close?: boolean): void;
 };
 
 export type Pool = Queryable & {
-  /** @throws PostgresError `postgres.unavailable` when no connection is there in time */
+  /** @throws PostgresError `postgres.unavailable` if no connection is ready in time */
   connect(): Promise<Connection>;
   end(): Promise<void>;
-  /** The driver's own pool, for libraries that need one. Its errors are not PostgresErrors. */
+  /** The driver's own pool, for libraries that need one. Its errors are no PostgresErrors. */
   readonly driver: pg.Pool;
 };
 
@@ -31,16 +31,16 @@ export type PoolOptions = {
   /** Shown in pg_stat_activity. */
   applicationName: string;
   max?: number;
-  /** Longest wait for a connection and, separately, for the answer of one statement. */
+  /** The longest wait for a connection and, separately, for the answer of one statement. */
   connectTimeoutMs?: number;
   queryTimeoutMs?: number;
-  /** Called for a broken idle connection; without a listener `pg` ends the process. */
+  /** Called for a broken idle connection. Without a listener `pg` ends the process. */
   onIdleError: (error: Error) => void;
 };
 
 /**
- * A connection pool in which every wait has an end, also when the server is frozen rather than gone. Its failures are
- * PostgresErrors, so no caller sees the details of Postgres, which quote rows.
+ * A connection pool in which every wait ends, also while the server is frozen. Its failures are PostgresErrors, so no
+ * caller sees the details of the driver's errors, which quote rows.
  */
 export function createPool(options: PoolOptions): Pool {
   const { connectTimeoutMs = 3_000, queryTimeoutMs = 10_000 } = options;
@@ -55,9 +55,9 @@ export function createPool(options: PoolOptions): Pool {
     keepAlive: true,
   });
   pool.on("error", options.onIdleError);
-  // A connection that breaks reports it twice: its statement fails, and the client emits an error, which ends the
-  // process unless there is a listener. The code that took the client cannot listen in time: the server's last
-  // message may arrive together with the one that made the client ready, and a promise resolves after both.
+  // A breaking connection fails its statement and also emits an error, which ends the process without a listener. The code
+  // that took the client would listen too late: the server's last message may arrive together with the message that made
+  // the client ready, and a promise resolves after both.
   pool.on("connect", (client) => client.on("error", () => undefined));
   return {
     query: query(pool),

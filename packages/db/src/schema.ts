@@ -1,8 +1,8 @@
 import { sql } from "drizzle-orm";
 import { bigint, boolean, customType, index, integer, pgTable, serial, text } from "drizzle-orm/pg-core";
 
-// As drizzle's `timestamp(…, { withTimezone: true })`, but a column that the app made without a zone is read as
-// UTC, which is what drizzle does there, and not in the zone of this process.
+// As drizzle's `timestamp(…, { withTimezone: true })`. The app may have made the column without a zone. Then it is read as
+// UTC, as drizzle reads it, and not in the zone of this process.
 const instant = customType<{ data: Date; driverData: string }>({
   dataType: () => "timestamp with time zone",
   toDriver: (value) => value.toISOString(),
@@ -10,11 +10,11 @@ const instant = customType<{ data: Date; driverData: string }>({
 });
 const now = sql`now()`;
 
-// rollcall.fold_email(), spelled out: the app may push this schema to a database that has no such function yet.
-// Postgres inlines the function, so that our queries find the index either way.
+// The body of rollcall.fold_email(), because the app may push this schema to a database without that function. Postgres
+// inlines the function, so our queries find the index either way.
 const foldedEmail = sql`translate(btrim(email::text, E' \\t\\r\\n'), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')`;
 
-/** One row for each Clerk user, deleted ones included (as tombstones). */
+/** One row for each Clerk user. Rows of deleted users stay as tombstones. */
 export const users = pgTable(
   "users",
   {
@@ -26,15 +26,15 @@ export const users = pgTable(
     imageUrl: text("image_url"),
     /** `user` or `admin`. */
     role: text().notNull().default("user"),
-    /** `clerk` beside a role that public metadata gave; null otherwise. See the role rule in apply-snapshots. */
+    /** `clerk` for a role from public metadata, otherwise null. See `roleFollowsClerk`. */
     roleSource: text("role_source"),
     tier: text().notNull().default("FREE"),
     banned: boolean().notNull().default(false),
     clerkCreatedAt: instant("clerk_created_at"),
     clerkUpdatedAt: instant("clerk_updated_at"),
-    /** Sequence number taken before the Clerk request that this row was written from. */
+    /** The read sequence of the Clerk request from which this row was written. */
     readTicket: bigint("read_ticket", { mode: "number" }),
-    /** Set on a tombstone: Clerk has no such user any more, and never will again. */
+    /** Set on a tombstone. Clerk has no such user any more and never reuses the id. */
     deletedAt: instant("deleted_at"),
     createdAt: instant("created_at").notNull().default(now),
     updatedAt: instant("updated_at").notNull().default(now),
@@ -47,7 +47,7 @@ export const users = pgTable(
   ],
 );
 
-/** A mentee's profile; at most one for each user, and edited by people. */
+/** The profile of a mentee, at most one for each user. Mentees and mentors edit it. */
 export const mentorados = pgTable(
   "mentorados",
   {
@@ -66,7 +66,7 @@ export const mentorados = pgTable(
     metaProcedimentos: integer("meta_procedimentos").notNull().default(10),
     metaPosts: integer("meta_posts").notNull().default(12),
     metaStories: integer("meta_stories").notNull().default(60),
-    /** When the profile first got a user; kept after an unlink, so that it never becomes a candidate again. */
+    /** The time at which the profile got a user. It stays after an unlink, so the profile is never unclaimed again. */
     linkedAt: instant("linked_at"),
     createdAt: instant("created_at").notNull().default(now),
     updatedAt: instant("updated_at").notNull().default(now),

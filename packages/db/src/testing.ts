@@ -2,6 +2,10 @@ import { createDatabase } from "@rollcall/local-services";
 import { inject } from "vitest";
 import { migrateUp } from "./migrate/migrate.ts";
 import { createPool, type Pool } from "./pool.ts";
+import { giveProfiles, type ProfileDefaults, type ProfileOutcome } from "./profiles.ts";
+import { inTransaction } from "./transaction.ts";
+import { blankUser, type UserSnapshot } from "./user-columns.ts";
+import { applySnapshots, findSession } from "./users.ts";
 
 /** A pool on a fresh, empty database of the test server. */
 export async function createEmptyPool(): Promise<Pool> {
@@ -16,14 +20,14 @@ export async function createTestPool(): Promise<Pool> {
   return pool;
 }
 
-/** Empties the tables that a write fills, and the held deletions; runs, leases and sequences stay. */
+/** Empties the tables of users, profiles, conflicts, events and held deletions. Runs, leases and sequences stay. */
 export async function emptyTables(pool: Pool): Promise<void> {
   await pool.query(
     "truncate users, mentorados, rollcall.conflicts, rollcall.events, rollcall.held_deletions",
   );
 }
 
-/** Resolves when some transaction waits for another one of this database. */
+/** Resolves once a transaction of this database waits for another one. */
 export async function untilBlocked(pool: Pool): Promise<void> {
   for (;;) {
     const blocked = await pool.query(
@@ -32,4 +36,50 @@ export async function untilBlocked(pool: Pool): Promise<void> {
     );
     if (blocked.rows.length > 0) return;
   }
+}
+
+/** A user of the tests, as Clerk describes it. */
+export function makeSnapshot(fields: Partial<UserSnapshot> = {}): UserSnapshot {
+  return {
+    ...blankUser,
+    clerkId: "user_a",
+    email: "a@example.com",
+    emailVerified: true,
+    name: "A",
+    clerkCreatedAtMs: 1_000,
+    clerkUpdatedAtMs: 1_000,
+    readTicket: 1,
+    cause: "webhook",
+    ref: "msg_1",
+    ...fields,
+  };
+}
+
+const defaults: ProfileDefaults = { nomeCompleto: "New User", turma: "neon", create: true };
+
+/** The write: both statements in one transaction. @returns the outcome of each user */
+export function writeUsers(
+  pool: Pool,
+  snapshots: readonly UserSnapshot[],
+  { turma = null, create = true }: { turma?: string | null; create?: boolean } = {},
+): Promise<Record<string, ProfileOutcome>> {
+  return inTransaction(pool, async (client) => {
+    await applySnapshots(client, snapshots);
+    const requests = snapshots.map(({ clerkId, cause, ref }) => ({
+      clerkId,
+      turma,
+      secondaryEmails: [],
+      cause,
+      ref,
+    }));
+    const given = await giveProfiles(client, requests, { ...defaults, create });
+    return Object.fromEntries(given.map(({ clerkId, outcome }) => [clerkId, outcome]));
+  });
+}
+
+/** User and profile of an id that has a row. */
+export async function getSession(pool: Pool, clerkId = "user_a") {
+  const session = await findSession(pool, clerkId);
+  if (!session) throw new Error(`No row for ${clerkId}`);
+  return session;
 }

@@ -16,7 +16,7 @@ const kill = (pid: number) => pool.query("select pg_terminate_backend($1)", [pid
 test("a connection that breaks during a statement fails the transaction and nothing else", async () => {
   const work = inTransaction(pool, async (client) => {
     const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
-    // Awaited together: the statement may fail before the answer to the kill is here.
+    // Awaited together, because the statement may fail before the answer to the kill arrives.
     await Promise.all([client.query("select pg_sleep(30)"), kill(rows[0]?.pid ?? 0)]);
   });
   await expect(work).rejects.toThrow();

@@ -1,23 +1,23 @@
 import { isRerunnable, readSqlState } from "./errors.ts";
-import type { Connection, Pool } from "./pool.ts";
+import type { Connection, Pool, Queryable } from "./pool.ts";
 
 const maxRuns = 5;
 
-// A stricter default of the database would take its snapshot before a lock, and would miss what the lock's last holder
-// wrote: concurrent transactions would count alike, and decide alike.
+// A stricter isolation takes its snapshot before it waits for a lock. It would miss the changes of the lock's last holder,
+// and concurrent transactions would decide from the same counts.
 const begin = "begin isolation level read committed";
 
 /**
- * Runs `work` in one READ COMMITTED transaction, again after a deadlock or a serialization failure.
+ * Runs `work` in one READ COMMITTED transaction. After a deadlock or a serialization failure it runs `work` again, up to
+ * four times. If the server did not answer, the connection is closed instead of reused, because its state is unknown.
  *
- * @throws what `work`, BEGIN or COMMIT threw; when the server did not answer, the connection is closed rather than
- * reused, because its state is unknown
+ * @throws the error of `work`, BEGIN or COMMIT
  */
 export function inTransaction<T>(pool: Pool, work: (client: Connection) => Promise<T>): Promise<T> {
   return runTransaction(pool, work, "commit");
 }
 
-/** Runs `work` as `inTransaction` does, and then rolls everything back: its result is what would have happened. */
+/** Runs `work` as `inTransaction` does, and then rolls everything back. */
 export function inRolledBackTransaction<T>(pool: Pool, work: (client: Connection) => Promise<T>): Promise<T> {
   return runTransaction(pool, work, "rollback");
 }
@@ -50,7 +50,7 @@ async function runOnce<T>(
     reusable = true;
     return result;
   } catch (error) {
-    // Without an answer from the server a ROLLBACK would only wait again; closing the connection rolls back.
+    // Without an answer of the server, a ROLLBACK would wait once more. Closing the connection rolls back too.
     if (readSqlState(error) !== undefined) reusable = await rollBack(client);
     throw error;
   } finally {
@@ -63,4 +63,15 @@ function rollBack(client: Connection): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Longer than the app's own transactions hold a row, and much shorter than the time limit of a statement. */
+export const longestLockWaitMs = 2_000;
+
+/**
+ * Limits each wait for a lock until the end of the open transaction. A row that the app keeps locked then fails only its
+ * own user (55P03), while a statement's time limit counts as an outage. Take locks that may need longer waits before.
+ */
+export async function waitBrieflyForLocks(db: Queryable, longestMs = longestLockWaitMs): Promise<void> {
+  await db.query(`set local lock_timeout = ${longestMs}`);
 }

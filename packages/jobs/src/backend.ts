@@ -1,7 +1,7 @@
 import type { Job, Processor, Queue, Worker, WorkerOptions } from "bullmq";
 import type { QueueName } from "./queue-names.ts";
 
-/** What a worker may choose. Connection and key prefix belong to the backend. */
+/** The settings that a worker may choose. Connection and key prefix belong to the backend. */
 export type WorkerSettings = Omit<WorkerOptions, "connection" | "prefix">;
 
 /** A queue of either backend. */

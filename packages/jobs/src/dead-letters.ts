@@ -172,7 +172,7 @@ export function readClerkId({ payload }: DeadLetter): string | null {
   return aboutUser.safeParse(payload).data?.clerkId ?? null;
 }
 
-/** What operators see of a dead letter: of its payload only the parts that are known to be ids. */
+/** A dead letter as operators see it. Of its payload it shows only the parts that are known to be ids. */
 export function viewDeadLetter(letter: StoredDeadLetter): DeadLetterView {
   const { id, code, queue, name: kind, attempts, replayable } = letter;
   return {

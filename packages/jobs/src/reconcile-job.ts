@@ -37,8 +37,8 @@ export type ReconcileSchedules = {
 };
 
 /**
- * Makes the queue's schedules equal to the configuration. Several processes may do so at once. On Postgres queues all but
- * one of them may then get an error although the schedules are right, so an error counts only when they are not.
+ * Makes the queue's schedules equal to the configuration. Several processes may do so at once. On Postgres queues some of
+ * them may then get an error although the schedules are right. So an error counts only when a schedule is wrong.
  *
  * @throws BullMQ's error when a schedule is missing or differs afterwards
  */

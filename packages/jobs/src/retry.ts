@@ -1,12 +1,12 @@
 import type { JobsOptions } from "bullmq";
 import type { SyncQueueName } from "./queue-names.ts";
 
-/**
- * Attempts, waits and history of every kind of job. `backoff: custom` is `decideRetryDelayMs` below, which each worker of
- * a sync queue is built with.
- */
+// Attempts, waits and history of every kind of job.
 
-/** Sync jobs and notification jobs. A failed one stays until the dead-letter mover took it. */
+/**
+ * Sync jobs and notification jobs. A failed job stays until the dead-letter mover has moved it. The custom backoff is
+ * `decideRetryDelayMs` below, which the workers of the sync queues are built with.
+ */
 export const retryOptions = {
   attempts: 5,
   backoff: { type: "custom" },

@@ -48,7 +48,7 @@ export type ServicesConfig = {
   APP_SESSION_KEY: string;
 };
 
-/** What api, worker and CLI work with. Functions take a `Pick` of it. */
+/** The services of api, worker and CLI. Functions take a `Pick` of them. */
 export type Services = {
   log: Logger;
   metrics: Metrics;

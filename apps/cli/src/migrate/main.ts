@@ -1,10 +1,30 @@
-import { readEnvironment, variables } from "@rollcall/contracts";
-import { createPool } from "@rollcall/db";
-import { type Direction, readWish, UsageError, usage } from "./arguments.ts";
-import { describeFailure } from "./describe-failure.ts";
-import { migrate } from "./migrate.ts";
+import { parseArgs } from "node:util";
+import { EnvironmentError, readEnvironment, variables } from "@rollcall/contracts";
+import { createPool, MigrationRefusal, readSqlState, toPostgresError } from "@rollcall/db";
+import { describePostgresFailure } from "../describe-postgres-failure.ts";
+import { type Direction, migrate, QueueMigrationError, UnfitServerError } from "./migrate.ts";
+
+const usage = `Usage: npm run migrate            apply the missing migrations
+       npm run migrate -- --down  revert the last migration; the app's tables and data stay`;
+
+class UsageError extends Error {
+  override readonly name = "UsageError";
+}
 
 const longestStatementMs = 10 * 60_000;
+
+/** @throws UsageError for anything except `--down`, `--help` or no argument */
+function readArguments(args: readonly string[]): Direction | "help" {
+  const flag = { type: "boolean" } as const;
+  try {
+    const { values } = parseArgs({ args: [...args], options: { down: flag, help: flag } });
+    if (values.help) return "help";
+    return values.down ? "down" : "up";
+  } catch {
+    // The message does not repeat the argument, which may be a URL with its password.
+    throw new UsageError(usage);
+  }
+}
 
 async function run(direction: Direction): Promise<string> {
   const { DATABASE_URL } = readEnvironment({ DATABASE_URL: variables.DATABASE_URL }, process.env);
@@ -22,9 +42,28 @@ async function run(direction: Direction): Promise<string> {
   }
 }
 
+/** Never shows a value of the environment, nor a row. */
+function describeFailure(error: unknown): string {
+  if (
+    error instanceof UsageError ||
+    error instanceof EnvironmentError ||
+    error instanceof MigrationRefusal ||
+    error instanceof UnfitServerError
+  ) {
+    return error.message;
+  }
+  if (error instanceof QueueMigrationError) {
+    return `Rollcall's own tables are migrated, BullMQ's are not. ${describePostgresFailure(toPostgresError(error.cause))}`;
+  }
+  // Without an answer from Postgres, a COMMIT may have arrived or not.
+  return readSqlState(error) === undefined
+    ? `Migration failed; it is safe to run it again. ${describePostgresFailure(error)}`
+    : `Migration failed, nothing was changed. ${describePostgresFailure(error)}`;
+}
+
 try {
-  const wish = readWish(process.argv.slice(2));
-  process.stdout.write(`${wish === "help" ? usage : await run(wish)}\n`);
+  const wanted = readArguments(process.argv.slice(2));
+  process.stdout.write(`${wanted === "help" ? usage : await run(wanted)}\n`);
 } catch (error) {
   process.stderr.write(`${describeFailure(error)}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;

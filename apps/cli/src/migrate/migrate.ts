@@ -1,18 +1,19 @@
 import { isTransactionPooled, migrateDown, migrateUp, type Pool } from "@rollcall/db";
 import { migrateQueues } from "@rollcall/jobs";
-import type { Direction } from "./arguments.ts";
 
-/** DATABASE_URL leads to something that Rollcall could not run on later. */
+export type Direction = "up" | "down";
+
+/** DATABASE_URL leads to a server on which Rollcall could not run. */
 export class UnfitServerError extends Error {
   override readonly name = "UnfitServerError";
 }
 
-/** Our own migrations are in; BullMQ's, which have a transaction of their own, are not. */
+/** Our own migrations are applied. BullMQ's, which have their own transaction, are not. */
 export class QueueMigrationError extends Error {
   override readonly name = "QueueMigrationError";
 }
 
-/** Migrates our tables, and on the way up BullMQ's too. @returns a line that says what was done. */
+/** Migrates our tables, and with `up` also BullMQ's. @returns a line with the result */
 export async function migrate(pool: Pool, direction: Direction): Promise<string> {
   if (await isTransactionPooled(pool)) {
     throw new UnfitServerError(
@@ -20,8 +21,8 @@ export async function migrate(pool: Pool, direction: Direction): Promise<string>
     );
   }
   if (direction === "down") {
-    const taken = await migrateDown(pool);
-    return taken ? `Took back ${taken}` : "There is no migration to take back";
+    const reverted = await migrateDown(pool);
+    return reverted ? `Reverted ${reverted}` : "There is no migration to revert";
   }
   const applied = await migrateUp(pool);
   await migrateQueues(pool.driver).catch((cause: unknown) => {

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Pool } from "../pool.ts";
 import { createEmptyPool } from "../testing.ts";
-import { migrateDown, migrateUp } from "./migrate.ts";
-import { readMigrations } from "./migrations.ts";
+import { migrateDown, migrateUp, readMigrations } from "./migrate.ts";
 import { dumpDatabase, dumpRows, liveApp } from "./testing.ts";
 
 let pool: Pool;
@@ -12,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => pool.end());
 
-async function takeEverythingBack(): Promise<number> {
+async function revertEverything(): Promise<number> {
   for (let count = 0; ; count++) if ((await migrateDown(pool)) === undefined) return count;
 }
 
@@ -30,7 +29,7 @@ test("an empty database goes up, down and up again", async () => {
   expect(await migrateUp(pool)).toEqual(known);
   const up = await dumpDatabase(pool);
   expect(await migrateUp(pool)).toEqual([]);
-  expect(await takeEverythingBack()).toBe(known.length);
+  expect(await revertEverything()).toBe(known.length);
   expect(await dumpRows(pool, "users")).toEqual([]);
   expect(await migrateUp(pool)).toEqual(known);
   expect(await dumpDatabase(pool)).toEqual(up);
@@ -55,26 +54,26 @@ test("a live app keeps its rows, its columns, its defaults and its own migration
   expect((await pool.query("select from bullmq.theirs")).rows).toEqual([]);
 });
 
-test("a live app comes through the way down and up again with all its rows", async () => {
+test("a live app keeps all its rows through down and up again", async () => {
   await pool.query(liveApp);
   await migrateUp(pool);
   const up = await dumpDatabase(pool);
-  await takeEverythingBack();
+  await revertEverything();
   expect(await dumpRows(pool, "users")).toMatchObject([{ login_method: "google" }, { clerk_id: "user_bia" }]);
   await migrateUp(pool);
   expect(await dumpDatabase(pool)).toEqual(up);
 });
 
-test("read tickets go on above those in rows that outlived the way down", async () => {
+test("the read sequence continues above the rows that outlived the down migration", async () => {
   await migrateUp(pool);
   await pool.query("insert into users (clerk_id, read_ticket) values ('user_a', 5000)");
-  await takeEverythingBack();
+  await revertEverything();
   await migrateUp(pool);
   const drawn = await pool.query("select nextval('rollcall.read_sequence') > 5000 as above");
   expect(drawn.rows).toEqual([{ above: true }]);
 });
 
-test("either table may be missing, or be empty and lack everything", async () => {
+test("each table may be missing, or be empty and lack every column", async () => {
   await pool.query("create table public.mentorados (apelido text default 'x')");
   await migrateUp(pool);
   await pool.query("insert into users (clerk_id) values ('user_a')");
@@ -110,7 +109,7 @@ test.each([
 });
 
 test.each(["", "on delete cascade", "on delete set null not valid"])(
-  "a foreign key that is '%s' gives way to one that only unlinks",
+  "a foreign key with '%s' is replaced by one that only unlinks",
   async (action) => {
     await pool.query(`
       create table public.users (id serial primary key, clerk_id text);
@@ -124,7 +123,7 @@ test.each(["", "on delete cascade", "on delete set null not valid"])(
   },
 );
 
-test("nulls where the contract promises a value become its default, once and for all", async () => {
+test("nulls in columns that must have a value become its default, and later nulls are refused", async () => {
   await pool.query(`
     create table public.users (id serial primary key, clerk_id text, role text, banned boolean, created_at timestamptz);
     create table public.mentorados (id serial primary key, nome_completo text, ativo text, meta_leads int default 3);
@@ -144,7 +143,7 @@ test("nulls where the contract promises a value become its default, once and for
   });
 });
 
-test("a profile that the app had linked does not become a candidate when its user goes", async () => {
+test("a profile that the app linked is not unclaimed after its user's row is deleted", async () => {
   await pool.query(liveApp);
   await migrateUp(pool);
   await pool.query("delete from users where clerk_id = 'user_ana'");

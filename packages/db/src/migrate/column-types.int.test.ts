@@ -2,10 +2,10 @@ import { getTableColumns } from "drizzle-orm";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Pool } from "../pool.ts";
 import { mentorados, users } from "../schema.ts";
-import { findSession } from "../statements/find-session.ts";
 import { createEmptyPool } from "../testing.ts";
-import { columnRules } from "./adoption/column-rules.ts";
-import { MigrationRefusal } from "./adoption/refusal.ts";
+import { findSession } from "../users.ts";
+import { columnRules } from "./adoption/column-problems.ts";
+import { MigrationRefusal } from "./adoption/refuse-unfit.ts";
 import { migrateUp } from "./migrate.ts";
 
 let pool: Pool;
@@ -21,11 +21,11 @@ test("there is a rule for every column of the schema", () => {
     ["mentorados", mentorados],
   ] as const) {
     const names = Object.values(getTableColumns(columns)).map((column) => column.name);
-    expect(Object.keys(columnRules[table])).toEqual(names);
+    expect(Object.keys(columnRules[table]).toSorted()).toEqual(names.toSorted());
   }
 });
 
-// The migration's own trial runs every statement against the column, so that adopting is proof enough.
+// The migration's own test write runs every statement against the column, so a successful adoption is the proof.
 test.each([
   ["users", "id", "integer generated always as identity primary key"],
   ["users", "clerk_id", "varchar(64)"],
@@ -99,7 +99,7 @@ test.each([
   expect((error as MigrationRefusal).problems[0]).toContain(`public.${table}.${column} ${reason}`);
 });
 
-test("a time without zone is read as UTC, wherever this process runs", async () => {
+test("a time without a zone is read as UTC, in any zone of this process", async () => {
   await pool.query(
     "create table users (id serial primary key, created_at timestamp, updated_at timestamptz)",
   );

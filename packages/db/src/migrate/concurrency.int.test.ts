@@ -1,13 +1,12 @@
 import { createDatabase } from "@rollcall/local-services";
 import { expect, inject, test } from "vitest";
 import { createPool } from "../pool.ts";
-import { migrateUp } from "./migrate.ts";
-import { readMigrations } from "./migrations.ts";
+import { migrateUp, readMigrations } from "./migrate.ts";
 import { liveApp } from "./testing.ts";
 
 const starters = 8;
 
-/** What each of several starters applied, on a database that `prepare` made. */
+/** Starts several migrations at once on a database that `prepare` made. @returns the ids that each applied */
 async function migrateTogether(prepare: string): Promise<string[][]> {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
   const pools = Array.from({ length: starters + 1 }, () =>
@@ -25,12 +24,12 @@ async function migrateTogether(prepare: string): Promise<string[][]> {
 test.each([
   ["an empty database", "select"],
   ["a live app's database", liveApp],
-  // The snapshot would be taken before the lock is there, and show nothing of what the winner did.
+  // A stricter isolation takes its snapshot before the lock, without the changes of the migration that ran.
   [
-    "a database that isolates more strictly",
+    "a database with a stricter isolation",
     "do $$ begin execute format('alter database %I set default_transaction_isolation = ''repeatable read''', current_database()); end $$",
   ],
-])("of several migrations at once on %s all succeed and one works", async (_, prepare) => {
+])("several migrations at once on %s all succeed, and one applies everything", async (_, prepare) => {
   const applied = await migrateTogether(prepare);
   const known = (await readMigrations()).map((migration) => migration.id);
   expect(applied.filter((ids) => ids.length > 0)).toEqual([known]);

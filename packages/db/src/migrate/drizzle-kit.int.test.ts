@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => pool.end());
 
-/** What the app's `drizzle-kit push` would do to the database, were these its tables. */
+/** The statements of the app's `drizzle-kit push`, if these were its tables. */
 async function listPushes(tables: Record<string, unknown>): Promise<string[]> {
   const { statementsToExecute } = await pushSchema(tables, drizzle(pool.driver), ["public"]);
   return statementsToExecute;
@@ -25,7 +25,7 @@ test("an app that imports the schema has nothing to push after the migration", a
   expect(await listPushes({ users, mentorados })).toEqual([]);
 });
 
-test("nor has one that pushed the schema to an empty database before, and our queries find its indexes", async () => {
+test("an app that pushed the schema before the migration has nothing to push after it, and our queries use its indexes", async () => {
   for (const statement of await listPushes({ users, mentorados })) await pool.query(statement);
   await migrateUp(pool);
   expect(await listPushes({ users, mentorados })).toEqual([]);
@@ -36,7 +36,7 @@ test("nor has one that pushed the schema to an empty database before, and our qu
   expect(JSON.stringify(plan.rows)).toContain("mentorados_folded_email");
 });
 
-test("a column or index that the schema does not know would be noticed", async () => {
+test("a column or index that is not in the schema is found", async () => {
   await migrateUp(pool);
   await pool.query("alter table users add unknown text; create index unknown on mentorados (turma)");
   expect(await listPushes({ users, mentorados })).toEqual(

@@ -1,20 +1,24 @@
+import { readdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { z } from "zod";
 import type { Connection, Pool, Queryable } from "../pool.ts";
+import { readRow, readRows } from "../rows.ts";
 import { inTransaction } from "../transaction.ts";
-import { refuseUnfit } from "./adoption/refuse-unfit.ts";
-import { tryWrites } from "./adoption/rolled-back-write.ts";
-import { type Migration, readMigrations } from "./migrations.ts";
+import { MigrationRefusal, refuseUnfit } from "./adoption/refuse-unfit.ts";
+import { tryWrites } from "./adoption/try-writes.ts";
 
-/** Any number that nobody else uses; it spells "roll". */
+/** The key of the advisory lock, unique in this code; it spells "roll". */
 const lockKey = 0x726f6c6c;
 
-/** The migration that makes the two tables which the app may already have. */
+/** The migration of the two tables that the app may already have. */
 const adopting = "0001_users_and_mentorados";
 
-/** While we wait for a table, everybody who comes later waits behind us: better to give up and say so. */
+/** While the migration waits for a table, every later statement on the table waits too. So it gives up early. */
 const longestWaitForTables = "15s";
 
-// A table name of our own: the app may have drizzle's, and its entries would hide ours.
-const ledger = `
+// The table has its own name, because the app may have drizzle's table, and its entries would hide ours.
+const appliedTable = `
 create schema if not exists rollcall;
 create table if not exists rollcall.migrations (
   id         text primary key,
@@ -22,11 +26,11 @@ create table if not exists rollcall.migrations (
 )`;
 
 /**
- * Applies what is missing, all or nothing. Safe to start from several processes at once: the
- * transaction-scoped lock lets one work, and the others find nothing left to do.
+ * Applies the missing migrations, all or none. Several processes may start it at once: a transaction-scoped lock lets one
+ * process work, and the others find nothing left to do.
  *
- * @returns the ids that were applied, oldest first.
- * @throws MigrationRefusal when the app's own tables cannot be adopted as they are
+ * @returns the applied ids, oldest first
+ * @throws MigrationRefusal if the app's own tables cannot be adopted as they are; otherwise a PostgresError
  */
 export async function migrateUp(pool: Pool): Promise<string[]> {
   const known = await readMigrations();
@@ -35,30 +39,38 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
     const missing = known.filter((migration) => !applied.includes(migration.id));
     if (missing.length === 0) return [];
     const adopts = missing.some((migration) => migration.id === adopting) && (await refuseUnfit(client));
-    await client.query(ledger);
+    await client.query(appliedTable);
     for (const migration of missing) {
       await client.query(migration.up);
       await client.query("insert into rollcall.migrations (id) values ($1)", [migration.id]);
     }
-    // Last, since the statements need all of our own tables too.
+    // The writes need all of our own tables too.
     if (adopts) await tryWrites(client);
     return missing.map((migration) => migration.id);
   });
 }
 
-/** Takes the newest applied migration back. @returns its id, or undefined when there is none. */
+/**
+ * Reverts the newest applied migration.
+ *
+ * @returns its id, or undefined without an applied migration
+ * @throws MigrationRefusal if a newer version of Rollcall applied it; otherwise a PostgresError
+ */
 export async function migrateDown(pool: Pool): Promise<string | undefined> {
   const known = await readMigrations();
   return inLockedTransaction(pool, async (client) => {
     const newest = (await listApplied(client)).at(-1);
     if (newest === undefined) return undefined;
-    await client.query(getMigration(known, newest).down);
+    const migration = known.find(({ id }) => id === newest);
+    if (!migration)
+      throw new MigrationRefusal([`Migration ${newest} is of a newer version of Rollcall: use that version`]);
+    await client.query(migration.down);
     await client.query("delete from rollcall.migrations where id = $1", [newest]);
     return newest;
   });
 }
 
-/** Ids of migrations that this build needs and the database lacks. */
+/** Ids of migrations that this version needs and the database lacks. */
 export async function findMissingMigrations(db: Queryable): Promise<string[]> {
   const known = await readMigrations();
   const applied = await listApplied(db);
@@ -74,17 +86,31 @@ function inLockedTransaction<T>(pool: Pool, work: (client: Connection) => Promis
 }
 
 async function listApplied(db: Queryable): Promise<string[]> {
-  const exists = await db.query<{ name: string | null }>(
-    "select to_regclass('rollcall.migrations')::text as name",
-  );
-  if (!exists.rows[0]?.name) return [];
-  const result = await db.query<{ id: string }>("select id from rollcall.migrations order by id");
-  return result.rows.map((row) => row.id);
+  const exists = await db.query("select to_regclass('rollcall.migrations') is not null as found");
+  if (!readRow(z.object({ found: z.boolean() }), exists.rows).found) return [];
+  const result = await db.query("select id from rollcall.migrations order by id");
+  return readRows(z.object({ id: z.string() }), result.rows).map(({ id }) => id);
 }
 
-function getMigration(known: readonly Migration[], id: string): Migration {
-  const found = known.find((migration) => migration.id === id);
-  if (!found)
-    throw new Error(`The database has migration ${id}, which this build does not know; use a newer build`);
-  return found;
+type Migration = {
+  /** The file name without direction and ending, e.g. `0001_users_and_mentorados`. It orders the migrations. */
+  id: string;
+  up: string;
+  down: string;
+};
+
+// Found by the package's name, because a bundled program lies in another folder than this module.
+const workspace = createRequire(import.meta.url).resolve("@rollcall/db/package.json");
+const folder = new URL("migrations/", pathToFileURL(workspace));
+
+/** All migrations of this version, oldest first. */
+export async function readMigrations(): Promise<Migration[]> {
+  const files = await readdir(folder);
+  const ids = files.flatMap((file) => (file.endsWith(".up.sql") ? [file.slice(0, -".up.sql".length)] : []));
+  return Promise.all(ids.sort().map(readMigration));
+}
+
+async function readMigration(id: string): Promise<Migration> {
+  const read = (direction: "up" | "down") => readFile(new URL(`${id}.${direction}.sql`, folder), "utf8");
+  return { id, up: await read("up"), down: await read("down") };
 }

@@ -1,7 +1,7 @@
 import { createDatabase } from "@rollcall/local-services";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { createPool, type Pool } from "../pool.ts";
-import { MigrationRefusal } from "./adoption/refusal.ts";
+import { MigrationRefusal } from "./adoption/refuse-unfit.ts";
 import { migrateUp } from "./migrate.ts";
 import { dumpDatabase, liveApp } from "./testing.ts";
 
@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => pool.end());
 
-/** Why the migration refuses the database, once it is certain that it changed nothing and named nobody. */
+/** The reasons for the refusal. It also checks that nothing changed and that no reason contains personal data. */
 async function readRefusal(): Promise<readonly string[]> {
   const before = await dumpDatabase(pool);
   const error = await migrateUp(pool).then(
@@ -64,7 +64,7 @@ test.each([
     ["public.mentorados.nome_completo must have a value, but is null in mentorados 2"],
   ],
   [
-    "a mentorado whose user is not there",
+    "a mentorado whose user is missing",
     `alter table mentorados drop constraint mentorados_user_id_fkey; ${addMentorados} values (77, 'x', now())`,
     [
       "public.mentorados.user_id must be the id of a user, but there is none:",
@@ -120,14 +120,14 @@ test.each([
     ],
   ],
   [
-    "a user_id that refers to something else",
+    "a user_id that refers to another table",
     `create table accounts (id serial primary key); insert into accounts default values;
      alter table mentorados drop constraint mentorados_user_id_fkey,
        add constraint of_account foreign key (user_id) references accounts (id)`,
     ["public.mentorados.user_id refers to accounts (of_account), not to public.users.id: drop that"],
   ],
   [
-    "columns that cannot be null, or filled, or written",
+    "columns that cannot be null, have no default, or cannot be written",
     `alter table users drop constraint users_pkey cascade, add primary key (email), alter id drop default;
      alter table mentorados add foto_url text generated always as (nome_completo || '.png') stored`,
     [
@@ -143,17 +143,17 @@ test.each([
     ["public.users is not an ordinary table: rename it"],
   ],
   [
-    "a check that our rows do not pass",
+    "a check that our rows violate",
     "alter table users add constraint known_login check (login_method is not null) not valid",
     [
-      `A trial with invented users failed, and was taken back: new row for relation "users" violates check constraint "known_login" (23514)`,
+      `A test write with invented users failed and was rolled back: new row for relation "users" violates check constraint "known_login" (23514)`,
     ],
   ],
   [
-    "a trigger that swallows profiles",
+    "a trigger that discards profiles",
     `create function nothing() returns trigger language plpgsql as 'begin return null; end';
      create trigger t before insert on mentorados for each row execute function nothing()`,
-    ["A trial with invented users failed, and was taken back: no profile was made for a new user"],
+    ["A test write with invented users failed and was rolled back: no profile was made for a new user"],
   ],
 ])("%s: refused, and nothing is changed", async (_, prepare, lines) => {
   await pool.query(prepare);
@@ -176,7 +176,7 @@ test("a long list names twenty and counts the rest", async () => {
   expect(orphaned).toMatch(/\n {4}and 5 more$/);
 });
 
-test("all problems are told at once", async () => {
+test("all problems are listed at once", async () => {
   await pool.query(`
     alter table users add constraint one_email unique (email), add cpf text not null default 'x', add banned text;
     alter table users alter cpf drop default;
@@ -189,7 +189,7 @@ test("all problems are told at once", async () => {
   ]);
 });
 
-test("a role that may not do its part is told which, before anything is looked at", async () => {
+test("a role without the needed rights gets a list of them before any table is read", async () => {
   const role = `limited_${process.pid}_${Date.now()}`;
   await pool.query(`create role ${role}; drop table mentorados; revoke create on schema public from public`);
   const limited = createPool({
@@ -210,7 +210,7 @@ test("a role that may not do its part is told which, before anything is looked a
   }
 });
 
-test("rows that the role may not see are not taken for rows that are not there", async () => {
+test("hidden rows do not count as missing rows", async () => {
   const role = `blind_${process.pid}_${Date.now()}`;
   await pool.query(`
     create role ${role}; do $$ begin execute format('grant create on database %I to ${role}', current_database()); end $$;

@@ -1,6 +1,6 @@
 import type { Queryable } from "../pool.ts";
 
-/** Everything in the database that a migration could change: objects with their definitions, and rows. */
+/** The objects that a migration could change, with their definitions. */
 const everything = `
 select 'schema' as kind, nspname::text as name, null as definition
 from pg_namespace where nspname !~ '^pg_'
@@ -20,13 +20,13 @@ select 'type', typname, null from pg_type where typnamespace = 'public'::regname
 order by 1, 2, 3
 `;
 
-/** For tests: two dumps are equal when nothing changed between them. */
+/** For tests: two dumps are equal if nothing changed between them. */
 export async function dumpDatabase(db: Queryable): Promise<unknown> {
   const objects = (await db.query(everything)).rows;
   return { objects, users: await dumpRows(db, "users"), mentorados: await dumpRows(db, "mentorados") };
 }
 
-/** For tests: the rows of a table of the app, with whatever columns it has; null without the table. */
+/** For tests: the rows of a table of the app, with all its columns; null without the table. */
 export async function dumpRows(db: Queryable, table: "users" | "mentorados"): Promise<unknown> {
   const exists = await db.query(`select from pg_class where oid = to_regclass('public.${table}')`);
   if (exists.rows.length === 0) return null;
@@ -34,7 +34,7 @@ export async function dumpRows(db: Queryable, table: "users" | "mentorados"): Pr
   return result.rows.map(({ row }) => row);
 }
 
-/** For tests: a live app as Drizzle makes it, with more columns than ours, rows, and Drizzle's own ledger. */
+/** For tests: a live app of Drizzle, with more columns than ours, rows, and Drizzle's own migrations table. */
 export const liveApp = `
 create schema drizzle;
 create table drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint);

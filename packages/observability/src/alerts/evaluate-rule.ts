@@ -6,11 +6,11 @@ export type Sample = { metric: string; labels: Readonly<Record<string, string>>;
 /** A window of time. It began `fromS` seconds ago and ended `untilS` seconds ago. */
 export type SampleWindow = { metric: string; fromS: number; untilS: number };
 
-/** What a rule is evaluated over. */
+/** The values that a rule is evaluated over. */
 export type Observations = {
   /** The present gauges, without those that could not be read. */
   gauges: readonly Sample[];
-  /** What all processes together counted within a window. */
+  /** The counts of all processes together within a window. */
   countedIn(window: SampleWindow): readonly Sample[];
 };
 

@@ -14,7 +14,7 @@ import type { Recorder } from "./recorder.ts";
 
 /** Where counts, records and the lease of the evaluating process are stored. Every function rejects while it is away. */
 export type AlertStore = {
-  /** What all processes counted within each window, in the order of the windows. */
+  /** The counts of all processes within each window, in the order of the windows. */
   sumSamples(windows: readonly SampleWindow[]): Promise<Sample[][]>;
   readRecords(names: readonly string[]): Promise<AlertRecord[]>;
   writeRecords(records: readonly AlertRecord[]): Promise<void>;

@@ -3,9 +3,9 @@ import type { Sample } from "./evaluate-rule.ts";
 
 /** Adds what this process counts to the sums over all processes. */
 export type Recorder = {
-  /** What was counted and is not stored yet. */
+  /** The counts that are not stored yet. */
   pending(): Promise<Sample[]>;
-  /** Stores what is pending. After a failure it is still pending. */
+  /** Stores the pending counts. After a failure they are still pending. */
   flush(): Promise<void>;
 };
 

@@ -5,6 +5,7 @@ import {
   erasePerson,
   findSession,
   inTransaction,
+  isErased,
   listAppColumns,
   listOtherLiveIds,
   type Pool,
@@ -27,8 +28,6 @@ export type PurgeContext = {
   sessionCache: SessionCache;
   producers: Pick<Producers, "dead-letter">;
 };
-
-type Session = NonNullable<Awaited<ReturnType<typeof findSession>>>;
 
 export type PurgeAnswer = Erasure & {
   deadLetters: number;
@@ -66,11 +65,6 @@ export async function purgeUser(
   await dropKeys(context, clerkId);
   const deadLetters = await removeLetters(context.producers["dead-letter"], clerkId);
   return { ...erasure, deadLetters, appColumns: await listAppColumns(pool) };
-}
-
-/** Whether it was a deletion of ours: one of the app's erases nothing, and need not mean that Clerk lacks them. */
-function isErased({ user, mentorado }: Session): boolean {
-  return user.deletedAt !== null && (user.email ?? user.name ?? user.imageUrl ?? mentorado) === null;
 }
 
 const maxSentinels = 20;

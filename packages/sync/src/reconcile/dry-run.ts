@@ -1,13 +1,12 @@
 import type { RunCounts } from "@rollcall/contracts";
 import {
   inRolledBackTransaction,
-  isOutage,
-  isRerunnable,
   openStagingTable,
   type Pool,
   type Queryable,
+  splitInSavepoints,
 } from "@rollcall/db";
-import { toAppError, type UserWrite, type WriteOutcome, writeAll } from "../user/apply-batch.ts";
+import { refuse, type UserWrite, type WriteOutcome, writeAll } from "../user/apply-batch.ts";
 import type { ReconcileContext } from "./context.ts";
 import { countDrifted, type Drifted } from "./count-drifted.ts";
 
@@ -67,7 +66,7 @@ export async function openDryRun({ pool, defaults }: ReconcileContext, signal: A
           const outcome = outcomes.get(one.write.snapshot.clerkId);
           counts[countDrifted(one.kind, outcome)]++;
         }
-        await book.forgetBatch();
+        await book.removeBatch();
       }
     },
     // Not back into the pool: its temporary tables hold names and emails.
@@ -93,28 +92,18 @@ async function tryWrites(
   return tried;
 }
 
-/** As `applyBatch`: values that Postgres refuses halve the page until the poison is alone. */
+/** As `applyBatch`, in savepoints of one transaction. */
 async function tryPage(
   client: Queryable,
   writes: readonly UserWrite[],
   defaults: ReconcileContext["defaults"],
 ): Promise<Map<string, WriteOutcome>> {
-  await client.query("savepoint page");
-  try {
-    const outcomes = await writeAll(client, writes, defaults);
-    // What would wait for the commit speaks now.
+  const attempt = async (part: readonly UserWrite[]) => {
+    const outcomes = await writeAll(client, part, defaults);
+    // A commit would run the deferred checks.
     await client.query("set constraints all immediate");
-    await client.query("release savepoint page");
     return outcomes;
-  } catch (error) {
-    // Class 40: the whole trial is to run again.
-    if (isOutage(error) || isRerunnable(error)) throw error;
-    await client.query("rollback to savepoint page");
-    const [only] = writes;
-    if (writes.length === 1 && only) return new Map([[only.snapshot.clerkId, toAppError(error)]]);
-  }
-  const middle = Math.ceil(writes.length / 2);
-  const first = await tryPage(client, writes.slice(0, middle), defaults);
-  const second = await tryPage(client, writes.slice(middle), defaults);
-  return new Map([...first, ...second]);
+  };
+  const outcomes = await splitInSavepoints(client, writes, attempt, refuse);
+  return new Map(outcomes.flatMap((part) => [...part]));
 }

@@ -135,6 +135,6 @@ function getLatestMs(listed: readonly ListedUser[], afterMs: number): number {
   return latestMs;
 }
 
-function readCreatedAtMs({ reading }: ListedUser): number | undefined {
-  return "found" in reading ? reading.found.created_at : undefined;
+function readCreatedAtMs({ result }: ListedUser): number | undefined {
+  return "found" in result ? result.found.created_at : undefined;
 }

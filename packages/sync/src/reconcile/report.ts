@@ -30,8 +30,8 @@ export function reportWrite(
 }
 
 /** Logs and counts an entry of Clerk's list that could not be read. */
-export function reportUnreadable(context: ReconcileContext, { clerkId, reading }: ListedUser): void {
-  if ("unreadable" in reading) reportFailure(context, clerkId, reading.unreadable);
+export function reportUnreadable(context: ReconcileContext, { clerkId, result }: ListedUser): void {
+  if ("unreadable" in result) reportFailure(context, clerkId, result.unreadable);
 }
 
 function reportFailure(

@@ -112,9 +112,7 @@ async function findLatecomers(
     now = await runner.clerk.countUsers();
     if (seen >= Math.min(total, now)) return undefined;
     const page = await read(runner, position);
-    const isLate = page.users.every(
-      ({ reading }) => "found" in reading && reading.found.created_at > beganAtMs,
-    );
+    const isLate = page.users.every(({ result }) => "found" in result && result.found.created_at > beganAtMs);
     if (page.users.length > 0 && isLate) return page;
     if (page.users.length > 0) break;
     await sleep(retry * 200, undefined, { signal: runner.signal }).catch(() => undefined);

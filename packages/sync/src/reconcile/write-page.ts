@@ -46,7 +46,7 @@ export async function writePage(runner: Runner, page: Page): Promise<PageResult>
   if (await isInStep(runner, page, snapshots))
     return { isInStep: true, counts: { unchanged: users.length }, missed: 0 };
   const drifted = await findDrifted(runner, users, snapshots);
-  const unreadable = page.users.filter(({ reading }) => "unreadable" in reading);
+  const unreadable = page.users.filter(({ result }) => "unreadable" in result);
   const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: unreadable.length };
   counts.unchanged = page.users.length - unreadable.length - drifted.length;
   if (trial) {
@@ -105,10 +105,10 @@ async function findDrifted(
 /** Users that could be read; of one that is listed twice, the newer. */
 function newestOfEach(users: readonly ListedUser[]): ClerkUser[] {
   const newest = new Map<string, ClerkUser>();
-  for (const { reading } of users) {
-    if (!("found" in reading)) continue;
-    const rival = newest.get(reading.found.id);
-    if (!rival || rival.updated_at <= reading.found.updated_at) newest.set(reading.found.id, reading.found);
+  for (const { result } of users) {
+    if (!("found" in result)) continue;
+    const rival = newest.get(result.found.id);
+    if (!rival || rival.updated_at <= result.found.updated_at) newest.set(result.found.id, result.found);
   }
   return [...newest.values()];
 }

@@ -5,13 +5,13 @@ import {
   type GivenProfile,
   giveProfiles,
   inTransaction,
-  isOutage,
   type Pool,
   type ProfileDefaults,
   type ProfileOutcome,
   type ProfileRequest,
   type Queryable,
   readSqlState,
+  splitOnRefusal,
   type UserSnapshot,
   waitBrieflyForLocks,
 } from "@rollcall/db";
@@ -23,28 +23,19 @@ export type UserWrite = { snapshot: UserSnapshot; turma: string | null; secondar
 export type WriteOutcome = ProfileOutcome | AppError;
 
 /**
- * Writes distinct users in one transaction of two statements. Values that Postgres refuses halve the batch
- * until the poison is alone, so that it costs nobody else.
+ * Writes distinct users in one transaction of two statements. If Postgres refuses a value, the batch is halved until the
+ * poisoned user is alone.
  *
  * @returns one outcome for each id
- * @throws AppError `postgres.unavailable` when Postgres fails for everybody
+ * @throws PostgresError `postgres.unavailable` if Postgres fails for all users
  */
 export async function applyBatch(
   pool: Pool,
   writes: readonly UserWrite[],
   defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
-  try {
-    return await writeBatch(pool, writes, defaults);
-  } catch (error) {
-    if (isOutage(error)) throw error;
-    const [only] = writes;
-    if (writes.length === 1 && only) return new Map([[only.snapshot.clerkId, toAppError(error)]]);
-    const middle = Math.ceil(writes.length / 2);
-    const first = await applyBatch(pool, writes.slice(0, middle), defaults);
-    const second = await applyBatch(pool, writes.slice(middle), defaults);
-    return new Map([...first, ...second]);
-  }
+  const outcomes = await splitOnRefusal(writes, (part) => writeBatch(pool, part, defaults), refuse);
+  return new Map(outcomes.flatMap((part) => [...part]));
 }
 
 const uniqueViolation = "23505";
@@ -87,8 +78,11 @@ async function evaluateTouched(client: Queryable, given: readonly GivenProfile[]
   await evaluateConflicts(client, "sync", { userIds, candidateIds });
 }
 
-/** An error of our own code is no data error, but it too must not stop the other users of the batch. */
-export function toAppError(error: unknown): AppError {
-  if (error instanceof AppError) return error;
-  return new AppError("internal", `A ${error instanceof Error ? error.name : "failure"} while writing`);
+/** The outcome of a user that fails alone. An error of our own code must not stop the other users of the batch either. */
+export function refuse({ snapshot }: UserWrite, error: unknown): Map<string, WriteOutcome> {
+  const refusal =
+    error instanceof AppError
+      ? error
+      : new AppError("internal", `A ${error instanceof Error ? error.name : "failure"} while writing`);
+  return new Map([[snapshot.clerkId, refusal]]);
 }

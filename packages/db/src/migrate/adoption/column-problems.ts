@@ -1,7 +1,164 @@
-import type { ColumnRule } from "./column-rules.ts";
-import type { LiveColumn } from "./live-columns.ts";
+import { z } from "zod";
+import type { Queryable } from "../../pool.ts";
+import { readRows } from "../../rows.ts";
+import { clerkColumns } from "../../user-columns.ts";
 
-/** Why the columns of an existing table do not fit, one line each, with what to do about it. Pure. */
+/** What an existing column must be, so that our statements work with it. */
+type ColumnRule = {
+  /** Names in pg_type. A domain counts as its base type. */
+  types: readonly string[];
+  /** The same as text, with the recommended type first. */
+  says: string;
+  /** The shortest `varchar(n)`, in characters. */
+  minLength?: number;
+  /** Labels that an enum must have, where an enum is allowed. */
+  labels?: readonly string[];
+  /** The fewest fractional digits of a second, for times that decide about order. */
+  minPrecision?: number;
+  nullable?: true;
+};
+
+/** A value that is too long fails its own user. The lengths are those that occur at Clerk. */
+const text = (minLength: number): ColumnRule => ({
+  types: ["text", "varchar", "citext"],
+  says: `text, or varchar of at least ${minLength}`,
+  minLength,
+});
+
+const oneOf = (...labels: string[]): ColumnRule => ({
+  types: ["text", "varchar", "citext", "enum"],
+  says: `text, or an enum with ${labels.map((label) => `'${label}'`).join(" and ")}`,
+  minLength: Math.max(...labels.map((label) => label.length)),
+  labels,
+});
+
+/** Our own tables refer to these ids. pg returns a bigint as text, and a uuid would change the answers of the API. */
+const rowId: ColumnRule = { types: ["int4"], says: "integer" };
+
+const flag: ColumnRule = { types: ["bool"], says: "boolean" };
+
+const amount: ColumnRule = { types: ["int4", "int8", "int2"], says: "integer, bigint or smallint" };
+
+/** Without a time zone it is read as UTC, as drizzle reads it. */
+const instant: ColumnRule = {
+  types: ["timestamptz", "timestamp"],
+  says: "timestamp with time zone, or timestamp",
+};
+
+/** applySnapshots compares these columns with now() to find the changed rows. */
+const changeMark: ColumnRule = { ...instant, says: `${instant.says}, in microseconds`, minPrecision: 6 };
+
+/** Clerk counts in milliseconds. The meaning of a time without a zone depends on the zone of the session. */
+const orderMark: ColumnRule = {
+  types: ["timestamptz"],
+  says: "timestamp with time zone, in milliseconds at least",
+  minPrecision: 3,
+};
+
+const nullable = (rule: ColumnRule): ColumnRule => ({ ...rule, nullable: true });
+
+/** Clerk's ids have 32 characters. citext is refused, because ids that differ only in case are different users. */
+const clerkId: ColumnRule = {
+  types: ["text", "varchar"],
+  says: "text, or varchar of at least 32",
+  minLength: 32,
+};
+
+function ruleOf({ type, minLength = 0 }: (typeof clerkColumns)[number]): ColumnRule {
+  switch (type) {
+    case "text":
+      return nullable(text(minLength));
+    case "boolean":
+      return flag;
+    case "time":
+      return nullable(orderMark);
+  }
+}
+
+export const columnRules: Readonly<Record<"users" | "mentorados", Readonly<Record<string, ColumnRule>>>> = {
+  users: {
+    id: rowId,
+    clerk_id: clerkId,
+    ...Object.fromEntries(clerkColumns.map((column) => [column.name, ruleOf(column)])),
+    role: oneOf("user", "admin"),
+    role_source: nullable({
+      types: ["text", "varchar"],
+      says: "text, or varchar of at least 5",
+      minLength: 5,
+    }),
+    tier: oneOf("FREE"),
+    read_ticket: nullable({ types: ["int8"], says: "bigint" }),
+    deleted_at: nullable(instant),
+    created_at: changeMark,
+    updated_at: changeMark,
+  },
+  mentorados: {
+    id: rowId,
+    user_id: nullable(rowId),
+    nome_completo: text(100),
+    email: nullable(text(254)),
+    foto_url: nullable(text(255)),
+    turma: nullable(text(64)),
+    ativo: oneOf("sim", "nao"),
+    meta_faturamento: amount,
+    meta_leads: amount,
+    meta_procedimentos: amount,
+    meta_posts: amount,
+    meta_stories: amount,
+    linked_at: nullable(instant),
+    created_at: changeMark,
+    updated_at: changeMark,
+  },
+};
+
+const liveColumn = z.object({
+  name: z.string(),
+  /** The name in pg_type of the type, or of the domain's base type. `enum` for every enum. */
+  type: z.string(),
+  /** As in `create table`. */
+  shown: z.string(),
+  /** n of `varchar(n)`, or the fractional digits of a second; null without a limit. */
+  limit: z.number().nullable(),
+  labels: z.array(z.string()),
+  notNull: z.boolean(),
+  hasDefault: z.boolean(),
+  generated: z.boolean(),
+  inPrimaryKey: z.boolean(),
+});
+
+/** A column of the database. */
+export type LiveColumn = z.infer<typeof liveColumn>;
+
+const columnsOfTable = `
+select
+  a.attname as "name",
+  case when base.typtype = 'e' then 'enum' else base.typname end as "type",
+  format_type(a.atttypid, a.atttypmod) as "shown",
+  case
+    when modifier.value < 0        then null
+    when base.typname = 'varchar'  then modifier.value - 4
+    when base.typname like 'time%' then modifier.value
+  end as "limit",
+  array(select e.enumlabel::text from pg_enum e where e.enumtypid = base.oid order by e.enumsortorder) as "labels",
+  a.attnotnull or own.typnotnull as "notNull",
+  a.atthasdef or a.attidentity <> '' or own.typdefault is not null as "hasDefault",
+  a.attgenerated <> '' as "generated",
+  exists (select from pg_index i where i.indrelid = a.attrelid and i.indisprimary and a.attnum = any(i.indkey))
+    as "inPrimaryKey"
+from pg_attribute a
+join pg_type own on own.oid = a.atttypid
+join pg_type base on base.oid = case own.typtype when 'd' then own.typbasetype else own.oid end
+cross join lateral (select case own.typtype when 'd' then own.typtypmod else a.atttypmod end) as modifier (value)
+where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
+order by a.attnum
+`;
+
+/** The columns of `public.<table>`, in their order; none without such a table. */
+export async function readLiveColumns(db: Queryable, table: string): Promise<LiveColumn[]> {
+  return readRows(liveColumn, (await db.query(columnsOfTable, [`public.${table}`])).rows);
+}
+
+/** The problems of an existing table's columns, one line each, with the change that solves it. Pure. */
 export function findColumnProblems(
   table: string,
   rules: Readonly<Record<string, ColumnRule>>,
@@ -14,7 +171,7 @@ export function findColumnProblems(
   });
 }
 
-/** Our inserts do not know the column, so the database must have a value for it. */
+/** Our inserts do not set the column, so the database must have a value for it. */
 function checkExtra(where: string, column: LiveColumn): string[] {
   return column.notNull && !column.hasDefault
     ? [

@@ -1,17 +1,20 @@
 import { z } from "zod";
 import type { Queryable } from "../../pool.ts";
+import { readRows } from "../../rows.ts";
+import { clerkColumns } from "../../user-columns.ts";
+
+/** Two users may have the same value in these columns. */
+const sharedColumns = clerkColumns.filter(({ type }) => type === "text").map(({ name }) => name);
 
 /**
- * Unique indexes, also those of constraints, partial ones and ones over an expression such as lower(email), that two
- * different people's rows could violate: they cover something that we write and nothing that is a person's own.
- * A unique email, say: several Clerk users may carry one, and a fresh profile repeats it.
+ * Unique indexes that the rows of two different users could violate: they cover a column that we write, and no id of the
+ * user. An example is a unique email, because several Clerk users may have one email, and a fresh profile repeats it.
+ * Indexes of constraints, partial indexes and indexes over an expression such as lower(email) count too.
  */
 const tooStrict = `
 select i.indexrelid::regclass::text as "index", w.relation as "table", w.attribute as "column"
 from (values
-  ('users',      'email',         array['id', 'clerk_id']),
-  ('users',      'name',          array['id', 'clerk_id']),
-  ('users',      'image_url',     array['id', 'clerk_id']),
+  ${sharedColumns.map((name) => `('users', '${name}', array['id', 'clerk_id']),`).join("\n  ")}
   ('mentorados', 'email',         array['id', 'user_id']),
   ('mentorados', 'nome_completo', array['id', 'user_id']),
   ('mentorados', 'foto_url',      array['id', 'user_id']),
@@ -19,7 +22,7 @@ from (values
 ) as w (relation, attribute, own)
 join pg_index i on i.indrelid = to_regclass('public.' || w.relation) and i.indisunique
 cross join lateral (
-  -- The bare columns of the key, without INCLUDE, and those inside its expressions, which pg_depend knows.
+  -- The plain columns of the key, without INCLUDE, and the columns in its expressions, which pg_depend lists.
   select array_agg(a.attname::text) as columns
   from pg_attribute a
   where a.attrelid = i.indrelid and a.attnum > 0 and (
@@ -35,7 +38,7 @@ where w.attribute = any(key.columns) and not key.columns && w.own
 order by w.relation desc, w.attribute, 1
 `;
 
-/** Unlinked profiles all have a null there. The column of pg_index is new in Postgres 15. */
+/** Every unlinked profile has a null in user_id. The column of pg_index is new in Postgres 15. */
 const nullsClash = `
 select i.indexrelid::regclass::text as "index"
 from pg_index i
@@ -44,7 +47,7 @@ where i.indrelid = to_regclass('public.mentorados') and i.indisunique and i.indn
   and (to_jsonb(i) ->> 'indnullsnotdistinct')::boolean
 `;
 
-/** `on conflict` refuses a deferrable one, even beside one that is not. */
+/** `on conflict` refuses a deferrable key, even beside an immediate one. */
 const deferrable = `
 select i.indexrelid::regclass::text as "index", w.relation as "table", w.attribute as "column"
 from (values ('users', 'clerk_id'), ('mentorados', 'user_id')) as w (relation, attribute)
@@ -66,12 +69,12 @@ const index = z.object({ index: z.string() });
 const keyIndex = index.extend({ table: z.string(), column: z.string() });
 const foreignKey = z.object({ constraint: z.string(), target: z.string() });
 
-/** Unique indexes and foreign keys that our writes would run into. */
+/** Unique indexes and foreign keys that would make our writes fail. */
 export async function findKeyProblems(db: Queryable): Promise<string[]> {
-  const strict = z.array(keyIndex).parse((await db.query(tooStrict)).rows);
-  const late = z.array(keyIndex).parse((await db.query(deferrable)).rows);
-  const clashing = z.array(index).parse((await db.query(nullsClash)).rows);
-  const foreign = z.array(foreignKey).parse((await db.query(otherTarget)).rows);
+  const strict = readRows(keyIndex, (await db.query(tooStrict)).rows);
+  const late = readRows(keyIndex, (await db.query(deferrable)).rows);
+  const clashing = readRows(index, (await db.query(nullsClash)).rows);
+  const foreign = readRows(foreignKey, (await db.query(otherTarget)).rows);
   return [
     ...strict.map(
       (key) =>

@@ -1,12 +1,27 @@
+import { z } from "zod";
 import type { Queryable } from "../../pool.ts";
-import { findColumnProblems } from "./column-problems.ts";
-import { columnRules } from "./column-rules.ts";
+import { readRows } from "../../rows.ts";
+import { columnRules, findColumnProblems, type LiveColumn, readLiveColumns } from "./column-problems.ts";
 import { findKeyProblems } from "./key-problems.ts";
-import { type LiveColumn, readLiveColumns } from "./live-columns.ts";
-import { MigrationRefusal } from "./refusal.ts";
 import { findDuplicates, findNulls, findOrphans, findRowsLacking } from "./row-problems.ts";
-import { readTables, type TableName } from "./table-problems.ts";
 
+/** The database cannot be migrated as it is. The message lists every problem, with ids and without personal data. */
+export class MigrationRefusal extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      [
+        "The database does not fit, and nothing was changed:",
+        ...problems.map((problem) => `  ${problem}`),
+      ].join("\n"),
+    );
+    this.name = "MigrationRefusal";
+    this.problems = problems;
+  }
+}
+
+type TableName = "users" | "mentorados";
 type Columns = ReadonlyMap<string, LiveColumn>;
 
 const required: Readonly<Record<TableName, readonly string[]>> = {
@@ -19,18 +34,18 @@ const distinct: Readonly<Record<TableName, readonly string[]>> = {
 };
 
 /**
- * Looks at the tables that the app already has, and locks them until the transaction ends, so that what was
- * found still holds when they are changed.
+ * Checks the tables that the app already has. It locks them until the transaction ends, so that the result still holds
+ * when they are changed.
  *
- * @returns whether there is one
- * @throws MigrationRefusal naming everything that stands in the way, also when the role may not look
+ * @returns whether there is such a table
+ * @throws MigrationRefusal with every problem, also if the role may not read the tables
  */
 export async function refuseUnfit(db: Queryable): Promise<boolean> {
   const { existing, problems } = await readTables(db);
   if (problems.length > 0) throw new MigrationRefusal(problems);
   if (existing.length === 0) return false;
 
-  // The strongest lock at once: ALTER TABLE needs it, and taking it later could deadlock with the app.
+  // ALTER TABLE needs the strongest lock. Taking a weaker lock first could deadlock with the app.
   await db.query(
     `lock table ${existing.map((name) => `public.${name}`).join(", ")} in access exclusive mode`,
   );
@@ -40,8 +55,8 @@ export async function refuseUnfit(db: Queryable): Promise<boolean> {
 }
 
 /**
- * What is wrong with the form of both tables: columns and keys that changed since they were adopted. Locks nothing, and
- * asks for no right to change them.
+ * Problems in the form of both tables: columns and keys that changed since the adoption. It locks nothing and needs no
+ * right to change the tables.
  */
 export async function findFormProblems(db: Queryable): Promise<string[]> {
   const problems: string[] = [];
@@ -73,13 +88,13 @@ async function findRowProblems(db: Queryable, table: TableName, columns?: Column
   if (columns?.has("id")) problems.push(...(await findNulls(db, table, "id")));
   for (const column of distinct[table]) {
     const live = columns?.get(column);
-    // Some types cannot be compared, json for one.
+    // Some types, such as json, cannot be compared.
     if (live && hasRightType(table, live)) problems.push(...(await findDuplicates(db, table, column)));
   }
   return problems;
 }
 
-/** Only where the two ids can be compared at all; a wrong type has a line of its own. */
+/** Only if the two ids can be compared. A wrong type has its own line. */
 async function findOrphanProblems(
   db: Queryable,
   { users, mentorados }: Partial<Record<TableName, Columns>>,
@@ -92,4 +107,56 @@ async function findOrphanProblems(
 
 function hasRightType(table: TableName, column: LiveColumn): boolean {
   return columnRules[table][column.name]?.types.includes(column.type) ?? false;
+}
+
+const tables = `
+select
+  t.name,
+  c.oid is not null                                            as "exists",
+  coalesce(c.relkind = 'r', false)                             as "ordinary",
+  coalesce(pg_has_role(c.relowner, 'usage'), false)            as "owned",
+  c.oid is not null and row_security_active(c.oid)             as "filtered",
+  has_database_privilege(current_database(), 'create')         as "mayAddSchemas",
+  coalesce(has_schema_privilege(to_regnamespace('public')::oid, 'create'), false) as "mayAddTables"
+from unnest(array['users', 'mentorados']) as t (name)
+left join pg_class c on c.oid = to_regclass('public.' || t.name)
+`;
+
+const tableRow = z.object({
+  name: z.enum(["users", "mentorados"]),
+  exists: z.boolean(),
+  ordinary: z.boolean(),
+  owned: z.boolean(),
+  filtered: z.boolean(),
+  mayAddSchemas: z.boolean(),
+  mayAddTables: z.boolean(),
+});
+
+/** The tables that the app already has, and the problems that prevent even reading them. */
+async function readTables(
+  db: Queryable,
+): Promise<{ existing: readonly TableName[]; problems: readonly string[] }> {
+  const found = readRows(tableRow, (await db.query(tables)).rows);
+  const mayAddSchemas = found.every((table) => table.mayAddSchemas);
+  return {
+    existing: found.filter((table) => table.exists).map((table) => table.name),
+    problems: [
+      ...(mayAddSchemas ? [] : ["The role must be able to add schemas: grant create on database … to …"]),
+      ...found.flatMap(findAccessProblems),
+    ],
+  };
+}
+
+function findAccessProblems(table: z.infer<typeof tableRow>): string[] {
+  const where = `public.${table.name}`;
+  if (!table.exists) {
+    return table.mayAddTables
+      ? []
+      : [`The role must be able to add ${where}: grant create on schema public to …`];
+  }
+  if (!table.ordinary) return [`${where} is not an ordinary table: rename it`];
+  if (!table.owned) return [`The role must own ${where}, or be a member of the role that does`];
+  return table.filtered
+    ? [`Row-level security hides rows of ${where} from the role: use one that bypasses it`]
+    : [];
 }

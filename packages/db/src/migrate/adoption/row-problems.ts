@@ -1,11 +1,12 @@
 import { z } from "zod";
 import type { Queryable } from "../../pool.ts";
+import { readRow, readRows } from "../../rows.ts";
 
-/** Longest list in a message; a table may have a million bad rows. */
+/** The longest list in a message. A table may have a million bad rows. */
 const mostListed = 20;
 
-// All table and column names below are constants of ours, never input. Rows are named by their id, which an
-// existing table may lack: to_jsonb() then gives null instead of an error.
+// All table and column names below are constants of ours, never input. Messages name rows by their id. An existing table
+// may lack the id, and then to_jsonb() gives null instead of an error.
 const id = "coalesce(to_jsonb(t) ->> 'id', '?')";
 const byId = "order by to_jsonb(t) -> 'id'";
 
@@ -16,7 +17,7 @@ const group = z.object({
   ids: z.array(z.string()),
 });
 
-/** Rows that share a value of `column`. Null is no value. */
+/** Lists the rows that share a value of `column`. Null is no value. */
 export async function findDuplicates(db: Queryable, table: string, column: string): Promise<string[]> {
   const result = await db.query(`
     with shared as (
@@ -32,7 +33,7 @@ export async function findDuplicates(db: Queryable, table: string, column: strin
            array(select ${id} from public.${table} t where t.${column} = s.value ${byId} limit ${mostListed}) as ids
     from shared s
     order by s.value`);
-  const groups = z.array(group).parse(result.rows);
+  const groups = readRows(group, result.rows);
   return summarize(
     `public.${table}.${column} must be unique, but rows share it`,
     groups.map(({ value, ids, rows }) => `${column} ${value}: ${table} ${listIds(ids, rows)}`),
@@ -40,9 +41,9 @@ export async function findDuplicates(db: Queryable, table: string, column: strin
   );
 }
 
-const nameless = z.object({ id: z.string(), total: z.coerce.number() });
+const nullRow = z.object({ id: z.string(), total: z.coerce.number() });
 
-/** Rows without a value where there must be one. */
+/** Lists the rows without a required value. */
 export async function findNulls(db: Queryable, table: string, column: string): Promise<string[]> {
   const result = await db.query(`
     select ${id} as id, count(*) over () as total
@@ -50,7 +51,7 @@ export async function findNulls(db: Queryable, table: string, column: string): P
     where t.${column} is null
     ${byId}
     limit ${mostListed}`);
-  const rows = z.array(nameless).parse(result.rows);
+  const rows = readRows(nullRow, result.rows);
   const [first] = rows;
   if (!first) return [];
   const ids = rows.map((row) => row.id);
@@ -59,19 +60,21 @@ export async function findNulls(db: Queryable, table: string, column: string): P
   ];
 }
 
-/** A required column cannot be added to a table that has rows: nobody knows what to put there. */
+/** A required column cannot be added to a table with rows, because Rollcall does not know their values. */
 export async function findRowsLacking(db: Queryable, table: string, column: string): Promise<string[]> {
   const result = await db.query(`select count(*) as rows from public.${table}`);
-  const [{ rows }] = z.tuple([z.object({ rows: z.coerce.number() })]).parse(result.rows);
+  const { rows } = readRow(z.object({ rows: z.coerce.number() }), result.rows);
   return rows === 0
     ? []
     : [`public.${table} has rows (${rows}) but no column ${column}: add it and fill it, or empty the table`];
 }
 
+const orphan = z.object({ id: z.string(), userId: z.string(), total: z.coerce.number() });
+
 /**
- * Profiles whose user is not there.
+ * Lists the profiles that refer to a missing user.
  *
- * @param usersHaveIds false when there is no column to look them up in: then no user is there
+ * @param usersHaveIds false if the users have no id column: then every user is missing
  */
 export async function findOrphans(db: Queryable, usersHaveIds: boolean): Promise<string[]> {
   const user = "select from public.users u where u.id = m.user_id";
@@ -83,9 +86,7 @@ export async function findOrphans(db: Queryable, usersHaveIds: boolean): Promise
     ${orphans}
     order by m.user_id
     limit ${mostListed}`);
-  const rows = z
-    .array(z.object({ id: z.string(), userId: z.string(), total: z.coerce.number() }))
-    .parse(result.rows);
+  const rows = readRows(orphan, result.rows);
   return summarize(
     "public.mentorados.user_id must be the id of a user, but there is none",
     rows.map((row) => `user_id ${row.userId}: mentorados ${row.id}`),

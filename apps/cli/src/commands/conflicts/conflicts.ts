@@ -1,0 +1,70 @@
+import { Option } from "@commander-js/extra-typings";
+import type { ConflictView } from "@rollcall/contracts";
+import { listConflicts } from "@rollcall/db";
+import { resolveConflict } from "@rollcall/sync";
+import { z } from "zod";
+import { type Cli, jsonOption, readTyped } from "../../cli.ts";
+import { formatTable } from "../../print.ts";
+
+const mostListed = 200;
+const typedId = z.coerce.number({ error: "must be a number" }).int().positive();
+
+export function addConflicts({ program, open, print, caller }: Cli, group: string): void {
+  const conflicts = program
+    .command("conflicts")
+    .helpGroup(group)
+    .enablePositionalOptions()
+    .addOption(jsonOption)
+    .description("list the open conflicts: profiles that only a person may assign; resolve one")
+    .action(async () => {
+      const page = { state: "open", beforeId: undefined, limit: mostListed + 1 };
+      const found = await listConflicts(open().services.pool, page);
+      const items = found.slice(0, mostListed);
+      const more = found.length > mostListed;
+      print({ items, more }, () => describe(items, more));
+    });
+
+  conflicts
+    .command("resolve")
+    .argument("<id>", "the conflict")
+    .addOption(new Option("--mentorado <id>", "give the user this candidate").conflicts("dismiss"))
+    .option("--discard-profile", "unlink the user's present profile, even if it was used")
+    .option("--dismiss", "close the conflict without a change")
+    .addOption(jsonOption)
+    .description("resolve a conflict: either --mentorado or --dismiss")
+    .action(async (typed, options, command) => {
+      const id = readTyped(command, "<id>", typedId, typed);
+      if (options.mentorado === undefined && !options.dismiss)
+        command.error("conflicts resolve needs either --mentorado <id> or --dismiss");
+      const resolution = options.dismiss
+        ? { dismiss: true as const }
+        : {
+            mentoradoId: readTyped(command, "--mentorado", typedId, options.mentorado),
+            discardProfile: options.discardProfile === true,
+          };
+      await resolveConflict(open().services, id, resolution, caller);
+      print({ id, ...resolution }, () => [
+        `Conflict ${id} is ${"dismiss" in resolution ? "dismissed" : "resolved"}.`,
+      ]);
+    });
+}
+
+function describe(items: readonly ConflictView[], more: boolean): string[] {
+  if (items.length === 0) return ["No open conflicts."];
+  const titles = ["id", "user", "reason", "candidates", "has now", "since"];
+  const rows = items.map((conflict) => [
+    String(conflict.id),
+    conflict.clerkId,
+    conflict.reason,
+    conflict.candidateIds.join(", "),
+    conflict.profileId === null ? "no profile" : `mentorado ${conflict.profileId}`,
+    conflict.openedAt,
+  ]);
+  return [
+    ...formatTable([titles, ...rows]),
+    ...(more ? ["", `These are the newest ${items.length}; there are more.`] : []),
+    "",
+    "What each reason means: docs/RUNBOOK.md",
+    "To decide: rollcall conflicts resolve <id> --mentorado <id> | --dismiss",
+  ];
+}

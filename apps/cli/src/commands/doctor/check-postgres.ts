@@ -1,0 +1,72 @@
+import { variables } from "@rollcall/contracts";
+import { createPool, holdsSessions, isTransactionPooled, type Pool } from "@rollcall/db";
+import type { Environment } from "../../cli.ts";
+import { describePostgresFailure } from "../../describe-postgres-failure.ts";
+import { checkTables } from "./check-tables.ts";
+import { type Finding, note, ok, unknown, wrong } from "./finding.ts";
+
+/** BullMQ refuses versions below the first, and warns below the second. */
+const oldestMajor = 13;
+const recommendedMajor = 14;
+/** The search for duplicates reads whole tables. */
+const longestStatementMs = 60_000;
+
+/** Checks Postgres. When a check fails, the checks that depend on it are left out. */
+export async function checkPostgres(environment: Environment): Promise<Finding[]> {
+  const databaseUrl = variables.DATABASE_URL.safeParse(environment["DATABASE_URL"]).data;
+  if (databaseUrl === undefined)
+    return [unknown("postgres.reachable", "Not checked: DATABASE_URL is missing or malformed.")];
+  const pool = createPool({
+    databaseUrl,
+    applicationName: "rollcall-doctor",
+    max: 4,
+    queryTimeoutMs: longestStatementMs,
+    onIdleError: () => undefined,
+  });
+  try {
+    return await examine(pool, { withQueues: !environment["REDIS_URL"]?.trim() });
+  } catch (error) {
+    return [
+      wrong(
+        "postgres.reachable",
+        `${describePostgresFailure(error)}.`,
+        "Correct DATABASE_URL, or start the server.",
+      ),
+    ];
+  } finally {
+    await pool.end();
+  }
+}
+
+async function examine(pool: Pool, options: { withQueues: boolean }): Promise<Finding[]> {
+  const version = Number((await pool.query("show server_version_num")).rows[0]?.server_version_num);
+  const reached = [ok("postgres.reachable", "Postgres answers."), checkVersion(version)];
+  if (await isTransactionPooled(pool)) return [...reached, pooled];
+  if (!(await holdsSessions(pool))) return [...reached, pooled];
+  const sessions = ok(
+    "postgres.sessions",
+    "Locks and LISTEN work: there is no transaction pooler in between.",
+  );
+  return [...reached, sessions, ...(await checkTables(pool, options))];
+}
+
+function checkVersion(version: number): Finding {
+  const name = "postgres.version";
+  const major = Math.floor(version / 10_000);
+  if (major < oldestMajor) {
+    return wrong(
+      name,
+      `It is PostgreSQL ${major}; ${oldestMajor} is the oldest supported version.`,
+      "Upgrade it.",
+    );
+  }
+  return major < recommendedMajor
+    ? note(name, `It is PostgreSQL ${major}, which gets no more security fixes.`, "Upgrade it.")
+    : ok(name, `PostgreSQL ${major}.`);
+}
+
+const pooled = wrong(
+  "postgres.sessions",
+  "DATABASE_URL leads to a transaction pooler, but advisory locks and LISTEN need sessions.",
+  "Use the address of the database itself, or of a session pooler.",
+);

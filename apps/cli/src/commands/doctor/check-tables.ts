@@ -1,0 +1,116 @@
+import {
+  countUnerased,
+  findDuplicates,
+  findFormProblems,
+  findMissingGrants,
+  findMissingKeys,
+  findMissingMigrations,
+  measureIdUse,
+  type Pool,
+} from "@rollcall/db";
+import { areQueueTablesCurrent } from "@rollcall/jobs";
+import { describePostgresFailure } from "../../describe-postgres-failure.ts";
+import { type Finding, note, ok, unknown, wrong } from "./finding.ts";
+
+/** Checks migrations, grants, form and keys of the tables, duplicate rows, used ids and data of deleted users. */
+export function checkTables(pool: Pool, { withQueues }: { withQueues: boolean }): Promise<Finding[]> {
+  return Promise.all([
+    check("postgres.migrations", () => checkMigrations(pool, withQueues)),
+    check("postgres.grants", () => checkGrants(pool, withQueues)),
+    check("postgres.tables", () => checkForm(pool)),
+    check("postgres.duplicates", () => checkDuplicates(pool)),
+    check("postgres.ids", () => checkIds(pool)),
+    check("postgres.unerased", () => checkUnerased(pool)),
+  ]);
+}
+
+/** A check that fails, for example without a grant, must not hide the results of the others. */
+async function check(name: string, run: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await run();
+  } catch (error) {
+    return unknown(name, `Could not be checked: ${describePostgresFailure(error)}.`);
+  }
+}
+
+async function checkMigrations(pool: Pool, withQueues: boolean): Promise<Finding> {
+  const name = "postgres.migrations";
+  const missing = await findMissingMigrations(pool);
+  // A missing schema is an error here, and means that the tables are missing.
+  const queues = !withQueues || (await areQueueTablesCurrent(pool.driver).catch(() => false));
+  const lacking = [...missing, ...(queues ? [] : ["BullMQ's"])];
+  return lacking.length === 0
+    ? ok(name, "All are applied.")
+    : wrong(name, `Missing: ${lacking.join(", ")}.`, "npm run migrate");
+}
+
+async function checkGrants(pool: Pool, withQueues: boolean): Promise<Finding> {
+  const name = "postgres.grants";
+  const missing = await findMissingGrants(pool, { withQueues });
+  const fix =
+    "As the owner: run ops/roles.sql again, or GRANT the missing privileges to the role in DATABASE_URL.";
+  return missing.length === 0
+    ? ok(name, "None is missing.")
+    : wrong(name, `The role lacks: ${list(missing)}.`, fix);
+}
+
+async function checkForm(pool: Pool): Promise<Finding> {
+  const name = "postgres.tables";
+  const problems = await findFormProblems(pool);
+  const fix = "Change the app's schema as each line says. The app's own migrations may have reverted ours.";
+  return problems.length === 0
+    ? ok(name, "users and mentorados have the form that Rollcall needs.")
+    : wrong(name, `They changed since the migration: ${list(problems)}.`, fix);
+}
+
+async function checkDuplicates(pool: Pool): Promise<Finding> {
+  const name = "postgres.duplicates";
+  const shared = [
+    ...(await findDuplicates(pool, "users", "clerk_id")),
+    ...(await findDuplicates(pool, "mentorados", "user_id")),
+  ];
+  const unguarded = (await findMissingKeys(pool)).map((column) => `${column} has no unique index`);
+  const fix =
+    "Merge the rows by hand, then: alter table public.users add unique (clerk_id); alter table public.mentorados add unique (user_id)";
+  const problems = [...shared, ...unguarded];
+  return problems.length === 0
+    ? ok(name, "One row for each Clerk id, one profile for each user, and unique indexes on both.")
+    : wrong(name, `${list(problems)}.`, fix);
+}
+
+/** At this share there is still time to change the type of a column that the app's tables refer to. */
+const idsToSpare = 0.5;
+
+async function checkIds(pool: Pool): Promise<Finding> {
+  const name = "postgres.ids";
+  const scarce = (await measureIdUse(pool)).filter(({ used }) => used > idsToSpare);
+  const lines = scarce.map(
+    ({ table, used }) => `${table}.id has used up ${Math.floor(used * 100)} % of its ids`,
+  );
+  const fix =
+    "If the app's tables and screens accept negative ids: alter sequence public.users_id_seq minvalue -2147483648 restart -2147483648. docs/SCALE.md says how long the ids last.";
+  return scarce.length === 0
+    ? ok(name, "More than half of them are left.")
+    : wrong(name, `${list(lines)}.`, fix);
+}
+
+async function checkUnerased(pool: Pool): Promise<Finding> {
+  const name = "postgres.unerased";
+  const left = await countUnerased(pool);
+  const fix =
+    "The app itself set deleted_at. For a user that is gone from Clerk too: npx rollcall purge <clerkId>.";
+  return left === 0
+    ? ok(name, "No row that is marked as deleted holds personal data.")
+    : note(
+        name,
+        `${left} row(s) of users have deleted_at and hold an email, a name, an image or a profile.`,
+        fix,
+      );
+}
+
+const mostListed = 10;
+
+function list(lines: readonly string[]): string {
+  const more = lines.length > mostListed ? [`and ${lines.length - mostListed} more`] : [];
+  return [...lines.slice(0, mostListed), ...more].join("; ");
+}

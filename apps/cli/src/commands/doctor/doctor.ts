@@ -1,0 +1,51 @@
+import { type Cli, type Environment, exitCodes, jsonOption } from "../../cli.ts";
+import { formatTable } from "../../print.ts";
+import { checkBackend } from "./check-backend.ts";
+import { checkClerk } from "./check-clerk.ts";
+import { checkEnvironment, checkWebhookSecret } from "./check-environment.ts";
+import { checkPostgres } from "./check-postgres.ts";
+import { checkRedis } from "./check-redis.ts";
+import type { Finding } from "./finding.ts";
+
+export function addDoctor({ program, readEnvironment, print }: Cli, group: string): void {
+  program
+    .command("doctor")
+    .helpGroup(group)
+    .addOption(jsonOption)
+    .description("check environment, Clerk, Postgres and Redis; print a fix for each fault; change nothing")
+    .action(async () => {
+      const findings = await examine(readEnvironment());
+      const faults = findings.filter(({ state }) => state === "wrong");
+      print({ ok: faults.length === 0, findings }, () => describe(findings, faults));
+      if (faults.length > 0) process.exitCode = exitCodes.failed;
+    });
+}
+
+/** Runs every check, whatever the others find. It changes nothing, and shows no value of the environment. */
+async function examine(environment: Environment): Promise<Finding[]> {
+  const [clerk, postgres, redis, backend] = await Promise.all([
+    checkClerk(environment),
+    checkPostgres(environment),
+    checkRedis(environment),
+    checkBackend(environment),
+  ]);
+  return [
+    ...checkEnvironment(environment),
+    checkWebhookSecret(environment),
+    ...clerk,
+    ...postgres,
+    ...redis,
+    ...backend,
+  ];
+}
+
+function describe(findings: readonly Finding[], faults: readonly Finding[]): string[] {
+  const labels = { ok: "ok", note: "note", unknown: "?", wrong: "WRONG" } as const;
+  const rows = findings.map(({ name, state, says }) => [labels[state], name, says]);
+  const fixes = faults.flatMap(({ name, mend }) => (mend ? [[name, mend]] : []));
+  return [
+    ...formatTable(rows),
+    "",
+    ...(faults.length === 0 ? ["Nothing is wrong."] : [`${faults.length} to fix:`, ...formatTable(fixes)]),
+  ];
+}

@@ -1,0 +1,48 @@
+import type { JobView, UserReport } from "@rollcall/contracts";
+import { formatTable } from "../../print.ts";
+
+/** The report as lines of a terminal: the sentence, then the facts behind it. It holds no email and no name. */
+export function describeReport(report: UserReport): string[] {
+  const { user, mentorado, clerk, jobs, deadLetters, conflicts, timeline } = report;
+  const deleted = user?.deletedAt ? `, deleted ${user.deletedAt}` : "";
+  return [
+    report.clerkId,
+    report.why,
+    ...section("Here", [
+      ["Clerk", clerk],
+      ["row", user ? `users ${user.id}, ${user.role}${deleted}` : "none"],
+      ["profile", mentorado ? `mentorados ${mentorado.id}, ativo ${mentorado.ativo}` : "none"],
+    ]),
+    ...section(
+      "Jobs",
+      jobs.map((job) => [nameJob(job), describeState(job)]),
+    ),
+    ...section(
+      "Dead letters",
+      deadLetters.map((letter) => [letter.id, `${nameJob(letter)} ${describeState(letter)}`]),
+    ),
+    ...section(
+      "Conflicts",
+      conflicts.map(({ id, state, reason, candidateIds }) => [
+        `${id} ${state}`,
+        `${reason}, candidates ${candidateIds.join(", ")}`,
+      ]),
+    ),
+    ...section(
+      "Timeline",
+      timeline.map(({ at, kind, cause, ref }) => [at, `${kind} by ${cause}${ref ? ` ${ref}` : ""}`]),
+    ),
+  ];
+}
+
+function section(title: string, rows: readonly (readonly [string, string])[]): string[] {
+  return rows.length === 0 ? [] : ["", title, ...formatTable(rows)];
+}
+
+function nameJob({ queue, kind }: JobView): string {
+  return `${queue} ${kind}`;
+}
+
+function describeState({ state, attempts, code }: JobView): string {
+  return `${state}, attempts ${attempts}${code ? `, ${code}` : ""}`;
+}

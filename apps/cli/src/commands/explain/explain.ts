@@ -1,0 +1,19 @@
+import { explainUser } from "@rollcall/sync";
+import { type Cli, exitCodes, jsonOption } from "../../cli.ts";
+import { describeReport } from "./describe-report.ts";
+
+export function addExplain({ program, open, print, isJson }: Cli, group: string): void {
+  program
+    .command("explain")
+    .helpGroup(group)
+    .argument("<clerkId>", "the user")
+    .addOption(jsonOption)
+    .description("explain in one sentence why a user is here or is missing, then show the facts")
+    .action(async (clerkId) => {
+      const report = await explainUser(open().services, clerkId);
+      if (report || isJson()) print(report ?? null, () => (report ? describeReport(report) : []));
+      if (report) return;
+      process.stderr.write(`Neither Clerk nor Rollcall knows ${clerkId}.\n`);
+      process.exitCode = exitCodes.failed;
+    });
+}

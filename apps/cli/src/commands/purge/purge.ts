@@ -1,0 +1,43 @@
+import { clerkUserId } from "@rollcall/contracts";
+import { purgeUser } from "@rollcall/sync";
+import { z } from "zod";
+import { type Cli, jsonOption, readTyped } from "../../cli.ts";
+
+const mentoradoIds = z
+  .string()
+  .regex(/^\d{1,9}(,\d{1,9})*$/, "must be ids with commas between, like 5,6")
+  .transform((list) => list.split(",").map(Number))
+  .default([]);
+
+export function addPurge({ program, open, print, caller }: Cli, group: string): void {
+  program
+    .command("purge")
+    .helpGroup(group)
+    .argument("<clerkId>", "the deleted user")
+    .option("--keep-profile", "keep name, email and photo in the profile that the user had")
+    .option("--also <ids>", "also erase these mentorados, which only matched the user: 5,6")
+    .addOption(jsonOption)
+    .description("erase the remaining data of a deleted user for good; the tombstone keeps the Clerk id")
+    .action(async (typed, options, command) => {
+      const clerkId = readTyped(command, "<clerkId>", clerkUserId, typed);
+      const candidates = readTyped(command, "--also", mentoradoIds, options.also);
+      const wish = { candidates, keepProfile: options.keepProfile === true };
+      const answer = await purgeUser(open().services, clerkId, wish, caller);
+      print({ clerkId, ...answer }, () => describe(clerkId, answer));
+    });
+}
+
+function describe(clerkId: string, answer: Awaited<ReturnType<typeof purgeUser>>): string[] {
+  const { erased, kept, candidates, deadLetters, appColumns } = answer;
+  const said: [boolean, string][] = [
+    [erased.length > 0, `Name, email and photo are gone from mentorado ${erased.join(", ")}.`],
+    [kept.length > 0, `Kept because of --keep-profile: mentorado ${kept.join(", ")}.`],
+    [
+      candidates.length > 0,
+      `Not erased, because it may belong to another person: mentorado ${candidates.join(", ")}. It once matched the user; --also erases it.`,
+    ],
+    [deadLetters > 0, `${deadLetters} dead letter(s) of the user are gone.`],
+    [appColumns.length > 0, `Columns of the app's own were not changed: ${appColumns.join(", ")}.`],
+  ];
+  return [`${clerkId} is purged.`, ...said.flatMap(([isSo, sentence]) => (isSo ? [sentence] : []))];
+}

@@ -1,0 +1,46 @@
+import { join } from "node:path";
+import type { Provisioning } from "@rollcall/clerk-simulator";
+import { untilAnswers } from "../processes/readiness.ts";
+import { startProcess } from "../processes/supervised-process.ts";
+import { originsOn, type Wiring } from "./environments.ts";
+import type { StartOptions } from "./part.ts";
+
+export type Simulator = {
+  url: string;
+  /** Lets the page show the cause of a user's profile. */
+  noteProvisioning(userId: string, cause: string): void;
+};
+
+/** Starts the Clerk simulator with its page. */
+export async function startSimulator(
+  { root, dir, parts, narrator, say, signal }: StartOptions,
+  { secrets, ports, databaseUrl }: Wiring,
+  apiUrl: string,
+): Promise<Simulator> {
+  say("Starting the Clerk simulator");
+  const simulator = await startProcess({
+    name: "simulator",
+    entry: join(root, "packages/clerk-simulator/dist/page/main.js"),
+    environment: {
+      SIM_PORT: String(ports.simulator),
+      SIM_SECRET_KEY: secrets.clerkSecretKey,
+      SIM_WEBHOOK_SECRET: secrets.clerkWebhookSecret,
+      SIM_SIGNING_KEY: secrets.clerkSigningKey,
+      SIM_PEOPLE_FILE: join(dir, "people.jsonl"),
+      SIM_API_URL: apiUrl,
+      SIM_DATABASE_URL: databaseUrl,
+      SIM_APP_ORIGINS: originsOn(ports.example).join(","),
+    },
+    logFile: join(dir, "logs/simulator.log"),
+    onMessage: narrator.readHappening,
+    say,
+  });
+  parts.push(simulator);
+  const url = `http://127.0.0.1:${ports.simulator}`;
+  await untilAnswers(simulator, `${url}/__sim/info`, signal);
+  return {
+    url,
+    noteProvisioning: (userId, cause) =>
+      simulator.send({ kind: "provisioned", userId, cause } satisfies Provisioning),
+  };
+}

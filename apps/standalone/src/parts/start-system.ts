@@ -1,0 +1,132 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { untilReady } from "../processes/readiness.ts";
+import { type SupervisedProcess, startProcess } from "../processes/supervised-process.ts";
+import type { Environment, Settings } from "../settings.ts";
+import { StartError } from "../start-error.ts";
+import { type Address, listAddresses } from "../terminal/addresses.ts";
+import { decideEnvironment, type Wiring, writeCommandEnvironment } from "./environments.ts";
+import { startExampleApp } from "./example-app.ts";
+import type { StartOptions } from "./part.ts";
+import { settlePorts } from "./ports.ts";
+import { startEmbeddedPostgres } from "./postgres.ts";
+import { keepSecrets } from "./secrets.ts";
+import { type Simulator, startSimulator } from "./simulator.ts";
+
+export type StartedSystem = {
+  addresses: Address[][];
+  apiUrl: string;
+  simulator: Simulator | undefined;
+};
+
+/**
+ * Starts the parts that the environment does not name, each after the parts that it needs. Every started part is on
+ * `parts`, also when this rejects.
+ *
+ * @throws StartError, or the signal's reason once it is aborted
+ */
+export async function startSystem(options: StartOptions): Promise<StartedSystem> {
+  const { settings, root, dir, say, signal } = options;
+  const ports = await settlePorts(decidePorts(settings), options.leftBehind);
+  await mkdir(join(dir, "logs"), { recursive: true });
+  const secrets = await keepSecrets(join(dir, "secrets.json"));
+  signal.throwIfAborted();
+
+  const databaseUrl = settings.databaseUrl ?? (await startPostgresPart(options));
+  signal.throwIfAborted();
+  const urls = {
+    api: `http://${shownHost(settings.host)}:${ports.api}`,
+    worker: `http://${shownHost(settings.host)}:${ports.worker}`,
+    // Only on the loopback address, because the simulator lets every visitor sign in as any user.
+    simulated: settings.realClerk ? undefined : simulatedUrls(ports),
+  };
+  const adminPassword = settings.admin.password ?? secrets.adminPassword;
+  const wiring: Wiring = {
+    settings,
+    secrets,
+    databaseUrl,
+    ports,
+    simulatorUrl: urls.simulated?.simulator,
+    adminPassword,
+  };
+  say("Applying migrations");
+  const migrateProgram = join(root, "apps/cli/dist/migrate/main.js");
+  await migrate(migrateProgram, decideEnvironment("migration", options.named, wiring));
+  signal.throwIfAborted();
+
+  const simulator = urls.simulated ? await startSimulator(options, wiring, urls.api) : undefined;
+  signal.throwIfAborted();
+  say("Starting worker and api");
+  const worker = await startProgram(options, "worker", wiring);
+  const api = await startProgram(options, "api", wiring);
+  if (urls.simulated) await startExampleApp(options, wiring, { api: urls.api, ...urls.simulated });
+  await Promise.all([untilReady(worker, urls.worker, signal), untilReady(api, urls.api, signal)]);
+  await writeCommandEnvironment(join(dir, "environment"), {
+    ...decideEnvironment("api", options.named, wiring),
+    ...decideEnvironment("worker", options.named, wiring),
+  });
+  const addresses = listAddresses({ settings, urls, dir: options.shownDir, adminPassword });
+  return { addresses, apiUrl: urls.api, simulator };
+}
+
+function decidePorts({ ports, realClerk }: Settings): Partial<Settings["ports"]> {
+  return realClerk ? { api: ports.api, worker: ports.worker } : ports;
+}
+
+function simulatedUrls(ports: Settings["ports"]): { simulator: string; example: string } {
+  return { simulator: `http://127.0.0.1:${ports.simulator}`, example: `http://127.0.0.1:${ports.example}` };
+}
+
+async function startPostgresPart({ dir, parts, say }: StartOptions): Promise<string> {
+  const postgres = await startEmbeddedPostgres(join(dir, "postgres"), say);
+  parts.push({ name: "Postgres", ...postgres });
+  return postgres.url;
+}
+
+/**
+ * Applies the migrations in a process of their own.
+ *
+ * @throws StartError with the error output of the migration
+ */
+async function migrate(entry: string, environment: Environment): Promise<void> {
+  const child = spawn(process.execPath, [entry], {
+    env: environment,
+    detached: true,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    errors += chunk;
+  });
+  const [code] = await once(child, "close");
+  if (code !== 0) {
+    throw new StartError(
+      `${errors.trim()}\nCheck that the Postgres of DATABASE_URL runs, and that its role may create tables.`,
+    );
+  }
+}
+
+async function startProgram(
+  { root, dir, named, parts, narrator, say }: StartOptions,
+  name: "api" | "worker",
+  wiring: Wiring,
+): Promise<SupervisedProcess> {
+  const part = await startProcess({
+    name,
+    entry: join(root, `apps/${name}/dist/main.js`),
+    environment: decideEnvironment(name, named, wiring),
+    logFile: join(dir, `logs/${name}.log`),
+    onLine: narrator.readLog,
+    say,
+  });
+  parts.push(part);
+  return part;
+}
+
+/** A browser cannot open a wildcard address. */
+function shownHost(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
+}

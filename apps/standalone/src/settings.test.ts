@@ -1,0 +1,23 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { readNamedEnvironment } from "./settings.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "rollcall-env-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test("the environment wins over the file, also with an empty value", () => {
+  const file = join(folder, ".env");
+  writeFileSync(file, 'PORT=4000\nHOST="0.0.0.0" # everywhere\nDATABASE_URL=postgres://file\n');
+  expect(readNamedEnvironment(file, { PORT: "5000", DATABASE_URL: "" })).toMatchObject({
+    PORT: "5000",
+    HOST: "0.0.0.0",
+    DATABASE_URL: "",
+  });
+});
+
+test("a missing file is allowed, and an unreadable file is named", () => {
+  expect(readNamedEnvironment(join(folder, "none"), { PORT: "1" })).toEqual({ PORT: "1" });
+  expect(() => readNamedEnvironment(folder, {})).toThrow(`${folder} cannot be read`);
+});

@@ -1,3 +1,0 @@
-drop table rollcall.workers;
-drop table rollcall.absences;
-drop sequence rollcall.read_sequence;

@@ -1,2 +1,0 @@
-drop table rollcall.alerts;
-drop table rollcall.samples;

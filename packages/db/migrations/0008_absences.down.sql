@@ -1,1 +1,0 @@
-drop index rollcall.events_absences;

@@ -1,0 +1,81 @@
+import { z } from "zod";
+import type { Queryable } from "./pool.ts";
+import { readRow } from "./rows.ts";
+
+const record = `
+insert into rollcall.absences (clerk_id, seen_at)
+select id, now() from unnest($1::text[]) as id
+order by id collate "C"
+on conflict (clerk_id) do update set seen_at = excluded.seen_at
+`;
+
+// Some ids are never asked about again, so the table would grow without end.
+const prune = "delete from rollcall.absences where seen_at < now() - interval '1 day'";
+
+/** Records that Clerk lacks these users now. Ids must be distinct. */
+export async function recordAbsences(db: Queryable, clerkIds: readonly string[]): Promise<void> {
+  await db.query(record, [clerkIds]);
+  await db.query(prune);
+}
+
+/** Whether Clerk lacked the user at a request within the last `withinMs`. */
+export async function wasAbsent(db: Queryable, clerkId: string, withinMs: number): Promise<boolean> {
+  const result = await db.query(
+    "select from rollcall.absences where clerk_id = $1 and seen_at > now() - $2 * interval '1 millisecond'",
+    [clerkId, withinMs],
+  );
+  return result.rows.length > 0;
+}
+
+/** The key of the guard's advisory lock, unique in this code; it spells "gone". */
+const guardLockKey = 0x676f6e65;
+
+/** Lets one transaction at a time count and delete absent users, until it ends. */
+export async function lockAbsenceGuard(db: Queryable): Promise<void> {
+  await db.query("select pg_advisory_xact_lock($1)", [guardLockKey]);
+}
+
+const fewInADay = 5;
+/** One of this many users may be deleted in a day: 0.5 %. */
+const usersForEachInADay = 200;
+
+const recentDeletions = `
+rollcall.events e
+where e.kind = 'user_tombstoned' and e.details ->> 'by' = 'absence' and e.at > now() - interval '24 hours'
+`;
+
+const countRecent = `select count(*)::int as count from ${recentDeletions}`;
+
+const hadRow = "($1::timestamptz is null or u.created_at < $1)";
+
+// Recently deleted users count too. Otherwise each deletion would lower the limit, and fewer users could be deleted one
+// by one than together. A user counts once, though an operator may have revived it. There are two counts, because no
+// index serves the first one if both are one.
+const countUsers = `
+select (select count(*) from public.users u where u.deleted_at is null and ${hadRow})::int
+     + (select count(distinct u.id) from public.users u
+        where u.deleted_at is not null and ${hadRow}
+          and u.clerk_id in (select e.clerk_id from ${recentDeletions}))::int as count
+`;
+
+const countRow = z.object({ count: z.number() });
+
+/**
+ * Whether `wanted` more users may be deleted because Clerk lacks them. All such deletions in 24 hours, from every path,
+ * may be at most max(5, 0.5 % of the live users), rounded down. Further deletions wait for an operator, because a wrong
+ * key or an empty answer looks as if all users were gone.
+ *
+ * @param bornBefore counts only users with a row by then. A full sync with another instance's key creates users, which
+ * would raise the limit that must stop this sync.
+ */
+export async function mayDeleteAbsent(
+  db: Queryable,
+  wanted: number,
+  bornBefore: string | null = null,
+): Promise<boolean> {
+  const inADay = readRow(countRow, (await db.query(countRecent)).rows).count + wanted;
+  if (inADay <= fewInADay) return true;
+  // Counting a million rows is slow, and rarely needed.
+  const users = readRow(countRow, (await db.query(countUsers, [bornBefore])).rows).count;
+  return inADay * usersForEachInADay <= users;
+}

@@ -1,0 +1,180 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { lockAbsenceGuard } from "./absences.ts";
+import { tombstoneAbsent, tombstoneEach, tombstoneUsers } from "./deletions.ts";
+import { countUnerased, erasePerson } from "./erasure.ts";
+import type { Connection, Pool, Queryable } from "./pool.ts";
+import {
+  createTestPool,
+  emptyTables,
+  getSession,
+  makeSnapshot,
+  untilBlocked,
+  writeUsers,
+} from "./testing.ts";
+import { inTransaction, longestLockWaitMs } from "./transaction.ts";
+import type { UserSnapshot } from "./user-columns.ts";
+import { changeTier } from "./users.ts";
+
+let pool: Pool;
+
+beforeAll(async () => {
+  pool = await createTestPool();
+});
+beforeEach(() => emptyTables(pool));
+afterAll(() => pool.end());
+
+const snapshot = makeSnapshot;
+const write = (snapshots: UserSnapshot[], options?: { turma?: string | null; create?: boolean }) =>
+  writeUsers(pool, snapshots, options);
+
+const why = { cause: "webhook", ref: null };
+
+describe("tombstone", () => {
+  const remove = (...ids: string[]) =>
+    inTransaction(pool, (client) =>
+      tombstoneUsers(
+        client,
+        ids.map((clerkId) => ({ clerkId, by: "signature", ...why })),
+      ),
+    );
+
+  test("erases personal data, unlinks the profile, and is final", async () => {
+    await write([snapshot({ name: "A", imageUrl: "https://img" })]);
+    expect(await remove("user_a")).toEqual(new Set(["user_a"]));
+    expect((await getSession(pool)).user).toMatchObject({
+      email: null,
+      emailVerified: false,
+      name: null,
+      imageUrl: null,
+      deletedAt: expect.any(Date),
+    });
+    expect((await getSession(pool)).mentorado).toBeNull();
+    expect(await write([snapshot({ clerkUpdatedAtMs: 9_000, readTicket: 9 })])).toEqual({
+      user_a: "deleted",
+    });
+    expect((await getSession(pool)).user).toMatchObject({ name: null, deletedAt: expect.any(Date) });
+    expect((await pool.query("select user_id, ativo from mentorados")).rows).toEqual([
+      { user_id: null, ativo: "nao" },
+    ]);
+  });
+
+  test("is made also for an unknown user, and twice is the same as once", async () => {
+    expect(await remove("user_new")).toEqual(new Set(["user_new"]));
+    const first = (await getSession(pool, "user_new")).user.deletedAt;
+    expect(await remove("user_new")).toEqual(new Set());
+    expect((await getSession(pool, "user_new")).user.deletedAt).toEqual(first);
+  });
+
+  /** Marks a row as deleted, as an app with its own `deleted_at` does. */
+  async function markDeleted(clerkId: string): Promise<void> {
+    await pool.query(
+      "update users set deleted_at = '2020-02-02T00:00:00Z', image_url = 'https://img' where clerk_id = $1",
+      [clerkId],
+    );
+  }
+
+  test("erases a user that the app marked as deleted, keeps the app's time, and reports that the user was not live", async () => {
+    await write([snapshot(), snapshot({ clerkId: "user_b", email: "b@example.com" })]);
+    await markDeleted("user_b");
+    const marked = (await getSession(pool, "user_b")).user.deletedAt;
+    expect(await countUnerased(pool)).toBe(1);
+    expect(await remove("user_a", "user_b")).toEqual(new Set(["user_a"]));
+    expect(await countUnerased(pool)).toBe(0);
+    const { user, mentorado } = await getSession(pool, "user_b");
+    expect(user).toMatchObject({ email: null, emailVerified: false, name: null, imageUrl: null });
+    expect({ mentorado, deletedAt: user.deletedAt }).toEqual({ mentorado: null, deletedAt: marked });
+    expect((await pool.query("select user_id, ativo from mentorados")).rows).toEqual(
+      Array(2).fill({ user_id: null, ativo: "nao" }),
+    );
+    const former = await pool.query("select from rollcall.former_profiles where clerk_id = 'user_b'");
+    expect(former.rowCount).toBe(1);
+    expect(await remove("user_a", "user_b")).toEqual(new Set());
+    const recorded = await pool.query(
+      "select clerk_id, details from rollcall.events where kind = 'user_tombstoned' order by clerk_id",
+    );
+    expect(recorded.rows).toEqual([
+      { clerk_id: "user_a", details: { by: "signature" } },
+      { clerk_id: "user_b", details: { by: "signature", wasDeleted: true } },
+    ]);
+  });
+
+  test.each(["email", "name", "image_url"])("erases a single %s of such a row too", async (column) => {
+    await pool.query(`insert into users (clerk_id, deleted_at, ${column}) values ('user_a', now(), 'left')`);
+    await remove("user_a");
+    expect((await getSession(pool)).user).toMatchObject({ email: null, name: null, imageUrl: null });
+  });
+
+  test("is required for an erasure: a row with personal data is refused, and nothing of it is erased", async () => {
+    await write([snapshot()]);
+    await markDeleted("user_a");
+    const wish = { candidates: [], keepProfile: false };
+    const erasure = inTransaction(pool, (client) => erasePerson(client, "user_a", wish));
+    await expect(erasure).rejects.toMatchObject({ code: "user.not_deleted" });
+    await remove("user_a");
+    const erased = await inTransaction(pool, (client) => erasePerson(client, "user_a", wish));
+    expect(erased.erased).toHaveLength(1);
+    expect((await pool.query("select nome_completo, email from mentorados")).rows).toEqual([
+      { nome_completo: "Removed", email: null },
+    ]);
+  });
+});
+
+describe("beside a transaction of the app", () => {
+  let app: Connection;
+
+  beforeEach(async () => {
+    await pool.query("insert into users (clerk_id) select 'user_' || n from generate_series(1, 20) n");
+    app = await pool.connect();
+    await app.query("begin");
+    return async () => {
+      await app.query("rollback");
+      app.release();
+    };
+  });
+
+  const deletion = { clerkId: "user_7", by: "signature", ...why } as const;
+  const lockSeventh = "select from users where clerk_id = 'user_7' for update";
+
+  test.each<[string, (db: Queryable) => Promise<unknown>]>([
+    ["a signed deletion", (db) => tombstoneUsers(db, [deletion])],
+    ["a deletion by absence", (db) => tombstoneAbsent(db, { clerkId: "user_7", ...why })],
+    ["a change of the tier", (db) => changeTier(db, { clerkId: "user_7", tier: "GOLD", by: "ops" })],
+  ])(
+    "%s of a user whose row the app keeps locked fails for this user, and is no outage",
+    async (_what, work) => {
+      await app.query(lockSeventh);
+      const failure = await inTransaction(pool, work).catch((error: unknown) => error);
+      expect(failure).toMatchObject({ code: "user.rejected", sqlState: "55P03" });
+    },
+  );
+
+  test("a profile that the app gives a user during the deletion is unlinked too", async () => {
+    const given = `insert into mentorados (nome_completo, user_id) select 'given', id from users where clerk_id = 'user_7'`;
+    await app.query(given);
+    const deleting = inTransaction(pool, (db) => tombstoneUsers(db, [deletion]));
+    await Promise.race([deleting, untilBlocked(pool)]);
+    await app.query("commit");
+    await deleting;
+    const profiles = await pool.query("select user_id, ativo from mentorados");
+    expect(profiles.rows).toEqual([{ user_id: null, ativo: "nao" }]);
+  });
+
+  test("of deletions in one batch only the locked user fails", async () => {
+    await app.query(lockSeventh);
+    const ids = Array.from({ length: 20 }, (_, index) => `user_${index + 1}`);
+    const counts = await inTransaction(pool, (db) => tombstoneEach(db, ids, { by: "person", ...why }));
+    expect(counts).toEqual({ deleted: 19, failed: 1 });
+    const living = await pool.query("select clerk_id from users where deleted_at is null");
+    expect(living.rows).toEqual([{ clerk_id: "user_7" }]);
+  });
+
+  test("a long wait for other deletions by absence is no failure", async () => {
+    await lockAbsenceGuard(app);
+    const deletion = inTransaction(pool, (db) => tombstoneAbsent(db, { clerkId: "user_7", ...why }));
+    // Longer than any wait for a row.
+    await sleep(longestLockWaitMs + 500);
+    await app.query("rollback");
+    expect(await deletion).toBe("tombstoned");
+  });
+});

@@ -1,0 +1,189 @@
+import { z } from "zod";
+import { lockAbsenceGuard, mayDeleteAbsent } from "./absences.ts";
+import { evaluateConflicts } from "./conflicts.ts";
+import type { Queryable } from "./pool.ts";
+import { unlinkProfiles } from "./profiles.ts";
+import { readRows } from "./rows.ts";
+import { splitInSavepoints } from "./split-on-refusal.ts";
+import { longestLockWaitMs, waitBrieflyForLocks } from "./transaction.ts";
+import { erasedColumns, holdsPersonalData } from "./user-columns.ts";
+
+export type Deletion = {
+  clerkId: string;
+  /** The proof: Clerk signed the deletion, Clerk was asked and lacks the user, or an operator confirmed that answer. */
+  by: "signature" | "absence" | "person";
+  cause: string;
+  ref: string | null;
+};
+
+// FOR UPDATE also waits for a transaction that gives one of these users a profile. A weaker lock would miss it.
+const lockUsers = `
+select from public.users where clerk_id = any ($1::text[]) order by clerk_id collate "C" for update
+`;
+
+/** Makes a tombstone also for a user without a row, so that a late read cannot create the user. */
+const deleteUsers = `
+with before as materialized (
+  select clerk_id, rollcall.fold_email(email::text) as folded_email
+  from public.users where clerk_id = any ($1::text[]) and deleted_at is null
+),
+deleted as (
+  insert into public.users as u (clerk_id, deleted_at)
+  select b.clerk_id, now() from unnest($1::text[]) as b (clerk_id)
+  order by b.clerk_id collate "C"
+  on conflict (clerk_id) do update set deleted_at = now(), ${erasedColumns}, updated_at = now()
+  where u.deleted_at is null
+  returning u.id, u.clerk_id
+),
+recorded as (
+  insert into rollcall.events (clerk_id, kind, cause, ref, details)
+  select d.clerk_id, 'user_tombstoned', a.cause, a.ref, jsonb_build_object('by', a.by)
+  from deleted d
+  join unnest($1::text[], $2::text[], $3::text[], $4::text[]) as a (clerk_id, by, cause, ref) using (clerk_id)
+)
+select d.id as "userId", d.clerk_id as "clerkId", before.folded_email as "foldedEmail"
+from deleted d left join before using (clerk_id)
+`;
+
+const deletedRow = z.object({ userId: z.number(), clerkId: z.string(), foldedEmail: z.string().nullable() });
+
+/** Erases the personal data of rows that the app itself marked as deleted. Their `deleted_at` stays as it is. */
+const eraseMarked = `
+with erased as (
+  update public.users u set ${erasedColumns}, updated_at = now()
+  where u.clerk_id = any ($1::text[]) and u.deleted_at is not null and ${holdsPersonalData}
+  returning u.id, u.clerk_id
+),
+recorded as (
+  insert into rollcall.events (clerk_id, kind, cause, ref, details)
+  select e.clerk_id, 'user_tombstoned', a.cause, a.ref, jsonb_build_object('by', a.by, 'wasDeleted', true)
+  from erased e
+  join unnest($1::text[], $2::text[], $3::text[], $4::text[]) as a (clerk_id, by, cause, ref) using (clerk_id)
+)
+select id as "userId" from erased
+`;
+
+/**
+ * Turns users into tombstones for good: it erases the row, unlinks the profile, and evaluates the conflicts that this
+ * may settle. Run it inside a transaction, and after any longer wait for other locks. Ids must be distinct.
+ *
+ * @returns the ids that were live or unknown before; the others were deleted already
+ */
+export async function tombstoneUsers(
+  db: Queryable,
+  deletions: readonly Deletion[],
+  longestWaitMs = longestLockWaitMs,
+): Promise<Set<string>> {
+  await waitBrieflyForLocks(db, longestWaitMs);
+  const ids = deletions.map((deletion) => deletion.clerkId);
+  await db.query(lockUsers, [ids]);
+  const deleted = readRows(deletedRow, (await db.query(deleteUsers, listParameters(deletions))).rows);
+  const wereLive = new Set(deleted.map(({ clerkId }) => clerkId));
+  // The lock of the first statement covers these rows too.
+  const erased = await eraseRemaining(
+    db,
+    deletions.filter(({ clerkId }) => !wereLive.has(clerkId)),
+  );
+  await unlinkProfiles(db, ids);
+  await releaseDeletions(db, ids);
+  await evaluateConflicts(db, deletions[0]?.cause ?? "delete", {
+    userIds: [...deleted.map(({ userId }) => userId), ...erased],
+    foldedEmails: deleted.flatMap(({ foldedEmail }) => foldedEmail ?? []),
+  });
+  return wereLive;
+}
+
+/** @returns ids of the rows that still held personal data */
+async function eraseRemaining(db: Queryable, deletions: readonly Deletion[]): Promise<number[]> {
+  if (deletions.length === 0) return [];
+  const erased = await db.query(eraseMarked, listParameters(deletions));
+  return readRows(z.object({ userId: z.number() }), erased.rows).map(({ userId }) => userId);
+}
+
+function listParameters(deletions: readonly Deletion[]) {
+  return [
+    deletions.map(({ clerkId }) => clerkId),
+    deletions.map(({ by }) => by),
+    deletions.map(({ cause }) => cause),
+    deletions.map(({ ref }) => ref),
+  ];
+}
+
+/** Long enough for a short transaction that holds a row at this moment. */
+const shortestWaitMs = 20;
+
+/**
+ * Deletes users inside a transaction, as `tombstoneUsers` does. A user whom the app's own rules protect, or whose row
+ * another transaction keeps locked, fails alone. Each halving also halves the wait for locks. Finding one locked row
+ * then takes twice the first wait instead of ten times, while others wait for the locks of this transaction.
+ *
+ * @returns the number of live users that were deleted, and the number of users that Postgres refused to delete
+ */
+export async function tombstoneEach(
+  db: Queryable,
+  clerkIds: readonly string[],
+  why: Omit<Deletion, "clerkId">,
+): Promise<{ deleted: number; failed: number }> {
+  const parts = await splitInSavepoints(
+    db,
+    clerkIds,
+    async (ids, depth) => {
+      const deletions = ids.map((clerkId) => ({ clerkId, ...why }));
+      const waitMs = Math.max(shortestWaitMs, Math.floor(longestLockWaitMs / 2 ** depth));
+      const deleted = await tombstoneUsers(db, deletions, waitMs);
+      return { deleted: deleted.size, failed: 0 };
+    },
+    () => ({ deleted: 0, failed: 1 }),
+  );
+  return parts.reduce(
+    (sum, part) => ({ deleted: sum.deleted + part.deleted, failed: sum.failed + part.failed }),
+    { deleted: 0, failed: 0 },
+  );
+}
+
+/**
+ * Deletes a user whom Clerk lacks, though Clerk signed no deletion. If too many users are absent, it holds the deletion
+ * for an operator to confirm: see `mayDeleteAbsent`. Run it inside a transaction.
+ */
+export async function tombstoneAbsent(
+  db: Queryable,
+  absent: { clerkId: string; cause: string; ref: string | null },
+): Promise<"tombstoned" | "deleted" | "held"> {
+  await lockAbsenceGuard(db);
+  if (!(await mayDeleteAbsent(db, 1))) {
+    await holdDeletions(db, [absent.clerkId], absent);
+    return "held";
+  }
+  const deleted = await tombstoneUsers(db, [{ ...absent, by: "absence" }]);
+  return deleted.has(absent.clerkId) ? "tombstoned" : "deleted";
+}
+
+const hold = `
+with held as (
+  insert into rollcall.held_deletions (clerk_id)
+  select clerk_id from unnest($1::text[]) as a (clerk_id) order by clerk_id collate "C"
+  on conflict do nothing
+  returning clerk_id
+)
+insert into rollcall.events (clerk_id, kind, cause, ref) select clerk_id, 'deletion_held', $2, $3 from held
+`;
+
+/** Holds deletions until an operator confirms them. */
+export async function holdDeletions(
+  db: Queryable,
+  clerkIds: readonly string[],
+  why: { cause: string; ref: string | null },
+): Promise<void> {
+  await db.query(hold, [clerkIds, why.cause, why.ref]);
+}
+
+/** Drops held deletions, because the users are deleted now, or because Clerk has them. */
+export async function releaseDeletions(db: Queryable, clerkIds: readonly string[]): Promise<void> {
+  await db.query("delete from rollcall.held_deletions where clerk_id = any ($1::text[])", [clerkIds]);
+}
+
+/** Whether a deletion of this user waits for an operator. */
+export async function isDeletionHeld(db: Queryable, clerkId: string): Promise<boolean> {
+  const result = await db.query("select from rollcall.held_deletions where clerk_id = $1", [clerkId]);
+  return result.rows.length > 0;
+}

@@ -1,0 +1,109 @@
+import { AppError } from "@rollcall/contracts";
+import { z } from "zod";
+import type { Queryable } from "./pool.ts";
+import { readRow, readRows } from "./rows.ts";
+import type { Mentorado, User } from "./schema.ts";
+import { holdsPersonalData, personalProperties } from "./user-columns.ts";
+
+const lockUser = `
+select u.id, u.deleted_at is not null and not ${holdsPersonalData} as "isTombstone"
+from public.users u where u.clerk_id = $1 for update
+`;
+
+const userRow = z.object({ id: z.number(), isTombstone: z.boolean() });
+
+// A profile that has a user now belongs to that user alone.
+const lockProfiles = `
+select m.id, f.clerk_id is not null as "wasTheirs"
+from public.mentorados m
+left join rollcall.former_profiles f on f.mentorado_id = m.id and f.clerk_id = $1
+where m.user_id is null and (
+  f.clerk_id is not null
+  or m.id in (select unnest(c.candidate_ids) from rollcall.conflicts c where c.user_id = $2)
+)
+order by m.id
+for update of m
+`;
+
+const profileRow = z.object({ id: z.number(), wasTheirs: z.boolean() });
+
+const eraseProfiles = `
+update public.mentorados set nome_completo = $2, email = null, foto_url = null, updated_at = now()
+where id = any ($1::integer[])
+`;
+
+/** The column must have a value, and the app's data refers to the row. */
+const erasedName = "Removed";
+
+/** A reason is text that an operator typed. A fingerprint was made of a name and an address. */
+const eraseTraces = `
+with erased as (
+  update rollcall.events set details = details - 'reason' where clerk_id = $1 and details ? 'reason'
+)
+update rollcall.conflicts set profile_fingerprint = null where user_id = $2
+`;
+
+export type Erasure = {
+  /** Profiles whose name, email and photo are gone. */
+  erased: number[];
+  /** Profiles that were the user's and were left as they are. */
+  kept: number[];
+  /** Profiles without a user that once matched this one. They may describe another person and were left as they are. */
+  candidates: number[];
+};
+
+/**
+ * Erases the remaining data of a deleted user: name, email and photo of the user's former profiles, and text that
+ * operators typed. Run it inside a transaction.
+ *
+ * @param wish candidates that describe the user too, and whether the user's former profiles stay as they are
+ * @throws AppError `user.unknown`, `user.not_deleted`, or `request.malformed` for a profile that is no candidate
+ */
+export async function erasePerson(
+  db: Queryable,
+  clerkId: string,
+  wish: { candidates: readonly number[]; keepProfile: boolean },
+): Promise<Erasure> {
+  const [user] = readRows(userRow, (await db.query(lockUser, [clerkId])).rows);
+  if (!user) throw new AppError("user.unknown", "No row has this Clerk id");
+  if (!user.isTombstone)
+    throw new AppError("user.not_deleted", "The user's row is no tombstone: it holds personal data");
+  const profiles = readRows(profileRow, (await db.query(lockProfiles, [clerkId, user.id])).rows);
+  const theirs = profiles.flatMap(({ id, wasTheirs }) => (wasTheirs ? [id] : []));
+  const candidates = profiles.flatMap(({ id, wasTheirs }) => (wasTheirs ? [] : [id]));
+  const stranger = wish.candidates.find((id) => !candidates.includes(id));
+  if (stranger !== undefined) {
+    const hint = `mentorado ${stranger} has a user, or never matched this one`;
+    throw new AppError("request.malformed", "The profile is no candidate", { hint });
+  }
+  const erased = [...(wish.keepProfile ? [] : theirs), ...wish.candidates];
+  await db.query(eraseProfiles, [erased, erasedName]);
+  await db.query(eraseTraces, [clerkId, user.id]);
+  return {
+    erased,
+    kept: wish.keepProfile ? theirs : [],
+    candidates: candidates.filter((id) => !wish.candidates.includes(id)),
+  };
+}
+
+/**
+ * Whether the rows are those of a tombstone of ours, which holds no personal data. The app may also set `deleted_at`. It
+ * erases nothing then, and Clerk may still have the user.
+ */
+export function isErased({ user, mentorado }: { user: User; mentorado: Mentorado | null }): boolean {
+  return (
+    user.deletedAt !== null &&
+    mentorado === null &&
+    personalProperties.every((property) => user[property] === null)
+  );
+}
+
+const countRow = z.object({ count: z.number() });
+
+/** The number of rows with `deleted_at` that hold personal data, because the app set `deleted_at` by itself. */
+export async function countUnerased(db: Queryable): Promise<number> {
+  const result = await db.query(
+    `select count(*)::int as count from public.users u where u.deleted_at is not null and ${holdsPersonalData}`,
+  );
+  return readRow(countRow, result.rows).count;
+}

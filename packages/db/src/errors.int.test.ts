@@ -1,0 +1,212 @@
+import { AppError } from "@rollcall/contracts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import * as db from "./index.ts";
+import { createEmptyPool, createTestPool, makeSnapshot } from "./testing.ts";
+
+const secret = "ana@example.com";
+let empty: db.Pool;
+let migrated: db.Pool;
+
+beforeAll(async () => {
+  empty = await createEmptyPool();
+  migrated = await createTestPool();
+});
+afterAll(async () => {
+  await empty.end();
+  await migrated.end();
+});
+
+const ids = ["user_a"];
+const why = { cause: "webhook", ref: null };
+const deletion = { clerkId: "user_a", by: "signature", ...why } as const;
+const lease = { name: "full", token: "00000000-0000-0000-0000-000000000000", ttlMs: 1_000 };
+const page = { clerkIds: ids, afterMs: null, untilMs: null };
+const profile = { clerkId: "user_a", turma: null, secondaryEmails: [secret], ...why };
+const defaults = { nomeCompleto: "New User", turma: "neon", create: true };
+const sample = { metric: "any", labels: {}, value: 1 };
+const since = new Date();
+const alert = { name: "any", state: "ok", since, value: null, firedAt: null, resolvedAt: null } as const;
+const alertRecord = { ...alert, evaluatedAt: since, firedSentAt: null, resolvedSentAt: null };
+
+/** Every function that sends a statement. */
+const calls = {
+  acquireLease: (pool) => db.acquireLease(pool, "full", 1_000),
+  addMissingCandidates: (pool) => db.addMissingCandidates(pool, 1, page),
+  addSamples: (pool) => db.addSamples(pool, [sample]),
+  addUndatedCandidates: (pool) => db.addUndatedCandidates(pool, 1),
+  advanceRun: (pool) => db.advanceRun(pool, 1, {}, {}),
+  applySnapshots: (pool) => db.applySnapshots(pool, [makeSnapshot({ email: secret })]),
+  beatRun: (pool) => db.beatRun(pool, 1),
+  cancelOpenRun: (pool) => db.cancelOpenRun(pool, 1, "ops"),
+  changeTier: (pool) => db.changeTier(pool, { clerkId: "user_a", tier: "GOLD", by: "ops" }),
+  confirmHeldRun: (pool) => db.confirmHeldRun(pool, 1, { deleted: 0, failed: 0, decided: 0, by: "ops" }),
+  countAbsent: (pool) => db.countAbsent(pool, 1),
+  countHeldDeletions: db.countHeldDeletions,
+  countMissedByWebhooks: db.countMissedByWebhooks,
+  countOpenConflicts: db.countOpenConflicts,
+  countUnerased: db.countUnerased,
+  countUsers: db.countUsers,
+  countUsersByState: db.countUsersByState,
+  countWithoutProfile: db.countWithoutProfile,
+  countWorkers: db.countWorkers,
+  decideCandidates: (pool) => db.decideCandidates(pool, 1, { absent: ids, present: [] }),
+  digestRows: (pool) => db.digestRows(pool, page, true),
+  dismissConflict: (pool) => db.dismissConflict(pool, 1, "ops"),
+  dropCandidates: (pool) => db.dropCandidates(pool, 1),
+  dropCandidatesOfEarlierRuns: (pool) => db.dropCandidatesOfEarlierRuns(pool, 1),
+  dropCandidatesOfEndedRuns: db.dropCandidatesOfEndedRuns,
+  endRun: (pool) => db.endRun(pool, 1, { state: "succeeded" }),
+  erasePerson: (pool) => db.erasePerson(pool, "user_a", { candidates: [], keepProfile: false }),
+  evaluateConflicts: (pool) => db.evaluateConflicts(pool, "sync"),
+  findDrift: (pool) => db.findDrift(pool, [makeSnapshot({ email: secret })], true),
+  findDuplicates: (pool) => db.findDuplicates(pool, "users", "clerk_id"),
+  findRun: (pool) => db.findRun(pool, 1),
+  findSession: (pool) => db.findSession(pool, "user_a"),
+  findTombstones: (pool) => db.findTombstones(pool, ids),
+  findUnsentNotification: (pool) => db.findUnsentNotification(pool, 1),
+  giveProfiles: (pool) => db.giveProfiles(pool, [profile], defaults),
+  hasLiveUsers: db.hasLiveUsers,
+  hasOpenFullSync: db.hasOpenFullSync,
+  hasRecentSample: (pool) => db.hasRecentSample(pool, "any"),
+  holdDeletions: (pool) => db.holdDeletions(pool, ids, why),
+  holdLease: (pool) => db.holdLease(pool, lease),
+  isDeletionHeld: (pool) => db.isDeletionHeld(pool, "user_a"),
+  isNewestComplete: (pool) => db.isNewestComplete(pool, 1),
+  linkCandidate: (pool) => db.linkCandidate(pool, 1, { mentoradoId: 1, discardProfile: false, by: "ops" }),
+  listAbsent: (pool) => db.listAbsent(pool, 1, "", 1),
+  listCandidates: (pool) => db.listCandidates(pool, 1, 1),
+  listConflicts: (pool) => db.listConflicts(pool, { state: "open", beforeId: undefined, limit: 1 }),
+  listConflictsOfUser: (pool) => db.listConflictsOfUser(pool, "user_a"),
+  listDueNotifications: (pool) => db.listDueNotifications(pool, 1),
+  listEventsOfUser: (pool) => db.listEventsOfUser(pool, "user_a", 1),
+  listIdleRuns: (pool) => db.listIdleRuns(pool, 1),
+  listOtherLiveIds: (pool) => db.listOtherLiveIds(pool, "user_a", 1),
+  listRuns: (pool) => db.listRuns(pool, { beforeId: undefined, limit: 1 }),
+  listUsers: (pool) => db.listUsers(pool, { query: secret, cursor: undefined, limit: 1 }),
+  markNotificationSent: (pool) => db.markNotificationSent(pool, 1),
+  markNotificationsQueued: (pool) => db.markNotificationsQueued(pool, [1]),
+  mayDeleteAbsent: (pool) => db.mayDeleteAbsent(pool, 6),
+  nextReadSequence: db.nextReadSequence,
+  noteConfirmation: (pool) => db.noteConfirmation(pool, 1, "ops"),
+  openStagingTable: async (pool) => {
+    const client = await pool.connect();
+    try {
+      const table = await db.openStagingTable(client);
+      await table.record(1, [{ clerkId: "user_a", email: secret, kind: "missing_row", write: {} }]);
+    } finally {
+      client.release(true);
+    }
+  },
+  pruneEvents: (pool) => db.pruneEvents(pool, 1),
+  pruneRuns: db.pruneRuns,
+  pruneSamples: (pool) => db.pruneSamples(pool, 1),
+  raiseWatermark: (pool) => db.raiseWatermark(pool, 1),
+  readAlerts: (pool) => db.readAlerts(pool, ["any"]),
+  readCatchUp: db.readCatchUp,
+  readRunAges: db.readRunAges,
+  recordAbsences: (pool) => db.recordAbsences(pool, ids),
+  recordAdminEvents: (pool) => db.recordAdminEvents(pool, "ops", []),
+  recordWorker: (pool) => db.recordWorker(pool, "any"),
+  releaseDeletions: (pool) => db.releaseDeletions(pool, ids),
+  releaseLease: (pool) => db.releaseLease(pool, lease),
+  removeWorker: (pool) => db.removeWorker(pool, "any"),
+  requestDueFullSync: (pool) => db.requestDueFullSync(pool, 1),
+  requestRun: (pool) => db.requestRun(pool, { mode: "full", dryRun: false, startedBy: "ops" }),
+  resetRun: (pool) => db.resetRun(pool, 1),
+  settleNotification: (pool) => db.settleNotification(pool, 1),
+  storeSurplus: (pool) => db.storeSurplus(pool, { surplus: 0, surplusPasses: 0, checkedSurplus: 0 }),
+  sumSamples: (pool) => db.sumSamples(pool, [{ metric: "any", fromS: 60, untilS: 0 }]),
+  takeClerkRequest: (pool) => db.takeClerkRequest(pool, { requests: 1, windowMs: 1 }),
+  takeRun: (pool) => db.takeRun(pool, 1),
+  tombstoneAbsent: (pool) => db.tombstoneAbsent(pool, { clerkId: "user_a", ...why }),
+  tombstoneEach: (pool) => db.inTransaction(pool, (client) => db.tombstoneEach(client, ids, deletion)),
+  tombstoneUsers: (pool) => db.tombstoneUsers(pool, [deletion]),
+  wasAbsent: (pool) => db.wasAbsent(pool, "user_a", 1),
+  writeAlerts: (pool) => db.writeAlerts(pool, [alertRecord]),
+} satisfies Record<string, (pool: db.Pool) => Promise<unknown>>;
+
+/** These send no statement, need no tables, or have a test of their own for their errors. */
+const others = [
+  ...["createPool", "digestSnapshots", "isErased", "leaseName", "PostgresError", "MigrationRefusal"],
+  ...["isOutage", "isRerunnable", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
+  ...["inTransaction", "inRolledBackTransaction", "waitBrieflyForLocks", "lockAbsenceGuard"],
+  ...["findFormProblems", "findMissingGrants", "findMissingKeys", "findMissingMigrations", "listAppColumns"],
+  ...["measureIdUse", "migrateUp", "migrateDown", "holdsSessions", "isTransactionPooled"],
+];
+
+test("every export is called here, or named with the reason why not", () => {
+  expect([...Object.keys(calls), ...others].toSorted()).toEqual(Object.keys(db).toSorted());
+});
+
+/** The thrown error, once its public part is certain to hold no value of the statement. */
+async function readError(call: (pool: db.Pool) => Promise<unknown>, pool: db.Pool): Promise<unknown> {
+  const error: unknown = await call(pool).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(AppError);
+  const { cause: _, ...visible } = error as AppError;
+  expect(`${(error as AppError).message} ${JSON.stringify(visible)}`).not.toContain(secret);
+  return error;
+}
+
+test.each(Object.entries(calls))("without tables %s throws a PostgresError", async (_, call) => {
+  const error = await readError(call, empty);
+  expect(error).toMatchObject({
+    name: "AppError",
+    code: "postgres.unavailable",
+    sqlState: expect.any(String),
+  });
+});
+
+const unreachable = () =>
+  db.createPool({
+    databaseUrl: "postgres://u@127.0.0.1:1/db",
+    applicationName: "test",
+    onIdleError: () => undefined,
+  });
+
+test.each(
+  Object.entries({
+    holdsSessions: db.holdsSessions,
+    isTransactionPooled: db.isTransactionPooled,
+    migrateUp: db.migrateUp,
+    migrateDown: db.migrateDown,
+    findMissingMigrations: db.findMissingMigrations,
+    findFormProblems: db.findFormProblems,
+    findMissingGrants: (pool: db.Pool) => db.findMissingGrants(pool, { withQueues: true }),
+    findMissingKeys: db.findMissingKeys,
+    listAppColumns: db.listAppColumns,
+    measureIdUse: db.measureIdUse,
+    lockAbsenceGuard: db.lockAbsenceGuard,
+    waitBrieflyForLocks: db.waitBrieflyForLocks,
+  }),
+)("without a server %s throws a PostgresError", async (_, call) => {
+  const pool = unreachable();
+  const error = await readError(call, pool);
+  expect(error).toMatchObject({ code: "postgres.unavailable", sqlState: "connection" });
+  await pool.end();
+});
+
+test("a row of an unexpected form is an internal error without its values", async () => {
+  await db.inRolledBackTransaction(migrated, async (client) => {
+    await client.query("alter table users alter created_at type text");
+    await client.query("insert into users (clerk_id, email) values ('user_a', $1)", [secret]);
+    const error = await readError(
+      () => db.listUsers(client, { query: undefined, cursor: undefined, limit: 1 }),
+      migrated,
+    );
+    expect(error).toMatchObject({ code: "internal" });
+  });
+});
+
+test("a refused row is reported without its values", async () => {
+  await db.inRolledBackTransaction(migrated, async (client) => {
+    await client.query("alter table users add constraint app_rule check (email is null)");
+    const error = await readError(
+      () => db.applySnapshots(client, [makeSnapshot({ email: secret })]),
+      migrated,
+    );
+    expect(error).toMatchObject({ code: "user.rejected", message: expect.stringContaining("app_rule") });
+  });
+});

@@ -1,0 +1,72 @@
+import { randomUUID } from "node:crypto";
+import { tombstoneUsers } from "../../deletions.ts";
+import { PostgresError, readSqlState } from "../../errors.ts";
+import type { Queryable } from "../../pool.ts";
+import { giveProfiles } from "../../profiles.ts";
+import { blankUser, type UserSnapshot } from "../../user-columns.ts";
+import { applySnapshots, nextReadSequence } from "../../users.ts";
+import { MigrationRefusal } from "./refuse-unfit.ts";
+
+/** These SQLSTATE classes concern the server or another session, and not our rows. */
+const temporary = /^(40|53|57|58|08)/;
+
+const why = { cause: "admin", ref: "migrate" } as const;
+
+/**
+ * Writes two invented users by our own statements and rolls them back, in an open transaction. Only a write can show
+ * whether the app's triggers, check constraints and domains accept our rows.
+ *
+ * @throws MigrationRefusal with the message of Postgres, which can only quote the invented rows
+ */
+export async function tryWrites(db: Queryable): Promise<void> {
+  await db.query("savepoint test_write");
+  const problem = await writeInvented(db).catch((error: unknown) => {
+    const state = readSqlState(error);
+    if (state === undefined || temporary.test(state)) throw error;
+    const cause = error instanceof PostgresError ? error.cause : undefined;
+    return `${cause instanceof Error ? cause.message : "Postgres refused"} (${state})`;
+  });
+  if (problem) {
+    throw new MigrationRefusal([`A test write with invented users failed and was rolled back: ${problem}`]);
+  }
+  await db.query("rollback to savepoint test_write");
+}
+
+async function writeInvented(db: Queryable): Promise<string | undefined> {
+  await db.query("set constraints all immediate");
+  const readTicket = await nextReadSequence(db);
+  const [member, admin] = [inventUser(readTicket, false), inventUser(readTicket, true)];
+  await applySnapshots(db, [member, admin]);
+  await giveProfiles(
+    db,
+    [member, admin].map(({ clerkId }) => ({ clerkId, turma: "test", secondaryEmails: [], ...why })),
+    { nomeCompleto: "Test", turma: "test", create: true },
+  );
+  // A trigger may have discarded our profile, or made one before us. So the row itself is read.
+  const profile = await db.query(
+    "select from public.mentorados m join public.users u on u.id = m.user_id where u.clerk_id = $1",
+    [member.clerkId],
+  );
+  if (profile.rows.length === 0) return "no profile was made for a new user";
+  await tombstoneUsers(
+    db,
+    [member, admin].map(({ clerkId }) => ({ clerkId, by: "signature", ...why })),
+  );
+  return undefined;
+}
+
+function inventUser(readTicket: number, isAdmin: boolean): UserSnapshot {
+  const id = randomUUID().replaceAll("-", "");
+  return {
+    ...blankUser,
+    clerkId: `user_${id.slice(0, 27)}`,
+    email: `${id}@test.invalid`,
+    emailVerified: true,
+    name: "Test",
+    isAdmin,
+    clerkCreatedAtMs: Date.now(),
+    clerkUpdatedAtMs: Date.now(),
+    readTicket,
+    ...why,
+  };
+}

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import type { Queryable } from "./pool.ts";
+import { readRows } from "./rows.ts";
+
+/** An event for which the app gets a notification. */
+export type DueNotification = { eventId: number; clerkId: string };
+
+const dueRow = z.object({ eventId: z.coerce.number(), clerkId: z.string() });
+
+/** All attempts of a job end within 10 minutes. A notification that is still neither sent nor settled was lost with its queue. */
+const due = `
+with unsent as (
+  select id, clerk_id, at, coalesce(notification_queued_at < now() - interval '10 minutes', true) as is_due
+  from rollcall.events
+  where notification_due_at is not null and notification_sent_at is null and at > now() - interval '24 hours'
+)
+select id as "eventId", clerk_id as "clerkId" from unsent
+where is_due
+order by at, id
+limit greatest(0, $1 - (select count(*) from unsent where not is_due))
+`;
+
+/**
+ * Events whose notification is due and has no job, oldest first. At most `mostUnderWay` notifications have a job at a
+ * time. Events older than a day are left out: no notification was configured then, and the news is too old now.
+ */
+export async function listDueNotifications(db: Queryable, mostUnderWay: number): Promise<DueNotification[]> {
+  return readRows(dueRow, (await db.query(due, [mostUnderWay])).rows);
+}
+
+/** Records that the notifications of these events are in the queue. */
+export async function markNotificationsQueued(db: Queryable, eventIds: readonly number[]): Promise<void> {
+  await db.query("update rollcall.events set notification_queued_at = now() where id = any ($1::bigint[])", [
+    eventIds,
+  ]);
+}
+
+const notificationRow = z.object({
+  at: z.date(),
+  userId: z.number(),
+  mentoradoId: z.number(),
+});
+
+/** The content of a notification. @returns undefined if it was sent, or if the user is deleted by now */
+export async function findUnsentNotification(db: Queryable, eventId: number) {
+  const result = await db.query(
+    `select e.at, u.id as "userId", (e.details ->> 'mentoradoId')::int as "mentoradoId"
+     from rollcall.events e join public.users u on u.clerk_id = e.clerk_id
+     where e.id = $1 and e.notification_sent_at is null and u.deleted_at is null`,
+    [eventId],
+  );
+  return readRows(notificationRow, result.rows)[0];
+}
+
+/** Records that the app accepted the notification. */
+export async function markNotificationSent(db: Queryable, eventId: number): Promise<void> {
+  await db.query("update rollcall.events set notification_sent_at = now() where id = $1", [eventId]);
+}
+
+/** Records that no notification is due any more: the user is deleted, or the job became a dead letter. */
+export async function settleNotification(db: Queryable, eventId: number): Promise<void> {
+  await db.query("update rollcall.events set notification_due_at = null where id = $1", [eventId]);
+}

@@ -1,0 +1,173 @@
+import { AppError } from "@rollcall/contracts";
+import { z } from "zod";
+import { evaluateConflicts } from "./conflicts.ts";
+import { readSqlState } from "./errors.ts";
+import type { Queryable } from "./pool.ts";
+import { unlinkProfiles } from "./profiles.ts";
+import { readRows } from "./rows.ts";
+import { waitBrieflyForLocks } from "./transaction.ts";
+
+/**
+ * Leaves user and profiles as they are and closes the conflict. Run it inside a transaction.
+ *
+ * @returns the Clerk id
+ * @throws AppError `conflict.unknown`, `conflict.closed` or `conflict.busy`
+ */
+export function dismissConflict(db: Queryable, id: number, by: string): Promise<string> {
+  return refuseIfLocked(dismiss(db, id, by));
+}
+
+/**
+ * Gives the user one of the candidates. An untouched fresh profile is deleted. A used one is unlinked, and only with
+ * `discardProfile`. Run it inside a transaction.
+ *
+ * @returns the Clerk id
+ * @throws AppError `conflict.unknown`, `conflict.closed`, `conflict.not_a_candidate`, `conflict.taken`,
+ * `conflict.profile_touched`, or `conflict.busy` if another transaction keeps the user or a profile locked
+ */
+export function linkCandidate(db: Queryable, id: number, choice: Choice): Promise<string> {
+  return refuseIfLocked(linkChosen(db, id, choice));
+}
+
+type Choice = { mentoradoId: number; discardProfile: boolean; by: string };
+
+const lockNotAvailable = "55P03";
+
+async function refuseIfLocked<T>(decided: Promise<T>): Promise<T> {
+  try {
+    return await decided;
+  } catch (error) {
+    if (readSqlState(error) !== lockNotAvailable) throw error;
+    throw new AppError("conflict.busy", "Another transaction keeps the user or a profile locked", {
+      cause: error,
+    });
+  }
+}
+
+const close = `
+with closed as (
+  update rollcall.conflicts set state = $2, closed_at = now(), closed_by = $3 where id = $1
+)
+insert into rollcall.events (clerk_id, kind, cause, ref, details) values ($4, 'conflict_' || $2, 'admin', $3, $5)
+`;
+
+async function dismiss(db: Queryable, id: number, by: string): Promise<string> {
+  const conflict = await lockOpenConflict(db, id);
+  await db.query(close, [id, "dismissed", by, conflict.clerkId, JSON.stringify({ conflictId: id })]);
+  return conflict.clerkId;
+}
+
+const link = `
+update public.mentorados set user_id = $2, linked_at = now(), ativo = 'sim', updated_at = now()
+where id = $1 and user_id is null
+returning id
+`;
+
+async function linkChosen(db: Queryable, id: number, choice: Choice): Promise<string> {
+  const conflict = await lockOpenConflict(db, id, choice.mentoradoId);
+  if (conflict.isDeleted) throw new AppError("conflict.closed", "The conflict's user is deleted");
+  if (!conflict.candidateIds.includes(choice.mentoradoId)) {
+    throw new AppError("conflict.not_a_candidate", "The chosen profile is not a candidate");
+  }
+  if (conflict.ownId !== null && conflict.ownId !== choice.mentoradoId) {
+    await partWithProfile(db, conflict.ownId, conflict, choice.discardProfile);
+  }
+  const linked = await db.query(link, [choice.mentoradoId, conflict.userId]);
+  if (linked.rows.length === 0) throw new AppError("conflict.taken", "The chosen profile has a user");
+  const details = JSON.stringify({ conflictId: id, mentoradoId: choice.mentoradoId });
+  await db.query(close, [id, "resolved", choice.by, conflict.clerkId, details]);
+  await evaluateConflicts(db, "admin", { userIds: [conflict.userId], candidateIds: [choice.mentoradoId] });
+  return conflict.clerkId;
+}
+
+async function partWithProfile(
+  db: Queryable,
+  profileId: number,
+  conflict: OpenConflict,
+  discard: boolean,
+): Promise<void> {
+  if (conflict.isUntouched && !(await isReferenced(db, profileId))) {
+    await db.query("delete from public.mentorados where id = $1", [profileId]);
+    return;
+  }
+  if (!discard) throw new AppError("conflict.profile_touched", "The user's present profile was used");
+  await unlinkProfiles(db, [conflict.clerkId]);
+}
+
+const referencingColumns = `
+select c.conrelid::regclass::text as "table", quote_ident(a.attname) as "column"
+from pg_constraint c
+join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+where c.contype = 'f' and c.confrelid = 'public.mentorados'::regclass
+`;
+
+/** Whether a row of the app references the profile. Deleting the profile would delete that row too, or fail. */
+async function isReferenced(db: Queryable, profileId: number): Promise<boolean> {
+  const found = await db.query<{ table: string; column: string }>(referencingColumns);
+  for (const { table, column } of found.rows) {
+    const rows = await db.query(`select from ${table} where ${column} = $1 limit 1`, [profileId]);
+    if (rows.rows.length > 0) return true;
+  }
+  return false;
+}
+
+/**
+ * Rows are locked in the order of the write: user, profiles, conflicts. Each lock is a statement of its own, so the next
+ * statement's snapshot shows the rows as they are after the wait. FOR UPDATE also blocks new references to these rows:
+ * a profile that the app gives the user, or rows of the app that refer to the profile.
+ */
+const lockUser = `
+select from public.users u
+where u.id = (select c.user_id from rollcall.conflicts c where c.id = $1)
+for update of u
+`;
+
+const lockProfiles = `
+select from public.mentorados m
+where m.user_id = (select c.user_id from rollcall.conflicts c where c.id = $1) or (m.id = $2 and m.user_id is null)
+order by m.id
+for update of m
+`;
+
+const lockConflict = `
+select c.user_id as "userId", c.candidate_ids as "candidateIds", c.state, u.clerk_id as "clerkId",
+       u.deleted_at is not null as "isDeleted", own.id as "ownId",
+       own.id is not distinct from c.profile_id
+         and md5(to_jsonb(own)::text) is not distinct from c.profile_fingerprint as "isUntouched"
+from rollcall.conflicts c
+left join public.users u on u.id = c.user_id
+left join public.mentorados own on own.user_id = u.id
+where c.id = $1
+for update of c
+`;
+
+const conflictRow = z.object({
+  userId: z.number(),
+  candidateIds: z.array(z.number()),
+  state: z.string(),
+  /** Null if the app deleted the user's row. */
+  clerkId: z.string().nullable(),
+  isDeleted: z.boolean(),
+  ownId: z.number().nullable(),
+  isUntouched: z.boolean(),
+});
+
+type OpenConflict = z.infer<typeof conflictRow> & { clerkId: string };
+
+/**
+ * Locks an open conflict and its user. With a candidate it also locks the candidate and the user's present profile. The
+ * result holds until the transaction ends.
+ *
+ * @throws AppError `conflict.unknown` or `conflict.closed`; SQLSTATE 55P03 if a row stays locked
+ */
+async function lockOpenConflict(db: Queryable, id: number, candidateId?: number): Promise<OpenConflict> {
+  await waitBrieflyForLocks(db);
+  await db.query(lockUser, [id]);
+  if (candidateId !== undefined) await db.query(lockProfiles, [id, candidateId]);
+  const [found] = readRows(conflictRow, (await db.query(lockConflict, [id])).rows);
+  if (!found) throw new AppError("conflict.unknown", "No such conflict");
+  const { clerkId, ...conflict } = found;
+  if (conflict.state !== "open") throw new AppError("conflict.closed", `The conflict is ${conflict.state}`);
+  if (clerkId === null) throw new AppError("conflict.closed", "The conflict's user has no row any more");
+  return { ...conflict, clerkId };
+}

@@ -1,0 +1,22 @@
+import { AppError } from "@rollcall/contracts";
+import { z } from "zod";
+
+/**
+ * Parses the rows of an answer.
+ *
+ * @throws AppError `internal` for a row of another form: a column of the app has a type that no statement expects
+ */
+export function readRows<Row extends z.ZodType>(row: Row, rows: readonly unknown[]): z.output<Row>[] {
+  try {
+    return z.array(row).parse(rows);
+  } catch (cause) {
+    throw new AppError("internal", "Postgres answered with a row of an unexpected form", { cause });
+  }
+}
+
+/** Parses the only row of an answer, as `readRows` does. */
+export function readRow<Row extends z.ZodType>(row: Row, rows: readonly unknown[]): z.output<Row> {
+  const [found] = readRows(row, rows);
+  if (found === undefined) throw new AppError("internal", "Postgres answered without a row");
+  return found;
+}

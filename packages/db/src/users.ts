@@ -1,0 +1,255 @@
+import { AppError, clerkUserId, type UserEntry, userEntry } from "@rollcall/contracts";
+import { type Column, getTableColumns } from "drizzle-orm";
+import pg from "pg";
+import { z } from "zod";
+import { readSqlState } from "./errors.ts";
+import { recordAdminEvents } from "./events.ts";
+import type { Queryable } from "./pool.ts";
+import { readRow, readRows } from "./rows.ts";
+import { type Mentorado, mentorados, type User, users } from "./schema.ts";
+import { waitBrieflyForLocks } from "./transaction.ts";
+import {
+  differVisibly,
+  listNames,
+  listParameters,
+  roleFollowsClerk,
+  snapshotRows,
+  type UserSnapshot,
+  updatedColumns,
+} from "./user-columns.ts";
+
+const sequenceRow = z.object({ next: z.coerce.number() });
+
+/** Draws the next read sequence. Draw it before the Clerk request whose answer it will mark. */
+export async function nextReadSequence(db: Queryable): Promise<number> {
+  const result = await db.query({
+    name: "next-read-sequence",
+    text: "select nextval('rollcall.read_sequence') as next",
+  });
+  return readRow(sequenceRow, result.rows).next;
+}
+
+/**
+ * First statement of the write. It inserts each user, or updates its row if the snapshot is newer: it has a later
+ * `clerk_updated_at` or, with equal times, a later read sequence. Tombstones never change. Rows are locked in Clerk-id
+ * order, so overlapping batches cannot deadlock. All rows stay locked until the transaction ends, also unchanged ones.
+ *
+ * `updated_at` moves, and the timeline gets an event, only if a visible column changed. The order marks always move.
+ */
+const upsert = `
+with released as (
+  -- Clerk has these users, so no deletion of theirs may wait for confirmation.
+  delete from rollcall.held_deletions where clerk_id = any ($3::text[])
+),
+written as (
+  insert into public.users as u (clerk_id, ${listNames()}, role, role_source, read_ticket)
+  select
+    s.clerk_id, ${listNames("s.")},
+    -- The last branch is never taken. It gives the literals the column's own type, which may be an enum of the app.
+    case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select role from public.users limit 0) end,
+    case when s.is_admin then 'clerk' end,
+    s.read_ticket
+  from ${snapshotRows(3)}
+  order by s.clerk_id collate "C"
+  on conflict (clerk_id) do update set
+    ${updatedColumns},
+    role        = case when ${roleFollowsClerk} then excluded.role else u.role end,
+    role_source = case when ${roleFollowsClerk} then excluded.role_source else u.role_source end,
+    read_ticket = excluded.read_ticket,
+    updated_at  = case
+      when ${differVisibly("u", "excluded")} or (${roleFollowsClerk} and u.role <> excluded.role) then now()
+      else u.updated_at
+    end
+  where u.deleted_at is null
+    and (excluded.clerk_updated_at, excluded.read_ticket)
+      > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
+  returning u.clerk_id, u.created_at = now() as is_new, u.updated_at = now() as is_changed
+)
+insert into rollcall.events (clerk_id, kind, cause, ref)
+select w.clerk_id, case when w.is_new then 'user_created' else 'user_updated' end, a.cause, a.ref
+from written w join unnest($3::text[], $1::text[], $2::text[]) as a (clerk_id, cause, ref) using (clerk_id)
+where w.is_changed
+`;
+
+/** Upserts `snapshots`, whose Clerk ids must be distinct: Postgres refuses to change one row twice in a statement. */
+export async function applySnapshots(db: Queryable, snapshots: readonly UserSnapshot[]): Promise<void> {
+  await db.query({
+    name: "apply-snapshots",
+    text: upsert,
+    values: [
+      snapshots.map(({ cause }) => cause),
+      snapshots.map(({ ref }) => ref),
+      ...listParameters(snapshots),
+    ],
+  });
+}
+
+/** The columns of one of our tables, to be read from a row `alias` by the codecs of the schema. */
+function readColumns(alias: string, columns: Record<string, Column>) {
+  const entries = Object.entries(columns);
+  return {
+    select: entries.map(([property, { name }]) => `${alias}.${name} as "${alias}.${property}"`).join(", "),
+    read: (row: Record<string, unknown>): Record<string, unknown> =>
+      Object.fromEntries(
+        entries.map(([property, column]) => {
+          const value = row[`${alias}.${property}`] ?? null;
+          return [property, value === null ? null : column.mapFromDriverValue(value)];
+        }),
+      ),
+  };
+}
+
+const userColumns = readColumns("u", getTableColumns(users));
+const profileColumns = readColumns("m", getTableColumns(mentorados));
+
+const session = `
+select ${userColumns.select}, ${profileColumns.select}
+from public.users u left join public.mentorados m on m.user_id = u.id
+where u.clerk_id = $1
+`;
+
+const timestampTypes = new Set<number>([pg.types.builtins.TIMESTAMP, pg.types.builtins.TIMESTAMPTZ]);
+
+// The schema's codec reads times without a zone as UTC. The driver would use the zone of this process.
+const timesAsText = {
+  getTypeParser: ((oid: number, format: "text") =>
+    timestampTypes.has(oid)
+      ? (text: string) => text
+      : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+/**
+ * Finds the user, deleted or not, with its profile. Columns of the app are left out. The statement has no name, so
+ * Postgres keeps no plan that a later ALTER TABLE of the app would break.
+ *
+ * @returns undefined without a row for the id
+ */
+export async function findSession(
+  db: Queryable,
+  clerkId: string,
+): Promise<{ user: User; mentorado: Mentorado | null } | undefined> {
+  const { rows } = await db.query({ text: session, values: [clerkId], types: timesAsText });
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  // The casts state that the schema's codecs give the schema's types.
+  const user = userColumns.read(row) as User;
+  return { user, mentorado: row["m.id"] === null ? null : (profileColumns.read(row) as Mentorado) };
+}
+
+const idRow = z.object({ clerkId: z.string() });
+
+/** The ids among `clerkIds` whose row is a tombstone. */
+export async function findTombstones(db: Queryable, clerkIds: readonly string[]): Promise<string[]> {
+  const result = await db.query(
+    `select clerk_id as "clerkId" from public.users where clerk_id = any ($1::text[]) and deleted_at is not null`,
+    [clerkIds],
+  );
+  return readRows(idRow, result.rows).map(({ clerkId }) => clerkId);
+}
+
+/** Clerk ids of live users other than `clerkId`, newest first. */
+export async function listOtherLiveIds(db: Queryable, clerkId: string, limit: number): Promise<string[]> {
+  const result = await db.query(
+    `select clerk_id as "clerkId" from public.users
+     where deleted_at is null and clerk_id <> $1
+     order by id desc limit $2`,
+    [clerkId, limit],
+  );
+  return readRows(idRow, result.rows).map((row) => row.clerkId);
+}
+
+const instant = z.date().transform((date) => date.toISOString());
+const entryRow = userEntry.extend({ createdAt: instant, deletedAt: instant.nullable() });
+
+const entryColumns = `
+  u.id, u.clerk_id as "clerkId", u.email::text, u.name::text, u.role::text, u.tier::text, u.banned,
+  u.created_at as "createdAt", u.deleted_at as "deletedAt", m.id as "mentoradoId"
+`;
+
+const entryByClerkId = `
+select ${entryColumns}
+from public.users u left join public.mentorados m on m.user_id = u.id
+where u.clerk_id = $1
+`;
+
+/** No index helps to find a part of a name, so a page reads a bounded number of rows. */
+const rowsPerPage = 100_000;
+
+const entryPage = `
+select ${entryColumns}
+from (
+  select * from public.users
+  where $2::bigint is null or id < $2::bigint
+  order by id desc limit ${rowsPerPage}
+) u
+left join public.mentorados m on m.user_id = u.id
+where $1::text is null
+   or position(lower($1) in lower(u.email::text)) > 0
+   or position(lower($1) in lower(u.name::text)) > 0
+   or position($1 in u.clerk_id) > 0
+order by u.id desc limit $3
+`;
+
+const lastReadId = `
+select id from public.users
+where $1::bigint is null or id < $1::bigint
+order by id desc offset ${rowsPerPage - 1} limit 1
+`;
+
+/**
+ * Users by a Clerk id, or by a part of email or name, newest first. Without a query it lists all users. A page ends
+ * after 100,000 rows: it may hold fewer than `limit` users, or none, and still have a next page.
+ */
+export async function listUsers(
+  db: Queryable,
+  wish: { query: string | undefined; cursor: string | undefined; limit: number },
+): Promise<{ items: UserEntry[]; nextCursor: string | null }> {
+  if (wish.query !== undefined && clerkUserId.safeParse(wish.query).success) {
+    const found = await db.query(entryByClerkId, [wish.query]);
+    if (found.rows.length > 0) return { items: readRows(entryRow, found.rows), nextCursor: null };
+  }
+  const cursor = wish.cursor ?? null;
+  const result = await db.query(entryPage, [wish.query ?? null, cursor, wish.limit]);
+  const items = readRows(entryRow, result.rows);
+  const last = items.length === wish.limit ? items.at(-1) : undefined;
+  if (last) return { items, nextCursor: String(last.id) };
+  const lastRead = await db.query<{ id: number }>(lastReadId, [cursor]);
+  return { items, nextCursor: lastRead.rows[0] ? String(lastRead.rows[0].id) : null };
+}
+
+const lockTier = `
+select tier::text, deleted_at is not null as "isDeleted" from public.users where clerk_id = $1 for update
+`;
+
+const tierRow = z.object({ tier: z.string(), isDeleted: z.boolean() });
+
+/**
+ * Changes a user's tier, and records the change in the timeline. Run it inside a transaction.
+ *
+ * @param by the operator, for the timeline
+ * @throws AppError `user.unknown`, `user.deleted`, or `request.malformed` for a tier that the app's column refuses
+ */
+export async function changeTier(
+  db: Queryable,
+  { clerkId, tier, by }: { clerkId: string; tier: string; by: string },
+): Promise<void> {
+  await waitBrieflyForLocks(db);
+  const [before] = readRows(tierRow, (await db.query(lockTier, [clerkId])).rows);
+  if (!before) throw new AppError("user.unknown", "No row has this Clerk id");
+  if (before.isDeleted) throw new AppError("user.deleted", "The user's row is a tombstone");
+  if (before.tier === tier) return;
+  try {
+    await db.query("update public.users set tier = $2, updated_at = now() where clerk_id = $1", [
+      clerkId,
+      tier,
+    ]);
+  } catch (error) {
+    // 22: the value does not fit the column's type. 23: it violates a constraint of the app.
+    if (!/^2[23]/.test(readSqlState(error) ?? "")) throw error;
+    throw new AppError("request.malformed", "The column users.tier refuses the value", {
+      hint: "tier: the app's own column users.tier does not take this value",
+    });
+  }
+  const details = { from: before.tier, to: tier };
+  await recordAdminEvents(db, by, [{ clerkId, kind: "tier_changed", details }]);
+}
