@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -70,26 +71,34 @@ async function applyPatch(root: string, name: string, patch: Patch): Promise<voi
     const found = `found ${matches.length} times instead of once in ${patch.within}`;
     throw new Error(`Mutant ${name} no longer fits the build: ${patch.find} is ${found}`);
   }
-  const text = await readFile(file, "utf8");
-  await writeFile(file, text.replace(patch.find, patch.replace));
+  const path = join(root, file);
+  const text = await readFile(path, "utf8");
+  await writeFile(path, text.replace(patch.find, patch.replace));
 }
 
-/** The file of each match; a file with two matches is listed twice. */
+/** The file of each match, from `root`. A file with two matches is listed twice. */
 export async function findMatches(root: string, { within, find }: Patch): Promise<string[]> {
   const matches: string[] = [];
-  for (const file of await listFiles(join(root, within))) {
-    const text = await readFile(file, "utf8");
+  for (const file of await listFiles(root, within)) {
+    const text = await readFile(join(root, file), "utf8");
     for (const _ of text.matchAll(new RegExp(find, "g"))) matches.push(file);
   }
   return matches;
 }
 
-async function listFiles(path: string): Promise<string[]> {
-  const found = await stat(path).catch(() => undefined);
-  if (!found) throw new Error(`${path} is missing; npm run build makes it`);
-  if (found.isFile()) return [path];
-  const entries = await readdir(path, { recursive: true });
+async function listFiles(root: string, within: string): Promise<string[]> {
+  const found = await stat(join(root, within)).catch(() => undefined);
+  if (!found) throw new Error(`${within} is missing; npm run build makes it`);
+  if (found.isFile()) return [within];
+  const entries = await readdir(join(root, within), { recursive: true });
   return entries
     .filter((entry) => entry.endsWith(".js") || entry.endsWith(".up.sql"))
-    .map((entry) => join(path, entry));
+    .map((entry) => join(within, entry))
+    .filter(hasSource);
+}
+
+/** A build does not delete the output of a source that was moved or deleted. */
+function hasSource(file: string): boolean {
+  const source = file.replace(/\/dist\/(modules\/)?/, "/src/").replace(/\.js$/, ".ts");
+  return existsSync(join(repository, source));
 }
