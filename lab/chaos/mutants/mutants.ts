@@ -67,13 +67,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         within: db,
-        find: /where u\.deleted_at is null(\s+and \(excluded\.clerk_updated_at)/,
-        replace: "where true$1",
-      },
-      {
-        within: db,
-        find: /(insert into public\.users as u [^;]*?\bon conflict \(clerk_id\) do update set)(?=[^;]*?\bu\.deleted_at is null\s+and \(excluded)/,
-        replace: "$1 deleted_at = null,",
+        find: /(insert into public\.users as u [^;]*?\bdo update set)([^;]*?\bwhere) u\.deleted_at is null(\s+and \(excluded)/,
+        replace: "$1 deleted_at = null,$2 true$3",
       },
     ],
   },
