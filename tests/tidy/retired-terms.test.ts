@@ -57,22 +57,29 @@ const table: readonly Row[] = [
   {
     term: "read ticket",
     say: "read sequence",
-    pattern: /(?<!severity: |["'`])\btickets?\b|\bticketed\b|\bread tickets?\b/i,
+    pattern: /(?<!severity: |["'`])\btickets?\b(?!: an operator)|\bticketed\b|\bread tickets?\b/i,
     found: ["a read ticket", "const readTickets = []", "drawTicket(pool)", "type TicketedPage"],
-    allowed: ["u.read_ticket", "user.readTicket", 'severity: "ticket"', "severity: ticket", "`ticket` means"],
+    allowed: [
+      "u.read_ticket",
+      "user.readTicket",
+      'severity: "ticket"',
+      "severity: ticket",
+      "`ticket` means",
+      "ticket: an operator should act",
+    ],
   },
   {
     term: "reading (of a user)",
     say: "fetch result",
     pattern:
-      /\b(user|clerk|found|list(ed)?) readings?\b|\breadings\b|\breadings? of (a |the )?(user|clerk)\b|\breading(?=: (fetch|exclude|read)|\)|\}| = |\.\w| =>)/i,
+      /\b(user|clerk|found|list(ed)?) readings?\b|\breadings\b|\breadings? of (a |the )?(user|clerk)\b|(?<!\bis )\breading(?=: (fetch|exclude|read)|\)|\}| = |\.\w| =>)/i,
     found: [
       "type UserReading",
       "the reading of Clerk",
       "{ reading: FetchResult }",
       "const reading = await get()",
     ],
-    allowed: ["while reading rows", 'connection: "reading"', "reading: { timeoutMs }"],
+    allowed: ["while reading rows", 'connection: "reading"', "reading: { timeoutMs }", "isReading = true"],
   },
   {
     term: "trial",
@@ -125,9 +132,9 @@ const table: readonly Row[] = [
   {
     term: "notice",
     say: "notification",
-    pattern: /(?<!["'`])\bnotices?\b(?! (that|when|if|it|this|the)\b)/i,
+    pattern: /(?<!["'`])\bnotices?\b(?! (that|when|if|it|this|the|nothing|no)\b)/i,
     found: ["sendNotice()", "alert notices", "a notice is sent"],
-    allowed: ["the user notices that it works", 'client.on("notice")'],
+    allowed: ["the user notices that it works", "TCP notices nothing", 'client.on("notice")'],
   },
   {
     term: "told, untold",

@@ -11,7 +11,8 @@ export type RetiredTerm = {
 export type Exception = { path: string; terms: readonly string[]; reason: string };
 
 /** Names that other programs rely on. They keep a retired term. */
-const publicNames = /\bread_ticket\b|\breadTicket\b|--no-sandbox|\bchromiumSandbox\b/g;
+const publicNames = ["read_ticket", "readTicket", "--no-sandbox"];
+const publicName = new RegExp(`(?<!\\w)(${publicNames.join("|")})(?!\\w)`, "g");
 
 /** Finds retired terms in the path and the lines of a file. Each result is `file:line: term; say "other term"`. */
 export function findRetiredTerms(
@@ -35,7 +36,7 @@ export function findRetiredTerms(
 
 function splitIntoWords(line: string): string {
   return line
-    .replaceAll(publicNames, "")
+    .replaceAll(publicName, "")
     .replaceAll(/([a-z0-9])(?=[A-Z])/g, "$1 ")
     .replaceAll(/[_-]/g, " ");
 }

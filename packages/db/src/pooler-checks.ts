@@ -32,8 +32,8 @@ async function readProcessId(db: Queryable): Promise<number> {
 }
 
 /**
- * Whether a connection keeps its session from one statement to the next, as locks and LISTEN need it. Behind a transaction
- * pooler the release of a lock finds no lock, or the notification never arrives. Takes two connections.
+ * Whether a connection keeps its session from one statement to the next, as locks and LISTEN need it. Behind a
+ * transaction pooler the release of a lock finds no lock, or the notification never arrives. Takes two connections.
  */
 export async function holdsSessions(pool: Pool): Promise<boolean> {
   try {

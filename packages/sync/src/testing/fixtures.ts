@@ -1,6 +1,6 @@
-import { createPool, migrateUp, type Pool, type UserSnapshot } from "@rollcall/db";
+import { blankUser, createPool, migrateUp, type Pool, type UserSnapshot } from "@rollcall/db";
 import { createDatabase } from "@rollcall/local-services";
-import type { UserWrite } from "./user/apply-batch.ts";
+import type { UserWrite } from "../user/rules.ts";
 
 /** A pool on a fresh, migrated database of the test server. */
 export async function createTestPool(serverUrl: string): Promise<Pool> {
@@ -12,20 +12,16 @@ export async function createTestPool(serverUrl: string): Promise<Pool> {
 
 export const testDefaults = { nomeCompleto: "New User", turma: "neon", create: true };
 
-/** A write of a user whose fields a test does not care about. */
+/** A write of a user; fields that the test does not name have defaults. */
 export function userWrite(
   clerkId: string,
   fields: Partial<UserSnapshot> = {},
   secondaryEmails: readonly string[] = [],
 ): UserWrite {
   const snapshot: UserSnapshot = {
+    ...blankUser,
     clerkId,
-    email: null,
-    emailVerified: false,
     name: clerkId,
-    imageUrl: null,
-    isAdmin: false,
-    banned: false,
     clerkCreatedAtMs: 1_000,
     clerkUpdatedAtMs: 1_000,
     readTicket: 1,

@@ -1,5 +1,5 @@
-import { type Ledger, waitingProfiles } from "./ledger.ts";
-import { comparable, expectedRole, expectedRow, expectedTurma } from "./oracle.ts";
+import { comparable, expectedRole, expectedRow, expectedTurma } from "@rollcall/sync/testing/oracle";
+import { type Account, type Ledger, unclaimedProfiles } from "./ledger.ts";
 import {
   type Change,
   isProfileChange,
@@ -9,11 +9,11 @@ import {
   type UserRow,
 } from "./recorder.ts";
 
-/** What held when the step began, and who changed since. */
-export type StepStart = { waiting: readonly ProfileRow[]; users: ReadonlyMap<number, UserRow> };
+/** The state at the start of a step. */
+export type StepStart = { unclaimed: readonly ProfileRow[]; users: ReadonlyMap<number, UserRow> };
 
-/** The invariants that one write broke, in words. Writes of the app are its own affair. */
-export function judge(ledger: Ledger, start: StepStart, change: Change): string[] {
+/** The invariants that one write broke, as sentences. Writes of the app are not checked. */
+export function checkChange(ledger: Ledger, start: StepStart, change: Change): string[] {
   if (change.writer === "app") return [];
   if (!isProfileChange(change)) return checkUser(ledger, change);
   const { before, after } = change;
@@ -31,25 +31,25 @@ function checkUser({ accounts, decidedRoles }: Ledger, { before, after }: UserCh
     "the order marks went back": before !== null && compareMarks(before, after) > 0,
     "a tombstone changed": before?.deleted_at != null && before.deleted_at !== after.deleted_at,
     "a living user was deleted": after.deleted_at !== null && account?.isGone !== true,
-    "a tombstone holds something of the person":
+    "a tombstone holds personal data":
       after.deleted_at !== null &&
       (after.email ?? after.name ?? after.image_url ?? (after.email_verified || null)) !== null,
-    "a role that the app decided was changed":
+    "a role that the app set was changed":
       before !== null && decidedRoles.has(before.id) && after.role !== decidedRoles.get(before.id),
   });
   if (after.deleted_at === null) {
     const versions = account?.versions ?? [];
-    const isTrue = versions.some((version) => {
+    const isVersion = versions.some((version) => {
       const role = decidedRoles.get(after.id) ?? expectedRole(version);
       return after.role === role && differences(after, expectedRow(version)).length === 0;
     });
-    if (!isTrue) broken.push("the row is no version that Clerk ever had");
+    if (!isVersion) broken.push("the row is no version that Clerk ever had");
   }
   return broken.map((invariant) => `${after.clerk_id}: ${invariant}`);
 }
 
 function checkFreshProfile({ accounts }: Ledger, { after, owner }: ProfileChange): string[] {
-  if (owner === null) return [`profile ${after.id}: was made for nobody`];
+  if (owner === null) return [`profile ${after.id}: was made without a user`];
   const versions = accounts.get(owner.clerk_id)?.versions ?? [];
   return brokenOf({
     "a profile was made for a deleted user": owner.deleted_at !== null,
@@ -57,14 +57,14 @@ function checkFreshProfile({ accounts }: Ledger, { after, owner }: ProfileChange
     "a profile was made for an admin": owner.role === "admin",
     "a fresh profile has another name than its user":
       after.nome_completo !== (owner.name ?? "New User") || after.email !== owner.email,
-    "a fresh profile has a class that nobody named": !versions.some(
+    "a fresh profile has a class that no version names": !versions.some(
       (version) => expectedTurma(version) === after.turma,
     ),
   }).map((invariant) => `${owner.clerk_id}: ${invariant}`);
 }
 
 function checkEdits(before: ProfileRow, after: ProfileRow): string[] {
-  // Only these three are ours to change, and `ativo` only when the user goes.
+  // Rollcall changes only these three columns, and `ativo` only when the user is deleted.
   const { user_id: _user, linked_at: _linked, ativo, ...rest } = before;
   const changed = differences(after, rest);
   const isUnlinked = before.user_id !== null && after.user_id === null;
@@ -72,7 +72,7 @@ function checkEdits(before: ProfileRow, after: ProfileRow): string[] {
   return changed.map((column) => `profile ${after.id}: ${column} was overwritten`);
 }
 
-/** A profile got or lost its user. */
+/** Checks a profile that got or lost its user. */
 function checkMove(
   ledger: Ledger,
   start: StepStart,
@@ -85,17 +85,17 @@ function checkMove(
     after.user_id === null
       ? brokenOf({ "was taken from a living user": owner.deleted_at === null })
       : brokenOf({
-          "went from one user to another": before.user_id !== null,
+          "moved from one user to another": before.user_id !== null,
           "had a user before": before.user_id === null && ledger.everOwned.has(after.id),
           "was linked by an unverified email": !owner.email_verified,
           "was linked by another email": email === "" || comparable(owner.email) !== email,
-          "went to a deleted user": owner.deleted_at !== null,
-          "went to a banned user": owner.banned,
-          "went to an admin": owner.role === "admin",
-          "was linked though several waited": start.waiting.some(
+          "was linked to a deleted user": owner.deleted_at !== null,
+          "was linked to a banned user": owner.banned,
+          "was linked to an admin": owner.role === "admin",
+          "was linked although several were unclaimed": start.unclaimed.some(
             (other) => other.id !== after.id && comparable(other.email) === email,
           ),
-          "was linked though several claimed it": [...start.users.values()].some(
+          "was linked although there were several claimants": [...start.users.values()].some(
             (rival) => rival.id !== owner.id && claims(rival, email) && ledger.users.get(rival.id) === rival,
           ),
         });
@@ -107,29 +107,32 @@ function claims(user: UserRow, email: string): boolean {
 }
 
 /**
- * Users who got a fresh profile although one that the app had made for somebody bears their email. Each must
- * have a conflict: which of two gets a profile may depend on the order, but nobody may lose it silently.
+ * Users that got a fresh profile although the app had made one with their email. Each needs a conflict: the order may
+ * decide which of two users gets a profile, but the other user must not lose it silently.
  */
 export function findLosers(ledger: Ledger, start: StepStart, changes: readonly Change[]): number[] {
-  const waited = [...start.waiting, ...[...ledger.profiles.values()].filter(({ id }) => isOld(ledger, id))];
+  const everUnclaimed = [
+    ...start.unclaimed,
+    ...[...ledger.profiles.values()].filter(({ id }) => wasClaimed(ledger, id)),
+  ];
   return changes.filter(isProfileChange).flatMap(({ writer, before, after, owner }) => {
     if (writer === "app" || before !== null || owner === null) return [];
     const email = comparable(owner.email);
     if (email === "") return [];
-    const matches = waited.filter(
+    const matches = everUnclaimed.filter(
       (profile) => profile.id !== after.id && comparable(profile.email) === email,
     );
-    const stillFree = waitingProfiles(ledger).map(({ id }) => id);
-    const heard = matches.some(({ id }) => owner.email_verified || stillFree.includes(id));
-    return heard ? [owner.id] : [];
+    const stillFree = unclaimedProfiles(ledger).map(({ id }) => id);
+    const needsConflict = matches.some(({ id }) => owner.email_verified || stillFree.includes(id));
+    return needsConflict ? [owner.id] : [];
   });
 }
 
-function isOld({ everWaited, everOwned }: Ledger, id: number): boolean {
-  return everWaited.has(id) && everOwned.has(id);
+function wasClaimed({ everUnclaimed, everOwned }: Ledger, id: number): boolean {
+  return everUnclaimed.has(id) && everOwned.has(id);
 }
 
-export function differences(row: Record<string, unknown>, expected: Record<string, unknown>): string[] {
+function differences(row: Record<string, unknown>, expected: Record<string, unknown>): string[] {
   return Object.keys(expected).filter((column) => row[column] !== expected[column]);
 }
 
@@ -140,4 +143,38 @@ function compareMarks(a: UserRow, b: UserRow): number {
 
 function brokenOf(invariants: Record<string, boolean>): string[] {
   return Object.keys(invariants).filter((invariant) => invariants[invariant]);
+}
+
+/** The invariants of the end, after one run for each user behind the last change. @returns the broken ones */
+export function checkEnd(ledger: Ledger): string[] {
+  const rows = [...ledger.users.values()];
+  const rowOf = new Map(rows.map((row) => [row.clerk_id, row]));
+  const unknown = rows.filter((row) => !ledger.accounts.has(row.clerk_id));
+  return [
+    ...unknown.map((row) => `${row.clerk_id}: the row has no account at Clerk`),
+    ...[...ledger.accounts.values()].flatMap((account) => {
+      const row = rowOf.get(account.id);
+      const broken = row ? checkAccount(ledger, account, row) : ["has no row"];
+      return broken.map((invariant) => `${account.id}: ${invariant}`);
+    }),
+  ];
+}
+
+function checkAccount(ledger: Ledger, { versions, isGone }: Account, row: UserRow): string[] {
+  const profiles = [...ledger.profiles.values()].filter((profile) => profile.user_id === row.id).length;
+  if (isGone) {
+    return [
+      ...(row.deleted_at === null ? ["is absent at Clerk and has a live row"] : []),
+      ...(profiles > 0 ? ["is deleted and has a profile"] : []),
+    ];
+  }
+  const clerk = versions.at(-1);
+  if (!clerk) return ["has no version"];
+  const role = ledger.decidedRoles.get(row.id) ?? expectedRole(clerk);
+  const unequal = differences(row, { ...expectedRow(clerk), role, deleted_at: null });
+  const needsProfile = !row.banned && row.role !== "admin";
+  return [
+    ...unequal.map((column) => `${column} differs from Clerk`),
+    ...(profiles > 1 || (needsProfile && profiles === 0) ? [`has ${profiles} profiles`] : []),
+  ];
 }

@@ -1,11 +1,14 @@
 import type { ClerkUser } from "@rollcall/clerk";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decideEmail } from "./email.ts";
-import { decideIsAdmin, decideTurma } from "./metadata.ts";
-import { decideName } from "./name.ts";
-import { decideSnapshot } from "./snapshot.ts";
-import { storableText } from "./text.ts";
+import {
+  decideEmail,
+  decideIsAdmin,
+  decideName,
+  decideSnapshot,
+  decideTurma,
+  storableText,
+} from "./rules.ts";
 
 function user(fields: Partial<ClerkUser> = {}): ClerkUser {
   return { id: "user_1", created_at: 1, updated_at: 2, ...fields };
@@ -35,7 +38,7 @@ describe("name", () => {
       { ...withEmail("a@b.c"), primary_email_address_id: "idn_2" },
       null,
     ],
-  ])("is %s", (_what, fields, expected) => {
+  ])("is %s", (_case, fields, expected) => {
     expect(decideName(user(fields))).toBe(expected);
   });
 });
@@ -58,7 +61,7 @@ describe("email", () => {
       { ...withEmail("a@b.c"), primary_email_address_id: null },
       { email: null, verified: false },
     ],
-  ])("is %s", (_what, fields, expected) => {
+  ])("is %s", (_case, fields, expected) => {
     expect(decideEmail(user(fields))).toEqual(expected);
   });
 });
@@ -93,7 +96,7 @@ describe("public metadata", () => {
 });
 
 describe("text", () => {
-  test("NUL bytes and lone surrogates become U+FFFD, all else stays", () => {
+  test("NUL bytes and lone surrogates become U+FFFD, and other characters stay", () => {
     expect(storableText("a\0b")).toBe("a\uFFFDb");
     expect(storableText("a\uD800b\uDC00")).toBe("a\uFFFDb\uFFFD");
     expect(storableText("maçã 🍎")).toBe("maçã 🍎");
@@ -110,7 +113,7 @@ describe("text", () => {
   });
 });
 
-test("any user that Clerk's form allows becomes a snapshot", () => {
+test("every user that the schema allows becomes a snapshot", () => {
   const text = fc.option(fc.string({ unit: "binary" }), { nil: null });
   const anyUser = fc.record({
     first_name: text,

@@ -1,14 +1,14 @@
 import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import { createPool, migrateUp, type Pool } from "@rollcall/db";
 import { createDatabase } from "@rollcall/local-services";
+import { createTestWorker, type TestWorker } from "@rollcall/sync/testing/workers";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { history, workersInHistory } from "./testing/convergence/history.ts";
-import { installRecorder } from "./testing/convergence/recorder.ts";
-import { createTestWorker, type TestWorker } from "./testing/convergence/workers.ts";
-import { live } from "./testing/convergence/world.ts";
+import { history, workersInHistory } from "./history.ts";
+import { installRecorder } from "./recorder.ts";
+import { runHistory } from "./run-history.ts";
 
-// More histories, or a failing one again: ROLLCALL_PROPERTY_RUNS=1000 ROLLCALL_PROPERTY_SEED=7 npx vitest …
+// For more histories, or to repeat a failing one: ROLLCALL_PROPERTY_RUNS=1000 ROLLCALL_PROPERTY_SEED=7 npx vitest …
 const runs = Number(process.env["ROLLCALL_PROPERTY_RUNS"] || 50);
 const seed = Number(process.env["ROLLCALL_PROPERTY_SEED"] || 20_261_121);
 const budgetMs = 120_000 + runs * 2_000;
@@ -16,7 +16,7 @@ const budgetMs = 120_000 + runs * 2_000;
 let clerk: ClerkSimulator;
 let app: Pool;
 let workers: TestWorker[];
-let lived = 0;
+let histories = 0;
 
 beforeAll(async () => {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
@@ -31,13 +31,15 @@ afterAll(async () => {
 });
 
 test(
-  "whatever Clerk, the app and the order of events do, the rows converge and nobody gets another's profile",
+  "after any changes at Clerk and in the app, with events in any order, rows converge and no user gets another user's profile",
   async () => {
-    const property = fc.asyncProperty(history, (one) => live({ clerk, app, workers }, one, ++lived));
-    // Ends before the test would, so that a failure is told with its seed and the shortest history found so far.
+    const property = fc.asyncProperty(history, (one) =>
+      runHistory({ clerk, app, workers }, one, ++histories),
+    );
+    // Ends before the test times out, so that a failure is reported with its seed and the shortest history so far.
     const interruptAfterTimeLimit = budgetMs - 30_000;
     await fc.assert(property, { seed, numRuns: runs, interruptAfterTimeLimit, markInterruptAsFailure: true });
-    expect(lived).toBe(runs);
+    expect(histories).toBe(runs);
   },
   budgetMs,
 );

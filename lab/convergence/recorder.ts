@@ -2,8 +2,8 @@ import type { Pool } from "@rollcall/db";
 import { z } from "zod";
 
 /**
- * Triggers that write down every change of both tables in the transaction that makes it, so that a invariant can be
- * checked at each write and not only between two steps. `application_name` tells the app from a worker.
+ * Triggers that record every change of both tables in its own transaction, so that invariants are checked at each write and
+ * not only between two steps. The `application_name` shows whether the app or a worker wrote.
  */
 const setup = `
 create schema recorder;
@@ -66,11 +66,11 @@ const profileRow = z.object({
   linked_at: text,
 });
 
-const common = { id: z.coerce.number(), writer: z.enum(["app", "worker"]) };
-// Profiles first: their rows have a `user_id`, and the rows of users do not.
+const recorded = { id: z.coerce.number(), writer: z.enum(["app", "worker"]) };
+// Profiles first: their rows have a `user_id`, which rows of users lack.
 const change = z.union([
-  z.object({ ...common, before: profileRow.nullable(), after: profileRow, owner: userRow.nullable() }),
-  z.object({ ...common, before: userRow.nullable(), after: userRow, owner: z.null() }),
+  z.object({ ...recorded, before: profileRow.nullable(), after: profileRow, owner: userRow.nullable() }),
+  z.object({ ...recorded, before: userRow.nullable(), after: userRow, owner: z.null() }),
 ]);
 
 export type UserRow = z.infer<typeof userRow>;
@@ -87,7 +87,7 @@ export function installRecorder(db: Pool): Promise<unknown> {
   return db.query(setup);
 }
 
-/** What was written after the change `lastId`, oldest first. */
+/** The changes after the one with id `lastId`, oldest first. */
 export async function readChanges(db: Pool, lastId: number): Promise<Change[]> {
   const found = await db.query("select * from recorder.changes where id > $1 order by id", [lastId]);
   return z.array(change).parse(found.rows);

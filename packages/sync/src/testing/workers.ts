@@ -1,13 +1,13 @@
 import { type ClerkGateway, createClerkGateway } from "@rollcall/clerk";
 import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import { createPool } from "@rollcall/db";
-import { noSessionCache } from "../../ensure/session-cache.ts";
-import { testDefaults } from "../../testing.ts";
-import { createUserReader } from "../../user/fetch-users.ts";
-import type { SyncContext } from "../../user/sync-user.ts";
-import { createUserWriter } from "../../user/write-users.ts";
+import { noSessionCache } from "../ensure/session-cache.ts";
+import { createUserReader } from "../user/fetch-users.ts";
+import type { SyncContext } from "../user/sync-user.ts";
+import { createUserWriter } from "../user/write-users.ts";
+import { testDefaults } from "./fixtures.ts";
 
-/** A read that waits, on its way to Clerk or on its way back. */
+/** A read that waits before its request to Clerk, or before its answer arrives. */
 export type HeldRead = { arrived: Promise<void>; release(): void };
 
 /** A worker as in production, with readers, writers and connections of its own. */
@@ -62,16 +62,16 @@ function createGate() {
       next = { point, arrive, opened };
       return { arrived, release: () => release() };
     },
-    async pass<T>(ask: () => Promise<T>): Promise<T> {
+    async pass<T>(request: () => Promise<T>): Promise<T> {
       const held = next;
       next = undefined;
-      if (!held) return ask();
+      if (!held) return request();
       if (held.point === "before") {
         held.arrive();
         await held.opened;
-        return ask();
+        return request();
       }
-      const answer = await ask();
+      const answer = await request();
       held.arrive();
       await held.opened;
       return answer;

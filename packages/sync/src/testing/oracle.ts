@@ -3,8 +3,8 @@ import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 export type ClerkUser = Awaited<ReturnType<ClerkSimulator["users"]["get"]>>;
 
 /**
- * What the row of a user should say, written from rules 2, 3 and 8 of the design and sharing nothing with the
- * code under test: two that make one mistake would agree.
+ * The expected row of a user, after rules 2, 3 and 8 of the design. It shares no code with the code under test: shared code
+ * would make the same mistake in both.
  */
 export function expectedRow(user: ClerkUser) {
   const email = primaryOf(user);
@@ -29,7 +29,7 @@ export function expectedTurma(user: ClerkUser): string {
   return typeof turma === "string" && turma.length <= 64 && !/[^a-z0-9_]|^$/.test(turma) ? turma : "neon";
 }
 
-/** Emails are compared without space around and without regard to the case of A to Z, and of nothing else. */
+/** The form in which emails are compared: without surrounding space, and with A to Z in lower case. */
 export function comparable(email: string | null): string {
   const bare = (email ?? "").replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
   return bare.replace(/[A-Z]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 32));
@@ -53,7 +53,7 @@ function metadataOf(user: ClerkUser): Record<string, unknown> {
   return user.public_metadata ?? {};
 }
 
-/** Code point by code point: what is no character of UTF-8, or NUL, becomes the replacement character. */
+/** Replaces each code point that is NUL, or that UTF-8 cannot hold, with the replacement character. */
 function storable(value: string | null | undefined): string | null {
   const points = [...(value ?? "").trim()].map((point) => point.codePointAt(0) ?? 0);
   const kept = points.map((point) => (point === 0 || (point >= 0xd800 && point <= 0xdfff) ? 0xfffd : point));
