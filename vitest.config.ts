@@ -42,7 +42,11 @@ export default defineConfig({
           name: "int",
           // The import of shared modules takes a second of CPU for each file, and no test leaves state in a module.
           isolate: false,
-          include: ["{packages,apps}/*/src/**/*.int.test.ts", "tests/e2e/**/*.test.ts"],
+          include: [
+            "{packages,apps}/*/src/**/*.int.test.ts",
+            "tests/e2e/**/*.test.ts",
+            "lab/**/*.int.test.ts",
+          ],
           ...withServices,
         },
       },

@@ -33,7 +33,7 @@ describeOnOneBackend((backend) => {
   test("explain needs no running api", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     await system.api.stop();
-    expect((await rollcall("explain", person.id)).output).toContain("no webhook and no login told us yet");
+    expect((await rollcall("explain", person.id)).output).toContain("no webhook and no login has arrived");
     system.api = system.startApi();
     await system.untilReady();
   });

@@ -170,7 +170,7 @@ describeOnOneBackend((backend) => {
     await system.clerk.faults.add({ kind: "empty-list" });
     const { code, output } = await runToEnd("reconcile");
     expect(code).toBe(1);
-    expect(output).toMatch(/Full sync \d+ failed: Clerk listed nobody.*\(reconcile\.list_empty\)/);
+    expect(output).toMatch(/Full sync \d+ failed: Clerk listed no users.*\(reconcile\.list_empty\)/);
     expect(output).toContain("No user was deleted");
   });
 
@@ -256,7 +256,7 @@ describeOnOneBackend((backend) => {
     expect(list.output).toMatch(/Full syncs\n.*id .*state.*\n(.*\n)*\nCatch-ups\n/);
     expect((await runToEnd("runs", "--mode", "full")).output).not.toContain("Catch-ups");
     const failed = /^ {2}(\d+) +failed/m.exec(list.output)?.[1] ?? "";
-    expect((await runToEnd("runs", failed)).output).toContain("Clerk listed nobody");
+    expect((await runToEnd("runs", failed)).output).toContain("Clerk listed no users");
     expect(await runToEnd("runs", "999999")).toMatchObject({
       code: 1,
       output: expect.stringContaining("run.unknown"),

@@ -12,13 +12,17 @@ import { waitFor } from "../harness/wait-for.ts";
 
 /** A release whose api says more in a sync job than the workers before it can read. */
 const newerVersion = [
-  { file: "packages/jobs/dist/payload-version.js", find: "const newest = 1;", replace: "const newest = 2;" },
+  { within: "packages/jobs/dist", find: /\bconst newest = 1;/, replace: "const newest = 2;" },
   {
-    file: "packages/jobs/dist/sync-job.js",
-    find: "v: z.literal(1),\n    kind: syncJobKind",
-    replace: "v: z.literal([1, 2]),\n    kind: syncJobKind",
+    within: "packages/jobs/dist",
+    find: /\bv: z\.literal\(1\),(\s+kind: syncJobKind)/,
+    replace: "v: z.literal([1, 2]),$1",
   },
-  { file: "apps/api/dist/modules/webhook-route.js", find: "v: 1,", replace: "v: 2,\n        more: true," },
+  {
+    within: "apps/api/dist/modules/webhook-route.js",
+    find: /\bv: 1,/,
+    replace: "v: 2,\n        more: true,",
+  },
 ];
 
 let newer: MutantBuild;

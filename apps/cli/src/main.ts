@@ -47,7 +47,7 @@ DEFAULT_NOME, SESSION_CACHE_TTL_S, APP_SESSION_KEY`,
 try {
   await cli.program.parseAsync();
 } catch (error) {
-  // Commander has printed the usage already; asked for, it is no error.
+  // Commander has printed its message or the usage. Exit code 0 means --help.
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else {

@@ -39,7 +39,7 @@ async function requestScheduled(
   mode: ReconcileJob["mode"],
 ): Promise<number | undefined> {
   try {
-    return (await requestRun(context, { mode, dryRun: false, startedBy: "schedule" })).run.id;
+    return (await requestRun(context, { mode, dryRun: false }, { program: "schedule" })).run.id;
   } catch (error) {
     warn(context, { mode, err: error });
     return undefined;

@@ -72,7 +72,7 @@ function startMaintenance(context: WorkerContext): () => Promise<void> {
     if (!isConfigured || !(await hasSchedules(queue))) {
       // The full sync came due while no worker ran. Scheduling anew would skip it until the next day.
       if (await isFullSyncOverdue(queue))
-        await requestRun(context, { mode: "full", dryRun: false, startedBy: "schedule" });
+        await requestRun(context, { mode: "full", dryRun: false }, { program: "schedule" });
       await scheduleReconcile(queue, schedules);
     }
     isConfigured = true;

@@ -34,7 +34,7 @@ export type AlertCondition =
 export type AlertRule = {
   /** Has its section in docs/RUNBOOK.md. */
   name: string;
-  /** page: users are affected now. ticket: an operator should act today. */
+  /** `page`: users are affected now. `ticket`: an operator should act today. */
   severity: "page" | "ticket";
   /** For people; without ids and names. */
   summary: string;

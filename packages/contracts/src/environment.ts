@@ -1,13 +1,15 @@
 import { z } from "zod";
 import {
+  areEncryptedAlike,
   areRsaPublicKeys,
+  haveOneLogin,
   isAddressRange,
   isCronPattern,
   isOrigin,
+  isRedisUrl,
   isWebhookSecret,
 } from "./environment-checks.ts";
 import { locales } from "./locale.ts";
-import { areEncryptedAlike, haveOneLogin, isRedisUrl } from "./redis-nodes.ts";
 
 const text = z.string().trim().min(1);
 const list = text

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Locale } from "./locale.ts";
 
 type ErrorEntry = {
@@ -219,3 +220,11 @@ function entry(status: number, retryable: boolean, ptBR: string, en: string): Er
 }
 
 export type ErrorCode = keyof typeof errorTable;
+
+/** The body of every error answer; `message` is for people, `code` for programs. */
+export const errorBody = z.object({
+  error: z.object({ code: z.string(), message: z.string() }),
+  requestId: z.string(),
+});
+
+export type ErrorBody = z.infer<typeof errorBody>;

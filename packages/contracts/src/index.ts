@@ -54,8 +54,7 @@ export {
 } from "./ensure.ts";
 export { EnvironmentError, readEnvironment, variables } from "./environment.ts";
 export { splitPublicKeys } from "./environment-checks.ts";
-export { type ErrorBody, errorBody } from "./error-body.ts";
-export { type ErrorCode, errorTable } from "./errors.ts";
+export { type ErrorBody, type ErrorCode, errorBody, errorTable } from "./errors.ts";
 export { type LogEvent, logEvents } from "./events.ts";
 export { type ClerkUserId, clerkUserId } from "./ids.ts";
 export type { Locale } from "./locale.ts";

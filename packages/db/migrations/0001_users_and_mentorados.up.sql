@@ -1,5 +1,5 @@
--- Makes both tables, or adopts the tables that the app already has: it adds missing columns, defaults and keys, and keeps
--- every row, every further column and every default. Before it runs, src/migrate/adoption refuses unfit tables.
+-- Makes both tables, or adopts the tables that the app already has: it adds missing columns, defaults and keys, and
+-- keeps every row, every further column and every default. Before it runs, src/migrate/adoption refuses unfit tables.
 
 -- ALTER TABLE fails while a deferred check is pending.
 set constraints all immediate;
@@ -140,9 +140,9 @@ alter table public.mentorados
   alter column created_at         set not null,
   alter column updated_at         set not null;
 
--- Keys. A key counts under any name if `on conflict` and a foreign key accept it: unique, checked at once, valid, over all
--- rows and the plain column. New keys get drizzle's names, so that the app's own `drizzle-kit push` finds nothing to change.
--- If the name is taken, the key gets another name.
+-- Keys. A key counts under any name if `on conflict` and a foreign key accept it: unique, checked at once, valid,
+-- over all rows and the plain column. New keys get drizzle's names, so that the app's own `drizzle-kit push` finds
+-- nothing to change. If the name is taken, the key gets another name.
 do $$
 declare
   lacking record;

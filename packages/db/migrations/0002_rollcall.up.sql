@@ -161,8 +161,9 @@ insert into rollcall.catch_up default values;
 create unlogged table rollcall.clerk_requests (at timestamptz not null);
 create index clerk_requests_at on rollcall.clerk_requests (at);
 
--- Takes one of `most` requests in any window. Returns 0 if it was granted, otherwise the wait in milliseconds. In plpgsql
--- each statement has a new snapshot, so the count after the lock includes the requests that were committed meanwhile.
+-- Takes one of `most` requests in any window. Returns 0 if it was granted, otherwise the wait in milliseconds. In
+-- plpgsql each statement has a new snapshot, so the count after the lock includes the requests that were committed
+-- meanwhile.
 create function rollcall.take_clerk_request(most integer, window_ms integer) returns integer
   language plpgsql as $$
 declare
@@ -178,7 +179,8 @@ begin
   return greatest(1, ceil(extract(epoch from blocking - clock_timestamp()) * 1000 + window_ms));
 end $$;
 
--- The counts of all processes in slices of half a minute. The alerts' rates cover all processes and outlive each of them.
+-- The counts of all processes in slices of half a minute. The alerts' rates cover all processes and outlive each of
+-- them.
 create table rollcall.samples (
   metric text not null,
   at     timestamptz not null,

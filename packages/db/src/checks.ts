@@ -53,8 +53,8 @@ select what as "grant" from missing order by place, what like '% public.%' desc,
 `;
 
 /**
- * The privileges that the role lacks for the work of api and worker, in the words of `GRANT`. Row-level security counts,
- * because it would hide rows without an error.
+ * The privileges that the role lacks for the work of api and worker, in the words of `GRANT`. Row-level security
+ * counts, because it would hide rows without an error.
  */
 export async function findMissingGrants(
   db: Queryable,

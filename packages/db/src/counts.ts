@@ -40,7 +40,9 @@ export function countHeldDeletions(db: Queryable): Promise<number> {
   return count(db, "select count(*)::int as count from rollcall.held_deletions");
 }
 
-/** Listed open conflicts. A conflict whose user's row the app deleted is not listed, because only its end is missing. */
+/**
+ * Listed open conflicts. A conflict whose user's row the app deleted is not listed, because only its end is missing.
+ */
 export function countOpenConflicts(db: Queryable): Promise<number> {
   return count(
     db,

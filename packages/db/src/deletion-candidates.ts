@@ -19,8 +19,9 @@ on conflict do nothing
 const clear = "delete from rollcall.deletion_candidates where run_id = $1 and clerk_id = any ($2::text[])";
 
 /**
- * Makes candidates of the live rows in the page's range that the page lacks, and clears the candidates that it has. Users
- * of one millisecond may be spread over two pages: the first page makes candidates of them, the next one clears them.
+ * Makes candidates of the live rows in the page's range that the page lacks, and clears the candidates that it has.
+ * Users of one millisecond may be spread over two pages: the first page makes candidates of them, the next one clears
+ * them.
  */
 export async function addMissingCandidates(db: Queryable, runId: number, page: FullSyncPage): Promise<void> {
   const { clerkIds, afterMs, untilMs } = page;

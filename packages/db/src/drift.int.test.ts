@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { digestRows, digestSnapshots, findDrift } from "./drift.ts";
 import type { Pool } from "./pool.ts";
 import { createTestPool, emptyTables, writeUsers } from "./testing.ts";
-import type { UserSnapshot } from "./user-columns.ts";
+import { blankUser, type UserSnapshot } from "./user-columns.ts";
 
 let pool: Pool;
 const why = { cause: "reconcile", ref: null };
@@ -15,6 +15,7 @@ beforeEach(() => emptyTables(pool));
 afterAll(() => pool.end());
 
 const ana: UserSnapshot = {
+  ...blankUser,
   clerkId: "user_ana",
   email: "ana@example.com",
   emailVerified: true,

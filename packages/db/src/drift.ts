@@ -91,6 +91,11 @@ function encode(value: string | number | boolean | null): string {
   return `${value * 1_000},`;
 }
 
+const encodedColumns = [
+  encodeInSql("text", "u.clerk_id"),
+  ...clerkColumns.map(({ name, type }) => encodeInSql(type, `u.${name}`)),
+];
+
 /**
  * All users that the range should show, one line each in the order of creation. It covers the same columns as
  * find-drift. A role that the app decided, a missing profile and a held deletion become `?`, so that find-drift
@@ -99,7 +104,7 @@ function encode(value: string | number | boolean | null): string {
 const digestOfRows = `
 with lines as (
   select u.clerk_created_at, u.clerk_id,
-    ${[encodeInSql("text", "u.clerk_id"), ...clerkColumns.map(({ name, type }) => encodeInSql(type, `u.${name}`))].join("\n    || ")}
+    ${encodedColumns.join("\n    || ")}
     || case when ${roleFollowsClerk} then case u.role::text when 'admin' then 'a' else 'u' end else '?' end
     || case when ${lacksProfile("$3")} then '?' else '' end
     || case when exists (select from rollcall.held_deletions h where h.clerk_id = u.clerk_id) then '?' else '' end
@@ -138,6 +143,7 @@ function byCreation(a: UserSnapshot, b: UserSnapshot): number {
 }
 
 function toLine(snapshot: UserSnapshot): string {
-  const columns = clerkColumns.map(({ property }) => encode(snapshot[property]));
-  return encode(snapshot.clerkId) + columns.join("") + (snapshot.isAdmin ? "a" : "u");
+  let line = encode(snapshot.clerkId);
+  for (const { property } of clerkColumns) line += encode(snapshot[property]);
+  return line + (snapshot.isAdmin ? "a" : "u");
 }

@@ -87,8 +87,8 @@ export async function erasePerson(
 }
 
 /**
- * Whether the rows are those of a tombstone of ours, which holds no personal data. The app may also set `deleted_at`. It
- * erases nothing then, and Clerk may still have the user.
+ * Whether the rows are those of a tombstone of ours, which holds no personal data. The app may also set `deleted_at`.
+ * It erases nothing then, and Clerk may still have the user.
  */
 export function isErased({ user, mentorado }: { user: User; mentorado: Mentorado | null }): boolean {
   return (

@@ -127,7 +127,15 @@ const calls = {
 
 /** These send no statement, need no tables, or have a test of their own for their errors. */
 const others = [
-  ...["createPool", "digestSnapshots", "isErased", "leaseName", "PostgresError", "MigrationRefusal"],
+  ...[
+    "blankUser",
+    "createPool",
+    "digestSnapshots",
+    "isErased",
+    "leaseName",
+    "PostgresError",
+    "MigrationRefusal",
+  ],
   ...["isOutage", "isRerunnable", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
   ...["inTransaction", "inRolledBackTransaction", "waitBrieflyForLocks", "lockAbsenceGuard"],
   ...["findFormProblems", "findMissingGrants", "findMissingKeys", "findMissingMigrations", "listAppColumns"],

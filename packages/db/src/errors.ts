@@ -2,8 +2,8 @@ import { AppError } from "@rollcall/contracts";
 import { z } from "zod";
 
 /**
- * SQLSTATE classes that fail the statements of every user: connection, read-only server, login, missing database, missing
- * schema, table or grant, resources, operator, system, server bug.
+ * SQLSTATE classes that fail the statements of every user: connection, read-only server, login, missing database,
+ * missing schema, table or grant, resources, operator, system, server bug.
  */
 const outageClasses = new Set(["08", "25", "28", "3D", "3F", "42", "53", "57", "58", "XX"]);
 
@@ -26,7 +26,10 @@ export class PostgresError extends AppError {
   }
 }
 
-/** Whether Postgres fails for every user. Any other failure, such as a refused value or a locked row, belongs to one user. */
+/**
+ * Whether Postgres fails for every user. Any other failure, such as a refused value or a locked row, belongs to one
+ * user.
+ */
 export function isOutage(error: unknown): boolean {
   return error instanceof AppError && error.code === "postgres.unavailable";
 }
@@ -54,8 +57,8 @@ const driverError = z.object({
 /**
  * Converts an error of the driver.
  *
- * @returns `postgres.unavailable` if Postgres fails for every user, `user.rejected` if it refuses a row, and `internal` for
- * a value that the driver cannot send, which is a fault of our own code
+ * @returns `postgres.unavailable` if Postgres fails for every user, `user.rejected` if it refuses a row, and
+ * `internal` for a value that the driver cannot send, which is a fault of our own code
  */
 export function toPostgresError(error: unknown): AppError {
   if (error instanceof AppError) return error;

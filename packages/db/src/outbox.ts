@@ -7,7 +7,10 @@ export type DueNotification = { eventId: number; clerkId: string };
 
 const dueRow = z.object({ eventId: z.coerce.number(), clerkId: z.string() });
 
-/** All attempts of a job end within 10 minutes. A notification that is still neither sent nor settled was lost with its queue. */
+/**
+ * All attempts of a job end within 10 minutes. A notification that is still neither sent nor settled was lost with
+ * its queue.
+ */
 const due = `
 with unsent as (
   select id, clerk_id, at, coalesce(notification_queued_at < now() - interval '10 minutes', true) as is_due

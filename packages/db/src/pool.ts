@@ -55,9 +55,9 @@ export function createPool(options: PoolOptions): Pool {
     keepAlive: true,
   });
   pool.on("error", options.onIdleError);
-  // A breaking connection fails its statement and also emits an error, which ends the process without a listener. The code
-  // that took the client would listen too late: the server's last message may arrive together with the message that made
-  // the client ready, and a promise resolves after both.
+  // A breaking connection fails its statement and also emits an error, which ends the process without a listener. The
+  // code that took the client would listen too late: the server's last message may arrive together with the message
+  // that made the client ready, and a promise resolves after both.
   pool.on("connect", (client) => client.on("error", () => undefined));
   return {
     query: query(pool),

@@ -112,9 +112,9 @@ async function isReferenced(db: Queryable, profileId: number): Promise<boolean> 
 }
 
 /**
- * Rows are locked in the order of the write: user, profiles, conflicts. Each lock is a statement of its own, so the next
- * statement's snapshot shows the rows as they are after the wait. FOR UPDATE also blocks new references to these rows:
- * a profile that the app gives the user, or rows of the app that refer to the profile.
+ * Rows are locked in the order of the write: user, profiles, conflicts. Each lock is a statement of its own, so the
+ * next statement's snapshot shows the rows as they are after the wait. FOR UPDATE also blocks new references to these
+ * rows: a profile that the app gives the user, or rows of the app that refer to the profile.
  */
 const lockUser = `
 select from public.users u

@@ -75,8 +75,8 @@ returning id
 `;
 
 /**
- * Makes a full run if there never was one, or if the latest one failed at least `retryAfterMs` ago. After a cancelled run
- * it makes none, because an operator decided.
+ * Makes a full run if there never was one, or if the latest one failed at least `retryAfterMs` ago. After a cancelled
+ * run it makes none, because an operator decided.
  *
  * @returns whether it made a run
  */

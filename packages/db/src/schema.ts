@@ -1,8 +1,8 @@
 import { sql } from "drizzle-orm";
 import { bigint, boolean, customType, index, integer, pgTable, serial, text } from "drizzle-orm/pg-core";
 
-// As drizzle's `timestamp(…, { withTimezone: true })`. The app may have made the column without a zone. Then it is read as
-// UTC, as drizzle reads it, and not in the zone of this process.
+// As drizzle's `timestamp(…, { withTimezone: true })`. The app may have made the column without a zone. Then it is
+// read as UTC, as drizzle reads it, and not in the zone of this process.
 const instant = customType<{ data: Date; driverData: string }>({
   dataType: () => "timestamp with time zone",
   toDriver: (value) => value.toISOString(),

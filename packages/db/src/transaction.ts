@@ -3,13 +3,14 @@ import type { Connection, Pool, Queryable } from "./pool.ts";
 
 const maxRuns = 5;
 
-// A stricter isolation takes its snapshot before it waits for a lock. It would miss the changes of the lock's last holder,
-// and concurrent transactions would decide from the same counts.
+// A stricter isolation takes its snapshot before it waits for a lock. It would miss the changes of the lock's last
+// holder, and concurrent transactions would decide from the same counts.
 const begin = "begin isolation level read committed";
 
 /**
- * Runs `work` in one READ COMMITTED transaction. After a deadlock or a serialization failure it runs `work` again, up to
- * four times. If the server did not answer, the connection is closed instead of reused, because its state is unknown.
+ * Runs `work` in one READ COMMITTED transaction. After a deadlock or a serialization failure it runs `work` again, up
+ * to four times. If the server did not answer, the connection is closed instead of reused, because its state is
+ * unknown.
  *
  * @throws the error of `work`, BEGIN or COMMIT
  */
@@ -69,8 +70,9 @@ function rollBack(client: Connection): Promise<boolean> {
 export const longestLockWaitMs = 2_000;
 
 /**
- * Limits each wait for a lock until the end of the open transaction. A row that the app keeps locked then fails only its
- * own user (55P03), while a statement's time limit counts as an outage. Take locks that may need longer waits before.
+ * Limits each wait for a lock until the end of the open transaction. A row that the app keeps locked then fails only
+ * its own user (55P03), while a statement's time limit counts as an outage. Take locks that may need longer waits
+ * before.
  */
 export async function waitBrieflyForLocks(db: Queryable, longestMs = longestLockWaitMs): Promise<void> {
   await db.query(`set local lock_timeout = ${longestMs}`);

@@ -113,8 +113,8 @@ export const personalProperties = personalTexts.map(
 );
 
 /**
- * Whether a row `u` holds personal data, or a profile. A row with `deleted_at` may: the column may be the app's own, and
- * an app may set it by itself.
+ * Whether a row `u` holds personal data, or a profile. A row with `deleted_at` may: the column may be the app's own,
+ * and an app may set it by itself.
  */
 export const holdsPersonalData = `(
   ${personalTexts.map(({ name }) => `u.${name} is not null`).join(" or ")}
@@ -122,8 +122,8 @@ export const holdsPersonalData = `(
 )`;
 
 /**
- * Whether Clerk decides the role of a row `u`. Rollcall writes only two pairs: ('admin', 'clerk') and ('user', null). Any
- * other pair is a decision of the app and stays.
+ * Whether Clerk decides the role of a row `u`. Rollcall writes only two pairs: ('admin', 'clerk') and ('user', null).
+ * Any other pair is a decision of the app and stays.
  */
 export const roleFollowsClerk = `(u.role::text, coalesce(u.role_source::text, '')) in (('admin', 'clerk'), ('user', ''))`;
 

@@ -112,8 +112,8 @@ describe("role", () => {
 
 test("overlapping batches in opposite order end without a deadlock and with one profile each", async () => {
   const ids = Array.from({ length: 60 }, (_, index) => `user_${index}`);
-  const batch = (order: string[], ticket: number) =>
-    write(order.map((clerkId) => snapshot({ clerkId, email: `${clerkId}@example.com`, readTicket: ticket })));
+  const batch = (order: string[], readTicket: number) =>
+    write(order.map((clerkId) => snapshot({ clerkId, email: `${clerkId}@example.com`, readTicket })));
   await Promise.all(
     Array.from({ length: 8 }, (_, round) => batch(round % 2 ? ids : ids.toReversed(), round + 1)),
   );

@@ -70,7 +70,7 @@ const beatMs = 5_000;
  * Queries every connection that is checked out for long, and breaks one that does not answer.
  *
  * BullMQ holds one client per worker for LISTEN and sends nothing on it. No query fails when that connection is half-open,
- * and TCP keepalive notices nothing behind a proxy or a NAT that goes on acknowledging. The worker would then only poll
+ * and TCP keepalive finds nothing behind a proxy or a NAT that goes on acknowledging. The worker would then only poll
  * every `drainDelay`, or not at all if the LISTEN itself was never answered. BullMQ replaces a client that emits `error`.
  */
 function watchListenClients(pool: pg.Pool): void {

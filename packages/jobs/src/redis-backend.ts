@@ -79,16 +79,16 @@ type MemoryWatch = {
 /** Reads the memory in the background, so that adding a job waits for no further answer. */
 function watchMemory(readMemory: () => Promise<number | undefined>): MemoryWatch {
   let isFull = false;
-  let isReading = false;
+  let isBusy = false;
   const timer = setInterval(async () => {
-    if (isReading) return;
-    isReading = true;
+    if (isBusy) return;
+    isBusy = true;
     try {
       isFull = ((await readMemory()) ?? 0) >= fullShare;
     } catch {
       // While Redis is away, adding a job fails by itself and the last answer stays.
     } finally {
-      isReading = false;
+      isBusy = false;
     }
   }, memoryEveryMs);
   timer.unref();

@@ -30,11 +30,11 @@ const programs = {
   api: {
     metrics: "api",
     pool: { max: 20, connectTimeoutMs: 1_500, queryTimeoutMs: 1_500 },
-    sessionCache: "reading",
+    sessionCache: "reader",
   },
-  worker: { metrics: "worker", pool: {}, sessionCache: "dropping" },
+  worker: { metrics: "worker", pool: {}, sessionCache: "writer" },
   // Runs that the CLI works on count as the worker's do.
-  cli: { metrics: "worker", pool: { max: 4 }, sessionCache: "dropping" },
+  cli: { metrics: "worker", pool: { max: 4 }, sessionCache: "writer" },
 } as const;
 
 /** The part of a program's configuration that its services need. */

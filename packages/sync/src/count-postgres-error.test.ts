@@ -24,7 +24,7 @@ test("an outage counts by its SQLSTATE, and as connection when no server answere
   ]);
 });
 
-test("one user's refused row does not count, whatever refused it", async () => {
+test("a refused row of one user does not count, for any cause of the refusal", async () => {
   const refusals = ["22021", "23505", "55P03", "P0001"].map(failureOf);
   expect(await countedAfter([...refusals, new TypeError("ours")])).toEqual([]);
 });

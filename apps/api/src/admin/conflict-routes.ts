@@ -22,7 +22,7 @@ export const conflictRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/conflicts/:id/resolve",
-    summary: "Links one of the candidate profiles to the user, or dismisses the conflict.",
+    summary: "Links one of the conflict's candidates to the user, or dismisses the conflict.",
     params: conflictParams,
     body: conflictResolution,
     status: 204,

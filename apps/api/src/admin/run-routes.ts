@@ -1,7 +1,7 @@
 import { AppError, listOf, reconcileRequest, runQuery, runView } from "@rollcall/contracts";
 import { findRun, listRuns } from "@rollcall/db";
 import { addConfirmation, addReconcile } from "@rollcall/jobs";
-import { cancelRun, requestConfirmation, requestNewRun } from "@rollcall/sync";
+import { cancelRun, requestConfirmation, requestRun } from "@rollcall/sync";
 import { z } from "zod";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
@@ -18,7 +18,7 @@ export const runRoutes: readonly AdminRoute[] = [
     status: 202,
     answer: runAnswer,
     run: async ({ pool, producers, config }, { body }) => {
-      const { run } = await requestNewRun({ pool }, body, config.ADMIN_USERNAME);
+      const { run } = await requestRun({ pool }, body, { operator: config.ADMIN_USERNAME });
       const job = { v: 1, mode: run.mode, runId: run.id } as const;
       await addReconcile(producers.reconcile, job, enqueueDeadlineMs);
       return { runId: run.id };

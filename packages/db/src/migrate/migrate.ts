@@ -26,8 +26,8 @@ create table if not exists rollcall.migrations (
 )`;
 
 /**
- * Applies the missing migrations, all or none. Several processes may start it at once: a transaction-scoped lock lets one
- * process work, and the others find nothing left to do.
+ * Applies the missing migrations, all or none. Several processes may start it at once: a transaction-scoped lock lets
+ * one process work, and the others find nothing left to do.
  *
  * @returns the applied ids, oldest first
  * @throws MigrationRefusal if the app's own tables cannot be adopted as they are; otherwise a PostgresError

@@ -1,17 +1,23 @@
 import type { SyncAnswer, TierAnswer } from "@rollcall/contracts";
-import { changeTier, findTombstones, inTransaction, recordAdminEvents } from "@rollcall/db";
-import { addSyncJob } from "@rollcall/jobs";
-import { dropSession } from "../ensure/drop-session.ts";
-import type { ChangeContext } from "./resolve-conflict.ts";
+import { changeTier, findTombstones, inTransaction, type Pool, recordAdminEvents } from "@rollcall/db";
+import { addSyncJob, type Producers } from "@rollcall/jobs";
+import type { SessionCache } from "../ensure/session-cache.ts";
+
+/** The services that an operator's change needs: the rows, and the cache keys that the change makes stale. */
+export type ChangeContext = {
+  pool: Pool;
+  sessionCache: SessionCache;
+  /** Takes a sync job when the cache cannot be invalidated. */
+  producers: Pick<Producers, "sync">;
+};
 
 const addDeadlineMs = 2_000;
 const addedTogether = 50;
 
 /**
- * Has users looked at again, as if Clerk had told of a change. First the record, then the jobs: what was asked for
- * and not queued is asked for again.
+ * Adds a sync job for each user. The request is recorded first: after a failed call the operator sends it again.
  *
- * @param by who asked, for the timeline
+ * @param by the operator, for the timeline
  * @throws AppError `queue.unavailable` or `postgres.unavailable`
  */
 export async function requestSyncs(
@@ -19,26 +25,22 @@ export async function requestSyncs(
   clerkIds: readonly string[],
   by: string,
 ): Promise<SyncAnswer> {
-  const wanted = [...new Set(clerkIds)];
-  const deleted = new Set(await findTombstones(pool, wanted));
-  const asked = wanted.filter((clerkId) => !deleted.has(clerkId));
-  const events = asked.map((clerkId) => ({ clerkId, kind: "sync_requested", details: {} }));
+  const distinct = [...new Set(clerkIds)];
+  const deleted = new Set(await findTombstones(pool, distinct));
+  const requested = distinct.filter((clerkId) => !deleted.has(clerkId));
+  const events = requested.map((clerkId) => ({ clerkId, kind: "sync_requested", details: {} }));
   await recordAdminEvents(pool, by, events);
-  for (let at = 0; at < asked.length; at += addedTogether) {
-    const chunk = asked.slice(at, at + addedTogether);
+  for (let at = 0; at < requested.length; at += addedTogether) {
+    const chunk = requested.slice(at, at + addedTogether);
     await Promise.all(chunk.map((clerkId) => addSyncJob(producers.sync, syncJobFor(clerkId), addDeadlineMs)));
   }
-  return { queued: asked.length, deleted: [...deleted] };
-}
-
-function syncJobFor(clerkId: string) {
-  return { v: 1, kind: "refresh", clerkId, cause: "admin", eventAtMs: Date.now() } as const;
+  return { queued: requested.length, deleted: [...deleted] };
 }
 
 /**
- * Gives a user another tier; the next login sees it.
+ * Gives a user another tier. The next login sees it.
  *
- * @param by who asked, for the timeline
+ * @param by the operator, for the timeline
  * @throws AppError `user.unknown`, `user.deleted`, `request.malformed` or `postgres.unavailable`
  */
 export async function setTier(
@@ -47,6 +49,26 @@ export async function setTier(
   by: string,
 ): Promise<TierAnswer> {
   await inTransaction(context.pool, (client) => changeTier(client, { clerkId, tier, by }));
-  await dropSession(context, clerkId);
+  await invalidateAfterChange(context, clerkId);
   return { clerkId, tier };
+}
+
+const compensationDeadlineMs = 1_000;
+
+/**
+ * Deletes a user's cache keys after a committed change, which must not be reported as failed any more. While the cache is
+ * away, a sync job deletes them later. While the queue is away too, they stay until they expire.
+ */
+export function invalidateAfterChange(
+  { sessionCache, producers }: ChangeContext,
+  clerkId: string,
+): Promise<void> {
+  return sessionCache.invalidate([clerkId], {
+    onFailure: () =>
+      addSyncJob(producers.sync, syncJobFor(clerkId), compensationDeadlineMs).catch(() => undefined),
+  });
+}
+
+function syncJobFor(clerkId: string) {
+  return { v: 1, kind: "refresh", clerkId, cause: "admin", eventAtMs: Date.now() } as const;
 }

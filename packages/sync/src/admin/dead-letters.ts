@@ -17,29 +17,29 @@ export type DeadLetterContext = {
   producers: Pick<Producers, SyncQueueName | "dead-letter">;
 };
 
-/** One that was named, and why nothing was done with it. */
+/** A dead letter that the request named, and the reason why it was not processed. */
 export type Refused = { id: string; code: "dead_letter.unknown" | "dead_letter.not_replayable" };
 
-/** A hundred a second: coalesced they are a few requests to Clerk, and logins do not feel them. */
+/** 100 a second: coalesced, they are a few requests to Clerk and do not delay logins. */
 const chunkSize = 25;
 const chunkEveryMs = 250;
 const enqueueDeadlineMs = 2_000;
 
 /**
- * Does dead letters again, at a bounded rate: first the new job, then the record, then the letter goes. Whoever
- * dies in between leaves a letter whose work was asked for already, and asking twice does no harm.
+ * Replays dead letters at a bounded rate. It adds the new job, records the replay, and then removes the letter. If the
+ * process dies in between, the letter stays and may be replayed again, which does no harm.
  *
- * @param by who asked, for the timeline
- * @throws AppError `dead_letter.*` when there was nothing to do, `queue.unavailable`, `postgres.unavailable`; the
- * letters that were not reached are still there
+ * @param by the operator, for the timeline
+ * @throws AppError `dead_letter.*` when no letter can be replayed, `queue.unavailable`, `postgres.unavailable`. The
+ * letters after the failure stay
  */
 export async function replayDeadLetters(
   context: DeadLetterContext,
-  wish: ReplayRequest,
+  request: ReplayRequest,
   by: string,
 ): Promise<{ replayed: number; refused: Refused[]; more: boolean }> {
-  const { letters, refused, more } = await choose(context, wish);
-  if (letters.length === 0) refuseTogether(wish, refused);
+  const { letters, refused, more } = await select(context, request);
+  if (letters.length === 0) throwIfAllRefused(request, refused);
   for (let at = 0; at < letters.length; at += chunkSize) {
     const began = Date.now();
     const chunk = letters.slice(at, at + chunkSize);
@@ -51,9 +51,10 @@ export async function replayDeadLetters(
 }
 
 /**
- * Gives dead letters up for good: first the record with the reason, then the letter goes.
+ * Discards dead letters for good. It records the reason and then removes the letter.
  *
- * @throws AppError `dead_letter.unknown` when none of them is there, `queue.unavailable`, `postgres.unavailable`
+ * @param by the operator, for the timeline
+ * @throws AppError `dead_letter.unknown` when none of them exists, `queue.unavailable`, `postgres.unavailable`
  */
 export async function discardDeadLetters(
   context: DeadLetterContext,
@@ -62,7 +63,7 @@ export async function discardDeadLetters(
 ): Promise<{ discarded: number; refused: Refused[] }> {
   const letters = await findDeadLetters(context.producers["dead-letter"], distinct(ids));
   const refused = findUnknown(ids, letters);
-  if (letters.length === 0) refuseTogether({ ids }, refused);
+  if (letters.length === 0) throwIfAllRefused({ ids }, refused);
   await recordAndRemove(context, by, letters, (letter) => {
     const event = describe("dead_letter_discarded", letter);
     return { ...event, details: { ...event.details, reason } };
@@ -70,34 +71,34 @@ export async function discardDeadLetters(
   return { discarded: letters.length, refused };
 }
 
-type Choice = { letters: StoredDeadLetter[]; refused: Refused[]; more: boolean };
+type Selection = { letters: StoredDeadLetter[]; refused: Refused[]; more: boolean };
 
-async function choose({ producers }: DeadLetterContext, wish: ReplayRequest): Promise<Choice> {
+async function select({ producers }: DeadLetterContext, request: ReplayRequest): Promise<Selection> {
   const deadLetters = producers["dead-letter"];
-  if (wish.ids === undefined) {
-    const found = await findReplayable(deadLetters, wish.code, mostDeadLetters + 1);
+  if (request.ids === undefined) {
+    const found = await findReplayable(deadLetters, request.code, mostDeadLetters + 1);
     return {
       letters: found.slice(0, mostDeadLetters),
       refused: [],
       more: found.length > mostDeadLetters,
     };
   }
-  const found = await findDeadLetters(deadLetters, distinct(wish.ids));
-  const stuck = found.filter((letter) => !letter.replayable);
+  const found = await findDeadLetters(deadLetters, distinct(request.ids));
+  const notReplayable = found.filter((letter) => !letter.replayable);
   return {
     letters: found.filter((letter) => letter.replayable),
     refused: [
-      ...findUnknown(wish.ids, found),
-      ...stuck.map(({ id }) => ({ id, code: "dead_letter.not_replayable" as const })),
+      ...findUnknown(request.ids, found),
+      ...notReplayable.map(({ id }) => ({ id, code: "dead_letter.not_replayable" as const })),
     ],
     more: false,
   };
 }
 
-/** Named ones of which none can be done are a mistake, and it is said; to replay all of nothing is none. */
-function refuseTogether(wish: ReplayRequest, [first]: readonly Refused[]): void {
-  if (first) throw new AppError(first.code, "None of the named dead letters can be had");
-  if (wish.code === "webhook.unreadable")
+/** A request is an error if it names letters and none of them can be processed. To replay all of none is not. */
+function throwIfAllRefused(request: ReplayRequest, [first]: readonly Refused[]): void {
+  if (first) throw new AppError(first.code, "None of the named dead letters can be processed");
+  if (request.code === "webhook.unreadable")
     throw new AppError("dead_letter.not_replayable", "Quarantined deliveries name no user");
 }
 
@@ -120,9 +121,9 @@ function describe(kind: string, letter: StoredDeadLetter): AdminEvent {
 }
 
 function findUnknown(ids: readonly string[], found: readonly StoredDeadLetter[]): Refused[] {
-  const there = new Set(found.map(({ id }) => id));
+  const known = new Set(found.map(({ id }) => id));
   return distinct(ids)
-    .filter((id) => !there.has(id))
+    .filter((id) => !known.has(id))
     .map((id) => ({ id, code: "dead_letter.unknown" }));
 }
 

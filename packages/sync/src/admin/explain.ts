@@ -8,23 +8,24 @@ import {
   type Producer,
   type Producers,
 } from "@rollcall/jobs";
-import { askQueue } from "../ask-queue.ts";
 import { decideAccess, toSessionView } from "../ensure/session-view.ts";
+import { askQueue } from "./status.ts";
 
 export type ExplainContext = {
   pool: Pool;
-  /** Undefined without CLERK_SECRET_KEY: then what Clerk says is unknown. */
+  /** Undefined without CLERK_SECRET_KEY: then the state at Clerk is unknown. */
   clerk: ClerkGateway | undefined;
   producers: Pick<Producers, "ensure" | "sync" | "dead-letter">;
   autoCreate: boolean;
 };
 
 const timelineLength = 50;
+const queueTimeoutMs = 3_000;
 
 /**
- * All that is known of one user, and a sentence why they are, or are not, there. Undefined when neither Clerk
- * nor we know the id; a Clerk that could not be asked does not say so.
+ * Reports all that is known of one user, with one sentence that explains the user's state.
  *
+ * @returns undefined when neither Clerk nor Rollcall knows the id; while Clerk does not answer, a report
  * @throws AppError `postgres.unavailable`
  */
 export async function explainUser(context: ExplainContext, clerkId: string): Promise<UserReport | undefined> {
@@ -64,7 +65,7 @@ export type Facts = {
   autoCreate: boolean;
 };
 
-/** The sentence for people: what holds now, and what would change it. */
+/** The sentence for people: the present state, and how to change it. */
 export function decideWhy(facts: Facts): string {
   const { session } = facts;
   return session ? decideWhyOfRow(facts, session) : decideWhyMissing(facts);
@@ -72,19 +73,19 @@ export function decideWhy(facts: Facts): string {
 
 function decideWhyOfRow(facts: Facts, session: SessionView): string {
   if (facts.isHeld)
-    return "Gone from Clerk, but the deletion is held: too many in a day. A person must confirm it.";
+    return "Absent at Clerk, but the deletion is held: there are too many in one day. An operator must confirm it.";
   const access = decideAccess(session, facts);
   switch (access) {
     case "deleted":
-      return `Deleted on ${session.user.deletedAt}; tombstones are final, the same person comes back with a new id.`;
+      return `Deleted on ${session.user.deletedAt}; tombstones are final, and a new sign-up of the same person gets a new id.`;
     case "banned":
-      return "Banned at Clerk, so no profile is made and logins are refused. Unban them at Clerk.";
+      return "Banned at Clerk, so no profile is created and logins are refused. Unban the user at Clerk.";
     case "ready":
       return session.mentorado
         ? "In place: the user has a row and a profile."
         : decideWhyWithoutProfile(session);
     case "incomplete":
-      return `The row is there and the profile is not. ${decideWhyMissing(facts)}`;
+      return `The row exists and the profile is missing. ${decideWhyMissing(facts)}`;
     default:
       return access satisfies never;
   }
@@ -93,28 +94,28 @@ function decideWhyOfRow(facts: Facts, session: SessionView): string {
 function decideWhyWithoutProfile({ user }: SessionView): string {
   return user.role === "admin"
     ? "In place: an admin has a row and needs no profile."
-    : "In place without a profile: automatic creation is switched off.";
+    : "In place without a profile: automatic creation is off.";
 }
 
 function decideWhyMissing({ clerk, jobs, deadLetters }: Facts): string {
   const [letter] = deadLetters;
   if (jobs.length > 0) {
     const failed = jobs.find((job) => job.code !== null)?.code;
-    return failed ? `Being tried again after ${failed}.` : "On its way: a job is waiting or running.";
+    return failed ? `A job is retried after ${failed}.` : "On its way: a job is waiting or running.";
   }
   if (letter)
-    return `Failed for good with ${letter.code}: see the runbook, mend it and replay the dead letter; their next login tries again too.`;
+    return `A dead letter failed with ${letter.code}: see the runbook, fix the cause and replay it. The next login also tries again.`;
   if (clerk === "absent") return "Clerk has no such user.";
-  if (clerk === "unknown") return "Nothing is under way, and Clerk could not be asked.";
-  return "Clerk has the user, but no webhook and no login told us yet. Their next login does it.";
+  if (clerk === "unknown") return "No job is waiting or running, and Clerk did not answer.";
+  return "Clerk has the user, but no webhook and no login has arrived yet. The next login creates the row.";
 }
 
 async function askClerk(clerk: ClerkGateway | undefined, clerkId: string): Promise<UserReport["clerk"]> {
   try {
-    const reading = await clerk?.readUser(clerkId);
-    if (!reading || "unreadable" in reading) return "unknown";
-    if ("absent" in reading) return "absent";
-    return reading.found.banned ? "banned" : "there";
+    const result = await clerk?.readUser(clerkId);
+    if (!result || "unreadable" in result) return "unknown";
+    if ("absent" in result) return "absent";
+    return result.found.banned ? "banned" : "there";
   } catch {
     return "unknown";
   }
@@ -123,22 +124,20 @@ async function askClerk(clerk: ClerkGateway | undefined, clerkId: string): Promi
 async function findJobs({ producers }: ExplainContext, clerkId: string): Promise<JobView[]> {
   const lists = await Promise.all(
     [producers.ensure, producers.sync].map((producer) =>
-      asking(producer, (queue) => findJobsOfUser(queue, clerkId)),
+      findOrNothing(producer, (queue) => findJobsOfUser(queue, clerkId)),
     ),
   );
   return lists.flat();
 }
 
 function findDeadLetters({ producers }: ExplainContext, clerkId: string): Promise<JobDeadLetter[]> {
-  return asking(producers["dead-letter"], (queue) => findDeadLettersOfUser(queue, clerkId));
+  return findOrNothing(producers["dead-letter"], (queue) => findDeadLettersOfUser(queue, clerkId));
 }
 
-/** What a queue that is away or frozen would say is not known, which must not hide all the rest. */
-async function asking<Found>(
+/** Finds nothing in a queue that is away or frozen: the rest of the report must still be answered. */
+async function findOrNothing<Found>(
   producer: Producer,
-  ask: (queue: JobQueue) => Promise<Found[]>,
+  find: (queue: JobQueue) => Promise<Found[]>,
 ): Promise<Found[]> {
-  return (await askQueue(producer, queueTimeoutMs, ask)) ?? [];
+  return (await askQueue(producer, queueTimeoutMs, find)) ?? [];
 }
-
-const queueTimeoutMs = 3_000;

@@ -23,7 +23,7 @@ import type { SessionCache } from "../ensure/session-cache.ts";
 
 export type PurgeContext = {
   pool: Pool;
-  /** Undefined without CLERK_SECRET_KEY: then only who is a tombstone already can be purged. */
+  /** Undefined without CLERK_SECRET_KEY: then only a tombstone can be purged. */
   clerk: ClerkGateway | undefined;
   sessionCache: SessionCache;
   producers: Pick<Producers, "dead-letter">;
@@ -31,69 +31,68 @@ export type PurgeContext = {
 
 export type PurgeAnswer = Erasure & {
   deadLetters: number;
-  /** Columns that the app added to our tables, which nobody but the app knows what to do with. */
+  /** Columns that the app added to our tables. Only the app can erase them. */
   appColumns: string[];
 };
 
 /**
- * Erases what is left of a deleted user everywhere that is ours; the Clerk id stays in the tombstone, and so does who
- * asked. One who is live here is deleted first, if Clerk says that they are gone; so is one whose row the app marked as
- * deleted, and which nobody erased. May be asked again: whatever failed in the middle is then finished.
+ * Erases the remaining data of a deleted user in everything that Rollcall owns. The Clerk id and the operator's name stay.
+ * A live user is deleted first, if Clerk confirms the deletion. The same holds for a row that the app itself
+ * marked as deleted, which Rollcall never erased. After a failure in the middle, a second call finishes the work.
  *
- * @param by who asked, for the timeline
+ * @param by the operator, for the timeline
  * @throws AppError `user.unknown`, `user.not_deleted`, `request.malformed`, `queue.unavailable`,
  * `postgres.unavailable` or `clerk.*`
  */
 export async function purgeUser(
   context: PurgeContext,
   clerkId: string,
-  wish: { candidates: readonly number[]; keepProfile: boolean },
+  options: { candidates: readonly number[]; keepProfile: boolean },
   by: string,
 ): Promise<PurgeAnswer> {
   const { pool } = context;
   const session = await findSession(pool, clerkId);
   const isTombstone = session === undefined || isErased(session);
   if (!isTombstone) await confirmGone(context, clerkId);
-  const erased = inTransaction(pool, async (client) => {
+  const erasure = await inTransaction(pool, async (client) => {
     if (!isTombstone) await tombstoneUsers(client, [{ clerkId, by: "person", cause: "admin", ref: by }]);
-    const erasure = await erasePerson(client, clerkId, wish);
-    const details = { erased: erasure.erased.join(" "), kept: erasure.kept.join(" ") };
+    const { erased, kept, ...rest } = await erasePerson(client, clerkId, options);
+    const details = { erased: erased.join(" "), kept: kept.join(" ") };
     await recordAdminEvents(client, by, [{ clerkId, kind: "user_purged", details }]);
-    return erasure;
+    return { erased, kept, ...rest };
   });
-  const erasure = await erased;
-  await dropKeys(context, clerkId);
+  await invalidateCache(context, clerkId);
   const deadLetters = await removeLetters(context.producers["dead-letter"], clerkId);
   return { ...erasure, deadLetters, appColumns: await listAppColumns(pool) };
 }
 
 const maxSentinels = 20;
 
-/** An erasure cannot be taken back, and with another instance's key nobody of ours is at Clerk. */
+/** An erasure is final. With the key of another Clerk instance, every user of ours would look absent. */
 async function confirmGone({ pool, clerk }: PurgeContext, clerkId: string): Promise<void> {
-  if (!clerk) throw notDeleted("without CLERK_SECRET_KEY Clerk cannot be asked");
-  const reading = await clerk.readUser(clerkId);
-  if (!("absent" in reading)) throw notDeleted("Clerk has them");
+  if (!clerk) throw notDeleted("without CLERK_SECRET_KEY, Clerk cannot confirm the deletion");
+  const result = await clerk.readUser(clerkId);
+  if (!("absent" in result)) throw notDeleted("Clerk has them");
   const others = await listOtherLiveIds(pool, clerkId, maxSentinels);
   if (others.length > 0 && (await clerk.readUsers(others)).size === 0)
-    throw notDeleted("Clerk has none of our users: is CLERK_SECRET_KEY of this instance?");
+    throw notDeleted("Clerk has none of our users: does CLERK_SECRET_KEY belong to this instance?");
 }
 
 function notDeleted(hint: string): AppError {
-  return new AppError("user.not_deleted", "A user who may not be gone is not purged", { hint });
+  return new AppError("user.not_deleted", "Clerk did not confirm the deletion of this user", { hint });
 }
 
-/** Here a key that stays is no delay but a failure: it holds the person. */
-async function dropKeys({ sessionCache }: PurgeContext, clerkId: string): Promise<void> {
-  try {
-    await sessionCache.drop(clerkId);
-  } catch (error) {
-    const hint = "the rows are erased and the cache is not: purge again";
-    throw new AppError("queue.unavailable", "The session cache was not dropped", { cause: error, hint });
-  }
+/** A key that stays holds personal data, so a failed invalidation fails the purge. */
+function invalidateCache({ sessionCache }: PurgeContext, clerkId: string): Promise<void> {
+  const hint = "the rows are erased and the session cache is not: purge again";
+  return sessionCache.invalidate([clerkId], {
+    onFailure: (cause) => {
+      throw new AppError(cause.code, cause.message, { cause, hint });
+    },
+  });
 }
 
-/** Nothing is left to do for a tombstone. @returns how many there were */
+/** Removes the user's dead letters: a tombstone needs no replay. @returns their number */
 async function removeLetters(deadLetters: Producer, clerkId: string): Promise<number> {
   const ids: string[] = [];
   let cursor: string | undefined;

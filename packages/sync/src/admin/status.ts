@@ -18,9 +18,8 @@ import {
   type Pool,
   readAlerts,
 } from "@rollcall/db";
-import type { Producer, Producers, QueueBackend } from "@rollcall/jobs";
+import type { JobQueue, Producer, Producers, QueueBackend } from "@rollcall/jobs";
 import { viewAlerts } from "@rollcall/observability";
-import { askQueue } from "../ask-queue.ts";
 
 export type StatusContext = {
   pool: Pool;
@@ -31,10 +30,10 @@ export type StatusContext = {
   autoCreate: boolean;
 };
 
-/** Ops ask when something is wrong: each part has this long, and what does not answer is said to be down. */
+/** Each dependency has this long to answer, and is reported as down after it. */
 const askTimeoutMs = 2_000;
 
-/** What ops look at first. Never fails: whatever is away is part of the answer. */
+/** The state of the whole system. Never fails: a dependency that is away is part of the answer. */
 export async function readStatus(context: StatusContext): Promise<SystemStatus> {
   const { pool, producers } = context;
   const [postgres, clerk, queues, deadLetters] = await Promise.all([
@@ -98,7 +97,7 @@ async function listFiring(pool: Pool): Promise<string[]> {
   return alerts.filter(({ state }) => state === "firing").map(({ name }) => name);
 }
 
-/** A sentence for each thing that a person should look at, the most urgent first. */
+/** One sentence for each problem that needs a person, the most urgent first. */
 export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boolean }): string[] {
   const { clerk, missingMigrations, workers, users, deadLetters, conflictsOpen, deletionsHeld, runs } = facts;
   const found: [boolean, string][] = [
@@ -108,7 +107,7 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
       !!missingMigrations?.length,
       `Migrations are missing (${missingMigrations?.join(", ")}): run npm run migrate.`,
     ],
-    [workers === 0, "No worker has said within the last minute that it lives: jobs wait."],
+    [workers === 0, "No worker has reported within the last minute: jobs wait."],
     [clerk.state === "down", "Clerk does not answer: jobs wait for it."],
     [clerk.state === "refused", "Clerk refuses the key: see CLERK_SECRET_KEY."],
     [!!deadLetters, `${deadLetters} dead letter(s): rollcall dead-letters.`],
@@ -116,10 +115,10 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
       state === "failed",
       `The latest ${mode} run (${id}) failed: ${reason ?? "see its row"}`,
     ]),
-    [!!deletionsHeld, `${deletionsHeld} deletion(s) held for somebody to confirm.`],
+    [!!deletionsHeld, `${deletionsHeld} deletion(s) held: an operator must confirm them.`],
     [
       autoCreate && !!users?.withoutProfile,
-      `${users?.withoutProfile} user(s) without a profile: they are due one.`,
+      `${users?.withoutProfile} user(s) lack a profile that they should have.`,
     ],
     [facts.alertsFiring.length > 0, `Firing: ${facts.alertsFiring.join(", ")}. See rollcall alerts.`],
     [!!conflictsOpen, `${conflictsOpen} conflict(s) to decide: rollcall conflicts.`],
@@ -127,7 +126,7 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
   return found.flatMap(([isSo, sentence]) => (isSo ? [sentence] : []));
 }
 
-/** An answer that we did not want is still one. */
+/** Clerk is not down if it answers with one of these errors. */
 const clerkStates = new Map<ErrorCode, SystemStatus["clerk"]["state"]>([
   ["clerk.unauthorized", "refused"],
   ["clerk.rate_limited", "up"],
@@ -147,4 +146,18 @@ async function countJobs(producer: Producer): Promise<SystemStatus["queues"][num
   if (!counts) return undefined;
   const { waiting = 0, active = 0, delayed = 0, failed = 0 } = counts;
   return { name: producer.name, waiting, active, delayed, failed };
+}
+
+/** Whether a queue answers within `limitMs`. A connection alone is no proof: its server may be frozen. */
+export async function isQueueUp(producer: Producer, limitMs: number): Promise<boolean> {
+  return (await askQueue(producer, limitMs, (queue) => queue.getWaitingCount())) !== undefined;
+}
+
+/** The queue's answer, connection time included; undefined when it does not answer within `limitMs`. */
+export function askQueue<T>(
+  producer: Producer,
+  limitMs: number,
+  ask: (queue: JobQueue) => Promise<T>,
+): Promise<T | undefined> {
+  return withTimeout(producer.connected(limitMs).then(ask), limitMs).catch(() => undefined);
 }

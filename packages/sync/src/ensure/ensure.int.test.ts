@@ -1,7 +1,7 @@
 import type { Pool } from "@rollcall/db";
 import { createPostgresQueueBackend, openProducer, type Producer } from "@rollcall/jobs";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { createTestPool } from "../testing.ts";
+import { createTestPool } from "../testing/fixtures.ts";
 import { ensureUser } from "./ensure.ts";
 import { startPostgresMonitor } from "./postgres-monitor.ts";
 import { noSessionCache } from "./session-cache.ts";
@@ -11,8 +11,8 @@ let queue: Producer;
 
 beforeAll(async () => {
   pool = await createTestPool(inject("postgresUrl"));
-  // No queue is there: the answer has to come before one is needed.
-  const backend = createPostgresQueueBackend("postgres://nobody@127.0.0.1:9/none", () => undefined);
+  // No queue exists: the answer must come before the queue is needed.
+  const backend = createPostgresQueueBackend("postgres://unknown@127.0.0.1:9/none", () => undefined);
   queue = openProducer(backend, "ensure");
 });
 afterAll(async () => {
@@ -20,7 +20,7 @@ afterAll(async () => {
   await pool?.end();
 });
 
-test("a read of the row that outlives the deadline is an outage of Postgres, said at the deadline", async () => {
+test("a read of the row that outlives the deadline is answered as an outage of Postgres at the deadline", async () => {
   const postgres = startPostgresMonitor(pool, () => undefined);
   const holder = await pool.connect();
   await holder.query("begin; lock table users in access exclusive mode");
@@ -39,7 +39,7 @@ test("a read of the row that outlives the deadline is an outage of Postgres, sai
     },
     "user_locked_out",
   );
-  // The pool's own limit for a statement is 10 s: the lock is still held, and the answer did not wait for it.
+  // The pool's own limit for a statement is 10 s. The lock is still held, so the answer did not wait for it.
   expect(Date.now() - startedAt).toBeLessThan(8_000);
   expect(result).toEqual({ kind: "unavailable", code: "postgres.unavailable" });
   await holder.query("rollback");

@@ -14,15 +14,15 @@ export type EnsureContext = {
   autoCreate: boolean;
   timeoutMs: number;
   onCacheRead: (result: "hit" | "miss" | "incomplete") => void;
-  /** Postgres or the queue failed, and the caller is told so. */
+  /** Postgres or the queue failed, and the answer is `unavailable`. */
   onFailure: (error: unknown) => void;
-  /** A cached user without a profile was found, and is mended. */
+  /** A cached user has no profile. A sync job repairs it. */
   onCacheWithoutProfile: (clerkId: string) => void;
 };
 
 type Path = "cache" | "row" | "queue";
 
-/** How an ensure call ended, and on which way the answer was found. */
+/** The result of an ensure call, and where the answer was found. */
 export type EnsureResult =
   | { kind: "ready"; session: SessionView; created: boolean; stale: boolean; path: Path }
   | { kind: "refused"; code: "user.banned" | "user.deleted" | "user.unknown"; path: Path }
@@ -32,14 +32,15 @@ export type EnsureResult =
 const firstPollMs = 25;
 const longestPollMs = 200;
 const pollGrowth = 1.5;
-/** What a read gets at least: one that begins at the deadline's end is not late yet. */
-const shortestReadMs = 500;
-/** As long as a retry may be waiting in the queue, the last look still speaks for now. */
-const absenceCountsForMs = 30_000;
+/** The least time for a read: a read that begins just before the deadline is not late yet. */
+const minReadMs = 500;
+/** A retry waits at most this long in the queue, so an absence that was recorded within it still holds. */
+const absenceValidForMs = 30_000;
 
 /**
- * Makes sure that a signed-in user has a row and a profile: cache, then row, then a sync job and the row again
- * until it is there or the deadline passes. It waits for no event, so it does not matter who did the work.
+ * Makes sure that a signed-in user has a row and a profile. It reads the cache, then the row. If both lack the user, it
+ * adds a sync job and reads the row again until the row is there or the deadline passes. It waits for no event, so any
+ * process may do the work.
  */
 export async function ensureUser(context: EnsureContext, clerkId: string): Promise<EnsureResult> {
   const deadline = Date.now() + context.timeoutMs;
@@ -54,7 +55,7 @@ export async function ensureUser(context: EnsureContext, clerkId: string): Promi
       return known;
     }
     await addSyncJob(context.queue, syncJobFor(clerkId), Math.max(1, deadline - Date.now()));
-    return await waitForRow(context, clerkId, deadline);
+    return await pollRow(context, clerkId, deadline);
   } catch (error) {
     if (readErrorCode(error) === "internal") throw error;
     context.onFailure(error);
@@ -103,7 +104,7 @@ function answerFromRow(
   }
 }
 
-async function waitForRow(context: EnsureContext, clerkId: string, deadline: number): Promise<EnsureResult> {
+async function pollRow(context: EnsureContext, clerkId: string, deadline: number): Promise<EnsureResult> {
   let pollMs = firstPollMs;
   while (Date.now() + pollMs < deadline) {
     await sleep(pollMs);
@@ -112,7 +113,7 @@ async function waitForRow(context: EnsureContext, clerkId: string, deadline: num
     if (answer) return answer;
     pollMs = Math.min(pollMs * pollGrowth, longestPollMs);
   }
-  const absent = await reading(wasAbsent(context.pool, clerkId, absenceCountsForMs), deadline);
+  const absent = await beforeDeadline(wasAbsent(context.pool, clerkId, absenceValidForMs), deadline);
   return absent ? { kind: "refused", code: "user.unknown", path: "queue" } : { kind: "pending" };
 }
 
@@ -121,15 +122,15 @@ async function readSession(
   clerkId: string,
   deadline: number,
 ): Promise<SessionView | undefined> {
-  const rows = await reading(findSession(context.pool, clerkId), deadline);
+  const rows = await beforeDeadline(findSession(context.pool, clerkId), deadline);
   return rows && toSessionView(rows);
 }
 
-/** The pool's own limits bound a connection and a statement, which together may be longer than the deadline. */
-function reading<T>(asked: Promise<T>, deadline: number): Promise<T> {
+/** The pool limits the wait for a connection and for a statement. Their sum may be longer than the deadline. */
+function beforeDeadline<T>(read: Promise<T>, deadline: number): Promise<T> {
   return withTimeout(
-    asked,
-    Math.max(shortestReadMs, deadline - Date.now()),
+    read,
+    Math.max(minReadMs, deadline - Date.now()),
     "postgres.unavailable",
     "Reading rows",
   );

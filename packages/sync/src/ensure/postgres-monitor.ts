@@ -1,9 +1,9 @@
 import type { Pool } from "@rollcall/db";
 
-/** Whether Postgres answers, known without asking. */
+/** Reports whether Postgres answers, without a query for each call. */
 export type PostgresMonitor = {
   isDown(): boolean;
-  /** Something failed: find out at once instead of at the next beat. */
+  /** Asks Postgres at once instead of at the next beat, because a query has failed. */
   check(): void;
   close(): void;
 };
@@ -11,20 +11,20 @@ export type PostgresMonitor = {
 const beatMs = 1_000;
 
 /**
- * Asks Postgres once a second, so that a login answered from the cache can say that it may be stale.
+ * Asks Postgres once a second, so that an answer from the cache can say that it may be stale.
  *
- * @param onChange called when Postgres goes away, with why, and when it is back
+ * @param onChange called when Postgres goes away, with the reason, and when it is back
  */
 export function startPostgresMonitor(
   pool: Pool,
   onChange: (down: boolean, reason?: unknown) => void,
 ): PostgresMonitor {
   let down = false;
-  let asking = false;
+  let isChecking = false;
 
   async function ask(): Promise<void> {
-    if (asking) return;
-    asking = true;
+    if (isChecking) return;
+    isChecking = true;
     let isDown = false;
     let reason: unknown;
     try {
@@ -33,7 +33,7 @@ export function startPostgresMonitor(
       isDown = true;
       reason = error;
     }
-    asking = false;
+    isChecking = false;
     if (isDown !== down) {
       down = isDown;
       onChange(down, reason);

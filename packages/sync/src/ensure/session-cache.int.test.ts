@@ -15,70 +15,79 @@ describe.skipIf(!redisUrl)(`session cache${redisUrl ? "" : " (skipped: no Redis)
     redis = connectRedis([redisUrl ?? ""], {}, () => undefined);
     cache = createSessionCache({ redis, ttlS: 60, appSessionKey: "app:{clerkId}:session" });
   });
-  beforeEach(() => cache.drop(clerkId));
+  beforeEach(() => invalidate(clerkId));
   afterAll(() => redis.disconnect());
 
+  const invalidate = (...clerkIds: string[]) => cache.invalidate(clerkIds, { onFailure: "throw" });
+
   async function missLease(): Promise<string | null> {
-    const reading = await cache.read(clerkId);
-    if ("hit" in reading) throw new Error("Expected a miss");
-    return reading.miss.lease;
+    const result = await cache.read(clerkId);
+    if ("hit" in result) throw new Error("Expected a miss");
+    return result.miss.lease;
   }
 
-  test("a miss gives a lease, the lease lets fill, and the next read is a hit that expires", async () => {
+  test("a miss gives a lease, the lease allows a fill, and the next read is a hit that expires", async () => {
     await cache.fill(clerkId, await missLease(), view());
     expect(await cache.read(clerkId)).toEqual({ hit: view() });
     expect(await redis.ttl(`rollcall:session:${clerkId}`)).toBeGreaterThan(50);
   });
 
-  test("users who are dropped at once are all dropped, with the app's own keys", async () => {
+  test("concurrent invalidations delete the keys of every user, the app's own included", async () => {
     const clerkIds = Array.from({ length: 600 }, (_, index) => `user_at_once_${index}`);
     const keys = clerkIds.flatMap((id) => [`rollcall:session:${id}`, `app:${id}:session`]);
     await Promise.all(keys.map((key) => redis.set(key, "x", "EX", 60)));
-    await Promise.all(clerkIds.map((id) => cache.drop(id)));
+    await Promise.all([
+      invalidate(...clerkIds.slice(0, 300)),
+      ...clerkIds.slice(300).map((id) => invalidate(id)),
+    ]);
     expect(await redis.exists(keys)).toBe(0);
   });
 
-  test("a slow reader cannot put back what a writer dropped", async () => {
+  test("a slow reader cannot restore an entry that a writer invalidated", async () => {
     const lease = await missLease();
-    await cache.drop(clerkId);
+    await invalidate(clerkId);
     await cache.fill(clerkId, lease, view());
     expect(await cache.read(clerkId)).toHaveProperty("miss");
   });
 
-  test("of two readers who miss at once, one may fill", async () => {
+  test("of two readers that miss at once, one may fill", async () => {
     const leases = await Promise.all([missLease(), missLease()]);
     expect(leases.filter((lease) => lease !== null)).toHaveLength(1);
     await cache.fill(clerkId, null, view());
     expect(await cache.read(clerkId)).toHaveProperty("miss");
   });
 
-  test("a lease does not outlive a reader who died", async () => {
+  test("the lease of a reader that died expires", async () => {
     await missLease();
     expect(await redis.pttl(`rollcall:session:${clerkId}`)).toBeGreaterThan(0);
   });
 
-  test("dropping takes the app's own key too", async () => {
-    await redis.set(`app:${clerkId}:session`, "what the app keeps");
-    await cache.drop(clerkId);
+  test("an invalidation deletes the app's own key too", async () => {
+    await redis.set(`app:${clerkId}:session`, "an entry of the app");
+    await invalidate(clerkId);
     expect(await redis.get(`app:${clerkId}:session`)).toBeNull();
   });
 
-  test("an entry of a form that this build does not know is a miss", async () => {
+  test("an entry in the form of another version is a miss", async () => {
     await redis.set(`rollcall:session:${clerkId}`, '{"user":{"id":"other form"}}');
     expect(await cache.read(clerkId)).toHaveProperty("miss");
   });
 
-  test("Redis away is a miss, and a drop that did not happen says so", async () => {
-    const gone = connectRedis(
+  test("while Redis is away, a read is a miss and an invalidation fails as its caller wants", async () => {
+    const unreachable = connectRedis(
       ["redis://127.0.0.1:9"],
       { maxRetriesPerRequest: 0, enableOfflineQueue: false },
       () => undefined,
     );
-    const away = createSessionCache({ redis: gone, ttlS: 60, appSessionKey: "x" });
+    const away = createSessionCache({ redis: unreachable, ttlS: 60, appSessionKey: "x" });
     expect(await away.read(clerkId)).toEqual({ miss: { lease: null } });
     await away.fill(clerkId, "lease:x", view());
-    await expect(away.drop(clerkId)).rejects.toThrow();
-    gone.disconnect();
+    const failed = away.invalidate([clerkId], { onFailure: "throw" });
+    await expect(failed).rejects.toMatchObject({ code: "queue.unavailable" });
+    const failures: string[] = [];
+    await away.invalidate([clerkId], { onFailure: ({ code }) => failures.push(code) });
+    expect(failures).toEqual(["queue.unavailable"]);
+    unreachable.disconnect();
   });
 });
 

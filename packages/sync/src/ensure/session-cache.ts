@@ -1,56 +1,66 @@
 import { randomUUID } from "node:crypto";
-import { type SessionView, sessionView } from "@rollcall/contracts";
+import { AppError, type SessionView, sessionView } from "@rollcall/contracts";
+import { connectRedis } from "@rollcall/jobs";
 import DataLoader from "dataloader";
 import { Cluster, type Redis } from "ioredis";
 
-/** What the cache knows. After a miss, a lease allows to fill; null when somebody else holds it. */
+/** The result of a read. After a miss, a lease allows one fill; it is null while another reader holds it. */
 export type CacheResult = { hit: SessionView } | { miss: { lease: string | null } };
 
-/**
- * Users with their profiles, for logins. Reads and fills never fail: a cache that is away is a miss. Drops do
- * fail, because a stale entry that outlives its change is a wrong answer.
- */
+/** Users with their profiles, for logins. */
 export type SessionCache = {
+  /** Never fails: while Redis is away, every read is a miss. */
   read(clerkId: string): Promise<CacheResult>;
+  /** Never fails: an entry that is not stored is read from the rows again. */
   fill(clerkId: string, lease: string | null, view: SessionView): Promise<void>;
-  drop(clerkId: string): Promise<void>;
+  /**
+   * Deletes the keys of users whose rows may have changed: ours, and the app's own. A key that stays would be a wrong
+   * answer until it expires, so each caller decides what a failure means.
+   */
+  invalidate(clerkIds: readonly string[], options: { onFailure: OnInvalidationFailure }): Promise<void>;
 };
+
+/**
+ * `throw`: `invalidate` throws AppError `queue.unavailable`, and the caller's work is repeated. A function: it gets that
+ * error, and compensates for the keys or throws an error of its own.
+ */
+export type OnInvalidationFailure = "throw" | ((error: AppError) => unknown);
 
 export type SessionCacheOptions = {
   redis: Redis | Cluster;
   ttlS: number;
-  /** The app's own cache key, with `{clerkId}` where the id goes; dropped with ours. */
+  /** The app's own cache key, with `{clerkId}` in the place of the id. It is deleted with ours. */
   appSessionKey: string;
 };
 
 const leasePrefix = "lease:";
-/** Longer than any read of the row takes, short enough that a reader who died blocks nobody for long. */
+/** Longer than a read of the row takes. A reader that dies blocks fills for this long. */
 const leaseMs = 10_000;
 
 /**
- * A slow reader must not put back what a writer dropped: a miss leaves a lease in the key, a fill replaces
- * exactly that lease, and a drop removes it.
+ * A slow reader must not restore an entry that a writer deleted. So a miss leaves a lease in the key, a fill replaces
+ * exactly that lease, and an invalidation deletes it.
  */
 const fillScript = `
 if redis.call("get", KEYS[1]) == ARGV[1] then
   return redis.call("set", KEYS[1], ARGV[2], "EX", ARGV[3])
 end`;
 
-const mostDropsAtOnce = 250;
+const maxUsersPerDelete = 250;
 
 export function createSessionCache({ redis, ttlS, appSessionKey }: SessionCacheOptions): SessionCache {
   const ownKey = (clerkId: string) => `rollcall:session:${clerkId}`;
   const keysOf = (clerkId: string) => [ownKey(clerkId), appSessionKey.replaceAll("{clerkId}", clerkId)];
-  // Those who are written together are dropped together, with one command.
-  const drops = new DataLoader<string, undefined>((clerkIds) => dropAll(clerkIds), {
+  // Concurrent jobs finish together, so their keys are deleted with one command.
+  const deletions = new DataLoader<string, undefined>((clerkIds) => deleteKeys(clerkIds), {
     cache: false,
-    maxBatchSize: mostDropsAtOnce,
+    maxBatchSize: maxUsersPerDelete,
     batchScheduleFn: setImmediate,
   });
 
-  async function dropAll(clerkIds: readonly string[]): Promise<undefined[]> {
+  async function deleteKeys(clerkIds: readonly string[]): Promise<undefined[]> {
     const keys = clerkIds.flatMap(keysOf);
-    // In a cluster each key may live in another slot, and a command must keep to one.
+    // In a cluster each key may be in another slot, and one command may not span slots.
     await (redis instanceof Cluster ? Promise.all(keys.map((key) => redis.del(key))) : redis.del(keys));
     return clerkIds.map(() => undefined);
   }
@@ -78,11 +88,19 @@ export function createSessionCache({ redis, ttlS, appSessionKey }: SessionCacheO
         .eval(fillScript, 1, ownKey(clerkId), lease, JSON.stringify(view), ttlS)
         .catch(() => undefined);
     },
-    drop: (clerkId) => drops.load(clerkId),
+    invalidate: async (clerkIds, { onFailure }) => {
+      try {
+        await Promise.all(clerkIds.map((clerkId) => deletions.load(clerkId)));
+      } catch (cause) {
+        const error = new AppError("queue.unavailable", "The session cache was not invalidated", { cause });
+        if (onFailure === "throw") throw error;
+        await onFailure(error);
+      }
+    },
   };
 }
 
-/** An entry that an older build wrote in another form is a miss. */
+/** An entry in the form of another version is a miss. */
 function parseView(stored: string): SessionView | undefined {
   try {
     return sessionView.safeParse(JSON.parse(stored)).data;
@@ -91,9 +109,39 @@ function parseView(stored: string): SessionView | undefined {
   }
 }
 
-/** Without Redis there is no cache: every read is a miss and there is nothing to drop. */
+/** Without Redis there is no cache: every read is a miss, and there is no key to delete. */
 export const noSessionCache: SessionCache = {
   read: async () => ({ miss: { lease: null } }),
   fill: async () => undefined,
-  drop: async () => undefined,
+  invalidate: async () => undefined,
 };
+
+/**
+ * `reader`: each login waits for the cache, so a slow Redis is a miss, and the process leaves failed invalidations to
+ * a worker. `writer`: it waits longer, because a key that outlives a change is a wrong answer.
+ */
+const connections = {
+  reader: {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: 250,
+    connectTimeout: 2_000,
+  },
+  writer: { maxRetriesPerRequest: 1, commandTimeout: 2_000 },
+} as const;
+
+/** Opens the session cache on its own connection, which `close` ends. It connects in the background. */
+export function openSessionCache({
+  redisNodes,
+  connection,
+  ...options
+}: Omit<SessionCacheOptions, "redis"> & {
+  /** Redis, or the nodes of a Redis Cluster; undefined without Redis, and then there is no cache. */
+  redisNodes: readonly string[] | undefined;
+  connection: keyof typeof connections;
+}): SessionCache & { close(): void } {
+  if (!redisNodes) return { ...noSessionCache, close: () => undefined };
+  // Connection errors need no listener: reads turn them into misses, and invalidations report them.
+  const redis = connectRedis(redisNodes, connections[connection], () => undefined);
+  return { ...createSessionCache({ redis, ...options }), close: () => redis.disconnect() };
+}

@@ -1,7 +1,7 @@
 import type { MentoradoView, SessionView, UserView } from "@rollcall/contracts";
 import type { Mentorado, User } from "@rollcall/db";
 
-/** The rows as callers see them: instants as ISO text. */
+/** The rows as API answers show them: instants are ISO text. */
 export function toSessionView(rows: { user: User; mentorado: Mentorado | null }): SessionView {
   return { user: toUserView(rows.user), mentorado: rows.mentorado && toMentoradoView(rows.mentorado) };
 }
@@ -30,10 +30,10 @@ function toIso(instant: Date | null): string | null {
   return instant?.toISOString() ?? null;
 }
 
-/** What a user's rows mean for somebody who logs in. */
+/** What a user's rows allow at a login. */
 export type Access = "ready" | "banned" | "deleted" | "incomplete";
 
-/** `incomplete`: there should be a profile and is none. Admins have none, nor does anybody with auto-create off. */
+/** `incomplete`: the profile is missing. Admins need no profile, and no user does while auto-create is off. */
 export function decideAccess(session: SessionView, options: { autoCreate: boolean }): Access {
   if (session.user.deletedAt !== null) return "deleted";
   if (session.user.banned) return "banned";

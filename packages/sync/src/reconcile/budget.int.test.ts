@@ -1,6 +1,6 @@
 import { takeClerkRequest } from "@rollcall/db";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { decideRequestBudget } from "./context.ts";
+import { decideRequestBudget } from "./retrying-clerk.ts";
 import { createReconciler } from "./testing/reconciler.ts";
 import { openStage, type Stage } from "./testing/stage.ts";
 
@@ -17,10 +17,10 @@ test("the budget is a share of Clerk's limit for the key", () => {
   expect(decideRequestBudget("sk_test_x", 0.001).requests).toBe(1);
 });
 
-test("all processes together stay inside it in every window, and use it", async () => {
+test("all processes together stay inside the budget in every window, and use it up", async () => {
   const { clerk, databaseUrl } = stage;
   await clerk.users.seed(6_000);
-  // A request may take a moment from its grant to its arrival: the same margin as in `decideRequestBudget`.
+  // A request may arrive later than it was granted: the same margin as in `decideRequestBudget`.
   const clerkWindowMs = 1_000;
   const budget = { requests: 6, windowMs: clerkWindowMs + 1_000 };
   const [one, two] = [budget, budget].map((shared) =>
@@ -38,10 +38,10 @@ test("all processes together stay inside it in every window, and use it", async 
   expect(Math.max(...inWindow)).toBeLessThanOrEqual(6);
 });
 
-test("a place is free again when its window is over, however many want it", async () => {
-  // Longer than a busy machine takes to ask ten times.
+test("a request waits no longer than one window, however many requests wait", async () => {
+  // Longer than a busy machine needs for ten queries.
   const budget = { requests: 3, windowMs: 20_000 };
-  const asked = await Promise.all(Array.from({ length: 10 }, () => takeClerkRequest(stage.db, budget)));
-  expect(asked.filter((waitMs) => waitMs === 0)).toHaveLength(3);
-  expect(Math.max(...asked)).toBeLessThanOrEqual(20_000);
+  const waits = await Promise.all(Array.from({ length: 10 }, () => takeClerkRequest(stage.db, budget)));
+  expect(waits.filter((waitMs) => waitMs === 0)).toHaveLength(3);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(20_000);
 });

@@ -15,22 +15,21 @@ import {
   releaseLease,
   tombstoneEach,
 } from "@rollcall/db";
-import { askForAbsence, type Confirmation } from "./confirm-absent.ts";
-import type { ReconcileContext } from "./context.ts";
-import { dropCaches } from "./drop-caches.ts";
-import { reportAbsent } from "./report.ts";
+import { type AbsenceAnswer, confirmAbsence, toIds } from "./delete-missing.ts";
 import { createRetryingClerk } from "./retrying-clerk.ts";
+import type { ReconcileContext } from "./runner.ts";
+import { invalidateSessions, reportAbsent } from "./write-page.ts";
 
 const leaseMs = 60_000;
 const beatMs = 10_000;
 
 /**
- * Carries out the deletions that a run held, since a person says that they are right. Clerk is asked about each
- * again: whoever is there after all is released. May be called again when it broke off.
+ * Carries out the held deletions of a run after an operator's confirmation. It asks Clerk about each user again, and
+ * releases the users that exist. After a failure it may be called again.
  *
- * @param by who confirmed, for the run's row and the timeline
- * @throws AppError `run.unknown`, `run.not_held`, `run.superseded`, `run.busy`, `reconcile.unconfirmed`, or that
- * of a dependency that stayed away
+ * @param by the operator, for the run's row and the timeline
+ * @throws AppError `run.unknown`, `run.not_held`, `run.superseded`, `run.busy`, `reconcile.unconfirmed`, or the error of
+ * a dependency that stayed away
  */
 export async function confirmDeletions(
   context: ReconcileContext,
@@ -41,7 +40,7 @@ export async function confirmDeletions(
   const { pool } = context;
   const run = await getHeldRun(context, runId);
   const lease = await acquireLease(pool, leaseName(run), leaseMs);
-  if (!lease) throw new AppError("run.busy", "A full run is under way");
+  if (!lease) throw new AppError("run.busy", "A full sync is running");
   const beats = setInterval(() => void holdLease(pool, lease).catch(() => undefined), beatMs);
   try {
     return await confirmAll(context, { run, lease, by, signal });
@@ -62,66 +61,62 @@ export async function getHeldRun({ pool }: Pick<ReconcileContext, "pool">, runId
   if (run.state !== "held" || run.dryRun)
     throw new AppError("run.not_held", `Run ${runId} holds no deletions`);
   if (await isNewestComplete(pool, runId)) return run;
-  throw new AppError("run.superseded", `A run after ${runId} looked at everybody again`);
+  throw new AppError("run.superseded", `A full sync after run ${runId} has compared every user again`);
 }
 
-type Confirming = { run: RunView; lease: Lease; by: string; signal: AbortSignal };
+type Confirmation = { run: RunView; lease: Lease; by: string; signal: AbortSignal };
 
-async function confirmAll(context: ReconcileContext, confirming: Confirming): Promise<RunView> {
-  const { signal } = confirming;
+async function confirmAll(context: ReconcileContext, confirmation: Confirmation): Promise<RunView> {
+  const { signal } = confirmation;
   const clerk = createRetryingClerk(context, signal);
-  let { run } = confirming;
+  let { run } = confirmation;
   let sentinel: string | null = null;
   for (;;) {
     const held = await listAbsent(context.pool, run.id, "", maxIdsPerRead - 1);
     if (held.length === 0) return run;
-    const answer = await askForAbsence(clerk, held, sentinel);
+    const answer = await confirmAbsence(clerk, held, sentinel);
     sentinel = answer.sentinel;
-    const { failed } = await bury(context, confirming, answer);
-    // Before they are cleared from the list: whoever goes on after a death in between drops them again.
-    await dropCaches({ context, signal }, answer.absent);
-    run = await clear(context, confirming, answer, failed);
+    const { failed } = await deleteAbsent(context, confirmation, answer);
+    // Before the users leave the list: if this process dies in between, the next call invalidates them again.
+    await invalidateSessions({ context, signal }, answer.absent);
+    run = await clear(context, confirmation, answer, failed);
     reportAbsent(context, answer.absent, "tombstoned");
   }
 }
 
-function bury(
+function deleteAbsent(
   { pool }: ReconcileContext,
-  { run, lease, by }: Confirming,
-  { present, absent }: Confirmation,
+  { run, lease, by }: Confirmation,
+  { present, absent }: AbsenceAnswer,
 ): Promise<{ failed: number }> {
   return inTransaction(pool, async (client) => {
-    if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another run took over");
+    if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another process took the lease");
     const { deleted, failed } = await tombstoneEach(client, absent, {
       by: "person",
       cause: "admin",
       ref: by,
     });
     await releaseDeletions(client, toIds(present));
-    const confirmed = await confirmHeldRun(client, run.id, { deleted: deleted, failed, decided: 0, by });
+    const confirmed = await confirmHeldRun(client, run.id, { deleted, failed, decided: 0, by });
     if (!confirmed) throw new AppError("run.not_held", `Run ${run.id} holds no deletions any more`);
     return { failed };
   });
 }
 
-/** Those whom Postgres refused stay held, and the next sweep looks at them again. */
+/** Takes decided users off the run's list. A deletion that Postgres refused stays held until the next full sync. */
 function clear(
   { pool }: ReconcileContext,
-  { run, lease, by }: Confirming,
-  { present, absent }: Confirmation,
+  { run, lease, by }: Confirmation,
+  { present, absent }: AbsenceAnswer,
   failed: number,
 ): Promise<RunView> {
-  const looked = [...toIds(present), ...absent];
+  const decidedIds = [...toIds(present), ...absent];
   return inTransaction(pool, async (client) => {
-    if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another run took over");
-    await decideCandidates(client, run.id, { present: looked, absent: [] });
-    const decided = looked.length - failed;
+    if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another process took the lease");
+    await decideCandidates(client, run.id, { present: decidedIds, absent: [] });
+    const decided = decidedIds.length - failed;
     const confirmed = await confirmHeldRun(client, run.id, { deleted: 0, failed: 0, decided, by });
     if (!confirmed) throw new AppError("run.not_held", `Run ${run.id} holds no deletions any more`);
     return confirmed;
   });
-}
-
-function toIds(listed: Confirmation["present"]): string[] {
-  return listed.flatMap(({ clerkId }) => clerkId ?? []);
 }

@@ -1,62 +1,135 @@
+import { type ListedUser, maxIdsPerRead } from "@rollcall/clerk";
+import { AppError } from "@rollcall/contracts";
 import {
   countAbsent,
+  decideCandidates,
   holdDeletions,
   inRolledBackTransaction,
   listAbsent,
+  listCandidates,
   lockAbsenceGuard,
   mayDeleteAbsent,
+  nextReadSequence,
   type Queryable,
   tombstoneEach,
 } from "@rollcall/db";
-import type { FullSyncCheckpoint } from "./checkpoint.ts";
 import type { DryRun } from "./dry-run.ts";
+import type { RetryingClerk } from "./retrying-clerk.ts";
 import type { Runner } from "./runner.ts";
+import type { WalkProgress } from "./walk-users.ts";
+import { writePage } from "./write-page.ts";
+
+/**
+ * Asks Clerk by id for each deletion candidate. A page may be older than a row that it lacks, but this request is younger
+ * than every row that it decides about. A candidate that Clerk still has is written like the users of a page.
+ */
+export async function confirmAbsent(runner: Runner, from: WalkProgress): Promise<WalkProgress> {
+  const { context, run } = runner;
+  const runId = run.view.id;
+  let progress = from;
+  for (;;) {
+    const candidates = await listCandidates(context.pool, runId, maxIdsPerRead - 1);
+    if (candidates.length === 0) return progress;
+    const readSequence = await nextReadSequence(context.pool);
+    const { present, absent, sentinel } = await confirmAbsence(runner.clerk, candidates, progress.sentinel);
+    const page = { number: progress.pages, users: present, readSequence, mayBeHalfDone: run.isResumed };
+    const { counts, missed } = await writePage(runner, page);
+    progress = { ...progress, pages: progress.pages + 1, sentinel };
+    await runner.advance({ ...progress, phase: "confirm" }, async (client) => {
+      await decideCandidates(client, runId, { absent, present: toIds(present) });
+      // Most present candidates were on a page too, under another creation time, and were counted there.
+      return { counts: { ...counts, unchanged: 0 }, missed };
+    });
+  }
+}
+
+/** Clerk's answer for some ids. An id that is in neither list does not occur. */
+export type AbsenceAnswer = { present: ListedUser[]; absent: string[]; sentinel: string };
+
+const maxAttempts = 5;
+
+/**
+ * Asks Clerk which of up to 99 users exist. An answer counts only if it contains a sentinel user, which is known to exist:
+ * without it, an empty answer would look like the deletion of every user.
+ *
+ * @throws AppError `reconcile.unconfirmed`
+ */
+export async function confirmAbsence(
+  clerk: RetryingClerk,
+  clerkIds: readonly string[],
+  lastSentinel: string | null,
+): Promise<AbsenceAnswer> {
+  let sentinel = lastSentinel;
+  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+    // The last sentinel may be deleted meanwhile.
+    if (sentinel === null || attempt > 1) sentinel = await findSentinel(clerk);
+    if (sentinel === null) break;
+    const ids = [...new Set([...clerkIds, sentinel])];
+    const listed = await clerk.listUsers({ orderBy: "+created_at", limit: ids.length, clerkIds: ids });
+    if (listed === "cursor_refused") break;
+    const present = new Set(listed.map(({ clerkId }) => clerkId));
+    // An entry without a readable id may be any of these users.
+    if (!present.has(sentinel) || present.has(null)) continue;
+    return {
+      present: listed.filter(({ clerkId }) => clerkId !== null && clerkIds.includes(clerkId)),
+      absent: clerkIds.filter((id) => !present.has(id)),
+      sentinel,
+    };
+  }
+  throw new AppError("reconcile.unconfirmed", "Clerk's answers by id lack users that exist");
+}
+
+/** The user that changed last. */
+async function findSentinel(clerk: RetryingClerk): Promise<string | null> {
+  const listed = await clerk.listUsers({ orderBy: "-updated_at", limit: 1 });
+  return listed === "cursor_refused" ? null : (listed[0]?.clerkId ?? null);
+}
+
+export function toIds(listed: readonly ListedUser[]): string[] {
+  return listed.flatMap(({ clerkId }) => clerkId ?? []);
+}
 
 const batchSize = 500;
 
 /**
- * Deletes those whom Clerk does not have, all in one transaction, or holds them all when they are too many: see
+ * Deletes the users that Clerk does not have, in one transaction. If they are too many, it holds all these deletions: see
  * `mayDeleteAbsent`.
+ *
+ * @param next the checkpoint behind the deletions
  */
-export async function deleteMissing(runner: Runner, checkpoint: FullSyncCheckpoint): Promise<void> {
-  const runId = runner.run.view.id;
-  await runner.advance({ ...checkpoint, phase: "close" }, async (client) => {
+export async function deleteMissing(runner: Runner, next: unknown): Promise<void> {
+  const { view } = runner.run;
+  await runner.advance(next, async (client) => {
     await lockAbsenceGuard(client);
-    const absent = await countAbsent(client, runId);
-    const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent, runner.run.view.startedAt));
-    return { counts: await decideEach(client, runId, mayDelete) };
+    return { counts: await deleteOrHold(client, view) };
   });
 }
 
-/** What a dry run's end would be: what was collected is tried and taken back, and so are the deletions. */
-export async function tryDeletions(runner: Runner, trial: DryRun): Promise<void> {
+/** Finds out the counts of a dry run: it writes and deletes in transactions that are rolled back. */
+export async function tryDeletions(runner: Runner, dryRun: DryRun): Promise<void> {
   const { context, run } = runner;
-  const counts = await trial.carryOut();
-  const deletion = inRolledBackTransaction(context.pool, async (client) => {
-    const absent = await countAbsent(client, run.view.id);
-    const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent, run.view.startedAt));
-    return decideEach(client, run.view.id, mayDelete);
-  });
-  const deletions = await deletion;
+  const counts = await dryRun.carryOut();
+  const deletions = await inRolledBackTransaction(context.pool, (client) => deleteOrHold(client, run.view));
   const failed = (counts.failed ?? 0) + deletions.failed;
   await runner.advance({}, async () => ({ counts: { ...counts, ...deletions, failed } }));
 }
 
-async function decideEach(client: Queryable, runId: number, mayDelete: boolean) {
-  const why = { cause: "reconcile", ref: String(runId) };
+async function deleteOrHold(client: Queryable, run: Runner["run"]["view"]) {
+  const absent = await countAbsent(client, run.id);
+  const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent, run.startedAt));
+  const origin = { cause: "reconcile", ref: String(run.id) };
   const counts = { deleted: 0, held: 0, failed: 0 };
-  let after = "";
-  for (;;) {
-    const clerkIds = await listAbsent(client, runId, after, batchSize);
+  for (let after = ""; ; ) {
+    const clerkIds = await listAbsent(client, run.id, after, batchSize);
     const last = clerkIds.at(-1);
     if (last === undefined) return counts;
     after = last;
     if (mayDelete) {
-      const { deleted, failed } = await tombstoneEach(client, clerkIds, { ...why, by: "absence" });
+      const { deleted, failed } = await tombstoneEach(client, clerkIds, { ...origin, by: "absence" });
       counts.deleted += deleted;
       counts.failed += failed;
     } else {
-      await holdDeletions(client, clerkIds, why);
+      await holdDeletions(client, clerkIds, origin);
       counts.held += clerkIds.length;
     }
   }

@@ -10,21 +10,21 @@ import { openStage, type Stage } from "./testing/stage.ts";
 let stage: Stage;
 let proxy: ManglingProxy;
 let proxied: Reconciler;
-let dropped: string[];
-/** Called before a cached session is dropped. */
-let onDrop: () => void;
+let invalidated: string[];
+/** Called before cache keys are deleted. */
+let onInvalidate: () => void;
 
 beforeEach(async () => {
   stage = await openStage();
   proxy = await startManglingProxy(stage.clerk);
-  dropped = [];
-  onDrop = () => undefined;
+  invalidated = [];
+  onInvalidate = () => undefined;
   const sessionCache = {
     read: async () => ({ miss: { lease: null } }),
     fill: async () => undefined,
-    drop: async (clerkId: string) => {
-      onDrop();
-      dropped.push(clerkId);
+    invalidate: async (clerkIds: readonly string[]) => {
+      onInvalidate();
+      invalidated.push(...clerkIds);
     },
   };
   proxied = createReconciler(stage.databaseUrl, stage.clerk, { apiUrl: proxy.url, sessionCache });
@@ -33,7 +33,7 @@ afterEach(async () => {
   await Promise.all([proxied.close(), proxy.close(), stage.close()]);
 });
 
-/** As a rule of the app's own would. */
+/** Protects a row like a rule of the app would. */
 async function protect(clerkId: string | undefined): Promise<void> {
   await stage.db.query(`
     create function protect() returns trigger language plpgsql as $$
@@ -41,7 +41,7 @@ async function protect(clerkId: string | undefined): Promise<void> {
     create trigger protect before update of deleted_at on users for each row execute function protect()`);
 }
 
-/** As a transaction of the app's own would, until it is told to end. */
+/** Locks a row like a transaction of the app would. @returns ends it */
 async function lock(clerkId: string | undefined): Promise<() => Promise<void>> {
   const app = await stage.db.connect();
   await app.query("begin");
@@ -52,14 +52,14 @@ async function lock(clerkId: string | undefined): Promise<() => Promise<void>> {
   };
 }
 
-/** Makes `count` users here and at Clerk, and then the first `leaving` of them go without a word. */
-async function losePeople(count: number, leaving: number): Promise<string[]> {
+/** Makes `count` users here and at Clerk, and then deletes the first `leaving` of them without a webhook. */
+async function loseUsers(count: number, leaving: number): Promise<string[]> {
   const { clerk } = stage;
   await clerk.users.seed(count);
   await proxied.complete("full");
   const ids = (await clerk.users.list({ limit: leaving })).map(({ id }) => id);
   for (const id of ids) await clerk.users.delete(id, { silent: true });
-  dropped.length = 0;
+  invalidated.length = 0;
   return ids;
 }
 
@@ -72,12 +72,12 @@ async function countRows() {
   return counted.rows[0];
 }
 
-test("few who are gone are deleted: erased, unlinked, their caches dropped", async () => {
-  const gone = await losePeople(50, 5);
+test("few absent users are deleted: erased, unlinked, and their cache keys deleted", async () => {
+  const absent = await loseUsers(50, 5);
   const run = await proxied.complete("full");
   expect(run).toMatchObject({ state: "succeeded", counts: { deleted: 5, held: 0, unchanged: 45 } });
   expect(await countRows()).toEqual({ deleted: 5, kept: 0, held: 0 });
-  expect(dropped.toSorted()).toEqual(gone.toSorted());
+  expect(invalidated.toSorted()).toEqual(absent.toSorted());
   expect(await findInequalities(stage.db, stage.clerk)).toEqual([]);
   const events = await stage.db.query(
     "select cause, ref, details from rollcall.events where kind = 'user_tombstoned'",
@@ -87,9 +87,9 @@ test("few who are gone are deleted: erased, unlinked, their caches dropped", asy
   );
 });
 
-test("more than the guard allows are all held, and a person's word buries them", async () => {
+test("more than the guard allows are all held, and a person's confirmation deletes them", async () => {
   const { clerk, db } = stage;
-  const gone = await losePeople(50, 6);
+  const absent = await loseUsers(50, 6);
   const held = await proxied.complete("full");
   expect(held).toMatchObject({ state: "held", counts: { deleted: 0, held: 6 } });
   expect(held.reason).toContain("6 deletions");
@@ -101,20 +101,20 @@ test("more than the guard allows are all held, and a person's word buries them",
     counts: { deleted: 6, held: 0 },
   });
   expect(await countRows()).toEqual({ deleted: 6, kept: 0, held: 0 });
-  expect(new Set(dropped)).toEqual(new Set(gone));
+  expect(new Set(invalidated)).toEqual(new Set(absent));
   expect(await findInequalities(db, clerk)).toEqual([]);
   await expect(confirmDeletions(proxied.context, held.id, "ops")).rejects.toMatchObject({
     code: "run.not_held",
   });
-  // A person's deletions do not use the guard up.
+  // Confirmed deletions do not count against the guard.
   const [next] = await clerk.users.list({ limit: 1 });
   await clerk.users.delete(next?.id ?? "", { silent: true });
   expect(await proxied.complete("full")).toMatchObject({ state: "succeeded", counts: { deleted: 1 } });
 });
 
-test("0.5 % of a large house may go, and deletions of other paths count too", async () => {
+test("of many users 0.5 % may be deleted, and deletions from other paths count too", async () => {
   const { db } = stage;
-  await losePeople(1_600, 8);
+  await loseUsers(1_600, 8);
   expect(await proxied.complete("full", { dryRun: true })).toMatchObject({
     state: "succeeded",
     counts: { deleted: 8 },
@@ -125,12 +125,12 @@ test("0.5 % of a large house may go, and deletions of other paths count too", as
   expect(await proxied.complete("full")).toMatchObject({ state: "held", counts: { deleted: 0, held: 8 } });
 });
 
-test("whoever is back when a person confirms is released and not deleted", async () => {
+test("a user that Clerk has again at the confirmation is released and not deleted", async () => {
   const { clerk, db } = stage;
   await clerk.users.seed(30);
   await proxied.complete("full");
   const hidden = (await clerk.users.list({ limit: 8 })).map(({ id }) => id);
-  // Clerk hides eight people for a while, and counts without them.
+  // Clerk hides eight users for a while, and counts without them.
   proxy.mangle(({ path }, answer) => {
     if (path === "/v1/users/count") return { object: "total_count", total_count: 22 };
     return Array.isArray(answer) ? answer.filter(({ id }) => !hidden.includes(id)) : undefined;
@@ -145,8 +145,8 @@ test("whoever is back when a person confirms is released and not deleted", async
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
-test("a confirmation that broke off can be given again", async () => {
-  await losePeople(300, 150);
+test("a confirmation that failed in the middle can be repeated", async () => {
+  await loseUsers(300, 150);
   const held = await proxied.complete("full");
   expect(held.counts.held).toBe(150);
   let answers = 0;
@@ -160,26 +160,26 @@ test("a confirmation that broke off can be given again", async () => {
   expect(confirmed).toMatchObject({ state: "succeeded", counts: { deleted: 150, held: 0 } });
 });
 
-test("a confirmation whose process died before the caches were dropped drops them when it is given again", async () => {
-  const gone = await losePeople(50, 6);
+test("a confirmation whose process died before the cache keys were deleted deletes them when it is repeated", async () => {
+  const absent = await loseUsers(50, 6);
   const held = await proxied.complete("full");
-  dropped.length = 0;
+  invalidated.length = 0;
   const death = new AbortController();
-  onDrop = () => {
+  onInvalidate = () => {
     death.abort();
     throw new Error("died");
   };
   await expect(confirmDeletions(proxied.context, held.id, "ops", { signal: death.signal })).rejects.toThrow();
   expect(await countRows()).toEqual({ deleted: 6, kept: 0, held: 0 });
-  expect(dropped).toEqual([]);
-  onDrop = () => undefined;
+  expect(invalidated).toEqual([]);
+  onInvalidate = () => undefined;
   const confirmed = await confirmDeletions(proxied.context, held.id, "ops");
   expect(confirmed).toMatchObject({ state: "succeeded", counts: { deleted: 6, held: 0 } });
-  expect(dropped.toSorted()).toEqual(gone.toSorted());
+  expect(invalidated.toSorted()).toEqual(absent.toSorted());
 });
 
-test("a confirmed deletion that the app's own rules refuse stays held, and the next sweep asks again", async () => {
-  const [protectedId] = await losePeople(50, 7);
+test("a confirmed deletion that the app's own rules refuse stays held until the next full sync", async () => {
+  const [protectedId] = await loseUsers(50, 7);
   const held = await proxied.complete("full");
   await protect(protectedId);
   expect(await confirmDeletions(proxied.context, held.id, "ops")).toMatchObject({
@@ -195,8 +195,8 @@ test("a confirmed deletion that the app's own rules refuse stays held, and the n
   expect(await countRows()).toEqual({ deleted: 7, kept: 0, held: 0 });
 });
 
-test("only the newest held run can be confirmed, and not while another run is under way", async () => {
-  await losePeople(50, 6);
+test("only the newest held run can be confirmed, and not while another run works", async () => {
+  await loseUsers(50, 6);
   const first = await proxied.complete("full");
   const second = await proxied.complete("full");
   expect([first.state, second.state]).toEqual(["held", "held"]);
@@ -210,7 +210,7 @@ test("only the newest held run can be confirmed, and not while another run is un
   expect(await confirm(second.id)).toMatchObject({ state: "succeeded", counts: { deleted: 6 } });
 });
 
-test("a sweep that finds the held ones at Clerk releases them", async () => {
+test("a full sync releases held users that Clerk has", async () => {
   const { clerk, db } = stage;
   await clerk.users.seed(10);
   await proxied.complete("full");
@@ -219,13 +219,13 @@ test("a sweep that finds the held ones at Clerk releases them", async () => {
   expect(await countRows()).toMatchObject({ held: 0 });
 });
 
-test("a user who came while the sweep ran is not deleted by a page that is older", async () => {
+test("a user who came while the full sync ran is not deleted by an older page", async () => {
   const { clerk, db, reconciler } = stage;
   await clerk.users.seed(30);
   await proxied.complete("full");
   proxy.mangle(async ({ path, parameters }) => {
     if (path !== "/v1/users" || parameters.has("user_id")) return;
-    // The page was answered; now somebody signs up and has a row before it is looked at.
+    // The page is answered. Now a user signs up and gets a row before the page is compared.
     await clerk.users.create({ id: "user_newcomer" }, { silent: true });
     await reconciler.complete("catch-up");
   });
@@ -238,8 +238,8 @@ test("a user who came while the sweep ran is not deleted by a page that is older
   ).toBe(1);
 });
 
-test("a user whom the app's own rules protect costs the other deletions nothing", async () => {
-  const [protectedId] = await losePeople(50, 4);
+test("a user that the app's own rules protect does not stop the other deletions", async () => {
+  const [protectedId] = await loseUsers(50, 4);
   await protect(protectedId);
   const dry = await proxied.complete("full", { dryRun: true });
   const real = await proxied.complete("full");
@@ -247,8 +247,8 @@ test("a user whom the app's own rules protect costs the other deletions nothing"
   expect(dry.counts).toEqual(real.counts);
 });
 
-test("a user whose row the app keeps locked costs the other deletions nothing, and goes with a later sweep", async () => {
-  const [lockedId] = await losePeople(50, 4);
+test("a user whose row the app keeps locked does not stop the other deletions, and a later full sync deletes it", async () => {
+  const [lockedId] = await loseUsers(50, 4);
   const unlock = await lock(lockedId);
   const dry = await proxied.complete("full", { dryRun: true });
   const real = await proxied.complete("full");
@@ -258,8 +258,8 @@ test("a user whose row the app keeps locked costs the other deletions nothing, a
   expect(await proxied.complete("full")).toMatchObject({ state: "succeeded", counts: { deleted: 1 } });
 });
 
-test("a confirmed deletion of a row that the app keeps locked stays held, and the others are carried out", async () => {
-  const [lockedId] = await losePeople(50, 7);
+test("a confirmed deletion of a row that the app keeps locked stays held, and the other deletions are carried out", async () => {
+  const [lockedId] = await loseUsers(50, 7);
   const held = await proxied.complete("full");
   const unlock = await lock(lockedId);
   const confirmed = await confirmDeletions(proxied.context, held.id, "ops");
@@ -267,9 +267,9 @@ test("a confirmed deletion of a row that the app keeps locked stays held, and th
   expect(confirmed).toMatchObject({ state: "held", counts: { deleted: 6, failed: 1, held: 1 } });
 });
 
-test("a run that waits is not made twice", async () => {
-  const request = { mode: "full", dryRun: false, startedBy: "test" } as const;
-  const made = await Promise.all(Array.from({ length: 10 }, () => requestRun(proxied.context, request)));
+test("concurrent requests for a run make one run", async () => {
+  const request = () => requestRun(proxied.context, { mode: "full", dryRun: false }, { program: "test" });
+  const made = await Promise.all(Array.from({ length: 10 }, request));
   expect(new Set(made.map(({ run }) => run.id)).size).toBe(1);
   expect(made.filter(({ isNew }) => isNew)).toHaveLength(1);
 });

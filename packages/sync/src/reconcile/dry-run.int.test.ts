@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => stage.close());
 
-/** Everything but the books of the runs themselves; the budget's and the trial's are not the users'. */
+/** All tables except those of the runs themselves and of the request budget. */
 async function readTables(db: Pool): Promise<string> {
   const tables = await db.query<{ name: string }>(
     `select format('%I.%I', schemaname, tablename) as name from pg_tables
@@ -26,25 +26,25 @@ async function readTables(db: Pool): Promise<string> {
 
 const verified = (address: string) => ({ emails: [{ address, status: "verified" as const }] });
 
-test("a dry run writes nothing and says exactly what the real run then does", async () => {
+test("a dry run writes nothing and predicts the counts of the real run exactly", async () => {
   const { clerk, db, reconciler } = stage;
   await clerk.users.seed(1_300, { firstCreatedAtMs: 1_000_000, stepMs: 10 });
   await reconciler.complete("full");
   const people = await clerk.users.list({ limit: 1_300 });
   const idAt = (index: number) => people[index]?.id ?? "";
   // Changes, deletions, a lost profile, and newcomers on the last page.
-  // More changes than one batch of the trial takes, so that who belongs together is brought together.
+  // More changes than one batch of the dry run holds, so that users with one email must be put into one batch.
   for (let index = 200; index < 500; index++) await clerk.users.update(idAt(index), { firstName: "Other" });
   for (const index of [10, 600, 1_100]) await clerk.users.delete(idAt(index));
   await db.query("delete from mentorados where user_id = (select id from users where clerk_id = $1)", [
     idAt(20),
   ]);
-  // Profiles that wait: one for a newcomer, one that two of them claim, one that somebody claims on an early page
-  // and another on a late one, and one whose rival gives its address up.
+  // Unclaimed profiles: one for a newcomer; one with two newcomers as claimants; one with claimants on an early and on a
+  // late page; and one whose rival claimant gives its address up.
   await db.query(
     `insert into mentorados (nome_completo, email) values
-       ('Waiting', 'one@example.com'), ('Waiting', 'two@example.com'), ('Waiting', 'far@example.com'),
-       ('Waiting', 'left@example.com')`,
+       ('Unclaimed', 'one@example.com'), ('Unclaimed', 'two@example.com'), ('Unclaimed', 'far@example.com'),
+       ('Unclaimed', 'left@example.com')`,
   );
   await clerk.users.update(idAt(30), verified("far@example.com"));
   await db.query("delete from mentorados where user_id = (select id from users where clerk_id = $1)", [
@@ -68,24 +68,24 @@ test("a dry run writes nothing and says exactly what the real run then does", as
   expect(real.counts.created).toBeGreaterThan(0);
 });
 
-test("a dry run foresees that deletions would be held, and users whom the run brings along do not change that", async () => {
+test("a dry run predicts that deletions would be held, and users that the run creates do not change that", async () => {
   const { clerk, reconciler } = stage;
   await clerk.users.seed(40);
   await reconciler.complete("full");
   for (const person of (await clerk.users.list()).slice(0, 6)) await clerk.users.delete(person.id);
   const dry = await reconciler.complete("full", { dryRun: true });
   expect(dry).toMatchObject({ state: "held", counts: { held: 6, deleted: 0 } });
-  // With 1,300 users, 0.5 % are more than five; but a key of another instance brings as many.
+  // With 1,300 users, 0.5 % are more than five. But the key of another instance could bring as many users.
   await clerk.users.seed(1_300);
   const larger = await reconciler.complete("full", { dryRun: true });
   const real = await reconciler.complete("full");
   expect(larger.counts).toEqual(real.counts);
   expect(real).toMatchObject({ state: "held", counts: { held: 6, created: 1_300 } });
-  // From the next run on they count.
+  // The created users count from the next run on.
   expect(await reconciler.complete("full", { dryRun: true })).toMatchObject({ counts: { deleted: 6 } });
 });
 
-test("a dry catch-up foresees the catch-up and moves no watermark", async () => {
+test("a dry catch-up predicts the catch-up and moves no watermark", async () => {
   const { clerk, db, reconciler } = stage;
   await clerk.users.seed(100);
   await reconciler.complete("full");
@@ -100,7 +100,7 @@ test("a dry catch-up foresees the catch-up and moves no watermark", async () => 
   expect(dry.counts).toMatchObject({ created: 1, updated: 1, unchanged: 99 });
 });
 
-test("a dry run does not hold up a real one, nor does it stand for one", async () => {
+test("a dry run neither delays nor replaces a real run", async () => {
   const { clerk, reconciler } = stage;
   await clerk.users.seed(10);
   await clerk.faults.add({ kind: "latency", ms: 300 });

@@ -3,51 +3,53 @@ import {
   inRolledBackTransaction,
   openStagingTable,
   type Pool,
+  type ProfileDefaults,
   type Queryable,
   splitInSavepoints,
 } from "@rollcall/db";
-import { refuse, type UserWrite, type WriteOutcome, writeAll } from "../user/apply-batch.ts";
-import type { ReconcileContext } from "./context.ts";
-import { countDrifted, type Drifted } from "./count-drifted.ts";
+import type { UserWrite } from "../user/rules.ts";
+import { refuse, type WriteOutcome, writeInTransaction } from "../user/write-users.ts";
+import { classifyWrite, type DriftedUser, type PageContext } from "./write-page.ts";
 
-/** What a dry run would do. Nothing is written before the end of the walk, and then it is taken back. */
+/** The writes of a dry run. They are collected during the walk, and carried out in transactions that are rolled back. */
 export type DryRun = {
-  /** Keeps what a page would write. */
-  collect(page: number, drifted: readonly Drifted[]): Promise<void>;
-  /** Tries everything that was collected. */
+  /** Stores the writes of a page in the staging table. */
+  collect(page: number, drifted: readonly DriftedUser[]): Promise<void>;
+  /** Carries out all collected writes, rolls them back, and counts their outcomes. */
   carryOut(): Promise<Partial<RunCounts>>;
   close(): void;
 };
 
-/** Locks are held for as long as one batch takes, so it is small. */
+type DryRunContext = Pick<PageContext, "pool" | "defaults">;
+
+/** A batch holds its locks until it is rolled back, so it is small. */
 const batchSize = 200;
 
 /**
- * Opens a trial, which keeps one connection until it is closed.
+ * Opens a dry run. Its staging table is temporary, so it keeps one connection until it is closed.
  *
- * @param signal ends it between two batches
+ * @param signal ends `carryOut` between two batches
  * @throws AppError `postgres.unavailable`
  */
-export async function openDryRun({ pool, defaults }: ReconcileContext, signal: AbortSignal): Promise<DryRun> {
+export async function openDryRun({ pool, defaults }: DryRunContext, signal: AbortSignal): Promise<DryRun> {
   const client = await pool.connect();
-  const opened = openStagingTable<UserWrite>(client).catch((error: unknown) => {
+  const staging = await openStagingTable<UserWrite>(client).catch((error: unknown) => {
     client.release(true);
     throw error;
   });
-  const book = await opened;
 
-  async function readBatch(pages: readonly number[]): Promise<Drifted[][]> {
-    const read: Drifted[][] = [];
+  async function readBatch(pages: readonly number[]): Promise<DriftedUser[][]> {
+    const read: DriftedUser[][] = [];
     for (const page of pages) {
-      // Our own writes, stored as text by `collect`.
-      read.push((await book.readPage(page)) as Drifted[]);
+      // Our own writes, which `collect` stored as text.
+      read.push((await staging.readPage(page)) as DriftedUser[]);
     }
     return read;
   }
 
   return {
     collect: (page, drifted) =>
-      book.record(
+      staging.record(
         page,
         drifted.map(({ write, kind }) => {
           const { clerkId, email } = write.snapshot;
@@ -58,29 +60,28 @@ export async function openDryRun({ pool, defaults }: ReconcileContext, signal: A
       const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: 0 };
       for (;;) {
         signal.throwIfAborted();
-        const pages = await book.chooseBatch(batchSize);
+        const pages = await staging.chooseBatch(batchSize);
         if (pages.length === 0) return counts;
         const drifted = await readBatch(pages);
         const outcomes = await tryWrites(pool, drifted, defaults);
-        for (const one of drifted.flat()) {
-          const outcome = outcomes.get(one.write.snapshot.clerkId);
-          counts[countDrifted(one.kind, outcome)]++;
+        for (const { write, kind } of drifted.flat()) {
+          counts[classifyWrite(kind, outcomes.get(write.snapshot.clerkId))]++;
         }
-        await book.removeBatch();
+        await staging.removeBatch();
       }
     },
-    // Not back into the pool: its temporary tables hold names and emails.
+    // The connection does not go back to the pool: its temporary tables hold names and emails.
     close: () => client.release(true),
   };
 }
 
-/** The write of each page after that of the page before, all of it taken back. */
+/** Writes the pages one after the other, as a real run does, and rolls everything back. */
 async function tryWrites(
   pool: Pool,
-  pages: readonly (readonly Drifted[])[],
-  defaults: ReconcileContext["defaults"],
+  pages: readonly (readonly DriftedUser[])[],
+  defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
-  const tried = inRolledBackTransaction(pool, async (client) => {
+  return inRolledBackTransaction(pool, async (client) => {
     const outcomes = new Map<string, WriteOutcome>();
     for (const drifted of pages) {
       const writes = drifted.map(({ write }) => write);
@@ -89,17 +90,16 @@ async function tryWrites(
     }
     return outcomes;
   });
-  return tried;
 }
 
-/** As `applyBatch`, in savepoints of one transaction. */
+/** As `writeUsers`, in savepoints of one transaction. */
 async function tryPage(
   client: Queryable,
   writes: readonly UserWrite[],
-  defaults: ReconcileContext["defaults"],
+  defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
   const attempt = async (part: readonly UserWrite[]) => {
-    const outcomes = await writeAll(client, part, defaults);
+    const outcomes = await writeInTransaction(client, part, defaults);
     // A commit would run the deferred checks.
     await client.query("set constraints all immediate");
     return outcomes;

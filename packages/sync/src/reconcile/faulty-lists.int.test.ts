@@ -12,7 +12,7 @@ let proxied: Reconciler;
 const users = 1_100;
 const retryForMs = 700;
 
-// Two people are gone, few enough for the guard: a sweep that did not fail would delete them.
+// Two users are gone, few enough for the guard: a full sync that does not fail would delete them.
 beforeAll(async () => {
   stage = await openStage({ retryForMs });
   proxy = await startManglingProxy(stage.clerk);
@@ -36,7 +36,7 @@ async function readAge(): Promise<number> {
   return (await readRunAges(stage.db)).find(({ mode }) => mode === "full")?.seconds ?? 0;
 }
 
-/** Runs a sweep that cannot succeed. */
+/** Runs a full sync that cannot succeed. */
 async function failingFullSync(reconciler = proxied): Promise<RunView> {
   await stage.db.query("update rollcall.runs set finished_at = finished_at - interval '1 hour'");
   const ageBefore = await readAge();
@@ -55,7 +55,7 @@ async function failingFullSync(reconciler = proxied): Promise<RunView> {
 const isPage: (path: string, parameters: URLSearchParams) => boolean = (path, parameters) =>
   path === "/v1/users" && !parameters.has("user_id");
 
-/** Changes pages only, from the `from`th of this sweep on. */
+/** Changes pages only, from the `from`th page of this full sync on. */
 function pages(from: number, change: (page: unknown[], parameters: URLSearchParams) => unknown): Mangle {
   const before = proxy.listed().length;
   return ({ path, parameters }, answer) => {
@@ -64,16 +64,16 @@ function pages(from: number, change: (page: unknown[], parameters: URLSearchPara
   };
 }
 
-describe("a sweep deletes nobody, fails and says why, when Clerk", () => {
+describe("a full sync fails with a reason and deletes no user when Clerk", () => {
   test("answers an empty list", async () => {
     proxy.mangle(pages(1, () => []));
     expect(await failingFullSync()).toMatchObject({
       errorCode: "reconcile.list_empty",
-      reason: "Clerk listed nobody, and there are users here",
+      reason: "Clerk listed no users, and there are users here",
     });
   });
 
-  test("answers an empty list and counts nobody, as for another instance's key", async () => {
+  test("answers an empty list and counts no users, as for another instance's key", async () => {
     proxy.mangle(({ path }) => (path === "/v1/users/count" ? { object: "total_count", total_count: 0 } : []));
     expect(await failingFullSync()).toMatchObject({ errorCode: "reconcile.list_empty" });
   });
@@ -96,7 +96,7 @@ describe("a sweep deletes nobody, fails and says why, when Clerk", () => {
     expect(await failingFullSync()).toMatchObject({ errorCode: "reconcile.list_incomplete" });
   });
 
-  test("repeats a page, whatever is asked", async () => {
+  test("repeats a page for every request", async () => {
     let first: unknown;
     proxy.mangle(
       pages(1, (page) => {
@@ -128,42 +128,42 @@ describe("a sweep deletes nobody, fails and says why, when Clerk", () => {
     [500, "clerk.unavailable"],
     [503, "clerk.unavailable"],
     [429, "clerk.rate_limited"],
-  ] as const)("answers %i to every page, for longer than its patience", async (status, errorCode) => {
+  ] as const)("answers %i to every page, for longer than a run retries", async (status, errorCode) => {
     proxy.mangle(pages(1, () => status));
     const run = await failingFullSync();
     expect(run.errorCode).toBe(errorCode);
     expect(run.reason).toContain("Clerk");
   });
 
-  test("answers nothing, for longer than its patience", async () => {
+  test("answers nothing, for longer than a run retries", async () => {
     await stage.clerk.faults.add({ kind: "hang", path: "/v1/users" });
-    const hasty = createReconciler(stage.databaseUrl, stage.clerk, { timeoutMs: 300, retryForMs });
-    const run = await failingFullSync(hasty);
+    const shortTimeout = createReconciler(stage.databaseUrl, stage.clerk, { timeoutMs: 300, retryForMs });
+    const run = await failingFullSync(shortTimeout);
     expect(run.errorCode).toBe("clerk.unavailable");
     expect(run.reason).toBe("Clerk did not answer within 300 ms");
-    await hasty.close();
+    await shortTimeout.close();
   });
 
-  test.each(["reset", "truncated", "malformed"] as const)("breaks its answers off: %s", async (kind) => {
+  test.each(["reset", "truncated", "malformed"] as const)("sends broken answers: %s", async (kind) => {
     await stage.clerk.faults.add({ kind, path: "/v1/users" });
     expect((await failingFullSync(stage.reconciler)).errorCode).toMatch(/^clerk\.un(available|readable)$/);
   });
 
-  test("leaves out of its answers by id even those who are there", async () => {
+  test("leaves existing users out of its answers by id", async () => {
     proxy.mangle(({ parameters }) => (parameters.has("user_id") ? [] : undefined));
     expect(await failingFullSync()).toMatchObject({
       errorCode: "reconcile.unconfirmed",
-      reason: "Clerk's answers by id lack users who are there",
+      reason: "Clerk's answers by id lack users that exist",
     });
   });
 
-  test("refuses the question by id", async () => {
+  test("refuses the request by id", async () => {
     proxy.mangle(({ parameters }) => (parameters.has("user_id") ? 403 : undefined));
     expect(await failingFullSync()).toMatchObject({ errorCode: "clerk.unauthorized" });
   });
 });
 
-test("a failed sweep is tried again after half an hour, and not before; a cancelled one is left alone", async () => {
+test("a failed full sync is retried after half an hour and not before; a cancelled one is not retried", async () => {
   const { db } = stage;
   proxy.mangle(pages(1, () => []));
   await failingFullSync();
@@ -178,11 +178,11 @@ test("a failed sweep is tried again after half an hour, and not before; a cancel
   expect(await requestDueFullSync(db, halfAnHour)).toBe(false);
 });
 
-test("a page that lacks somebody who is there fails the sweep, or is set right by the question by id", async () => {
+test("a page that lacks an existing user fails the full sync, or the request by id corrects it", async () => {
   proxy.mangle(pages(2, (page) => page.toSpliced(3, 1)));
   expect(await failingFullSync()).toMatchObject({ errorCode: "reconcile.list_incomplete" });
-  // Somebody else in their place: the count agrees.
-  proxy.mangle(pages(1, (page) => page.toSpliced(3, 1, { ...Object(page[3]), id: "user_impostor" })));
+  // Another user is in the place of the missing one, so the count agrees.
+  proxy.mangle(pages(1, (page) => page.toSpliced(3, 1, { ...Object(page[3]), id: "user_other" })));
   const run = await proxied.complete("full", { dryRun: true });
   expect(run).toMatchObject({ state: "succeeded", counts: { deleted: 2 } });
   proxy.mangle(undefined);
@@ -192,14 +192,14 @@ test("a page that lacks somebody who is there fails the sweep, or is set right b
   });
 });
 
-test("failures that pass burn no run: 429 with Retry-After, 500s, and broken connections", async () => {
-  const patient = createReconciler(stage.databaseUrl, stage.clerk, { retryForMs: 30_000 });
+test("failures that pass fail no run: 429 with Retry-After, 500s, and broken connections", async () => {
+  const retrying = createReconciler(stage.databaseUrl, stage.clerk, { retryForMs: 30_000 });
   await stage.clerk.faults.add({ kind: "rate-limit", retryAfterS: 1, times: 1 });
   await stage.clerk.faults.add({ kind: "status", status: 500, times: 1 });
   await stage.clerk.faults.add({ kind: "reset", times: 1 });
   await stage.clerk.faults.add({ kind: "truncated", times: 1 });
   await stage.clerk.faults.add({ kind: "malformed", times: 1 });
-  const run = await patient.complete("full");
+  const run = await retrying.complete("full");
   expect(run).toMatchObject({ state: "succeeded", counts: { unchanged: users } });
-  await patient.close();
+  await retrying.close();
 });

@@ -1,17 +1,18 @@
 import { type ListedUser, maxUsersPerPage, type UserListQuery } from "@rollcall/clerk";
 import { AppError } from "@rollcall/contracts";
+import { hasLiveUsers, type Pool } from "@rollcall/db";
 import { z } from "zod";
 import type { RetryingClerk } from "./retrying-clerk.ts";
 
-/** Where a walk by creation time stands; part of a sweep's checkpoint. */
+/** The position of a walk by creation time; part of the checkpoint of a full sync. */
 export const walkPosition = z.object({
   /** The last user seen, and the latest creation time; null before the first page. */
   after: z.object({ clerkId: z.string(), createdAtMs: z.number() }).nullable(),
-  /** Users of the last page who were created in that same millisecond: the next page may show them again. */
+  /** Users of the last page that were created in that same millisecond: the next page may show them again. */
   tiedIds: z.array(z.string()),
-  /** How many such users were seen so far, on whatever pages. */
+  /** The number of such users on all pages so far. */
   tiedSeen: z.number().int(),
-  /** Clerk passed over `starting_after`, so the walk goes by creation time alone. */
+  /** Clerk ignored `starting_after`, so the walk goes by creation time alone. */
   cursorIgnored: z.boolean(),
 });
 
@@ -23,29 +24,27 @@ export type WalkedPage = {
   /** Users that no page before showed. */
   users: ListedUser[];
   next: WalkPosition;
-  /** The page is short, so that there should be none behind it. */
+  /** The page is short, so it should be the last one. */
   isLast: boolean;
 };
 
-/** Pages of one millisecond overlap by this much, since a deletion moves those behind it. */
+/** Pages of one millisecond overlap by this many users, because a deletion moves the users behind it forward. */
 const overlap = 50;
 
 /**
- * Reads the page behind a position, oldest users first. Normally Clerk's cursor tells where it begins. When Clerk
- * does not take it (its user is gone) or passes over it (its public description does not name it), the page
- * begins at the last creation time, inclusive, and what was seen already is left out.
+ * Fetches the page behind a position, oldest users first. Normally the page begins behind Clerk's cursor. Clerk refuses
+ * a cursor whose user is deleted, and may ignore it, because its public documentation does not name the parameter. Then
+ * the page begins at the last creation time, inclusive, without the users that were seen already.
  *
  * @param parseAfter see `ClerkGateway`
- * @throws AppError `reconcile.list_repeated` when even so a page does not begin where it should
+ * @throws AppError `reconcile.list_repeated` when the page still does not begin at the right user
  */
 export async function fetchPage(
-  patient: RetryingClerk,
+  retrying: RetryingClerk,
   position: WalkPosition,
   parseAfter?: Promise<unknown>,
 ): Promise<WalkedPage> {
-  const clerk: Lister = {
-    listUsers: (query) => patient.listUsers(query, parseAfter),
-  };
+  const clerk: Lister = { listUsers: (query) => retrying.listUsers(query, parseAfter) };
   const { after, cursorIgnored } = position;
   if (!after) return toPage(await list(clerk, {}), position);
   if (!cursorIgnored) {
@@ -63,11 +62,11 @@ const wholePage = { orderBy: "+created_at", limit: maxUsersPerPage } as const;
 
 async function list(clerk: Lister, query: Partial<UserListQuery>): Promise<ListedUser[]> {
   const listed = await clerk.listUsers({ ...wholePage, ...query });
-  if (listed === "cursor_refused") throw new AppError("internal", "A cursor was refused that was not sent");
+  if (listed === "cursor_refused") throw new AppError("internal", "Clerk refused a cursor that was not sent");
   return listed;
 }
 
-/** False when the page begins anew, as it does when Clerk passes over the cursor. */
+/** False when the page begins anew, because Clerk ignored the cursor. */
 function beginsBehind(listed: readonly ListedUser[], { clerkId, createdAtMs }: Seen): boolean {
   return listed.every(
     (entry) => entry.clerkId !== clerkId && (readCreatedAtMs(entry) ?? createdAtMs) >= createdAtMs,
@@ -86,7 +85,7 @@ async function listSince(
     ...(offset > 0 ? { offset } : {}),
   });
   if (listed.some((entry) => (readCreatedAtMs(entry) ?? createdAtMs) < createdAtMs)) {
-    throw new AppError("reconcile.list_repeated", "Clerk's list begins anew, whatever is asked of it");
+    throw new AppError("reconcile.list_repeated", "Clerk's list begins anew for every request");
   }
   return listed;
 }
@@ -109,7 +108,7 @@ function decideNext(
   const lastId = listed.findLast(({ clerkId }) => clerkId !== null)?.clerkId;
   if (lastId == null) {
     if (listed.length === 0) return position;
-    throw new AppError("clerk.unreadable", "Not one user of a page of Clerk's list could be read");
+    throw new AppError("clerk.unreadable", "A page of Clerk's list has no readable user");
   }
   const latestMs = getLatestMs(listed, position.after?.createdAtMs ?? 0);
   const isTied = (entry: ListedUser) => readCreatedAtMs(entry) === latestMs;
@@ -122,7 +121,7 @@ function decideNext(
   };
 }
 
-/** @throws AppError when the list is not in the order that was asked for */
+/** @throws AppError when the list is not in the requested order */
 function getLatestMs(listed: readonly ListedUser[], afterMs: number): number {
   let latestMs = afterMs;
   for (const entry of listed) {
@@ -137,4 +136,14 @@ function getLatestMs(listed: readonly ListedUser[], afterMs: number): number {
 
 function readCreatedAtMs({ result }: ListedUser): number | undefined {
   return "found" in result ? result.found.created_at : undefined;
+}
+
+/**
+ * Refuses an empty list of Clerk's, which the key of another Clerk instance would give.
+ *
+ * @throws AppError `reconcile.list_empty` while there are live users here
+ */
+export async function refuseEmptyList(pool: Pool): Promise<void> {
+  if (await hasLiveUsers(pool))
+    throw new AppError("reconcile.list_empty", "Clerk listed no users, and there are users here");
 }

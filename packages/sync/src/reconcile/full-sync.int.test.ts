@@ -17,7 +17,7 @@ afterEach(async () => {
   await Promise.all([proxied.close(), proxy.close(), stage.close()]);
 });
 
-test("a first sweep makes a row and a profile for everybody, one request a page, and the next finds nothing to do", async () => {
+test("a first full sync makes a row and a profile for each user, with one request a page, and the next changes nothing", async () => {
   const { clerk, db } = stage;
   await clerk.users.seed(1_200);
   const first = await proxied.complete("full");
@@ -32,13 +32,13 @@ test("a first sweep makes a row and a profile for everybody, one request a page,
   expect(first.counts).toMatchObject({ created: 1_200, updated: 0, unchanged: 0, failed: 0 });
   expect(proxy.listed()).toHaveLength(3);
   expect(await findInequalities(db, clerk)).toEqual([]);
-  const marks = "select sum(read_ticket) as tickets, max(updated_at) as at, count(*) from users";
+  const marks = "select sum(read_ticket) as sequences, max(updated_at) as at, count(*) from users";
   const before = await db.query(marks);
   expect((await proxied.complete("full")).counts).toMatchObject({ created: 0, updated: 0, unchanged: 1_200 });
   expect((await db.query(marks)).rows).toEqual(before.rows);
 });
 
-test("every kind of difference is mended, and edits of people and of the app stay", async () => {
+test("every kind of drift is repaired, and edits of people and of the app stay", async () => {
   const { clerk, db, reconciler } = stage;
   await clerk.users.seed(12);
   await reconciler.complete("full");
@@ -69,12 +69,12 @@ test("every kind of difference is mended, and edits of people and of the app sta
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
-test("a user who cannot be read, or whom Postgres refuses, costs the others nothing and is counted", async () => {
+test("a user that cannot be read, or that Postgres refuses, is counted as failed and does not stop the others", async () => {
   const { clerk, db, reconciler } = stage;
   await clerk.users.seed(600);
-  const people = await clerk.users.list({ limit: 600 });
-  await clerk.users.update(people[10]?.id ?? "", { raw: { email_addresses: "none" } });
-  await clerk.users.update(people[20]?.id ?? "", { firstName: "Refused" });
+  const users = await clerk.users.list({ limit: 600 });
+  await clerk.users.update(users[10]?.id ?? "", { raw: { email_addresses: "none" } });
+  await clerk.users.update(users[20]?.id ?? "", { firstName: "Refused" });
   await db.query(`
     create function refuse() returns trigger language plpgsql as $$
     begin if new.name like 'Refused%' then raise exception 'no'; end if; return new; end $$;
@@ -84,13 +84,13 @@ test("a user who cannot be read, or whom Postgres refuses, costs the others noth
 });
 
 describe("the walk", () => {
-  test("goes on when the cursor's user is deleted, and misses nobody", async () => {
+  test("continues when the cursor's user is deleted, and misses no user", async () => {
     const { clerk, db } = stage;
     await clerk.users.seed(1_600);
     proxy.mangle(({ parameters }) => {
       if (proxy.listed().length === 1) return undefined;
       const cursor = parameters.get("starting_after");
-      // Gone between two pages: the request names a user whom nobody knows.
+      // Deleted between two pages: the request names a user that Clerk does not know.
       return cursor && proxy.listed().length % 2 === 0 ? 422 : undefined;
     });
     const run = await proxied.complete("full");
@@ -99,18 +99,18 @@ describe("the walk", () => {
     expect(await findInequalities(db, clerk)).toEqual([]);
   });
 
-  test("misses nobody and buries nobody while users come and go between its pages", async () => {
+  test("misses no user and deletes no user by mistake while users sign up and leave between its pages", async () => {
     const { clerk, db, reconciler } = stage;
     await clerk.users.seed(2_000);
     await reconciler.complete("full");
-    const people = await clerk.users.list({ limit: 2_000 });
+    const users = await clerk.users.list({ limit: 2_000 });
     let page = 0;
     proxy.mangle(({ path, parameters }) => {
       if (path !== "/v1/users" || parameters.has("user_id")) return undefined;
       const at = 500 * page++;
-      // The cursor's user, one behind and one before it, and somebody new: after this page, before the next.
+      // After this page: deletes the cursor's user, one behind and one before it. Then a new user signs up.
       for (const index of [at + 499, at + 510, at + 100]) {
-        const id = people[index]?.id;
+        const id = users[index]?.id;
         if (id && page < 4) void clerk.users.delete(id, { silent: true });
       }
       void clerk.users.create({ firstName: `Late ${page}` }, { silent: true });
@@ -124,23 +124,23 @@ describe("the walk", () => {
     expect(await findInequalities(db, clerk)).toEqual([]);
   });
 
-  test("notifications that Clerk passes over the cursor and goes by creation time, also among users of one millisecond", async () => {
-    const deaf = await openStage({ cursor: "ignored" });
+  test("detects that Clerk ignores the cursor and uses creation times, also among users of one millisecond", async () => {
+    const withoutCursor = await openStage({ cursor: "ignored" });
     try {
-      await deaf.clerk.users.seed(700, { firstCreatedAtMs: 1_000_000, stepMs: 1_000 });
-      await deaf.clerk.users.seed(1_300, { firstCreatedAtMs: 5_000_000, stepMs: 0 });
-      await deaf.clerk.users.seed(600, { firstCreatedAtMs: 6_000_000, stepMs: 1 });
-      const run = await deaf.reconciler.complete("full");
+      await withoutCursor.clerk.users.seed(700, { firstCreatedAtMs: 1_000_000, stepMs: 1_000 });
+      await withoutCursor.clerk.users.seed(1_300, { firstCreatedAtMs: 5_000_000, stepMs: 0 });
+      await withoutCursor.clerk.users.seed(600, { firstCreatedAtMs: 6_000_000, stepMs: 1 });
+      const run = await withoutCursor.reconciler.complete("full");
       expect(run).toMatchObject({ state: "succeeded", seen: 2_600, counts: { created: 2_600 } });
-      const again = await deaf.reconciler.complete("full");
+      const again = await withoutCursor.reconciler.complete("full");
       expect(again.counts).toMatchObject({ unchanged: 2_600, deleted: 0, held: 0 });
-      expect(await findInequalities(deaf.db, deaf.clerk)).toEqual([]);
+      expect(await findInequalities(withoutCursor.db, withoutCursor.clerk)).toEqual([]);
     } finally {
-      await deaf.close();
+      await withoutCursor.close();
     }
   });
 
-  test("candidates nobody among users of one millisecond who are spread over pages", async () => {
+  test("makes no deletion candidates among users of one millisecond on several pages", async () => {
     const { clerk, reconciler } = stage;
     await clerk.users.seed(1_700, { firstCreatedAtMs: 5_000_000, stepMs: 0 });
     await reconciler.complete("full");
@@ -152,12 +152,12 @@ describe("the walk", () => {
     expect(byId).toEqual([]);
   });
 
-  test("rows with a wrong or no creation time are confirmed by id and mended, not deleted", async () => {
+  test("confirms rows with a wrong or missing creation time by id, and repairs them instead of deleting them", async () => {
     const { clerk, db, reconciler } = stage;
     await clerk.users.seed(1_100);
     await reconciler.complete("full");
-    const people = await clerk.users.list({ limit: 1_100 });
-    const [early, late, none] = [people[50]?.id, people[1_000]?.id, people[600]?.id];
+    const users = await clerk.users.list({ limit: 1_100 });
+    const [early, late, none] = [users[50]?.id, users[1_000]?.id, users[600]?.id];
     await db.query("update users set clerk_created_at = now() where clerk_id = $1", [early]);
     await db.query("update users set clerk_created_at = '1990-01-01' where clerk_id = $1", [late]);
     await db.query("update users set clerk_created_at = null, clerk_updated_at = null where clerk_id = $1", [
@@ -170,15 +170,15 @@ describe("the walk", () => {
   });
 });
 
-test("conflicts are judged again at the end", async () => {
+test("conflicts are evaluated again at the end", async () => {
   const { clerk, db, reconciler } = stage;
   const emails = [{ address: "ada@example.com", status: "unverified" as const }];
-  await db.query("insert into mentorados (nome_completo, email) values ('Waiting', 'ada@example.com')");
+  await db.query("insert into mentorados (nome_completo, email) values ('Unclaimed', 'ada@example.com')");
   await clerk.users.create({ emails });
   await reconciler.complete("full");
   const open = "select reason from rollcall.conflicts where state = 'open'";
   expect((await db.query(open)).rows).toEqual([{ reason: "unverified_email" }]);
-  await db.query("delete from mentorados where nome_completo = 'Waiting'");
+  await db.query("delete from mentorados where nome_completo = 'Unclaimed'");
   await reconciler.complete("full");
   expect((await db.query(open)).rows).toEqual([]);
 });

@@ -1,38 +1,67 @@
 import type { RunView } from "@rollcall/contracts";
-import { dropCandidates, resetRun } from "@rollcall/db";
-import { type FullSyncCheckpoint, readFullSyncCheckpoint } from "./checkpoint.ts";
-import { closeFullSync } from "./close-full-sync.ts";
-import { confirmAbsent } from "./confirm-absent.ts";
-import { deleteMissing, tryDeletions } from "./delete-missing.ts";
-import { walkStart } from "./fetch-page.ts";
-import { refuseEmptyList } from "./refuse-empty-list.ts";
+import {
+  addUndatedCandidates,
+  dropCandidates,
+  dropCandidatesOfEarlierRuns,
+  evaluateConflicts,
+  findRun,
+  listAbsent,
+  raiseWatermark,
+  resetRun,
+} from "@rollcall/db";
+import { z } from "zod";
+import { confirmAbsent, deleteMissing, tryDeletions } from "./delete-missing.ts";
+import { refuseEmptyList, walkStart } from "./fetch-page.ts";
 import type { Runner } from "./runner.ts";
-import { walkPages } from "./walk-users.ts";
+import { walkProgress, walkUsers } from "./walk-users.ts";
+import { invalidateSessions, reportAbsent } from "./write-page.ts";
 
 /**
- * Makes our rows equal to all of Clerk's users, and deletes those whom Clerk no longer has. Nobody is judged
- * before every page was seen; each phase can be gone on with by another process.
- *
- * @throws AppError why it failed; RunStop
+ * The checkpoint of a full sync. walk: Clerk's pages are read and written. confirm: Clerk is asked by id for each
+ * deletion candidate. delete: absent users are deleted, or held. close: caches and conflicts.
  */
-export async function sweep(runner: Runner): Promise<RunView> {
-  let checkpoint = readProgress(runner) ?? (await begin(runner));
-  if (checkpoint.phase === "walk") checkpoint = await walkPages(runner, checkpoint);
-  if (checkpoint.phase === "confirm") checkpoint = await confirmAbsent(runner, checkpoint);
-  if (checkpoint.phase === "bury")
-    await (runner.trial ? tryDeletions(runner, runner.trial) : deleteMissing(runner, checkpoint));
-  return closeFullSync(runner);
+const fullSyncCheckpoint = walkProgress.extend({ phase: z.enum(["walk", "confirm", "delete", "close"]) });
+
+type FullSyncCheckpoint = z.infer<typeof fullSyncCheckpoint>;
+
+/**
+ * Makes our rows equal to all of Clerk's users, and deletes users that Clerk no longer has. No deletion is decided before
+ * every page was read. Another process can resume each phase.
+ *
+ * @throws AppError the reason of a failure; RunStop
+ */
+export async function runFullSync(runner: Runner): Promise<RunView> {
+  let checkpoint = readCheckpoint(runner) ?? (await begin(runner));
+  if (checkpoint.phase === "walk") {
+    const walked = await walkUsers(runner, checkpoint);
+    checkpoint = { ...walked, phase: "confirm" };
+    await runner.advance(checkpoint, async (client) => {
+      await addUndatedCandidates(client, runner.run.view.id);
+      return {};
+    });
+  }
+  if (checkpoint.phase === "confirm") {
+    const confirmed = await confirmAbsent(runner, checkpoint);
+    checkpoint = { ...confirmed, phase: "delete" };
+    await runner.advance(checkpoint, async () => ({}));
+  }
+  if (checkpoint.phase === "delete") {
+    if (runner.dryRun) await tryDeletions(runner, runner.dryRun);
+    else await deleteMissing(runner, { ...checkpoint, phase: "close" });
+  }
+  return close(runner);
 }
 
-/** A dry run's book dies with its runner, so that the next one begins anew. */
-function readProgress({ run, trial }: Runner): FullSyncCheckpoint | undefined {
-  return trial ? undefined : readFullSyncCheckpoint(run.checkpoint);
+/** @returns undefined when there is no checkpoint, or another version wrote it: then the run begins anew */
+function readCheckpoint({ run, dryRun }: Runner): FullSyncCheckpoint | undefined {
+  // The staging table of a dry run ended with its process.
+  return dryRun ? undefined : fullSyncCheckpoint.safeParse(run.checkpoint).data;
 }
 
 async function begin(runner: Runner): Promise<FullSyncCheckpoint> {
-  const { clerk, run } = runner;
+  const { context, clerk, run } = runner;
   const total = await clerk.countUsers();
-  if (total === 0) await refuseEmptyList(runner);
+  if (total === 0) await refuseEmptyList(context.pool);
   const checkpoint: FullSyncCheckpoint = {
     phase: "walk",
     position: walkStart,
@@ -47,4 +76,32 @@ async function begin(runner: Runner): Promise<FullSyncCheckpoint> {
     return { total };
   });
   return checkpoint;
+}
+
+const batchSize = 500;
+
+/** Invalidates the cache keys of absent users, evaluates all open conflicts, and ends the run. */
+async function close(runner: Runner): Promise<RunView> {
+  const { context, run, dryRun } = runner;
+  const runId = run.view.id;
+  const held = (await findRun(context.pool, runId))?.counts.held ?? 0;
+  for (let after = ""; !dryRun; ) {
+    const clerkIds = await listAbsent(context.pool, runId, after, batchSize);
+    const last = clerkIds.at(-1);
+    if (last === undefined) break;
+    after = last;
+    await invalidateSessions(runner, clerkIds);
+    reportAbsent(context, clerkIds, held > 0 ? "held" : "tombstoned");
+  }
+  const reason = `${held} deletions are above the daily limit; an operator must confirm them`;
+  const end = held > 0 ? ({ state: "held", reason } as const) : ({ state: "succeeded" } as const);
+  return runner.end(end, async (client) => {
+    if (dryRun) return dropCandidates(client, runId);
+    await evaluateConflicts(client, "reconcile");
+    await dropCandidatesOfEarlierRuns(client, runId);
+    // The candidates of a held run stay until an operator confirms them.
+    if (held === 0) await dropCandidates(client, runId);
+    // Every change that Clerk showed before this run began is in our rows now.
+    if (run.watermarkMs !== null) await raiseWatermark(client, run.watermarkMs);
+  });
 }

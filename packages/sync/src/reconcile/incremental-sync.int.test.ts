@@ -19,12 +19,12 @@ afterEach(async () => {
 });
 
 const readWatermark = async () => (await readCatchUp(stage.db)).watermarkMs;
-const listFullSync = async () =>
+const listFullSyncs = async () =>
   (await listRuns(stage.db, { mode: "full", beforeId: undefined, limit: 10 })).map(
     ({ startedBy }) => startedBy,
   );
 
-/** Has so many users at Clerk, all of them known here. @returns the watermark */
+/** Makes users at Clerk and their rows here. @returns the watermark */
 async function catchUpWith(users: number): Promise<number | null> {
   await stage.clerk.users.seed(users);
   await proxied.complete("full");
@@ -41,36 +41,36 @@ test("the first pass reads one page and takes the watermark from it", async () =
   expect(await readWatermark()).toBe(newest);
 });
 
-test("creations and updates are found without any webhook, and what webhooks had missed is counted", async () => {
+test("creations and updates are found without any webhook, and the changes that webhooks missed are counted", async () => {
   const { clerk, db } = stage;
   await catchUpWith(700);
-  const people = await clerk.users.list({ limit: 700 });
-  for (const { id } of people.slice(0, 5))
+  const users = await clerk.users.list({ limit: 700 });
+  for (const { id } of users.slice(0, 5))
     await clerk.users.update(id, { lastName: "Changed" }, { silent: true });
   await clerk.users.create({ createdAtMs: Date.now() - 60_000 }, { silent: true });
   const run = await proxied.complete("catch-up");
-  // The five are seconds old, and their webhooks might still be on their way.
+  // The five changes are seconds old, so their webhooks may still arrive.
   expect(run).toMatchObject({ counts: { created: 1, updated: 5 }, missed: 1 });
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
-test("it goes down to the watermark minus five minutes, inclusive, over pages that overlap", async () => {
+test("it reads down to the watermark minus five minutes, inclusive, over pages that overlap", async () => {
   const { clerk, db } = stage;
   const now = Date.now();
   await clerk.users.seed(1_300, { firstCreatedAtMs: now - 3_600_000, stepMs: 1 });
   await proxied.complete("full");
   await proxied.complete("catch-up");
-  const people = await clerk.users.list({ limit: 1_300 });
+  const users = await clerk.users.list({ limit: 1_300 });
   const edge = (await readWatermark()) ?? 0;
   // A change that Clerk shows late, five minutes before the watermark; and 1,200 newer ones before it.
-  const late = people[0]?.id ?? "";
+  const late = users[0]?.id ?? "";
   await db.query("update rollcall.catch_up set watermark_ms = $1", [edge + 5 * 60_000]);
   await db.query("update users set name = 'Stale', clerk_updated_at = '2001-01-01' where clerk_id = $1", [
     late,
   ]);
   const before = proxy.listed().length;
   await db.query("update rollcall.catch_up set watermark_ms = $1", [
-    (people[0]?.updated_at ?? 0) + 5 * 60_000,
+    (users[0]?.updated_at ?? 0) + 5 * 60_000,
   ]);
   const run = await proxied.complete("catch-up");
   expect(run).toMatchObject({ state: "succeeded", counts: { updated: 1 } });
@@ -83,7 +83,7 @@ test("it goes down to the watermark minus five minutes, inclusive, over pages th
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
-test("nobody is missed when users are deleted between two pages", async () => {
+test("no user is missed when users are deleted between two pages", async () => {
   const { clerk, db } = stage;
   await clerk.users.seed(900, { firstCreatedAtMs: Date.now() - 1_000, stepMs: 1 });
   await proxied.complete("catch-up");
@@ -102,10 +102,10 @@ test("nobody is missed when users are deleted between two pages", async () => {
   expect(rows.rows).toEqual([{ count: 860 }]);
 });
 
-test("a failed pass moves no watermark, and the next one finds what it would have found", async () => {
+test("a failed pass moves no watermark, and the next pass finds its changes", async () => {
   const { clerk, db } = stage;
   const watermark = await catchUpWith(20);
-  const person = await clerk.users.create({}, { silent: true });
+  const user = await clerk.users.create({}, { silent: true });
   proxy.mangle(({ path }) => (path === "/v1/users/count" ? 403 : undefined));
   expect(await proxied.complete("catch-up")).toMatchObject({
     state: "failed",
@@ -114,11 +114,11 @@ test("a failed pass moves no watermark, and the next one finds what it would hav
   expect(await readWatermark()).toBe(watermark);
   proxy.mangle(undefined);
   expect(await proxied.complete("catch-up")).toMatchObject({ state: "succeeded" });
-  expect(await readWatermark()).toBe(person.updated_at);
+  expect(await readWatermark()).toBe(user.updated_at);
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
-test("a list that Clerk cut short is not taken for its end: the pass fails and moves no watermark", async () => {
+test("a list that Clerk cut short fails the pass, and the watermark does not move", async () => {
   const { clerk, db } = stage;
   const watermark = await catchUpWith(20);
   await clerk.users.create({}, { silent: true });
@@ -133,21 +133,21 @@ test("a list that Clerk cut short is not taken for its end: the pass fails and m
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
-test("the watermark never stands ahead of rows that are not written", async () => {
+test("the watermark is never ahead of rows that are not written", async () => {
   const { clerk, db } = stage;
   const watermark = await catchUpWith(20);
-  const person = await clerk.users.create({}, { silent: true });
-  // The write fails for everybody, as in an outage.
+  const user = await clerk.users.create({}, { silent: true });
+  // The write fails for every user, as in an outage.
   await db.query("alter table rollcall.events rename to events_away");
   expect((await proxied.run("catch-up")).kind).toBe("interrupted");
   expect(await readWatermark()).toBe(watermark);
   await db.query("alter table rollcall.events_away rename to events");
   await proxied.complete("catch-up");
-  expect(await readWatermark()).toBe(person.updated_at);
+  expect(await readWatermark()).toBe(user.updated_at);
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
-describe("a full run is asked for", () => {
+describe("a full sync is requested", () => {
   test("by more than twenty pages of changes; its end raises the watermark", async () => {
     const { clerk, db } = stage;
     const now = Date.now();
@@ -155,15 +155,15 @@ describe("a full run is asked for", () => {
     await db.query("update rollcall.catch_up set watermark_ms = $1", [now - 1_000_000]);
     const run = await proxied.complete("catch-up");
     expect(run).toMatchObject({ state: "succeeded", pages: 20 });
-    expect(run.reason).toContain("full run");
+    expect(run.reason).toContain("full sync");
     expect(await readWatermark()).toBe(now - 1_000_000);
-    expect(await listFullSync()).toEqual(["catch-up"]);
+    expect(await listFullSyncs()).toEqual(["catch-up"]);
     expect(await proxied.complete("full")).toMatchObject({ state: "succeeded", seen: 9_400 });
     const newest = (await clerk.users.list({ offset: 9_399, limit: 1 }))[0]?.updated_at;
     expect(await readWatermark()).toBe(newest);
-    // Nothing is left that would ask for another.
+    // No change is left that would request another full sync.
     expect(await proxied.complete("catch-up")).toMatchObject({ reason: null });
-    expect(await listFullSync()).toEqual(["catch-up"]);
+    expect(await listFullSyncs()).toEqual(["catch-up"]);
   });
 
   test("by a lasting difference in the number of users, once", async () => {
@@ -172,31 +172,31 @@ describe("a full run is asked for", () => {
     await proxied.complete("full");
     const [person] = await clerk.users.list({ limit: 1 });
     await clerk.users.delete(person?.id ?? "", { silent: true });
-    for (const sweeps of [1, 1, 2]) {
+    for (const fullSyncs of [1, 1, 2]) {
       await proxied.complete("catch-up");
-      expect(await listFullSync()).toHaveLength(sweeps);
+      expect(await listFullSyncs()).toHaveLength(fullSyncs);
     }
     expect(await proxied.complete("full")).toMatchObject({ startedBy: "catch-up", counts: { deleted: 1 } });
     expect(await findInequalities(db, clerk)).toEqual([]);
-    // One that no sweep mends: somebody whose row Postgres refuses.
-    await db.query("alter table users add constraint nobody_new check (id <= 20)");
+    // A difference that no full sync repairs: Postgres refuses the row of a user.
+    await db.query("alter table users add constraint no_new_rows check (id <= 20)");
     await clerk.users.create({}, { silent: true });
     for (let pass = 0; pass < 4; pass++) await proxied.complete("catch-up");
     expect(await proxied.complete("full")).toMatchObject({ startedBy: "catch-up", counts: { failed: 1 } });
     for (let pass = 0; pass < 4; pass++) {
       expect(await proxied.complete("catch-up")).toMatchObject({ counts: { failed: 1 }, missed: 0 });
     }
-    expect(await listFullSync()).toHaveLength(3);
+    expect(await listFullSyncs()).toHaveLength(3);
   });
 
-  test("not by a difference that held deletions explain", async () => {
+  test("not by a difference that equals the held deletions", async () => {
     const { clerk } = stage;
     await clerk.users.seed(20);
     await proxied.complete("full");
     for (const { id } of await clerk.users.list({ limit: 7 })) await clerk.users.delete(id, { silent: true });
     expect(await proxied.complete("full")).toMatchObject({ state: "held" });
     for (let pass = 0; pass < 5; pass++) await proxied.complete("catch-up");
-    expect(await listFullSync()).toHaveLength(2);
+    expect(await listFullSyncs()).toHaveLength(2);
   });
 });
 
@@ -210,15 +210,15 @@ test("an empty list while there are users here fails the pass", async () => {
   });
 });
 
-test("a stamp in the future does not hide the changes of today", async () => {
+test("a time stamp in the future does not hide later changes", async () => {
   const { clerk, db } = stage;
   await clerk.users.seed(1_200);
   await proxied.complete("full");
   await clerk.users.create({ createdAtMs: Date.now() + 86_400_000 }, { silent: true });
   await proxied.complete("catch-up");
   // More than one page of them.
-  const people = await clerk.users.list({ limit: 700 });
-  for (const { id } of people) await clerk.users.update(id, { lastName: "Changed" }, { silent: true });
+  const users = await clerk.users.list({ limit: 700 });
+  for (const { id } of users) await clerk.users.update(id, { lastName: "Changed" }, { silent: true });
   await proxied.complete("catch-up");
   expect(await findInequalities(db, clerk)).toEqual([]);
 });

@@ -12,27 +12,27 @@ import {
   resetRun,
   storeSurplus,
 } from "@rollcall/db";
-import { refuseEmptyList } from "./refuse-empty-list.ts";
+import { refuseEmptyList } from "./fetch-page.ts";
 import type { Runner } from "./runner.ts";
 import { writePage } from "./write-page.ts";
 
-/** Pages overlap: while they are read, a deletion moves those behind it forward. */
+/** Pages overlap: while they are read, a deletion moves the users behind it forward. */
 const pageStep = 450;
-const mostPages = 20;
-/** Clerk may show a change a little after one that came later. */
+const maxPages = 20;
+/** Clerk may show a change after it shows a later one. */
 const overlapMs = 5 * 60_000;
 
 type Pass = { newestMs: number | null; missed: number; reachedEnd: boolean };
 
 /**
- * Makes our rows equal to what changed at Clerk lately: newest changes first, down to the watermark of the last
- * pass. What is too much for that is left to a full run, and so is a lasting difference in the number of users,
- * which is how lost deletions show.
+ * Writes the latest changes at Clerk, newest first, down to the watermark of the last pass. It requests a full sync if
+ * there are too many changes. It also does so for a lasting difference in the number of users, which shows that deletions
+ * were lost.
  *
- * @throws AppError why it failed; RunStop
+ * @throws AppError the reason of a failure; RunStop
  */
-export async function catchUp(runner: Runner): Promise<RunView> {
-  const { context, run, trial } = runner;
+export async function runIncrementalSync(runner: Runner): Promise<RunView> {
+  const { context, run, dryRun } = runner;
   const { pool } = context;
   await runner.advance({}, async (client) => {
     await resetRun(client, run.view.id);
@@ -40,17 +40,17 @@ export async function catchUp(runner: Runner): Promise<RunView> {
   });
   const state = await readCatchUp(pool);
   const pass = await walkChanges(runner, state);
-  if (trial) {
-    const counts = await trial.carryOut();
+  if (dryRun) {
+    const counts = await dryRun.carryOut();
     await runner.advance({}, async () => ({ counts }));
   }
-  const surplus = trial ? state : await compareCounts(runner, state, pass);
-  if (!pass.reachedEnd && !trial) await leaveToFullSync(runner, pass);
-  const reason = "More changed than a catch-up takes on: a full run does it";
+  const surplus = dryRun ? state : await compareCounts(runner, state, pass);
+  if (!pass.reachedEnd && !dryRun) await requestFullSync(runner, pass);
+  const reason = "More changes than one catch-up reads: a full sync was requested";
   const end = { state: "succeeded", ...(pass.reachedEnd ? {} : { reason }) } as const;
   return runner.end(end, async (client) => {
-    if (trial) return;
-    // In the transaction that ends the run: a watermark ahead of the rows would hide what they lack.
+    if (dryRun) return;
+    // In the transaction that ends the run: a watermark ahead of the rows would hide changes that they lack.
     if (pass.reachedEnd && pass.newestMs !== null) await raiseWatermark(client, pass.newestMs);
     await storeSurplus(client, surplus);
     await dropCandidatesOfEndedRuns(client);
@@ -61,12 +61,12 @@ export async function catchUp(runner: Runner): Promise<RunView> {
 async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promise<Pass> {
   const pass: Pass = { newestMs: null, missed: 0, reachedEnd: false };
   let before: ReadonlySet<string | null> = new Set();
-  for (let page = 0; page < mostPages && !pass.reachedEnd; page++) {
-    const ticket = await nextReadSequence(runner.context.pool);
+  for (let page = 0; page < maxPages && !pass.reachedEnd; page++) {
+    const readSequence = await nextReadSequence(runner.context.pool);
     const users = await listChanges(runner, page * pageStep);
-    if (page === 0 && users.length === 0) await refuseEmptyList(runner);
+    if (page === 0 && users.length === 0) await refuseEmptyList(runner.context.pool);
     const { newestMs, oldestMs } = readRange(users);
-    // A stamp in the future would be a watermark that nothing reaches.
+    // No change would ever reach a watermark in the future.
     pass.newestMs ??= newestMs === null ? null : Math.min(newestMs, Date.now());
     const fresh = users.filter(({ clerkId }) => clerkId === null || !before.has(clerkId));
     if (users.length === maxUsersPerPage && fresh.length === 0)
@@ -76,14 +76,14 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
     const { counts, missed } = await writePage(runner, {
       number: page,
       users: fresh,
-      ticket,
+      readSequence,
       mayBeHalfDone,
     });
     await runner.advance({}, async () => ({ pages: 1, seen: fresh.length, counts, missed }));
     pass.missed += missed;
-    // Nobody knows a watermark before the first pass: then one page says where to begin. The last page need not
-    // reach the overlap's end, or changes of many within five minutes would ask for sweep after sweep.
-    const isLastPage = page === mostPages - 1;
+    // The first pass has no watermark, so it reads one page and takes the watermark from it. The last page need not reach
+    // the end of the overlap: otherwise many changes within five minutes would request one full sync after another.
+    const isLastPage = page === maxPages - 1;
     const endMs =
       watermarkMs === null ? Number.POSITIVE_INFINITY : watermarkMs - (isLastPage ? 0 : overlapMs);
     pass.reachedEnd = users.length < maxUsersPerPage || (oldestMs !== null && oldestMs < endMs);
@@ -91,28 +91,29 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
   return pass;
 }
 
-const mostReadings = 3;
+const maxAttempts = 3;
 
 /**
- * A short page must be the last one: one that Clerk cut off would move the watermark over changes that nobody saw.
- * It is read again before it is blamed, since users come while it is read.
+ * Lists one page of changes. A short page must be the last one: a page that Clerk cut off would raise the watermark over
+ * unseen changes. It is fetched again before the run fails, because users sign up meanwhile.
  *
  * @throws AppError `reconcile.list_incomplete`
  */
 async function listChanges({ clerk }: Runner, offset: number): Promise<ListedUser[]> {
-  for (let reading = 1; ; reading++) {
+  for (let attempt = 1; ; attempt++) {
     const listed = await clerk.listUsers({ orderBy: "-updated_at", limit: maxUsersPerPage, offset });
-    if (listed === "cursor_refused") throw new AppError("internal", "A cursor was refused that was not sent");
-    // An empty list is another matter: see `refuseEmptyList`.
+    if (listed === "cursor_refused")
+      throw new AppError("internal", "Clerk refused a cursor that was not sent");
+    // An empty first page is checked by `refuseEmptyList`.
     if (listed.length === maxUsersPerPage || offset + listed.length === 0) return listed;
     const [seen, total] = [offset + listed.length, await clerk.countUsers()];
     if (seen >= total) return listed;
-    if (reading === mostReadings)
+    if (attempt === maxAttempts)
       throw new AppError("reconcile.list_incomplete", `Clerk's list ended after ${seen} of ${total} users`);
   }
 }
 
-/** @throws AppError when the list is not in the order that was asked for */
+/** @throws AppError when the list is not in the requested order */
 function readRange(users: readonly ListedUser[]): { newestMs: number | null; oldestMs: number | null } {
   const stamps = users.flatMap(({ result }) => ("found" in result ? [result.found.updated_at] : []));
   if (stamps.some((stamp, index) => stamp > (stamps[index - 1] ?? stamp)))
@@ -120,8 +121,8 @@ function readRange(users: readonly ListedUser[]): { newestMs: number | null; old
   return { newestMs: stamps[0] ?? null, oldestMs: stamps.at(-1) ?? null };
 }
 
-/** The full run covers what Clerk had shown before it began, so that its end can raise the watermark. */
-async function leaveToFullSync({ context }: Runner, { newestMs }: Pass): Promise<void> {
+/** Requests a full sync. It covers every change up to `newestMs`, so its end raises the watermark to it. */
+async function requestFullSync({ context }: Runner, { newestMs }: Pass): Promise<void> {
   const watermark = newestMs === null ? {} : { watermarkMs: newestMs };
   const request = { mode: "full", dryRun: false, startedBy: "catch-up", ...watermark } as const;
   await requestRun(context.pool, request);
@@ -130,17 +131,17 @@ async function leaveToFullSync({ context }: Runner, { newestMs }: Pass): Promise
 const lastingPasses = 3;
 
 /**
- * Compares the number of users here and at Clerk. A difference that stays the same over passes which find nothing
- * that was missed starts a full run, once for each difference: one that a sweep cannot mend must not start one for ever.
+ * Compares the number of users here and at Clerk. A difference that stays the same over three passes without missed
+ * changes requests a full sync. It does so once for each difference, because a full sync may be unable to repair it.
  */
 async function compareCounts(
   { context, clerk }: Runner,
   state: CatchUpState,
   pass: Pass,
 ): Promise<Omit<CatchUpState, "watermarkMs">> {
-  const there = await clerk.countUsers();
+  const atClerk = await clerk.countUsers();
   const { live, held } = await countUsers(context.pool);
-  const surplus = live - held - there;
+  const surplus = live - held - atClerk;
   if (surplus === 0) return { surplus, surplusPasses: 0, checkedSurplus: 0 };
   const lasts = surplus === state.surplus && pass.missed === 0;
   const surplusPasses = lasts ? state.surplusPasses + 1 : 1;

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { acquireLease, findRun, holdLease, leaseName, readCatchUp, releaseLease } from "@rollcall/db";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { followRun } from "./follow-run.ts";
-import { claimIdleRuns } from "./maintenance.ts";
-import { cancelRun } from "./order-run.ts";
-import { requestRun } from "./request-run.ts";
+import { cancelRun, requestRun } from "./request-run.ts";
+import { claimIdleRuns, followRun } from "./run.ts";
 import { findInequalities } from "./testing/clerk-equality.ts";
 import { type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
 import { createReconciler, type Reconciler } from "./testing/reconciler.ts";
@@ -30,26 +28,26 @@ function another(options: Parameters<typeof createReconciler>[2] = {}): Reconcil
   return reconciler;
 }
 
-/** One whose beats never come: as if its process stood still. */
+/** A reconciler whose beats never come, like those of a suspended process. */
 const sleeper = () => another({ leaseMs: 600_000, apiUrl: proxy.url });
 
-/** Anybody may take the lease now, as when its holder has been silent for too long. */
+/** Lets any process take the lease, as after a holder missed its beats. */
 const expireLeases = () =>
   stage.db.query("update rollcall.leases set expires_at = now() - interval '1 second'");
 
 const readPages = async () => (await findRun(stage.db, 1))?.pages;
 
-test("two workers and a command line at once run one sweep, with a request for each page", async () => {
+test("two workers and a command line run one full sync together, with one request for each page", async () => {
   const { clerk, db } = stage;
   await clerk.users.seed(2_000);
   const runs = await Promise.all(
     [another(), another(), another()].map(async ({ context }, index) => {
-      const request = { mode: "full", dryRun: false, startedBy: `starter ${index}` } as const;
-      const { run } = await requestRun(context, request);
+      const requester = { program: `starter ${index}` };
+      const { run } = await requestRun(context, { mode: "full", dryRun: false }, requester);
       return followRun(context, run.id);
     }),
   );
-  // Which id it has is chance: those who lose the race may use some up.
+  // The id is not predictable: the requests that lose the race may use ids up.
   const [first] = runs;
   expect(runs.map(({ id, state }) => ({ id, state }))).toEqual(
     Array(3).fill({ id: first?.id, state: "succeeded" }),
@@ -59,19 +57,19 @@ test("two workers and a command line at once run one sweep, with a request for e
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
-test("a lease has one holder until it expires or is given back", async () => {
+test("a lease has one holder until it expires or is released", async () => {
   const { db } = stage;
   const name = leaseName({ mode: "full", dryRun: false });
   const taken = await Promise.all(Array.from({ length: 8 }, () => acquireLease(db, name, 60_000)));
   const [lease, ...more] = taken.filter((one) => one !== undefined);
-  if (!lease) throw new Error("nobody got the lease");
+  if (!lease) throw new Error("No process got the lease");
   expect(more).toEqual([]);
   expect(await holdLease(db, lease)).toBe(true);
   await expireLeases();
-  // Nobody took it over, and still: what is over is over.
+  // An expired lease is lost, also when no other process took it.
   expect(await holdLease(db, lease)).toBe(false);
   const next = await acquireLease(db, name, 60_000);
-  // Not its to give back any more.
+  // The former holder must not release the lease of the next.
   await releaseLease(db, lease);
   expect(await acquireLease(db, name, 60_000)).toBeUndefined();
   if (next) await releaseLease(db, next);
@@ -80,8 +78,8 @@ test("a lease has one holder until it expires or is given back", async () => {
 
 describe("a holder that slept through its lease", () => {
   test.each([
-    ["nobody took it over", false],
-    ["another runner did", true],
+    ["no other runner took it", false],
+    ["another runner took it", true],
   ])("stores no page: %s", async (_, takenOver) => {
     await stage.clerk.users.seed(1_700);
     let pagesThen: number | undefined;
@@ -106,7 +104,7 @@ describe("a holder that slept through its lease", () => {
     await stage.reconciler.complete("full");
     for (const { id } of (await clerk.users.list()).slice(0, 3))
       await clerk.users.delete(id, { silent: true });
-    // Clerk's answer by id is the last thing before they would be deleted.
+    // Clerk's answer by id is the last step before the deletions.
     proxy.mangle(async ({ parameters }) => {
       if (!parameters.has("user_id")) return;
       await expireLeases();
@@ -131,7 +129,7 @@ describe("a holder that slept through its lease", () => {
 });
 
 describe("a runner that dies", () => {
-  test("leaves a run that another goes on with behind its last page, and that counts everybody once", async () => {
+  test("leaves a run that another process resumes behind its last page, and that counts each user once", async () => {
     const { clerk, db } = stage;
     await clerk.users.seed(2_300);
     for (const pages of [1, 3]) {
@@ -153,31 +151,31 @@ describe("a runner that dies", () => {
     expect(await findInequalities(db, clerk)).toEqual([]);
   });
 
-  test("after writing a page has its caches dropped by the next", async () => {
+  test("after writing a page has its cache keys deleted by the next runner", async () => {
     const { clerk, db } = stage;
     await clerk.users.seed(20);
-    const dropped: string[] = [];
+    const invalidated: string[] = [];
     const sessionCache = {
       read: async () => ({ miss: { lease: null } }),
       fill: async () => undefined,
-      drop: async (clerkId: string) => {
-        dropped.push(clerkId);
+      invalidate: async (clerkIds: readonly string[]) => {
+        invalidated.push(...clerkIds);
       },
     };
     const { context } = another({ sessionCache });
-    const { run } = await requestRun(context, { mode: "full", dryRun: false, startedBy: "test" });
+    const { run } = await requestRun(context, { mode: "full", dryRun: false }, { program: "test" });
     await another().complete("full", { dryRun: true });
-    // What a death between write and drop leaves: rows that are equal, and a run that had begun.
+    // The state after a death between write and invalidation: equal rows, and a run that had begun.
     await another().run("catch-up");
     await db.query("update rollcall.runs set state = 'running', started_at = now() where id = $1", [run.id]);
     expect((await followRun(context, run.id)).counts).toMatchObject({ unchanged: 20 });
-    expect(dropped).toHaveLength(20);
+    expect(invalidated).toHaveLength(20);
   });
 
-  test("has its run taken on by whoever looks, and one that nobody began as well", async () => {
+  test("has its run claimed by a worker, and so has a run that no process started", async () => {
     const { context } = stage.reconciler;
     await stage.clerk.users.seed(10);
-    // The first sweep makes itself.
+    // The first full sync is requested automatically.
     expect(await claimIdleRuns(context)).toEqual([]);
     const longAgo =
       "update rollcall.runs set requested_at = now() - interval '1 minute', heartbeat_at = null";
@@ -192,24 +190,24 @@ describe("a runner that dies", () => {
     expect(await claimIdleRuns(context)).toEqual([]);
   });
 
-  test("again and again at one place ends the run, with a reason", async () => {
+  test("twenty times at one checkpoint ends the run, with a reason", async () => {
     const { db } = stage;
     await stage.clerk.users.seed(10);
-    const { run } = await requestRun(stage.reconciler.context, {
-      mode: "full",
-      dryRun: false,
-      startedBy: "test",
-    });
+    const { run } = await requestRun(
+      stage.reconciler.context,
+      { mode: "full", dryRun: false },
+      { program: "test" },
+    );
     await db.query("update rollcall.runs set attempts = 20, started_at = now(), state = 'running'");
     expect(await followRun(stage.reconciler.context, run.id)).toMatchObject({
       state: "failed",
       errorCode: "reconcile.interrupted",
-      reason: "20 runners died or lost Postgres at one place",
+      reason: "20 attempts died or lost Postgres at one checkpoint",
     });
   });
 });
 
-/** A dry run that candidates three, and that nobody works on any more. */
+/** Starts a dry run that has three deletion candidates, and interrupts it. */
 async function abandonDryRun(): Promise<number> {
   const { clerk, reconciler } = stage;
   await clerk.users.seed(1_200);
@@ -218,18 +216,18 @@ async function abandonDryRun(): Promise<number> {
   const stop = new AbortController();
   const options = { dryRun: true, signal: stop.signal };
   await another().run("full", { ...options, onProgress: ({ pages }) => pages > 0 && stop.abort() });
-  expect(await readUncertain()).toEqual([2]);
+  expect(await readRunsWithCandidates()).toEqual([2]);
   return 2;
 }
 
-/** The runs that suspect somebody. */
-const readUncertain = async () =>
+/** The runs that have deletion candidates. */
+const readRunsWithCandidates = async () =>
   (await stage.db.query("select distinct run_id::int as id from rollcall.deletion_candidates")).rows.map(
     ({ id }) => id,
   );
 
 describe("cancelling", () => {
-  test("stops a run within a beat, deletes nobody, and says who wanted it", async () => {
+  test("stops a run within a beat, deletes no user, and names the operator", async () => {
     const { clerk, db } = stage;
     await clerk.users.seed(1_200);
     await stage.reconciler.complete("full");
@@ -250,20 +248,20 @@ describe("cancelling", () => {
     expect((await db.query("select from rollcall.deletion_candidates")).rowCount).toBe(0);
   });
 
-  test("a run whose runner died leaves nobody suspected behind the next catch-up", async () => {
+  test("a run whose runner died leaves no deletion candidates after the next catch-up", async () => {
     const { context, complete } = stage.reconciler;
     const runId = await abandonDryRun();
     await complete("catch-up");
-    // It is not over: somebody may go on with it.
-    expect(await readUncertain()).toEqual([runId]);
+    // The run is not over: another process may resume it.
+    expect(await readRunsWithCandidates()).toEqual([runId]);
     expect(await cancelRun(context, runId, "ops")).toMatchObject({ state: "cancelled" });
     await complete("catch-up");
-    expect(await readUncertain()).toEqual([]);
+    expect(await readRunsWithCandidates()).toEqual([]);
   });
 
-  test("ends a run that nobody works on at once, and refuses one that is over", async () => {
+  test("ends a run without a runner at once, and refuses a run that is over", async () => {
     const { context } = stage.reconciler;
-    const { run } = await requestRun(context, { mode: "full", dryRun: false, startedBy: "test" });
+    const { run } = await requestRun(context, { mode: "full", dryRun: false }, { program: "test" });
     expect(await cancelRun(context, run.id, "ops")).toMatchObject({ state: "cancelled" });
     await expect(cancelRun(context, run.id, "ops")).rejects.toMatchObject({ code: "run.finished" });
     await expect(cancelRun(context, 99, "ops")).rejects.toMatchObject({ code: "run.unknown" });
@@ -271,17 +269,17 @@ describe("cancelling", () => {
   });
 });
 
-test("a sweep forgets the candidates of dry runs that are over, and leaves those of one that is not", async () => {
+test("a full sync deletes the candidates of dry runs that are over, and keeps those of an open one", async () => {
   const { reconciler } = stage;
   const runId = await abandonDryRun();
   await reconciler.complete("full");
-  expect(await readUncertain()).toEqual([runId]);
+  expect(await readRunsWithCandidates()).toEqual([runId]);
   await cancelRun(reconciler.context, runId, "ops");
   await reconciler.complete("full");
-  expect(await readUncertain()).toEqual([]);
+  expect(await readRunsWithCandidates()).toEqual([]);
 });
 
-test("whom a held run candidates waits for a person, whatever runs meanwhile", async () => {
+test("the candidates of a held run stay until a person confirms, whatever runs meanwhile", async () => {
   const { clerk, reconciler } = stage;
   await clerk.users.seed(50);
   await reconciler.complete("full");
@@ -289,5 +287,5 @@ test("whom a held run candidates waits for a person, whatever runs meanwhile", a
   expect(await reconciler.complete("full")).toMatchObject({ id: 2, state: "held" });
   await reconciler.complete("catch-up");
   await reconciler.complete("full", { dryRun: true });
-  expect(await readUncertain()).toEqual([2]);
+  expect(await readRunsWithCandidates()).toEqual([2]);
 });

@@ -1,15 +1,81 @@
-import type { RunView } from "@rollcall/contracts";
-import { requestRun as makeRun, type Pool, type RunRequest } from "@rollcall/db";
+import { AppError, type RunMode, type RunView } from "@rollcall/contracts";
+import {
+  cancelOpenRun,
+  requestRun as findOrMakeRun,
+  findRun,
+  hasOpenFullSync,
+  inTransaction,
+  noteConfirmation,
+  type Pool,
+  type Queryable,
+  recordAdminEvents,
+} from "@rollcall/db";
+import { getHeldRun } from "./confirm-held-deletions.ts";
+
+/** The operator, whose request goes into the timeline, or the part of a program that requests a run. */
+export type RunRequester = { operator: string } | { program: string };
 
 /**
- * Asks for a run: makes its row, or finds the one of this mode that is not over yet. Somebody must then carry it
- * out: a job, or `runReconcile` in this process; a worker takes on what nobody does within seconds.
+ * Requests a run: makes its row, or finds the unfinished run of this mode. The caller then adds a job or calls
+ * `runReconcile`. If it does neither, a worker claims the run within seconds.
  *
  * @throws AppError `postgres.unavailable`
  */
 export function requestRun(
   { pool }: { pool: Pool },
-  request: Omit<RunRequest, "watermarkMs">,
+  { mode, dryRun }: { mode: RunMode; dryRun: boolean },
+  requester: RunRequester,
 ): Promise<{ run: RunView; isNew: boolean }> {
-  return makeRun(pool, request);
+  if ("program" in requester) return findOrMakeRun(pool, { mode, dryRun, startedBy: requester.program });
+  const { operator } = requester;
+  return inTransaction(pool, async (client) => {
+    const requested = await findOrMakeRun(client, { mode, dryRun, startedBy: operator });
+    if (requested.isNew) await record(client, operator, "reconcile_requested", requested.run);
+    return requested;
+  });
+}
+
+/**
+ * Cancels a run. A runner stops within seconds. A run without a runner ends at once.
+ *
+ * @param by the operator, for the timeline
+ * @throws AppError `run.unknown`, `run.finished` or `postgres.unavailable`
+ */
+export function cancelRun({ pool }: { pool: Pool }, runId: number, by: string): Promise<RunView> {
+  return inTransaction(pool, async (client) => {
+    const cancelled = await cancelOpenRun(client, runId, by);
+    if (cancelled) {
+      await record(client, by, "reconcile_cancelled", cancelled);
+      return cancelled;
+    }
+    const run = await findRun(client, runId);
+    if (!run) throw new AppError("run.unknown", `There is no run ${runId}`);
+    throw new AppError("run.finished", `Run ${runId} is ${run.state}`);
+  });
+}
+
+/**
+ * Records an operator's confirmation of a run's held deletions. `confirmDeletions` carries them out.
+ *
+ * @param by the operator, for the run's row and the timeline
+ * @throws AppError `run.unknown`, `run.not_held`, `run.superseded`, `run.busy` or `postgres.unavailable`
+ */
+export async function requestConfirmation(
+  { pool }: { pool: Pool },
+  runId: number,
+  by: string,
+): Promise<RunView> {
+  await getHeldRun({ pool }, runId);
+  return inTransaction(pool, async (client) => {
+    if (await hasOpenFullSync(client)) throw new AppError("run.busy", "A full sync is running");
+    const run = await noteConfirmation(client, runId, by);
+    if (!run) throw new AppError("run.not_held", `Run ${runId} holds no deletions any more`);
+    await record(client, by, "deletions_confirmed", run);
+    return run;
+  });
+}
+
+function record(client: Queryable, by: string, kind: string, run: RunView): Promise<void> {
+  const details = { runId: run.id, mode: run.mode, held: run.counts.held };
+  return recordAdminEvents(client, by, [{ clerkId: null, kind, details }]);
 }

@@ -1,31 +1,133 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ListedUser, UserListQuery } from "@rollcall/clerk";
-import { takeClerkRequest } from "@rollcall/db";
-import type { ReconcileContext } from "./context.ts";
-import { withRetry } from "./with-retry.ts";
+import type { ClerkGateway, ListedUser, UserListQuery } from "@rollcall/clerk";
+import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
+import { type Pool, type RequestBudget, takeClerkRequest } from "@rollcall/db";
+import type { Logger } from "@rollcall/observability";
 
-/** Clerk as runs ask it: inside the budget, again after failures that pass, and no longer than the run goes on. */
+/** Clerk inside a run: requests stay within the budget and are retried after failures that pass. */
 export type RetryingClerk = {
   /** @param parseAfter see `ClerkGateway` */
   listUsers(query: UserListQuery, parseAfter?: Promise<unknown>): Promise<ListedUser[] | "cursor_refused">;
   countUsers(): Promise<number>;
 };
 
-export function createRetryingClerk(context: ReconcileContext, signal: AbortSignal): RetryingClerk {
+export type RetryContext = {
+  log: Logger;
+  /** How long a dependency may fail before the run fails; 10 minutes by default. */
+  retryForMs?: number;
+};
+
+export type ClerkContext = RetryContext & {
+  pool: Pool;
+  clerk: ClerkGateway;
+  /** The number of requests to Clerk for all processes together: see `decideRequestBudget`. */
+  budget: RequestBudget;
+};
+
+/** @param signal ends requests and waits when it is aborted */
+export function createRetryingClerk(context: ClerkContext, signal: AbortSignal): RetryingClerk {
   const { clerk } = context;
 
-  /** Asks for a place in the budget before each try: a failed request counts as well. */
-  async function ask<T>(question: () => Promise<T>): Promise<T> {
+  /** Takes a place in the budget before each attempt: Clerk counts failed requests too. */
+  async function withinBudget<T>(request: () => Promise<T>): Promise<T> {
     for (;;) {
       const waitMs = await takeClerkRequest(context.pool, context.budget);
-      if (waitMs === 0) return question();
+      if (waitMs === 0) return request();
       await sleep(waitMs, undefined, { signal });
     }
   }
 
   return {
     listUsers: (query, parseAfter) =>
-      withRetry(context, signal, () => ask(() => clerk.listUsers(query, parseAfter))),
-    countUsers: () => withRetry(context, signal, () => ask(() => clerk.countUsers())),
+      withRetry(context, signal, () => withinBudget(() => clerk.listUsers(query, parseAfter))),
+    countUsers: () => withRetry(context, signal, () => withinBudget(() => clerk.countUsers())),
   };
+}
+
+const windowMs = 10_000;
+/** A request may arrive later than it was granted. The margin keeps two bursts out of one window at Clerk. */
+const marginMs = 1_000;
+
+/**
+ * The number of requests that reconcile may make: a share of Clerk's limit, which the app needs too. The limit is 1000
+ * in 10 s for a production key and 100 for a development key. Source: Clerk's "Rate limits" guide.
+ */
+export function decideRequestBudget(secretKey: string, share: number): RequestBudget {
+  const limit = secretKey.startsWith("sk_live_") ? 1_000 : 100;
+  return { requests: Math.max(1, Math.floor(limit * share)), windowMs: windowMs + marginMs };
+}
+
+/** Failures that end without a change on our side. */
+const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "clerk.unavailable",
+  "clerk.rate_limited",
+  "queue.unavailable",
+]);
+/** Failures that may pass. Three of them are taken for lasting. */
+const doubtful: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["clerk.unreadable", "clerk.unauthorized"]);
+const attemptsWhenDoubtful = 3;
+
+const defaultRetryForMs = 10 * 60_000;
+const firstWaitMs = 250;
+const maxWaitMs = 5_000;
+
+/**
+ * Repeats `attempt` while a dependency is away, so that an outage does not fail a run. It honours `Retry-After`.
+ *
+ * @throws AppError when the failure lasts longer than `retryForMs` or is not one that passes; the signal's reason when it
+ * is aborted
+ */
+export async function withRetry<T>(
+  { log, retryForMs = defaultRetryForMs }: RetryContext,
+  signal: AbortSignal,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  let failsSinceMs: number | undefined;
+  let doubtfulFailures = 0;
+  for (let attempts = 1; ; attempts++) {
+    signal.throwIfAborted();
+    try {
+      return await unlessAborted(attempt(), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isDoubtful(error)) doubtfulFailures++;
+      if (!isPassing(error) && (!isDoubtful(error) || doubtfulFailures === attemptsWhenDoubtful)) throw error;
+      failsSinceMs ??= Date.now();
+      const waitMs = Math.max(
+        error.retryAfterMs ?? 0,
+        Math.min(firstWaitMs * 2 ** (attempts - 1), maxWaitMs),
+      );
+      if (Date.now() + waitMs - failsSinceMs > retryForMs) throw describeLasting(error, failsSinceMs);
+      log.warn({ event: "reconcile_waits", code: error.code, waitMs }, "A run waits for a dependency");
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+function isPassing(error: unknown): error is AppError {
+  return passing.has(readErrorCode(error));
+}
+
+function isDoubtful(error: unknown): error is AppError {
+  return doubtful.has(readErrorCode(error));
+}
+
+function describeLasting(error: AppError, sinceMs: number): AppError {
+  const minutes = Math.floor((Date.now() - sinceMs) / 60_000);
+  if (minutes < 1) return error;
+  return new AppError(error.code, `${error.message}. This lasted ${minutes} minutes`, { cause: error });
+}
+
+/** Stops waiting when the signal is aborted. The work itself goes on, so it must be a read or safe to repeat. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const ended = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { signal: ended.signal });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    ended.abort();
+    work.catch(() => undefined);
+  }
 }

@@ -11,12 +11,39 @@ import {
   type RunEnd,
   type RunProgress,
 } from "@rollcall/db";
-import type { ReconcileContext, RunOptions } from "./context.ts";
 import { type DryRun, openDryRun } from "./dry-run.ts";
-import { createRetryingClerk, type RetryingClerk } from "./retrying-clerk.ts";
-import { RunStop } from "./run-stop.ts";
+import { type ClerkContext, createRetryingClerk, type RetryingClerk } from "./retrying-clerk.ts";
+import type { PageContext } from "./write-page.ts";
 
-/** Writes inside the transaction that stores how far the run came, and says what to add to its row. */
+/** The services of reconcile runs. */
+export type ReconcileContext = ClerkContext &
+  PageContext & {
+    /** A lease expires this long after its holder's last beat; 15 s by default. */
+    leaseMs?: number;
+  };
+
+export type RunOptions = {
+  /** Called with the run's row after each step. */
+  onProgress?: (run: RunView) => void;
+  /** When it is aborted, the run stops after its present step. Another process can resume the run. */
+  signal?: AbortSignal;
+};
+
+/**
+ * The reason why a run stops before its end. lost: another runner has the lease, or may have it. cancelled: an operator
+ * cancelled the run. interrupted: this process ends.
+ */
+export class RunStop extends Error {
+  readonly why: "lost" | "cancelled" | "interrupted";
+
+  constructor(why: RunStop["why"]) {
+    super(`The run is ${why}`);
+    this.name = "RunStop";
+    this.why = why;
+  }
+}
+
+/** Writes inside the transaction that stores the checkpoint, and returns the amounts to add to the run's row. */
 type Step = (client: Queryable) => Promise<RunProgress>;
 
 /** One process at work on one run, for as long as it holds the lease. */
@@ -24,30 +51,34 @@ export type Runner = {
   context: ReconcileContext;
   run: OpenRun;
   clerk: RetryingClerk;
-  /** Of a dry run, once `openDryRun` was called. */
-  readonly trial: DryRun | undefined;
-  /** Makes it a dry run. @throws AppError `postgres.unavailable` */
+  /** Set once `openDryRun` was called. */
+  readonly dryRun: DryRun | undefined;
+  /** Turns the run into a dry run. @throws AppError `postgres.unavailable` */
   openDryRun(): Promise<void>;
   /** Aborted with a `RunStop`. */
   signal: AbortSignal;
-  /** Stores how far the run came (`{}`: begin anew), together with what `step` writes. @throws RunStop when the lease is lost */
+  /**
+   * Stores a checkpoint together with the writes of `step`. The checkpoint `{}` lets a resumed run begin anew.
+   *
+   * @throws RunStop when the lease is lost
+   */
   advance(checkpoint: unknown, step: Step): Promise<RunView>;
-  /** Ends the run, together with what `step` writes. @throws RunStop when the lease is lost */
+  /** Ends the run, together with the writes of `step`. @throws RunStop when the lease is lost */
   end(end: RunEnd, step: (client: Queryable) => Promise<void>): Promise<RunView>;
   close(): void;
 };
 
-/** A third of the lease: two beats may be lost. */
+/** With three beats per lease, two may be lost. */
 const beatsPerLease = 3;
 
-/** Starts to work on a run: says that it lives, and hears of the wish to stop. */
+/** Starts work on a run. Beats extend the lease and read whether the run was cancelled. */
 export function startRunner(
   context: ReconcileContext,
   run: OpenRun,
   lease: Lease,
   { onProgress, signal: outer }: RunOptions,
 ): Runner {
-  let trial: DryRun | undefined;
+  let dryRun: DryRun | undefined;
   const stop = new AbortController();
   const interrupt = () => stop.abort(new RunStop("interrupted"));
   if (outer?.aborted) interrupt();
@@ -60,20 +91,17 @@ export function startRunner(
     if (!beaten) stop.abort(new RunStop("lost"));
     else if (beaten.isCancelled) stop.abort(new RunStop("cancelled"));
   }
-  // A beat that fails proves nothing; a lease that expired meanwhile is noticed by the next step.
+  // A beat that fails proves nothing: if the lease expires meanwhile, the next step finds out.
   const beats = setInterval(() => void beat().catch(() => undefined), lease.ttlMs / beatsPerLease);
 
-  /** A holder that slept through its lease writes nothing: it is checked and locked where the writing happens. */
+  /** Checks and locks the lease in the writing transaction: a process that was suspended may have lost it. */
   async function fenced(work: (client: Queryable) => Promise<RunView | undefined>): Promise<RunView> {
-    const written = inTransaction(context.pool, async (client) => {
+    const view = await inTransaction(context.pool, async (client) => {
       if (!(await holdLease(client, lease))) throw new RunStop("lost");
-      const view = await work(client);
-      if (!view) throw new RunStop("lost");
-      return view;
+      const written = await work(client);
+      if (!written) throw new RunStop("lost");
+      return written;
     });
-    const view = await written.catch((error: unknown) =>
-      error instanceof RunStop ? Promise.reject(error) : Promise.reject<never>(error),
-    );
     onProgress?.(view);
     return view;
   }
@@ -82,16 +110,16 @@ export function startRunner(
     context,
     run,
     clerk: createRetryingClerk(context, stop.signal),
-    get trial() {
-      return trial;
+    get dryRun() {
+      return dryRun;
     },
     openDryRun: async () => {
-      trial = await openDryRun(context, stop.signal);
+      dryRun = await openDryRun(context, stop.signal);
     },
     signal: stop.signal,
     advance: (checkpoint, step) =>
-      // What a dry run collected dies with its runner, so that nobody can go on from here.
-      fenced(async (client) => advanceRun(client, id, trial ? {} : checkpoint, await step(client))),
+      // The staging table of a dry run ends with its process, so a dry run cannot be resumed from a checkpoint.
+      fenced(async (client) => advanceRun(client, id, dryRun ? {} : checkpoint, await step(client))),
     end: (end, step) =>
       fenced(async (client) => {
         await step(client);
@@ -99,9 +127,9 @@ export function startRunner(
       }),
     close: () => {
       clearInterval(beats);
-      // A page that is still read ahead would be asked for again and again.
+      // Ends the retries of a page that is still read ahead.
       interrupt();
-      trial?.close();
+      dryRun?.close();
       outer?.removeEventListener("abort", interrupt);
     },
   };

@@ -1,109 +1,121 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@rollcall/contracts";
-import { addMissingCandidates, addUndatedCandidates, nextReadSequence } from "@rollcall/db";
-import type { FullSyncCheckpoint } from "./checkpoint.ts";
-import { fetchPage, type WalkedPage, type WalkPosition } from "./fetch-page.ts";
-import { refuseEmptyList } from "./refuse-empty-list.ts";
+import { addMissingCandidates, nextReadSequence } from "@rollcall/db";
+import { z } from "zod";
+import {
+  fetchPage,
+  refuseEmptyList,
+  type WalkedPage,
+  type WalkPosition,
+  walkPosition,
+} from "./fetch-page.ts";
 import type { Runner } from "./runner.ts";
 import { writePage } from "./write-page.ts";
 
-type SequencedPage = WalkedPage & { ticket: number };
+/** The progress of a full sync over Clerk's users; part of its checkpoint. */
+export const walkProgress = z.object({
+  position: walkPosition,
+  pages: z.number().int(),
+  /** Users that Clerk counted at the start of the run, and distinct users on its pages so far. */
+  total: z.number().int(),
+  seen: z.number().int(),
+  /** A user of the last page: an answer by id that lacks this user proves nothing. */
+  sentinel: z.string().nullable(),
+});
+
+export type WalkProgress = z.infer<typeof walkProgress>;
+
+type SequencedPage = WalkedPage & { readSequence: number };
 
 /**
- * Walks over all of Clerk's users, oldest first: writes those that differ, and candidates our rows that the pages
- * lack. While a page is written the next one is on its way, and never more than that one.
+ * Walks over all of Clerk's users, oldest first. It writes the users that differ, and records live rows that the pages
+ * lack as deletion candidates. While a page is written, only the next page is fetched.
  *
- * @returns the checkpoint behind a complete walk
+ * @returns the progress after a complete walk
  * @throws AppError `reconcile.list_*` when the list is empty, ends early or repeats itself
  */
-export async function walkPages(runner: Runner, from: FullSyncCheckpoint): Promise<FullSyncCheckpoint> {
-  let checkpoint = from;
+export async function walkUsers(runner: Runner, from: WalkProgress): Promise<WalkProgress> {
+  let progress = from;
   let mayBeHalfDone = runner.run.isResumed;
-  let pending = readAhead(runner, checkpoint.position);
+  let pending = fetchAhead(runner, progress.position);
   for (;;) {
     const page = await pending;
-    if (checkpoint.position.after === null && page.users.length === 0) await refuseEmptyList(runner);
-    const taking = takePage(runner, checkpoint, { ...page, mayBeHalfDone });
-    if (!page.isLast) pending = readAhead(runner, page.next, taking);
-    checkpoint = await taking;
+    if (progress.position.after === null && page.users.length === 0)
+      await refuseEmptyList(runner.context.pool);
+    const processing = processPage(runner, progress, { ...page, mayBeHalfDone });
+    if (!page.isLast) pending = fetchAhead(runner, page.next, processing);
+    progress = await processing;
     mayBeHalfDone = false;
     if (page.isLast) {
-      const late = await findLatecomers(runner, checkpoint);
-      if (late === undefined) break;
+      const late = await findLatecomers(runner, progress);
+      if (late === undefined) return progress;
       pending = Promise.resolve(late);
     }
   }
-  const confirming = { ...checkpoint, phase: "confirm" } as const;
-  await runner.advance(confirming, async (client) => {
-    await addUndatedCandidates(client, runner.run.view.id);
-    return {};
-  });
-  return confirming;
 }
 
-function readAhead(
+function fetchAhead(
   runner: Runner,
   position: WalkPosition,
-  taking?: Promise<unknown>,
+  processing?: Promise<unknown>,
 ): Promise<SequencedPage> {
-  const page = read(runner, position, taking);
-  // Awaited later; until then its failure is nobody's surprise.
+  const page = fetchSequenced(runner, position, processing);
+  // The walk awaits the page later. Until then its failure must not end the process.
   page.catch(() => undefined);
   return page;
 }
 
-async function read(
+async function fetchSequenced(
   { context, clerk }: Runner,
   position: WalkPosition,
   parseAfter?: Promise<unknown>,
 ): Promise<SequencedPage> {
-  const ticket = await nextReadSequence(context.pool);
-  return { ...(await fetchPage(clerk, position, parseAfter)), ticket };
+  const readSequence = await nextReadSequence(context.pool);
+  return { ...(await fetchPage(clerk, position, parseAfter)), readSequence };
 }
 
-async function takePage(
+async function processPage(
   runner: Runner,
-  checkpoint: FullSyncCheckpoint,
+  progress: WalkProgress,
   page: SequencedPage & { mayBeHalfDone: boolean },
-): Promise<FullSyncCheckpoint> {
+): Promise<WalkProgress> {
   const { users, next, isLast } = page;
   runner.signal.throwIfAborted();
   const range = {
-    afterMs: checkpoint.position.after?.createdAtMs ?? null,
+    afterMs: progress.position.after?.createdAtMs ?? null,
     untilMs: isLast ? null : (next.after?.createdAtMs ?? null),
   };
-  const written = await writePage(runner, { ...page, number: checkpoint.pages, range });
-  const { isInStep, counts, missed } = written;
+  const { isInStep, counts, missed } = await writePage(runner, { ...page, number: progress.pages, range });
   const clerkIds = users.flatMap(({ clerkId }) => clerkId ?? []);
-  const taken: FullSyncCheckpoint = {
-    ...checkpoint,
+  const processed: WalkProgress = {
+    ...progress,
     position: next,
-    pages: checkpoint.pages + 1,
-    seen: checkpoint.seen + users.length,
-    sentinel: clerkIds.at(-1) ?? checkpoint.sentinel,
+    pages: progress.pages + 1,
+    seen: progress.seen + users.length,
+    sentinel: clerkIds.at(-1) ?? progress.sentinel,
   };
-  await runner.advance(taken, async (client) => {
+  await runner.advance({ ...processed, phase: "walk" }, async (client) => {
     if (!isInStep) await addMissingCandidates(client, runner.run.view.id, { clerkIds, ...range });
     return { pages: 1, seen: users.length, counts, missed };
   });
-  return taken;
+  return processed;
 }
 
 const maxRetries = 5;
-/** How far Clerk's clock and ours may be apart. */
+/** The largest assumed difference between Clerk's clock and ours. */
 const clockSkewMs = 60_000;
 
 /**
- * Judges a walk that came to a short page. Complete is one that saw as many users as there were at its start, or
- * as many as there are now, since users may go while it lasts. Those who came behind its last page, while it was
- * read, are looked for; anybody older behind a short page proves that the list was cut off.
+ * Decides whether a walk that came to a short page is complete. It is when it saw as many users as Clerk counted at the
+ * start, or counts now, because users may be deleted meanwhile. Users that signed up while the last page was read are
+ * fetched too. An older user behind a short page proves that Clerk cut the list off.
  *
  * @returns undefined when the walk is complete, else a page of latecomers
  * @throws AppError `reconcile.list_incomplete`
  */
 async function findLatecomers(
   runner: Runner,
-  { seen, total, position }: FullSyncCheckpoint,
+  { seen, total, position }: WalkProgress,
 ): Promise<SequencedPage | undefined> {
   if (seen >= total) return undefined;
   const beganAtMs = Date.parse(runner.run.view.startedAt ?? "") - clockSkewMs;
@@ -111,7 +123,7 @@ async function findLatecomers(
   for (let retry = 1; retry <= maxRetries; retry++) {
     now = await runner.clerk.countUsers();
     if (seen >= Math.min(total, now)) return undefined;
-    const page = await read(runner, position);
+    const page = await fetchSequenced(runner, position);
     const isLate = page.users.every(({ result }) => "found" in result && result.found.created_at > beganAtMs);
     if (page.users.length > 0 && isLate) return page;
     if (page.users.length > 0) break;

@@ -1,108 +1,133 @@
 import type { ClerkUser, ListedUser } from "@rollcall/clerk";
-import { AppError, type RunCounts } from "@rollcall/contracts";
-import { type CreationRange, digestRows, digestSnapshots, findDrift, type UserSnapshot } from "@rollcall/db";
-import { applyBatch } from "../user/apply-batch.ts";
-import { decideSecondaryEmails } from "../user/rules/email.ts";
-import { decideTurma } from "../user/rules/metadata.ts";
-import { decideSnapshot } from "../user/rules/snapshot.ts";
-import { countDrifted, type Drifted } from "./count-drifted.ts";
-import { dropCaches } from "./drop-caches.ts";
-import { reportUnreadable, reportWrite } from "./report.ts";
-import type { Runner } from "./runner.ts";
+import { AppError, type LogEvent, type RunCounts } from "@rollcall/contracts";
+import {
+  type CreationRange,
+  type DriftKind,
+  digestRows,
+  digestSnapshots,
+  findDrift,
+  type Pool,
+  type ProfileDefaults,
+  type UserSnapshot,
+} from "@rollcall/db";
+import type { Logger, Metrics } from "@rollcall/observability";
+import { countPostgresError } from "../count-postgres-error.ts";
+import type { SessionCache } from "../ensure/session-cache.ts";
+import { decideSnapshot, decideWrite, type UserWrite } from "../user/rules.ts";
+import { type WriteOutcome, writeUsers } from "../user/write-users.ts";
+import { type RetryContext, withRetry } from "./retrying-clerk.ts";
 
-/** Users as one answer of Clerk's showed them. */
+/** The services of a page's write. */
+export type PageContext = RetryContext & {
+  pool: Pool;
+  defaults: ProfileDefaults;
+  sessionCache: SessionCache;
+  log: Logger;
+  metrics: Metrics;
+};
+
+/** The part of a runner that a page's write needs. */
+type PageWriter = {
+  context: PageContext;
+  run: { view: { id: number } };
+  signal: AbortSignal;
+  /** Set in a dry run: drifted users are collected and not written. */
+  dryRun: { collect(page: number, drifted: readonly DriftedUser[]): Promise<void> } | undefined;
+};
+
+/** A user whose rows differ from Clerk, and the write that makes them equal. */
+export type DriftedUser = { write: UserWrite; kind: DriftKind };
+
+/** The users of one answer from Clerk. */
 export type Page = {
-  /** Which one of the run's pages it is, from 0. */
+  /** The page's number in the run, from 0. */
   number: number;
   users: readonly ListedUser[];
   /** Drawn before the request left. */
-  ticket: number;
-  /** A runner may have died after writing it and before dropping its caches. */
+  readSequence: number;
+  /** A runner may have died after the write of this page and before the invalidation of its cache keys. */
   mayBeHalfDone: boolean;
-  /** When the page shows all of Clerk's users that were created in it. */
+  /** Set when the page shows every user at Clerk that was created in this range. */
   range?: CreationRange;
 };
 
 export type PageResult = {
-  /** One question for the whole page told that rows and page are equal, and that no other live row is in its range. */
+  /** Page and rows have equal digests, and no other live row is in the page's range. */
   isInStep: boolean;
   counts: Partial<RunCounts>;
-  /** Of those that differed and do no more: who differs whatever is written is found again by each run. */
+  /** Users that webhooks missed and this page repaired. A user that still differs is found again by each run. */
   missed: number;
 };
 
-/** A webhook that took longer than this is taken for lost; milliseconds. */
-const webhookGraceMs = 10_000;
-
 /**
- * Writes the listed users that differ from their rows, and drops their caches. A dry run only keeps what it would
- * write, and counts it at its end.
+ * Writes the listed users that differ from their rows, and invalidates their cache keys. A dry run collects these writes
+ * and counts them at its end.
  */
-export async function writePage(runner: Runner, page: Page): Promise<PageResult> {
-  const { context, trial } = runner;
+export async function writePage(writer: PageWriter, page: Page): Promise<PageResult> {
+  const { context, dryRun } = writer;
   const users = newestOfEach(page.users);
-  const why = { cause: "reconcile", ref: String(runner.run.view.id) };
-  const snapshots = users.map((user) => decideSnapshot(user, page.ticket, why));
-  if (await isInStep(runner, page, snapshots))
+  const origin = { cause, ref: String(writer.run.view.id) };
+  const snapshots = users.map((user) => decideSnapshot(user, page.readSequence, origin));
+  if (await isInStep(context, page, snapshots))
     return { isInStep: true, counts: { unchanged: users.length }, missed: 0 };
-  const drifted = await findDrifted(runner, users, snapshots);
+  const drifted = await findDrifted(context, users, snapshots);
   const unreadable = page.users.filter(({ result }) => "unreadable" in result);
   const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: unreadable.length };
   counts.unchanged = page.users.length - unreadable.length - drifted.length;
-  if (trial) {
-    await trial.collect(page.number, drifted);
+  if (dryRun) {
+    await dryRun.collect(page.number, drifted);
     return { isInStep: false, counts, missed: countMissed(drifted) };
   }
-  const outcomes = await applyDrifted(runner, drifted);
-  // Half done, nothing of it differs any more.
+  const outcomes = await writeDrifted(context, drifted);
+  // On a page that was half done, the written users do not differ any more.
   const touched = page.mayBeHalfDone
     ? page.users.flatMap(({ clerkId }) => clerkId ?? [])
     : [...outcomes.keys()];
-  await dropCaches(runner, touched);
-  const mended: Drifted[] = [];
+  await invalidateSessions(writer, touched);
+  const repaired: DriftedUser[] = [];
   for (const one of drifted) {
     const { write, kind } = one;
     const outcome =
-      outcomes.get(write.snapshot.clerkId) ?? new AppError("internal", "A write without an outcome");
-    const counted = countDrifted(kind, outcome);
+      outcomes.get(write.snapshot.clerkId) ??
+      new AppError("internal", "A write returned no outcome for an id");
+    const counted = classifyWrite(kind, outcome);
     counts[counted]++;
-    if (counted !== "failed" && counted !== "unchanged") mended.push(one);
+    if (counted !== "failed" && counted !== "unchanged") repaired.push(one);
     reportWrite(context, write.snapshot, kind, outcome);
   }
-  for (const user of unreadable) reportUnreadable(context, user);
-  return { isInStep: false, counts, missed: countMissed(mended) };
+  for (const { clerkId, result } of unreadable)
+    if ("unreadable" in result) reportFailure(context, clerkId, result.unreadable);
+  return { isInStep: false, counts, missed: countMissed(repaired) };
 }
 
 /**
- * Nearly always all of a page is as it should be. Then a digest of it tells as much as its users one by one, and costs
- * neither side what it takes to hand 500 users over.
+ * Compares the page with its rows by one digest. Most pages have no drift, and the digest avoids sending 500 users to
+ * Postgres.
  */
 async function isInStep(
-  { context }: Runner,
+  { pool, defaults }: PageContext,
   { users, range, mayBeHalfDone }: Page,
   snapshots: readonly UserSnapshot[],
 ): Promise<boolean> {
   if (!range || mayBeHalfDone || snapshots.length < users.length) return false;
-  // Who was created in the same moment as the page before's last user is not in the range, and makes the digests differ.
-  const ours = await digestRows(context.pool, range, context.defaults.create);
-  return ours === digestSnapshots(snapshots);
+  // A user of the range's first millisecond may be on the page before. Then the digests differ, and users are compared.
+  const rows = await digestRows(pool, range, defaults.create);
+  return rows === digestSnapshots(snapshots);
 }
 
 async function findDrifted(
-  { context }: Runner,
+  { pool, defaults }: PageContext,
   users: readonly ClerkUser[],
   snapshots: readonly UserSnapshot[],
-): Promise<Drifted[]> {
-  const kinds = await findDrift(context.pool, snapshots, context.defaults.create);
+): Promise<DriftedUser[]> {
+  const kinds = await findDrift(pool, snapshots, defaults.create);
   return users.flatMap((user, index) => {
     const [kind, snapshot] = [kinds.get(user.id), snapshots[index]];
-    if (!kind || !snapshot) return [];
-    const write = { snapshot, turma: decideTurma(user), secondaryEmails: decideSecondaryEmails(user) };
-    return [{ write, kind }];
+    return kind && snapshot ? [{ write: decideWrite(user, snapshot), kind }] : [];
   });
 }
 
-/** Users that could be read; of one that is listed twice, the newer. */
+/** The readable users; of a user that is listed twice, the newer version. */
 function newestOfEach(users: readonly ListedUser[]): ClerkUser[] {
   const newest = new Map<string, ClerkUser>();
   for (const { result } of users) {
@@ -113,17 +138,94 @@ function newestOfEach(users: readonly ListedUser[]): ClerkUser[] {
   return [...newest.values()];
 }
 
-function applyDrifted({ context }: Runner, drifted: readonly Drifted[]): ReturnType<typeof applyBatch> {
+function writeDrifted(
+  { pool, defaults }: PageContext,
+  drifted: readonly DriftedUser[],
+): ReturnType<typeof writeUsers> {
   if (drifted.length === 0) return Promise.resolve(new Map());
-  return applyBatch(
-    context.pool,
+  return writeUsers(
+    pool,
     drifted.map(({ write }) => write),
-    context.defaults,
+    defaults,
   );
 }
 
-/** Differences that are too old to be still on their way to us. */
-function countMissed(drifted: readonly Drifted[]): number {
+/** The webhook of an older change counts as lost; milliseconds. */
+const webhookGraceMs = 10_000;
+
+function countMissed(drifted: readonly DriftedUser[]): number {
   const latestMs = Date.now() - webhookGraceMs;
   return drifted.filter(({ write }) => write.snapshot.clerkUpdatedAtMs < latestMs).length;
+}
+
+/**
+ * Deletes the cache keys of users whose rows may have changed. While the cache is away, the run waits for it.
+ *
+ * @throws AppError `queue.unavailable` when it stays away
+ */
+export async function invalidateSessions(
+  { context, signal }: Pick<PageWriter, "context" | "signal">,
+  clerkIds: readonly string[],
+): Promise<void> {
+  if (clerkIds.length === 0) return;
+  await withRetry(context, signal, () => context.sessionCache.invalidate(clerkIds, { onFailure: "throw" }));
+}
+
+/** The count of a run that a drifted user adds to. Created: a row or a profile. Linked: an unclaimed profile. */
+export function classifyWrite(
+  kind: DriftKind,
+  outcome: WriteOutcome | undefined,
+): Exclude<keyof RunCounts, "deleted" | "held"> {
+  if (outcome === undefined || outcome instanceof AppError) return "failed";
+  if (outcome === "linked" || outcome === "created") return outcome;
+  // Tombstones are final, also when a list that was read before the deletion shows the user.
+  if (outcome === "deleted") return "unchanged";
+  if (kind === "missing_row") return "created";
+  return kind === "older_row" ? "updated" : "unchanged";
+}
+
+const cause = "reconcile";
+
+const events: Partial<Record<string, LogEvent>> = {
+  created: "mentorado_created",
+  linked: "mentorado_linked",
+};
+
+/** Logs and counts a drifted user, under the names that sync jobs use too. */
+function reportWrite(
+  context: PageContext,
+  { clerkId, ref }: UserSnapshot,
+  kind: DriftKind,
+  outcome: WriteOutcome,
+): void {
+  const { log, metrics } = context;
+  metrics.count("rollcall_reconcile_drift_total", { kind });
+  if (outcome instanceof AppError) {
+    reportFailure(context, clerkId, outcome);
+    return;
+  }
+  metrics.count("rollcall_provision_total", { cause, outcome });
+  const event = events[outcome] ?? ("user_synced" satisfies LogEvent);
+  log.info({ event, clerkId, cause, outcome, kind, runId: ref }, "User reconciled");
+}
+
+function reportFailure({ log, metrics }: PageContext, clerkId: string | null, error: AppError): void {
+  metrics.count("rollcall_provision_total", { cause, outcome: error.code });
+  countPostgresError(metrics, error);
+  const event: LogEvent = "mentorado_creation_failed";
+  log.error({ event, clerkId, cause, code: error.code, err: error }, "A user could not be reconciled");
+}
+
+/** Logs and counts users that are absent at Clerk. */
+export function reportAbsent(
+  { log, metrics }: PageContext,
+  clerkIds: readonly string[],
+  outcome: "tombstoned" | "held",
+): void {
+  const event: LogEvent = outcome === "held" ? "deletion_held" : "user_tombstoned";
+  for (const clerkId of clerkIds) {
+    metrics.count("rollcall_reconcile_drift_total", { kind: "extra_row" });
+    metrics.count("rollcall_provision_total", { cause, outcome });
+    log.info({ event, clerkId, cause, outcome }, "Clerk no longer has the user");
+  }
 }

@@ -3,21 +3,21 @@ import { AppError } from "@rollcall/contracts";
 import { nextReadSequence, type Pool } from "@rollcall/db";
 import DataLoader from "dataloader";
 
-/** A user as Clerk described it, marked with the ticket that was drawn before the request left. */
-export type SequencedFetch = { reading: FetchResult; ticket: number };
+/** What Clerk said of a user, with the read sequence that was drawn before the request left. */
+export type SequencedFetch = { result: FetchResult; readSequence: number };
 
-/** Reads one user at Clerk, together with whoever else is asked for at this moment. */
+/** Reads one user at Clerk, together with the other users that are read at this moment. @throws AppError */
 export type UserReader = (clerkId: string) => Promise<SequencedFetch>;
 
 const windowMs = 2;
 
-/** Failures of Clerk as a whole, or of one user alone: the answer does not tell, so a second question must. */
+/** These codes may mean that Clerk is down or that one user is unreadable. A second request decides. */
 const ambiguousCodes = new Set(["clerk.unavailable", "clerk.unreadable"]);
 
 /** Coalesces up to 100 concurrent reads, gathered over 2 ms, into one request. */
 export function createUserReader(clerk: ClerkGateway, pool: Pool): UserReader {
   const loader = new DataLoader<string, SequencedFetch>((ids) => readBatch(clerk, pool, ids), {
-    // A cached answer would be older than the sync job that asks.
+    // A cached answer would be older than the sync job that needs it.
     cache: false,
     maxBatchSize: maxIdsPerRead,
     batchScheduleFn: (run) => setTimeout(run, windowMs),
@@ -30,25 +30,27 @@ async function readBatch(
   pool: Pool,
   ids: readonly string[],
 ): Promise<(SequencedFetch | Error)[]> {
-  const ticket = await nextReadSequence(pool);
-  const readings = await readDistinct(clerk, [...new Set(ids)]);
+  const readSequence = await nextReadSequence(pool);
+  const results = await readDistinct(clerk, [...new Set(ids)]);
   return ids.map((id) => {
-    const reading = readings.get(id);
-    return reading ? { reading, ticket } : new AppError("internal", "A read returned no outcome for an id");
+    const result = results.get(id);
+    return result
+      ? { result, readSequence }
+      : new AppError("internal", "A read returned no outcome for an id");
   });
 }
 
 /**
- * Reads distinct ids. When a list request fails although Clerk answers others, it is halved until the users that
- * cannot be read are alone. A list proves no absence, so whoever it lacks is asked for by name.
+ * Reads distinct ids. If a list request fails while Clerk answers others, it is halved until the users that cannot be
+ * read are alone. A list proves no absence, so each user that it lacks is read by its own id.
  *
- * @throws AppError when Clerk fails for everybody
+ * @throws AppError when Clerk fails for every user
  */
 async function readDistinct(clerk: ClerkGateway, ids: readonly string[]): Promise<Map<string, FetchResult>> {
-  if (ids.length === 1) return readByName(clerk, ids);
+  if (ids.length === 1) return readOneByOne(clerk, ids);
   try {
     const listed = await clerk.readUsers(ids);
-    const missing = await readByName(
+    const missing = await readOneByOne(
       clerk,
       ids.filter((id) => !listed.has(id)),
     );
@@ -62,12 +64,12 @@ async function readDistinct(clerk: ClerkGateway, ids: readonly string[]): Promis
   }
 }
 
-/** Reads users one by one, all at once; one that cannot be read costs the others nothing. */
-async function readByName(clerk: ClerkGateway, ids: readonly string[]): Promise<Map<string, FetchResult>> {
+/** Makes one request for each user, all at once. A user that cannot be read does not fail the others. */
+async function readOneByOne(clerk: ClerkGateway, ids: readonly string[]): Promise<Map<string, FetchResult>> {
   return new Map(await Promise.all(ids.map(async (id) => [id, await readAlone(clerk, id)] as const)));
 }
 
-/** A second try, after Clerk answered for others, tells a user that cannot be read from an outage that just ended. */
+/** Reads twice: the second attempt tells a user that cannot be read from an outage that has just ended. */
 async function readAlone(clerk: ClerkGateway, id: string): Promise<FetchResult> {
   try {
     return await clerk.readUser(id);
@@ -82,13 +84,13 @@ async function readAlone(clerk: ClerkGateway, id: string): Promise<FetchResult> 
   }
 }
 
-/** @throws the error itself unless Clerk might have failed for this question alone */
+/** @throws the error itself unless Clerk may have failed for this request alone */
 function getAmbiguous(error: unknown): AppError {
   if (error instanceof AppError && ambiguousCodes.has(error.code)) return error;
   throw error;
 }
 
-/** @throws AppError when Clerk does not answer a question that names nobody either */
+/** @throws AppError when Clerk does not answer a request that names no user either */
 async function confirmClerkAnswers(clerk: ClerkGateway, failure: unknown): Promise<void> {
   const original = getAmbiguous(failure);
   try {

@@ -16,20 +16,20 @@ export type NotificationTarget = {
   secret: string;
 };
 
-/** An app that hangs keeps each of them for ten seconds; the places at work are there for users above all. */
-const mostUnderWay = 16;
+/** An app that hangs blocks each job for ten seconds, and the worker's concurrency is shared with other jobs. */
+const maxQueued = 16;
 const enqueueDeadlineMs = 2_000;
 const deliveryTimeoutMs = 10_000;
 
 /**
- * Makes jobs for events that are due. A death between the two steps makes a job again, never none, and so does a queue
- * that lost it.
+ * Adds a job for each notification that is due. If the process dies between the two steps, or the queue loses the job,
+ * a later call adds the job again.
  *
- * @returns how many were queued
+ * @returns the number of added jobs
  * @throws AppError `queue.unavailable` or `postgres.unavailable`
  */
 export async function relayNotifications(pool: Pool, queue: Producer): Promise<number> {
-  const due = await listDueNotifications(pool, mostUnderWay);
+  const due = await listDueNotifications(pool, maxQueued);
   for (const { eventId, clerkId } of due)
     await addNotificationJob(queue, { v: 1, eventId, clerkId }, enqueueDeadlineMs);
   if (due.length > 0)
@@ -41,15 +41,15 @@ export async function relayNotifications(pool: Pool, queue: Producer): Promise<n
 }
 
 /**
- * Tells the app of one new mentorado, at least once: ids only, signed as a Standard Webhook, whose
- * `webhook-id` is the same at each try.
+ * Notifies the app of one new mentorado, at least once. The body holds ids only and is signed as a Standard Webhook.
+ * Its `webhook-id` is the same at each attempt.
  *
- * @returns false when there was nothing to tell: sent before, or the user is deleted
+ * @returns false when there was nothing to send: it was sent before, or the user is deleted
  * @throws AppError `hook.failed` unless the app answers 2xx
  */
 export async function sendNotification(
   pool: Pool,
-  hook: NotificationTarget,
+  target: NotificationTarget,
   { eventId, clerkId }: NotificationJob,
 ): Promise<boolean> {
   const event = await findUnsentNotification(pool, eventId);
@@ -63,12 +63,12 @@ export async function sendNotification(
     timestamp: event.at.toISOString(),
     data: { clerkId, userId, mentoradoId },
   });
-  await post(hook, `evt_${eventId}`, body);
+  await post(target, `evt_${eventId}`, body);
   await markNotificationSent(pool, eventId);
   return true;
 }
 
-/** Leaves it to a person: it is a dead letter now. @throws AppError `postgres.unavailable` */
+/** Stops adding jobs for a notification that became a dead letter. @throws AppError `postgres.unavailable` */
 export async function giveUpNotification(pool: Pool, eventId: number): Promise<void> {
   await settleNotification(pool, eventId);
 }
@@ -82,12 +82,12 @@ async function post({ url, secret }: NotificationTarget, id: string, body: strin
     "webhook-signature": new Webhook(secret).sign(id, now, body),
   };
   const signal = AbortSignal.timeout(deliveryTimeoutMs);
-  // A redirect would carry the signed body to somebody who was not configured.
+  // A redirect would carry the signed body to an address that is not configured.
   const answer = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" }).catch(
     (error: unknown) => {
-      throw new AppError("hook.failed", "The hook's address was not reached", { cause: error });
+      throw new AppError("hook.failed", "The app's webhook address was not reached", { cause: error });
     },
   );
   await answer.body?.cancel();
-  if (!answer.ok) throw new AppError("hook.failed", `The hook's address answered ${answer.status}`);
+  if (!answer.ok) throw new AppError("hook.failed", `The app's webhook address answered ${answer.status}`);
 }

@@ -3,7 +3,7 @@ import { createPool, migrateUp, type Pool } from "@rollcall/db";
 import type { SyncJob } from "@rollcall/jobs";
 import { createDatabase } from "@rollcall/local-services";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { createTestWorker, type TestWorker } from "../testing/convergence/workers.ts";
+import { createTestWorker, type TestWorker } from "../testing/workers.ts";
 import { syncUser } from "./sync-user.ts";
 
 let clerk: ClerkSimulator;
@@ -23,7 +23,7 @@ afterAll(async () => {
   await Promise.all([app?.end(), clerk?.stop(), worker?.close(), slowWorker?.close()]);
 });
 
-const look = (clerkId: string): SyncJob => ({
+const refresh = (clerkId: string): SyncJob => ({
   v: 1,
   kind: "refresh",
   clerkId,
@@ -31,22 +31,22 @@ const look = (clerkId: string): SyncJob => ({
   eventAtMs: 0,
 });
 
-test("an absence read before the user came buries nobody, though the row is there when it is judged", async () => {
+test("an absence that was read before the sign-up never deletes the user, although the row exists when the job decides", async () => {
   const held = slowWorker.holdNext("after");
-  const early = syncUser(slowWorker.context, look("user_early"), 1);
+  const early = syncUser(slowWorker.context, refresh("user_early"), 1);
   await held.arrived;
   await clerk.users.create({ id: "user_early" });
-  expect(await syncUser(worker.context, look("user_early"), 1)).toBe("created");
+  expect(await syncUser(worker.context, refresh("user_early"), 1)).toBe("created");
   held.release();
   expect(await early).toBe("kept");
 });
 
-test("not even when the row was written by a request that left before and was answered after", async () => {
+test("an absence never deletes a user whose row was written by an earlier request that was answered later", async () => {
   const heldRequest = worker.holdNext("before");
-  const first = syncUser(worker.context, look("user_lagging"), 1);
+  const first = syncUser(worker.context, refresh("user_lagging"), 1);
   await heldRequest.arrived;
   const heldAnswer = slowWorker.holdNext("after");
-  const second = syncUser(slowWorker.context, look("user_lagging"), 1);
+  const second = syncUser(slowWorker.context, refresh("user_lagging"), 1);
   await heldAnswer.arrived;
   await clerk.users.create({ id: "user_lagging" });
   heldRequest.release();
@@ -55,24 +55,24 @@ test("not even when the row was written by a request that left before and was an
   expect(await second).toBe("kept");
 });
 
-test("a user whom Clerk has lost is deleted by the second read, also without a signature", async () => {
+test("a user that is absent at Clerk is deleted after the second read, also without a signed event", async () => {
   await clerk.users.create({ id: "user_gone" });
-  await syncUser(worker.context, look("user_gone"), 1);
+  await syncUser(worker.context, refresh("user_gone"), 1);
   await clerk.users.delete("user_gone", { silent: true });
-  expect(await syncUser(worker.context, look("user_gone"), 1)).toBe("tombstoned");
+  expect(await syncUser(worker.context, refresh("user_gone"), 1)).toBe("tombstoned");
 });
 
 test.each(["delete", "refresh"] as const)(
-  "a %s of somebody gone whose row the app keeps locked fails as theirs",
+  "a %s of an absent user whose row the app keeps locked fails only that user",
   async (kind) => {
     const clerkId = `user_locked_${kind}`;
     await clerk.users.create({ id: clerkId });
-    await syncUser(worker.context, look(clerkId), 1);
+    await syncUser(worker.context, refresh(clerkId), 1);
     await clerk.users.delete(clerkId, { silent: true });
     const client = await app.connect();
     await client.query("begin");
     await client.query("select from users where clerk_id = $1 for update", [clerkId]);
-    const syncJob: SyncJob = { ...look(clerkId), kind };
+    const syncJob: SyncJob = { ...refresh(clerkId), kind };
     const failed = syncUser(worker.context, syncJob, 1);
     await expect(failed).rejects.toMatchObject({ code: "user.rejected", sqlState: "55P03" });
     await client.query("rollback");

@@ -13,9 +13,7 @@ import type { SyncJob } from "@rollcall/jobs";
 import type { SessionCache } from "../ensure/session-cache.ts";
 import { decideAccess, toSessionView } from "../ensure/session-view.ts";
 import type { UserReader } from "./fetch-users.ts";
-import { decideSecondaryEmails } from "./rules/email.ts";
-import { decideTurma } from "./rules/metadata.ts";
-import { decideSnapshot, type Why } from "./rules/snapshot.ts";
+import { type ChangeOrigin, decideSnapshot, decideWrite } from "./rules.ts";
 import type { UserWriter } from "./write-users.ts";
 
 export type SyncContext = {
@@ -27,108 +25,94 @@ export type SyncContext = {
 };
 
 /**
- * What a look at a user came to: the profile's outcome; tombstoned, when a deletion took effect; present, when
- * a login found all in place; absent, when Clerk has no such user; held, when it is gone from Clerk without a
- * signature and too many others are too.
+ * The outcome of a sync job. It is the profile's outcome, or: tombstoned, a deletion took effect. present, a
+ * `provision` job found row and profile in place. absent, Clerk has no such user. held, the user is absent at Clerk
+ * without a signed deletion, and so are too many other users.
  */
 export type SyncOutcome = ProfileOutcome | "tombstoned" | "present" | "absent" | "held";
 
-/** Looks at which Clerk is asked again before an id without a row counts as absent: Clerk's reads may lag. */
+/** Attempts until an id without a row counts as absent: Clerk's reads may lag behind its writes. */
 const attemptsForAbsence = 4;
 
 /**
- * The one handler behind every sync job: read Clerk, decide, write, drop the caches. Running it twice, late or
- * out of order does no harm.
+ * The one handler behind every sync job: read Clerk, decide, write, invalidate the session cache. The handler may
+ * run twice, late or out of order.
  *
- * @param look which attempt this is, from 1
- * @throws AppError; `user.absent` asks for another look
+ * @param attempt counts from 1
+ * @throws AppError; `user.absent` asks for a retry, and `queue.unavailable` when the cache was not invalidated
  */
-export async function syncUser(context: SyncContext, syncJob: SyncJob, look: number): Promise<SyncOutcome> {
+export async function syncUser(context: SyncContext, job: SyncJob, attempt: number): Promise<SyncOutcome> {
   try {
-    return await runSyncJob(context, syncJob, look);
+    return await runSyncJob(context, job, attempt);
   } finally {
-    await dropCache(context.sessionCache, syncJob.clerkId);
+    await context.sessionCache.invalidate([job.clerkId], { onFailure: "throw" });
   }
 }
 
-async function runSyncJob(context: SyncContext, syncJob: SyncJob, look: number): Promise<SyncOutcome> {
-  switch (syncJob.kind) {
+async function runSyncJob(context: SyncContext, job: SyncJob, attempt: number): Promise<SyncOutcome> {
+  switch (job.kind) {
     case "delete":
-      return deleteUser(context.pool, syncJob);
+      return deleteUser(context.pool, job);
     case "provision":
-      return (await isInPlace(context, syncJob.clerkId)) ? "present" : refreshUser(context, syncJob, look);
+      return (await isInPlace(context, job.clerkId)) ? "present" : refreshUser(context, job, attempt);
     case "refresh":
-      return refreshUser(context, syncJob, look);
+      return refreshUser(context, job, attempt);
     default:
-      return syncJob.kind satisfies never;
+      return job.kind satisfies never;
   }
 }
 
-async function refreshUser(context: SyncContext, syncJob: SyncJob, look: number): Promise<SyncOutcome> {
-  const found = await readFound(context, syncJob.clerkId);
-  return found ? writeFound(context, syncJob, found) : noteAbsence(context, syncJob, look);
+async function refreshUser(context: SyncContext, job: SyncJob, attempt: number): Promise<SyncOutcome> {
+  const found = await fetchFound(context, job.clerkId);
+  return found ? writeFound(context, job, found) : recordAbsence(context, job, attempt);
 }
 
-type Found = { user: ClerkUser; ticket: number };
+type Found = { user: ClerkUser; readSequence: number };
 
-/** Undefined when Clerk has no such user. */
-async function readFound({ readUser }: SyncContext, clerkId: string): Promise<Found | undefined> {
-  const { reading, ticket } = await readUser(clerkId);
-  if ("unreadable" in reading) throw reading.unreadable;
-  return "found" in reading ? { user: reading.found, ticket } : undefined;
+/** @returns undefined when Clerk has no such user */
+async function fetchFound({ readUser }: SyncContext, clerkId: string): Promise<Found | undefined> {
+  const { result, readSequence } = await readUser(clerkId);
+  if ("unreadable" in result) throw result.unreadable;
+  return "found" in result ? { user: result.found, readSequence } : undefined;
 }
 
-function writeFound(context: SyncContext, syncJob: SyncJob, { user, ticket }: Found): Promise<SyncOutcome> {
-  return context.writeUser({
-    snapshot: decideSnapshot(user, ticket, toWhy(syncJob)),
-    turma: decideTurma(user),
-    secondaryEmails: decideSecondaryEmails(user),
-  });
+function writeFound(context: SyncContext, job: SyncJob, { user, readSequence }: Found): Promise<SyncOutcome> {
+  return context.writeUser(decideWrite(user, decideSnapshot(user, readSequence, originOf(job))));
 }
 
-function toWhy({ cause, delivery }: SyncJob): Why {
+function originOf({ cause, delivery }: SyncJob): ChangeOrigin {
   return { cause, ref: delivery ?? null };
 }
 
-async function noteAbsence(context: SyncContext, syncJob: SyncJob, look: number): Promise<SyncOutcome> {
+async function recordAbsence(context: SyncContext, job: SyncJob, attempt: number): Promise<SyncOutcome> {
   const { pool } = context;
-  const { clerkId } = syncJob;
+  const { clerkId } = job;
   const session = await findSession(pool, clerkId);
   if (session?.user.deletedAt) return "deleted";
-  if (session) return confirmAbsence(context, syncJob);
+  if (session) return confirmAbsence(context, job);
   await recordAbsences(pool, [clerkId]);
-  if (look < attemptsForAbsence) throw new AppError("user.absent", "Clerk has no such user yet");
+  if (attempt < attemptsForAbsence) throw new AppError("user.absent", "Clerk has no such user yet");
   return "absent";
 }
 
 /**
- * The absence may be from before the user came, and the row from after: another worker can have read and
- * written in between. A read that begins only now, with the row in sight, leaves no such doubt. Read tickets
- * do not tell: an early one may belong to a request that was answered late.
+ * Reads Clerk again now that the row is known. The first read may be older than the row: another worker may have read
+ * and written the user in between. Read sequences cannot decide this, because Clerk may answer an early request late.
  */
-async function confirmAbsence(context: SyncContext, syncJob: SyncJob): Promise<SyncOutcome> {
-  const found = await readFound(context, syncJob.clerkId);
-  if (found) return writeFound(context, syncJob, found);
-  const absence = { clerkId: syncJob.clerkId, ...toWhy(syncJob) };
+async function confirmAbsence(context: SyncContext, job: SyncJob): Promise<SyncOutcome> {
+  const found = await fetchFound(context, job.clerkId);
+  if (found) return writeFound(context, job, found);
+  const absence = { clerkId: job.clerkId, ...originOf(job) };
   return inTransaction(context.pool, (client) => tombstoneAbsent(client, absence));
 }
 
-async function deleteUser(pool: Pool, syncJob: SyncJob): Promise<SyncOutcome> {
-  const deletion = { clerkId: syncJob.clerkId, by: "signature", ...toWhy(syncJob) } as const;
+async function deleteUser(pool: Pool, job: SyncJob): Promise<SyncOutcome> {
+  const deletion = { clerkId: job.clerkId, by: "signature", ...originOf(job) } as const;
   const deleted = await inTransaction(pool, (client) => tombstoneUsers(client, [deletion]));
-  return deleted.has(syncJob.clerkId) ? "tombstoned" : "deleted";
+  return deleted.has(job.clerkId) ? "tombstoned" : "deleted";
 }
 
 async function isInPlace(context: SyncContext, clerkId: string): Promise<boolean> {
   const session = await findSession(context.pool, clerkId);
   return session !== undefined && decideAccess(toSessionView(session), context) !== "incomplete";
-}
-
-/** A cache that cannot be dropped may go on showing what was: then the run is not over. */
-async function dropCache(cache: SessionCache, clerkId: string): Promise<void> {
-  try {
-    await cache.drop(clerkId);
-  } catch (error) {
-    throw new AppError("queue.unavailable", "The session cache could not be dropped", { cause: error });
-  }
 }

@@ -1,10 +1,28 @@
 import { AppError } from "@rollcall/contracts";
-import type { Pool, ProfileDefaults, ProfileOutcome, UserSnapshot } from "@rollcall/db";
+import {
+  applySnapshots,
+  evaluateConflicts,
+  type GivenProfile,
+  giveProfiles,
+  inTransaction,
+  type Pool,
+  type ProfileDefaults,
+  type ProfileOutcome,
+  type ProfileRequest,
+  type Queryable,
+  readSqlState,
+  splitOnRefusal,
+  type UserSnapshot,
+  waitBrieflyForLocks,
+} from "@rollcall/db";
 import DataLoader from "dataloader";
-import { applyBatch, type UserWrite } from "./apply-batch.ts";
+import type { UserWrite } from "./rules.ts";
 
-/** Writes one user, together with whoever else is written at this moment. @throws AppError */
+/** Writes one user, together with the other users that are written at this moment. @throws AppError */
 export type UserWriter = (write: UserWrite) => Promise<ProfileOutcome>;
+
+/** The result for one user: the profile's outcome, or the reason why this user alone was not written. */
+export type WriteOutcome = ProfileOutcome | AppError;
 
 const windowMs = 2;
 const maxUsersPerWrite = 200;
@@ -27,14 +45,14 @@ async function writeTogether(
   writes: readonly UserWrite[],
   defaults: ProfileDefaults,
 ): Promise<(ProfileOutcome | Error)[]> {
-  const outcomes = await applyBatch(pool, newestOfEach(writes), defaults);
+  const outcomes = await writeUsers(pool, newestOfEach(writes), defaults);
   return writes.map(
     ({ snapshot }) =>
       outcomes.get(snapshot.clerkId) ?? new AppError("internal", "A write returned no outcome for an id"),
   );
 }
 
-/** Two jobs may hold one user at once; a statement may not, so the newest snapshot speaks for all. */
+/** Two jobs may write one user at once. A statement may not, so the newest snapshot is written for both. */
 function newestOfEach(writes: readonly UserWrite[]): UserWrite[] {
   const newest = new Map<string, UserWrite>();
   for (const write of writes) {
@@ -48,4 +66,69 @@ function isNewer(a: UserSnapshot, b: UserSnapshot): boolean {
   return a.clerkUpdatedAtMs === b.clerkUpdatedAtMs
     ? a.readTicket > b.readTicket
     : a.clerkUpdatedAtMs > b.clerkUpdatedAtMs;
+}
+
+/**
+ * Writes distinct users in one transaction of two statements. If Postgres refuses a value, the batch is halved until
+ * the poisoned user is alone. The other users are still written.
+ *
+ * @returns one outcome for each id
+ * @throws PostgresError `postgres.unavailable` when Postgres fails for every user
+ */
+export async function writeUsers(
+  pool: Pool,
+  writes: readonly UserWrite[],
+  defaults: ProfileDefaults,
+): Promise<Map<string, WriteOutcome>> {
+  const outcomes = await splitOnRefusal(writes, (part) => writeBatch(pool, part, defaults), refuse);
+  return new Map(outcomes.flatMap((part) => [...part]));
+}
+
+const uniqueViolation = "23505";
+
+/** Runs twice if the app gives a user a profile while we link another one: the second transaction sees it. */
+async function writeBatch(pool: Pool, writes: readonly UserWrite[], defaults: ProfileDefaults) {
+  const write = () => inTransaction(pool, (client) => writeInTransaction(client, writes, defaults));
+  return write().catch((error: unknown) => {
+    if (readSqlState(error) === uniqueViolation) return write();
+    throw error;
+  });
+}
+
+/** The two statements of the write, inside the caller's transaction. */
+export async function writeInTransaction(
+  client: Queryable,
+  writes: readonly UserWrite[],
+  defaults: ProfileDefaults,
+): Promise<Map<string, WriteOutcome>> {
+  await waitBrieflyForLocks(client);
+  await applySnapshots(
+    client,
+    writes.map((write) => write.snapshot),
+  );
+  const given = await giveProfiles(client, writes.map(toProfileRequest), defaults);
+  await evaluateTouchedConflicts(client, given);
+  return new Map(given.map(({ clerkId, outcome }) => [clerkId, outcome]));
+}
+
+function toProfileRequest({ snapshot, turma, secondaryEmails }: UserWrite): ProfileRequest {
+  const { clerkId, cause, ref } = snapshot;
+  return { clerkId, turma, secondaryEmails, cause, ref };
+}
+
+/** Evaluates the conflicts of these users, and those that name a profile that was just linked. Mostly there are none. */
+async function evaluateTouchedConflicts(client: Queryable, given: readonly GivenProfile[]): Promise<void> {
+  const userIds = given.flatMap(({ hadConflict, userId }) => (hadConflict ? [userId] : []));
+  const candidateIds = given.flatMap(({ linkedId }) => linkedId ?? []);
+  if (userIds.length + candidateIds.length === 0) return;
+  await evaluateConflicts(client, "sync", { userIds, candidateIds });
+}
+
+/** The outcome of a user that fails alone. An error of our own code must not stop the other users of the batch either. */
+export function refuse({ snapshot }: UserWrite, error: unknown): Map<string, WriteOutcome> {
+  const refusal =
+    error instanceof AppError
+      ? error
+      : new AppError("internal", `A ${error instanceof Error ? error.name : "failure"} while writing`);
+  return new Map([[snapshot.clerkId, refusal]]);
 }

@@ -1,7 +1,7 @@
 import { Option } from "@commander-js/extra-typings";
 import { AppError, type RunView } from "@rollcall/contracts";
 import { countWorkers, type Pool } from "@rollcall/db";
-import { followRun, limitHeapGrowth, requestNewRun } from "@rollcall/sync";
+import { followRun, limitHeapGrowth, requestRun } from "@rollcall/sync";
 import { type Cli, exitCodes, jsonOption, readTyped } from "../../cli.ts";
 import { formatNumber } from "../../print.ts";
 import { commandFor, describeRun, nameRun } from "../runs/describe-run.ts";
@@ -35,7 +35,7 @@ export function addReconcile(cli: Cli, group: string): void {
 
 async function runNow(
   { open, caller, isJson, print }: Cli,
-  wanted: Parameters<typeof requestNewRun>[1],
+  wanted: Parameters<typeof requestRun>[1],
 ): Promise<void> {
   const opened = open();
   // A program that reads the JSON needs no progress lines; a terminal shows the bar all the same.
@@ -45,7 +45,7 @@ async function runNow(
   const { signal, release } = listenForStop();
   try {
     const reconciling = createCliReconcileContext(opened, log.read);
-    const { run, isNew } = await requestNewRun(opened.services, wanted, caller);
+    const { run, isNew } = await requestRun(opened.services, wanted, { operator: caller });
     if (!isJson()) greet(run, isNew);
     const ended = await follow(reconciling, run, { signal, progress });
     progress?.end();

@@ -7,9 +7,9 @@ import { clerkColumns } from "../../user-columns.ts";
 const sharedColumns = clerkColumns.filter(({ type }) => type === "text").map(({ name }) => name);
 
 /**
- * Unique indexes that the rows of two different users could violate: they cover a column that we write, and no id of the
- * user. An example is a unique email, because several Clerk users may have one email, and a fresh profile repeats it.
- * Indexes of constraints, partial indexes and indexes over an expression such as lower(email) count too.
+ * Unique indexes that the rows of two different users could violate: they cover a column that we write, and no id of
+ * the user. An example is a unique email, because several Clerk users may have one email, and a fresh profile repeats
+ * it. Indexes of constraints, partial indexes and indexes over an expression such as lower(email) count too.
  */
 const tooStrict = `
 select i.indexrelid::regclass::text as "index", w.relation as "table", w.attribute as "column"

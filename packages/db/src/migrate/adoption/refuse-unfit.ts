@@ -132,7 +132,7 @@ const tableRow = z.object({
   mayAddTables: z.boolean(),
 });
 
-/** The tables that the app already has, and the problems that prevent even reading them. */
+/** The tables that the app already has, and the problems that prevent a check of their content. */
 async function readTables(
   db: Queryable,
 ): Promise<{ existing: readonly TableName[]; problems: readonly string[] }> {

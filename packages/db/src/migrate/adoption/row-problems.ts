@@ -5,8 +5,8 @@ import { readRow, readRows } from "../../rows.ts";
 /** The longest list in a message. A table may have a million bad rows. */
 const mostListed = 20;
 
-// All table and column names below are constants of ours, never input. Messages name rows by their id. An existing table
-// may lack the id, and then to_jsonb() gives null instead of an error.
+// All table and column names below are constants of ours, never input. Messages name rows by their id. An existing
+// table may lack the id, and then to_jsonb() gives null instead of an error.
 const id = "coalesce(to_jsonb(t) ->> 'id', '?')";
 const byId = "order by to_jsonb(t) -> 'id'";
 

@@ -1,6 +1,6 @@
 import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import type { Pool } from "@rollcall/db";
-import { expectedRole, expectedRow } from "../../testing/convergence/oracle.ts";
+import { expectedRole, expectedRow } from "../../testing/oracle.ts";
 
 const rowsSql = `
 select u.clerk_id, u.email, u.email_verified, u.name, u.image_url, u.role, u.banned,
@@ -11,7 +11,7 @@ select u.clerk_id, u.email, u.email_verified, u.name, u.image_url, u.role, u.ban
 from users u
 `;
 
-/** Where our rows are not what Clerk says, field by field, in words; none when they are equal. */
+/** The differences between our rows and Clerk, field by field, as sentences; none when they are equal. */
 export async function findInequalities(db: Pool, clerk: ClerkSimulator): Promise<string[]> {
   const rows = new Map((await db.query(rowsSql)).rows.map((row) => [row.clerk_id, row]));
   const users = await clerk.users.list({ limit: Number.MAX_SAFE_INTEGER });
@@ -30,6 +30,7 @@ export async function findInequalities(db: Pool, clerk: ClerkSimulator): Promise
       if (row[column] !== value) found.push(`${user.id}: ${column} is ${row[column]} and should be ${value}`);
     }
   }
-  for (const [id, row] of rows) if (!row.is_deleted) found.push(`${id} is gone from Clerk and lives here`);
+  for (const [id, row] of rows)
+    if (!row.is_deleted) found.push(`${id} is absent at Clerk and has a live row`);
   return found;
 }

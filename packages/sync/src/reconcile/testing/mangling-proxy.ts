@@ -2,17 +2,17 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 
-/** What Clerk was asked, and may be answered otherwise. */
-export type Asked = { path: string; parameters: URLSearchParams };
+/** A request to Clerk. */
+export type ClerkRequest = { path: string; parameters: URLSearchParams };
 
-/** Undefined, or a promise of it: as Clerk answers. A number: only a status, in Clerk's error form. */
-export type Mangle = (asked: Asked, answer: unknown) => unknown;
+/** Changes an answer. Undefined, or a promise of it: the answer stays. A number: this status, with an error body. */
+export type Mangle = (request: ClerkRequest, answer: unknown) => unknown;
 
-/** Clerk behind somebody who changes its answers, over real HTTP. */
+/** A proxy in front of Clerk that changes its answers, over real HTTP. */
 export type ManglingProxy = {
   url: string;
   mangle(how: Mangle | undefined): void;
-  /** Requests for pages of users so far, the ones by id not among them. */
+  /** Requests for pages of users so far, without requests by id. */
   listed(): URLSearchParams[];
   close(): Promise<void>;
 };
@@ -22,7 +22,7 @@ export async function startManglingProxy(clerk: ClerkSimulator): Promise<Manglin
   const listed: URLSearchParams[] = [];
   const server = createServer(async (request, response) => {
     const url = new URL(request.url ?? "/", clerk.url);
-    const asked = { path: url.pathname, parameters: url.searchParams };
+    const asked: ClerkRequest = { path: url.pathname, parameters: url.searchParams };
     if (asked.path === "/v1/users" && !asked.parameters.has("user_id")) listed.push(asked.parameters);
     const { authorization = "" } = request.headers;
     const answer = await fetch(url, { headers: { authorization } });

@@ -4,18 +4,18 @@ import type { RunMode, RunView } from "@rollcall/contracts";
 import { createPool, type Pool } from "@rollcall/db";
 import { createLogger, createMetrics } from "@rollcall/observability";
 import { noSessionCache, type SessionCache } from "../../ensure/session-cache.ts";
-import { testDefaults } from "../../testing.ts";
-import type { ReconcileContext, RunOptions } from "../context.ts";
+import { testDefaults } from "../../testing/fixtures.ts";
 import { requestRun } from "../request-run.ts";
 import { type RunResult, runReconcile } from "../run.ts";
+import type { ReconcileContext, RunOptions } from "../runner.ts";
 
 /** A process that reconciles, with connections of its own. */
 export type Reconciler = {
   context: ReconcileContext;
   pool: Pool;
-  /** Asks for a run and works on it. */
+  /** Requests a run and works on it. */
   run(mode: RunMode, options?: RunOptions & { dryRun?: boolean }): Promise<RunResult>;
-  /** The same, and the run must end. */
+  /** The same, and fails unless the run ends. */
   complete(mode: RunMode, options?: RunOptions & { dryRun?: boolean }): Promise<RunView>;
   close(): Promise<void>;
 };
@@ -26,7 +26,7 @@ export type ReconcilerOptions = Partial<
   /** Instead of the simulator's own address. */
   apiUrl?: string;
   sessionCache?: SessionCache;
-  /** Clerk's requests that hang are given up after this. */
+  /** The timeout of requests to Clerk. */
   timeoutMs?: number;
 };
 
@@ -64,7 +64,7 @@ export function createReconciler(
     ...options,
   };
   const run: Reconciler["run"] = async (mode, { dryRun = false, ...runOptions } = {}) => {
-    const requested = await requestRun(context, { mode, dryRun, startedBy: "test" });
+    const requested = await requestRun(context, { mode, dryRun }, { program: "test" });
     return runReconcile(context, requested.run.id, runOptions);
   };
   return {

@@ -4,7 +4,7 @@ import { createDatabase } from "@rollcall/local-services";
 import { inject } from "vitest";
 import { createReconciler, type Reconciler, type ReconcilerOptions } from "./reconciler.ts";
 
-/** A fresh database, a Clerk of its own, and somebody who reconciles them. */
+/** A fresh database, its own Clerk simulator, and a reconciler between them. */
 export type Stage = {
   databaseUrl: string;
   db: Pool;

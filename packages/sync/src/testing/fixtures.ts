@@ -1,0 +1,33 @@
+import { blankUser, createPool, migrateUp, type Pool, type UserSnapshot } from "@rollcall/db";
+import { createDatabase } from "@rollcall/local-services";
+import type { UserWrite } from "../user/rules.ts";
+
+/** A pool on a fresh, migrated database of the test server. */
+export async function createTestPool(serverUrl: string): Promise<Pool> {
+  const databaseUrl = await createDatabase(serverUrl);
+  const pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  await migrateUp(pool);
+  return pool;
+}
+
+export const testDefaults = { nomeCompleto: "New User", turma: "neon", create: true };
+
+/** A write of a user; fields that the test does not name have defaults. */
+export function userWrite(
+  clerkId: string,
+  fields: Partial<UserSnapshot> = {},
+  secondaryEmails: readonly string[] = [],
+): UserWrite {
+  const snapshot: UserSnapshot = {
+    ...blankUser,
+    clerkId,
+    name: clerkId,
+    clerkCreatedAtMs: 1_000,
+    clerkUpdatedAtMs: 1_000,
+    readTicket: 1,
+    cause: "webhook",
+    ref: null,
+    ...fields,
+  };
+  return { snapshot, turma: null, secondaryEmails };
+}

@@ -1,0 +1,148 @@
+import type { ClerkUser } from "@rollcall/clerk";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  decideEmail,
+  decideIsAdmin,
+  decideName,
+  decideSnapshot,
+  decideTurma,
+  storableText,
+} from "./rules.ts";
+
+function user(fields: Partial<ClerkUser> = {}): ClerkUser {
+  return { id: "user_1", created_at: 1, updated_at: 2, ...fields };
+}
+
+function withEmail(address: string, status: string | null = "verified"): Partial<ClerkUser> {
+  const verification = status === null ? null : { status };
+  return {
+    primary_email_address_id: "idn_1",
+    email_addresses: [{ id: "idn_1", email_address: address, verification }],
+  };
+}
+
+describe("name", () => {
+  test.each<[string, Partial<ClerkUser>, string | null]>([
+    ["first and last", { first_name: "Ada", last_name: "Lovelace", username: "ada" }, "Ada Lovelace"],
+    ["first alone", { first_name: "Ada", last_name: null }, "Ada"],
+    ["last alone", { first_name: "  ", last_name: "Lovelace" }, "Lovelace"],
+    ["spaces around", { first_name: " Ada ", last_name: " Lovelace " }, "Ada Lovelace"],
+    ["username", { username: "ada", ...withEmail("x@example.com") }, "ada"],
+    ["the email's local part", withEmail("ada.l@example.com"), "ada.l"],
+    ["a local part with an @ in it", withEmail('"a@b"@example.com'), '"a@b"'],
+    ["nothing", {}, null],
+    ["an email without a local part", withEmail("@example.com"), null],
+    [
+      "an email of another id than the primary",
+      { ...withEmail("a@b.c"), primary_email_address_id: "idn_2" },
+      null,
+    ],
+  ])("is %s", (_case, fields, expected) => {
+    expect(decideName(user(fields))).toBe(expected);
+  });
+});
+
+describe("email", () => {
+  test.each<[string, Partial<ClerkUser>, { email: string | null; verified: boolean }]>([
+    ["verified", withEmail("a@b.c"), { email: "a@b.c", verified: true }],
+    ["unverified", withEmail("a@b.c", "unverified"), { email: "a@b.c", verified: false }],
+    ["expired", withEmail("a@b.c", "expired"), { email: "a@b.c", verified: false }],
+    ["without verification", withEmail("a@b.c", null), { email: "a@b.c", verified: false }],
+    ["trimmed", withEmail("  a@b.c "), { email: "a@b.c", verified: true }],
+    ["absent: no list", {}, { email: null, verified: false }],
+    [
+      "absent: the primary is not in the list",
+      { primary_email_address_id: "idn_9", email_addresses: [] },
+      { email: null, verified: false },
+    ],
+    [
+      "absent: no primary, though the list has one",
+      { ...withEmail("a@b.c"), primary_email_address_id: null },
+      { email: null, verified: false },
+    ],
+  ])("is %s", (_case, fields, expected) => {
+    expect(decideEmail(user(fields))).toEqual(expected);
+  });
+});
+
+describe("public metadata", () => {
+  test.each<[unknown, boolean]>([
+    ["admin", true],
+    ["Admin", false],
+    ["admin ", false],
+    [["admin"], false],
+    [{ admin: true }, false],
+    [true, false],
+    [null, false],
+    [undefined, false],
+  ])("role %j makes an admin: %s", (role, expected) => {
+    expect(decideIsAdmin(user({ public_metadata: { role } }))).toBe(expected);
+  });
+
+  test.each<[unknown, string | null]>([
+    ["neon_2", "neon_2"],
+    ["a".repeat(64), "a".repeat(64)],
+    ["a".repeat(65), null],
+    ["", null],
+    ["Neon", null],
+    ["neon 2", null],
+    ["neon\n", null],
+    [7, null],
+    [null, null],
+  ])("turma %j becomes %j", (turma, expected) => {
+    expect(decideTurma(user({ public_metadata: { turma } }))).toBe(expected);
+  });
+});
+
+describe("text", () => {
+  test("NUL bytes and lone surrogates become U+FFFD, and other characters stay", () => {
+    expect(storableText("a\0b")).toBe("a\uFFFDb");
+    expect(storableText("a\uD800b\uDC00")).toBe("a\uFFFDb\uFFFD");
+    expect(storableText("maçã 🍎")).toBe("maçã 🍎");
+  });
+
+  test("any text becomes well-formed and free of NUL", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const stored = storableText(text);
+        expect(stored.isWellFormed()).toBe(true);
+        expect(stored).not.toContain("\0");
+      }),
+    );
+  });
+});
+
+test("every user that the schema allows becomes a snapshot", () => {
+  const text = fc.option(fc.string({ unit: "binary" }), { nil: null });
+  const anyUser = fc.record({
+    first_name: text,
+    last_name: text,
+    username: text,
+    image_url: text,
+    primary_email_address_id: fc.constantFrom("idn_1", "idn_2", null),
+    email_addresses: fc.option(
+      fc.array(
+        fc.record({
+          id: fc.constantFrom("idn_1", "idn_2"),
+          email_address: fc.string({ unit: "binary" }),
+          verification: fc.option(fc.record({ status: text }), { nil: null }),
+        }),
+      ),
+      { nil: null },
+    ),
+    public_metadata: fc.option(fc.dictionary(fc.string(), fc.jsonValue()), { nil: null }),
+    banned: fc.option(fc.boolean(), { nil: null }),
+  });
+  fc.assert(
+    fc.property(anyUser, (fields) => {
+      const snapshot = decideSnapshot(user(fields), 1, { cause: "webhook", ref: null });
+      for (const value of [snapshot.name, snapshot.email, snapshot.imageUrl]) {
+        expect(value === null || (value.isWellFormed() && !value.includes("\0") && value.trim() !== "")).toBe(
+          true,
+        );
+      }
+      expect(snapshot.emailVerified && snapshot.email === null).toBe(false);
+    }),
+  );
+});

@@ -1,0 +1,86 @@
+import type { ClerkUser } from "@rollcall/clerk";
+import type { UserSnapshot } from "@rollcall/db";
+
+/** The origin of a change, for the timeline: its cause, and the delivery or run behind it. */
+export type ChangeOrigin = { cause: string; ref: string | null };
+
+/** One user as the write needs it. */
+export type UserWrite = { snapshot: UserSnapshot; turma: string | null; secondaryEmails: readonly string[] };
+
+/** The write that makes a user's rows equal to `snapshot`, which was decided from `user`. */
+export function decideWrite(user: ClerkUser, snapshot: UserSnapshot): UserWrite {
+  return { snapshot, turma: decideTurma(user), secondaryEmails: decideSecondaryEmails(user) };
+}
+
+/** The content of a user's row in `public.users`, as Clerk described the user under `readSequence`. */
+export function decideSnapshot(user: ClerkUser, readSequence: number, origin: ChangeOrigin): UserSnapshot {
+  const { email, verified } = decideEmail(user);
+  return {
+    clerkId: user.id,
+    email,
+    emailVerified: verified,
+    name: decideName(user),
+    imageUrl: textOrNull(user.image_url),
+    isAdmin: decideIsAdmin(user),
+    banned: user.banned ?? false,
+    clerkCreatedAtMs: user.created_at,
+    clerkUpdatedAtMs: user.updated_at,
+    readTicket: readSequence,
+    ...origin,
+  };
+}
+
+/** First and last name, else the username, else the email's local part, else null. */
+export function decideName(user: ClerkUser): string | null {
+  const fullName = [textOrNull(user.first_name), textOrNull(user.last_name)].filter((part) => part !== null);
+  if (fullName.length > 0) return fullName.join(" ");
+  return textOrNull(user.username) ?? localPart(decideEmail(user).email);
+}
+
+function localPart(email: string | null): string | null {
+  const at = email?.lastIndexOf("@") ?? -1;
+  return at > 0 ? textOrNull(email?.slice(0, at)) : null;
+}
+
+/** The primary email: the entry that `primary_email_address_id` names, which may be absent. */
+export function decideEmail(user: ClerkUser): { email: string | null; verified: boolean } {
+  const primaryId = user.primary_email_address_id;
+  const primary = primaryId ? user.email_addresses?.find((entry) => entry.id === primaryId) : undefined;
+  const email = textOrNull(primary?.email_address);
+  return { email, verified: email !== null && primary?.verification?.status === "verified" };
+}
+
+/** Verified addresses beside the primary one. A profile that matches only these needs a person's decision. */
+function decideSecondaryEmails(user: ClerkUser): string[] {
+  const others = user.email_addresses?.filter((entry) => entry.id !== user.primary_email_address_id) ?? [];
+  return others.flatMap((entry) =>
+    entry.verification?.status === "verified" ? (textOrNull(entry.email_address) ?? []) : [],
+  );
+}
+
+/** Only the exact word makes an admin: other values in public metadata must not. */
+export function decideIsAdmin(user: ClerkUser): boolean {
+  return user.public_metadata?.["role"] === "admin";
+}
+
+const slug = /^[a-z0-9_]{1,64}$/;
+
+/** The class that public metadata names if it is a slug; else null, for the default. */
+export function decideTurma(user: ClerkUser): string | null {
+  const turma = user.public_metadata?.["turma"];
+  return typeof turma === "string" && slug.test(turma) ? turma : null;
+}
+
+/** The text without surrounding space, or null when nothing is left. */
+function textOrNull(value: string | null | undefined): string | null {
+  const text = value?.trim();
+  return text ? storableText(text) : null;
+}
+
+/**
+ * Text as Postgres can store it: one NUL byte fails a whole statement, and a lone surrogate is not valid UTF-8.
+ * Both become U+FFFD.
+ */
+export function storableText(value: string): string {
+  return value.replaceAll("\0", "\uFFFD").toWellFormed();
+}
