@@ -44,6 +44,11 @@ CLERK_API_URL, CLERK_RATE_BUDGET, ENABLE_AUTO_CREATE, DEFAULT_TURMA,
 DEFAULT_NOME, SESSION_CACHE_TTL_S, APP_SESSION_KEY`,
 );
 
+// A reader such as `head` may close the pipe before the end of the output.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 try {
   await cli.program.parseAsync();
 } catch (error) {
