@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { AppError, EnvironmentError, errorTable } from "@rollcall/contracts";
+import { AppError, EnvironmentError, errorTable, toPrintableLines } from "@rollcall/contracts";
 import { openServices, type Services } from "@rollcall/runtime";
 import type { z } from "zod";
 import { type CliConfig, readCliConfig } from "./config.ts";
@@ -77,7 +77,7 @@ function createProgram() {
             " ",
           ),
       })
-      .configureOutput({ outputError: (text, write) => write(toSentence(text)) })
+      .configureOutput({ outputError: (text, write) => write(toPrintableLines(toSentence(text))) })
       .showHelpAfterError()
       .exitOverride()
   );

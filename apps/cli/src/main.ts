@@ -14,6 +14,7 @@ import { addRuns } from "./commands/runs/runs.ts";
 import { addStatus } from "./commands/status/status.ts";
 import { addSync } from "./commands/sync/sync.ts";
 import { addUsers } from "./commands/users/users.ts";
+import { say } from "./print.ts";
 
 /** Without DATABASE_URL, a command works on the system that `npm start` runs in this folder. */
 function readCommandEnvironment(): Environment {
@@ -21,7 +22,7 @@ function readCommandEnvironment(): Environment {
   const file = join(process.env["ROLLCALL_DIR"] ?? ".rollcall", "environment");
   try {
     const found = parseEnv(readFileSync(file, "utf8"));
-    process.stderr.write(`Using the system that npm start runs here (${file})\n`);
+    say(`Using the system that npm start runs here (${file})`);
     return { ...found, ...process.env };
   } catch {
     return process.env;
@@ -56,7 +57,7 @@ try {
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else {
-    process.stderr.write(`${explainFailure(error).trimEnd()}\n`);
+    say(explainFailure(error).trimEnd());
     process.exitCode = exitCodes.failed;
   }
 } finally {

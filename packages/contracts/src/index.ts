@@ -59,6 +59,7 @@ export { type LogEvent, logEvents } from "./events.ts";
 export { type ClerkUserId, clerkUserId } from "./ids.ts";
 export type { Locale } from "./locale.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
+export { toPrintable, toPrintableJson, toPrintableLines } from "./printable.ts";
 export {
   type RunCounts,
   type RunMode,

@@ -1,3 +1,4 @@
+import { toPrintableJson } from "@rollcall/contracts";
 import { type DestinationStream, type Logger, pino } from "pino";
 
 export type { Logger } from "pino";
@@ -19,6 +20,8 @@ export function createLogger(options: LoggerOptions): Logger {
     level: options.level,
     base: { process: options.process },
     serializers: { err: describeError },
+    // JSON.stringify leaves text direction and C1 sequences as they are, and a terminal obeys them.
+    hooks: { streamWrite: toPrintableJson },
   };
   return options.destination ? pino(settings, options.destination) : pino(settings);
 }

@@ -1,4 +1,4 @@
-import { EnvironmentError } from "@rollcall/contracts";
+import { EnvironmentError, toPrintableLines } from "@rollcall/contracts";
 import type { Logger } from "@rollcall/observability";
 
 /** Longer than a job or a request takes. */
@@ -41,7 +41,7 @@ export async function runProcess(
   try {
     await started;
   } catch (error) {
-    process.stderr.write(`${describeStartError(error, name, portVariable)}\n`);
+    process.stderr.write(`${toPrintableLines(describeStartError(error, name, portVariable))}\n`);
     process.exit(1);
   }
 }
