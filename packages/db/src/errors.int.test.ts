@@ -139,6 +139,7 @@ const others = [
   ...["isRerunnable", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
   ...["inTransaction", "inRolledBackTransaction", "waitBrieflyForLocks", "lockAbsenceGuard"],
   ...["findFormProblems", "findMissingGrants", "findMissingKeys", "findMissingMigrations", "listAppColumns"],
+  "listTriggersWithoutPath",
   ...["measureIdUse", "migrateUp", "migrateDown", "holdsSessions", "isTransactionPooled"],
 ];
 
@@ -185,6 +186,7 @@ test.each(
     findMissingGrants: (pool: db.Pool) => db.findMissingGrants(pool, { withQueues: true }),
     findMissingKeys: db.findMissingKeys,
     listAppColumns: db.listAppColumns,
+    listTriggersWithoutPath: db.listTriggersWithoutPath,
     measureIdUse: db.measureIdUse,
     lockAbsenceGuard: db.lockAbsenceGuard,
     waitBrieflyForLocks: db.waitBrieflyForLocks,

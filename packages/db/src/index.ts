@@ -1,7 +1,13 @@
 export { lockAbsenceGuard, mayDeleteAbsent, recordAbsences, wasAbsent } from "./absences.ts";
 export { addSamples, hasRecentSample, pruneSamples, readAlerts, sumSamples, writeAlerts } from "./alerts.ts";
 export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
-export { findMissingGrants, findMissingKeys, listAppColumns, measureIdUse } from "./checks.ts";
+export {
+  findMissingGrants,
+  findMissingKeys,
+  listAppColumns,
+  listTriggersWithoutPath,
+  measureIdUse,
+} from "./checks.ts";
 export { type RequestBudget, takeClerkRequest } from "./clerk-budget.ts";
 export { evaluateConflicts, listConflicts, listConflictsOfUser } from "./conflicts.ts";
 export {
