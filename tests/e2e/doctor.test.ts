@@ -141,7 +141,7 @@ describe("each planted fault is found by its name, and alone", () => {
   });
 
   test("clerk.reachable: nobody answers there", async () => {
-    expect(await findNames({ ...healthy, CLERK_API_URL: "http://127.0.0.1:1" })).toEqual(["clerk.reachable"]);
+    expect(await findNames({ ...healthy, CLERK_API_URL: "http://127.0.0.1:2" })).toEqual(["clerk.reachable"]);
   });
 
   test.each([

@@ -8,7 +8,7 @@ import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const secret = `whsec_${Buffer.from("the app's own secret").toString("base64")}`;
+const secret = `whsec_${Buffer.from("a secret that only the app knows").toString("base64")}`;
 type Received = { headers: IncomingHttpHeaders; body: string };
 
 describeOnBackends((backend) => {

@@ -196,7 +196,7 @@ test("without a signing secret the route answers 503 and names the variable, eve
 
 test("while a secret is rotated, both the old and the new one are accepted", async () => {
   const [oldSecret, newSecret] = ["old", "new"].map(
-    (word) => `whsec_${Buffer.from(`${word} secret`).toString("base64")}`,
+    (word) => `whsec_${Buffer.from(`the ${word} secret of an endpoint`).toString("base64")}`,
   );
   const system = await startSystem({
     backend: "postgres",

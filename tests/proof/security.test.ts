@@ -1,3 +1,4 @@
+import { secretVariables } from "@rollcall/contracts";
 import { findFreePort } from "@rollcall/local-services";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,13 +8,15 @@ import { repository } from "../harness/bare-project.ts";
 import { ensure, postWebhook, untilProfile } from "../harness/calls.ts";
 import { type RunningProcess, runProcess } from "../harness/process.ts";
 import { sendRaw } from "../harness/raw-http.ts";
-import { adminPassword, origin, type System, startSystem } from "../harness/system.ts";
+import { adminPassword, origin, type System, startSystem, webhookSecret } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { type WildRoute, wildRequest } from "../harness/wild-requests.ts";
 
 /** Words that no code of ours contains: wherever they turn up, a secret was told. */
 const word = (of: string) => `kanarienvogel-${of}`;
-const secrets = /kanarienvogel/;
+/** The word, and how it begins in base64, which is how the keys of signatures are written. */
+const secrets = /kanarienvogel|a2FuYXJpZW52b2dl/;
+const webhookKey = (of: string) => `whsec_${Buffer.from(word(of)).toString("base64")}`;
 const person = { firstName: "Serinus", email: "serinus@example.com" };
 
 let system: System;
@@ -24,9 +27,9 @@ beforeAll(async () => {
       LOG_LEVEL: "trace",
       METRICS_TOKEN: word("metrics"),
       // Nobody listens there, so that both are told of in the log.
-      ALERT_WEBHOOK_URL: `http://127.0.0.1:1/hooks/${word("alerts")}`,
-      MENTORADO_CREATED_URL: `http://127.0.0.1:1/hooks/${word("hook")}`,
-      MENTORADO_CREATED_SECRET: `whsec_${Buffer.from(word("hook-secret")).toString("base64")}`,
+      ALERT_WEBHOOK_URL: `http://127.0.0.1:2/hooks/${word("alerts")}`,
+      MENTORADO_CREATED_URL: `http://127.0.0.1:2/hooks/${word("hook")}`,
+      MENTORADO_CREATED_SECRET: webhookKey("hook-secret"),
     },
   });
   await untilProfile(system, (await system.clerk.users.create(person)).id);
@@ -240,9 +243,14 @@ test("no secret is printed while everything that it opens refuses it", async () 
     DATABASE_URL: databaseUrl.href,
     ...(system.redis ? { REDIS_URL: `redis://someone:${word("redis")}@127.0.0.1:${system.redis.port}` } : {}),
     CLERK_SECRET_KEY: `sk_test_${word("clerk")}`,
+    CLERK_WEBHOOK_SIGNING_SECRET: `${webhookKey("webhook-secret")},${webhookSecret}`,
     ADMIN_PASSWORD: word("admin"),
     WORKER_PORT: String(await findFreePort()),
   };
+  // A secret that is added later must be tried here too.
+  const planted = Object.keys(wrong).filter((name) => secrets.test(wrong[name] ?? ""));
+  const expected = secretVariables.filter((name) => system.redis || name !== "REDIS_URL");
+  expect(planted.sort()).toEqual([...expected].sort());
   const worker = runProcess("apps/worker/dist/main.js", wrong);
   await withApi(wrong, async (api) => {
     await waitFor("all to be refused", async () =>
@@ -271,4 +279,31 @@ test("no secret is printed while everything that it opens refuses it", async () 
     expect(command.output()).not.toBe("");
     expectNoSecret(command);
   }
+});
+
+describe("secrets that are malformed, or stand in another variable than their own", () => {
+  const programs: [string, string[]][] = [
+    ["apps/api/dist/main.js", []],
+    ["apps/worker/dist/main.js", []],
+    ["apps/cli/dist/migrate/main.js", []],
+    ["apps/cli/dist/main.js", ["doctor"]],
+    ["apps/cli/dist/main.js", ["status"]],
+  ];
+
+  test.each([
+    `${word("blank")} and more`,
+    `https://user:${word("user")}@127.0.0.1:1/${word("path")}`,
+    `postgres://user:${word("hash")}#@127.0.0.1:2/db`,
+    `redis://:${word("percent")}%@127.0.0.1:2`,
+    `sk_live_${word("key")}`,
+    `${webhookKey("short")}!`,
+  ])("are refused and not printed: %s in every secret variable", async (form) => {
+    const all = Object.fromEntries(secretVariables.map((name) => [name, form]));
+    const running = programs.map(([entry, args]) =>
+      runProcess(entry, { ...system.environment, ...all }, args),
+    );
+    await Promise.all(running.map(({ exited }) => exited));
+    expectNoSecret(...running);
+    for (const { output } of running.slice(0, 2)) expect(output()).toMatch(/^ {2}[A-Z_]+ must /m);
+  });
 });

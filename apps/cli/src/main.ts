@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { CommanderError } from "@commander-js/extra-typings";
+import { listSecrets } from "@rollcall/contracts";
+import { createRedactor } from "@rollcall/observability";
 import { createCli, type Environment, exitCodes, explainFailure } from "./cli.ts";
 import { addAlerts } from "./commands/alerts/alerts.ts";
 import { addConflicts } from "./commands/conflicts/conflicts.ts";
@@ -51,7 +53,8 @@ try {
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else {
-    process.stderr.write(`${explainFailure(error).trimEnd()}\n`);
+    const redact = createRedactor(listSecrets(process.env));
+    process.stderr.write(`${redact(explainFailure(error)).trimEnd()}\n`);
     process.exitCode = exitCodes.failed;
   }
 } finally {

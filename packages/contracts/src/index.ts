@@ -52,13 +52,14 @@ export {
   type UserView,
   userView,
 } from "./ensure.ts";
-export { EnvironmentError, readEnvironment, variables } from "./environment.ts";
-export { splitPublicKeys } from "./environment-checks.ts";
+export { EnvironmentError, listSecrets, readEnvironment, secretVariables, variables } from "./environment.ts";
+export { isOrigin, splitPublicKeys } from "./environment-checks.ts";
 export { type ErrorBody, type ErrorCode, errorBody, errorTable } from "./errors.ts";
 export { type LogEvent, logEvents } from "./events.ts";
 export { type ClerkUserId, clerkUserId } from "./ids.ts";
 export type { Locale } from "./locale.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
+export { nameNetworkFailure } from "./network-failure.ts";
 export {
   type RunCounts,
   type RunMode,
