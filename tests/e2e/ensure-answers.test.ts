@@ -23,7 +23,19 @@ describeOnOneBackend((backend) => {
       "a token for another party",
       () => system.clerk.sessions.mintToken({ userId, azp: "https://evil.example" }),
     ],
-    ["a token for no party", () => system.clerk.sessions.mintToken({ userId, azp: null })],
+    [
+      "a token from the future",
+      () =>
+        system.clerk.sessions.mintToken({
+          userId,
+          azp: origin,
+          overrides: { iat: Math.floor(Date.now() / 1_000) + 30 },
+        }),
+    ],
+    [
+      "a token whose session is in an unknown state",
+      () => system.clerk.sessions.mintToken({ userId, azp: origin, overrides: { sts: "suspended" } }),
+    ],
     [
       "a token without session, as a JWT template makes",
       () => system.clerk.sessions.mintToken({ userId, azp: origin, omit: ["sid"] }),

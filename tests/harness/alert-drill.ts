@@ -48,6 +48,7 @@ export async function startAlertDrill(
   const evaluator = createEvaluator({
     store: createAlertStore(pool, `${prefix}alerts`, 60_000),
     log: createLogger({ level: "silent", process: "drill" }),
+    metrics: { count: () => undefined },
     gauges: createGaugeReaders(pool, backend),
     recorder: { pending: async () => [] },
     rules: alertRules.filter(({ name }) => names.includes(name)).map((rule) => hurry(rule, prefix, bounds)),

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "
 import { callAdmin } from "../harness/admin.ts";
 import { type AlertDrill, startAlertDrill } from "../harness/alert-drill.ts";
 import { startAlertReceiver } from "../harness/alert-receiver.ts";
-import { ensure, postWebhook, untilProfile } from "../harness/calls.ts";
+import { callEnsure, ensure, postWebhook, untilProfile } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -74,6 +74,21 @@ describe("each alert fires when its cause happens, once, and recovers when it is
     for (const name of names) await drill.untilResolved(name);
     expect(names.map((name) => [name, drill?.storyOf(name)])).toEqual(names.map((name) => [name, once]));
   }, 400_000);
+
+  test("logins_refused", async () => {
+    drill = await startAlertDrill(system, ["logins_refused"]);
+    const people = await signUp(40, { silent: false });
+    for (const { id } of people) await untilProfile(system, id);
+    const refuse = async ({ id }: { id: string }) => {
+      const token = await system.clerk.sessions.mintToken({ userId: id, azp: "https://old.example.com" });
+      return callEnsure(system, { authorization: `Bearer ${token}` });
+    };
+    await Promise.all(people.map(refuse));
+    await drill.untilFired("logins_refused");
+    await Promise.all([...people, ...people].map(({ id }) => ensure(system, id)));
+    await drill.untilResolved("logins_refused");
+    expect(drill.storyOf("logins_refused")).toEqual(once);
+  });
 
   test("queue_stalled and no_worker", async () => {
     const names = ["queue_stalled", "no_worker"] as const;

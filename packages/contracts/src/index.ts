@@ -13,7 +13,13 @@ export {
   type UserReport,
   userReport,
 } from "./admin.ts";
-export { type AlertCondition, type AlertRule, alertRules, type SeriesOf } from "./alert-rules.ts";
+export {
+  type AlertCondition,
+  type AlertRule,
+  alertRules,
+  mostLoginsRefused,
+  type SeriesOf,
+} from "./alert-rules.ts";
 export {
   type AlertNotification,
   type AlertView,
@@ -47,7 +53,9 @@ export {
   ensureReady,
   type MentoradoView,
   mentoradoView,
+  type SessionRefusalReason,
   type SessionView,
+  sessionRefusals,
   sessionView,
   type UserView,
   userView,
