@@ -196,7 +196,7 @@ describeOnBackends((backend) => {
       ["replay", { ids: [] }, "ids"],
       ["replay", { all: false }, "all"],
       ["discard", { ids: ["sync.1.1"] }, "reason"],
-      ["discard", { ids: ["sync.1.1"], reason: " " }, "say in a few words why"],
+      ["discard", { ids: ["sync.1.1"], reason: " " }, "must give the reason in a few words"],
       ["discard", { ids: ["sync.1.1"], reason: "ana@example.com asked" }, "no email"],
     ])("%s %j", async (action, body, sentence) => {
       const answer = await post(action, body);
