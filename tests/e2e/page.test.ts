@@ -10,7 +10,7 @@ import {
   type Standalone,
   startRun,
   startStandalone,
-  untilCompared,
+  untilFirstFullSync,
 } from "../harness/standalone.ts";
 
 /** Slack for a busy machine; what is waited for mostly takes well under a second. */
@@ -26,7 +26,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "rollcall-page-"));
     system = await startStandalone(dir);
-    await untilCompared(system);
+    await untilFirstFullSync(system);
     browser = await openBrowser();
   });
   afterAll(async () => {

@@ -4,7 +4,7 @@ import { describeOnBackends } from "../harness/backends.ts";
 import { withQueue } from "../harness/calls.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
 import { makeDistantCron } from "../harness/distant-cron.ts";
-import { letLeasesExpire, readFullSync, requestFullSync, untilSwept } from "../harness/runs.ts";
+import { letLeasesExpire, readFullSyncs, requestFullSync, untilFullSyncEnded } from "../harness/runs.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -21,7 +21,7 @@ describeOnBackends((backend) => {
         RECONCILE_FULL_CRON: fullCron,
       },
     });
-    await untilSwept(system);
+    await untilFullSyncEnded(system);
   });
   afterAll(() => system?.stop());
 
@@ -31,7 +31,7 @@ describeOnBackends((backend) => {
     );
 
   test("the first boot sweeps by itself, once, also when two workers start at once", async () => {
-    expect(await readFullSync(system)).toMatchObject([{ state: "succeeded", started_by: "first-boot" }]);
+    expect(await readFullSyncs(system)).toMatchObject([{ state: "succeeded", started_by: "first-boot" }]);
     await system.worker.stop();
     await system.clerk.users.seed(1_700);
     await system.db.query("truncate rollcall.runs cascade");
@@ -39,12 +39,12 @@ describeOnBackends((backend) => {
     system.worker = system.startWorker();
     const environment = { ...system.environment, WORKER_PORT: "0" };
     const second = system.startWorker(environment);
-    await untilSwept(system);
+    await untilFullSyncEnded(system);
     await untilEqual();
     const lists = await system.clerk.requests.list({ path: "/v1/users" });
     const sweeps = lists.filter(({ query }) => query.includes("%2Bcreated_at"));
     expect(sweeps.length).toBeLessThanOrEqual(Math.ceil(1_700 / 500) + 2);
-    expect(await readFullSync(system)).toMatchObject([{ state: "succeeded", seen: 1_700 }]);
+    expect(await readFullSyncs(system)).toMatchObject([{ state: "succeeded", seen: 1_700 }]);
     expect(await second.stop()).toBe(0);
   });
 
@@ -55,9 +55,9 @@ describeOnBackends((backend) => {
     await clerk.users.create({ firstName: "New" });
     await untilEqual();
     await clerk.users.delete(second?.id ?? "");
-    const sweeps = (await readFullSync(system)).length;
+    const sweeps = (await readFullSyncs(system)).length;
     await requestFullSync(system);
-    expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+    expect(await untilFullSyncEnded(system, sweeps + 1)).toMatchObject({
       state: "succeeded",
       counts: { deleted: 1 },
     });
@@ -65,10 +65,10 @@ describeOnBackends((backend) => {
   });
 
   test("a lost deletion is noticed by the count and swept, without anybody asking", async () => {
-    const sweeps = (await readFullSync(system)).length;
+    const sweeps = (await readFullSyncs(system)).length;
     const [first] = await system.clerk.users.list({ limit: 1 });
     await system.clerk.users.delete(first?.id ?? "");
-    expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+    expect(await untilFullSyncEnded(system, sweeps + 1)).toMatchObject({
       started_by: "catch-up",
       counts: { deleted: 1 },
     });
@@ -77,11 +77,11 @@ describeOnBackends((backend) => {
 
   test("a worker killed in the middle of a sweep: the next one goes on, and catch-ups never wait for it", async () => {
     const { clerk } = system;
-    const sweeps = (await readFullSync(system)).length;
+    const sweeps = (await readFullSyncs(system)).length;
     await clerk.faults.add({ kind: "latency", ms: 400, path: "/v1/users" });
     await requestFullSync(system);
     await waitFor("the sweep's second page", async () =>
-      ((await readFullSync(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
+      ((await readFullSyncs(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
     );
     await system.worker.stop("SIGKILL");
     await clerk.faults.heal();
@@ -89,7 +89,7 @@ describeOnBackends((backend) => {
     await clerk.users.update(person?.id ?? "", { firstName: "Meanwhile" });
     await letLeasesExpire(system);
     system.worker = system.startWorker();
-    const run = await untilSwept(system, sweeps + 1);
+    const run = await untilFullSyncEnded(system, sweeps + 1);
     expect(run).toMatchObject({
       state: "succeeded",
       seen: await clerk.users.count(),
@@ -99,17 +99,17 @@ describeOnBackends((backend) => {
   });
 
   test("a stopped worker leaves its sweep to the next one", async () => {
-    const sweeps = (await readFullSync(system)).length;
+    const sweeps = (await readFullSyncs(system)).length;
     await system.clerk.faults.add({ kind: "latency", ms: 400, path: "/v1/users" });
     await requestFullSync(system);
     await waitFor("the sweep to run", async () =>
-      ((await readFullSync(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
+      ((await readFullSyncs(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
     );
     expect(await system.worker.stop()).toBe(0);
-    expect((await readFullSync(system)).at(sweeps)).toMatchObject({ state: "running" });
+    expect((await readFullSyncs(system)).at(sweeps)).toMatchObject({ state: "running" });
     await system.clerk.faults.heal();
     system.worker = system.startWorker();
-    expect(await untilSwept(system, sweeps + 1)).toMatchObject({ state: "succeeded" });
+    expect(await untilFullSyncEnded(system, sweeps + 1)).toMatchObject({ state: "succeeded" });
   });
 
   test("progress shows in the queue, no job is a failure, and names and emails are nowhere in it", async () => {
@@ -124,14 +124,14 @@ describeOnBackends((backend) => {
   });
 
   test("a sweep whose hour passed while no worker was there is made good by the next worker", async () => {
-    const sweeps = (await readFullSync(system)).length;
+    const sweeps = (await readFullSyncs(system)).length;
     await system.worker.stop();
     await withQueue(system, "reconcile", async (queue) => {
       await queue.upsertJobScheduler("full", { every: 500 }, { name: "full", data: { v: 1, mode: "full" } });
       await waitFor("its hour to pass", async () => ((await isFullSyncOverdue(queue)) ? true : undefined));
     });
     system.worker = system.startWorker();
-    expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+    expect(await untilFullSyncEnded(system, sweeps + 1)).toMatchObject({
       state: "succeeded",
       started_by: "schedule",
     });
@@ -145,7 +145,7 @@ describeOnBackends((backend) => {
   // On Postgres queues no hour comes while Postgres is away.
   if (backend === "redis") {
     test("a sweep whose hour comes while Postgres is away is done behind it, also when the worker was replaced", async () => {
-      const sweeps = (await readFullSync(system)).length;
+      const sweeps = (await readFullSyncs(system)).length;
       await system.postgres.stop("immediate");
       await withQueue(system, "reconcile", async (queue) => {
         const { id = "" } = await queue.add("full", { v: 1, mode: "full" });
@@ -157,7 +157,7 @@ describeOnBackends((backend) => {
       await system.worker.stop();
       await system.restartPostgres();
       system.worker = system.startWorker();
-      expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+      expect(await untilFullSyncEnded(system, sweeps + 1)).toMatchObject({
         state: "succeeded",
         started_by: "schedule",
       });

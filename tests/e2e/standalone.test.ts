@@ -14,7 +14,7 @@ import {
   readPerson,
   type Standalone,
   startStandalone,
-  untilCompared,
+  untilFirstFullSync,
   untilGone,
   untilProvisioned,
   untilSaid,
@@ -35,7 +35,7 @@ describe("npm start, with nothing named", { timeout }, () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "rollcall-standalone-"));
     system = await startStandalone(dir);
-    await untilCompared(system);
+    await untilFirstFullSync(system);
   });
   afterAll(async () => {
     await system?.stop();

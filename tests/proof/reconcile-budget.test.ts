@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
 import { runProcess } from "../harness/process.ts";
-import { readFullSync, untilSwept } from "../harness/runs.ts";
+import { readFullSyncs, untilFullSyncEnded } from "../harness/runs.ts";
 import { type System, startSystem } from "../harness/system.ts";
 
 const users = 4_000;
@@ -16,7 +16,7 @@ describeOnBackends((backend) => {
       backend,
       environment: { CLERK_RATE_BUDGET: budget.share, RECONCILE_CATCHUP_EVERY_MS: "86400000" },
     });
-    await untilSwept(system);
+    await untilFullSyncEnded(system);
   });
   afterAll(() => system?.stop());
 
@@ -32,9 +32,9 @@ describeOnBackends((backend) => {
     expect(await command.exited).toBe(0);
 
     expect(command.output()).toContain(
-      `Full sync ${(await readFullSync(system))[0]?.id} is done: 4,000 users`,
+      `Full sync ${(await readFullSyncs(system))[0]?.id} is done: 4,000 users`,
     );
-    expect(await readFullSync(system)).toMatchObject([{ state: "succeeded", seen: users }]);
+    expect(await readFullSyncs(system)).toMatchObject([{ state: "succeeded", seen: users }]);
     expect(await findInequalities(system)).toEqual([]);
     const requests = await system.clerk.requests.list();
     const ofTheFullSync = requests.filter(({ query }) => query.includes("%2Bcreated_at"));

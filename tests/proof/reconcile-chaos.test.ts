@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chooseBackend } from "../harness/backends.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
-import { letLeasesExpire, readFullSync, requestFullSync, untilSwept } from "../harness/runs.ts";
+import { letLeasesExpire, readFullSyncs, requestFullSync, untilFullSyncEnded } from "../harness/runs.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -13,7 +13,7 @@ beforeAll(async () => {
     backend: chooseBackend(),
     environment: { RECONCILE_CATCHUP_EVERY_MS: "3000", LOG_LEVEL: "warn" },
   });
-  await untilSwept(system);
+  await untilFullSyncEnded(system);
 });
 afterAll(() => system?.stop());
 
@@ -57,7 +57,7 @@ test("20,000 users, a twentieth of the webhooks lost, people coming and going, C
   await clerk.faults.add({ kind: "latency", ms: 150, path: "/v1/users" });
   const stopChurn = startChurn(system, ids);
   const runId = await requestFullSync(system);
-  const readPages = async () => (await readFullSync(system)).find(({ id }) => id === runId)?.pages ?? 0;
+  const readPages = async () => (await readFullSyncs(system)).find(({ id }) => id === runId)?.pages ?? 0;
   for (const page of [4, 14, 26]) {
     await waitFor(
       `page ${page} of the sweep`,
@@ -68,7 +68,7 @@ test("20,000 users, a twentieth of the webhooks lost, people coming and going, C
     if (page < 26) await letLeasesExpire(system);
     system.worker = system.startWorker();
   }
-  const run = await untilSwept(system, 2);
+  const run = await untilFullSyncEnded(system, 2);
   expect(run).toMatchObject({ id: runId, state: "succeeded", reason: null });
   await stopChurn();
   await clerk.faults.heal();
