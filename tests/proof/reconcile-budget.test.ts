@@ -20,7 +20,7 @@ describeOnBackends((backend) => {
   });
   afterAll(() => system?.stop());
 
-  test("two workers and a command started at once run one sweep, inside the budget in every window of 10 s", async () => {
+  test("two workers and a command that start at once run one full sync, inside the budget in every window of 10 s", async () => {
     await system.worker.stop();
     await system.clerk.users.seed(users);
     await system.db.query("truncate rollcall.runs cascade");

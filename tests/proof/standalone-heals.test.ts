@@ -12,7 +12,7 @@ import {
   untilSaid,
 } from "../harness/standalone.ts";
 
-/** The syncs come every 20 seconds, and four of them are waited for. */
+/** The syncs start every 20 seconds, and the test waits for four of them. */
 const timeout = 240_000;
 
 describe("npm start, while no user logs in", { timeout }, () => {
