@@ -29,8 +29,8 @@ function result(column: string, value: string): Buffer {
 }
 
 /**
- * A server that lets everybody in and answers each simple query with `[column, value]`: for what no real server of
- * the tests can be, such as an old one or one behind a transaction pooler.
+ * A server that accepts every login and answers each simple query with `[column, value]`. It stands for servers that
+ * the tests do not have, such as an old one or one behind a transaction pooler.
  */
 export function createFakePostgres(answer: (sql: string) => [string, string]): Server {
   return createServer((socket) => {
