@@ -103,7 +103,12 @@ describe("each refusal of ensure is counted by its reason and stands in the log 
       { code: "request.unsupported_media_type" },
       () => ensure(system, userId, { body: "<a/>", headers: { "content-type": "application/xml" } }),
     ],
-    ["an unknown user", "user.unknown", { code: "user.unknown" }, () => callWith({ userId: "user_of_no_clerk" })],
+    [
+      "an unknown user",
+      "user.unknown",
+      { code: "user.unknown" },
+      () => callWith({ userId: "user_of_no_clerk" }),
+    ],
   ];
   const json = { "content-type": "application/json" };
 

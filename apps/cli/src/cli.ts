@@ -13,7 +13,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** `secrets`: texts that no output may hold. */
 export type OpenCli = { config: CliConfig; secrets: readonly string[]; services: Services };
 
-/** What a command gets: the program that it adds itself to, and what its action works with. */
+/** Passed to every command: the program to which it adds itself, and the tools of its action. */
 export type Cli = {
   program: ReturnType<typeof createProgram>;
   /** The login of this process, for the timeline. */
@@ -21,7 +21,7 @@ export type Cli = {
   readEnvironment(): Environment;
   /** Connects to Postgres, the queues and Clerk. @throws EnvironmentError */
   open(): OpenCli;
-  /** Closes whatever `open` connected. */
+  /** Closes all services that `open` returned. */
   close(): Promise<void>;
   isJson(): boolean;
   /** With `--json` one document on standard output, else lines. */
@@ -138,7 +138,7 @@ function nameCaller(): string {
   }
 }
 
-/** What is printed for an error that is no usage error. */
+/** The text for an error other than a usage error. */
 export function explainFailure(error: unknown): string {
   if (error instanceof EnvironmentError) return error.message;
   if (error instanceof AppError) {

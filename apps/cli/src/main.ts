@@ -46,10 +46,15 @@ CLERK_API_URL, CLERK_RATE_BUDGET, ENABLE_AUTO_CREATE, DEFAULT_TURMA,
 DEFAULT_NOME, SESSION_CACHE_TTL_S, APP_SESSION_KEY`,
 );
 
+// A reader such as `head` may close the pipe before the end of the output.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 try {
   await cli.program.parseAsync();
 } catch (error) {
-  // Commander has printed the usage already; asked for, it is no error.
+  // Commander has printed its message or the usage. Exit code 0 means --help.
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else {

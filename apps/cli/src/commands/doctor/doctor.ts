@@ -22,7 +22,7 @@ export function addDoctor({ program, readEnvironment, print }: Cli, group: strin
     });
 }
 
-/** Runs every check, whatever the others find. It changes nothing, and shows no value of the environment. */
+/** Runs every check, also after one has failed. It changes nothing, and shows no value of the environment. */
 async function examine(environment: Environment): Promise<Finding[]> {
   const [clerk, postgres, redis, backend] = await Promise.all([
     checkClerk(environment),
