@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { CommanderError } from "@commander-js/extra-typings";
+import { listSecrets } from "@rollcall/contracts";
+import { createRedactor } from "@rollcall/observability";
 import { createCli, type Environment, exitCodes, explainFailure } from "./cli.ts";
 import { addAlerts } from "./commands/alerts/alerts.ts";
 import { addConflicts } from "./commands/conflicts/conflicts.ts";
@@ -57,7 +59,8 @@ try {
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else {
-    say(explainFailure(error).trimEnd());
+    const redact = createRedactor(listSecrets(process.env));
+    say(redact(explainFailure(error)).trimEnd());
     process.exitCode = exitCodes.failed;
   }
 } finally {

@@ -34,6 +34,8 @@ export const logEvents = [
   "reconcile_failed",
   "reconcile_cancelled",
   "request_answered",
+  "request_refused",
+  "origin_refused",
   "request_failed",
 ] as const;
 
