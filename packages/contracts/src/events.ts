@@ -12,6 +12,7 @@ export const logEvents = [
   "user_tombstoned",
   "user_deletion_failed",
   "deletion_held",
+  "deletion_unconfirmed",
   "cache_hit_no_mentorado",
   "outage_began",
   "outage_ended",

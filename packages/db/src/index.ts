@@ -28,6 +28,7 @@ export {
 export {
   holdDeletions,
   isDeletionHeld,
+  pruneUnknownTombstones,
   releaseDeletions,
   tombstoneAbsent,
   tombstoneEach,
@@ -36,7 +37,7 @@ export {
 export { type CreationRange, type DriftKind, digestRows, digestSnapshots, findDrift } from "./drift.ts";
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
 export { isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
-export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents } from "./events.ts";
+export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents, recordEvent } from "./events.ts";
 export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { findFormProblems, MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicates } from "./migrate/adoption/row-problems.ts";
