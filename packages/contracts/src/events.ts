@@ -23,6 +23,7 @@ export const logEvents = [
   "alert_fired",
   "alert_resolved",
   "alert_not_sent",
+  "clerk_fields_unreadable",
   "queue_connected",
   "queue_lost",
   "postgres_lost",

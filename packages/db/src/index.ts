@@ -88,7 +88,7 @@ export type { Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";
 export { inRolledBackTransaction, inTransaction, waitBrieflyForLocks } from "./transaction.ts";
-export { blankUser, type UserSnapshot } from "./user-columns.ts";
+export { blankUser, type UnreadColumn, type UserSnapshot } from "./user-columns.ts";
 export {
   applySnapshots,
   changeTier,
