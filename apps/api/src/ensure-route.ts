@@ -90,21 +90,25 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
  */
 function noteRefusedOrigins(scope: FastifyInstance, { config, log, metrics }: ApiContext): void {
   const logOrigin = createOriginLog(log);
-  scope.addHook("onRequest", async (request) => {
+  scope.addHook("onRequest", (request, _reply, done) => {
     const { origin } = request.headers;
-    if (origin === undefined || config.CLERK_AUTHORIZED_PARTIES.includes(origin)) return;
-    logOrigin(request, origin);
-    if (request.method === "OPTIONS") metrics.count("rollcall_ensure_total", { outcome: "origin_refused" });
+    if (origin !== undefined && !config.CLERK_AUTHORIZED_PARTIES.includes(origin)) {
+      logOrigin(request, origin);
+      if (request.method === "OPTIONS") metrics.count("rollcall_ensure_total", { outcome: "origin_refused" });
+    }
+    done();
   });
 }
 
 /** Counts every answer to a call, whichever part of the api made it: by the result that the route sets, else by the code. */
 function countOutcomes(scope: FastifyInstance, { metrics }: ApiContext): WeakMap<FastifyRequest, string> {
   const outcomes = new WeakMap<FastifyRequest, string>();
-  scope.addHook("onResponse", async (request, reply) => {
-    if (request.method !== "POST") return;
-    const outcome = outcomes.get(request) ?? nameRefusal(reply.errorCode, request.refusal?.reason);
-    metrics.count("rollcall_ensure_total", { outcome });
+  scope.addHook("onResponse", (request, reply, done) => {
+    if (request.method === "POST") {
+      const outcome = outcomes.get(request) ?? nameRefusal(reply.errorCode, request.refusal?.reason);
+      metrics.count("rollcall_ensure_total", { outcome });
+    }
+    done();
   });
   return outcomes;
 }

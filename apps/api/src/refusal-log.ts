@@ -22,12 +22,18 @@ declare module "fastify" {
  */
 export function registerRefusalLog(app: FastifyInstance, { log }: { log: Logger }): void {
   const takeLine = createLineLimit();
-  app.addHook("onError", async (request, _reply, error) => {
+  app.addHook("onError", (request, _reply, error, done) => {
     if (error instanceof AppError) request.refusal = error;
+    done();
   });
-  app.addHook("onResponse", async (request, { errorCode: code }) => {
+  app.addHook("onResponse", (request, { errorCode }, done) => {
     // A route that does not exist is no refusal, and a 500 has a line of its own.
-    if (code === undefined || code === "request.not_found" || code === "internal") return;
+    if (errorCode !== undefined && errorCode !== "request.not_found" && errorCode !== "internal")
+      write(request, errorCode);
+    done();
+  });
+
+  function write(request: FastifyRequest, code: ErrorCode): void {
     const { method, id: requestId, refusal } = request;
     const route = request.routeOptions.url ?? "unknown";
     const reason = refusal?.reason;
@@ -40,7 +46,7 @@ export function registerRefusalLog(app: FastifyInstance, { log }: { log: Logger 
       { event, requestId, method, route, status, code, reason, party, ...line },
       refusal?.message ?? "Request refused",
     );
-  });
+  }
 }
 
 /** @returns logs an origin that CORS refuses, once */
