@@ -131,6 +131,7 @@ const calls = {
 const others = [
   ...[
     "blankUser",
+    "trimText",
     "createPool",
     "digestSnapshots",
     "isErased",

@@ -38,6 +38,7 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
     const applied = await listApplied(client);
     const missing = known.filter((migration) => !applied.includes(migration.id));
     if (missing.length === 0) return [];
+    await refuseUnfitDatabase(client);
     const adopts = missing.some((migration) => migration.id === adopting) && (await refuseUnfit(client));
     await client.query(appliedTable);
     for (const migration of missing) {
@@ -48,6 +49,24 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
     if (adopts) await tryWrites(client);
     return missing.map((migration) => migration.id);
   });
+}
+
+const fitness = `
+select current_setting('server_encoding') as encoding,
+       exists (select from pg_collation where collname = 'und-x-icu') as "hasIcu"
+`;
+
+/** Emails are compared in their Unicode forms: see email.ts. @throws MigrationRefusal */
+async function refuseUnfitDatabase(client: Connection): Promise<void> {
+  const shape = z.object({ encoding: z.string(), hasIcu: z.boolean() });
+  const { encoding, hasIcu } = readRow(shape, (await client.query(fitness)).rows);
+  const problems = [
+    ...(encoding === "UTF8" ? [] : [`The database has encoding ${encoding}; Rollcall needs UTF8`]),
+    ...(hasIcu
+      ? []
+      : ['The database has no collation "und-x-icu"; Rollcall needs a Postgres that is built with ICU']),
+  ];
+  if (problems.length > 0) throw new MigrationRefusal(problems);
 }
 
 /**
