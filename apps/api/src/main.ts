@@ -1,5 +1,5 @@
 import { createLogger } from "@rollcall/observability";
-import { runProcess, startAlerts, webhooksConfigured } from "@rollcall/runtime";
+import { forwardedUntrusted, runProcess, startAlerts, webhooksConfigured } from "@rollcall/runtime";
 import { buildApp } from "./app.ts";
 import { readApiConfig } from "./config.ts";
 import { createApiContext } from "./context.ts";
@@ -12,7 +12,10 @@ await runProcess("api", "PORT", async () => {
   const stopAlerts = startAlerts({
     ...context,
     webhookUrl: config.ALERT_WEBHOOK_URL,
-    always: config.CLERK_WEBHOOK_SIGNING_SECRET ? [webhooksConfigured] : [],
+    always: () => [
+      ...(config.CLERK_WEBHOOK_SIGNING_SECRET ? [webhooksConfigured] : []),
+      ...(context.forwardedHeader.wasSeen() ? [forwardedUntrusted] : []),
+    ],
   });
   const url = await app.listen({ host: config.HOST, port: config.PORT });
   log.info({ url }, "Listening");

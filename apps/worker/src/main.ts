@@ -1,21 +1,33 @@
 import { createLogger } from "@rollcall/observability";
-import { registerHealthRoutes, registerMetricsRoute, runProcess, startAlerts } from "@rollcall/runtime";
+import {
+  createHttpServer,
+  createRefusalLimit,
+  registerHealthRoutes,
+  registerMetricsRoute,
+  runProcess,
+  startAlerts,
+} from "@rollcall/runtime";
 import { limitHeapGrowth } from "@rollcall/sync";
-import { fastify } from "fastify";
 import { startBackgroundTasks, startHeartbeat } from "./background-tasks.ts";
 import { readWorkerConfig } from "./config.ts";
 import { createWorkerContext } from "./context.ts";
 import { startReconcileWorker } from "./reconcile-worker.ts";
 import { startSyncWorker } from "./sync-worker.ts";
 
+/** Probes and monitoring. docs/SECURITY.md names the number. */
+const mostConnections = 200;
+
 await runProcess("worker", "WORKER_PORT", async () => {
   limitHeapGrowth();
   const config = readWorkerConfig(process.env);
   const log = createLogger({ level: config.LOG_LEVEL, process: "worker" });
   const context = createWorkerContext(config, log);
-  const app = fastify({ logger: false, forceCloseConnections: "idle" });
+  const app = await createHttpServer(
+    { ...context, refusals: createRefusalLimit(log) },
+    { mostConnections, isNeverLimited: (route) => route === "/healthz" || route === "/readyz" },
+  );
   registerHealthRoutes(app, context, { listsWorker: false });
-  registerMetricsRoute(app, context, "any");
+  registerMetricsRoute(app, context, config.METRICS_TOKEN);
   const url = await app.listen({ host: config.HOST, port: config.WORKER_PORT });
   const workers = [
     startSyncWorker(context, "ensure"),

@@ -35,6 +35,9 @@ export const logEvents = [
   "reconcile_cancelled",
   "request_answered",
   "request_failed",
+  "address_limited",
+  "connections_refused",
+  "forwarded_header_ignored",
 ] as const;
 
 export type LogEvent = (typeof logEvents)[number];

@@ -14,6 +14,7 @@ import {
   countWithoutProfile,
   countWorkers,
   findMissingMigrations,
+  hasRecentSample,
   listRuns,
   type Pool,
   readAlerts,
@@ -68,6 +69,7 @@ async function readPostgres(pool: Pool) {
     full,
     catchUp,
     alertsFiring,
+    forwardedUntrusted,
   ] = await Promise.all([
     ask(findMissingMigrations(pool)),
     ask(countWorkers(pool)),
@@ -78,6 +80,7 @@ async function readPostgres(pool: Pool) {
     latest("full"),
     latest("catch-up"),
     ask(listFiring(pool)),
+    ask(hasRecentSample(pool, "rollcall_forwarded_untrusted")),
   ]);
   return {
     postgres: missingMigrations === null ? ("down" as const) : ("up" as const),
@@ -87,6 +90,7 @@ async function readPostgres(pool: Pool) {
     conflictsOpen,
     deletionsHeld,
     alertsFiring: alertsFiring ?? [],
+    forwardedUntrusted,
     runs: [full, catchUp].flatMap((runs) => runs ?? []),
   };
 }
@@ -121,6 +125,10 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
       `${users?.withoutProfile} user(s) lack a profile that they should have.`,
     ],
     [facts.alertsFiring.length > 0, `Firing: ${facts.alertsFiring.join(", ")}. See rollcall alerts.`],
+    [
+      facts.forwardedUntrusted === true,
+      "X-Forwarded-For reaches an api whose TRUST_PROXY is unset: callers behind a proxy share one limit. Set TRUST_PROXY.",
+    ],
     [!!conflictsOpen, `${conflictsOpen} conflict(s) to decide: rollcall conflicts.`],
   ];
   return found.flatMap(([isSo, sentence]) => (isSo ? [sentence] : []));
