@@ -36,6 +36,6 @@ function findTurbo() {
   }
 }
 
-process.stdout.write("Building (some seconds the first time, from the cache later)\n");
+process.stdout.write("Building (a few seconds the first time, cached later)\n");
 await build();
 await import("./dist/main.js");

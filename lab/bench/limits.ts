@@ -1,6 +1,6 @@
-/** A figure that the design asks for; section 8. */
+/** A limit that the design sets, in its section 8. */
 export type Limit = {
-  /** What is measured, beside what. */
+  /** The measurement, and the reference for a ratio. */
   text: string;
   atMost: number;
   unit: "×" | "ms" | "MB";
@@ -27,18 +27,22 @@ export const limits = {
     atMost: 2.5,
     unit: "×",
   },
-  sweepUnchanged: {
-    text: "CPU of a full sweep, nothing drifted, of fetching and parsing the same pages",
+  fullSyncUnchanged: {
+    text: "CPU of a full sync, nothing drifted, of fetching and parsing the same pages",
     atMost: 1.5,
     unit: "×",
   },
-  sweepFill: {
+  fullSyncFill: {
     text: "CPU of a first fill, of fetching and parsing the same pages",
     atMost: 4,
     unit: "×",
   },
-  sweepMemory: { text: "peak memory of a worker that sweeps", atMost: 250, unit: "MB" },
-  sweepGrowth: { text: "peak memory of a sweep of 1 M users, of one of 100 k", atMost: 1.1, unit: "×" },
+  fullSyncMemory: { text: "peak memory of a worker that runs full syncs", atMost: 250, unit: "MB" },
+  fullSyncGrowth: {
+    text: "peak memory of a full sync of 1 M users, of one of 100 k",
+    atMost: 1.1,
+    unit: "×",
+  },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof limits;

@@ -1,18 +1,18 @@
 import { z } from "zod";
+import { runCommand } from "../stage/command.ts";
 import { type CaseName, cases, onRequest } from "./cases/cases.ts";
-import { runCommand } from "./command.ts";
-import { formatReports } from "./report/table.ts";
+import { formatReports } from "./report.ts";
 import { runBench } from "./run-bench.ts";
 
-// Object.keys is typed for objects that may have more keys than their type says; ours has not.
+// Object.keys is typed for objects with unknown further keys. This one has none.
 const names = Object.keys(cases) as [CaseName, ...CaseName[]];
 const usage = `npm run bench -- [--case NAME]… [--backend redis|postgres] [--quick] [--json] [--profile DIR]
   --case      one of ${names.join(", ")}; may be given more than once. All but ${onRequest.join(", ")} by default
-  --backend   where queues live; both by default, where it makes a difference
-  --quick     smaller samples, three minutes in all
+  --backend   the queues' service; by default both, for cases in which it matters
+  --quick     smaller samples; three minutes in total
   --json      one JSON document on standard output
   --profile   keeps a CPU profile of each measured process in this folder
-Only CPU time is comparable between machines and days: see bench/RESULTS.md.
+Compare only ratios of CPU time between machines and days: see lab/bench/RESULTS.md.
 `;
 
 const options = z.object({
@@ -34,9 +34,9 @@ process.exitCode = await runCommand(
     usage,
     flags: { case: { ...text, multiple: true }, backend: text, quick: flag, json: flag, profile: text },
     options,
-    measure: async ({ case: chosen, backend: backends, quick, profile: profileDir }, surroundings) => {
-      const reports = await runBench({ names: chosen, backends, quick, profileDir, ...surroundings });
-      return { figures: { quick, cases: reports }, text: formatReports(reports) };
+    measure: async ({ case: chosen, backend: backends, quick, profile: profileDir }, environment) => {
+      const reports = await runBench({ names: chosen, backends, quick, profileDir, ...environment });
+      return { json: { quick, cases: reports }, text: formatReports(reports) };
     },
   },
   process.env["PATH"],

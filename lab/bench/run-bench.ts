@@ -1,9 +1,9 @@
+import { openServices, type Services } from "../stage/services.ts";
+import { type Backend, startStage } from "../stage/stage.ts";
 import type { BenchCase, CaseOptions } from "./cases/case.ts";
 import { type CaseName, cases } from "./cases/cases.ts";
-import type { CaseReport } from "./report/case-report.ts";
-import { buildReferences } from "./stage/reference-process.ts";
-import { openServices, type Services } from "./stage/services.ts";
-import { type Backend, setStage } from "./stage/stage.ts";
+import { buildReferences } from "./reference-process.ts";
+import type { CaseReport } from "./report.ts";
 
 export type BenchOptions = {
   names: readonly CaseName[];
@@ -20,14 +20,14 @@ const extent = {
   quick: { rounds: 3, caseMs: 10_000, totalMs: 160_000 },
 } as const;
 
-/** What a case takes beside its rounds: processes start, users are made, code gets warm. */
+/** The time of a case beside its rounds: processes start, users are created, code is compiled. */
 const setUpMs = 12_000;
-/** On a busy machine a case may take so long: none begins later. */
+/** On a busy machine, a case may take this long. No case begins with less time left. */
 const longestMs = 40_000;
 
 /**
- * Measures case after case. What was started is ended, also when a case breaks or somebody interrupts. On a machine
- * that is busy the rounds get fewer, and when the time is up the cases that are left are passed over, which is said.
+ * Measures case after case. All processes are stopped at the end, also after a failure or an interrupt. On a busy machine
+ * there are fewer rounds. When the time is up, the remaining cases are skipped with a message.
  */
 export async function runBench(options: BenchOptions): Promise<CaseReport[]> {
   const { quick, redisBinary, say } = options;
@@ -41,7 +41,7 @@ export async function runBench(options: BenchOptions): Promise<CaseReport[]> {
     for (const [index, { name, backend }] of scenarios.entries()) {
       const shareMs = (untilMs - Date.now()) / (scenarios.length - index) - setUpMs;
       if (untilMs - Date.now() < longestMs) {
-        say(`${name} (${backend}) is left out: the time is up`);
+        say(`${name} (${backend}) is skipped: the time is up`);
         continue;
       }
       const startedAtMs = Date.now();
@@ -58,7 +58,7 @@ export async function runBench(options: BenchOptions): Promise<CaseReport[]> {
 
 type Scenario = { name: CaseName; backend: Backend };
 
-/** What is measured on Redis comes first: it has the limits. */
+/** Redis comes first, because it has the limits. */
 function listScenarios({ names, backends }: BenchOptions): Scenario[] {
   return backends.flatMap((backend) =>
     names.flatMap((name) => {
@@ -76,7 +76,7 @@ async function runCase(
   profileDir: string | undefined,
 ): Promise<CaseReport> {
   const benchCase: BenchCase = cases[name];
-  const stage = await setStage({ services, backend, users: benchCase.users(caseOptions), profileDir });
+  const stage = await startStage({ services, backend, users: benchCase.users(caseOptions), profileDir });
   try {
     return { name, backend, ...(await benchCase.run(stage, caseOptions)) };
   } finally {

@@ -1,44 +1,44 @@
 import type { ClerkUser } from "@rollcall/clerk-simulator";
 import type { ProcessName } from "./plan/plan.ts";
 
-/** An account at Clerk, with every version it ever had there. */
+/** An account at Clerk, with every version that it had there. */
 export type Account = {
   id: string;
   versions: ClerkUser[];
-  /** Milliseconds since the epoch; undefined while it lives. */
+  /** Milliseconds since the epoch; undefined while the account exists. */
   leftAtMs: number | undefined;
-  /** Clerk describes it in a form that cannot be read. */
+  /** Clerk describes the user in an unreadable form. */
   isPoison: boolean;
 };
 
-/** Rollcall took something on: a 2xx for a webhook, or an ensure that queued a sync job. */
+/** Work that Rollcall accepted: a 2xx for a webhook, or an ensure that queued a sync job. */
 export type Acceptance = {
   clerkId: string;
   kind: "refresh" | "provision" | "delete";
   via: "webhook" | "ensure";
-  /** What the account looked like when we asked; whoever looks after that sees this or something newer. */
+  /** The account's version before the request. A later read of Clerk finds this version or a newer one. */
   version: number | undefined;
-  /** The account was gone already when we asked. */
+  /** The account was already deleted before the request. */
   wasGone: boolean;
 };
 
-/** A request to one of the apis, answered or not. Times are milliseconds since the epoch. */
+/** A request to one of the apis. Times are milliseconds since the epoch. */
 export type Call = {
   api: ProcessName;
-  what: "webhook" | "ensure";
-  about: string;
+  route: "webhook" | "ensure";
+  clerkId: string;
   fromMs: number;
   toMs: number;
   /** Undefined: no answer. */
   status: number | undefined;
-  /** The body of an ensure's answer; why there was none. */
+  /** The answer's body, or the error if there was no answer. */
   text: string;
 };
 
-/** Something that must never be. */
-export type Violation = { invariant: string; what: string; clerkId?: string | undefined };
+/** One case in which an invariant did not hold. */
+export type Violation = { invariant: string; detail: string; clerkId?: string | undefined };
 
-/** Everything that was done to Rollcall and that it said, as far as a invariant may ask for it. */
+/** All requests and answers of a run, as the invariants need them. */
 export type Ledger = {
   readonly startedAtMs: number;
   readonly accounts: Map<string, Account>;
@@ -46,29 +46,29 @@ export type Ledger = {
   readonly calls: Call[];
   /** Bodies that were answered with `quarantined`. */
   readonly quarantined: Set<string>;
-  /** What was done to each user, and what was answered, in order. */
-  readonly stories: Map<string, string[]>;
-  tell(clerkId: string, what: string): void;
+  /** By Clerk id: the user's changes, requests and answers, in order. */
+  readonly histories: Map<string, string[]>;
+  note(clerkId: string, line: string): void;
 };
 
 export function createLedger(startedAtMs: number): Ledger {
-  const stories = new Map<string, string[]>();
+  const histories = new Map<string, string[]>();
   return {
     startedAtMs,
     accounts: new Map(),
     acceptances: [],
     calls: [],
     quarantined: new Set(),
-    stories,
-    tell: (clerkId, what) => {
-      const story = stories.get(clerkId) ?? [];
-      stories.set(clerkId, story);
-      story.push(`${String(Date.now() - startedAtMs).padStart(6)} ms  ${what}`);
+    histories,
+    note: (clerkId, line) => {
+      const history = histories.get(clerkId) ?? [];
+      histories.set(clerkId, history);
+      history.push(`${String(Date.now() - startedAtMs).padStart(6)} ms  ${line}`);
     },
   };
 }
 
-/** An acceptance of what is asked at this moment; to be drawn up before the request leaves. */
+/** The acceptance of a request, if it succeeds. Call this before the request is sent. */
 export function draftAcceptance(
   ledger: Ledger,
   clerkId: string,

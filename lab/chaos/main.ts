@@ -1,26 +1,26 @@
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { findRedisServer } from "@rollcall/local-services";
 import { z } from "zod";
+import { repository } from "../stage/repository.ts";
 import { runMutants } from "./mutants/run-mutants.ts";
 import { drawPlan } from "./plan/draw-plan.ts";
-import { printPlan } from "./plan/print-plan.ts";
+import { printPlan } from "./report.ts";
 import { runSeeds } from "./run-seeds.ts";
-import { soakOnce } from "./soak/soak-once.ts";
+import { runSoak } from "./soak/run-soak.ts";
 
 const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--root DIR] [--no-faults] [--print]
-  --seed, --seeds   which plans to play, one after the other; a random one by default
-  --events          600
-  --backend         where queues live: redis
-  --root            the folder whose built apps are played with: this one
-  --no-faults       only deliveries go wrong
-  --keep            keeps logs and data of every run, not only of one that broke a invariant
-  --print           prints the plan and plays nothing
-  --soak 30m        a steady load without faults instead, judged for so long: memory and connections must not grow
-  --rate            its events in a second: 100
-  --warm-up         for how long it goes on before that: 20m
-  --mutants         plays with each mutant of the build instead, which must break a invariant within five seeds
-  --mutant NAME     the same with one of them`;
+  --seed, --seeds   the plans to run, one after the other; a random one by default
+  --events          acts in a plan: 600
+  --backend         the queues' service: redis
+  --root            the folder of the built apps: this one
+  --no-faults       injects no faults; deliveries are still lost, doubled and late
+  --keep            keeps logs and data of every run, not only of a failed one
+  --print           prints the plan and runs nothing
+  --soak 30m        a steady load without faults, measured for this time: memory and connections must not grow
+  --rate            events a second of the soak: 100
+  --warm-up         time before the measurement of a soak: 20m
+  --mutants         runs each mutant of the build, which must break its invariant within five seeds
+  --mutant NAME     runs one mutant`;
 
 const unitsMs = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 /** `90s`, `30m` or `2h`, as milliseconds. */
@@ -36,7 +36,7 @@ const options = z.object({
     .default(() => String(Date.now() % 1_000_000)),
   events: z.coerce.number().int().positive().default(600),
   backend: z.enum(["redis", "postgres"]).default("redis"),
-  root: z.string().default(fileURLToPath(new URL("../../", import.meta.url))),
+  root: z.string().default(repository),
   "no-faults": z.boolean().default(false),
   keep: z.boolean().default(false),
   print: z.boolean().default(false),
@@ -73,15 +73,15 @@ try {
     },
   });
   const { seed, ...others } = values;
-  process.exitCode = await play(options.parse(seed === undefined ? others : { ...others, seeds: seed }));
+  process.exitCode = await run(options.parse(seed === undefined ? others : { ...others, seeds: seed }));
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.stack : error}\n${usage}\n`);
-  // What was interrupted may still have timers.
+  // An interrupted run may still have timers.
   process.exit(2);
 }
 
-/** @returns the exit code: 1 when a invariant was broken */
-async function play(chosen: z.infer<typeof options>): Promise<number> {
+/** @returns the exit code: 1 if an invariant was broken */
+async function run(chosen: z.infer<typeof options>): Promise<number> {
   const [first = 0, last = first] = chosen.seeds.split("-").map(Number);
   const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
   const { events, backend, root } = chosen;
@@ -101,7 +101,7 @@ async function play(chosen: z.infer<typeof options>): Promise<number> {
     const { soak: forMs, "warm-up": warmUpMs, rate, keep } = chosen;
     const [seed = 0] = seeds;
     const soak = { seed, backend, root, redisBinary, forMs, warmUpMs, rate, keep, signal, say };
-    return (await soakOnce(soak)) === 0 ? 0 : 1;
+    return (await runSoak(soak)) === 0 ? 0 : 1;
   }
   return (await runSeeds({
     plans,

@@ -1,47 +1,67 @@
-import { describeFault } from "./perform/inject-fault.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { ChaosReport } from "./run-chaos.ts";
+import { describeFault } from "./scenario/inject-fault.ts";
 
 const longestList = 40;
 
-/** One line for a run. */
+/** One line about a run. */
 export function describeRun(plan: Plan, report: ChaosReport, seconds: number): string {
   const { calls, accounts, acceptances } = report.ledger;
-  const count = (what: string, ok: (status: number | undefined) => boolean) =>
-    calls.filter((call) => call.what === what && ok(call.status)).length;
+  const { injected, missed } = report.faults;
+  const isAccepted = (status: number | undefined) => status === 200;
+  const count = (route: string, accepted: boolean) =>
+    calls.filter((call) => call.route === route && isAccepted(call.status) === accepted).length;
   const parts = [
     `${plan.acts.length} events`,
     `${accounts.size} accounts`,
-    `webhooks ${count("webhook", (status) => status === 200)} accepted, ${count("webhook", (status) => status !== 200)} not`,
-    `ensures ${count("ensure", (status) => status === 200)} answered, ${count("ensure", (status) => status !== 200)} otherwise`,
-    `${acceptances.length} syncJobs`,
-    `${report.faultsInjected.struck} faults${report.faultsInjected.missed.length > 0 ? ` (${report.faultsInjected.missed.length} missed)` : ""}`,
+    `webhooks ${count("webhook", true)} accepted, ${count("webhook", false)} not`,
+    `ensure calls ${count("ensure", true)} with 200, ${count("ensure", false)} without`,
+    `${acceptances.length} sync jobs`,
+    `${injected} faults${missed.length > 0 ? ` (${missed.length} missed)` : ""}`,
   ];
   const verdict = report.violations.length === 0 ? "holds" : `BROKEN (${report.violations.length})`;
   const { safety, healing } = report.seconds;
-  const times = `safety ${safety.toFixed(1)} s, healing ${healing.toFixed(1)} s, all ${seconds.toFixed(1)} s${report.crowding > 1 ? ` (machine ${report.crowding.toFixed(1)} times too full)` : ""}`;
+  const crowding = report.crowding > 1 ? ` (machine overloaded ${report.crowding.toFixed(1)} times)` : "";
+  const times = `safety ${safety.toFixed(1)} s, healing ${healing.toFixed(1)} s, all ${seconds.toFixed(1)} s${crowding}`;
   return `seed ${plan.seed} on ${plan.backend}: ${verdict}; ${parts.join(", ")}; ${times}`;
 }
 
-/** What somebody needs to find out why. */
+/** All that helps to find the cause of a failed run. */
 export function describeFailure(plan: Plan, report: ChaosReport, commit: string, folder: string): string[] {
   const [first] = report.violations;
   const clerkId = first?.clerkId;
-  const story = clerkId === undefined ? [] : (report.ledger.stories.get(clerkId) ?? []);
+  const history = clerkId === undefined ? [] : (report.ledger.histories.get(clerkId) ?? []);
+  const indent = (lines: readonly string[]) => lines.map((line) => `    ${line}`);
   return [
     `  seed ${plan.seed}, ${plan.acts.length} events, backend ${plan.backend}, commit ${commit}`,
     `  logs and data are kept in ${folder}`,
-    `  first broken: ${first?.invariant}: ${clerkId ?? ""} ${first?.what}`,
-    ...(story.length > 0 ? [`  what was done to ${clerkId}:`, ...story.map((line) => `    ${line}`)] : []),
-    ...(report.timeline.length > 0
-      ? ["  its timeline:", ...report.timeline.map((line) => `    ${line}`)]
-      : []),
+    `  first violation: ${first?.invariant}: ${clerkId ?? ""} ${first?.detail}`,
+    ...(history.length > 0 ? [`  changes, requests and answers of ${clerkId}:`, ...indent(history)] : []),
+    ...(report.timeline.length > 0 ? [`  timeline of ${clerkId}:`, ...indent(report.timeline)] : []),
     "  faults:",
-    ...plan.faults.map((fault) => `    ${describeFault(fault)}`),
-    ...report.faultsInjected.missed.map((missed) => `    missed: ${missed}`),
-    "  all that was broken:",
-    ...report.violations
-      .slice(0, longestList)
-      .map(({ invariant, clerkId: id, what }) => `    ${invariant}: ${id ?? ""} ${what}`),
+    ...indent(plan.faults.map(describeFault)),
+    ...indent(report.faults.missed.map((missed) => `missed: ${missed}`)),
+    "  all violations:",
+    ...indent(
+      report.violations
+        .slice(0, longestList)
+        .map(({ invariant, clerkId: id, detail }) => `${invariant}: ${id ?? ""} ${detail}`),
+    ),
   ];
+}
+
+/** Prints a line for each act and each fault, in the order of their times. */
+export function printPlan(
+  { seed, backend, safetyMs, acts, faults }: Plan,
+  say: (line: string) => void,
+): void {
+  say(`seed ${seed} on ${backend}: ${acts.length} events and ${faults.length} faults in ${safetyMs} ms`);
+  const lines = [
+    ...acts.map(({ atMs, ...act }) => ({
+      atMs,
+      line: `${String(atMs).padStart(6)} ms  ${JSON.stringify(act)}`,
+    })),
+    ...faults.map((fault) => ({ atMs: fault.atMs, line: `${describeFault(fault)}  <-- fault` })),
+  ];
+  for (const { line } of lines.sort((a, b) => a.atMs - b.atMs)) say(line);
 }

@@ -1,26 +1,22 @@
 import { stat } from "node:fs/promises";
-import { heal } from "./heal/heal.ts";
+import { type Cluster, withClient } from "../stage/postgres.ts";
+import { type Healed, heal } from "./heal/heal.ts";
 import { checkAcceptances } from "./invariants/check-acceptances.ts";
-import { checkCalls } from "./invariants/check-calls.ts";
+import { checkCalls, checkLastEnsures } from "./invariants/check-calls.ts";
 import { checkChanges } from "./invariants/check-changes.ts";
 import { checkDeadLetters } from "./invariants/check-dead-letters.ts";
 import { checkEnd } from "./invariants/check-end.ts";
-import { checkLastEnsures } from "./invariants/check-last-ensures.ts";
-import { checkLogs } from "./invariants/check-logs.ts";
-import { checkPostgresLog } from "./invariants/check-postgres-log.ts";
+import { checkLogs, checkPostgresLog } from "./invariants/check-logs.ts";
 import { checkRuns } from "./invariants/check-runs.ts";
 import { findCanaries } from "./invariants/find-canaries.ts";
-import { readTables } from "./invariants/read-tables.ts";
-import { readChanges } from "./invariants/recorder.ts";
+import { readChanges, readTables } from "./invariants/recorder.ts";
 import { createLedger, type Ledger, type Violation } from "./ledger.ts";
-import { openPost } from "./perform/deliver.ts";
-import { disturbAll, type Faults } from "./perform/inject-fault.ts";
-import { runActs } from "./perform/run-acts.ts";
 import type { Plan } from "./plan/plan.ts";
-import type { Cluster } from "./stage/cluster.ts";
-import { type Stage, setStage } from "./stage/stage.ts";
-import { type MachineWatch, watchMachine } from "./stage/watch-machine.ts";
-import { withClient } from "./stage/with-client.ts";
+import { type InjectedFaults, injectFaults } from "./scenario/inject-fault.ts";
+import { runActs } from "./scenario/run-acts.ts";
+import { createWebhookSender } from "./scenario/webhook-sender.ts";
+import { type MachineLoad, watchMachineLoad } from "./stage/machine-load.ts";
+import { type Stage, startStage } from "./stage/stage.ts";
 
 export type ChaosOptions = {
   plan: Plan;
@@ -28,28 +24,30 @@ export type ChaosOptions = {
   folder: string;
   cluster: Cluster;
   redisBinary: string | undefined;
-  /** Ends the run early, with everything that it started. */
+  /** Ends the run early, and all processes that it started. */
   signal?: AbortSignal | undefined;
 };
 
 export type ChaosReport = {
   violations: Violation[];
-  faultsInjected: Faults;
+  faults: InjectedFaults;
   ledger: Ledger;
-  /** Of the first broken invariant's user, newest first. */
+  /** The timeline of the user in the first violation. */
   timeline: string[];
-  /** How crowded the machine was, 1 or more. */
+  /** See `MachineLoad`. */
   crowding: number;
   seconds: { safety: number; healing: number };
 };
 
-/** Runs a plan on a stage of its own, lets it heal, and judges what came of it. */
+const noUnexpectedExit = "no process ends but those that were killed";
+
+/** Runs a plan on a stage of its own, heals the stage, and checks all invariants. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { signal, plan, ...others } = options;
   const postgresLogFrom = (await stat(options.cluster.logFile)).size;
   const { seed, backend, reconciles } = plan;
-  const stage = await setStage({ ...others, seed, backend, reconciles });
-  const machine = watchMachine();
+  const stage = await startStage({ ...others, seed, backend, reconciles });
+  const machine = watchMachineLoad();
   try {
     return await Promise.race([runAndCheck(stage, plan, postgresLogFrom, machine), untilAborted(signal)]);
   } finally {
@@ -62,30 +60,28 @@ async function runAndCheck(
   stage: Stage,
   plan: Plan,
   postgresLogFrom: number,
-  machine: MachineWatch,
+  machine: MachineLoad,
 ): Promise<ChaosReport> {
   const ledger = createLedger(Date.now());
-  const post = openPost(stage, ledger);
-  const [faultsInjected] = await Promise.all([
-    disturbAll(stage, plan, ledger.startedAtMs),
-    runActs(stage, ledger, post, plan),
+  const sender = createWebhookSender(stage, ledger);
+  const [faults] = await Promise.all([
+    injectFaults(stage, plan, ledger.startedAtMs),
+    runActs(stage, ledger, sender, plan),
   ]);
   const healingFromMs = Date.now();
   const safetyMs = healingFromMs - ledger.startedAtMs;
   const plannedMs = Math.max(plan.safetyMs, ...plan.faults.map(({ atMs, forMs }) => atMs + forMs));
-  const healed = await heal(stage, ledger, post, Math.max(safetyMs / plannedMs, machine.crowding()));
+  const healed = await heal(stage, ledger, sender, Math.max(safetyMs / plannedMs, machine.crowding()));
   const violations = [
     ...healed.violations,
-    ...(await evaluateAll(stage, ledger, healed, machine)),
+    ...(await checkAll(stage, ledger, healed, machine)),
     ...(await checkPostgresLog(stage.cluster.logFile, postgresLogFrom)),
   ];
-  const unasked = await stage.stopProcesses();
-  violations.push(
-    ...unasked.map((what) => ({ invariant: "no process ends but those that were killed", what })),
-  );
+  const badExits = await stage.stopProcesses();
+  violations.push(...badExits.map((detail) => ({ invariant: noUnexpectedExit, detail })));
   return {
     violations,
-    faultsInjected,
+    faults,
     ledger,
     crowding: machine.crowding(),
     timeline: await readTimeline(stage, violations[0]?.clerkId),
@@ -99,26 +95,24 @@ async function runAndCheck(
 function untilAborted(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_, reject) => {
     const end = () => reject(new Error("Interrupted"));
-    // It may have come while the stage was being set.
+    // The signal may have fired while the stage was starting.
     if (signal?.aborted) end();
     signal?.addEventListener("abort", end);
   });
 }
 
-type Healed = Awaited<ReturnType<typeof heal>>;
-
-/** The invariants, the gravest first: what is printed is the first that is broken. */
-async function evaluateAll(
+/** Checks the most serious invariants first, because the report starts with the first violation. */
+async function checkAll(
   stage: Stage,
   ledger: Ledger,
   healed: Healed,
-  machine: MachineWatch,
+  machine: MachineLoad,
 ): Promise<Violation[]> {
-  const surprises = Object.values(stage.processes).flatMap((process) => process.surprises);
+  const unexpected = Object.values(stage.processes).flatMap((process) => process.unexpectedExits);
   return withClient(stage.databaseUrl, async (db) => {
     const tables = await readTables(db);
     return [
-      ...surprises.map((what) => ({ invariant: "no process ends but those that were killed", what })),
+      ...unexpected.map((detail) => ({ invariant: noUnexpectedExit, detail })),
       ...checkAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
       ...checkChanges(ledger, await readChanges(db)),
       ...(await checkEnd(ledger, tables, stage.clerk)),

@@ -3,25 +3,23 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { migrateDatabase, startCluster, withClient } from "../stage/postgres.ts";
 import { installRecorder } from "./invariants/recorder.ts";
 import type { Plan } from "./plan/plan.ts";
 import { describeFailure, describeRun } from "./report.ts";
 import { runChaos } from "./run-chaos.ts";
-import { startCluster } from "./stage/cluster.ts";
-import { migrateDatabase } from "./stage/migrate-database.ts";
-import { withClient } from "./stage/with-client.ts";
 
 type Options = {
   plans: readonly Plan[];
   root: string;
   redisBinary: string | undefined;
-  /** Logs and data stay, whatever came of the run. */
+  /** Logs and data of successful runs are kept too. */
   keep: boolean;
   signal: AbortSignal;
   say: (line: string) => void;
 };
 
-/** Runs one plan after the other on one Postgres. Logs of a run that broke a invariant are kept. @returns how many did */
+/** Runs plans on one Postgres server. The logs of a failed run are kept. @returns the number of failed runs */
 export async function runSeeds({ plans, root, redisBinary, keep, signal, say }: Options): Promise<number> {
   const commit = await readCommit(root);
   const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl));
@@ -46,7 +44,7 @@ export async function runSeeds({ plans, root, redisBinary, keep, signal, say }: 
   return failures;
 }
 
-/** Applies the migrations of the build at `root`, and begins to write down every change. */
+/** Applies the migrations of the build at `root`, and installs the recorder of changes. */
 export async function prepareDatabase(root: string, databaseUrl: string): Promise<void> {
   await migrateDatabase(root, databaseUrl);
   await withClient(databaseUrl, installRecorder);

@@ -1,22 +1,22 @@
 import { z } from "zod";
-import { runCommand } from "../bench/command.ts";
+import { runCommand } from "../stage/command.ts";
 import { type PartName, parts } from "./parts/parts.ts";
-import { formatParts } from "./report/format-parts.ts";
-import { fills } from "./rows/filled-database.ts";
+import { formatParts } from "./report.ts";
+import { fills } from "./rows/fill-database.ts";
 import { runScale } from "./run-scale.ts";
 
-// Object.keys is typed for objects that may have more keys than their type says; ours has not.
+// Object.keys is typed for objects with unknown further keys. This one has none.
 const names = Object.keys(parts) as [PartName, ...PartName[]];
-const usage = `npm run scale -- [--part NAME]… [--users N] [--fill sweep|series] [--json]
+const usage = `npm run scale -- [--part NAME]… [--users N] [--fill full-sync|series] [--json]
   --part    one of ${names.join(", ")}; may be given more than once. All by default
   --users   rows for tables, statements and growth: 1000 to 20000000, 100000 by default
-  --fill    how those rows come to be: by a worker's first sweep, or by generate_series.
-            sweep by default up to a million users, series above
+  --fill    how those rows are made: by a worker's first full sync, or by generate_series.
+            full-sync by default up to a million users, series above
   --json    one JSON document on standard output
-A million users take some three gigabytes below the temporary folder while it runs. docs/SCALE.md says what came of it.
+A million users take about 3 GB below the temporary folder during the run. docs/SCALE.md has the results.
 `;
 
-const mostSwept = 1_000_000;
+const mostByFullSync = 1_000_000;
 
 const options = z
   .object({
@@ -27,7 +27,7 @@ const options = z
   })
   .transform(({ fill, ...rest }) => ({
     ...rest,
-    fill: fill ?? (rest.users > mostSwept ? "series" : "sweep"),
+    fill: fill ?? (rest.users > mostByFullSync ? "series" : "full-sync"),
   }));
 
 const text = { type: "string" } as const;
@@ -37,9 +37,9 @@ process.exitCode = await runCommand(
     usage,
     flags: { part: { ...text, multiple: true }, users: text, fill: text, json: { type: "boolean" } },
     options,
-    measure: async ({ part: chosen, users, fill }, surroundings) => {
-      const reports = await runScale({ names: chosen, users, fill, ...surroundings });
-      return { figures: { users, fill, parts: reports }, text: formatParts(reports) };
+    measure: async ({ part: chosen, users, fill }, environment) => {
+      const reports = await runScale({ names: chosen, users, fill, ...environment });
+      return { json: { users, fill, parts: reports }, text: formatParts(reports) };
     },
   },
   process.env["PATH"],

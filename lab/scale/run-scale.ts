@@ -1,8 +1,8 @@
-import { openServices } from "../bench/stage/services.ts";
+import { openServices } from "../stage/services.ts";
 import type { ScalePart, Study } from "./parts/part.ts";
 import { type PartName, parts } from "./parts/parts.ts";
-import type { PartReport } from "./report/part-report.ts";
-import { type Fill, type FilledDatabase, fillDatabase } from "./rows/filled-database.ts";
+import type { PartReport } from "./report.ts";
+import { type Fill, type FilledDatabase, fillDatabase } from "./rows/fill-database.ts";
 
 export type ScaleOptions = {
   names: readonly PartName[];
@@ -13,7 +13,7 @@ export type ScaleOptions = {
   say: (line: string) => void;
 };
 
-/** Runs part after part. What was started is ended, and its files removed, also when a part breaks. */
+/** Runs part after part. All processes are stopped and all files removed, also after a failure. */
 export async function runScale({
   names,
   users,
@@ -50,6 +50,6 @@ export async function runScale({
 }
 
 function listInOrder(wanted: readonly PartName[]): PartName[] {
-  // As in main.ts: this object has no more keys than its type says.
+  // As in main.ts, this object has no further keys.
   return (Object.keys(parts) as PartName[]).filter((name) => wanted.includes(name));
 }

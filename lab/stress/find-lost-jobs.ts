@@ -2,29 +2,28 @@ import type { JournalEntry } from "./journal.ts";
 
 export type Verdict = {
   accepted: number;
-  /** Accepted sync jobs after which nobody looked. */
+  /** Accepted sync jobs without a later run. */
   lost: string[];
   /** Accepted sync jobs whose only run started between issue and acceptance. */
   metWhileAdding: number;
 };
 
 /**
- * The property: for every sync job that was accepted, some run of that user's job starts after it and finishes,
- * or a dead letter shows. Judged for each lane (queue, kind and user), since only within one do sync jobs merge.
+ * Finds accepted sync jobs that were lost. After each accepted sync job, a run of its lane must start and finish, or
+ * fail and become a dead letter. Lanes (queue, kind and user) are checked one by one, because only jobs of one lane merge.
  *
- * "After it" compares a run's start with the moment the add was *issued*. What the sync job tells of had happened
- * by then, and a run reads Clerk only after its start, so such a run cannot have missed it. To ask for a
- * start after *acceptance* would be too strong: the job is in the queue before its producer hears of it, and a
- * worker may start it in between; such sync jobs are counted, since they are where the check cannot tell whether
- * the run was due to this sync job or to one before. To compare with the *end* of a run would be too weak: a run
- * that had read Clerk already would count, and that is the very loss which dedup without `keepLastIfActive`
- * brings.
+ * A run's start is compared with the moment at which the add was *issued*:
  *
- * A dead letter counts only through a run of its job that started after the issue: a letter that was there
- * before, or that came of an attempt begun before, tells nobody to look again.
+ * - The change at Clerk happened before the issue, and a run reads Clerk after its start. So such a run has the change.
+ * - A start after *acceptance* would be too strict. The job is in the queue before its producer gets the answer, and a
+ *   worker may start it in between. `metWhileAdding` counts these, because the run may belong to an earlier sync job.
+ * - The *end* of a run would be too lax. A run that read Clerk before the change would count. Dedup without
+ *   `keepLastIfActive` loses exactly these sync jobs.
+ *
+ * A dead letter counts only if a run of its job started after the issue. An older dead letter causes no new run.
  *
  * @param entries in the order of the journal
- * @param letters the jobs, as in `started` entries, that are dead letters
+ * @param letters the jobs that became dead letters, named as in `started` entries
  */
 export function findLostJobs(entries: readonly JournalEntry[], letters: ReadonlySet<string>): Verdict {
   const lastStart = findLastStarts(entries, letters);
@@ -43,7 +42,7 @@ export function findLostJobs(entries: readonly JournalEntry[], letters: Readonly
   return verdict;
 }
 
-/** By lane, the place of the last start of a run that finished or whose job is a dead letter. */
+/** By lane: the place of the last start of a run that finished or whose job became a dead letter. */
 function findLastStarts(
   entries: readonly JournalEntry[],
   letters: ReadonlySet<string>,

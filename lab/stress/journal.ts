@@ -2,25 +2,24 @@ import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { z } from "zod";
 
 /**
- * What a stress run's processes did, in the order in which it happened.
+ * An action of a process. The journal holds the actions of all processes in their order.
  *
- * All of them append to one file, each entry with one write. The kernel appends under the file's lock, so an
- * entry's place in the file is its global sequence number: what stands above happened before. And what is
- * written stays when its writer is killed.
+ * All processes append to one file, with one write per entry. The kernel appends under the file's lock, so an entry's
+ * place in the file is its global sequence number. A written entry survives a kill of its process.
  */
 const journalEntry = z.discriminatedUnion("at", [
   /** A producer is about to add a sync job. */
   z.object({ at: z.literal("issued"), syncJob: z.string(), lane: z.string() }),
-  /** The add returned: from here on the sync job must not be lost. */
+  /** The add returned. From here on, the sync job must not be lost. */
   z.object({ at: z.literal("accepted"), syncJob: z.string() }),
   /** A job is active and its processor begins. `job` is its queue and id. */
   z.object({ at: z.literal("started"), run: z.string(), lane: z.string(), job: z.string() }),
-  /** The processor did all that it had to do. */
+  /** The processor succeeded. */
   z.object({ at: z.literal("finished"), run: z.string() }),
-  /** It ended early: a failure of one user, or an outage. */
+  /** The processor ended early: `failed` for one user, or `limited` by an outage. */
   z.object({ at: z.literal("failed"), run: z.string() }),
   z.object({ at: z.literal("limited"), run: z.string() }),
-  /** A worker met an error outside a run. A lost lock is one; the report counts them for people to judge. */
+  /** An error of a worker outside a run, for example a lost lock. The report counts them, and they break nothing. */
   z.object({ at: z.literal("error"), message: z.string() }),
 ]);
 
@@ -31,7 +30,7 @@ export type JournalWriter = (entry: JournalEntry) => void;
 export function openJournalWriter(path: string): JournalWriter {
   const file = openSync(path, "a");
   return (entry) => {
-    // The line break in front keeps an entry whole when its predecessor was torn by a kill.
+    // If a kill cut the previous entry short, the leading line break separates the two.
     writeSync(file, `\n${JSON.stringify(entry)}\n`);
   };
 }
@@ -43,7 +42,7 @@ export type JournalReader = {
   close(): void;
 };
 
-/** Follows a journal. What stands behind the last line break is left for the next read: it is still growing. */
+/** Follows a journal. Text after the last line break is left for the next read, because it may be incomplete. */
 export function openJournalReader(path: string): JournalReader {
   const file = openSync(path, "a+");
   const entries: JournalEntry[] = [];
@@ -67,7 +66,7 @@ export function openJournalReader(path: string): JournalReader {
   };
 }
 
-/** A torn line has no closing brace and claims nothing; every second line is empty. */
+/** Skips lines that a kill cut short, which have no closing brace. Every second line is empty. */
 function readLine(line: string): JournalEntry[] {
   if (!line.endsWith("}")) return [];
   return [journalEntry.parse(JSON.parse(line))];

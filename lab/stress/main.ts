@@ -19,7 +19,7 @@ const optionSchema = z.object({
     .default(() => Date.now() % 1_000_000),
   queueing: queueing.default("production"),
   rate: z.coerce.number().positive().default(400),
-  /** At 10 a lock lasts 1.5 s. On a busy machine jobs then lose their locks faster than they end, and run again. */
+  /** At 10, a lock lasts 1.5 s. On a busy machine, jobs then lose their locks before they end, and run again. */
   faster: z.coerce.number().positive().default(3),
 });
 
@@ -35,7 +35,7 @@ try {
   process.exitCode = 2;
 }
 
-/** @returns the exit code: 1 when a violation was found */
+/** @returns the exit code: 1 if there are violations */
 async function stress({ rate, ...options }: z.infer<typeof optionSchema>): Promise<number> {
   process.stdout.write(`seed ${options.seed}, ${options.adds} adds on ${options.backend}\n`);
   const server = await startServer(options.backend);
@@ -62,7 +62,7 @@ async function stress({ rate, ...options }: z.infer<typeof optionSchema>): Promi
   }
 }
 
-/** A server of this run's own. */
+/** Starts a server for this run alone. */
 async function startServer(backend: "redis" | "postgres") {
   if (backend === "redis") {
     const binary = findRedisServer(process.env["PATH"]);

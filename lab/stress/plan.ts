@@ -1,32 +1,33 @@
 import { z } from "zod";
 
 /**
- * How a sync job is queued. `production` is what the system does. The others lose sync jobs and are here to show
- * that the check sees it: `id-only` drops a sync job that meets an active job; `job-id` gives every job of a
- * user one id, which a kept finished job blocks.
+ * How a sync job is queued. `production` is the product's way. The others lose jobs, to show that the check finds it.
+ *
+ * - `id-only` drops a sync job that meets an active job.
+ * - `job-id` gives every job of a user one id. A kept finished job then blocks the next one.
  */
 export const queueing = z.enum(["production", "id-only", "job-id"]);
 
-/** All that a process of a stress run has to know. Handed to it as JSON. */
-export const stressPlan = z.object({
+/** The settings of a stress run. Each process gets them as JSON. */
+const stressPlan = z.object({
   backend: z.enum(["redis", "postgres"]),
   url: z.string(),
   journal: z.string(),
   seed: z.number().int().nonnegative(),
   queueing,
-  /** Over all producers. */
+  /** Of all producers together. */
   addsPerSecond: z.number().positive(),
-  /** Divides locks, stalled checks, retry delays and pauses, so that a short run sees many of them. */
+  /** Divides locks, stalled checks, retry delays and pauses, so that a short run has many of them. */
   faster: z.number().positive(),
-  /** Milliseconds since the epoch; the clock by which all processes agree on who is added now. */
+  /** Milliseconds since the epoch. From it, all processes compute the users whose turn it is. */
   startedAtMs: z.number().int(),
-  /** Whether runs fail, drag on and meet outages. */
-  mishaps: z.boolean(),
+  /** Whether job runs fail, take long, and meet outages. */
+  failures: z.boolean(),
 });
 
 export type StressPlan = z.infer<typeof stressPlan>;
 
-/** A process of a stress run: its own name and randomness beside the plan. */
+/** The plan of one process: it adds a name and a seed of its own. */
 export const processPlan = stressPlan.extend({ name: z.string(), processSeed: z.number().int() });
 
 export type ProcessPlan = z.infer<typeof processPlan>;
@@ -34,5 +35,5 @@ export type ProcessPlan = z.infer<typeof processPlan>;
 export const producerCount = 3;
 export const workerCount = 3;
 
-/** How long a worker owns a job without saying that it still lives, before `faster`. */
+/** The lock's duration before it is divided by `faster`. */
 export const lockMs = 15_000;

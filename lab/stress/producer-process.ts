@@ -1,18 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { openProducer } from "@rollcall/jobs";
-import { connectDeadlineMs, openBackend } from "./connect.ts";
-import { drawSyncJob, nameLane } from "./crowd.ts";
+import { createRandom, drawBetween, type Random } from "../stage/random.ts";
+import { drawSyncJob, nameLane } from "./draw-sync-job.ts";
 import { openJournalWriter } from "./journal.ts";
 import { type ProcessPlan, processPlan, producerCount } from "./plan.ts";
-import { queueSyncJob } from "./queue-job.ts";
-import { createRandom, drawBetween, type Random } from "./random.ts";
+import { connectDeadlineMs, openBackend, queueSyncJob } from "./queues.ts";
 
-/** Adds under way at once in a process, so that some are cut off by every kill. */
+/** Concurrent adds of a process. Every kill cuts some of them off. */
 const loops = 8;
 
 await produce(processPlan.parse(JSON.parse(process.argv[2] ?? "")));
 
-/** Adds sync jobs until SIGTERM; then finishes those under way and closes. */
+/** Adds sync jobs until SIGTERM. Then finishes the adds under way and closes. */
 async function produce(plan: ProcessPlan): Promise<void> {
   const write = openJournalWriter(plan.journal);
   const backend = openBackend(plan);
@@ -20,20 +19,20 @@ async function produce(plan: ProcessPlan): Promise<void> {
   const random = createRandom(plan.processSeed);
   const stopping = new AbortController();
   process.on("SIGTERM", () => stopping.abort());
-  // The run is over when the process that leads it is gone.
+  // The stress run ends with its main process.
   process.once("disconnect", () => process.exit(1));
   let count = 0;
 
   const addOne = async () => {
-    const addressed = drawSyncJob(plan, random);
+    const next = drawSyncJob(plan, random);
     count += 1;
     const syncJob = `${plan.name}.${count}`;
-    write({ at: "issued", syncJob, lane: nameLane(addressed) });
+    write({ at: "issued", syncJob, lane: nameLane(next) });
     try {
-      await queueSyncJob(plan, queues[addressed.queue], addressed);
+      await queueSyncJob(plan, queues[next.queue], next);
       write({ at: "accepted", syncJob });
     } catch {
-      // Refused, or not answered in time: nobody was promised anything.
+      // Refused, or not answered in time. The producer accepted nothing.
     }
   };
   const addMany = async () => {
@@ -43,7 +42,7 @@ async function produce(plan: ProcessPlan): Promise<void> {
     }
   };
   await Promise.all(Object.values(queues).map((queue) => queue.connected(connectDeadlineMs)));
-  process.send?.("at work");
+  process.send?.("ready");
   await Promise.all(Array.from({ length: loops }, addMany));
   await Promise.all(Object.values(queues).map((queue) => queue.close()));
   await backend.close();

@@ -1,19 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectRedis, type Producer, type SyncQueueName } from "@rollcall/jobs";
 import pg from "pg";
-import { connectDeadlineMs } from "./connect.ts";
 import type { StressPlan } from "./plan.ts";
+import { connectDeadlineMs } from "./queues.ts";
 
 export type SyncQueues = Record<SyncQueueName, Producer>;
 
 const standstillMs = 60_000;
 
 /**
- * Waits until no job is left that will run or must be moved. Gives up after a minute in which nothing
- * changed: what is then left is stuck.
+ * Waits until no job will run or must be moved. Gives up after a minute without any change.
  *
- * @param countWork something that grows while anybody works
- * @returns what is stuck
+ * @param countWork a number that grows while processes work
+ * @returns the stuck jobs
  */
 export async function untilIdle(queues: SyncQueues, countWork: () => number): Promise<string[]> {
   let last = "";
@@ -42,7 +41,7 @@ async function countOpenJobs(queues: SyncQueues): Promise<string[]> {
   return counts.flat();
 }
 
-/** The jobs whose dead letter shows, as in the journal's `started` entries, with the letter's code. */
+/** The jobs that became dead letters, named as in the journal's `started` entries, with their codes. */
 export async function findDeadLetters(deadLetters: Producer): Promise<ReadonlyMap<string, string>> {
   const queue = await deadLetters.connected(connectDeadlineMs);
   const letters = await queue.getJobs(["waiting"]);
@@ -54,7 +53,7 @@ export async function findDeadLetters(deadLetters: Producer): Promise<ReadonlyMa
   );
 }
 
-/** Dedup keys and stored next jobs. In idle queues there is no job for which one could stand. */
+/** Dedup keys and stored next jobs. Idle queues have none. */
 export async function findDedupKeys({ backend, url }: StressPlan): Promise<string[]> {
   return backend === "redis" ? findRedisKeys(url) : findPostgresRows(url);
 }

@@ -3,71 +3,78 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openProducer } from "@rollcall/jobs";
-import { addForEveryUser } from "./add-for-every-user.ts";
-import { openBackend } from "./connect.ts";
-import { type Crew, type Fault, startCrew } from "./crew.ts";
-import { disturbCrew, type FaultCounts, producerFaults, workerFaults } from "./disturb-crews.ts";
+import { createRandom } from "../stage/random.ts";
+import { nameLane, type QueuedSyncJob, readLane } from "./draw-sync-job.ts";
 import { findLostJobs, type Verdict } from "./find-lost-jobs.ts";
-import { type JournalEntry, type JournalReader, openJournalReader } from "./journal.ts";
+import { type JournalEntry, type JournalReader, openJournalReader, openJournalWriter } from "./journal.ts";
 import { producerCount, type StressPlan, workerCount } from "./plan.ts";
+import {
+  type Fault,
+  type FaultCounts,
+  injectFaults,
+  type ProcessGroup,
+  producerFaults,
+  startGroup,
+  workerFaults,
+} from "./process-group.ts";
 import { findDeadLetters, findDedupKeys, type SyncQueues, untilIdle } from "./queue-state.ts";
-import { createRandom } from "./random.ts";
+import { openBackend, queueSyncJob } from "./queues.ts";
 
-export type StressOptions = Omit<StressPlan, "journal" | "startedAtMs" | "mishaps"> & {
-  /** Accepted sync jobs after which the producers end. */
+export type StressOptions = Omit<StressPlan, "journal" | "startedAtMs" | "failures"> & {
+  /** The producers end after this number of accepted sync jobs. */
   adds: number;
 };
 
 export type StressReport = Verdict & {
-  /** What must not be: the run is good when this is empty. */
+  /** A successful run has none. */
   violations: string[];
   faultsInjected: { producers: FaultCounts; workers: FaultCounts };
   runs: Record<string, number>;
-  /** What workers met outside runs, with ids left out. */
+  /** Errors of workers outside job runs, without ids. */
   errors: Record<string, number>;
   deadLetters: number;
-  /** Lanes (queue, kind and user) that were added once more at the end. */
+  /** The number of lanes (queue, kind and user) that got one more sync job at the end. */
   lanes: number;
 };
 
 /**
- * SyncJobs users from several processes while several others work, fail and die; lets everything come to rest;
- * and looks whether a sync job was lost, a dedup key stayed behind, or a user cannot be reached any more.
+ * Several processes add sync jobs, and several others run them, while processes fail and die. Then the queues become idle.
+ * At the end, no sync job may be lost, no dedup key may be left, and every user must still get a job run.
  *
- * The queues' database must be empty and nobody else's.
+ * The queues' database must be empty, and no other program may use it.
  */
 export async function runStress({ adds, ...options }: StressOptions): Promise<StressReport> {
   const folder = await mkdtemp(join(tmpdir(), "rollcall-stress-"));
   const journal = join(folder, "journal");
-  const plan: StressPlan = { ...options, journal, startedAtMs: Date.now(), mishaps: true };
+  const plan: StressPlan = { ...options, journal, startedAtMs: Date.now(), failures: true };
   const reader = openJournalReader(journal);
   const backend = openBackend(plan);
   const queues = { ensure: openProducer(backend, "ensure"), sync: openProducer(backend, "sync") };
   const deadLetters = openProducer(backend, "dead-letter");
   try {
-    const storm = await weatherStorm(plan, adds, reader, queues);
+    const disturbed = await runWithFaults(plan, adds, reader, queues);
     const letters = await findDeadLetters(deadLetters);
     const entries = [...reader.entries];
     const verdict = findLostJobs(entries, new Set(letters.keys()));
     const leftOver = await findDedupKeys(plan);
-    const calm = await addForEveryUser(plan, reader, queues);
+    const undisturbed = await addForEveryLane(plan, reader, queues);
     return {
       ...verdict,
       violations: [
-        ...storm.faults,
+        ...disturbed.violations,
         ...verdict.lost.map((syncJob) => `lost: ${syncJob}`),
         ...leftOver.map((key) => `left behind: ${key}`),
-        // Only a failure of the user alone may end there; an outage burns no attempt.
+        // Only a failure of the user may become a dead letter. An outage burns no attempt.
         ...[...letters]
           .filter(([, code]) => code !== "user.rejected")
           .map(([job, code]) => `${job}: ${code}`),
-        ...calm.faults,
+        ...undisturbed.violations,
       ],
-      faultsInjected: storm.faultsInjected,
+      faultsInjected: disturbed.faultsInjected,
       runs: countRuns(entries),
       errors: countErrors(reader.entries),
       deadLetters: letters.size,
-      lanes: calm.lanes,
+      lanes: undisturbed.lanes,
     };
   } finally {
     await Promise.all([queues.ensure, queues.sync, deadLetters].map((queue) => queue.close()));
@@ -77,40 +84,37 @@ export async function runStress({ adds, ...options }: StressOptions): Promise<St
   }
 }
 
-/** Producers and workers under fire, until enough sync jobs were accepted and the queues are idle again. */
-async function weatherStorm(plan: StressPlan, adds: number, reader: JournalReader, queues: SyncQueues) {
-  const crews: Record<"producer" | "worker", Crew> = {
-    producer: startCrew("producer", producerCount, plan),
-    worker: startCrew("worker", workerCount, plan),
+/** Runs producers and workers with faults, until enough sync jobs are accepted and the queues are idle again. */
+async function runWithFaults(plan: StressPlan, adds: number, reader: JournalReader, queues: SyncQueues) {
+  const groups: Record<"producer" | "worker", ProcessGroup> = {
+    producer: startGroup("producer", producerCount, plan),
+    worker: startGroup("worker", workerCount, plan),
   };
-  const calm = new AbortController();
+  const stop = new AbortController();
   try {
-    await Promise.all([crews.producer.ready, crews.worker.ready]);
-    const injectFault = (role: "producer" | "worker", size: number, faults: readonly Fault[]) =>
-      disturbCrew(crews[role], size, faults, createRandom(plan.seed + role.length), calm.signal);
+    await Promise.all([groups.producer.ready, groups.worker.ready]);
+    const inject = (role: "producer" | "worker", size: number, faults: readonly Fault[]) =>
+      injectFaults(groups[role], size, faults, createRandom(plan.seed + role.length), stop.signal);
     const injecting = Promise.all([
-      injectFault("producer", producerCount, producerFaults),
-      injectFault("worker", workerCount, workerFaults),
+      inject("producer", producerCount, producerFaults),
+      inject("worker", workerCount, workerFaults),
     ]);
     await untilAccepted(reader, adds);
-    calm.abort();
-    await crews.producer.end();
-    const [producerFaultCounts, workerFaultCounts] = await injecting;
-    const stuck = await untilIdle(queues, () => {
-      reader.read();
-      return reader.entries.length;
-    });
-    await crews.worker.end();
+    stop.abort();
+    await groups.producer.end();
+    const [producers, workers] = await injecting;
+    const stuck = await untilIdle(queues, () => countEntries(reader));
+    await groups.worker.end();
     reader.read();
-    const faults = [
+    const violations = [
       ...stuck.map((open) => `stuck: ${open}`),
-      ...crews.producer.surprises,
-      ...crews.worker.surprises,
+      ...groups.producer.unexpectedExits,
+      ...groups.worker.unexpectedExits,
     ];
-    return { faultsInjected: { producers: producerFaultCounts, workers: workerFaultCounts }, faults };
+    return { faultsInjected: { producers, workers }, violations };
   } finally {
-    calm.abort();
-    await Promise.all([crews.producer.end(), crews.worker.end()]);
+    stop.abort();
+    await Promise.all([groups.producer.end(), groups.worker.end()]);
   }
 }
 
@@ -125,7 +129,53 @@ async function untilAccepted(reader: JournalReader, adds: number): Promise<void>
   }
 }
 
-/** Runs by how they ended; those that did not end were killed. */
+/**
+ * Adds one more sync job in every lane, while nothing fails. A dedup key without a job would swallow it, and so would a
+ * kept job with the same id.
+ */
+async function addForEveryLane(plan: StressPlan, reader: JournalReader, queues: SyncQueues) {
+  const before = reader.entries.length;
+  const lanes = new Set(reader.entries.flatMap((entry) => (entry.at === "issued" ? [entry.lane] : [])));
+  const workers = startGroup("worker", workerCount, { ...plan, failures: false });
+  try {
+    await addAll(plan, queues, [...lanes].map(readLane));
+    const stuck = await untilIdle(queues, () => countEntries(reader));
+    await workers.end();
+    reader.read();
+    const { lost } = findLostJobs(reader.entries.slice(before), new Set());
+    const violations = [
+      ...stuck.map((open) => `stuck at the end: ${open}`),
+      ...lost.map((syncJob) => `not reached any more: ${syncJob}`),
+      ...workers.unexpectedExits,
+    ];
+    return { lanes: lanes.size, violations };
+  } finally {
+    await workers.end();
+  }
+}
+
+const concurrentAdds = 50;
+
+async function addAll(plan: StressPlan, queues: SyncQueues, jobs: QueuedSyncJob[]): Promise<void> {
+  const write = openJournalWriter(plan.journal);
+  const rest = jobs.entries();
+  const addNext = async () => {
+    for (const [index, next] of rest) {
+      const syncJob = `again.${index}`;
+      write({ at: "issued", syncJob, lane: nameLane(next) });
+      await queueSyncJob(plan, queues[next.queue], next);
+      write({ at: "accepted", syncJob });
+    }
+  };
+  await Promise.all(Array.from({ length: concurrentAdds }, addNext));
+}
+
+function countEntries(reader: JournalReader): number {
+  reader.read();
+  return reader.entries.length;
+}
+
+/** Job runs by their end. A started run without an end was killed. */
 function countRuns(entries: readonly JournalEntry[]): Record<string, number> {
   const count = (kind: JournalEntry["at"]) => entries.filter(({ at }) => at === kind).length;
   return {

@@ -21,13 +21,13 @@ describeOnOneBackend((backend) => {
     "/admin/nothing",
     "/api/admin/conflicts",
     "/api/admin/nothing",
-  ])("%s is closed to whoever has no password, known path or not", async (path) => {
+  ])("%s answers 401 without a password, whether the path exists or not", async (path) => {
     const answer = await fetch(`${system.apiUrl}${path}`);
     expect(answer.status).toBe(401);
     expect(answer.headers.get("www-authenticate")).toContain("Basic");
   });
 
-  test("a right password with a wrong name, and the other way round, are both wrong", async () => {
+  test("the right password with a wrong name is refused, and so is the right name with a wrong password", async () => {
     for (const headers of [
       basic("admin", "wrong"),
       basic("root", "correct horse battery staple"),
@@ -60,7 +60,7 @@ describeOnOneBackend((backend) => {
     { "sec-fetch-site": "cross-site" },
     { "sec-fetch-site": "same-site" },
     { origin: "https://evil.example" },
-  ])("a write that another site began is refused: %j", async (headers) => {
+  ])("a write that comes from another site is refused: %j", async (headers) => {
     const answer = await callAdmin(system, "/api/admin/conflicts/1/resolve", {
       method: "POST",
       body: { dismiss: true },

@@ -24,7 +24,19 @@ describeOnOneBackend((backend) => {
       "a token for another party",
       () => system.clerk.sessions.mintToken({ userId, azp: "https://evil.example" }),
     ],
-    ["a token for no party", () => system.clerk.sessions.mintToken({ userId, azp: null })],
+    [
+      "a token from the future",
+      () =>
+        system.clerk.sessions.mintToken({
+          userId,
+          azp: origin,
+          overrides: { iat: Math.floor(Date.now() / 1_000) + 30 },
+        }),
+    ],
+    [
+      "a token whose session is in an unknown state",
+      () => system.clerk.sessions.mintToken({ userId, azp: origin, overrides: { sts: "suspended" } }),
+    ],
     [
       "a token without session, as a JWT template makes",
       () => system.clerk.sessions.mintToken({ userId, azp: origin, omit: ["sid"] }),
@@ -35,7 +47,7 @@ describeOnOneBackend((backend) => {
       () => system.clerk.sessions.mintToken({ userId: "org_1", azp: origin }),
     ],
     [
-      "a token that nobody signed",
+      "an unsigned token",
       async () => unsigned(await system.clerk.sessions.mintToken({ userId, azp: origin })),
     ],
     ["a token signed with HS256 and the public key", async () => hs256(userId, system.clerk.jwtKey)],
@@ -61,20 +73,20 @@ describeOnOneBackend((backend) => {
     expect(answer).toMatchObject({ status: 400, body: { error: { code: "request.malformed" } } });
   });
 
-  test("401 comes before 400: a stranger learns nothing about bodies", async () => {
+  test("401 comes before 400, so that a caller without a session gets no answer about its body", async () => {
     const answer = await callEnsure(system, { "content-type": "application/json" }, "not json");
     expect(answer.status).toBe(401);
   });
 
   test("403 for a body that names another user", async () => {
     const answer = await ensure(system, userId, {
-      body: '{"userId":"user_somebody_else"}',
+      body: '{"userId":"user_another"}',
       headers: { "content-type": "application/json" },
     });
     expect(answer).toMatchObject({ status: 403, body: { error: { code: "user.forbidden" } } });
   });
 
-  test("a body that names the same user, or nobody, is fine", async () => {
+  test("200 for a body that names the same user or no user", async () => {
     const person = await system.clerk.users.create();
     const headers = { "content-type": "application/json" };
     for (const body of [`{"userId":"${person.id}"}`, "{}", ""]) {
@@ -149,13 +161,13 @@ describeOnOneBackend((backend) => {
   });
 
   test("404 user.unknown when Clerk has no such user", async () => {
-    expect(await ensure(system, "user_nobody")).toMatchObject({
+    expect(await ensure(system, "user_unknown")).toMatchObject({
       status: 404,
       body: { error: { code: "user.unknown" } },
     });
   });
 
-  test("202 pending when it is not done within the deadline, and 200 later", async () => {
+  test("202 pending when the profile is not there within the deadline, and 200 later", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     const fault = await system.clerk.faults.add({ kind: "latency", ms: 2_500 });
     const answer = await ensure(system, person.id);
@@ -181,13 +193,13 @@ describeOnOneBackend((backend) => {
     expect((await ensure(system, other.id)).status).toBe(200);
   });
 
-  describe("messages are for people", () => {
+  describe("messages are translated", () => {
     test.each([
       ["pt-BR", "Entre na sua conta para continuar."],
       ["pt", "Entre na sua conta para continuar."],
       ["en-GB,en;q=0.8", "Please sign in to continue."],
       ["fr", "Entre na sua conta para continuar."],
-    ])("in the language of Accept-Language %s", async (language, message) => {
+    ])("into the language of Accept-Language %s", async (language, message) => {
       const answer = await callEnsure(system, { "accept-language": language });
       expect(answer.body).toMatchObject({ error: { message }, requestId: expect.any(String) });
     });
@@ -205,7 +217,7 @@ describeOnOneBackend((backend) => {
     },
   );
 
-  test("a refusal is timed under the way on which it was found", async () => {
+  test("the metric of a refusal has the label of the path that found it", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     await system.clerk.users.ban(person.id);
     await ensure(system, person.id);
@@ -218,7 +230,7 @@ describeOnOneBackend((backend) => {
     expect(await count()).toBe(before + 1);
   });
 
-  test("CORS lets the app read the answer and Retry-After, and nobody else", async () => {
+  test("CORS lets only the app read the answer and Retry-After", async () => {
     const preflight = (from: string) =>
       fetch(`${system.apiUrl}/api/ensure`, {
         method: "OPTIONS",

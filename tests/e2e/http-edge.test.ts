@@ -6,7 +6,7 @@ import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const token = "a token that only tests know";
+const token = "a-token-that-only-tests-know";
 
 let system: System;
 beforeAll(async () => {

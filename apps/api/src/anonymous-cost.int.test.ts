@@ -49,7 +49,7 @@ beforeAll(async () => {
     CLERK_AUTHORIZED_PARTIES: "http://localhost:5173",
     CLERK_WEBHOOK_SIGNING_SECRET: `whsec_${Buffer.from("a secret that only tests know").toString("base64")}`,
     ADMIN_PASSWORD: "correct horse battery staple",
-    METRICS_TOKEN: "a token that only tests know",
+    METRICS_TOKEN: "a-token-that-only-tests-know",
   });
   context = createApiContext(config, createLogger({ level: "silent", process: "api" }));
   app = await buildApp(context);

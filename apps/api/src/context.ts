@@ -7,9 +7,11 @@ import {
 import type { Logger } from "@rollcall/observability";
 import {
   createRefusalLimit,
+  createRefusalLog,
   type ForwardedHeaderWatch,
   openServices,
   type RefusalLimit,
+  type RefusalLog,
   type Services,
   watchForwardedHeader,
 } from "@rollcall/runtime";
@@ -23,7 +25,10 @@ export type ApiContext = Services & {
   verifySession: SessionVerifier;
   /** Undefined without a signing secret: webhooks are not configured. */
   readDelivery: DeliveryReader | undefined;
-  refusals: RefusalLimit;
+  /** Logs refused requests. */
+  refusals: RefusalLog;
+  /** Limits the addresses whose requests are refused. */
+  refusalLimit: RefusalLimit;
   forwardedHeader: ForwardedHeaderWatch;
 };
 
@@ -53,10 +58,13 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     verifySession: createSessionVerifier({
       jwtKey: config.CLERK_JWT_KEY,
       authorizedParties: config.CLERK_AUTHORIZED_PARTIES,
+      acceptsMissingAzp: config.CLERK_ACCEPT_MISSING_AZP,
+      issuer: config.CLERK_ISSUER,
     }),
     readDelivery:
       config.CLERK_WEBHOOK_SIGNING_SECRET && createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET),
-    refusals: createRefusalLimit(log),
+    refusals: createRefusalLog(log),
+    refusalLimit: createRefusalLimit(),
     forwardedHeader: watchForwardedHeader(log, config.TRUST_PROXY),
     close: async () => {
       postgres.close();

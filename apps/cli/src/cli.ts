@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { AppError, EnvironmentError, errorTable } from "@rollcall/contracts";
+import { AppError, EnvironmentError, errorTable, listSecrets } from "@rollcall/contracts";
 import { openServices, type Services } from "@rollcall/runtime";
 import type { z } from "zod";
 import { type CliConfig, readCliConfig } from "./config.ts";
@@ -10,9 +10,10 @@ import { printJson, printLines } from "./print.ts";
 export const exitCodes = { done: 0, failed: 1, usage: 2, held: 3 } as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-export type OpenCli = { config: CliConfig; services: Services };
+/** `secrets`: texts that no output may hold. */
+export type OpenCli = { config: CliConfig; secrets: readonly string[]; services: Services };
 
-/** What a command gets: the program that it adds itself to, and what its action works with. */
+/** Passed to every command: the program to which it adds itself, and the tools of its action. */
 export type Cli = {
   program: ReturnType<typeof createProgram>;
   /** The login of this process, for the timeline. */
@@ -20,7 +21,7 @@ export type Cli = {
   readEnvironment(): Environment;
   /** Connects to Postgres, the queues and Clerk. @throws EnvironmentError */
   open(): OpenCli;
-  /** Closes whatever `open` connected. */
+  /** Closes all services that `open` returned. */
   close(): Promise<void>;
   isJson(): boolean;
   /** With `--json` one document on standard output, else lines. */
@@ -41,8 +42,10 @@ export function createCli(readEnvironment: () => Environment): Cli {
     caller: nameCaller(),
     readEnvironment,
     open: () => {
-      const config = readCliConfig(readEnvironment());
-      const open = { config, services: openServices(config, { program: "cli" }) };
+      const environment = readEnvironment();
+      const config = readCliConfig(environment);
+      const services = openServices(config, { program: "cli" });
+      const open = { config, secrets: listSecrets(environment), services };
       opened.push(open);
       return open;
     },
@@ -135,7 +138,7 @@ function nameCaller(): string {
   }
 }
 
-/** What is printed for an error that is no usage error. */
+/** The text for an error other than a usage error. */
 export function explainFailure(error: unknown): string {
   if (error instanceof EnvironmentError) return error.message;
   if (error instanceof AppError) {

@@ -1,3 +1,4 @@
+import { AppError } from "@rollcall/contracts";
 import { PostgresError, readSqlState } from "@rollcall/db";
 
 /** Refusals that an operator can fix, by SQLSTATE. No text contains a part of DATABASE_URL. */
@@ -18,6 +19,8 @@ const refusals: Readonly<Record<string, string>> = {
 /** The reason why Postgres refused or did not answer, with the fix if it is known. */
 export function describePostgresFailure(error: unknown): string {
   const state = readSqlState(error);
+  // A fault of our own, such as a row of an unexpected form: it says itself what is wrong.
+  if (error instanceof AppError && !(error instanceof PostgresError)) return error.message;
   const driverError = error instanceof PostgresError ? error.cause : error;
   return state === undefined ? describeNetwork(driverError) : describeRefusal(driverError, state);
 }

@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { CommanderError } from "@commander-js/extra-typings";
+import { listSecrets } from "@rollcall/contracts";
+import { createRedactor } from "@rollcall/observability";
 import { createCli, type Environment, exitCodes, explainFailure } from "./cli.ts";
 import { addAlerts } from "./commands/alerts/alerts.ts";
 import { addConflicts } from "./commands/conflicts/conflicts.ts";
@@ -44,14 +46,20 @@ CLERK_API_URL, CLERK_RATE_BUDGET, ENABLE_AUTO_CREATE, DEFAULT_TURMA,
 DEFAULT_NOME, SESSION_CACHE_TTL_S, APP_SESSION_KEY`,
 );
 
+// A reader such as `head` may close the pipe before the end of the output.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 try {
   await cli.program.parseAsync();
 } catch (error) {
-  // Commander has printed the usage already; asked for, it is no error.
+  // Commander has printed its message or the usage. Exit code 0 means --help.
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else {
-    process.stderr.write(`${explainFailure(error).trimEnd()}\n`);
+    const redact = createRedactor(listSecrets(process.env));
+    process.stderr.write(`${redact(explainFailure(error)).trimEnd()}\n`);
     process.exitCode = exitCodes.failed;
   }
 } finally {

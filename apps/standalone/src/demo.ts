@@ -7,7 +7,7 @@ type DemoOptions = {
   signal: AbortSignal;
 };
 
-/** What happens to a person's webhooks, and what leads to their profile. */
+/** How a person's webhooks are disturbed, and which event leads to the profile. */
 type Story = "smooth" | "lost-then-login" | "lost-then-ensure" | "thrice" | "lost-for-good";
 
 const opening: readonly [waitMs: number, story: Story][] = [

@@ -1,7 +1,9 @@
+import { listSecrets } from "@rollcall/contracts";
 import { createLogger } from "@rollcall/observability";
 import {
   createHttpServer,
   createRefusalLimit,
+  createRefusalLog,
   registerHealthRoutes,
   registerMetricsRoute,
   runProcess,
@@ -14,16 +16,18 @@ import { createWorkerContext } from "./context.ts";
 import { startReconcileWorker } from "./reconcile-worker.ts";
 import { startSyncWorker } from "./sync-worker.ts";
 
+const secrets = listSecrets(process.env);
+
 /** Probes and monitoring. docs/SECURITY.md names the number. */
 const mostConnections = 200;
 
-await runProcess("worker", "WORKER_PORT", async () => {
+await runProcess("worker", "WORKER_PORT", secrets, async () => {
   limitHeapGrowth();
   const config = readWorkerConfig(process.env);
-  const log = createLogger({ level: config.LOG_LEVEL, process: "worker" });
+  const log = createLogger({ level: config.LOG_LEVEL, process: "worker", secrets });
   const context = createWorkerContext(config, log);
   const app = await createHttpServer(
-    { ...context, refusals: createRefusalLimit(log) },
+    { ...context, refusals: createRefusalLog(log), refusalLimit: createRefusalLimit() },
     { mostConnections, isNeverLimited: (route) => route === "/healthz" || route === "/readyz" },
   );
   registerHealthRoutes(app, context, { listsWorker: false });

@@ -1,19 +1,19 @@
-import type { CaseReport } from "../report/case-report.ts";
-import type { Backend, Stage } from "../stage/stage.ts";
+import type { Backend, Stage } from "../../stage/stage.ts";
+import type { CaseReport } from "../report.ts";
 
 export type CaseOptions = {
-  /** Smaller samples, fewer of them, and Redis alone where Postgres takes long. */
+  /** Smaller and fewer samples. */
   quick: boolean;
   rounds: number;
-  /** For the rounds of one case. */
+  /** The time for all rounds of a case. */
   budgetMs: number;
   signal: AbortSignal;
 };
 
-/** Something that is measured beside what it should be compared with. */
+/** A measurement beside its reference. */
 export type BenchCase = {
   backends: readonly Backend[];
-  /** Users that Clerk has at the start. */
+  /** The number of users at Clerk at the start. */
   users(options: CaseOptions): number;
   run(stage: Stage, options: CaseOptions): Promise<Omit<CaseReport, "name" | "backend">>;
 };

@@ -1,24 +1,23 @@
 import type { BenchCase } from "./case.ts";
 import { ensureColdCase } from "./ensure-cold.ts";
 import { ensureHotCase } from "./ensure-hot.ts";
-import { sweepCase } from "./full-sync.ts";
-import { sweepMillionCase } from "./full-sync-1m.ts";
+import { fullSyncCase, fullSyncMillionCase } from "./full-sync.ts";
 import { startUpCase } from "./start-up.ts";
 import { syncJobsCase } from "./sync-jobs.ts";
 import { webhookCase } from "./webhook.ts";
 
-/** In the order in which they are run. */
+/** In the order of the runs. */
 export const cases = {
   webhook: webhookCase,
   "ensure-hot": ensureHotCase,
   "ensure-cold": ensureColdCase,
-  syncJobs: syncJobsCase,
-  sweep: sweepCase,
+  "sync-jobs": syncJobsCase,
+  "full-sync": fullSyncCase,
   "start-up": startUpCase,
-  "sweep-1m": sweepMillionCase,
+  "full-sync-1m": fullSyncMillionCase,
 } as const satisfies Record<string, BenchCase>;
 
 export type CaseName = keyof typeof cases;
 
-/** Only when named: it takes longer than all the others together. */
-export const onRequest: readonly CaseName[] = ["sweep-1m"];
+/** These run only if they are named, because each takes longer than all others together. */
+export const onRequest: readonly CaseName[] = ["full-sync-1m"];

@@ -1,7 +1,6 @@
-import { encodeEnsureCalls } from "../load/ensure-calls.ts";
-import { sendRequests } from "../load/http-load.ts";
-import { measureCost, runRounds } from "../measure/rounds.ts";
-import { judge, toRow } from "../report/case-report.ts";
+import { encodeEnsureCalls, sendRequests } from "../../stage/http-load.ts";
+import { checkLimit, toRow } from "../report.ts";
+import { measureCost, runRounds } from "../rounds.ts";
 import type { BenchCase } from "./case.ts";
 
 const atOnce = 50;
@@ -10,7 +9,7 @@ const warmUpRounds = 1;
 
 const countRounds = (quick: boolean) => (quick ? 10 : 20);
 
-/** Fifty people at once log in for the first time, before any webhook came, while Clerk takes 200 ms to answer. */
+/** Fifty users at once log in for the first time, before their webhooks, while Clerk takes 200 ms per answer. */
 export const ensureColdCase: BenchCase = {
   backends: ["redis", "postgres"],
   users: ({ quick }) => atOnce * (countRounds(quick) + warmUpRounds),
@@ -43,7 +42,7 @@ export const ensureColdCase: BenchCase = {
       operation: "request (CPU of the api alone)",
       rows,
       ratios: [],
-      verdicts: stage.backend === "redis" ? [judge("ensureCold", p99Ms)] : [],
+      verdicts: stage.backend === "redis" ? [checkLimit("ensureCold", p99Ms)] : [],
     };
   },
 };

@@ -1,23 +1,22 @@
 import { Redis } from "ioredis";
-import { callHttp } from "../../chaos/stage/http-call.ts";
-import { encodeEnsureCalls } from "../load/ensure-calls.ts";
-import { sendRequests } from "../load/http-load.ts";
-import { measureCost, runRounds, type Side } from "../measure/rounds.ts";
-import { compare, judge, toRow } from "../report/case-report.ts";
-import { startHttpReference } from "../stage/http-reference.ts";
-import type { Stage } from "../stage/stage.ts";
+import { callHttp } from "../../stage/http-call.ts";
+import { encodeEnsureCalls, sendRequests } from "../../stage/http-load.ts";
+import type { Stage } from "../../stage/stage.ts";
+import { startHttpReference } from "../reference-process.ts";
+import { checkLimit, compare, toRow } from "../report.ts";
+import { measureCost, runRounds, type Side } from "../rounds.ts";
 import type { BenchCase } from "./case.ts";
 
 const connections = 32;
-/** A user may call 300 times a minute, and an address 3,000 times. */
-const people = 1_000;
+/** Enough users and addresses to stay below the rate limits of 300 and 3,000 calls a minute. */
+const userCount = 1_000;
 
-/** People who are known call ensure: the cache answers, as it does at nearly every login. */
+/** Known users call ensure. The cache answers, as at nearly every login. */
 export const ensureHotCase: BenchCase = {
   backends: ["redis"],
-  users: () => people,
+  users: () => userCount,
   run: async (stage, options) => {
-    const users = await stage.clerk.users.list({ limit: people });
+    const users = await stage.clerk.users.list({ limit: userCount });
     const clerkIds = users.map(({ id }) => id);
     const api = await stage.startApp("api");
     const worker = await stage.startApp("worker");
@@ -29,9 +28,9 @@ export const ensureHotCase: BenchCase = {
     const calls = await encodeEnsureCalls("/api/ensure", stage.tokens, clerkIds);
     await send(api.url, calls);
     await worker.stop();
-    // Once more: now the rows are there, and the answers go into the cache.
+    // The second time, the rows exist and the answers go into the cache.
     await send(api.url, calls);
-    const answer: unknown = JSON.parse(await askOnce(stage, api.url, clerkIds[0] ?? ""));
+    const answer: unknown = JSON.parse(await callEnsureOnce(stage, api.url, clerkIds[0] ?? ""));
     const reference = await startHttpReference(stage, answer);
     await storeSession(stage.redisUrl, JSON.stringify(answer));
     const bareCalls = await encodeEnsureCalls("/bare/ensure", stage.tokens, clerkIds);
@@ -58,18 +57,18 @@ export const ensureHotCase: BenchCase = {
       operation: "request",
       rows: [hot, bare].map(toRow),
       ratios: [ratio],
-      verdicts: [judge("ensureHot", ratio.ratio)],
+      verdicts: [checkLimit("ensureHot", ratio.ratio)],
     };
   },
 };
 
-async function askOnce({ tokens }: Stage, url: string, clerkId: string): Promise<string> {
+async function callEnsureOnce({ tokens }: Stage, url: string, clerkId: string): Promise<string> {
   const headers = { authorization: `Bearer ${await tokens.mint(clerkId)}` };
   const { text } = await callHttp(`${url}/api/ensure`, { method: "POST", headers, timeoutMs: 5_000 });
   return text;
 }
 
-/** What the reference gets from Redis is as long as what ensure gets. */
+/** Gives the reference's Redis key the same length as a cached session. */
 async function storeSession(redisUrl: string, session: string): Promise<void> {
   const redis = new Redis(redisUrl);
   await redis.set("rollcall:session:bench", session);

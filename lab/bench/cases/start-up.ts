@@ -1,12 +1,13 @@
-import { readCpuUs } from "../measure/process-usage.ts";
-import { runRounds, type Side } from "../measure/rounds.ts";
-import { compare, toRow } from "../report/case-report.ts";
-import { webhookSecret } from "../stage/stage.ts";
+import { readCpuUs } from "../../stage/process-usage.ts";
+import { webhookSecret } from "../../stage/stage.ts";
+import { startReference } from "../reference-process.ts";
+import { compare, toRow } from "../report.ts";
+import { runRounds, type Side } from "../rounds.ts";
 import type { BenchCase } from "./case.ts";
 
 const rounds = { quick: 5, full: 11 } as const;
 
-/** From the start of a process until it says that it is ready: how long a deployment or a crash is felt. */
+/** From the start of a process until it is ready. A deployment or a crash lasts at least as long. */
 export const startUpCase: BenchCase = {
   backends: ["redis", "postgres"],
   users: () => 0,
@@ -25,7 +26,7 @@ export const startUpCase: BenchCase = {
       sample: async () => {
         const { redisUrl, databaseUrl } = stage;
         const startedAtMs = performance.now();
-        const { pid, stop } = await stage.startReference("http-routes", {
+        const { pid, stop } = await startReference(stage, "http-routes", {
           redisUrl,
           databaseUrl,
           webhookSecret,

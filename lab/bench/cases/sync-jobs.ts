@@ -1,7 +1,8 @@
-import { withClient } from "../../chaos/stage/with-client.ts";
-import { openSyncQueue, type SyncQueue } from "../load/sync-queue.ts";
-import { measureCost, runRounds, type Side } from "../measure/rounds.ts";
-import { compare, judge, toRow } from "../report/case-report.ts";
+import { withClient } from "../../stage/postgres.ts";
+import { openSyncQueue, type SyncQueue } from "../../stage/sync-queue.ts";
+import { startReference } from "../reference-process.ts";
+import { checkLimit, compare, toRow } from "../report.ts";
+import { measureCost, runRounds, type Side } from "../rounds.ts";
 import type { BenchCase } from "./case.ts";
 
 const sizes = {
@@ -10,23 +11,23 @@ const sizes = {
 } as const;
 const warmUpRounds = 1;
 
-/** A backlog of sync jobs, each for somebody new, until rows and profiles are committed; then one sync job at a time. */
+/** A backlog of sync jobs for new users, until rows and profiles are committed. Then one sync job at a time. */
 export const syncJobsCase: BenchCase = {
   backends: ["redis", "postgres"],
-  // The larger backend's: how many is not known before it is chosen, and synthetic users cost nothing.
+  // The number for Redis, which is the larger one. The backend is not known here, and synthetic users are cheap.
   users: ({ rounds }) => (sizes.redis.backlog + sizes.redis.singles) * (rounds + warmUpRounds),
   run: async (stage, options) => {
     const size = sizes[stage.backend];
     const backlog = options.quick ? size.quickBacklog : size.backlog;
     const perRound = backlog + size.singles;
-    const people = (await stage.clerk.users.list({ limit: perRound * (options.rounds + warmUpRounds) })).map(
-      ({ id }) => id,
-    );
+    const newUsers = (
+      await stage.clerk.users.list({ limit: perRound * (options.rounds + warmUpRounds) })
+    ).map(({ id }) => id);
     const ours = await openSyncQueue(stage.backend, stage);
     const theirs = await openSyncQueue(stage.backend, await stage.otherQueues());
     try {
       const worker = await stage.startApp("worker");
-      const reference = await stage.startReference("noop-worker", theirs.address);
+      const reference = await startReference(stage, "noop-worker", theirs.address);
       const many = (name: string, pid: number, queue: SyncQueue, take: () => string[]): Side => ({
         name,
         sample: async () => {
@@ -46,16 +47,16 @@ export const syncJobsCase: BenchCase = {
           return { operations: clerkIds.length, ...cost, latenciesMs };
         },
       });
-      const fresh = (count: number) => () => people.splice(0, count);
-      // A no-op does not care for whom it is.
-      const known = people.slice();
-      const any = (count: number) => () => known.slice(0, count);
+      const fresh = (count: number) => () => newUsers.splice(0, count);
+      // A no-op job may have any user.
+      const known = newUsers.slice();
+      const repeat = (count: number) => () => known.slice(0, count);
       const [coalesced, noop, alone, noopAlone] = await runRounds(
         [
           many("sync jobs, coalesced", worker.pid, ours, fresh(backlog)),
-          many("no-op jobs", reference.pid, theirs, any(backlog)),
+          many("no-op jobs", reference.pid, theirs, repeat(backlog)),
           single("sync jobs, one by one", worker.pid, ours, fresh(size.singles)),
-          single("no-op jobs, one by one", reference.pid, theirs, any(size.singles)),
+          single("no-op jobs, one by one", reference.pid, theirs, repeat(size.singles)),
         ],
         options,
       );
@@ -66,7 +67,7 @@ export const syncJobsCase: BenchCase = {
         operation: "job",
         rows: [coalesced, noop, alone, noopAlone].map(toRow),
         ratios: [ratio, compare(alone, noopAlone)],
-        verdicts: stage.backend === "redis" ? [judge("syncJob", ratio.ratio)] : [],
+        verdicts: stage.backend === "redis" ? [checkLimit("syncJob", ratio.ratio)] : [],
       };
     } finally {
       await ours.close();
@@ -75,11 +76,11 @@ export const syncJobsCase: BenchCase = {
   },
 };
 
-/** A figure for work that was not done would be a good one. */
+/** Without this check, jobs that wrote nothing would look fast. */
 async function assertCommitted(databaseUrl: string, expected: number): Promise<void> {
   const { rows } = await withClient(databaseUrl, (db) =>
     db.query("select count(*)::int as count from public.mentorados where user_id is not null"),
   );
   if (rows[0]?.count !== expected)
-    throw new Error(`${expected} profiles should be there, and are ${rows[0]?.count}`);
+    throw new Error(`${expected} profiles were expected, but there are ${rows[0]?.count}`);
 }

@@ -1,13 +1,12 @@
-import { createDeliveryMint } from "../load/deliveries.ts";
-import { sendRequests } from "../load/http-load.ts";
-import { measureCost, runRounds, type Side } from "../measure/rounds.ts";
-import { compare, judge, toRow } from "../report/case-report.ts";
-import { startHttpReference } from "../stage/http-reference.ts";
+import { createDeliveryMint, sendRequests } from "../../stage/http-load.ts";
+import { startHttpReference } from "../reference-process.ts";
+import { checkLimit, compare, toRow } from "../report.ts";
+import { measureCost, runRounds, type Side } from "../rounds.ts";
 import type { BenchCase } from "./case.ts";
 
 const connections = 32;
 
-/** A signed delivery is answered: by the api, by a route that does nothing, and by one that writes rows itself. */
+/** A signed delivery, sent to the api, to a route that does nothing, and to a route that writes the rows itself. */
 export const webhookCase: BenchCase = {
   backends: ["redis", "postgres"],
   users: () => 1,
@@ -33,7 +32,7 @@ export const webhookCase: BenchCase = {
         return { operations: count, ...cost, latenciesMs };
       },
     });
-    // A job takes a millisecond of Postgres, and so does an upsert.
+    // A queued job takes a millisecond of Postgres, and so does an upsert. Such sides get fewer requests.
     const many = options.quick ? 8_000 : 15_000;
     const few = options.quick ? 2_000 : 4_000;
     const sides = [
@@ -48,7 +47,7 @@ export const webhookCase: BenchCase = {
       operation: "request",
       rows: [accept, bare, inline].map(toRow),
       ratios: [toBare, compare(accept, inline)],
-      verdicts: stage.backend === "redis" ? [judge("webhook", toBare.ratio)] : [],
+      verdicts: stage.backend === "redis" ? [checkLimit("webhook", toBare.ratio)] : [],
     };
   },
 };

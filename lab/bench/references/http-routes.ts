@@ -32,7 +32,7 @@ app.post("/bare/ensure", async (_request, reply) => {
     .send(options.ensureAnswer);
 });
 
-// What Clerk's guide to syncing shows: verify, then write the row before answering.
+// The way of Clerk's guide to syncing: verify, then write the row, then answer.
 app.register(async (scope) => {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) =>

@@ -7,16 +7,16 @@ const { clerkUrl, secretKey, databaseUrl } = z
   .object({ clerkUrl: z.string(), secretKey: z.string(), databaseUrl: z.string() })
   .parse(JSON.parse(process.argv[2] ?? ""));
 
-const question = z.object({ limit: z.number(), write: z.boolean() });
+const walkRequest = z.object({ limit: z.number(), write: z.boolean() });
 const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 });
 
 process.on("message", async (message) => {
-  const { limit, write } = question.parse(message);
+  const { limit, write } = walkRequest.parse(message);
   process.send?.({ users: await walk(limit, write) });
 });
 process.send?.({});
 
-/** Fetches and parses pages of 500 until so many users were seen; writes each when asked to. */
+/** Fetches and parses pages of 500 until it has seen `limit` users. With `write`, it writes each user. */
 async function walk(limit: number, write: boolean): Promise<number> {
   let users = 0;
   let last: string | undefined;

@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import pg from "pg";
 import { z } from "zod";
 
-// BullMQ as its documentation shows it, with the settings of apps/worker/src/sync job-worker.ts.
+// BullMQ as in its documentation, with the settings of apps/worker/src/sync-worker.ts.
 const { redisUrl, databaseUrl } = z
   .object({ redisUrl: z.string().optional(), databaseUrl: z.string() })
   .parse(JSON.parse(process.argv[2] ?? ""));
@@ -34,6 +34,6 @@ function startOnPostgres() {
     options: "-c search_path=bullmq,public",
     max: 16,
   });
-  // pg's overloads are wider than the one signature that BullMQ names.
+  // BullMQ's type has only one of the overloads of pg's pool.
   return new PostgresWorker("sync", ignore, { ...settings, connection: pool as unknown as PgPool });
 }

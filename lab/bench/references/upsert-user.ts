@@ -10,7 +10,7 @@ const clerkUser = z.object({
   email_addresses: z.array(z.object({ id: z.string(), email_address: z.string() })),
 });
 
-/** What an app writes of a user by itself: the row, and a profile when there is none; one statement after the other. */
+/** Writes a user as an app without Rollcall would: the row, and then a profile if there is none. */
 export async function upsertUser(pool: pg.Pool, given: unknown): Promise<void> {
   const user = clerkUser.parse(given);
   const primary = user.email_addresses.find(({ id }) => id === user.primary_email_address_id);

@@ -11,21 +11,21 @@ const open = ["waiting", "prioritized", "active", "failed"] as const;
 const syncJob = z.object({ clerkId: z.string() });
 
 export type QueueWatch = {
-  /** Resolves when there are none. @returns what is left when time is up */
+  /** Resolves when the queues are idle. @returns the open jobs, if the deadline passes first */
   untilIdle(deadlineMs: number): Promise<string[]>;
-  /** What is kept of every dead letter. */
+  /** The payload of every dead letter. */
   readDeadLetters(): Promise<unknown[]>;
   close(): Promise<void>;
 };
 
 /**
- * Looks into the queues from outside, past all proxies.
+ * Reads the queues directly, without a proxy.
  *
- * @param isWaitedFor whether a user's delayed job counts
+ * @param mustFinish whether a user's delayed job counts as open
  */
 export async function watchQueues(
   { redis, databaseUrl, folder }: Pick<Stage, "redis" | "databaseUrl" | "folder">,
-  isWaitedFor: (clerkId: string, jobName: string) => boolean,
+  mustFinish: (clerkId: string, jobName: string) => boolean,
 ): Promise<QueueWatch> {
   const ignore = () => undefined;
   const backend = openQueueBackend({ redisNodes: redis && [redis.url], databaseUrl, onError: ignore });
@@ -46,7 +46,7 @@ export async function watchQueues(
       const found = await Promise.all([ensure, sync].map(findOpenIn));
       return found.flat();
     } catch (error) {
-      // Busy, or not back yet.
+      // The service is busy, or still starting.
       return [`the queues do not answer: ${error instanceof Error ? error.message : error}`];
     }
   }
@@ -56,19 +56,19 @@ export async function watchQueues(
     const busy = open.flatMap((state) =>
       counts[state] ? [`${counts[state]} ${state} in ${queue.name}`] : [],
     );
-    // Each delayed job is a question of its own, and only the last few matter.
+    // Each delayed job is read by itself, so this waits until no other job is open.
     return busy.length > 0 ? busy : findDelayedIn(queue);
   }
 
   async function findDelayedIn(queue: JobQueue): Promise<string[]> {
     return (await queue.getJobs(["delayed"])).flatMap((job) => {
       const clerkId = job && syncJob.parse(job.data).clerkId;
-      if (!clerkId || !isWaitedFor(clerkId, job.name)) return [];
+      if (!clerkId || !mustFinish(clerkId, job.name)) return [];
       return `${clerkId} delayed in ${queue.name} after ${job.attemptsMade} attempts: ${job.failedReason}`;
     });
   }
 
-  /** For whoever asks why healing took so long. */
+  /** The log shows why a slow healing took so long. */
   function note(left: readonly string[]): void {
     appendFileSync(join(folder, "healing.log"), `${new Date().toISOString()} ${left.join("; ")}\n`);
   }

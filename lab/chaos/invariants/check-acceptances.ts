@@ -1,11 +1,11 @@
 import type { Acceptance, Ledger, Violation } from "../ledger.ts";
-import type { Tables } from "./read-tables.ts";
+import type { Tables } from "./recorder.ts";
 
 const invariant = "nothing accepted is lost";
 
 /**
- * For every sync job that was accepted some run starts after it and finishes, and such a run reads what Clerk had
- * when we asked, or something newer. To be judged before all is reconciled, which hides a loss: see `Plan`.
+ * After every accepted sync job, a job run starts and finishes. That run reads the version that Clerk had at the
+ * request, or a newer one. Check this before any reconcile, which would hide a loss: see `Plan.reconciles`.
  */
 export function checkAcceptances(
   { accounts }: Ledger,
@@ -15,17 +15,17 @@ export function checkAcceptances(
   return accepted.flatMap((acceptance) => {
     const account = accounts.get(acceptance.clerkId);
     if (!account || account.isPoison) return [];
-    const what = judge(acceptance, tables, account.leftAtMs !== undefined);
-    return what === undefined ? [] : [{ invariant, what, clerkId: acceptance.clerkId }];
+    const detail = check(acceptance, tables, account.leftAtMs !== undefined);
+    return detail === undefined ? [] : [{ invariant, detail, clerkId: acceptance.clerkId }];
   });
 }
 
-function judge({ clerkId, kind, via, version, wasGone }: Acceptance, tables: Tables, isGone: boolean) {
+function check({ clerkId, kind, via, version, wasGone }: Acceptance, tables: Tables, isGone: boolean) {
   const row = tables.users.get(clerkId);
   const accepted = `a ${kind} by ${via} was accepted`;
   if (row?.deleted_at != null) return undefined;
-  if (kind === "delete") return `${accepted}, and there is ${row ? "a living row" : "no tombstone"}`;
-  // A look that finds nobody leaves no row, and where there was one it may be held back until a person decides.
+  if (kind === "delete") return `${accepted}, and there is ${row ? "a live row" : "no tombstone"}`;
+  // A refresh of an absent user makes no row. The deletion of an existing row may be held until a person confirms it.
   if (isGone && (row === undefined || tables.held.has(clerkId) || wasGone)) return undefined;
   if (version === undefined) return undefined;
   if (row === undefined) return `${accepted}, and there is no row`;

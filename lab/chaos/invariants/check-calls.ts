@@ -1,22 +1,25 @@
+import type { ClerkUser } from "@rollcall/clerk-simulator";
+import { type EnsureReady, ensureReady } from "@rollcall/contracts";
 import type { Call, Ledger, Violation } from "../ledger.ts";
-import { isRetryTimeOver } from "../perform/call-api.ts";
+import { hasTimedOut } from "../scenario/call-api.ts";
+import type { MachineLoad } from "../stage/machine-load.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Span } from "../stage/supervised-process.ts";
-import type { MachineWatch } from "../stage/watch-machine.ts";
-import type { Tables } from "./read-tables.ts";
+import { expectedRow } from "./expected-row.ts";
+import type { Tables } from "./recorder.ts";
 
 const longestMs = 5_000;
-/** What the clocks of two processes, and a signal on its way, may differ by. */
+/** For the difference of two processes' clocks, and the time that a signal takes. */
 const marginMs = 200;
 
 const allowed = { webhook: [200, 503], ensure: [200, 202, 403, 404, 410, 503] } as const;
 
-/** Judges every answer, and every request that got none. */
-export function checkCalls(ledger: Ledger, stage: Stage, tables: Tables, machine: MachineWatch): Violation[] {
+/** Checks every answer, and every request without one. */
+export function checkCalls(ledger: Ledger, stage: Stage, tables: Tables, machine: MachineLoad): Violation[] {
   return ledger.calls.flatMap((call) => {
     const faults = call.status === undefined ? [] : checkAnswer(ledger, tables, call);
     if (!wasAway(call, stage.processes[call.api].away)) faults.push(...checkTime(call, machine));
-    return faults.map((fault) => ({ ...fault, clerkId: call.about }));
+    return faults.map((fault) => ({ ...fault, clerkId: call.clerkId }));
   });
 }
 
@@ -24,37 +27,72 @@ function wasAway({ fromMs, toMs }: Call, away: readonly Span[]): boolean {
   return away.some((span) => span.fromMs < toMs + marginMs && span.untilMs > fromMs - marginMs);
 }
 
-function checkTime(call: Call, { lagMs, crowding }: MachineWatch): Violation[] {
+function checkTime(call: Call, { lagMs, crowding }: MachineLoad): Violation[] {
   const invariant = "every request is answered within 5 s";
-  const { api, what, fromMs, toMs, status, text } = call;
+  const { api, route, fromMs, toMs, status, text } = call;
   const tookMs = toMs - fromMs - lagMs({ fromMs, untilMs: toMs });
   const isLate = tookMs > longestMs * crowding();
-  if (status === undefined && (isLate || !isRetryTimeOver(call))) {
-    return [{ invariant, what: `${api} did not answer a ${what} after ${tookMs} ms: ${text}` }];
+  if (status === undefined && (isLate || !hasTimedOut(call))) {
+    return [{ invariant, detail: `${api} did not answer a ${route} after ${tookMs} ms: ${text}` }];
   }
-  return isLate ? [{ invariant, what: `${api} answered a ${what} after ${tookMs} ms with ${status}` }] : [];
+  return isLate
+    ? [{ invariant, detail: `${api} answered a ${route} after ${tookMs} ms with ${status}` }]
+    : [];
 }
 
 function checkAnswer(
   { accounts }: Ledger,
   tables: Tables,
-  { what, about, status = 0, text }: Call,
+  { route, clerkId, status = 0, text }: Call,
 ): Violation[] {
-  const possible: readonly number[] = allowed[what];
+  const possible: readonly number[] = allowed[route];
   if (!possible.includes(status)) {
     return [
-      { invariant: "every answer is one of the contract", what: `a ${what} was answered ${status}: ${text}` },
+      { invariant: "every answer is in the contract", detail: `a ${route} was answered ${status}: ${text}` },
     ];
   }
-  if (what === "webhook") return [];
-  const account = accounts.get(about);
+  if (route === "webhook") return [];
+  const account = accounts.get(clerkId);
   if (status === 410 && account?.leftAtMs === undefined) {
-    return [{ invariant: "nobody living is told to be deleted", what: "was answered 410" }];
+    return [{ invariant: "no living user is answered as deleted", detail: "was answered 410" }];
   }
   if (status !== 200) return [];
-  const row = tables.users.get(about);
-  const isTheirs = text.includes(`"clerkId":"${about}"`);
+  const row = tables.users.get(clerkId);
+  const isTheirs = text.includes(`"clerkId":"${clerkId}"`);
   return row && isTheirs
     ? []
-    : [{ invariant: "an ensure that said success left a row", what: `has ${row ? "another's" : "no"} row` }];
+    : [{ invariant: "a successful ensure leaves a row", detail: `has ${row ? "another's" : "no"} row` }];
+}
+
+const invariant = "ensure answers what Clerk has";
+
+/** After everything converged, ensure must not answer from a stale cache entry. */
+export function checkLastEnsures(ledger: Ledger, { clerkId, status, text }: Call): Violation[] {
+  const account = ledger.accounts.get(clerkId);
+  const last = account?.versions.at(-1);
+  if (!account || !last) return [];
+  // If Rollcall never noticed a user that came and left, the user is unknown and not deleted.
+  const wanted = account.leftAtMs !== undefined ? [410, 404, 202] : last.banned ? [403] : [200];
+  const fault = (detail: string) => [{ invariant, detail, clerkId }];
+  if (!wanted.some((one) => one === status))
+    return fault(`was answered ${status} instead of ${wanted.join(" or ")}`);
+  return status === 200 ? findStale(ensureReady.parse(JSON.parse(text)), last).flatMap(fault) : [];
+}
+
+function findStale({ user, mentorado }: EnsureReady, last: ClerkUser): string[] {
+  const expected = expectedRow(last);
+  const said = {
+    email: user.email,
+    email_verified: user.emailVerified,
+    name: user.name,
+    image_url: user.imageUrl,
+    role: user.role,
+    banned: user.banned,
+    clerk_updated_at: user.clerkUpdatedAt === null ? null : Date.parse(user.clerkUpdatedAt),
+  };
+  const stale = Object.entries(said).filter(([column, value]) => Reflect.get(expected, column) !== value);
+  return [
+    ...stale.map(([column]) => `was answered with an old ${column}`),
+    ...(mentorado === null && expected.role !== "admin" ? ["was answered without a profile"] : []),
+  ];
 }

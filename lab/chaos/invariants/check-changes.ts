@@ -4,7 +4,7 @@ import type { Change, UserRow } from "./recorder.ts";
 
 type ChangeOf<Table> = Extract<Change, { table_name: Table }>;
 
-/** Judges each write by itself, whatever came after it. */
+/** Checks each write by itself, even if a later write repaired it. */
 export function checkChanges(ledger: Ledger, changes: readonly Change[]): Violation[] {
   return changes.flatMap((change) =>
     change.table_name === "users" ? checkUserChange(ledger, change) : checkProfileChange(change),
@@ -13,10 +13,10 @@ export function checkChanges(ledger: Ledger, changes: readonly Change[]): Violat
 
 function checkUserChange(ledger: Ledger, { before, after }: ChangeOf<"users">): Violation[] {
   if (after === null)
-    return [{ invariant: "no row is ever deleted", what: "was deleted", clerkId: before?.clerk_id }];
+    return [{ invariant: "no row is ever deleted", detail: "was deleted", clerkId: before?.clerk_id }];
   const account = ledger.accounts.get(after.clerk_id);
   const broken: [string, boolean, string][] = [
-    ["no user that Clerk never had", account === undefined, "got a row"],
+    ["no row for a user that Clerk never had", account === undefined, "got a row"],
     [
       "order marks never go back",
       before !== null && compareMarks(before, after) > 0,
@@ -27,46 +27,50 @@ function checkUserChange(ledger: Ledger, { before, after }: ChangeOf<"users">): 
       before?.deleted_at != null && JSON.stringify(before) !== JSON.stringify(after),
       "was changed after its deletion",
     ],
-    ["nobody living is deleted", after.deleted_at !== null && account?.leftAtMs === undefined, "was deleted"],
     [
-      "a tombstone holds nothing of the person",
+      "no living user is deleted",
+      after.deleted_at !== null && account?.leftAtMs === undefined,
+      "was deleted",
+    ],
+    [
+      "a tombstone holds no personal data",
       after.deleted_at !== null && (after.email ?? after.name ?? after.image_url) !== null,
       "kept email, name or image",
     ],
     ["the tier is never written", after.tier !== (before?.tier ?? "FREE"), `became ${after.tier}`],
     [
-      "a row says what Clerk said once",
+      "every written row equals a version at Clerk",
       after.deleted_at === null &&
         account !== undefined &&
         !account.versions.some((version) => findDifferences(after, expectedRow(version)).length === 0),
-      "was written as Clerk never had it",
+      "equals no version at Clerk",
     ],
   ];
-  return broken.flatMap(([invariant, isBroken, what]) =>
-    isBroken ? [{ invariant, what, clerkId: after.clerk_id }] : [],
+  return broken.flatMap(([invariant, isBroken, detail]) =>
+    isBroken ? [{ invariant, detail, clerkId: after.clerk_id }] : [],
   );
 }
 
 function checkProfileChange({ before, after, owner }: ChangeOf<"mentorados">): Violation[] {
   const clerkId = owner?.clerk_id;
   const invariant = "one profile each, and none beyond the rules";
-  if (after === null) return [{ invariant, what: "a profile was deleted", clerkId }];
+  if (after === null) return [{ invariant, detail: "a profile was deleted", clerkId }];
   const isNew = before === null;
   const broken: [boolean, string][] = [
-    [isNew && owner === null, "a profile was made for nobody"],
+    [isNew && owner === null, "a profile was made for no user"],
     [isNew && owner?.banned === true, "a profile was made for a banned user"],
     [isNew && owner?.role === "admin", "a profile was made for an admin"],
     [isNew && owner?.deleted_at != null, "a profile was made for a deleted user"],
     [
       before?.user_id != null && after.user_id === null && owner?.deleted_at === null,
-      "a living user's profile was taken",
+      "a live user lost its profile",
     ],
     [
       before?.user_id != null && after.user_id !== null && before.user_id !== after.user_id,
       "a profile went to another user",
     ],
   ];
-  return broken.flatMap(([isBroken, what]) => (isBroken ? [{ invariant, what, clerkId }] : []));
+  return broken.flatMap(([isBroken, detail]) => (isBroken ? [{ invariant, detail, clerkId }] : []));
 }
 
 function compareMarks(a: UserRow, b: UserRow): number {

@@ -9,7 +9,7 @@ const letter = z.object({
   payload: z.object({ clerkId: z.string().optional(), sha256: z.string().optional() }),
 });
 
-/** Every poisoned body and every user who was asked for and cannot be read has a dead letter, and nobody else. */
+/** Each poisoned body and each requested, unreadable user has a dead letter. There are no other dead letters. */
 export function checkDeadLetters(ledger: Ledger, found: readonly unknown[]): Violation[] {
   const letters = z.array(letter).parse(found);
   const bodies = new Set(
@@ -23,17 +23,17 @@ export function checkDeadLetters(ledger: Ledger, found: readonly unknown[]): Vio
   return [
     ...[...bodies]
       .filter((sha256) => foundBodies.filter((one) => one === sha256).length !== 1)
-      .map((sha256) => ({ invariant, what: `the quarantined body ${sha256} has not exactly one` })),
+      .map((sha256) => ({ invariant, detail: `the quarantined body ${sha256} does not have exactly one` })),
     ...foundBodies
       .filter((sha256) => !bodies.has(sha256))
-      .map((sha256) => ({ invariant, what: `${sha256} was never sent` })),
+      .map((sha256) => ({ invariant, detail: `${sha256} was never sent` })),
     ...[...users]
       .filter((id) => !foundUsers.has(id))
-      .map((clerkId) => ({ invariant, what: "has none", clerkId })),
+      .map((clerkId) => ({ invariant, detail: "has none", clerkId })),
     ...letters.flatMap(({ code, payload: { clerkId } }) =>
       clerkId === undefined || ledger.accounts.get(clerkId)?.isPoison
         ? []
-        : [{ invariant, what: `is one by ${code}`, clerkId }],
+        : [{ invariant, detail: `is one by ${code}`, clerkId }],
     ),
   ];
 }

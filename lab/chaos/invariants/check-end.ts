@@ -1,9 +1,9 @@
 import type { ClerkUser, RemoteClerkSimulator } from "@rollcall/clerk-simulator";
 import type { Account, Ledger, Violation } from "../ledger.ts";
 import { expectedRow, findDifferences } from "./expected-row.ts";
-import type { Tables } from "./read-tables.ts";
+import type { Tables } from "./recorder.ts";
 
-/** What must be true once everything was reconciled after the last change. Clerk's word is asked for anew. */
+/** Compares all rows with the users at Clerk, after everything was reconciled. */
 export async function checkEnd(
   ledger: Ledger,
   tables: Tables,
@@ -12,7 +12,11 @@ export async function checkEnd(
   const profilesOf = countBy(tables.profiles.map(({ user_id }) => user_id));
   const violations: Violation[] = [...tables.users.keys()]
     .filter((id) => !ledger.accounts.has(id))
-    .map((clerkId) => ({ invariant: "no user that Clerk never had", what: "has a row", clerkId }));
+    .map((clerkId) => ({
+      invariant: "no row for a user that Clerk never had",
+      detail: "has a row",
+      clerkId,
+    }));
   for (const account of ledger.accounts.values()) {
     const row = tables.users.get(account.id);
     const profiles = row ? (profilesOf.get(row.id) ?? 0) : 0;
@@ -33,15 +37,15 @@ function checkAccount(
   profiles: number,
 ): Violation[] {
   const equal = "rows equal Clerk field by field";
-  if (account.isPoison) return row ? [{ invariant: equal, what: "cannot be read and has a row" }] : [];
-  // Of somebody who came and went in between, nobody may ever have told.
-  if (!row) return user === null ? [] : [{ invariant: equal, what: "has no row" }];
+  if (account.isPoison) return row ? [{ invariant: equal, detail: "cannot be read and has a row" }] : [];
+  // A user that came and left before the full sync may be unknown, if its webhooks were lost.
+  if (!row) return user === null ? [] : [{ invariant: equal, detail: "has no row" }];
   if (user === null) {
     return [
       ...(row.deleted_at === null
-        ? [{ invariant: "deleted stays deleted", what: "left Clerk and lives here" }]
+        ? [{ invariant: "deleted stays deleted", detail: "left Clerk and has a live row" }]
         : []),
-      ...(profiles > 0 ? [{ invariant: "one profile each", what: "is deleted and has a profile" }] : []),
+      ...(profiles > 0 ? [{ invariant: "one profile each", detail: "is deleted and has a profile" }] : []),
     ];
   }
   const expected = { ...expectedRow(user), deleted_at: null };
@@ -49,10 +53,10 @@ function checkAccount(
   return [
     ...findDifferences(row, expected).map((column) => ({
       invariant: equal,
-      what: `${column} differs: version ${row.clerk_updated_at} here, ${user.updated_at} at Clerk`,
+      detail: `${column} differs: version ${row.clerk_updated_at} here, ${user.updated_at} at Clerk`,
     })),
     ...(profiles > 1 || (isDue && profiles === 0)
-      ? [{ invariant: "one profile each", what: `has ${profiles} profiles` }]
+      ? [{ invariant: "one profile each", detail: `has ${profiles} profiles` }]
       : []),
   ];
 }

@@ -1,11 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import type { Violation } from "../ledger.ts";
 import type { Stage } from "../stage/stage.ts";
 
-/** Failures that belong to a dependency: no user may pay an attempt for them. */
+/** Failures of a dependency. They must burn no attempt of a user. */
 const outageCodes = ["postgres.unavailable", "queue.unavailable", "clerk.unavailable", "clerk.rate_limited"];
 
-/** What each process says of itself. */
+/** Finds failures that were counted for a user, and that an outage caused. */
 export async function checkLogs(stage: Stage): Promise<Violation[]> {
   const found = await Promise.all(
     Object.values(stage.processes).map(async ({ name, logFile }) =>
@@ -21,5 +21,53 @@ function checkLine(name: string, line: string): Violation[] {
   const clerkId = /"clerkId":"([^"]*)"/.exec(line)?.[1];
   return code === undefined
     ? []
-    : [{ invariant: "an outage costs no attempt", what: `${name} blamed a user for ${code}`, clerkId }];
+    : [
+        {
+          invariant: "an outage costs no attempt",
+          detail: `${name} counted as a user's failure: ${code}`,
+          clerkId,
+        },
+      ];
+}
+
+/**
+ * Errors that our faults provoke: timeouts of statements and locks, deadlocks and serialization failures (which are
+ * retried), ended connections and servers. With BM001, BullMQ refuses a worker that woke after another had taken its job.
+ */
+const provoked = new Set([
+  "57014",
+  "55P03",
+  "40P01",
+  "40001",
+  "57P01",
+  "57P02",
+  "57P03",
+  "25P03",
+  "08006",
+  "08003",
+  "BM001",
+]);
+
+/** Any other refused statement is a bug of ours, even if a retry succeeds. */
+export async function checkPostgresLog(logFile: string, from: number): Promise<Violation[]> {
+  const log = await readFrom(logFile, from);
+  return log.split("\n").flatMap((line) => {
+    const [, state, text] =
+      /^\S+ \S+ \S+ \[\d+\] (\w{5}) (?:rollcall-\w+|ensure|sync) \| ERROR: {2}(.*)/.exec(line) ?? [];
+    return state === undefined || provoked.has(state)
+      ? []
+      : [{ invariant: "Postgres refuses no statement of ours", detail: `${state} ${text}` }];
+  });
+}
+
+async function readFrom(file: string, from: number): Promise<string> {
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const bytes = Buffer.alloc(Math.max(0, size - from));
+    await handle.read(bytes, 0, bytes.length, from);
+    return bytes.toString("utf8");
+  } finally {
+    await handle.close();
+  }
 }

@@ -1,19 +1,19 @@
+import { readFile } from "node:fs/promises";
 import type pg from "pg";
 import { z } from "zod";
 import type { Ledger, Violation } from "../ledger.ts";
 import type { Stage } from "../stage/stage.ts";
-import type { Tables } from "./read-tables.ts";
-import { readUnwritable } from "./read-unwritable.ts";
+import type { Tables } from "./recorder.ts";
 
-/** What an instant of ours and one of the simulator's may differ by, though both are of one machine's clock. */
+/** For the difference between our timestamps and the simulator's. Both use one machine's clock. */
 const marginMs = 10;
 
 type History = Awaited<ReturnType<Stage["clerk"]["history"]["list"]>>;
 
-/** From when to when Clerk had somebody, as the simulator wrote it down. */
+/** The time for which Clerk had a user, by the simulator's history. */
 type Stay = { fromMs: number; untilMs: number };
 
-/** Judges what was reconciled by the simulator's own history. */
+/** Checks the reconcile runs against the simulator's history. */
 export async function checkRuns(
   stage: Stage,
   ledger: Ledger,
@@ -42,12 +42,12 @@ function readStays(history: History): ReadonlyMap<string, Stay> {
 }
 
 function checkDeletions({ users }: Tables, stays: ReadonlyMap<string, Stay>): Violation[] {
-  const invariant = "nobody living is deleted";
+  const invariant = "no living user is deleted";
   return [...users].flatMap(([clerkId, { deleted_at: deletedAt }]) => {
     const leftAtMs = stays.get(clerkId)?.untilMs;
     if (deletedAt === null || leftAtMs === undefined || Date.parse(deletedAt) >= leftAtMs - marginMs)
       return [];
-    return [{ invariant, what: `was deleted before Clerk's own deletion, at ${deletedAt}`, clerkId }];
+    return [{ invariant, detail: `was deleted before Clerk's own deletion, at ${deletedAt}`, clerkId }];
   });
 }
 
@@ -62,51 +62,51 @@ async function checkAbsences(db: pg.Client, { users }: Tables): Promise<Violatio
   const deleted = rows[0]?.deleted ?? 0;
   const most = Math.max(fewInADay, Math.floor(users.size * shareInADay));
   const invariant = "only a few are deleted for being absent unless a person says so";
-  return deleted > most ? [{ invariant, what: `${deleted} were, and ${most} may be` }] : [];
+  return deleted > most ? [{ invariant, detail: `${deleted} were, and ${most} may be` }] : [];
 }
 
-const sweep = z.object({
+const fullSync = z.object({
   id: z.coerce.number(),
   seen: z.number(),
   startedAt: z.date(),
   finishedAt: z.date(),
 });
 
-/** Whoever was there from before a sweep began until after it ended must have been on one of its pages. */
+/** A user that existed from before a full sync until after it must have been on one of its pages. */
 async function checkFullSyncs(db: pg.Client, stays: ReadonlyMap<string, Stay>): Promise<Violation[]> {
   const { rows } = await db.query(
     `select id, seen, started_at as "startedAt", finished_at as "finishedAt" from rollcall.runs
      where mode = 'full' and not dry_run and state in ('succeeded', 'held')`,
   );
   return z
-    .array(sweep)
+    .array(fullSync)
     .parse(rows)
     .flatMap(({ id, seen, startedAt, finishedAt }) => {
       const fromMs = startedAt.getTime() - marginMs;
       const untilMs = finishedAt.getTime() + marginMs;
       const there = [...stays.values()].filter((stay) => stay.fromMs < fromMs && stay.untilMs > untilMs);
-      const invariant = "a sweep that succeeded has seen everybody";
+      const invariant = "a full sync that succeeded has seen every user";
       return seen < there.length
-        ? [{ invariant, what: `run ${id} saw ${seen}, and ${there.length} were there all along` }]
+        ? [{ invariant, detail: `run ${id} saw ${seen}, and ${there.length} existed all the time` }]
         : [];
     });
 }
 
 async function checkSteps(db: pg.Client): Promise<Violation[]> {
-  const { rows } = await db.query<{ what: string }>(
-    "select concat_ws(' ', 'run', run_id, mode, 'became', state) as what from recorder.unfenced_steps",
+  const { rows } = await db.query<{ detail: string }>(
+    "select concat_ws(' ', 'run', run_id, mode, 'became', state) as detail from recorder.unfenced_steps",
   );
-  return rows.map(({ what }) => ({ invariant: "only who holds the lease writes for a run", what }));
+  return rows.map(({ detail }) => ({ invariant: "only the lease's holder writes for a run", detail }));
 }
 
-const raised = z.object({
+const watermark = z.object({
   watermarkMs: z.coerce.number(),
   rows: z.record(z.string(), z.number().nullable()),
 });
 
 /**
- * What Clerk showed up to the watermark stands in our rows when it rises. Not of those who could not be written,
- * which the log tells, and not of those who left, whom no list shows any more.
+ * When the watermark rises, our rows hold every change that Clerk showed up to it. Exceptions are users whose write
+ * failed, which the log names, and users that left, which no list shows any more.
  */
 async function checkWatermarks(
   db: pg.Client,
@@ -120,15 +120,25 @@ async function checkWatermarks(
     ({ id, isPoison, leftAtMs }) => !isPoison && leftAtMs === undefined && !unwritable.has(id),
   );
   return z
-    .array(raised)
+    .array(watermark)
     .parse(found.rows)
     .flatMap(({ watermarkMs, rows }) =>
       accounts.flatMap(({ id, versions }) => {
         const shown = versions.findLast(({ updated_at: atMs }) => atMs < watermarkMs - marginMs)?.updated_at;
         const written = rows[id];
         if (shown === undefined || written === null || (written ?? 0) >= shown) return [];
-        const what = `the watermark rose to ${watermarkMs}, and the row has version ${written} instead of ${shown}`;
-        return [{ invariant: "the watermark is never ahead of the rows", what, clerkId: id }];
+        const detail = `the watermark rose to ${watermarkMs}, and the row has version ${written} instead of ${shown}`;
+        return [{ invariant: "the watermark is never ahead of the rows", detail, clerkId: id }];
       }),
     );
+}
+
+/** Users whose write failed in a reconcile run, by the workers' logs. Most often, a row was locked for long. */
+async function readUnwritable({ processes }: Stage): Promise<ReadonlySet<string>> {
+  const { worker0, worker1 } = processes;
+  const logs = await Promise.all([worker0, worker1].map(({ logFile }) => readFile(logFile, "utf8")));
+  const lines = logs
+    .flatMap((log) => log.split("\n"))
+    .filter((line) => line.includes('"mentorado_creation_failed"') && line.includes('"cause":"reconcile"'));
+  return new Set(lines.flatMap((line) => /"clerkId":"([^"]*)"/.exec(line)?.[1] ?? []));
 }

@@ -2,8 +2,8 @@ import type { ClerkUser } from "@rollcall/clerk-simulator";
 import type { UserRow } from "./recorder.ts";
 
 /**
- * What a user's row should say, written from the rules and sharing nothing with the code under test. Nobody
- * here has odd letters in a name: those are the property test's matter.
+ * The row that a user should have. It is written from the rules, and shares no code with the product. No name here holds
+ * odd characters; `lab/convergence` tests those.
  */
 export function expectedRow(user: ClerkUser): Partial<UserRow> {
   const primary = user.email_addresses.find(({ id }) => id === user.primary_email_address_id);
@@ -19,7 +19,7 @@ export function expectedRow(user: ClerkUser): Partial<UserRow> {
   };
 }
 
-/** The columns in which a row is not as expected. */
+/** The columns in which a row differs. */
 export function findDifferences(row: UserRow, expected: Partial<UserRow>): string[] {
   return Object.entries(expected)
     .filter(([column, value]) => Reflect.get(row, column) !== value)

@@ -1,15 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { Redis } from "ioredis";
 import { readKey } from "../../../tests/harness/find-words.ts";
+import { callHttp } from "../../stage/http-call.ts";
+import { withClient } from "../../stage/postgres.ts";
 import type { Violation } from "../ledger.ts";
-import { callHttp } from "../stage/http-call.ts";
 import type { Stage } from "../stage/stage.ts";
-import { withClient } from "../stage/with-client.ts";
 
-/** Words that no code of ours contains and every name, address and image does: a person's data leaked. */
+/** Every name, address and image of a user holds one of these words. A match elsewhere is leaked personal data. */
 const canary = /canar|serinus/i;
 
-/** Looks for people's data in logs, metrics, jobs, dead letters and events. */
+/** Looks for personal data in logs, metrics, jobs, dead letters and events. */
 export async function findCanaries(stage: Stage): Promise<Violation[]> {
   const processes = Object.values(stage.processes);
   const texts: [string, string][] = [
@@ -37,7 +37,7 @@ export async function findCanaries(stage: Stage): Promise<Violation[]> {
       : [
           {
             invariant: "no email and no name outside of the tables",
-            what: `${where}: ${line.slice(0, 500)}`,
+            detail: `${where}: ${line.slice(0, 500)}`,
           },
         ];
   });
@@ -59,7 +59,7 @@ function dumpTables(stage: Stage, schemas: readonly string[]): Promise<[string, 
   });
 }
 
-/** Every key but the session cache's, which alone may hold a person. */
+/** Every key but the session cache's, which may hold personal data. */
 async function dumpRedis(url: string): Promise<[string, string][]> {
   const redis = new Redis(url);
   try {

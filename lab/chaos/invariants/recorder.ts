@@ -2,8 +2,8 @@ import type pg from "pg";
 import { z } from "zod";
 
 /**
- * Triggers that write down every change of both tables in the transaction that makes it: what held for a moment
- * only is seen too, and what is rolled back was never there.
+ * Triggers that record every change of both tables, in the transaction of the change. They see states that lasted only
+ * a moment, and record nothing that is rolled back.
  */
 const setup = `
 create schema recorder;
@@ -44,7 +44,7 @@ when (old.state = 'running' and new.state <> 'cancelled'
   and (old.state, old.pages, old.checkpoint) is distinct from (new.state, new.pages, new.checkpoint))
 execute function recorder.evaluate_step();
 
--- What the rows said whenever the watermark rose: milliseconds by Clerk id, null for a tombstone.
+-- The rows' versions whenever the watermark rose: milliseconds by Clerk id, null for a tombstone.
 create table recorder.watermarks (at timestamptz not null, watermark_ms bigint not null, rows jsonb not null);
 create function recorder.record_watermark() returns trigger language plpgsql as $$
 begin
@@ -64,7 +64,7 @@ const instantMs = z
   .nullable()
   .transform((iso) => (iso === null ? null : Date.parse(iso)));
 
-export const userRow = z.object({
+const userRow = z.object({
   id: z.number(),
   clerk_id: z.string(),
   email: text,
@@ -80,7 +80,7 @@ export const userRow = z.object({
   deleted_at: text,
 });
 
-export const profileRow = z.object({ id: z.number(), user_id: z.number().nullable(), email: text });
+const profileRow = z.object({ id: z.number(), user_id: z.number().nullable(), email: text });
 
 const change = z.discriminatedUnion("table_name", [
   z.object({ table_name: z.literal("users"), before: userRow.nullable(), after: userRow.nullable() }),
@@ -93,7 +93,7 @@ const change = z.discriminatedUnion("table_name", [
 ]);
 
 export type UserRow = z.infer<typeof userRow>;
-export type ProfileRow = z.infer<typeof profileRow>;
+type ProfileRow = z.infer<typeof profileRow>;
 export type Change = z.infer<typeof change>;
 
 export async function installRecorder(db: pg.Client): Promise<void> {
@@ -104,4 +104,28 @@ export async function installRecorder(db: pg.Client): Promise<void> {
 export async function readChanges(db: pg.Client): Promise<Change[]> {
   const found = await db.query("select table_name, before, after, owner from recorder.changes order by id");
   return z.array(change).parse(found.rows);
+}
+
+export type Tables = {
+  /** By Clerk id. */
+  users: ReadonlyMap<string, UserRow>;
+  profiles: readonly ProfileRow[];
+  /** Clerk ids of users whose deletion waits for a person's confirmation. */
+  held: ReadonlySet<string>;
+};
+
+export async function readTables(db: pg.Client): Promise<Tables> {
+  const users = await db.query("select to_jsonb(u) as row from public.users u");
+  const profiles = await db.query("select to_jsonb(m) as row from public.mentorados m");
+  const held = await db.query("select clerk_id from rollcall.held_deletions");
+  return {
+    users: new Map(
+      users.rows.map(({ row }) => {
+        const user = userRow.parse(row);
+        return [user.clerk_id, user];
+      }),
+    ),
+    profiles: profiles.rows.map(({ row }) => profileRow.parse(row)),
+    held: new Set(held.rows.map((row) => z.string().parse(row.clerk_id))),
+  };
 }

@@ -1,32 +1,36 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { bundleApp } from "../../../build/bundle-app.ts";
-import { type Mutant, type MutantName, mutants, type Patch } from "./mutants.ts";
+import { repository } from "../../stage/repository.ts";
+
+/** One change of the build. */
+export type Patch = {
+  /** A built file, or a folder whose `.js` and `.up.sql` files are searched. From the repository's root. */
+  within: string;
+  /** Must match exactly once, or the mutant no longer fits the build. */
+  find: RegExp;
+  /** As in `String.replace`: `$1` is the first group. */
+  replace: string;
+};
 
 export type MutantBuild = {
-  /** Holds `apps/*` and `packages/*` as the repository does, for a process to be started from. */
+  /** Holds `apps/*` and `packages/*` like the repository. Processes start from it. */
   root: string;
   remove(): Promise<void>;
 };
 
-const repository = fileURLToPath(new URL("../../../", import.meta.url));
 const places = ["packages", "apps"];
-/** The rest of a workspace is what a process in production has too: its build, its package.json, its SQL. */
+/** The rest of a workspace is what a process has in production: its build, its package.json, its SQL. */
 const leftOut = new Set(["src", "node_modules", ".turbo"]);
 
 /**
- * Copies the present build into a folder of its own and breaks it there. Third-party packages are those of the
- * repository; ours are the copy's.
+ * Copies the present build into a folder of its own and patches the copy. Third-party packages are the repository's.
  *
- * @throws Error that names the mutant when it no longer fits the build, or nothing was built
+ * @param name of the change, for the error's message
+ * @throws Error if a patch does not fit the build, or if the build is missing
  */
-export function buildMutant(name: MutantName): Promise<MutantBuild> {
-  return buildChanged(name, getMutant(name).patches);
-}
-
-/** The same with changes of one's own; `name` is for the message when they do not fit. */
 export async function buildChanged(name: string, patches: readonly Patch[]): Promise<MutantBuild> {
   const root = await mkdtemp(join(tmpdir(), "rollcall-mutant-"));
   const remove = () => rm(root, { recursive: true, force: true });
@@ -39,12 +43,6 @@ export async function buildChanged(name: string, patches: readonly Patch[]): Pro
     throw error;
   }
   return { root, remove };
-}
-
-function getMutant(name: string): Mutant {
-  const mutant = mutants.find((one) => one.name === name);
-  if (!mutant) throw new Error(`There is no mutant ${name}`);
-  return mutant;
 }
 
 async function copyBuild(root: string): Promise<void> {
@@ -66,15 +64,41 @@ async function copyBuild(root: string): Promise<void> {
   }
 }
 
-async function applyPatch(root: string, name: string, { file, find, replace }: Patch): Promise<void> {
-  const path = join(root, file);
-  const text = await readFile(path, "utf8").catch(() => {
-    throw new Error(`Mutant ${name}: ${file} is not there; npm run build makes it`);
-  });
-  const [before, after, ...more] = text.split(find);
-  if (before === undefined || after === undefined || more.length > 0) {
-    const times = text.split(find).length - 1;
-    throw new Error(`Mutant ${name} no longer fits: ${file} holds its text ${times} times instead of once`);
+async function applyPatch(root: string, name: string, patch: Patch): Promise<void> {
+  const matches = await findMatches(root, patch);
+  const [file, ...more] = matches;
+  if (file === undefined || more.length > 0) {
+    const found = `found ${matches.length} times instead of once in ${patch.within}`;
+    throw new Error(`Mutant ${name} no longer fits the build: ${patch.find} is ${found}`);
   }
-  await writeFile(path, before + replace + after);
+  const path = join(root, file);
+  const text = await readFile(path, "utf8");
+  await writeFile(path, text.replace(patch.find, patch.replace));
+}
+
+/** The file of each match, from `root`. A file with two matches is listed twice. */
+export async function findMatches(root: string, { within, find }: Patch): Promise<string[]> {
+  const matches: string[] = [];
+  for (const file of await listFiles(root, within)) {
+    const text = await readFile(join(root, file), "utf8");
+    for (const _ of text.matchAll(new RegExp(find, "g"))) matches.push(file);
+  }
+  return matches;
+}
+
+async function listFiles(root: string, within: string): Promise<string[]> {
+  const found = await stat(join(root, within)).catch(() => undefined);
+  if (!found) throw new Error(`${within} is missing; npm run build makes it`);
+  if (found.isFile()) return [within];
+  const entries = await readdir(join(root, within), { recursive: true });
+  return entries
+    .filter((entry) => entry.endsWith(".js") || entry.endsWith(".up.sql"))
+    .map((entry) => join(within, entry))
+    .filter(hasSource);
+}
+
+/** A build does not delete the output of a source that was moved or deleted. */
+function hasSource(file: string): boolean {
+  const source = file.replace(/\/dist\/(modules\/)?/, "/src/").replace(/\.js$/, ".ts");
+  return existsSync(join(repository, source));
 }

@@ -1,33 +1,27 @@
 import type { Emphasis } from "../plan/draw-plan.ts";
+import type { Patch } from "./build-mutant.ts";
 
-/** One change of a built file. `find` must be there exactly once, so that a change that no longer fits is noticed. */
-export type Patch = {
-  /** From the repository's root. */
-  file: string;
-  find: string;
-  replace: string;
-};
-
-/** Rollcall with one guard taken out. */
+/** The build with one guard removed. */
 export type Mutant = {
   name: string;
+  /** The fault that the missing guard lets through. */
   breaks: string;
-  /** The one that must fail. A busy machine may break others, which prove nothing. */
+  /** The invariant that must fail. A busy machine may break others, which prove nothing. */
   invariant: string;
-  /** What its runs hold more of, where two things must meet. */
+  /** Acts and faults that its plans hold more of, if two of them must meet. */
   emphasis?: Emphasis;
   patches: readonly Patch[];
 };
 
-const applySnapshots = "packages/db/dist/users.js";
-const giveProfiles = "packages/db/dist/profiles.js";
-const firstMigration = "packages/db/migrations/0001_users_and_mentorados.up.sql";
+// A search over a folder still fits after a file is renamed or moved.
+const db = "packages/db/dist";
+const reconcile = "packages/sync/dist/reconcile";
 
 /**
- * Two sync jobs meet while the first one's read is on its way. Faults that stop the whole queue are left out: by the
- * time it goes on, nothing is on its way any more.
+ * Two sync jobs must meet while Clerk answers the first one. Faults that stop the whole queue are left out: when the
+ * queue continues, no request is under way any more.
  */
-const slownessAlone = {
+const withoutQueueStops = {
   kill: 0,
   freeze: 0,
   clerk: 0,
@@ -37,9 +31,9 @@ const slownessAlone = {
   "postgres-crash": 0,
 } as const;
 
-/** Ordered sweeps, and nothing that keeps them from being ordered. */
-const sweepsAlone = {
-  ...slownessAlone,
+/** Full syncs, and no fault that keeps an api from accepting a request for one. */
+const fullSyncsAlone = {
+  ...withoutQueueStops,
   "half-open": 0,
   reset: 0,
   "postgres-terminate": 0,
@@ -47,21 +41,16 @@ const sweepsAlone = {
   "postgres-lock-rows": 0,
 } as const;
 
-/**
- * The guards that a chaos run must miss when they are gone. The source knows nothing of this: a mutant is its
- * build with other text in it.
- */
-export const mutants = [
+/** The guards that a chaos run must find missing. The source does not know about mutants. */
+export const mutants: readonly Mutant[] = [
   {
     name: "stale-write",
     breaks: "An older read overwrites a newer one",
     invariant: "order marks never go back",
     patches: [
       {
-        file: applySnapshots,
-        find: `
-    and (excluded.clerk_updated_at, excluded.read_ticket)
-      > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))`,
+        within: db,
+        find: /\s+and \(excluded\.clerk_updated_at, excluded\.read_ticket\)\s+>\s+\([^;]*?u\.read_ticket, 0\)\)/,
         replace: "",
       },
     ],
@@ -72,15 +61,14 @@ export const mutants = [
     invariant: "deleted stays deleted",
     emphasis: {
       acts: { times: { leave: 3, return: 3 }, circle: 10 },
-      faults: slownessAlone,
+      faults: withoutQueueStops,
       slower: 2,
     },
     patches: [
-      { file: applySnapshots, find: "where u.deleted_at is null\n", replace: "where true\n" },
       {
-        file: applySnapshots,
-        find: "    read_ticket = excluded.read_ticket,",
-        replace: "    read_ticket = excluded.read_ticket,\n    deleted_at = null,",
+        within: db,
+        find: /(insert into public\.users as u [^;]*?\bdo update set)([^;]*?\bwhere) u\.deleted_at is null(\s+and \(excluded)/,
+        replace: "$1 deleted_at = null,$2 true$3",
       },
     ],
   },
@@ -91,148 +79,143 @@ export const mutants = [
     emphasis: { acts: { circle: 10 }, faults: { "redis-kill": 3, "redis-freeze": 3 } },
     patches: [
       {
-        file: "apps/api/dist/modules/webhook-route.js",
-        find: "await addSyncJob(context.producers.sync, toSyncJob(delivery), enqueueDeadlineMs);",
-        replace:
-          "void addSyncJob(context.producers.sync, toSyncJob(delivery), enqueueDeadlineMs).catch(() => undefined);",
+        within: "apps/api/dist/modules",
+        find: /await (addSyncJob\(.*\bdelivery\b.*\));/,
+        replace: "void $1.catch(() => undefined);",
       },
     ],
   },
   {
     name: "unique-index",
-    breaks: "Nothing keeps a user from having two profiles",
+    breaks: "A user may have two profiles",
     invariant: "one profile each",
     emphasis: { acts: { times: { "by-hand": 5 } } },
     patches: [
       {
-        file: firstMigration,
-        find: "('mentorados', 'id'), ('mentorados', 'user_id'))",
-        replace: "('mentorados', 'id'))",
+        within: "packages/db/migrations",
+        find: /\('mentorados', 'id'\),\s+\('mentorados', 'user_id'\)/,
+        replace: "('mentorados', 'id')",
       },
-      { file: giveProfiles, find: "  on conflict (user_id) do nothing\n", replace: "" },
+      { within: db, find: /\bon conflict \(user_id\) do nothing\s/, replace: "" },
     ],
   },
   {
     name: "sync-job-while-active",
-    breaks:
-      "A sync job that meets a running job is merged into it, though the job may have read Clerk already",
+    breaks: "A sync job that meets a running job is dropped, though that job may have read Clerk already",
     invariant: "nothing accepted is lost",
-    emphasis: { acts: { times: { burst: 4 }, circle: 10 }, faults: slownessAlone, slower: 5 },
-    patches: [{ file: "packages/jobs/dist/sync-job.js", find: ", keepLastIfActive: true }", replace: " }" }],
+    emphasis: { acts: { times: { burst: 4 }, circle: 10 }, faults: withoutQueueStops, slower: 5 },
+    // Jobs of other queues have the same option.
+    patches: [
+      { within: "packages/jobs/dist/sync-job.js", find: /,\s*keepLastIfActive: true\b/, replace: "" },
+    ],
   },
   {
     name: "cache-drop",
-    breaks: "The session cache keeps what it knew before the run",
-    invariant: "ensure says what Clerk says",
+    breaks: "The session cache keeps its entry from before the run",
+    invariant: "ensure answers what Clerk has",
     patches: [
       {
-        file: "packages/sync/dist/user/sync-user.js",
-        find: "        await dropCache(context.sessionCache, syncJob.clerkId);\n",
-        replace: "",
+        within: "packages/sync/dist/user",
+        find: /finally \{\s*await [^;]*[cC]ache\b[^;]*\.clerkId\b[^;]*;\s*\}/,
+        replace: "finally { }",
       },
     ],
   },
   {
-    // Halving heals it, so no row shows it; that Postgres refused a statement does.
+    // The batch is split in halves and succeeds, so no row shows the fault. Postgres' log shows the refused statement.
     name: "distinct-ids",
-    breaks: "A user who is in a batch twice fails the batch",
+    breaks: "A user that is in a batch twice fails the batch",
     invariant: "Postgres refuses no statement of ours",
     patches: [
       {
-        file: "packages/sync/dist/user/write-users.js",
-        find: "applyBatch(pool, newestOfEach(writes), defaults)",
-        replace: "applyBatch(pool, writes, defaults)",
+        within: "packages/sync/dist/user",
+        find: /(?<!function )\bnewest\w*\((writes)\)/,
+        replace: "$1",
       },
     ],
   },
   {
     name: "outage-rule",
-    breaks: "An outage is a failure of whoever met it: it burns attempts, and ends in dead letters",
+    breaks: "An outage counts as a failure of the user: it burns attempts, and ends in dead letters",
     invariant: "an outage costs no attempt",
     patches: [
+      // Notification jobs have the same line.
       {
-        file: "apps/worker/dist/modules/process-sync-job.js",
-        find: "        await throwIfOutage(context, queue, error, pauseQueue);\n",
+        within: "apps/worker/dist/modules/process-sync-job.js",
+        find: /await throwIfOutage\([^;]*\);/,
         replace: "",
       },
     ],
   },
   {
     name: "mass-deletion",
-    breaks: "Everybody whom Clerk's answers lack is deleted, however many they are",
+    breaks: "All users that Clerk's answers lack are deleted, however many they are",
     invariant: "only a few are deleted for being absent unless a person says so",
-    // Many leave, and few other events tell of it.
+    // Many users leave, and few other events reveal it.
     emphasis: {
       reconciles: true,
       acts: {
         times: { "sign-up": 4, leave: 10, return: 10, change: 0.3, burst: 0.3, login: 0.3, ensure: 0.3 },
       },
-      faults: slownessAlone,
+      faults: withoutQueueStops,
     },
     patches: [
       {
-        file: "packages/db/dist/absences.js",
-        find: "if (inADay <= fewInADay)",
-        replace: "if (inADay >= 0)",
+        within: db,
+        find: /if \((\w+) <= \w+\)(?=\s+return true;)/,
+        replace: "if ($1 >= 0)",
       },
     ],
   },
   {
-    // Whoever wakes hears from its next beat too, mostly before it comes to write: both looks are gone here, and
-    // leases.int.test.ts holds the one in the writing transaction by itself.
+    // A worker that wakes also finds out with its next heartbeat, mostly before it writes. Both checks are removed here.
+    // leases.int.test.ts tests the one in the writing transaction by itself.
     name: "lease-check",
-    breaks: "A runner that slept through its lease goes on writing next to the one that took over",
-    invariant: "only who holds the lease writes for a run",
+    breaks: "A runner that slept through its lease goes on writing next to its successor",
+    invariant: "only the lease's holder writes for a run",
     emphasis: {
       reconciles: true,
-      faults: sweepsAlone,
-      sweeps: { life: 0, kill: 0, freeze: 1, "empty-list": 0, "short-list": 0 },
+      faults: fullSyncsAlone,
+      fullSyncs: { life: 0, kill: 0, freeze: 1, "empty-list": 0, "short-list": 0 },
     },
     patches: [
       {
-        file: "packages/sync/dist/reconcile/runner.js",
-        find: "if (!(await holdLease(client, lease)))\n                throw",
-        replace: "await holdLease(client, lease);\n            if (false)\n                throw",
+        within: `${reconcile}/runner.js`,
+        find: /if \(!\(await holdLease\(client, lease\)\)\)/,
+        replace: "if (!(await holdLease(client, lease)) && false)",
       },
       {
-        file: "packages/sync/dist/reconcile/runner.js",
-        find: "if (!(await holdLease(context.pool, lease)))",
-        replace: "if (!(await holdLease(context.pool, lease)) && false)",
+        within: `${reconcile}/runner.js`,
+        find: /if \(!\(await holdLease\((\w+\.pool), lease\)\)\)/,
+        replace: "if (!(await holdLease($1, lease)) && false)",
       },
     ],
   },
   {
     name: "complete-full-sync",
-    breaks: "A short page is taken for the last one, also when Clerk counts more users",
-    invariant: "a sweep that succeeded has seen everybody",
+    breaks: "A short page counts as the last one, even if Clerk counts more users",
+    invariant: "a full sync that succeeded has seen every user",
     emphasis: {
       reconciles: true,
-      faults: sweepsAlone,
-      sweeps: { "short-list": 10 },
+      faults: fullSyncsAlone,
+      fullSyncs: { "short-list": 10 },
     },
     patches: [
-      {
-        file: "packages/sync/dist/reconcile/walk-users.js",
-        find: "if (seen >= total)",
-        replace: "if (seen >= 0)",
-      },
+      { within: reconcile, find: /if \(seen >= total\)(\s+return undefined;)/, replace: "if (seen >= 0)$1" },
     ],
   },
   {
-    // A catch-up goes back five minutes behind the watermark, which would hide it from the rows for as long.
+    // An incremental sync goes back five minutes behind the watermark. For that long, no row shows the fault.
     name: "watermark-after-commit",
     breaks: "The watermark rises before the rows are written",
     invariant: "the watermark is never ahead of the rows",
     emphasis: { reconciles: true },
     patches: [
       {
-        file: "packages/sync/dist/reconcile/incremental-sync.js",
-        find: "const { newestMs, oldestMs } = readRange(users);",
-        replace:
-          "const { newestMs, oldestMs } = readRange(users);\n        if (newestMs !== null)\n            await raiseWatermark(runner.context.pool, newestMs);",
+        within: reconcile,
+        find: /(const \{ newestMs, oldestMs \} = \w+\((?:users|page)\);)/,
+        replace: "$1\nif (newestMs !== null)\n    await raiseWatermark(runner.context.pool, newestMs);",
       },
     ],
   },
-] as const satisfies readonly Mutant[];
-
-export type MutantName = (typeof mutants)[number]["name"];
+];

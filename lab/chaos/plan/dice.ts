@@ -1,13 +1,13 @@
-import { createRandom, drawBetween } from "../../stress/random.ts";
+import { createRandom, drawBetween } from "../../stage/random.ts";
 
-/** Repeatable chance. */
+/** Repeatable random decisions. */
 export type Dice = {
-  /** Whether something happens that happens in this share of all cases. */
+  /** true in this share of all calls. */
   chance(share: number): boolean;
   /** A whole number from `low` to below `high`. */
   between(low: number, high: number): number;
   pick<T>(items: readonly [T, ...T[]]): T;
-  /** One of the keys, each as often as its weight says, or so many times as often. */
+  /** One of the keys, with a probability proportional to its weight times its factor. */
   weighted<Key extends string>(weights: Readonly<Record<Key, number>>, times?: Times<Key>): Key;
 };
 
@@ -21,7 +21,7 @@ export function createDice(seed: number): Dice {
     between,
     pick: (items) => items[between(0, items.length)] ?? items[0],
     weighted: <Key extends string>(weights: Readonly<Record<Key, number>>, times: Times<Key> = {}) => {
-      // The keys of a record are its keys.
+      // Object.keys is typed for objects with unknown further keys. A weights record has none.
       const keys = Object.keys(weights) as Key[];
       const entries = keys.map((key): [Key, number] => [key, weights[key] * (times[key] ?? 1)]);
       let rest = random() * entries.reduce((sum, [, weight]) => sum + weight, 0);
@@ -29,7 +29,7 @@ export function createDice(seed: number): Dice {
         rest -= weight;
         if (rest < 0) return key;
       }
-      throw new Error("Nothing to choose from");
+      throw new Error("All weights are 0");
     },
   };
 }

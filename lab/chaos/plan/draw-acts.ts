@@ -1,12 +1,10 @@
 import type { Dice, Times } from "./dice.ts";
-import { drawDeliveries, drawDelivery } from "./draw-deliveries.ts";
-import { findLastMoment } from "./last-moment.ts";
-import type { Act, Call, Change, Life } from "./plan.ts";
+import { type Act, type Call, type Change, type ClerkChange, type Delivery, findLastMoment } from "./plan.ts";
 
-/** How many events each person has, about: few enough that lives overlap, enough that one has a story. */
-const eventsPerPerson = 8;
+/** The mean. Few enough that many users are active at once, and enough that each one changes several times. */
+const eventsPerUser = 8;
 const mostPoisonUsers = 2;
-/** A user who cannot be read, or whom Clerk has no more, is tried for so long, about. */
+/** About the time for which a job of an unreadable or absent user is retried. */
 const retriesLastMs = 15_000;
 
 const weights = {
@@ -26,18 +24,18 @@ const weights = {
 } as const;
 
 export type ActEmphasis = {
-  /** How many times as often as usual something happens. */
+  /** Factors for the weights. */
   times?: Times<keyof typeof weights>;
-  /** So many of the newest people have all the events, and the others are left in peace: nothing heals them. */
+  /** Only this many of the newest users have events. No later event repairs the rows of the others. */
   circle?: number;
 };
 
-/** Where a person stands at this moment of the plan. */
+/** A person's account at this moment of the plan. */
 type Person = { state: "absent" | "here" | "gone" };
 
 /**
- * Draws what people do, oldest first. Who is added by nobody any more cannot show a lost sync job by the next one,
- * so there are many people and each has only a few events; some of these come in bursts.
+ * Draws the acts, oldest first. A user's next sync job repairs what a lost one left behind. There are therefore many
+ * users with few events each, and some of these events come in bursts.
  */
 export function drawActs(
   dice: Dice,
@@ -45,74 +43,78 @@ export function drawActs(
   safetyMs: number,
   { times, circle = Number.POSITIVE_INFINITY }: ActEmphasis = {},
 ): Act[] {
-  const people: Person[] = Array.from({ length: Math.ceil(count / eventsPerPerson) }, () => ({
+  const people: Person[] = Array.from({ length: Math.ceil(count / eventsPerUser) }, () => ({
     state: "absent",
   }));
   const acts: Act[] = [];
   let number = 0;
   let poisonUsers = 0;
 
-  const among = (...states: Person["state"][]): number | undefined => {
-    const found = people.flatMap(({ state }, who) => (states.includes(state) ? [who] : []));
+  const pickAmong = (...states: Person["state"][]): number | undefined => {
+    const found = people.flatMap(({ state }, user) => (states.includes(state) ? [user] : []));
     const [first, ...others] = found.slice(-circle);
     return first === undefined ? undefined : dice.pick([first, ...others]);
   };
-  const live = (who: number | undefined, state: Person["state"], life: (who: number) => Life): Life[] => {
-    const person = who === undefined ? undefined : people[who];
-    if (who === undefined || !person) return [];
+  const changeState = (
+    user: number | undefined,
+    state: Person["state"],
+    make: (user: number) => ClerkChange,
+  ): ClerkChange[] => {
+    const person = user === undefined ? undefined : people[user];
+    if (user === undefined || !person) return [];
     person.state = state;
-    return [life(who)];
+    return [make(user)];
   };
-  const call = (who: number | undefined, make: (who: number) => Call): Call[] =>
-    who === undefined ? [] : [make(who)];
-  const change = (who: number): Life => {
+  const call = (user: number | undefined, make: (user: number) => Call): Call[] =>
+    user === undefined ? [] : [make(user)];
+  const change = (user: number): ClerkChange => {
     number += 1;
-    return { act: "change", who, change: drawChange(dice, number), deliveries: drawDeliveries(dice) };
+    return { act: "change", user, change: drawChange(dice, number), deliveries: drawDeliveries(dice) };
   };
 
-  function draw(isLate: boolean): (Life | Call)[] {
+  function draw(isLate: boolean): (ClerkChange | Call)[] {
     const kind = dice.weighted(weights, times);
     switch (kind) {
       case "sign-up":
-        return live(firstAbsent(people), "here", (who) => ({
+        return changeState(firstAbsent(people), "here", (user) => ({
           act: "sign-up",
-          who,
+          user,
           deliveries: drawDeliveries(dice),
         }));
       case "return":
-        return live(among("gone"), "here", (who) => ({
+        return changeState(pickAmong("gone"), "here", (user) => ({
           act: "sign-up",
-          who,
+          user,
           deliveries: drawDeliveries(dice),
         }));
       case "leave":
-        return live(among("here"), "gone", (who) => ({
+        return changeState(pickAmong("here"), "gone", (user) => ({
           act: "leave",
-          who,
+          user,
           deliveries: drawDeliveries(dice),
         }));
       case "change":
-        return live(among("here"), "here", change);
+        return changeState(pickAmong("here"), "here", change);
       case "burst": {
-        const who = among("here");
-        return who === undefined ? [] : [change(who), change(who), change(who)];
+        const user = pickAmong("here");
+        return user === undefined ? [] : [change(user), change(user), change(user)];
       }
       case "ensure":
-        return call(among("here", "here", "gone"), (who) => ({
+        return call(pickAmong("here", "here", "gone"), (user) => ({
           act: "ensure",
-          who,
+          user,
           api: dice.between(0, 2),
         }));
       case "early-ensure":
-        return call(firstAbsent(people), (who) => ({ act: "ensure", who, api: dice.between(0, 2) }));
+        return call(firstAbsent(people), (user) => ({ act: "ensure", user, api: dice.between(0, 2) }));
       case "login":
-        return call(among("here"), (who) => ({ act: "login", who, deliveries: drawDeliveries(dice) }));
+        return call(pickAmong("here"), (user) => ({ act: "login", user, deliveries: drawDeliveries(dice) }));
       case "by-hand":
-        return call(among("here"), (who) => ({ act: "by-hand", who }));
+        return call(pickAmong("here"), (user) => ({ act: "by-hand", user }));
       case "echo":
         return isLate
           ? []
-          : call(among("gone"), (who) => ({ act: "echo", who, deliveries: drawDeliveries(dice) }));
+          : call(pickAmong("gone"), (user) => ({ act: "echo", user, deliveries: drawDeliveries(dice) }));
       case "unknown":
         number += 1;
         return [
@@ -152,8 +154,8 @@ export function drawActs(
 }
 
 function firstAbsent(people: readonly Person[]): number | undefined {
-  const who = people.findIndex(({ state }) => state === "absent");
-  return who === -1 ? undefined : who;
+  const user = people.findIndex(({ state }) => state === "absent");
+  return user === -1 ? undefined : user;
 }
 
 const changes = { name: 40, email: 15, "email-status": 10, image: 10, role: 12, banned: 13 } as const;
@@ -168,4 +170,31 @@ function drawChange(dice: Dice, number: number): Change {
     default:
       return { set, number };
   }
+}
+
+/** What the network does with an event's webhook, in percent. */
+const ways = { prompt: 74, shuffled: 8, late: 8, tenfold: 4, lost: 6 } as const;
+
+/** Draws the copies of one event's webhook. Without copies, it is lost. */
+function drawDeliveries(dice: Dice): Delivery[] {
+  const way = dice.weighted(ways);
+  switch (way) {
+    case "lost":
+      return [];
+    case "prompt":
+      return [drawDelivery(dice, 40)];
+    case "shuffled":
+      return [drawDelivery(dice, 800)];
+    case "late":
+      return [{ ...drawDelivery(dice, 3_000), afterMs: dice.between(1_000, 4_000) }];
+    case "tenfold":
+      return Array.from({ length: 10 }, () => drawDelivery(dice, 1_500));
+    default:
+      return way satisfies never;
+  }
+}
+
+/** One copy that is not lost. */
+function drawDelivery(dice: Dice, longestMs: number): Delivery {
+  return { afterMs: dice.between(0, longestMs), api: dice.between(0, 2) };
 }

@@ -1,9 +1,16 @@
 import type { Dice, Times } from "./dice.ts";
-import { drawFullSync } from "./draw-full-sync.ts";
-import { findLastMoment } from "./last-moment.ts";
-import type { ClerkTrouble, Fault, FullSyncTrouble, Plan, ProcessName, Service, Trouble } from "./plan.ts";
+import {
+  type ClerkFault,
+  type Fault,
+  type FaultSpec,
+  type FullSyncFault,
+  findLastMoment,
+  type Plan,
+  type ProcessName,
+  type Service,
+} from "./plan.ts";
 
-/** From one fault to the next; they last longer than that, so that several meet. */
+/** The time between the starts of two faults. Faults last longer, so several overlap. */
 const everyMs = [350, 1_000] as const;
 
 const processNames = ["api0", "api1", "worker0", "worker1"] as const satisfies readonly ProcessName[];
@@ -22,12 +29,12 @@ const weights = {
   reset: 8,
   delay: 12,
   clerk: 20,
-  sweep: 30,
+  "full-sync": 30,
 } as const;
 
 export type FaultKind = keyof typeof weights;
 
-const clerkWeights: Readonly<Record<ClerkTrouble, number>> = {
+const clerkWeights: Readonly<Record<ClerkFault, number>> = {
   status: 4,
   "rate-limit": 3,
   hang: 3,
@@ -38,33 +45,43 @@ const clerkWeights: Readonly<Record<ClerkTrouble, number>> = {
   "empty-list": 2,
 };
 
-/** What the faults of a run depend on besides chance. */
-export type FaultOptions = Pick<Plan, "backend" | "safetyMs" | "reconciles"> & {
-  times?: Times<FaultKind> | undefined;
-  sweeps?: Times<FullSyncTrouble> | undefined;
+const fullSyncWeights: Readonly<Record<FullSyncFault, number>> = {
+  life: 3,
+  kill: 4,
+  freeze: 1,
+  "empty-list": 3,
+  "short-list": 3,
 };
 
-/** A dead worker's jobs run again after 20 s, and healing should not take much longer than half of that. */
+/** A lease outlives its holder by 15 s. Then another worker must take over. */
+const longestFreezeMs = 25_000;
+
+export type FaultOptions = Pick<Plan, "backend" | "safetyMs" | "reconciles"> & {
+  times?: Times<FaultKind> | undefined;
+  fullSyncs?: Times<FullSyncFault> | undefined;
+};
+
+/** A dead worker's jobs run again after 20 s. Healing should not take much longer than half of that. */
 const lateFaultHealsMs = 9_000;
 
 /**
- * Draws what goes wrong. What takes long to be noticed or repaired comes early enough: a dead worker's jobs run
- * again after 20 s, a silent connection is dropped after 15 s.
+ * Draws the faults. A fault that is noticed or repaired late starts early enough: a dead worker's jobs run again after
+ * 20 s, and a silent connection is dropped after 15 s.
  */
 export function drawFaults(dice: Dice, options: FaultOptions): Fault[] {
   const { safetyMs, reconciles } = options;
-  const times = reconciles ? options.times : { ...options.times, sweep: 0 };
+  const times = reconciles ? options.times : { ...options.times, "full-sync": 0 };
   const faults: Fault[] = [];
   const busyUntilMs = new Map<string, number>();
   let atMs = 800;
   while (atMs < safetyMs - 500) {
     const fault = drawFault(dice, dice.weighted(weights, times), atMs, options);
-    const victim = fault && nameVictim(fault);
-    // Not at this moment, or not there again so soon: then something else.
-    if (!fault || !victim || (busyUntilMs.get(victim) ?? 0) > atMs) continue;
+    const target = fault && nameTarget(fault);
+    // The fault is not possible now, or its target had one too recently. Another fault is drawn.
+    if (!fault || !target || (busyUntilMs.get(target) ?? 0) > atMs) continue;
     faults.push(fault);
-    // A moment to come back before the next blow at the same place.
-    busyUntilMs.set(victim, atMs + fault.forMs + 1_500);
+    // The target gets 1.5 s to recover before its next fault.
+    busyUntilMs.set(target, atMs + fault.forMs + 1_500);
     atMs += dice.between(...everyMs);
   }
   return faults;
@@ -74,13 +91,13 @@ function drawFault(
   dice: Dice,
   fault: FaultKind,
   atMs: number,
-  { backend, safetyMs, sweeps }: FaultOptions,
+  { backend, safetyMs, fullSyncs }: FaultOptions,
 ): Fault | undefined {
   const isEarly = atMs < findLastMoment(safetyMs, lateFaultHealsMs);
-  const lasting = (trouble: Trouble, low: number, high: number): Fault => ({
+  const lasting = (spec: FaultSpec, low: number, high: number): Fault => ({
     atMs,
     forMs: Math.min(dice.between(low, high), safetyMs - atMs),
-    ...trouble,
+    ...spec,
   });
   if (fault.startsWith("redis") && backend === "postgres") return undefined;
   switch (fault) {
@@ -88,7 +105,7 @@ function drawFault(
       return isEarly ? lasting({ fault, process: dice.pick(processNames) }, 200, 1_500) : undefined;
     case "freeze": {
       const process = dice.pick(processNames);
-      // Now and then longer than a job's lock: the process wakes as a second owner of what others have taken.
+      // Some freezes outlast a job's lock. The process then wakes as a second owner of jobs that others have taken.
       const isLong = isEarly && dice.chance(0.2);
       return isLong ? lasting({ fault, process }, 15_500, 17_000) : lasting({ fault, process }, 300, 4_000);
     }
@@ -112,18 +129,40 @@ function drawFault(
     }
     case "delay": {
       const process = dice.pick(processNames);
-      // An answer of Clerk's that is late is a stale one by then.
+      // A late answer of Clerk's is a stale one, so Clerk is delayed often and for long.
       const service = dice.chance(0.5) ? "clerk" : drawService(dice, backend);
       const longestMs = service === "clerk" ? dice.between(200, 3_000) : dice.between(20, 400);
       return lasting({ fault, process, service, longestMs }, 1_500, 6_000);
     }
     case "clerk":
       return lasting({ fault, kind: dice.weighted(clerkWeights), share: dice.pick([1, 1, 0.3]) }, 500, 4_000);
-    case "sweep":
-      return drawFullSync(dice, { atMs, safetyMs, isEarly, sweeps });
+    case "full-sync":
+      return drawFullSync(dice, { atMs, safetyMs, isEarly, fullSyncs });
     default:
       return fault satisfies never;
   }
+}
+
+type Moment = {
+  atMs: number;
+  safetyMs: number;
+  /** Whether there is time left for a fault that heals late. */
+  isEarly: boolean;
+  fullSyncs: Times<FullSyncFault> | undefined;
+};
+
+/** Draws the fault that meets a full sync requested at this moment. Undefined: not now. */
+function drawFullSync(dice: Dice, { atMs, safetyMs, isEarly, fullSyncs }: Moment): Fault | undefined {
+  const fault = "full-sync";
+  const meanwhile = dice.weighted(fullSyncWeights, fullSyncs);
+  // A full sync of an empty table tests nothing.
+  if (atMs < safetyMs / 5 || (meanwhile === "kill" && !isEarly)) return undefined;
+  if (meanwhile === "kill") {
+    return { atMs, forMs: Math.min(dice.between(200, 2_000), safetyMs - atMs), fault, meanwhile };
+  }
+  // These end with the run, or when the other worker has taken over. A short chaos run waits for that.
+  const forMs = meanwhile === "freeze" ? longestFreezeMs : dice.between(4_000, 8_000);
+  return { atMs, forMs, fault, meanwhile };
 }
 
 function drawService(dice: Dice, backend: Plan["backend"]): Service {
@@ -132,8 +171,8 @@ function drawService(dice: Dice, backend: Plan["backend"]): Service {
   );
 }
 
-/** What a fault befalls: two at once would be one, or undo each other. */
-function nameVictim(fault: Fault): string {
+/** Two faults of one target at once would be one fault, or would undo each other. */
+function nameTarget(fault: Fault): string {
   switch (fault.fault) {
     case "kill":
     case "freeze":

@@ -1,16 +1,16 @@
 import { createDice, type Times } from "./dice.ts";
 import { type ActEmphasis, drawActs } from "./draw-acts.ts";
 import { drawFaults, type FaultKind } from "./draw-faults.ts";
-import type { FullSyncTrouble, Plan } from "./plan.ts";
+import type { FullSyncFault, Plan } from "./plan.ts";
 
-/** What a run that looks for one thing holds more of. */
+/** Acts and faults that a run for one purpose holds more of. */
 export type Emphasis = {
   acts?: ActEmphasis;
   faults?: Times<FaultKind>;
-  sweeps?: Times<FullSyncTrouble>;
-  /** How many times as long as usual all takes, so that jobs wait for what the faults slow down and not for a core. */
+  fullSyncs?: Times<FullSyncFault>;
+  /** A factor for the length of the run, so that jobs wait for slow services and not for a core. */
   slower?: number;
-  /** Instead of what the seed says. */
+  /** Overrides the seed's choice. */
   reconciles?: boolean;
 };
 
@@ -18,21 +18,21 @@ export type PlanOptions = {
   seed: number;
   events: number;
   backend: Plan["backend"];
-  /** False: nothing goes wrong but deliveries. */
+  /** false: only deliveries go wrong. */
   faults: boolean;
   emphasis?: Emphasis | undefined;
 };
 
 const leastSafetyMs = 4_000;
-/** Eighty events a second or so are more than two busy cores need to be kept at work. */
+/** Two busy cores can work off about eighty events a second. */
 const msPerEvent = 10.5;
 
-/** Draws a whole run from its seed. Life and faults have chances of their own: to leave faults out changes no life. */
+/** Draws a run from its seed. Acts and faults have their own dice, so `faults: false` changes no act. */
 export function drawPlan({ seed, events, backend, faults, emphasis }: PlanOptions): Plan {
   const safetyMs = Math.round((leastSafetyMs + events * msPerEvent) * (emphasis?.slower ?? 1));
-  // Every other seed, and no chance: each few seeds hold both kinds.
+  // Alternating, so that any two seeds in a row hold both kinds.
   const reconciles = emphasis?.reconciles ?? seed % 2 === 0;
-  const { faults: times, sweeps } = emphasis ?? {};
+  const { faults: times, fullSyncs } = emphasis ?? {};
   return {
     seed,
     backend,
@@ -40,7 +40,7 @@ export function drawPlan({ seed, events, backend, faults, emphasis }: PlanOption
     reconciles,
     acts: drawActs(createDice(seed * 2 + 1), events, safetyMs, emphasis?.acts),
     faults: faults
-      ? drawFaults(createDice(seed * 2 + 2), { backend, safetyMs, reconciles, times, sweeps })
+      ? drawFaults(createDice(seed * 2 + 2), { backend, safetyMs, reconciles, times, fullSyncs })
       : [],
   };
 }

@@ -1,13 +1,12 @@
-/** Everything that a run will do, decided before it begins: the same seed gives the same plan. */
+/** All acts and faults of a run, drawn before it begins. The same seed gives the same plan. */
 export type Plan = {
   seed: number;
   backend: "redis" | "postgres";
-  /** How long the safety phase lasts; all moments below are milliseconds from its start. */
+  /** Length of the phase with faults. All times below count from its start. */
   safetyMs: number;
   /**
-   * Catch-ups and sweeps run all along. A run of theirs may write what a lost sync job should have written, so that
-   * "nothing accepted is lost" is judged in earnest only in a run without: there nothing is reconciled before
-   * healing, after what was accepted has been judged.
+   * true: incremental and full syncs run all the time. They may write the change of a lost sync job, which hides the
+   * loss. false: reconcile starts only after all accepted work was checked, so "nothing accepted is lost" is strict.
    */
   reconciles: boolean;
   acts: readonly Act[];
@@ -15,22 +14,22 @@ export type Plan = {
 };
 
 /** One of the N events of a run. */
-export type Act = { atMs: number } & (Life | Call);
+export type Act = { atMs: number } & (ClerkChange | Call);
 
-/** Something happens to a person at Clerk, and Clerk tells of it, perhaps. */
-export type Life =
-  | { act: "sign-up"; who: number; deliveries: readonly Delivery[] }
-  | { act: "change"; who: number; change: Change; deliveries: readonly Delivery[] }
-  | { act: "leave"; who: number; deliveries: readonly Delivery[] };
+/** A user changes at Clerk. Clerk then sends a webhook, unless that is lost. `user` is the index of a person. */
+export type ClerkChange =
+  | { act: "sign-up"; user: number; deliveries: readonly Delivery[] }
+  | { act: "change"; user: number; change: Change; deliveries: readonly Delivery[] }
+  | { act: "leave"; user: number; deliveries: readonly Delivery[] };
 
-/** Somebody calls Rollcall, and nothing changes at Clerk. */
+/** A call of Rollcall that changes nothing at Clerk. */
 export type Call =
-  | { act: "ensure"; who: number; api: number }
-  | { act: "login"; who: number; deliveries: readonly Delivery[] }
-  /** An admin of the app gives a profile to somebody who may be getting one at this moment. */
-  | { act: "by-hand"; who: number }
-  /** `user.updated` about an account that is gone, as a network delivers it that kept it for long. */
-  | { act: "echo"; who: number; deliveries: readonly Delivery[] }
+  | { act: "ensure"; user: number; api: number }
+  | { act: "login"; user: number; deliveries: readonly Delivery[] }
+  /** An admin of the app inserts a profile for a user, perhaps while Rollcall makes one. */
+  | { act: "by-hand"; user: number }
+  /** `user.updated` about a deleted account, as if the network had delayed the delivery. */
+  | { act: "echo"; user: number; deliveries: readonly Delivery[] }
   | {
       act: "unknown";
       number: number;
@@ -38,37 +37,37 @@ export type Call =
       deliveries: readonly Delivery[];
     }
   | { act: "poison-body"; number: number; isJson: boolean; deliveries: readonly Delivery[] }
-  /** A user whom Clerk describes in a form that nobody can read signs up and logs in. */
+  /** A user that Clerk describes in an unreadable form signs up and logs in. */
   | { act: "poison-user"; number: number; api: number };
 
-/** What changes. `number` makes each name and address one of its own. */
+/** `number` makes each name and address unique. */
 export type Change =
   | { set: "name" | "email" | "email-status" | "image"; number: number }
   | { set: "role"; admin: boolean }
   | { set: "banned"; banned: boolean };
 
-/** One copy of a message on its way to one of the two apis. An event without any is lost. */
+/** One copy of a webhook to one of the two apis. An event without deliveries is lost. */
 export type Delivery = { afterMs: number; api: number };
 
-/** Something goes wrong at a moment, for a while, and then is right again. */
-export type Fault = { atMs: number; forMs: number } & Trouble;
+/** A fault that starts at `atMs` and is undone after `forMs`. */
+export type Fault = { atMs: number; forMs: number } & FaultSpec;
 
 export type ProcessName = "api0" | "api1" | "worker0" | "worker1";
 export type Service = "redis" | "postgres" | "clerk";
 
-export type Trouble =
+export type FaultSpec =
   | { fault: "kill" | "freeze"; process: ProcessName }
   | { fault: "redis-kill" | "redis-freeze" }
-  /** `share`: of the memory that is left to it, so much is used. Over 1 it refuses every write. */
+  /** `share` of Redis' memory limit is in use. Above 1, Redis refuses every write. */
   | { fault: "redis-full"; share: number }
   | { fault: "postgres-crash" | "postgres-terminate" | "postgres-lock-table" }
   | { fault: "postgres-lock-rows"; share: number }
   | { fault: "half-open" | "reset"; process: ProcessName; service: Service }
   | { fault: "delay"; process: ProcessName; service: Service; longestMs: number }
-  | { fault: "clerk"; kind: ClerkTrouble; share: number }
-  | { fault: "sweep"; meanwhile: FullSyncTrouble };
+  | { fault: "clerk"; kind: ClerkFault; share: number }
+  | { fault: "full-sync"; meanwhile: FullSyncFault };
 
-export type ClerkTrouble =
+export type ClerkFault =
   | "status"
   | "rate-limit"
   | "hang"
@@ -79,7 +78,18 @@ export type ClerkTrouble =
   | "empty-list";
 
 /**
- * What happens while a full sweep, which ops ordered, waits for Clerk's slow lists. life: only what people do,
- * so that its pages move. kill, freeze: its runner; one that is frozen wakes as soon as another has taken over.
+ * The fault that meets a requested full sync while Clerk's lists are slow.
+ *
+ * - life: none. Users change meanwhile, so the pages shift.
+ * - kill, freeze: of the worker that runs it. A frozen worker wakes as soon as the other one has taken over.
  */
-export type FullSyncTrouble = "life" | "kill" | "freeze" | "empty-list" | "short-list";
+export type FullSyncFault = "life" | "kill" | "freeze" | "empty-list" | "short-list";
+
+/**
+ * The last moment for an act or a fault that takes `beforeEndMs` to heal. In a short run, it is a third of the run.
+ *
+ * @returns milliseconds from the start
+ */
+export function findLastMoment(safetyMs: number, beforeEndMs: number): number {
+  return Math.max(safetyMs / 3, safetyMs - beforeEndMs);
+}

@@ -1,9 +1,9 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector/promises";
 
-// Loaded before a process that is soaked. V8 collects when it must, and with room to spare that takes longer than a
-// soak: garbage that waits would look like a leak. Whoever signals finds what is left in the file that `to` names.
-// The inspector's collection, unlike gc(), runs on an empty stack and gives the room it freed back to the machine.
+// A soak preloads this module into its processes. On SIGUSR2, a process collects its garbage and writes its memory to the
+// file of the parameter `to`. With free memory, V8 collects less often than once a soak, and the garbage would look like
+// a leak. The inspector's collection, unlike gc(), runs on an empty stack and returns freed memory to the machine.
 const inspector = new Session();
 inspector.connect();
 const file = new URL(import.meta.url).searchParams.get("to") ?? "";
@@ -11,7 +11,7 @@ const file = new URL(import.meta.url).searchParams.get("to") ?? "";
 process.on("SIGUSR2", async () => {
   await inspector.post("HeapProfiler.collectGarbage");
   const { heapUsed, external, rss } = process.memoryUsage();
-  // Whoever reads it finds all of it, or what was before.
+  // The rename lets a reader find either the old file or the whole new one.
   writeFileSync(
     `${file}.next`,
     JSON.stringify({ atMs: Date.now(), live: heapUsed + external, resident: rss }),

@@ -1,30 +1,30 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ledger } from "../ledger.ts";
-import { createClerkSide } from "../perform/clerk-side.ts";
-import type { Post } from "../perform/deliver.ts";
-import { callEnsure } from "../perform/ensure.ts";
-import { writeMessage } from "../perform/messages.ts";
 import type { Dice } from "../plan/dice.ts";
 import type { Change } from "../plan/plan.ts";
+import { callEnsure } from "../scenario/call-api.ts";
+import { createClerkAccounts } from "../scenario/clerk-accounts.ts";
+import { writeMessage } from "../scenario/messages.ts";
+import type { WebhookSender } from "../scenario/webhook-sender.ts";
 import type { Stage } from "../stage/stage.ts";
 
-/** Few enough that a long load grows no table by much: who left comes back, under a new id. */
-const people = 400;
+/** So few that the tables hardly grow: a user that left signs up again, under a new id. */
+const users = 400;
 
 /**
- * Who only comes, is seen by both apis, and leaves, before the others. The tables behind the apis' caches keep up to
- * 5,000 people and grow until 8,192 have come: later that would look like a leak.
+ * One-time users of the warm-up: each signs up, calls ensure at both apis, and leaves. The apis' caches keep up to 5,000
+ * users, and their hash tables grow until 8,192 users have come. Later, that growth would look like a leak.
  */
-const passersBy = 9_000;
-const visit = ["arrive", "ensure", "ensure", "leave"] as const;
+const oneTimeUsers = 9_000;
+const visit = ["sign-up", "ensure", "ensure", "leave"] as const;
 
 const weights = { change: 50, ensure: 38, login: 11, leave: 1 } as const;
 
 type Event = (typeof visit)[number] | keyof typeof weights;
 
-export type LoadOptions = { stage: Stage; ledger: Ledger; post: Post; dice: Dice; seed: number };
+export type LoadOptions = { stage: Stage; ledger: Ledger; sender: WebhookSender; dice: Dice; seed: number };
 
-/** Lets people sign up, change, log in and leave, so many times a second, until a time of day. @returns how many */
+/** Sends `rate` events a second until a time of day. @returns the number of events */
 export async function applyLoad(
   options: LoadOptions,
   rate: number,
@@ -46,36 +46,36 @@ export async function applyLoad(
   return count;
 }
 
-/** One event of somebody's. A person's events wait for each other; the next person's do not. */
-function createStep({ stage, ledger, post, dice, seed }: LoadOptions): () => Promise<void> {
-  const side = createClerkSide(stage.clerk, ledger, seed);
-  const lives = new Map<number, Promise<void>>();
+/** @returns a function that runs the next event. The events of one user wait for each other. */
+function createStep({ stage, ledger, sender, dice, seed }: LoadOptions): () => Promise<void> {
+  const accounts = createClerkAccounts(stage.clerk, ledger, seed);
+  const lastOfUser = new Map<number, Promise<void>>();
   const here = new Set<number>();
   let number = 0;
   let visits = 0;
 
-  async function live(who: number, kind: Event, api: number): Promise<void> {
+  async function run(user: number, kind: Event, api: number): Promise<void> {
     const deliveries = [{ afterMs: 0, api }];
-    const id = side.currentId(who);
+    const id = accounts.currentId(user);
     switch (kind) {
-      case "arrive": {
-        here.add(who);
-        const user = await side.signUp(who);
-        return post.send(writeMessage("user.created", user.id, user), deliveries);
+      case "sign-up": {
+        here.add(user);
+        const created = await accounts.signUp(user);
+        return sender.send(writeMessage("user.created", created.id, created), deliveries);
       }
       case "change": {
         number += 1;
-        const user = await side.change(who, drawChange(dice, number));
-        // What a row may say is its last version alone; all of them would fill this process' memory.
-        ledger.accounts.get(id)?.versions.splice(0, Number.MAX_SAFE_INTEGER, user);
-        return post.send(writeMessage("user.updated", id, user), deliveries);
+        const changed = await accounts.change(user, drawChange(dice, number));
+        // Only the last version is kept. All versions would fill this process' memory.
+        ledger.accounts.get(id)?.versions.splice(0, Number.MAX_SAFE_INTEGER, changed);
+        return sender.send(writeMessage("user.updated", id, changed), deliveries);
       }
       case "leave":
-        here.delete(who);
-        await side.leave(who);
-        return post.send(writeMessage("user.deleted", id), deliveries);
+        here.delete(user);
+        await accounts.leave(user);
+        return sender.send(writeMessage("user.deleted", id), deliveries);
       case "login":
-        return post.send(writeMessage("session.created", id), deliveries);
+        return sender.send(writeMessage("session.created", id), deliveries);
       case "ensure":
         await callEnsure(stage, ledger, id, api);
         return;
@@ -84,22 +84,22 @@ function createStep({ stage, ledger, post, dice, seed }: LoadOptions): () => Pro
     }
   }
 
-  const enqueue = (who: number, event: () => Promise<void>): Promise<void> => {
-    const next = (lives.get(who) ?? Promise.resolve()).then(event);
-    lives.set(who, next);
+  const enqueue = (user: number, event: () => Promise<void>): Promise<void> => {
+    const next = (lastOfUser.get(user) ?? Promise.resolve()).then(event);
+    lastOfUser.set(user, next);
     return next;
   };
 
   return () => {
-    const passer = Math.floor(visits / visit.length);
-    if (passer < passersBy) {
+    const visitor = Math.floor(visits / visit.length);
+    if (visitor < oneTimeUsers) {
       const turn = visits % visit.length;
       visits += 1;
-      return enqueue(people + passer, () => live(people + passer, visit[turn] ?? "leave", turn % 2));
+      return enqueue(users + visitor, () => run(users + visitor, visit[turn] ?? "leave", turn % 2));
     }
-    const who = dice.between(0, people);
-    return enqueue(who, () =>
-      live(who, here.has(who) ? dice.weighted(weights) : "arrive", dice.between(0, 2)),
+    const user = dice.between(0, users);
+    return enqueue(user, () =>
+      run(user, here.has(user) ? dice.weighted(weights) : "sign-up", dice.between(0, 2)),
     );
   };
 }

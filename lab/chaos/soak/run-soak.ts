@@ -1,24 +1,25 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { migrateDatabase, startCluster, withClient } from "../../stage/postgres.ts";
 import { heal } from "../heal/heal.ts";
 import { checkAcceptances } from "../invariants/check-acceptances.ts";
-import { checkCalls } from "../invariants/check-calls.ts";
+import { checkCalls, checkLastEnsures } from "../invariants/check-calls.ts";
 import { checkDeadLetters } from "../invariants/check-dead-letters.ts";
 import { checkEnd } from "../invariants/check-end.ts";
-import { checkLastEnsures } from "../invariants/check-last-ensures.ts";
-import { readTables } from "../invariants/read-tables.ts";
+import { readTables } from "../invariants/recorder.ts";
 import { createLedger, type Ledger, type Violation } from "../ledger.ts";
-import { openPost } from "../perform/deliver.ts";
 import { createDice } from "../plan/dice.ts";
-import { type Stage, type StageOptions, setStage } from "../stage/stage.ts";
-import { type MachineWatch, watchMachine } from "../stage/watch-machine.ts";
-import { withClient } from "../stage/with-client.ts";
+import { createWebhookSender } from "../scenario/webhook-sender.ts";
+import { type MachineLoad, watchMachineLoad } from "../stage/machine-load.ts";
+import { type Stage, type StageOptions, startStage } from "../stage/stage.ts";
+import { checkSamples } from "./check-samples.ts";
 import { applyLoad } from "./load.ts";
-import { memoryModule } from "./memory.ts";
-import { type Sample, takeSample } from "./sample.ts";
-import { checkSamples } from "./verdicts.ts";
+import { memoryModule, type Sample, takeSample } from "./samples.ts";
 
-export type SoakOptions = StageOptions & {
-  /** For how long it is judged, behind the warm-up. */
+type SoakOptions = StageOptions & {
+  /** The measured time, after the warm-up. */
   forMs: number;
   warmUpMs: number;
   /** Events a second. */
@@ -30,21 +31,21 @@ export type SoakOptions = StageOptions & {
 const sampleEveryMs = 10_000;
 const megabyte = 1_048_576;
 
-/** A steady load without faults, for long. @returns what did not hold */
-export async function runSoak(options: SoakOptions): Promise<string[]> {
+/** Runs a steady load without faults. @returns the violations */
+async function measureSoak(options: SoakOptions): Promise<string[]> {
   const { say, seed, rate, forMs, warmUpMs, signal } = options;
-  const stage = await setStage({ ...options, preload: (name) => memoryModule(options.folder, name) });
-  const machine = watchMachine();
+  const stage = await startStage({ ...options, preload: (name) => memoryModule(options.folder, name) });
+  const machine = watchMachineLoad();
   const sampling = new AbortController();
   try {
-    // Stories of half an hour would fill our own memory.
-    const ledger: Ledger = { ...createLedger(Date.now()), tell: () => undefined };
-    const post = openPost(stage, ledger);
+    // The users' histories of half an hour would fill this process' memory.
+    const ledger: Ledger = { ...createLedger(Date.now()), note: () => undefined };
+    const sender = createWebhookSender(stage, ledger);
     const samples: Sample[] = [];
     const unsampled = new AbortController();
     const sampled = sample(stage, samples, say, sampling.signal);
     sampled.catch(() => unsampled.abort());
-    const load = { stage, ledger, post, dice: createDice(seed), seed };
+    const load = { stage, ledger, sender, dice: createDice(seed), seed };
     const loading = AbortSignal.any([signal, unsampled.signal]);
     const events = await applyLoad(load, rate, ledger.startedAtMs + warmUpMs + forMs, loading);
     sampling.abort();
@@ -52,13 +53,13 @@ export async function runSoak(options: SoakOptions): Promise<string[]> {
     const seconds = (Date.now() - ledger.startedAtMs) / 1_000;
     say(`${events} events in ${seconds.toFixed(0)} s; ${ledger.calls.length} requests`);
 
-    const violations = await checkLoad(stage, ledger, post, machine);
-    for (const { invariant, what, clerkId } of violations.slice(0, 40))
-      say(`${invariant}: ${clerkId ?? ""} ${what}`);
+    const violations = await checkLoad(stage, ledger, sender, machine);
+    for (const { invariant, detail, clerkId } of violations.slice(0, 40))
+      say(`${invariant}: ${clerkId ?? ""} ${detail}`);
     const verdicts = checkSamples(samples.filter(({ atMs }) => atMs >= ledger.startedAtMs + warmUpMs));
     for (const { line } of verdicts) say(line);
     return [
-      ...violations.map(({ what }) => what),
+      ...violations.map(({ detail }) => detail),
       ...verdicts.flatMap(({ line, holds }) => (holds ? [] : [line])),
     ];
   } finally {
@@ -93,15 +94,15 @@ async function sample(
 async function checkLoad(
   stage: Stage,
   ledger: Ledger,
-  post: ReturnType<typeof openPost>,
-  machine: MachineWatch,
+  sender: ReturnType<typeof createWebhookSender>,
+  machine: MachineLoad,
 ): Promise<Violation[]> {
-  const healed = await heal(stage, ledger, post, machine.crowding());
+  const healed = await heal(stage, ledger, sender, machine.crowding());
   return withClient(stage.databaseUrl, async (db) => {
     const tables = await readTables(db);
     return [
-      ...Object.values(stage.processes).flatMap(({ surprises }) =>
-        surprises.map((what) => ({ invariant: "no process ends", what })),
+      ...Object.values(stage.processes).flatMap(({ unexpectedExits }) =>
+        unexpectedExits.map((detail) => ({ invariant: "no process ends", detail })),
       ),
       ...healed.violations,
       ...checkAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
@@ -111,4 +112,21 @@ async function checkLoad(
       ...checkCalls(ledger, stage, tables, machine),
     ];
   });
+}
+
+/** Runs a soak on a Postgres server of its own. @returns the number of violations */
+export async function runSoak(
+  options: Omit<SoakOptions, "cluster" | "folder"> & { keep: boolean },
+): Promise<number> {
+  const { root, backend, keep, say } = options;
+  const cluster = await startCluster((databaseUrl) => migrateDatabase(root, databaseUrl));
+  const folder = await mkdtemp(join(tmpdir(), `rollcall-soak-${backend}-`));
+  try {
+    const broken = await measureSoak({ ...options, cluster, folder });
+    if (broken.length > 0 || keep) say(`logs and data are kept in ${folder}`);
+    else await rm(folder, { recursive: true, force: true });
+    return broken.length;
+  } finally {
+    await cluster.stop();
+  }
 }

@@ -3,8 +3,8 @@ export type Point = { atMs: number; value: number };
 const minuteMs = 60_000;
 
 /**
- * The lowest value of each minute: what stays after a garbage collection, and not what piles up before one. A
- * minute that has hardly begun does not count.
+ * The lowest value of each minute, which is nearest to the value after a garbage collection. A minute with fewer than
+ * three points does not count.
  */
 export function takeFloors(points: readonly Point[]): Point[] {
   const [first] = points;
@@ -19,7 +19,7 @@ export function takeFloors(points: readonly Point[]): Point[] {
     .map((minute) => minute.reduce((lowest, point) => (point.value < lowest.value ? point : lowest)));
 }
 
-/** The slope of the line that fits best (least squares), for each hour; undefined with less than two points. */
+/** The slope per hour of the line that fits best (least squares); undefined for fewer than two points. */
 export function fitSlopePerHour(points: readonly Point[]): number | undefined {
   if (points.length < 2) return undefined;
   const meanAtMs = mean(points.map(({ atMs }) => atMs));

@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type RedisServer, startRedis } from "@rollcall/local-services";
 import { Redis } from "ioredis";
-import { findSteadyPort } from "./free-port.ts";
+import { findFreePort } from "../../stage/free-port.ts";
 
-/** A Redis that keeps what it has acknowledged, and can be hurt. */
+/** A Redis that keeps every acknowledged write, and into which faults can be injected. */
 export type PrivateRedis = {
   readonly url: string;
   readonly port: number;
   kill(downMs: number): Promise<void>;
   freeze(forMs: number): Promise<void>;
-  /** For so long, what it uses is this share of what it may use; over 1 there is no room for a write. */
+  /** Lowers the memory limit so that this share of it is in use. Above 1, Redis refuses every write. */
   fill(share: number, forMs: number): Promise<void>;
   stop(): Promise<void>;
 };
 
-/** What was acknowledged is in the file before: kill -9 loses nothing. */
+/** A write is in the file before it is acknowledged, so a kill -9 loses nothing. */
 const settings = { appendonly: "yes", appendfsync: "always" };
 
 export async function startPrivateRedis(binary: string, dir: string): Promise<PrivateRedis> {
-  const options = { binary, dir, settings, port: await findSteadyPort() };
+  const options = { binary, dir, settings, port: await findFreePort() };
   let server: RedisServer = await startRedis(options);
 
   async function restart(downMs: number): Promise<void> {

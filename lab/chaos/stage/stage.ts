@@ -3,19 +3,19 @@ import { join } from "node:path";
 import type { RemoteClerkSimulator } from "@rollcall/clerk-simulator";
 import { makeDistantCron } from "../../../tests/harness/distant-cron.ts";
 import { startTcpProxy, type TcpProxy } from "../../../tests/harness/tcp-proxy.ts";
+import { findFreePort } from "../../stage/free-port.ts";
+import type { Cluster } from "../../stage/postgres.ts";
+import { takeReconcileLeases, untilFirstFullSync } from "../../stage/reconcile-leases.ts";
+import { createTokenMint, origin, type TokenMint } from "../../stage/session-tokens.ts";
+import { startSimulatorProcess } from "../../stage/simulator-process.ts";
 import type { Plan, ProcessName, Service } from "../plan/plan.ts";
-import type { Cluster } from "./cluster.ts";
-import { findSteadyPort } from "./free-port.ts";
-import { holdReconcile, untilFirstFullSync } from "./hold-reconcile.ts";
 import { type PrivateRedis, startPrivateRedis } from "./private-redis.ts";
-import { createTokenMint, origin, type TokenMint } from "./session-tokens.ts";
-import { startSimulatorProcess } from "./simulator-process.ts";
 import { type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
 
-export const webhookSecret = `whsec_${Buffer.from("a secret that only chaos knows").toString("base64")}`;
-export const adminPassword = "a password that only chaos knows";
+export const webhookSecret = `whsec_${Buffer.from("a secret of the chaos runs").toString("base64")}`;
+export const adminPassword = "a password of the chaos runs";
 
-/** Two apis and two workers as in production, with everything they use, each connection by way of a proxy. */
+/** Two apis and two workers as in production, with all their services. Each connection goes through a proxy. */
 export type Stage = {
   readonly folder: string;
   readonly backend: Plan["backend"];
@@ -28,49 +28,49 @@ export type Stage = {
   readonly apis: readonly [SupervisedProcess, SupervisedProcess];
   /** Undefined for Redis when queues are on Postgres. */
   proxy(process: ProcessName, service: Service): TcpProxy | undefined;
-  /** Ends the processes of ours, in order. @returns what did not end as asked */
+  /** Stops the apis and workers gracefully. @returns the exits with another code than 0 */
   stopProcesses(): Promise<string[]>;
-  /** Ends the rest. */
+  /** Stops everything else. */
   close(): Promise<void>;
 };
 
 export type StageOptions = {
   seed: number;
   backend: Plan["backend"];
-  /** Where the built apps are: `apps/<app>/dist/main.js` and the packages that they import. */
+  /** The folder with the built apps: `apps/<app>/dist/main.js` and the packages that they import. */
   root: string;
   /** For logs and data. */
   folder: string;
   cluster: Cluster;
   redisBinary: string | undefined;
-  /** See `Plan`. Without it nothing is reconciled before healing. */
+  /** See `Plan`. false: no reconcile runs before healing. */
   reconciles?: boolean;
-  /** The URL of a module that a process of ours loads first. */
+  /** The URL of a module that each process loads first. */
   preload?: (process: ProcessName) => string;
 };
 
-/** Sets up everything. What is up already is taken down again when the rest does not come up. */
-export async function setStage(options: StageOptions): Promise<Stage> {
+/** Starts everything. If one part does not start, the others are stopped again. */
+export async function startStage(options: StageOptions): Promise<Stage> {
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closeOne of closers.splice(0).reverse()) await closeOne();
   };
   try {
-    return await setUp(options, closers, close);
+    return await startParts(options, closers, close);
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function setUp(
+async function startParts(
   options: StageOptions,
   closers: (() => Promise<unknown>)[],
   close: () => Promise<void>,
 ): Promise<Stage> {
   const { backend, root, folder, cluster } = options;
   await mkdir(folder, { recursive: true });
-  const redis = backend === "redis" ? await startOwnRedis(options) : undefined;
+  const redis = backend === "redis" ? await startRedisIn(options) : undefined;
   if (redis) closers.push(redis.stop);
   const secretKey = "sk_test_chaos";
   const simulator = await startSimulatorProcess(secretKey, options.seed);
@@ -87,7 +87,7 @@ async function setUp(
   };
   const start = async (name: ProcessName) => {
     const app = name.startsWith("api") ? "api" : "worker";
-    const port = await findSteadyPort();
+    const port = await findFreePort();
     const environment = {
       DATABASE_URL: await openProxy(name, "postgres", databaseUrl),
       ...(redis && { REDIS_URL: await openProxy(name, "redis", redis.url) }),
@@ -120,7 +120,7 @@ async function setUp(
   const processes = { api0, api1, worker0, worker1 };
   await Promise.all(Object.values(processes).map((process) => process.untilAlive(60_000)));
   await untilFirstFullSync(databaseUrl);
-  if (!options.reconciles) await holdReconcile(databaseUrl);
+  if (!options.reconciles) await takeReconcileLeases(databaseUrl);
 
   return {
     folder,
@@ -141,7 +141,7 @@ async function setUp(
   };
 }
 
-function startOwnRedis({ redisBinary, folder }: StageOptions): Promise<PrivateRedis> {
+function startRedisIn({ redisBinary, folder }: StageOptions): Promise<PrivateRedis> {
   if (!redisBinary) throw new Error("No redis-server or valkey-server on PATH");
   return startPrivateRedis(redisBinary, join(folder, "redis"));
 }

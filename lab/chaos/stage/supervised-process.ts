@@ -2,28 +2,28 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { callHttp } from "../../stage/http-call.ts";
 import type { ProcessName } from "../plan/plan.ts";
-import { callHttp } from "./http-call.ts";
 
 /** A span of time; `untilMs` is infinite while it lasts. */
 export type Span = { fromMs: number; untilMs: number };
 
-/** A process that is started again whenever it ends, as an init system would. */
+/** A process that is restarted whenever it ends, as an init system would do. */
 export type SupervisedProcess = {
   readonly name: ProcessName;
   readonly url: string;
   readonly logFile: string;
   /** Undefined while it is down. */
   pid(): number | undefined;
-  /** When it was dead, starting or frozen by us: then nobody can expect an answer. */
+  /** When our faults kept it dead, starting or frozen. No answer is expected then. */
   readonly away: readonly Span[];
-  /** Ends that nobody caused. */
-  readonly surprises: readonly string[];
+  /** Exits that no fault of ours caused. */
+  readonly unexpectedExits: readonly string[];
   kill(downMs: number): Promise<void>;
-  /** For so long, or until that is over. */
+  /** For this many milliseconds, or until the promise settles. */
   freeze(until: number | Promise<unknown>): Promise<void>;
   untilAlive(timeoutMs: number): Promise<void>;
-  /** Ends it for good. @returns how it ended when that was not as asked */
+  /** Stops it for good. @returns a description of its exit, if that was not code 0 */
   stop(): Promise<string | undefined>;
 };
 
@@ -37,7 +37,7 @@ type ProcessOptions = {
 };
 
 const aliveTimeoutMs = 60_000;
-/** One that ends at once would else be started as fast as the machine can. */
+/** Without a delay, a process that exits at once would be restarted in a tight loop. */
 const restartDelayMs = 500;
 /** A process gives itself 20 s to stop. */
 const stopTimeoutMs = 25_000;
@@ -45,7 +45,7 @@ const stopTimeoutMs = 25_000;
 export function superviseProcess(options: ProcessOptions): SupervisedProcess {
   const { name, url, logFile } = options;
   const away: Span[] = [];
-  const surprises: string[] = [];
+  const unexpectedExits: string[] = [];
   let stopping = false;
   let child: ChildProcess | undefined;
   let killed = false;
@@ -69,7 +69,7 @@ export function superviseProcess(options: ProcessOptions): SupervisedProcess {
     started.once("exit", (code, signal) => {
       if (child === started) child = undefined;
       if (stopping || killed) return;
-      surprises.push(`${name} ended by itself with ${code ?? signal}`);
+      unexpectedExits.push(`${name} exited by itself with ${code ?? signal}`);
       setTimeout(() => {
         if (!stopping && !child) start();
       }, restartDelayMs);
@@ -104,16 +104,16 @@ export function superviseProcess(options: ProcessOptions): SupervisedProcess {
     url,
     logFile,
     away,
-    surprises,
+    unexpectedExits,
     pid: () => child?.pid,
     untilAlive,
     kill: async (downMs) => {
-      const victim = child;
-      if (!victim) return;
+      const target = child;
+      if (!target) return;
       const span = beginAway();
       killed = true;
-      const ended = once(victim, "exit");
-      victim.kill("SIGKILL");
+      const ended = once(target, "exit");
+      target.kill("SIGKILL");
       await ended;
       await sleep(downMs);
       if (stopping) return;
@@ -122,13 +122,13 @@ export function superviseProcess(options: ProcessOptions): SupervisedProcess {
       endAway(span);
     },
     freeze: async (until) => {
-      const victim = child;
-      if (!victim) return;
+      const target = child;
+      if (!target) return;
       const span = beginAway();
-      victim.kill("SIGSTOP");
+      target.kill("SIGSTOP");
       await (typeof until === "number" ? sleep(until) : until.catch(() => undefined));
-      victim.kill("SIGCONT");
-      // What had gathered meanwhile is answered first.
+      target.kill("SIGCONT");
+      // The process first answers the requests that arrived meanwhile.
       await untilAlive(aliveTimeoutMs);
       endAway(span);
     },
@@ -141,7 +141,7 @@ export function superviseProcess(options: ProcessOptions): SupervisedProcess {
       const force = setTimeout(() => last.kill("SIGKILL"), stopTimeoutMs);
       const [code, signal] = await ended;
       clearTimeout(force);
-      return code === 0 ? undefined : `${name} was told to stop and ended with ${code ?? signal}`;
+      return code === 0 ? undefined : `${name} was stopped and exited with ${code ?? signal}`;
     },
   };
 }

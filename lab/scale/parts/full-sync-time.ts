@@ -1,29 +1,29 @@
 import { maxUsersPerPage } from "@rollcall/clerk";
 import { decideRequestBudget } from "@rollcall/sync";
-import { openFullSync } from "../../bench/load/full-syncs.ts";
-import { secretKey, setStage } from "../../bench/stage/stage.ts";
-import { forecastCatchUp, forecastConfirmation, forecastFullSync } from "../forecast/full-sync-forecast.ts";
-import type { Cell, ReportTable } from "../report/part-report.ts";
+import { openFullSyncs } from "../../stage/full-syncs.ts";
+import { secretKey, startStage } from "../../stage/stage.ts";
+import { forecastConfirmation, forecastFullSync, forecastIncrementalSync } from "../forecast.ts";
+import type { Cell, ReportTable } from "../report.ts";
 import type { ScalePart, Study } from "./part.ts";
 
 const users = 20_000;
-/** Nobody but Clerk knows how long it takes for a page of 500; see docs/SCALE.md. */
+/** Clerk's own time for a page of 500 was not measured; see docs/SCALE.md. */
 const latenciesMs = [0, 100, 250, 500] as const;
-/** As in apps/worker: RECONCILE_CATCHUP_EVERY_MS by default. */
-const catchUpEveryMs = 60_000;
+/** The default of RECONCILE_CATCHUP_EVERY_MS. */
+const incrementalSyncEveryMs = 60_000;
 const share = 0.5;
 const budgets = {
   production: decideRequestBudget(secretKey, share),
   development: decideRequestBudget("sk_test_scale", share),
 };
 
-/** How long sweeps take inside Clerk's rate limit: a page's time is measured, the rest is a calculation. */
-export const sweepTimePart: ScalePart = async (study) => {
+/** The duration of full syncs within Clerk's rate limit. The time of a page is measured, and the rest is calculated. */
+export const fullSyncTimePart: ScalePart = async (study) => {
   const measured = await measurePages(study);
   return {
     tables: [
       {
-        title: `A page of a sweep of ${users} users, none of whom differs`,
+        title: `A page of a full sync of ${users} unchanged users`,
         columns: ["Clerk takes, ms", "ms a page", "users a second"],
         rows: measured.map(({ latencyMs, pageMs }) => [
           String(latencyMs),
@@ -31,7 +31,7 @@ export const sweepTimePart: ScalePart = async (study) => {
           maxUsersPerPage / (pageMs / 1_000),
         ]),
         notes: [
-          "Each page was read ahead while the one before was compared. Simulator, worker and Postgres share two cores.",
+          "Each page is fetched while the page before is compared. Simulator, worker and Postgres share the machine.",
         ],
       },
       forecastHours(measured),
@@ -43,23 +43,23 @@ export const sweepTimePart: ScalePart = async (study) => {
 type PageTime = { latencyMs: number; pageMs: number };
 
 async function measurePages({ services, say, signal }: Study): Promise<PageTime[]> {
-  const stage = await setStage({ services, backend: "redis", users });
+  const stage = await startStage({ services, backend: "redis", users });
   try {
     await stage.startApp("worker");
-    const sweeps = await openFullSync(stage);
+    const fullSyncs = await openFullSyncs(stage);
     const measured: PageTime[] = [];
     try {
-      // Code gets warm.
-      await sweeps.run(users);
+      // The warm-up compiles code.
+      await fullSyncs.run(users);
       for (const latencyMs of latenciesMs) {
         signal.throwIfAborted();
-        say(`A sweep while Clerk takes ${latencyMs} ms`);
+        say(`A full sync while Clerk takes ${latencyMs} ms`);
         const fault = await stage.clerk.faults.add({ kind: "latency", ms: latencyMs });
-        measured.push({ latencyMs, pageMs: (await sweeps.run(users)) / (users / maxUsersPerPage + 1) });
+        measured.push({ latencyMs, pageMs: (await fullSyncs.run(users)) / (users / maxUsersPerPage + 1) });
         await stage.clerk.faults.remove(fault);
       }
     } finally {
-      await sweeps.close();
+      await fullSyncs.close();
     }
     return measured;
   } finally {
@@ -70,12 +70,12 @@ async function measurePages({ services, say, signal }: Study): Promise<PageTime[
 function forecastHours(measured: readonly PageTime[]): ReportTable {
   const hours = (count: number, pageMs: number, budget: keyof typeof budgets) => {
     const forecast = forecastFullSync({ users: count, pageMs, budget: budgets[budget] });
-    return `${forecast.hours.toFixed(2)}${forecast.heldBackBy === "budget" ? " (budget)" : ""}`;
+    return `${forecast.hours.toFixed(2)}${forecast.limitedBy === "budget" ? " (budget)" : ""}`;
   };
   const counts = [1e6, 1e7, 1e8];
   const assumed = [...measured.map(({ pageMs }) => pageMs), 1_000, 2_000];
   return {
-    title: "Hours of a full sweep, held back by its pages or, where it says so, by the budget",
+    title: "Hours of a full sync, limited by its pages or, if marked, by the budget",
     columns: ["ms a page", "1 M", "10 M", "100 M", "1 M, development", "10 M, development"],
     rows: assumed.map((pageMs): Cell[] => [
       String(Math.round(pageMs)),
@@ -84,7 +84,7 @@ function forecastHours(measured: readonly PageTime[]): ReportTable {
     ]),
     notes: [
       `CLERK_RATE_BUDGET ${share}: ${budgets.production.requests} requests in ${budgets.production.windowMs / 1_000} s in production,`,
-      `${budgets.development.requests} in development. The last two lines are page times that were not measured.`,
+      `${budgets.development.requests} in development. The page times of the last two lines were not measured.`,
     ],
   };
 }
@@ -96,14 +96,14 @@ function forecastRest(): ReportTable {
     return [String(requests), hours * 60];
   };
   return {
-    title: "Asking by id for those whom the walk did not show, one request of 500 ms after the other",
+    title: "Lookups by id of absent users, one request of 500 ms after the other",
     columns: ["absent users", "requests", "minutes"],
     rows: [1e6, 1e7, 1e8].map((count) => [
       `${guarded(count)} (0.5 % of ${count / 1e6} M)`,
       ...confirm(guarded(count), 500),
     ]),
     notes: [
-      `A catch-up each ${catchUpEveryMs / 1_000} s follows ${forecastCatchUp(catchUpEveryMs).toFixed(0)} changes a second.`,
+      `An incremental sync each ${incrementalSyncEveryMs / 1_000} s follows ${forecastIncrementalSync(incrementalSyncEveryMs).toFixed(0)} changes a second.`,
     ],
   };
 }

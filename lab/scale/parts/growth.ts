@@ -1,21 +1,20 @@
 import { maxUsersPerPage } from "@rollcall/clerk";
 import { createPool, inTransaction, type Pool, type UserSnapshot } from "@rollcall/db";
-import { type RelationSize, readSizes } from "../measure/relation-sizes.ts";
-import { readWriteMarks } from "../measure/write-marks.ts";
-import type { Cell } from "../report/part-report.ts";
-import { openPages, type PageReader } from "../rows/known-page.ts";
-import { renameUser, touchUser, writeUsers } from "../rows/page-writes.ts";
+import { z } from "zod";
+import type { Cell } from "../report.ts";
+import { openPages, type PageReader, renameUser, touchUser, writeUsers } from "../rows/pages.ts";
+import { type RelationSize, readSizes } from "../rows/relation-sizes.ts";
 import type { ScalePart, Study } from "./part.ts";
 
 const share = 0.1;
 
-const changes: readonly { what: string; change: (user: UserSnapshot) => UserSnapshot }[] = [
-  { what: "nothing that people see changed", change: touchUser },
-  { what: "a name changed", change: renameUser },
-  { what: "again", change: renameUser },
+const changes: readonly { name: string; change: (user: UserSnapshot) => UserSnapshot }[] = [
+  { name: "nothing visible changed", change: touchUser },
+  { name: "a name changed", change: renameUser },
+  { name: "again", change: renameUser },
 ];
 
-/** What changes leave behind: a tenth of the users change, three times, with a vacuum after each time. */
+/** The growth of tables by changes. A tenth of the users changes three times, with a vacuum after each time. */
 export const growthPart: ScalePart = async (study) => {
   const { databaseUrl, users } = await study.filled();
   const pool = createPool({
@@ -29,9 +28,9 @@ export const growthPart: ScalePart = async (study) => {
   try {
     const readPage = await openPages(pool, maxUsersPerPage);
     const rows: Cell[][] = [];
-    for (const { what, change } of changes) {
-      study.say(`Changing ${pages} pages: ${what}`);
-      rows.push([what, ...(await runChange(study, { databaseUrl, pool, pages, readPage, change }))]);
+    for (const { name, change } of changes) {
+      study.say(`Changing ${pages} pages: ${name}`);
+      rows.push([name, ...(await runChange(study, { databaseUrl, pool, pages, readPage, change }))]);
     }
     return {
       tables: [
@@ -40,8 +39,8 @@ export const growthPart: ScalePart = async (study) => {
           columns: ["", "per s", "B users", "B events", "B WAL", "% HOT", "ids", "vacuum s"],
           rows,
           notes: [
-            "For each user who changed: bytes that the tables and their indexes grew by, bytes of write-ahead log, and",
-            "numbers that the sequence of users.id has given out. HOT: updates that touched no index.",
+            "Per changed user: growth of the tables with their indexes, bytes of write-ahead log, and",
+            "ids taken from the sequence of users.id. HOT: updates that touched no index.",
           ],
         },
       ],
@@ -53,20 +52,20 @@ export const growthPart: ScalePart = async (study) => {
 
 type Change = {
   databaseUrl: string;
-  /** Of one connection. */
+  /** Has one connection. */
   pool: Pool;
   pages: number;
   readPage: PageReader;
   change: (user: UserSnapshot) => UserSnapshot;
 };
 
-/** @returns the cells behind its name */
+/** @returns the cells after the name */
 async function runChange(
   { signal }: Study,
   { databaseUrl, pool, pages, readPage, change }: Change,
 ): Promise<Cell[]> {
   const sizesBefore = await readSizes(databaseUrl, ["public", "rollcall"]);
-  const before = await readWriteMarks(pool);
+  const before = await readWriteCounts(pool);
   let changed = 0;
   let writeMs = 0;
   for (let page = 0; page < pages; page++) {
@@ -77,7 +76,7 @@ async function runChange(
     writeMs += performance.now() - startedAtMs;
     changed += users.length;
   }
-  const after = await readWriteMarks(pool);
+  const after = await readWriteCounts(pool);
   const sizesAfter = await readSizes(databaseUrl, ["public", "rollcall"]);
   const grown = (table: string) => bytesOf(sizesAfter, table) - bytesOf(sizesBefore, table);
   const vacuumMs = await timeVacuum(pool);
@@ -100,4 +99,24 @@ async function timeVacuum(pool: Pool): Promise<number> {
   const startedAtMs = performance.now();
   await pool.query("vacuum public.users");
   return performance.now() - startedAtMs;
+}
+
+// Bytes of write-ahead log, updates of `users` with the HOT ones among them, and ids taken from its sequence.
+const counts = `
+select
+  pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 as "walBytes",
+  n_tup_upd::float8 as updates, n_tup_hot_upd::float8 as "hotUpdates",
+  pg_sequence_last_value(pg_get_serial_sequence('public.users', 'id')::regclass)::float8 as ids
+from pg_stat_user_tables where schemaname = 'public' and relname = 'users'
+`;
+
+const row = z.object({ walBytes: z.number(), updates: z.number(), hotUpdates: z.number(), ids: z.number() });
+
+/** The server's counters of writes so far. */
+type WriteCounts = z.infer<typeof row>;
+
+/** @param pool the writer's pool of one connection, whose counters are flushed first */
+async function readWriteCounts(pool: Pool): Promise<WriteCounts> {
+  await pool.query("select pg_stat_force_next_flush()");
+  return row.parse((await pool.query(counts)).rows[0]);
 }

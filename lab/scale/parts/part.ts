@@ -1,17 +1,17 @@
-import type { Services } from "../../bench/stage/services.ts";
-import type { PartReport } from "../report/part-report.ts";
-import type { FilledDatabase } from "../rows/filled-database.ts";
+import type { Services } from "../../stage/services.ts";
+import type { PartReport } from "../report.ts";
+import type { FilledDatabase } from "../rows/fill-database.ts";
 
-/** What the parts of one study share. */
+/** Shared by all parts of one run. */
 export type Study = {
   readonly services: Services;
-  /** How many users there are, where their number matters. */
+  /** The number of rows, for parts that depend on it. */
   readonly users: number;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
-  /** A database with so many users in it. Filled when it is first asked for, once. */
+  /** A database with `users` rows. The first call fills it. */
   filled(): Promise<FilledDatabase>;
 };
 
-/** One question of the study. */
+/** One part of the scale study. */
 export type ScalePart = (study: Study) => Promise<Omit<PartReport, "part">>;

@@ -1,6 +1,6 @@
 import { connectionsPart } from "./connections.ts";
 import { coresPart } from "./cores.ts";
-import { sweepTimePart } from "./full-sync-time.ts";
+import { fullSyncTimePart } from "./full-sync-time.ts";
 import { growthPart } from "./growth.ts";
 import type { ScalePart } from "./part.ts";
 import { queueMemoryPart } from "./queue-memory.ts";
@@ -8,13 +8,13 @@ import { queueTablesPart } from "./queue-tables.ts";
 import { statementsPart } from "./statements.ts";
 import { tablesPart } from "./tables.ts";
 
-/** In the order in which they are played: `growth` changes the rows that `tables` and `statements` read. */
+/** In the order of the runs. `growth` is last, because it changes the rows that `tables` and `statements` read. */
 export const parts = {
   "queue-memory": queueMemoryPart,
   "queue-tables": queueTablesPart,
   connections: connectionsPart,
   cores: coresPart,
-  "sweep-time": sweepTimePart,
+  "full-sync-time": fullSyncTimePart,
   tables: tablesPart,
   statements: statementsPart,
   growth: growthPart,

@@ -1,29 +1,36 @@
-import { addNotificationJob, addSyncJob } from "@rollcall/jobs";
-import { emptyRedis } from "../../bench/stage/stage.ts";
-import { forecastBacklog } from "../forecast/backlog.ts";
-import { addMany } from "../load/add-many.ts";
-import { fillSessions } from "../load/fill-sessions.ts";
-import { finishJobs } from "../load/finish-jobs.ts";
-import { type OpenQueue, openQueues } from "../load/open-queues.ts";
-import { readKeyBytes, readUsedBytes } from "../measure/redis-bytes.ts";
-import type { Cell } from "../report/part-report.ts";
-import { syncJobsOf, welcomeOf } from "../rows/people.ts";
+import {
+  addNotificationJob,
+  addSyncJob,
+  connectRedis,
+  JobFailure,
+  type JobProcessor,
+  moveFailedJobs,
+} from "@rollcall/jobs";
+import { createSessionCache } from "@rollcall/sync";
+import { UnrecoverableError } from "bullmq";
+import { Redis } from "ioredis";
+import { waitFor } from "../../../tests/harness/wait-for.ts";
+import { emptyRedis } from "../../stage/stage.ts";
+import { forecastBacklog } from "../forecast.ts";
+import { addMany, type OpenQueue, openQueues } from "../queues.ts";
+import type { Cell } from "../report.ts";
+import { clerkIdOf, notificationOf, sessionOf, syncJobsOf } from "../rows/people.ts";
 import type { ScalePart } from "./part.ts";
 
 const measured = 100_000;
-/** A queue's stream of events grows until it has ten thousand entries: what is added from then on is the jobs'. */
+/** A queue's stream of events grows to 10,000 entries. After that, only the jobs use more memory. */
 const addedBefore = 20_000;
 const finished = 1_000;
 const webhooksPerSecond = 5_000;
 
-/** What Redis needs for each job that waits, each login that is cached, and each job that is kept when it is over. */
+/** Redis' memory for each waiting job, each cached login, and each kept job that has ended. */
 export const queueMemoryPart: ScalePart = async ({ services, say }) => {
   const redisUrl = services.redis.url;
   const measure = async (
-    what: string,
+    name: string,
     add: (queue: OpenQueue, number: number) => Promise<void>,
   ): Promise<Cell[]> => {
-    say(`Adding ${measured}: ${what}`);
+    say(`Adding ${measured}: ${name}`);
     await emptyRedis(redisUrl);
     const queues = openQueues({ kind: "redis", redisUrl });
     try {
@@ -36,21 +43,21 @@ export const queueMemoryPart: ScalePart = async ({ services, say }) => {
         bytesPerJob: bytes,
         addedPerSecond: webhooksPerSecond,
       });
-      return [what, bytes, jobsPerGb, minutes];
+      return [name, bytes, jobsPerGb, minutes];
     } finally {
       await queues.close();
     }
   };
   const waiting: Cell[][] = [];
-  for (const [what, syncJobOf] of Object.entries(syncJobsOf))
+  for (const [name, syncJobOf] of Object.entries(syncJobsOf))
     waiting.push(
-      await measure(what, ({ producer, deadlineMs }, number) =>
+      await measure(name, ({ producer, deadlineMs }, number) =>
         addSyncJob(producer, syncJobOf(number), deadlineMs),
       ),
     );
   waiting.push(
-    await measure("welcome", ({ producer, deadlineMs }, number) =>
-      addNotificationJob(producer, welcomeOf(number), deadlineMs),
+    await measure("notification", ({ producer, deadlineMs }, number) =>
+      addNotificationJob(producer, notificationOf(number), deadlineMs),
     ),
   );
 
@@ -62,9 +69,9 @@ export const queueMemoryPart: ScalePart = async ({ services, say }) => {
   const over = await finishJobs(redisUrl, finished);
   const rest: Cell[][] = [
     ["a login in the session cache, for SESSION_CACHE_TTL_S", sessionBytes],
-    ["a job that is done; at most 1,000 a queue, an hour", await readKeyBytes(redisUrl, over.done)],
+    ["a completed job; up to 1,000 a queue, for an hour", await readKeyBytes(redisUrl, over.done)],
     ["a dead letter, until a person decides", await readKeyBytes(redisUrl, over.deadLetters)],
-    ["a queue's stream of events; one a queue, for ever", await readKeyBytes(redisUrl, [over.events])],
+    ["a queue's stream of events; one a queue, forever", await readKeyBytes(redisUrl, [over.events])],
   ];
   return {
     tables: [
@@ -73,11 +80,89 @@ export const queueMemoryPart: ScalePart = async ({ services, say }) => {
         columns: ["", "bytes each", "jobs in 1 GB", `minutes at ${webhooksPerSecond}/s`],
         rows: waiting,
         notes: [
-          "Dedup keys included. Of 1 GB, 70 % are for what waits: from there on nothing is accepted.",
-          "Minutes: how long nobody may work until then, if no two of the sync jobs are about one user.",
+          "Dedup keys are included. From 70 % of the memory on, no job is accepted.",
+          "Minutes: the longest stop of all workers before that, if each sync job has another user.",
         ],
       },
       { title: "Redis: the rest", columns: ["", "bytes each"], rows: rest },
     ],
   };
 };
+
+/** Fills the session cache with `count` logins, each after a miss. */
+async function fillSessions(redisUrl: string, count: number): Promise<void> {
+  const redis = connectRedis([redisUrl], { maxRetriesPerRequest: 3 }, () => undefined);
+  // The entries must not expire before their memory is measured.
+  const cache = createSessionCache({ redis, ttlS: 3_600, appSessionKey: "session:{clerkId}" });
+  await addMany(0, count, async (number) => {
+    const found = await cache.read(clerkIdOf(number));
+    if ("hit" in found) throw new Error("The session cache is not empty");
+    await cache.fill(clerkIdOf(number), found.miss.lease, sessionOf(number));
+  });
+  redis.disconnect();
+}
+
+/** Keys of jobs that have ended, and of the stream of events. */
+type FinishedJobs = { done: string[]; deadLetters: string[]; events: string };
+
+/** More jobs than a queue's stream of events holds. */
+const jobCount = 20_000;
+const concurrency = 200;
+
+/** Runs jobs. `count` of them become dead letters, and the others complete. */
+async function finishJobs(redisUrl: string, count: number): Promise<FinishedJobs> {
+  const queues = openQueues({ kind: "redis", redisUrl });
+  const failing = new Set(Array.from({ length: count }, (_, number) => clerkIdOf(number)));
+  const failSome: JobProcessor = async ({ data }) => {
+    if (typeof data === "object" && data !== null && failing.has(Reflect.get(data, "clerkId")))
+      throw new UnrecoverableError(new JobFailure("clerk.unreadable").message);
+  };
+  const worker = queues.backend.createWorker("sync", failSome, { concurrency });
+  worker.on("error", () => undefined);
+  try {
+    const { producer, deadlineMs } = await queues.open("sync");
+    const sync = await producer.connected(deadlineMs);
+    const letters = await queues.open("dead-letter");
+    const deadLetters = await letters.producer.connected(deadlineMs);
+    await addMany(0, jobCount, (number) =>
+      addSyncJob(producer, syncJobsOf["refresh, of a webhook"](number), deadlineMs),
+    );
+    await waitFor("an empty queue", async () => {
+      const counts = await sync.getJobCounts("waiting", "active");
+      return Object.values(counts).every((waiting) => waiting === 0) || undefined;
+    });
+    while ((await moveFailedJobs(sync, letters.producer, deadlineMs)).length > 0);
+    return {
+      done: (await sync.getCompleted()).map(({ id }) => sync.toKey(String(id))),
+      deadLetters: (await deadLetters.getWaiting()).map(({ id }) => deadLetters.toKey(String(id))),
+      events: sync.toKey("events"),
+    };
+  } finally {
+    await worker.close();
+    await queues.close();
+  }
+}
+
+/** Opens a connection for one piece of work. */
+async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url, { maxRetriesPerRequest: 3 });
+  try {
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** All bytes that Redis has allocated, its own tables included. */
+async function readUsedBytes(url: string): Promise<number> {
+  const text = await withRedis(url, (redis) => redis.info("memory"));
+  return Number(/^used_memory:(\d+)/m.exec(text)?.[1]);
+}
+
+/** Mean bytes of a key with its value. `keys` must not be empty. */
+async function readKeyBytes(url: string, keys: readonly string[]): Promise<number> {
+  const bytes = await withRedis(url, (redis) =>
+    Promise.all(keys.map((key) => redis.memory("USAGE", key, "SAMPLES", 0))),
+  );
+  return bytes.reduce((sum: number, one) => sum + Number(one), 0) / keys.length;
+}

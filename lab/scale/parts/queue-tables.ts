@@ -1,16 +1,15 @@
 import { addSyncJob } from "@rollcall/jobs";
 import { waitFor } from "../../../tests/harness/wait-for.ts";
-import { withClient } from "../../chaos/stage/with-client.ts";
-import { addMany } from "../load/add-many.ts";
-import { openQueues } from "../load/open-queues.ts";
-import { readSizes } from "../measure/relation-sizes.ts";
-import { type Cell, sumOf } from "../report/part-report.ts";
+import { withClient } from "../../stage/postgres.ts";
+import { addMany, openQueues } from "../queues.ts";
+import { type Cell, sumOf } from "../report.ts";
 import { syncJobsOf } from "../rows/people.ts";
+import { readSizes } from "../rows/relation-sizes.ts";
 import type { ScalePart } from "./part.ts";
 
 const jobs = 20_000;
 
-/** The same on Postgres: BullMQ's tables while jobs wait, and what is left of them when they are done. */
+/** The size of BullMQ's tables on Postgres, with waiting jobs and after all jobs are done. */
 export const queueTablesPart: ScalePart = async ({ services, say }) => {
   const databaseUrl = await services.cluster.createDatabase();
   const queues = openQueues({ kind: "postgres", databaseUrl });
@@ -20,13 +19,13 @@ export const queueTablesPart: ScalePart = async ({ services, say }) => {
     const queue = await producer.connected(deadlineMs);
     const fill = () =>
       addMany(0, jobs, (number) =>
-        addSyncJob(producer, syncJobsOf["look, of a webhook"](number), deadlineMs),
+        addSyncJob(producer, syncJobsOf["refresh, of a webhook"](number), deadlineMs),
       );
     const drain = async () => {
       const worker = queues.backend.createWorker("sync", async () => undefined, { concurrency: 32 });
       worker.on("error", () => undefined);
       await waitFor(
-        "the queue to run empty",
+        "an empty queue",
         async () => {
           const counts = await queue.getJobCounts("waiting", "active");
           return Object.values(counts).every((count) => count === 0) || undefined;
@@ -57,11 +56,11 @@ export const queueTablesPart: ScalePart = async ({ services, say }) => {
             "",
             "kind",
             "bytes a waiting job",
-            "MB when all are done",
+            "MB after all jobs",
             "bytes a waiting job, the second time",
           ],
           rows: [...rows, ["all", "", sumOf(rows, 2), sumOf(rows, 3), sumOf(rows, 4)]],
-          notes: ["Vacuumed in between, as autovacuum does by itself."],
+          notes: ["With a vacuum in between, as by autovacuum."],
         },
       ],
     };

@@ -1,13 +1,13 @@
 import { maxUsersPerPage } from "@rollcall/clerk";
-import { createPool, type Pool, requestRun } from "@rollcall/db";
-import { median } from "../../bench/measure/quantile.ts";
-import { openTracedPool, type Trace, type TracedPool } from "../measure/traced-pool.ts";
-import type { Cell } from "../report/part-report.ts";
-import { openPages } from "../rows/known-page.ts";
-import { listStatementRuns } from "../rows/statement-runs.ts";
+import { createPool, requestRun } from "@rollcall/db";
+import { median } from "../../stage/numbers.ts";
+import type { Cell } from "../report.ts";
+import { openPages } from "../rows/pages.ts";
 import type { ScalePart } from "./part.ts";
+import { listStatementRuns } from "./statement-runs.ts";
+import { openTracedPool, type Trace, type TracedPool } from "./traced-pool.ts";
 
-/** What one page, one login and the counts cost with so many rows: how deep indexes are, and what is read whole. */
+/** The cost of a page, a login and the counts for a number of rows. It shows index depth and scans of whole tables. */
 export const statementsPart: ScalePart = async ({ filled, say, signal }) => {
   const { databaseUrl, users } = await filled();
   const plain = createPool({
@@ -20,13 +20,13 @@ export const statementsPart: ScalePart = async ({ filled, say, signal }) => {
   const traced = openTracedPool(databaseUrl);
   try {
     const readPage = await openPages(plain, maxUsersPerPage);
-    const { run } = await requestRun(plain, { mode: "full", dryRun: true, startedBy: "study" });
+    const { run: request } = await requestRun(plain, { mode: "full", dryRun: true, startedBy: "study" });
     const rows: Cell[][] = [];
-    for (const { what, times, call } of listStatementRuns(run.id)) {
+    for (const { name, times, call } of listStatementRuns(request.id)) {
       signal.throwIfAborted();
-      say(`${what}, ${times} times`);
-      const cells = await play(traced, times, async (share) => call(traced.pool, await readPage(share)));
-      rows.push([what, ...cells]);
+      say(`${name}, ${times} times`);
+      const cells = await run(traced, times, async (share) => call(traced.pool, await readPage(share)));
+      rows.push([name, ...cells]);
     }
     return {
       tables: [
@@ -35,8 +35,8 @@ export const statementsPart: ScalePart = async ({ filled, say, signal }) => {
           columns: ["", "ms", "longest", "pages in memory", "pages read", "times"],
           rows,
           notes: [
-            "Medians of what Postgres itself takes; pages of 8 KB. Read: from outside of its own 128 MB, which",
-            "here is the system's cache. The first time does not count.",
+            "Medians of the time in Postgres; pages of 8 KB. Read: from outside of Postgres' 128 MB, which here",
+            "is the system's cache. The first time is a warm-up.",
           ],
         },
       ],
@@ -47,23 +47,23 @@ export const statementsPart: ScalePart = async ({ filled, say, signal }) => {
   }
 };
 
-/** Runs a statement at places all over the table. @returns the cells behind its name */
-async function play(
+/** Runs a statement at places all over the table. @returns the cells after the name */
+async function run(
   traced: TracedPool,
   times: number,
   call: (share: number) => Promise<unknown>,
 ): Promise<Cell[]> {
-  const played: Trace[] = [];
+  const traces: Trace[] = [];
   for (let time = 0; time <= times; time++) {
     traced.take();
-    // The golden ratio's multiples are spread evenly, however many there are.
+    // Multiples of the golden ratio are spread evenly, for any number of them.
     await call((time * 0.618_034) % 1);
-    if (time > 0) played.push(addUp(traced.take()));
+    if (time > 0) traces.push(addUp(traced.take()));
   }
-  const middle = (pick: (trace: Trace) => number) => median(played.map(pick));
+  const middle = (pick: (trace: Trace) => number) => median(traces.map(pick));
   return [
     middle(({ ms }) => ms),
-    Math.max(...played.map(({ ms }) => ms)),
+    Math.max(...traces.map(({ ms }) => ms)),
     middle(({ hitPages }) => hitPages),
     middle(({ readPages }) => readPages),
     times,

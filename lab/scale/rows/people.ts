@@ -1,21 +1,28 @@
 import type { SessionView } from "@rollcall/contracts";
 import type { NotificationJob, SyncJob } from "@rollcall/jobs";
 
-/** As long as a Clerk id. */
+/** A Clerk id of the usual length. */
 export function clerkIdOf(number: number): string {
   return `user_2bench${String(number).padStart(21, "0")}`;
 }
 
-/** The sync jobs that wait in a queue, as api and worker make them. */
+/** Sync jobs as api and worker make them, by kind and cause. */
 export const syncJobsOf = {
-  "look, of a webhook": (number) => ({ ...webhookSyncJob(clerkIdOf(number), number), kind: "refresh" }),
-  "look, of an ensure": (number) => ({ ...newSyncJob(clerkIdOf(number)), kind: "refresh", cause: "ensure" }),
-  "login, of a webhook": (number) => ({ ...webhookSyncJob(clerkIdOf(number), number), kind: "provision" }),
+  "refresh, of a webhook": (number) => ({ ...webhookSyncJob(clerkIdOf(number), number), kind: "refresh" }),
+  "refresh, of an ensure call": (number) => ({
+    ...newSyncJob(clerkIdOf(number)),
+    kind: "refresh",
+    cause: "ensure",
+  }),
+  "provision, of a webhook": (number) => ({
+    ...webhookSyncJob(clerkIdOf(number), number),
+    kind: "provision",
+  }),
   "delete, of a webhook": (number) => ({ ...webhookSyncJob(clerkIdOf(number), number), kind: "delete" }),
 } as const satisfies Record<string, (number: number) => SyncJob>;
 
-/** "Somebody logged in". */
-export function loginOf(clerkId: string): SyncJob {
+/** The sync job of a login. */
+export function provisionJobOf(clerkId: string): SyncJob {
   return { ...webhookSyncJob(clerkId, 0), kind: "provision" };
 }
 
@@ -28,11 +35,11 @@ function newSyncJob(clerkId: string) {
   return { v: 1, clerkId, eventAtMs: Date.now() } as const;
 }
 
-export function welcomeOf(number: number): NotificationJob {
+export function notificationOf(number: number): NotificationJob {
   return { v: 1, clerkId: clerkIdOf(number), eventId: 1_000_000 + number };
 }
 
-/** What a login finds in the cache: somebody with everything that can be there. */
+/** A cache entry of a user, with all fields set. */
 export function sessionOf(number: number): SessionView {
   const at = new Date().toISOString();
   const email = `gabriela.oliveira.${number}@example.com`;

@@ -86,7 +86,7 @@ describe("refused, although a key holder signed something near it", () => {
     ["two signature headers", () => ({ "svix-signature": `${sign(event)["svix-signature"]}, v1,abcd` })],
     ["a signature that is no base64", () => ({ "svix-signature": "v1,%%%" })],
   ])("%s", (_what, change) => {
-    expect(read({ ...sign(event), ...change() }, Buffer.from(event))).toEqual({ kind: "refused" });
+    expect(read({ ...sign(event), ...change() }, Buffer.from(event))).toMatchObject({ kind: "refused" });
   });
 
   test.each([
@@ -102,12 +102,12 @@ describe("refused, although a key holder signed something near it", () => {
     const signed = body(Buffer.from("\ufffd"));
     const headers = sign(signed);
     expect(read(headers, signed)).toMatchObject({ kind: "event" });
-    expect(read(headers, body(Buffer.from([0xff])))).toEqual({ kind: "refused" });
+    expect(read(headers, body(Buffer.from([0xff])))).toMatchObject({ kind: "refused" });
   });
 
   test("bytes that are no UTF-8, even when they are signed themselves", () => {
     const body = Buffer.concat([Buffer.from(event), Buffer.from([0xff])]);
-    expect(read(sign(body), body)).toEqual({ kind: "refused" });
+    expect(read(sign(body), body)).toMatchObject({ kind: "refused" });
   });
 });
 
@@ -115,7 +115,7 @@ test("an unsigned large body never reaches svix, and a signed one does", () => {
   const verify = vi.spyOn(Webhook.prototype, "verify");
   const body = Buffer.from(large("user.updated"));
   const other = `whsec_${Buffer.from("another secret, for tests only").toString("base64")}`;
-  expect(read(sign(body, { by: other }), body)).toEqual({ kind: "refused" });
+  expect(read(sign(body, { by: other }), body)).toMatchObject({ kind: "refused" });
   expect(verify).not.toHaveBeenCalled();
   expect(createDeliveryReader([other, secret])(sign(body), body)).toMatchObject({ kind: "event" });
   expect(verify).toHaveBeenCalledTimes(1);
@@ -127,7 +127,7 @@ test("svix decides: a delivery that it refuses is refused, whatever the native c
     throw new Error("No matching signature found");
   });
   const body = large("user.updated");
-  expect(read(sign(body), Buffer.from(body))).toEqual({ kind: "refused" });
+  expect(read(sign(body), Buffer.from(body))).toMatchObject({ kind: "refused" });
   verify.mockRestore();
 });
 
@@ -158,6 +158,8 @@ describe("with a svix whose verify returns nothing, as that of 2.x", () => {
   });
 
   test("an unsigned one is still refused", () => {
-    expect(read({ ...sign(event), "svix-id": "msg_2" }, Buffer.from(event))).toEqual({ kind: "refused" });
+    expect(read({ ...sign(event), "svix-id": "msg_2" }, Buffer.from(event))).toMatchObject({
+      kind: "refused",
+    });
   });
 });

@@ -8,5 +8,10 @@ export {
   maxUsersPerPage,
   type UserListQuery,
 } from "./gateway.ts";
-export { createSessionVerifier, type SessionIdentity, type SessionVerifier } from "./session-token.ts";
+export {
+  createSessionVerifier,
+  type SessionIdentity,
+  SessionRefusal,
+  type SessionVerifier,
+} from "./session-token.ts";
 export type { ClerkUser } from "./user.ts";

@@ -61,6 +61,12 @@ export const errorTable = {
     "Pedido vindo de outro site recusado.",
     "Request from another site refused.",
   ),
+  "session.no_azp": entry(
+    401,
+    false,
+    "O token da sessão não tem azp. Só com CLERK_ACCEPT_MISSING_AZP=true o Rollcall aceita esses tokens.",
+    "The session token has no azp. Rollcall accepts such tokens only with CLERK_ACCEPT_MISSING_AZP=true.",
+  ),
   "session.pending": entry(
     403,
     false,

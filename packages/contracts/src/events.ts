@@ -34,8 +34,9 @@ export const logEvents = [
   "reconcile_failed",
   "reconcile_cancelled",
   "request_answered",
+  "request_refused",
+  "origin_refused",
   "request_failed",
-  "address_limited",
   "connections_refused",
   "forwarded_header_ignored",
 ] as const;

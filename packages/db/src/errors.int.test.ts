@@ -136,7 +136,7 @@ const others = [
     "PostgresError",
     "MigrationRefusal",
   ],
-  ...["isOutage", "isRerunnable", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
+  ...["isRerunnable", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
   ...["inTransaction", "inRolledBackTransaction", "waitBrieflyForLocks", "lockAbsenceGuard"],
   ...["findFormProblems", "findMissingGrants", "findMissingKeys", "findMissingMigrations", "listAppColumns"],
   ...["measureIdUse", "migrateUp", "migrateDown", "holdsSessions", "isTransactionPooled"],

@@ -26,14 +26,6 @@ export class PostgresError extends AppError {
   }
 }
 
-/**
- * Whether Postgres fails for every user. Any other failure, such as a refused value or a locked row, belongs to one
- * user.
- */
-export function isOutage(error: unknown): boolean {
-  return error instanceof AppError && error.code === "postgres.unavailable";
-}
-
 /** Whether the same transaction may run again: after a serialization failure or a deadlock. */
 export function isRerunnable(error: unknown): boolean {
   return readSqlState(error)?.startsWith("40") ?? false;

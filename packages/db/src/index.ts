@@ -35,7 +35,7 @@ export {
 } from "./deletions.ts";
 export { type CreationRange, type DriftKind, digestRows, digestSnapshots, findDrift } from "./drift.ts";
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
-export { isOutage, isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
+export { isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
 export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents } from "./events.ts";
 export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { findFormProblems, MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";

@@ -45,8 +45,8 @@ const notificationRow = z.object({
 });
 
 /**
- * Puts a notification back that was taken out of the queue unsent. It is due again after `afterS`, when the job that was
- * taken is over: until then, a new job of the same event would be merged into it.
+ * Returns a notification to the outbox that was taken out of the queue unsent. It is due again after `afterS`, when the
+ * job that was taken is over: until then, a new job of the same event would be merged into it.
  */
 export async function returnNotification(db: Queryable, eventId: number, afterS: number): Promise<void> {
   await db.query(

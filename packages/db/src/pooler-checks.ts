@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
+import { withTimeout } from "@rollcall/contracts";
 import type pg from "pg";
 import { z } from "zod";
 import { toPostgresError } from "./errors.ts";
@@ -65,7 +65,10 @@ async function keepsLockAndListener(first: pg.PoolClient, second: pg.PoolClient)
   const taken = await second.query("select pg_try_advisory_lock($1) as got", [lockKey]);
   const released = await first.query("select pg_advisory_unlock($1) as had", [lockKey]);
   await first.query(`listen ${channel}`);
-  const notified = Promise.race([once(first, "notification").then(() => true), sleep(longestWaitMs, false)]);
+  const notified = withTimeout(once(first, "notification"), longestWaitMs).then(
+    () => true,
+    () => false,
+  );
   await second.query(`notify ${channel}`);
   return taken.rows[0]?.got === false && released.rows[0]?.had === true && (await notified);
 }

@@ -1,4 +1,5 @@
-import { isOutage, isRerunnable } from "./errors.ts";
+import { isOutage } from "@rollcall/contracts";
+import { isRerunnable } from "./errors.ts";
 import type { Queryable } from "./pool.ts";
 
 /** Processes the items together. `depth` counts the halvings before this attempt. */

@@ -1,10 +1,15 @@
 import accepts from "@fastify/accepts";
+import { SessionRefusal } from "@rollcall/clerk";
 import { AppError, type ErrorBody, type ErrorCode, errorTable, type Locale } from "@rollcall/contracts";
 import { countPostgresError } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Services } from "./open-services.ts";
+import type { Refusal, RefusalLog } from "./refusal-log.ts";
 
-export type ErrorContext = Pick<Services, "log" | "metrics"> & { config: { MESSAGES_LOCALE: Locale } };
+export type ErrorContext = Pick<Services, "log" | "metrics"> & {
+  config: { MESSAGES_LOCALE: Locale };
+  refusals: RefusalLog;
+};
 
 declare module "fastify" {
   interface FastifyReply {
@@ -39,27 +44,39 @@ export async function registerErrorAnswers(app: FastifyInstance, context: ErrorC
   await app.register(accepts);
   app.setNotFoundHandler((request, reply) => answerError(context, request, reply, "request.not_found"));
   app.setErrorHandler((error, request, reply) => {
-    const { code, ...extras } = readErrorAnswer(error);
+    const code = readCode(error);
     countPostgresError(context.metrics, error);
     if (code === "internal") {
       context.log.error({ event: "request_failed", requestId: request.id, err: error }, "Request failed");
     }
-    return answerError(context, request, reply, code, extras);
+    return answerError(context, request, reply, code, error instanceof AppError ? readExtras(error) : {});
   });
 }
 
-/** Answers with the code's status and title, and with `Retry-After` when the call may be repeated. */
+type Extras = { retryAfterMs?: number | undefined; hint?: string | undefined; refusal?: Refusal };
+
+function readExtras(error: AppError): Extras {
+  const { retryAfterMs, hint, reason, message: detail } = error;
+  const party = error instanceof SessionRefusal ? error.party : undefined;
+  return { retryAfterMs, hint, refusal: { reason, party, detail } };
+}
+
+/**
+ * Answers with the code's status and title, and with `Retry-After` when the call may be repeated. The reason stands in
+ * the log under the id that the answer names.
+ */
 export function answerError(
   context: ErrorContext,
   request: FastifyRequest,
   reply: FastifyReply,
   code: ErrorCode,
-  { retryAfterMs = 1_000, hint }: { retryAfterMs?: number | undefined; hint?: string | undefined } = {},
+  { retryAfterMs = 1_000, hint, refusal = {} }: Extras = {},
 ): FastifyReply {
   const { status } = errorTable[code];
   reply.errorCode = code;
+  context.refusals.request(request, code, refusal);
   if (status === 429 || status === 503) reply.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
-  if (code === "unauthenticated") reply.header("www-authenticate", "Bearer");
+  if (code === "unauthenticated" || code === "session.no_azp") reply.header("www-authenticate", "Bearer");
   const sentence = titleOf(context, request, code);
   const message = hint === undefined ? sentence : `${sentence} (${hint})`;
   const body: ErrorBody = { error: { code, message }, requestId: request.id };
@@ -71,16 +88,16 @@ export function titleOf(context: ErrorContext, request: FastifyRequest, code: Er
   return errorTable[code].title[decideLocale(request, context.config.MESSAGES_LOCALE)];
 }
 
-/** What an error is answered with. */
-export function readErrorAnswer(error: unknown): {
-  code: ErrorCode;
-  retryAfterMs?: number | undefined;
-  hint?: string | undefined;
-} {
-  if (error instanceof AppError)
-    return { code: error.code, retryAfterMs: error.retryAfterMs, hint: error.hint };
+/** The code of an error, also of Fastify's own errors. */
+export function readCode(error: unknown): ErrorCode {
+  if (error instanceof AppError) return error.code;
   const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
-  return { code: (typeof status === "number" && codesByStatus.get(status)) || "internal" };
+  return typeof status === "number" ? nameStatus(status) : "internal";
+}
+
+/** The code of an answer of Fastify's own, by its status. */
+export function nameStatus(status: number): ErrorCode {
+  return codesByStatus.get(status) ?? "internal";
 }
 
 /** Browsers send less than 100 characters. Reading 14 KB of languages costs more than the rest of an answer. */

@@ -7,14 +7,14 @@ import {
   answerError,
   countAnswer,
   type ErrorContext,
-  readErrorAnswer,
+  readCode,
   registerErrorAnswers,
   safeHeaders,
 } from "./error-answers.ts";
 import type { RefusalLimit } from "./refusal-limit.ts";
 import { createUnroutedAnswers } from "./unrouted-answers.ts";
 
-export type HttpContext = ErrorContext & { refusals: RefusalLimit };
+export type HttpContext = ErrorContext & { refusalLimit: RefusalLimit };
 
 export type HttpServerOptions = {
   /** Further connections are closed at once. */
@@ -61,7 +61,7 @@ export async function createHttpServer(
     clientErrorHandler: unrouted.answer,
     // A URL that cannot be read reaches no route and no hook, and Fastify's own answer would quote it.
     frameworkErrors: (error, request, reply) => {
-      const { code } = readErrorAnswer(error);
+      const code = readCode(error);
       reply.headers(safeHeaders);
       reply.raw.once("finish", () =>
         recordAnswer(context, request, { route: undefined, status: reply.statusCode, code }),
@@ -115,9 +115,10 @@ function limitRefusals(
 
 /** Answers 429 if the caller's address is over the limit of refused calls. @returns whether it did */
 export function answerLimited(context: HttpContext, request: FastifyRequest, reply: FastifyReply): boolean {
-  const retryAfterMs = context.refusals.readWaitMs(request);
+  const retryAfterMs = context.refusalLimit.readWaitMs(request);
   if (retryAfterMs === 0) return false;
-  answerError(context, request, reply, "request.rate_limited", { retryAfterMs });
+  const refusal = { reason: "address", detail: "Too many calls of one address were refused" };
+  answerError(context, request, reply, "request.rate_limited", { retryAfterMs, refusal });
   return true;
 }
 
@@ -135,7 +136,7 @@ function capConnections(app: FastifyInstance, { log }: HttpContext, mostConnecti
 
 function recordAnswer(context: HttpContext, request: FastifyRequest, answer: Answer): void {
   countAnswer(context, answer);
-  context.refusals.record(request, answer);
+  context.refusalLimit.record(request, answer);
 }
 
 /** One line for each answer. It names the route, never the URL, because a query string may hold personal data. */

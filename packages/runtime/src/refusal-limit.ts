@@ -1,12 +1,10 @@
 import type { ErrorCode } from "@rollcall/contracts";
-import type { Logger } from "@rollcall/observability";
 import type { FastifyRequest } from "fastify";
 import { readAddressKey } from "./client-address.ts";
 import { createEventCounter } from "./event-counter.ts";
 
 const mostRefused = 3_000;
 const windowMs = 60_000;
-const logEveryMs = 60_000;
 
 /**
  * Answers that show a caller without a right to the route, or a request that nothing could answer. A 408 is not among
@@ -24,20 +22,8 @@ export type RefusalLimit = {
 };
 
 /** More than 3000 refused calls of an address within a minute: its next calls are answered 429 until the minute is over. */
-export function createRefusalLimit(log: Logger): RefusalLimit {
+export function createRefusalLimit(): RefusalLimit {
   const refused = createEventCounter(windowMs);
-  let loggedAtMs = Number.NEGATIVE_INFINITY;
-
-  function logLimited(): void {
-    if (performance.now() - loggedAtMs < logEveryMs) return;
-    loggedAtMs = performance.now();
-    // Without the address, which is personal data.
-    log.warn(
-      { event: "address_limited" },
-      `An address had more than ${mostRefused} calls refused in a minute`,
-    );
-  }
-
   return {
     record: (request, { status, code }) => {
       if (refusedStatuses.has(status) || code === "request.not_found") refused.add(readAddressKey(request));
@@ -45,9 +31,7 @@ export function createRefusalLimit(log: Logger): RefusalLimit {
     readWaitMs: (request) => {
       if (refused.isEmpty()) return 0;
       const key = readAddressKey(request);
-      if (refused.read(key) <= mostRefused) return 0;
-      logLimited();
-      return Math.max(1, refused.readMsLeft(key));
+      return refused.read(key) > mostRefused ? Math.max(1, refused.readMsLeft(key)) : 0;
     },
   };
 }

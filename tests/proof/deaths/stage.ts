@@ -7,7 +7,7 @@ import {
   type QueueName,
 } from "@rollcall/jobs";
 
-/** Where a test and the process that dies in it both work. */
+/** The databases that a test shares with its dying process. */
 export type Place = { databaseUrl: string; redisUrl: string | undefined };
 
 export type Stage = {

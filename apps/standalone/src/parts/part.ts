@@ -39,7 +39,7 @@ export function createPartStack(): PartStack {
 /** Prints one sentence on the terminal. */
 export type Say = (sentence: string) => void;
 
-/** What the start of each part needs. */
+/** Options for the start of each part. */
 export type StartOptions = {
   settings: Settings;
   /** The variables that the operator set. A part gets only those that it needs. */

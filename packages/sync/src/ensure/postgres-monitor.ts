@@ -20,11 +20,11 @@ export function startPostgresMonitor(
   onChange: (down: boolean, reason?: unknown) => void,
 ): PostgresMonitor {
   let down = false;
-  let asking = false;
+  let isChecking = false;
 
   async function ask(): Promise<void> {
-    if (asking) return;
-    asking = true;
+    if (isChecking) return;
+    isChecking = true;
     let isDown = false;
     let reason: unknown;
     try {
@@ -33,7 +33,7 @@ export function startPostgresMonitor(
       isDown = true;
       reason = error;
     }
-    asking = false;
+    isChecking = false;
     if (isDown !== down) {
       down = isDown;
       onChange(down, reason);

@@ -92,7 +92,7 @@ async function tryWrites(
   });
 }
 
-/** As `writeUsers`: if Postgres refuses a value, the page is halved until the poisoned user is alone. */
+/** As `writeUsers`, in savepoints of one transaction. */
 async function tryPage(
   client: Queryable,
   writes: readonly UserWrite[],
@@ -100,7 +100,7 @@ async function tryPage(
 ): Promise<Map<string, WriteOutcome>> {
   const attempt = async (part: readonly UserWrite[]) => {
     const outcomes = await writeInTransaction(client, part, defaults);
-    // Deferred constraints would be checked at the commit, which never comes.
+    // A commit would run the deferred checks.
     await client.query("set constraints all immediate");
     return outcomes;
   };

@@ -73,7 +73,7 @@ function isNewer(a: UserSnapshot, b: UserSnapshot): boolean {
  * the poisoned user is alone. The other users are still written.
  *
  * @returns one outcome for each id
- * @throws AppError `postgres.unavailable` when Postgres fails for every user
+ * @throws PostgresError `postgres.unavailable` when Postgres fails for every user
  */
 export async function writeUsers(
   pool: Pool,

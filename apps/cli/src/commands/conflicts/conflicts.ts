@@ -64,7 +64,7 @@ function describe(items: readonly ConflictView[], more: boolean): string[] {
     ...formatTable([titles, ...rows]),
     ...(more ? ["", `These are the newest ${items.length}; there are more.`] : []),
     "",
-    "What each reason means: docs/RUNBOOK.md",
+    "The reasons are explained in docs/RUNBOOK.md",
     "To decide: rollcall conflicts resolve <id> --mentorado <id> | --dismiss",
   ];
 }

@@ -111,7 +111,7 @@ function describe(items: readonly DeadLetterView[], counts: readonly DeadLetterC
     `Dead letters${shown}`,
     ...formatTable([["id", "code", "job", "about", "failed", ""], ...rows]),
     "",
-    "What each code means, and its fix: docs/RUNBOOK.md",
+    "Each code and its fix: docs/RUNBOOK.md",
   ];
 }
 

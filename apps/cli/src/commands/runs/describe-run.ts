@@ -65,7 +65,7 @@ function adviseOnState({ id, mode, state, dryRun, counts, confirmedBy }: RunView
   const held = formatNumber(counts.held);
   if (state === "failed") {
     return [
-      "No user was deleted. What the code means: docs/RUNBOOK.md",
+      "No user was deleted. The code is explained in docs/RUNBOOK.md",
       `To run it again: ${commandFor({ mode, dryRun })}`,
     ];
   }

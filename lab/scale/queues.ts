@@ -1,0 +1,62 @@
+import {
+  createPostgresQueueBackend,
+  createRedisBackend,
+  openProducer,
+  type Producer,
+  type QueueBackend,
+  type QueueName,
+} from "@rollcall/jobs";
+
+/** A queue, from its producer's side. */
+export type OpenQueue = { producer: Producer; deadlineMs: number };
+
+export type OpenQueues = {
+  backend: QueueBackend;
+  /** Resolves when the queue is connected. */
+  open(name: QueueName): Promise<OpenQueue>;
+  close(): Promise<void>;
+};
+
+const deadlineMs = 10_000;
+
+/** Opens the queues of one backend as api and worker do. */
+export function openQueues(
+  service: { kind: "redis"; redisUrl: string } | { kind: "postgres"; databaseUrl: string },
+): OpenQueues {
+  const ignore = () => undefined;
+  const backend =
+    service.kind === "redis"
+      ? createRedisBackend([service.redisUrl], ignore)
+      : createPostgresQueueBackend(service.databaseUrl, ignore);
+  const producers: Producer[] = [];
+  return {
+    backend,
+    open: async (name) => {
+      const producer = openProducer(backend, name);
+      producers.push(producer);
+      await producer.connected(deadlineMs);
+      return { producer, deadlineMs };
+    },
+    close: async () => {
+      for (const producer of producers) await producer.close();
+      await backend.close();
+    },
+  };
+}
+
+const atOnce = 250;
+
+/** Calls `add` for `count` numbers from `first` on, 250 at a time. */
+export async function addMany(
+  first: number,
+  count: number,
+  add: (number: number) => Promise<unknown>,
+): Promise<void> {
+  for (let from = first; from < first + count; from += atOnce) {
+    const numbers = Array.from(
+      { length: Math.min(atOnce, first + count - from) },
+      (_, index) => from + index,
+    );
+    await Promise.all(numbers.map(add));
+  }
+}

@@ -1,0 +1,40 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { connectClerkSimulator, type RemoteClerkSimulator } from "@rollcall/clerk-simulator";
+import { z } from "zod";
+import { repository } from "./repository.ts";
+
+const entry = `${repository}packages/clerk-simulator/dist/main.js`;
+
+export type SimulatorProcess = { clerk: RemoteClerkSimulator; stop(): Promise<void> };
+
+/** Starts the simulator in a process of its own, without a rate limit. It sends no webhooks; the lab sends them. */
+export async function startSimulatorProcess(secretKey: string, seed: number): Promise<SimulatorProcess> {
+  const child = spawn(process.execPath, [entry], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      SIM_SECRET_KEY: secretKey,
+      SIM_RATE_LIMIT: "off",
+      SIM_RANDOM_SEED: String(seed),
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const { url } = await readFirstLine(child);
+  return {
+    clerk: await connectClerkSimulator(url),
+    stop: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+const firstLine = z.object({ url: z.string() });
+
+async function readFirstLine({ stdout }: ChildProcess): Promise<z.infer<typeof firstLine>> {
+  if (!stdout) throw new Error("The simulator has no output");
+  for await (const chunk of stdout) return firstLine.parse(JSON.parse(String(chunk)));
+  throw new Error("The simulator did not start");
+}
