@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createPool, migrateUp } from "@rollcall/db";
+import { createPool, findMissingMigrations, migrateUp } from "@rollcall/db";
 import { migrateQueues } from "@rollcall/jobs";
 import { type PostgresServer, startPostgres } from "@rollcall/local-services";
 import { createLogger } from "@rollcall/observability";
@@ -143,4 +143,13 @@ test("no anonymous request costs a query or a file operation; /readyz costs one 
     const ratio = measure ? (us / measure.us).toFixed(1) : "";
     process.stdout.write(`${String(us).padStart(6)} µs CPU  ${ratio.padStart(5)} x /healthz  ${route}\n`);
   }
+});
+
+test("a refresh of /readyz reads no migration from the disk again", async () => {
+  await findMissingMigrations(context.pool);
+  fileOperations = 0;
+  files.enable();
+  expect(await findMissingMigrations(context.pool)).toEqual([]);
+  files.disable();
+  expect(fileOperations).toBe(0);
 });
