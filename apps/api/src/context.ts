@@ -7,11 +7,9 @@ import {
 import type { Logger } from "@rollcall/observability";
 import {
   createRefusalLimit,
-  createRefusalLog,
   type ForwardedHeaderWatch,
   openServices,
   type RefusalLimit,
-  type RefusalLog,
   type Services,
   watchForwardedHeader,
 } from "@rollcall/runtime";
@@ -25,8 +23,6 @@ export type ApiContext = Services & {
   verifySession: SessionVerifier;
   /** Undefined without a signing secret: webhooks are not configured. */
   readDelivery: DeliveryReader | undefined;
-  /** Logs refused requests. */
-  refusals: RefusalLog;
   /** Limits the addresses whose requests are refused. */
   refusalLimit: RefusalLimit;
   forwardedHeader: ForwardedHeaderWatch;
@@ -63,7 +59,6 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     }),
     readDelivery:
       config.CLERK_WEBHOOK_SIGNING_SECRET && createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET),
-    refusals: createRefusalLog(log),
     refusalLimit: createRefusalLimit(),
     forwardedHeader: watchForwardedHeader(log, config.TRUST_PROXY),
     close: async () => {

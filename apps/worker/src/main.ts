@@ -3,7 +3,6 @@ import { createLogger } from "@rollcall/observability";
 import {
   createHttpServer,
   createRefusalLimit,
-  createRefusalLog,
   registerHealthRoutes,
   registerMetricsRoute,
   runProcess,
@@ -27,7 +26,7 @@ await runProcess("worker", "WORKER_PORT", secrets, async () => {
   const log = createLogger({ level: config.LOG_LEVEL, process: "worker", secrets });
   const context = createWorkerContext(config, log);
   const app = await createHttpServer(
-    { ...context, refusals: createRefusalLog(log), refusalLimit: createRefusalLimit() },
+    { ...context, refusalLimit: createRefusalLimit() },
     { mostConnections, isNeverLimited: (route) => route === "/healthz" || route === "/readyz" },
   );
   registerHealthRoutes(app, context, { listsWorker: false });

@@ -1,19 +1,14 @@
 import accepts from "@fastify/accepts";
-import { SessionRefusal } from "@rollcall/clerk";
 import { AppError, type ErrorBody, type ErrorCode, errorTable, type Locale } from "@rollcall/contracts";
 import { countPostgresError } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Services } from "./open-services.ts";
-import type { Refusal, RefusalLog } from "./refusal-log.ts";
 
-export type ErrorContext = Pick<Services, "log" | "metrics"> & {
-  config: { MESSAGES_LOCALE: Locale };
-  refusals: RefusalLog;
-};
+export type ErrorContext = Pick<Services, "log" | "metrics"> & { config: { MESSAGES_LOCALE: Locale } };
 
 declare module "fastify" {
   interface FastifyReply {
-    /** The code of an error answer, for the count of answers. */
+    /** The code of an error answer, for counts and for the log of refusals. */
     errorCode?: ErrorCode;
   }
 }
@@ -49,32 +44,21 @@ export async function registerErrorAnswers(app: FastifyInstance, context: ErrorC
     if (code === "internal") {
       context.log.error({ event: "request_failed", requestId: request.id, err: error }, "Request failed");
     }
-    return answerError(context, request, reply, code, error instanceof AppError ? readExtras(error) : {});
+    const extras = error instanceof AppError ? { retryAfterMs: error.retryAfterMs, hint: error.hint } : {};
+    return answerError(context, request, reply, code, extras);
   });
 }
 
-type Extras = { retryAfterMs?: number | undefined; hint?: string | undefined; refusal?: Refusal };
-
-function readExtras(error: AppError): Extras {
-  const { retryAfterMs, hint, reason, message: detail } = error;
-  const party = error instanceof SessionRefusal ? error.party : undefined;
-  return { retryAfterMs, hint, refusal: { reason, party, detail } };
-}
-
-/**
- * Answers with the code's status and title, and with `Retry-After` when the call may be repeated. The reason stands in
- * the log under the id that the answer names.
- */
+/** Answers with the code's status and title, and with `Retry-After` when the call may be repeated. */
 export function answerError(
   context: ErrorContext,
   request: FastifyRequest,
   reply: FastifyReply,
   code: ErrorCode,
-  { retryAfterMs = 1_000, hint, refusal = {} }: Extras = {},
+  { retryAfterMs = 1_000, hint }: { retryAfterMs?: number | undefined; hint?: string | undefined } = {},
 ): FastifyReply {
   const { status } = errorTable[code];
   reply.errorCode = code;
-  context.refusals.request(request, code, refusal);
   if (status === 429 || status === 503) reply.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
   if (code === "unauthenticated" || code === "session.no_azp") reply.header("www-authenticate", "Bearer");
   const sentence = titleOf(context, request, code);
@@ -92,12 +76,7 @@ export function titleOf(context: ErrorContext, request: FastifyRequest, code: Er
 export function readCode(error: unknown): ErrorCode {
   if (error instanceof AppError) return error.code;
   const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
-  return typeof status === "number" ? nameStatus(status) : "internal";
-}
-
-/** The code of an answer of Fastify's own, by its status. */
-export function nameStatus(status: number): ErrorCode {
-  return codesByStatus.get(status) ?? "internal";
+  return (typeof status === "number" && codesByStatus.get(status)) || "internal";
 }
 
 /** Browsers send less than 100 characters. Reading 14 KB of languages costs more than the rest of an answer. */

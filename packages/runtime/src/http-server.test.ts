@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHttpServer, type HttpServerOptions } from "./http-server.ts";
 import { registerMetricsRoute } from "./metrics-route.ts";
 import { createRefusalLimit } from "./refusal-limit.ts";
-import { createRefusalLog } from "./refusal-log.ts";
 
 const log = createLogger({ level: "silent", process: "test" });
 
@@ -18,7 +17,7 @@ async function start(options: Partial<HttpServerOptions> & { metricsToken?: stri
     log,
     metrics,
     config: { MESSAGES_LOCALE: "en" as const },
-    refusals: createRefusalLog(log),
+
     refusalLimit: createRefusalLimit(),
   };
   const app = await createHttpServer(context, {

@@ -12,6 +12,7 @@ import {
   safeHeaders,
 } from "./error-answers.ts";
 import type { RefusalLimit } from "./refusal-limit.ts";
+import { registerRefusalLog } from "./refusal-log.ts";
 import { createUnroutedAnswers } from "./unrouted-answers.ts";
 
 export type HttpContext = ErrorContext & { refusalLimit: RefusalLimit };
@@ -91,6 +92,7 @@ export async function createHttpServer(
     }
     done();
   });
+  registerRefusalLog(app, context);
   await registerErrorAnswers(app, context);
   return app;
 }
@@ -117,8 +119,10 @@ function limitRefusals(
 export function answerLimited(context: HttpContext, request: FastifyRequest, reply: FastifyReply): boolean {
   const retryAfterMs = context.refusalLimit.readWaitMs(request);
   if (retryAfterMs === 0) return false;
-  const refusal = { reason: "address", detail: "Too many calls of one address were refused" };
-  answerError(context, request, reply, "request.rate_limited", { retryAfterMs, refusal });
+  request.refusal = new AppError("request.rate_limited", "Too many calls of one address were refused", {
+    reason: "address",
+  });
+  answerError(context, request, reply, "request.rate_limited", { retryAfterMs });
   return true;
 }
 

@@ -1,6 +1,6 @@
 export { createAlertStore, startAlerts } from "./alerts.ts";
 export { readAddressKey } from "./client-address.ts";
-export { answerError, nameStatus, readCode, titleOf } from "./error-answers.ts";
+export { answerError, titleOf } from "./error-answers.ts";
 export { createEventCounter } from "./event-counter.ts";
 export { type ForwardedHeaderWatch, watchForwardedHeader } from "./forwarded-header.ts";
 export { createGaugeReaders, forwardedUntrusted, webhooksConfigured } from "./gauges.ts";
@@ -10,5 +10,5 @@ export { isSameSecret, registerMetricsRoute } from "./metrics-route.ts";
 export { createReconcileContext, openServices, type Services } from "./open-services.ts";
 export { startPeriodicTask } from "./periodic-task.ts";
 export { createRefusalLimit, type RefusalLimit } from "./refusal-limit.ts";
-export { createRefusalLog, type RefusalLog } from "./refusal-log.ts";
+export { createOriginLog } from "./refusal-log.ts";
 export { type RunningProgram, runProcess } from "./run-process.ts";
