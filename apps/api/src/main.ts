@@ -1,6 +1,6 @@
 import { listSecrets } from "@rollcall/contracts";
 import { createLogger } from "@rollcall/observability";
-import { runProcess, startAlerts, webhooksConfigured } from "@rollcall/runtime";
+import { forwardedUntrusted, runProcess, startAlerts, webhooksConfigured } from "@rollcall/runtime";
 import { buildApp } from "./app.ts";
 import { readApiConfig } from "./config.ts";
 import { createApiContext } from "./context.ts";
@@ -15,7 +15,10 @@ await runProcess("api", "PORT", secrets, async () => {
   const stopAlerts = startAlerts({
     ...context,
     webhookUrl: config.ALERT_WEBHOOK_URL,
-    always: config.CLERK_WEBHOOK_SIGNING_SECRET ? [webhooksConfigured] : [],
+    always: () => [
+      ...(config.CLERK_WEBHOOK_SIGNING_SECRET ? [webhooksConfigured] : []),
+      ...(context.forwardedHeader.wasSeen() ? [forwardedUntrusted] : []),
+    ],
   });
   const url = await app.listen({ host: config.HOST, port: config.PORT });
   log.info({ url }, "Listening");

@@ -39,6 +39,8 @@ export const logEvents = [
   "request_refused",
   "origin_refused",
   "request_failed",
+  "connections_refused",
+  "forwarded_header_ignored",
 ] as const;
 
 export type LogEvent = (typeof logEvents)[number];

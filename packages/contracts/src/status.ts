@@ -18,6 +18,8 @@ export const systemStatus = z.object({
   missingMigrations: z.array(z.string()).nullable(),
   /** Worker processes that were alive within the last minute. */
   workers: count.nullable(),
+  /** Whether an api process ignores the header of a proxy, because TRUST_PROXY is unset. */
+  forwardedUntrusted: z.boolean().nullable(),
   queues: z.array(
     z.object({ name: z.string(), waiting: count, active: count, delayed: count, failed: count }),
   ),

@@ -54,6 +54,7 @@ export {
   listDueNotifications,
   markNotificationSent,
   markNotificationsQueued,
+  returnNotification,
   settleNotification,
 } from "./outbox.ts";
 export { type Connection, createPool, type Pool, type Queryable } from "./pool.ts";

@@ -4,9 +4,12 @@ import { watchEventLoop } from "@rollcall/observability";
 import { isQueueUp } from "@rollcall/sync";
 import type { FastifyInstance } from "fastify";
 import type { Services } from "./open-services.ts";
+import { shareAnswer } from "./shared-answer.ts";
 
 /** Short, because a probe gives up soon. */
 const askTimeoutMs = 1_000;
+/** Anyone may call `/readyz`, so calls within a second share one answer. */
+const shareForMs = 1_000;
 
 type HealthServices = Pick<Services, "pool" | "producers">;
 
@@ -27,8 +30,9 @@ export function registerHealthRoutes(
     reply.code(loop.isStuck() ? 503 : 200);
     return { status: loop.isStuck() ? "stuck" : "ok" };
   });
+  const readShared = shareAnswer(shareForMs, () => readReadiness(services, listsWorker));
   app.get("/readyz", async (_request, reply) => {
-    const { ready, degraded } = await readReadiness(services, listsWorker);
+    const { ready, degraded } = await readShared();
     reply.code(ready ? 200 : 503);
     return { status: ready ? (degraded.length === 0 ? "ok" : "degraded") : "unavailable", degraded };
   });

@@ -122,14 +122,24 @@ type Migration = {
 const workspace = createRequire(import.meta.url).resolve("@rollcall/db/package.json");
 const folder = new URL("migrations/", pathToFileURL(workspace));
 
-/** All migrations of this version, oldest first. */
-export async function readMigrations(): Promise<Migration[]> {
+let read: Promise<Migration[]> | undefined;
+
+/** All migrations of this version, oldest first. Their files are read once, because `/readyz` asks at each call. */
+export function readMigrations(): Promise<Migration[]> {
+  read ??= readFiles().catch((error: unknown) => {
+    read = undefined;
+    throw error;
+  });
+  return read;
+}
+
+async function readFiles(): Promise<Migration[]> {
   const files = await readdir(folder);
   const ids = files.flatMap((file) => (file.endsWith(".up.sql") ? [file.slice(0, -".up.sql".length)] : []));
   return Promise.all(ids.sort().map(readMigration));
 }
 
 async function readMigration(id: string): Promise<Migration> {
-  const read = (direction: "up" | "down") => readFile(new URL(`${id}.${direction}.sql`, folder), "utf8");
-  return { id, up: await read("up"), down: await read("down") };
+  const readSql = (direction: "up" | "down") => readFile(new URL(`${id}.${direction}.sql`, folder), "utf8");
+  return { id, up: await readSql("up"), down: await readSql("down") };
 }

@@ -15,6 +15,7 @@ import {
   countWithoutProfile,
   countWorkers,
   findMissingMigrations,
+  hasRecentSample,
   listRuns,
   type Pool,
   readAlerts,
@@ -70,6 +71,7 @@ async function readPostgres(pool: Pool) {
     full,
     catchUp,
     alertsFiring,
+    forwardedUntrusted,
     logins,
   ] = await Promise.all([
     ask(findMissingMigrations(pool)),
@@ -81,6 +83,7 @@ async function readPostgres(pool: Pool) {
     latest("full"),
     latest("catch-up"),
     ask(listFiring(pool)),
+    ask(hasRecentSample(pool, "rollcall_forwarded_untrusted")),
     ask(readLogins(pool)),
   ]);
   return {
@@ -92,6 +95,7 @@ async function readPostgres(pool: Pool) {
     deletionsHeld,
     logins,
     alertsFiring: alertsFiring ?? [],
+    forwardedUntrusted,
     runs: [full, catchUp].flatMap((runs) => runs ?? []),
   };
 }
@@ -154,6 +158,10 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
       `${users?.withoutProfile} user(s) lack a profile that they should have.`,
     ],
     [facts.alertsFiring.length > 0, `Firing: ${facts.alertsFiring.join(", ")}. See rollcall alerts.`],
+    [
+      facts.forwardedUntrusted === true,
+      "X-Forwarded-For reaches an api whose TRUST_PROXY is unset: callers behind a proxy share one limit. Set TRUST_PROXY.",
+    ],
     [!!conflictsOpen, `${conflictsOpen} conflict(s) to decide: rollcall conflicts.`],
   ];
   return found.flatMap(([isSo, sentence]) => (isSo ? [sentence] : []));

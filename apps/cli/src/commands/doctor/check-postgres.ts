@@ -1,5 +1,5 @@
 import { variables } from "@rollcall/contracts";
-import { createPool, holdsSessions, isTransactionPooled, type Pool } from "@rollcall/db";
+import { createPool, hasRecentSample, holdsSessions, isTransactionPooled, type Pool } from "@rollcall/db";
 import type { Environment } from "../../cli.ts";
 import { describePostgresFailure } from "../../describe-postgres-failure.ts";
 import { checkTables } from "./check-tables.ts";
@@ -47,7 +47,22 @@ async function examine(pool: Pool, options: { withQueues: boolean }): Promise<Fi
     "postgres.sessions",
     "Locks and LISTEN work: there is no transaction pooler in between.",
   );
-  return [...reached, sessions, ...(await checkTables(pool, options))];
+  return [...reached, sessions, ...(await checkTables(pool, options)), ...(await checkProxy(pool))];
+}
+
+/** A note, because any caller can send the header to an api without a proxy. Nothing before the first migrate. */
+async function checkProxy(pool: Pool): Promise<Finding[]> {
+  const isUntrusted = await hasRecentSample(pool, "rollcall_forwarded_untrusted").catch(() => undefined);
+  if (isUntrusted === undefined) return [];
+  const name = "api.trust_proxy";
+  return [
+    isUntrusted
+      ? note(
+          name,
+          "X-Forwarded-For reaches an api whose TRUST_PROXY is unset: callers behind a proxy share one limit. Set TRUST_PROXY to the proxy's address.",
+        )
+      : ok(name, "No api ignores the X-Forwarded-For of a proxy."),
+  ];
 }
 
 function checkVersion(version: number): Finding {
