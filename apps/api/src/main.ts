@@ -1,5 +1,5 @@
 import { createLogger } from "@rollcall/observability";
-import { runProcess, startAlerts, webhooksConfigured } from "@rollcall/runtime";
+import { runProcess, startAlerts, startSchemaCheck, webhooksConfigured } from "@rollcall/runtime";
 import { buildApp } from "./app.ts";
 import { readApiConfig } from "./config.ts";
 import { createApiContext } from "./context.ts";
@@ -14,10 +14,12 @@ await runProcess("api", "PORT", async () => {
     webhookUrl: config.ALERT_WEBHOOK_URL,
     always: config.CLERK_WEBHOOK_SIGNING_SECRET ? [webhooksConfigured] : [],
   });
+  const stopSchemaCheck = startSchemaCheck(context);
   const url = await app.listen({ host: config.HOST, port: config.PORT });
   log.info({ url }, "Listening");
   const stop = async () => {
     await app.close();
+    await stopSchemaCheck();
     await stopAlerts();
     await context.close();
   };

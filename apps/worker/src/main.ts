@@ -1,5 +1,11 @@
 import { createLogger } from "@rollcall/observability";
-import { registerHealthRoutes, registerMetricsRoute, runProcess, startAlerts } from "@rollcall/runtime";
+import {
+  registerHealthRoutes,
+  registerMetricsRoute,
+  runProcess,
+  startAlerts,
+  startSchemaCheck,
+} from "@rollcall/runtime";
 import { limitHeapGrowth } from "@rollcall/sync";
 import { fastify } from "fastify";
 import { startBackgroundTasks, startHeartbeat } from "./background-tasks.ts";
@@ -23,6 +29,7 @@ await runProcess("worker", "WORKER_PORT", async () => {
     startReconcileWorker(context),
   ];
   const stopTasks = startBackgroundTasks(context);
+  const stopSchemaCheck = startSchemaCheck(context);
   const stopHeartbeat = startHeartbeat(context);
   const stopAlerts = startAlerts({ ...context, webhookUrl: config.ALERT_WEBHOOK_URL });
   log.info({ url }, "Working");
@@ -30,6 +37,7 @@ await runProcess("worker", "WORKER_PORT", async () => {
     stopTasks();
     await Promise.allSettled(workers.map((worker) => worker.close()));
     await stopHeartbeat();
+    await stopSchemaCheck();
     await stopAlerts();
     await app.close();
     await context.close();

@@ -24,6 +24,8 @@ export const logEvents = [
   "alert_not_sent",
   "queue_connected",
   "queue_lost",
+  "schema_changed",
+  "schema_restored",
   "postgres_lost",
   "postgres_back",
   "reconcile_started",

@@ -140,6 +140,12 @@ export const metricTable = {
     labels: [],
     in: ["api"],
   },
+  rollcall_schema_problems: {
+    type: "gauge",
+    help: "1 for each table, column, key or index of ours that the app's schema lacks or has in another form, by its name; 0 for none.",
+    labels: ["object"],
+    in: ["api"],
+  },
   rollcall_workers: {
     type: "gauge",
     help: "Worker processes that were alive within the last minute.",

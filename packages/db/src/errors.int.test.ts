@@ -138,7 +138,8 @@ const others = [
   ],
   ...["isRerunnable", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
   ...["inTransaction", "inRolledBackTransaction", "waitBrieflyForLocks", "lockAbsenceGuard"],
-  ...["findFormProblems", "findMissingGrants", "findMissingKeys", "findMissingMigrations", "listAppColumns"],
+  ...["findSchemaProblems", "restoreTables", "printSchema", "describeLeft"],
+  ...["findMissingGrants", "findMissingMigrations", "listAppColumns"],
   ...["measureIdUse", "migrateUp", "migrateDown", "holdsSessions", "isTransactionPooled"],
 ];
 
@@ -181,9 +182,9 @@ test.each(
     migrateUp: db.migrateUp,
     migrateDown: db.migrateDown,
     findMissingMigrations: db.findMissingMigrations,
-    findFormProblems: db.findFormProblems,
+    findSchemaProblems: db.findSchemaProblems,
+    restoreTables: db.restoreTables,
     findMissingGrants: (pool: db.Pool) => db.findMissingGrants(pool, { withQueues: true }),
-    findMissingKeys: db.findMissingKeys,
     listAppColumns: db.listAppColumns,
     measureIdUse: db.measureIdUse,
     lockAbsenceGuard: db.lockAbsenceGuard,

@@ -5,3 +5,4 @@ export { isSameSecret, registerMetricsRoute } from "./metrics-route.ts";
 export { createReconcileContext, openServices, type Services } from "./open-services.ts";
 export { startPeriodicTask } from "./periodic-task.ts";
 export { type RunningProgram, runProcess } from "./run-process.ts";
+export { startSchemaCheck } from "./schema-check.ts";
