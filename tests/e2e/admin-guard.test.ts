@@ -22,13 +22,13 @@ describeOnOneBackend((backend) => {
     "/admin/nothing",
     "/api/admin/conflicts",
     "/api/admin/nothing",
-  ])("%s is closed to whoever has no password, known path or not", async (path) => {
+  ])("%s answers 401 without a password, whether the path exists or not", async (path) => {
     const answer = await fetch(`${system.apiUrl}${path}`);
     expect(answer.status).toBe(401);
     expect(answer.headers.get("www-authenticate")).toContain("Basic");
   });
 
-  test("a right password with a wrong name, and the other way round, are both wrong", async () => {
+  test("the right password with a wrong name is refused, and so is the right name with a wrong password", async () => {
     for (const headers of [
       basic("admin", "wrong"),
       basic("root", "correct horse battery staple"),
@@ -61,7 +61,7 @@ describeOnOneBackend((backend) => {
     { "sec-fetch-site": "cross-site" },
     { "sec-fetch-site": "same-site" },
     { origin: "https://evil.example" },
-  ])("a write that another site began is refused: %j", async (headers) => {
+  ])("a write that comes from another site is refused: %j", async (headers) => {
     const answer = await callAdmin(system, "/api/admin/conflicts/1/resolve", {
       method: "POST",
       body: { dismiss: true },
@@ -81,7 +81,7 @@ describeOnOneBackend((backend) => {
   );
 
   test("more than 20 wrong passwords a minute from an address, under both prefixes together: 429, also for the right one", async () => {
-    // Above were a few already, and it does not matter how many.
+    // The tests above have sent a few already. Their number does not matter.
     const statuses: number[] = [];
     for (let attempt = 0; attempt < 21; attempt++) {
       const path = attempt % 2 === 0 ? "/api/admin/conflicts" : "/admin/queues";
@@ -97,12 +97,12 @@ describeOnOneBackend((backend) => {
   });
 });
 
-test("of many guesses in one breath no more are looked at than one by one", async () => {
+test("of many pipelined guesses no more are checked than of guesses one by one", async () => {
   const system = await startSystem({ backend: "postgres" });
   const password = "correct horse battery staple";
   const guesses = [...Array.from({ length: 100 }, (_, turn) => `guess ${turn}`), password];
   const requests = guesses.map(
-    // The right one elsewhere: whose turn it is does not depend on the path.
+    // The right password goes to another path, because the limit does not depend on the path.
     (guess) =>
       `GET ${guess === password ? "/api/admin/conflicts" : "/admin/queues"} HTTP/1.1\r\nhost: x\r\nauthorization: ${basic("admin", guess).authorization}\r\n\r\n`,
   );

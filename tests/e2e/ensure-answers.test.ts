@@ -23,7 +23,19 @@ describeOnOneBackend((backend) => {
       "a token for another party",
       () => system.clerk.sessions.mintToken({ userId, azp: "https://evil.example" }),
     ],
-    ["a token for no party", () => system.clerk.sessions.mintToken({ userId, azp: null })],
+    [
+      "a token from the future",
+      () =>
+        system.clerk.sessions.mintToken({
+          userId,
+          azp: origin,
+          overrides: { iat: Math.floor(Date.now() / 1_000) + 30 },
+        }),
+    ],
+    [
+      "a token whose session is in an unknown state",
+      () => system.clerk.sessions.mintToken({ userId, azp: origin, overrides: { sts: "suspended" } }),
+    ],
     [
       "a token without session, as a JWT template makes",
       () => system.clerk.sessions.mintToken({ userId, azp: origin, omit: ["sid"] }),
@@ -34,7 +46,7 @@ describeOnOneBackend((backend) => {
       () => system.clerk.sessions.mintToken({ userId: "org_1", azp: origin }),
     ],
     [
-      "a token that nobody signed",
+      "an unsigned token",
       async () => unsigned(await system.clerk.sessions.mintToken({ userId, azp: origin })),
     ],
     ["a token signed with HS256 and the public key", async () => hs256(userId, system.clerk.jwtKey)],
@@ -60,20 +72,20 @@ describeOnOneBackend((backend) => {
     expect(answer).toMatchObject({ status: 400, body: { error: { code: "request.malformed" } } });
   });
 
-  test("401 comes before 400: a stranger learns nothing about bodies", async () => {
+  test("401 comes before 400, so that a caller without a session gets no answer about its body", async () => {
     const answer = await callEnsure(system, { "content-type": "application/json" }, "not json");
     expect(answer.status).toBe(401);
   });
 
   test("403 for a body that names another user", async () => {
     const answer = await ensure(system, userId, {
-      body: '{"userId":"user_somebody_else"}',
+      body: '{"userId":"user_another"}',
       headers: { "content-type": "application/json" },
     });
     expect(answer).toMatchObject({ status: 403, body: { error: { code: "user.forbidden" } } });
   });
 
-  test("a body that names the same user, or nobody, is fine", async () => {
+  test("200 for a body that names the same user or no user", async () => {
     const person = await system.clerk.users.create();
     const headers = { "content-type": "application/json" };
     for (const body of [`{"userId":"${person.id}"}`, "{}", ""]) {
@@ -117,13 +129,13 @@ describeOnOneBackend((backend) => {
   });
 
   test("404 user.unknown when Clerk has no such user", async () => {
-    expect(await ensure(system, "user_nobody")).toMatchObject({
+    expect(await ensure(system, "user_unknown")).toMatchObject({
       status: 404,
       body: { error: { code: "user.unknown" } },
     });
   });
 
-  test("202 pending when it is not done within the deadline, and 200 later", async () => {
+  test("202 pending when the profile is not there within the deadline, and 200 later", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     const fault = await system.clerk.faults.add({ kind: "latency", ms: 2_500 });
     const answer = await ensure(system, person.id);
@@ -149,13 +161,13 @@ describeOnOneBackend((backend) => {
     expect((await ensure(system, other.id)).status).toBe(200);
   });
 
-  describe("messages are for people", () => {
+  describe("messages are translated", () => {
     test.each([
       ["pt-BR", "Entre na sua conta para continuar."],
       ["pt", "Entre na sua conta para continuar."],
       ["en-GB,en;q=0.8", "Please sign in to continue."],
       ["fr", "Entre na sua conta para continuar."],
-    ])("in the language of Accept-Language %s", async (language, message) => {
+    ])("into the language of Accept-Language %s", async (language, message) => {
       const answer = await callEnsure(system, { "accept-language": language });
       expect(answer.body).toMatchObject({ error: { message }, requestId: expect.any(String) });
     });
@@ -173,7 +185,7 @@ describeOnOneBackend((backend) => {
     },
   );
 
-  test("a refusal is timed under the way on which it was found", async () => {
+  test("the metric of a refusal has the label of the path that found it", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     await system.clerk.users.ban(person.id);
     await ensure(system, person.id);
@@ -186,7 +198,7 @@ describeOnOneBackend((backend) => {
     expect(await count()).toBe(before + 1);
   });
 
-  test("CORS lets the app read the answer and Retry-After, and nobody else", async () => {
+  test("CORS lets only the app read the answer and Retry-After", async () => {
     const preflight = (from: string) =>
       fetch(`${system.apiUrl}/api/ensure`, {
         method: "OPTIONS",
@@ -214,13 +226,13 @@ test("429 with Retry-After after 3000 calls from one address within a minute", a
     const answers = Array.from({ length: calls }, (_, index) =>
       callEnsure(system, {
         authorization: `Bearer ${token}`,
-        // Nobody trusts this header unless TRUST_PROXY says so: a caller cannot be somebody else each time.
+        // The api ignores this header unless TRUST_PROXY is set, so that a caller cannot change its address.
         "x-forwarded-for": `10.0.0.${from + index}`,
       }),
     );
     return (await Promise.all(answers)).map((answer) => answer.status);
   }
-  // Together, so that a busy machine takes no minute for them.
+  // The calls run in parallel, so that they take less than a minute on a busy machine.
   const statuses: number[] = [];
   for (const person of people.slice(0, -1))
     for (let from = 0; from < 300; from += 50) statuses.push(...(await call(person, from, 50)));

@@ -61,7 +61,7 @@ describeOnBackends((backend) => {
     await untilProfile(system, known.id);
     await system.db.query("alter table users rename image_url to avatar_url");
 
-    // Nobody signed in yet, so the session cache of Redis is empty.
+    // No user signed in yet, so the session cache of Redis is empty.
     expect(await ensure(system, known.id)).toMatchObject({
       status: 503,
       body: { error: { code: "schema.changed" } },
@@ -113,7 +113,10 @@ describeOnBackends((backend) => {
     await untilProfile(system, known.id);
     await untilProfile(system, deleted.id);
     await system.clerk.users.delete(deleted.id);
-    await waitFor("the tombstone", async () => (await readRows(system, deleted.id)).users[0]?.["deleted_at"]);
+    await waitFor(
+      "the tombstone",
+      async () => (await readRows(system, deleted.id)).users[0]?.["deleted_at"] ?? undefined,
+    );
     const before = (await readRows(system, known.id)).users[0];
 
     await system.db.query(`

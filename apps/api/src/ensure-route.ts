@@ -1,11 +1,19 @@
 import cors from "@fastify/cors";
 import rateLimit from "@fastify/rate-limit";
-import type { SessionIdentity } from "@rollcall/clerk";
+import { type SessionIdentity, SessionRefusal } from "@rollcall/clerk";
 import { AppError, type EnsurePending, type EnsureReady, ensureBody } from "@rollcall/contracts";
 import { type EnsureResult, ensureUser } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "./context.ts";
-import { answerError } from "./error-answers.ts";
+import { answerError, nameStatus, readCode } from "./error-answers.ts";
+
+/** Tools for tracing add these headers to each request of a page. A missing one would block the login of their users. */
+const tracingHeaders = [
+  ...["traceparent", "tracestate", "baggage", "sentry-trace"],
+  ...["b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags"],
+  ...["x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin", "x-datadog-sampling-priority"],
+  ...["x-datadog-tags", "newrelic", "elastic-apm-traceparent", "request-id", "request-context"],
+];
 
 const callsPerMinute = { user: 300, address: 3_000 } as const;
 
@@ -15,10 +23,11 @@ const callsPerMinute = { user: 300, address: 3_000 } as const;
  * @param scope has the route's whole path as its prefix, because CORS answers every OPTIONS below it
  */
 export async function registerEnsureRoute(scope: FastifyInstance, context: ApiContext): Promise<void> {
+  noteRefusedOrigins(scope, context);
   await scope.register(cors, {
     origin: context.config.CLERK_AUTHORIZED_PARTIES,
     methods: ["POST"],
-    allowedHeaders: ["authorization", "content-type"],
+    allowedHeaders: ["authorization", "content-type", ...tracingHeaders],
     exposedHeaders: ["retry-after"],
     maxAge: 600,
   });
@@ -43,6 +52,7 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
   ];
 
   acceptEmptyBody(scope);
+  const outcomes = countOutcomes(scope, context);
   scope.post("/", {
     prefixTrailingSlash: "no-slash",
     // Before the body is read, so that an unauthenticated caller gets no hints about the body.
@@ -60,14 +70,52 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
           });
         }
       }
-      return answer(context, request, reply, await ensureUser(context.ensure, identity.clerkId));
+      const result = await ensureUser(context.ensure, identity.clerkId);
+      outcomes.set(request, nameOutcome(result));
+      return answer(context, request, reply, result);
     },
   });
 }
 
+/**
+ * Logs each origin that CORS refuses, once, and counts its preflights. The browser then never calls ensure, so nothing
+ * else would show that the logins of a whole app fail.
+ */
+function noteRefusedOrigins(scope: FastifyInstance, { config, metrics, refusals }: ApiContext): void {
+  scope.addHook("onRequest", async (request) => {
+    const { origin } = request.headers;
+    if (origin === undefined || config.CLERK_AUTHORIZED_PARTIES.includes(origin)) return;
+    refusals.origin(request, origin);
+    if (request.method === "OPTIONS") metrics.count("rollcall_ensure_total", { outcome: "origin_refused" });
+  });
+}
+
+/**
+ * Counts every answer to a call, whichever part of the api made it: by the result that the route sets, else by the error,
+ * else by the status.
+ */
+function countOutcomes(scope: FastifyInstance, { metrics }: ApiContext): WeakMap<FastifyRequest, string> {
+  const outcomes = new WeakMap<FastifyRequest, string>();
+  scope.addHook("onError", async (request, _reply, error) => {
+    const code = readCode(error);
+    const reason = error instanceof AppError && code === "unauthenticated" ? error.reason : undefined;
+    outcomes.set(request, reason === undefined ? code : `${code}.${reason}`);
+  });
+  scope.addHook("onResponse", async (request, reply) => {
+    if (request.method !== "POST") return;
+    const outcome = outcomes.get(request) ?? nameStatus(reply.statusCode);
+    metrics.count("rollcall_ensure_total", { outcome });
+  });
+  return outcomes;
+}
+
+function nameOutcome(result: EnsureResult): string {
+  return result.kind === "refused" || result.kind === "unavailable" ? result.code : result.kind;
+}
+
 async function authenticate(context: ApiContext, request: FastifyRequest): Promise<SessionIdentity> {
   const [scheme, token] = request.headers.authorization?.split(" ") ?? [];
-  if (scheme?.toLowerCase() !== "bearer" || !token) throw new AppError("unauthenticated", "No bearer token");
+  if (scheme?.toLowerCase() !== "bearer" || !token) throw new SessionRefusal("missing");
   return context.verifySession(token);
 }
 
@@ -98,8 +146,6 @@ function answer(
   result: EnsureResult,
 ): FastifyReply {
   const path = "path" in result ? result.path : "queue";
-  const outcome = result.kind === "refused" || result.kind === "unavailable" ? result.code : result.kind;
-  context.metrics.count("rollcall_ensure_total", { outcome });
   context.metrics.observe("rollcall_ensure_seconds", { path }, reply.elapsedTime / 1_000);
   switch (result.kind) {
     case "ready":

@@ -1,8 +1,10 @@
 import accepts from "@fastify/accepts";
+import { SessionRefusal } from "@rollcall/clerk";
 import { AppError, type ErrorBody, type ErrorCode, errorTable, type Locale } from "@rollcall/contracts";
 import { countPostgresError } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "./context.ts";
+import type { Refusal } from "./refusal-log.ts";
 
 /** Fastify's own errors that a caller can cause, by status. */
 const codesByStatus = new Map<number, ErrorCode>([
@@ -23,22 +25,33 @@ export async function registerErrorAnswers(app: FastifyInstance, context: ApiCon
     if (code === "internal") {
       context.log.error({ event: "request_failed", requestId: request.id, err: error }, "Request failed");
     }
-    const extras = error instanceof AppError ? { retryAfterMs: error.retryAfterMs, hint: error.hint } : {};
-    return answerError(context, request, reply, code, extras);
+    return answerError(context, request, reply, code, error instanceof AppError ? readExtras(error) : {});
   });
 }
 
-/** Answers with the code's status and title, and with `Retry-After` when the call may be repeated. */
+type Extras = { retryAfterMs?: number | undefined; hint?: string | undefined; refusal?: Refusal };
+
+function readExtras(error: AppError): Extras {
+  const { retryAfterMs, hint, reason, message: detail } = error;
+  const party = error instanceof SessionRefusal ? error.party : undefined;
+  return { retryAfterMs, hint, refusal: { reason, party, detail } };
+}
+
+/**
+ * Answers with the code's status and title, and with `Retry-After` when the call may be repeated. The reason stands in
+ * the log under the id that the answer names.
+ */
 export function answerError(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
   code: ErrorCode,
-  { retryAfterMs = 1_000, hint }: { retryAfterMs?: number | undefined; hint?: string | undefined } = {},
+  { retryAfterMs = 1_000, hint, refusal = {} }: Extras = {},
 ): FastifyReply {
   const { status } = errorTable[code];
+  context.refusals.request(request, code, refusal);
   if (status === 429 || status === 503) reply.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
-  if (code === "unauthenticated") reply.header("www-authenticate", "Bearer");
+  if (code === "unauthenticated" || code === "session.no_azp") reply.header("www-authenticate", "Bearer");
   const sentence = titleOf(context, request, code);
   const message = hint === undefined ? sentence : `${sentence} (${hint})`;
   const body: ErrorBody = { error: { code, message }, requestId: request.id };
@@ -50,10 +63,16 @@ export function titleOf(context: ApiContext, request: FastifyRequest, code: Erro
   return errorTable[code].title[decideLocale(request, context.config.MESSAGES_LOCALE)];
 }
 
-function readCode(error: unknown): ErrorCode {
+/** The code of an error, also of Fastify's own errors. */
+export function readCode(error: unknown): ErrorCode {
   if (error instanceof AppError) return error.code;
   const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
-  return (typeof status === "number" && codesByStatus.get(status)) || "internal";
+  return typeof status === "number" ? nameStatus(status) : "internal";
+}
+
+/** The code of an answer of Fastify's own, by its status. */
+export function nameStatus(status: number): ErrorCode {
+  return codesByStatus.get(status) ?? "internal";
 }
 
 function decideLocale(request: FastifyRequest, fallback: Locale): Locale {

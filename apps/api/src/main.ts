@@ -1,12 +1,15 @@
+import { listSecrets } from "@rollcall/contracts";
 import { createLogger } from "@rollcall/observability";
 import { runProcess, startAlerts, startSchemaCheck, webhooksConfigured } from "@rollcall/runtime";
 import { buildApp } from "./app.ts";
 import { readApiConfig } from "./config.ts";
 import { createApiContext } from "./context.ts";
 
-await runProcess("api", "PORT", async () => {
+const secrets = listSecrets(process.env);
+
+await runProcess("api", "PORT", secrets, async () => {
   const config = readApiConfig(process.env);
-  const log = createLogger({ level: config.LOG_LEVEL, process: "api" });
+  const log = createLogger({ level: config.LOG_LEVEL, process: "api", secrets });
   const context = createApiContext(config, log);
   const app = await buildApp(context);
   const stopAlerts = startAlerts({

@@ -1,3 +1,4 @@
+import { listSecrets } from "@rollcall/contracts";
 import { createLogger } from "@rollcall/observability";
 import {
   registerHealthRoutes,
@@ -14,10 +15,12 @@ import { createWorkerContext } from "./context.ts";
 import { startReconcileWorker } from "./reconcile-worker.ts";
 import { startSyncWorker } from "./sync-worker.ts";
 
-await runProcess("worker", "WORKER_PORT", async () => {
+const secrets = listSecrets(process.env);
+
+await runProcess("worker", "WORKER_PORT", secrets, async () => {
   limitHeapGrowth();
   const config = readWorkerConfig(process.env);
-  const log = createLogger({ level: config.LOG_LEVEL, process: "worker" });
+  const log = createLogger({ level: config.LOG_LEVEL, process: "worker", secrets });
   const context = createWorkerContext(config, log);
   const app = fastify({ logger: false, forceCloseConnections: "idle" });
   registerHealthRoutes(app, context, { listsWorker: false });

@@ -5,7 +5,8 @@ import { z } from "zod";
 
 /** A delivery, reduced to the parts that Rollcall uses. */
 export type Delivery =
-  | { kind: "refused" }
+  /** `timestamp`: more than five minutes from now. `signature`: by none of the secrets. The caller never learns which. */
+  | { kind: "refused"; reason: "headers" | "timestamp" | "signature" }
   | { kind: "unreadable"; id: string; type: string | null; sizeBytes: number; sha256: string }
   | { kind: "ignored"; id: string; type: string }
   | {
@@ -40,13 +41,20 @@ export function createDeliveryReader(secrets: readonly string[]): DeliveryReader
   const webhooks = secrets.map((secret) => new Webhook(secret));
   return (headers, rawBody) => {
     const signed = readSignedHeaders(headers);
-    if (!signed) return { kind: "refused" };
+    if (!signed) return { kind: "refused", reason: "headers" };
     for (const webhook of webhooks) {
       const verified = verify(webhook, signed, rawBody);
       if (verified) return readDelivery(signed["svix-id"], verified.event, rawBody);
     }
-    return { kind: "refused" };
+    return { kind: "refused", reason: isCurrent(signed["svix-timestamp"]) ? "signature" : "timestamp" };
   };
+}
+
+/** Svix' own tolerance. */
+const toleranceS = 5 * 60;
+
+function isCurrent(timestamp: string): boolean {
+  return Math.abs(Date.now() / 1_000 - Number(timestamp)) <= toleranceS;
 }
 
 type SignedHeaders = { "svix-id": string; "svix-timestamp": string; "svix-signature": string };

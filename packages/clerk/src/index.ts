@@ -6,7 +6,13 @@ export {
   type ListedUser,
   maxIdsPerRead,
   maxUsersPerPage,
+  type PartlyReadUser,
   type UserListQuery,
 } from "./gateway.ts";
-export { createSessionVerifier, type SessionIdentity, type SessionVerifier } from "./session-token.ts";
-export type { ClerkUser } from "./user.ts";
+export {
+  createSessionVerifier,
+  type SessionIdentity,
+  SessionRefusal,
+  type SessionVerifier,
+} from "./session-token.ts";
+export type { ClerkField, ClerkUser } from "./user.ts";

@@ -1,3 +1,4 @@
+import { sessionRefusals } from "./ensure.ts";
 import type { MetricName } from "./metrics.ts";
 
 /** The series of one metric whose labels match these patterns as a whole, like `=~` in Prometheus. */
@@ -49,6 +50,28 @@ const hour = 60 * minute;
 /** Outcomes of a sync job that are error codes: `internal`, and every outcome with a dot. */
 const failed = { outcome: "internal|.+[.].+" };
 const madeOrFailed = { outcome: "created|linked|internal|.+[.].+" };
+
+/**
+ * Logins that fail for a reason which a wrong setting gives to many users. A call without any token is no login, so calls
+ * of strangers alone fire no alert.
+ */
+const refusedLogins = [
+  `unauthenticated[.](${sessionRefusals.filter((reason) => reason !== "missing").join("|")})`,
+  "session[.]no_azp",
+  "user[.](unknown|forbidden)",
+  "origin_refused",
+].join("|");
+const logins = `ready|pending|session[.]pending|user[.](banned|deleted)|${refusedLogins}`;
+
+/** When most logins are refused: the condition of the alert, and of the line in the status. */
+export const mostLoginsRefused = {
+  kind: "share",
+  part: { metric: "rollcall_ensure_total", labels: { outcome: refusedLogins } },
+  of: { metric: "rollcall_ensure_total", labels: { outcome: logins } },
+  windowS: 15 * minute,
+  above: 0.5,
+  atLeast: 20,
+} as const satisfies AlertCondition;
 
 /** The alert rules. ops/prometheus-rules.yml is generated from them. */
 export const alertRules = [
@@ -119,6 +142,13 @@ export const alertRules = [
       atLeast: 20,
     },
     forS: minute,
+  },
+  {
+    name: "logins_refused",
+    severity: "page",
+    summary: "Most logins are refused: a setting does not fit the app, or a clock is wrong.",
+    when: mostLoginsRefused,
+    forS: 30,
   },
   {
     name: "postgres_errors",
@@ -215,5 +245,17 @@ export const alertRules = [
     summary: "The queues' Redis uses more than 70 % of its memory: no new jobs are accepted.",
     when: { kind: "gauge", of: { metric: "rollcall_queue_memory_ratio" }, take: "max", above: 0.7 },
     forS: minute,
+  },
+  {
+    name: "alerts_unsent",
+    severity: "page",
+    summary: "Alerts are not delivered: ALERT_WEBHOOK_URL does not accept them.",
+    when: {
+      kind: "count",
+      of: { metric: "rollcall_alert_notifications_total", labels: { result: "failed" } },
+      windowS: 10 * minute,
+      above: 5,
+    },
+    forS: 0,
   },
 ] as const satisfies readonly AlertRule[];

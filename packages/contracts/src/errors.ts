@@ -48,6 +48,12 @@ export const errorTable = {
     "Pedido vindo de outro site recusado.",
     "Request from another site refused.",
   ),
+  "session.no_azp": entry(
+    401,
+    false,
+    "O token da sessão não tem azp. Só com CLERK_ACCEPT_MISSING_AZP=true o Rollcall aceita esses tokens.",
+    "The session token has no azp. Rollcall accepts such tokens only with CLERK_ACCEPT_MISSING_AZP=true.",
+  ),
   "session.pending": entry(
     403,
     false,
@@ -109,6 +115,12 @@ export const errorTable = {
   ),
   "user.unknown": entry(404, false, "Conta não encontrada.", "Account not found."),
   "user.absent": entry(404, true, "Conta ainda não encontrada.", "Account not found yet."),
+  "user.still_there": entry(
+    409,
+    true,
+    "O serviço de contas ainda tem esta conta.",
+    "The account service still has this account.",
+  ),
   "user.rejected": entry(
     500,
     false,
@@ -156,6 +168,12 @@ export const errorTable = {
     true,
     "A resposta do serviço de contas não pôde ser lida.",
     "The answer of the account service could not be read.",
+  ),
+  "clerk.too_large": entry(
+    502,
+    false,
+    "A resposta do serviço de contas é grande demais.",
+    "The answer of the account service is too large.",
   ),
   "reconcile.list_empty": entry(
     502,

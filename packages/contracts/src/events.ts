@@ -12,6 +12,7 @@ export const logEvents = [
   "user_tombstoned",
   "user_deletion_failed",
   "deletion_held",
+  "deletion_unconfirmed",
   "cache_hit_no_mentorado",
   "outage_began",
   "outage_ended",
@@ -22,6 +23,7 @@ export const logEvents = [
   "alert_fired",
   "alert_resolved",
   "alert_not_sent",
+  "clerk_fields_unreadable",
   "queue_connected",
   "queue_lost",
   "schema_changed",
@@ -36,6 +38,8 @@ export const logEvents = [
   "reconcile_failed",
   "reconcile_cancelled",
   "request_answered",
+  "request_refused",
+  "origin_refused",
   "request_failed",
 ] as const;
 

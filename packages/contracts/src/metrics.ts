@@ -18,7 +18,7 @@ const lagSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86_400
 export const metricTable = {
   rollcall_webhooks_total: {
     type: "counter",
-    help: "Webhook deliveries answered, by Clerk event type (other: a type that Rollcall ignores) and outcome.",
+    help: "Webhook deliveries answered, by Clerk event type (other: ignored, or refused before it was read) and outcome; refused: signed by no configured secret.",
     labels: ["type", "outcome"],
     in: ["api"],
   },
@@ -31,7 +31,7 @@ export const metricTable = {
   },
   rollcall_ensure_total: {
     type: "counter",
-    help: "Ensure calls answered, by outcome.",
+    help: "Ensure calls answered, by outcome: ready, pending, or an error code; unauthenticated has the reason after a dot. origin_refused: preflights of an origin that CORS refuses.",
     labels: ["outcome"],
     in: ["api"],
   },
@@ -98,6 +98,12 @@ export const metricTable = {
     labels: ["status"],
     in: ["api", "worker"],
   },
+  rollcall_clerk_unreadable_fields_total: {
+    type: "counter",
+    help: "Fields of users at Clerk that had an unexpected form and were left out, by field.",
+    labels: ["field"],
+    in: ["api", "worker"],
+  },
   rollcall_postgres_errors_total: {
     type: "counter",
     help: "Postgres calls that failed and would fail for every user, by SQLSTATE, or connection for no answer. A refused row counts as a failed sync job instead.",
@@ -145,6 +151,12 @@ export const metricTable = {
     help: "1 for each table, column, key or index of ours that the app's schema lacks or has in another form, by its name; 0 for none.",
     labels: ["object"],
     in: ["api"],
+  },
+  rollcall_alert_notifications_total: {
+    type: "counter",
+    help: "Attempts to send an alert to ALERT_WEBHOOK_URL, by result: sent, failed.",
+    labels: ["result"],
+    in: ["api", "worker"],
   },
   rollcall_workers: {
     type: "gauge",

@@ -33,6 +33,8 @@ export const systemStatus = z.object({
       deleted: count,
     })
     .nullable(),
+  /** Logins of the last 15 minutes, and the refused ones by outcome of `rollcall_ensure_total`. */
+  logins: z.object({ answered: count, refused: z.record(z.string(), count) }).nullable(),
   deadLetters: count.nullable(),
   conflictsOpen: count.nullable(),
   /** Deletions that wait for confirmation. */

@@ -5,7 +5,7 @@ export { printSchema, type SchemaFormat } from "./app-schema/print-schema.ts";
 export { describeLeft, type Restoration } from "./app-schema/restore-schema.ts";
 export type { SchemaWatch } from "./app-schema/schema-watch.ts";
 export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
-export { findMissingGrants, listAppColumns, measureIdUse } from "./checks.ts";
+export { findMissingGrants, listAppColumns, listTriggersWithoutPath, measureIdUse } from "./checks.ts";
 export { type RequestBudget, takeClerkRequest } from "./clerk-budget.ts";
 export { evaluateConflicts, listConflicts, listConflictsOfUser } from "./conflicts.ts";
 export {
@@ -32,6 +32,7 @@ export {
 export {
   holdDeletions,
   isDeletionHeld,
+  pruneUnknownTombstones,
   releaseDeletions,
   tombstoneAbsent,
   tombstoneEach,
@@ -40,7 +41,7 @@ export {
 export { type CreationRange, type DriftKind, digestRows, digestSnapshots, findDrift } from "./drift.ts";
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
 export { isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
-export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents } from "./events.ts";
+export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents, recordEvent } from "./events.ts";
 export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicates } from "./migrate/adoption/row-problems.ts";
@@ -91,7 +92,7 @@ export type { Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";
 export { inRolledBackTransaction, inTransaction, waitBrieflyForLocks } from "./transaction.ts";
-export { blankUser, type UserSnapshot } from "./user-columns.ts";
+export { blankUser, type UnreadColumn, type UserSnapshot } from "./user-columns.ts";
 export {
   applySnapshots,
   changeTier,

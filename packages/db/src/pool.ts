@@ -23,9 +23,18 @@ export type PoolOptions = {
   /** The longest wait for a connection and, separately, for the answer of one statement. */
   connectTimeoutMs?: number;
   queryTimeoutMs?: number;
+  /** Schemas in which unqualified names are found; by default none of the database's own. Only tests need one. */
+  searchPath?: string;
   /** Called for a broken idle connection. Without a listener `pg` ends the process. */
   onIdleError: (error: Error) => void;
 };
+
+/**
+ * Our statements name the schema of each table and function of ours. With the app's schemas in the path, a function made
+ * there for a closer argument type, such as `unnest(text[])`, would run in place of Postgres' own, with our rights. A
+ * temporary table would stand before ours if `pg_temp` were not last.
+ */
+const ownSearchPath = "pg_catalog,pg_temp";
 
 /**
  * A connection pool in which every wait ends, also while the server is frozen. Its failures are PostgresErrors, so no
@@ -34,7 +43,10 @@ export type PoolOptions = {
 export function createPool(options: PoolOptions): Pool {
   const { connectTimeoutMs = 3_000, queryTimeoutMs = 10_000 } = options;
   const pool = new pg.Pool({
-    connectionString: options.databaseUrl,
+    connectionString: joinStartupOptions(
+      options.databaseUrl,
+      `-c search_path=${options.searchPath ?? ownSearchPath}`,
+    ),
     application_name: options.applicationName,
     max: options.max ?? 10,
     connectionTimeoutMillis: connectTimeoutMs,
@@ -72,4 +84,19 @@ function query(client: pg.Pool | pg.PoolClient): Queryable["query"] {
 
 function rethrow(error: unknown): never {
   throw toPostgresError(error);
+}
+
+/**
+ * Adds startup options to those in the URL, such as Neon's `endpoint=…`. The driver would take the URL's alone. Of two
+ * values for one setting Postgres takes the later one, so ours hold.
+ */
+export function joinStartupOptions(databaseUrl: string, ours: string): string {
+  const start = databaseUrl.indexOf("?");
+  if (start === -1) return `${databaseUrl}?options=${encodeURIComponent(ours)}`;
+  const query = databaseUrl.slice(start + 1);
+  const given = new URLSearchParams(query).getAll("options").at(-1);
+  // Other parameters keep their text: a second encoding might change a path or a password.
+  const others = query.split("&").filter((pair) => !new URLSearchParams(pair).has("options") && pair !== "");
+  const joined = `options=${encodeURIComponent(given === undefined ? ours : `${given} ${ours}`)}`;
+  return `${databaseUrl.slice(0, start)}?${[...others, joined].join("&")}`;
 }

@@ -16,8 +16,12 @@ const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostg
 /** All of BullMQ's statements are short. Its blocking wait is a timer beside LISTEN, not a statement. */
 const queryTimeoutMs = 5_000;
 
-/** A database may have a stricter isolation by default, which fails BullMQ's statements when two of them meet. */
-const startupOptions = "-c search_path=bullmq,public -c default_transaction_isolation=read\\ committed";
+/**
+ * BullMQ names its tables and functions without a schema. `public` is not in the path, because a function made there for a
+ * closer argument type would run in place of BullMQ's or Postgres' own. A database may have a stricter isolation by
+ * default, which fails BullMQ's statements when two of them meet.
+ */
+const startupOptions = "-c search_path=bullmq,pg_temp -c default_transaction_isolation=read\\ committed";
 
 /**
  * Queues on Postgres. All of them share one pool, and each worker keeps one connection of it for LISTEN.

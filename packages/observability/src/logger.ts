@@ -1,4 +1,6 @@
+import { toPrintableJson } from "@rollcall/contracts";
 import { type DestinationStream, type Logger, pino } from "pino";
+import { createRedactor } from "./redact.ts";
 
 export type { Logger } from "pino";
 
@@ -6,6 +8,8 @@ export type LoggerOptions = {
   level: string;
   /** The process that writes, e.g. `api`. */
   process: string;
+  /** Replaced wherever they appear in a line: `listSecrets` of contracts. */
+  secrets?: readonly string[];
   /** Standard output by default. */
   destination?: DestinationStream;
 };
@@ -20,7 +24,10 @@ export function createLogger(options: LoggerOptions): Logger {
     base: { process: options.process },
     serializers: { err: describeError },
   };
-  return options.destination ? pino(settings, options.destination) : pino(settings);
+  const destination = options.destination ?? pino.destination(1);
+  const redact = createRedactor(options.secrets ?? []);
+  // JSON.stringify leaves text direction and C1 sequences as they are, and a terminal obeys them.
+  return pino(settings, { write: (line) => destination.write(toPrintableJson(redact(line))) });
 }
 
 type DescribedError = {

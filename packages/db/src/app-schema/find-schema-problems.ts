@@ -127,16 +127,16 @@ function describeRenamed(table: TableName, { name }: DeclaredColumn, now: LiveCo
 
 const missingColumn = [{ states: ["42703", "42P10"] }];
 
-/** @param suspects columns of the app of which one may be this column, when nothing was recorded */
+/** @param others columns of the app of which one may be this column, when nothing was recorded */
 function describeMissing(
   table: TableName,
   column: DeclaredColumn,
-  suspects: readonly LiveColumn[],
+  others: readonly LiveColumn[],
 ): SchemaProblem {
   const object = `public.${table}.${column.name}`;
   const add = `alter table public.${table} add column ${writeColumn(column)}`;
   const rule = columnRules[table][column.name];
-  const alike = suspects.filter((one) => rule && fits(one, rule) && !one.inPrimaryKey);
+  const alike = others.filter((one) => rule && fits(one, rule) && !one.inPrimaryKey);
   if (alike.length > 0) {
     const names = alike.map(({ name }) => name).join(", ");
     return {

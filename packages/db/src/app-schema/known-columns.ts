@@ -51,9 +51,9 @@ export async function findRenamedTable(db: Queryable, table: TableName): Promise
   const before = (await readKnownColumns(db)).find((one) => one.table === table && !one.isGone);
   if (!before) return undefined;
   const result = await db.query(
-    `select $1::oid::regclass::text as name where exists (
-       select from pg_class where oid = $1::oid and relkind in ('r', 'p')
-     )`,
+    `select format('%I.%I', n.nspname, c.relname) as name
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.oid = $1::oid and c.relkind in ('r', 'p')`,
     [before.relation],
   );
   return readRows(z.object({ name: z.string() }), result.rows)[0]?.name;

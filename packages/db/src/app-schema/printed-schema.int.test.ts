@@ -119,7 +119,7 @@ test("the printed drizzle schema changes nothing after the migration, and makes 
   await migrateUp(pool);
   expect(await push(printSchema("drizzle"))).toContain("No changes detected");
   expect(await findSchemaProblems(pool)).toEqual([]);
-  await pool.query("drop table mentorados, users");
+  await pool.query("drop table public.mentorados, public.users");
   expect(await push(printSchema("drizzle"))).toContain("Changes applied");
   expect(await findSchemaProblems(pool)).toEqual([]);
 });
@@ -223,7 +223,7 @@ test("the printed Prisma models have every column, type, default, key and foreig
   // Prisma leaves indexes alone that it cannot describe. All of ours are such.
   expect(indexes).toEqual([]);
   const plain = await pool.query(
-    `select from pg_index where indrelid in ('users'::regclass, 'mentorados'::regclass)
+    `select from pg_index where indrelid in ('public.users'::regclass, 'public.mentorados'::regclass)
      and not indisunique and indpred is null and indexprs is null`,
   );
   expect(plain.rows).toEqual([]);

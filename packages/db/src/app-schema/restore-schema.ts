@@ -61,7 +61,11 @@ async function findDue(
 ): Promise<SchemaProblem[]> {
   const due: SchemaProblem[] = [];
   const found = await findSchemaProblems(db);
-  const missing = new Set(found.map(({ object }) => object));
+  const missing = new Set(
+    found
+      .filter(({ breaks }) => breaks.some(({ states }) => states.includes("42703")))
+      .map(({ object }) => object),
+  );
   const lacksClerkId = found.some(({ object }) => object === "public.users.clerk_id");
   for (const problem of found) {
     const { object, says, restore } = problem;
@@ -120,8 +124,11 @@ async function refill(db: Queryable, restored: ReadonlySet<string>): Promise<voi
 
 /** The lines for a person, with the exact statements. */
 export function describeLeft(left: readonly SchemaProblem[]): string[] {
-  return left.flatMap(({ says, statement }) => [
+  return left.flatMap(({ says, statement, restore }) => [
     `  ${says}`,
-    ...(statement === undefined ? [] : [`    ${statement}${statement.includes(" -- ") ? "" : ";"}`]),
+    // Without a statement of its own, migrate will run these once the reasons are gone.
+    ...(statement === undefined ? (restore?.statements ?? []) : [statement]).map(
+      (line) => `    ${line}${line.includes(" -- ") ? "" : ";"}`,
+    ),
   ]);
 }

@@ -1,6 +1,6 @@
 import { type AlertRule, type LogEvent, withTimeout } from "@rollcall/contracts";
 import type { Logger } from "../logger.ts";
-import type { GaugeReader } from "../metrics.ts";
+import type { GaugeReader, Metrics } from "../metrics.ts";
 import {
   evaluateRule,
   listWindows,
@@ -28,6 +28,7 @@ export type AlertStore = {
 export type EvaluatorOptions = {
   store: AlertStore;
   log: Logger;
+  metrics: Pick<Metrics, "count">;
   gauges: readonly GaugeReader[];
   /** This process's own counts, which are evaluated also while they cannot be stored. */
   recorder: Pick<Recorder, "pending">;
@@ -151,8 +152,10 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     if (!notification) return;
     try {
       await sendAlertNotification(url, notification);
+      options.metrics.count("rollcall_alert_notifications_total", { result: "sent" });
       records.set(rule.name, markSent(record, notification));
     } catch (error) {
+      options.metrics.count("rollcall_alert_notifications_total", { result: "failed" });
       const event: LogEvent = "alert_not_sent";
       log.warn({ event, alert: rule.name, err: error }, "Alert not sent; trying again");
     }

@@ -1,4 +1,9 @@
-import { type AlertNotification, type AlertRule, alertNotification } from "@rollcall/contracts";
+import {
+  type AlertNotification,
+  type AlertRule,
+  alertNotification,
+  nameNetworkFailure,
+} from "@rollcall/contracts";
 import type { AlertRecord } from "./next-record.ts";
 
 const timeoutMs = 5_000;
@@ -34,8 +39,8 @@ export async function sendAlertNotification(url: string, notification: AlertNoti
     body: JSON.stringify(notification),
     signal: AbortSignal.timeout(timeoutMs),
     redirect: "manual",
-  }).catch(() => {
-    throw new Error("ALERT_WEBHOOK_URL was not reached");
+  }).catch((error: unknown) => {
+    throw new Error(`ALERT_WEBHOOK_URL was not reached (${nameNetworkFailure(error)})`);
   });
   await answer.body?.cancel();
   if (!answer.ok) throw new Error(`ALERT_WEBHOOK_URL answered ${answer.status}`);

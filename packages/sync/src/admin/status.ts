@@ -2,6 +2,7 @@ import type { ClerkGateway } from "@rollcall/clerk";
 import {
   alertRules,
   type ErrorCode,
+  mostLoginsRefused,
   type RunMode,
   readErrorCode,
   type SystemStatus,
@@ -17,6 +18,7 @@ import {
   listRuns,
   type Pool,
   readAlerts,
+  sumSamples,
 } from "@rollcall/db";
 import type { JobQueue, Producer, Producers, QueueBackend } from "@rollcall/jobs";
 import { viewAlerts } from "@rollcall/observability";
@@ -71,6 +73,7 @@ async function readPostgres(pool: Pool) {
     full,
     catchUp,
     alertsFiring,
+    logins,
   ] = await Promise.all([
     ask(findMissingMigrations(pool)),
     ask(pool.schema.check(schemaMaxAgeMs)),
@@ -82,6 +85,7 @@ async function readPostgres(pool: Pool) {
     latest("full"),
     latest("catch-up"),
     ask(listFiring(pool)),
+    ask(readLogins(pool)),
   ]);
   return {
     postgres: missingMigrations === null ? ("down" as const) : ("up" as const),
@@ -91,6 +95,7 @@ async function readPostgres(pool: Pool) {
     users: users && { ...users, withoutProfile },
     conflictsOpen,
     deletionsHeld,
+    logins,
     alertsFiring: alertsFiring ?? [],
     runs: [full, catchUp].flatMap((runs) => runs ?? []),
   };
@@ -102,9 +107,36 @@ async function listFiring(pool: Pool): Promise<string[]> {
   return alerts.filter(({ state }) => state === "firing").map(({ name }) => name);
 }
 
+/** Every api process stores its counts within 10 s. */
+async function readLogins(pool: Pool): Promise<SystemStatus["logins"]> {
+  const { of, part, windowS } = mostLoginsRefused;
+  const [samples = []] = await sumSamples(pool, [{ metric: of.metric, fromS: windowS, untilS: 0 }]);
+  const select = ({ labels }: typeof of | typeof part) => {
+    const pattern = new RegExp(`^(?:${labels.outcome})$`);
+    return samples.filter((sample) => pattern.test(sample.labels["outcome"] ?? ""));
+  };
+  const refused = select(part).map(({ labels, value }) => [labels["outcome"], value]);
+  return { answered: sum(select(of)), refused: Object.fromEntries(refused) };
+}
+
+function sum(samples: readonly { value: number }[]): number {
+  return samples.reduce((total, { value }) => total + value, 0);
+}
+
+/** The sentence for refused logins; undefined while most of them succeed, or while there are few. */
+function describeLogins(logins: Facts["logins"]): string | undefined {
+  if (!logins || logins.answered < mostLoginsRefused.atLeast) return undefined;
+  const byReason = Object.entries(logins.refused).sort(([, a], [, b]) => b - a);
+  const refused = byReason.reduce((total, [, times]) => total + times, 0);
+  if (refused / logins.answered <= mostLoginsRefused.above) return undefined;
+  const reasons = byReason.map(([outcome, times]) => `${outcome} ${times}`).join(", ");
+  return `Most logins of the last 15 minutes are refused (${refused} of ${logins.answered}: ${reasons}): rollcall doctor, and logins_refused in the runbook.`;
+}
+
 /** One sentence for each problem that needs a person, the most urgent first. */
 export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boolean }): string[] {
   const { clerk, missingMigrations, workers, users, deadLetters, conflictsOpen, deletionsHeld, runs } = facts;
+  const mostRefused = describeLogins(facts.logins);
   const found: [boolean, string][] = [
     [facts.postgres === "down", "Postgres does not answer."],
     [facts.queue.state === "down", `The queues (${facts.queue.backend}) do not answer.`],
@@ -117,6 +149,7 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
       `The app's schema changed: ${facts.schemaProblems?.join("; ")}. Run npm run migrate.`,
     ],
     [workers === 0, "No worker has reported within the last minute: jobs wait."],
+    [mostRefused !== undefined, mostRefused ?? ""],
     [clerk.state === "down", "Clerk does not answer: jobs wait for it."],
     [clerk.state === "refused", "Clerk refuses the key: see CLERK_SECRET_KEY."],
     [!!deadLetters, `${deadLetters} dead letter(s): rollcall dead-letters.`],

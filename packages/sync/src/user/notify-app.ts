@@ -1,4 +1,4 @@
-import { AppError } from "@rollcall/contracts";
+import { AppError, nameNetworkFailure } from "@rollcall/contracts";
 import {
   findUnsentNotification,
   listDueNotifications,
@@ -85,7 +85,9 @@ async function post({ url, secret }: NotificationTarget, id: string, body: strin
   // A redirect would carry the signed body to an address that is not configured.
   const answer = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" }).catch(
     (error: unknown) => {
-      throw new AppError("hook.failed", "The app's webhook address was not reached", { cause: error });
+      const reason = nameNetworkFailure(error);
+      // Without the cause, which may quote the address and with it a token.
+      throw new AppError("hook.failed", `The app's webhook address was not reached (${reason})`);
     },
   );
   await answer.body?.cancel();

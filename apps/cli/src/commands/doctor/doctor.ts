@@ -3,6 +3,7 @@ import { formatTable } from "../../print.ts";
 import { checkBackend } from "./check-backend.ts";
 import { checkClerk } from "./check-clerk.ts";
 import { checkEnvironment, checkWebhookSecret } from "./check-environment.ts";
+import { checkAlertAddress, checkLogins } from "./check-logins.ts";
 import { checkPostgres } from "./check-postgres.ts";
 import { checkRedis } from "./check-redis.ts";
 import type { Finding } from "./finding.ts";
@@ -32,6 +33,8 @@ async function examine(environment: Environment): Promise<Finding[]> {
   return [
     ...checkEnvironment(environment),
     checkWebhookSecret(environment),
+    ...checkLogins(environment),
+    checkAlertAddress(environment),
     ...clerk,
     ...postgres,
     ...redis,

@@ -29,6 +29,7 @@ function describe(status: SystemStatus): string[] {
     ["Without profile", formatCount(users?.withoutProfile)],
     ["Banned", formatCount(users?.banned)],
     ["Deleted", formatCount(users?.deleted)],
+    ["Logins, 15 minutes", describeLogins(status.logins)],
     ["Alerts", status.alertsFiring.join(", ") || "none is firing"],
     ["Dead letters", formatCount(status.deadLetters)],
     ["Conflicts", formatCount(status.conflictsOpen)],
@@ -62,6 +63,12 @@ function describe(status: SystemStatus): string[] {
 function describeSchema(problems: SystemStatus["schemaProblems"]): string {
   if (problems === null) return "unknown";
   return problems.length === 0 ? "whole" : `${problems.length} difference(s)`;
+}
+
+function describeLogins(logins: SystemStatus["logins"]): string {
+  if (!logins) return "unknown";
+  const refused = Object.values(logins.refused).reduce((total, times) => total + times, 0);
+  return `${logins.answered}, ${refused} refused`;
 }
 
 function formatCount(count: number | null | undefined): string {

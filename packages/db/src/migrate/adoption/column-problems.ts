@@ -136,7 +136,7 @@ select
   a.attname as "name",
   a.attnum::int as "number",
   case when base.typtype = 'e' then 'enum' else base.typname end as "type",
-  format_type(a.atttypid, a.atttypmod) as "shown",
+  regexp_replace(format_type(a.atttypid, a.atttypmod), '^public[.]', '') as "shown",
   case
     when modifier.value < 0        then null
     when base.typname = 'varchar'  then modifier.value - 4

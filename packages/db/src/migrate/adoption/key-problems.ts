@@ -10,10 +10,11 @@ const sharedColumns = clerkColumns.filter(({ type }) => type === "text").map(({ 
 /**
  * Unique indexes that the rows of two different users could violate: they cover a column that we write, and no id of
  * the user. An example is a unique email, because several Clerk users may have one email, and a fresh profile repeats
- * it. Indexes of constraints, partial indexes and indexes over an expression such as lower(email) count too.
+ * it. Indexes of constraints, partial indexes and indexes over an expression such as lower(email) count too. A name in `public`
+ * is shown without its schema.
  */
 const tooStrict = `
-select i.indexrelid::regclass::text as "index", w.relation as "table", w.attribute as "column"
+select regexp_replace(i.indexrelid::regclass::text, '^public[.]', '') as "index", w.relation as "table", w.attribute as "column"
 from (values
   ${sharedColumns.map((name) => `('users', '${name}', array['id', 'clerk_id']),`).join("\n  ")}
   ('mentorados', 'email',         array['id', 'user_id']),
@@ -41,7 +42,7 @@ order by w.relation desc, w.attribute, 1
 
 /** Every unlinked profile has a null in user_id. The column of pg_index is new in Postgres 15. */
 const nullsClash = `
-select i.indexrelid::regclass::text as "index"
+select regexp_replace(i.indexrelid::regclass::text, '^public[.]', '') as "index"
 from pg_index i
 join pg_attribute a on a.attrelid = i.indrelid and a.attname = 'user_id'
 where i.indrelid = to_regclass('public.mentorados') and i.indisunique and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
@@ -50,7 +51,7 @@ where i.indrelid = to_regclass('public.mentorados') and i.indisunique and i.indn
 
 /** `on conflict` refuses a deferrable key, even beside an immediate one. */
 const deferrable = `
-select i.indexrelid::regclass::text as "index", w.relation as "table", w.attribute as "column"
+select regexp_replace(i.indexrelid::regclass::text, '^public[.]', '') as "index", w.relation as "table", w.attribute as "column"
 from (values ('users', 'clerk_id'), ('mentorados', 'user_id')) as w (relation, attribute)
 join pg_attribute a on a.attrelid = to_regclass('public.' || w.relation) and a.attname = w.attribute
 join pg_index i on i.indrelid = a.attrelid and i.indisunique and not i.indimmediate
@@ -58,7 +59,7 @@ join pg_index i on i.indrelid = a.attrelid and i.indisunique and not i.indimmedi
 `;
 
 const otherTarget = `
-select c.conname as "constraint", c.confrelid::regclass::text as "target"
+select c.conname as "constraint", regexp_replace(c.confrelid::regclass::text, '^public[.]', '') as "target"
 from pg_constraint c
 join pg_attribute a on a.attrelid = c.conrelid and a.attname = 'user_id'
 left join pg_attribute id on id.attrelid = to_regclass('public.users') and id.attname = 'id'
@@ -69,10 +70,13 @@ where c.conrelid = to_regclass('public.mentorados') and c.contype = 'f' and c.co
 /** Removes an index, with its constraint where it has one. */
 const dropOfIndex = `
 select case
-  when c.oid is null then 'drop index ' || i.indexrelid::regclass
-  else format('alter table %s drop constraint %I', i.indrelid::regclass, c.conname)
+  when c.oid is null then format('drop index public.%I', own.relname)
+  else format('alter table public.%I drop constraint %I', t.relname, c.conname)
 end as "statement"
-from pg_index i left join pg_constraint c on c.conindid = i.indexrelid and c.contype in ('p', 'u', 'x')
+from pg_index i
+join pg_class own on own.oid = i.indexrelid
+join pg_class t on t.oid = i.indrelid
+left join pg_constraint c on c.conindid = i.indexrelid and c.contype in ('p', 'u', 'x')
 where i.indexrelid = to_regclass($1)
 `;
 
