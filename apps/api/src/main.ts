@@ -1,6 +1,12 @@
 import { listSecrets } from "@rollcall/contracts";
 import { createLogger } from "@rollcall/observability";
-import { forwardedUntrusted, runProcess, startAlerts, webhooksConfigured } from "@rollcall/runtime";
+import {
+  forwardedUntrusted,
+  runProcess,
+  startAlerts,
+  startSchemaCheck,
+  webhooksConfigured,
+} from "@rollcall/runtime";
 import { buildApp } from "./app.ts";
 import { readApiConfig } from "./config.ts";
 import { createApiContext } from "./context.ts";
@@ -20,10 +26,12 @@ await runProcess("api", "PORT", secrets, async () => {
       ...(context.forwardedHeader.wasSeen() ? [forwardedUntrusted] : []),
     ],
   });
+  const stopSchemaCheck = startSchemaCheck(context);
   const url = await app.listen({ host: config.HOST, port: config.PORT });
   log.info({ url }, "Listening");
   const stop = async () => {
     await app.close();
+    await stopSchemaCheck();
     await stopAlerts();
     await context.close();
   };

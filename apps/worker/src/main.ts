@@ -7,6 +7,7 @@ import {
   registerMetricsRoute,
   runProcess,
   startAlerts,
+  startSchemaCheck,
 } from "@rollcall/runtime";
 import { limitHeapGrowth } from "@rollcall/sync";
 import { startBackgroundTasks, startHeartbeat } from "./background-tasks.ts";
@@ -38,6 +39,7 @@ await runProcess("worker", "WORKER_PORT", secrets, async () => {
     startReconcileWorker(context),
   ];
   const stopTasks = startBackgroundTasks(context);
+  const stopSchemaCheck = startSchemaCheck(context);
   const stopHeartbeat = startHeartbeat(context);
   const stopAlerts = startAlerts({ ...context, webhookUrl: config.ALERT_WEBHOOK_URL });
   log.info({ url }, "Working");
@@ -45,6 +47,7 @@ await runProcess("worker", "WORKER_PORT", secrets, async () => {
     stopTasks();
     await Promise.allSettled(workers.map((worker) => worker.close()));
     await stopHeartbeat();
+    await stopSchemaCheck();
     await stopAlerts();
     await app.close();
     await context.close();

@@ -152,6 +152,12 @@ export const errorTable = {
     "Serviço temporariamente indisponível. Tente de novo.",
     "Temporarily unavailable. Please try again.",
   ),
+  "schema.changed": entry(
+    503,
+    true,
+    "O banco de dados mudou e precisa ser corrigido. Tente de novo mais tarde.",
+    "The database was changed and must be repaired. Please try again later.",
+  ),
   "clerk.unavailable": entry(
     503,
     true,

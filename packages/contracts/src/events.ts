@@ -26,6 +26,8 @@ export const logEvents = [
   "clerk_fields_unreadable",
   "queue_connected",
   "queue_lost",
+  "schema_changed",
+  "schema_restored",
   "postgres_lost",
   "postgres_back",
   "reconcile_started",

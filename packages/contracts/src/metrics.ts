@@ -158,6 +158,12 @@ export const metricTable = {
     labels: [],
     in: ["api"],
   },
+  rollcall_schema_problems: {
+    type: "gauge",
+    help: "1 for each table, column, key or index of ours that the app's schema lacks or has in another form, by its name; 0 for none.",
+    labels: ["object"],
+    in: ["api"],
+  },
   rollcall_alert_notifications_total: {
     type: "counter",
     help: "Attempts to send an alert to ALERT_WEBHOOK_URL, by result: sent, failed.",

@@ -1,22 +1,9 @@
 import pg from "pg";
+import { createSchemaWatch, type SchemaWatch } from "./app-schema/schema-watch.ts";
 import { toPostgresError } from "./errors.ts";
+import type { Connection, Queryable } from "./queryable.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: as in the driver: readRows parses a row without a type, or a test reads it.
-type UntypedRow = any;
-
-/** Runs statements: the pool, or the connection of an open transaction. It throws AppErrors, mostly PostgresErrors. */
-export type Queryable = {
-  query<Row extends pg.QueryResultRow = UntypedRow>(
-    statement: string | pg.QueryConfig,
-    values?: readonly unknown[],
-  ): Promise<pg.QueryResult<Row>>;
-};
-
-/** A connection that is out of the pool until it is released. */
-export type Connection = Queryable & {
-  /** Returns the connection to the pool. With `true` it is closed instead. */
-  release(close?: boolean): void;
-};
+export type { Connection, Queryable };
 
 export type Pool = Queryable & {
   /** @throws PostgresError `postgres.unavailable` if no connection is ready in time */
@@ -24,6 +11,8 @@ export type Pool = Queryable & {
   end(): Promise<void>;
   /** The driver's own pool, for libraries that need one. Its errors are no PostgresErrors. */
   readonly driver: pg.Pool;
+  /** Whether the app's two tables still have our columns and keys. */
+  readonly schema: SchemaWatch;
 };
 
 export type PoolOptions = {
@@ -71,8 +60,14 @@ export function createPool(options: PoolOptions): Pool {
   // code that took the client would listen too late: the server's last message may arrive together with the message
   // that made the client ready, and a promise resolves after both.
   pool.on("connect", (client) => client.on("error", () => undefined));
+  const send = query(pool);
+  const schema = createSchemaWatch({ query: send });
   return {
-    query: query(pool),
+    // The statement has returned its connection, so the check of the schema finds one. Inside a transaction it might
+    // not: there, inTransaction explains the error once the connection is back.
+    query: (statement, values) =>
+      send(statement, values).catch(async (error) => Promise.reject(await schema.explain(error))),
+    schema,
     connect: async () => {
       const client = await pool.connect().catch(rethrow);
       return { query: query(client), release: (close) => client.release(close) };

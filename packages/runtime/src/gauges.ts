@@ -19,12 +19,20 @@ export const webhooksConfigured = { metric: "rollcall_webhooks_configured", labe
 export const forwardedUntrusted = { metric: "rollcall_forwarded_untrusted", labels: {}, value: 1 } as const;
 
 const usersEveryMs = 60_000;
+const schemaEveryMs = 10_000;
 
 /** The gauges of the whole system, not of one process. Each reader makes one round trip. */
 export function createGaugeReaders(pool: Pool, backend: QueueBackend): GaugeReader[] {
   const countUsers = shareAnswer(usersEveryMs, () => countUsersByState(pool));
   return [
     async () => [gauge("rollcall_workers", await countWorkers(pool))],
+    async () => {
+      const problems = await pool.schema.check(schemaEveryMs);
+      const objects = [...new Set(problems.map(({ object }) => object))];
+      return objects.length === 0
+        ? [gauge("rollcall_schema_problems", 0, { object: "none" })]
+        : objects.map((object) => gauge("rollcall_schema_problems", 1, { object }));
+    },
     async () => [gauge("rollcall_conflicts_open", await countOpenConflicts(pool))],
     async () =>
       (await readRunAges(pool)).map(({ mode, seconds }) =>

@@ -15,7 +15,7 @@ type HealthServices = Pick<Services, "pool" | "producers">;
 
 /**
  * `/healthz`: 503 only while the event loop is stuck. `/readyz`: 503 when migrations are missing, or when queue and
- * Postgres are both out of reach.
+ * Postgres are both out of reach. It names `schema` as degraded while the app's schema lacks something of ours.
  *
  * @param options.listsWorker `/readyz` names `worker` as degraded while no worker runs
  */
@@ -51,5 +51,7 @@ async function readReadiness(
   const queue = isQueueThere ? [] : ["queue"];
   if (missing === undefined) return { ready: isQueueThere, degraded: ["postgres", ...queue] };
   if (missing.length > 0) return { ready: false, degraded: ["migrations"] };
-  return { ready: true, degraded: [...queue, ...(workers === 0 ? ["worker"] : [])] };
+  // The latest periodic check: anyone may call this route.
+  const schema = pool.schema.problems().length > 0 ? ["schema"] : [];
+  return { ready: true, degraded: [...queue, ...schema, ...(workers === 0 ? ["worker"] : [])] };
 }

@@ -12,3 +12,4 @@ export { startPeriodicTask } from "./periodic-task.ts";
 export { createRefusalLimit, type RefusalLimit } from "./refusal-limit.ts";
 export { createOriginLog } from "./refusal-log.ts";
 export { type RunningProgram, runProcess } from "./run-process.ts";
+export { startSchemaCheck } from "./schema-check.ts";

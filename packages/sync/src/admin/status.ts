@@ -35,6 +35,8 @@ export type StatusContext = {
 
 /** Each dependency has this long to answer, and is reported as down after it. */
 const askTimeoutMs = 2_000;
+/** Status pages ask often. */
+const schemaMaxAgeMs = 2_000;
 
 /** The state of the whole system. Never fails: a dependency that is away is part of the answer. */
 export async function readStatus(context: StatusContext): Promise<SystemStatus> {
@@ -63,6 +65,7 @@ async function readPostgres(pool: Pool) {
   const latest = (mode: RunMode) => ask(listRuns(pool, { mode, beforeId: undefined, limit: 1 }));
   const [
     missingMigrations,
+    schema,
     workers,
     users,
     withoutProfile,
@@ -75,6 +78,7 @@ async function readPostgres(pool: Pool) {
     logins,
   ] = await Promise.all([
     ask(findMissingMigrations(pool)),
+    ask(pool.schema.check(schemaMaxAgeMs)),
     ask(countWorkers(pool)),
     ask(countUsersByState(pool)),
     ask(countWithoutProfile(pool)),
@@ -89,6 +93,7 @@ async function readPostgres(pool: Pool) {
   return {
     postgres: missingMigrations === null ? ("down" as const) : ("up" as const),
     missingMigrations,
+    schemaProblems: missingMigrations?.length === 0 && schema ? schema.map(({ says }) => says) : null,
     workers,
     users: users && { ...users, withoutProfile },
     conflictsOpen,
@@ -142,6 +147,10 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
     [
       !!missingMigrations?.length,
       `Migrations are missing (${missingMigrations?.join(", ")}): run npm run migrate.`,
+    ],
+    [
+      !!facts.schemaProblems?.length,
+      `The app's schema changed: ${facts.schemaProblems?.join("; ")}. Run npm run migrate.`,
     ],
     [workers === 0, "No worker has reported within the last minute: jobs wait."],
     [mostRefused !== undefined, mostRefused ?? ""],
