@@ -26,6 +26,7 @@ export const logEvents = [
   "queue_lost",
   "postgres_lost",
   "postgres_back",
+  "postgres_refused_connection",
   "reconcile_started",
   "reconcile_waits",
   "reconcile_interrupted",

@@ -37,7 +37,7 @@ export { type CreationRange, type DriftKind, digestRows, digestSnapshots, findDr
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
 export { isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
 export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents } from "./events.ts";
-export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
+export { acquireLease, checkWrites, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { findFormProblems, MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicates } from "./migrate/adoption/row-problems.ts";
 export { findMissingMigrations, migrateDown, migrateUp } from "./migrate/migrate.ts";
@@ -48,8 +48,13 @@ export {
   markNotificationsQueued,
   settleNotification,
 } from "./outbox.ts";
-export { type Connection, createPool, type Pool, type Queryable } from "./pool.ts";
-export { holdsSessions, isTransactionPooled } from "./pooler-checks.ts";
+export { type Connection, createPool, createQueuePool, type Pool, type Queryable } from "./pool.ts";
+export {
+  countGrantedConnections,
+  countHeldConnections,
+  holdsSessions,
+  isTransactionPooled,
+} from "./pooler-checks.ts";
 export {
   type GivenProfile,
   giveProfiles,

@@ -1,4 +1,5 @@
-import pg from "pg";
+import type pg from "pg";
+import { DriverPool } from "./driver-pool.ts";
 import { toPostgresError } from "./errors.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: as in the driver: readRows parses a row without a type, or a test reads it.
@@ -22,6 +23,8 @@ export type Pool = Queryable & {
   /** @throws PostgresError `postgres.unavailable` if no connection is ready in time */
   connect(): Promise<Connection>;
   end(): Promise<void>;
+  /** The most connections that it opens. */
+  readonly max: number;
   /** The driver's own pool, for libraries that need one. Its errors are no PostgresErrors. */
   readonly driver: pg.Pool;
 };
@@ -31,11 +34,14 @@ export type PoolOptions = {
   /** Shown in pg_stat_activity. */
   applicationName: string;
   max?: number;
-  /** The longest wait for a connection and, separately, for the answer of one statement. */
+  /** The longest waits: until a connection is free, for a new one, and for the answer of one statement. */
+  waitTimeoutMs?: number;
   connectTimeoutMs?: number;
   queryTimeoutMs?: number;
   /** Called for a broken idle connection. Without a listener `pg` ends the process. */
   onIdleError: (error: Error) => void;
+  /** Called, at most once in five seconds, when the server grants no more connections. Work then waits. */
+  onRefused?: (error: Error) => void;
 };
 
 /**
@@ -43,22 +49,20 @@ export type PoolOptions = {
  * caller sees the details of the driver's errors, which quote rows.
  */
 export function createPool(options: PoolOptions): Pool {
-  const { connectTimeoutMs = 3_000, queryTimeoutMs = 10_000 } = options;
-  const pool = new pg.Pool({
+  const { max = 10, connectTimeoutMs = 3_000, queryTimeoutMs = 10_000 } = options;
+  const pool = new DriverPool({
     connectionString: options.databaseUrl,
     application_name: options.applicationName,
-    max: options.max ?? 10,
-    connectionTimeoutMillis: connectTimeoutMs,
+    max,
+    waitTimeoutMs: options.waitTimeoutMs ?? 10_000,
+    connectTimeoutMs,
     query_timeout: queryTimeoutMs,
     statement_timeout: queryTimeoutMs,
     idle_in_transaction_session_timeout: queryTimeoutMs,
     keepAlive: true,
+    ...(options.onRefused && { onRefused: options.onRefused }),
   });
   pool.on("error", options.onIdleError);
-  // A breaking connection fails its statement and also emits an error, which ends the process without a listener. The
-  // code that took the client would listen too late: the server's last message may arrive together with the message
-  // that made the client ready, and a promise resolves after both.
-  pool.on("connect", (client) => client.on("error", () => undefined));
   return {
     query: query(pool),
     connect: async () => {
@@ -66,6 +70,7 @@ export function createPool(options: PoolOptions): Pool {
       return { query: query(client), release: (close) => client.release(close) };
     },
     end: () => pool.end(),
+    max,
     driver: pool,
   };
 }
@@ -77,4 +82,52 @@ function query(client: pg.Pool | pg.PoolClient): Queryable["query"] {
 
 function rethrow(error: unknown): never {
   throw toPostgresError(error);
+}
+
+/** All of BullMQ's statements are short. Its blocking wait is a timer beside LISTEN, not a statement. */
+const queueQueryTimeoutMs = 5_000;
+
+/**
+ * BullMQ names its tables and functions without a schema. A database may have a stricter isolation by default, which fails
+ * BullMQ's statements when two of them meet.
+ */
+const queueOptions = "-c search_path=bullmq,public -c default_transaction_isolation=read\\ committed";
+
+/** The driver's pool for BullMQ, which needs settings of its own. Its errors are no PostgresErrors. */
+export function createQueuePool({
+  databaseUrl,
+  max = 16,
+  onIdleError,
+  onRefused,
+}: Pick<PoolOptions, "databaseUrl" | "max" | "onIdleError" | "onRefused">): pg.Pool {
+  const pool = new DriverPool({
+    connectionString: joinStartupOptions(databaseUrl, queueOptions),
+    application_name: "rollcall-queue",
+    max,
+    waitTimeoutMs: 10_000,
+    connectTimeoutMs: 3_000,
+    // A half-open connection neither answers nor closes. A query that times out closes its connection.
+    query_timeout: queueQueryTimeoutMs,
+    statement_timeout: queueQueryTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    ...(onRefused && { onRefused }),
+  });
+  pool.on("error", onIdleError);
+  return pool;
+}
+
+/**
+ * Adds startup options to those in the URL, such as Neon's `endpoint=…`. The driver would take the URL's alone. Of two
+ * values for one setting Postgres takes the later one, so ours hold.
+ */
+export function joinStartupOptions(databaseUrl: string, ours: string): string {
+  const start = databaseUrl.indexOf("?");
+  if (start === -1) return `${databaseUrl}?options=${encodeURIComponent(ours)}`;
+  const query = databaseUrl.slice(start + 1);
+  const given = new URLSearchParams(query).getAll("options").at(-1);
+  // Other parameters keep their text: a second encoding might change a path or a password.
+  const others = query.split("&").filter((pair) => !new URLSearchParams(pair).has("options") && pair !== "");
+  const joined = `options=${encodeURIComponent(given === undefined ? ours : `${given} ${ours}`)}`;
+  return `${databaseUrl.slice(0, start)}?${[...others, joined].join("&")}`;
 }

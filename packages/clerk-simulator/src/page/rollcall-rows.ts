@@ -33,8 +33,8 @@ const sql = `
          case when m.id is not null then
            json_build_object('nomeCompleto', m.nome_completo, 'turma', m.turma)
          end                                           as profile
-    from users u
-    left join mentorados m on m.user_id = u.id
+    from public.users u
+    left join public.mentorados m on m.user_id = u.id
    where u.clerk_id = any($1)`;
 
 const latestRuns = `
