@@ -44,9 +44,14 @@ function readTrustProxy(value: string | undefined): boolean | string {
   return value === "true" ? true : value;
 }
 
-/** One line for each answer. It names the route, never the URL, because a query string may hold personal data. */
-function registerRequestLog(app: FastifyInstance, { log }: ApiContext): void {
+/** One count and one line for each answer. The line names the route, never the URL, because a query string may hold personal data. */
+function registerRequestLog(app: FastifyInstance, { log, metrics }: ApiContext): void {
   app.addHook("onResponse", async (request, reply) => {
+    metrics.count("rollcall_http_requests_total", {
+      route: request.routeOptions.url ?? "unknown",
+      status: String(reply.statusCode),
+      code: reply.errorCode,
+    });
     log.debug(
       {
         event: "request_answered",

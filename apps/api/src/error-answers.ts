@@ -15,9 +15,17 @@ const codesByStatus = new Map<number, ErrorCode>([
   [429, "request.rate_limited"],
 ]);
 
+declare module "fastify" {
+  interface FastifyReply {
+    /** The code in the error body; empty for every other answer. */
+    errorCode: ErrorCode | "";
+  }
+}
+
 /** Gives every error one body: a code for programs and a sentence for people, without internal details. */
 export async function registerErrorAnswers(app: FastifyInstance, context: ApiContext): Promise<void> {
   await app.register(accepts);
+  app.decorateReply("errorCode", "");
   app.setNotFoundHandler((request, reply) => answerError(context, request, reply, "request.not_found"));
   app.setErrorHandler((error, request, reply) => {
     const code = readCode(error);
@@ -54,6 +62,7 @@ export function answerError(
   if (code === "unauthenticated" || code === "session.no_azp") reply.header("www-authenticate", "Bearer");
   const sentence = titleOf(context, request, code);
   const message = hint === undefined ? sentence : `${sentence} (${hint})`;
+  reply.errorCode = code;
   const body: ErrorBody = { error: { code, message }, requestId: request.id };
   return reply.code(status).send(body);
 }

@@ -92,6 +92,12 @@ export const metricTable = {
     labels: ["result"],
     in: ["api"],
   },
+  rollcall_http_requests_total: {
+    type: "counter",
+    help: "HTTP requests answered, by route (unknown: none matched, or the answer was made before one), status, and error code (empty: no error).",
+    labels: ["route", "status", "code"],
+    in: ["api", "worker"],
+  },
   rollcall_clerk_requests_total: {
     type: "counter",
     help: "Requests to Clerk's Backend API, by HTTP status (timeout, network and unreadable for no usable answer).",
