@@ -8,7 +8,9 @@ import {
   postWebhook,
   readDeadLetters,
   readQueueCounts,
+  readRows,
   untilDeadLetter,
+  untilIdle,
   untilProfile,
 } from "../harness/calls.ts";
 import { adminPassword, type System, startSystem } from "../harness/system.ts";
@@ -124,19 +126,67 @@ describeOnBackends((backend) => {
 });
 
 describe("with BOARD_READ_ONLY=false", () => {
-  test("a write of the board itself is done, and one from another site is refused", async () => {
-    const system = await startSystem({ backend: "postgres", environment: { BOARD_READ_ONLY: "false" } });
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ backend: "postgres", environment: { BOARD_READ_ONLY: "false" } });
+    await waitFor("all queues on the board", async () => {
+      const { body } = await callAdmin(system, "/admin/queues/api/queues");
+      return (body as { queues: unknown[] }).queues.length === 4 ? true : undefined;
+    });
+  });
+  afterAll(() => system?.stop());
+
+  const write = (method: string, path: string, options: Parameters<typeof callAdmin>[2] = {}) =>
+    callAdmin(system, `/admin/queues${path}`, { method, ...options });
+
+  test("a write of the board itself is done, and one that another site began is refused", async () => {
     const pause = (headers: Record<string, string>) =>
-      callAdmin(system, "/admin/queues/api/queues/reconcile/pause", { method: "PUT", headers });
-    await waitFor("the queue on the board", async () =>
-      (await callAdmin(system, "/admin/queues/api/queues/reconcile/rate-limit")).status === 200
-        ? true
-        : undefined,
-    );
+      write("PUT", "/api/queues/reconcile/pause", { headers });
     for (const headers of [{ "sec-fetch-site": "cross-site" }, { origin: "https://evil.example" }])
       expect((await pause(headers as Record<string, string>)).status).toBe(403);
     expect((await pause({ "sec-fetch-site": "same-origin" })).status).toBe(200);
     expect(await readQueueCounts(system, "reconcile")).toMatchObject({ failed: 0 });
-    await system.stop();
+  });
+
+  test("no write adds a job or changes a payload, so a live user is not deleted through the board", async () => {
+    const person = await system.clerk.users.create();
+    await untilProfile(system, person.id);
+    await untilIdle(system, "sync");
+    const before = await readQueueCounts(system, "sync");
+    const payload = { v: 1, kind: "delete", clerkId: person.id, cause: "webhook", eventAtMs: 0 };
+    const forged = { name: "delete", data: { ...payload, delivery: "msg_forged" }, options: {} };
+    for (const queue of ["ensure", "sync", "reconcile", "dead-letter"])
+      expect((await write("POST", `/api/queues/${queue}/add`, { body: forged })).status).toBe(404);
+    const others = [
+      ["PATCH", "/api/queues/sync/1/update-data", { jobData: payload }],
+      ["PATCH", "/api/queues/reconcile/job-schedulers/full", { every: 1 }],
+      ["PUT", "/api/queues/reconcile/job-schedulers/full/run", {}],
+    ] as const;
+    for (const [method, path, body] of others) expect((await write(method, path, { body })).status).toBe(404);
+    expect(await readQueueCounts(system, "sync")).toEqual(before);
+    const { users } = await readRows(system, person.id);
+    expect(users).toMatchObject([{ deleted_at: null }]);
+  });
+
+  test.each(["retry/failed", "clean/completed", "promote"])("%s of a queue exists", async (action) => {
+    expect((await write("PUT", `/api/queues/sync/${action}`, { body: {} })).status).toBe(200);
+  });
+
+  describeInBrowser("in a browser", {}, (openBrowser) => {
+    test("the forms for a new job and for a payload cannot be seen", async () => {
+      const browser = await openBrowser();
+      const context = await browser.newContext({
+        httpCredentials: { username: "admin", password: adminPassword },
+      });
+      const page = await context.newPage();
+      await page.goto(`${system.apiUrl}/admin/queues/queue/sync`);
+      await page.getByRole("link", { name: "dead-letter" }).first().waitFor();
+      const displays = await page.evaluate(`["add-job-form", "edit-job-data-form"].map((id) => {
+        const form = document.body.appendChild(Object.assign(document.createElement("form"), { id }));
+        return getComputedStyle(form).display;
+      })`);
+      expect(displays).toEqual(["none", "none"]);
+      await browser.close();
+    });
   });
 });

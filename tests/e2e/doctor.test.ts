@@ -311,6 +311,25 @@ describe("each planted fault is the only one that the doctor finds", () => {
     expect(text).not.toContain("left@example.com");
   });
 
+  test("postgres.triggers: a function of the app's trigger that depends on Rollcall's search_path is noted", async () => {
+    const plant = (setting: string) => `
+      create or replace function app_audit() returns trigger language plpgsql ${setting} as $$ begin return new; end $$;
+      create or replace trigger app_audit after update on users for each row execute function app_audit()`;
+    const mend = "drop trigger app_audit on users; drop function app_audit";
+    const findTriggers = async () =>
+      (await examine(healthy)).report.findings.filter(({ name }) => name === "postgres.triggers");
+    expect(await withSql(plant(""), mend, findTriggers)).toMatchObject([
+      {
+        state: "note",
+        says: expect.stringContaining("public.app_audit()"),
+        mend: expect.stringContaining("alter function public.app_audit() set search_path"),
+      },
+    ]);
+    expect(await withSql(plant("set search_path = public, pg_temp"), mend, findTriggers)).toMatchObject([
+      { state: "ok" },
+    ]);
+  });
+
   describeOnRedis("of Redis", () => {
     async function withSettings(planted: Record<string, string>): Promise<string[]> {
       const redis = new Redis(healthy["REDIS_URL"] ?? "");

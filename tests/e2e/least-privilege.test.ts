@@ -30,8 +30,6 @@ describeOnBackends((backend) => {
     await system.db.query(
       "create table app_notes (id serial, body text, mentorado_id int references mentorados (id))",
     );
-    // Postgres lets every role create temporary tables. After this revoke, only the grants of roles.sql count.
-    await system.db.query("revoke temporary on database postgres from public");
     roles = await applyRoles(system.postgres.url);
   });
   afterAll(() => system?.stop());
@@ -284,6 +282,16 @@ describeOnBackends((backend) => {
       expect(await tryAs(roles[role], statements)).toEqual(refusals(statements));
     },
   );
+
+  test("the worker alone makes temporary tables, which could stand before tables of the same name", async () => {
+    const statement = "create temp table made (id int)";
+    expect(await tryAs(roles.api, [statement])).toEqual(refusals([statement]));
+    expect(await tryAs(roles.worker, [statement])).toEqual({ [statement]: "done" });
+    await system.db.query("create role app_reader login password 'reads'");
+    const url = new URL(system.postgres.url);
+    [url.username, url.password] = ["app_reader", "reads"];
+    expect(await tryAs(url.href, [statement])).toEqual(refusals([statement]));
+  });
 
   test("the api cannot rewrite users, names of profiles or timelines", async () => {
     const statements = [

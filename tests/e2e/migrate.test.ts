@@ -30,7 +30,12 @@ function migrate(databaseUrl: string, ...args: string[]): Promise<Ended> {
 }
 
 function openPool(databaseUrl: string): Pool {
-  return createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  return createPool({
+    databaseUrl,
+    applicationName: "test",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
 }
 
 async function createDatabase(): Promise<string> {

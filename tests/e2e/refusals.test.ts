@@ -237,7 +237,7 @@ test("an api with CLERK_ACCEPT_MISSING_AZP=true accepts a token without azp, and
   const environment = { ...system.environment, PORT: String(port), CLERK_ACCEPT_MISSING_AZP: "true" };
   const api = runProcess("apps/api/dist/main.js", environment);
   const apiUrl = `http://127.0.0.1:${port}`;
-  await waitFor("the api", async () => ((await fetch(`${apiUrl}/healthz`)).ok ? true : undefined));
+  await waitFor("the api", async () => ((await fetch(`${apiUrl}/healthz`)).ok ? true : undefined), 100_000);
   const statusOf = async (azp: string | null) => {
     const token = await system.clerk.sessions.mintToken({ userId: person.id, azp });
     return (await callEnsure({ ...system, apiUrl }, { authorization: `Bearer ${token}` })).status;

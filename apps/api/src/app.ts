@@ -5,6 +5,7 @@ import { registerAdmin } from "./admin/admin.ts";
 import type { ApiContext } from "./context.ts";
 import { registerEnsureRoute } from "./ensure-route.ts";
 import { answerError, registerErrorAnswers } from "./error-answers.ts";
+import { registerRefusalLog } from "./refusal-log.ts";
 import { registerWebhookRoute } from "./webhook-route.ts";
 
 /** Builds the api; it does not listen yet. */
@@ -29,6 +30,7 @@ export async function buildApp(context: ApiContext): Promise<FastifyInstance> {
   });
   await registerErrorAnswers(app, context);
   registerRequestLog(app, context);
+  registerRefusalLog(app, context);
   registerHealthRoutes(app, context, { listsWorker: true });
   for (const read of context.gauges) context.metrics.readAtScrape(read);
   registerMetricsRoute(app, context, { token: context.config.METRICS_TOKEN });
@@ -50,7 +52,7 @@ function registerRequestLog(app: FastifyInstance, { log, metrics }: ApiContext):
     metrics.count("rollcall_http_requests_total", {
       route: request.routeOptions.url ?? "unknown",
       status: String(reply.statusCode),
-      code: reply.errorCode,
+      code: reply.errorCode ?? "",
     });
     log.debug(
       {

@@ -8,7 +8,6 @@ import type { Logger } from "@rollcall/observability";
 import { openServices, type Services } from "@rollcall/runtime";
 import { countPostgresError, type EnsureContext, startPostgresMonitor } from "@rollcall/sync";
 import type { ApiConfig } from "./config.ts";
-import { createRefusalLog, type RefusalLog } from "./refusal-log.ts";
 
 /** The services and settings of the routes. The context is built once and passed to each plugin. */
 export type ApiContext = Services & {
@@ -17,7 +16,6 @@ export type ApiContext = Services & {
   verifySession: SessionVerifier;
   /** Undefined without a signing secret: webhooks are not configured. */
   readDelivery: DeliveryReader | undefined;
-  refusals: RefusalLog;
 };
 
 /** Builds the context. It connects in the background, so the api starts while a database is down. */
@@ -52,7 +50,6 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     }),
     readDelivery:
       config.CLERK_WEBHOOK_SIGNING_SECRET && createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET),
-    refusals: createRefusalLog(log),
     close: async () => {
       postgres.close();
       await services.close();

@@ -1,11 +1,18 @@
 import cors from "@fastify/cors";
 import rateLimit from "@fastify/rate-limit";
 import { type SessionIdentity, SessionRefusal } from "@rollcall/clerk";
-import { AppError, type EnsurePending, type EnsureReady, ensureBody } from "@rollcall/contracts";
+import {
+  AppError,
+  type EnsurePending,
+  type EnsureReady,
+  type ErrorCode,
+  ensureBody,
+} from "@rollcall/contracts";
 import { type EnsureResult, ensureUser } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "./context.ts";
-import { answerError, nameStatus, readCode } from "./error-answers.ts";
+import { answerError } from "./error-answers.ts";
+import { createOriginLog } from "./refusal-log.ts";
 
 /** Tools for tracing add these headers to each request of a page. A missing one would block the login of their users. */
 const tracingHeaders = [
@@ -81,32 +88,33 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
  * Logs each origin that CORS refuses, once, and counts its preflights. The browser then never calls ensure, so nothing
  * else would show that the logins of a whole app fail.
  */
-function noteRefusedOrigins(scope: FastifyInstance, { config, metrics, refusals }: ApiContext): void {
-  scope.addHook("onRequest", async (request) => {
+function noteRefusedOrigins(scope: FastifyInstance, { config, log, metrics }: ApiContext): void {
+  const logOrigin = createOriginLog(log);
+  scope.addHook("onRequest", (request, _reply, done) => {
     const { origin } = request.headers;
-    if (origin === undefined || config.CLERK_AUTHORIZED_PARTIES.includes(origin)) return;
-    refusals.origin(request, origin);
-    if (request.method === "OPTIONS") metrics.count("rollcall_ensure_total", { outcome: "origin_refused" });
+    if (origin !== undefined && !config.CLERK_AUTHORIZED_PARTIES.includes(origin)) {
+      logOrigin(request, origin);
+      if (request.method === "OPTIONS") metrics.count("rollcall_ensure_total", { outcome: "origin_refused" });
+    }
+    done();
   });
 }
 
-/**
- * Counts every answer to a call, whichever part of the api made it: by the result that the route sets, else by the error,
- * else by the status.
- */
+/** Counts every answer to a call, whichever part of the api made it: by the result that the route sets, else by the code. */
 function countOutcomes(scope: FastifyInstance, { metrics }: ApiContext): WeakMap<FastifyRequest, string> {
   const outcomes = new WeakMap<FastifyRequest, string>();
-  scope.addHook("onError", async (request, _reply, error) => {
-    const code = readCode(error);
-    const reason = error instanceof AppError && code === "unauthenticated" ? error.reason : undefined;
-    outcomes.set(request, reason === undefined ? code : `${code}.${reason}`);
-  });
-  scope.addHook("onResponse", async (request, reply) => {
-    if (request.method !== "POST") return;
-    const outcome = outcomes.get(request) ?? nameStatus(reply.statusCode);
-    metrics.count("rollcall_ensure_total", { outcome });
+  scope.addHook("onResponse", (request, reply, done) => {
+    if (request.method === "POST") {
+      const outcome = outcomes.get(request) ?? nameRefusal(reply.errorCode, request.refusal?.reason);
+      metrics.count("rollcall_ensure_total", { outcome });
+    }
+    done();
   });
   return outcomes;
+}
+
+function nameRefusal(code: ErrorCode = "internal", reason: string | undefined): string {
+  return code === "unauthenticated" && reason !== undefined ? `${code}.${reason}` : code;
 }
 
 function nameOutcome(result: EnsureResult): string {

@@ -1,6 +1,7 @@
-import { type ErrorCode, errorTable, isOrigin, type LogEvent } from "@rollcall/contracts";
+import { SessionRefusal } from "@rollcall/clerk";
+import { AppError, type ErrorCode, errorTable, isOrigin, type LogEvent } from "@rollcall/contracts";
 import type { Logger } from "@rollcall/observability";
-import type { FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 
 /** Lines of one code, reason and route. After this many at once, one line a second is written. */
 const linesAtOnce = 60;
@@ -8,51 +9,61 @@ const linesAtOnce = 60;
 const maxOrigins = 1_000;
 const maxOriginLength = 200;
 
-export type RefusalLog = {
-  /** Logs a refused request with its id, so that the `requestId` of an answer is found at the default level. */
-  request(request: FastifyRequest, code: ErrorCode, why: Refusal): void;
-  /** Logs an origin that CORS refuses, once. */
-  origin(request: FastifyRequest, origin: string): void;
-};
+declare module "fastify" {
+  interface FastifyRequest {
+    /** The error that the request was refused with, if it is one of ours: its reason is for operators alone. */
+    refusal?: AppError;
+  }
+}
 
-/** Why a request was refused: for operators, never for the caller. No field holds a token or text of a stranger. */
-export type Refusal = {
-  reason?: string | undefined;
-  party?: string | undefined;
-  detail?: string | undefined;
-};
+/**
+ * Logs each refused request with its id, so that the `requestId` of an answer is found at the default level. No caller
+ * can flood the log: lines that are left out are counted in `suppressed` of the next one.
+ */
+export function registerRefusalLog(app: FastifyInstance, { log }: { log: Logger }): void {
+  const takeLine = createLineLimit();
+  app.addHook("onError", (request, _reply, error, done) => {
+    if (error instanceof AppError) request.refusal = error;
+    done();
+  });
+  app.addHook("onResponse", (request, { errorCode }, done) => {
+    // A route that does not exist is no refusal, and a 500 has a line of its own.
+    if (errorCode !== undefined && errorCode !== "request.not_found" && errorCode !== "internal")
+      write(request, errorCode);
+    done();
+  });
 
-/** A log of refusals that no caller can flood: what is left out is counted in `suppressed` of the next line. */
-export function createRefusalLog(log: Logger): RefusalLog {
+  function write(request: FastifyRequest, code: ErrorCode): void {
+    const { method, id: requestId, refusal } = request;
+    const route = request.routeOptions.url ?? "unknown";
+    const reason = refusal?.reason;
+    const line = takeLine(`${code} ${reason} ${route}`);
+    if (!line) return;
+    const event: LogEvent = code === "webhook.invalid_signature" ? "webhook_refused" : "request_refused";
+    const { status } = errorTable[code];
+    const party = refusal instanceof SessionRefusal ? refusal.party : undefined;
+    log[decideLevel(code)](
+      { event, requestId, method, route, status, code, reason, party, ...line },
+      refusal?.message ?? "Request refused",
+    );
+  }
+}
+
+/** @returns logs an origin that CORS refuses, once */
+export function createOriginLog(log: Logger): (request: FastifyRequest, origin: string) => void {
   const takeLine = createLineLimit();
   const origins = new Set<string>();
-  return {
-    request: (request, code, { reason, party, detail = "Request refused" }) => {
-      // A route that does not exist is no refusal, and a 500 has a line of its own.
-      if (code === "request.not_found" || code === "internal") return;
-      const route = request.routeOptions?.url ?? "unknown";
-      const line = takeLine(`${code} ${reason} ${route}`);
-      if (!line) return;
-      const event: LogEvent = code === "webhook.invalid_signature" ? "webhook_refused" : "request_refused";
-      const { method, id: requestId } = request;
-      const { status } = errorTable[code];
-      log[decideLevel(code)](
-        { event, requestId, method, route, status, code, reason, party, ...line },
-        detail,
-      );
-    },
-    origin: (request, origin) => {
-      if (origins.has(origin)) return;
-      const line = takeLine("origin");
-      if (!line) return;
-      if (origins.size >= maxOrigins) origins.clear();
-      origins.add(origin);
-      const event: LogEvent = "origin_refused";
-      log.warn(
-        { event, requestId: request.id, origin: describeOrigin(origin), ...line },
-        "CORS refuses this origin: add it to CLERK_AUTHORIZED_PARTIES to allow it",
-      );
-    },
+  return (request, origin) => {
+    if (origins.has(origin)) return;
+    const line = takeLine("origin");
+    if (!line) return;
+    if (origins.size >= maxOrigins) origins.clear();
+    origins.add(origin);
+    const event: LogEvent = "origin_refused";
+    log.warn(
+      { event, requestId: request.id, origin: describeOrigin(origin), ...line },
+      "CORS refuses this origin: add it to CLERK_AUTHORIZED_PARTIES to allow it",
+    );
   };
 }
 

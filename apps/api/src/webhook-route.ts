@@ -10,6 +10,8 @@ const enqueueDeadlineMs = 1_800;
 
 const kinds = {
   "user.created": "refresh",
+  // A sign-up that Clerk's edge accepted; it describes the same user.
+  "user.createdAtEdge": "refresh",
   "user.updated": "refresh",
   "user.deleted": "delete",
   "session.created": "provision",

@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { AppError, EnvironmentError, errorTable, listSecrets } from "@rollcall/contracts";
+import { AppError, EnvironmentError, errorTable, listSecrets, toPrintableLines } from "@rollcall/contracts";
 import { openServices, type Services } from "@rollcall/runtime";
 import type { z } from "zod";
 import { type CliConfig, readCliConfig } from "./config.ts";
@@ -80,7 +80,7 @@ function createProgram() {
             " ",
           ),
       })
-      .configureOutput({ outputError: (text, write) => write(toSentence(text)) })
+      .configureOutput({ outputError: (text, write) => write(toPrintableLines(toSentence(text))) })
       .showHelpAfterError()
       .exitOverride()
   );

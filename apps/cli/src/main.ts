@@ -16,6 +16,7 @@ import { addRuns } from "./commands/runs/runs.ts";
 import { addStatus } from "./commands/status/status.ts";
 import { addSync } from "./commands/sync/sync.ts";
 import { addUsers } from "./commands/users/users.ts";
+import { say } from "./print.ts";
 
 /** Without DATABASE_URL, a command works on the system that `npm start` runs in this folder. */
 function readCommandEnvironment(): Environment {
@@ -23,7 +24,7 @@ function readCommandEnvironment(): Environment {
   const file = join(process.env["ROLLCALL_DIR"] ?? ".rollcall", "environment");
   try {
     const found = parseEnv(readFileSync(file, "utf8"));
-    process.stderr.write(`Using the system that npm start runs here (${file})\n`);
+    say(`Using the system that npm start runs here (${file})`);
     return { ...found, ...process.env };
   } catch {
     return process.env;
@@ -59,7 +60,7 @@ try {
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else {
     const redact = createRedactor(listSecrets(process.env));
-    process.stderr.write(`${redact(explainFailure(error)).trimEnd()}\n`);
+    say(redact(explainFailure(error)).trimEnd());
     process.exitCode = exitCodes.failed;
   }
 } finally {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { pruneEvents, recordWorker, removeWorker } from "@rollcall/db";
+import { pruneEvents, pruneUnknownTombstones, recordWorker, removeWorker } from "@rollcall/db";
 import { moveFailedJobs, type Producer } from "@rollcall/jobs";
 import { startPeriodicTask } from "@rollcall/runtime";
 import { relayNotifications } from "@rollcall/sync";
@@ -24,8 +24,9 @@ export function startBackgroundTasks(context: WorkerContext): () => void {
     startPeriodicTask(context, { name: "dead-letter mover", everyMs: moveEveryMs }, async () => {
       for (const source of [producers.ensure, producers.sync]) await moveDeadLetters(context, source);
     }),
-    startPeriodicTask(context, { name: "event pruning", everyMs: pruneEveryMs }, async () => {
+    startPeriodicTask(context, { name: "pruning", everyMs: pruneEveryMs }, async () => {
       await pruneEvents(pool, keepEventsDays);
+      await pruneUnknownTombstones(pool);
     }),
   ];
   if (context.notificationTarget) {

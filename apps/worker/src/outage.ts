@@ -5,7 +5,7 @@ import { countPostgresError } from "@rollcall/sync";
 import { RateLimitError } from "bullmq";
 
 const pauseMs = 1_000;
-/** Also for a longer `Retry-After`: a signed deletion must not wait for a day. */
+/** Also for a longer `Retry-After`: a deletion must not wait for a day. */
 const longestPauseMs = 5 * 60_000;
 
 /** Pauses the whole queue, for all workers. */

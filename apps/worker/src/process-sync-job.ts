@@ -24,8 +24,8 @@ export async function processSyncJob(
   } catch (error) {
     await throwIfOutage(context, queue, error, pauseQueue);
     const code = readErrorCode(error);
-    // An absent user is no failure: the rules ask for another attempt.
-    if (code !== "user.absent") reportFailure(context, syncJob, code, error);
+    // These are no failures: the rules ask for another attempt.
+    if (code !== "user.absent" && code !== "user.still_there") reportFailure(context, syncJob, code, error);
     throw new JobFailure(code);
   }
   context.outages.end(queue);
@@ -46,6 +46,7 @@ const events: Partial<Record<SyncOutcome, LogEvent>> = {
   linked: "mentorado_linked",
   tombstoned: "user_tombstoned",
   held: "deletion_held",
+  still_there: "deletion_unconfirmed",
 };
 
 function report(
@@ -60,7 +61,9 @@ function report(
   metrics.observe("rollcall_provision_seconds", {}, ms / 1_000);
   metrics.observe("rollcall_sync_lag_seconds", {}, Math.max(0, Date.now() - syncJob.eventAtMs) / 1_000);
   const event = events[outcome] ?? ("user_synced" satisfies LogEvent);
-  log.info({ event, clerkId, cause, outcome, delivery, ms }, "User synced");
+  const line = { event, clerkId, cause, outcome, delivery, ms };
+  if (outcome === "still_there") log.warn(line, "Clerk still has a user whose deletion was reported");
+  else log.info(line, "User synced");
 }
 
 function reportFailure(

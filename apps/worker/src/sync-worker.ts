@@ -33,7 +33,11 @@ export function startSyncWorker(context: WorkerContext, queue: SyncQueueName): Q
       {
         ...settings,
         concurrency: concurrency[context.backend.kind],
-        settings: { backoffStrategy: (attemptsMade) => decideRetryDelayMs(queue, attemptsMade) },
+        settings: {
+          // The message of a failure is its code: see `JobFailure`.
+          backoffStrategy: (attemptsMade, _type, failure) =>
+            decideRetryDelayMs(queue, attemptsMade, failure?.message),
+        },
       },
     );
     return worker;

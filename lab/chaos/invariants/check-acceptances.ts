@@ -24,6 +24,8 @@ function check({ clerkId, kind, via, version, wasGone }: Acceptance, tables: Tab
   const row = tables.users.get(clerkId);
   const accepted = `a ${kind} by ${via} was accepted`;
   if (row?.deleted_at != null) return undefined;
+  // A deletion is no proof: as long as Clerk has the user, the row must live.
+  if (kind === "delete" && !isGone) return undefined;
   if (kind === "delete") return `${accepted}, and there is ${row ? "a live row" : "no tombstone"}`;
   // A refresh of an absent user makes no row. The deletion of an existing row may be held until a person confirms it.
   if (isGone && (row === undefined || tables.held.has(clerkId) || wasGone)) return undefined;

@@ -56,8 +56,8 @@ export function createClerkAccounts(clerk: RemoteClerkSimulator, ledger: Ledger,
     signUpPoison: async (number: number): Promise<string> => {
       const id = `user_s${seed}poison${number}`;
       ledger.accounts.set(id, { id, versions: [], leftAtMs: undefined, isPoison: true });
-      await clerk.users.create({ id, firstName: "Canaria", raw: { banned: "perhaps" } }, { silent: true });
-      ledger.note(id, "at Clerk: signed up, in an unreadable form");
+      await clerk.users.create({ id, firstName: "Canaria", raw: { id: "unreadable" } }, { silent: true });
+      ledger.note(id, "at Clerk: signed up, with an unreadable id");
       return id;
     },
   };

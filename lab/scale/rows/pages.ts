@@ -72,7 +72,7 @@ export async function writeUsers(db: Queryable, users: readonly UserSnapshot[]):
 
 /** The same user with a newer version, and no visible change. */
 export function touchUser(user: UserSnapshot): UserSnapshot {
-  return { ...user, clerkUpdatedAtMs: user.clerkUpdatedAtMs + 1_000 };
+  return { ...user, clerkUpdatedAtMs: (user.clerkUpdatedAtMs ?? 0) + 1_000 };
 }
 
 /** The same user with a newer version and another name. */

@@ -7,6 +7,7 @@ import { type ClerkGateway, createClerkGateway } from "./gateway.ts";
 let clerk: ClerkSimulator;
 let gateway: ClerkGateway;
 const statuses: string[] = [];
+const partlyRead: unknown[] = [];
 
 beforeAll(async () => {
   clerk = await startClerkSimulator({ rateLimit: null });
@@ -15,6 +16,7 @@ beforeAll(async () => {
     apiUrl: clerk.url,
     timeoutMs: 500,
     onRequest: (status) => statuses.push(status),
+    onPartlyRead: (users) => partlyRead.push(users),
   });
 });
 afterEach(() => clerk.faults.heal());
@@ -42,16 +44,56 @@ test("100 users come in one request, and an unknown user is not in the map", asy
   expect(await clerk.requests.list()).toHaveLength(1);
 });
 
-test("a user of an unexpected form is unreadable alone, and its error shows no value", async () => {
-  const [good, bad] = [
-    await clerk.users.create(),
-    await clerk.users.create({ raw: { first_name: { hidden: "Ada" } } }),
-  ];
-  const results = await gateway.readUsers([good.id, bad.id]);
-  expect(results.get(good.id)).toHaveProperty("found");
-  const result = results.get(bad.id);
-  expect(result).toMatchObject({ unreadable: { code: "clerk.unreadable" } });
-  expect(String(result && "unreadable" in result && result.unreadable.message)).not.toContain("Ada");
+describe("fields of an unexpected form", () => {
+  const email = { id: "idn_1", email_address: "ada@example.com", verification: { status: "verified" } };
+  test.each<[string, Record<string, unknown>, object, string[]]>([
+    ["a time in seconds", { updated_at: 1719765690.123 }, { updated_at: null }, ["updated_at"]],
+    [
+      "a null time",
+      { updated_at: null, created_at: null },
+      { updated_at: null },
+      ["created_at", "updated_at"],
+    ],
+    ["a time as text", { created_at: "2024-06-30" }, { created_at: null }, ["created_at"]],
+    ["metadata as a list", { public_metadata: [] }, { public_metadata: null }, ["public_metadata"]],
+    [
+      "an address without fields",
+      { email_addresses: [{}, email] },
+      { email_addresses: [email] },
+      ["email_addresses"],
+    ],
+    [
+      "an unreadable verification",
+      { email_addresses: [{ ...email, verification: "yes" }] },
+      { email_addresses: [{ ...email, verification: null }] },
+      ["email_addresses"],
+    ],
+    ["addresses as text", { email_addresses: "none" }, { email_addresses: null }, ["email_addresses"]],
+    ["a name as an object", { first_name: { hidden: "x" } }, { first_name: null }, ["first_name"]],
+    ["banned as text", { banned: "perhaps" }, { banned: null }, ["banned"]],
+  ])("%s is left out alone, and reported with the id only", async (_case, raw, expected, fields) => {
+    partlyRead.length = 0;
+    const { id } = await clerk.users.create({ lastName: "Lovelace", raw });
+    const found = { id, last_name: "Lovelace", ...expected };
+    expect(await gateway.readUser(id)).toMatchObject({ found });
+    expect((await gateway.readUsers([id])).get(id)).toMatchObject({ found });
+    expect(await gateway.listUsers({ orderBy: "+created_at", limit: 1, clerkIds: [id] })).toMatchObject([
+      { clerkId: id, result: { found } },
+    ]);
+    expect(partlyRead).toEqual(Array(3).fill([{ clerkId: id, fields }]));
+  });
+
+  test("a user without a readable id, or with another id, is unreadable alone, and its error shows no value", async () => {
+    const [good, bad, other] = [await clerk.users.create(), "user_bad", "user_other"];
+    await clerk.users.create({ id: bad, raw: { id: { hidden: "Ada" } } });
+    await clerk.users.create({ id: other, raw: { id: "user_another" } });
+    expect((await gateway.readUsers([good.id, bad])).get(good.id)).toHaveProperty("found");
+    for (const id of [bad, other]) {
+      const result = await gateway.readUser(id);
+      expect(result).toMatchObject({ unreadable: { code: "clerk.unreadable" } });
+      expect(String("unreadable" in result && result.unreadable.message)).not.toMatch(/Ada|another_/);
+    }
+  });
 });
 
 describe("typed errors", () => {
@@ -110,7 +152,7 @@ describe("typed errors", () => {
       apiUrl: `http://127.0.0.1:${port}`,
       timeoutMs: 2_000,
     });
-    await expect(other.readUser("user_big")).rejects.toMatchObject({ code: "clerk.unreadable" });
+    await expect(other.readUser("user_big")).rejects.toMatchObject({ code: "clerk.too_large" });
     await expect(other.readUser("user_trickle")).rejects.toMatchObject({ code: "clerk.unavailable" });
     server.closeAllConnections();
     server.close();

@@ -1,12 +1,15 @@
-import { AppError, clerkUserId } from "@rollcall/contracts";
+import { AppError } from "@rollcall/contracts";
 import { Agent } from "undici";
 import { ClerkRefusal, type ClerkRequestOptions, requestClerk } from "./request.ts";
-import { type ClerkUser, clerkUser } from "./user.ts";
+import { type ClerkField, type ClerkUser, readClerkUser, readField } from "./user.ts";
 
 /** Ids that `GET /v1/users?user_id=` takes in one request. */
 export const maxIdsPerRead = 100;
 
-/** The result of a Clerk request for one user. */
+/** A user at Clerk with fields of an unexpected form, which were left out. */
+export type PartlyReadUser = { clerkId: string; fields: readonly ClerkField[] };
+
+/** The result of a Clerk request for one user. Unreadable: without a readable id, or over 10 MB. */
 export type FetchResult = { found: ClerkUser } | { absent: true } | { unreadable: AppError };
 
 export type ClerkGateway = {
@@ -65,6 +68,8 @@ export type ClerkGatewayOptions = {
   listTimeoutMs?: number;
   /** Called with each request's HTTP status, or with timeout, network or unreadable. */
   onRequest?: (status: string) => void;
+  /** Called once for each answer that holds such users. */
+  onPartlyRead?: (users: readonly PartlyReadUser[]) => void;
 };
 
 /** A gateway to Clerk's Backend API over HTTP, with a timeout for every request and typed errors. */
@@ -78,23 +83,44 @@ export function createClerkGateway(options: ClerkGatewayOptions): ClerkGateway {
     onRequest: options.onRequest ?? (() => undefined),
   };
 
+  function report<Result extends FetchResult>(results: readonly Result[]): void {
+    const partlyRead = results.flatMap((result) =>
+      "found" in result && result.found.unreadable
+        ? [{ clerkId: result.found.id, fields: result.found.unreadable }]
+        : [],
+    );
+    if (partlyRead.length > 0) options.onPartlyRead?.(partlyRead);
+  }
+
   return {
     readUser: async (clerkId) => {
       const body = await requestClerk(requestOptions, `/v1/users/${encodeURIComponent(clerkId)}`);
-      return body === undefined ? { absent: true } : readEntry(body);
+      if (body === undefined) return { absent: true };
+      const result = readEntry(body);
+      if ("found" in result && result.found.id !== clerkId)
+        return unreadable("another id than the requested one");
+      report([result]);
+      return result;
     },
     readUsers: async (clerkIds) => {
       const query = new URLSearchParams({ limit: String(clerkIds.length) });
       for (const id of clerkIds) query.append("user_id", id);
       const body = await requestClerk(requestOptions, `/v1/users?${query}`);
       if (!Array.isArray(body)) throw new AppError("clerk.unreadable", "Clerk's user list is not an array");
-      return new Map(body.flatMap((entry) => withId(entry)));
+      const listed = body.map(toListedUser);
+      report(listed.map(({ result }) => result));
+      // An entry without a readable id cannot be matched to a user.
+      return new Map(listed.flatMap(({ clerkId, result }) => (clerkId === null ? [] : [[clerkId, result]])));
     },
     listUsers: async (query, parseAfter) => {
       const listOptions = { ...requestOptions, timeoutMs: options.listTimeoutMs ?? 15_000, parseAfter };
       try {
         const body = await requestClerk(listOptions, `/v1/users?${toParameters(query)}`);
-        if (Array.isArray(body)) return body.map(toListedUser);
+        if (Array.isArray(body)) {
+          const listed = body.map(toListedUser);
+          report(listed.map(({ result }) => result));
+          return listed;
+        }
         if (body !== undefined || query.startingAfter === undefined)
           throw new AppError("clerk.unreadable", "Clerk's user list is not an array");
       } catch (error) {
@@ -121,32 +147,21 @@ function toParameters(query: UserListQuery): URLSearchParams {
 }
 
 function toListedUser(entry: unknown): ListedUser {
-  const id = clerkUserId.safeParse(readField(entry, "id"));
-  return { clerkId: id.success ? id.data : null, result: readEntry(entry) };
-}
-
-/** An entry without a readable id cannot be matched to a user and is left out. */
-function withId(entry: unknown): [string, FetchResult][] {
-  const id = clerkUserId.safeParse(readField(entry, "id"));
-  return id.success ? [[id.data, readEntry(entry)]] : [];
+  const result = readEntry(entry);
+  return { clerkId: "found" in result ? result.found.id : null, result };
 }
 
 function readEntry(entry: unknown): ListedUser["result"] {
-  const result = clerkUser.safeParse(entry);
-  if (result.success) return { found: result.data };
-  // Only paths, because zod's messages may quote values.
-  const fields = result.error.issues.map((issue) => issue.path.join(".")).join(", ");
-  return {
-    unreadable: new AppError("clerk.unreadable", `A user at Clerk has an unexpected form in: ${fields}`),
-  };
+  const user = readClerkUser(entry);
+  return user ? { found: user } : unreadable("no readable id");
+}
+
+function unreadable(why: string): { unreadable: AppError } {
+  return { unreadable: new AppError("clerk.unreadable", `A user at Clerk has ${why}`) };
 }
 
 function readCount(body: unknown): number {
   const count = readField(body, "total_count");
   if (typeof count === "number" && Number.isInteger(count)) return count;
   throw new AppError("clerk.unreadable", "Clerk's user count is not a number");
-}
-
-function readField(value: unknown, field: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, field) : undefined;
 }

@@ -6,6 +6,7 @@ export {
   type ListedUser,
   maxIdsPerRead,
   maxUsersPerPage,
+  type PartlyReadUser,
   type UserListQuery,
 } from "./gateway.ts";
 export {
@@ -14,4 +15,4 @@ export {
   SessionRefusal,
   type SessionVerifier,
 } from "./session-token.ts";
-export type { ClerkUser } from "./user.ts";
+export type { ClerkField, ClerkUser } from "./user.ts";

@@ -28,7 +28,7 @@ export class ClerkRefusal extends AppError {
  *
  * @returns the parsed body, or undefined for a 404 of Clerk itself
  * @throws ClerkRefusal, or another AppError: `clerk.rate_limited` (with the wait), `clerk.unauthorized`,
- * `clerk.unreadable` (no JSON, over 10 MB, or an unexpected status), otherwise `clerk.unavailable`
+ * `clerk.too_large` (over 10 MB), `clerk.unreadable` (no JSON, or an unexpected status), otherwise `clerk.unavailable`
  */
 export async function requestClerk(options: ClerkRequestOptions, path: string): Promise<unknown> {
   const { status, headers, bytes } = await exchange(options, path);
@@ -94,7 +94,7 @@ async function readBytes(body: Dispatcher.ResponseData["body"]): Promise<Buffer>
   for await (const chunk of body) {
     size += chunk.length;
     // Leaving the loop destroys the stream, so the rest is never held in memory.
-    if (size > maxAnswerBytes) throw new AppError("clerk.unreadable", "Clerk's answer is over 10 MB");
+    if (size > maxAnswerBytes) throw new AppError("clerk.too_large", "Clerk's answer is over 10 MB");
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

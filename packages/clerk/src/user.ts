@@ -1,31 +1,88 @@
 import { clerkUserId } from "@rollcall/contracts";
 import { z } from "zod";
 
-const emailAddress = z.object({
-  id: z.string(),
-  email_address: z.string(),
-  verification: z.object({ status: z.string().nullish() }).nullish(),
-});
+const verification = z.object({ status: z.string().nullish() }).nullish();
+const emailAddress = z.object({ id: z.string(), email_address: z.string(), verification });
 
 /** Up to the last date of JavaScript. */
 const timeMs = z.number().int().nonnegative().max(8_640_000_000_000_000);
+const text = z.string().nullish();
+
+const fields = {
+  username: text,
+  first_name: text,
+  last_name: text,
+  image_url: text,
+  primary_email_address_id: text,
+  email_addresses: z.array(emailAddress).nullish(),
+  // The rest of the metadata, up to 8 KB for each user, is not kept.
+  public_metadata: z.object({ role: z.unknown().optional(), turma: z.unknown().optional() }).nullish(),
+  banned: z.boolean().nullish(),
+  created_at: timeMs,
+  updated_at: timeMs,
+};
+
+export type ClerkField = keyof typeof fields;
+
+const wholeUser = z.object({ id: clerkUserId, ...fields });
+
+type WholeUser = z.infer<typeof wholeUser>;
 
 /**
  * A user of Clerk's Backend API (version 2026-05-12), reduced to the fields that Rollcall uses. Optional fields may be null
  * or missing. Times are milliseconds since the epoch.
  */
-export const clerkUser = z.object({
-  id: clerkUserId,
-  username: z.string().nullish(),
-  first_name: z.string().nullish(),
-  last_name: z.string().nullish(),
-  image_url: z.string().nullish(),
-  primary_email_address_id: z.string().nullish(),
-  email_addresses: z.array(emailAddress).nullish(),
-  public_metadata: z.record(z.string(), z.unknown()).nullish(),
-  banned: z.boolean().nullish(),
-  created_at: timeMs,
-  updated_at: timeMs,
-});
+export type ClerkUser = Omit<WholeUser, "created_at" | "updated_at"> & {
+  /** Null if it cannot be read. */
+  created_at: number | null;
+  updated_at: number | null;
+  /** The fields that have an unexpected form. They, or the entries in question, are left out. */
+  unreadable?: readonly ClerkField[];
+};
 
-export type ClerkUser = z.infer<typeof clerkUser>;
+/** Reads a user, and leaves out every field that has an unexpected form. @returns undefined without a readable id */
+export function readClerkUser(value: unknown): ClerkUser | undefined {
+  const whole = wholeUser.safeParse(value);
+  if (whole.success) return whole.data;
+  const id = clerkUserId.safeParse(readField(value, "id"));
+  if (!id.success) return undefined;
+  const unreadable = new Set<ClerkField>();
+
+  function read<Name extends ClerkField>(name: Name): z.infer<(typeof fields)[Name]> | null {
+    const field = fields[name].safeParse(readField(value, name));
+    // The cast states that a schema's result has the schema's type, which TypeScript loses in the generic lookup.
+    if (field.success) return field.data as z.infer<(typeof fields)[Name]>;
+    unreadable.add(name);
+    return null;
+  }
+
+  const user: ClerkUser = {
+    id: id.data,
+    username: read("username"),
+    first_name: read("first_name"),
+    last_name: read("last_name"),
+    image_url: read("image_url"),
+    primary_email_address_id: read("primary_email_address_id"),
+    email_addresses: read("email_addresses") ?? readEntries(readField(value, "email_addresses")),
+    public_metadata: read("public_metadata"),
+    banned: read("banned"),
+    created_at: read("created_at"),
+    updated_at: read("updated_at"),
+  };
+  return { ...user, unreadable: [...unreadable] };
+}
+
+/** The readable addresses of a list. An address whose verification cannot be read is not verified. */
+function readEntries(list: unknown): WholeUser["email_addresses"] {
+  if (!Array.isArray(list)) return null;
+  return list.flatMap((entry: unknown) => {
+    const read = emailAddress.safeParse(entry);
+    if (read.success) return read.data;
+    const bare = emailAddress.omit({ verification: true }).safeParse(entry);
+    return bare.success ? { ...bare.data, verification: null } : [];
+  });
+}
+
+export function readField(value: unknown, field: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, field) : undefined;
+}

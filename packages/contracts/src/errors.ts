@@ -115,6 +115,12 @@ export const errorTable = {
   ),
   "user.unknown": entry(404, false, "Conta não encontrada.", "Account not found."),
   "user.absent": entry(404, true, "Conta ainda não encontrada.", "Account not found yet."),
+  "user.still_there": entry(
+    409,
+    true,
+    "O serviço de contas ainda tem esta conta.",
+    "The account service still has this account.",
+  ),
   "user.rejected": entry(
     500,
     false,
@@ -156,6 +162,12 @@ export const errorTable = {
     true,
     "A resposta do serviço de contas não pôde ser lida.",
     "The answer of the account service could not be read.",
+  ),
+  "clerk.too_large": entry(
+    502,
+    false,
+    "A resposta do serviço de contas é grande demais.",
+    "The answer of the account service is too large.",
   ),
   "reconcile.list_empty": entry(
     502,

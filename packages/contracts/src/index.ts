@@ -68,6 +68,7 @@ export { type ClerkUserId, clerkUserId } from "./ids.ts";
 export type { Locale } from "./locale.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
 export { nameNetworkFailure } from "./network-failure.ts";
+export { toPrintable, toPrintableJson, toPrintableLines } from "./printable.ts";
 export {
   type RunCounts,
   type RunMode,

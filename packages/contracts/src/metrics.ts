@@ -104,6 +104,12 @@ export const metricTable = {
     labels: ["status"],
     in: ["api", "worker"],
   },
+  rollcall_clerk_unreadable_fields_total: {
+    type: "counter",
+    help: "Fields of users at Clerk that had an unexpected form and were left out, by field.",
+    labels: ["field"],
+    in: ["api", "worker"],
+  },
   rollcall_postgres_errors_total: {
     type: "counter",
     help: "Postgres calls that failed and would fail for every user, by SQLSTATE, or connection for no answer. A refused row counts as a failed sync job instead.",

@@ -9,6 +9,12 @@ export const webhookAnswer = z.object({
 export type WebhookAnswer = z.infer<typeof webhookAnswer>;
 
 /** Clerk's event types that become a sync job. Every other type is counted and ignored. */
-export const actedOnEventTypes = ["user.created", "user.updated", "user.deleted", "session.created"] as const;
+export const actedOnEventTypes = [
+  "user.created",
+  "user.createdAtEdge",
+  "user.updated",
+  "user.deleted",
+  "session.created",
+] as const;
 
 export type ActedOnEventType = (typeof actedOnEventTypes)[number];

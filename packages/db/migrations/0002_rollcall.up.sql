@@ -84,6 +84,58 @@ create index events_notification_unsent on rollcall.events (at)
 create index events_absences on rollcall.events (at)
   where kind = 'user_tombstoned' and details ->> 'by' = 'absence';
 
+-- Tombstones of users without a row before: see prune_unknown_tombstones.
+create index events_unknown_deletions on rollcall.events (at)
+  where kind = 'user_tombstoned' and (details -> 'wasUnknown')::boolean;
+
+-- Deletes the tombstones of users that never had a row, after a day. The worker's role may not delete a user's row, so the
+-- function runs with its owner's rights. It deletes only rows that hold nothing and that no row of the app references.
+create function rollcall.prune_unknown_tombstones() returns integer
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  candidate record;
+  reference record;
+  is_used   boolean;
+  pruned    integer := 0;
+begin
+  for candidate in
+    select u.id, u.clerk_id from public.users u
+    where u.clerk_id in (
+        select e.clerk_id from rollcall.events e
+        where e.kind = 'user_tombstoned' and (e.details -> 'wasUnknown')::boolean
+          and e.at < now() - interval '1 day'
+      )
+      and u.deleted_at < now() - interval '1 day'
+      and coalesce(u.email::text, u.name::text, u.image_url::text) is null
+      and coalesce(u.clerk_created_at, u.clerk_updated_at) is null and u.read_ticket is null
+    order by u.id limit 1000
+    for update skip locked
+  loop
+    begin
+      is_used := false;
+      for reference in
+        select c.conrelid::regclass as name, a.attname, r.attname as referenced
+        from pg_constraint c
+        join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+        join pg_attribute r on r.attrelid = c.confrelid and r.attnum = c.confkey[1]
+        where c.contype = 'f' and c.confrelid = 'public.users'::regclass
+      loop
+        execute format('select $1 or exists (select from %s x join public.users u on u.%I = x.%I where u.id = $2)',
+                       reference.name, reference.referenced, reference.attname)
+          into is_used using is_used, candidate.id;
+      end loop;
+      if not is_used then
+        delete from public.users where id = candidate.id;
+        pruned := pruned + 1;
+      end if;
+    exception when others then
+      -- The app's own rules protect the row, or its tables may not be read. Then the tombstone stays.
+      null;
+    end;
+  end loop;
+  return pruned;
+end $$;
+
 -- Deletions that Clerk did not sign and that were too many at once: they wait for an operator.
 create table rollcall.held_deletions (
   clerk_id text primary key,

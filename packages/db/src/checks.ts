@@ -40,8 +40,10 @@ missing (place, what) as (
     )) and not has_sequence_privilege(q.seqrelid, 'usage')
   union all
   -- Before a profile is deleted, Rollcall checks whether a row of the app references it.
-  select 5, format('SELECT (%I) on table %s', a.attname, c.conrelid::regclass)
+  select 5, format('SELECT (%I) on table %s%I', a.attname, nullif(quote_ident(s.nspname), 'public') || '.', t.relname)
   from pg_constraint c
+  join pg_class t on t.oid = c.conrelid
+  join pg_namespace s on s.oid = t.relnamespace
   join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
   where c.contype = 'f' and c.confrelid = to_regclass('public.mentorados')
     and not has_column_privilege(c.conrelid, a.attnum, 'select')
@@ -103,6 +105,26 @@ export type IdUse = z.infer<typeof idUseRow>;
  */
 export async function measureIdUse(db: Queryable): Promise<IdUse[]> {
   return readRows(idUseRow, (await db.query(idUse)).rows);
+}
+
+const triggersWithoutPath = `
+select distinct f.oid::regprocedure::text as "function"
+from pg_trigger t
+join pg_proc f on f.oid = t.tgfoid
+join pg_language l on l.oid = f.prolang
+where t.tgrelid in (to_regclass('public.users'), to_regclass('public.mentorados'))
+  and not t.tgisinternal and t.tgenabled <> 'D' and l.lanname not in ('c', 'internal')
+  and not exists (select from unnest(f.proconfig) as setting where setting like 'search_path=%')
+order by "function"
+`;
+
+/**
+ * Functions of the app's triggers on both tables without a search_path of their own. They run with the pool's, in which
+ * they find no table that they name without its schema.
+ */
+export async function listTriggersWithoutPath(db: Queryable): Promise<string[]> {
+  const result = await db.query(triggersWithoutPath);
+  return readRows(z.object({ function: z.string() }), result.rows).map((row) => row.function);
 }
 
 const columns = `

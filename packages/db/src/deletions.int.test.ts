@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { lockAbsenceGuard } from "./absences.ts";
-import { tombstoneAbsent, tombstoneEach, tombstoneUsers } from "./deletions.ts";
+import { pruneUnknownTombstones, tombstoneAbsent, tombstoneEach, tombstoneUsers } from "./deletions.ts";
 import { countUnerased, erasePerson } from "./erasure.ts";
 import type { Connection, Pool, Queryable } from "./pool.ts";
 import {
@@ -41,7 +41,7 @@ describe("tombstone", () => {
 
   test("erases personal data, unlinks the profile, and is final", async () => {
     await write([snapshot({ name: "A", imageUrl: "https://img" })]);
-    expect(await remove("user_a")).toEqual(new Set(["user_a"]));
+    expect(await remove("user_a")).toEqual(new Map([["user_a", "live"]]));
     expect((await getSession(pool)).user).toMatchObject({
       email: null,
       emailVerified: false,
@@ -60,9 +60,9 @@ describe("tombstone", () => {
   });
 
   test("is made also for an unknown user, and twice is the same as once", async () => {
-    expect(await remove("user_new")).toEqual(new Set(["user_new"]));
+    expect(await remove("user_new")).toEqual(new Map([["user_new", "unknown"]]));
     const first = (await getSession(pool, "user_new")).user.deletedAt;
-    expect(await remove("user_new")).toEqual(new Set());
+    expect(await remove("user_new")).toEqual(new Map());
     expect((await getSession(pool, "user_new")).user.deletedAt).toEqual(first);
   });
 
@@ -79,7 +79,7 @@ describe("tombstone", () => {
     await markDeleted("user_b");
     const marked = (await getSession(pool, "user_b")).user.deletedAt;
     expect(await countUnerased(pool)).toBe(1);
-    expect(await remove("user_a", "user_b")).toEqual(new Set(["user_a"]));
+    expect(await remove("user_a", "user_b")).toEqual(new Map([["user_a", "live"]]));
     expect(await countUnerased(pool)).toBe(0);
     const { user, mentorado } = await getSession(pool, "user_b");
     expect(user).toMatchObject({ email: null, emailVerified: false, name: null, imageUrl: null });
@@ -89,7 +89,7 @@ describe("tombstone", () => {
     );
     const former = await pool.query("select from rollcall.former_profiles where clerk_id = 'user_b'");
     expect(former.rowCount).toBe(1);
-    expect(await remove("user_a", "user_b")).toEqual(new Set());
+    expect(await remove("user_a", "user_b")).toEqual(new Map());
     const recorded = await pool.query(
       "select clerk_id, details from rollcall.events where kind = 'user_tombstoned' order by clerk_id",
     );
@@ -117,6 +117,48 @@ describe("tombstone", () => {
     expect((await pool.query("select nome_completo, email from mentorados")).rows).toEqual([
       { nome_completo: "Removed", email: null },
     ]);
+  });
+});
+
+describe("a tombstone of an id that had no row", () => {
+  const day = 24;
+  const listIds = async () =>
+    (await pool.query("select clerk_id from users order by clerk_id")).rows.map((row) => row.clerk_id);
+
+  async function removeHoursAgo(hours: number, ...ids: string[]): Promise<void> {
+    const deletions = ids.map((clerkId) => ({ clerkId, by: "signature", ...why }) as const);
+    await inTransaction(pool, (client) => tombstoneUsers(client, deletions));
+    const ago = `now() - interval '${hours} hours'`;
+    await pool.query(`update users set deleted_at = ${ago} where clerk_id = any ($1)`, [ids]);
+    await pool.query(`update rollcall.events set at = ${ago} where clerk_id = any ($1)`, [ids]);
+  }
+
+  test("is pruned after a day, and a tombstone of a user that had a row never is", async () => {
+    await write([snapshot()]);
+    await pool.query("insert into users (clerk_id) values ('user_bare')");
+    await removeHoursAgo(day + 1, "user_a", "user_bare", "user_example");
+    await removeHoursAgo(day - 1, "user_recent");
+    expect(await pruneUnknownTombstones(pool)).toBe(1);
+    expect(await listIds()).toEqual(["user_a", "user_bare", "user_recent"]);
+    expect(await pruneUnknownTombstones(pool)).toBe(0);
+  });
+
+  test("stays if it was revived, got data, or a row of the app references it", async () => {
+    await removeHoursAgo(day + 1, "user_alive", "user_named", "user_linked", "user_used");
+    await pool.query("update users set deleted_at = null where clerk_id = 'user_alive'");
+    await pool.query("update users set name = 'Ada' where clerk_id = 'user_named'");
+    const idOf = (clerkId: string) => `(select id from users where clerk_id = '${clerkId}')`;
+    await pool.query(
+      `insert into mentorados (nome_completo, user_id) values ('Ada', ${idOf("user_linked")})`,
+    );
+    await pool.query(
+      `create table notes (author integer references users (id) on delete cascade);
+       insert into notes values (${idOf("user_used")})`,
+    );
+    expect(await pruneUnknownTombstones(pool)).toBe(0);
+    expect(await listIds()).toEqual(["user_alive", "user_linked", "user_named", "user_used"]);
+    await pool.query("drop table notes");
+    expect(await pruneUnknownTombstones(pool)).toBe(1);
   });
 });
 

@@ -3,14 +3,17 @@ import { lockAbsenceGuard, mayDeleteAbsent } from "./absences.ts";
 import { evaluateConflicts } from "./conflicts.ts";
 import type { Queryable } from "./pool.ts";
 import { unlinkProfiles } from "./profiles.ts";
-import { readRows } from "./rows.ts";
+import { readRow, readRows } from "./rows.ts";
 import { splitInSavepoints } from "./split-on-refusal.ts";
 import { longestLockWaitMs, waitBrieflyForLocks } from "./transaction.ts";
 import { erasedColumns, holdsPersonalData } from "./user-columns.ts";
 
 export type Deletion = {
   clerkId: string;
-  /** The proof: Clerk signed the deletion, Clerk was asked and lacks the user, or an operator confirmed that answer. */
+  /**
+   * Why the user is deleted. Clerk lacks the user in each case. signature: a signed event led to the question. absence: no
+   * event did, so the deletion counts against the guard. person: an operator confirmed it.
+   */
   by: "signature" | "absence" | "person";
   cause: string;
   ref: string | null;
@@ -33,19 +36,26 @@ deleted as (
   order by b.clerk_id collate "C"
   on conflict (clerk_id) do update set deleted_at = now(), ${erasedColumns}, updated_at = now()
   where u.deleted_at is null
-  returning u.id, u.clerk_id
+  -- Only a row that this statement inserted has no xmax. Such a tombstone is pruned: see prune_unknown_tombstones.
+  returning u.id, u.clerk_id, u.xmax = 0 as is_unknown
 ),
 recorded as (
   insert into rollcall.events (clerk_id, kind, cause, ref, details)
-  select d.clerk_id, 'user_tombstoned', a.cause, a.ref, jsonb_build_object('by', a.by)
+  select d.clerk_id, 'user_tombstoned', a.cause, a.ref,
+         jsonb_build_object('by', a.by) || case when d.is_unknown then '{"wasUnknown": true}' else '{}' end::jsonb
   from deleted d
   join unnest($1::text[], $2::text[], $3::text[], $4::text[]) as a (clerk_id, by, cause, ref) using (clerk_id)
 )
-select d.id as "userId", d.clerk_id as "clerkId", before.folded_email as "foldedEmail"
+select d.id as "userId", d.clerk_id as "clerkId", d.is_unknown as "isUnknown", before.folded_email as "foldedEmail"
 from deleted d left join before using (clerk_id)
 `;
 
-const deletedRow = z.object({ userId: z.number(), clerkId: z.string(), foldedEmail: z.string().nullable() });
+const deletedRow = z.object({
+  userId: z.number(),
+  clerkId: z.string(),
+  isUnknown: z.boolean(),
+  foldedEmail: z.string().nullable(),
+});
 
 /** Erases the personal data of rows that the app itself marked as deleted. Their `deleted_at` stays as it is. */
 const eraseMarked = `
@@ -67,22 +77,24 @@ select id as "userId" from erased
  * Turns users into tombstones for good: it erases the row, unlinks the profile, and evaluates the conflicts that this
  * may settle. Run it inside a transaction, and after any longer wait for other locks. Ids must be distinct.
  *
- * @returns the ids that were live or unknown before; the others were deleted already
+ * @returns for each id whether it was live or unknown before; the others were deleted already
  */
 export async function tombstoneUsers(
   db: Queryable,
   deletions: readonly Deletion[],
   longestWaitMs = longestLockWaitMs,
-): Promise<Set<string>> {
+): Promise<Map<string, "live" | "unknown">> {
   await waitBrieflyForLocks(db, longestWaitMs);
   const ids = deletions.map((deletion) => deletion.clerkId);
   await db.query(lockUsers, [ids]);
   const deleted = readRows(deletedRow, (await db.query(deleteUsers, listParameters(deletions))).rows);
-  const wereLive = new Set(deleted.map(({ clerkId }) => clerkId));
+  const before = new Map(
+    deleted.map(({ clerkId, isUnknown }) => [clerkId, isUnknown ? "unknown" : "live"] as const),
+  );
   // The lock of the first statement covers these rows too.
   const erased = await eraseRemaining(
     db,
-    deletions.filter(({ clerkId }) => !wereLive.has(clerkId)),
+    deletions.filter(({ clerkId }) => !before.has(clerkId)),
   );
   await unlinkProfiles(db, ids);
   await releaseDeletions(db, ids);
@@ -90,7 +102,7 @@ export async function tombstoneUsers(
     userIds: [...deleted.map(({ userId }) => userId), ...erased],
     foldedEmails: deleted.flatMap(({ foldedEmail }) => foldedEmail ?? []),
   });
-  return wereLive;
+  return before;
 }
 
 /** @returns ids of the rows that still held personal data */
@@ -186,4 +198,15 @@ export async function releaseDeletions(db: Queryable, clerkIds: readonly string[
 export async function isDeletionHeld(db: Queryable, clerkId: string): Promise<boolean> {
   const result = await db.query("select from rollcall.held_deletions where clerk_id = $1", [clerkId]);
   return result.rows.length > 0;
+}
+
+/**
+ * Deletes the tombstones of users that had no row when they were deleted, after a day. Such an id mostly was never a
+ * user's: Clerk's dashboard sends an example. The function's own rights are used, because a worker deletes no user's row.
+ *
+ * @returns their number
+ */
+export async function pruneUnknownTombstones(db: Queryable): Promise<number> {
+  const result = await db.query("select rollcall.prune_unknown_tombstones() as pruned");
+  return readRow(z.object({ pruned: z.number() }), result.rows).pruned;
 }

@@ -6,7 +6,10 @@ import { readRow, readRows } from "./rows.ts";
 import {
   clerkColumns,
   differAtAll,
+  isPartlyRead,
   listParameters,
+  listUnread,
+  partlyReadRows,
   roleFollowsClerk,
   snapshotRows,
   type UserSnapshot,
@@ -24,13 +27,13 @@ export type DriftKind = z.infer<typeof driftKind>;
  * A row differs if the write would change more than its read sequence. The conditions are those of applySnapshots. A
  * profile is due if giveProfiles would make or link one. $1 says whether profiles are made for all users.
  */
-const compareUsers = `
+const compareUsers = (rows: string) => `
 with compared as (
   select s.clerk_id,
     case
       when u.id is null then 'missing_row'
       when u.deleted_at is not null then null
-      when (s.clerk_updated_at, s.read_ticket) > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
+      when (coalesce(s.clerk_updated_at, '-infinity'), s.read_ticket) > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
         and (
           ${differAtAll("u", "s")}
           or (${roleFollowsClerk} and u.role::text <> case when s.is_admin then 'admin' else 'user' end)
@@ -38,11 +41,14 @@ with compared as (
       when ${lacksProfile("$1")} then 'missing_profile'
       when exists (select from rollcall.held_deletions h where h.clerk_id = s.clerk_id) then 'released'
     end as kind
-  from ${snapshotRows(2)}
+  from ${rows}
   left join public.users u on u.clerk_id = s.clerk_id
 )
 select clerk_id as "clerkId", kind from compared where kind is not null
 `;
+
+const compareWhole = compareUsers(snapshotRows(2));
+const comparePartlyRead = compareUsers(partlyReadRows(2));
 
 const driftRow = z.object({ clerkId: z.string(), kind: driftKind });
 
@@ -53,7 +59,9 @@ export async function findDrift(
   create: boolean,
 ): Promise<Map<string, DriftKind>> {
   const values = [create, ...listParameters(snapshots)];
-  const result = await db.query({ name: "find-drift", text: compareUsers, values });
+  const result = snapshots.some(isPartlyRead)
+    ? await db.query(comparePartlyRead, [...values, listUnread(snapshots)])
+    : await db.query({ name: "find-drift", text: compareWhole, values });
   return new Map(readRows(driftRow, result.rows).map(({ clerkId, kind }) => [clerkId, kind]));
 }
 
@@ -139,7 +147,7 @@ export function digestSnapshots(snapshots: readonly UserSnapshot[]): string {
 }
 
 function byCreation(a: UserSnapshot, b: UserSnapshot): number {
-  return a.clerkCreatedAtMs - b.clerkCreatedAtMs || (a.clerkId < b.clerkId ? -1 : 1);
+  return (a.clerkCreatedAtMs ?? 0) - (b.clerkCreatedAtMs ?? 0) || (a.clerkId < b.clerkId ? -1 : 1);
 }
 
 function toLine(snapshot: UserSnapshot): string {

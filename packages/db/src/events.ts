@@ -21,6 +21,16 @@ export async function listEventsOfUser(db: Queryable, clerkId: string, limit: nu
   return readRows(eventRow, result.rows);
 }
 
+const recordOne = "insert into rollcall.events (clerk_id, kind, cause, ref) values ($1, $2, $3, $4)";
+
+/** Adds an event that no write of rows records by itself. */
+export async function recordEvent(
+  db: Queryable,
+  event: { clerkId: string; kind: string; cause: string; ref: string | null },
+): Promise<void> {
+  await db.query(recordOne, [event.clerkId, event.kind, event.cause, event.ref]);
+}
+
 /** An action of an operator. */
 export type AdminEvent = {
   /** Null for an action that concerns no user. */

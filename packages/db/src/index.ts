@@ -1,7 +1,13 @@
 export { lockAbsenceGuard, mayDeleteAbsent, recordAbsences, wasAbsent } from "./absences.ts";
 export { addSamples, hasRecentSample, pruneSamples, readAlerts, sumSamples, writeAlerts } from "./alerts.ts";
 export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
-export { findMissingGrants, findMissingKeys, listAppColumns, measureIdUse } from "./checks.ts";
+export {
+  findMissingGrants,
+  findMissingKeys,
+  listAppColumns,
+  listTriggersWithoutPath,
+  measureIdUse,
+} from "./checks.ts";
 export { type RequestBudget, takeClerkRequest } from "./clerk-budget.ts";
 export { evaluateConflicts, listConflicts, listConflictsOfUser } from "./conflicts.ts";
 export {
@@ -28,6 +34,7 @@ export {
 export {
   holdDeletions,
   isDeletionHeld,
+  pruneUnknownTombstones,
   releaseDeletions,
   tombstoneAbsent,
   tombstoneEach,
@@ -36,7 +43,7 @@ export {
 export { type CreationRange, type DriftKind, digestRows, digestSnapshots, findDrift } from "./drift.ts";
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
 export { isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
-export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents } from "./events.ts";
+export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents, recordEvent } from "./events.ts";
 export { acquireLease, checkWrites, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { findFormProblems, MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicates } from "./migrate/adoption/row-problems.ts";
@@ -92,7 +99,7 @@ export type { Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";
 export { inRolledBackTransaction, inTransaction, waitBrieflyForLocks } from "./transaction.ts";
-export { blankUser, type UserSnapshot } from "./user-columns.ts";
+export { blankUser, type UnreadColumn, type UserSnapshot } from "./user-columns.ts";
 export {
   applySnapshots,
   changeTier,

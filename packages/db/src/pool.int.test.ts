@@ -55,7 +55,7 @@ test("a connection whose server refuses writes is not used again, also after a t
   const { databaseUrl, mend } = await openReadOnlyDatabase();
   const pool = createPool({ databaseUrl, applicationName: "test", max: 1, onIdleError: () => undefined });
   onTestFinished(() => pool.end());
-  const write = () => inTransaction(pool, (client) => client.query("create table made ()"));
+  const write = () => inTransaction(pool, (client) => client.query("create table public.made ()"));
   await expect(write()).rejects.toMatchObject({ code: "postgres.unavailable", sqlState: "25006" });
   await mend();
   await write();
@@ -87,7 +87,7 @@ test("one refused write closes the idle connections that were made before it too
   const before = await Promise.all(
     Array.from({ length: 4 }, () => pool.query("select pg_backend_pid() as pid, pg_sleep(0.2)")),
   );
-  await expect(pool.query("create table made ()")).rejects.toMatchObject({ sqlState: "25006" });
+  await expect(pool.query("create table public.made ()")).rejects.toMatchObject({ sqlState: "25006" });
   await mend();
   const old = before.map(({ rows }) => rows[0]?.pid);
   for (let turn = 0; turn < 8; turn++) expect(old).not.toContain(await readPid());

@@ -38,11 +38,20 @@ export type PoolOptions = {
   waitTimeoutMs?: number;
   connectTimeoutMs?: number;
   queryTimeoutMs?: number;
+  /** Schemas in which unqualified names are found; by default none of the database's own. Only tests need one. */
+  searchPath?: string;
   /** Called for a broken idle connection. Without a listener `pg` ends the process. */
   onIdleError: (error: Error) => void;
   /** Called, at most once in five seconds, when the server grants no more connections. Work then waits. */
   onRefused?: (error: Error) => void;
 };
+
+/**
+ * Our statements name the schema of each table and function of ours. With the app's schemas in the path, a function made
+ * there for a closer argument type, such as `unnest(text[])`, would run in place of Postgres' own, with our rights. A
+ * temporary table would stand before ours if `pg_temp` were not last.
+ */
+const ownSearchPath = "pg_catalog,pg_temp";
 
 /**
  * A connection pool in which every wait ends, also while the server is frozen. Its failures are PostgresErrors, so no
@@ -51,7 +60,10 @@ export type PoolOptions = {
 export function createPool(options: PoolOptions): Pool {
   const { max = 10, connectTimeoutMs = 3_000, queryTimeoutMs = 10_000 } = options;
   const pool = new DriverPool({
-    connectionString: options.databaseUrl,
+    connectionString: joinStartupOptions(
+      options.databaseUrl,
+      `-c search_path=${options.searchPath ?? ownSearchPath}`,
+    ),
     application_name: options.applicationName,
     max,
     waitTimeoutMs: options.waitTimeoutMs ?? 10_000,
@@ -88,10 +100,11 @@ function rethrow(error: unknown): never {
 const queueQueryTimeoutMs = 5_000;
 
 /**
- * BullMQ names its tables and functions without a schema. A database may have a stricter isolation by default, which fails
- * BullMQ's statements when two of them meet.
+ * BullMQ names its tables and functions without a schema. `public` is not in the path, because a function made there for a
+ * closer argument type would run in place of BullMQ's or Postgres' own. A database may have a stricter isolation by
+ * default, which fails BullMQ's statements when two of them meet.
  */
-const queueOptions = "-c search_path=bullmq,public -c default_transaction_isolation=read\\ committed";
+const queueOptions = "-c search_path=bullmq,pg_temp -c default_transaction_isolation=read\\ committed";
 
 /** The driver's pool for BullMQ, which needs settings of its own. Its errors are no PostgresErrors. */
 export function createQueuePool({

@@ -10,18 +10,33 @@ export type UserSnapshot = {
   isAdmin: boolean;
   banned: boolean;
   /** Milliseconds since the epoch, as Clerk counts. */
-  clerkCreatedAtMs: number;
-  clerkUpdatedAtMs: number;
+  clerkCreatedAtMs: number | null;
+  /** Null, an unreadable time, counts as the oldest. */
+  clerkUpdatedAtMs: number | null;
   /** The read sequence of the Clerk request. */
   readTicket: number;
   /** The origin of the sync job, for the timeline. */
   cause: string;
   ref: string | null;
+  /** Columns whose fields at Clerk could not be read. An existing row keeps its values there. */
+  unread?: readonly UnreadColumn[];
+  /** Public metadata has a role that looks like `admin` and is not the exact word. */
+  ignoresRole?: boolean;
 };
+
+/** `role` stands for `is_admin`. */
+export type UnreadColumn =
+  | "email"
+  | "email_verified"
+  | "name"
+  | "image_url"
+  | "banned"
+  | "clerk_created_at"
+  | "role";
 
 type ClerkColumn = {
   name: string;
-  property: keyof UserSnapshot;
+  property: Exclude<keyof UserSnapshot, "unread" | "ignoresRole">;
   /** `time` is a timestamp with time zone, sent as milliseconds since the epoch. */
   type: "text" | "boolean" | "time";
   /** A change of a visible column moves `updated_at` and adds an event to the timeline. */
@@ -56,9 +71,32 @@ const parameters = [
   { name: "read_ticket", property: "readTicket", type: "bigint" },
 ] as const;
 
+/** Whether rows must be asked for the values that Clerk did not give. */
+export const isPartlyRead = ({ unread }: UserSnapshot): boolean => unread !== undefined && unread.length > 0;
+
 /** One array for each parameter of `snapshotRows`: a statement takes any number of users. */
 export function listParameters(snapshots: readonly UserSnapshot[]): unknown[][] {
   return parameters.map(({ property }) => snapshots.map((snapshot) => snapshot[property]));
+}
+
+/**
+ * `snapshotRows` with one more parameter, `listUnread`, in which unread columns have the values of the rows. It is a form
+ * of its own, because it looks up each row and is rarely needed.
+ */
+export const partlyReadRows = (first: number) => `(
+    select s.clerk_id, ${clerkColumns.map(({ name }) => `${keepUnread(name, `s.${name}`, `u.${name}`)} as ${name}`).join(", ")},
+      ${keepUnread("role", "s.is_admin", "u.role::text = 'admin'")} as is_admin, s.read_ticket
+    from ${snapshotRows(first)}
+    join unnest($${first}::text[], $${first + parameters.length}::text[]) as p (clerk_id, unread) using (clerk_id)
+    left join public.users u on u.clerk_id = s.clerk_id
+  ) s`;
+
+const keepUnread = (column: string, value: string, kept: string) =>
+  `case when u.id is not null and '${column}' = any (string_to_array(p.unread, ',')) then ${kept} else ${value} end`;
+
+/** The parameter of `partlyReadRows` behind those of `listParameters`. */
+export function listUnread(snapshots: readonly UserSnapshot[]): string[] {
+  return snapshots.map(({ unread = [] }) => unread.join(","));
 }
 
 /**

@@ -10,8 +10,11 @@ import { type Mentorado, mentorados, type User, users } from "./schema.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
 import {
   differVisibly,
+  isPartlyRead,
   listNames,
   listParameters,
+  listUnread,
+  partlyReadRows,
   roleFollowsClerk,
   snapshotRows,
   type UserSnapshot,
@@ -36,7 +39,7 @@ export async function nextReadSequence(db: Queryable): Promise<number> {
  *
  * `updated_at` moves, and the timeline gets an event, only if a visible column changed. The order marks always move.
  */
-const upsert = `
+const upsert = (rows: string, ignoresRole: number) => `
 with released as (
   -- Clerk has these users, so no deletion of theirs may wait for confirmation.
   delete from rollcall.held_deletions where clerk_id = any ($3::text[])
@@ -49,7 +52,7 @@ written as (
     case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select role from public.users limit 0) end,
     case when s.is_admin then 'clerk' end,
     s.read_ticket
-  from ${snapshotRows(3)}
+  from ${rows}
   order by s.clerk_id collate "C"
   on conflict (clerk_id) do update set
     ${updatedColumns},
@@ -61,7 +64,7 @@ written as (
       else u.updated_at
     end
   where u.deleted_at is null
-    and (excluded.clerk_updated_at, excluded.read_ticket)
+    and (coalesce(excluded.clerk_updated_at, '-infinity'), excluded.read_ticket)
       > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
   returning u.clerk_id, u.created_at = now() as is_new, u.updated_at = now() as is_changed
 )
@@ -69,19 +72,35 @@ insert into rollcall.events (clerk_id, kind, cause, ref)
 select w.clerk_id, case when w.is_new then 'user_created' else 'user_updated' end, a.cause, a.ref
 from written w join unnest($3::text[], $1::text[], $2::text[]) as a (clerk_id, cause, ref) using (clerk_id)
 where w.is_changed
+union all
+-- Once for each user: the role stays as it is at Clerk, and each refresh would add an event.
+select a.clerk_id, 'role_ignored', a.cause, a.ref
+from unnest($3::text[], $1::text[], $2::text[], $${ignoresRole}::boolean[]) as a (clerk_id, cause, ref, ignores_role)
+where a.ignores_role and exists (select from written w where w.clerk_id = a.clerk_id)
+  and not exists (select from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored')
+`;
+
+const parameterCount = listParameters([]).length;
+const upsertWhole = upsert(snapshotRows(3), 3 + parameterCount);
+const upsertPartlyRead = upsert(partlyReadRows(3), 4 + parameterCount);
+
+/** Values that stay must not change between the statement's snapshot and its update. */
+const lockRows = `
+select from public.users where clerk_id = any ($1::text[]) order by clerk_id collate "C" for update
 `;
 
 /** Upserts `snapshots`, whose Clerk ids must be distinct: Postgres refuses to change one row twice in a statement. */
 export async function applySnapshots(db: Queryable, snapshots: readonly UserSnapshot[]): Promise<void> {
-  await db.query({
-    name: "apply-snapshots",
-    text: upsert,
-    values: [
-      snapshots.map(({ cause }) => cause),
-      snapshots.map(({ ref }) => ref),
-      ...listParameters(snapshots),
-    ],
-  });
+  const origins = [snapshots.map(({ cause }) => cause), snapshots.map(({ ref }) => ref)];
+  const users = listParameters(snapshots);
+  const ignoresRole = snapshots.map((snapshot) => snapshot.ignoresRole === true);
+  if (!snapshots.some(isPartlyRead)) {
+    const values = [...origins, ...users, ignoresRole];
+    await db.query({ name: "apply-snapshots", text: upsertWhole, values });
+    return;
+  }
+  await db.query(lockRows, [snapshots.map(({ clerkId }) => clerkId)]);
+  await db.query(upsertPartlyRead, [...origins, ...users, listUnread(snapshots), ignoresRole]);
 }
 
 /** The columns of one of our tables, to be read from a row `alias` by the codecs of the schema. */

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "@rollcall/contracts";
 import type { JobsOptions } from "bullmq";
 import type { SyncQueueName } from "./queue-names.ts";
 
@@ -37,6 +38,8 @@ export const deadLetterOptions = {
 } as const satisfies JobsOptions;
 
 const retryDelaysMs = [1_000, 5_000, 15_000, 30_000] as const;
+/** A deletion waits a minute for Clerk's reads to follow: the sum of the waits between its five attempts. */
+const stillThereDelaysMs = [1_000, 9_000, 20_000, 30_000] as const;
 const longestEnsureDelayMs = 5_000;
 
 /**
@@ -44,9 +47,11 @@ const longestEnsureDelayMs = 5_000;
  * one, so the wait is short. In queue `ensure` it is shorter still, because a person waits.
  *
  * @param attemptsMade attempts so far, 1 or more
+ * @param code the code of the last failure
  * @returns milliseconds
  */
-export function decideRetryDelayMs(queue: SyncQueueName, attemptsMade: number): number {
-  const delayMs = retryDelaysMs[attemptsMade - 1] ?? 30_000;
+export function decideRetryDelayMs(queue: SyncQueueName, attemptsMade: number, code?: string): number {
+  const delaysMs = code === ("user.still_there" satisfies ErrorCode) ? stillThereDelaysMs : retryDelaysMs;
+  const delayMs = delaysMs[attemptsMade - 1] ?? 30_000;
   return queue === "ensure" ? Math.min(delayMs, longestEnsureDelayMs) : delayMs;
 }

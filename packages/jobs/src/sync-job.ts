@@ -8,7 +8,7 @@ import { retryOptions } from "./retry.ts";
 /**
  * refresh: read the user at Clerk and write what is there.
  * provision: a user logged in; read Clerk only when the user or the profile is missing.
- * delete: a signed event says that the user was deleted.
+ * delete: a signed event says that the user was deleted. The worker asks Clerk before it believes that.
  */
 const syncJobKind = z.enum(["refresh", "provision", "delete"]);
 

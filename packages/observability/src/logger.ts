@@ -1,3 +1,4 @@
+import { toPrintableJson } from "@rollcall/contracts";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { createRedactor } from "./redact.ts";
 
@@ -25,7 +26,8 @@ export function createLogger(options: LoggerOptions): Logger {
   };
   const destination = options.destination ?? pino.destination(1);
   const redact = createRedactor(options.secrets ?? []);
-  return pino(settings, { write: (line) => destination.write(redact(line)) });
+  // JSON.stringify leaves text direction and C1 sequences as they are, and a terminal obeys them.
+  return pino(settings, { write: (line) => destination.write(toPrintableJson(redact(line))) });
 }
 
 type DescribedError = {

@@ -41,7 +41,12 @@ const receiver = createServer(async (request, response) => {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "rollcall-alerts-"));
   postgres = await startPostgres({ dataDir: join(folder, "postgres"), settings: { fsync: "off" } });
-  pool = createPool({ databaseUrl: postgres.url, applicationName: "test", onIdleError: () => undefined });
+  pool = createPool({
+    databaseUrl: postgres.url,
+    applicationName: "test",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
   await migrateUp(pool);
   await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
 });

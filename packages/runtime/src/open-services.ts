@@ -1,4 +1,4 @@
-import { type ClerkGateway, createClerkGateway } from "@rollcall/clerk";
+import { type ClerkGateway, createClerkGateway, type PartlyReadUser } from "@rollcall/clerk";
 import { EnvironmentError } from "@rollcall/contracts";
 import { createPool, type Pool, toPostgresError } from "@rollcall/db";
 import {
@@ -134,6 +134,7 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
           secretKey: config.CLERK_SECRET_KEY,
           apiUrl: config.CLERK_API_URL,
           onRequest: (status) => metrics.count("rollcall_clerk_requests_total", { status }),
+          onPartlyRead: reportPartlyRead(log, metrics),
         });
 
   return {
@@ -151,6 +152,23 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
       sessionCache.close();
       await Promise.allSettled([backend.close(), clerk?.close(), pool.end()]);
     },
+  };
+}
+
+const mostLoggedIds = 20;
+
+/** Counts fields that could not be read, and logs them once for each answer: a page may hold 500 such users. */
+function reportPartlyRead(log: Logger, metrics: Metrics) {
+  return (users: readonly PartlyReadUser[]): void => {
+    for (const { fields } of users)
+      for (const field of fields) metrics.count("rollcall_clerk_unreadable_fields_total", { field });
+    const line = {
+      event: "clerk_fields_unreadable",
+      fields: [...new Set(users.flatMap(({ fields }) => fields))],
+      clerkIds: users.slice(0, mostLoggedIds).map(({ clerkId }) => clerkId),
+      users: users.length,
+    } as const;
+    log.warn(line, "Fields of users at Clerk have an unexpected form and are left out");
   };
 }
 

@@ -1,4 +1,4 @@
-import { EnvironmentError } from "@rollcall/contracts";
+import { EnvironmentError, toPrintableLines } from "@rollcall/contracts";
 import { createRedactor, type Logger } from "@rollcall/observability";
 
 /** Longer than a job or a request takes. */
@@ -44,7 +44,7 @@ export async function runProcess(
     await started;
   } catch (error) {
     const redact = createRedactor(secrets);
-    process.stderr.write(`${redact(describeStartError(error, name, portVariable))}\n`);
+    process.stderr.write(`${toPrintableLines(redact(describeStartError(error, name, portVariable)))}\n`);
     process.exit(1);
   }
 }

@@ -16,7 +16,12 @@ export type Stage = {
 
 export function openStage({ databaseUrl, redisUrl }: Place): Stage {
   const ignore = () => undefined;
-  const pool = createPool({ databaseUrl, applicationName: "test", onIdleError: ignore });
+  const pool = createPool({
+    databaseUrl,
+    applicationName: "test",
+    searchPath: "public",
+    onIdleError: ignore,
+  });
   const backend = openQueueBackend({
     redisNodes: redisUrl ? [redisUrl] : undefined,
     databaseUrl,

@@ -43,7 +43,7 @@ export async function registerBoard(
   };
   const refresh = setInterval(showConnected, refreshMs);
   scope.addHook("onClose", async () => clearInterval(refresh));
-  scope.addHook("onSend", async (_request, _reply, payload) => withoutOutsideFonts(payload));
+  scope.addHook("onSend", async (_request, _reply, payload) => withoutForms(withoutOutsideFonts(payload)));
   showConnected();
   await scope.register(serverAdapter.registerPlugin(), { prefix: "/queues" });
 }
@@ -53,6 +53,24 @@ type ErrorHandler = Parameters<FastifyAdapter["setErrorHandler"]>[0];
 
 /** Routes that reveal the database behind the queues: its version, memory, port and clients. */
 const innerRoutes = new Set(["/api/redis/stats", "/api/queues/:queueName/workers"]);
+
+/**
+ * The writes that the board offers while it is not read-only: they act on jobs that Rollcall added. No route that makes a
+ * job, or changes the payload of one, is in this list, and a write of a newer Bull Board is refused until it is added here.
+ */
+const allowedWrites = new Set([
+  "/api/queues/pause",
+  "/api/queues/resume",
+  "/api/queues/:queueName/pause",
+  "/api/queues/:queueName/resume",
+  "/api/queues/:queueName/retry/:queueStatus",
+  "/api/queues/:queueName/promote",
+  "/api/queues/:queueName/clean/:queueStatus",
+  "/api/queues/:queueName/empty",
+  "/api/queues/:queueName/:jobId/retry",
+  "/api/queues/:queueName/:jobId/promote",
+  "/api/queues/:queueName/:jobId/clean",
+]);
 
 /** Bull Board's adapter without the routes above and, when read-only, without every route that writes. */
 class BoardAdapter extends FastifyAdapter {
@@ -68,7 +86,8 @@ class BoardAdapter extends FastifyAdapter {
       routes.filter(
         ({ route, method }) =>
           ![route].flat().some((path) => innerRoutes.has(path)) &&
-          (!this.readOnly || [method].flat().every((verb) => verb === "get")),
+          ([method].flat().every((verb) => verb === "get") ||
+            (!this.readOnly && [route].flat().every((path) => allowedWrites.has(path)))),
       ),
     );
   }
@@ -89,4 +108,14 @@ const outsideFonts = /<link\b[^>]*fonts\.googleapis\.com[^>]*>/g;
 
 function withoutOutsideFonts(payload: unknown): unknown {
   return typeof payload === "string" ? payload.replaceAll(outsideFonts, "") : payload;
+}
+
+/** Bull Board has no setting that hides the forms for a new job and for a job's payload. Their routes do not exist here. */
+const forms = ["add-job-form", "edit-job-data-form"];
+const hidden = forms.flatMap((id) => [`#${id}`, `[form="${id}"]`]).join(",");
+
+function withoutForms(payload: unknown): unknown {
+  return typeof payload === "string"
+    ? payload.replace("</head>", `<style>${hidden}{display:none!important}</style></head>`)
+    : payload;
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { EnvironmentError, readEnvironment, variables } from "@rollcall/contracts";
+import { EnvironmentError, readEnvironment, toPrintableLines, variables } from "@rollcall/contracts";
 import { createPool, MigrationRefusal, readSqlState, toPostgresError } from "@rollcall/db";
 import { describePostgresFailure } from "../describe-postgres-failure.ts";
 import { type Direction, migrate, QueueMigrationError, UnfitServerError } from "./migrate.ts";
@@ -63,8 +63,8 @@ function describeFailure(error: unknown): string {
 
 try {
   const wanted = readArguments(process.argv.slice(2));
-  process.stdout.write(`${wanted === "help" ? usage : await run(wanted)}\n`);
+  process.stdout.write(`${toPrintableLines(wanted === "help" ? usage : await run(wanted))}\n`);
 } catch (error) {
-  process.stderr.write(`${describeFailure(error)}\n`);
+  process.stderr.write(`${toPrintableLines(describeFailure(error))}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

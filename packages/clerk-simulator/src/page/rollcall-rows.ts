@@ -52,7 +52,7 @@ export function openRollcallRows(databaseUrl: string): RollcallRows {
     application_name: "rollcall-simulator-page",
     connectionTimeoutMillis: timeoutMs,
     query_timeout: timeoutMs,
-    options: "-c default_transaction_read_only=on",
+    options: "-c default_transaction_read_only=on -c search_path=pg_catalog,pg_temp",
   });
   pool.on("error", () => undefined);
   return {

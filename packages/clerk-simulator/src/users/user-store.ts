@@ -13,7 +13,8 @@ export type UserStore = {
   byUpdate: OrderedSlots;
   nextSlot(): number;
   /** Throws when the id was ever used before: Clerk never reuses ids. */
-  add(slot: number, user: ClerkUser, times: UserTimes): void;
+  /** `id` names the user where its JSON has another one, or none that can be read. */
+  add(slot: number, user: ClerkUser, times: UserTimes, id?: string): void;
   addSynthetic(times: UserTimes): void;
   replace(slot: number, user: ClerkUser, times: UserTimes): void;
   remove(slot: number): void;
@@ -89,8 +90,8 @@ export function createUserStore(seed: number): UserStore {
     jsonOf,
     userOf,
     nextSlot: () => createdAt.length,
-    add(slot, user, times) {
-      given.remember(slot, user.id);
+    add(slot, user, times, id = user.id) {
+      given.remember(slot, id);
       keep(slot, user, times);
     },
     addSynthetic: (times) => place(createdAt.length, times),

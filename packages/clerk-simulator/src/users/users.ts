@@ -62,7 +62,7 @@ export function createUsers({ store, history, random, now, announce }: UsersCont
     const id = input.id ?? store.ids.idOf(slot);
     const createdAtMs = input.createdAtMs ?? now();
     const user = applyPatch(emptyUser(id, createdAtMs), input, createdAtMs, newEmailId);
-    store.add(slot, { ...user, id }, { createdAtMs, updatedAtMs: createdAtMs });
+    store.add(slot, user, { createdAtMs, updatedAtMs: createdAtMs }, id);
     history.record("created", id);
     if (options.silent !== true) announce("user.created", id, store.jsonOf(slot));
     return store.userOf(slot);
@@ -73,7 +73,7 @@ export function createUsers({ store, history, random, now, announce }: UsersCont
     const before = store.updatedAtOf(slot);
     const updatedAtMs = options.keepUpdatedAt === true ? before : Math.max(now(), before + 1);
     const changed = { ...store.userOf(slot), updated_at: updatedAtMs };
-    const user = { ...applyPatch(changed, patch, updatedAtMs, newEmailId), id };
+    const user = applyPatch(changed, patch, updatedAtMs, newEmailId);
     store.replace(slot, user, { createdAtMs: store.createdAtOf(slot), updatedAtMs });
     history.record("updated", id);
     if (options.silent !== true) announce("user.updated", id, store.jsonOf(slot));

@@ -1,4 +1,3 @@
-import { maxIdsPerRead } from "@rollcall/clerk";
 import { AppError, type RunView } from "@rollcall/contracts";
 import {
   acquireLease,
@@ -15,7 +14,8 @@ import {
   releaseLease,
   tombstoneEach,
 } from "@rollcall/db";
-import { type AbsenceAnswer, confirmAbsence, toIds } from "./delete-missing.ts";
+import { type AbsenceAnswer, confirmAbsence, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
+import { toIds } from "./delete-missing.ts";
 import { createRetryingClerk } from "./retrying-clerk.ts";
 import type { ReconcileContext } from "./runner.ts";
 import { invalidateSessions, reportAbsent } from "./write-page.ts";
@@ -72,7 +72,7 @@ async function confirmAll(context: ReconcileContext, confirmation: Confirmation)
   let { run } = confirmation;
   let sentinel: string | null = null;
   for (;;) {
-    const held = await listAbsent(context.pool, run.id, "", maxIdsPerRead - 1);
+    const held = await listAbsent(context.pool, run.id, "", maxIdsPerConfirmation);
     if (held.length === 0) return run;
     const answer = await confirmAbsence(clerk, held, sentinel);
     sentinel = answer.sentinel;

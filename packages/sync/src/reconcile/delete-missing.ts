@@ -1,5 +1,4 @@
-import { type ListedUser, maxIdsPerRead } from "@rollcall/clerk";
-import { AppError } from "@rollcall/contracts";
+import type { ListedUser } from "@rollcall/clerk";
 import {
   countAbsent,
   decideCandidates,
@@ -13,8 +12,8 @@ import {
   type Queryable,
   tombstoneEach,
 } from "@rollcall/db";
+import { confirmAbsence, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
 import type { DryRun } from "./dry-run.ts";
-import type { RetryingClerk } from "./retrying-clerk.ts";
 import type { Runner } from "./runner.ts";
 import type { WalkProgress } from "./walk-users.ts";
 import { writePage } from "./write-page.ts";
@@ -28,7 +27,7 @@ export async function confirmAbsent(runner: Runner, from: WalkProgress): Promise
   const runId = run.view.id;
   let progress = from;
   for (;;) {
-    const candidates = await listCandidates(context.pool, runId, maxIdsPerRead - 1);
+    const candidates = await listCandidates(context.pool, runId, maxIdsPerConfirmation);
     if (candidates.length === 0) return progress;
     const readSequence = await nextReadSequence(context.pool);
     const { present, absent, sentinel } = await confirmAbsence(runner.clerk, candidates, progress.sentinel);
@@ -41,48 +40,6 @@ export async function confirmAbsent(runner: Runner, from: WalkProgress): Promise
       return { counts: { ...counts, unchanged: 0 }, missed };
     });
   }
-}
-
-/** Clerk's answer for some ids. An id that is in neither list does not occur. */
-export type AbsenceAnswer = { present: ListedUser[]; absent: string[]; sentinel: string };
-
-const maxAttempts = 5;
-
-/**
- * Asks Clerk which of up to 99 users exist. An answer counts only if it contains a sentinel user, which is known to exist:
- * without it, an empty answer would look like the deletion of every user.
- *
- * @throws AppError `reconcile.unconfirmed`
- */
-export async function confirmAbsence(
-  clerk: RetryingClerk,
-  clerkIds: readonly string[],
-  lastSentinel: string | null,
-): Promise<AbsenceAnswer> {
-  let sentinel = lastSentinel;
-  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-    // The last sentinel may be deleted meanwhile.
-    if (sentinel === null || attempt > 1) sentinel = await findSentinel(clerk);
-    if (sentinel === null) break;
-    const ids = [...new Set([...clerkIds, sentinel])];
-    const listed = await clerk.listUsers({ orderBy: "+created_at", limit: ids.length, clerkIds: ids });
-    if (listed === "cursor_refused") break;
-    const present = new Set(listed.map(({ clerkId }) => clerkId));
-    // An entry without a readable id may be any of these users.
-    if (!present.has(sentinel) || present.has(null)) continue;
-    return {
-      present: listed.filter(({ clerkId }) => clerkId !== null && clerkIds.includes(clerkId)),
-      absent: clerkIds.filter((id) => !present.has(id)),
-      sentinel,
-    };
-  }
-  throw new AppError("reconcile.unconfirmed", "Clerk's answers by id lack users that exist");
-}
-
-/** The user that changed last. */
-async function findSentinel(clerk: RetryingClerk): Promise<string | null> {
-  const listed = await clerk.listUsers({ orderBy: "-updated_at", limit: 1 });
-  return listed === "cursor_refused" ? null : (listed[0]?.clerkId ?? null);
 }
 
 export function toIds(listed: readonly ListedUser[]): string[] {

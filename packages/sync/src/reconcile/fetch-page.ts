@@ -135,7 +135,7 @@ function getLatestMs(listed: readonly ListedUser[], afterMs: number): number {
 }
 
 function readCreatedAtMs({ result }: ListedUser): number | undefined {
-  return "found" in result ? result.found.created_at : undefined;
+  return "found" in result ? (result.found.created_at ?? undefined) : undefined;
 }
 
 /**

@@ -73,7 +73,7 @@ test("a user that cannot be read, or that Postgres refuses, is counted as failed
   const { clerk, db, reconciler } = stage;
   await clerk.users.seed(600);
   const users = await clerk.users.list({ limit: 600 });
-  await clerk.users.update(users[10]?.id ?? "", { raw: { email_addresses: "none" } });
+  await clerk.users.update(users[10]?.id ?? "", { raw: { id: "unreadable" } });
   await clerk.users.update(users[20]?.id ?? "", { firstName: "Refused" });
   await db.query(`
     create function refuse() returns trigger language plpgsql as $$

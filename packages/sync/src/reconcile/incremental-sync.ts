@@ -115,7 +115,7 @@ async function listChanges({ clerk }: Runner, offset: number): Promise<ListedUse
 
 /** @throws AppError when the list is not in the requested order */
 function readRange(users: readonly ListedUser[]): { newestMs: number | null; oldestMs: number | null } {
-  const stamps = users.flatMap(({ result }) => ("found" in result ? [result.found.updated_at] : []));
+  const stamps = users.flatMap(({ result }) => ("found" in result ? (result.found.updated_at ?? []) : []));
   if (stamps.some((stamp, index) => stamp > (stamps[index - 1] ?? stamp)))
     throw new AppError("reconcile.list_repeated", "Clerk's list is not in the order of change");
   return { newestMs: stamps[0] ?? null, oldestMs: stamps.at(-1) ?? null };

@@ -124,7 +124,9 @@ async function findLatecomers(
     now = await runner.clerk.countUsers();
     if (seen >= Math.min(total, now)) return undefined;
     const page = await fetchSequenced(runner, position);
-    const isLate = page.users.every(({ result }) => "found" in result && result.found.created_at > beganAtMs);
+    const isLate = page.users.every(
+      ({ result }) => "found" in result && (result.found.created_at ?? 0) > beganAtMs,
+    );
     if (page.users.length > 0 && isLate) return page;
     if (page.users.length > 0) break;
     await sleep(retry * 200, undefined, { signal: runner.signal }).catch(() => undefined);

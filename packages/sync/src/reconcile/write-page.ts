@@ -133,7 +133,8 @@ function newestOfEach(users: readonly ListedUser[]): ClerkUser[] {
   for (const { result } of users) {
     if (!("found" in result)) continue;
     const rival = newest.get(result.found.id);
-    if (!rival || rival.updated_at <= result.found.updated_at) newest.set(result.found.id, result.found);
+    if (!rival || (rival.updated_at ?? -1) <= (result.found.updated_at ?? -1))
+      newest.set(result.found.id, result.found);
   }
   return [...newest.values()];
 }
@@ -155,7 +156,8 @@ const webhookGraceMs = 10_000;
 
 function countMissed(drifted: readonly DriftedUser[]): number {
   const latestMs = Date.now() - webhookGraceMs;
-  return drifted.filter(({ write }) => write.snapshot.clerkUpdatedAtMs < latestMs).length;
+  // Of an unreadable time it is unknown whether a webhook was due.
+  return drifted.filter(({ write }) => (write.snapshot.clerkUpdatedAtMs ?? latestMs) < latestMs).length;
 }
 
 /**

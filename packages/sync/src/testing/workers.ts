@@ -2,7 +2,7 @@ import { type ClerkGateway, createClerkGateway } from "@rollcall/clerk";
 import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import { createPool } from "@rollcall/db";
 import { noSessionCache } from "../ensure/session-cache.ts";
-import { createUserReader } from "../user/fetch-users.ts";
+import { createDeletionReader, createUserReader } from "../user/fetch-users.ts";
 import type { SyncContext } from "../user/sync-user.ts";
 import { createUserWriter } from "../user/write-users.ts";
 import { testDefaults } from "./fixtures.ts";
@@ -36,6 +36,7 @@ export function createTestWorker(databaseUrl: string, clerk: ClerkSimulator): Te
     context: {
       pool,
       readUser: createUserReader(gated, pool),
+      readDeleted: createDeletionReader(gated),
       writeUser: createUserWriter(pool, testDefaults),
       sessionCache: noSessionCache,
       autoCreate: true,

@@ -1,7 +1,8 @@
 import { type ClerkGateway, type FetchResult, maxIdsPerRead } from "@rollcall/clerk";
-import { AppError } from "@rollcall/contracts";
+import { AppError, readErrorCode } from "@rollcall/contracts";
 import { nextReadSequence, type Pool } from "@rollcall/db";
 import DataLoader from "dataloader";
+import { confirmAbsence, maxIdsPerConfirmation } from "./confirm-absence.ts";
 
 /** What Clerk said of a user, with the read sequence that was drawn before the request left. */
 export type SequencedFetch = { result: FetchResult; readSequence: number };
@@ -13,6 +14,51 @@ const windowMs = 2;
 
 /** These codes may mean that Clerk is down or that one user is unreadable. A second request decides. */
 const ambiguousCodes = new Set(["clerk.unavailable", "clerk.unreadable"]);
+
+/** Reads one user that a deletion names, together with the other deletions of this moment. @throws AppError */
+export type DeletionReader = (clerkId: string) => Promise<FetchResult>;
+
+/**
+ * Coalesces up to 99 concurrent reads, gathered over 2 ms, into one list by ids. Mostly the users are absent, and a list
+ * with a sentinel user proves that for all of them. A single user, and users of an answer that proves nothing, are read by
+ * their own ids.
+ */
+export function createDeletionReader(clerk: ClerkGateway): DeletionReader {
+  let sentinel: string | null = null;
+
+  async function readDeleted(ids: readonly string[]): Promise<Map<string, FetchResult>> {
+    if (ids.length === 1) return readOneByOne(clerk, ids);
+    try {
+      const answer = await confirmAbsence(clerk, ids, sentinel);
+      sentinel = answer.sentinel;
+      const present = answer.present.map(({ clerkId, result }) => [clerkId ?? "", result] as const);
+      return new Map<string, FetchResult>([
+        ...present,
+        ...answer.absent.map((id) => [id, { absent: true }] as const),
+      ]);
+    } catch (error) {
+      if (readErrorCode(error) !== "reconcile.unconfirmed") await confirmClerkAnswers(clerk, error);
+      return readOneByOne(clerk, ids);
+    }
+  }
+
+  const loader = new DataLoader<string, FetchResult>(
+    async (ids) => {
+      const results = await readDeleted([...new Set(ids)]);
+      return ids.map((id) => results.get(id) ?? noOutcome());
+    },
+    {
+      cache: false,
+      maxBatchSize: maxIdsPerConfirmation,
+      batchScheduleFn: (run) => setTimeout(run, windowMs),
+    },
+  );
+  return (clerkId) => loader.load(clerkId);
+}
+
+function noOutcome(): AppError {
+  return new AppError("internal", "A read returned no outcome for an id");
+}
 
 /** Coalesces up to 100 concurrent reads, gathered over 2 ms, into one request. */
 export function createUserReader(clerk: ClerkGateway, pool: Pool): UserReader {
@@ -34,14 +80,12 @@ async function readBatch(
   const results = await readDistinct(clerk, [...new Set(ids)]);
   return ids.map((id) => {
     const result = results.get(id);
-    return result
-      ? { result, readSequence }
-      : new AppError("internal", "A read returned no outcome for an id");
+    return result ? { result, readSequence } : noOutcome();
   });
 }
 
 /**
- * Reads distinct ids. If a list request fails while Clerk answers others, it is halved until the users that cannot be
+ * Reads distinct ids. If a list request fails while Clerk answers others, or if its answer is over 10 MB, it is halved until the users that cannot be
  * read are alone. A list proves no absence, so each user that it lacks is read by its own id.
  *
  * @throws AppError when Clerk fails for every user
@@ -56,7 +100,7 @@ async function readDistinct(clerk: ClerkGateway, ids: readonly string[]): Promis
     );
     return new Map([...listed, ...missing]);
   } catch (error) {
-    await confirmClerkAnswers(clerk, error);
+    if (!isTooLarge(error)) await confirmClerkAnswers(clerk, error);
     const middle = Math.ceil(ids.length / 2);
     const first = await readDistinct(clerk, ids.slice(0, middle));
     const second = await readDistinct(clerk, ids.slice(middle));
@@ -74,14 +118,21 @@ async function readAlone(clerk: ClerkGateway, id: string): Promise<FetchResult> 
   try {
     return await clerk.readUser(id);
   } catch (error) {
+    if (isTooLarge(error)) return { unreadable: error };
     await confirmClerkAnswers(clerk, error);
   }
   try {
     return await clerk.readUser(id);
   } catch (error) {
+    if (isTooLarge(error)) return { unreadable: error };
     const { message } = getAmbiguous(error);
     return { unreadable: new AppError("clerk.unreadable", message) };
   }
+}
+
+/** Clerk answered, so this is no outage. */
+function isTooLarge(error: unknown): error is AppError {
+  return error instanceof AppError && error.code === "clerk.too_large";
 }
 
 /** @throws the error itself unless Clerk may have failed for this request alone */

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   decideEmail,
+  decideIgnoresRole,
   decideIsAdmin,
   decideName,
   decideSnapshot,
@@ -80,6 +81,23 @@ describe("public metadata", () => {
     expect(decideIsAdmin(user({ public_metadata: { role } }))).toBe(expected);
   });
 
+  test.each<[unknown, boolean]>([
+    ["ADMIN", true],
+    ["admin ", true],
+    ["org:admin", true],
+    ["\uFF21dmin", true],
+    [["admin"], true],
+    [{ admin: true }, true],
+    [true, true],
+    ["admin", false],
+    ["student", false],
+    ["", false],
+    [null, false],
+    [undefined, false],
+  ])("role %j is ignored in the timeline's sense: %s", (role, expected) => {
+    expect(decideIgnoresRole(user({ public_metadata: { role } }))).toBe(expected);
+  });
+
   test.each<[unknown, string | null]>([
     ["neon_2", "neon_2"],
     ["a".repeat(64), "a".repeat(64)],
@@ -92,6 +110,35 @@ describe("public metadata", () => {
     [null, null],
   ])("turma %j becomes %j", (turma, expected) => {
     expect(decideTurma(user({ public_metadata: { turma } }))).toBe(expected);
+  });
+});
+
+describe("unreadable fields leave columns as they are", () => {
+  test.each<[string, Partial<ClerkUser>, string[]]>([
+    ["nothing unreadable, nothing left", { unreadable: [] }, []],
+    ["the time of change", { updated_at: null, unreadable: ["updated_at"] }, []],
+    ["metadata", { unreadable: ["public_metadata"] }, ["role"]],
+    [
+      "addresses of a user without a name",
+      { unreadable: ["email_addresses"] },
+      ["email", "email_verified", "name"],
+    ],
+    [
+      "addresses of a user with a name",
+      { first_name: "Ada", unreadable: ["email_addresses"] },
+      ["email", "email_verified"],
+    ],
+    ["an address beside the primary one", { ...withEmail("a@b.c"), unreadable: ["email_addresses"] }, []],
+    ["a part of the name", { last_name: "Lovelace", unreadable: ["first_name"] }, ["name"]],
+    ["a user name that is not needed", { first_name: "Ada", unreadable: ["username"] }, []],
+    [
+      "the rest",
+      { first_name: "Ada", unreadable: ["image_url", "banned", "created_at"] },
+      ["image_url", "banned", "clerk_created_at"],
+    ],
+  ])("%s", (_case, fields, columns) => {
+    const snapshot = decideSnapshot(user(fields), 1, { cause: "webhook", ref: null });
+    expect(snapshot.unread).toEqual(columns);
   });
 });
 

@@ -1,5 +1,5 @@
-import type { ClerkUser } from "@rollcall/clerk";
-import type { UserSnapshot } from "@rollcall/db";
+import type { ClerkField, ClerkUser } from "@rollcall/clerk";
+import type { UnreadColumn, UserSnapshot } from "@rollcall/db";
 
 /** The origin of a change, for the timeline: its cause, and the delivery or run behind it. */
 export type ChangeOrigin = { cause: string; ref: string | null };
@@ -27,14 +27,38 @@ export function decideSnapshot(user: ClerkUser, readSequence: number, origin: Ch
     clerkUpdatedAtMs: user.updated_at,
     readTicket: readSequence,
     ...origin,
+    ...(user.unreadable === undefined ? {} : { unread: decideUnread(user, user.unreadable) }),
+    ignoresRole: decideIgnoresRole(user),
   };
+}
+
+/** The columns that unreadable fields leave undecided. An existing row keeps its values there. */
+function decideUnread(user: ClerkUser, unreadable: readonly ClerkField[]): UnreadColumn[] {
+  const isUnread = (...fields: ClerkField[]) => fields.some((field) => unreadable.includes(field));
+  // The primary address may be the entry that could not be read.
+  const lacksEmail = isUnread("primary_email_address_id", "email_addresses") && !findPrimaryEmail(user);
+  const lacksFullName = readFullName(user) === "";
+  const lacksName =
+    isUnread("first_name", "last_name") ||
+    (lacksFullName && isUnread("username")) ||
+    (lacksFullName && !textOrNull(user.username) && lacksEmail);
+  return [
+    ...(lacksEmail ? (["email", "email_verified"] as const) : []),
+    ...(lacksName ? (["name"] as const) : []),
+    ...(isUnread("image_url") ? (["image_url"] as const) : []),
+    ...(isUnread("banned") ? (["banned"] as const) : []),
+    ...(isUnread("created_at") ? (["clerk_created_at"] as const) : []),
+    ...(isUnread("public_metadata") ? (["role"] as const) : []),
+  ];
 }
 
 /** First and last name, else the username, else the email's local part, else null. */
 export function decideName(user: ClerkUser): string | null {
-  const fullName = [textOrNull(user.first_name), textOrNull(user.last_name)].filter((part) => part !== null);
-  if (fullName.length > 0) return fullName.join(" ");
-  return textOrNull(user.username) ?? localPart(decideEmail(user).email);
+  return readFullName(user) || (textOrNull(user.username) ?? localPart(decideEmail(user).email));
+}
+
+function readFullName(user: ClerkUser): string {
+  return [textOrNull(user.first_name), textOrNull(user.last_name)].filter((part) => part !== null).join(" ");
 }
 
 function localPart(email: string | null): string | null {
@@ -44,10 +68,14 @@ function localPart(email: string | null): string | null {
 
 /** The primary email: the entry that `primary_email_address_id` names, which may be absent. */
 export function decideEmail(user: ClerkUser): { email: string | null; verified: boolean } {
-  const primaryId = user.primary_email_address_id;
-  const primary = primaryId ? user.email_addresses?.find((entry) => entry.id === primaryId) : undefined;
+  const primary = findPrimaryEmail(user);
   const email = textOrNull(primary?.email_address);
   return { email, verified: email !== null && primary?.verification?.status === "verified" };
+}
+
+function findPrimaryEmail(user: ClerkUser) {
+  const primaryId = user.primary_email_address_id;
+  return primaryId ? user.email_addresses?.find((entry) => entry.id === primaryId) : undefined;
 }
 
 /** Verified addresses beside the primary one. A profile that matches only these needs a person's decision. */
@@ -60,14 +88,24 @@ function decideSecondaryEmails(user: ClerkUser): string[] {
 
 /** Only the exact word makes an admin: other values in public metadata must not. */
 export function decideIsAdmin(user: ClerkUser): boolean {
-  return user.public_metadata?.["role"] === "admin";
+  return user.public_metadata?.role === "admin";
+}
+
+/**
+ * Whether public metadata has a role that may be meant as `admin` and is not the exact word: another case, spaces, a part
+ * of a longer word, or no text at all. Other words are roles of the app.
+ */
+export function decideIgnoresRole(user: ClerkUser): boolean {
+  const role = user.public_metadata?.role;
+  if (role === undefined || role === null || role === "admin") return false;
+  return typeof role !== "string" || role.normalize("NFKC").toLowerCase().includes("admin");
 }
 
 const slug = /^[a-z0-9_]{1,64}$/;
 
 /** The class that public metadata names if it is a slug; else null, for the default. */
 export function decideTurma(user: ClerkUser): string | null {
-  const turma = user.public_metadata?.["turma"];
+  const turma = user.public_metadata?.turma;
   return typeof turma === "string" && slug.test(turma) ? turma : null;
 }
 

@@ -1,19 +1,27 @@
 import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
-import { createPool, migrateUp, type Pool } from "@rollcall/db";
+import { createPool, findDrift, migrateUp, type Pool } from "@rollcall/db";
 import type { SyncJob } from "@rollcall/jobs";
 import { createDatabase } from "@rollcall/local-services";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { startManglingProxy } from "../reconcile/testing/mangling-proxy.ts";
 import { createTestWorker, type TestWorker } from "../testing/workers.ts";
+import { decideSnapshot } from "./rules.ts";
 import { syncUser } from "./sync-user.ts";
 
+let databaseUrl: string;
 let clerk: ClerkSimulator;
 let app: Pool;
 let worker: TestWorker;
 let slowWorker: TestWorker;
 
 beforeAll(async () => {
-  const databaseUrl = await createDatabase(inject("postgresUrl"));
-  app = createPool({ databaseUrl, applicationName: "app", onIdleError: () => undefined });
+  databaseUrl = await createDatabase(inject("postgresUrl"));
+  app = createPool({
+    databaseUrl,
+    applicationName: "app",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
   await migrateUp(app);
   clerk = await startClerkSimulator({ rateLimit: null });
   worker = createTestWorker(databaseUrl, clerk);
@@ -80,3 +88,191 @@ test.each(["delete", "refresh"] as const)(
     expect(await syncUser(worker.context, syncJob, 2)).toBe("tombstoned");
   },
 );
+
+describe("a delete job is a reason to ask Clerk, and no proof", () => {
+  const deletionOf = (clerkId: string): SyncJob => ({
+    ...refresh(clerkId),
+    kind: "delete",
+    delivery: "msg_1",
+  });
+  const eventsOf = async (clerkId: string) => {
+    const { rows } = await app.query(
+      "select kind, details from rollcall.events where clerk_id = $1 order by id desc limit 1",
+      [clerkId],
+    );
+    return rows[0];
+  };
+  const isDeleted = async (clerkId: string) => {
+    const { rows } = await app.query("select deleted_at from users where clerk_id = $1", [clerkId]);
+    return rows.length === 1 && rows[0]?.["deleted_at"] !== null;
+  };
+
+  test("a user that Clerk still has is retried four times and then left to reconcile, and stays", async () => {
+    await clerk.users.create({ id: "user_forged" });
+    await syncUser(worker.context, refresh("user_forged"), 1);
+    for (const attempt of [1, 2, 3, 4]) {
+      const job = syncUser(worker.context, deletionOf("user_forged"), attempt);
+      await expect(job).rejects.toMatchObject({ code: "user.still_there" });
+    }
+    expect(await syncUser(worker.context, deletionOf("user_forged"), 5)).toBe("still_there");
+    expect(await isDeleted("user_forged")).toBe(false);
+    expect(await eventsOf("user_forged")).toMatchObject({ kind: "deletion_unconfirmed" });
+  });
+
+  test("a user that Clerk has and that has no row yet gets no tombstone", async () => {
+    await clerk.users.create({ id: "user_unseen" });
+    expect(await syncUser(worker.context, deletionOf("user_unseen"), 5)).toBe("still_there");
+    expect(await syncUser(worker.context, refresh("user_unseen"), 1)).toBe("created");
+  });
+
+  test("forged deletions of many live users, together, delete none of them", async () => {
+    const ids = Array.from({ length: 40 }, (_, index) => `user_crowd${index}`);
+    for (const id of ids) await clerk.users.create({ id });
+    await Promise.all(ids.map((id) => syncUser(worker.context, refresh(id), 1)));
+    const outcomes = await Promise.all(ids.map((id) => syncUser(worker.context, deletionOf(id), 5)));
+    expect(new Set(outcomes)).toEqual(new Set(["still_there"]));
+  });
+
+  test("many deletions share requests, and none counts against the guard", async () => {
+    const ids = Array.from({ length: 40 }, (_, index) => `user_left${index}`);
+    for (const id of ids) await clerk.users.create({ id });
+    await Promise.all(ids.map((id) => syncUser(worker.context, refresh(id), 1)));
+    for (const id of ids) await clerk.users.delete(id, { silent: true });
+    await clerk.requests.clear();
+    const outcomes = await Promise.all(ids.map((id) => syncUser(worker.context, deletionOf(id), 1)));
+    expect(new Set(outcomes)).toEqual(new Set(["tombstoned"]));
+    expect((await clerk.requests.list()).length).toBeLessThan(15);
+    expect(await eventsOf("user_left39")).toMatchObject({ details: { by: "signature" } });
+  });
+
+  test.each(["empty", "without the sentinel"])(
+    "while Clerk's lists are %s, live users stay and absent ones are deleted by their own 404",
+    async (fault) => {
+      const proxy = await startManglingProxy(clerk);
+      const doubting = createTestWorker(databaseUrl, { ...clerk, url: proxy.url });
+      const [live, gone] = [`user_live_${fault.length}`, `user_gone_${fault.length}`];
+      for (const id of [live, gone]) await clerk.users.create({ id });
+      for (const id of [live, gone]) await syncUser(worker.context, refresh(id), 1);
+      await clerk.users.delete(gone, { silent: true });
+      proxy.mangle(({ path, parameters }) => {
+        if (path !== "/v1/users") return undefined;
+        return fault === "empty" || parameters.has("user_id") ? [] : undefined;
+      });
+      const outcomes = [live, gone].map((id) => syncUser(doubting.context, deletionOf(id), 5));
+      expect(await Promise.all(outcomes)).toEqual(["still_there", "tombstoned"]);
+      await Promise.all([doubting.close(), proxy.close()]);
+    },
+  );
+
+  test("while Clerk is away, a deletion waits: it neither deletes nor gives up", async () => {
+    await clerk.users.create({ id: "user_waits" });
+    await syncUser(worker.context, refresh("user_waits"), 1);
+    await clerk.users.delete("user_waits", { silent: true });
+    await clerk.faults.add({ kind: "status", status: 503 });
+    const waiting = syncUser(worker.context, deletionOf("user_waits"), 5);
+    await expect(waiting).rejects.toMatchObject({ code: "clerk.unavailable" });
+    expect(await isDeleted("user_waits")).toBe(false);
+    await clerk.faults.heal();
+    expect(await syncUser(worker.context, deletionOf("user_waits"), 5)).toBe("tombstoned");
+  });
+
+  test("an absence that was read before the sign-up deletes no user whose row was written meanwhile", async () => {
+    const held = slowWorker.holdNext("after");
+    const early = syncUser(slowWorker.context, deletionOf("user_hasty"), 1);
+    await held.arrived;
+    await clerk.users.create({ id: "user_hasty" });
+    expect(await syncUser(worker.context, refresh("user_hasty"), 1)).toBe("created");
+    held.release();
+    await expect(early).rejects.toMatchObject({ code: "user.still_there" });
+    expect(await isDeleted("user_hasty")).toBe(false);
+  });
+});
+
+describe("a user with fields of an unexpected form", () => {
+  const readRow = async (clerkId: string) => {
+    const { rows } = await app.query(
+      `select u.email, u.name, u.image_url, u.role, u.banned, u.email_verified, u.clerk_updated_at,
+              (select count(*)::int from mentorados m where m.user_id = u.id) as profiles
+       from users u where u.clerk_id = $1`,
+      [clerkId],
+    );
+    return rows[0];
+  };
+
+  test.each<[string, Record<string, unknown>, object]>([
+    ["updated_at in seconds", { updated_at: 1719765690.123 }, { clerk_updated_at: null }],
+    ["updated_at null", { updated_at: null }, { clerk_updated_at: null }],
+    ["metadata as a list", { public_metadata: [] }, { role: "user" }],
+    ["an address without fields", { email_addresses: [{}] }, { email: null }],
+  ])("%s is written with its readable fields", async (name, raw, expected) => {
+    const id = `user_partly_${name.replaceAll(" ", "_")}`;
+    await clerk.users.create({ id, firstName: "Ada", lastName: "Lovelace", raw });
+    expect(await syncUser(worker.context, refresh(id), 1)).toBe("created");
+    expect(await readRow(id)).toMatchObject({ name: "Ada Lovelace", profiles: 1, ...expected });
+    // A later read of such a user is written too.
+    await clerk.users.update(id, { firstName: "Countess", raw });
+    await syncUser(worker.context, refresh(id), 1);
+    expect(await readRow(id)).toMatchObject({ name: "Countess Lovelace", ...expected });
+  });
+
+  test("keeps the row's values of the fields that became unreadable, and none of the changed others", async () => {
+    const id = "user_damaged";
+    const before = { email: "kept@example.com", imageUrl: "https://img/1", banned: false };
+    await clerk.users.create({ id, firstName: "Ada", ...before, publicMetadata: { role: "admin" } });
+    await syncUser(worker.context, refresh(id), 1);
+    const raw = { email_addresses: {}, image_url: 7, banned: "perhaps", public_metadata: [] };
+    await clerk.users.update(id, { firstName: "Countess", raw });
+    await syncUser(worker.context, refresh(id), 1);
+    expect(await readRow(id)).toMatchObject({
+      name: "Countess",
+      email: "kept@example.com",
+      email_verified: true,
+      image_url: "https://img/1",
+      banned: false,
+      role: "admin",
+      profiles: 0,
+    });
+    const user = await worker.context.readUser(id);
+    if (!("found" in user.result)) throw new Error("not found");
+    const seen = decideSnapshot(user.result.found, user.readSequence, { cause: "reconcile", ref: null });
+    expect(await findDrift(app, [seen], true)).toEqual(new Map());
+  });
+
+  test("a change whose time cannot be read never replaces a version with a time", async () => {
+    const id = "user_timeless";
+    await clerk.users.create({ id, firstName: "Known" });
+    await syncUser(worker.context, refresh(id), 1);
+    await clerk.users.update(id, { firstName: "Unknown", raw: { updated_at: null } });
+    await syncUser(worker.context, refresh(id), 1);
+    expect(await readRow(id)).toMatchObject({ name: "Known" });
+  });
+});
+
+describe("a role that only looks like admin", () => {
+  test.each<[unknown]>([["ADMIN"], [["admin"]]])(
+    "%j gives a user with a profile, and one event says that a role was ignored",
+    async (role) => {
+      const id = `user_role_${typeof role}`;
+      await clerk.users.create({ id, publicMetadata: { role } });
+      expect(await syncUser(worker.context, refresh(id), 1)).toBe("created");
+      await clerk.users.update(id, { firstName: "Again" });
+      await syncUser(worker.context, refresh(id), 1);
+      const { rows } = await app.query(
+        `select u.role, (select array_agg(kind order by id) from rollcall.events e where e.clerk_id = u.clerk_id) as kinds
+         from users u where clerk_id = $1`,
+        [id],
+      );
+      expect(rows).toMatchObject([{ role: "user" }]);
+      expect(rows[0]?.["kinds"].filter((kind: string) => kind === "role_ignored")).toHaveLength(1);
+    },
+  );
+
+  test("a role of the app adds no event", async () => {
+    await clerk.users.create({ id: "user_role_student", publicMetadata: { role: "student" } });
+    await syncUser(worker.context, refresh("user_role_student"), 1);
+    const { rows } = await app.query(
+      "select from rollcall.events where clerk_id = 'user_role_student' and kind = 'role_ignored'",
+    );
+    expect(rows).toEqual([]);
+  });
+});

@@ -6,19 +6,21 @@ import {
   type Pool,
   type ProfileOutcome,
   recordAbsences,
+  recordEvent,
   tombstoneAbsent,
   tombstoneUsers,
 } from "@rollcall/db";
 import type { SyncJob } from "@rollcall/jobs";
 import type { SessionCache } from "../ensure/session-cache.ts";
 import { decideAccess, toSessionView } from "../ensure/session-view.ts";
-import type { UserReader } from "./fetch-users.ts";
+import type { DeletionReader, UserReader } from "./fetch-users.ts";
 import { type ChangeOrigin, decideSnapshot, decideWrite } from "./rules.ts";
 import type { UserWriter } from "./write-users.ts";
 
 export type SyncContext = {
   pool: Pool;
   readUser: UserReader;
+  readDeleted: DeletionReader;
   writeUser: UserWriter;
   sessionCache: SessionCache;
   autoCreate: boolean;
@@ -27,9 +29,9 @@ export type SyncContext = {
 /**
  * The outcome of a sync job. It is the profile's outcome, or: tombstoned, a deletion took effect. present, a
  * `provision` job found row and profile in place. absent, Clerk has no such user. held, the user is absent at Clerk
- * without a signed deletion, and so are too many other users.
+ * without a signed deletion, and so are too many other users. still_there, Clerk still has the user that a deletion names.
  */
-export type SyncOutcome = ProfileOutcome | "tombstoned" | "present" | "absent" | "held";
+export type SyncOutcome = ProfileOutcome | "tombstoned" | "present" | "absent" | "held" | "still_there";
 
 /** Attempts until an id without a row counts as absent: Clerk's reads may lag behind its writes. */
 const attemptsForAbsence = 4;
@@ -52,7 +54,7 @@ export async function syncUser(context: SyncContext, job: SyncJob, attempt: numb
 async function runSyncJob(context: SyncContext, job: SyncJob, attempt: number): Promise<SyncOutcome> {
   switch (job.kind) {
     case "delete":
-      return deleteUser(context.pool, job);
+      return deleteUser(context, job, attempt);
     case "provision":
       return (await isInPlace(context, job.clerkId)) ? "present" : refreshUser(context, job, attempt);
     case "refresh":
@@ -106,10 +108,35 @@ async function confirmAbsence(context: SyncContext, job: SyncJob): Promise<SyncO
   return inTransaction(context.pool, (client) => tombstoneAbsent(client, absence));
 }
 
-async function deleteUser(pool: Pool, job: SyncJob): Promise<SyncOutcome> {
-  const deletion = { clerkId: job.clerkId, by: "signature", ...originOf(job) } as const;
-  const deleted = await inTransaction(pool, (client) => tombstoneUsers(client, [deletion]));
-  return deleted.has(job.clerkId) ? "tombstoned" : "deleted";
+/** Attempts until a deletion of a user that Clerk still has is left to reconcile: a minute, see `decideRetryDelayMs`. */
+const attemptsForDeletion = 5;
+
+/**
+ * A delete job is a reason to ask Clerk and no proof: the board, or a client that writes to Redis, could make one. A
+ * confirmed absence does not count against the guard of `tombstoneAbsent`, because a signed event leads here.
+ */
+async function deleteUser(context: SyncContext, job: SyncJob, attempt: number): Promise<SyncOutcome> {
+  const { pool } = context;
+  const { clerkId } = job;
+  // Read before Clerk is asked, so that the answer is younger than the row that it decides about.
+  const hadRow = (await findSession(pool, clerkId)) !== undefined;
+  const result = await context.readDeleted(clerkId);
+  if ("unreadable" in result) throw result.unreadable;
+  if ("found" in result) {
+    // Clerk's reads may lag behind its writes.
+    if (attempt < attemptsForDeletion) throw new AppError("user.still_there", "Clerk still has the user");
+    const event = { clerkId, kind: "deletion_unconfirmed", ...originOf(job) };
+    if (hadRow) await recordEvent(pool, event);
+    return "still_there";
+  }
+  return inTransaction(pool, async (client) => {
+    const deleted = await tombstoneUsers(client, [{ clerkId, by: "signature", ...originOf(job) }]);
+    const was = deleted.get(clerkId);
+    // Another worker wrote the user after Clerk had answered here. The transaction is undone, and Clerk is asked again.
+    if (was === "live" && !hadRow)
+      throw new AppError("user.still_there", "The user's row is younger than Clerk's answer");
+    return was === undefined ? "deleted" : "tombstoned";
+  });
 }
 
 async function isInPlace(context: SyncContext, clerkId: string): Promise<boolean> {

@@ -63,9 +63,9 @@ function newestOfEach(writes: readonly UserWrite[]): UserWrite[] {
 }
 
 function isNewer(a: UserSnapshot, b: UserSnapshot): boolean {
-  return a.clerkUpdatedAtMs === b.clerkUpdatedAtMs
-    ? a.readTicket > b.readTicket
-    : a.clerkUpdatedAtMs > b.clerkUpdatedAtMs;
+  // An unreadable time is the oldest.
+  const [aMs, bMs] = [a.clerkUpdatedAtMs ?? -1, b.clerkUpdatedAtMs ?? -1];
+  return aMs === bMs ? a.readTicket > b.readTicket : aMs > bMs;
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   findMissingGrants,
   findMissingKeys,
   findMissingMigrations,
+  listTriggersWithoutPath,
   measureIdUse,
   type Pool,
 } from "@rollcall/db";
@@ -21,6 +22,7 @@ export function checkTables(pool: Pool, { withQueues }: { withQueues: boolean })
     check("postgres.duplicates", () => checkDuplicates(pool)),
     check("postgres.ids", () => checkIds(pool)),
     check("postgres.unerased", () => checkUnerased(pool)),
+    check("postgres.triggers", () => checkTriggers(pool)),
   ]);
 }
 
@@ -106,6 +108,17 @@ async function checkUnerased(pool: Pool): Promise<Finding> {
         `${left} row(s) of users have deleted_at and hold an email, a name, an image or a profile.`,
         fix,
       );
+}
+
+async function checkTriggers(pool: Pool): Promise<Finding> {
+  const name = "postgres.triggers";
+  const [first, ...more] = await listTriggersWithoutPath(pool);
+  if (first === undefined) return ok(name, "No trigger of the app depends on Rollcall's search_path.");
+  return note(
+    name,
+    `Rollcall's connections have no schema of the app in their search_path, and these trigger functions set none: ${list([first, ...more])}. If one names a table or function without its schema, Rollcall's writes fail.`,
+    `As the owner, for each: alter function ${first} set search_path = public, pg_temp`,
+  );
 }
 
 const mostListed = 10;

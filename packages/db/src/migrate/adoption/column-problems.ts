@@ -133,7 +133,7 @@ const columnsOfTable = `
 select
   a.attname as "name",
   case when base.typtype = 'e' then 'enum' else base.typname end as "type",
-  format_type(a.atttypid, a.atttypmod) as "shown",
+  regexp_replace(format_type(a.atttypid, a.atttypmod), '^public[.]', '') as "shown",
   case
     when modifier.value < 0        then null
     when base.typname = 'varchar'  then modifier.value - 4

@@ -9,10 +9,11 @@ const sharedColumns = clerkColumns.filter(({ type }) => type === "text").map(({ 
 /**
  * Unique indexes that the rows of two different users could violate: they cover a column that we write, and no id of
  * the user. An example is a unique email, because several Clerk users may have one email, and a fresh profile repeats
- * it. Indexes of constraints, partial indexes and indexes over an expression such as lower(email) count too.
+ * it. Indexes of constraints, partial indexes and indexes over an expression such as lower(email) count too. A name in `public`
+ * is shown without its schema.
  */
 const tooStrict = `
-select i.indexrelid::regclass::text as "index", w.relation as "table", w.attribute as "column"
+select regexp_replace(i.indexrelid::regclass::text, '^public[.]', '') as "index", w.relation as "table", w.attribute as "column"
 from (values
   ${sharedColumns.map((name) => `('users', '${name}', array['id', 'clerk_id']),`).join("\n  ")}
   ('mentorados', 'email',         array['id', 'user_id']),
@@ -40,7 +41,7 @@ order by w.relation desc, w.attribute, 1
 
 /** Every unlinked profile has a null in user_id. The column of pg_index is new in Postgres 15. */
 const nullsClash = `
-select i.indexrelid::regclass::text as "index"
+select regexp_replace(i.indexrelid::regclass::text, '^public[.]', '') as "index"
 from pg_index i
 join pg_attribute a on a.attrelid = i.indrelid and a.attname = 'user_id'
 where i.indrelid = to_regclass('public.mentorados') and i.indisunique and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
@@ -49,7 +50,7 @@ where i.indrelid = to_regclass('public.mentorados') and i.indisunique and i.indn
 
 /** `on conflict` refuses a deferrable key, even beside an immediate one. */
 const deferrable = `
-select i.indexrelid::regclass::text as "index", w.relation as "table", w.attribute as "column"
+select regexp_replace(i.indexrelid::regclass::text, '^public[.]', '') as "index", w.relation as "table", w.attribute as "column"
 from (values ('users', 'clerk_id'), ('mentorados', 'user_id')) as w (relation, attribute)
 join pg_attribute a on a.attrelid = to_regclass('public.' || w.relation) and a.attname = w.attribute
 join pg_index i on i.indrelid = a.attrelid and i.indisunique and not i.indimmediate
@@ -57,7 +58,7 @@ join pg_index i on i.indrelid = a.attrelid and i.indisunique and not i.indimmedi
 `;
 
 const otherTarget = `
-select c.conname as "constraint", c.confrelid::regclass::text as "target"
+select c.conname as "constraint", regexp_replace(c.confrelid::regclass::text, '^public[.]', '') as "target"
 from pg_constraint c
 join pg_attribute a on a.attrelid = c.conrelid and a.attname = 'user_id'
 left join pg_attribute id on id.attrelid = to_regclass('public.users') and id.attname = 'id'
