@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AlertCondition, type AlertRule, alertRules } from "@rollcall/contracts";
 import { createPool } from "@rollcall/db";
-import { openQueueBackend } from "@rollcall/jobs";
 import { createEvaluator, createLogger } from "@rollcall/observability";
-import { createAlertStore, createGaugeReaders } from "@rollcall/runtime";
+import { createAlertStore, createGaugeReaders, openQueueBackend } from "@rollcall/runtime";
 import { type AlertReceiver, startAlertReceiver } from "./alert-receiver.ts";
 import type { System } from "./system.ts";
 import { waitFor } from "./wait-for.ts";

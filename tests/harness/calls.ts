@@ -1,4 +1,5 @@
-import { type JobQueue, openQueueBackend, type QueueName } from "@rollcall/jobs";
+import type { JobQueue, QueueName } from "@rollcall/jobs";
+import { openQueueBackend } from "@rollcall/runtime";
 import { origin, type System } from "./system.ts";
 import { waitFor } from "./wait-for.ts";
 

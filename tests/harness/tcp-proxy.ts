@@ -11,6 +11,8 @@ export type TcpProxy = {
   reset(): void;
   /** Delays answers by up to `longestMs` from now on. Each connection has its own delay. 0 ends the delays. */
   delay(longestMs: number): void;
+  /** New connections lead to another port of this machine from now on. Open ones stay where they are. */
+  leadTo(port: number): void;
   /** The number of open connections, silent ones included. */
   connections(): number;
   close(): Promise<void>;
@@ -25,8 +27,9 @@ type Pair = { near: net.Socket; far: net.Socket; silent: boolean };
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   let longestDelayMs = 0;
+  let target = targetPort;
   const server = net.createServer({ noDelay: true }, (near) => {
-    const far = net.connect({ port: targetPort, host: "127.0.0.1", noDelay: true });
+    const far = net.connect({ port: target, host: "127.0.0.1", noDelay: true });
     const pair = { near, far, silent: false };
     pairs.add(pair);
     const slowness = Math.random();
@@ -78,6 +81,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     },
     delay: (longestMs) => {
       longestDelayMs = longestMs;
+    },
+    leadTo: (port) => {
+      target = port;
     },
     connections: () => pairs.size,
     close: async () => {

@@ -33,7 +33,8 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
   const services = openServices(config, { program: "api", log, onIdleError: () => postgres.check() });
   const { pool, metrics, sessionCache, producers, autoCreate } = services;
   const postgres = startPostgresMonitor(pool, (isDown, reason) => {
-    if (isDown) log.error({ event: "postgres_lost", err: reason }, "Postgres does not answer");
+    if (isDown)
+      log.error({ event: "postgres_lost", err: reason }, "Postgres does not answer, or refuses writes");
     else log.info({ event: "postgres_back" }, "Postgres answers");
   });
   return {

@@ -144,6 +144,22 @@ export const alertRules = [
     forS: minute,
   },
   {
+    name: "answers_unavailable",
+    severity: "page",
+    summary:
+      "More than 1 % of the api's answers are 503: logins fail, and webhooks wait for their next delivery.",
+    // Probes of health and metrics would hide the share in a quiet system.
+    when: {
+      kind: "share",
+      part: { metric: "rollcall_http_requests_total", labels: { route: "/api/.+", status: "503" } },
+      of: { metric: "rollcall_http_requests_total", labels: { route: "/api/.+" } },
+      windowS: 5 * minute,
+      above: 0.01,
+      atLeast: 20,
+    },
+    forS: 0,
+  },
+  {
     name: "logins_refused",
     severity: "page",
     summary: "Most logins are refused: a setting does not fit the app, or a clock is wrong.",

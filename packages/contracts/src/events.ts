@@ -30,6 +30,7 @@ export const logEvents = [
   "schema_restored",
   "postgres_lost",
   "postgres_back",
+  "postgres_refused_connection",
   "reconcile_started",
   "reconcile_waits",
   "reconcile_interrupted",

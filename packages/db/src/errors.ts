@@ -81,6 +81,8 @@ function describeOutage(state: string): string {
     case "3F":
     case "42":
       return "Postgres lacks a schema, table, column or grant, and `rollcall doctor` says which";
+    case "25":
+      return "Postgres answers reads and refuses writes: it is a replica, or read-only";
     default:
       return "Postgres did not do its work";
   }

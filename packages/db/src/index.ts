@@ -43,7 +43,7 @@ export { trimText } from "./email.ts";
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
 export { isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
 export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents, recordEvent } from "./events.ts";
-export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
+export { acquireLease, checkWrites, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicates } from "./migrate/adoption/row-problems.ts";
 export { findMissingMigrations, migrateDown, migrateUp, restoreTables } from "./migrate/migrate.ts";
@@ -55,8 +55,13 @@ export {
   returnNotification,
   settleNotification,
 } from "./outbox.ts";
-export { type Connection, createPool, type Pool, type Queryable } from "./pool.ts";
-export { holdsSessions, isTransactionPooled } from "./pooler-checks.ts";
+export { type Connection, createPool, createQueuePool, type Pool, type Queryable } from "./pool.ts";
+export {
+  countGrantedConnections,
+  countHeldConnections,
+  holdsSessions,
+  isTransactionPooled,
+} from "./pooler-checks.ts";
 export {
   type GivenProfile,
   giveProfiles,

@@ -38,12 +38,21 @@ type DescribedError = {
   cause?: DescribedError;
 };
 
+/** A message that ends the connection is about the server, such as "too many clients". Every other one may quote a row. */
+function describePostgres(severity: unknown, message: string): string {
+  return severity === "FATAL" || severity === "PANIC"
+    ? `Postgres ended the connection: ${message.slice(0, longestServerMessage)}`
+    : "error from Postgres";
+}
+
+const longestServerMessage = 300;
+
 function describeError(error: unknown): DescribedError {
   if (!(error instanceof Error)) return { name: "NonError", message: typeof error };
   return {
     name: error.name,
     // Postgres quotes rows in some messages too, not only in the detail ("Key (email)=(…) already exists").
-    message: "severity" in error ? "error from Postgres" : error.message,
+    message: "severity" in error ? describePostgres(error.severity, error.message) : error.message,
     ...("code" in error ? { code: error.code } : {}),
     ...(error.stack !== undefined && !("severity" in error) ? { stack: error.stack } : {}),
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),

@@ -1,11 +1,6 @@
 import { createPool, type Pool } from "@rollcall/db";
-import {
-  openProducer,
-  openQueueBackend,
-  type Producer,
-  type QueueBackend,
-  type QueueName,
-} from "@rollcall/jobs";
+import { openProducer, type Producer, type QueueBackend, type QueueName } from "@rollcall/jobs";
+import { openQueueBackend } from "@rollcall/runtime";
 
 /** The databases that a test shares with its dying process. */
 export type Place = { databaseUrl: string; redisUrl: string | undefined };

@@ -23,13 +23,14 @@ import {
 } from "@rollcall/db";
 import type { JobQueue, Producer, Producers, QueueBackend } from "@rollcall/jobs";
 import { viewAlerts } from "@rollcall/observability";
+import { checkPostgres, checkQueue } from "./check-services.ts";
 
 export type StatusContext = {
   pool: Pool;
   /** Undefined without CLERK_SECRET_KEY. */
   clerk: ClerkGateway | undefined;
   producers: Producers;
-  backend: Pick<QueueBackend, "kind">;
+  backend: Pick<QueueBackend, "kind" | "checkWrite">;
   autoCreate: boolean;
 };
 
@@ -41,7 +42,9 @@ const schemaMaxAgeMs = 2_000;
 /** The state of the whole system. Never fails: a dependency that is away is part of the answer. */
 export async function readStatus(context: StatusContext): Promise<SystemStatus> {
   const { pool, producers } = context;
-  const [postgres, clerk, queues, deadLetters] = await Promise.all([
+  const [postgresFailure, queueFailure, postgres, clerk, queues, deadLetters] = await Promise.all([
+    checkPostgres(pool, askTimeoutMs),
+    checkQueue(context, askTimeoutMs),
     readPostgres(pool),
     askClerk(context.clerk),
     Promise.all([producers.ensure, producers.sync, producers.reconcile].map(countJobs)),
@@ -50,7 +53,12 @@ export async function readStatus(context: StatusContext): Promise<SystemStatus> 
   const known = queues.flatMap((queue) => queue ?? []);
   const facts: Facts = {
     ...postgres,
-    queue: { backend: context.backend.kind, state: known.length === queues.length ? "up" : "down" },
+    // A missing table is a missing migration, not a server that is down.
+    postgres: postgresFailure && !postgres.missingMigrations?.length ? "down" : "up",
+    queue: {
+      backend: context.backend.kind,
+      state: !queueFailure && known.length === queues.length ? "up" : "down",
+    },
     clerk,
     queues: known,
     deadLetters: deadLetters ?? null,
@@ -91,7 +99,6 @@ async function readPostgres(pool: Pool) {
     ask(readLogins(pool)),
   ]);
   return {
-    postgres: missingMigrations === null ? ("down" as const) : ("up" as const),
     missingMigrations,
     schemaProblems: missingMigrations?.length === 0 && schema ? schema.map(({ says }) => says) : null,
     workers,
@@ -142,8 +149,15 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
   const { clerk, missingMigrations, workers, users, deadLetters, conflictsOpen, deletionsHeld, runs } = facts;
   const mostRefused = describeLogins(facts.logins);
   const found: [boolean, string][] = [
-    [facts.postgres === "down", "Postgres does not answer."],
-    [facts.queue.state === "down", `The queues (${facts.queue.backend}) do not answer.`],
+    [facts.postgres === "down" && missingMigrations === null, "Postgres does not answer."],
+    [
+      facts.postgres === "down" && missingMigrations !== null,
+      "Postgres answers reads and refuses writes: it is a replica, read-only or full.",
+    ],
+    [
+      facts.queue.state === "down",
+      `The queues (${facts.queue.backend}) do not answer, or answer reads and refuse writes.`,
+    ],
     [
       !!missingMigrations?.length,
       `Migrations are missing (${missingMigrations?.join(", ")}): run npm run migrate.`,
@@ -196,11 +210,6 @@ async function countJobs(producer: Producer): Promise<SystemStatus["queues"][num
   if (!counts) return undefined;
   const { waiting = 0, active = 0, delayed = 0, failed = 0 } = counts;
   return { name: producer.name, waiting, active, delayed, failed };
-}
-
-/** Whether a queue answers within `limitMs`. A connection alone is no proof: its server may be frozen. */
-export async function isQueueUp(producer: Producer, limitMs: number): Promise<boolean> {
-  return (await askQueue(producer, limitMs, (queue) => queue.getWaitingCount())) !== undefined;
 }
 
 /** The queue's answer, connection time included; undefined when it does not answer within `limitMs`. */
