@@ -367,6 +367,34 @@ describe("each planted fault is the only one that the doctor finds", () => {
       expect(names).toEqual(["queues.backend"]);
     });
 
+    test.each<[string, string, string | undefined]>([
+      ["without @dangerous", "+@all -@dangerous", "INFO"],
+      ["without one command of the queues", "+@all -zadd", "ZADD"],
+      ["without scripts", "+@all -@scripting", "EVAL"],
+      ["without @dangerous except INFO", "+@all -@dangerous +info", undefined],
+    ])("redis.permissions: a user %s", async (_case, rights, refused) => {
+      const redis = new Redis(healthy["REDIS_URL"] ?? "");
+      await redis.call(
+        "ACL",
+        "SETUSER",
+        "limited",
+        "reset",
+        "on",
+        ">secret",
+        "~*",
+        "&*",
+        ...rights.split(" "),
+      );
+      const url = new URL(healthy["REDIS_URL"] ?? "");
+      Object.assign(url, { username: "limited", password: "secret" });
+      const faults = await findFaults({ ...healthy, REDIS_URL: url.href });
+      await redis.call("ACL", "DELUSER", "limited");
+      redis.disconnect();
+      if (refused === undefined) expect(faults).toEqual([]);
+      else
+        expect(faults).toMatchObject([{ name: "redis.permissions", says: expect.stringContaining(refused) }]);
+    });
+
     test("redis.reachable: no server listens, or it requires a password", async () => {
       expect(await findNames({ ...healthy, REDIS_URL: "redis://127.0.0.1:1" })).toEqual(["redis.reachable"]);
       const redis = new Redis(healthy["REDIS_URL"] ?? "");

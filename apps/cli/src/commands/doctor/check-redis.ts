@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { variables, withTimeout } from "@rollcall/contracts";
 import { connectRedis, writeKey } from "@rollcall/jobs";
 import type { Environment } from "../../cli.ts";
@@ -22,21 +23,45 @@ export async function checkRedis(environment: Environment): Promise<Finding[]> {
   try {
     // A cluster client looks for a node without end.
     await withTimeout(client.ping(), longestAnswerMs);
+    const denied = await findDenied(client);
+    if (denied.length > 0)
+      return [
+        wrong("redis.permissions", `Redis refuses ${denied.join(", ")} to this user (NOPERM).`, grantFix),
+      ];
     const servers: Node[] = "nodes" in client ? client.nodes("master") : [client];
     return [...(await Promise.all(servers.map(checkServer))).flat(), await checkWritable(client)];
   } catch (error) {
     const fix =
       "Start it, and check host, port, TLS (rediss://; a private CA: NODE_EXTRA_CA_CERTS), user and password in REDIS_URL.";
     const refusal = (nodes.length > 1 ? await askAlone(nodes[0]) : findRefusal()) ?? error;
+    const denied = readDenied(error) ?? readDenied(refusal);
+    if (denied)
+      return [wrong("redis.permissions", `Redis refuses ${denied} to this user (NOPERM).`, grantFix)];
     return [wrong("redis.reachable", `Redis does not answer (${readReason(refusal)}).`, fix)];
   } finally {
     client.disconnect();
   }
 }
 
+const grantFix =
+  "Grant the commands and keys that docs/DEPLOY.md lists, for example ACL SETUSER <user> +info ~* &*. The password is right.";
+
+/**
+ * The command, key or channel that Redis denies to a user. Redis names the command alone; since 7.0 with its subcommand.
+ * A name of a key is left out, because an app's key may hold an id.
+ */
+function readDenied(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !error.message.includes("NOPERM")) return undefined;
+  const command = /run the '([a-z|_-]+)' command/i.exec(error.message)?.[1];
+  if (command) return `the command ${command.toUpperCase().replace("|", " ")}`;
+  return error.message.includes("channel") ? "a channel" : "a key";
+}
+
 function connect(nodes: readonly string[]) {
   let refusal: Error | undefined;
-  const client = connectRedis(nodes, { maxRetriesPerRequest: 1, connectTimeout: 3_000 }, (error) => {
+  // The check of ioredis asks INFO, and prints a warning of its own if the user may not.
+  const options = { maxRetriesPerRequest: 1, connectTimeout: 3_000, enableReadyCheck: false };
+  const client = connectRedis(nodes, options, (error) => {
     refusal = error;
   });
   return { client, findRefusal: () => refusal };
@@ -69,6 +94,87 @@ async function checkWritable(client: ReturnType<typeof connectRedis>): Promise<F
       "Lead REDIS_URL to the primary. READONLY: it is a replica. MISCONF: its disk is full.",
     );
   }
+}
+
+/**
+ * Every command that queues and session cache use. The script calls each on a key of its own that does not exist, and
+ * deletes that key: a refusal is one of the permission, and any other error does not matter.
+ */
+const probe = `
+local key, denied = KEYS[1], {}
+for _, line in ipairs(cjson.decode(ARGV[1])) do
+  local call = { line[1], key }
+  for index = 2, #line do call[index + 1] = line[index] end
+  local answer = redis.pcall(unpack(call))
+  if type(answer) == 'table' and answer.err and (string.find(answer.err, 'NOPERM') or string.find(answer.err, 'ACL failure')
+    or string.find(answer.err, "can't run this command") or string.find(answer.err, 'No permission')) then
+    denied[#denied + 1] = string.upper(line[1])
+  end
+  redis.pcall('del', key)
+end
+return denied
+`;
+const probed = [
+  ["get"],
+  ["set", "1"],
+  ["exists"],
+  ["incr"],
+  ["incrby", "1"],
+  ["pttl"],
+  ["pexpire", "1"],
+  ["persist"],
+  ["type"],
+  ["unlink"],
+  ["hget", "a"],
+  ["hset", "a", "1"],
+  ["hmget", "a"],
+  ["hmset", "a", "1"],
+  ["hgetall"],
+  ["hdel", "a"],
+  ["hexists", "a"],
+  ["hincrby", "a", "1"],
+  ["hlen"],
+  ["lpush", "1"],
+  ["rpush", "1"],
+  ["lpop"],
+  ["rpop"],
+  ["llen"],
+  ["lrange", "0", "0"],
+  ["lrem", "0", "1"],
+  ["lindex", "0"],
+  ["ltrim", "0", "0"],
+  ["lpos", "1"],
+  ["zadd", "1", "a"],
+  ["zrem", "a"],
+  ["zcard"],
+  ["zcount", "0", "1"],
+  ["zscore", "a"],
+  ["zrange", "0", "0"],
+  ["zrevrange", "0", "0"],
+  ["zrangebyscore", "0", "1"],
+  ["zrevrangebyscore", "1", "0"],
+  ["zremrangebyscore", "0", "1"],
+  ["zremrangebyrank", "0", "0"],
+  ["zpopmin"],
+  ["sadd", "a"],
+  ["srem", "a"],
+  ["scard"],
+  ["smembers"],
+  ["sismember", "a"],
+  ["xadd", "*", "a", "1"],
+  ["xtrim", "maxlen", "0"],
+  ["xlen"],
+];
+
+/** @throws the error of Redis if the script itself is not permitted */
+async function findDenied(client: ReturnType<typeof connectRedis>): Promise<string[]> {
+  const key = `{rollcall}:doctor:${randomUUID()}`;
+  const answer = await client.eval(probe, 1, key, JSON.stringify(probed)).catch((error: unknown) => {
+    if (readDenied(error)) throw error;
+    // A full Redis refuses every write; `redis.memory` says so.
+    return [];
+  });
+  return Array.isArray(answer) ? answer.map((name) => `the command ${name}`) : [];
 }
 
 async function checkServer(node: Node): Promise<Finding[]> {
