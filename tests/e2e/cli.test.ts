@@ -108,7 +108,7 @@ describe("without the right credentials", () => {
     const environment = {
       DATABASE_URL: url.href,
       CLERK_SECRET_KEY: "sk_test_wrong",
-      CLERK_API_URL: "http://127.0.0.1:9",
+      CLERK_API_URL: "http://127.0.0.1:65535",
     };
     const command = runProcess("apps/cli/dist/main.js", environment, args);
     expect(await command.exited).toBe(args[0] === "status" ? 0 : 1);

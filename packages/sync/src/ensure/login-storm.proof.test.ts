@@ -1,4 +1,5 @@
 import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
+import { readErrorCode } from "@rollcall/contracts";
 import { createPool, migrateUp, type Pool } from "@rollcall/db";
 import { createDatabase } from "@rollcall/local-services";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
@@ -27,6 +28,17 @@ afterAll(async () => {
 
 const rounds = 6;
 
+/** Runs a job again as the queue does: a deletion whose row was written after Clerk's answer asks Clerk again. */
+async function untilDecided<T>(run: (attempt: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run(attempt);
+    } catch (error) {
+      if (readErrorCode(error) !== "user.still_there" || attempt === 5) throw error;
+    }
+  }
+}
+
 test("overlapping batches in opposite order, with each id twice and deletions between, fail no job and make no duplicate", async () => {
   const [people, leaving] = [50, 10];
   for (let round = 0; round < rounds; round++) {
@@ -40,7 +52,9 @@ test("overlapping batches in opposite order, with each id twice and deletions be
     const storms = workers.map(async ({ context, holdNext }, n) => {
       const order = n % 2 === 0 ? ids : ids.toReversed();
       const run = (kind: "refresh" | "delete") => (clerkId: string) =>
-        syncUser(context, { v: 1, kind, clerkId, cause: "ensure", eventAtMs: 0 }, 1);
+        untilDecided((attempt) =>
+          syncUser(context, { v: 1, kind, clerkId, cause: "ensure", eventAtMs: 0 }, attempt),
+        );
       const read = holdNext("after");
       const refreshes = [...order, ...order].map(run("refresh"));
       await read.arrived;
@@ -51,6 +65,8 @@ test("overlapping batches in opposite order, with each id twice and deletions be
     });
     // All workers have read before the first write, so that they write at once.
     const releases = await Promise.all(storms);
+    const gone = [...ids.slice(0, leaving), ...ids.slice(-leaving)];
+    for (const id of gone) await clerk.users.delete(id, { silent: true });
     await Promise.all(releases.flatMap((release) => release()));
   }
   const living = await app.query(
