@@ -143,6 +143,9 @@ begin
     execute 'grant ' || grants;
   end loop;
   revoke insert, update, delete on rollcall.migrations from rollcall_worker;
+  if to_regclass('rollcall.known_columns') is not null then
+    revoke insert, update, delete on rollcall.known_columns from rollcall_worker;
+  end if;
   execute format('grant usage on sequence %s, %s to rollcall_worker',
                  pg_get_serial_sequence('public.users', 'id'), pg_get_serial_sequence('public.mentorados', 'id'));
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { Webhook } from "svix";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
-import { untilDeadLetter, untilProfile } from "../harness/calls.ts";
+import { untilDeadLetter, untilIdle, untilProfile, withQueue } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -119,6 +119,35 @@ describeOnBackends((backend) => {
     await untilSent(person.id);
     expect(about(old.id)).toEqual([]);
     expect(about(gone.id).length).toBeLessThanOrEqual(before + 1);
+  });
+
+  test("a worker without the app's address leaves notifications to one that has it", async () => {
+    await system.worker.stop();
+    const { MENTORADO_CREATED_URL: _url, MENTORADO_CREATED_SECRET: _secret, ...without } = system.environment;
+    system.worker = system.startWorker(without);
+    const people = await Promise.all(Array.from({ length: 5 }, () => system.clerk.users.create()));
+    const eventIds: number[] = [];
+    for (const { id } of people) {
+      await untilProfile(system, id);
+      const { rows } = await system.db.query(
+        // As the relay of a worker that was replaced meanwhile leaves it.
+        "update rollcall.events set notification_queued_at = now() where clerk_id = $1 and kind = 'mentorado_created' returning id",
+        [id],
+      );
+      eventIds.push(Number(rows[0].id));
+    }
+    await withQueue(system, "sync", async (queue) => {
+      for (const [index, eventId] of eventIds.entries()) {
+        await queue.add("notify", { v: 1, eventId, clerkId: people[index]?.id });
+      }
+    });
+    await untilIdle(system, "sync");
+    expect(people.flatMap(({ id }) => about(id))).toEqual([]);
+    const other = system.startWorker({ ...system.environment, WORKER_PORT: "0" });
+    for (const { id } of people) await untilSent(id);
+    await system.worker.stop();
+    system.worker = other;
+    for (const { id } of people) expect(about(id)).toHaveLength(1);
   });
 
   test("an app that never answers occupies at most sixteen jobs, and users are provisioned meanwhile", async () => {

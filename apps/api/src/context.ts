@@ -5,7 +5,14 @@ import {
   type SessionVerifier,
 } from "@rollcall/clerk";
 import type { Logger } from "@rollcall/observability";
-import { openServices, type Services } from "@rollcall/runtime";
+import {
+  createRefusalLimit,
+  type ForwardedHeaderWatch,
+  openServices,
+  type RefusalLimit,
+  type Services,
+  watchForwardedHeader,
+} from "@rollcall/runtime";
 import { countPostgresError, type EnsureContext, startPostgresMonitor } from "@rollcall/sync";
 import type { ApiConfig } from "./config.ts";
 
@@ -16,6 +23,9 @@ export type ApiContext = Services & {
   verifySession: SessionVerifier;
   /** Undefined without a signing secret: webhooks are not configured. */
   readDelivery: DeliveryReader | undefined;
+  /** Limits the addresses whose requests are refused. */
+  refusalLimit: RefusalLimit;
+  forwardedHeader: ForwardedHeaderWatch;
 };
 
 /** Builds the context. It connects in the background, so the api starts while a database is down. */
@@ -50,6 +60,8 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     }),
     readDelivery:
       config.CLERK_WEBHOOK_SIGNING_SECRET && createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET),
+    refusalLimit: createRefusalLimit(),
+    forwardedHeader: watchForwardedHeader(log, config.TRUST_PROXY),
     close: async () => {
       postgres.close();
       await services.close();

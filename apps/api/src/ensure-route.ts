@@ -8,11 +8,10 @@ import {
   type ErrorCode,
   ensureBody,
 } from "@rollcall/contracts";
+import { answerError, answerLimited, createOriginLog } from "@rollcall/runtime";
 import { type EnsureResult, ensureUser } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "./context.ts";
-import { answerError } from "./error-answers.ts";
-import { createOriginLog } from "./refusal-log.ts";
 
 /** Tools for tracing add these headers to each request of a page. A missing one would block the login of their users. */
 const tracingHeaders = [
@@ -22,7 +21,9 @@ const tracingHeaders = [
   ...["x-datadog-tags", "newrelic", "elastic-apm-traceparent", "request-id", "request-context"],
 ];
 
-const callsPerMinute = { user: 300, address: 3_000 } as const;
+export const ensurePath = "/api/ensure";
+
+const callsPerMinute = 300;
 
 /**
  * `POST /api/ensure`. The user id comes from the session token alone; a body may only repeat it.
@@ -38,6 +39,10 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
     exposedHeaders: ["retry-after"],
     maxAge: 600,
   });
+  // After CORS, so that a page can read the 429.
+  scope.addHook("onRequest", (request, reply, done) => {
+    if (!answerLimited(context, request, reply)) done();
+  });
   await scope.register(rateLimit, { global: false });
   const identities = new WeakMap<FastifyRequest, SessionIdentity>();
   const getIdentity = (request: FastifyRequest): SessionIdentity => {
@@ -45,18 +50,11 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
     if (!identity) throw new AppError("unauthenticated", "The request is not authenticated");
     return identity;
   };
-  const limits = [
-    scope.createRateLimit({
-      max: callsPerMinute.user,
-      timeWindow: 60_000,
-      keyGenerator: (request) => getIdentity(request).clerkId,
-    }),
-    scope.createRateLimit({
-      max: callsPerMinute.address,
-      timeWindow: 60_000,
-      keyGenerator: (request) => request.ip,
-    }),
-  ];
+  const checkLimit = scope.createRateLimit({
+    max: callsPerMinute,
+    timeWindow: 60_000,
+    keyGenerator: (request) => getIdentity(request).clerkId,
+  });
 
   acceptEmptyBody(scope);
   const outcomes = countOutcomes(scope, context);
@@ -69,13 +67,10 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
     handler: async (request, reply) => {
       const identity = getIdentity(request);
       checkBody(request.body, identity);
-      for (const check of limits) {
-        const limit = await check(request);
-        if (!limit.isAllowed && limit.isExceeded) {
-          return answerError(context, request, reply, "request.rate_limited", {
-            retryAfterMs: limit.ttlInSeconds * 1_000,
-          });
-        }
+      const limit = await checkLimit(request);
+      if (!limit.isAllowed && limit.isExceeded) {
+        const retryAfterMs = limit.ttlInSeconds * 1_000;
+        return answerError(context, request, reply, "request.rate_limited", { retryAfterMs });
       }
       const result = await ensureUser(context.ensure, identity.clerkId);
       outcomes.set(request, nameOutcome(result));
@@ -137,13 +132,22 @@ function checkBody(body: unknown, identity: SessionIdentity): void {
   if (identity.pending) throw new AppError("session.pending", "The session has unfinished tasks");
 }
 
-/** A client may send the content type `application/json` with an empty body. */
+/** An empty body is no body, whatever type a client names for it, or none. */
 function acceptEmptyBody(scope: FastifyInstance): void {
   const parseJson = scope.getDefaultJsonParser("error", "error");
-  scope.removeContentTypeParser("application/json");
+  scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
     if (body === "") done(null, undefined);
     else parseJson(request, String(body), done);
+  });
+  scope.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => {
+    if (body === "") done(null, undefined);
+    else done(new AppError("request.unsupported_media_type", "The body is not JSON"));
+  });
+  scope.addHook("onRequest", (request, _reply, done) => {
+    // Fastify refuses a type that it cannot read before it looks at the body.
+    if (request.headers["content-length"] === "0") delete request.headers["content-type"];
+    done();
   });
 }
 

@@ -13,6 +13,7 @@ import { addExplain } from "./commands/explain/explain.ts";
 import { addPurge } from "./commands/purge/purge.ts";
 import { addReconcile } from "./commands/reconcile/reconcile.ts";
 import { addRuns } from "./commands/runs/runs.ts";
+import { addSchema } from "./commands/schema/schema.ts";
 import { addStatus } from "./commands/status/status.ts";
 import { addSync } from "./commands/sync/sync.ts";
 import { addUsers } from "./commands/users/users.ts";
@@ -33,7 +34,7 @@ function readCommandEnvironment(): Environment {
 
 const cli = createCli(readCommandEnvironment);
 // In the order of the usage.
-for (const add of [addStatus, addAlerts, addDoctor]) add(cli, "System:");
+for (const add of [addStatus, addAlerts, addDoctor, addSchema]) add(cli, "System:");
 for (const add of [addUsers, addExplain, addSync, addPurge]) add(cli, "Users:");
 for (const add of [addDeadLetters, addConflicts]) add(cli, "Failed jobs and conflicts:");
 for (const add of [addReconcile, addRuns]) add(cli, "Reconcile:");

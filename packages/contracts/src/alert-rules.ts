@@ -7,7 +7,7 @@ export type SeriesOf = { metric: MetricName; labels?: Readonly<Record<string, st
 /**
  * When an alert is due. Counts are sums over all processes. Names that end in S are seconds.
  *
- * - gauge: the sum (or the maximum) of a gauge is above or below a bound
+ * - gauge: the sum (or the maximum) of a gauge is above or below a bound; `lists` is a label whose values the alert names
  * - count: more than `above` events within the window
  * - share: more than this share of at least `atLeast` events
  * - mean: the mean of a histogram with at least `atLeast` observations is above the bound
@@ -16,7 +16,7 @@ export type SeriesOf = { metric: MetricName; labels?: Readonly<Record<string, st
  * - surge: at least `atLeast` events, and more than `factor` times the rate of the time before
  */
 export type AlertCondition =
-  | { kind: "gauge"; of: SeriesOf; take: "sum" | "max"; above: number }
+  | { kind: "gauge"; of: SeriesOf; take: "sum" | "max"; above: number; lists?: string }
   | { kind: "gauge"; of: SeriesOf; take: "sum" | "max"; below: number }
   | { kind: "count"; of: SeriesOf; windowS: number; above: number }
   | { kind: "share"; part: SeriesOf; of: SeriesOf; windowS: number; above: number; atLeast: number }
@@ -239,6 +239,19 @@ export const alertRules = [
       of: { metric: "rollcall_users", labels: { state: "held" } },
       take: "max",
       above: 0,
+    },
+    forS: 0,
+  },
+  {
+    name: "schema_changed",
+    severity: "page",
+    summary: "The app's schema lacks columns, keys or indexes that Rollcall needs: run npm run migrate.",
+    when: {
+      kind: "gauge",
+      of: { metric: "rollcall_schema_problems" },
+      take: "sum",
+      above: 0,
+      lists: "object",
     },
     forS: 0,
   },

@@ -26,6 +26,8 @@ export const logEvents = [
   "clerk_fields_unreadable",
   "queue_connected",
   "queue_lost",
+  "schema_changed",
+  "schema_restored",
   "postgres_lost",
   "postgres_back",
   "postgres_refused_connection",
@@ -40,6 +42,8 @@ export const logEvents = [
   "request_refused",
   "origin_refused",
   "request_failed",
+  "connections_refused",
+  "forwarded_header_ignored",
 ] as const;
 
 export type LogEvent = (typeof logEvents)[number];

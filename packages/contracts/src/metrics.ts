@@ -146,10 +146,22 @@ export const metricTable = {
     labels: [],
     in: ["api"],
   },
+  rollcall_forwarded_untrusted: {
+    type: "gauge",
+    help: "1 while an api process got X-Forwarded-For within the last hour although TRUST_PROXY is unset.",
+    labels: [],
+    in: ["api"],
+  },
   rollcall_webhooks_missed: {
     type: "gauge",
     help: "Changes that the incremental sync found within the last hour although a webhook should have reported them.",
     labels: [],
+    in: ["api"],
+  },
+  rollcall_schema_problems: {
+    type: "gauge",
+    help: "1 for each table, column, key or index of ours that the app's schema lacks or has in another form, by its name; 0 for none.",
+    labels: ["object"],
     in: ["api"],
   },
   rollcall_alert_notifications_total: {

@@ -7,16 +7,19 @@ create sequence rollcall.read_sequence as bigint;
 -- Rows of users outlive a down migration. Their numbers must stay below new ones, which would lose every tie otherwise.
 select setval('rollcall.read_sequence', coalesce(max(read_ticket), 0) + 1, false) from public.users;
 
--- The only function that makes emails comparable. lower() maps other letters onto ASCII letters too, and then the
--- addresses of two people could match.
+-- The only functions that compare emails; src/email.ts has their bodies too, and explains them.
 create function rollcall.fold_email(email text) returns text
   language sql immutable strict parallel safe
-  as $$ select translate(btrim(email, E' \t\r\n'), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') $$;
+  as $$ select translate(btrim(email, E'\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u00ad\u061c\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u202f\u205f\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\u3000\ufeff'), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') $$;
+
+create function rollcall.near_email(email text) returns text
+  language sql immutable strict parallel safe
+  as $$ select (normalize(lower(upper(normalize(translate(btrim(email, E'\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u00ad\u061c\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u202f\u205f\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\u3000\ufeff'), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), NFD) collate "und-x-icu")), NFC) collate "default") $$;
 
 -- Hash indexes, because a B-tree refuses values above 2,700 bytes, and such a long address could not be written then.
 create index if not exists users_claimant_email on public.users using hash (rollcall.fold_email(email::text))
   where deleted_at is null and email_verified;
-create index if not exists mentorados_folded_email on public.mentorados using hash (rollcall.fold_email(email::text));
+create index if not exists mentorados_near_email on public.mentorados using hash (rollcall.near_email(email::text));
 
 -- The full sync finds rows that were created in a page's range and that the page lacks.
 create index if not exists users_clerk_created_at on public.users (clerk_created_at) where deleted_at is null;

@@ -16,7 +16,7 @@ needed (oid, name, privilege) as (
   cross join unnest(array['select', 'insert', 'update', 'delete']) as p
   where case s.nspname
     when 'public' then c.relname = 'mentorados' or c.relname = 'users' and p <> 'delete'
-    when 'rollcall' then c.relname <> 'migrations' or p = 'select'
+    when 'rollcall' then c.relname not in ('migrations', 'known_columns') or p = 'select'
     else true end
 ),
 missing (place, what) as (
@@ -64,23 +64,6 @@ export async function findMissingGrants(
 ): Promise<string[]> {
   const result = await db.query(missingGrants, [withQueues]);
   return readRows(z.object({ grant: z.string() }), result.rows).map((row) => row.grant);
-}
-
-const missingKeys = `
-select 'public.' || w.relation || '.' || w.attribute as "column"
-from (values ('users', 'clerk_id'), ('mentorados', 'user_id')) as w (relation, attribute)
-where to_regclass('public.' || w.relation) is not null and not exists (
-  select from pg_index i
-  join pg_attribute a on a.attrelid = i.indrelid and a.attname = w.attribute
-  where i.indrelid = to_regclass('public.' || w.relation) and i.indisunique and i.indisvalid and i.indpred is null
-    and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
-)
-`;
-
-/** Columns that must be unique and have no valid unique index. */
-export async function findMissingKeys(db: Queryable): Promise<string[]> {
-  const result = await db.query(missingKeys);
-  return readRows(z.object({ column: z.string() }), result.rows).map((row) => row.column);
 }
 
 /** The ids are integers, even if their sequence could count further. */

@@ -41,20 +41,21 @@ export async function listConflictsOfUser(db: Queryable, clerkId: string): Promi
  * Evaluates open conflicts again. A conflict is settled if nothing is left to decide: its user is deleted or has one of
  * the candidates, or no candidate is left. Otherwise reason and candidates follow the present rows. An existing link is
  * never moved. Where a clean link became possible, the reason is `linkable`, and an operator decides. A match through a
- * secondary email is evaluated by its candidates alone, because the row does not have those addresses.
+ * secondary email, or another spelling, is evaluated by its candidates alone, because the row lacks those addresses.
  */
 const evaluate = `
 with evaluated as materialized (
   select c.id, u.clerk_id, c.reason as old_reason, c.candidate_ids as old_candidate_ids,
     case
       when u.deleted_at is not null or own.id = any (c.candidate_ids) then null
-      when m.decision is null and c.reason = 'secondary_email' and cardinality(left_over.ids) > 0 then 'secondary_email'
+      when m.decision is null and c.reason in ('secondary_email', 'similar_email') and cardinality(left_over.ids) > 0
+        then c.reason
       when m.decision = 'link' then 'linkable'
       else m.decision
     end as reason,
     case when m.decision is null then left_over.ids else m.candidate_ids end as candidate_ids
   from rollcall.conflicts c
-  join (select *, '{}'::text[] as secondary_emails from public.users) u on u.id = c.user_id
+  join (select *, '{}'::text[] as secondary_emails, '{}'::text[] as similar_emails from public.users) u on u.id = c.user_id
   left join public.mentorados own on own.user_id = u.id
   cross join lateral (
     select array(select m.id from public.mentorados m where m.id = any (c.candidate_ids) and m.user_id is null) as ids

@@ -132,6 +132,7 @@ const calls = {
 const others = [
   ...[
     "blankUser",
+    "trimText",
     "createPool",
     "createQueuePool",
     "digestSnapshots",
@@ -142,7 +143,8 @@ const others = [
   ],
   ...["isRerunnable", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
   ...["inTransaction", "inRolledBackTransaction", "waitBrieflyForLocks", "lockAbsenceGuard"],
-  ...["findFormProblems", "findMissingGrants", "findMissingKeys", "findMissingMigrations", "listAppColumns"],
+  ...["findSchemaProblems", "restoreTables", "printSchema", "describeLeft"],
+  ...["findMissingGrants", "findMissingMigrations", "listAppColumns"],
   "listTriggersWithoutPath",
   ...["measureIdUse", "migrateUp", "migrateDown", "holdsSessions", "isTransactionPooled"],
   // It needs no tables, and returns the refusal.
@@ -190,9 +192,9 @@ test.each(
     migrateUp: db.migrateUp,
     migrateDown: db.migrateDown,
     findMissingMigrations: db.findMissingMigrations,
-    findFormProblems: db.findFormProblems,
+    findSchemaProblems: db.findSchemaProblems,
+    restoreTables: db.restoreTables,
     findMissingGrants: (pool: db.Pool) => db.findMissingGrants(pool, { withQueues: true }),
-    findMissingKeys: db.findMissingKeys,
     listAppColumns: db.listAppColumns,
     listTriggersWithoutPath: db.listTriggersWithoutPath,
     measureIdUse: db.measureIdUse,

@@ -1,23 +1,10 @@
 import type pg from "pg";
+import { createSchemaWatch, type SchemaWatch } from "./app-schema/schema-watch.ts";
 import { DriverPool } from "./driver-pool.ts";
 import { toPostgresError } from "./errors.ts";
+import type { Connection, Queryable } from "./queryable.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: as in the driver: readRows parses a row without a type, or a test reads it.
-type UntypedRow = any;
-
-/** Runs statements: the pool, or the connection of an open transaction. It throws AppErrors, mostly PostgresErrors. */
-export type Queryable = {
-  query<Row extends pg.QueryResultRow = UntypedRow>(
-    statement: string | pg.QueryConfig,
-    values?: readonly unknown[],
-  ): Promise<pg.QueryResult<Row>>;
-};
-
-/** A connection that is out of the pool until it is released. */
-export type Connection = Queryable & {
-  /** Returns the connection to the pool. With `true` it is closed instead. */
-  release(close?: boolean): void;
-};
+export type { Connection, Queryable };
 
 export type Pool = Queryable & {
   /** @throws PostgresError `postgres.unavailable` if no connection is ready in time */
@@ -27,6 +14,8 @@ export type Pool = Queryable & {
   readonly max: number;
   /** The driver's own pool, for libraries that need one. Its errors are no PostgresErrors. */
   readonly driver: pg.Pool;
+  /** Whether the app's two tables still have our columns and keys. */
+  readonly schema: SchemaWatch;
 };
 
 export type PoolOptions = {
@@ -75,8 +64,14 @@ export function createPool(options: PoolOptions): Pool {
     ...(options.onRefused && { onRefused: options.onRefused }),
   });
   pool.on("error", options.onIdleError);
+  const send = query(pool);
+  const schema = createSchemaWatch({ query: send });
   return {
-    query: query(pool),
+    // The statement has returned its connection, so the check of the schema finds one. Inside a transaction it might
+    // not: there, inTransaction explains the error once the connection is back.
+    query: (statement, values) =>
+      send(statement, values).catch(async (error) => Promise.reject(await schema.explain(error))),
+    schema,
     connect: async () => {
       const client = await pool.connect().catch(rethrow);
       return { query: query(client), release: (close) => client.release(close) };

@@ -2,31 +2,43 @@ import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { readRows } from "./rows.ts";
 
+/** An array of emails in the form that `fold` makes comparable. */
+const foldAll = (fold: "fold_email" | "near_email", emails: string) =>
+  `array(select rollcall.${fold}(e) from unnest(${emails}) as e)`;
+
 /**
  * The profiles that a user's email points to, and what that allows. This is a lateral subquery for a row `u` with id,
- * email, email_verified and secondary_emails (its other verified addresses).
+ * email, email_verified, secondary_emails (its other verified addresses) and similar_emails (other spellings of email).
  *
  * `decision` is null if nothing matches. It is `link` for exactly one unclaimed profile (without a user, now and
  * before) of a verified email that exactly one live user claims. Otherwise it is the reason why an operator decides.
  */
 export const matchesOfUser = `
 lateral (
-  with matching as (
+  with near as (
     select m.id, m.user_id is null as is_free, m.linked_at is null as is_candidate,
-           rollcall.fold_email(m.email::text) = rollcall.fold_email(u.email::text) as is_primary
+           rollcall.fold_email(m.email::text) = rollcall.fold_email(u.email::text) as is_primary,
+           rollcall.fold_email(m.email::text) = any (${foldAll("fold_email", "u.secondary_emails")}) as is_secondary,
+           rollcall.near_email(m.email::text) = any (
+             ${foldAll("near_email", "array_append(u.similar_emails, u.email::text)")}
+           ) as is_similar
     from public.mentorados m
     -- Profiles without a user, and once unclaimed profiles that another user has by now.
     where (m.user_id is null or (m.user_id <> u.id and m.linked_at > m.created_at))
-      and rollcall.fold_email(m.email::text) <> ''
-      and rollcall.fold_email(m.email::text) = any (
-        array(select rollcall.fold_email(e) from unnest(array_append(u.secondary_emails, u.email::text)) as e)
+      and rollcall.near_email(m.email::text) <> ''
+      and rollcall.near_email(m.email::text) = any (
+        ${foldAll("near_email", "array_append(u.secondary_emails || u.similar_emails, u.email::text)")}
       )
+  ),
+  matching as (
+    select * from near where is_primary or is_secondary or is_similar
   ),
   counted as (
     select
       coalesce(array_agg(id order by id) filter (where is_free and is_primary and is_candidate), '{}')     as candidates,
       coalesce(array_agg(id order by id) filter (where is_free and is_primary and not is_candidate), '{}') as former,
-      coalesce(array_agg(id order by id) filter (where is_free and is_primary is not true), '{}')          as secondary,
+      coalesce(array_agg(id order by id) filter (where is_free and is_primary is not true and is_similar), '{}') as similar_ids,
+      coalesce(array_agg(id order by id) filter (where is_free and is_primary is not true and is_secondary), '{}') as secondary,
       coalesce(array_agg(id order by id) filter (where not is_free and is_primary), '{}')                  as taken
     from matching
   )
@@ -42,11 +54,13 @@ lateral (
       when cardinality(candidates) = 1 then 'link'
       when cardinality(former) > 0 then 'former_profile'
       when u.email_verified and cardinality(taken) > 0 then 'lost_to_claimant'
+      when cardinality(similar_ids) > 0 then 'similar_email'
       when cardinality(secondary) > 0 then 'secondary_email'
     end as decision,
     case
       when cardinality(candidates || former) > 0         then candidates || former
       when u.email_verified and cardinality(taken) > 0 then taken
+      when cardinality(similar_ids) > 0                then similar_ids
       else secondary
     end as candidate_ids
   from counted
@@ -64,6 +78,8 @@ export const lacksProfile = (create: `$${number}`) => `(
   and (${create}::boolean or u.email_verified and exists (
     select from public.mentorados m
     where m.user_id is null and m.linked_at is null
+      -- The index has the near form, which equal emails share.
+      and rollcall.near_email(m.email::text) = rollcall.near_email(u.email::text)
       and rollcall.fold_email(m.email::text) = rollcall.fold_email(u.email::text)
   ))
 )`;
@@ -82,6 +98,8 @@ export type ProfileRequest = {
   turma: string | null;
   /** Verified addresses besides the primary one. An operator decides about a match with them. */
   secondaryEmails: readonly string[];
+  /** Other spellings of the primary address. An operator decides about a match with them. */
+  similarEmails?: readonly string[];
   /** The origin of the sync job, for the timeline. */
   cause: string;
   ref: string | null;
@@ -108,9 +126,10 @@ with requested as materialized (
   select u.id, u.clerk_id, u.name, u.email, u.email_verified, u.image_url, u.role, u.banned, u.deleted_at,
          u.clerk_created_at, a.turma, a.cause, a.ref,
          array(select jsonb_array_elements_text(a.secondary_emails)) as secondary_emails,
+         array(select jsonb_array_elements_text(a.similar_emails)) as similar_emails,
          exists (select from public.mentorados m where m.user_id = u.id) as has_profile
-  from unnest($1::text[], $2::text[], $3::jsonb[], $4::text[], $5::text[])
-    as a (clerk_id, turma, secondary_emails, cause, ref)
+  from unnest($1::text[], $2::text[], $3::jsonb[], $4::text[], $5::text[], $9::jsonb[])
+    as a (clerk_id, turma, secondary_emails, cause, ref, similar_emails)
   join public.users u on u.clerk_id = a.clerk_id
 ),
 due as materialized (
@@ -169,7 +188,8 @@ recorded as (
 )
 select
   a.id as "userId",
-  a.clerk_id as "clerkId",
+  -- The cast keeps the prepared statement usable when the app changes the column to another type of text.
+  a.clerk_id::text as "clerkId",
   l.id as "linkedId",
   exists (select from rollcall.conflicts c where c.user_id = a.id and c.state = 'open') as "hadConflict",
   case
@@ -217,6 +237,7 @@ export async function giveProfiles(
       defaults.nomeCompleto,
       defaults.turma,
       defaults.create,
+      column((request) => JSON.stringify(request.similarEmails ?? [])),
     ],
   });
   return readRows(givenRow, result.rows);

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { bigint, boolean, customType, index, integer, pgTable, serial, text } from "drizzle-orm/pg-core";
+import { foldedEmail, nearEmail } from "./email.ts";
 
 // As drizzle's `timestamp(…, { withTimezone: true })`. The app may have made the column without a zone. Then it is
 // read as UTC, as drizzle reads it, and not in the zone of this process.
@@ -9,10 +10,6 @@ const instant = customType<{ data: Date; driverData: string }>({
   fromDriver: (value) => new Date(/[+-]\d\d(:\d\d)*$/.test(value) ? value : `${value}+0000`),
 });
 const now = sql`now()`;
-
-// The body of rollcall.fold_email(), because the app may push this schema to a database without that function. Postgres
-// inlines the function, so our queries find the index either way.
-const foldedEmail = sql`translate(btrim(email::text, E' \\t\\r\\n'), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')`;
 
 /** One row for each Clerk user. Rows of deleted users stay as tombstones. */
 export const users = pgTable(
@@ -71,7 +68,7 @@ export const mentorados = pgTable(
     createdAt: instant("created_at").notNull().default(now),
     updatedAt: instant("updated_at").notNull().default(now),
   },
-  () => [index("mentorados_folded_email").using("hash", foldedEmail)],
+  () => [index("mentorados_near_email").using("hash", nearEmail)],
 );
 
 export type User = typeof users.$inferSelect;

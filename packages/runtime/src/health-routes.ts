@@ -4,15 +4,18 @@ import { watchEventLoop } from "@rollcall/observability";
 import { checkPostgres, checkQueue } from "@rollcall/sync";
 import type { FastifyInstance } from "fastify";
 import type { Services } from "./open-services.ts";
+import { shareAnswer } from "./shared-answer.ts";
 
 /** Short, because a probe gives up soon. */
 const askTimeoutMs = 1_000;
+/** Anyone may call `/readyz`, so calls within a second share one answer. */
+const shareForMs = 1_000;
 
 type HealthServices = Pick<Services, "pool" | "producers" | "backend">;
 
 /**
  * `/healthz`: 503 only while the event loop is stuck. `/readyz`: 503 when migrations are missing, or when queue and
- * Postgres are both out of reach.
+ * Postgres are both out of reach. It names `schema` as degraded while the app's schema lacks something of ours.
  *
  * @param options.listsWorker `/readyz` names `worker` as degraded while no worker runs
  */
@@ -27,8 +30,9 @@ export function registerHealthRoutes(
     reply.code(loop.isStuck() ? 503 : 200);
     return { status: loop.isStuck() ? "stuck" : "ok" };
   });
+  const readShared = shareAnswer(shareForMs, () => readReadiness(services, listsWorker));
   app.get("/readyz", async (_request, reply) => {
-    const { ready, degraded } = await readReadiness(services, listsWorker);
+    const { ready, degraded } = await readShared();
     reply.code(ready ? 200 : 503);
     return { status: ready ? (degraded.length === 0 ? "ok" : "degraded") : "unavailable", degraded };
   });
@@ -51,5 +55,7 @@ async function readReadiness(
   if (missing.length > 0) return { ready: false, degraded: ["migrations"] };
   // A Postgres that only refuses writes still answers logins of known users.
   const postgres = postgresFailure ? ["postgres"] : [];
-  return { ready: true, degraded: [...postgres, ...queue, ...(workers === 0 ? ["worker"] : [])] };
+  // The latest periodic check: anyone may call this route.
+  const schema = pool.schema.problems().length > 0 ? ["schema"] : [];
+  return { ready: true, degraded: [...postgres, ...queue, ...schema, ...(workers === 0 ? ["worker"] : [])] };
 }

@@ -15,6 +15,7 @@ import {
   countWithoutProfile,
   countWorkers,
   findMissingMigrations,
+  hasRecentSample,
   listRuns,
   type Pool,
   readAlerts,
@@ -35,6 +36,8 @@ export type StatusContext = {
 
 /** Each dependency has this long to answer, and is reported as down after it. */
 const askTimeoutMs = 2_000;
+/** Status pages ask often. */
+const schemaMaxAgeMs = 2_000;
 
 /** The state of the whole system. Never fails: a dependency that is away is part of the answer. */
 export async function readStatus(context: StatusContext): Promise<SystemStatus> {
@@ -70,6 +73,7 @@ async function readPostgres(pool: Pool) {
   const latest = (mode: RunMode) => ask(listRuns(pool, { mode, beforeId: undefined, limit: 1 }));
   const [
     missingMigrations,
+    schema,
     workers,
     users,
     withoutProfile,
@@ -78,9 +82,11 @@ async function readPostgres(pool: Pool) {
     full,
     catchUp,
     alertsFiring,
+    forwardedUntrusted,
     logins,
   ] = await Promise.all([
     ask(findMissingMigrations(pool)),
+    ask(pool.schema.check(schemaMaxAgeMs)),
     ask(countWorkers(pool)),
     ask(countUsersByState(pool)),
     ask(countWithoutProfile(pool)),
@@ -89,16 +95,19 @@ async function readPostgres(pool: Pool) {
     latest("full"),
     latest("catch-up"),
     ask(listFiring(pool)),
+    ask(hasRecentSample(pool, "rollcall_forwarded_untrusted")),
     ask(readLogins(pool)),
   ]);
   return {
     missingMigrations,
+    schemaProblems: missingMigrations?.length === 0 && schema ? schema.map(({ says }) => says) : null,
     workers,
     users: users && { ...users, withoutProfile },
     conflictsOpen,
     deletionsHeld,
     logins,
     alertsFiring: alertsFiring ?? [],
+    forwardedUntrusted,
     runs: [full, catchUp].flatMap((runs) => runs ?? []),
   };
 }
@@ -153,6 +162,10 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
       !!missingMigrations?.length,
       `Migrations are missing (${missingMigrations?.join(", ")}): run npm run migrate.`,
     ],
+    [
+      !!facts.schemaProblems?.length,
+      `The app's schema changed: ${facts.schemaProblems?.join("; ")}. Run npm run migrate.`,
+    ],
     [workers === 0, "No worker has reported within the last minute: jobs wait."],
     [mostRefused !== undefined, mostRefused ?? ""],
     [clerk.state === "down", "Clerk does not answer: jobs wait for it."],
@@ -168,6 +181,10 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
       `${users?.withoutProfile} user(s) lack a profile that they should have.`,
     ],
     [facts.alertsFiring.length > 0, `Firing: ${facts.alertsFiring.join(", ")}. See rollcall alerts.`],
+    [
+      facts.forwardedUntrusted === true,
+      "X-Forwarded-For reaches an api whose TRUST_PROXY is unset: callers behind a proxy share one limit. Set TRUST_PROXY.",
+    ],
     [!!conflictsOpen, `${conflictsOpen} conflict(s) to decide: rollcall conflicts.`],
   ];
   return found.flatMap(([isSo, sentence]) => (isSo ? [sentence] : []));

@@ -2,7 +2,7 @@ import { type ListedUser, maxUsersPerPage, type UserListQuery } from "@rollcall/
 import { AppError } from "@rollcall/contracts";
 import { hasLiveUsers, type Pool } from "@rollcall/db";
 import { z } from "zod";
-import type { RetryingClerk } from "./retrying-clerk.ts";
+import type { ListedPage, RetryingClerk } from "./retrying-clerk.ts";
 
 /** The position of a walk by creation time; part of the checkpoint of a full sync. */
 export const walkPosition = z.object({
@@ -12,13 +12,21 @@ export const walkPosition = z.object({
   tiedIds: z.array(z.string()),
   /** The number of such users on all pages so far. */
   tiedSeen: z.number().int(),
+  /** Users right behind the last one seen whose id is unknown, because they are over 10 MB or have no readable id. */
+  skipped: z.number().int(),
   /** Clerk ignored `starting_after`, so the walk goes by creation time alone. */
   cursorIgnored: z.boolean(),
 });
 
 export type WalkPosition = z.infer<typeof walkPosition>;
 
-export const walkStart: WalkPosition = { after: null, tiedIds: [], tiedSeen: 0, cursorIgnored: false };
+export const walkStart: WalkPosition = {
+  after: null,
+  tiedIds: [],
+  tiedSeen: 0,
+  skipped: 0,
+  cursorIgnored: false,
+};
 
 export type WalkedPage = {
   /** Users that no page before showed. */
@@ -44,24 +52,25 @@ export async function fetchPage(
   position: WalkPosition,
   parseAfter?: Promise<unknown>,
 ): Promise<WalkedPage> {
-  const clerk: Lister = { listUsers: (query) => retrying.listUsers(query, parseAfter) };
-  const { after, cursorIgnored } = position;
-  if (!after) return toPage(await list(clerk, {}), position);
-  if (!cursorIgnored) {
-    const listed = await clerk.listUsers({ ...wholePage, startingAfter: after.clerkId });
+  const clerk: Lister = { listPage: (query) => retrying.listPage(query, parseAfter) };
+  const { after, cursorIgnored, skipped } = position;
+  if (!after) return toPage(await list(clerk, skipped > 0 ? { offset: skipped } : {}), position);
+  if (!cursorIgnored && skipped === 0) {
+    const listed = await clerk.listPage({ ...wholePage, startingAfter: after.clerkId });
     if (listed === "cursor_refused") return toPage(await listSince(clerk, position, after), position);
-    if (beginsBehind(listed, after)) return toPage(listed, position);
+    if (beginsBehind(listed.users, after)) return toPage(listed, position);
   }
-  return toPage(await listSince(clerk, position, after), { ...position, cursorIgnored: true });
+  const isIgnored = cursorIgnored || skipped === 0;
+  return toPage(await listSince(clerk, position, after), { ...position, cursorIgnored: isIgnored });
 }
 
-type Lister = Pick<RetryingClerk, "listUsers">;
+type Lister = Pick<RetryingClerk, "listPage">;
 type Seen = NonNullable<WalkPosition["after"]>;
 
 const wholePage = { orderBy: "+created_at", limit: maxUsersPerPage } as const;
 
-async function list(clerk: Lister, query: Partial<UserListQuery>): Promise<ListedUser[]> {
-  const listed = await clerk.listUsers({ ...wholePage, ...query });
+async function list(clerk: Lister, query: Partial<UserListQuery>): Promise<ListedPage> {
+  const listed = await clerk.listPage({ ...wholePage, ...query });
   if (listed === "cursor_refused") throw new AppError("internal", "Clerk refused a cursor that was not sent");
   return listed;
 }
@@ -73,31 +82,35 @@ function beginsBehind(listed: readonly ListedUser[], { clerkId, createdAtMs }: S
   );
 }
 
-async function listSince(
-  clerk: Lister,
-  { tiedSeen }: WalkPosition,
-  { createdAtMs }: Seen,
-): Promise<ListedUser[]> {
-  const offset = Math.max(0, tiedSeen - overlap);
+async function listSince(clerk: Lister, position: WalkPosition, after: Seen): Promise<ListedPage> {
+  const { tiedIds, tiedSeen, skipped } = position;
+  // No overlap with users that must be skipped: the page would end at the same one again.
+  if (skipped > 0) return listFrom(clerk, after, tiedSeen + skipped);
+  const listed = await listFrom(clerk, after, Math.max(0, tiedSeen - overlap));
+  const isSeen = listed.users.every(({ clerkId }) => clerkId !== null && tiedIds.includes(clerkId));
+  // A page that was made smaller than the overlap.
+  return isSeen && !listed.isShort ? listFrom(clerk, after, tiedSeen) : listed;
+}
+
+async function listFrom(clerk: Lister, { createdAtMs }: Seen, offset: number): Promise<ListedPage> {
   const listed = await list(clerk, {
     // Clerk's filter is exclusive.
     ...(createdAtMs > 0 ? { createdAfterMs: createdAtMs - 1 } : {}),
     ...(offset > 0 ? { offset } : {}),
   });
-  if (listed.some((entry) => (readCreatedAtMs(entry) ?? createdAtMs) < createdAtMs)) {
+  if (listed.users.some((entry) => (readCreatedAtMs(entry) ?? createdAtMs) < createdAtMs)) {
     throw new AppError("reconcile.list_repeated", "Clerk's list begins anew for every request");
   }
   return listed;
 }
 
-function toPage(listed: readonly ListedUser[], position: WalkPosition): WalkedPage {
-  const isLast = listed.length < maxUsersPerPage;
+function toPage({ users: listed, isShort }: ListedPage, position: WalkPosition): WalkedPage {
   const tied = new Set(position.tiedIds);
   const users = listed.filter(({ clerkId }) => clerkId === null || !tied.has(clerkId));
-  if (!isLast && users.length === 0) {
+  if (!isShort && users.length === 0) {
     throw new AppError("reconcile.list_repeated", "A page of Clerk's list repeats the page before");
   }
-  return { users, isLast, next: decideNext(listed, users, position) };
+  return { users, isLast: isShort, next: decideNext(listed, users, position) };
 }
 
 function decideNext(
@@ -107,7 +120,8 @@ function decideNext(
 ): WalkPosition {
   const lastId = listed.findLast(({ clerkId }) => clerkId !== null)?.clerkId;
   if (lastId == null) {
-    if (listed.length === 0) return position;
+    // The last page, or a single user that is over 10 MB.
+    if (listed.length < maxUsersPerPage) return { ...position, skipped: position.skipped + listed.length };
     throw new AppError("clerk.unreadable", "A page of Clerk's list has no readable user");
   }
   const latestMs = getLatestMs(listed, position.after?.createdAtMs ?? 0);
@@ -115,6 +129,7 @@ function decideNext(
   const seenBefore = position.after?.createdAtMs === latestMs ? position.tiedSeen : 0;
   return {
     ...position,
+    skipped: 0,
     after: { clerkId: lastId, createdAtMs: latestMs },
     tiedIds: listed.filter(isTied).flatMap(({ clerkId }) => clerkId ?? []),
     tiedSeen: seenBefore + users.filter(isTied).length,

@@ -13,12 +13,14 @@ import {
   storeSurplus,
 } from "@rollcall/db";
 import { refuseEmptyList } from "./fetch-page.ts";
+import type { ListedPage } from "./retrying-clerk.ts";
 import type { Runner } from "./runner.ts";
 import { writePage } from "./write-page.ts";
 
-/** Pages overlap: while they are read, a deletion moves the users behind it forward. */
-const pageStep = 450;
-const maxPages = 20;
+/** The part of a page before the next one. Pages overlap: a deletion moves the users behind it forward meanwhile. */
+const pageStep = 0.9;
+/** 20 whole pages. */
+const mostChanges = 20 * maxUsersPerPage * pageStep;
 /** Clerk may show a change after it shows a later one. */
 const overlapMs = 5 * 60_000;
 
@@ -61,9 +63,11 @@ export async function runIncrementalSync(runner: Runner): Promise<RunView> {
 async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promise<Pass> {
   const pass: Pass = { newestMs: null, missed: 0, reachedEnd: false };
   let before: ReadonlySet<string | null> = new Set();
-  for (let page = 0; page < maxPages && !pass.reachedEnd; page++) {
+  let offset = 0;
+  for (let page = 0; offset < mostChanges && !pass.reachedEnd; page++) {
     const readSequence = await nextReadSequence(runner.context.pool);
-    const users = await listChanges(runner, page * pageStep);
+    const { users, isShort } = await listChanges(runner, offset);
+    offset += Math.max(1, Math.floor(users.length * pageStep));
     if (page === 0 && users.length === 0) await refuseEmptyList(runner.context.pool);
     const { newestMs, oldestMs } = readRange(users);
     // No change would ever reach a watermark in the future.
@@ -83,10 +87,10 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
     pass.missed += missed;
     // The first pass has no watermark, so it reads one page and takes the watermark from it. The last page need not reach
     // the end of the overlap: otherwise many changes within five minutes would request one full sync after another.
-    const isLastPage = page === maxPages - 1;
+    const isLastPage = offset >= mostChanges;
     const endMs =
       watermarkMs === null ? Number.POSITIVE_INFINITY : watermarkMs - (isLastPage ? 0 : overlapMs);
-    pass.reachedEnd = users.length < maxUsersPerPage || (oldestMs !== null && oldestMs < endMs);
+    pass.reachedEnd = isShort || (oldestMs !== null && oldestMs < endMs);
   }
   return pass;
 }
@@ -99,14 +103,15 @@ const maxAttempts = 3;
  *
  * @throws AppError `reconcile.list_incomplete`
  */
-async function listChanges({ clerk }: Runner, offset: number): Promise<ListedUser[]> {
+async function listChanges({ clerk }: Runner, offset: number): Promise<ListedPage> {
   for (let attempt = 1; ; attempt++) {
-    const listed = await clerk.listUsers({ orderBy: "-updated_at", limit: maxUsersPerPage, offset });
+    const listed = await clerk.listPage({ orderBy: "-updated_at", limit: maxUsersPerPage, offset });
     if (listed === "cursor_refused")
       throw new AppError("internal", "Clerk refused a cursor that was not sent");
     // An empty first page is checked by `refuseEmptyList`.
-    if (listed.length === maxUsersPerPage || offset + listed.length === 0) return listed;
-    const [seen, total] = [offset + listed.length, await clerk.countUsers()];
+    const seen = offset + listed.users.length;
+    if (!listed.isShort || seen === 0) return listed;
+    const total = await clerk.countUsers();
     if (seen >= total) return listed;
     if (attempt === maxAttempts)
       throw new AppError("reconcile.list_incomplete", `Clerk's list ended after ${seen} of ${total} users`);

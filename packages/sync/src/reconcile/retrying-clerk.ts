@@ -1,14 +1,26 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ClerkGateway, ListedUser, UserListQuery } from "@rollcall/clerk";
+import { type ClerkGateway, type ListedUser, maxUsersPerPage, type UserListQuery } from "@rollcall/clerk";
 import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { type Pool, type RequestBudget, takeClerkRequest } from "@rollcall/db";
 import type { Logger } from "@rollcall/observability";
 
 /** Clerk inside a run: requests stay within the budget and are retried after failures that pass. */
 export type RetryingClerk = {
-  /** @param parseAfter see `ClerkGateway` */
-  listUsers(query: UserListQuery, parseAfter?: Promise<unknown>): Promise<ListedUser[] | "cursor_refused">;
+  listUsers(query: UserListQuery): Promise<ListedUser[] | "cursor_refused">;
+  /**
+   * Lists up to `limit` users. A page over 10 MB is asked for again in half the size, down to one user. A single user over
+   * 10 MB is an entry without an id.
+   *
+   * @param parseAfter see `ClerkGateway`
+   */
+  listPage(query: UserListQuery, parseAfter?: Promise<unknown>): Promise<ListedPage | "cursor_refused">;
   countUsers(): Promise<number>;
+};
+
+export type ListedPage = {
+  users: ListedUser[];
+  /** Clerk returned fewer users than the request allowed, so the list ends here. */
+  isShort: boolean;
 };
 
 export type RetryContext = {
@@ -37,12 +49,42 @@ export function createRetryingClerk(context: ClerkContext, signal: AbortSignal):
     }
   }
 
+  const listUsers = (query: UserListQuery, parseAfter?: Promise<unknown>) =>
+    withRetry(context, signal, () => withinBudget(() => clerk.listUsers(query, parseAfter)));
+
+  let pageSize = maxUsersPerPage;
+  let fits = 0;
+
+  /** The size that fitted is kept for the next pages, because each page that is too large costs 10 MB for nothing. */
+  async function listPage(
+    query: UserListQuery,
+    parseAfter?: Promise<unknown>,
+  ): Promise<ListedPage | "cursor_refused"> {
+    for (;;) {
+      const limit = Math.min(query.limit, pageSize);
+      try {
+        const users = await listUsers({ ...query, limit }, parseAfter);
+        if (users === "cursor_refused") return users;
+        if (++fits % pagesBeforeGrowth === 0) pageSize = Math.min(maxUsersPerPage, pageSize * 2);
+        return { users, isShort: users.length < limit };
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== "clerk.too_large") throw error;
+        fits = 0;
+        if (limit === 1) return { users: [{ clerkId: null, result: { unreadable: error } }], isShort: false };
+        pageSize = Math.ceil(limit / 2);
+        context.log.info({ code: error.code, pageSize }, "A page is asked for again, smaller");
+      }
+    }
+  }
+
   return {
-    listUsers: (query, parseAfter) =>
-      withRetry(context, signal, () => withinBudget(() => clerk.listUsers(query, parseAfter))),
+    listUsers: (query) => listUsers(query),
+    listPage,
     countUsers: () => withRetry(context, signal, () => withinBudget(() => clerk.countUsers())),
   };
 }
+
+const pagesBeforeGrowth = 10;
 
 const windowMs = 10_000;
 /** A request may arrive later than it was granted. The margin keeps two bursts out of one window at Clerk. */

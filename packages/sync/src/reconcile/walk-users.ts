@@ -83,7 +83,8 @@ async function processPage(
   runner.signal.throwIfAborted();
   const range = {
     afterMs: progress.position.after?.createdAtMs ?? null,
-    untilMs: isLast ? null : (next.after?.createdAtMs ?? null),
+    // Before the first user with a known time, the range is empty.
+    untilMs: isLast ? null : (next.after?.createdAtMs ?? 0),
   };
   const { isInStep, counts, missed } = await writePage(runner, { ...page, number: progress.pages, range });
   const clerkIds = users.flatMap(({ clerkId }) => clerkId ?? []);

@@ -1,6 +1,6 @@
 import { blankUser, createPool, migrateUp, type Pool, type UserSnapshot } from "@rollcall/db";
 import { createDatabase } from "@rollcall/local-services";
-import type { UserWrite } from "../user/rules.ts";
+import { decideSimilarEmails, type UserWrite } from "../user/rules.ts";
 
 /** A pool on a fresh, migrated database of the test server. */
 export async function createTestPool(serverUrl: string): Promise<Pool> {
@@ -34,5 +34,5 @@ export function userWrite(
     ref: null,
     ...fields,
   };
-  return { snapshot, turma: null, secondaryEmails };
+  return { snapshot, turma: null, secondaryEmails, similarEmails: decideSimilarEmails(snapshot.email) };
 }

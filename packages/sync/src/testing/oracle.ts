@@ -31,7 +31,7 @@ export function expectedTurma(user: ClerkUser): string {
 
 /** The form in which emails are compared: without surrounding space, and with A to Z in lower case. */
 export function comparable(email: string | null): string {
-  const bare = (email ?? "").replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
+  const bare = withoutSurroundings(email ?? "");
   return bare.replace(/[A-Z]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 32));
 }
 
@@ -55,7 +55,21 @@ function metadataOf(user: ClerkUser): Record<string, unknown> {
 
 /** Replaces each code point that is NUL, or that UTF-8 cannot hold, with the replacement character. */
 function storable(value: string | null | undefined): string | null {
-  const points = [...(value ?? "").trim()].map((point) => point.codePointAt(0) ?? 0);
+  const text = withoutSurroundings(value ?? "");
+  if ([...text].every((letter) => blank.test(letter))) return null;
+  const points = [...text].map((point) => point.codePointAt(0) ?? 0);
   const kept = points.map((point) => (point === 0 || (point >= 0xd800 && point <= 0xdfff) ? 0xfffd : point));
   return kept.length === 0 ? null : kept.map((point) => String.fromCodePoint(point)).join("");
+}
+
+const blank = /^[\p{White_Space}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]$/u;
+const outer =
+  /^[\p{White_Space}\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]$/u;
+
+function withoutSurroundings(text: string): string {
+  const letters = [...text];
+  const first = letters.findIndex((letter) => !outer.test(letter));
+  return first < 0
+    ? ""
+    : letters.slice(first, letters.findLastIndex((letter) => !outer.test(letter)) + 1).join("");
 }

@@ -1,5 +1,6 @@
 import {
   applySnapshots,
+  evaluateConflicts,
   giveProfiles,
   inTransaction,
   type Pool,
@@ -90,6 +91,19 @@ describe("linking", () => {
     expect(await eventsOf("user_ada")).toEqual(["user_created", "mentorado_linked"]);
   });
 
+  test.each([
+    ["a no-break space behind it", "maria@example.com", "maria@example.com\u00a0"],
+    ["a BOM before it", "maria@example.com", "\ufeffmaria@example.com"],
+    ["a zero-width space around it", "maria@example.com", "\u200bMARIA@example.com\u200b"],
+    ["white space of other kinds", "maria@example.com", "\u3000\u2003maria@example.com\u2028\v"],
+    ["such characters in the user's email", "maria@example.com\u00a0", "maria@example.com"],
+  ])("a profile whose email has %s is linked", async (_case, email, imported) => {
+    const id = await addUnclaimed(imported);
+    expect(await sync("user_maria", withEmail(email))).toBe("linked");
+    expect(await profileOf("user_maria")).toBe(id);
+    expect(await conflictsOf("user_maria")).toEqual([]);
+  });
+
   test("while automatic creation is off, an unclaimed profile is still linked", async () => {
     await addUnclaimed("ada@example.com");
     const options = { ...testDefaults, create: false };
@@ -144,6 +158,33 @@ describe("a fresh profile and an open conflict follow from", () => {
     expect(await conflictsOf("user_ada")).toEqual([
       { reason: "unverified_email", candidates: [id], state: "open" },
     ]);
+  });
+
+  test.each([
+    ["composed and decomposed accents", "jos\u00e9@example.com", "jose\u0301@example.com", {}],
+    ["another case outside ASCII", "jos\u00e9@example.com", "JOS\u00c9@example.com", {}],
+    ["Unicode at Clerk and punycode here", "ana@b\u00fccher.example", "ana@xn--bcher-kva.example", {}],
+    ["punycode at Clerk and Unicode here", "ana@xn--bcher-kva.example", "ana@B\u00dcCHER.example", {}],
+    [
+      "the same, of an unverified email",
+      "jos\u00e9@example.com",
+      "jose\u0301@example.com",
+      { emailVerified: false },
+    ],
+  ])("an email that is near and not the same: %s", async (_case, email, imported, fields) => {
+    const id = await addUnclaimed(imported);
+    expect(await sync("user_near", withEmail(email, fields))).toBe("created");
+    const conflict = { reason: "similar_email", candidates: [id], state: "open" };
+    expect(await conflictsOf("user_near")).toEqual([conflict]);
+    await inTransaction(pool, (client) => evaluateConflicts(client, "reconcile"));
+    expect(await conflictsOf("user_near")).toEqual([conflict]);
+  });
+
+  test("a near email never hides the profile of the same email", async () => {
+    await addUnclaimed("jose\u0301@example.com");
+    const id = await addUnclaimed("Jos\u00e9@example.com");
+    expect(await sync("user_jose", withEmail("jos\u00e9@example.com"))).toBe("linked");
+    expect(await profileOf("user_jose")).toBe(id);
   });
 
   test("the profile of a deleted user, when the same person signs up again", async () => {

@@ -5,6 +5,7 @@ import {
   markNotificationSent,
   markNotificationsQueued,
   type Pool,
+  returnNotification,
   settleNotification,
 } from "@rollcall/db";
 import { addNotificationJob, type NotificationJob, type Producer } from "@rollcall/jobs";
@@ -30,13 +31,19 @@ const deliveryTimeoutMs = 10_000;
  */
 export async function relayNotifications(pool: Pool, queue: Producer): Promise<number> {
   const due = await listDueNotifications(pool, maxQueued);
-  for (const { eventId, clerkId } of due)
-    await addNotificationJob(queue, { v: 1, eventId, clerkId }, enqueueDeadlineMs);
-  if (due.length > 0)
-    await markNotificationsQueued(
-      pool,
-      due.map(({ eventId }) => eventId),
-    );
+  const waiting = new Set(due.map(({ eventId }) => eventId));
+  if (waiting.size === 0) return 0;
+  // Before the jobs are added: a worker may take a job at once and return its notification, which this would undo.
+  await markNotificationsQueued(pool, [...waiting]);
+  try {
+    for (const { eventId, clerkId } of due) {
+      await addNotificationJob(queue, { v: 1, eventId, clerkId }, enqueueDeadlineMs);
+      waiting.delete(eventId);
+    }
+  } catch (error) {
+    for (const eventId of waiting) await returnNotification(pool, eventId, 0).catch(() => undefined);
+    throw error;
+  }
   return due.length;
 }
 

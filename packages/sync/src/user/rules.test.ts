@@ -33,6 +33,14 @@ describe("name", () => {
     ["the email's local part", withEmail("ada.l@example.com"), "ada.l"],
     ["a local part with an @ in it", withEmail('"a@b"@example.com'), '"a@b"'],
     ["nothing", {}, null],
+    [
+      "nothing that can be seen",
+      { first_name: "\u200b\u00a0", last_name: "\u3164", username: "\u2800\ufeff" },
+      null,
+    ],
+    ["the user name behind a name that shows nothing", { first_name: "\u2060", username: "ada" }, "ada"],
+    ["without a BOM and a no-break space around", { first_name: "\ufeffAda\u00a0" }, "Ada"],
+    ["an emoji with its joiners", { first_name: "\u{1F469}\u200d\u{1F4BB}" }, "\u{1F469}\u200d\u{1F4BB}"],
     ["an email without a local part", withEmail("@example.com"), null],
     [
       "an email of another id than the primary",

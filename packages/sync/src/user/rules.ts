@@ -1,15 +1,28 @@
+import { domainToASCII, domainToUnicode } from "node:url";
 import type { ClerkField, ClerkUser } from "@rollcall/clerk";
-import type { UnreadColumn, UserSnapshot } from "@rollcall/db";
+import { trimText, type UnreadColumn, type UserSnapshot } from "@rollcall/db";
 
 /** The origin of a change, for the timeline: its cause, and the delivery or run behind it. */
 export type ChangeOrigin = { cause: string; ref: string | null };
 
 /** One user as the write needs it. */
-export type UserWrite = { snapshot: UserSnapshot; turma: string | null; secondaryEmails: readonly string[] };
+export type UserWrite = {
+  snapshot: UserSnapshot;
+  turma: string | null;
+  secondaryEmails: readonly string[];
+  /** The primary address with its domain in the other form, Unicode or punycode. */
+  similarEmails?: readonly string[];
+};
 
 /** The write that makes a user's rows equal to `snapshot`, which was decided from `user`. */
 export function decideWrite(user: ClerkUser, snapshot: UserSnapshot): UserWrite {
-  return { snapshot, turma: decideTurma(user), secondaryEmails: decideSecondaryEmails(user) };
+  const secondaryEmails = decideSecondaryEmails(user);
+  return {
+    snapshot,
+    turma: decideTurma(user),
+    secondaryEmails,
+    similarEmails: decideSimilarEmails(snapshot.email),
+  };
 }
 
 /** The content of a user's row in `public.users`, as Clerk described the user under `readSequence`. */
@@ -86,6 +99,17 @@ function decideSecondaryEmails(user: ClerkUser): string[] {
   );
 }
 
+/** Other spellings of an address: an international domain may be written in Unicode or in punycode. */
+export function decideSimilarEmails(email: string | null): string[] {
+  const at = email?.lastIndexOf("@") ?? -1;
+  if (email === null || at < 0) return [];
+  const [local, domain] = [email.slice(0, at + 1), email.slice(at + 1)];
+  const others = [domainToASCII(domain), domainToUnicode(domain)].filter(
+    (other) => other !== "" && other !== domain.toLowerCase(),
+  );
+  return [...new Set(others)].map((other) => storableText(local + other));
+}
+
 /** Only the exact word makes an admin: other values in public metadata must not. */
 export function decideIsAdmin(user: ClerkUser): boolean {
   return user.public_metadata?.role === "admin";
@@ -109,10 +133,13 @@ export function decideTurma(user: ClerkUser): string | null {
   return typeof turma === "string" && slug.test(turma) ? turma : null;
 }
 
-/** The text without surrounding space, or null when nothing is left. */
+// Default_Ignorable_Code_Point has the zero-width characters and most blank letters, such as the Hangul filler.
+const visible = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]/u;
+
+/** The text without surrounding space, or null when nothing that can be seen is left. */
 function textOrNull(value: string | null | undefined): string | null {
-  const text = value?.trim();
-  return text ? storableText(text) : null;
+  const text = trimText(value ?? "");
+  return visible.test(text) ? storableText(text) : null;
 }
 
 /**

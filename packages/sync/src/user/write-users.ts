@@ -111,9 +111,14 @@ export async function writeInTransaction(
   return new Map(given.map(({ clerkId, outcome }) => [clerkId, outcome]));
 }
 
-function toProfileRequest({ snapshot, turma, secondaryEmails }: UserWrite): ProfileRequest {
+function toProfileRequest({
+  snapshot,
+  turma,
+  secondaryEmails,
+  similarEmails = [],
+}: UserWrite): ProfileRequest {
   const { clerkId, cause, ref } = snapshot;
-  return { clerkId, turma, secondaryEmails, cause, ref };
+  return { clerkId, turma, secondaryEmails, similarEmails, cause, ref };
 }
 
 /** Evaluates the conflicts of these users, and those that name a profile that was just linked. Mostly there are none. */

@@ -2,6 +2,7 @@ import { variables } from "@rollcall/contracts";
 import {
   checkWrites,
   createPool,
+  hasRecentSample,
   holdsSessions,
   isTransactionPooled,
   type Pool,
@@ -66,6 +67,22 @@ async function examine(
     await checkWritable("postgres.writable", () => checkWrites(pool)),
     ...(withQueues ? [await checkQueues(databaseUrl)] : []),
     ...(await checkTables(pool, { withQueues })),
+    ...(await checkProxy(pool)),
+  ];
+}
+
+/** A note, because any caller can send the header to an api without a proxy. Nothing before the first migrate. */
+async function checkProxy(pool: Pool): Promise<Finding[]> {
+  const isUntrusted = await hasRecentSample(pool, "rollcall_forwarded_untrusted").catch(() => undefined);
+  if (isUntrusted === undefined) return [];
+  const name = "api.trust_proxy";
+  return [
+    isUntrusted
+      ? note(
+          name,
+          "X-Forwarded-For reaches an api whose TRUST_PROXY is unset: callers behind a proxy share one limit. Set TRUST_PROXY to the proxy's address.",
+        )
+      : ok(name, "No api ignores the X-Forwarded-For of a proxy."),
   ];
 }
 

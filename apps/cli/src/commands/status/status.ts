@@ -23,6 +23,7 @@ function describe(status: SystemStatus): string[] {
     ["Queues", `${queue.state}, on ${queue.backend}`],
     ["Clerk", [clerk.state, clerk.users === null ? [] : `${clerk.users} users`].flat().join(", ")],
     ["Migrations", migrations ?? "unknown"],
+    ["Schema", describeSchema(status.schemaProblems)],
     ["Workers", formatCount(status.workers)],
     ["Users", formatCount(users?.live)],
     ["Without profile", formatCount(users?.withoutProfile)],
@@ -57,6 +58,11 @@ function describe(status: SystemStatus): string[] {
       ? []
       : ["", ...formatTable([["Queue", "waiting", "active", "delayed", "failed"], ...queues])]),
   ];
+}
+
+function describeSchema(problems: SystemStatus["schemaProblems"]): string {
+  if (problems === null) return "unknown";
+  return problems.length === 0 ? "whole" : `${problems.length} difference(s)`;
 }
 
 function describeLogins(logins: SystemStatus["logins"]): string {
