@@ -28,7 +28,7 @@ export class DriverPool extends pg.Pool {
   readonly #madeAtMs = new WeakMap<pg.PoolClient, number>();
   #isSmall = false;
   /** Connections that were made before this time are closed instead of used. */
-  #renewedAtMs = 0;
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor({ waitTimeoutMs, connectTimeoutMs, onRefused, ...config }: DriverPoolOptions) {
     super({

@@ -116,6 +116,7 @@ const calls = {
   requestDueFullSync: (pool) => db.requestDueFullSync(pool, 1),
   requestRun: (pool) => db.requestRun(pool, { mode: "full", dryRun: false, startedBy: "ops" }),
   resetRun: (pool) => db.resetRun(pool, 1),
+  returnNotification: (pool) => db.returnNotification(pool, 1, 1),
   settleNotification: (pool) => db.settleNotification(pool, 1),
   storeSurplus: (pool) => db.storeSurplus(pool, { surplus: 0, surplusPasses: 0, checkedSurplus: 0 }),
   sumSamples: (pool) => db.sumSamples(pool, [{ metric: "any", fromS: 60, untilS: 0 }]),

@@ -57,8 +57,5 @@ async function readReadiness(
   const postgres = postgresFailure ? ["postgres"] : [];
   // The latest periodic check: anyone may call this route.
   const schema = pool.schema.problems().length > 0 ? ["schema"] : [];
-  return {
-    ready: true,
-    degraded: [...postgres, ...queue, ...schema, ...(workers === 0 ? ["worker"] : [])],
-  };
+  return { ready: true, degraded: [...postgres, ...queue, ...schema, ...(workers === 0 ? ["worker"] : [])] };
 }
