@@ -102,7 +102,7 @@ const changes: [string, string, string, boolean][] = [
   ],
   ["drop index users_claimant_email", "The index public.users_claimant_email is missing", "", false],
   ["drop index users_clerk_created_at", "The index public.users_clerk_created_at is missing", "", false],
-  ["drop index mentorados_folded_email", "The index public.mentorados_folded_email is missing", "", false],
+  ["drop index mentorados_near_email", "The index public.mentorados_near_email is missing", "", false],
   [
     "drop index users_clerk_created_at; create index users_clerk_created_at on users (clerk_created_at)",
     "The index public.users_clerk_created_at has another form",
