@@ -29,6 +29,8 @@ begin
   end if;
   execute format('grant connect, create on database %I to rollcall_migrator', current_database());
   execute format('grant connect on database %I to rollcall_api', current_database());
+  -- By default every role may create temporary tables. The api needs none, and the app's roles get the right from the owner.
+  execute format('revoke temporary on database %I from public', current_database());
   -- The staging table of a dry run is temporary.
   execute format('grant connect, temporary on database %I to rollcall_worker', current_database());
 end
@@ -141,6 +143,9 @@ begin
     execute 'grant ' || grants;
   end loop;
   revoke insert, update, delete on rollcall.migrations from rollcall_worker;
+  if to_regclass('rollcall.known_columns') is not null then
+    revoke insert, update, delete on rollcall.known_columns from rollcall_worker;
+  end if;
   execute format('grant usage on sequence %s, %s to rollcall_worker',
                  pg_get_serial_sequence('public.users', 'id'), pg_get_serial_sequence('public.mentorados', 'id'));
 

@@ -1,8 +1,8 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
- * What takes minutes, begun first: begun last it would run on alone, with a core idle. Vitest itself goes by how long a
- * file took the last time, which in a fresh clone nobody knows.
+ * Test files that take minutes start first. If they started last, they would run alone and leave a core idle. Vitest
+ * sorts by the last duration of a file, which a fresh clone does not have.
  */
 export const longest: readonly string[] = [
   "tests/proof/chaos.test.ts",

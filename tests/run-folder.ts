@@ -10,13 +10,13 @@ export const runFolderVariable = "ROLLCALL_TEST_FOLDER";
 
 type Run = { users: number; watch: ChildProcess; outerTmpdir: string | undefined };
 
-/** Each project evaluates this module anew, and all of them share one run. */
+/** Each project evaluates this module again, and all projects share one run. */
 const shared: { [key: symbol]: Run | undefined } = globalThis as never;
 const key = Symbol.for("rollcall test run");
 
 /**
- * Gives the run a folder for everything that its tests write: it becomes the temporary folder of every test and of its
- * child processes. A watch ends what still runs there once the runner is gone, see run-watch.js.
+ * Gives the run a folder for everything that its tests write. It becomes the temporary folder of every test and of its
+ * child processes. A watch process ends everything that still runs there after the runner is gone: see run-watch.js.
  */
 export default function openRunFolder(): () => Promise<void> {
   const run = shared[key] ?? startRun();
@@ -36,7 +36,7 @@ export default function openRunFolder(): () => Promise<void> {
 function startRun(): Run {
   const outerTmpdir = process.env["TMPDIR"];
   const folder = mkdtempSync(join(tmpdir(), "rollcall-tests-"));
-  // Postgres runs as another user where tests run as root.
+  // Postgres runs as another user when the tests run as root.
   chmodSync(folder, 0o755);
   const program = fileURLToPath(new URL("harness/run-watch.js", import.meta.url));
   const watch = spawn(process.execPath, [program, folder], {

@@ -4,13 +4,13 @@ import { makeClusterTemplate } from "./harness/cluster-template.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** A server of our own, whose `postgres` database tests may create databases from. */
+    /** A Postgres server of the run. Tests connect to its `postgres` database to create databases of their own. */
     postgresUrl: string;
-    /** The data folder of a cluster with all tables, to be copied; undefined before there is a build. */
+    /** The data folder of a cluster with all tables, for tests to copy. It is undefined while there is no build. */
     clusterTemplate: string | undefined;
-    /** A Redis that tests may share, or undefined: then tests that need one say so in their name and skip. */
+    /** A Redis that tests share. If it is undefined, the tests that need Redis are skipped and their names say so. */
     redisUrl: string | undefined;
-    /** For tests that stop and start a Redis of their own. */
+    /** The program for tests that start and stop a Redis of their own. */
     redisBinary: string | undefined;
   }
 }

@@ -20,7 +20,12 @@ let histories = 0;
 
 beforeAll(async () => {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
-  app = createPool({ databaseUrl, applicationName: "app", onIdleError: () => undefined });
+  app = createPool({
+    databaseUrl,
+    applicationName: "app",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
   await migrateUp(app);
   await installRecorder(app);
   clerk = await startClerkSimulator({ rateLimit: null, seed });

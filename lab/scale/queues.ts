@@ -1,11 +1,5 @@
-import {
-  createPostgresQueueBackend,
-  createRedisBackend,
-  openProducer,
-  type Producer,
-  type QueueBackend,
-  type QueueName,
-} from "@rollcall/jobs";
+import { openProducer, type Producer, type QueueBackend, type QueueName } from "@rollcall/jobs";
+import { openQueueBackend } from "@rollcall/runtime";
 
 /** A queue, from its producer's side. */
 export type OpenQueue = { producer: Producer; deadlineMs: number };
@@ -23,11 +17,11 @@ const deadlineMs = 10_000;
 export function openQueues(
   service: { kind: "redis"; redisUrl: string } | { kind: "postgres"; databaseUrl: string },
 ): OpenQueues {
-  const ignore = () => undefined;
-  const backend =
-    service.kind === "redis"
-      ? createRedisBackend([service.redisUrl], ignore)
-      : createPostgresQueueBackend(service.databaseUrl, ignore);
+  const backend = openQueueBackend({
+    redisNodes: service.kind === "redis" ? [service.redisUrl] : undefined,
+    databaseUrl: service.kind === "redis" ? "" : service.databaseUrl,
+    onError: () => undefined,
+  });
   const producers: Producer[] = [];
   return {
     backend,

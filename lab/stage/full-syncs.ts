@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { addReconcile, openProducer, openQueueBackend } from "@rollcall/jobs";
+import { addReconcile, openProducer } from "@rollcall/jobs";
+import { openQueueBackend } from "@rollcall/runtime";
 import pg from "pg";
 import { releaseReconcileLeases } from "./reconcile-leases.ts";
 import type { Stage } from "./stage.ts";

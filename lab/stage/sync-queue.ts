@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { addSyncJob, openProducer, openQueueBackend } from "@rollcall/jobs";
+import { addSyncJob, openProducer } from "@rollcall/jobs";
+import { openQueueBackend } from "@rollcall/runtime";
 import type { Backend } from "./stage.ts";
 
 /** A sync queue, from its producer's side. */

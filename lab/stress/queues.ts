@@ -1,19 +1,13 @@
-import {
-  addSyncJob,
-  createPostgresQueueBackend,
-  createRedisBackend,
-  type Producer,
-  type QueueBackend,
-} from "@rollcall/jobs";
+import { addSyncJob, type Producer, type QueueBackend } from "@rollcall/jobs";
+import { openQueueBackend } from "@rollcall/runtime";
 import type { QueuedSyncJob } from "./draw-sync-job.ts";
 import type { StressPlan } from "./plan.ts";
 
-/** An add that fails is not accepted, and workers reconnect. So connection errors need no handling here. */
-const ignore = () => undefined;
-
 /** Opens the queues as api and worker do. */
 export function openBackend({ backend, url }: StressPlan): QueueBackend {
-  return backend === "redis" ? createRedisBackend([url], ignore) : createPostgresQueueBackend(url, ignore);
+  // An add that fails is not accepted, and workers reconnect. So connection errors need no handling here.
+  const onError = () => undefined;
+  return openQueueBackend({ redisNodes: backend === "redis" ? [url] : undefined, databaseUrl: url, onError });
 }
 
 /** The deadline of api and worker. */

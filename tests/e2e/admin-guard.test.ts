@@ -1,4 +1,3 @@
-import net from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnOneBackend } from "../harness/backends.ts";
@@ -22,13 +21,13 @@ describeOnOneBackend((backend) => {
     "/admin/nothing",
     "/api/admin/conflicts",
     "/api/admin/nothing",
-  ])("%s is closed to whoever has no password, known path or not", async (path) => {
+  ])("%s answers 401 without a password, whether the path exists or not", async (path) => {
     const answer = await fetch(`${system.apiUrl}${path}`);
     expect(answer.status).toBe(401);
     expect(answer.headers.get("www-authenticate")).toContain("Basic");
   });
 
-  test("a right password with a wrong name, and the other way round, are both wrong", async () => {
+  test("the right password with a wrong name is refused, and so is the right name with a wrong password", async () => {
     for (const headers of [
       basic("admin", "wrong"),
       basic("root", "correct horse battery staple"),
@@ -61,7 +60,7 @@ describeOnOneBackend((backend) => {
     { "sec-fetch-site": "cross-site" },
     { "sec-fetch-site": "same-site" },
     { origin: "https://evil.example" },
-  ])("a write that another site began is refused: %j", async (headers) => {
+  ])("a write that comes from another site is refused: %j", async (headers) => {
     const answer = await callAdmin(system, "/api/admin/conflicts/1/resolve", {
       method: "POST",
       body: { dismiss: true },
@@ -79,47 +78,6 @@ describeOnOneBackend((backend) => {
       expect(answer.headers.get("access-control-allow-origin")).toBeNull();
     },
   );
-
-  test("more than 20 wrong passwords a minute from an address, under both prefixes together: 429, also for the right one", async () => {
-    // Above were a few already, and it does not matter how many.
-    const statuses: number[] = [];
-    for (let attempt = 0; attempt < 21; attempt++) {
-      const path = attempt % 2 === 0 ? "/api/admin/conflicts" : "/admin/queues";
-      statuses.push((await callAdmin(system, path, { headers: basic("admin", "guess") })).status);
-    }
-    expect(statuses).toContain(401);
-    expect(statuses.at(-1)).toBe(429);
-    for (const path of ["/api/admin/conflicts", "/admin/queues"]) {
-      const right = await callAdmin(system, path);
-      expect(right.status).toBe(429);
-      expect(Number(right.headers.get("retry-after"))).toBeGreaterThan(0);
-    }
-  });
-});
-
-test("of many guesses in one breath no more are looked at than one by one", async () => {
-  const system = await startSystem({ backend: "postgres" });
-  const password = "correct horse battery staple";
-  const guesses = [...Array.from({ length: 100 }, (_, turn) => `guess ${turn}`), password];
-  const requests = guesses.map(
-    // The right one elsewhere: whose turn it is does not depend on the path.
-    (guess) =>
-      `GET ${guess === password ? "/api/admin/conflicts" : "/admin/queues"} HTTP/1.1\r\nhost: x\r\nauthorization: ${basic("admin", guess).authorization}\r\n\r\n`,
-  );
-  const socket = net.connect(Number(new URL(system.apiUrl).port), "127.0.0.1");
-  let text = "";
-  socket.setEncoding("utf8").on("data", (chunk: string) => {
-    text += chunk;
-  });
-  socket.write(requests.join(""));
-  const statuses = await waitFor("all answers", async () => {
-    const lines = text.match(/HTTP\/1\.1 \d{3}/g) ?? [];
-    return lines.length === guesses.length ? lines.map((line) => line.slice(-3)) : undefined;
-  });
-  socket.destroy();
-  await system.stop();
-  expect(statuses.filter((status) => status === "401")).toHaveLength(20);
-  expect(statuses.at(-1)).toBe("429");
 });
 
 describe("without ADMIN_PASSWORD", () => {

@@ -45,8 +45,8 @@ describeOnOneBackend((backend) => {
     return { code: await command.exited, output: command.output() };
   }
 
-  describe("finding people", () => {
-    test("by Clerk id, by a part of the email and of the name, whatever the case", async () => {
+  describe("finding users", () => {
+    test("by Clerk id, by a part of the email and by a part of the name, in upper or lower case", async () => {
       const person = await system.clerk.users.create({
         firstName: "Quintina",
         lastName: "Zacharias",
@@ -57,7 +57,7 @@ describeOnOneBackend((backend) => {
         const { items } = await search(query);
         expect(items).toMatchObject([{ clerkId: person.id, mentoradoId: mentorados[0]?.["id"] }]);
       }
-      expect(await search("100%_nobody")).toEqual({ items: [], nextCursor: null });
+      expect(await search("100%_unmatched")).toEqual({ items: [], nextCursor: null });
     });
 
     test("newest first, page by page, each exactly once", async () => {
@@ -76,7 +76,7 @@ describeOnOneBackend((backend) => {
       expect(seen).toEqual(names.toReversed().map((name) => `${name}@pages.example.com`));
     });
 
-    test("what was searched for is in no log", async () => {
+    test("no log holds the text of a search", async () => {
       await search("vasco.secret@example.com");
       await admin("/users?query=vasco.secret%00&limit=5");
       await admin("/users?query=vasco.secret&limit=none");
@@ -88,16 +88,16 @@ describeOnOneBackend((backend) => {
       ["an empty query", "query=", "query"],
       ["a NUL", "query=a%00b", "NUL"],
       ["a limit that is too high", "limit=201", "limit"],
-      ["a cursor of somebody's making", "cursor=abc", "nextCursor"],
-    ])("%s is answered with a sentence that says what is wrong", async (_what, query, word) => {
+      ["an invented cursor", "cursor=abc", "nextCursor"],
+    ])("%s is answered with a sentence that names the mistake", async (_input, query, word) => {
       const { status, body } = await admin(`/users?${query}`);
       expect(status).toBe(400);
       expect(JSON.stringify(body)).toContain(word);
     });
   });
 
-  describe("looking at people again", () => {
-    test("somebody whom no webhook told of is brought in, and the timeline says who asked", async () => {
+  describe("syncing users", () => {
+    test("a user without a webhook is provisioned, and the timeline names the caller", async () => {
       const person = await system.clerk.users.create({}, { silent: true });
       expect(await admin(`/users/${person.id}/sync`, { method: "POST" })).toMatchObject({
         status: 202,
@@ -109,7 +109,7 @@ describeOnOneBackend((backend) => {
       );
     });
 
-    test("several at once, each once; tombstones are named and left", async () => {
+    test("several users are queued at once, each only once, and deleted users are named and left alone", async () => {
       const people = [
         await system.clerk.users.create({}, { silent: true }),
         await system.clerk.users.create({}, { silent: true }),
@@ -128,12 +128,15 @@ describeOnOneBackend((backend) => {
     });
 
     test.each([
-      ["nobody", { clerkIds: [] }],
-      ["an id of something else", { clerkIds: ["org_1"] }],
-      ["more than 500", { clerkIds: Array.from({ length: 501 }, (_, index) => `user_${index}`) }],
-      ["nothing", undefined],
-      ["something else too", { clerkIds: ["user_1"], all: true }],
-    ])("%s is refused", async (_what, body) => {
+      ["an empty list", { clerkIds: [] }],
+      ["an id that is no user's", { clerkIds: ["org_1"] }],
+      [
+        "a list of more than 500 ids",
+        { clerkIds: Array.from({ length: 501 }, (_, index) => `user_${index}`) },
+      ],
+      ["no body", undefined],
+      ["an unknown field", { clerkIds: ["user_1"], all: true }],
+    ])("%s is refused", async (_input, body) => {
       const answer = await admin("/users/sync", { method: "POST", body });
       expect(answer).toMatchObject({ status: 400, body: { error: { code: "request.malformed" } } });
     });
@@ -142,7 +145,7 @@ describeOnOneBackend((backend) => {
   describe("changing a tier", () => {
     const patch = (clerkId: string, body: unknown) => admin(`/users/${clerkId}`, { method: "PATCH", body });
 
-    test("the login sees it at once, the timeline says who and from what, and once", async () => {
+    test("the next login has the new tier, and the timeline has one event with the caller and the old tier", async () => {
       const person = await system.clerk.users.create();
       await untilProfile(system, person.id);
       await ensure(system, person.id);
@@ -158,7 +161,7 @@ describeOnOneBackend((backend) => {
       expect(changes).toMatchObject([{ ref: "admin", details: { from: "FREE", to: "PRO_2" } }]);
     });
 
-    test("it outlives what Clerk says later", async () => {
+    test("a later change at Clerk keeps the tier", async () => {
       const person = await system.clerk.users.create();
       await untilProfile(system, person.id);
       await patch(person.id, { tier: "PRO" });
@@ -181,7 +184,7 @@ describeOnOneBackend((backend) => {
       expect(answer).toMatchObject({ status: 400, body: { error: { code: "request.malformed" } } });
     });
 
-    test("a tier that the app's own column refuses is refused with a sentence, and nothing changes", async () => {
+    test("a tier that a constraint of the app refuses is answered with a sentence, and nothing changes", async () => {
       const person = await system.clerk.users.create();
       await untilProfile(system, person.id);
       await system.db.query("alter table users add constraint known_tier check (tier <> 'ROGUE')");
@@ -191,14 +194,14 @@ describeOnOneBackend((backend) => {
       expect((await readRows(system, person.id)).users).toMatchObject([{ tier: "FREE" }]);
     });
 
-    test("nobody, and somebody deleted", async () => {
-      expect((await patch("user_nobody", { tier: "PRO" })).status).toBe(404);
+    test("an unknown user answers 404, and a deleted user answers 410", async () => {
+      expect((await patch("user_unknown", { tier: "PRO" })).status).toBe(404);
       expect((await patch(await makeTombstone(system), { tier: "PRO" })).status).toBe(410);
     });
   });
 
   describe("status", () => {
-    test("says what is there, and nothing to look at", async () => {
+    test("describes a healthy system and lists no problems", async () => {
       await system.db.query("delete from rollcall.conflicts");
       const { status, body } = await admin("/status");
       expect(status).toBe(200);
@@ -219,7 +222,7 @@ describeOnOneBackend((backend) => {
       ]);
     });
 
-    test("a Clerk that is away is a sentence, and not an error", async () => {
+    test("names an outage of Clerk as a problem and still answers 200", async () => {
       const fault = await system.clerk.faults.add({ kind: "status", status: 500 });
       const { status, body } = await admin("/status");
       await system.clerk.faults.remove(fault);
@@ -247,7 +250,7 @@ describeOnOneBackend((backend) => {
     }
   });
 
-  test("every route of openapi.json is closed to whoever has no password", async () => {
+  test("every route of openapi.json answers 401 without a password", async () => {
     const { body } = await admin("/openapi.json");
     const { paths } = body as { paths: Record<string, Record<string, unknown>> };
     expect(Object.keys(paths).length).toBeGreaterThan(10);
@@ -278,7 +281,7 @@ describeOnOneBackend((backend) => {
       expect(shown.output).not.toContain("\u001b");
       const { output } = await rollcall("users", "red@example", "--json");
       expect(JSON.parse(output)).toMatchObject({ items: [{ clerkId: person.id }], more: false });
-      expect((await rollcall("users", "nobody at all")).output).toContain("No user matches");
+      expect((await rollcall("users", "matches no user")).output).toContain("No user matches");
       expect((await rollcall("explain", person.id)).output).toContain("sync_requested by admin cli:");
     });
 
@@ -290,14 +293,14 @@ describeOnOneBackend((backend) => {
       expect(JSON.parse(output)).toEqual({ queued: 0, deleted: [gone] });
     });
 
-    test("status says what to look at; --json says the same as the api", async () => {
+    test("status names the problems, and --json prints the api's answer", async () => {
       const { code, output } = await rollcall("status");
       expect(code).toBe(0);
       expect(output).toMatch(/Postgres +up/);
       expect(JSON.parse((await rollcall("status", "--json")).output)).toMatchObject({ workers: 1 });
     });
 
-    test("conflicts lists and decides", async () => {
+    test("conflicts lists conflicts and resolves them", async () => {
       const email = "both@example.com";
       const waiting = await system.db.query(
         "insert into mentorados (nome_completo, email) values ('one', $1), ('two', $1) returning id",

@@ -13,13 +13,13 @@ describeOnBackends((backend) => {
   beforeAll(async () => {
     system = await startSystem({
       backend,
-      // A login waits until the test lets Clerk answer, and not until its deadline.
+      // With a long deadline a login waits until the test lets Clerk answer.
       environment: { ENSURE_TIMEOUT_MS: "60000" },
     });
   });
   afterAll(() => system?.stop());
 
-  /** A signed delivery, cut in two behind `cut`. */
+  /** Returns a signed delivery in two parts, split after `cut`. */
   async function cutDelivery(clerkId: string, cut: string): Promise<[string, string]> {
     const body = JSON.stringify({ type: "user.created", data: { id: clerkId } });
     const headers = {
@@ -33,7 +33,10 @@ describeOnBackends((backend) => {
     return [`${before}${cut}`, after ?? ""];
   }
 
-  /** Sends the first half; the rest on demand. @returns the first line of the answer, empty when it was cut off */
+  /**
+   * Sends the first part. The returned function sends the rest and resolves with the first line of the answer, which is
+   * empty when the connection was closed.
+   */
   async function beginDelivery(clerkId: string, cut: string): Promise<() => Promise<string>> {
     const [first, rest] = await cutDelivery(clerkId, cut);
     const socket = net.connect(Number(new URL(system.apiUrl).port), "127.0.0.1");
@@ -50,7 +53,7 @@ describeOnBackends((backend) => {
     };
   }
 
-  test("an api that is told to stop answers what was on its way, takes nothing new, and ends with 0", async () => {
+  test("a stopping api answers requests in flight, accepts no new ones, and exits with 0", async () => {
     const people = await Promise.all(
       Array.from({ length: logins + 2 }, () => system.clerk.users.create({}, { silent: true })),
     );
@@ -70,7 +73,7 @@ describeOnBackends((backend) => {
     });
 
     const stopped = system.api.stop("SIGTERM");
-    await waitFor("the api to take nothing new", async () =>
+    await waitFor("the api to accept no connection", async () =>
       fetch(`${system.apiUrl}/healthz`).then(
         () => undefined,
         () => true,
@@ -84,7 +87,7 @@ describeOnBackends((backend) => {
       statuses: Array.from({ length: logins }, () => 200),
       code: 0,
     });
-    // 200 was the promise that it is queued; what was told 503 Clerk sends again.
+    // A 200 promises that the job is queued. Clerk sends a delivery again that was answered with 503.
     await untilProfile(system, inBody);
     system.api = system.startApi();
     await system.untilReady();

@@ -35,13 +35,13 @@ describeOnBackends((backend) => {
     callAdmin(system, `/admin/queues${path}`, options);
 
   test.each(["/api/redis/stats", "/api/queues/sync/workers"])(
-    "%s, which tells of the database behind the queues, does not exist",
+    "%s, which describes the database behind the queues, does not exist",
     async (path) => {
       expect((await board(path)).status).toBe(404);
     },
   );
 
-  test("nothing that it shows names the database's address, version or clients", async () => {
+  test("the board never shows the database's address, version or clients", async () => {
     const { body } = await board("/api/queues?activeQueue=dead-letter&status=waiting&page=1");
     expect(JSON.stringify(body)).not.toMatch(/127\.0\.0\.1|redis_version|PostgreSQL \d|"addr"/);
   });
@@ -92,13 +92,13 @@ describeOnBackends((backend) => {
       await page.getByRole("link", { name: "dead-letter" }).first().click();
       await page.getByText("webhook.unreadable").first().waitFor();
       await page.getByText("sha256").first().waitFor();
-      // The panel with the queue's details asks for more than the page does.
+      // The panel with the queue's details sends more requests than the page.
       await page.locator("header button").nth(1).click();
       await page.getByRole("dialog").waitFor();
       await page.waitForLoadState("networkidle");
     });
 
-    test("a dead letter is read there, mended, replayed, and gone from there", async () => {
+    test("the board shows a dead letter until it is replayed", async () => {
       await system.db.query("alter table users add constraint no_poison check (email not like 'poison%')");
       const person = await system.clerk.users.create({ email: "poison@example.com" }, { silent: true });
       await ensure(system, person.id);
@@ -111,12 +111,12 @@ describeOnBackends((backend) => {
       const replay = { method: "POST", body: { code: "user.rejected" } };
       expect((await callAdmin(system, "/api/admin/dead-letters/replay", replay)).status).toBe(200);
       await untilProfile(system, person.id);
-      // The board looks again by itself.
+      // The board polls.
       await page.getByText(person.id).first().waitFor({ state: "detached" });
       await page.getByText("webhook.unreadable").first().waitFor();
     });
 
-    test("offers nothing that writes, and nothing about the database behind", async () => {
+    test("has no control that writes, and nothing about the database behind it", async () => {
       await page.goto(`${system.apiUrl}/admin/queues/queue/dead-letter?status=waiting`);
       await page.getByText("webhook.unreadable").first().waitFor();
       expect(await page.getByRole("button", { name: /retry|clean|promote|pause|empty/i }).count()).toBe(0);

@@ -46,8 +46,8 @@ describeOnOneBackend((backend) => {
     expect(JSON.parse(output)).toMatchObject({ clerkId: person.id, clerk: "there" });
   });
 
-  test("an unknown id ends with 1, wrong usage with 2 and the usage", async () => {
-    expect((await rollcall("explain", "user_nobody")).code).toBe(1);
+  test("an unknown id exits with 1, and wrong arguments exit with 2 and print the usage", async () => {
+    expect((await rollcall("explain", "user_unknown")).code).toBe(1);
     for (const args of [[], ["explain"], ["dance"], ["explain", "a", "b"], ["explain", "a", "--fast"]]) {
       const { code, output } = await rollcall(...args);
       expect(code).toBe(2);
@@ -55,7 +55,7 @@ describeOnOneBackend((backend) => {
     }
   });
 
-  test("a command's own usage lists its options alone, asked for or not", async () => {
+  test("the usage of a command lists only its own options, after --help and after a mistake", async () => {
     const asked = await rollcall("purge", "--help");
     const wrong = await rollcall("purge", "--fast");
     expect([asked.code, wrong.code]).toEqual([0, 2]);
@@ -65,7 +65,7 @@ describeOnOneBackend((backend) => {
   });
 });
 
-/** A line of each command that needs no more than credentials. */
+/** One line for each command that needs nothing but credentials. */
 const lines = [
   ["status"],
   ["alerts"],
@@ -81,12 +81,13 @@ const lines = [
   ["runs"],
 ];
 
-test("the lines that are tried without credentials are of all commands", async () => {
+test("the lines above cover all commands", async () => {
   const command = runProcess("apps/cli/dist/main.js", {}, ["--help"]);
   expect(await command.exited).toBe(0);
   const named = [...command.output().matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, name]) => name);
   expect(named).toContain("status");
-  expect(new Set(lines.map(([name]) => name))).toEqual(new Set(named));
+  // `schema` needs no environment: tests/e2e/schema-changed.test.ts runs it.
+  expect(new Set([...lines.map(([name]) => name), "schema"])).toEqual(new Set(named));
 });
 
 describe("without the right credentials", () => {
@@ -101,7 +102,7 @@ describe("without the right credentials", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test.each(lines)("%s says what is refused, and prints no password", async (...args) => {
+  test.each(lines)("%s names the refused credential, and prints no password", async (...args) => {
     const url = new URL(postgres.url);
     url.password = "a-wrong-password";
     const environment = {

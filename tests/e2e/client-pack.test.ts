@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BareProject, createBareProject, repository } from "../harness/bare-project.ts";
 import { consumer, database, elsewhere, reactVersionTest } from "../harness/client-apps.ts";
 
-/** What each entry gives at run time: the surface that apps rely on. */
+/** The exports of each entry point at run time, which apps rely on. */
 const entries = {
   "@rollcall/client": ["RollcallError", "createRollcallClient"],
   "@rollcall/client/react": [
@@ -19,7 +19,7 @@ const entries = {
   "@rollcall/client/next": ["ProvisioningError", "createProvisioning"],
 };
 
-/** React 18, while the workspace has 19: the oldest that apps may have. */
+/** React 18 is the oldest version that apps may have. The workspace has React 19. */
 const peers = [
   ...["react@18.3.1", "react-dom@18.3.1", "@types/react@18", "@types/react-dom@18"],
   ...["@tanstack/react-query@5.108.0", "@trpc/server@11.22.1", "@trpc/client@11.22.1"],
@@ -37,7 +37,7 @@ beforeAll(() => {
   const packed = workshop.npm("pack", "./packages/client", "--pack-destination", app.folder);
   expect(packed.status, packed.stderr).toBe(0);
   const options = ["--no-save", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
-  // The last line; before it stands what was built.
+  // The name is on the last line, after the output of the build.
   const file = packed.stdout.trim().split("\n").at(-1);
   const installed = app.npm("install", ...options, `./${file}`, ...peers);
   expect(installed.status, installed.stderr).toBe(0);
@@ -47,7 +47,7 @@ afterAll(() => {
   workshop?.remove();
 });
 
-/** The package as a fresh checkout has it, never built: packing it must do that, and not touch what other tests run. */
+/** The package as in a fresh checkout, without a build. Packing has to build it, and other tests use the real build. */
 function createWorkshop(): BareProject {
   const made = createBareProject();
   made.copy("tsconfig.base.json", "tsconfig.base.json");
@@ -59,7 +59,7 @@ function createWorkshop(): BareProject {
 }
 
 describe.skipIf(reason)(`the packed client in a project of its own${reason}`, () => {
-  test("the package holds what is built and its sources, and nothing of tests or other packages of ours", () => {
+  test("the package holds the build and its sources, but no tests and no other package of ours", () => {
     const folder = join(app.folder, "node_modules/@rollcall/client");
     const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
     expect(files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json", "dist/index.js"]));
@@ -70,7 +70,7 @@ describe.skipIf(reason)(`the packed client in a project of its own${reason}`, ()
     expect(modules.filter((path) => foreign.test(readFileSync(join(folder, path), "utf8")))).toEqual([]);
   });
 
-  test("whatever its package.json and README point at is in it", () => {
+  test("every file that its package.json and README point at is in it", () => {
     const folder = join(app.folder, "node_modules/@rollcall/client");
     const { exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
     const targets = Object.values<Record<string, string>>(exports).flatMap((entry) => Object.values(entry));
@@ -109,7 +109,7 @@ describe.skipIf(reason)(`the packed client in a project of its own${reason}`, ()
     app.write("app.tsx", consumer);
     const compilerOptions = {
       ...{ module, moduleResolution, target: "es2022", jsx: "react-jsx", strict: true, noEmit: true },
-      // Types of ours, too: they are what an app with skipLibCheck off compiles.
+      // An app with skipLibCheck off compiles our types too.
       ...{ lib: ["es2023", "dom", "esnext.disposable"], types: [], skipLibCheck: false },
     };
     app.write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["app.tsx"] }));
@@ -117,7 +117,7 @@ describe.skipIf(reason)(`the packed client in a project of its own${reason}`, ()
     expect([stdout, status]).toEqual(["", 0]);
   });
 
-  test("what the README says to copy compiles as it stands there", () => {
+  test("every snippet of the README compiles unchanged", () => {
     const readme = readFileSync(join(repository, "packages/client/README.md"), "utf8");
     const blocks = [...readme.matchAll(/^```tsx?\n\/\/ (\S+)\n(.*?)^```$/gms)];
     expect(blocks.length).toBeGreaterThan(14);
@@ -139,7 +139,7 @@ describe.skipIf(reason)(`the packed client in a project of its own${reason}`, ()
     expect([stdout, status]).toEqual(["", 0]);
   });
 
-  test("what holds in React 19 holds in React 18", () => {
+  test("the React tests also pass with React 18", () => {
     app.copy("packages/client/src", "src");
     for (const name of ["vitest", "happy-dom", "fast-check"]) app.lend(name);
     app.write("src/react/version.test.ts", reactVersionTest);
@@ -151,7 +151,7 @@ describe.skipIf(reason)(`the packed client in a project of its own${reason}`, ()
   });
 });
 
-/** The peers come from a registry. With CI=true one that is out of reach is an error, not a reason. */
+/** Installing the peers needs an npm registry. With CI=true an unreachable registry is an error. */
 function findSkipReason(): string {
   if (process.env["CI"] === "true") return "";
   const asked = spawnSync("npm", ["view", "react@18.3.1", "version", "--fetch-retries=0"], {

@@ -20,7 +20,7 @@ describeOnOneBackend((backend) => {
 
   let people = 0;
 
-  /** Somebody whose email two waiting profiles have. */
+  /** Makes a conflict: a new user's email matches two unclaimed profiles. */
   async function makeConflict() {
     const email = `person${++people}@example.com`;
     const waiting = await system.db.query(
@@ -49,7 +49,7 @@ describeOnOneBackend((backend) => {
     expect(JSON.stringify(await listOpen())).not.toContain("@example.com");
   });
 
-  test("resolving links the chosen profile, the untouched fresh one goes, and the login sees it at once", async () => {
+  test("resolving links the chosen profile, removes the untouched fresh one, and the next login has it", async () => {
     const { person, conflict, candidates, freshId } = await makeConflict();
     await ensure(system, person.id);
     await ensure(system, person.id);
@@ -70,7 +70,7 @@ describeOnOneBackend((backend) => {
       "used by the app",
       (id: number) => system.db.query("insert into app_notes (mentorado_id) values ($1)", [id]),
     ],
-  ])("a fresh profile that was %s is not removed: it asks first, and then unlinks", async (_what, touch) => {
+  ])("a fresh profile that was %s is only unlinked, after a confirmation", async (_use, touch) => {
     const { person, conflict, candidates, freshId } = await makeConflict();
     await touch(freshId);
     const [mentoradoId] = candidates;
@@ -85,7 +85,7 @@ describeOnOneBackend((backend) => {
     expect(kept.rows).toEqual([{ user_id: null, ativo: "nao" }]);
   });
 
-  test("dismissing leaves everything as it is", async () => {
+  test("dismissing changes no user and no profile", async () => {
     const { person, conflict, freshId } = await makeConflict();
     expect((await resolve(conflict.id, { dismiss: true })).status).toBe(204);
     expect((await readRows(system, person.id)).mentorados).toMatchObject([{ id: freshId }]);
@@ -94,9 +94,9 @@ describeOnOneBackend((backend) => {
 
   describe("wrong input gets a sentence that helps", () => {
     test.each<[string, unknown, number, string]>([
-      ["nothing", {}, 400, "request.malformed"],
-      ["a word for an id", { mentoradoId: "seven" }, 400, "request.malformed"],
-      ["both at once", { mentoradoId: 1, dismiss: true }, 400, "request.malformed"],
+      ["an empty body", {}, 400, "request.malformed"],
+      ["a word instead of an id", { mentoradoId: "seven" }, 400, "request.malformed"],
+      ["a choice and a dismissal at once", { mentoradoId: 1, dismiss: true }, 400, "request.malformed"],
       ["a profile that is no candidate", { mentoradoId: 999_999 }, 400, "conflict.not_a_candidate"],
     ])("%s", async (_what, body, status, code) => {
       const { conflict } = await makeConflict();
@@ -110,7 +110,7 @@ describeOnOneBackend((backend) => {
       });
     });
 
-    test("a candidate that somebody else got meanwhile", async () => {
+    test("a candidate that another user has claimed meanwhile", async () => {
       const { conflict, candidates } = await makeConflict();
       const other = await system.clerk.users.create();
       await untilProfile(system, other.id);
@@ -135,10 +135,10 @@ describeOnOneBackend((backend) => {
     expect((await callAdmin(system, "/api/admin/conflicts?limit=0")).status).toBe(400);
   });
 
-  describe("why is a user there, or not", () => {
+  describe("the report about a user", () => {
     const explain = (clerkId: string) => callAdmin(system, `/api/admin/users/${clerkId}`);
 
-    test("in place, with a timeline that says by which cause", async () => {
+    test("says that the user is in place, with a timeline that names the cause", async () => {
       const person = await system.clerk.users.create();
       await untilProfile(system, person.id);
       expect(await explain(person.id)).toMatchObject({
@@ -152,33 +152,33 @@ describeOnOneBackend((backend) => {
       });
     });
 
-    test("nobody told us yet", async () => {
+    test("says that no webhook and no login has arrived yet", async () => {
       const person = await system.clerk.users.create({}, { silent: true });
       expect((await explain(person.id)).body).toMatchObject({
         why: expect.stringContaining("no webhook and no login"),
       });
     });
 
-    test("deleted", async () => {
+    test("says that a deleted user stays deleted", async () => {
       const person = await system.clerk.users.create();
       await system.clerk.users.delete(person.id);
       const report = await waitFor("the tombstone", async () => {
         const { user, timeline, ...rest } = (await explain(person.id)).body as UserReport;
-        // Row and timeline are two reads, now and then with the job's commit between them.
+        // Row and timeline are two reads, and the job may commit between them.
         return user?.deletedAt && timeline[0]?.kind === "user_tombstoned" ? rest : undefined;
       });
       expect(report).toMatchObject({ clerk: "absent", why: expect.stringContaining("tombstones are final") });
     });
 
-    test("nobody is said to be unknown while Clerk cannot be asked", async () => {
+    test("never calls a user unknown while Clerk does not answer", async () => {
       const fault = await system.clerk.faults.add({ kind: "status", status: 500 });
-      expect(await explain("user_nobody_knows")).toMatchObject({ status: 200, body: { clerk: "unknown" } });
+      expect(await explain("user_unheard_of")).toMatchObject({ status: 200, body: { clerk: "unknown" } });
       await system.clerk.faults.remove(fault);
-      expect((await explain("user_nobody_knows")).status).toBe(404);
+      expect((await explain("user_unheard_of")).status).toBe(404);
     });
 
-    test("404 only when neither Clerk nor we know the id, 400 for what is no id", async () => {
-      expect(await explain("user_nobody")).toMatchObject({
+    test("is 404 for an id that neither Clerk nor Rollcall knows, and 400 for text that is no user id", async () => {
+      expect(await explain("user_unknown")).toMatchObject({
         status: 404,
         body: { error: { code: "user.unknown" } },
       });
@@ -190,7 +190,7 @@ describeOnOneBackend((backend) => {
   });
 });
 
-/** Somebody with a row and no profile. */
+/** Makes an admin: a user with a row and no profile. */
 async function makeAdmin(system: System) {
   const admin = await system.clerk.users.create({ publicMetadata: { role: "admin" } }, { silent: true });
   await ensure(system, admin.id);

@@ -13,10 +13,10 @@ import {
   untilDashboard,
 } from "../harness/dashboard.ts";
 
-/** Where each screen is photographed to, for a person to look at; nowhere unless it is set. */
+/** The folder for a screenshot of each screen, for a person to look at. Without it no screenshot is taken. */
 const shots = process.env["ROLLCALL_SHOTS"];
 
-describeInBrowser("the example app's looks", { timeout: 240_000 }, (openBrowser) => {
+describeInBrowser("the screens of the example app", { timeout: 240_000 }, (openBrowser) => {
   let system: DashboardSystem;
   let browser: Browser;
   const errors: string[] = [];
@@ -24,7 +24,7 @@ describeInBrowser("the example app's looks", { timeout: 240_000 }, (openBrowser)
   beforeAll(async () => {
     system = await startDashboardSystem();
     browser = await openBrowser();
-    // Then every sign-up is provisioned by ensure, and welcomed.
+    // Without webhooks every sign-up is provisioned by ensure, and the page welcomes the user.
     await system.clerk.webhooks.disturb({ loseNext: 1_000 });
     if (shots) await mkdir(shots, { recursive: true });
   });
@@ -34,7 +34,7 @@ describeInBrowser("the example app's looks", { timeout: 240_000 }, (openBrowser)
     expect(errors).toEqual([]);
   });
 
-  // At once: what takes long is what the screens wait for.
+  // The tests run at once, because they mostly wait.
   test.concurrent.each([
     ["a phone", 390, "light"],
     ["a phone at night", 390, "dark"],
@@ -43,7 +43,7 @@ describeInBrowser("the example app's looks", { timeout: 240_000 }, (openBrowser)
   ] as const)("every screen is accessible and fits on %s", async (_name, width, colorScheme) => {
     const options = {
       ...{ viewport: { width, height: 844 }, colorScheme },
-      // Contrast in the middle of a fade is nobody's. And axe comes from outside, which the page's policy would not let in.
+      // Contrast in the middle of a fade is meaningless, so motion is reduced. The page's policy would refuse axe.
       ...({ reducedMotion: "reduce", bypassCSP: true } as const),
     };
     const page = await openApp(browser, system, errors, options);

@@ -19,7 +19,7 @@ import {
 import { findByCommand } from "../harness/standalone.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** Outages last for seconds, and what they cost is retried for seconds more. */
+/** Outages last for seconds, and the retries after them take seconds more. */
 const timeout = 240_000;
 
 describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => {
@@ -45,7 +45,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
 
   const open = () => openApp(browser, system, errors);
 
-  /** Nobody asked before the profile was there, and no question failed. */
+  /** Expects that no query was sent before the profile existed, and that none failed. */
   function expectNoFailure(calls: Call[]): void {
     const firstReady = calls.findIndex(({ name, status }) => name === "ensure" && status === 200);
     const firstQuery = calls.findIndex(({ name }) => name === "asked");
@@ -91,7 +91,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     ["by their page", "Vinda"],
     ["by the webhook before their page asks", "Chegada"],
   ])(
-    "a new user whose profile is made %s is welcomed until they say that they saw it, and not again",
+    "a new user whose profile is created %s is welcomed until they dismiss the welcome, and not again",
     async (by, firstName) => {
       const page = await open();
       if (by === "by their page") await system.clerk.webhooks.disturb({ loseNext: 1_000 });
@@ -115,7 +115,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
       return rowCount === 1 || undefined;
     });
 
-  test("with the worker stopped the toast tells, and when it is back the page heals without a reload", async () => {
+  test("while the worker is stopped a toast says so, and when it is back the page recovers without a reload", async () => {
     const worker = await findByCommand(await system.pids(), "apps/worker");
     const page = await open();
     const calls = recordCalls(page);
@@ -134,7 +134,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     expectNoFailure(calls);
   });
 
-  test("with Postgres down the error says so with a way to help, and trying again works after its return", async () => {
+  test("while Postgres is down the page shows an error and a support link, and a retry works once it is back", async () => {
     const page = await open();
     await page.clock.install();
     const calls = recordCalls(page);
@@ -155,7 +155,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     expectNoFailure(calls);
   });
 
-  /** The page also heals by itself: with its timers held, only the press is left to ask. */
+  /** The page also retries by itself. This holds its timers, so that only the press of the button sends a call. */
   async function expectAskingAtPress(page: Page): Promise<void> {
     let asked = 0;
     page.on("request", (request) => {
@@ -166,7 +166,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
       await again.waitFor();
       await page.clock.pauseAt((await page.evaluate<number>("Date.now()")) + 1_000);
       if (await again.isVisible()) return true;
-      // A call of its own was under way.
+      // A call that the page sent by itself was under way.
       await page.clock.resume();
       return undefined;
     });
@@ -176,7 +176,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     await page.clock.resume();
   }
 
-  /** A person presses until it helps: the api may need a moment to notification that Postgres is back. */
+  /** Presses the button until it works, because the api needs a moment to see that Postgres is back. */
   async function untilAccepting(page: Page, firstName: string): Promise<void> {
     await waitFor(
       "a dashboard after trying again",
@@ -189,19 +189,19 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     );
   }
 
-  /** Notes, after each change of the page, whose goal or welcome it showed to whom. */
+  /** Records, after each change of the page, the signed-in user together with each goal or welcome that it showed. */
   const watch = (page: Page) =>
     page.evaluate(`
       window.seen = new Set();
       new MutationObserver(() => {
-        const who = document.querySelector(".account-name")?.textContent ?? "nobody";
+        const account = document.querySelector(".account-name")?.textContent ?? "signed out";
         const own = document.body.innerText.match(/77\\.777|33\\.333|Boas-vindas, \\w+/g) ?? [];
-        for (const words of own) window.seen.add(who + ": " + words);
+        for (const words of own) window.seen.add(account + ": " + words);
       }).observe(document.body, { subtree: true, childList: true, characterData: true });
     `);
   const readSeen = (page: Page) => page.evaluate<string[]>("[...window.seen].sort()");
 
-  test("A signs out and B signs in at once, and B never sees what is A's", async () => {
+  test("A signs out and B signs in at once, and B never sees data of A", async () => {
     const page = await open();
     await watch(page);
     await signIn(page, "Alba");
@@ -215,7 +215,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
   test.each<[string, string, (page: Page) => Promise<void>]>([
     ["the profile", "**/api/ensure", (page) => signUp(page, "Atrasada")],
     ["the goals", "**/trpc/**", (page) => signIn(page, "Alba")],
-  ])("an answer with %s of A that comes when B is there is shown to nobody", async (_what, url, begin) => {
+  ])("an answer with %s of A that arrives after B signed in is never shown", async (_content, url, begin) => {
     await system.clerk.webhooks.disturb({ loseNext: 1_000 });
     const page = await open();
     await watch(page);
@@ -226,7 +226,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     await signOut(page);
     await signIn(page, "Bento");
     const own = await waitFor("B's call", async () => held[1]);
-    // It may have been cancelled when A left, which is as good.
+    // The page may have cancelled A's call when A signed out, which is as good.
     await late.continue().catch(() => undefined);
     await late.request().response();
     await own.continue();
@@ -248,7 +248,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     await first.getByRole("heading", { name: "Criar uma conta" }).waitFor();
   });
 
-  test("ten fast cycles of signing in and out leave nothing behind", async () => {
+  test("ten fast cycles of signing in and out never mix two users' data", async () => {
     const page = await open();
     await watch(page);
     for (let cycle = 0; cycle < 10; cycle++) {
@@ -267,7 +267,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     expect(await page.evaluate("localStorage.getItem('session')")).toBeNull();
   });
 
-  test("it speaks English at a press, its errors too, and keeps that", async () => {
+  test("the language button changes the page and its errors to English, and a reload keeps it", async () => {
     const page = await open();
     await page.getByRole("button", { name: "English" }).click();
     await page.getByRole("heading", { name: "Create an account" }).waitFor();
@@ -282,7 +282,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     await page.getByRole("alert").getByText("Não foi possível falar com o servidor.").waitFor();
   });
 
-  test("goals that were shown stay when asking for them once more fails", async () => {
+  test("goals stay on the page when a later query fails", async () => {
     const page = await open();
     await signIn(page, "Alba");
     await revenueGoal(page, "R$ 77.777").waitFor();
@@ -294,27 +294,27 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     const calls = recordCalls(page);
     const answered = (status: number) =>
       calls.filter((call) => call.name === "query" && call.status === status);
-    const lookAgain = () =>
+    const refetch = () =>
       page.evaluate("document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))");
     await page.route("**/trpc/**", (route) => route.abort());
-    await lookAgain();
-    // TanStack asks four times before it says that it failed.
+    await refetch();
+    // TanStack tries four times before it reports a failure.
     await waitFor("four failures", async () => answered(0).length >= 4 || undefined, 60_000);
     await page.unroute("**/trpc/**");
     await waitFor("an answer", async () => {
-      await lookAgain();
+      await refetch();
       return answered(200).length > 0 || undefined;
     });
     expect(await page.evaluate("window.alarmed")).toBe(false);
     expect(await revenueGoal(page, "R$ 77.777").isVisible()).toBe(true);
   });
 
-  test("nobody's question is refused, and no answer is kept by anything on its way", async () => {
+  test("a query without a session is refused, and its answer is kept by no cache", async () => {
     const answer = await fetch(new URL("/trpc/goals", system.appUrl));
     expect([answer.status, answer.headers.get("cache-control")]).toEqual([401, "no-store"]);
   });
 
-  test("who is banned is told so in words, and asks nothing more", async () => {
+  test("a banned user sees a message, and the page sends no further query", async () => {
     await addMentee(system, "Barrada", 10_000);
     await system.db.query("update users set banned = true where name = 'Barrada Pessoa'");
     const page = await open();

@@ -27,8 +27,8 @@ describeOnBackends((backend) => {
     return { code: await command.exited, output: command.output() };
   }
 
-  /** Somebody whose job died, of a cause that is mended by now: as the mover leaves it. */
-  async function bury(letters: number, fields: Partial<DeadLetter> = {}) {
+  /** Adds dead letters, as the mover leaves them, of users whose failure has been fixed meanwhile. */
+  async function addDeadLetters(letters: number, fields: Partial<DeadLetter> = {}) {
     const people = await Promise.all(
       Array.from({ length: letters }, () => system.clerk.users.create({}, { silent: true })),
     );
@@ -72,7 +72,7 @@ describeOnBackends((backend) => {
     return letter;
   }
 
-  test("found, mended, replayed, gone; the user is served, and the timeline says who did it", async () => {
+  test("a replayed dead letter is gone, its user is provisioned, and the timeline names the caller", async () => {
     await system.db.query("alter table users add constraint no_poison check (email not like 'poison%')");
     const person = await system.clerk.users.create({ email: "poison@example.com" }, { silent: true });
     await ensure(system, person.id);
@@ -99,8 +99,8 @@ describeOnBackends((backend) => {
     });
   });
 
-  test("what is replayed twice at once is done, and there is no second profile", async () => {
-    const [person] = await bury(1);
+  test("a dead letter that is replayed twice at once creates one profile", async () => {
+    const [person] = await addDeadLetters(1);
     const id = await idOf(person?.id ?? "");
     const answers = await Promise.all([post("replay", { ids: [id] }), post("replay", { ids: [id] })]);
     expect(answers.map(({ status }) => status)).toContain(200);
@@ -108,8 +108,11 @@ describeOnBackends((backend) => {
     expect(await idOf(person?.id ?? "")).toBe("");
   });
 
-  test("by code replays those of that code and no others", async () => {
-    const [rejected, unreadable] = [await bury(2), await bury(1, { code: "clerk.unreadable" })];
+  test("a replay by code replays the dead letters of that code and no others", async () => {
+    const [rejected, unreadable] = [
+      await addDeadLetters(2),
+      await addDeadLetters(1, { code: "clerk.unreadable" }),
+    ];
     expect((await callAdmin(system, "/api/admin/dead-letters/codes")).body).toEqual({
       items: [
         { code: "user.rejected", count: 2 },
@@ -125,9 +128,9 @@ describeOnBackends((backend) => {
     for (const { id } of rejected) await untilProfile(system, id);
   });
 
-  test("all replays a bounded number a call and says that there are more; quarantined ones stay", async () => {
+  test("a replay of all stops at a limit and says that there are more, and quarantined ones stay", async () => {
     const quarantined = await quarantine();
-    const people = await bury(510);
+    const people = await addDeadLetters(510);
     const first = await post("replay", { all: true });
     expect(first.body).toEqual({ replayed: 500, refused: [], more: true });
     const second = await post("replay", { all: true });
@@ -138,14 +141,14 @@ describeOnBackends((backend) => {
     await post("discard", { ids: [quarantined.id], reason: "end of the test" });
   });
 
-  test("a quarantined delivery is not replayable, and a sentence says so", async () => {
+  test("a quarantined delivery cannot be replayed, and a sentence says so", async () => {
     const { id } = await quarantine();
     for (const wish of [{ ids: [id] }, { code: "webhook.unreadable" }]) {
       const answer = await post("replay", wish);
       expect(answer).toMatchObject({ status: 409, body: { error: { code: "dead_letter.not_replayable" } } });
       expect(JSON.stringify(answer.body)).toContain("names no user");
     }
-    const [person] = await bury(1);
+    const [person] = await addDeadLetters(1);
     const mixed = await post("replay", { ids: [id, await idOf(person?.id ?? ""), "sync.nothing.1"] });
     expect(mixed.status).toBe(200);
     const { replayed, refused } = mixed.body as ReplayAnswer;
@@ -172,8 +175,8 @@ describeOnBackends((backend) => {
     expect(system.api.output()).not.toContain("sent by our own probe");
   });
 
-  test("pages hold every dead letter once, newest first, while new ones come", async () => {
-    const people = await bury(25);
+  test("pages list every dead letter once, newest first, while new ones arrive", async () => {
+    const people = await addDeadLetters(25);
     const seen: string[] = [];
     let cursor: string | null = "";
     while (cursor !== null) {
@@ -181,7 +184,7 @@ describeOnBackends((backend) => {
       const page: { items: DeadLetterView[]; nextCursor: string | null } = await list(query);
       seen.push(...page.items.map((letter) => letter.clerkId ?? ""));
       cursor = page.nextCursor;
-      await bury(1);
+      await addDeadLetters(1);
     }
     const old = seen.filter((clerkId) => people.some(({ id }) => id === clerkId));
     expect(old).toEqual(people.map(({ id }) => id).reverse());
@@ -196,7 +199,7 @@ describeOnBackends((backend) => {
       ["replay", { ids: [] }, "ids"],
       ["replay", { all: false }, "all"],
       ["discard", { ids: ["sync.1.1"] }, "reason"],
-      ["discard", { ids: ["sync.1.1"], reason: " " }, "say in a few words why"],
+      ["discard", { ids: ["sync.1.1"], reason: " " }, "must give the reason in a few words"],
       ["discard", { ids: ["sync.1.1"], reason: "ana@example.com asked" }, "no email"],
     ])("%s %j", async (action, body, sentence) => {
       const answer = await post(action, body);
@@ -209,7 +212,7 @@ describeOnBackends((backend) => {
       expect((await callAdmin(system, `/api/admin/dead-letters${query}`)).status).toBe(400);
     });
 
-    test("discarding one that is not there", async () => {
+    test("discarding an unknown dead letter", async () => {
       expect(await post("discard", { ids: ["sync.1.1"], reason: "typo" })).toMatchObject({
         status: 404,
         body: { error: { code: "dead_letter.unknown" } },
@@ -222,21 +225,21 @@ describeOnBackends((backend) => {
     ["GET", "/codes"],
     ["POST", "/replay"],
     ["POST", "/discard"],
-  ])("%s dead-letters%s is closed to whoever has no password", async (method, path) => {
+  ])("%s dead-letters%s answers 401 without a password", async (method, path) => {
     const answer = await fetch(`${system.apiUrl}/api/admin/dead-letters${path}`, { method });
     expect(answer.status).toBe(401);
   });
 
   describe("rollcall dead-letters", () => {
     test("lists, replays by id and by code, and discards, with the caller in the timeline", async () => {
-      const [one, two] = await bury(2);
-      if (!one || !two) throw new Error("Nobody was deleted");
+      const [one, two] = await addDeadLetters(2);
+      if (!one || !two) throw new Error("No dead letter was added");
       const quarantined = await quarantine();
       const listed = await rollcall();
       expect(listed.code).toBe(0);
       expect(listed.output).toMatch(/2 +user\.rejected/);
-      for (const what of [one.id, two.id, quarantined.id, "not replayable"])
-        expect(listed.output).toContain(what);
+      for (const text of [one.id, two.id, quarantined.id, "not replayable"])
+        expect(listed.output).toContain(text);
 
       const json = await rollcall("--code", "user.rejected", "--json");
       expect(JSON.parse(json.output).items).toHaveLength(2);
@@ -256,7 +259,7 @@ describeOnBackends((backend) => {
       expect((await rollcall("replay", "--all")).output).toContain("0 replayed");
     });
 
-    test("fails with a sentence for an id that is not there", async () => {
+    test("fails with a sentence for an unknown id", async () => {
       const { code, output } = await rollcall("replay", "sync.1.1");
       expect(code).toBe(1);
       expect(output).toContain("There is no dead letter with this id");
@@ -268,10 +271,10 @@ describeOnBackends((backend) => {
       [["replay", "--code", "nonsense"]],
       [["discard", "sync.1.1"]],
       [["discard", "--reason", "because"]],
-      [["bury"]],
+      [["resurrect"]],
       [["--code", "nonsense"]],
       [["--all"]],
-    ])("typed wrongly ends with 2 and the usage: %j", async (args) => {
+    ])("exits with 2 and prints the usage for wrong arguments: %j", async (args) => {
       const { code, output } = await rollcall(...args);
       expect(code).toBe(2);
       expect(output).toContain("Usage: rollcall");

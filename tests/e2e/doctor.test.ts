@@ -14,7 +14,7 @@ type Finding = { name: string; state: string; says: string; mend: string | null 
 type Report = { ok: boolean; findings: Finding[] };
 
 let system: System;
-/** A whole and healthy environment, into which each test plants one fault. */
+/** The environment of a healthy system. Each test plants one fault in it. */
 let healthy: Record<string, string>;
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ async function examine(environment: Record<string, string>) {
   return { code, text: command.output(), report: JSON.parse(command.output()) as Report };
 }
 
-/** What is wrong, by name; and that it is said how to mend it. */
+/** Returns the faults, and expects that each says how to fix it. */
 async function findFaults(environment: Record<string, string>): Promise<Finding[]> {
   const { code, report } = await examine(environment);
   const faults = report.findings.filter(({ state }) => state === "wrong");
@@ -52,7 +52,7 @@ async function withServer<T>(server: Server, work: (port: number) => Promise<T>)
   }
 }
 
-/** Does something to the database, and undoes it. */
+/** Changes the database with `plant`, and undoes it with `mend`. */
 async function withSql<T>(plant: string, mend: string, work: () => Promise<T>): Promise<T> {
   await system.db.query(plant);
   try {
@@ -62,7 +62,7 @@ async function withSql<T>(plant: string, mend: string, work: () => Promise<T>): 
   }
 }
 
-test("nothing is wrong with a healthy system, and each part was asked", async () => {
+test("the doctor finds no fault in a healthy system and checks every part", async () => {
   const { code, report } = await examine(healthy);
   expect({ code, wrong: report.findings.filter(({ state }) => state === "wrong") }).toEqual({
     code: 0,
@@ -83,14 +83,14 @@ test("nothing is wrong with a healthy system, and each part was asked", async ()
   );
 });
 
-test("on a terminal it is a table, and says that nothing is wrong", async () => {
+test("without --json the doctor prints a table and says that nothing is wrong", async () => {
   const command = runProcess("apps/cli/dist/main.js", healthy, ["doctor"]);
   expect(await command.exited).toBe(0);
   expect(command.output()).toMatch(/ok +postgres\.version +PostgreSQL \d+/);
   expect(command.output()).toContain("Nothing is wrong.");
 });
 
-test("an empty environment is answered with everything that is missing, and no stack", async () => {
+test("for an empty environment the doctor lists every missing variable, without a stack trace", async () => {
   const { code, report, text } = await examine({});
   expect(code).toBe(1);
   const names = report.findings.filter(({ state }) => state === "wrong").map(({ name }) => name);
@@ -103,7 +103,7 @@ test("an empty environment is answered with everything that is missing, and no s
   expect(text).not.toContain("    at ");
 });
 
-test("no secret and no address is in what it prints", async () => {
+test("the doctor prints no secret and no address", async () => {
   const password = "hunter2-hunter2";
   const { text } = await examine({
     ...healthy,
@@ -114,13 +114,13 @@ test("no secret and no address is in what it prints", async () => {
   expect(text).not.toMatch(/hunter2|someone|elsewhere|planted/);
 });
 
-describe("each planted fault is found by its name, and alone", () => {
+describe("each planted fault is the only one that the doctor finds", () => {
   test.each([
     ["an origin with a slash", "CLERK_AUTHORIZED_PARTIES", "https://app.example.com/"],
     ["half a JWT key", "CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\nMIIBIjANBg\n-----END PUBLIC KEY-----"],
-    ["a port that is none", "PORT", "70000"],
-    ["a word for a number", "SESSION_CACHE_TTL_S", "five minutes"],
-  ])("environment: %s", async (_what, name, value) => {
+    ["an impossible port", "PORT", "70000"],
+    ["words instead of a number", "SESSION_CACHE_TTL_S", "five minutes"],
+  ])("environment: %s", async (_fault, name, value) => {
     expect(await findNames({ ...healthy, [name]: value })).toEqual([`environment.${name}`]);
   });
 
@@ -129,19 +129,19 @@ describe("each planted fault is found by its name, and alone", () => {
   });
 
   test("clerk.key: Clerk refuses it", async () => {
-    expect(await findNames({ ...healthy, CLERK_SECRET_KEY: "sk_test_ofSomebodyElse" })).toEqual([
+    expect(await findNames({ ...healthy, CLERK_SECRET_KEY: "sk_test_ofAnotherInstance" })).toEqual([
       "clerk.key",
     ]);
   });
 
-  test("clerk.jwt_key: of another instance", async () => {
+  test("clerk.jwt_key: the key of another instance", async () => {
     const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
     expect(await findNames({ ...healthy, CLERK_JWT_KEY: pem })).toEqual(["clerk.jwt_key"]);
   });
 
-  test("clerk.reachable: nobody answers there", async () => {
-    expect(await findNames({ ...healthy, CLERK_API_URL: "http://127.0.0.1:1" })).toEqual(["clerk.reachable"]);
+  test("clerk.reachable: no server answers", async () => {
+    expect(await findNames({ ...healthy, CLERK_API_URL: "http://127.0.0.1:2" })).toEqual(["clerk.reachable"]);
   });
 
   test.each([
@@ -161,12 +161,12 @@ describe("each planted fault is found by its name, and alone", () => {
     expect(faults).toMatchObject([{ name: "clerk.clock", says: expect.stringContaining(word) }]);
   });
 
-  test("postgres.reachable: nobody listens, or the password is wrong", async () => {
+  test("postgres.reachable: no server listens, or the password is wrong", async () => {
     const url = "postgres://u@127.0.0.1:1/none";
     expect(await findNames({ ...healthy, DATABASE_URL: url })).toEqual(["postgres.reachable"]);
   });
 
-  test("postgres.version: too old", async () => {
+  test("postgres.version: the server is too old", async () => {
     const old = createFakePostgres((sql) =>
       sql.startsWith("show") ? ["server_version_num", "120022"] : ["pid", "42"],
     );
@@ -204,7 +204,7 @@ describe("each planted fault is found by its name, and alone", () => {
     expect(names).toEqual(["postgres.migrations"]);
   });
 
-  test("postgres.grants: a role that may do less, and what it lacks is named", async () => {
+  test("postgres.grants: a role without privileges, and the missing ones are named", async () => {
     const url = new URL(healthy["DATABASE_URL"] ?? "");
     [url.username, url.password] = ["limited", "limited"];
     const faults = await withSql(
@@ -220,7 +220,7 @@ describe("each planted fault is found by its name, and alone", () => {
     ]);
   });
 
-  describe("postgres.grants: of a role that may do all else", () => {
+  describe("postgres.grants: a role that lacks a single privilege", () => {
     const role = `
       create role nearly login password 'nearly';
       grant all on schema public, rollcall, bullmq to nearly;
@@ -229,24 +229,24 @@ describe("each planted fault is found by its name, and alone", () => {
 
     test.each([
       {
-        what: "row-level security hides the rows",
+        fault: "row-level security hides the rows",
         plant: "alter table users enable row level security",
         mend: "alter table users disable row level security",
         lacks: "a policy that lets it see all rows of public.users, or BYPASSRLS",
       },
       {
-        what: "temporary tables, where everybody else may not make them either",
+        fault: "temporary tables, after PUBLIC lost the privilege",
         plant: "revoke temporary on database postgres from public",
         mend: "grant temporary on database postgres to public",
         lacks: "TEMPORARY on database postgres",
       },
       {
-        what: "the column by which rows of the app's hang on a profile",
+        fault: "the column by which rows of the app refer to a profile",
         plant: "create table app_notes (body text, mentorado_id int references mentorados (id))",
         mend: "drop table app_notes",
         lacks: "SELECT (mentorado_id) on table app_notes",
       },
-    ])("$what", async ({ plant, mend, lacks }) => {
+    ])("$fault", async ({ plant, mend, lacks }) => {
       const url = new URL(healthy["DATABASE_URL"] ?? "");
       [url.username, url.password] = ["nearly", "nearly"];
       const faults = await withSql(
@@ -258,7 +258,7 @@ describe("each planted fault is found by its name, and alone", () => {
     });
   });
 
-  test("postgres.tables: the app added a column that our inserts do not fill", async () => {
+  test("postgres.tables: the app added a required column that our inserts do not fill", async () => {
     const faults = await withSql(
       "alter table mentorados add column cpf text not null",
       "alter table mentorados drop column cpf",
@@ -272,7 +272,7 @@ describe("each planted fault is found by its name, and alone", () => {
     ]);
   });
 
-  test("postgres.duplicates: two profiles of one user, and the index is gone that forbade it", async () => {
+  test("postgres.duplicates: a user has two profiles, after the unique index was dropped", async () => {
     const faults = await withSql(
       `alter table mentorados drop constraint mentorados_user_id_unique;
        insert into users (id, clerk_id) values (900001, 'user_twice');
@@ -282,11 +282,12 @@ describe("each planted fault is found by its name, and alone", () => {
       () => findFaults(healthy),
     );
     expect(faults).toMatchObject([
-      { name: "postgres.duplicates", says: expect.stringMatching(/user_id 900001: .*no unique index/) },
+      { name: "postgres.tables", says: expect.stringContaining("user_id has no unique key") },
+      { name: "postgres.duplicates", says: expect.stringContaining("user_id 900001: ") },
     ]);
   });
 
-  test("postgres.ids: looks at known users have used most of them up", async () => {
+  test("postgres.ids: writes of known users have used up most of the ids", async () => {
     const faults = await withSql(
       "select setval('users_id_seq', 1503238553)",
       "select setval('users_id_seq', (select coalesce(max(id), 1) from users))",
@@ -295,7 +296,7 @@ describe("each planted fault is found by its name, and alone", () => {
     expect(faults).toMatchObject([{ name: "postgres.ids", says: "users.id has used up 70 % of its ids." }]);
   });
 
-  test("postgres.unerased: rows that the app marked as deleted hold people; that is told, and nothing is wrong", async () => {
+  test("postgres.unerased: rows that the app marked as deleted hold personal data, which is a note and no fault", async () => {
     const { code, report, text } = await withSql(
       "insert into users (id, clerk_id, email, deleted_at) values (900002, 'user_marked', 'left@example.com', now())",
       "delete from users where id = 900002",
@@ -309,6 +310,25 @@ describe("each planted fault is found by its name, and alone", () => {
       ],
     });
     expect(text).not.toContain("left@example.com");
+  });
+
+  test("postgres.triggers: a function of the app's trigger that depends on Rollcall's search_path is noted", async () => {
+    const plant = (setting: string) => `
+      create or replace function app_audit() returns trigger language plpgsql ${setting} as $$ begin return new; end $$;
+      create or replace trigger app_audit after update on users for each row execute function app_audit()`;
+    const mend = "drop trigger app_audit on users; drop function app_audit";
+    const findTriggers = async () =>
+      (await examine(healthy)).report.findings.filter(({ name }) => name === "postgres.triggers");
+    expect(await withSql(plant(""), mend, findTriggers)).toMatchObject([
+      {
+        state: "note",
+        says: expect.stringContaining("public.app_audit()"),
+        mend: expect.stringContaining("alter function public.app_audit() set search_path"),
+      },
+    ]);
+    expect(await withSql(plant("set search_path = public, pg_temp"), mend, findTriggers)).toMatchObject([
+      { state: "ok" },
+    ]);
   });
 
   describeOnRedis("of Redis", () => {
@@ -326,15 +346,15 @@ describe("each planted fault is found by its name, and alone", () => {
       }
     }
 
-    test("redis.maxmemory_policy: it would evict", async () => {
+    test("redis.maxmemory_policy: Redis would evict keys", async () => {
       expect(await withSettings({ "maxmemory-policy": "allkeys-lru" })).toEqual(["redis.maxmemory_policy"]);
     });
 
-    test("redis.persistence: nothing is written to disk", async () => {
+    test("redis.persistence: Redis writes nothing to disk", async () => {
       expect(await withSettings({ appendonly: "no", save: "" })).toEqual(["redis.persistence"]);
     });
 
-    test("redis.memory: nearly full", async () => {
+    test("redis.memory: the memory is nearly full", async () => {
       expect(await withSettings({ maxmemory: "1200000" })).toEqual(["redis.memory"]);
     });
 
@@ -375,7 +395,7 @@ describe("each planted fault is found by its name, and alone", () => {
         expect(faults).toMatchObject([{ name: "redis.permissions", says: expect.stringContaining(refused) }]);
     });
 
-    test("redis.reachable: nobody listens, or a password is wanted", async () => {
+    test("redis.reachable: no server listens, or it requires a password", async () => {
       expect(await findNames({ ...healthy, REDIS_URL: "redis://127.0.0.1:1" })).toEqual(["redis.reachable"]);
       const redis = new Redis(healthy["REDIS_URL"] ?? "");
       await redis.config("SET", "requirepass", "wanted");
@@ -387,7 +407,7 @@ describe("each planted fault is found by its name, and alone", () => {
   });
 });
 
-test("it changes nothing", async () => {
+test("the doctor changes nothing", async () => {
   const count = async () => {
     const client = new pg.Client({ connectionString: healthy["DATABASE_URL"] });
     await client.connect();

@@ -23,7 +23,7 @@ describeOnBackends((backend) => {
     return [users.length, mentorados.length];
   };
 
-  test("simultaneous logins on several devices", async () => {
+  test("simultaneous logins on several devices create one user with one profile", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     const devices = Array.from({ length: 5 }, async () => {
       await system.clerk.sessions.signIn(person.id);
@@ -34,7 +34,7 @@ describeOnBackends((backend) => {
   });
 
   test.skipIf(backend === "postgres")(
-    "cached session without profile (the cache exists only with Redis)",
+    "a cached session without a profile is answered with the profile (the cache exists only with Redis)",
     async () => {
       const person = await system.clerk.users.create();
       await untilProfile(system, person.id);
@@ -53,14 +53,14 @@ describeOnBackends((backend) => {
     },
   );
 
-  test("network failure during creation", async () => {
+  test("network failures during creation leave one user with one profile", async () => {
     await system.clerk.faults.add({ kind: "reset", times: 3 });
     const person = await system.clerk.users.create();
     await untilProfile(system, person.id);
     expect(await counts(person.id)).toEqual([1, 1]);
   });
 
-  test("no email", async () => {
+  test("a user without an email and a name gets a profile", async () => {
     const person = await system.clerk.users.create({
       email: null,
       emails: [],
@@ -72,7 +72,7 @@ describeOnBackends((backend) => {
     expect(mentorados[0]).toMatchObject({ email: null, nome_completo: "New User" });
   });
 
-  test("database unavailable", async () => {
+  test("a user who signs up while Postgres is away gets one profile afterwards", async () => {
     await system.postgres.stop("immediate");
     const person = await system.clerk.users.create();
     expect((await ensure(system, person.id)).status).toBe(503);
@@ -83,7 +83,7 @@ describeOnBackends((backend) => {
     expect(await counts(person.id)).toEqual([1, 1]);
   });
 
-  test("profile exists unlinked", async () => {
+  test("a user with the email of one unclaimed profile gets that profile", async () => {
     const waiting = await system.db.query(
       "insert into mentorados (nome_completo, email, turma) values ('Esperando', 'Waiting@Example.com', 'outra') returning id",
     );
@@ -94,7 +94,7 @@ describeOnBackends((backend) => {
     ]);
   });
 
-  test("several profiles with one email", async () => {
+  test("a user whose email matches several profiles gets a fresh one and a conflict", async () => {
     const waiting = await system.db.query(
       "insert into mentorados (nome_completo, email) values ('a', 'two@example.com'), ('b', 'two@example.com') returning id",
     );
@@ -106,20 +106,23 @@ describeOnBackends((backend) => {
     expect(report.body).toMatchObject({ conflicts: [{ reason: "several_candidates", candidateIds: ids }] });
   });
 
-  test.each(["ensure before the webhook", "webhook before the ensure"])("%s", async (order) => {
-    await system.clerk.webhooks.hold();
-    const person = await system.clerk.users.create();
-    if (order.startsWith("webhook")) {
+  test.each(["ensure before the webhook", "webhook before the ensure"])(
+    "%s makes one profile",
+    async (order) => {
+      await system.clerk.webhooks.hold();
+      const person = await system.clerk.users.create();
+      if (order.startsWith("webhook")) {
+        await system.clerk.webhooks.release();
+        await untilProfile(system, person.id);
+      }
+      expect((await ensure(system, person.id)).status).toBe(200);
       await system.clerk.webhooks.release();
-      await untilProfile(system, person.id);
-    }
-    expect((await ensure(system, person.id)).status).toBe(200);
-    await system.clerk.webhooks.release();
-    await system.clerk.webhooks.drain();
-    expect(await counts(person.id)).toEqual([1, 1]);
-  });
+      await system.clerk.webhooks.drain();
+      expect(await counts(person.id)).toEqual([1, 1]);
+    },
+  );
 
-  test("an admin creating the profile while the user logs in", async () => {
+  test("an admin who creates the profile while the user logs in causes no second profile", async () => {
     const person = await system.clerk.users.create({ publicMetadata: { role: "admin" } });
     await ensure(system, person.id);
     const { users } = await readRows(system, person.id);
@@ -136,7 +139,7 @@ describeOnBackends((backend) => {
     expect(await counts(person.id)).toEqual([1, 1]);
   });
 
-  test("cache expiring between creation and first use", async () => {
+  test("a cache entry that expires between creation and first use leaves the login complete", async () => {
     const person = await system.clerk.users.create();
     await untilProfile(system, person.id);
     await ensure(system, person.id);

@@ -15,7 +15,7 @@ async function askHealth(url: string): Promise<number> {
   return (await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(20_000) })).status;
 }
 
-test("healthz stays 200 while all databases are gone: a restart would mend nothing", async () => {
+test("healthz stays 200 while all databases are gone, because a restart would not help", async () => {
   await system.postgres.stop("immediate");
   await waitFor("both to be unready", async () => {
     const ready = await Promise.all(urls().map(async (url) => (await fetch(`${url}/readyz`)).status));
@@ -26,7 +26,7 @@ test("healthz stays 200 while all databases are gone: a restart would mend nothi
   await system.untilReady();
 });
 
-test("readyz answers 503 and names migrations while one is missing, and 200 once it is there", async () => {
+test("readyz answers 503 and names migrations while one is missing, and 200 once it is applied", async () => {
   const readiness = () =>
     Promise.all(
       urls().map(async (url) => {

@@ -23,15 +23,13 @@ describeOnBackends((backend) => {
       backend,
       underRoles: true,
       environment: { RECONCILE_CATCHUP_EVERY_MS: "2000" },
-      // The code of an error, and who was told it.
+      // Each line of the log has the SQLSTATE of an error and the application that got it.
       postgresSettings: { log_line_prefix: "%e %a " },
     });
-    // An app's table whose rows hang on a profile: somebody must be able to see whether one does.
+    // The app has a table that refers to profiles. Rollcall has to see which profiles are in use.
     await system.db.query(
       "create table app_notes (id serial, body text, mentorado_id int references mentorados (id))",
     );
-    // Everybody may make temporary tables until somebody forbids it; then what roles.sql grants is all there is.
-    await system.db.query("revoke temporary on database postgres from public");
     roles = await applyRoles(system.postgres.url);
   });
   afterAll(() => system?.stop());
@@ -60,11 +58,11 @@ describeOnBackends((backend) => {
   async function reconcile(wish: { mode?: string; dryRun?: boolean }): Promise<string> {
     const { status, body } = await post("reconcile", wish);
     expect(status).toBe(202);
-    // The route's own shape; what is not there fails the test.
+    // The cast is not checked: a missing property fails the test.
     return untilRun((body as { runId: number }).runId);
   }
 
-  /** Somebody whose email two waiting profiles have. */
+  /** Makes a conflict: a new user's email matches two unclaimed profiles. */
   async function makeConflict() {
     const email = `${randomUUID()}@example.com`;
     const waiting = await system.db.query(
@@ -78,13 +76,13 @@ describeOnBackends((backend) => {
     return { clerkId, conflictId: conflict?.id, mentoradoId: Number(waiting.rows[0].id) };
   }
 
-  /** A sync job that is a dead letter as soon as it failed. */
+  /** Adds a sync job with one attempt, so that its first failure makes it a dead letter. */
   async function addSyncJobTriedOnce(clerkId: string): Promise<void> {
     const syncJob = { v: 1, kind: "refresh", clerkId, cause: "admin", eventAtMs: Date.now() };
     await withQueue(system, "sync", (queue) => queue.add("refresh", syncJob, { attempts: 1 }));
   }
 
-  test("a user comes by webhook and by login, changes, and is deleted", async () => {
+  test("users are created by webhook and by login, updated, and deleted", async () => {
     const clerkId = await signUp();
     expect((await ensure(system, clerkId)).status).toBe(200);
     const silent = await system.clerk.users.create({}, { silent: true });
@@ -104,7 +102,7 @@ describeOnBackends((backend) => {
     expect(await rollcall("purge", clerkId, "--json")).toMatchObject({ code: 0 });
   });
 
-  test("whom no webhook told of is found by catch-up, sweep and dry run", async () => {
+  test("a user without a webhook is found by catch-up, full sync and dry run", async () => {
     const { id } = await system.clerk.users.create({}, { silent: true });
     await untilProfile(system, id);
     await system.clerk.users.create({}, { silent: true });
@@ -114,7 +112,7 @@ describeOnBackends((backend) => {
     expect((await rollcall("reconcile", "--json")).code).toBe(0);
   });
 
-  test("ops look, change a tier, resolve conflicts, replay and discard", async () => {
+  test("operators read users, change a tier, resolve conflicts, replay and discard", async () => {
     const clerkId = await signUp();
     expect((await callAdmin(system, `/api/admin/users/${clerkId}`)).status).toBe(200);
     const changed = await callAdmin(system, `/api/admin/users/${clerkId}`, {
@@ -160,7 +158,7 @@ describeOnBackends((backend) => {
     expect(discarded.status).toBe(200);
   });
 
-  test("deletions that are held are carried out when a person confirms them", async () => {
+  test("held deletions are carried out when an operator confirms them", async () => {
     const gone = await Promise.all(Array.from({ length: 7 }, () => signUp()));
     await Promise.all(gone.map((id) => system.clerk.users.delete(id, { silent: true })));
     const { body } = await post("reconcile", { mode: "full" });
@@ -176,7 +174,7 @@ describeOnBackends((backend) => {
     });
   });
 
-  test("the commands work under the worker's role, and the doctor misses nothing", async () => {
+  test("the commands work under the worker's role, and the doctor finds no missing privilege", async () => {
     for (const command of [["status"], ["users"], ["dead-letters"]]) {
       const { code, output } = await rollcall(...command, "--json");
       expect({ command, code, parses: typeof JSON.parse(output) }).toEqual({
@@ -193,7 +191,7 @@ describeOnBackends((backend) => {
     expect(postgres.map(({ name }) => name)).toContain("postgres.grants");
   });
 
-  test("alerts are judged by the api alone, and by a worker alone", async () => {
+  test("alerts are evaluated by the api alone, and by a worker alone", async () => {
     await system.worker.stop();
     await untilEvaluated();
     await system.api.stop();
@@ -208,7 +206,7 @@ describeOnBackends((backend) => {
   function untilEvaluated(): Promise<true> {
     const stoppedAt = new Date();
     return waitFor(
-      "alerts to be judged",
+      "alerts to be evaluated",
       async () => {
         const { rows } = await system.db.query("select max(evaluated_at) as at from rollcall.alerts");
         return rows[0]?.at > stoppedAt ? true : undefined;
@@ -217,8 +215,8 @@ describeOnBackends((backend) => {
     );
   }
 
-  test("in all of that nobody was refused anything", async () => {
-    // So that it is known what a refusal would look like.
+  test("no statement of the tests above was refused", async () => {
+    // A planted refusal shows that the log would name one.
     const planted = "drop table public.users";
     expect(await tryAs(roles.api, [planted])).toEqual(refusals([planted]));
     const log = await readFile(system.postgres.logFile, "utf8");
@@ -233,7 +231,7 @@ describeOnBackends((backend) => {
 
   const attempt = "least-privilege-attempt";
 
-  /** The code that each statement is refused with, under a role; `done` for one that is not. */
+  /** Runs each statement under a role. @returns the SQLSTATE of each refusal, or `done` */
   async function tryAs(databaseUrl: string, statements: readonly string[]): Promise<Record<string, string>> {
     const client = new pg.Client({ connectionString: databaseUrl, application_name: attempt });
     await client.connect();
@@ -257,7 +255,7 @@ describeOnBackends((backend) => {
     Object.fromEntries(statements.map((statement) => [statement, insufficientPrivilege]));
 
   test.each(["api", "worker"] as const)(
-    "the %s can neither make, alter, drop nor empty a table",
+    "the %s can neither create, alter, drop nor truncate a table",
     async (role) => {
       const { rows } = await system.db.query<{ name: string }>(
         `select format('%I.%I', schemaname, tablename) as name from pg_tables
@@ -285,7 +283,17 @@ describeOnBackends((backend) => {
     },
   );
 
-  test("the api rewrites no user, no profile's name and no timeline", async () => {
+  test("the worker alone makes temporary tables, which could stand before tables of the same name", async () => {
+    const statement = "create temp table made (id int)";
+    expect(await tryAs(roles.api, [statement])).toEqual(refusals([statement]));
+    expect(await tryAs(roles.worker, [statement])).toEqual({ [statement]: "done" });
+    await system.db.query("create role app_reader login password 'reads'");
+    const url = new URL(system.postgres.url);
+    [url.username, url.password] = ["app_reader", "reads"];
+    expect(await tryAs(url.href, [statement])).toEqual(refusals([statement]));
+  });
+
+  test("the api cannot rewrite users, names of profiles or timelines", async () => {
     const statements = [
       "insert into public.users (clerk_id) values ('user_made')",
       "update public.users set email = 'x'",
@@ -304,7 +312,7 @@ describeOnBackends((backend) => {
   });
 
   test.each(["api", "worker"] as const)(
-    "of an app's own table the %s reads which rows hang on a profile, and nothing else",
+    "of an app's own table the %s can read only the column that refers to profiles",
     async (role) => {
       const refused = [
         "select body from app_notes",
@@ -319,7 +327,7 @@ describeOnBackends((backend) => {
   );
 
   test.each(["rollcall", "bullmq"])(
-    "tables of a later migration in %s are usable before anybody ran ops/roles.sql again",
+    "tables of a later migration in %s are usable before an operator runs ops/roles.sql again",
     async (schema) => {
       const migrator = new pg.Client({ connectionString: roles.migrator });
       await migrator.connect();
@@ -343,7 +351,7 @@ describeOnBackends((backend) => {
   );
 });
 
-test("who is no superuser sets it up, over tables that the app has; and the app can still change them", async () => {
+test("a role that is no superuser can set up Rollcall over existing tables of the app, and the app can still change them", async () => {
   const postgres = await startTemporaryPostgres();
   const ownerUrl = await createOwner(postgres.url);
   const owner = new pg.Client({ connectionString: ownerUrl });
@@ -361,7 +369,7 @@ test("who is no superuser sets it up, over tables that the app has; and the app 
     await client.connect();
     await client.query("insert into users (clerk_id) values ('user_1')");
     await client.end();
-    // As far back as a rollback can go, the grants that are left can be given.
+    // After each migration that is reverted, ops/roles.sql still works.
     for (let down = ""; !down.includes("0001_"); await applyRoles(ownerUrl)) {
       down = await migrate({ DATABASE_URL: migrator }, ["--down"]);
       expect(down).toContain("Reverted");
@@ -375,12 +383,12 @@ test("who is no superuser sets it up, over tables that the app has; and the app 
 test.each([
   ["", applyRoles],
   [", also without a transaction", applyRolesOneByOne],
-])("what somebody left in the database is not run by who sets the roles up%s", async (_, apply) => {
+])("ops/roles.sql runs no function that another role left in the database%s", async (_, apply) => {
   const postgres = await startTemporaryPostgres();
   const admin = new pg.Client({ connectionString: postgres.url });
   try {
     await admin.connect();
-    // Each fits a call in ops/roles.sql better than Postgres' own does, and would be found before it.
+    // Each function fits a call in ops/roles.sql better than Postgres' own function, and would be preferred to it.
     await admin.query(`
       create table run_as (who text);
       grant insert on run_as to public;
@@ -396,7 +404,7 @@ test.each([
   }
 });
 
-/** A managed database's first role: it owns the database and may create roles. */
+/** Creates a role like the first one of a managed database: it owns the database and may create roles. */
 async function createOwner(adminUrl: string): Promise<string> {
   const admin = new pg.Client({ connectionString: adminUrl });
   await admin.connect();

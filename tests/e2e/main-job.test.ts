@@ -15,7 +15,7 @@ import { waitFor } from "../harness/wait-for.ts";
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
-    // How soon a busy machine makes a row is the bench's business.
+    // The deadline is long, because the machine may be busy. The bench measures speed.
     system = await startSystem({ backend, environment: { ENSURE_TIMEOUT_MS: "10000" } });
   });
   afterAll(() => system?.stop());
@@ -29,7 +29,7 @@ describeOnBackends((backend) => {
     expect(rows.mentorados[0]).toMatchObject({ nome_completo: "Ada Lovelace", turma: "neon", ativo: "sim" });
   });
 
-  test("an ensure call makes user and profile before any webhook came", async () => {
+  test("an ensure call creates user and profile before any webhook arrived", async () => {
     await system.clerk.webhooks.hold();
     const person = await system.clerk.users.create({ firstName: "Grace" });
     const answer = await ensure(system, person.id);
@@ -53,7 +53,7 @@ describeOnBackends((backend) => {
     expect([rows.users.length, rows.mentorados.length]).toEqual([1, 1]);
   });
 
-  test("a second ensure answers from what is there, without a job", async () => {
+  test("a second ensure answers from the rows, without a job", async () => {
     const person = await system.clerk.users.create();
     await ensure(system, person.id);
     await untilProfile(system, person.id);
@@ -66,7 +66,7 @@ describeOnBackends((backend) => {
     expect(after).toEqual(before);
   });
 
-  test("a change of name at Clerk reaches the user and leaves the profile to the person", async () => {
+  test("a new name at Clerk reaches the user and never overwrites the profile", async () => {
     const person = await system.clerk.users.create({ firstName: "Before" });
     await untilProfile(system, person.id);
     await system.clerk.users.update(person.id, { firstName: "After" });
@@ -77,7 +77,7 @@ describeOnBackends((backend) => {
     expect((await readRows(system, person.id)).mentorados[0]).toMatchObject({ nome_completo: "Before" });
   });
 
-  test("a signed deletion leaves a tombstone without the person, and the profile without a user", async () => {
+  test("a signed deletion leaves a tombstone without personal data, and a profile without a user", async () => {
     const person = await system.clerk.users.create({ firstName: "Gone", email: "gone@example.com" });
     const profileId = (await untilProfile(system, person.id)).mentorados[0]?.["id"];
     await system.clerk.users.delete(person.id);
@@ -90,7 +90,7 @@ describeOnBackends((backend) => {
     expect(profile.rows).toEqual([{ user_id: null, ativo: "nao" }]);
   });
 
-  test("a user deleted before anybody heard of it is not brought to life by the late creation", async () => {
+  test("a user deleted before its creation arrived stays deleted", async () => {
     await system.clerk.webhooks.hold();
     const person = await system.clerk.users.create();
     await system.clerk.users.delete(person.id);
@@ -106,7 +106,7 @@ describeOnBackends((backend) => {
     expect(rows.mentorados).toEqual([]);
   });
 
-  test("a login heals a user whose creation was lost, and reads Clerk only then", async () => {
+  test("a login provisions a user whose creation was lost, and a later login reads nothing from Clerk", async () => {
     await system.clerk.webhooks.disturb({ loseNext: 1 });
     const person = await system.clerk.users.create();
     await system.clerk.sessions.signIn(person.id);
@@ -119,8 +119,8 @@ describeOnBackends((backend) => {
     expect(asked.filter((request) => request.path.includes(person.id))).toEqual([]);
   });
 
-  describe("what cannot succeed", () => {
-    test("ends as a dead letter that holds a code and no person, after five attempts", async () => {
+  describe("a job that cannot succeed", () => {
+    test("ends after five attempts as a dead letter with a code and without personal data", async () => {
       const person = await system.clerk.users.create({ email: "poison@example.com" }, { silent: true });
       await system.db.query(
         "alter table users add constraint no_poison check (email is distinct from 'poison@example.com')",
@@ -150,7 +150,7 @@ describeOnBackends((backend) => {
     });
   });
 
-  test("SIGTERM lets the worker finish what is active and end with 0", async () => {
+  test("after SIGTERM the worker finishes its active jobs and exits with 0", async () => {
     const people = await Promise.all(
       Array.from({ length: 20 }, () => system.clerk.users.create({}, { silent: true })),
     );

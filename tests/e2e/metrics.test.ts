@@ -15,7 +15,7 @@ describeOnBackends((backend) => {
 
   const scrape = async (url = system.apiUrl) => (await fetch(`${url}/metrics`)).text();
 
-  /** The value of a series, named as Prometheus writes it; undefined when it is not shown. */
+  /** The value of a series, named as Prometheus writes it. It is undefined when the series is missing. */
   async function read(series: string, url?: string): Promise<number | undefined> {
     const line = (await scrape(url)).split("\n").find((text) => text.startsWith(`${series} `));
     return line === undefined ? undefined : Number(line.slice(series.length));
@@ -25,7 +25,7 @@ describeOnBackends((backend) => {
     waitFor(`${series} to be ${value}`, async () => ((await read(series, url)) === value ? true : undefined));
 
   test.each(["api", "worker"] as const)(
-    "%s shows what it fills, with its help, and nothing else",
+    "%s exposes the metrics that it fills, with their help, and no others",
     async (name) => {
       const text = await scrape(name === "api" ? system.apiUrl : system.workerUrl);
       const shown = [...text.matchAll(/^# HELP (rollcall_\w+) (.+)$/gm)].map(([, metric, help]) => [
@@ -39,7 +39,7 @@ describeOnBackends((backend) => {
     },
   );
 
-  test("a job that nobody takes counts and grows old, and both end with it", async () => {
+  test("a waiting job counts and its age grows, until a worker has run it", async () => {
     await system.worker.stop();
     const person = await system.clerk.users.create();
     await untilValue('rollcall_queue_jobs{queue="sync",state="waiting"}', 1);
@@ -57,7 +57,7 @@ describeOnBackends((backend) => {
     expect(await read("rollcall_provision_seconds_count", system.workerUrl)).toBeGreaterThan(0);
   });
 
-  test("dead letters count by code, and not once they are gone", async () => {
+  test("dead letters count by code until they are discarded", async () => {
     await postWebhook(system, '{"type":"user.updated","data":{}}');
     await untilValue('rollcall_dead_letters{code="webhook.unreadable"}', 1);
     const { body } = await callAdmin(system, "/api/admin/dead-letters");
@@ -68,11 +68,11 @@ describeOnBackends((backend) => {
       (await read('rollcall_dead_letters{code="webhook.unreadable"}')) === undefined ? true : undefined,
     );
     expect(await read('rollcall_dead_letters{code="other"}')).toBe(0);
-    // Only Redis queues keep figures of a queue that is empty.
+    // The dead-letter queue has no gauge of its age, because dead letters wait for an operator.
     expect(await read('rollcall_queue_oldest_unfinished_seconds{queue="dead-letter"}')).toBeUndefined();
   });
 
-  test("conflicts that wait for somebody count", async () => {
+  test("open conflicts count", async () => {
     await system.db.query(
       "insert into mentorados (nome_completo, email) values ('a', 'x@example.com'), ('b', 'x@example.com')",
     );
@@ -81,7 +81,7 @@ describeOnBackends((backend) => {
     await untilValue("rollcall_conflicts_open", 1);
   });
 
-  test("an admin's question that Postgres cannot answer counts by its SQLSTATE", async () => {
+  test("a Postgres error of an admin request counts by its SQLSTATE", async () => {
     await system.db.query("alter table rollcall.conflicts rename to elsewhere");
     expect((await callAdmin(system, "/api/admin/conflicts")).status).toBe(503);
     await system.db.query("alter table rollcall.elsewhere rename to conflicts");
@@ -104,7 +104,7 @@ describe("users", () => {
       const counts = [...text.matchAll(/^rollcall_users\{state="(\w+)"\} (\d+)$/gm)];
       return Object.fromEntries(counts.map(([, state, count]) => [state, Number(count)]));
     };
-    // Counting a million users is dear, so that an answer may be a minute old.
+    // Counting a million users is expensive, so the counts may be a minute old.
     await waitFor(
       "a count with both",
       async () => ((await readCounts())["live"] === 1 ? true : undefined),

@@ -30,7 +30,12 @@ function migrate(databaseUrl: string, ...args: string[]): Promise<Ended> {
 }
 
 function openPool(databaseUrl: string): Pool {
-  return createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  return createPool({
+    databaseUrl,
+    applicationName: "test",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
 }
 
 async function createDatabase(): Promise<string> {
@@ -61,7 +66,7 @@ function message(type: string, body: string, head: number[] = []): Buffer {
 
 const ready = message("Z", "I");
 
-/** Answers like a server of which every connection gets the same process. */
+/** Answers as a transaction pooler does: every connection gets the same server process. */
 function createPooler(): Server {
   const column = `pid\0${"\0".repeat(6)}\0\0\0\x17\0\x04\xff\xff\xff\xff\0\0`;
   const answer = Buffer.concat([
@@ -86,7 +91,7 @@ function createRefusal(code: string, text: string): Server {
   });
 }
 
-test("both kinds of migrations run at once from several processes, and go back one at a time", async () => {
+test("several processes can run both kinds of migrations at once, and --down reverts one at a time", async () => {
   const url = await createDatabase();
   const ups = await Promise.all([migrate(url), migrate(url), migrate(url)]);
   expect(ups.map(({ code, stderr }) => ({ code, stderr }))).toEqual(Array(3).fill({ code: 0, stderr: "" }));
@@ -103,7 +108,7 @@ test("both kinds of migrations run at once from several processes, and go back o
   }
 });
 
-test("a refusal is printed in full, with exit code 1", async () => {
+test("every misfit of existing tables is printed, with exit code 1", async () => {
   const url = await createDatabase();
   const pool = openPool(url);
   await pool.query("create table public.users (id text primary key, email text unique)");
@@ -129,15 +134,15 @@ test.each([["--up"], ["--down=yes"], [`postgres://u:${secret}@h/db`]])(
   },
 );
 
-test("--help shows the usage with exit code 0, and touches nothing", async () => {
+test("--help shows the usage with exit code 0 and connects to no database", async () => {
   const { code, stdout, stderr } = await migrate("", "--help");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^Usage: npm run migrate/);
 });
 
 test.each([
-  ["nobody listens", `postgres://someone:${secret}@127.0.0.1:1/here`, "cannot be reached"],
-  ["nobody listens at any address", `postgres://someone:${secret}@localhost:1/here`, "(ECONNREFUSED)"],
+  ["no server listens", `postgres://someone:${secret}@127.0.0.1:1/here`, "cannot be reached"],
+  ["no server listens at any address", `postgres://someone:${secret}@localhost:1/here`, "(ECONNREFUSED)"],
   ["the host is not known", `postgres://someone:${secret}@nowhere.invalid/here`, "cannot be reached"],
   ["the URL cannot be parsed", `postgres://someone:${secret}#@nowhere.invalid/here`, "percent-encode"],
 ])("when %s, the message names DATABASE_URL and no part of it", async (_, url, text) => {
@@ -162,7 +167,7 @@ test.each([
   expect(ended.stderr).not.toMatch(new RegExp(`${secret}|someone|\\bmine\\b`));
 });
 
-test("a transaction pooler is told from a database, before anything is tried", async () => {
+test("a transaction pooler is refused before any migration starts", async () => {
   const ended = await withPort(createPooler(), (port) => migrate(`postgres://u@127.0.0.1:${port}/db`));
   expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("transaction pooler") });
 });

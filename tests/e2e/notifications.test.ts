@@ -3,12 +3,12 @@ import type { AddressInfo } from "node:net";
 import { Webhook } from "svix";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
-import { untilDeadLetter, untilProfile } from "../harness/calls.ts";
+import { untilDeadLetter, untilIdle, untilProfile, withQueue } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const secret = `whsec_${Buffer.from("the app's own secret").toString("base64")}`;
+const secret = `whsec_${Buffer.from("a secret that only the app knows").toString("base64")}`;
 type Received = { headers: IncomingHttpHeaders; body: string };
 
 describeOnBackends((backend) => {
@@ -49,12 +49,12 @@ describeOnBackends((backend) => {
   const about = (clerkId: string) => received.filter(({ body }) => body.includes(clerkId));
   const untilSent = (clerkId: string, times = 1) =>
     waitFor(
-      `${times} hooks about ${clerkId}`,
+      `${times} notifications about ${clerkId}`,
       async () => (about(clerkId).length >= times ? about(clerkId) : undefined),
       90_000,
     );
 
-  test("a new mentorado is told once, signed, with ids only", async () => {
+  test("the app gets one signed notification of a new mentorado, with ids only", async () => {
     const person = await system.clerk.users.create({ firstName: "Hidden", email: "hidden@example.com" });
     const rows = await untilProfile(system, person.id);
     const [first] = await untilSent(person.id);
@@ -70,7 +70,7 @@ describeOnBackends((backend) => {
     expect(about(person.id)).toHaveLength(1);
   });
 
-  test("an app that answers 500 is told again under the same id, until it takes it", async () => {
+  test("a notification answered with 500 is sent again under the same id until the app accepts it", async () => {
     answer = 500;
     const person = await system.clerk.users.create();
     await untilSent(person.id, 2);
@@ -86,7 +86,7 @@ describeOnBackends((backend) => {
     });
   });
 
-  test("an app that never takes it ends as a dead letter", async () => {
+  test("a notification that the app never accepts ends as a dead letter", async () => {
     answer = 302;
     const person = await system.clerk.users.create();
     const letter = await untilDeadLetter(system, person.id);
@@ -95,11 +95,11 @@ describeOnBackends((backend) => {
       "select notification_due_at, notification_sent_at from rollcall.events where clerk_id = $1 and kind = 'mentorado_created'",
       [person.id],
     );
-    // A person's to decide, and the relay's no more.
+    // An operator decides about the dead letter, so the relay leaves it alone.
     expect(event.rows).toEqual([{ notification_due_at: null, notification_sent_at: null }]);
   });
 
-  test("nobody is greeted who signed up more than a day ago, and nobody who is deleted by then", async () => {
+  test("no notification is sent of a user who signed up more than a day ago or is deleted meanwhile", async () => {
     const old = await system.clerk.users.create({ createdAtMs: Date.now() - 25 * 3_600_000 });
     await untilProfile(system, old.id);
     answer = 500;
@@ -121,7 +121,36 @@ describeOnBackends((backend) => {
     expect(about(gone.id).length).toBeLessThanOrEqual(before + 1);
   });
 
-  test("an app that takes no answer holds sixteen places at most, and users are made meanwhile", async () => {
+  test("a worker without the app's address leaves notifications to one that has it", async () => {
+    await system.worker.stop();
+    const { MENTORADO_CREATED_URL: _url, MENTORADO_CREATED_SECRET: _secret, ...without } = system.environment;
+    system.worker = system.startWorker(without);
+    const people = await Promise.all(Array.from({ length: 5 }, () => system.clerk.users.create()));
+    const eventIds: number[] = [];
+    for (const { id } of people) {
+      await untilProfile(system, id);
+      const { rows } = await system.db.query(
+        // As the relay of a worker that was replaced meanwhile leaves it.
+        "update rollcall.events set notification_queued_at = now() where clerk_id = $1 and kind = 'mentorado_created' returning id",
+        [id],
+      );
+      eventIds.push(Number(rows[0].id));
+    }
+    await withQueue(system, "sync", async (queue) => {
+      for (const [index, eventId] of eventIds.entries()) {
+        await queue.add("notify", { v: 1, eventId, clerkId: people[index]?.id });
+      }
+    });
+    await untilIdle(system, "sync");
+    expect(people.flatMap(({ id }) => about(id))).toEqual([]);
+    const other = system.startWorker({ ...system.environment, WORKER_PORT: "0" });
+    for (const { id } of people) await untilSent(id);
+    await system.worker.stop();
+    system.worker = other;
+    for (const { id } of people) expect(about(id)).toHaveLength(1);
+  });
+
+  test("an app that never answers occupies at most sixteen jobs, and users are provisioned meanwhile", async () => {
     answer = "none";
     const people = await Promise.all(Array.from({ length: 24 }, () => system.clerk.users.create()));
     await waitFor("sixteen to hang", async () => (unanswered.size >= 16 ? true : undefined));
@@ -140,9 +169,9 @@ function headersOf(received: Received | undefined): Record<string, string> {
   );
 }
 
-test("a hook without a secret keeps the worker from starting, and says which variable is missing", async () => {
+test("a notification URL without a secret keeps the worker from starting and names the missing variable", async () => {
   const worker = runProcess("apps/worker/dist/main.js", {
-    DATABASE_URL: "postgres://nobody@127.0.0.1:9/x",
+    DATABASE_URL: "postgres://someone@127.0.0.1:9/x",
     CLERK_SECRET_KEY: "sk_test_x",
     MENTORADO_CREATED_URL: "https://app.example.com/hook",
   });

@@ -10,11 +10,11 @@ import {
   type Standalone,
   startRun,
   startStandalone,
-  untilCompared,
+  untilFirstFullSync,
 } from "../harness/standalone.ts";
 
-/** Slack for a busy machine; what is waited for mostly takes well under a second. */
-const retryForMs = 30_000;
+/** Slack for a busy machine. Most steps take well under a second. */
+const timeoutMs = 30_000;
 
 describeInBrowser("the simulator's page", {}, (openBrowser) => {
   let dir: string;
@@ -26,7 +26,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "rollcall-page-"));
     system = await startStandalone(dir);
-    await untilCompared(system);
+    await untilFirstFullSync(system);
     browser = await openBrowser();
   });
   afterAll(async () => {
@@ -44,9 +44,9 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
 
   async function openPage(options: Parameters<Browser["newContext"]>[0]): Promise<Page> {
     const context = await browser.newContext(options);
-    context.setDefaultTimeout(retryForMs);
+    context.setDefaultTimeout(timeoutMs);
     const opened = await context.newPage();
-    // A script error, or something that the page's own security policy forbids.
+    // Script errors, and requests that the page's own security policy forbids, fail the test.
     opened.on("pageerror", (error) => pageErrors.push(error.message));
     opened.on("console", (message) => {
       if (/Content Security Policy/i.test(message.text())) pageErrors.push(message.text());
@@ -68,7 +68,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
 
   const untilSays = (card: Locator, words: string | RegExp) => card.getByText(words).first().waitFor();
 
-  test("who signs up is seen provisioned, with row, profile, time and cause", async () => {
+  test("a new user is shown as provisioned, with row, profile, time and cause", async () => {
     const card = await signUp("Webhooked");
     await untilSays(card, "Provisioned");
     await untilSays(card, /after signing up, by webhook$/);
@@ -77,7 +77,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     await untilSays(card, "Webhooked Person · neon");
   });
 
-  test("whose webhook is lost waits untold, and signing in provisions them by ensure", async () => {
+  test("a user whose webhook is lost is provisioned by ensure when they sign in", async () => {
     await page.getByLabel("Lose the next webhook").check();
     const card = await signUp("Lost");
     await untilSays(card, "user.created: lost");
@@ -88,7 +88,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     await untilSays(card, /after signing up, by the app's ensure call$/);
   });
 
-  test("whose webhook is lost and who does nothing is found by the catch-up, and the page says when that was", async () => {
+  test("a user whose webhook is lost and who does not sign in is found by the catch-up, and the page shows when it ran", async () => {
     const parts = page.getByRole("region", { name: "The parts" });
     await parts
       .getByRole("listitem")
@@ -115,16 +115,16 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     await page.getByLabel("Deliver every webhook twice").uncheck();
   });
 
-  test("while Clerk is down somebody waits, and is provisioned once it is back", async () => {
+  test("a user who signs up while Clerk is down is provisioned once it is back", async () => {
     await page.getByLabel("Clerk is down").check();
-    const card = await signUp("Patient");
+    const card = await signUp("Tardy");
     await untilSays(card, "user.created: delivered");
     await untilSays(card, "On its way");
     await page.getByLabel("Clerk is down").uncheck();
     await untilSays(card, "Provisioned");
   });
 
-  test("a new name and address reach the row, and leave the profile to the person", async () => {
+  test("a new name and email reach the row and never overwrite the profile", async () => {
     const card = await signUp("Before");
     await untilSays(card, "Provisioned");
     await card.getByRole("button", { name: "Edit: Before Person" }).click();
@@ -139,7 +139,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     await untilSays(renamed, "Provisioned");
   });
 
-  test("who is banned is shown so and refused, until the ban is lifted", async () => {
+  test("a banned user is shown as banned and refused until the ban is lifted", async () => {
     const card = await signUp("Naughty");
     await untilSays(card, "Provisioned");
     await card.getByRole("button", { name: "Ban: Naughty Person" }).click();
@@ -150,7 +150,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     await untilSays(card, "Provisioned");
   });
 
-  test("who is deleted is gone, and a tombstone is left", async () => {
+  test("a deleted user is gone, and a tombstone is left", async () => {
     const card = await signUp("Leaving");
     await untilSays(card, "Provisioned");
     await card.getByRole("button", { name: "Delete: Leaving Person" }).click();
@@ -159,14 +159,14 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     await untilSays(gone, "Rollcall keeps a tombstone");
   });
 
-  test("what happens elsewhere shows by itself and is announced", async () => {
+  test("a sign-up in another page shows without a reload and is announced", async () => {
     const other = await openPage({ locale: "pt-BR" });
     await other.getByRole("button", { name: "Cadastrar" }).click();
     await other.context().close();
     await page.getByText(/is provisioned, .* after signing up/).waitFor({ state: "attached" });
   });
 
-  test("speaks the browser's language, changes it at a press and keeps that", async () => {
+  test("uses the browser's language, and a reload keeps the chosen one", async () => {
     await page.getByRole("button", { name: "Português" }).click();
     await page.getByRole("heading", { name: "Cadastrar alguém" }).waitFor();
     expect(await page.locator("html").getAttribute("lang")).toBe("pt-BR");
@@ -181,7 +181,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     ["a desktop at night", 1280, "dark"],
   ] as const)("is accessible and fits on %s", async (_name, width, colorScheme) => {
     const viewport = { width, height: 844 };
-    // axe comes from outside, which the page's own policy would not let in.
+    // The page's own security policy would refuse axe.
     const shown = await openPage({ viewport, colorScheme, locale: "pt-BR", bypassCSP: true });
     await shown.getByRole("heading", { level: 3 }).first().waitFor();
     await shown.evaluate(axe.source);
@@ -193,7 +193,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     await shown.context().close();
   });
 
-  test("says so when a part is down, and goes on when it is back", async () => {
+  test("names a part that is down, and goes on when it is back", async () => {
     const api = await findByCommand(await system.pids(), "apps/api");
     const parts = page.getByRole("region", { name: "The parts" });
     process.kill(api, "SIGSTOP");

@@ -9,7 +9,7 @@ import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** A word that no code of ours contains, and another one for each person. */
+/** The data of a test user. It contains `word`, which none of our code contains. */
 const canary = (word: string) => ({
   words: new RegExp(word, "i"),
   firstName: word,
@@ -23,7 +23,7 @@ describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend });
-    // Somebody who stays, so that Clerk can be seen to know us.
+    // A user that stays proves that the answers come from our Clerk instance.
     await untilProfile(system, (await system.clerk.users.create()).id);
   });
   afterAll(() => system?.stop());
@@ -79,7 +79,7 @@ describeOnBackends((backend) => {
     expect(kept.rows).toEqual([{ nome_completo: "Removed", meta_leads: 50 }]);
   });
 
-  test("somebody live here whom Clerk no longer has is deleted and purged at once", async () => {
+  test("a live user that Clerk no longer has is deleted and purged at once", async () => {
     const person = canary("pyrrhula");
     const { clerkId } = await signUp(person);
     for (const _ of [1, 2]) await ensure(system, clerkId);
@@ -90,9 +90,9 @@ describeOnBackends((backend) => {
     expect((await readRows(system, clerkId)).users[0]?.["deleted_at"]).toBeTruthy();
   });
 
-  // What no queue holds a part of.
+  // No queue is involved in these tests, so one backend is enough.
   if (backend === chooseBackend()) {
-    test("--keep-profile leaves the person in that profile and nowhere else", async () => {
+    test("--keep-profile keeps personal data in that profile and nowhere else", async () => {
       const person = canary("fringilla");
       const { clerkId, profileId } = await signUp(person);
       await ensure(system, clerkId);
@@ -106,12 +106,12 @@ describeOnBackends((backend) => {
       expect(await findAnywhere(person.words)).toEqual([
         expect.stringMatching(new RegExp(`^public.mentorados: \\(${profileId},`)),
       ]);
-      // Thought better of it.
+      // A second purge without the option erases the profile too.
       expect((await purge(clerkId)).code).toBe(0);
       expect(await findAnywhere(person.words)).toEqual([]);
     });
 
-    test("somebody whom Clerk has is refused, and nothing changes", async () => {
+    test("purging a user that Clerk has is refused, and nothing changes", async () => {
       const person = canary("carduelis");
       const { clerkId } = await signUp(person);
       const before = await findAnywhere(person.words);
@@ -122,7 +122,7 @@ describeOnBackends((backend) => {
       expect(await findAnywhere(person.words)).toEqual(before);
     });
 
-    test("somebody whom the app had marked as deleted is erased too, once Clerk no longer has them", async () => {
+    test("a user that the app had marked as deleted is erased too, once Clerk no longer has them", async () => {
       const person = canary("coccothraustes");
       const { clerkId } = await signUp(person);
       await system.db.query("update users set deleted_at = '2020-02-02T00:00:00Z' where clerk_id = $1", [
@@ -144,7 +144,7 @@ describeOnBackends((backend) => {
       expect(users).toMatchObject([{ deleted_at: new Date("2020-02-02T00:00:00Z") }]);
     });
 
-    test("a signed deletion erases the row of somebody whom the app had marked as deleted", async () => {
+    test("a signed deletion erases the row of a user that the app had marked as deleted", async () => {
       const { clerkId } = await signUp(canary("chloris"));
       await system.db.query("update users set deleted_at = '2020-02-02T00:00:00Z' where clerk_id = $1", [
         clerkId,
@@ -185,7 +185,7 @@ describeOnBackends((backend) => {
       expect(await findAnywhere(person.words)).toEqual(before);
     });
 
-    test("a profile that somebody else has by now is theirs, and is left alone", async () => {
+    test("a profile that belongs to another user by now is left alone", async () => {
       const person = canary("loxia");
       const { clerkId, profileId } = await signUp(person);
       await system.clerk.users.delete(clerkId);
@@ -205,7 +205,7 @@ describeOnBackends((backend) => {
       expect((await readRows(system, heir.id)).mentorados).toMatchObject([{ email: person.email }]);
     });
 
-    test("profiles that only matched are named and left, until they are named back", async () => {
+    test("profiles that only matched are listed and left alone, unless --also names them", async () => {
       const person = canary("montifringilla");
       const waiting = await system.db.query<{ id: number }>(
         "insert into mentorados (nome_completo, email) values ('one', $1), ('two', $1) returning id",
@@ -227,7 +227,7 @@ describeOnBackends((backend) => {
       });
     });
 
-    test("the app's own columns are named, since only the app knows what is in them", async () => {
+    test("the app's own columns are listed, because only the app can erase them", async () => {
       await system.db.query("alter table mentorados add column cpf text");
       const { clerkId } = await signUp(canary("spinus"));
       await system.clerk.users.delete(clerkId);
@@ -242,14 +242,14 @@ describeOnBackends((backend) => {
       [["user_1", "user_2"], 2, "Too many arguments"],
       [["org_1"], 2, "user_"],
       [["user_1", "--also", "five"], 2, "commas"],
-      [["user_nobody"], 1, "user.unknown"],
-    ])("%j ends with %i and a sentence", async (args, code, word) => {
+      [["user_unheardOf"], 1, "user.unknown"],
+    ])("%j exits with %i and a sentence", async (args, code, word) => {
       const ended = await purge(...args);
       expect(ended).toEqual({ code, output: expect.stringContaining(word) });
     });
   }
 
-  /** As the app would cache whom it knows. */
+  /** Writes a cache entry as an app does that shares the Redis. */
   async function setAppSession(clerkId: string, value: string): Promise<void> {
     if (!system.redis) return;
     const redis = new Redis(system.redis.url);
@@ -257,7 +257,7 @@ describeOnBackends((backend) => {
     redis.disconnect();
   }
 
-  /** A dead letter of a person who has rows already. */
+  /** Makes a dead letter of a user with rows. */
   async function makeDeadLetter(clerkId: string, email: string): Promise<void> {
     await system.db.query(
       `alter table users add constraint poison check (email is distinct from '${email}' or name is null or name !~ 'Doomed') not valid`,
@@ -267,7 +267,7 @@ describeOnBackends((backend) => {
     await system.db.query("alter table users drop constraint poison");
   }
 
-  /** What a person of ops typed about another dead letter of the same user. */
+  /** Records the reason that an operator typed when they discarded another dead letter of the user. */
   async function recordReason(clerkId: string, reason: string): Promise<void> {
     await system.db.query(
       "insert into rollcall.events (clerk_id, kind, cause, ref, details) values ($1, 'dead_letter_discarded', 'admin', 'admin', $2)",

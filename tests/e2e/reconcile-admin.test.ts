@@ -5,7 +5,7 @@ import { type Answer, readRows, withQueue } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** What these tests look at of a `RunView`. */
+/** The fields of a `RunView` that these tests read. */
 type Run = {
   id: number;
   mode: string;
@@ -19,7 +19,7 @@ type Run = {
   finishedAt: string | null;
 };
 
-/** Catch-ups of their own would come between. */
+/** The interval is a day, so that no scheduled catch-up interferes. */
 const environment = { RECONCILE_CATCHUP_EVERY_MS: "86400000" };
 
 describeOnBackends((backend) => {
@@ -28,7 +28,7 @@ describeOnBackends((backend) => {
     system = await startSystem({ backend, environment });
   });
   afterAll(() => system?.stop());
-  // The first boot's run, and what the test before left.
+  // Waits for the first boot's run and for the runs of the test before.
   beforeEach(async () => {
     await system.clerk.faults.heal();
     if (system.worker.child.exitCode !== null) system.worker = system.startWorker();
@@ -48,7 +48,7 @@ describeOnBackends((backend) => {
     const { body } = await get(`runs${query}`);
     return (body as { items: Run[] }).items;
   }
-  // The route's own shape; what is not there fails the test.
+  // The cast is not checked: a missing property fails the test.
   const readRun = async (id: number) => (await get(`runs/${id}`)).body as Run;
   const readId = ({ body }: Answer) => (body as { runId: number }).runId;
 
@@ -67,7 +67,7 @@ describeOnBackends((backend) => {
     return rows;
   }
 
-  /** A full run that holds deletions: so many people are gone that nobody believes it. */
+  /** Makes a full sync that holds its deletions, because too many users are gone. */
   async function makeHeldRun(): Promise<{ held: Run; goneIds: string[]; thereId: string }> {
     const people = [];
     for (let person = 0; person < 8; person++) {
@@ -81,7 +81,7 @@ describeOnBackends((backend) => {
     return { held, goneIds: gone.map(({ id }) => id), thereId: there?.id ?? "" };
   }
 
-  test("a full run that is asked for does its work and names who asked, in its row and in the timeline", async () => {
+  test("a requested full sync does its work, and its row and the timeline name the caller", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     const answer = await post("reconcile");
     expect(answer.status).toBe(202);
@@ -96,21 +96,21 @@ describeOnBackends((backend) => {
     });
   });
 
-  test("a dry run says what would be done and does nothing", async () => {
+  test("a dry run reports the changes that a run would make, and makes none", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     const run = await untilState(readId(await post("reconcile", { dryRun: true })), "succeeded");
     expect(run).toMatchObject({ dryRun: true, counts: { created: 1 } });
     expect((await readRows(system, person.id)).users).toEqual([]);
   });
 
-  test("a catch-up brings what changed lately", async () => {
+  test("a catch-up writes recent changes", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     const run = await untilState(readId(await post("reconcile", { mode: "catch-up" })), "succeeded");
     expect(run.mode).toBe("catch-up");
     expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
   });
 
-  test("the job is in the queue before the answer, and asking again answers the same run and adds none", async () => {
+  test("the job is in the queue before the answer, and a second request returns the same run and adds no job", async () => {
     await system.worker.stop();
     const asked = await Promise.all([post("reconcile"), post("reconcile", {}), post("reconcile")]);
     expect(asked.map(({ status }) => status)).toEqual([202, 202, 202]);
@@ -129,7 +129,7 @@ describeOnBackends((backend) => {
     await untilState(runId, "succeeded");
   });
 
-  test("a run that nobody works on is cancelled at once, and one that is over cannot be", async () => {
+  test("a waiting run is cancelled at once, and a finished run cannot be cancelled", async () => {
     await system.worker.stop();
     const id = readId(await post("reconcile"));
     const cancelled = await post(`runs/${id}/cancel`);
@@ -146,13 +146,13 @@ describeOnBackends((backend) => {
       ref: "admin",
       details: { runId: id, mode: "full", held: 0 },
     });
-    // Its job is still in the queue, and does not bring it back.
+    // The job of the cancelled run is still in the queue and must not start it.
     system.worker = system.startWorker();
     await untilState(readId(await post("reconcile")), "succeeded");
     expect((await readRun(id)).state).toBe("cancelled");
   });
 
-  test("a run at work stops when it is cancelled, and the timeline names who did it", async () => {
+  test("a running run stops when it is cancelled, and the timeline names the caller", async () => {
     await system.clerk.faults.add({ kind: "status", status: 503 });
     const id = readId(await post("reconcile"));
     await untilState(id, "running");
@@ -163,7 +163,7 @@ describeOnBackends((backend) => {
     );
   });
 
-  test("held deletions are carried out by a worker once a person confirms, who is named in run and timeline", async () => {
+  test("held deletions are carried out by a worker once an operator confirms, and run and timeline name the operator", async () => {
     const { held, goneIds, thereId } = await makeHeldRun();
     expect(await post(`runs/${held.id}/confirm-deletions`)).toMatchObject({
       status: 202,
@@ -186,7 +186,7 @@ describeOnBackends((backend) => {
     });
   });
 
-  test("a confirmation outlives the worker that should carry it out, and is done once", async () => {
+  test("a confirmation survives the death of the worker before it starts, and is carried out once", async () => {
     const { held, goneIds } = await makeHeldRun();
     await system.worker.stop("SIGKILL");
     const confirm = () => post(`runs/${held.id}/confirm-deletions`);
@@ -196,7 +196,7 @@ describeOnBackends((backend) => {
     expect((await untilState(held.id, "succeeded")).counts["deleted"]).toBe(goneIds.length);
   });
 
-  test("a confirmation whose worker dies at it is carried out by the next one", async () => {
+  test("a confirmation whose worker dies during the work is carried out by the next worker", async () => {
     const { held, goneIds } = await makeHeldRun();
     await system.clerk.faults.add({ kind: "hang" });
     await post(`runs/${held.id}/confirm-deletions`);
@@ -208,7 +208,7 @@ describeOnBackends((backend) => {
     });
     await system.worker.stop("SIGKILL");
     await system.clerk.faults.heal();
-    // A dead holder's lease ends after a minute. Here it does so sooner, but not before somebody meets it.
+    // The lease of a dead holder expires after a minute. Here it expires sooner, but only after the next worker met it.
     await system.db.query("update rollcall.leases set expires_at = now() + interval '30 seconds'");
     system.worker = system.startWorker();
     const run = await waitFor(
@@ -222,16 +222,16 @@ describeOnBackends((backend) => {
     expect(run.counts["deleted"]).toBe(goneIds.length);
   });
 
-  // On Postgres queues the job itself is out of reach for as long.
+  // With queues on Postgres the job itself is unreachable while Postgres is away.
   if (backend === "redis") {
-    test("a confirmation waits while Postgres is away, at no cost of an attempt", async () => {
+    test("a confirmation waits while Postgres is away, and costs no attempt", async () => {
       const { held, goneIds } = await makeHeldRun();
       await system.worker.stop("SIGKILL");
       expect((await post(`runs/${held.id}/confirm-deletions`)).status).toBe(202);
       await system.postgres.stop("immediate");
       system.worker = system.startWorker();
       const job = await withQueue(system, "reconcile", (queue) =>
-        waitFor("the job to be put back twice", async () => {
+        waitFor("the job to be snoozed twice", async () => {
           const jobs = await queue.getJobs(["delayed"]);
           return jobs.find(
             ({ name, attemptsStarted }) => name === "confirm-deletions" && attemptsStarted > 1,
@@ -244,7 +244,7 @@ describeOnBackends((backend) => {
     });
   }
 
-  test("deletions cannot be confirmed while a full run is asked for, nor after one looked again", async () => {
+  test("deletions cannot be confirmed while a full sync is requested, nor after a newer full sync has ended", async () => {
     const { held, goneIds } = await makeHeldRun();
     await system.worker.stop();
     const id = readId(await post("reconcile"));
@@ -258,7 +258,7 @@ describeOnBackends((backend) => {
       status: 409,
       body: { error: { code: "run.superseded" } },
     });
-    // The newest one counts.
+    // The deletions of the newest full sync can be confirmed.
     expect((await post(`runs/${id}/confirm-deletions`)).status).toBe(202);
     expect((await untilState(id, "succeeded")).counts["deleted"]).toBe(goneIds.length);
   });
@@ -291,7 +291,7 @@ describeOnBackends((backend) => {
     ["GET", "runs/first", undefined, /id/],
     ["POST", "runs/first/cancel", undefined, /id/],
     ["POST", "runs/0/confirm-deletions", undefined, /id/],
-  ])("%s %s with wrong input %j answers 400 and says what is wrong", async (method, path, body, message) => {
+  ])("%s %s with wrong input %j answers 400 and names the mistake", async (method, path, body, message) => {
     const answer = await callAdmin(system, `/api/admin/${path}`, { method, body });
     expect(answer).toMatchObject({
       status: 400,
@@ -303,14 +303,14 @@ describeOnBackends((backend) => {
     ["GET", "runs/999999"],
     ["POST", "runs/999999/cancel"],
     ["POST", "runs/999999/confirm-deletions"],
-  ])("%s %s: no such run", async (method, path) => {
+  ])("%s %s answers 404 for an unknown run", async (method, path) => {
     expect(await callAdmin(system, `/api/admin/${path}`, { method })).toMatchObject({
       status: 404,
       body: { error: { code: "run.unknown" } },
     });
   });
 
-  test("while queue or Postgres is away a run is not promised, and asking again afterwards starts it", async () => {
+  test("while queue or Postgres is away no run is accepted, and a request afterwards starts one", async () => {
     if (system.redis) {
       await system.redis.stop();
       expect(await post("reconcile")).toMatchObject({
@@ -326,7 +326,7 @@ describeOnBackends((backend) => {
       });
       await system.restartPostgres();
     }
-    const id = await waitFor("a promise", async () => {
+    const id = await waitFor("an accepted run", async () => {
       const answer = await post("reconcile");
       return answer.status === 202 ? readId(answer) : undefined;
     });

@@ -5,15 +5,15 @@ import { type RunningProcess, runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** What these tests look at of a run's row. */
+/** The fields of a run's row that these tests read. */
 type Run = { id: number; state: string; pages: number; seen: number; counts: Record<string, number> };
 
-/** Catch-ups of their own would come between. */
+/** The interval is a day, so that no scheduled catch-up interferes. */
 const environment = { RECONCILE_CATCHUP_EVERY_MS: "86400000" };
-/** Seven pages. */
+/** These users fill seven pages. */
 const seeded = 3_000;
 
-// Runs are coordinated by rows in Postgres; what a queue has a part in is in reconcile.test.ts.
+// Rows in Postgres coordinate runs, so one backend is enough. reconcile.test.ts covers the queues.
 describeOnOneBackend((backend) => {
   let system: System;
   beforeAll(async () => {
@@ -37,11 +37,11 @@ describeOnOneBackend((backend) => {
   }
   async function readJson(...args: string[]): Promise<Run> {
     const { output } = await runToEnd(...args, "--json");
-    // The command's own shape; what is not there fails the test.
+    // The cast is not checked: a missing property fails the test.
     return JSON.parse(output) as Run;
   }
 
-  /** The first boot's run included. */
+  /** Waits until all runs have ended, the first boot's run included. */
   function untilNoRunIsOpen(): Promise<true> {
     return waitFor("the end of all runs", async () => {
       const { rows } = await system.db.query<{ finished_at: Date | null }>(
@@ -58,7 +58,7 @@ describeOnOneBackend((backend) => {
     return rows[0];
   }
 
-  /** A run that is at work, and stays behind its first pages until Clerk is healed. */
+  /** Starts a run that stops after its first pages until Clerk is healed. */
   async function startAndHold(): Promise<{ command: RunningProcess; run: Run }> {
     await system.clerk.faults.add({ kind: "latency", ms: 1_500 });
     const command = rollcall("reconcile");
@@ -79,7 +79,7 @@ describeOnOneBackend((backend) => {
     return people.map(({ id }) => id);
   }
 
-  test("a run says what it did by outcome, and its end is 0", async () => {
+  test("a run reports its counts by outcome and exits with 0", async () => {
     const person = await system.clerk.users.create({ firstName: "Hidden" }, { silent: true });
     const { code, output } = await runToEnd("reconcile");
     expect(code).toBe(0);
@@ -90,7 +90,7 @@ describeOnOneBackend((backend) => {
     expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
   });
 
-  test("a dry run writes nothing and foretells what the run then does", async () => {
+  test("a dry run writes nothing and predicts the counts of the real run", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     const [first] = await system.clerk.users.list({ limit: 1 });
     await system.clerk.users.update(first?.id ?? "", { firstName: "Renamed" }, { silent: true });
@@ -101,7 +101,7 @@ describeOnOneBackend((backend) => {
     expect(counts).toMatchObject({ created: 1, updated: 1 });
   });
 
-  test("a catch-up brings what changed lately", async () => {
+  test("a catch-up writes recent changes", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     const { code, output } = await runToEnd("reconcile", "--catch-up");
     expect(code).toBe(0);
@@ -109,17 +109,17 @@ describeOnOneBackend((backend) => {
     expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
   });
 
-  test("what a login has cached is dropped with the rows that change", async () => {
+  test("a run drops the session cache entries of the rows that it changes", async () => {
     const person = await system.clerk.users.create({ firstName: "Before" });
     await untilProfile(system, person.id);
-    // The second one finds the row and fills the cache, the third one reads it there.
+    // The second call finds the row and fills the cache. The third call reads the cache.
     for (let call = 1; call <= 3; call++) await ensure(system, person.id);
     await system.clerk.users.update(person.id, { firstName: "After" }, { silent: true });
     await runToEnd("reconcile", "--catch-up");
     expect((await ensure(system, person.id)).body).toMatchObject({ user: { name: "After" } });
   });
 
-  test("held deletions end with 3 and say how to go on; confirmed, they are carried out and name who did it", async () => {
+  test("held deletions exit with 3 and a hint, and confirmed deletions are carried out under the caller's name", async () => {
     const gone = await deleteSilently(25);
     const { code, output } = await runToEnd("reconcile");
     expect(code).toBe(3);
@@ -147,7 +147,7 @@ describeOnOneBackend((backend) => {
     });
   });
 
-  test("confirmed deletions that the app's own rules refuse end with 3, also when they are confirmed again", async () => {
+  test("confirmed deletions that a constraint of the app refuses exit with 3, also when they are confirmed again", async () => {
     const [refused] = await deleteSilently(25);
     await system.db.query(`alter table users add constraint app_rule
       check (clerk_id <> '${refused}' or deleted_at is null)`);
@@ -166,7 +166,7 @@ describeOnOneBackend((backend) => {
     expect((await readRows(system, refused ?? "")).users).toMatchObject([{ deleted_at: expect.any(Date) }]);
   });
 
-  test("a run that fails says why and ends with 1, with nobody deleted", async () => {
+  test("a run that fails says why, exits with 1 and deletes no user", async () => {
     await system.clerk.faults.add({ kind: "empty-list" });
     const { code, output } = await runToEnd("reconcile");
     expect(code).toBe(1);
@@ -174,7 +174,7 @@ describeOnOneBackend((backend) => {
     expect(output).toContain("No user was deleted");
   });
 
-  test("whom it could not write is named by id and code", async () => {
+  test("a user that could not be written is named by id and code", async () => {
     const [person] = await system.clerk.users.list({ limit: 1 });
     await system.db.query("alter table users add constraint app_rule check (name not like 'Refused%')");
     await system.clerk.users.update(person?.id ?? "", { firstName: "Refused" }, { silent: true });
@@ -186,7 +186,7 @@ describeOnOneBackend((backend) => {
     await runToEnd("reconcile");
   });
 
-  test("commands started at once share one run, and each says what it did", async () => {
+  test("commands that start at once share one run, and each reports it", async () => {
     const { command, run } = await startAndHold();
     const others = [rollcall("reconcile"), rollcall("reconcile")];
     for (const other of others) await untilJoined(other, run);
@@ -197,7 +197,7 @@ describeOnOneBackend((backend) => {
     }
   });
 
-  test("Ctrl-C leaves a run that a worker goes on with, and says so; npm's second signal is the same press", async () => {
+  test("after Ctrl-C a worker continues the run and the command says so, and npm's second signal changes nothing", async () => {
     const { command, run } = await startAndHold();
     command.child.kill("SIGINT");
     command.child.kill("SIGINT");
@@ -208,11 +208,11 @@ describeOnOneBackend((backend) => {
     await untilNoRunIsOpen();
     const ended = await readJson("runs", String(run.id));
     expect(ended.state).toBe("succeeded");
-    // Gone on with, and not begun anew: each user was seen once.
+    // The worker continued the run and did not start it again, because each user was seen once.
     expect(ended.seen).toBe(await system.clerk.users.count());
   });
 
-  test("without a worker it says so, and the next command goes on with the run", async () => {
+  test("after Ctrl-C without a worker the command says so, and the next command continues the run", async () => {
     await system.worker.stop();
     const { command, run } = await startAndHold();
     expect(await command.stop("SIGINT")).toBe(1);
@@ -227,7 +227,7 @@ describeOnOneBackend((backend) => {
     await system.untilReady();
   });
 
-  test("a second command follows the first, and both hear when a third one cancels the run", async () => {
+  test("a second command follows the run of the first, and both end when a third one cancels it", async () => {
     const { command, run } = await startAndHold();
     const second = rollcall("reconcile");
     await untilJoined(second, run);
@@ -242,7 +242,7 @@ describeOnOneBackend((backend) => {
     });
   });
 
-  test("piped, progress is lines", async () => {
+  test("progress is printed as lines when the output is piped", async () => {
     const { command } = await startAndHold();
     await waitFor("a line", async () => (/\n.*\n/.test(command.output()) ? true : undefined));
     await system.clerk.faults.heal();
@@ -263,7 +263,7 @@ describeOnOneBackend((backend) => {
     });
   });
 
-  test("without Clerk's key reconcile says what is missing, and makes no run", async () => {
+  test("without Clerk's key reconcile names the missing variable and creates no run", async () => {
     const { CLERK_SECRET_KEY: _, ...rest } = system.environment;
     const before = await readJson("runs");
     for (const args of [["reconcile"], ["reconcile", "--confirm-deletions", "1"]]) {
@@ -283,7 +283,7 @@ test.each([
   [["runs", "first"]],
   [["runs", "cancel"]],
   [["runs", "--mode", "sideways"]],
-])("%j is typed wrongly: 2 and the usage", async (args) => {
+])("%j exits with 2 and prints the usage", async (args) => {
   const command = runProcess("apps/cli/dist/main.js", {}, args);
   expect(await command.exited).toBe(2);
   expect(command.output()).toContain("Usage: rollcall");

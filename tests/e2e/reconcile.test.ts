@@ -4,7 +4,7 @@ import { describeOnBackends } from "../harness/backends.ts";
 import { withQueue } from "../harness/calls.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
 import { makeDistantCron } from "../harness/distant-cron.ts";
-import { letLeasesExpire, readFullSync, requestFullSync, untilSwept } from "../harness/runs.ts";
+import { letLeasesExpire, readFullSyncs, requestFullSync, untilFullSyncEnded } from "../harness/runs.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -14,14 +14,14 @@ describeOnBackends((backend) => {
   beforeAll(async () => {
     system = await startSystem({
       backend,
-      // No webhook is configured at all: everything here is found by looking.
+      // No webhook is configured, so that only reconcile finds changes.
       environment: {
         CLERK_WEBHOOK_SIGNING_SECRET: "",
         RECONCILE_CATCHUP_EVERY_MS: "1000",
         RECONCILE_FULL_CRON: fullCron,
       },
     });
-    await untilSwept(system);
+    await untilFullSyncEnded(system);
   });
   afterAll(() => system?.stop());
 
@@ -30,8 +30,8 @@ describeOnBackends((backend) => {
       (await findInequalities(system)).length === 0 ? true : undefined,
     );
 
-  test("the first boot sweeps by itself, once, also when two workers start at once", async () => {
-    expect(await readFullSync(system)).toMatchObject([{ state: "succeeded", started_by: "first-boot" }]);
+  test("the first boot starts exactly one full sync by itself, also when two workers start at once", async () => {
+    expect(await readFullSyncs(system)).toMatchObject([{ state: "succeeded", started_by: "first-boot" }]);
     await system.worker.stop();
     await system.clerk.users.seed(1_700);
     await system.db.query("truncate rollcall.runs cascade");
@@ -39,49 +39,49 @@ describeOnBackends((backend) => {
     system.worker = system.startWorker();
     const environment = { ...system.environment, WORKER_PORT: "0" };
     const second = system.startWorker(environment);
-    await untilSwept(system);
+    await untilFullSyncEnded(system);
     await untilEqual();
     const lists = await system.clerk.requests.list({ path: "/v1/users" });
-    const sweeps = lists.filter(({ query }) => query.includes("%2Bcreated_at"));
-    expect(sweeps.length).toBeLessThanOrEqual(Math.ceil(1_700 / 500) + 2);
-    expect(await readFullSync(system)).toMatchObject([{ state: "succeeded", seen: 1_700 }]);
+    const pagesOfFullSync = lists.filter(({ query }) => query.includes("%2Bcreated_at"));
+    expect(pagesOfFullSync.length).toBeLessThanOrEqual(Math.ceil(1_700 / 500) + 2);
+    expect(await readFullSyncs(system)).toMatchObject([{ state: "succeeded", seen: 1_700 }]);
     expect(await second.stop()).toBe(0);
   });
 
-  test("creations and updates arrive without any webhook, and deletions with the next sweep", async () => {
+  test("creations and updates arrive without any webhook, and deletions with the next full sync", async () => {
     const { clerk } = system;
     const [first, second] = await clerk.users.list({ limit: 2 });
     await clerk.users.update(first?.id ?? "", { firstName: "Without", lastName: "Webhook" });
     await clerk.users.create({ firstName: "New" });
     await untilEqual();
     await clerk.users.delete(second?.id ?? "");
-    const sweeps = (await readFullSync(system)).length;
+    const before = (await readFullSyncs(system)).length;
     await requestFullSync(system);
-    expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+    expect(await untilFullSyncEnded(system, before + 1)).toMatchObject({
       state: "succeeded",
       counts: { deleted: 1 },
     });
     await untilEqual();
   });
 
-  test("a lost deletion is noticed by the count and swept, without anybody asking", async () => {
-    const sweeps = (await readFullSync(system)).length;
+  test("a lost deletion changes the count, which starts a full sync that deletes the user", async () => {
+    const before = (await readFullSyncs(system)).length;
     const [first] = await system.clerk.users.list({ limit: 1 });
     await system.clerk.users.delete(first?.id ?? "");
-    expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+    expect(await untilFullSyncEnded(system, before + 1)).toMatchObject({
       started_by: "catch-up",
       counts: { deleted: 1 },
     });
     await untilEqual();
   });
 
-  test("a worker killed in the middle of a sweep: the next one goes on, and catch-ups never wait for it", async () => {
+  test("a full sync whose worker is killed is continued by the next worker", async () => {
     const { clerk } = system;
-    const sweeps = (await readFullSync(system)).length;
+    const before = (await readFullSyncs(system)).length;
     await clerk.faults.add({ kind: "latency", ms: 400, path: "/v1/users" });
     await requestFullSync(system);
-    await waitFor("the sweep's second page", async () =>
-      ((await readFullSync(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
+    await waitFor("the second page of the full sync", async () =>
+      ((await readFullSyncs(system)).at(before)?.pages ?? 0) >= 1 ? true : undefined,
     );
     await system.worker.stop("SIGKILL");
     await clerk.faults.heal();
@@ -89,7 +89,7 @@ describeOnBackends((backend) => {
     await clerk.users.update(person?.id ?? "", { firstName: "Meanwhile" });
     await letLeasesExpire(system);
     system.worker = system.startWorker();
-    const run = await untilSwept(system, sweeps + 1);
+    const run = await untilFullSyncEnded(system, before + 1);
     expect(run).toMatchObject({
       state: "succeeded",
       seen: await clerk.users.count(),
@@ -98,21 +98,21 @@ describeOnBackends((backend) => {
     await untilEqual();
   });
 
-  test("a stopped worker leaves its sweep to the next one", async () => {
-    const sweeps = (await readFullSync(system)).length;
+  test("a stopped worker leaves its full sync to the next worker", async () => {
+    const before = (await readFullSyncs(system)).length;
     await system.clerk.faults.add({ kind: "latency", ms: 400, path: "/v1/users" });
     await requestFullSync(system);
-    await waitFor("the sweep to run", async () =>
-      ((await readFullSync(system)).at(sweeps)?.pages ?? 0) >= 1 ? true : undefined,
+    await waitFor("the full sync to run", async () =>
+      ((await readFullSyncs(system)).at(before)?.pages ?? 0) >= 1 ? true : undefined,
     );
     expect(await system.worker.stop()).toBe(0);
-    expect((await readFullSync(system)).at(sweeps)).toMatchObject({ state: "running" });
+    expect((await readFullSyncs(system)).at(before)).toMatchObject({ state: "running" });
     await system.clerk.faults.heal();
     system.worker = system.startWorker();
-    expect(await untilSwept(system, sweeps + 1)).toMatchObject({ state: "succeeded" });
+    expect(await untilFullSyncEnded(system, before + 1)).toMatchObject({ state: "succeeded" });
   });
 
-  test("progress shows in the queue, no job is a failure, and names and emails are nowhere in it", async () => {
+  test("jobs show their progress, none has failed, and none holds a name or an email", async () => {
     const texts = await withQueue(system, "reconcile", async (queue) => {
       const jobs = await queue.getJobs(["completed", "failed"]);
       expect(jobs.filter((job) => job.failedReason)).toEqual([]);
@@ -123,33 +123,35 @@ describeOnBackends((backend) => {
     expect(texts.filter((text) => /example\.com|Meanwhile|Webhook/.test(text))).toEqual([]);
   });
 
-  test("a sweep whose hour passed while no worker was there is made good by the next worker", async () => {
-    const sweeps = (await readFullSync(system)).length;
+  test("a full sync that was due while no worker ran is started by the next worker", async () => {
+    const before = (await readFullSyncs(system)).length;
     await system.worker.stop();
     await withQueue(system, "reconcile", async (queue) => {
       await queue.upsertJobScheduler("full", { every: 500 }, { name: "full", data: { v: 1, mode: "full" } });
-      await waitFor("its hour to pass", async () => ((await isFullSyncOverdue(queue)) ? true : undefined));
+      await waitFor("the full sync to be overdue", async () =>
+        (await isFullSyncOverdue(queue)) ? true : undefined,
+      );
     });
     system.worker = system.startWorker();
-    expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+    expect(await untilFullSyncEnded(system, before + 1)).toMatchObject({
       state: "succeeded",
       started_by: "schedule",
     });
     await withQueue(system, "reconcile", (queue) =>
-      waitFor("the schedule as configured", async () =>
+      waitFor("the configured schedule", async () =>
         (await queue.getJobScheduler("full"))?.pattern === fullCron ? true : undefined,
       ),
     );
   });
 
-  // On Postgres queues no hour comes while Postgres is away.
+  // With queues on Postgres no schedule is due while Postgres is away.
   if (backend === "redis") {
-    test("a sweep whose hour comes while Postgres is away is done behind it, also when the worker was replaced", async () => {
-      const sweeps = (await readFullSync(system)).length;
+    test("a full sync that is due while Postgres is away runs afterwards, also in a new worker", async () => {
+      const before = (await readFullSyncs(system)).length;
       await system.postgres.stop("immediate");
       await withQueue(system, "reconcile", async (queue) => {
         const { id = "" } = await queue.add("full", { v: 1, mode: "full" });
-        await waitFor("a worker to put it back", async () => {
+        await waitFor("a worker to snooze the job", async () => {
           const job = await queue.getJob(id);
           return job && job.attemptsStarted > 0 && (await job.isDelayed()) ? true : undefined;
         });
@@ -157,14 +159,14 @@ describeOnBackends((backend) => {
       await system.worker.stop();
       await system.restartPostgres();
       system.worker = system.startWorker();
-      expect(await untilSwept(system, sweeps + 1)).toMatchObject({
+      expect(await untilFullSyncEnded(system, before + 1)).toMatchObject({
         state: "succeeded",
         started_by: "schedule",
       });
     });
   }
 
-  test("schedules come back when the queue was emptied, and a changed one takes effect on restart", async () => {
+  test("schedules are restored after the queue was emptied, and a changed schedule takes effect on restart", async () => {
     const schedules = () =>
       withQueue(system, "reconcile", async (queue) => {
         const found = await queue.getJobSchedulers();

@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("run-end", import.meta.url));
 
 test.concurrent.each([
   ["the runner is killed with -9", "SIGKILL", (pid: number) => pid],
-  // A terminal sends its signals to every process in the foreground.
+  // A terminal sends its signals to every process of the foreground group.
   ["Ctrl-C", "SIGINT", (pid: number) => -pid],
   ["the terminal is closed", "SIGHUP", (pid: number) => -pid],
 ] as const)("after %s no process and no file of the run is left", async (_how, signal, target) => {
@@ -32,10 +32,10 @@ test.concurrent.each([
   await waitFor("the folder to be gone", async () => (existsSync(folder) ? undefined : true));
 });
 
-/** What endless-run.ts has started. */
+/** The processes and the folder of endless-run.ts. */
 type Started = { pids: number[]; folder: string };
 
 async function readStarted(path: string): Promise<Started | undefined> {
-  // The run's own shape; what is not there fails the test.
+  // The cast is not checked: a missing property fails the test.
   return existsSync(path) ? (JSON.parse(await readFile(path, "utf8")) as Started) : undefined;
 }

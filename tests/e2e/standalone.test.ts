@@ -14,16 +14,16 @@ import {
   readPerson,
   type Standalone,
   startStandalone,
-  untilCompared,
+  untilFirstFullSync,
   untilGone,
   untilProvisioned,
   untilSaid,
 } from "../harness/standalone.ts";
 
-/** A start takes seconds, and on a machine that is busy with other tests many more. */
+/** A start takes seconds, and many more on a machine that is busy with other tests. */
 const timeout = 240_000;
 
-describe("npm start, with nothing named", { timeout }, () => {
+describe("npm start without any settings", { timeout }, () => {
   let dir: string;
   let system: Standalone;
   let firstPassword: string | undefined;
@@ -35,7 +35,7 @@ describe("npm start, with nothing named", { timeout }, () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "rollcall-standalone-"));
     system = await startStandalone(dir);
-    await untilCompared(system);
+    await untilFirstFullSync(system);
   });
   afterAll(async () => {
     await system?.stop();
@@ -43,7 +43,7 @@ describe("npm start, with nothing named", { timeout }, () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  test("says what it does, prints one table, and then ready on a line of its own, once", () => {
+  test("reports its steps, prints one table, and then prints ready once on a line of its own", () => {
     const lines = system.output().split("\n");
     expect(lines.filter((line) => line === "ready")).toHaveLength(1);
     const output = system.output();
@@ -55,7 +55,7 @@ describe("npm start, with nothing named", { timeout }, () => {
     expect(output.indexOf("Applying migrations")).toBeLessThan(output.indexOf("Open this"));
   });
 
-  test("the login of the table opens the board, and the secrets are for the owner alone", async () => {
+  test("the login of the table opens the board, and only the owner can read the secrets file", async () => {
     firstPassword = readPassword();
     const authorization = `Basic ${Buffer.from(`admin:${firstPassword}`).toString("base64")}`;
     const answer = await fetch(`${system.apiUrl}/admin/queues`, { headers: { authorization } });
@@ -63,7 +63,7 @@ describe("npm start, with nothing named", { timeout }, () => {
     expect((await stat(join(dir, "secrets.json"))).mode & 0o777).toBe(0o600);
   });
 
-  test("somebody who signs up is provisioned, and both are told", async () => {
+  test("a new user is provisioned, and the output reports sign-up and profile", async () => {
     const clerk = await connectClerkSimulator(system.pageUrl);
     const { id } = await clerk.users.create({ firstName: "Ada", lastName: "Lovelace" });
     firstPersonId = id;
@@ -72,7 +72,7 @@ describe("npm start, with nothing named", { timeout }, () => {
     await untilSaid(system, /Ada Lovelace provisioned \d+ ms after signing up, by webhook/);
   });
 
-  test("a lost webhook is told, and who logs in is provisioned all the same", async () => {
+  test("the output reports a lost webhook, and a login provisions its user", async () => {
     const clerk = await connectClerkSimulator(system.pageUrl);
     await clerk.webhooks.disturb({ loseNext: 1 });
     const { id } = await clerk.users.create({ firstName: "Grace" });
@@ -82,7 +82,7 @@ describe("npm start, with nothing named", { timeout }, () => {
     await untilSaid(system, /Grace provisioned .* by the webhook of a login/);
   });
 
-  test("a second one on the same folder says so, ends with 1 and disturbs nobody", async () => {
+  test("a second start in the same folder exits with 1, says why, and leaves the first one running", async () => {
     const second = launchStandalone(dir);
     expect(await second.exited).toBe(1);
     expect(second.output()).toContain(`already runs from this folder: process ${system.pid}`);
@@ -90,7 +90,7 @@ describe("npm start, with nothing named", { timeout }, () => {
     expect(existsSync(lock())).toBe(true);
   });
 
-  test("a worker that dies is started again, and nobody is missed meanwhile", async () => {
+  test("a worker that dies is restarted, and a user who signs up meanwhile is provisioned", async () => {
     const before = await system.pids();
     const worker = await findByCommand(before, "apps/worker");
     process.kill(worker, "SIGKILL");
@@ -100,7 +100,7 @@ describe("npm start, with nothing named", { timeout }, () => {
     await untilProvisioned(system, id);
   });
 
-  test("a Postgres that dies is started again, and nobody is missed meanwhile", async () => {
+  test("a Postgres that dies is restarted, and a user who signs up meanwhile is provisioned", async () => {
     const postmaster = (await system.pids()).at(-1) ?? 0;
     process.kill(postmaster, "SIGKILL");
     const clerk = await connectClerkSimulator(system.pageUrl);
@@ -113,7 +113,7 @@ describe("npm start, with nothing named", { timeout }, () => {
   test("Ctrl-C ends everything with 0 and leaves no process and no lock", async () => {
     const pids = await system.pids();
     expect(pids).toHaveLength(5);
-    // As under npm, which passes on what the terminal has sent already.
+    // Under npm the process gets the signal twice: from the terminal and from npm.
     system.child.kill("SIGINT");
     system.child.kill("SIGINT");
     expect(await system.exited).toBe(0);
@@ -123,18 +123,18 @@ describe("npm start, with nothing named", { timeout }, () => {
     expect(system.output()).toMatch(/Stopped\n$/);
   });
 
-  test("the next start has its people, rows, causes and password again", async () => {
+  test("the next start has the same users, rows, causes and password", async () => {
     system = await startStandalone(dir);
     const person = await untilProvisioned(system, firstPersonId);
     expect(person).toMatchObject({ cause: "webhook", row: { profile: { nomeCompleto: "Ada Lovelace" } } });
     expect(readPassword()).toBe(firstPassword);
   });
 
-  test("killed with -9, its parts end by themselves, and the next start takes the rest over", async () => {
+  test("after SIGKILL its parts end by themselves, and the next start takes over Postgres", async () => {
     const pids = await system.pids();
     const postmaster = pids.pop() ?? 0;
     system.child.kill("SIGKILL");
-    // At once, while the parts may still hold what they held.
+    // The start comes at once, while the old parts may still hold ports and locks.
     const next = startStandalone(dir);
     await untilGone(pids);
     system = await next;
@@ -146,11 +146,11 @@ describe("npm start, with nothing named", { timeout }, () => {
   test("a second Ctrl-C ends everything at once", async () => {
     const pids = await system.pids();
     const worker = await findByCommand(pids, "apps/worker");
-    // A part that does not stop.
+    // A suspended part does not stop.
     process.kill(worker, "SIGSTOP");
     system.child.kill("SIGINT");
     await untilSaid(system, /stopping everything/);
-    // Pressed until it helps: right after the first one it counts as the same.
+    // The test repeats Ctrl-C, because a second signal right after the first one counts as the same.
     const pressing = setInterval(() => system.child.kill("SIGINT"), 200);
     expect(await system.exited).toBe(130);
     clearInterval(pressing);
@@ -158,7 +158,7 @@ describe("npm start, with nothing named", { timeout }, () => {
     expect(existsSync(lock())).toBe(false);
   });
 
-  test("--fresh begins anew", async () => {
+  test("--fresh starts with an empty database", async () => {
     system = await startStandalone(dir, {}, ["--fresh"]);
     expect(system.output()).toContain("Starting empty");
     expect(await readPerson(system, firstPersonId)).toBeUndefined();
@@ -167,8 +167,8 @@ describe("npm start, with nothing named", { timeout }, () => {
   });
 });
 
-describe("npm start, with Clerk's own keys", { timeout }, () => {
-  test("runs without the simulator, tells of arrivals, and makes up nothing of Clerk's", async () => {
+describe("npm start with Clerk's own keys", { timeout }, () => {
+  test("runs without the simulator, reports new users, and generates no credential of Clerk", async () => {
     const dir = await mkdtemp(join(tmpdir(), "rollcall-standalone-"));
     const clerk = await startClerkSimulator();
     const { secret } = await clerk.webhooks.settings();
@@ -178,15 +178,15 @@ describe("npm start, with Clerk's own keys", { timeout }, () => {
       CLERK_JWT_KEY: clerk.jwtKey.replaceAll("\n", "\\n"),
       CLERK_WEBHOOK_SIGNING_SECRET: secret,
       CLERK_AUTHORIZED_PARTIES: "https://app.example.com",
-      ADMIN_PASSWORD: "chosen by somebody",
+      ADMIN_PASSWORD: "chosen by an operator",
     });
     await untilSaid(running, /^ready$/m, 120_000);
-    expect(running.output()).not.toMatch(/simulator|chosen by somebody/);
+    expect(running.output()).not.toMatch(/simulator|chosen by an operator/);
     const apiUrl = / API +(\S+)/.exec(running.output())?.[1];
     await clerk.webhooks.configure({ url: `${apiUrl}/api/webhooks/clerk` });
     const { id } = await clerk.users.create({ firstName: "Real" });
     await untilSaid(running, /Webhook delivered: user\.created/);
-    // Who comes while the first full run is still on its way may be met by that first.
+    // The first full sync may still run and provision the user before the webhook does.
     await untilSaid(running, new RegExp(`${id} provisioned, by (webhook|the full sync|the catch-up)`));
     expect(await running.stop("SIGTERM")).toBe(0);
     await clerk.stop();
@@ -194,7 +194,7 @@ describe("npm start, with Clerk's own keys", { timeout }, () => {
   });
 });
 
-describe("npm start that cannot", () => {
+describe("npm start that cannot start", () => {
   let dir: string;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "rollcall-standalone-"));
@@ -202,7 +202,7 @@ describe("npm start that cannot", () => {
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
   test.each(["PORT", "WORKER_PORT", "SIMULATOR_PORT", "EXAMPLE_PORT"])(
-    "names %s when its port is taken, and ends with 1",
+    "names %s when its port is taken, and exits with 1",
     async (name) => {
       const server = createServer().listen(0, "127.0.0.1");
       await new Promise((resolve) => server.once("listening", resolve));
@@ -217,7 +217,7 @@ describe("npm start that cannot", () => {
     },
   );
 
-  test("with Clerk's own key lists all that is missing, and shows no value", async () => {
+  test("lists every missing variable with Clerk's own key, and shows no value", async () => {
     const running = launchStandalone(dir, { CLERK_SECRET_KEY: "sk_live_neverShown", PORT: "many" });
     expect(await running.exited).toBe(1);
     const output = running.output();
@@ -227,13 +227,13 @@ describe("npm start that cannot", () => {
     expect(output).not.toMatch(/neverShown|many/);
   });
 
-  test("with a database that is not there says so and names the variable", async () => {
-    const running = launchStandalone(dir, { DATABASE_URL: "postgres://nobody@127.0.0.1:9/none" });
+  test("says that the database is unreachable, and names the variable", async () => {
+    const running = launchStandalone(dir, { DATABASE_URL: "postgres://someone@127.0.0.1:9/none" });
     expect(await running.exited).toBe(1);
     expect(running.output()).toContain("DATABASE_URL");
   });
 
-  test("does not know other options", async () => {
+  test("refuses unknown options", async () => {
     const running = launchStandalone(dir, {}, ["--frehs"]);
     expect(await running.exited).toBe(1);
     expect(running.output()).toContain("--fresh");

@@ -10,7 +10,7 @@ import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** Node's words for it: Postgres sends its own certificate alone, Redis the CA's along with it. */
+/** Node's error codes. Postgres sends only its own certificate, and Redis sends the CA's too. */
 const untrusted = /UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN/;
 
 const redisBinary = inject("redisBinary");
@@ -22,7 +22,7 @@ describe.skipIf(lacks.length > 0)(`TLS by a private CA${skipped}`, () => {
   let folder: string;
   let certificates: Certificates;
   let redisPort: number;
-  /** Over TLS, with the right CA. */
+  /** The environment for TLS with the right CA. */
   let encrypted: Record<string, string>;
 
   beforeAll(async () => {
@@ -35,7 +35,7 @@ describe.skipIf(lacks.length > 0)(`TLS by a private CA${skipped}`, () => {
     await encryptPostgres();
     await encryptRedis();
     encrypted = withCa(certificates.ca);
-    // Both are started with this very object.
+    // Both processes start with this same object.
     Object.assign(system.environment, encrypted);
     system.api = system.startApi();
     system.worker = system.startWorker();
@@ -47,7 +47,7 @@ describe.skipIf(lacks.length > 0)(`TLS by a private CA${skipped}`, () => {
   });
 
   async function encryptPostgres(): Promise<void> {
-    // The server reads its key only when it is its own.
+    // Postgres reads a key file only if its own user owns it.
     const { uid, gid } = await stat(system.postgres.dataDir);
     await chmod(certificates.key, 0o600);
     await chown(certificates.key, uid, gid);
@@ -63,7 +63,7 @@ describe.skipIf(lacks.length > 0)(`TLS by a private CA${skipped}`, () => {
     const settings = { "tls-cert-file": cert, "tls-key-file": key, "tls-ca-cert-file": ca };
     await redis.config("SET", "tls-auth-clients", "no", ...Object.entries(settings).flat());
     await redis.config("SET", "tls-port", redisPort);
-    // Nobody can speak to it in the clear any more.
+    // From now on Redis refuses unencrypted connections.
     await redis.config("SET", "port", 0);
     redis.disconnect();
   }
@@ -114,7 +114,7 @@ describe.skipIf(lacks.length > 0)(`TLS by a private CA${skipped}`, () => {
     expect(await migration.exited).toBe(0);
   });
 
-  test("a server whose CA is another is refused, and doctor and migrate say so without the address", async () => {
+  test("a server with a certificate of another CA is refused, and doctor and migrate say so without the address", async () => {
     const strange = withCa(certificates.strangeCa);
     const { faults, output } = await examine(strange);
     expect(faults).toMatchObject([
@@ -141,10 +141,10 @@ describe.skipIf(lacks.length > 0)(`TLS by a private CA${skipped}`, () => {
     const environment = { ...system.environment, ...withCa(certificates.strangeCa), PORT: String(port) };
     const api = runProcess("apps/api/dist/main.js", environment);
     try {
-      for (const what of ["Postgres does not answer", "Redis connection for queues"]) {
-        await waitFor(`why: ${what}`, async () => {
+      for (const message of ["Postgres does not answer", "Redis connection for queues"]) {
+        await waitFor(`the reason of: ${message}`, async () => {
           const lines = api.output().split("\n");
-          return lines.some((line) => line.includes(what) && untrusted.test(line)) ? true : undefined;
+          return lines.some((line) => line.includes(message) && untrusted.test(line)) ? true : undefined;
         });
       }
       const stranger = { ...system, apiUrl: `http://127.0.0.1:${port}` };

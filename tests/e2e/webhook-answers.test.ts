@@ -7,7 +7,7 @@ import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** Clerk's own published examples; they lie beside the project, not in it. */
+/** Clerk's own published examples. They are next to the repository, not in it. */
 const examples = new URL("../../../shared/fixtures/clerk-events/", import.meta.url);
 const hasExamples = existsSync(examples);
 
@@ -34,7 +34,7 @@ describeOnOneBackend((backend) => {
     },
   );
 
-  test("413 over 256 KB, however well it is signed", async () => {
+  test("413 over 256 KB, also with a valid signature", async () => {
     const answer = await postWebhook(
       system,
       event("user.created", { id: "user_big", x: "a".repeat(256 * 1024) }),
@@ -42,7 +42,7 @@ describeOnOneBackend((backend) => {
     expect(answer).toMatchObject({ status: 413, body: { error: { code: "request.too_large" } } });
   });
 
-  test("a body just under 256 KB is taken", async () => {
+  test("a body just under 256 KB is accepted", async () => {
     const body = event("user.created", { id: "user_large", x: "a".repeat(255 * 1024) });
     expect((await postWebhook(system, body)).status).toBe(200);
   });
@@ -88,14 +88,14 @@ describeOnOneBackend((backend) => {
   });
 
   test.each([
-    ["no JSON", "not json at all"],
+    ["text that is no JSON", "not json at all"],
     ["an empty body", " "],
-    ["no envelope", "[1,2,3]"],
-    ["no user id", event("user.updated", { object: "user" })],
-    ["an id of something else", event("user.updated", { id: "org_123" })],
+    ["JSON without an envelope", "[1,2,3]"],
+    ["an event without a user id", event("user.updated", { object: "user" })],
+    ["an id that is no user's", event("user.updated", { id: "org_123" })],
     ["a deletion without id, as Clerk may send it", event("user.deleted", { object: "user", deleted: true })],
-    ["a session without user", event("session.created", { id: "sess_1" })],
-  ])("200 quarantined for %s", async (_what, body) => {
+    ["a session without a user", event("session.created", { id: "sess_1" })],
+  ])("200 quarantined for %s", async (_input, body) => {
     const signed = await system.clerk.webhooks.sign(body);
     expect(await postWebhook(system, body, { ...signed })).toMatchObject({
       status: 200,
@@ -119,7 +119,7 @@ describeOnOneBackend((backend) => {
     expect(await postWebhook(system, body)).toMatchObject({ status: 200, body: { status: "accepted" } });
   });
 
-  test.each(["email.created", "organization.created", "something.nobody.knows"])(
+  test.each(["email.created", "organization.created", "something.unheard.of"])(
     "200 ignored for %s",
     async (type) => {
       const body = event(type, { id: "whatever" });
@@ -127,7 +127,7 @@ describeOnOneBackend((backend) => {
     },
   );
 
-  test("raw bytes are what is verified: odd spacing, escapes and big numbers", async () => {
+  test("the signature is verified over the raw bytes: odd spacing, escapes and big numbers", async () => {
     const person = await system.clerk.users.create({ firstName: "Raw" }, { silent: true });
     const body = `\n {  "type" :"user.created",\t"data":{"id":"${person.id}","note":"a \\u0026 b \\/ c","n":12345678901234567890.10e3 },\r\n"timestamp":1654012591835}  `;
     expect(await postWebhook(system, body)).toMatchObject({ status: 200, body: { status: "accepted" } });
@@ -170,7 +170,7 @@ describeOnOneBackend((backend) => {
   );
 });
 
-/** Puts the example's user into the simulator, unless another example did. */
+/** Creates the example's user in the simulator, unless another example has done so. */
 async function mirror(
   system: System,
   data: { id: string; first_name: string; last_name: string },
@@ -182,7 +182,7 @@ async function mirror(
   );
 }
 
-/** A profile, or a tombstone where the examples' deletion came first: ids never return. */
+/** Waits for a profile, or for a tombstone if the example of a deletion came first, because ids are never reused. */
 async function untilDecided(system: System, clerkId: string): Promise<void> {
   await waitFor(`rows of ${clerkId}`, async () => {
     const { users, mentorados } = await readRows(system, clerkId);
@@ -190,7 +190,7 @@ async function untilDecided(system: System, clerkId: string): Promise<void> {
   });
 }
 
-test("without a signing secret the route answers 503 and names the variable, everything else works", async () => {
+test("without a signing secret the webhook route answers 503 and names the variable, and the api is ready", async () => {
   const system = await startSystem({
     backend: "postgres",
     environment: { CLERK_WEBHOOK_SIGNING_SECRET: "" },
@@ -204,7 +204,7 @@ test("without a signing secret the route answers 503 and names the variable, eve
 
 test("while a secret is rotated, both the old and the new one are accepted", async () => {
   const [oldSecret, newSecret] = ["old", "new"].map(
-    (word) => `whsec_${Buffer.from(`${word} secret`).toString("base64")}`,
+    (word) => `whsec_${Buffer.from(`the ${word} secret of an endpoint`).toString("base64")}`,
   );
   const system = await startSystem({
     backend: "postgres",

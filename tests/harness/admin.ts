@@ -1,7 +1,7 @@
 import type { Answer } from "./calls.ts";
 import { adminPassword, type System } from "./system.ts";
 
-/** Calls an admin route as ops would, with the right password unless `headers` say otherwise. */
+/** Calls an admin route as an operator does, with the right password unless `headers` say otherwise. */
 export async function callAdmin(
   system: System,
   path: string,

@@ -1,32 +1,29 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AlertCondition, type AlertRule, alertRules } from "@rollcall/contracts";
 import { createPool } from "@rollcall/db";
-import { openQueueBackend } from "@rollcall/jobs";
 import { createEvaluator, createLogger } from "@rollcall/observability";
-import { createAlertStore, createGaugeReaders } from "@rollcall/runtime";
+import { createAlertStore, createGaugeReaders, openQueueBackend } from "@rollcall/runtime";
 import { type AlertReceiver, startAlertReceiver } from "./alert-receiver.ts";
 import type { System } from "./system.ts";
 import { waitFor } from "./wait-for.ts";
 
 type RuleName = (typeof alertRules)[number]["name"];
 
-/** Rules judged over what a running system counts, beside its own judge and much more impatiently. */
+/** Evaluates alert rules over the metrics of a running system, beside its own evaluator and with much shorter times. */
 export type AlertDrill = {
   untilFired(name: RuleName): Promise<void>;
   untilResolved(name: RuleName): Promise<void>;
-  /** What was told of an alert, in order. */
+  /** The types of the notifications about an alert, in order. */
   storyOf(name: RuleName): string[];
   stop(): Promise<void>;
 };
 
-/** Half a minute: the width of a slice is added to it. */
+/** Half a minute. The evaluator adds the width of a slice to it. */
 const windowS = 30;
-const retryForMs = 150_000;
+const timeoutMs = 150_000;
 let drills = 0;
 
-/**
- * @param bounds conditions with bounds of their own, for what would take long to reach
- */
+/** @param bounds overrides of conditions that the system would take long to reach */
 export async function startAlertDrill(
   system: System,
   names: readonly RuleName[],
@@ -38,7 +35,7 @@ export async function startAlertDrill(
     databaseUrl: system.postgres.url,
     onError: () => undefined,
   });
-  // A name and a lease of its own, so that the system's own judge is not in the way.
+  // The drill has a name and a lease of its own, so that it and the system's own evaluator run side by side.
   const prefix = `drill${++drills}_`;
   const pool = createPool({
     databaseUrl: system.postgres.url,
@@ -48,6 +45,7 @@ export async function startAlertDrill(
   const evaluator = createEvaluator({
     store: createAlertStore(pool, `${prefix}alerts`, 60_000),
     log: createLogger({ level: "silent", process: "drill" }),
+    metrics: { count: () => undefined },
     gauges: createGaugeReaders(pool, backend),
     recorder: { pending: async () => [] },
     rules: alertRules.filter(({ name }) => names.includes(name)).map((rule) => hurry(rule, prefix, bounds)),
@@ -61,7 +59,7 @@ export async function startAlertDrill(
     waitFor(
       `notification ${length} of ${name}`,
       async () => (storyOf(name).length >= length ? true : undefined),
-      retryForMs,
+      timeoutMs,
     );
   return {
     untilFired: async (name) => void (await until(name, 1)),
@@ -72,7 +70,7 @@ export async function startAlertDrill(
   };
 }
 
-/** The same rule with short times: they are data. */
+/** Returns the same rule with short times. */
 function hurry(
   rule: AlertRule,
   prefix: string,
@@ -83,7 +81,7 @@ function hurry(
     ...("beforeS" in rule.when ? { beforeS: 4 * windowS } : {}),
     ...bounds[rule.name],
   };
-  // Of the same kind as before: only numbers were changed.
+  // The kind of the condition is unchanged, because only its numbers were replaced.
   const when = { ...rule.when, ...short } as AlertCondition;
   return { ...rule, name: `${prefix}${rule.name}`, when, forS: Math.min(rule.forS, 1) };
 }

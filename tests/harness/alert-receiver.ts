@@ -2,12 +2,12 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AlertNotification, alertNotification } from "@rollcall/contracts";
 
-/** What listens at ALERT_WEBHOOK_URL. */
+/** The server behind ALERT_WEBHOOK_URL. */
 export type AlertReceiver = {
   url: string;
-  /** What it took, in order. */
+  /** The notifications that it accepted, in order. */
   notifications: AlertNotification[];
-  /** Ids of what it was sent, taken or not. */
+  /** The ids of all notifications that were sent to it, accepted or refused. */
   attempts: string[];
   /** Answers 500 from now on, or 200 again. */
   refuse(isRefusing: boolean): void;

@@ -2,7 +2,7 @@ import { describe, inject } from "vitest";
 
 export type Backend = "redis" | "postgres";
 
-/** Declares the tests once for each queue backend; without a redis-server the Redis half says why it is skipped. */
+/** Declares the tests once for each queue backend. Without a redis-server the Redis half is skipped and says why. */
 export function describeOnBackends(declare: (backend: Backend) => void): void {
   for (const backend of ["redis", "postgres"] as const) {
     const missing = backend === "redis" && !inject("redisBinary");
@@ -11,20 +11,20 @@ export function describeOnBackends(declare: (backend: Backend) => void): void {
   }
 }
 
-/** Declares the tests on one backend, Redis where there is one: for guarantees that no queue has a part in. */
+/** Declares the tests on one backend, on Redis if there is one. It is for guarantees that do not depend on a queue. */
 export function describeOnOneBackend(declare: (backend: Backend) => void): void {
   const backend = chooseBackend();
   describe(`with queues on ${backend}`, () => declare(backend));
 }
 
-/** Declares tests of Redis itself; without a redis-server they say why they are skipped. */
+/** Declares tests of Redis itself. Without a redis-server they are skipped and say why. */
 export function describeOnRedis(name: string, declare: (redisBinary: string) => void): void {
   const redisBinary = inject("redisBinary");
   const why = redisBinary ? "" : " (skipped: no redis-server on PATH)";
   describe.skipIf(!redisBinary)(`${name}${why}`, () => declare(redisBinary ?? ""));
 }
 
-/** For tests that one backend is enough for: Redis where there is one. */
+/** Returns the backend of tests that need only one: Redis if there is one. */
 export function chooseBackend(): Backend {
   return inject("redisBinary") ? "redis" : "postgres";
 }

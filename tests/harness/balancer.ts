@@ -3,14 +3,14 @@ import net from "node:net";
 
 export type Balancer = {
   url: string;
-  /** Where new connections go from now on, in turn; those of this moment stay where they are. */
+  /** Sends new connections to these ports in turn from now on. Open connections stay where they are. */
   use(ports: readonly number[]): void;
-  /** Resolves when no connection leads to a port any more. */
+  /** Resolves when no connection to the port is open any more. */
   drained(port: number): Promise<void>;
   close(): Promise<void>;
 };
 
-/** Stands before several servers, as a load balancer of TCP connections. Whoever finds none is cut off. */
+/** Starts a load balancer of TCP connections. It closes a connection at once while it has no target. */
 export async function startBalancer(): Promise<Balancer> {
   let targets: readonly number[] = [];
   let turn = 0;

@@ -11,7 +11,7 @@ export type BareProject = {
   write(path: string, text: string): void;
   /** Copies a folder of the repository into the project. */
   copy(from: string, to: string): void;
-  /** Lends a package of the repository, which this project would otherwise have to fetch. */
+  /** Links a package of the repository, so that the project does not have to fetch it. */
   lend(name: string): void;
   /** Runs Node in the project. */
   node(...args: readonly string[]): SpawnSyncReturns<string>;
@@ -19,7 +19,7 @@ export type BareProject = {
   remove(): void;
 };
 
-/** A project outside of the workspace, with nothing in it: what an app that uses a package of ours is. */
+/** Creates an empty project outside of the workspace, like an app that uses one of our packages. */
 export function createBareProject(): BareProject {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "rollcall-bare-")));
   const write = (path: string, text: string) => {

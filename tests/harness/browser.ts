@@ -3,13 +3,13 @@ import { delimiter, join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 import { describe } from "vitest";
 
-/** First the one that draws the same and has no windows: it takes half the CPU. */
+/** The headless shell comes first: it renders the same and takes half the CPU. */
 const names = [
   "chromium-headless-shell",
   ...["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
 ];
 
-/** Without its background traffic, which a closed network refuses over and over. */
+/** These options turn off background traffic, which a closed network would refuse again and again. */
 const args = [
   ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
@@ -18,8 +18,8 @@ const args = [
 const hint = "Browser tests are skipped: put chromium on PATH, e.g. apt-get install chromium-headless-shell";
 
 /**
- * Declares tests that need a browser, which `openBrowser` starts. Without Chromium they are skipped and say so; with
- * CI=true that is an error.
+ * Declares tests that need a browser, which `openBrowser` starts. Without Chromium they are skipped and say so. With
+ * CI=true a missing Chromium is an error.
  */
 export function describeInBrowser(
   name: string,

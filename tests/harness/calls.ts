@@ -1,10 +1,11 @@
-import { type JobQueue, openQueueBackend, type QueueName } from "@rollcall/jobs";
+import type { JobQueue, QueueName } from "@rollcall/jobs";
+import { openQueueBackend } from "@rollcall/runtime";
 import { origin, type System } from "./system.ts";
 import { waitFor } from "./wait-for.ts";
 
 export type Answer = { status: number; headers: Headers; body: unknown };
 
-/** Posts a body as Svix would, signed now unless `headers` say otherwise. */
+/** Posts a body as Svix does, signed now unless `headers` say otherwise. */
 export async function postWebhook(
   system: System,
   body: string | Buffer,
@@ -50,7 +51,7 @@ export type Rows = { users: Record<string, unknown>[]; mentorados: Record<string
 
 /** The rows of one user, as they are now. */
 export async function readRows(system: System, clerkId: string): Promise<Rows> {
-  // The profile first: whoever has one has a row, but between two statements a row may appear.
+  // Profiles are read first. A profile always has a user, but a row may appear between the two statements.
   const mentorados = await system.db.query(
     "select m.* from mentorados m join users u on u.id = m.user_id where u.clerk_id = $1",
     [clerkId],
@@ -67,11 +68,11 @@ export function untilProfile(system: System, clerkId: string, timeoutMs?: number
   return waitFor(`a profile for ${clerkId}`, ask, timeoutMs);
 }
 
-/** Looks into a queue from outside, with a connection of its own. */
+/** Opens a queue on a connection of its own, calls `use`, and closes it. */
 export async function withQueue<T>(
   system: System,
   name: QueueName,
-  look: (queue: JobQueue) => Promise<T>,
+  use: (queue: JobQueue) => Promise<T>,
 ): Promise<T> {
   const backend = openQueueBackend({
     redisNodes: system.redis && [system.redis.url],
@@ -81,7 +82,7 @@ export async function withQueue<T>(
   const queue = backend.createQueue(name);
   try {
     await queue.waitUntilReady();
-    return await look(queue);
+    return await use(queue);
   } finally {
     await queue.close();
     await backend.close();
@@ -97,7 +98,7 @@ export function readQueueCounts(system: System, name: QueueName): Promise<QueueC
   });
 }
 
-/** Until no job is left to do: behind its commit, which a test may see, a job still drops what is cached. */
+/** Waits until no job is left. A test can see the commit of a job before the job drops the cache entry. */
 export function untilIdle(system: System, name: QueueName): Promise<true> {
   return waitFor(`queue ${name} to be idle`, async () => {
     const { waiting, active, delayed } = await readQueueCounts(system, name);
@@ -105,7 +106,7 @@ export function untilIdle(system: System, name: QueueName): Promise<true> {
   });
 }
 
-/** The dead letters as JSON text, so that a test can also say what is not in them. */
+/** The dead letters as JSON text, so that a test can also check for text that they must not contain. */
 export function readDeadLetters(system: System): Promise<string[]> {
   return withQueue(system, "dead-letter", async (queue) =>
     (await queue.getJobs(["waiting"])).map((job) => JSON.stringify(job.data)),
@@ -113,8 +114,8 @@ export function readDeadLetters(system: System): Promise<string[]> {
 }
 
 /**
- * Waits until a user's job has used up its attempts, and returns its dead letter as JSON text. A retry runs at once
- * here, and not after up to 30 seconds: the delays have tests of their own.
+ * Waits until a user's job has used up its attempts, and returns its dead letter as JSON text. Retries run at once
+ * here, instead of after up to 30 seconds. Other tests cover the delays.
  */
 export function untilDeadLetter(system: System, clerkId: string): Promise<string> {
   return withQueue(system, "dead-letter", (letters) =>
@@ -136,7 +137,7 @@ export function untilDeadLetter(system: System, clerkId: string): Promise<string
 
 async function hastenRetries(queue: JobQueue, clerkId: string): Promise<void> {
   for (const job of await queue.getJobs(["delayed"])) {
-    // A worker may take it at the same moment.
+    // A worker may take the job at the same moment.
     if (JSON.stringify(job.data).includes(clerkId)) await job.promote().catch(() => undefined);
   }
 }

@@ -8,14 +8,14 @@ export type Certificates = { ca: string; strangeCa: string; cert: string; key: s
 
 const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
 
-/** Node has nothing that makes certificates. With CI=true a missing tool is an error. */
+/** Node cannot create certificates, so the tests need openssl. With CI=true a missing openssl is an error. */
 export function hasOpenssl(): boolean {
   const found = spawnSync("openssl", ["version"], { cwd: tmpdir() }).status === 0;
   if (!found && process.env["CI"] === "true") throw new Error("CI must test TLS too: put openssl on PATH");
   return found;
 }
 
-/** A certificate for 127.0.0.1 and localhost by a CA that nobody knows, and another such CA. */
+/** Creates a private CA, its certificate for 127.0.0.1 and localhost, and a second private CA. */
 export async function makeCertificates(folder: string): Promise<Certificates> {
   const path = (name: string) => join(folder, name);
   const make = (name: string, ...args: string[]) =>

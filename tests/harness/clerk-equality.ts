@@ -1,6 +1,6 @@
 import type { System } from "./system.ts";
 
-/** What the row of a user should say, by the rules of the design and nothing of the code under test. */
+/** The expected row of a user. It follows the documented rules and uses none of the code under test. */
 function expectRow(user: Awaited<ReturnType<System["clerk"]["users"]["get"]>>) {
   const primary = user.email_addresses.find(({ id }) => id === user.primary_email_address_id);
   const name = [user.first_name, user.last_name].filter(Boolean).join(" ");
@@ -24,7 +24,7 @@ select u.clerk_id, u.email, u.email_verified, u.name, u.image_url, u.banned, u.d
        count(m.id)::int as profiles
 from users u left join mentorados m on m.user_id = u.id group by u.id`;
 
-/** Where rows and Clerk differ, field by field; and tombstones of users whom the simulator never deleted. */
+/** Lists each field in which a row differs from Clerk, and tombstones of users that the simulator never deleted. */
 export async function findInequalities({ clerk, db }: System): Promise<string[]> {
   const found: string[] = [];
   const rowOf = new Map((await db.query(rows)).rows.map((row) => [row.clerk_id, row]));

@@ -1,4 +1,4 @@
-/** Proves that the tests beside it run on what they are said to run on. */
+/** Proves that the tests beside it really run on React 18. */
 export const reactVersionTest = `
 import { version } from "react";
 import { version as domVersion } from "react-dom";
@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 test("this is React 18", () => expect([version, domVersion]).toEqual(["18.3.1", "18.3.1"]));
 `;
 
-/** As much of Clerk, Next.js and Vite as the README uses; the packages themselves would bring a lot along. */
+/** The types of Clerk, Next.js and Vite that the README uses. The real packages have many dependencies. */
 export const elsewhere = `
 /// <reference types="react/canary" />
 type Auth = { userId: string | null; getToken: () => Promise<string | null> };
@@ -44,13 +44,13 @@ interface ImportMeta {
 }
 `;
 
-/** The app's own database, as the README supposes it. */
+/** The app's own database module that the README assumes. */
 export const database = `
 import type { Session } from "@rollcall/client";
 export declare function findProfile(clerkId: string): Promise<Session | undefined>;
 `;
 
-/** An app that uses every entry. */
+/** An app that uses every entry point of the client. */
 export const consumer = `
 import { createRollcallClient, type Provisioned, RollcallError, type User } from "@rollcall/client";
 import { provisioned as provisionedRequest } from "@rollcall/client/express";

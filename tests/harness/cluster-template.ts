@@ -7,10 +7,10 @@ import { promisify } from "node:util";
 import { startPostgres } from "@rollcall/local-services";
 import { migrate, migrateProgram } from "./migrate.ts";
 
-/** A stopped cluster with all tables, to be copied: making one takes four seconds of a core, and tests need a hundred. */
+/** A stopped cluster with all tables, for tests to copy. Creating one takes four CPU seconds, and tests need many. */
 export type ClusterTemplate = { dataDir: string | undefined; remove(): Promise<void> };
 
-/** Makes one with the built migrations; without a build there is none, and nothing to run on it either. */
+/** Creates the template with the built migrations. Without a build, `dataDir` is undefined. */
 export async function makeClusterTemplate(): Promise<ClusterTemplate> {
   if (!existsSync(migrateProgram)) return { dataDir: undefined, remove: async () => undefined };
   const folder = await mkdtemp(join(tmpdir(), "rollcall-cluster-"));
@@ -21,7 +21,7 @@ export async function makeClusterTemplate(): Promise<ClusterTemplate> {
   return { dataDir, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-/** Copies it with its owner, who is another one than root. */
+/** Copies the template and keeps its owner, because Postgres does not run as root. */
 export async function copyCluster(template: string, dataDir: string): Promise<void> {
   await promisify(execFile)("cp", ["-a", template, dataDir]);
 }

@@ -5,15 +5,15 @@ import { connectClerkSimulator, type RemoteClerkSimulator } from "@rollcall/cler
 import { type PostgresServer, startPostgres } from "@rollcall/local-services";
 import pg from "pg";
 import type { Browser, Page } from "playwright-core";
-import { type Standalone, startStandalone, untilCompared } from "./standalone.ts";
+import { type Standalone, startStandalone, untilFirstFullSync } from "./standalone.ts";
 import { waitFor } from "./wait-for.ts";
 
 export const supportUrl = "https://help.example.com/profile";
 
-/** Slack for a busy machine; what is waited for mostly takes well under a second. */
-const retryForMs = 60_000;
+/** Slack for a busy machine. Most steps take well under a second. */
+const timeoutMs = 60_000;
 
-/** What `npm start` runs, with the example app, on a Postgres that a test may stop. */
+/** The system of `npm start` with the example app, on a Postgres that a test may stop. */
 export type DashboardSystem = Standalone & {
   clerk: RemoteClerkSimulator;
   db: pg.Pool;
@@ -30,7 +30,7 @@ export async function startDashboardSystem(): Promise<DashboardSystem> {
   const standalone = await startStandalone(dir, { DATABASE_URL: postgres.url, SUPPORT_URL: supportUrl });
   const db = new pg.Pool({ connectionString: postgres.url, max: 2 });
   db.on("error", () => undefined);
-  await untilCompared(standalone);
+  await untilFirstFullSync(standalone);
   return {
     ...standalone,
     clerk: await connectClerkSimulator(standalone.pageUrl),
@@ -48,7 +48,7 @@ export async function startDashboardSystem(): Promise<DashboardSystem> {
   };
 }
 
-/** What went wrong in a page by itself: a script's error, or what the page's own security policy forbids. */
+/** Errors of a page itself: script errors, and requests that its own security policy forbids. */
 export type PageErrors = string[];
 
 export async function openApp(
@@ -58,7 +58,7 @@ export async function openApp(
   options: Parameters<Browser["newContext"]>[0] = {},
 ): Promise<Page> {
   const context = await browser.newContext({ locale: "pt-BR", ...options });
-  context.setDefaultTimeout(retryForMs);
+  context.setDefaultTimeout(timeoutMs);
   return openTab(await context.newPage(), system, errors);
 }
 
@@ -73,7 +73,7 @@ export async function openTab(page: Page, system: DashboardSystem, errors: PageE
 
 let signUps = 0;
 
-/** Signs somebody new up in the app's own form. */
+/** Signs a new user up in the app's own form. */
 export async function signUp(page: Page, firstName: string): Promise<void> {
   await page.getByLabel("Nome", { exact: true }).fill(firstName);
   await page.getByLabel("Sobrenome").fill("Pessoa");
@@ -91,14 +91,14 @@ export async function untilDashboard(page: Page, firstName: string): Promise<voi
   await page.getByText("Metas do mês").waitFor();
 }
 
-/** The amount on the card of the revenue goal. Its share of a day, below it, is the same on the last day of a month. */
+/** The amount on the card of the revenue goal. On the last day of a month the daily share below it is the same. */
 export const revenueGoal = (page: Page, amount: string) =>
   page
     .getByRole("region", { name: /^(Metas do mês|Goals of the month)$/ })
     .locator('[data-goal="revenue"] .amount')
     .filter({ hasText: amount });
 
-/** Somebody who has had a profile for long, with a goal that nobody else has, and never signed in here. */
+/** Adds a user with an old profile and a revenue goal of its own. The user has never signed in to the app. */
 export async function addMentee(system: DashboardSystem, firstName: string, revenue: number): Promise<void> {
   const email = `${firstName.toLowerCase()}@example.com`;
   const { id } = await system.clerk.users.create({ firstName, lastName: "Pessoa", email });
@@ -114,10 +114,10 @@ export async function addMentee(system: DashboardSystem, firstName: string, reve
   });
 }
 
-/** An answer to ensure or to queries of the dashboard; `asked` is the moment in which those queries left. */
+/** An answer to an ensure call or to a query of the dashboard. `asked` records that a query was sent. */
 export type Call = { name: "ensure" | "query" | "asked"; status: number; body: string };
 
-/** Every answer to ensure and to the dashboard's queries, and when those were asked, in the order of happening. */
+/** Records every answer to ensure and to the dashboard's queries, and each sent query, in order. */
 export function recordCalls(page: Page): Call[] {
   const calls: Call[] = [];
   const nameOf = (url: string) =>

@@ -1,8 +1,8 @@
 const dayMs = 24 * 60 * 60_000;
 
 /**
- * A schedule in UTC whose next moment is at least 364 days away. The default of three in the morning would start a run
- * in the middle of a test that runs at that hour.
+ * A schedule in UTC that is next due in 364 days or later. The default of three in the morning would start a run in
+ * the middle of a test that runs at that hour.
  *
  * @param daysAgo the day on which it was last due
  */

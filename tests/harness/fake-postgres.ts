@@ -10,10 +10,14 @@ function message(type: string, body: Buffer): Buffer {
 const ready = message("Z", Buffer.from("I"));
 const welcome = Buffer.concat([message("R", Buffer.alloc(4)), ready]);
 
-/** A result of one row with one column of text. */
+/** Postgres' ids of its types. */
+const [int4, text] = [23, 25];
+
+/** A result of one row with one column. */
 function result(column: string, value: string): Buffer {
   const count = Buffer.from([0, 1]);
-  const form = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0]);
+  const type = /^\d+$/.test(value) ? int4 : text;
+  const form = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, type, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0]);
   const length = Buffer.alloc(4);
   length.writeInt32BE(value.length);
   return Buffer.concat([
@@ -25,8 +29,8 @@ function result(column: string, value: string): Buffer {
 }
 
 /**
- * A server that lets everybody in and answers each simple query with `[column, value]`: for what no real server of
- * the tests can be, such as an old one or one behind a transaction pooler.
+ * A server that accepts every login and answers each simple query with `[column, value]`. It stands for servers that
+ * the tests do not have, such as an old one or one behind a transaction pooler.
  */
 export function createFakePostgres(answer: (sql: string) => [string, string]): Server {
   return createServer((socket) => {

@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import type { System } from "./system.ts";
 
-/** Every key of Redis that holds what `words` match, in its name or its value, whatever its type. */
+/** Lists every key of Redis, of any type, whose name or value matches `words`. */
 export async function findInRedis(url: string, words: RegExp): Promise<string[]> {
   const redis = new Redis(url);
   const found: string[] = [];
@@ -33,7 +33,7 @@ export async function readKey(redis: Redis, key: string): Promise<string> {
   }
 }
 
-/** Every row of every table in the schemas that holds what `words` match, as text after its table's name. */
+/** Lists every row of the schemas' tables that matches `words`, as text after the name of its table. */
 export async function findInPostgres(
   system: System,
   words: RegExp,

@@ -11,21 +11,21 @@ type Change = { environment?: Record<string, string>; root?: string };
 
 /** Two apis behind a balancer, and two workers. */
 export type Fleet = {
-  /** The system as it is seen through the balancer. */
+  /** The system with the balancer as its api. */
   system: System;
-  /** Each api itself. */
+  /** The URL of each api, without the balancer. */
   apiUrls(): string[];
-  /** Ends one as a deployment does, and starts another in its place. @returns the exit code of the one that ended */
+  /** Ends a process as a deployment does, and starts another in its place. @returns the exit code of the old process */
   replace(kind: Kind, index: number, change?: Change): Promise<number | string>;
-  /** What all of them wrote, those that are gone as well. */
+  /** The output of all processes, ended ones included. */
   output(): string;
   stop(): Promise<void>;
 };
 
-/** A load balancer takes a server out before it is told to end: what was on its way there still arrives. */
+/** A load balancer takes a server out of rotation before the server gets SIGTERM, so that requests in flight arrive. */
 const deregistrationMs = 500;
 
-/** Takes over a system, whose own api and worker end. Clerk delivers to the balancer from then on. */
+/** Replaces the api and the worker of a system with the fleet. Clerk delivers to the balancer from then on. */
 export async function startFleet(single: System): Promise<Fleet> {
   const balancer = await startBalancer();
   const members: Record<Kind, Member[]> = { api: [], worker: [] };

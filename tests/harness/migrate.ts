@@ -3,7 +3,7 @@ import { runProcess } from "./process.ts";
 
 export const migrateProgram = "apps/cli/dist/migrate/main.js";
 
-/** Runs the built migrations. @throws Error with what they printed */
+/** Runs the built migrations. @throws Error with their output */
 export async function migrate(
   environment: Record<string, string>,
   args: string[] = [],

@@ -9,7 +9,7 @@ const repository = fileURLToPath(new URL("../../", import.meta.url));
 
 export type RunningProcess = {
   child: ChildProcess;
-  /** Everything it wrote, standard output and error together. */
+  /** All output of the process, standard output and error together. */
   output(): string;
   /** Resolves with the exit code, or the signal's name. */
   exited: Promise<number | string>;
@@ -17,10 +17,10 @@ export type RunningProcess = {
 };
 
 /**
- * A new folder inside that of the run. A child process that works in the repository would find the `.rollcall/` of a
- * developer's `npm start`, and would act on that system.
+ * Creates a folder inside the folder of the run. A child process that works in the repository would find the
+ * `.rollcall/` of a developer's `npm start` and would act on that system.
  *
- * @throws Error without a run, which would not end the process either
+ * @throws Error without a run, because then nothing would end the process
  */
 export function makeProcessFolder(): string {
   const runFolder = process.env[runFolderVariable];

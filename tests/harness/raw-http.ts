@@ -2,7 +2,7 @@ import net from "node:net";
 
 export type RawRequest = {
   method: string;
-  /** As it stands in the request line: whoever writes it may write what no client would. */
+  /** The exact text of the request line, also text that no HTTP client would send. */
   path: string;
   headers: Record<string, string>;
   body: string | undefined;
@@ -13,7 +13,7 @@ export type RawAnswer = { status: number | undefined; text: string };
 
 const longestAnswerMs = 30_000;
 
-/** Sends a request byte for byte, on a connection of its own. @throws Error when there is no end of an answer */
+/** Sends a request byte for byte, on a connection of its own. @throws Error when the answer never ends */
 export function sendRaw(
   url: string,
   { method, path, headers, body }: RawRequest,
@@ -31,7 +31,7 @@ export function sendRaw(
       reject(new Error(`No answer to ${method} ${path}`));
     });
     socket.on("data", (chunk) => chunks.push(chunk));
-    // A server that has answered may cut off what is still being sent.
+    // A server that has answered may close the connection while the request is still being sent.
     socket.on("error", () => undefined);
     socket.on("close", () => {
       const text = Buffer.concat(chunks).toString();

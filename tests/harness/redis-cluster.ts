@@ -7,9 +7,9 @@ import { waitFor } from "./wait-for.ts";
 
 /** Three primaries that share the slots, and a replica of each, with a password. */
 export type RedisCluster = {
-  /** All nodes, as REDIS_URL takes them, by another name than that by which they announce each other. */
+  /** All nodes in the form of REDIS_URL, under another host name than the one that the nodes announce. */
   url: string;
-  /** Ends, without notification, the primary that has a key's slot. @returns resolves when its replica took over */
+  /** Kills the primary that holds a key's slot. @returns resolves when its replica has taken over */
   failOver(key: string): Promise<void>;
   stop(): Promise<void>;
 };
@@ -18,17 +18,17 @@ type Node = { server: RedisServer; client: Redis; id: string };
 
 const slots = 16_384;
 const primaries = 3;
-/** Not what an URL shows it as. */
+/** A URL has to percent-encode this password. */
 const password = "cluster's p@ss:w/rd";
 
 const settings = {
   "cluster-enabled": "yes",
-  // How long a node is silent until the others elect another.
+  // After this many milliseconds without an answer of a primary, the other nodes elect its replica.
   "cluster-node-timeout": "2000",
   appendonly: "yes",
 };
 
-/** @param certificates with them it speaks TLS alone, among its nodes too */
+/** @param certificates with them the cluster speaks only TLS, also between its nodes */
 export async function startRedisCluster(
   binary: string,
   folder: string,
@@ -52,7 +52,7 @@ export async function startRedisCluster(
   for (const { server } of nodes.slice(1))
     await first.client.call("CLUSTER", "MEET", "127.0.0.1", server.port);
   for (const [index, { client }] of nodes.slice(primaries).entries()) {
-    // Refused until the nodes know each other.
+    // The command is refused until the nodes know each other.
     await waitFor("a replica to know its primary", async () => {
       await client.call("CLUSTER", "REPLICATE", nodes[index]?.id ?? "");
       return true;
@@ -87,13 +87,13 @@ function urlOf(port: number, certificates: Certificates | undefined): string {
 
 async function startNode(binary: string, dir: string, certificates: Certificates | undefined): Promise<Node> {
   await mkdir(dir, { recursive: true });
-  // Its bus listens 10,000 above its port.
+  // The cluster bus listens 10,000 above the port.
   const port = await findPortWithBus();
   const server = await startRedis({ binary, dir, port, settings });
   const address = { host: "127.0.0.1", port };
   const setup = new Redis(address);
   if (certificates) await encrypt(setup, port, certificates);
-  // Only now: who starts a server asks it without a password whether it is up.
+  // The password comes after the start, because `startRedis` checks without one that the server is up.
   await setup.config("SET", "masterauth", password, "requirepass", password);
   setup.disconnect();
   const tls = certificates && { tls: { ca: await readFile(certificates.ca) } };
@@ -102,7 +102,7 @@ async function startNode(binary: string, dir: string, certificates: Certificates
   return { server, client, id: String(await client.call("CLUSTER", "MYID")) };
 }
 
-/** The same port, with TLS alone. */
+/** Makes the node accept only TLS on the same port. */
 async function encrypt(setup: Redis, port: number, { ca, cert, key }: Certificates): Promise<void> {
   const files = { "tls-cert-file": cert, "tls-key-file": key, "tls-ca-cert-file": ca };
   await setup.config("SET", "tls-auth-clients", "no", ...Object.entries(files).flat());

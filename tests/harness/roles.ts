@@ -4,15 +4,15 @@ import pg from "pg";
 const file = new URL("../../ops/roles.sql", import.meta.url);
 const names = ["migrator", "api", "worker"] as const;
 
-/** Where each role connects. */
+/** The connection URL of each role. */
 export type RoleUrls = Record<(typeof names)[number], string>;
 
-/** Does with ops/roles.sql what its head says: once before the first migration, and again behind each. */
+/** Runs ops/roles.sql as its head comment says: once before the first migration, and again after each. */
 export function applyRoles(ownerUrl: string): Promise<RoleUrls> {
   return runRoles(ownerUrl, async (sql, owner) => void (await owner.query(`begin; ${sql}; commit`)));
 }
 
-/** The same, as psql without `--single-transaction` does it. */
+/** Runs ops/roles.sql statement by statement, as psql without `--single-transaction` does. */
 export function applyRolesOneByOne(ownerUrl: string): Promise<RoleUrls> {
   return runRoles(ownerUrl, async (sql, owner) => {
     for (const [statement] of sql.matchAll(/(?:\$\$.*?\$\$|.)+?;\n/gs)) await owner.query(statement);

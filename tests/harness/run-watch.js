@@ -1,20 +1,20 @@
-// Ends every process of a test run once the runner is gone, killed with -9 included, and removes the run's folder.
-// The runner holds this process's standard input: it closes with the runner, however that ends. A process belongs to
-// the run when its working directory, its command line or its environment names the folder. Exit hooks in the runner
-// would not do: SIGKILL runs none, and Postgres leaves the session and the process group of its starter.
+// Ends every process of a test run after the runner is gone, also after SIGKILL, and removes the run's folder. The
+// runner holds this process's standard input, which closes with the runner. A process belongs to the run when its
+// working directory, its command line or its environment names the folder. Exit hooks in the runner are not enough:
+// SIGKILL runs none, and Postgres leaves the session and the process group of its parent.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** How long a process may take to end as asked. */
+/** How long a process may take to end after the first signal. */
 const graceMs = 5_000;
 const pollMs = 50;
 
 const folder = process.argv[2];
 if (!folder) throw new Error("Usage: run-watch.js FOLDER");
 
-// A terminal that closes tells every process in its session. This one has work left then.
+// A terminal that closes sends SIGHUP to every process in its session. This process has to go on.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
 
 process.stdin.resume().once("close", async () => {
@@ -23,9 +23,9 @@ process.stdin.resume().once("close", async () => {
   for (let found = findMembers(); found.length > 0; found = findMembers()) {
     for (const { pid, isPostgres } of found) {
       if (Date.now() - startedMs > graceMs) send(pid, "SIGKILL");
-      // A killed Postgres would leave a segment of shared memory behind, and SIGTERM would have it wait for its clients.
+      // SIGKILL would leave shared memory of Postgres behind, and after SIGTERM Postgres waits for its clients.
       else if (!asked.has(pid)) send(pid, isPostgres ? "SIGQUIT" : "SIGTERM");
-      // A stopped process hears nothing else.
+      // A stopped process handles a signal only after SIGCONT.
       if (!asked.has(pid)) send(pid, "SIGCONT");
       asked.add(pid);
     }
@@ -39,7 +39,7 @@ function send(pid, signal) {
   try {
     process.kill(pid, signal);
   } catch {
-    // It ended meanwhile.
+    // The process has ended meanwhile.
   }
 }
 
@@ -60,7 +60,7 @@ function listByProc() {
   });
 }
 
-/** macOS shows working directories by lsof alone. */
+/** On macOS only lsof shows working directories. */
 function listByPs() {
   const run = (program, args) => attempt(() => execFileSync(program, args, { cwd: "/", encoding: "utf8" }));
   const words = new Map();

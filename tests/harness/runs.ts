@@ -14,8 +14,8 @@ export type RunRow = {
   counts: Record<string, number>;
 };
 
-/** Full runs, oldest first. */
-export async function readFullSync(system: System): Promise<RunRow[]> {
+/** The full syncs, oldest first. */
+export async function readFullSyncs(system: System): Promise<RunRow[]> {
   const found = await system.db.query<RunRow>(
     `select id::int, mode, state, started_by, pages, seen, attempts, reason,
        jsonb_build_object('created', created, 'updated', updated, 'deleted', deleted, 'held', held, 'failed', failed) as counts
@@ -24,19 +24,19 @@ export async function readFullSync(system: System): Promise<RunRow[]> {
   return found.rows;
 }
 
-/** Waits until the newest full run is over. */
-export function untilSwept(system: System, least = 1, timeoutMs = 120_000): Promise<RunRow> {
+/** Waits until at least `least` full syncs exist and the newest one has ended. */
+export function untilFullSyncEnded(system: System, least = 1, timeoutMs = 120_000): Promise<RunRow> {
   const ask = async () => {
-    const runs = await readFullSync(system);
+    const runs = await readFullSyncs(system);
     const last = runs.at(-1);
     return runs.length >= least && last && last.state !== "running" && last.state !== "waiting"
       ? last
       : undefined;
   };
-  return waitFor(`full run ${least} to be over`, ask, timeoutMs);
+  return waitFor(`full sync ${least} to end`, ask, timeoutMs);
 }
 
-/** Asks for a full run as ops would: a row and its job. @returns the run's id */
+/** Requests a full sync as an operator does: a row and its job. @returns the run's id */
 export async function requestFullSync(system: System): Promise<number> {
   const made = await system.db.query<{ id: number }>(
     "insert into rollcall.runs (mode, dry_run, started_by) values ('full', false, 'test') returning id::int",
@@ -46,7 +46,7 @@ export async function requestFullSync(system: System): Promise<number> {
   return runId;
 }
 
-/** Lets time pass for the lease of a runner that was killed; what comes then takes seconds, not half a minute. */
+/** Expires the lease of a killed runner, so that the next runner takes over in seconds instead of half a minute. */
 export async function letLeasesExpire(system: System): Promise<void> {
   await system.db.query("update rollcall.leases set expires_at = now()");
   await system.db.query(

@@ -12,13 +12,13 @@ export type Standalone = RunningProcess & {
   pid: number;
   apiUrl: string;
   pageUrl: string;
-  /** Of the example app. */
+  /** The URL of the example app. */
   appUrl: string;
-  /** The processes of its parts, its Postgres last if it has one: that may be a child or adopted. */
+  /** The processes of its parts. Its own Postgres, if it has one, is last and need not be a child process. */
   pids(): Promise<number[]>;
 };
 
-/** Runs `npm start`'s program on a folder of its own, with nothing named: not even by the project's own `.env`. */
+/** Runs the program of `npm start` in a folder of its own. No setting comes from a project's `.env`. */
 export function launchStandalone(
   dir: string,
   environment: Record<string, string> = {},
@@ -33,7 +33,7 @@ export function standaloneEnvironment(
 ): Record<string, string> {
   const nothing = Object.fromEntries(Object.keys(variables).map((name) => [name, ""]));
   const anyPort = { PORT: "0", WORKER_PORT: "0", SIMULATOR_PORT: "0", EXAMPLE_PORT: "0" };
-  // Who is lost stays lost until the test does something about it.
+  // Without reconcile, a user whose webhook is lost stays missing until the test acts.
   const alone = {
     ROLLCALL_DEMO: "false",
     RECONCILE_CATCHUP_EVERY_MS: "86400000",
@@ -61,7 +61,7 @@ export async function untilReady(running: RunningProcess, dir: string): Promise<
     120_000,
   );
   const { pid } = running.child;
-  if (pid === undefined) throw new Error("It has no pid");
+  if (pid === undefined) throw new Error("The process has no pid");
   return {
     ...running,
     pid,
@@ -77,17 +77,17 @@ export async function untilReady(running: RunningProcess, dir: string): Promise<
   };
 }
 
-/** The first full run comes by itself, and would find whoever was lost before it. */
-export async function untilCompared({ pageUrl }: Standalone): Promise<void> {
-  await waitFor("the first full run", async () => {
+/** The first full sync starts by itself and would find users whose webhooks were lost before it. */
+export async function untilFirstFullSync({ pageUrl }: Standalone): Promise<void> {
+  await waitFor("the first full sync", async () => {
     const answer = await fetch(`${pageUrl}/page/state`);
-    // The page's own shape; what is not there fails the test.
+    // The cast is not checked: a missing property fails the test.
     const { runs } = (await answer.json()) as { runs: { mode: string }[] };
     return runs.some(({ mode }) => mode === "full") ? true : undefined;
   });
 }
 
-/** Asks for a run as ops would, with the login that the table of addresses shows. */
+/** Requests a run as an operator does, with the login that the table of addresses shows. */
 export async function startRun(system: Standalone, mode: "full" | "catch-up"): Promise<void> {
   const password = /password (\S+)/.exec(system.output())?.[1];
   const answer = await fetch(`${system.apiUrl}/api/admin/reconcile`, {
@@ -120,7 +120,7 @@ async function readChildren(pid: number): Promise<number[]> {
   return stdout.trim().split("\n").map(Number);
 }
 
-/** Which of them still run; a zombie that nobody waited for does not. */
+/** Returns the processes that still run. A zombie does not run any more. */
 export async function findAlive(pids: readonly number[]): Promise<number[]> {
   const alive = await Promise.all(pids.map(async (pid) => ((await isAlive(pid)) ? [pid] : [])));
   return alive.flat();
@@ -140,10 +140,10 @@ export async function untilGone(pids: readonly number[]): Promise<void> {
   await waitFor(`the end of ${pids}`, async () => ((await findAlive(pids)).length === 0 ? true : undefined));
 }
 
-/** Which of them runs a program whose path contains `part`. */
+/** Returns the process that runs a program whose path contains `part`. */
 export async function findByCommand(pids: readonly number[], part: string): Promise<number> {
   for (const pid of pids) if ((await readCommand(pid)).includes(part)) return pid;
-  throw new Error(`None of ${pids} is ${part}`);
+  throw new Error(`None of the processes ${pids} runs ${part}`);
 }
 
 async function readCommand(pid: number): Promise<string> {
@@ -160,7 +160,7 @@ export async function readPerson(
   id: string,
 ): Promise<PageState["people"][number] | undefined> {
   const answer = await fetch(`${system.pageUrl}/page/state`);
-  // The page's own shape; what is not there fails the test.
+  // The cast is not checked: a missing property fails the test.
   const { people } = (await answer.json()) as PageState;
   return people.find((person) => person.id === id);
 }

@@ -22,27 +22,27 @@ export const origin = "http://localhost:5173";
 export const webhookSecret = `whsec_${Buffer.from("a secret that only tests know").toString("base64")}`;
 export const adminPassword = "correct horse battery staple";
 
-/** Two processes start beside those of other tests: on two cores that has taken longer than half a minute. */
+/** Two processes start beside those of other tests. On two cores this has taken longer than half a minute. */
 const readyTimeoutMs = 100_000;
 
 export type SystemOptions = {
   backend: "redis" | "postgres";
   /**
-   * Over the defaults, for every process; an empty value unsets. Nothing is reconciled unless a variable of
-   * reconcile's is named: a sweep would do what webhooks, jobs and logins are to be seen doing.
+   * Overrides the defaults for every process. An empty value unsets a variable. Reconcile runs only if a RECONCILE_
+   * variable is set. Otherwise a full sync would do the work that tests expect of webhooks, jobs and logins.
    */
   environment?: Record<string, string>;
-  /** Where another build than the repository's own lies. */
+  /** The root of another build than the repository's own. */
   root?: string;
-  /** That build makes other tables. */
+  /** Says that the other build creates other tables. */
   ownTables?: boolean;
-  /** Server settings of Postgres, over the tests' own. */
+  /** Server settings of Postgres that override those of the tests. */
   postgresSettings?: Record<string, string>;
-  /** Under the roles of ops/roles.sql: the CLI, and whoever uses `environment`, has the worker's. */
+  /** Runs under the roles of ops/roles.sql. The CLI, and every other user of `environment`, has the worker's role. */
   underRoles?: boolean;
 };
 
-/** Rollcall as in production: built api and worker as processes, a Postgres and perhaps a Redis of its own. */
+/** Rollcall as in production: built api and worker as processes, with their own Postgres and, if chosen, Redis. */
 export type System = {
   apiUrl: string;
   workerUrl: string;
@@ -54,7 +54,7 @@ export type System = {
   api: RunningProcess;
   worker: RunningProcess;
   startApi(): RunningProcess;
-  /** Another worker; with an environment of its own when one is given. */
+  /** Starts another worker, with `own` as its environment if given. */
   startWorker(own?: Record<string, string>): RunningProcess;
   restartPostgres(): Promise<void>;
   restartRedis(): Promise<void>;
@@ -65,7 +65,7 @@ export type System = {
 export async function startSystem(options: SystemOptions): Promise<System> {
   const folder = await mkdtemp(join(tmpdir(), "rollcall-e2e-"));
   const dataDir = join(folder, "postgres");
-  // Tests start more processes than one server usually has.
+  // Tests start more processes than one Postgres usually serves.
   const settings = { fsync: "off", max_connections: "400", ...options.postgresSettings };
   const isPlain = !options.ownTables && !options.underRoles;
   const template = isPlain ? inject("clusterTemplate") : undefined;
@@ -136,13 +136,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await system.untilReady();
     return system;
   } catch (error) {
-    // Nobody else knows of them: they would go on for ever, and make the machine slower for the next.
+    // The caller gets no system that it could stop. The processes would run on and slow down later tests.
     await system.stop();
     throw error;
   }
 }
 
-/** Takes the leases of both modes: as long as somebody has them, no run does anything. */
+/** Takes the leases of both modes, so that no run does any work. */
 async function holdReconcile(db: pg.Pool): Promise<void> {
   await db.query(`
     insert into rollcall.leases (name, token, expires_at)
@@ -152,7 +152,7 @@ async function holdReconcile(db: pg.Pool): Promise<void> {
 function startOwnRedis(folder: string, port?: number): Promise<RedisServer> {
   const binary = inject("redisBinary");
   if (!binary) throw new Error("This test needs redis-server");
-  // With its data on disk, so that a restart is an outage and not a loss.
+  // The data is on disk, so that a restart is an outage and loses nothing.
   const settings = { appendonly: "yes" };
   return startRedis({
     binary,

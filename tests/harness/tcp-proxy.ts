@@ -3,15 +3,17 @@ import net from "node:net";
 
 export type TcpProxy = {
   port: number;
-  /** `url`, by way of the proxy. */
+  /** Returns `url` with the proxy as its host. */
   proxied(url: string): string;
-  /** Every connection of this moment falls silent, both ways, and is not closed. New ones work. */
+  /** Silences every open connection in both directions without closing it. New connections work. */
   blackhole(): void;
-  /** Every connection of this moment breaks at both ends. New ones work. */
+  /** Resets every open connection at both ends. New connections work. */
   reset(): void;
-  /** From now on what comes back takes up to `longestMs` more, each connection its own time; 0 ends it. */
+  /** Delays answers by up to `longestMs` from now on. Each connection has its own delay. 0 ends the delays. */
   delay(longestMs: number): void;
-  /** How many connections there are now, silent ones included. */
+  /** New connections lead to another port of this machine from now on. Open ones stay where they are. */
+  leadTo(port: number): void;
+  /** The number of open connections, silent ones included. */
   connections(): number;
   close(): Promise<void>;
 };
@@ -19,14 +21,15 @@ export type TcpProxy = {
 type Pair = { near: net.Socket; far: net.Socket; silent: boolean };
 
 /**
- * Forwards to a port of this machine. Its black hole stands for a failed-over load balancer or a forgotten NAT
- * entry. Both kernels go on acknowledging, so that TCP keepalive notifications nothing and only a deadline can.
+ * Forwards to a port of this machine. Its black hole stands for a failed-over load balancer or an expired NAT entry.
+ * Both kernels go on acknowledging, so TCP keepalive detects nothing and only a deadline can.
  */
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   let longestDelayMs = 0;
+  let target = targetPort;
   const server = net.createServer({ noDelay: true }, (near) => {
-    const far = net.connect({ port: targetPort, host: "127.0.0.1", noDelay: true });
+    const far = net.connect({ port: target, host: "127.0.0.1", noDelay: true });
     const pair = { near, far, silent: false };
     pairs.add(pair);
     const slowness = Math.random();
@@ -45,7 +48,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
         if (!pair.silent) to.write(chunk);
       });
     });
-    // Whoever closes a silent connection is not heard at its other end either.
+    // When one end of a silent connection closes, the other end stays open.
     from.on("close", () => {
       if (!pair.silent) inTurn(() => to.destroy());
       if (pair.near.destroyed && pair.far.destroyed) pairs.delete(pair);
@@ -79,6 +82,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     delay: (longestMs) => {
       longestDelayMs = longestMs;
     },
+    leadTo: (port) => {
+      target = port;
+    },
     connections: () => pairs.size,
     close: async () => {
       for (const { near, far } of pairs) {
@@ -91,7 +97,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   };
 }
 
-/** Does things later and in their order, also when the delay shrinks: timers of unequal length might overtake. */
+/** Runs actions later and in order, also when the delay shrinks. Independent timers could run out of order. */
 function createDelayLine(delayMs: () => number): (act: () => void) => void {
   const line: { act: () => void; dueAtMs: number }[] = [];
   const advance = () => {

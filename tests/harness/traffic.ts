@@ -2,17 +2,17 @@ import { callEnsure } from "./calls.ts";
 import { origin, type System } from "./system.ts";
 
 export type Traffic = {
-  /** Who signs session tokens from now on. */
+  /** Makes another Clerk sign the session tokens from now on. */
   signTokensWith(clerk: System["clerk"]): void;
-  /** Ends it when all that was sent is answered. */
+  /** Stops the traffic and resolves when all requests are answered. */
   stop(): Promise<{ people: string[]; ensureStatuses: Record<string, number> }>;
 };
 
 const everyMs = 50;
 
 /**
- * People who sign up, each of which is a webhook, and log in, each of which is a call of ensure on a connection of its own.
- * A call without an answer counts as `none`.
+ * Starts sign-ups and logins. Each sign-up is a webhook, and each login is an ensure call on a connection of its own. A
+ * call without an answer counts as `none`.
  */
 export function startTraffic(system: System): Traffic {
   const people: string[] = [];
@@ -36,8 +36,8 @@ export function startTraffic(system: System): Traffic {
   }
 
   const timer = setInterval(() => {
-    const somebody = people[(turn * 7) % Math.max(1, people.length)];
-    pending.push(turn++ % 2 === 0 || somebody === undefined ? signUp() : logIn(somebody));
+    const signedUp = people[(turn * 7) % Math.max(1, people.length)];
+    pending.push(turn++ % 2 === 0 || signedUp === undefined ? signUp() : logIn(signedUp));
   }, everyMs);
 
   return {

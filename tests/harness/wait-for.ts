@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Soon after what takes a moment; seldom while something takes a minute, since each question costs all others CPU. */
+/** The pause is short at first, for fast steps. It grows, because each check takes CPU from all other tests. */
 const firstPauseMs = 20;
 const longestPauseMs = 250;
 
 /**
- * Asks again until the answer is not undefined. A deadline here is slack for a busy machine, not a verdict
- * about speed.
+ * Calls `ask` until its answer is not undefined. The deadline is slack for a busy machine and says nothing about
+ * speed.
  */
 export async function waitFor<T>(
   what: string,

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import type { RawRequest } from "./raw-http.ts";
 
-/** A route, and what a caller needs to get past its door; parameters begin with a colon. */
+/** A route, and the headers that its guard requires. Path parameters begin with a colon. */
 export type WildRoute = { method: string; path: string; headers: Record<string, string> };
 
-/** Every field that a body or a query of ours has. */
+/** Every field of our request bodies and queries. */
 const fields = [
   ...["userId", "clerkIds", "tier", "ids", "code", "all", "reason", "mode", "dryRun", "mentoradoId"],
   ...["dismiss", "discardProfile", "query", "cursor", "limit", "state", "type", "data", "__proto__"],
@@ -55,7 +55,7 @@ const contentType = fc.constantFrom(
   ...["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "a/b;;=", ""],
 );
 
-/** No line breaks: a header with one is two headers. */
+/** Has no line breaks, because a header with one is two headers. */
 const headerText = fc
   .string({ unit: "binary-ascii", maxLength: 80 })
   .map((text) => text.replaceAll(/[\r\n\0]/g, ""));
@@ -82,7 +82,7 @@ const query = fc
       .join("&"),
   );
 
-/** Percent-encoded for the most part; what is not well formed goes as it is, but stays one word of the request line. */
+/** Percent-encodes text. Text that is not well formed stays as it is, but without spaces, so that it is one word. */
 function encode(text: string): string {
   try {
     return encodeURIComponent(text);
@@ -91,7 +91,7 @@ function encode(text: string): string {
   }
 }
 
-/** Requests of one of the routes, most of which somebody would have to be malicious or broken to send. */
+/** Requests to one of the routes. Only a malicious or broken client would send most of them. */
 export function wildRequest(routes: readonly WildRoute[]): fc.Arbitrary<RawRequest> {
   const parts = {
     route: fc.constantFrom(...routes),

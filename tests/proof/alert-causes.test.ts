@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "
 import { callAdmin } from "../harness/admin.ts";
 import { type AlertDrill, startAlertDrill } from "../harness/alert-drill.ts";
 import { startAlertReceiver } from "../harness/alert-receiver.ts";
-import { ensure, postWebhook, untilProfile } from "../harness/calls.ts";
+import { callEnsure, ensure, postWebhook, untilProfile } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -11,15 +11,15 @@ const redisBinary = inject("redisBinary");
 const backend = redisBinary ? "redis" : "postgres";
 const once = ["alert.fired", "alert.resolved"];
 
-// Of the alerts, dead_letters has its cause made in alerts.test.ts, with the rules as they are.
-describe("each alert fires when its cause happens, once, and recovers when it is gone", () => {
+// The alert dead_letters is not here: alerts.test.ts makes its cause happen, with the production rules.
+describe("each alert fires once when its cause happens, and recovers once the cause is gone", () => {
   let system: System;
   let drill: AlertDrill | undefined;
   beforeAll(async () => {
     system = await startSystem({ backend, environment: { RECONCILE_CATCHUP_EVERY_MS: "15000" } });
-    // Somebody who stays: an empty list of Clerk's is taken for a fault.
+    // One user stays for all tests, because an empty list of Clerk counts as a fault.
     await signUp(1, { silent: true });
-    await sweep();
+    await runFullSync();
   });
   afterEach(async () => {
     await drill?.stop();
@@ -31,8 +31,8 @@ describe("each alert fires when its cause happens, once, and recovers when it is
   const signUp = (count: number, options: { silent: boolean }) =>
     Promise.all(Array.from({ length: count }, () => system.clerk.users.create({}, options)));
 
-  /** A full reconcile, or the one that goes on. @returns its id, once it is over */
-  async function sweep(): Promise<number> {
+  /** Requests a full sync, or joins the running one. @returns its id, once it has ended */
+  async function runFullSync(): Promise<number> {
     const started = await callAdmin(system, "/api/admin/reconcile", { method: "POST", body: {} });
     const { runId } = started.body as { runId: number };
     await waitFor("the run to be over", async () => {
@@ -75,6 +75,21 @@ describe("each alert fires when its cause happens, once, and recovers when it is
     expect(names.map((name) => [name, drill?.storyOf(name)])).toEqual(names.map((name) => [name, once]));
   }, 400_000);
 
+  test("logins_refused", async () => {
+    drill = await startAlertDrill(system, ["logins_refused"]);
+    const people = await signUp(40, { silent: false });
+    for (const { id } of people) await untilProfile(system, id);
+    const refuse = async ({ id }: { id: string }) => {
+      const token = await system.clerk.sessions.mintToken({ userId: id, azp: "https://old.example.com" });
+      return callEnsure(system, { authorization: `Bearer ${token}` });
+    };
+    await Promise.all(people.map(refuse));
+    await drill.untilFired("logins_refused");
+    await Promise.all([...people, ...people].map(({ id }) => ensure(system, id)));
+    await drill.untilResolved("logins_refused");
+    expect(drill.storyOf("logins_refused")).toEqual(once);
+  });
+
   test("queue_stalled and no_worker", async () => {
     const names = ["queue_stalled", "no_worker"] as const;
     drill = await startAlertDrill(system, names, { queue_stalled: { above: 3 } });
@@ -92,7 +107,7 @@ describe("each alert fires when its cause happens, once, and recovers when it is
     for (const { id } of people) await untilProfile(system, id);
     drill = await startAlertDrill(system, ["deletions_held"]);
     for (const { id } of people) await system.clerk.users.delete(id, { silent: true });
-    const runId = await sweep();
+    const runId = await runFullSync();
     await drill.untilFired("deletions_held");
     await callAdmin(system, `/api/admin/runs/${runId}/confirm-deletions`, { method: "POST" });
     await drill.untilResolved("deletions_held");
@@ -102,7 +117,7 @@ describe("each alert fires when its cause happens, once, and recovers when it is
   test("reconcile_overdue", async () => {
     drill = await startAlertDrill(system, ["reconcile_overdue"], { reconcile_overdue: { above: 5 } });
     await drill.untilFired("reconcile_overdue");
-    await sweep();
+    await runFullSync();
     await drill.untilResolved("reconcile_overdue");
     expect(drill.storyOf("reconcile_overdue")).toEqual(once);
   });
@@ -110,7 +125,7 @@ describe("each alert fires when its cause happens, once, and recovers when it is
   test("webhooks_silent", async () => {
     drill = await startAlertDrill(system, ["webhooks_silent"], { webhooks_silent: { windowS: 5 } });
     await waitFor(
-      "catch-up to find what webhooks did not tell",
+      "the catch-up to find users without a webhook",
       async () => {
         await signUp(5, { silent: true });
         return drill?.storyOf("webhooks_silent").length ? true : undefined;
@@ -144,18 +159,18 @@ describe("each alert fires when its cause happens, once, and recovers when it is
   }
 });
 
-describe("Postgres is gone", () => {
+describe("while Postgres is gone", () => {
   test.skipIf(!redisBinary)(
-    `and somebody is told while it is${redisBinary ? "" : " (skipped: no redis-server on PATH)"}`,
+    `its alert is sent${redisBinary ? "" : " (skipped: no redis-server on PATH)"}`,
     async () => {
       const receiver = await startAlertReceiver();
       const system = await startSystem({
         backend: "redis",
         environment: { ALERT_WEBHOOK_URL: receiver.url },
       });
-      await waitFor("a judge", async () => {
-        const judged = await system.db.query("select from rollcall.alerts");
-        return judged.rows.length > 0 ? true : undefined;
+      await waitFor("an evaluator", async () => {
+        const evaluated = await system.db.query("select from rollcall.alerts");
+        return evaluated.rows.length > 0 ? true : undefined;
       });
       const person = await system.clerk.users.create({}, { silent: true });
       await system.postgres.stop("immediate");
@@ -170,14 +185,14 @@ describe("Postgres is gone", () => {
       await system.restartPostgres();
       await untilProfile(system, person.id);
       await system.untilReady();
-      const told = receiver.storyOf("postgres_errors");
-      await waitFor("a judge that can write again", async () => {
+      const sent = receiver.storyOf("postgres_errors");
+      await waitFor("an evaluator that can write again", async () => {
         const found = await system.db.query(
           "select from rollcall.alerts where name = 'postgres_errors' and state = 'firing' and fired_sent_at = fired_at",
         );
         return found.rows.length > 0 ? true : undefined;
       });
-      expect(told).toEqual(["alert.fired"]);
+      expect(sent).toEqual(["alert.fired"]);
       await system.stop();
       await receiver.close();
     },

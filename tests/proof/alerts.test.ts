@@ -7,7 +7,7 @@ import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-// The figures that alerts look at come from both backends in metrics.test.ts; from there on it is the same.
+// One backend is enough: metrics.test.ts covers the gauges of both, and the evaluation does not depend on the backend.
 describe("with queues on Postgres", () => {
   let receiver: AlertReceiver;
   let system: System;
@@ -26,11 +26,11 @@ describe("with queues on Postgres", () => {
       async () => (receiver.storyOf(alert).length >= length ? true : undefined),
       90_000,
     );
-  /** Who is killed between telling and keeping that leaves it to be told again: at least once, under one id. */
+  /** A process that dies between sending and storing would send again: at least once, under one id. */
   const untilStoredAsSent = (alert: string) =>
-    waitFor(`${alert} to be kept as told`, async () => {
-      const kept = "select from rollcall.alerts where name = $1 and fired_sent_at = fired_at";
-      return (await system.db.query(kept, [alert])).rowCount === 1 ? true : undefined;
+    waitFor(`${alert} to be stored as sent`, async () => {
+      const stored = "select from rollcall.alerts where name = $1 and fired_sent_at = fired_at";
+      return (await system.db.query(stored, [alert])).rowCount === 1 ? true : undefined;
     });
   const listAlerts = async () =>
     ((await callAdmin(system, "/api/admin/alerts")).body as { items: AlertView[] }).items;
@@ -41,8 +41,8 @@ describe("with queues on Postgres", () => {
     return { code: await command.exited, output: command.output() };
   }
 
-  test("all of them are judged, and none fires while nothing is wrong", async () => {
-    const items = await waitFor("every alert to be judged, and a worker to be known", async () => {
+  test("every alert is evaluated, and none fires while nothing is wrong", async () => {
+    const items = await waitFor("every alert to be evaluated, and a worker to be known", async () => {
       const now = await listAlerts();
       return now.every(({ state }) => state === "ok") ? now : undefined;
     });
@@ -51,10 +51,10 @@ describe("with queues on Postgres", () => {
     expect((await rollcall()).output).toMatch(/ok +queue_memory +since/);
   });
 
-  test("a dead letter is told once when it is there and once when it is gone, also while the address was away", async () => {
+  test("a dead letter sends one notification when it appears and one when it is gone, also after an outage of the receiver", async () => {
     receiver.refuse(true);
     await postWebhook(system, '{"type":"user.updated","data":{}}');
-    await waitFor("a second try", async () => (receiver.attempts.length >= 2 ? true : undefined), 60_000);
+    await waitFor("a second attempt", async () => (receiver.attempts.length >= 2 ? true : undefined), 60_000);
     expect(new Set(receiver.attempts).size).toBe(1);
     receiver.refuse(false);
     await untilStory("dead_letters", 1);
@@ -82,7 +82,7 @@ describe("with queues on Postgres", () => {
     }
   });
 
-  test("no worker is told by the api, and who judges then goes on when workers come back", async () => {
+  test("the api sends the alert that no worker runs, and sends its recovery when workers are back", async () => {
     await system.worker.stop();
     await untilStory("no_worker", 1);
     system.worker = system.startWorker();
@@ -90,7 +90,7 @@ describe("with queues on Postgres", () => {
     expect(receiver.storyOf("no_worker")).toEqual(["alert.fired", "alert.resolved"]);
   });
 
-  test("api and worker killed, whoever comes next knows what was told", async () => {
+  test("after api and worker were killed, their successors send no alert again", async () => {
     await postWebhook(system, '{"type":"user.deleted","data":{}}');
     await untilStory("dead_letters", 3);
     await untilStoredAsSent("dead_letters");
@@ -100,12 +100,16 @@ describe("with queues on Postgres", () => {
     await system.untilReady();
     const evaluatedAt = async () => (await listAlerts()).map((alert) => alert.evaluatedAt).join();
     const before = await evaluatedAt();
-    await waitFor("a new judge", async () => ((await evaluatedAt()) === before ? undefined : true), 180_000);
+    await waitFor(
+      "a new evaluator",
+      async () => ((await evaluatedAt()) === before ? undefined : true),
+      180_000,
+    );
     expect(receiver.storyOf("dead_letters")).toEqual(["alert.fired", "alert.resolved", "alert.fired"]);
-    // The lease of whoever was killed runs out after a minute.
+    // The lease of the killed evaluator expires after a minute.
   }, 400_000);
 
-  test("the list is closed to whoever has no password, and the command takes no words", async () => {
+  test("the list needs the password, and the command takes no arguments", async () => {
     expect((await fetch(`${system.apiUrl}/api/admin/alerts`)).status).toBe(401);
     const { code, output } = await rollcall("now");
     expect(code).toBe(2);
@@ -114,7 +118,7 @@ describe("with queues on Postgres", () => {
 });
 
 describe("without a running api or worker", () => {
-  test("rollcall alerts says that nobody has judged them", async () => {
+  test("rollcall alerts says that no process has evaluated the alerts", async () => {
     const system = await startSystem({ backend: "postgres" });
     await Promise.all([system.api.stop(), system.worker.stop()]);
     await system.db.query("truncate rollcall.alerts");

@@ -5,7 +5,7 @@ import { findInPostgres, findInRedis } from "../harness/find-words.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** Words that no code of ours contains: wherever they turn up, a person's data leaked. */
+/** Words that none of our code contains. If one of them appears anywhere, personal data leaked. */
 const name = "Canaria Serinus";
 const email = "canary.serinus@example.com";
 const canary = /canar|serinus/i;
@@ -17,7 +17,7 @@ describeOnBackends((backend) => {
   });
   afterAll(() => system?.stop());
 
-  test("no email and no name in jobs, dead letters, logs or metrics, whatever goes wrong", async () => {
+  test("no email and no name is in jobs, dead letters, logs or metrics, also when jobs fail", async () => {
     const [firstName, lastName] = name.split(" ") as [string, string];
     const person = await system.clerk.users.create({ firstName, lastName, email });
     await untilProfile(system, person.id);
@@ -39,7 +39,7 @@ describeOnBackends((backend) => {
     expect(await findInQueues(system)).toEqual([]);
   });
 
-  /** Postgres quotes the row in the errors that this provokes. */
+  /** Makes a user fail with an error in which Postgres quotes the row. */
   async function failOn(system: System, address: string): Promise<void> {
     await system.db.query(
       `alter table users add constraint app_rule check (email is distinct from '${address}') not valid`,
@@ -55,7 +55,7 @@ describeOnBackends((backend) => {
     expect((await readDeadLetters(system)).filter((letter) => canary.test(letter))).toEqual([]);
   }
 
-  /** Everything that the queues' database holds, whatever its form; session cache keys may hold the person. */
+  /** Lists everything in the queues' database that names the person, except the keys of the session cache. */
   async function findInQueues(system: System): Promise<string[]> {
     if (!system.redis) return findInPostgres(system, canary, ["bullmq", "rollcall"]);
     const found = await findInRedis(system.redis.url, canary);

@@ -10,7 +10,7 @@ import { makeProcessFolder } from "../harness/process.ts";
 // More events and other seeds: npm run chaos -- --backend redis --seeds 1-10 --events 2000
 const events = "600";
 const seeds = { redis: "1-3", postgres: "1" } as const satisfies Record<Backend, string>;
-/** Slack for a busy machine: what may take how long is in the invariants of the run itself. */
+/** Slack for a busy machine. The invariants of the run itself limit how long each step may take. */
 const timeoutMs = 900_000;
 
 const program = fileURLToPath(new URL("../../lab/chaos/main.ts", import.meta.url));
@@ -24,7 +24,7 @@ for (const backend of ["redis", "postgres"] as const) {
   );
 }
 
-/** In a process of its own, whose event loop no other test delays. */
+/** Runs the chaos in a process of its own, so that no other test delays its event loop. */
 async function runChaos(args: readonly string[]): Promise<void> {
   const child = spawn(
     process.execPath,
@@ -41,14 +41,14 @@ async function runChaos(args: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(output);
 }
 
-test("a seed draws the same chaos again, and another seed another one", () => {
+test("a seed always draws the same chaos, and another seed draws another one", () => {
   const draw = (seed: number) => drawPlan({ seed, events: 600, backend: "redis", faults: true });
   expect(draw(7)).toEqual(draw(7));
   expect(draw(8)).not.toEqual(draw(7));
   expect(drawPlan({ seed: 7, events: 600, backend: "redis", faults: false }).acts).toEqual(draw(7).acts);
 });
 
-test("a soak's slope is that of each minute's floor, not of what piles up between collections", () => {
+test("a soak's slope is that of each minute's floor, and ignores memory that waits for garbage collection", () => {
   const everyMs = 10_000;
   const sawtooth = Array.from({ length: 60 }, (_, index) => ({
     atMs: index * everyMs,

@@ -12,11 +12,11 @@ import { openStage, type Place, type Stage } from "./deaths/stage.ts";
 
 const deadlineMs = 10_000;
 const program = fileURLToPath(new URL("deaths/dying-process.ts", import.meta.url));
-/** Where the packages are found that it asks for while it runs. */
+/** The bundle lies inside of node_modules, so that it finds the packages that it loads at run time. */
 const cache = fileURLToPath(new URL("../../node_modules/.cache/", import.meta.url));
 let folder: string;
 
-// Forty processes die here; as one file of JavaScript each takes a fifth of the CPU to start.
+// These tests kill forty processes. A process starts with a fifth of the CPU if it is bundled into one file.
 beforeAll(async () => {
   await mkdir(cache, { recursive: true });
   folder = await mkdtemp(join(cache, "rollcall-deaths-"));
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Runs the task in a process of its own, which kills itself at its n-th step. @returns whether it died */
+/** Runs the task in a process that kills itself at step `dieAt`. @returns whether the process died */
 async function runUntil(dieAt: number, task: "move" | "replay", place: Place): Promise<boolean> {
   const plan = JSON.stringify({ ...place, task, dieAt });
   const running = runProcess(join(folder, "dying-process.mjs"), {}, [plan]);
@@ -37,7 +37,7 @@ async function runUntil(dieAt: number, task: "move" | "replay", place: Place): P
 for (const backend of ["redis", "postgres"] as const) {
   const missing = backend === "redis" && !inject("redisBinary");
   describe.skipIf(missing)(`with queues on ${backend}${missing ? " (skipped: no redis-server)" : ""}`, () => {
-    test("a mover killed at any step loses no job and makes no letter twice", async () => {
+    test("a mover killed at any step loses no job and makes no dead letter twice", async () => {
       const { place, stage } = await prepare(backend);
       let steps = 0;
       for (let died = true; died; ) {
@@ -51,11 +51,11 @@ for (const backend of ["redis", "postgres"] as const) {
         expect((await listLetters(stage)).sort()).toEqual(people);
         await empty(stage);
       }
-      // Two jobs, each with a step before and after its copy and its removal; then it got through.
+      // Two jobs have a step before and after each copy and removal: eight deaths. The ninth run completes.
       expect(steps).toBe(9);
     });
 
-    test("a replay killed at any step loses no letter's work, and the next one finishes it", async () => {
+    test("a replay killed at any step loses no work of a dead letter, and the next replay finishes it", async () => {
       const { place, stage } = await prepare(backend);
       let steps = 0;
       for (let died = true; died; ) {
@@ -77,15 +77,15 @@ for (const backend of ["redis", "postgres"] as const) {
         }
         await empty(stage);
       }
-      // Two jobs, one record and two removals, with a step before and after each; then it got through.
+      // Two jobs, one record and two removals have a step before and after each: ten deaths. The next run completes.
       expect(steps).toBe(11);
     });
 
-    test("who has waited longest is replayed first, however many there are", async () => {
+    test("the oldest dead letters are replayed first, also among hundreds", async () => {
       const { stage } = await prepare(backend);
       const people = Array.from({ length: 450 }, (_, index) => `user_${index}`);
       for (const clerkId of people)
-        await bury(stage, clerkId, clerkId === "user_1" ? "clerk.unreadable" : "user.rejected");
+        await addDeadLetter(stage, clerkId, clerkId === "user_1" ? "clerk.unreadable" : "user.rejected");
       const choose = async (code: string | undefined, limit: number) =>
         (await findReplayable(stage.deadLetters, code, limit)).map((letter) => readId(letter.payload));
       expect(await choose(undefined, 3)).toEqual(["user_0", "user_1", "user_2"]);
@@ -110,7 +110,7 @@ async function prepare(backend: "redis" | "postgres"): Promise<{ place: Place; s
   return { place, stage };
 }
 
-async function bury(stage: Stage, clerkId: string, code: string): Promise<void> {
+async function addDeadLetter(stage: Stage, clerkId: string, code: string): Promise<void> {
   const now = Date.now();
   const syncJob = { v: 1, kind: "refresh", clerkId, cause: "webhook", eventAtMs: now };
   const fate = { code, attempts: 5, firstAtMs: now, failedAtMs: now, replayable: true };
@@ -118,7 +118,7 @@ async function bury(stage: Stage, clerkId: string, code: string): Promise<void> 
   await stage.deadLetters.add({ name: code, payload, options: {} }, deadlineMs);
 }
 
-/** Two jobs that failed for good, as a worker leaves them. @returns whose they are */
+/** Lets two jobs fail for good, as a worker leaves them. @returns the ids of their users */
 async function failTwo(stage: Stage, round: number): Promise<string[]> {
   const people = [`user_a${round}`, `user_b${round}`];
   for (const clerkId of people) {

@@ -5,13 +5,13 @@ import { ensure, untilProfile } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** What an ask may take: five times the second or two that is meant, since the machine may be busy. */
-const retryForMs = 10_000;
+/** The time limit of one request. It is five times the intended one or two seconds, because the machine may be busy. */
+const timeoutMs = 10_000;
 
-/** Asks api and worker for everything that a prober asks, each within its patience. */
+/** Requests readiness and metrics of api and worker, each within the time limit. */
 async function probe(system: System) {
   const ask = async (url: string) => {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(retryForMs) });
+    const answer = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
     return { status: answer.status, text: await answer.text() };
   };
   const [api, worker, apiMetrics, workerMetrics] = await Promise.all([
@@ -23,14 +23,14 @@ async function probe(system: System) {
   return { api, worker, metrics: [apiMetrics, workerMetrics] };
 }
 
-describe("queues on Postgres, and Postgres is gone", () => {
+describe("with queues on Postgres, while Postgres is gone", () => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend: "postgres" });
   });
   afterAll(() => system?.stop());
 
-  test("both are not ready, metrics answer, admin and ensure say 503, and all mends itself", async () => {
+  test("api and worker are not ready, metrics answer, admin and ensure answer 503, and all recover by themselves", async () => {
     const person = await system.clerk.users.create();
     await untilProfile(system, person.id);
     await system.postgres.stop("immediate");
@@ -58,14 +58,14 @@ describe("queues on Postgres, and Postgres is gone", () => {
   });
 });
 
-describeOnRedis("Redis is frozen", () => {
+describeOnRedis("while Redis is frozen", () => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ backend: "redis" });
   });
   afterAll(() => system?.stop());
 
-  test("probes and metrics answer, the queue counts as away, and a decision about a conflict stands", async () => {
+  test("probes and metrics answer, the queue counts as degraded, and a conflict can be resolved", async () => {
     const id = await makeConflict(system);
     const pid = system.redis?.pid ?? 0;
     process.kill(pid, "SIGSTOP");
@@ -84,7 +84,7 @@ describeOnRedis("Redis is frozen", () => {
   });
 });
 
-/** A conflict about somebody whose email two waiting profiles have. @returns its id */
+/** Makes a conflict: a new user's email matches two unclaimed profiles. @returns its id */
 async function makeConflict(system: System): Promise<number> {
   const email = "frozen@example.com";
   await system.db.query("insert into mentorados (nome_completo, email) values ('one', $1), ('two', $1)", [

@@ -5,8 +5,8 @@ import { type System, startSystem } from "../harness/system.ts";
 import { startTcpProxy, type TcpProxy } from "../harness/tcp-proxy.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** Svix' fifth attempt comes 93 s after the first at the simulator's pace. */
-const retryForMs = 120_000;
+/** At the simulator's pace, Svix' fifth attempt comes 93 s after the first. */
+const timeoutMs = 120_000;
 
 describeOnBackends((backend) => {
   let system: System;
@@ -26,18 +26,18 @@ describeOnBackends((backend) => {
     await proxy?.close();
   });
 
-  test("connections fall silent: a webhook is accepted and its user is there, without a restart", async () => {
+  test("after connections fell silent, a webhook is accepted and its user gets a profile, without a restart", async () => {
     await untilProfile(system, (await system.clerk.users.create()).id);
     proxy.blackhole();
     const person = await system.clerk.users.create();
-    await untilProfile(system, person.id, retryForMs);
+    await untilProfile(system, person.id, timeoutMs);
     const answers = (await system.clerk.webhooks.list()).at(-1)?.attempts.map((attempt) => attempt.status);
     expect(answers?.at(-1)).toBe(200);
     expect([system.api.child.exitCode, system.worker.child.exitCode]).toEqual([null, null]);
   }, 150_000);
 
   test.runIf(backend === "postgres")(
-    "a worker whose LISTEN falls silent listens again",
+    "a worker whose LISTEN connection falls silent listens again",
     async () => {
       const deaf = await findListeners();
       expect(deaf.size).toBeGreaterThan(0);
@@ -48,12 +48,12 @@ describeOnBackends((backend) => {
           .map(([, queue]) => queue);
         return new Set(heard).size === 2 ? true : undefined;
       });
-      await untilProfile(system, (await system.clerk.users.create()).id, retryForMs);
+      await untilProfile(system, (await system.clerk.users.create()).id, timeoutMs);
     },
     150_000,
   );
 
-  /** The sessions that BullMQ named after the queue they wait for, by pid. */
+  /** The sessions that wait for a queue, by pid. BullMQ names them after their queue. */
   async function findListeners(): Promise<Map<number, string>> {
     const { rows } = await system.db.query<{ pid: number; application_name: string }>(
       "select pid, application_name from pg_stat_activity where application_name in ('ensure', 'sync')",

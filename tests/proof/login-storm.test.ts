@@ -36,8 +36,8 @@ describeOnBackends((backend) => {
     await system?.stop();
   });
 
-  test("200 logins of 50 people over 4 processes at once: everybody is let in, with one profile each", async () => {
-    // Each fifth shares an address with the next; of the others, each second one finds a profile waiting.
+  test("200 logins of 50 users over 4 processes at once all succeed, and each user has one profile", async () => {
+    // Every fifth user shares an email with the next one. For every second other user an unclaimed profile exists.
     const addresses = Array.from({ length: people }, (_, n) => `p${n % 5 === 1 ? n - 1 : n}@storm.test`);
     const isShared = (address: string) => addresses.indexOf(address) !== addresses.lastIndexOf(address);
     const waiting = addresses.filter((address, n) => n % 2 === 0 && !isShared(address));
@@ -50,7 +50,7 @@ describeOnBackends((backend) => {
       ids.push((await system.clerk.users.create({ email }, { silent: true })).id);
 
     const logins = apiUrls.flatMap((apiUrl, n) => {
-      // Batches that overlap, in opposite order.
+      // The batches overlap, in opposite order.
       const order = n % 2 === 0 ? ids : ids.toReversed();
       return order.map(async (id) => {
         await system.clerk.sessions.signIn(id);
@@ -70,7 +70,7 @@ describeOnBackends((backend) => {
     expect(await readDeadLetters(system)).toEqual([]);
     for (const { output } of [system.api, system.worker, ...others]) {
       expect(output()).not.toMatch(/40P01/);
-      // A starved machine may keep Clerk from answering in time; that attempt is made again.
+      // On a busy machine the simulator may answer too late. The job retries such an attempt.
       const failures = output()
         .split("\n")
         .filter((line) => line.includes("mentorado_creation_failed"));
@@ -79,7 +79,7 @@ describeOnBackends((backend) => {
   });
 });
 
-/** As our client does it: told to come back, it comes back. @returns the answer that was not "later" */
+/** Logs in as our client does: it calls again while the answer says so. @returns the status of the final answer */
 function logIn(system: System, clerkId: string): Promise<number> {
   const ask = async () => {
     const { status, headers } = await ensure(system, clerkId);

@@ -6,13 +6,13 @@ import { readDeadLetters } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-// Three minutes, which ops may need to mend something, and which alerts need to fire, are for ROLLCALL_LARGE_TESTS=true:
-// with both backends they take a quarter of an hour. That an alert fires and recovers is in alert-causes.test.ts.
+// ROLLCALL_LARGE_TESTS=true makes the outage three minutes long, so that alerts fire too. With both backends that takes
+// a quarter of an hour. alert-causes.test.ts covers alerts in every run.
 const isLong = process.env["ROLLCALL_LARGE_TESTS"] === "true";
 const outageSeconds = isLong ? 180 : 20;
 const signUpsPerSecond = 50;
-/** Without a queue nothing is accepted, and Svix' next attempt may come 180 s after the end at the simulator's pace. */
-const retryForMs = 300_000;
+/** While the queue is gone, no webhook is accepted. Svix' next attempt may come 180 s after the outage has ended. */
+const timeoutMs = 300_000;
 
 describeOnBackends((backend) => {
   let receiver: AlertReceiver;
@@ -26,7 +26,7 @@ describeOnBackends((backend) => {
     await receiver?.close();
   });
 
-  /** Fifty sign-ups a second, each told by a webhook that is sent again until it is taken. @returns who */
+  /** Creates fifty users a second. Clerk resends each webhook until it is accepted. @returns their ids */
   async function signUpFor(ms: number): Promise<string[]> {
     const ids: string[] = [];
     const began = Date.now();
@@ -51,7 +51,7 @@ describeOnBackends((backend) => {
         );
         return served.rows[0]?.count === ids.length ? true : undefined;
       },
-      retryForMs,
+      timeoutMs,
     );
     expect(await readDeadLetters(system)).toEqual([]);
   }
@@ -60,10 +60,10 @@ describeOnBackends((backend) => {
     waitFor(
       `${alert} to be ${types.at(-1)}`,
       async () => (receiver.storyOf(alert).length >= types.length ? true : undefined),
-      retryForMs,
+      timeoutMs,
     ).then(() => expect([alert, receiver.storyOf(alert)]).toEqual([alert, types]));
 
-  test(`Clerk answers 500 for ${outageSeconds} seconds: nobody is lost, and no dead letter`, async () => {
+  test(`Clerk answers 500 for ${outageSeconds} seconds: every user gets a profile, and there is no dead letter`, async () => {
     await system.clerk.faults.add({ kind: "status", status: 500 });
     const ids = await signUpFor(outageSeconds * 1_000);
     if (isLong) await untilStory("queue_stalled", ["alert.fired"]);
@@ -72,14 +72,14 @@ describeOnBackends((backend) => {
     if (isLong) await untilStory("queue_stalled", ["alert.fired", "alert.resolved"]);
   }, 600_000);
 
-  test(`Postgres is gone for ${outageSeconds} seconds: the same`, async () => {
+  test(`Postgres is gone for ${outageSeconds} seconds: every user gets a profile, and there is no dead letter`, async () => {
     const before = receiver.storyOf("queue_stalled");
     await system.postgres.stop("immediate");
     const ids = await signUpFor(outageSeconds * 1_000);
     await system.restartPostgres();
     await untilAllServed(ids);
     if (!isLong) return;
-    // With queues on Postgres too nobody can say how old a job is while it is gone.
+    // With queues on Postgres, the age of a job is unknown while Postgres is gone, so queue_stalled does not fire.
     await untilStory("postgres_errors", ["alert.fired"]);
     if (backend === "redis") await untilStory("queue_stalled", [...before, "alert.fired", "alert.resolved"]);
   }, 600_000);

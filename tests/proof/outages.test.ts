@@ -25,7 +25,7 @@ describeOnBackends((backend) => {
     });
   }
 
-  test("Postgres lost and back: every accepted webhook's user is there, without a restart", async () => {
+  test("after Postgres is back, every user of an accepted webhook gets a profile, without a restart", async () => {
     await system.postgres.stop("immediate");
     const people = await Promise.all(Array.from({ length: 20 }, () => system.clerk.users.create()));
     await untilReadiness(backend === "redis" ? 200 : 503, "postgres");
@@ -36,7 +36,7 @@ describeOnBackends((backend) => {
     expect(await readDeadLetters(system)).toEqual([]);
   });
 
-  test("Postgres away at boot: api and worker start, and work once it is there", async () => {
+  test("api and worker start while Postgres is away, and work once it is there", async () => {
     await Promise.all([system.api.stop(), system.worker.stop()]);
     await system.postgres.stop("immediate");
     system.api = system.startApi();
@@ -70,15 +70,15 @@ describeOnBackends((backend) => {
   test.each([
     ["500", { kind: "status", status: 500 }],
     ["429 with Retry-After", { kind: "rate-limit", retryAfterS: 2 }],
-    ["nothing", { kind: "hang" }],
+    ["nothing at all", { kind: "hang" }],
     ["a closed connection", { kind: "reset" }],
     ["half an answer", { kind: "truncated" }],
-    ["no JSON", { kind: "malformed" }],
-  ] as const)("Clerk answering %s to everybody costs no attempt and no user", async (_what, fault) => {
+    ["malformed JSON", { kind: "malformed" }],
+  ] as const)("Clerk answering %s to every request costs no attempt and no user", async (_answer, fault) => {
     await system.clerk.requests.clear();
     await system.clerk.faults.add(fault);
     const people = await Promise.all(Array.from({ length: 5 }, () => system.clerk.users.create()));
-    await waitFor("the outage to be met", async () => {
+    await waitFor("a request during the outage", async () => {
       const totals = await system.clerk.requests.totals();
       return totals.total > 0 ? true : undefined;
     });
@@ -90,7 +90,7 @@ describeOnBackends((backend) => {
     expect(new Set(attempts)).toEqual(new Set([1]));
   });
 
-  /** Attempts that the finished jobs of these users took, once the last of them is finished. */
+  /** The attempts of these users' jobs, once all of the jobs have finished. */
   function readAttempts(clerkIds: ReadonlySet<string>): Promise<number[]> {
     return withQueue(system, "sync", (queue) =>
       waitFor("the jobs to be finished", async () => {
@@ -101,7 +101,7 @@ describeOnBackends((backend) => {
     );
   }
 
-  test("Clerk failing for one user alone holds up nobody, and ends as that user's dead letter", async () => {
+  test("Clerk failing for one user alone delays no other user, and ends as that user's dead letter", async () => {
     const broken = await system.clerk.users.create({}, { silent: true });
     await system.clerk.faults.add({ kind: "status", status: 500, forUser: broken.id });
     const [, ...others] = await Promise.all([
@@ -141,7 +141,7 @@ describeOnBackends((backend) => {
     for (const person of people) expect((await readRows(system, person.id)).mentorados).toHaveLength(1);
   });
 
-  test("readyz says so when no worker has been there for a minute", async () => {
+  test("readyz names the worker as degraded after a minute without one", async () => {
     await system.worker.stop("SIGKILL");
     await system.db.query("update rollcall.workers set seen_at = seen_at - interval '61 seconds'");
     await untilReadiness(200, '"worker"');
@@ -163,7 +163,7 @@ describeOnRedis("Redis itself", () => {
     return postWebhook(system, body(id));
   }
 
-  test("stopped: webhooks answer 503 with Retry-After, known users 200, and it is used again when back", async () => {
+  test("stopped: webhooks answer 503 with Retry-After, known users 200, and the queue is used again after the restart", async () => {
     const known = await system.clerk.users.create();
     await untilProfile(system, known.id);
     const unknown = await system.clerk.users.create({}, { silent: true });
@@ -199,7 +199,7 @@ describeOnRedis("Redis itself", () => {
     await untilProfile(system, person.id);
   });
 
-  test("away at boot: the api starts, answers 503, and works once it is there", async () => {
+  test("away at boot: the api starts, answers 503, and works once Redis is there", async () => {
     await system.api.stop();
     await system.redis?.stop();
     system.api = system.startApi();
@@ -212,11 +212,11 @@ describeOnRedis("Redis itself", () => {
     expect((await post("user_early")).status).toBe(200);
   });
 
-  test("the cache answers for a known user while Postgres is away, and says stale", async () => {
+  test("while Postgres is away, the session cache answers for a known user and marks the answer as stale", async () => {
     const person = await system.clerk.users.create();
     await untilProfile(system, person.id);
-    // Behind its commit their job drops what is cached. Others still wait for somebody whom Clerk does not know.
-    await waitFor("the end of their job", () =>
+    // The user's job drops the cache entry after its commit. Jobs of other tests wait for a user that Clerk lacks.
+    await waitFor("the end of the user's job", () =>
       withQueue(system, "sync", async (queue) => {
         const unfinished = await queue.getJobs(["active", "waiting"]);
         return unfinished.some(({ data }) => JSON.stringify(data).includes(person.id)) ? undefined : true;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
 import { runProcess } from "../harness/process.ts";
-import { readFullSync, untilSwept } from "../harness/runs.ts";
+import { readFullSyncs, untilFullSyncEnded } from "../harness/runs.ts";
 import { type System, startSystem } from "../harness/system.ts";
 
 const users = 4_000;
@@ -16,11 +16,11 @@ describeOnBackends((backend) => {
       backend,
       environment: { CLERK_RATE_BUDGET: budget.share, RECONCILE_CATCHUP_EVERY_MS: "86400000" },
     });
-    await untilSwept(system);
+    await untilFullSyncEnded(system);
   });
   afterAll(() => system?.stop());
 
-  test("two workers and a command started at once run one sweep, inside the budget in every window of 10 s", async () => {
+  test("two workers and a command that start at once run one full sync, inside the budget in every window of 10 s", async () => {
     await system.worker.stop();
     await system.clerk.users.seed(users);
     await system.db.query("truncate rollcall.runs cascade");
@@ -32,9 +32,9 @@ describeOnBackends((backend) => {
     expect(await command.exited).toBe(0);
 
     expect(command.output()).toContain(
-      `Full sync ${(await readFullSync(system))[0]?.id} is done: 4,000 users`,
+      `Full sync ${(await readFullSyncs(system))[0]?.id} is done: 4,000 users`,
     );
-    expect(await readFullSync(system)).toMatchObject([{ state: "succeeded", seen: users }]);
+    expect(await readFullSyncs(system)).toMatchObject([{ state: "succeeded", seen: users }]);
     expect(await findInequalities(system)).toEqual([]);
     const requests = await system.clerk.requests.list();
     const ofTheFullSync = requests.filter(({ query }) => query.includes("%2Bcreated_at"));

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chooseBackend } from "../harness/backends.ts";
 import { findInequalities } from "../harness/clerk-equality.ts";
-import { letLeasesExpire, readFullSync, requestFullSync, untilSwept } from "../harness/runs.ts";
+import { letLeasesExpire, readFullSyncs, requestFullSync, untilFullSyncEnded } from "../harness/runs.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -13,11 +13,11 @@ beforeAll(async () => {
     backend: chooseBackend(),
     environment: { RECONCILE_CATCHUP_EVERY_MS: "3000", LOG_LEVEL: "warn" },
   });
-  await untilSwept(system);
+  await untilFullSyncEnded(system);
 });
 afterAll(() => system?.stop());
 
-/** People come, change and go, one after the other, until told to stop. @returns stops it */
+/** Creates, changes and deletes users one after the other. @returns a function that stops it */
 function startChurn({ clerk }: System, ids: string[]): () => Promise<void> {
   const state = { isOver: false };
   async function churn(): Promise<void> {
@@ -37,7 +37,7 @@ function startChurn({ clerk }: System, ids: string[]): () => Promise<void> {
   };
 }
 
-/** Waits for a catch-up that began after this call. */
+/** Waits for a catch-up that starts after this call. */
 async function untilOneCatchUp(): Promise<void> {
   const { rows } = await system.db.query<{ now: Date }>("select now()");
   const ended =
@@ -47,7 +47,7 @@ async function untilOneCatchUp(): Promise<void> {
   );
 }
 
-test("20,000 users, a twentieth of the webhooks lost, people coming and going, Clerk failing, three workers killed: all is equal in the end", async () => {
+test("20,000 rows equal Clerk in the end, with lost webhooks, changing users, a failing Clerk and three killed workers", async () => {
   const { clerk } = system;
   await clerk.users.seed(20_000);
   const ids = (await clerk.users.list({ limit: 20_000 })).map(({ id }) => id);
@@ -57,10 +57,10 @@ test("20,000 users, a twentieth of the webhooks lost, people coming and going, C
   await clerk.faults.add({ kind: "latency", ms: 150, path: "/v1/users" });
   const stopChurn = startChurn(system, ids);
   const runId = await requestFullSync(system);
-  const readPages = async () => (await readFullSync(system)).find(({ id }) => id === runId)?.pages ?? 0;
+  const readPages = async () => (await readFullSyncs(system)).find(({ id }) => id === runId)?.pages ?? 0;
   for (const page of [4, 14, 26]) {
     await waitFor(
-      `page ${page} of the sweep`,
+      `page ${page} of the full sync`,
       async () => ((await readPages()) >= page ? true : undefined),
       120_000,
     );
@@ -68,7 +68,7 @@ test("20,000 users, a twentieth of the webhooks lost, people coming and going, C
     if (page < 26) await letLeasesExpire(system);
     system.worker = system.startWorker();
   }
-  const run = await untilSwept(system, 2);
+  const run = await untilFullSyncEnded(system, 2);
   expect(run).toMatchObject({ id: runId, state: "succeeded", reason: null });
   await stopChurn();
   await clerk.faults.heal();
@@ -77,7 +77,8 @@ test("20,000 users, a twentieth of the webhooks lost, people coming and going, C
   await untilOneCatchUp();
   const isGone = (inequality: string) => inequality.endsWith("is gone from Clerk and lives here");
   expect((await findInequalities(system)).filter((inequality) => !isGone(inequality))).toEqual([]);
-  // Deletions behind the walk whose webhooks were lost: the count tells of them, and another sweep follows by itself.
+  // The walk missed deletions that came after its pages and whose webhooks were lost. The number of users at Clerk
+  // reveals them, so that another full sync starts by itself.
   await waitFor(
     "rows to equal Clerk",
     async () => ((await findInequalities(system)).length === 0 ? true : undefined),

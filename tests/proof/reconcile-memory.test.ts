@@ -9,9 +9,9 @@ import { runProcess } from "../harness/process.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 /**
- * A worker fills an empty database with so many users, and then sweeps over them once more.
+ * Starts a worker on an empty database. Its first full sync inserts all users, and its second one compares them.
  *
- * @returns the peak of its resident memory, in megabytes
+ * @returns the peak of the worker's resident memory, in megabytes
  */
 async function measurePeakMb(users: number): Promise<number> {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
@@ -27,15 +27,15 @@ async function measurePeakMb(users: number): Promise<number> {
     LOG_LEVEL: "warn",
   });
   try {
-    for (const sweeps of [1, 2]) {
+    for (const fullSyncs of [1, 2]) {
       await waitFor(
-        `a sweep of ${users} users`,
+        `a full sync of ${users} users`,
         async () => {
           const done = await pool.query(
             "select from rollcall.runs where mode = 'full' and state = 'succeeded' and seen = $1",
             [users],
           );
-          return done.rowCount === sweeps ? true : undefined;
+          return done.rowCount === fullSyncs ? true : undefined;
         },
         300_000,
       );
@@ -53,12 +53,12 @@ async function measurePeakMb(users: number): Promise<number> {
 
 const isLinux = platform() === "linux";
 const why = isLinux ? "" : " (skipped: reads /proc)";
-// The large ones take a minute on a quiet machine, and are run by ROLLCALL_LARGE_TESTS=true.
+// ROLLCALL_LARGE_TESTS=true uses larger numbers, which take a minute on a quiet machine.
 const isLarge = process.env["ROLLCALL_LARGE_TESTS"] === "true";
 const [few, many] = isLarge ? [20_000, 200_000] : [8_000, 40_000];
 
 test.skipIf(!isLinux)(
-  `a sweep of ${many} users takes no more memory than one of ${few}${why}`,
+  `a full sync of ${many} users takes no more memory than one of ${few}${why}`,
   async () => {
     const [fewMb, manyMb] = [await measurePeakMb(few), await measurePeakMb(many)];
     expect(manyMb, `${manyMb} MB after ${fewMb} MB`).toBeLessThan(fewMb * 1.2);

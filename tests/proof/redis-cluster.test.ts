@@ -14,7 +14,7 @@ import { startTraffic } from "../harness/traffic.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 const isEncrypted = hasOpenssl();
-const manner = isEncrypted ? "that speaks TLS alone" : "in the clear (no openssl on PATH)";
+const manner = isEncrypted ? "that speaks only TLS" : "in the clear (no openssl on PATH)";
 
 describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) => {
   let folder: string;
@@ -27,7 +27,7 @@ describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) =
     cluster = await startRedisCluster(redisBinary, folder, certificates);
     system = await startSystem({
       backend: "postgres",
-      // Redis acknowledges before a replica has it: what dies with a primary, the catch-up finds.
+      // Redis acknowledges a write before a replica has it. The catch-up repairs a job that is lost with a primary.
       environment: {
         REDIS_URL: cluster.url,
         RECONCILE_CATCHUP_EVERY_MS: "5000",
@@ -47,7 +47,7 @@ describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) =
   };
   const rollcall = (...args: string[]) => rollcallIn({}, ...args);
 
-  test("webhooks, logins, the cache, dead letters and the commands work", async () => {
+  test("webhooks, logins, the session cache, dead letters and the commands work", async () => {
     const { id } = await system.clerk.users.create();
     await untilProfile(system, id);
     const statuses = new Set<number>();
@@ -75,7 +75,7 @@ describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) =
     expect(findings.filter(({ name }) => name === "redis.reachable")).toHaveLength(3);
   });
 
-  test.skipIf(!isEncrypted)("a cluster whose CA is another is refused, and the doctor says so", async () => {
+  test.skipIf(!isEncrypted)("a cluster with another CA is refused, and the doctor says so", async () => {
     const { output } = await rollcallIn(
       { NODE_EXTRA_CA_CERTS: certificates?.strangeCa ?? "" },
       ...["doctor", "--json"],
@@ -86,7 +86,7 @@ describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) =
     );
   });
 
-  test("the primary of the queues is killed under traffic: its replica goes on, and nobody is lost", async () => {
+  test("after the primary of the queues is killed under traffic, every user gets a profile", async () => {
     const traffic = startTraffic(system);
     await sleep(2_000);
     await cluster.failOver("{rollcall}:sync:id");
@@ -94,7 +94,7 @@ describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) =
     const { people, ensureStatuses } = await traffic.stop();
     await system.clerk.webhooks.drain({ retries: true });
     await waitFor(
-      "everybody's profile",
+      "every user's profile",
       async () => {
         const { rows } = await system.db.query(
           "select from users u join mentorados m on m.user_id = u.id where u.clerk_id = any ($1)",

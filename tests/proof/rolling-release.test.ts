@@ -10,7 +10,7 @@ import { adminPassword, type System, startSystem, webhookSecret } from "../harne
 import { startTraffic, type Traffic } from "../harness/traffic.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** A release whose api says more in a sync job than the workers before it can read. */
+/** A release whose api queues sync jobs of a newer version, which older workers cannot read. */
 const newerVersion = [
   { within: "packages/jobs/dist", find: /\bconst newest = 1;/, replace: "const newest = 2;" },
   {
@@ -27,14 +27,14 @@ const newerVersion = [
 
 let newer: MutantBuild;
 beforeAll(async () => {
-  newer = await buildChanged("newer build", newerVersion);
+  newer = await buildChanged("newer version", newerVersion);
 });
 afterAll(() => newer?.remove());
 
 describeOnBackends((backend) => {
   let single: System;
   let fleet: Fleet;
-  /** Clerk with another key: after a rotation it is who signs tokens. */
+  /** A Clerk with another key. It signs the tokens after a rotation. */
   let nextIssuer: ClerkSimulator;
 
   beforeAll(async () => {
@@ -48,7 +48,7 @@ describeOnBackends((backend) => {
     await nextIssuer?.stop();
   });
 
-  /** Nobody was answered anything but 2xx or 503, nothing is a dead letter, and everybody has a profile. */
+  /** Expects that all answers are 2xx or 503, that every user has a profile, and that there is no dead letter. */
   async function expectNothingLost(traffic: Traffic): Promise<void> {
     const { people, ensureStatuses } = await traffic.stop();
     await single.clerk.webhooks.drain({ retries: true });
@@ -57,13 +57,13 @@ describeOnBackends((backend) => {
     expect(people.length).toBeGreaterThan(20);
     expect(answers.length).toBeGreaterThanOrEqual(people.length);
     const notCalm = (statuses: readonly string[]) => [...new Set(statuses)].filter((one) => !isCalm(one));
-    // First of all: who was refused for good waits for a profile in vain, and nobody would be told why.
+    // Statuses come first: a user that was refused for good never gets a profile, and the wait would hide the reason.
     expect({ logins: notCalm(Object.keys(ensureStatuses)), deliveries: notCalm(answers) }).toEqual({
       logins: [],
       deliveries: [],
     });
     await waitFor(
-      "everybody's profile",
+      "every user's profile",
       async () => {
         const { rows } = await single.db.query(
           "select from users u join mentorados m on m.user_id = u.id where u.clerk_id = any ($1)",
@@ -78,7 +78,7 @@ describeOnBackends((backend) => {
 
   const isCalm = (status: string) => status === "503" || status.startsWith("2");
 
-  test("what a newer build queues waits for a newer worker, without an attempt or a dead letter", async () => {
+  test("a job of a newer version waits for a newer worker, without an attempt or a dead letter", async () => {
     const { id: clerkId } = await single.clerk.users.create({}, { silent: true });
     const syncJob = { v: 2, kind: "refresh", clerkId, cause: "webhook", eventAtMs: Date.now() };
     const jobId = await withQueue(
@@ -86,11 +86,11 @@ describeOnBackends((backend) => {
       "sync",
       async (queue) => (await queue.add("refresh", syncJob)).id ?? "",
     );
-    const look = () => withQueue(single, "sync", (queue) => queue.getJob(jobId));
-    await waitFor("two old workers' looks at it", async () =>
-      ((await look())?.attemptsStarted ?? 0) >= 2 ? true : undefined,
+    const readJob = () => withQueue(single, "sync", (queue) => queue.getJob(jobId));
+    await waitFor("old workers to start the job twice", async () =>
+      ((await readJob())?.attemptsStarted ?? 0) >= 2 ? true : undefined,
     );
-    const waiting = await look();
+    const waiting = await readJob();
     expect([waiting?.attemptsMade, waiting?.failedReason ?? null]).toEqual([0, null]);
     expect((await readRows(single, clerkId)).users).toEqual([]);
     expect(await readDeadLetters(single)).toEqual([]);
@@ -101,7 +101,7 @@ describeOnBackends((backend) => {
     expect(await fleet.replace("worker", 0)).toBe(0);
   });
 
-  test("two apis and two workers are replaced by a newer build, the first api before any worker: nothing is lost", async () => {
+  test("two apis and two workers are replaced by a newer version, the first api before any worker: nothing is lost", async () => {
     const traffic = startTraffic(fleet.system);
     await sleep(1_000);
     const codes = [
@@ -127,7 +127,7 @@ describeOnBackends((backend) => {
         passwordsTaken.push(await tryPassword(nextPassword));
       }
     };
-    // First the apis know both, then Clerk changes, and then the apis forget the old ones.
+    // The apis first accept both secrets, then Clerk changes, and then the apis drop the old ones.
     await rollTo({
       CLERK_WEBHOOK_SIGNING_SECRET: `${nextSecret},${webhookSecret}`,
       CLERK_JWT_KEY: `${nextIssuer.jwtKey.trim()}\n${single.clerk.jwtKey}`,
@@ -145,7 +145,7 @@ describeOnBackends((backend) => {
     });
     await sleep(1_000);
     await expectNothingLost(traffic);
-    // One after the other; until then each takes the old one.
+    // The apis change one after the other. Until then each accepts the old password.
     expect(passwordsTaken.slice(0, 2)).toEqual([
       [200, 401],
       [200, 200],
@@ -159,7 +159,7 @@ describeOnBackends((backend) => {
     });
   });
 
-  /** What a password is answered by each api. */
+  /** The status of each api's answer to a password. */
   async function tryPassword(password: string): Promise<number[]> {
     const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
     const answers = fleet

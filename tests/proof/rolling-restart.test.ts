@@ -15,13 +15,13 @@ type Worker = { port: number; process: RunningProcess };
 describeOnBackends((backend) => {
   let system: System;
   const workers: Worker[] = [];
-  /** What all of them wrote, those that are gone as well. */
+  /** The output of all workers, ended ones included. */
   const outputs: (() => string)[] = [];
 
   beforeAll(async () => {
-    // Reconcile would find what was lost, and nobody would see that it was.
+    // Without this, reconcile would repair a lost webhook and hide the loss.
     system = await startSystem({ backend, environment: { RECONCILE_CATCHUP_EVERY_MS: "3600000" } });
-    // The system's own worker would be a third one, without a place in the list.
+    // The system's own worker would be a third one that the list lacks.
     await system.worker.stop();
     for (let count = 0; count < 2; count++) workers.push(await launch(await findFreePort()));
   });
@@ -41,7 +41,7 @@ describeOnBackends((backend) => {
     return { port, process };
   }
 
-  /** As a deployment does it: the old one is asked to end, and then there is a new one. */
+  /** Replaces a worker as a deployment does: the old one gets SIGTERM and ends, and then a new one starts. */
   async function replace(index: number): Promise<number | string> {
     const old = workers[index];
     if (!old) throw new Error(`There is no worker ${index}`);
@@ -50,7 +50,7 @@ describeOnBackends((backend) => {
     return code;
   }
 
-  test("two workers are replaced one after the other under 50 webhooks a second: nothing is lost, nothing runs to effect twice", async () => {
+  test("two workers are replaced one after the other under 50 webhooks a second: no change is lost, and none takes effect twice", async () => {
     await waitFor("the first boot's runs to end", async () => {
       const { rows } = await system.db.query("select state from rollcall.runs");
       return rows.length > 0 && rows.every(({ state }) => state === "succeeded") ? true : undefined;
@@ -73,10 +73,10 @@ describeOnBackends((backend) => {
 
     for (const kind of ["user_created", "mentorado_created", "user_tombstoned"])
       expect(await listRepeated(kind)).toEqual([]);
-    const told = outputs.flatMap(
+    const created = outputs.flatMap(
       (read) => read().match(/"event":"mentorado_created","clerkId":"\w+"/g) ?? [],
     );
-    expect(told.length).toBe(new Set(told).size);
+    expect(created.length).toBe(new Set(created).size);
     expect(await countStalled()).toBe(0);
     expect(await countRuns()).toBe(runs);
   });
@@ -96,7 +96,7 @@ describeOnBackends((backend) => {
     return (await system.db.query("select from rollcall.runs")).rows.length;
   }
 
-  /** Users to whom this happened more than once. */
+  /** Users whose timeline has more than one event of this kind. */
   async function listRepeated(kind: string): Promise<unknown[]> {
     const result = await system.db.query(
       "select clerk_id, count(*)::int from rollcall.events where kind = $1 group by 1 having count(*) > 1",
@@ -105,7 +105,7 @@ describeOnBackends((backend) => {
     return result.rows;
   }
 
-  /** Jobs that a worker left behind unfinished, so that another had to run them again. */
+  /** Counts jobs that a worker left unfinished, so that another worker ran them again. */
   function countStalled(): Promise<number> {
     return withQueue(system, "sync", async (queue) => {
       const jobs = await queue.getJobs(["completed"], 0, 2_000);
@@ -116,7 +116,7 @@ describeOnBackends((backend) => {
 
 type Crowd = { living: string[]; deleted: string[]; renamed: string[] };
 
-/** People who sign up, rename themselves and leave, 50 changes a second, each of which is a webhook. */
+/** Creates, renames and deletes users: 50 changes a second, and each is a webhook. */
 function startLoad({ clerk }: System): { stop(): Promise<Crowd> } {
   const crowd: Crowd = { living: [], deleted: [], renamed: [] };
   const changes: Promise<void>[] = [];

@@ -1,3 +1,4 @@
+import { secretVariables } from "@rollcall/contracts";
 import { findFreePort } from "@rollcall/local-services";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,13 +8,15 @@ import { repository } from "../harness/bare-project.ts";
 import { ensure, postWebhook, untilProfile } from "../harness/calls.ts";
 import { type RunningProcess, runProcess } from "../harness/process.ts";
 import { sendRaw } from "../harness/raw-http.ts";
-import { adminPassword, origin, type System, startSystem } from "../harness/system.ts";
+import { adminPassword, origin, type System, startSystem, webhookSecret } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { type WildRoute, wildRequest } from "../harness/wild-requests.ts";
 
-/** Words that no code of ours contains: wherever they turn up, a secret was told. */
+/** Words that none of our code contains. If one of them appears anywhere, a secret leaked. */
 const word = (of: string) => `kanarienvogel-${of}`;
-const secrets = /kanarienvogel/;
+/** The word, and how it begins in base64, which is how the keys of signatures are written. */
+const secrets = /kanarienvogel|a2FuYXJpZW52b2dl/;
+const webhookKey = (of: string) => `whsec_${Buffer.from(word(of)).toString("base64")}`;
 const person = { firstName: "Serinus", email: "serinus@example.com" };
 
 let system: System;
@@ -23,10 +26,12 @@ beforeAll(async () => {
     environment: {
       LOG_LEVEL: "trace",
       METRICS_TOKEN: word("metrics"),
-      // Nobody listens there, so that both are told of in the log.
-      ALERT_WEBHOOK_URL: `http://127.0.0.1:1/hooks/${word("alerts")}`,
-      MENTORADO_CREATED_URL: `http://127.0.0.1:1/hooks/${word("hook")}`,
-      MENTORADO_CREATED_SECRET: `whsec_${Buffer.from(word("hook-secret")).toString("base64")}`,
+      // The fuzz run writes its requests in the names of many addresses, because one has 3000 refusals a minute.
+      TRUST_PROXY: "127.0.0.1",
+      // No server listens there, so that the log reports both.
+      ALERT_WEBHOOK_URL: `http://127.0.0.1:2/hooks/${word("alerts")}`,
+      MENTORADO_CREATED_URL: `http://127.0.0.1:2/hooks/${word("hook")}`,
+      MENTORADO_CREATED_SECRET: webhookKey("hook-secret"),
     },
   });
   await untilProfile(system, (await system.clerk.users.create(person)).id);
@@ -35,7 +40,7 @@ afterAll(() => system?.stop());
 
 const basic = (password: string) => `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
 
-/** Another api beside the system's own. */
+/** Runs a second api beside the system's own. */
 async function withApi<T>(own: Record<string, string>, work: (api: System) => Promise<T>): Promise<T> {
   const port = await findFreePort();
   const api = runProcess("apps/api/dist/main.js", { ...system.environment, ...own, PORT: String(port) });
@@ -49,32 +54,37 @@ async function withApi<T>(own: Record<string, string>, work: (api: System) => Pr
 }
 
 describe("a spoofed X-Forwarded-For", () => {
-  /** The answer to the right password after 21 wrong ones, whose header `from` writes; the last call's comes from `then`. */
+  /** Sends 20 wrong passwords with the headers of `from`, then another one with `then`. @returns its status */
   async function guess(api: System, from: (attempt: number) => string, then: string): Promise<number> {
-    for (let attempt = 0; attempt < 21; attempt++) {
-      const headers = { authorization: basic("a guess"), "x-forwarded-for": from(attempt) };
-      await callAdmin(api, "/api/admin/alerts", { headers });
-    }
-    return (await callAdmin(api, "/api/admin/alerts", { headers: { "x-forwarded-for": then } })).status;
+    const send = async (address: string) => {
+      const headers = { authorization: basic("a guess"), "x-forwarded-for": address };
+      return (await callAdmin(api, "/api/admin/alerts", { headers })).status;
+    };
+    for (let attempt = 0; attempt < 20; attempt++) expect(await send(from(attempt))).toBe(401);
+    return send(then);
   }
 
-  test("counts for nothing when no proxy is trusted: who guesses is shut out under any name", async () => {
+  test("is ignored when no proxy is trusted: a caller that guesses passwords is blocked under any address", async () => {
     await withApi({ TRUST_PROXY: "" }, async (api) => {
       expect(await guess(api, (attempt) => `198.51.100.${attempt}`, "203.0.113.9")).toBe(429);
     });
   });
 
-  test("behind a trusted proxy, what a client wrote before the proxy's own entry counts for nothing", async () => {
+  test("is ignored behind a trusted proxy, where only the proxy's own entry counts", async () => {
     await withApi({ TRUST_PROXY: "127.0.0.1" }, async (api) => {
       const spoofing = (attempt: number) => `198.51.100.${attempt}, 203.0.113.9`;
       expect(await guess(api, spoofing, "192.0.2.1, 203.0.113.9")).toBe(429);
-      // And nobody else is shut out for it.
-      const other = { headers: { "x-forwarded-for": "203.0.113.9, 203.0.113.10" } };
-      expect((await callAdmin(api, "/api/admin/alerts", other)).status).toBe(200);
+      // Callers at other addresses are not blocked, and the right password is not at any.
+      const other = { "x-forwarded-for": "203.0.113.9, 203.0.113.10" };
+      const wrong = { headers: { ...other, authorization: basic("a guess") } };
+      expect((await callAdmin(api, "/api/admin/alerts", wrong)).status).toBe(401);
+      for (const headers of [other, { "x-forwarded-for": "203.0.113.9" }]) {
+        expect((await callAdmin(api, "/api/admin/alerts", { headers })).status).toBe(200);
+      }
     });
   });
 
-  test("does not make a stranger local: without a token metrics are for this machine and not for a proxy on it", async () => {
+  test("makes no caller local: without a token, metrics answer this machine but not a proxy on it", async () => {
     await withApi({ METRICS_TOKEN: "", TRUST_PROXY: "true" }, async ({ apiUrl }) => {
       expect((await fetch(`${apiUrl}/metrics`)).status).toBe(200);
       for (const address of ["127.0.0.1", "::1", "203.0.113.9"]) {
@@ -87,11 +97,11 @@ describe("a spoofed X-Forwarded-For", () => {
 
 describe("headers", () => {
   test.each([
-    ["what admins read", "/api/admin/users", {}, 200],
-    ["that there is no such user", "/api/admin/users/user_nobody", {}, 404],
-    ["that the password is wrong", "/api/admin/users", { authorization: basic("a guess") }, 401],
-    ["what the board shows of the queues", "/admin/queues/api/queues", {}, 200],
-  ])("%s: kept by no cache and framed by nobody", async (_what, path, headers, status) => {
+    ["an admin's list", "/api/admin/users", {}, 200],
+    ["an unknown user", "/api/admin/users/user_unknown", {}, 404],
+    ["a wrong password", "/api/admin/users", { authorization: basic("a guess") }, 401],
+    ["the board's queues", "/admin/queues/api/queues", {}, 200],
+  ])("the answer for %s is kept by no cache and framed by no page", async (_case, path, headers, status) => {
     const answer = await callAdmin(system, path, { headers });
     expect(answer.status).toBe(status);
     expect(answer.headers.get("cache-control")).toBe("no-store");
@@ -99,14 +109,14 @@ describe("headers", () => {
     expect(answer.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
   });
 
-  test("no answer says what it was made with, or sets a cookie", async () => {
+  test("no answer names the server software or sets a cookie", async () => {
     for (const path of ["/healthz", "/api/ensure", "/api/webhooks/clerk", "/api/admin/users", "/nothing"]) {
       const { headers } = await fetch(`${system.apiUrl}${path}`, { method: "POST" });
       expect(["server", "x-powered-by", "set-cookie"].filter((name) => headers.has(name))).toEqual([]);
     }
   });
 
-  test("a browser of another origin may call ensure and reads no answer; admin pages it may not even ask for", async () => {
+  test("a page of another origin cannot read an answer of ensure, and its preflight for an admin route is refused", async () => {
     const headers = { origin: "https://evil.example", "access-control-request-method": "POST" };
     for (const path of ["/api/ensure", "/api/admin/users", "/api/webhooks/clerk"]) {
       const answer = await fetch(`${system.apiUrl}${path}`, { method: "OPTIONS", headers });
@@ -119,7 +129,7 @@ describe("headers", () => {
   });
 });
 
-describe("whatever is sent", () => {
+describe("random requests", () => {
   const fuzzMs = 12_000;
   const seed = Number(process.env["ROLLCALL_FUZZ_SEED"] ?? Date.now() % 2 ** 31);
   const publicPaths = [
@@ -160,17 +170,29 @@ describe("whatever is sent", () => {
     }));
   }
 
-  /** What an answer may never hold; people only where nobody proved to be of ops. */
-  const inner = [adminPassword, "node_modules", repository, "    at ", "select ", "postgres://", "redis://"];
+  /** Texts that no answer may hold. Public answers may also hold no personal data. */
+  const internals = [
+    adminPassword,
+    "node_modules",
+    repository,
+    "    at ",
+    "select ",
+    "postgres://",
+    "redis://",
+  ];
 
   async function fuzz(
     routes: readonly WildRoute[],
     forbidden: readonly string[],
   ): Promise<Map<number, number>> {
     const statuses = new Map<number, number>();
+    let sent = 0;
     await fc.assert(
-      fc.asyncProperty(wildRequest(routes), async (request) => {
-        const { status, text } = await sendRaw(system.apiUrl, request);
+      fc.asyncProperty(wildRequest(routes), async ({ headers, ...request }) => {
+        const address = `10.${sent >> 16}.${(sent >> 8) & 255}.${sent++ & 255}`;
+        const forwarded = [headers["x-forwarded-for"] ?? [], address].flat().join(", ");
+        const own = { ...headers, "x-forwarded-for": forwarded };
+        const { status, text } = await sendRaw(system.apiUrl, { ...request, headers: own });
         expect(forbidden.filter((part) => text.includes(part))).toEqual([]);
         expect(text).not.toMatch(secrets);
         expect(status === undefined || status < 500 || status === 503).toBe(true);
@@ -181,13 +203,13 @@ describe("whatever is sent", () => {
     return statuses;
   }
 
-  test(`no public route answers 500, or anything of the inside or of people (seed ${seed})`, async () => {
-    const statuses = await fuzz(await listPublic(), [...inner, person.email, person.firstName]);
+  test(`no public route answers 500, reveals internals or reveals personal data (seed ${seed})`, async () => {
+    const statuses = await fuzz(await listPublic(), [...internals, person.email, person.firstName]);
     expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 404, 415]));
   });
 
-  test(`no admin route answers 500, or anything of the inside, to whoever has the password (seed ${seed})`, async () => {
-    const statuses = await fuzz(await listAdmin(), inner);
+  test(`no admin route answers 500 or reveals internals to a caller with the password (seed ${seed})`, async () => {
+    const statuses = await fuzz(await listAdmin(), internals);
     expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 202, 400, 404]));
   });
 
@@ -205,13 +227,13 @@ describe("whatever is sent", () => {
     );
   });
 
-  test("nothing of that was a fault of ours, the api still lives, and no secret is in the log", async () => {
+  test("after all of that no request has failed inside the api, the api still works, and no secret is in the log", async () => {
     const { id } = await system.clerk.users.create();
     await untilProfile(system, id);
     expect((await ensure(system, id)).status).toBe(200);
     expect(system.api.output().match(/.*"event":"request_failed".*/g) ?? []).toEqual([]);
     await waitFor(
-      "the alert and the hook to fail",
+      "the alert and the notification to fail",
       async () =>
         /alert_not_sent/.test(system.api.output() + system.worker.output()) &&
         /could not be notified of a new mentorado/.test(system.worker.output())
@@ -225,14 +247,14 @@ describe("whatever is sent", () => {
 
 function expectNoSecret(...processes: RunningProcess[]): void {
   for (const { output } of processes) {
-    const told = output()
+    const leaked = output()
       .split("\n")
       .filter((line) => secrets.test(line) || line.includes(adminPassword));
-    expect(told).toEqual([]);
+    expect(leaked).toEqual([]);
   }
 }
 
-test("no secret is printed while everything that it opens refuses it", async () => {
+test("no secret is printed while every server refuses it", async () => {
   const databaseUrl = new URL(system.postgres.url);
   databaseUrl.password = word("postgres");
   const wrong: Record<string, string> = {
@@ -240,12 +262,17 @@ test("no secret is printed while everything that it opens refuses it", async () 
     DATABASE_URL: databaseUrl.href,
     ...(system.redis ? { REDIS_URL: `redis://someone:${word("redis")}@127.0.0.1:${system.redis.port}` } : {}),
     CLERK_SECRET_KEY: `sk_test_${word("clerk")}`,
+    CLERK_WEBHOOK_SIGNING_SECRET: `${webhookKey("webhook-secret")},${webhookSecret}`,
     ADMIN_PASSWORD: word("admin"),
     WORKER_PORT: String(await findFreePort()),
   };
+  // A secret that is added later must be tried here too.
+  const planted = Object.keys(wrong).filter((name) => secrets.test(wrong[name] ?? ""));
+  const expected = secretVariables.filter((name) => system.redis || name !== "REDIS_URL");
+  expect(planted.sort()).toEqual([...expected].sort());
   const worker = runProcess("apps/worker/dist/main.js", wrong);
   await withApi(wrong, async (api) => {
-    await waitFor("all to be refused", async () =>
+    await waitFor("all connections to be refused", async () =>
       /postgres_lost/.test(api.api.output()) && /queue_lost/.test(worker.output()) ? true : undefined,
     );
     const { id } = await system.clerk.users.create({}, { silent: true });
@@ -271,4 +298,31 @@ test("no secret is printed while everything that it opens refuses it", async () 
     expect(command.output()).not.toBe("");
     expectNoSecret(command);
   }
+});
+
+describe("secrets that are malformed, or stand in another variable than their own", () => {
+  const programs: [string, string[]][] = [
+    ["apps/api/dist/main.js", []],
+    ["apps/worker/dist/main.js", []],
+    ["apps/cli/dist/migrate/main.js", []],
+    ["apps/cli/dist/main.js", ["doctor"]],
+    ["apps/cli/dist/main.js", ["status"]],
+  ];
+
+  test.each([
+    `${word("blank")} and more`,
+    `https://user:${word("user")}@127.0.0.1:1/${word("path")}`,
+    `postgres://user:${word("hash")}#@127.0.0.1:2/db`,
+    `redis://:${word("percent")}%@127.0.0.1:2`,
+    `sk_live_${word("key")}`,
+    `${webhookKey("short")}!`,
+  ])("are refused and not printed: %s in every secret variable", async (form) => {
+    const all = Object.fromEntries(secretVariables.map((name) => [name, form]));
+    const running = programs.map(([entry, args]) =>
+      runProcess(entry, { ...system.environment, ...all }, args),
+    );
+    await Promise.all(running.map(({ exited }) => exited));
+    expectNoSecret(...running);
+    for (const { output } of running.slice(0, 2)) expect(output()).toMatch(/^ {2}[A-Z_]+ must /m);
+  });
 });

@@ -7,12 +7,12 @@ import { describe, expect, test } from "vitest";
 import {
   readPerson,
   startStandalone,
-  untilCompared,
+  untilFirstFullSync,
   untilProvisioned,
   untilSaid,
 } from "../harness/standalone.ts";
 
-/** The syncs come every 20 seconds, and four of them are waited for. */
+/** The syncs start every 20 seconds, and the test waits for four of them. */
 const timeout = 240_000;
 
 describe("npm start, while no user logs in", { timeout }, () => {
@@ -22,7 +22,7 @@ describe("npm start, while no user logs in", { timeout }, () => {
     const clerk = await connectClerkSimulator(system.pageUrl);
     const leaver = await clerk.users.create({ firstName: "Leaver" });
     await untilProvisioned(system, leaver.id);
-    await untilCompared(system);
+    await untilFirstFullSync(system);
     await clerk.webhooks.disturb({ loseNext: 2 });
     const lost = await clerk.users.create({ firstName: "Lost" });
     await clerk.users.update(leaver.id, { firstName: "Renamed" });

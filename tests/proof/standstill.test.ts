@@ -15,11 +15,11 @@ async function askHealth(url: string): Promise<number> {
   return (await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(20_000) })).status;
 }
 
-/** Longer than the five seconds that a turn of the event loop may be late, and the second in which it is due. */
+/** Longer than the time limit of one turn of the event loop: five seconds late after one second of waiting. */
 const standstillMs = 7_000;
 const turns = 7;
 
-test("healthz answers 503 while the event loop hardly moves, and 200 once it turns again", async () => {
+test("healthz answers 503 while the event loop hardly turns, and 200 once it turns again", async () => {
   const pids = [system.api, system.worker].map(({ child }) => child.pid ?? 0);
   const answers: number[][] = [];
   for (let turn = 0; turn < turns; turn++) {
@@ -28,10 +28,10 @@ test("healthz answers 503 while the event loop hardly moves, and 200 once it tur
     for (const pid of pids) process.kill(pid, "SIGCONT");
     answers.push(await Promise.all(urls().map(askHealth)));
   }
-  // One long standstill is no reason to be killed; many in a row are.
+  // One long standstill keeps a process healthy. Many in a row make it unhealthy.
   expect(answers[0]).toEqual([200, 200]);
   expect(answers.at(-1)).toEqual([503, 503]);
-  await waitFor("both to be well", async () =>
+  await waitFor("both to be healthy", async () =>
     (await Promise.all(urls().map(askHealth))).every((status) => status === 200) ? true : undefined,
   );
 });

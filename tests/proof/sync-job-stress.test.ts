@@ -9,12 +9,12 @@ import { type Backend, describeOnBackends } from "../harness/backends.ts";
 
 // 50,000 adds and other seeds: npm run stress -- --backend redis --adds 50000 --seed N
 const seed = 20_260_729;
-/** Slack for a busy machine: a run waits for its processes, and how long that takes is no verdict. */
+/** Slack for a busy machine. The time that a run takes is not part of the test. */
 const timeoutMs = 600_000;
 
 describeOnBackends((backend) => {
   test(
-    "no accepted sync job is lost and no dedup key stays behind, whoever fails or dies",
+    "no accepted sync job is lost and no dedup key stays behind, also when jobs fail and processes die",
     async () => {
       const report = await stress(backend, { queueing: "production", adds: 3_000, addsPerSecond: 300, seed });
       expect(report.violations).toEqual([]);
@@ -57,7 +57,7 @@ async function startOwnRedis(): Promise<string> {
 async function createOwnDatabase(): Promise<string> {
   const url = await createDatabase(inject("postgresUrl"));
   const pool = new pg.Pool({ connectionString: url });
-  // Under which BullMQ's statements would fail each other: the queues must not take what a database has by default.
+  // Under this isolation level BullMQ's statements conflict. The queues must set their own level.
   await pool.query(
     `alter database ${new URL(url).pathname.slice(1)} set default_transaction_isolation = 'repeatable read'`,
   );
@@ -67,7 +67,7 @@ async function createOwnDatabase(): Promise<string> {
 }
 
 describe("a sync job that was accepted", () => {
-  const lane = "sync look user_1";
+  const lane = "sync refresh user_1";
   const issued: JournalEntry = { at: "issued", syncJob: "n1", lane };
   const accepted: JournalEntry = { at: "accepted", syncJob: "n1" };
   const started: JournalEntry = { at: "started", run: "r1", lane, job: "sync 7" };
@@ -79,9 +79,9 @@ describe("a sync job that was accepted", () => {
 
   test.each<[string, JournalEntry[], string[]]>([
     ["a run after it finished", [issued, accepted, started, finished], []],
-    ["a run started before its producer heard of it", [issued, started, accepted, finished], []],
+    ["a run started before its producer got the answer", [issued, started, accepted, finished], []],
     [
-      "a run after it failed for good and its dead letter shows",
+      "a run after it failed for good and there is its dead letter",
       [issued, accepted, started, failed],
       ["sync 7"],
     ],
@@ -91,12 +91,12 @@ describe("a sync job that was accepted", () => {
     ["nothing ran", [issued, accepted], []],
     ["the only run had started before it and finished after it", [started, issued, accepted, finished], []],
     ["a run after it never finished", [issued, accepted, started], []],
-    ["a run after it failed and no dead letter shows", [issued, accepted, started, failed], ["sync 8"]],
-    ["the dead letter comes of a run before it", [started, issued, accepted, failed], ["sync 7"]],
+    ["a run after it failed and there is no dead letter", [issued, accepted, started, failed], ["sync 8"]],
+    ["the dead letter belongs to a run before it", [started, issued, accepted, failed], ["sync 7"]],
     ["only a job of another kind ran", [issued, accepted, elsewhere, finished], []],
   ])("is lost when %s", (_, entries, letters) =>
-    expect(lostOf(entries, letters)).toEqual(["sync look user_1 (n1)"]),
+    expect(lostOf(entries, letters)).toEqual(["sync refresh user_1 (n1)"]),
   );
 
-  test("and one that was refused claims nothing", () => expect(lostOf([issued])).toEqual([]));
+  test("a refused sync job never counts as lost", () => expect(lostOf([issued])).toEqual([]));
 });

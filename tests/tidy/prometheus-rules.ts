@@ -9,7 +9,7 @@ export function writePrometheusRules(rules: readonly AlertRule[]): string {
     "        labels:",
     `          severity: ${rule.severity}`,
     "        annotations:",
-    `          summary: ${JSON.stringify(rule.summary)}`,
+    `          summary: ${JSON.stringify(writeSummary(rule))}`,
     `          runbook: ${JSON.stringify(`docs/RUNBOOK.md#${rule.name}`)}`,
   ]);
   return [
@@ -23,11 +23,17 @@ export function writePrometheusRules(rules: readonly AlertRule[]): string {
   ].join("\n");
 }
 
+function writeSummary({ summary, when }: AlertRule): string {
+  return "lists" in when && when.lists ? `${summary} {{ $labels.${when.lists} }}` : summary;
+}
+
 // Every api process exports the gauges of the whole system, so the maximum by label is the value.
 function writeExpression(when: AlertCondition): string {
   switch (when.kind) {
     case "gauge": {
       const shown = `max without (instance, job, pod) (${select(when.of)})`;
+      // One alert for each series, so that each names its own.
+      if ("lists" in when && when.lists) return `${when.take} by (${when.lists}) (${shown}) > ${when.above}`;
       return `${when.take}(${shown}) ${"above" in when ? `> ${when.above}` : `< ${when.below}`}`;
     }
     case "count":

@@ -1,62 +1,36 @@
-import { randomUUID } from "node:crypto";
-import { registerHealthRoutes, registerMetricsRoute } from "@rollcall/runtime";
-import { type FastifyInstance, fastify } from "fastify";
+import { createHttpServer, registerHealthRoutes, registerMetricsRoute } from "@rollcall/runtime";
+import type { FastifyInstance } from "fastify";
 import { registerAdmin } from "./admin/admin.ts";
 import type { ApiContext } from "./context.ts";
-import { registerEnsureRoute } from "./ensure-route.ts";
-import { answerError, registerErrorAnswers } from "./error-answers.ts";
+import { ensurePath, registerEnsureRoute } from "./ensure-route.ts";
 import { registerWebhookRoute } from "./webhook-route.ts";
+
+/** Some 20 MB of buffers. docs/SECURITY.md names the number. */
+const mostConnections = 2_000;
+
+/**
+ * A refused probe would end a healthy process. Ensure answers after CORS, so that a page can read the 429. Operators have
+ * limits of their own, below which the right password always passes.
+ */
+const neverLimited = new RegExp(`^(/healthz|/readyz|${ensurePath}|/admin|/api/admin)(/|\\?|$)`);
 
 /** Builds the api; it does not listen yet. */
 export async function buildApp(context: ApiContext): Promise<FastifyInstance> {
-  const app = fastify({
-    // Our own request log names the route. Fastify's log would write the query string.
-    logger: false,
-    // Ids for answers and log, which no caller can guess and no two processes share.
-    genReqId: () => randomUUID(),
-    trustProxy: readTrustProxy(context.config.TRUST_PROXY),
-    bodyLimit: 64 * 1024,
-    requestTimeout: 10_000,
-    forceCloseConnections: "idle",
-    // A URL that cannot be read reaches no route and no error handler, and Fastify's own answer would quote it.
-    frameworkErrors: (_error, request, reply) => {
-      answerError(context, request, reply, "request.malformed");
-    },
+  const { config } = context;
+  const app = await createHttpServer(context, {
+    mostConnections,
+    trustProxy: config.TRUST_PROXY,
+    isNeverLimited: (route) => neverLimited.test(route),
   });
-  app.addHook("preClose", async () => {
-    // A connection that is kept alive after its last answer would keep the process from stopping.
-    app.server.keepAliveTimeout = 1;
+  app.addHook("onRequest", (request, _reply, done) => {
+    context.forwardedHeader.note(request.headers);
+    done();
   });
-  await registerErrorAnswers(app, context);
-  registerRequestLog(app, context);
   registerHealthRoutes(app, context, { listsWorker: true });
   for (const read of context.gauges) context.metrics.readAtScrape(read);
-  registerMetricsRoute(app, context, { token: context.config.METRICS_TOKEN });
+  registerMetricsRoute(app, context, config.METRICS_TOKEN);
   registerWebhookRoute(app, context);
-  await app.register(async (scope) => registerEnsureRoute(scope, context), { prefix: "/api/ensure" });
+  await app.register(async (scope) => registerEnsureRoute(scope, context), { prefix: ensurePath });
   registerAdmin(app, context);
   return app;
-}
-
-/** `true` trusts every proxy; a comma-separated list trusts these addresses or ranges. Unset: no proxy is trusted. */
-function readTrustProxy(value: string | undefined): boolean | string {
-  if (value === undefined || value === "false") return false;
-  return value === "true" ? true : value;
-}
-
-/** One line for each answer. It names the route, never the URL, because a query string may hold personal data. */
-function registerRequestLog(app: FastifyInstance, { log }: ApiContext): void {
-  app.addHook("onResponse", async (request, reply) => {
-    log.debug(
-      {
-        event: "request_answered",
-        requestId: request.id,
-        method: request.method,
-        route: request.routeOptions.url ?? "unknown",
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime),
-      },
-      "Request answered",
-    );
-  });
 }

@@ -2,6 +2,7 @@ import { readEnvironment, variables } from "@rollcall/contracts";
 
 const shape = {
   DATABASE_URL: variables.DATABASE_URL,
+  DATABASE_MAX_CONNECTIONS: variables.DATABASE_MAX_CONNECTIONS,
   REDIS_URL: variables.REDIS_URL,
   HOST: variables.HOST,
   PORT: variables.PORT,
@@ -11,6 +12,8 @@ const shape = {
   CLERK_WEBHOOK_SIGNING_SECRET: variables.CLERK_WEBHOOK_SIGNING_SECRET,
   CLERK_JWT_KEY: variables.CLERK_JWT_KEY,
   CLERK_AUTHORIZED_PARTIES: variables.CLERK_AUTHORIZED_PARTIES,
+  CLERK_ACCEPT_MISSING_AZP: variables.CLERK_ACCEPT_MISSING_AZP,
+  CLERK_ISSUER: variables.CLERK_ISSUER,
   ADMIN_USERNAME: variables.ADMIN_USERNAME,
   ADMIN_PASSWORD: variables.ADMIN_PASSWORD,
   BOARD_READ_ONLY: variables.BOARD_READ_ONLY,

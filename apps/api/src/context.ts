@@ -5,7 +5,14 @@ import {
   type SessionVerifier,
 } from "@rollcall/clerk";
 import type { Logger } from "@rollcall/observability";
-import { openServices, type Services } from "@rollcall/runtime";
+import {
+  createRefusalLimit,
+  type ForwardedHeaderWatch,
+  openServices,
+  type RefusalLimit,
+  type Services,
+  watchForwardedHeader,
+} from "@rollcall/runtime";
 import { countPostgresError, type EnsureContext, startPostgresMonitor } from "@rollcall/sync";
 import type { ApiConfig } from "./config.ts";
 
@@ -16,6 +23,9 @@ export type ApiContext = Services & {
   verifySession: SessionVerifier;
   /** Undefined without a signing secret: webhooks are not configured. */
   readDelivery: DeliveryReader | undefined;
+  /** Limits the addresses whose requests are refused. */
+  refusalLimit: RefusalLimit;
+  forwardedHeader: ForwardedHeaderWatch;
 };
 
 /** Builds the context. It connects in the background, so the api starts while a database is down. */
@@ -23,7 +33,8 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
   const services = openServices(config, { program: "api", log, onIdleError: () => postgres.check() });
   const { pool, metrics, sessionCache, producers, autoCreate } = services;
   const postgres = startPostgresMonitor(pool, (isDown, reason) => {
-    if (isDown) log.error({ event: "postgres_lost", err: reason }, "Postgres does not answer");
+    if (isDown)
+      log.error({ event: "postgres_lost", err: reason }, "Postgres does not answer, or refuses writes");
     else log.info({ event: "postgres_back" }, "Postgres answers");
   });
   return {
@@ -44,9 +55,13 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     verifySession: createSessionVerifier({
       jwtKey: config.CLERK_JWT_KEY,
       authorizedParties: config.CLERK_AUTHORIZED_PARTIES,
+      acceptsMissingAzp: config.CLERK_ACCEPT_MISSING_AZP,
+      issuer: config.CLERK_ISSUER,
     }),
     readDelivery:
       config.CLERK_WEBHOOK_SIGNING_SECRET && createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET),
+    refusalLimit: createRefusalLimit(),
+    forwardedHeader: watchForwardedHeader(log, config.TRUST_PROXY),
     close: async () => {
       postgres.close();
       await services.close();

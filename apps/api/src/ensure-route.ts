@@ -1,13 +1,29 @@
 import cors from "@fastify/cors";
 import rateLimit from "@fastify/rate-limit";
-import type { SessionIdentity } from "@rollcall/clerk";
-import { AppError, type EnsurePending, type EnsureReady, ensureBody } from "@rollcall/contracts";
+import { type SessionIdentity, SessionRefusal } from "@rollcall/clerk";
+import {
+  AppError,
+  type EnsurePending,
+  type EnsureReady,
+  type ErrorCode,
+  ensureBody,
+} from "@rollcall/contracts";
+import { answerError, answerLimited, createOriginLog } from "@rollcall/runtime";
 import { type EnsureResult, ensureUser } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "./context.ts";
-import { answerError } from "./error-answers.ts";
 
-const callsPerMinute = { user: 300, address: 3_000 } as const;
+/** Tools for tracing add these headers to each request of a page. A missing one would block the login of their users. */
+const tracingHeaders = [
+  ...["traceparent", "tracestate", "baggage", "sentry-trace"],
+  ...["b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags"],
+  ...["x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin", "x-datadog-sampling-priority"],
+  ...["x-datadog-tags", "newrelic", "elastic-apm-traceparent", "request-id", "request-context"],
+];
+
+export const ensurePath = "/api/ensure";
+
+const callsPerMinute = 300;
 
 /**
  * `POST /api/ensure`. The user id comes from the session token alone; a body may only repeat it.
@@ -15,12 +31,17 @@ const callsPerMinute = { user: 300, address: 3_000 } as const;
  * @param scope has the route's whole path as its prefix, because CORS answers every OPTIONS below it
  */
 export async function registerEnsureRoute(scope: FastifyInstance, context: ApiContext): Promise<void> {
+  noteRefusedOrigins(scope, context);
   await scope.register(cors, {
     origin: context.config.CLERK_AUTHORIZED_PARTIES,
     methods: ["POST"],
-    allowedHeaders: ["authorization", "content-type"],
+    allowedHeaders: ["authorization", "content-type", ...tracingHeaders],
     exposedHeaders: ["retry-after"],
     maxAge: 600,
+  });
+  // After CORS, so that a page can read the 429.
+  scope.addHook("onRequest", (request, reply, done) => {
+    if (!answerLimited(context, request, reply)) done();
   });
   await scope.register(rateLimit, { global: false });
   const identities = new WeakMap<FastifyRequest, SessionIdentity>();
@@ -29,20 +50,14 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
     if (!identity) throw new AppError("unauthenticated", "The request is not authenticated");
     return identity;
   };
-  const limits = [
-    scope.createRateLimit({
-      max: callsPerMinute.user,
-      timeWindow: 60_000,
-      keyGenerator: (request) => getIdentity(request).clerkId,
-    }),
-    scope.createRateLimit({
-      max: callsPerMinute.address,
-      timeWindow: 60_000,
-      keyGenerator: (request) => request.ip,
-    }),
-  ];
+  const checkLimit = scope.createRateLimit({
+    max: callsPerMinute,
+    timeWindow: 60_000,
+    keyGenerator: (request) => getIdentity(request).clerkId,
+  });
 
   acceptEmptyBody(scope);
+  const outcomes = countOutcomes(scope, context);
   scope.post("/", {
     prefixTrailingSlash: "no-slash",
     // Before the body is read, so that an unauthenticated caller gets no hints about the body.
@@ -52,22 +67,58 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
     handler: async (request, reply) => {
       const identity = getIdentity(request);
       checkBody(request.body, identity);
-      for (const check of limits) {
-        const limit = await check(request);
-        if (!limit.isAllowed && limit.isExceeded) {
-          return answerError(context, request, reply, "request.rate_limited", {
-            retryAfterMs: limit.ttlInSeconds * 1_000,
-          });
-        }
+      const limit = await checkLimit(request);
+      if (!limit.isAllowed && limit.isExceeded) {
+        const retryAfterMs = limit.ttlInSeconds * 1_000;
+        return answerError(context, request, reply, "request.rate_limited", { retryAfterMs });
       }
-      return answer(context, request, reply, await ensureUser(context.ensure, identity.clerkId));
+      const result = await ensureUser(context.ensure, identity.clerkId);
+      outcomes.set(request, nameOutcome(result));
+      return answer(context, request, reply, result);
     },
   });
 }
 
+/**
+ * Logs each origin that CORS refuses, once, and counts its preflights. The browser then never calls ensure, so nothing
+ * else would show that the logins of a whole app fail.
+ */
+function noteRefusedOrigins(scope: FastifyInstance, { config, log, metrics }: ApiContext): void {
+  const logOrigin = createOriginLog(log);
+  scope.addHook("onRequest", (request, _reply, done) => {
+    const { origin } = request.headers;
+    if (origin !== undefined && !config.CLERK_AUTHORIZED_PARTIES.includes(origin)) {
+      logOrigin(request, origin);
+      if (request.method === "OPTIONS") metrics.count("rollcall_ensure_total", { outcome: "origin_refused" });
+    }
+    done();
+  });
+}
+
+/** Counts every answer to a call, whichever part of the api made it: by the result that the route sets, else by the code. */
+function countOutcomes(scope: FastifyInstance, { metrics }: ApiContext): WeakMap<FastifyRequest, string> {
+  const outcomes = new WeakMap<FastifyRequest, string>();
+  scope.addHook("onResponse", (request, reply, done) => {
+    if (request.method === "POST") {
+      const outcome = outcomes.get(request) ?? nameRefusal(reply.errorCode, request.refusal?.reason);
+      metrics.count("rollcall_ensure_total", { outcome });
+    }
+    done();
+  });
+  return outcomes;
+}
+
+function nameRefusal(code: ErrorCode = "internal", reason: string | undefined): string {
+  return code === "unauthenticated" && reason !== undefined ? `${code}.${reason}` : code;
+}
+
+function nameOutcome(result: EnsureResult): string {
+  return result.kind === "refused" || result.kind === "unavailable" ? result.code : result.kind;
+}
+
 async function authenticate(context: ApiContext, request: FastifyRequest): Promise<SessionIdentity> {
   const [scheme, token] = request.headers.authorization?.split(" ") ?? [];
-  if (scheme?.toLowerCase() !== "bearer" || !token) throw new AppError("unauthenticated", "No bearer token");
+  if (scheme?.toLowerCase() !== "bearer" || !token) throw new SessionRefusal("missing");
   return context.verifySession(token);
 }
 
@@ -81,13 +132,22 @@ function checkBody(body: unknown, identity: SessionIdentity): void {
   if (identity.pending) throw new AppError("session.pending", "The session has unfinished tasks");
 }
 
-/** A client may send the content type `application/json` with an empty body. */
+/** An empty body is no body, whatever type a client names for it, or none. */
 function acceptEmptyBody(scope: FastifyInstance): void {
   const parseJson = scope.getDefaultJsonParser("error", "error");
-  scope.removeContentTypeParser("application/json");
+  scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
     if (body === "") done(null, undefined);
     else parseJson(request, String(body), done);
+  });
+  scope.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => {
+    if (body === "") done(null, undefined);
+    else done(new AppError("request.unsupported_media_type", "The body is not JSON"));
+  });
+  scope.addHook("onRequest", (request, _reply, done) => {
+    // Fastify refuses a type that it cannot read before it looks at the body.
+    if (request.headers["content-length"] === "0") delete request.headers["content-type"];
+    done();
   });
 }
 
@@ -98,8 +158,6 @@ function answer(
   result: EnsureResult,
 ): FastifyReply {
   const path = "path" in result ? result.path : "queue";
-  const outcome = result.kind === "refused" || result.kind === "unavailable" ? result.code : result.kind;
-  context.metrics.count("rollcall_ensure_total", { outcome });
   context.metrics.observe("rollcall_ensure_seconds", { path }, reply.elapsedTime / 1_000);
   switch (result.kind) {
     case "ready":

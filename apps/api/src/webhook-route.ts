@@ -1,7 +1,7 @@
 import type { Delivery } from "@rollcall/clerk";
 import { type ActedOnEventType, AppError, actedOnEventTypes, type WebhookAnswer } from "@rollcall/contracts";
 import { addSyncJob, quarantineDelivery, type SyncJob } from "@rollcall/jobs";
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "./context.ts";
 
 const maxBodyBytes = 256 * 1024;
@@ -21,6 +21,7 @@ const kinds = {
 export function registerWebhookRoute(app: FastifyInstance, context: ApiContext): void {
   const { readDelivery } = context;
   app.register(async (scope) => {
+    const read = new WeakSet<FastifyRequest>();
     // The signature covers the raw bytes, so nothing may parse them before.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
@@ -29,15 +30,35 @@ export function registerWebhookRoute(app: FastifyInstance, context: ApiContext):
     scope.addHook("onRequest", async () => {
       if (!readDelivery) throw new AppError("webhook.not_configured", "No signing secret");
     });
-    scope.addHook("onResponse", async (_request, reply) => {
+    scope.addHook("onResponse", async (request, reply) => {
       context.metrics.observe("rollcall_webhook_seconds", {}, reply.elapsedTime / 1_000);
+      // Answered before the delivery was read: 413, 415, 429, or 503 without a signing secret.
+      if (!read.has(request)) countUnread(context, reply.statusCode);
     });
     scope.post("/api/webhooks/clerk", { bodyLimit: maxBodyBytes }, async (request, reply) => {
       if (!Buffer.isBuffer(request.body))
         throw new AppError("request.unsupported_media_type", "No JSON body");
-      const delivery: Delivery = readDelivery?.(request.headers, request.body) ?? { kind: "refused" };
+      const delivery: Delivery = readDelivery?.(request.headers, request.body) ?? noSecret;
+      read.add(request);
       return answerDelivery(context, delivery, reply);
     });
+  });
+}
+
+/** The route refuses every delivery before, when there is no secret. */
+const noSecret: Delivery = { kind: "refused", reason: "signature" };
+
+const unreadOutcomes = new Map([
+  [413, "too_large"],
+  [415, "unsupported_media_type"],
+  [429, "rate_limited"],
+  [503, "not_configured"],
+]);
+
+function countUnread({ metrics }: ApiContext, status: number): void {
+  metrics.count("rollcall_webhooks_total", {
+    type: "other",
+    outcome: unreadOutcomes.get(status) ?? "malformed",
   });
 }
 
@@ -53,20 +74,27 @@ async function answerDelivery(
     reply.code(200);
     return answer;
   } catch (error) {
-    count(
-      error instanceof AppError && error.code === "webhook.invalid_signature" ? "refused" : "unavailable",
-    );
+    count(delivery.kind === "refused" ? nameRefusal(delivery.reason) : "unavailable");
     throw error;
   }
 }
 
+/** `refused` alone means a wrong secret. */
+function nameRefusal(reason: Extract<Delivery, { kind: "refused" }>["reason"]): string {
+  return reason === "signature" ? "refused" : `refused_${reason}`;
+}
+
+const refusals = {
+  headers: "The delivery lacks the headers of a signature",
+  timestamp:
+    "The delivery was signed more than 5 minutes from now: it is replayed, or this machine's clock is wrong",
+  signature: "The delivery is signed by none of the secrets in CLERK_WEBHOOK_SIGNING_SECRET",
+} as const;
+
 async function decideAnswer(context: ApiContext, delivery: Delivery): Promise<WebhookAnswer> {
   switch (delivery.kind) {
     case "refused":
-      throw new AppError(
-        "webhook.invalid_signature",
-        "The delivery is signed by none of the configured secrets",
-      );
+      throw new AppError("webhook.invalid_signature", refusals[delivery.reason], { reason: delivery.reason });
     case "unreadable": {
       const { id, type, sizeBytes, sha256 } = delivery;
       const quarantined = { svixId: id, type, sizeBytes, sha256 };
@@ -98,6 +126,8 @@ function toSyncJob(delivery: Extract<Delivery, { kind: "event" }>): SyncJob {
 function countWebhook({ metrics, log }: ApiContext, delivery: Delivery, outcome: string): void {
   const type = "type" in delivery ? actedOnEventTypes.find((known) => known === delivery.type) : undefined;
   metrics.count("rollcall_webhooks_total", { type: type ?? "other", outcome });
-  const id = "id" in delivery ? delivery.id : undefined;
+  // A refusal is logged with its answer, within a limit: any caller can cause it.
+  if (delivery.kind === "refused") return;
+  const id = delivery.id;
   log.info({ event: `webhook_${outcome}`, type, delivery: id }, "Webhook answered");
 }

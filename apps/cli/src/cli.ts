@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { AppError, EnvironmentError, errorTable } from "@rollcall/contracts";
+import { AppError, EnvironmentError, errorTable, listSecrets, toPrintableLines } from "@rollcall/contracts";
 import { openServices, type Services } from "@rollcall/runtime";
 import type { z } from "zod";
 import { type CliConfig, readCliConfig } from "./config.ts";
@@ -10,7 +10,8 @@ import { printJson, printLines } from "./print.ts";
 export const exitCodes = { done: 0, failed: 1, usage: 2, held: 3 } as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-export type OpenCli = { config: CliConfig; services: Services };
+/** `secrets`: texts that no output may hold. */
+export type OpenCli = { config: CliConfig; secrets: readonly string[]; services: Services };
 
 /** Passed to every command: the program to which it adds itself, and the tools of its action. */
 export type Cli = {
@@ -41,8 +42,10 @@ export function createCli(readEnvironment: () => Environment): Cli {
     caller: nameCaller(),
     readEnvironment,
     open: () => {
-      const config = readCliConfig(readEnvironment());
-      const open = { config, services: openServices(config, { program: "cli" }) };
+      const environment = readEnvironment();
+      const config = readCliConfig(environment);
+      const services = openServices(config, { program: "cli" });
+      const open = { config, secrets: listSecrets(environment), services };
       opened.push(open);
       return open;
     },
@@ -77,7 +80,7 @@ function createProgram() {
             " ",
           ),
       })
-      .configureOutput({ outputError: (text, write) => write(toSentence(text)) })
+      .configureOutput({ outputError: (text, write) => write(toPrintableLines(toSentence(text))) })
       .showHelpAfterError()
       .exitOverride()
   );

@@ -13,7 +13,7 @@ const refusals: Readonly<Record<string, string>> = {
     "Another transaction held public.users or public.mentorados for too long: end it, or try again later",
   "57014": "A statement took too long",
   "57P03": "The database of DATABASE_URL is starting or stopping: try again",
-  "25006": "DATABASE_URL leads to a read-only server: use the primary",
+  "25006": "DATABASE_URL leads to a read-only server or database: use the primary",
 };
 
 /** The reason why Postgres refused or did not answer, with the fix if it is known. */

@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { CommanderError } from "@commander-js/extra-typings";
+import { listSecrets } from "@rollcall/contracts";
+import { createRedactor } from "@rollcall/observability";
 import { createCli, type Environment, exitCodes, explainFailure } from "./cli.ts";
 import { addAlerts } from "./commands/alerts/alerts.ts";
 import { addConflicts } from "./commands/conflicts/conflicts.ts";
@@ -11,9 +13,11 @@ import { addExplain } from "./commands/explain/explain.ts";
 import { addPurge } from "./commands/purge/purge.ts";
 import { addReconcile } from "./commands/reconcile/reconcile.ts";
 import { addRuns } from "./commands/runs/runs.ts";
+import { addSchema } from "./commands/schema/schema.ts";
 import { addStatus } from "./commands/status/status.ts";
 import { addSync } from "./commands/sync/sync.ts";
 import { addUsers } from "./commands/users/users.ts";
+import { say } from "./print.ts";
 
 /** Without DATABASE_URL, a command works on the system that `npm start` runs in this folder. */
 function readCommandEnvironment(): Environment {
@@ -21,7 +25,7 @@ function readCommandEnvironment(): Environment {
   const file = join(process.env["ROLLCALL_DIR"] ?? ".rollcall", "environment");
   try {
     const found = parseEnv(readFileSync(file, "utf8"));
-    process.stderr.write(`Using the system that npm start runs here (${file})\n`);
+    say(`Using the system that npm start runs here (${file})`);
     return { ...found, ...process.env };
   } catch {
     return process.env;
@@ -30,7 +34,7 @@ function readCommandEnvironment(): Environment {
 
 const cli = createCli(readCommandEnvironment);
 // In the order of the usage.
-for (const add of [addStatus, addAlerts, addDoctor]) add(cli, "System:");
+for (const add of [addStatus, addAlerts, addDoctor, addSchema]) add(cli, "System:");
 for (const add of [addUsers, addExplain, addSync, addPurge]) add(cli, "Users:");
 for (const add of [addDeadLetters, addConflicts]) add(cli, "Failed jobs and conflicts:");
 for (const add of [addReconcile, addRuns]) add(cli, "Reconcile:");
@@ -56,7 +60,8 @@ try {
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else {
-    process.stderr.write(`${explainFailure(error).trimEnd()}\n`);
+    const redact = createRedactor(listSecrets(process.env));
+    say(redact(explainFailure(error)).trimEnd());
     process.exitCode = exitCodes.failed;
   }
 } finally {

@@ -1,10 +1,18 @@
+import { toPrintable, toPrintableJson, toPrintableLines } from "@rollcall/contracts";
+
 /** One JSON document on standard output and nothing else. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  process.stdout.write(`${toPrintableJson(JSON.stringify(value, null, 2))}\n`);
 }
 
+/** Each of them is one line, whatever texts of other people it holds. */
 export function printLines(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join("\n")}\n`);
+  process.stdout.write(`${lines.map(toPrintable).join("\n")}\n`);
+}
+
+/** Lines for a person on standard error, which a program that reads the output does not get. */
+export function say(text: string): void {
+  process.stderr.write(`${toPrintableLines(text)}\n`);
 }
 
 const grouped = new Intl.NumberFormat("en-US");
@@ -12,9 +20,6 @@ const grouped = new Intl.NumberFormat("en-US");
 export function formatNumber(count: number): string {
   return grouped.format(count);
 }
-
-/** Texts of other people may move the cursor, change colours or reverse the line. */
-const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /**
  * Rows as lines of a terminal, indented by two, in aligned columns. The first row may hold the titles.
@@ -26,7 +31,7 @@ export function formatTable(rows: readonly (readonly (string | number)[])[]): st
     row.map((cell) =>
       typeof cell === "number"
         ? { text: formatNumber(cell), right: true }
-        : { text: cell.replaceAll(unprintable, "\u{fffd}"), right: false },
+        : { text: toPrintable(cell), right: false },
     ),
   );
   const widths = cells[0]?.map((_, column) => Math.max(...cells.map((row) => row[column]?.text.length ?? 0)));

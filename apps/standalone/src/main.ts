@@ -1,6 +1,6 @@
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { EnvironmentError } from "@rollcall/contracts";
+import { EnvironmentError, toPrintable, toPrintableLines } from "@rollcall/contracts";
 import { createPartStack } from "./parts/part.ts";
 import { run } from "./run.ts";
 import { readNamedEnvironment, readSettings } from "./settings.ts";
@@ -69,12 +69,13 @@ try {
 } catch (error) {
   if (!stopping.signal.aborted) {
     exitCode = 1;
-    process.stderr.write(`\n${explain(error)}\n`);
+    process.stderr.write(`\n${toPrintableLines(explain(error))}\n`);
   }
 }
 // From here on, Ctrl-C ends everything at once.
 stopping.abort();
-for (const problem of await parts.stopAll()) process.stderr.write(`Not stopped in order: ${problem}\n`);
+for (const problem of await parts.stopAll())
+  process.stderr.write(`Not stopped in order: ${toPrintable(problem)}\n`);
 if (exitCode === 0) terminal.write("Stopped");
 process.exit(exitCode);
 

@@ -33,6 +33,8 @@ const realClerkShape = {
   CLERK_WEBHOOK_SIGNING_SECRET: variables.CLERK_WEBHOOK_SIGNING_SECRET,
   CLERK_JWT_KEY: variables.CLERK_JWT_KEY,
   CLERK_AUTHORIZED_PARTIES: variables.CLERK_AUTHORIZED_PARTIES,
+  CLERK_ACCEPT_MISSING_AZP: variables.CLERK_ACCEPT_MISSING_AZP,
+  CLERK_ISSUER: variables.CLERK_ISSUER,
 };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -98,8 +100,9 @@ function readRealClerk(environment: Environment): Settings["realClerk"] {
 }
 
 function remarksOnSimulator(environment: Environment): string[] {
+  const kept = ["CLERK_AUTHORIZED_PARTIES", "CLERK_ACCEPT_MISSING_AZP"];
   const ignored = Object.keys(variables).filter(
-    (name) => name.startsWith("CLERK_") && environment[name]?.trim() && name !== "CLERK_AUTHORIZED_PARTIES",
+    (name) => name.startsWith("CLERK_") && environment[name]?.trim() && !kept.includes(name),
   );
   const remarks: string[] = [];
   if (ignored.length > 0) {

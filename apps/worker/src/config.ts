@@ -2,6 +2,7 @@ import { readEnvironment, variables } from "@rollcall/contracts";
 
 const shape = {
   DATABASE_URL: variables.DATABASE_URL,
+  DATABASE_MAX_CONNECTIONS: variables.DATABASE_MAX_CONNECTIONS,
   REDIS_URL: variables.REDIS_URL,
   HOST: variables.HOST,
   WORKER_PORT: variables.WORKER_PORT,
@@ -18,6 +19,8 @@ const shape = {
   MENTORADO_CREATED_URL: variables.MENTORADO_CREATED_URL,
   MENTORADO_CREATED_SECRET: variables.MENTORADO_CREATED_SECRET,
   ALERT_WEBHOOK_URL: variables.ALERT_WEBHOOK_URL,
+  METRICS_TOKEN: variables.METRICS_TOKEN,
+  MESSAGES_LOCALE: variables.MESSAGES_LOCALE,
   LOG_LEVEL: variables.LOG_LEVEL,
 };
 

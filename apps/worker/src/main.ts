@@ -1,21 +1,37 @@
+import { listSecrets } from "@rollcall/contracts";
 import { createLogger } from "@rollcall/observability";
-import { registerHealthRoutes, registerMetricsRoute, runProcess, startAlerts } from "@rollcall/runtime";
+import {
+  createHttpServer,
+  createRefusalLimit,
+  registerHealthRoutes,
+  registerMetricsRoute,
+  runProcess,
+  startAlerts,
+  startSchemaCheck,
+} from "@rollcall/runtime";
 import { limitHeapGrowth } from "@rollcall/sync";
-import { fastify } from "fastify";
 import { startBackgroundTasks, startHeartbeat } from "./background-tasks.ts";
 import { readWorkerConfig } from "./config.ts";
 import { createWorkerContext } from "./context.ts";
 import { startReconcileWorker } from "./reconcile-worker.ts";
 import { startSyncWorker } from "./sync-worker.ts";
 
-await runProcess("worker", "WORKER_PORT", async () => {
+const secrets = listSecrets(process.env);
+
+/** Probes and monitoring. docs/SECURITY.md names the number. */
+const mostConnections = 200;
+
+await runProcess("worker", "WORKER_PORT", secrets, async () => {
   limitHeapGrowth();
   const config = readWorkerConfig(process.env);
-  const log = createLogger({ level: config.LOG_LEVEL, process: "worker" });
+  const log = createLogger({ level: config.LOG_LEVEL, process: "worker", secrets });
   const context = createWorkerContext(config, log);
-  const app = fastify({ logger: false, forceCloseConnections: "idle" });
+  const app = await createHttpServer(
+    { ...context, refusalLimit: createRefusalLimit() },
+    { mostConnections, isNeverLimited: (route) => route === "/healthz" || route === "/readyz" },
+  );
   registerHealthRoutes(app, context, { listsWorker: false });
-  registerMetricsRoute(app, context, "any");
+  registerMetricsRoute(app, context, config.METRICS_TOKEN);
   const url = await app.listen({ host: config.HOST, port: config.WORKER_PORT });
   const workers = [
     startSyncWorker(context, "ensure"),
@@ -23,6 +39,7 @@ await runProcess("worker", "WORKER_PORT", async () => {
     startReconcileWorker(context),
   ];
   const stopTasks = startBackgroundTasks(context);
+  const stopSchemaCheck = startSchemaCheck(context);
   const stopHeartbeat = startHeartbeat(context);
   const stopAlerts = startAlerts({ ...context, webhookUrl: config.ALERT_WEBHOOK_URL });
   log.info({ url }, "Working");
@@ -30,6 +47,7 @@ await runProcess("worker", "WORKER_PORT", async () => {
     stopTasks();
     await Promise.allSettled(workers.map((worker) => worker.close()));
     await stopHeartbeat();
+    await stopSchemaCheck();
     await stopAlerts();
     await app.close();
     await context.close();

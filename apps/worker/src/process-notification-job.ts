@@ -1,9 +1,13 @@
 import { readErrorCode } from "@rollcall/contracts";
+import { returnNotification } from "@rollcall/db";
 import { JobFailure, type QueuedJob, readNotificationJob, type SyncQueueName } from "@rollcall/jobs";
 import { giveUpNotification, sendNotification } from "@rollcall/sync";
 import { UnrecoverableError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
 import { type PauseQueue, throwIfOutage } from "./outage.ts";
+
+/** Longer than the end of a job takes. */
+const dueAgainAfterS = 2;
 
 /** Runs one notification job. @throws JobFailure, after which the queue retries it; RateLimitError in an outage */
 export async function processNotificationJob(
@@ -15,9 +19,13 @@ export async function processNotificationJob(
   const notification = readNotificationJob(job.data);
   if (!notification) throw new UnrecoverableError("job.unreadable");
   const { clerkId, eventId } = notification;
-  // The target was removed from the configuration after the job was added.
-  if (!context.notificationTarget) return;
   try {
+    if (!context.notificationTarget) {
+      // While workers are replaced, another one may have the target. It takes the notification from the outbox, where
+      // one that no worker can send waits without holding up the queue.
+      await returnNotification(context.pool, eventId, dueAgainAfterS);
+      return;
+    }
     const sent = await sendNotification(context.pool, context.notificationTarget, notification);
     if (sent)
       context.log.info(

@@ -21,7 +21,8 @@ export async function processSyncJob(
   try {
     const outcome = await syncUser(context.sync, syncJob, job.attemptsMade + 1);
     report(context, syncJob, outcome, startedAtMs);
-  } catch (error) {
+  } catch (failure) {
+    const error = await context.pool.schema.explain(failure);
     await throwIfOutage(context, queue, error, pauseQueue);
     const code = readErrorCode(error);
     // These are no failures: the rules ask for another attempt.

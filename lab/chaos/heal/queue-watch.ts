@@ -1,7 +1,8 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type JobQueue, openQueueBackend } from "@rollcall/jobs";
+import type { JobQueue } from "@rollcall/jobs";
+import { openQueueBackend } from "@rollcall/runtime";
 import { z } from "zod";
 import { waitFor } from "../../../tests/harness/wait-for.ts";
 import type { Stage } from "../stage/stage.ts";

@@ -17,6 +17,11 @@ const environmentSchema = z.object({
     .optional(),
   /** `ignored`: `starting_after` has no effect. */
   SIM_CURSOR: z.enum(["honoured", "ignored"]).optional(),
+  /** Host names by which the simulator may be called besides the loopback names, separated by commas. */
+  SIM_HOSTS: z
+    .string()
+    .default("")
+    .transform((hosts) => hosts.toLowerCase().split(",").filter(Boolean)),
   /** Seed of the reproducible random values. */
   SIM_RANDOM_SEED: z.coerce.number().int().nonnegative().optional(),
 });
@@ -44,6 +49,7 @@ function optionsFrom(environment: Environment): ClerkSimulatorOptions {
     rateLimit: readRateLimit(environment.SIM_RATE_LIMIT),
     seed: environment.SIM_RANDOM_SEED,
     cursor: environment.SIM_CURSOR,
+    hosts: environment.SIM_HOSTS,
     webhook: {
       url: environment.SIM_WEBHOOK_URL,
       secrets: environment.SIM_WEBHOOK_SECRET?.split(","),

@@ -5,6 +5,7 @@ import { createGate } from "./api/gate.ts";
 import { createRateLimiter, defaultRateLimit, type RateLimit } from "./api/rate-limit.ts";
 import { createRequestLog } from "./api/request-log.ts";
 import { registerApi } from "./api/routes.ts";
+import { refuseForeignPages } from "./callers.ts";
 import type { ClerkControl, ClerkSimulator } from "./control/control.ts";
 import { createLocalControl, type SimulatorParts } from "./control/local-control.ts";
 import { registerControl } from "./control/routes.ts";
@@ -43,6 +44,8 @@ export type ClerkSimulatorOptions = {
   onChange?: ((change: UserChange, userId: string, user: ClerkUser | null) => void) | undefined;
   /** Called for each new message and after each change of its state. */
   onMessage?: ((message: WebhookMessage) => void) | undefined;
+  /** Host names by which the simulator may be called, besides `127.0.0.1`, `localhost` and `[::1]`. */
+  hosts?: readonly string[] | undefined;
   /** Adds routes to the server before it listens. */
   addRoutes?: ((app: FastifyInstance, control: ClerkControl) => void) | undefined;
 };
@@ -56,7 +59,7 @@ export async function startClerkSimulator(options: ClerkSimulatorOptions = {}): 
   const secretKey = options.secretKey ?? `sk_test_${createRandom(seed ^ 1).base62(40)}`;
   const parts = await createParts(options, seed, secretKey);
   const control = createLocalControl(parts);
-  const app = createServer(parts, secretKey, seed, options.cursor !== "ignored");
+  const app = createServer(parts, secretKey, seed, options);
   const info = { url: "", port: 0, secretKey, jwtKey: parts.tokens.jwtKey };
   registerControl(app, control, () => info);
   options.addRoutes?.(app, control);
@@ -118,14 +121,21 @@ function createServer(
   parts: SimulatorParts,
   secretKey: string,
   seed: number,
-  hasCursor: boolean,
+  options: ClerkSimulatorOptions,
 ): FastifyInstance {
-  const app = Fastify({ forceCloseConnections: true, bodyLimit: 64 * 1024 * 1024 });
+  const app = Fastify({
+    forceCloseConnections: true,
+    bodyLimit: 64 * 1024 * 1024,
+    // Clerk answers 404 for a long id of no user. Fastify would answer 414 from 101 characters on.
+    routerOptions: { maxParamLength: 500 },
+  });
+  // First, so that a refused request leaves no trace in the request log or the rate limit.
+  refuseForeignPages(app, options.hosts ?? []);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "string" }, parseJson);
   const { faults, limiter, requests: log } = parts;
   const gate = createGate({ secretKey, faults, limiter, log, random: createRandom(seed ^ 6) });
-  registerApi(app, { ...parts, gate, hasCursor });
+  registerApi(app, { ...parts, gate, hasCursor: options.cursor !== "ignored" });
   return app;
 }
 

@@ -1,11 +1,13 @@
-import { createHash } from "node:crypto";
+import { isUtf8 } from "node:buffer";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { actedOnEventTypes, clerkUserId } from "@rollcall/contracts";
 import { Webhook } from "svix";
 import { z } from "zod";
 
 /** A delivery, reduced to the parts that Rollcall uses. */
 export type Delivery =
-  | { kind: "refused" }
+  /** `timestamp`: more than five minutes from now. `signature`: by none of the secrets. The caller never learns which. */
+  | { kind: "refused"; reason: "headers" | "timestamp" | "signature" }
   | { kind: "unreadable"; id: string; type: string | null; sizeBytes: number; sha256: string }
   | { kind: "ignored"; id: string; type: string }
   | {
@@ -37,37 +39,85 @@ const sessionData = z.object({ user_id: clerkUserId });
  * @param secrets `whsec_…`
  */
 export function createDeliveryReader(secrets: readonly string[]): DeliveryReader {
-  const webhooks = secrets.map((secret) => new Webhook(secret));
+  const signers = secrets.map((secret) => ({ webhook: new Webhook(secret), key: readKey(secret) }));
   return (headers, rawBody) => {
     const signed = readSignedHeaders(headers);
-    if (!signed) return { kind: "refused" };
-    for (const webhook of webhooks) {
+    if (!signed) return { kind: "refused", reason: "headers" };
+    // svix verifies the decoded text, in which U+FFFD stands for every byte that is no UTF-8.
+    if (!isUtf8(rawBody)) return { kind: "refused", reason: "signature" };
+    for (const { webhook, key } of signers) {
+      if (rawBody.length > largeBytes && !hasSignature(key, signed, rawBody)) continue;
       const verified = verify(webhook, signed, rawBody);
       if (verified) return readDelivery(signed["svix-id"], verified.event, rawBody);
     }
-    return { kind: "refused" };
+    return { kind: "refused", reason: isCurrent(signed["svix-timestamp"]) ? "signature" : "timestamp" };
   };
+}
+
+/** Svix' own tolerance. */
+const toleranceS = 5 * 60;
+
+function isCurrent(timestamp: string): boolean {
+  return Math.abs(Date.now() / 1_000 - Number(timestamp)) <= toleranceS;
 }
 
 type SignedHeaders = { "svix-id": string; "svix-timestamp": string; "svix-signature": string };
 
+/**
+ * The form of each header. Node joins repeated headers with a comma and a blank, which no form allows. Digits alone,
+ * because svix reads the number at the start of a timestamp and leaves the rest out.
+ */
+const forms = {
+  id: /^[\w.:-]{1,256}$/,
+  timestamp: /^[1-9]\d{0,11}$/,
+  signature: /^v\w+,[A-Za-z0-9+/]+={0,2}(?: v\w+,[A-Za-z0-9+/]+={0,2})*$/,
+} as const;
+
 function readSignedHeaders(headers: DeliveryHeaders): SignedHeaders | undefined {
-  const read = (name: string) => {
-    const value = headers[`svix-${name}`] ?? headers[`webhook-${name}`];
-    return typeof value === "string" && value !== "" ? value : undefined;
+  const read = (name: keyof typeof forms) => {
+    const values = [headers[`svix-${name}`], headers[`webhook-${name}`]].filter((one) => one !== undefined);
+    const [value, ...others] = new Set(values);
+    return typeof value === "string" && others.length === 0 && forms[name].test(value) ? value : undefined;
   };
   const [id, timestamp, signature] = [read("id"), read("timestamp"), read("signature")];
   if (id === undefined || timestamp === undefined || signature === undefined) return undefined;
   return { "svix-id": id, "svix-timestamp": timestamp, "svix-signature": signature };
 }
 
+/** svix hashes in JavaScript: 2.9 ms for 256 KB. Node's own HMAC takes 0.15 ms and refuses the unsigned before. */
+const largeBytes = 4 * 1_024;
+
+function readKey(secret: string): Buffer {
+  return Buffer.from(secret.replace(/^whsec_/, ""), "base64");
+}
+
+/** Whether one of the signatures is the key's. It decides only against a delivery: svix remains the verifier. */
+function hasSignature(key: Buffer, headers: SignedHeaders, rawBody: Buffer): boolean {
+  const head = `${headers["svix-id"]}.${headers["svix-timestamp"]}.`;
+  const expected = createHmac("sha256", key).update(head).update(rawBody).digest();
+  return headers["svix-signature"].split(" ").some((versioned) => {
+    const given = Buffer.from(versioned.slice(versioned.indexOf(",") + 1), "base64");
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  });
+}
+
 /** Undefined when this secret did not sign the delivery. The event of a signed delivery that is no JSON is undefined. */
 function verify(webhook: Webhook, headers: SignedHeaders, rawBody: Buffer): { event: unknown } | undefined {
   try {
-    return { event: webhook.verify(rawBody, headers) };
+    // svix 2 returns nothing from verify. Then the verified bytes are parsed here.
+    const event: unknown = webhook.verify(rawBody, headers);
+    return { event: event ?? parseJson(rawBody) };
   } catch (error) {
-    // svix parses only after it has verified.
+    // svix 1 parses, and only after it has verified.
     return error instanceof SyntaxError ? { event: undefined } : undefined;
+  }
+}
+
+function parseJson(rawBody: Buffer): unknown {
+  try {
+    return JSON.parse(rawBody.toString("utf8"));
+  } catch {
+    return undefined;
   }
 }
 

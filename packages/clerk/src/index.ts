@@ -9,5 +9,10 @@ export {
   type PartlyReadUser,
   type UserListQuery,
 } from "./gateway.ts";
-export { createSessionVerifier, type SessionIdentity, type SessionVerifier } from "./session-token.ts";
+export {
+  createSessionVerifier,
+  type SessionIdentity,
+  SessionRefusal,
+  type SessionVerifier,
+} from "./session-token.ts";
 export type { ClerkField, ClerkUser } from "./user.ts";

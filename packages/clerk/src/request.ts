@@ -1,4 +1,4 @@
-import { AppError } from "@rollcall/contracts";
+import { AppError, nameNetworkFailure } from "@rollcall/contracts";
 import { type Dispatcher, request } from "undici";
 import { z } from "zod";
 
@@ -83,8 +83,8 @@ async function exchange(options: ClerkRequestOptions, path: string): Promise<Exc
     options.onRequest(signal.aborted ? "timeout" : "network");
     const message = signal.aborted
       ? `Clerk did not answer within ${options.timeoutMs} ms`
-      : "Clerk was not reached";
-    throw new AppError("clerk.unavailable", message, { cause: error });
+      : `Clerk was not reached (${nameNetworkFailure(error)})`;
+    throw new AppError("clerk.unavailable", message);
   }
 }
 

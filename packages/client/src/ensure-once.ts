@@ -1,4 +1,5 @@
 import { orAbort, withTimeLimit } from "./abort.ts";
+import { findHint } from "./development.ts";
 import type { Locale } from "./locale.ts";
 import { readRetryAfterMs } from "./retry-delay.ts";
 import { ownError, RollcallError } from "./rollcall-error.ts";
@@ -9,6 +10,8 @@ export type EnsureOnceOptions = {
   fetch: typeof fetch;
   locale: Locale;
   timeoutMs: number;
+  /** Errors name their likely cause for a developer. */
+  development: boolean;
 };
 
 /**
@@ -20,25 +23,34 @@ export function ensureOnce(
   takeToken: () => Promise<string | RollcallError>,
   signal: AbortSignal,
 ): Promise<EnsureReady | RollcallError> {
-  const { locale } = options;
+  const { locale, url } = options;
   return withTimeLimit(options.timeoutMs, signal, async (limit) => {
+    let token: string | undefined;
+    const hintFor = (code: string) => (options.development ? findHint(code, url, token) : undefined);
     try {
-      const token = await orAbort(takeToken(), limit);
-      if (token instanceof RollcallError) return token;
-      const response = await options.fetch(options.url, {
+      const taken = await orAbort(takeToken(), limit);
+      if (taken instanceof RollcallError) return taken;
+      token = taken;
+      const response = await options.fetch(url, {
         method: "POST",
         headers: { authorization: `Bearer ${token}`, "accept-language": locale },
         signal: limit,
       });
-      return readAnswer(response, await response.text(), locale);
+      return readAnswer(response, await response.text(), locale, hintFor);
     } catch {
       if (signal.aborted) return ownError("aborted", locale, { retryable: false });
-      return ownError(limit.aborted ? "timeout" : "network", locale, { retryable: true });
+      const code = limit.aborted ? "timeout" : "network";
+      return ownError(code, locale, { retryable: true, hint: hintFor(code) });
     }
   });
 }
 
-function readAnswer(response: Response, text: string, locale: Locale): EnsureReady | RollcallError {
+function readAnswer(
+  response: Response,
+  text: string,
+  locale: Locale,
+  hintFor: (code: string) => string | undefined,
+): EnsureReady | RollcallError {
   const { status } = response;
   const retryAfterMs = readRetryAfterMs(response.headers.get("retry-after"));
   const body = readJson(text);
@@ -47,7 +59,9 @@ function readAnswer(response: Response, text: string, locale: Locale): EnsureRea
   const retryable = status === 429 || status >= 500;
   if (!isErrorBody(body)) return ownError("invalid_answer", locale, { status, retryable, retryAfterMs });
   const { error, requestId } = body;
-  return new RollcallError(error.code, error.message, { status, retryable, retryAfterMs, requestId });
+  const hint = hintFor(error.code);
+  const message = hint ? `${error.message} ${hint}` : error.message;
+  return new RollcallError(error.code, message, { status, retryable, retryAfterMs, requestId, hint });
 }
 
 function readJson(text: string): unknown {
@@ -58,11 +72,20 @@ function readJson(text: string): unknown {
   }
 }
 
-// The login page of a network also answers 200. Beyond that, the api's schema is trusted: a check of each column would be
-// larger than the rest of this package.
+// The login page of a network also answers 200. The fields that decide access must be right; the other columns are trusted,
+// because a check of each would be larger than the rest of this package.
 function isReady(body: unknown): body is EnsureReady {
-  const answer = body as Partial<EnsureReady> | null | undefined;
-  return answer?.success === true && typeof answer.user?.clerkId === "string";
+  const answer = body as Partial<Record<keyof EnsureReady, unknown>> | null | undefined;
+  const { clerkId } = (answer?.user ?? {}) as { clerkId?: unknown };
+  return (
+    answer?.success === true &&
+    typeof answer.created === "boolean" &&
+    typeof clerkId === "string" &&
+    clerkId !== "" &&
+    // Null is an answer, a missing key is none.
+    typeof answer.mentorado === "object" &&
+    !Array.isArray(answer.mentorado)
+  );
 }
 
 function isErrorBody(body: unknown): body is ErrorBody {

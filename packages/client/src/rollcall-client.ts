@@ -1,4 +1,5 @@
 import { orAbort, sleep, withOwnSignal } from "./abort.ts";
+import { isDevelopmentServer } from "./development.ts";
 import { ensureOnce } from "./ensure-once.ts";
 import type { Locale } from "./locale.ts";
 import { decideDelayMs } from "./retry-delay.ts";
@@ -27,6 +28,11 @@ export type RollcallClientOptions = {
   attemptTimeoutMs?: number | undefined;
   /** The language of messages; by default pt-BR. */
   locale?: Locale | undefined;
+  /**
+   * Messages of errors name the likely cause for a developer, in English. By default true on a page of a development
+   * server: at `http://localhost` or another loopback host, with a port.
+   */
+  development?: boolean | undefined;
 };
 
 /** An attempt failed, and the next attempt is planned. */
@@ -95,7 +101,8 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
   } = options;
   const send = options.fetch ?? ((...request: Parameters<typeof fetch>) => fetch(...request));
   const url = `${options.baseUrl.replace(/\/+$/, "")}/api/ensure`;
-  const once = { url, fetch: send, timeoutMs: options.attemptTimeoutMs ?? 10_000 };
+  const { attemptTimeoutMs: timeoutMs = 10_000, development = isDevelopmentServer() } = options;
+  const once = { url, fetch: send, timeoutMs, development };
   const pending = rememberPending();
   const join = shareCalls(ensureWithRetries);
   let unshared = 0;

@@ -34,6 +34,8 @@ export type RollcallErrorDetails = {
   retryAfterMs?: number | undefined;
   /** The id of the request in the api's log. */
   requestId?: string | undefined;
+  /** In development: the likely cause and its setting. The message ends with it. */
+  hint?: string | undefined;
 };
 
 /** The reason why there is no profile. `message` is for people, in their language; `code` is for programs. */
@@ -44,6 +46,7 @@ export class RollcallError extends Error {
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
+  readonly hint: string | undefined;
 
   constructor(code: RollcallError["code"], message: string, details: RollcallErrorDetails) {
     super(message);
@@ -52,19 +55,23 @@ export class RollcallError extends Error {
     this.retryable = details.retryable;
     this.retryAfterMs = details.retryAfterMs;
     this.requestId = details.requestId;
+    this.hint = details.hint;
   }
 }
 
-/** Makes an error of this package, with its message. */
+/** Makes an error of this package, with its message. A hint stands instead of the advice after the first sentence. */
 export function ownError(code: OwnErrorCode, locale: Locale, details: RollcallErrorDetails): RollcallError {
-  return new RollcallError(code, own[code][locale], details);
+  const text = own[code][locale];
+  const message = details.hint ? `${text.split(". ")[0]}. ${details.hint}` : text;
+  return new RollcallError(code, message, details);
 }
 
 /** Translates an error of this package into another language; an error of the api stays as it is. */
 export function translateError(error: RollcallError, locale: Locale): RollcallError {
   const { code } = error;
-  if (!isOwnCode(code) || own[code][locale] === error.message) return error;
-  return ownError(code, locale, error);
+  if (!isOwnCode(code)) return error;
+  const translated = ownError(code, locale, error);
+  return translated.message === error.message ? error : translated;
 }
 
 function isOwnCode(code: string): code is OwnErrorCode {

@@ -3,11 +3,17 @@
  * requests. Undefined when the token is not a JWT.
  */
 export function readTokenSubject(token: string): string | undefined {
+  return readTokenClaim(token, "sub");
+}
+
+/** Reads a claim without verifying the token. Undefined when the token is not a JWT, or the claim is no text. */
+export function readTokenClaim(token: string, name: "sub" | "azp"): string | undefined {
   try {
     const payload = token.split(".")[1] ?? "";
     const claims: unknown = JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/")));
-    const sub = typeof claims === "object" && claims !== null && "sub" in claims ? claims.sub : undefined;
-    return typeof sub === "string" ? sub : undefined;
+    const claim =
+      typeof claims === "object" && claims !== null ? (claims as Record<string, unknown>)[name] : undefined;
+    return typeof claim === "string" ? claim : undefined;
   } catch {
     return undefined;
   }

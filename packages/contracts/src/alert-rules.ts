@@ -1,3 +1,4 @@
+import { sessionRefusals } from "./ensure.ts";
 import type { MetricName } from "./metrics.ts";
 
 /** The series of one metric whose labels match these patterns as a whole, like `=~` in Prometheus. */
@@ -6,7 +7,7 @@ export type SeriesOf = { metric: MetricName; labels?: Readonly<Record<string, st
 /**
  * When an alert is due. Counts are sums over all processes. Names that end in S are seconds.
  *
- * - gauge: the sum (or the maximum) of a gauge is above or below a bound
+ * - gauge: the sum (or the maximum) of a gauge is above or below a bound; `lists` is a label whose values the alert names
  * - count: more than `above` events within the window
  * - share: more than this share of at least `atLeast` events
  * - mean: the mean of a histogram with at least `atLeast` observations is above the bound
@@ -15,7 +16,7 @@ export type SeriesOf = { metric: MetricName; labels?: Readonly<Record<string, st
  * - surge: at least `atLeast` events, and more than `factor` times the rate of the time before
  */
 export type AlertCondition =
-  | { kind: "gauge"; of: SeriesOf; take: "sum" | "max"; above: number }
+  | { kind: "gauge"; of: SeriesOf; take: "sum" | "max"; above: number; lists?: string }
   | { kind: "gauge"; of: SeriesOf; take: "sum" | "max"; below: number }
   | { kind: "count"; of: SeriesOf; windowS: number; above: number }
   | { kind: "share"; part: SeriesOf; of: SeriesOf; windowS: number; above: number; atLeast: number }
@@ -49,6 +50,28 @@ const hour = 60 * minute;
 /** Outcomes of a sync job that are error codes: `internal`, and every outcome with a dot. */
 const failed = { outcome: "internal|.+[.].+" };
 const madeOrFailed = { outcome: "created|linked|internal|.+[.].+" };
+
+/**
+ * Logins that fail for a reason which a wrong setting gives to many users. A call without any token is no login, so calls
+ * of strangers alone fire no alert.
+ */
+const refusedLogins = [
+  `unauthenticated[.](${sessionRefusals.filter((reason) => reason !== "missing").join("|")})`,
+  "session[.]no_azp",
+  "user[.](unknown|forbidden)",
+  "origin_refused",
+].join("|");
+const logins = `ready|pending|session[.]pending|user[.](banned|deleted)|${refusedLogins}`;
+
+/** When most logins are refused: the condition of the alert, and of the line in the status. */
+export const mostLoginsRefused = {
+  kind: "share",
+  part: { metric: "rollcall_ensure_total", labels: { outcome: refusedLogins } },
+  of: { metric: "rollcall_ensure_total", labels: { outcome: logins } },
+  windowS: 15 * minute,
+  above: 0.5,
+  atLeast: 20,
+} as const satisfies AlertCondition;
 
 /** The alert rules. ops/prometheus-rules.yml is generated from them. */
 export const alertRules = [
@@ -119,6 +142,29 @@ export const alertRules = [
       atLeast: 20,
     },
     forS: minute,
+  },
+  {
+    name: "answers_unavailable",
+    severity: "page",
+    summary:
+      "More than 1 % of the api's answers are 503: logins fail, and webhooks wait for their next delivery.",
+    // Probes of health and metrics would hide the share in a quiet system.
+    when: {
+      kind: "share",
+      part: { metric: "rollcall_http_requests_total", labels: { route: "/api/.+", status: "503" } },
+      of: { metric: "rollcall_http_requests_total", labels: { route: "/api/.+" } },
+      windowS: 5 * minute,
+      above: 0.01,
+      atLeast: 20,
+    },
+    forS: 0,
+  },
+  {
+    name: "logins_refused",
+    severity: "page",
+    summary: "Most logins are refused: a setting does not fit the app, or a clock is wrong.",
+    when: mostLoginsRefused,
+    forS: 30,
   },
   {
     name: "postgres_errors",
@@ -197,10 +243,35 @@ export const alertRules = [
     forS: 0,
   },
   {
+    name: "schema_changed",
+    severity: "page",
+    summary: "The app's schema lacks columns, keys or indexes that Rollcall needs: run npm run migrate.",
+    when: {
+      kind: "gauge",
+      of: { metric: "rollcall_schema_problems" },
+      take: "sum",
+      above: 0,
+      lists: "object",
+    },
+    forS: 0,
+  },
+  {
     name: "queue_memory",
     severity: "page",
     summary: "The queues' Redis uses more than 70 % of its memory: no new jobs are accepted.",
     when: { kind: "gauge", of: { metric: "rollcall_queue_memory_ratio" }, take: "max", above: 0.7 },
     forS: minute,
+  },
+  {
+    name: "alerts_unsent",
+    severity: "page",
+    summary: "Alerts are not delivered: ALERT_WEBHOOK_URL does not accept them.",
+    when: {
+      kind: "count",
+      of: { metric: "rollcall_alert_notifications_total", labels: { result: "failed" } },
+      windowS: 10 * minute,
+      above: 5,
+    },
+    forS: 0,
   },
 ] as const satisfies readonly AlertRule[];

@@ -10,16 +10,19 @@ export class AppError extends Error {
   readonly retryAfterMs: number | undefined;
   /** Added to the public title: what exactly is wrong, without any value. */
   readonly hint: string | undefined;
+  /** Why, in one word for the log and the metrics. The caller never sees it. */
+  readonly reason: string | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; retryAfterMs?: number; hint?: string } = {},
+    options: { cause?: unknown; retryAfterMs?: number; hint?: string; reason?: string } = {},
   ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "AppError";
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
     this.hint = options.hint;
+    this.reason = options.reason;
   }
 }

@@ -7,6 +7,7 @@ import type { ErrorCode } from "./errors.ts";
  */
 const outageCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "postgres.unavailable",
+  "schema.changed",
   "queue.unavailable",
   "clerk.unavailable",
   "clerk.rate_limited",

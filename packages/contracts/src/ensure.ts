@@ -4,6 +4,34 @@ import { clerkUserId } from "./ids.ts";
 /** The optional body of `POST /api/ensure`. The user id comes from the token. */
 export const ensureBody = z.strictObject({ userId: clerkUserId.optional() });
 
+/**
+ * Why a session token is refused with 401 `unauthenticated`. The caller never learns the reason. Operators find it as
+ * `unauthenticated.<reason>` in `rollcall_ensure_total` and as `reason` in the log.
+ */
+export const sessionRefusals = [
+  /** No `Authorization: Bearer` header. */
+  "missing",
+  /** No JWT, or one without `exp`, `iat` or a Clerk user id. */
+  "malformed",
+  /** Not RS256. */
+  "algorithm",
+  /** Signed by none of the keys in CLERK_JWT_KEY. */
+  "signature",
+  "expired",
+  /** `iat` or `nbf` is in the future. */
+  "not_yet_valid",
+  /** `iss` is not CLERK_ISSUER. */
+  "issuer",
+  /** No `sid`: the token of a JWT template. */
+  "no_sid",
+  /** `azp` is not in CLERK_AUTHORIZED_PARTIES. */
+  "azp",
+  /** `sts` has a value that this version does not know. */
+  "sts",
+] as const;
+
+export type SessionRefusalReason = (typeof sessionRefusals)[number];
+
 const timestamp = z.iso.datetime({ offset: true });
 
 /** A row of `public.users` as callers see it. */

@@ -1,9 +1,58 @@
 import { createPublicKey } from "node:crypto";
 import { isIP } from "node:net";
 
-/** An origin as browsers send it: without path and trailing slash. */
+/** `scheme://host[:port]`. Schemes other than http and https have no origin in Node's URL. */
+const customOrigin = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/(?:[\w.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/i;
+
+/**
+ * An origin as browsers, web views and browser extensions send it: `https://app.example.com`, `capacitor://localhost`,
+ * `chrome-extension://…`. It has no user, path or slash at the end, and it is compared as text.
+ */
 export function isOrigin(value: string): boolean {
-  return URL.canParse(value) && new URL(value).origin === value;
+  if (/^https?:/i.test(value)) return URL.canParse(value) && new URL(value).origin === value;
+  const custom = customOrigin.exec(value);
+  return custom !== null && isPort(custom[1]);
+}
+
+function isPort(port: string | undefined): boolean {
+  return port === undefined || (Number(port) > 0 && Number(port) <= 65_535);
+}
+
+/** Ports that `fetch` refuses. Source: https://fetch.spec.whatwg.org/#port-blocking */
+const blockedPorts = new Set(
+  (
+    "0 1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 79 87 95 101 102 103 104 109 110 111 113 115 117 119 " +
+    "123 135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532 540 548 554 556 563 587 601 636 989 990 " +
+    "993 995 1719 1720 1723 2049 3659 4045 4190 5060 5061 6000 6566 6665 6666 6667 6668 6669 6679 6697 10080"
+  ).split(" "),
+);
+
+/**
+ * What is wrong with a URL; undefined for a good one. The answer shows no part of the value.
+ *
+ * A URL of the web must not hold a user or password: `fetch` throws for it with the whole URL in its message.
+ */
+export function findUrlFault(value: string, protocols: readonly string[]): string | undefined {
+  const allowed = protocols.map((protocol) => `${protocol}://`).join(" or ");
+  if (!protocols.some((protocol) => value.startsWith(`${protocol}://`))) return `must start with ${allowed}`;
+  return protocols.includes("https") ? findWebUrlFault(value) : findDatabaseUrlFault(value);
+}
+
+function findWebUrlFault(value: string): string | undefined {
+  if (!URL.canParse(value)) return "must be a whole URL with a host";
+  const { username, password, port } = new URL(value);
+  if (username !== "" || password !== "")
+    return "must not hold a user or a password: put a token into the path or the query instead";
+  return blockedPorts.has(port)
+    ? "must not name a port that fetch refuses, like 0, 1, 25 or 6667"
+    : undefined;
+}
+
+/** Postgres takes the place of a socket in the host or in the query, so the host may be empty. */
+function findDatabaseUrlFault(value: string): string | undefined {
+  const readable = value.replace("@/", "@socket/");
+  if (URL.canParse(readable) && new URL(readable).hash === "") return undefined;
+  return "must be a URL; in user and password, percent-encode every character but letters and digits";
 }
 
 /** The keys of CLERK_JWT_KEY: one PEM block, or several in a row while the key is rotated. */
@@ -55,6 +104,11 @@ function isCronPart(part: string, least: number, most: number): boolean {
 export function isWebhookSecret(value: string): boolean {
   const key = /^whsec_(.+)$/.exec(value)?.[1];
   return key !== undefined && Buffer.from(key, "base64").toString("base64") === key;
+}
+
+/** At least 24 bytes, the least of Standard Webhooks. */
+export function isLongWebhookSecret(value: string): boolean {
+  return Buffer.from(value.replace(/^whsec_/, ""), "base64").length >= 24;
 }
 
 /** An IP address, or a range like 10.0.0.0/8, with optional blanks. /0 is refused: the setting for every proxy is `true`. */

@@ -2,9 +2,11 @@ import { z } from "zod";
 import {
   areEncryptedAlike,
   areRsaPublicKeys,
+  findUrlFault,
   haveOneLogin,
   isAddressRange,
   isCronPattern,
+  isLongWebhookSecret,
   isOrigin,
   isRedisUrl,
   isWebhookSecret,
@@ -26,12 +28,18 @@ function splitList(value: string): string[] {
     .filter((part) => part !== "");
 }
 
+/** Adds what is wrong with a URL, once. The text never shows a part of the value. */
 function url(...protocols: string[]) {
-  const allowed = protocols.map((protocol) => `${protocol}://`).join(" or ");
-  return text.refine((value) => protocols.some((protocol) => value.startsWith(`${protocol}://`)), {
-    error: `must start with ${allowed}`,
+  return text.superRefine((value, context) => {
+    const fault = findUrlFault(value, protocols);
+    if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
   });
 }
+
+const webUrl = url("https", "http");
+
+/** A key of Standard Webhooks. Shorter keys than 24 bytes can be guessed. */
+const longKey = "must have at least 24 bytes of key after whsec_ (32 characters of base64)";
 
 /**
  * Every environment variable of Rollcall, with its form and default. A process picks the variables that it needs, so it
@@ -39,6 +47,7 @@ function url(...protocols: string[]) {
  */
 export const variables = {
   DATABASE_URL: url("postgres", "postgresql"),
+  DATABASE_MAX_CONNECTIONS: z.coerce.number().int().positive().optional(),
   REDIS_URL: list
     .refine((nodes) => nodes.every((node) => /^rediss?:\/\//.test(node)), {
       error: "each node must start with redis:// or rediss://",
@@ -60,11 +69,13 @@ export const variables = {
   PORT: port.default(3000),
   WORKER_PORT: port.default(3001),
   CLERK_SECRET_KEY: text.regex(/^sk_(test|live)_/, "must start with sk_test_ or sk_live_"),
-  CLERK_API_URL: url("https", "http").default("https://api.clerk.com"),
+  CLERK_API_URL: webUrl.default("https://api.clerk.com"),
   CLERK_WEBHOOK_SIGNING_SECRET: list
     .refine((secrets) => secrets.every(isWebhookSecret), {
       error: "each secret must be whsec_ followed by base64",
+      abort: true,
     })
+    .refine((secrets) => secrets.every(isLongWebhookSecret), { error: `each secret ${longKey}` })
     .optional(),
   CLERK_JWT_KEY: text
     .transform((pem) => pem.replaceAll("\\n", "\n"))
@@ -72,12 +83,22 @@ export const variables = {
       error: "must be the PEM public key of Clerk's JWKS, RSA and whole (-----BEGIN PUBLIC KEY-----)",
     }),
   CLERK_AUTHORIZED_PARTIES: list.refine((origins) => origins.every(isOrigin), {
-    error: "must be a comma-separated list of origins like https://app.example.com",
+    error:
+      "must be a comma-separated list of origins, scheme://host[:port] without a path or a slash at the end, like https://app.example.com or capacitor://localhost",
   }),
+  CLERK_ACCEPT_MISSING_AZP: flag.default(false),
+  CLERK_ISSUER: webUrl.optional(),
   ADMIN_USERNAME: text.default("admin"),
-  ADMIN_PASSWORD: text.optional(),
+  ADMIN_PASSWORD: text
+    .refine((value) => [...value].length >= 12, { error: "must have at least 12 characters" })
+    .optional(),
   BOARD_READ_ONLY: flag.default(true),
-  METRICS_TOKEN: text.optional(),
+  METRICS_TOKEN: text
+    .regex(
+      /^[\w.~+/=-]{8,}$/,
+      "must have at least 8 characters, and only those of a bearer token: letters, digits and -._~+/=",
+    )
+    .optional(),
   TRUST_PROXY: text
     .refine((value) => value === "true" || value === "false" || value.split(",").every(isAddressRange), {
       error:
@@ -102,19 +123,62 @@ export const variables = {
     .gt(0, "must be over 0 and at most 1")
     .max(1, "must be over 0 and at most 1")
     .default(0.5),
-  MENTORADO_CREATED_URL: url("https", "http").optional(),
+  MENTORADO_CREATED_URL: webUrl.optional(),
   MENTORADO_CREATED_SECRET: text
-    .refine(isWebhookSecret, { error: "must be whsec_ followed by base64" })
+    .refine(isWebhookSecret, { error: "must be whsec_ followed by base64", abort: true })
+    .refine(isLongWebhookSecret, { error: longKey })
     .optional(),
-  ALERT_WEBHOOK_URL: url("https", "http").optional(),
-  SUPPORT_URL: text
-    .refine((value) => /^(https?:\/\/|mailto:)/.test(value), {
-      error: "must start with https://, http:// or mailto:",
+  ALERT_WEBHOOK_URL: webUrl.optional(),
+  SUPPORT_URL: z
+    .union([text.regex(/^mailto:[^\s<>"]+$/), webUrl], {
+      error: "must be a URL that starts with https://, http:// or mailto:, without user and password",
     })
     .optional(),
   MESSAGES_LOCALE: z.enum(locales).default("pt-BR"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 } as const;
+
+/**
+ * The variables whose value, or a part of it, opens something. None of them may appear in any output: the logger replaces
+ * them by value.
+ */
+export const secretVariables = [
+  "DATABASE_URL",
+  "REDIS_URL",
+  "CLERK_SECRET_KEY",
+  "CLERK_WEBHOOK_SIGNING_SECRET",
+  "ADMIN_PASSWORD",
+  "METRICS_TOKEN",
+  "MENTORADO_CREATED_URL",
+  "MENTORADO_CREATED_SECRET",
+  "ALERT_WEBHOOK_URL",
+] as const satisfies readonly (keyof typeof variables)[];
+
+/**
+ * The texts that must not appear in any output: each secret as it is configured, each part of a list, and of a URL the
+ * password, the path and the query.
+ */
+export function listSecrets(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const found = secretVariables.flatMap((name) => {
+    const value = environment[name]?.trim();
+    if (!value) return [];
+    const parts = [value, ...splitList(value)];
+    return [...parts, ...parts.flatMap(listSecretParts)];
+  });
+  return [...new Set(found)];
+}
+
+function listSecretParts(value: string): string[] {
+  const key = /^(?:whsec|sk_(?:test|live))_(.+)$/.exec(value)?.[1];
+  if (key !== undefined) return [key];
+  if (!URL.canParse(value)) return [];
+  const { password, pathname, search, protocol } = new URL(value);
+  // The path of a database's URL is the database's name, which is no secret.
+  const isWeb = protocol === "https:" || protocol === "http:";
+  return [password, ...(isWeb ? [pathname + search, pathname, search] : [])].filter(
+    (part) => part.length > 1,
+  );
+}
 
 /** Variables that need another variable. */
 const companions = { MENTORADO_CREATED_URL: "MENTORADO_CREATED_SECRET" } as const;

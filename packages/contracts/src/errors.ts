@@ -27,6 +27,19 @@ export const errorTable = {
   ),
   "request.malformed": entry(400, false, "Pedido malformado.", "Malformed request."),
   "request.not_found": entry(404, false, "Não encontrado.", "Not found."),
+  "request.timeout": entry(
+    408,
+    true,
+    "O pedido não chegou a tempo. Tente de novo.",
+    "The request did not arrive in time. Please try again.",
+  ),
+  "request.uri_too_long": entry(414, false, "Endereço longo demais.", "The address is too long."),
+  "request.headers_too_large": entry(
+    431,
+    false,
+    "Cabeçalhos grandes demais. Apague os cookies deste site e tente de novo.",
+    "Headers too large. Delete this site's cookies and try again.",
+  ),
   "request.too_large": entry(413, false, "Pedido grande demais.", "Request too large."),
   "request.unsupported_media_type": entry(
     415,
@@ -47,6 +60,12 @@ export const errorTable = {
     false,
     "Pedido vindo de outro site recusado.",
     "Request from another site refused.",
+  ),
+  "session.no_azp": entry(
+    401,
+    false,
+    "O token da sessão não tem azp. Só com CLERK_ACCEPT_MISSING_AZP=true o Rollcall aceita esses tokens.",
+    "The session token has no azp. Rollcall accepts such tokens only with CLERK_ACCEPT_MISSING_AZP=true.",
   ),
   "session.pending": entry(
     403,
@@ -132,6 +151,12 @@ export const errorTable = {
     true,
     "Serviço temporariamente indisponível. Tente de novo.",
     "Temporarily unavailable. Please try again.",
+  ),
+  "schema.changed": entry(
+    503,
+    true,
+    "O banco de dados mudou e precisa ser corrigido. Tente de novo mais tarde.",
+    "The database was changed and must be repaired. Please try again later.",
   ),
   "clerk.unavailable": entry(
     503,

@@ -26,8 +26,11 @@ export const logEvents = [
   "clerk_fields_unreadable",
   "queue_connected",
   "queue_lost",
+  "schema_changed",
+  "schema_restored",
   "postgres_lost",
   "postgres_back",
+  "postgres_refused_connection",
   "reconcile_started",
   "reconcile_waits",
   "reconcile_interrupted",
@@ -36,7 +39,11 @@ export const logEvents = [
   "reconcile_failed",
   "reconcile_cancelled",
   "request_answered",
+  "request_refused",
+  "origin_refused",
   "request_failed",
+  "connections_refused",
+  "forwarded_header_ignored",
 ] as const;
 
 export type LogEvent = (typeof logEvents)[number];

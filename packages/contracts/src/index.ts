@@ -13,7 +13,13 @@ export {
   type UserReport,
   userReport,
 } from "./admin.ts";
-export { type AlertCondition, type AlertRule, alertRules, type SeriesOf } from "./alert-rules.ts";
+export {
+  type AlertCondition,
+  type AlertRule,
+  alertRules,
+  mostLoginsRefused,
+  type SeriesOf,
+} from "./alert-rules.ts";
 export {
   type AlertNotification,
   type AlertView,
@@ -47,18 +53,22 @@ export {
   ensureReady,
   type MentoradoView,
   mentoradoView,
+  type SessionRefusalReason,
   type SessionView,
+  sessionRefusals,
   sessionView,
   type UserView,
   userView,
 } from "./ensure.ts";
-export { EnvironmentError, readEnvironment, variables } from "./environment.ts";
-export { splitPublicKeys } from "./environment-checks.ts";
+export { EnvironmentError, listSecrets, readEnvironment, secretVariables, variables } from "./environment.ts";
+export { isOrigin, splitPublicKeys } from "./environment-checks.ts";
 export { type ErrorBody, type ErrorCode, errorBody, errorTable } from "./errors.ts";
 export { type LogEvent, logEvents } from "./events.ts";
 export { type ClerkUserId, clerkUserId } from "./ids.ts";
 export type { Locale } from "./locale.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
+export { nameNetworkFailure } from "./network-failure.ts";
+export { toPrintable, toPrintableJson, toPrintableLines } from "./printable.ts";
 export {
   type RunCounts,
   type RunMode,

@@ -18,7 +18,7 @@ const lagSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86_400
 export const metricTable = {
   rollcall_webhooks_total: {
     type: "counter",
-    help: "Webhook deliveries answered, by Clerk event type (other: a type that Rollcall ignores) and outcome.",
+    help: "Webhook deliveries answered, by Clerk event type (other: ignored, or refused before it was read) and outcome; refused: signed by no configured secret.",
     labels: ["type", "outcome"],
     in: ["api"],
   },
@@ -31,7 +31,7 @@ export const metricTable = {
   },
   rollcall_ensure_total: {
     type: "counter",
-    help: "Ensure calls answered, by outcome.",
+    help: "Ensure calls answered, by outcome: ready, pending, or an error code; unauthenticated has the reason after a dot. origin_refused: preflights of an origin that CORS refuses.",
     labels: ["outcome"],
     in: ["api"],
   },
@@ -92,6 +92,12 @@ export const metricTable = {
     labels: ["result"],
     in: ["api"],
   },
+  rollcall_http_requests_total: {
+    type: "counter",
+    help: "HTTP requests answered, by route (unknown: none matched, or the answer was made before one), status, and error code (empty: no error).",
+    labels: ["route", "status", "code"],
+    in: ["api", "worker"],
+  },
   rollcall_clerk_requests_total: {
     type: "counter",
     help: "Requests to Clerk's Backend API, by HTTP status (timeout, network and unreadable for no usable answer).",
@@ -140,11 +146,29 @@ export const metricTable = {
     labels: [],
     in: ["api"],
   },
+  rollcall_forwarded_untrusted: {
+    type: "gauge",
+    help: "1 while an api process got X-Forwarded-For within the last hour although TRUST_PROXY is unset.",
+    labels: [],
+    in: ["api"],
+  },
   rollcall_webhooks_missed: {
     type: "gauge",
     help: "Changes that the incremental sync found within the last hour although a webhook should have reported them.",
     labels: [],
     in: ["api"],
+  },
+  rollcall_schema_problems: {
+    type: "gauge",
+    help: "1 for each table, column, key or index of ours that the app's schema lacks or has in another form, by its name; 0 for none.",
+    labels: ["object"],
+    in: ["api"],
+  },
+  rollcall_alert_notifications_total: {
+    type: "counter",
+    help: "Attempts to send an alert to ALERT_WEBHOOK_URL, by result: sent, failed.",
+    labels: ["result"],
+    in: ["api", "worker"],
   },
   rollcall_workers: {
     type: "gauge",

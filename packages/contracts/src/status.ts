@@ -16,8 +16,12 @@ export const systemStatus = z.object({
   }),
   /** Migrations that this version needs and the database lacks. */
   missingMigrations: z.array(z.string()).nullable(),
+  /** Differences between the app's two tables and what Rollcall needs, one line each. */
+  schemaProblems: z.array(z.string()).nullable(),
   /** Worker processes that were alive within the last minute. */
   workers: count.nullable(),
+  /** Whether an api process ignores the header of a proxy, because TRUST_PROXY is unset. */
+  forwardedUntrusted: z.boolean().nullable(),
   queues: z.array(
     z.object({ name: z.string(), waiting: count, active: count, delayed: count, failed: count }),
   ),
@@ -31,6 +35,8 @@ export const systemStatus = z.object({
       deleted: count,
     })
     .nullable(),
+  /** Logins of the last 15 minutes, and the refused ones by outcome of `rollcall_ensure_total`. */
+  logins: z.object({ answered: count, refused: z.record(z.string(), count) }).nullable(),
   deadLetters: count.nullable(),
   conflictsOpen: count.nullable(),
   /** Deletions that wait for confirmation. */

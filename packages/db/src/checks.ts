@@ -16,7 +16,7 @@ needed (oid, name, privilege) as (
   cross join unnest(array['select', 'insert', 'update', 'delete']) as p
   where case s.nspname
     when 'public' then c.relname = 'mentorados' or c.relname = 'users' and p <> 'delete'
-    when 'rollcall' then c.relname <> 'migrations' or p = 'select'
+    when 'rollcall' then c.relname not in ('migrations', 'known_columns') or p = 'select'
     else true end
 ),
 missing (place, what) as (
@@ -40,8 +40,10 @@ missing (place, what) as (
     )) and not has_sequence_privilege(q.seqrelid, 'usage')
   union all
   -- Before a profile is deleted, Rollcall checks whether a row of the app references it.
-  select 5, format('SELECT (%I) on table %s', a.attname, c.conrelid::regclass)
+  select 5, format('SELECT (%I) on table %s%I', a.attname, nullif(quote_ident(s.nspname), 'public') || '.', t.relname)
   from pg_constraint c
+  join pg_class t on t.oid = c.conrelid
+  join pg_namespace s on s.oid = t.relnamespace
   join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
   where c.contype = 'f' and c.confrelid = to_regclass('public.mentorados')
     and not has_column_privilege(c.conrelid, a.attnum, 'select')
@@ -62,23 +64,6 @@ export async function findMissingGrants(
 ): Promise<string[]> {
   const result = await db.query(missingGrants, [withQueues]);
   return readRows(z.object({ grant: z.string() }), result.rows).map((row) => row.grant);
-}
-
-const missingKeys = `
-select 'public.' || w.relation || '.' || w.attribute as "column"
-from (values ('users', 'clerk_id'), ('mentorados', 'user_id')) as w (relation, attribute)
-where to_regclass('public.' || w.relation) is not null and not exists (
-  select from pg_index i
-  join pg_attribute a on a.attrelid = i.indrelid and a.attname = w.attribute
-  where i.indrelid = to_regclass('public.' || w.relation) and i.indisunique and i.indisvalid and i.indpred is null
-    and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
-)
-`;
-
-/** Columns that must be unique and have no valid unique index. */
-export async function findMissingKeys(db: Queryable): Promise<string[]> {
-  const result = await db.query(missingKeys);
-  return readRows(z.object({ column: z.string() }), result.rows).map((row) => row.column);
 }
 
 /** The ids are integers, even if their sequence could count further. */
@@ -103,6 +88,26 @@ export type IdUse = z.infer<typeof idUseRow>;
  */
 export async function measureIdUse(db: Queryable): Promise<IdUse[]> {
   return readRows(idUseRow, (await db.query(idUse)).rows);
+}
+
+const triggersWithoutPath = `
+select distinct f.oid::regprocedure::text as "function"
+from pg_trigger t
+join pg_proc f on f.oid = t.tgfoid
+join pg_language l on l.oid = f.prolang
+where t.tgrelid in (to_regclass('public.users'), to_regclass('public.mentorados'))
+  and not t.tgisinternal and t.tgenabled <> 'D' and l.lanname not in ('c', 'internal')
+  and not exists (select from unnest(f.proconfig) as setting where setting like 'search_path=%')
+order by "function"
+`;
+
+/**
+ * Functions of the app's triggers on both tables without a search_path of their own. They run with the pool's, in which
+ * they find no table that they name without its schema.
+ */
+export async function listTriggersWithoutPath(db: Queryable): Promise<string[]> {
+  const result = await db.query(triggersWithoutPath);
+  return readRows(z.object({ function: z.string() }), result.rows).map((row) => row.function);
 }
 
 const columns = `

@@ -169,6 +169,7 @@ describe("beside a transaction of the app", () => {
     await pool.query("insert into users (clerk_id) select 'user_' || n from generate_series(1, 20) n");
     app = await pool.connect();
     await app.query("begin");
+    await app.query("set local idle_in_transaction_session_timeout = 0");
     return async () => {
       await app.query("rollback");
       app.release();

@@ -38,6 +38,7 @@ const calls = {
   applySnapshots: (pool) => db.applySnapshots(pool, [makeSnapshot({ email: secret })]),
   beatRun: (pool) => db.beatRun(pool, 1),
   cancelOpenRun: (pool) => db.cancelOpenRun(pool, 1, "ops"),
+  checkWrites: db.checkWrites,
   changeTier: (pool) => db.changeTier(pool, { clerkId: "user_a", tier: "GOLD", by: "ops" }),
   confirmHeldRun: (pool) => db.confirmHeldRun(pool, 1, { deleted: 0, failed: 0, decided: 0, by: "ops" }),
   countAbsent: (pool) => db.countAbsent(pool, 1),
@@ -133,6 +134,7 @@ const others = [
     "blankUser",
     "trimText",
     "createPool",
+    "createQueuePool",
     "digestSnapshots",
     "isErased",
     "leaseName",
@@ -141,8 +143,13 @@ const others = [
   ],
   ...["isRerunnable", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
   ...["inTransaction", "inRolledBackTransaction", "waitBrieflyForLocks", "lockAbsenceGuard"],
-  ...["findFormProblems", "findMissingGrants", "findMissingKeys", "findMissingMigrations", "listAppColumns"],
+  ...["findSchemaProblems", "restoreTables", "printSchema", "describeLeft"],
+  ...["findMissingGrants", "findMissingMigrations", "listAppColumns"],
+  "listTriggersWithoutPath",
   ...["measureIdUse", "migrateUp", "migrateDown", "holdsSessions", "isTransactionPooled"],
+  // It needs no tables, and returns the refusal.
+  "countGrantedConnections",
+  "countHeldConnections",
 ];
 
 test("every export is called here, or named with the reason why not", () => {
@@ -181,13 +188,15 @@ test.each(
   Object.entries({
     holdsSessions: db.holdsSessions,
     isTransactionPooled: db.isTransactionPooled,
+    countHeldConnections: db.countHeldConnections,
     migrateUp: db.migrateUp,
     migrateDown: db.migrateDown,
     findMissingMigrations: db.findMissingMigrations,
-    findFormProblems: db.findFormProblems,
+    findSchemaProblems: db.findSchemaProblems,
+    restoreTables: db.restoreTables,
     findMissingGrants: (pool: db.Pool) => db.findMissingGrants(pool, { withQueues: true }),
-    findMissingKeys: db.findMissingKeys,
     listAppColumns: db.listAppColumns,
+    listTriggersWithoutPath: db.listTriggersWithoutPath,
     measureIdUse: db.measureIdUse,
     lockAbsenceGuard: db.lockAbsenceGuard,
     waitBrieflyForLocks: db.waitBrieflyForLocks,

@@ -14,15 +14,20 @@ const noAnswer = "connection";
 export class PostgresError extends AppError {
   /** The SQLSTATE, or `connection` if no server answered. */
   readonly sqlState: string;
+  /** The column and the constraint that Postgres named. */
+  readonly column: string | undefined;
+  readonly constraint: string | undefined;
 
   constructor(
-    code: "user.rejected" | "postgres.unavailable",
+    code: "user.rejected" | "postgres.unavailable" | "schema.changed",
     message: string,
     sqlState: string,
-    options: { cause?: unknown } = {},
+    options: { cause?: unknown; column?: string | undefined; constraint?: string | undefined } = {},
   ) {
     super(code, `${message} (${sqlState})`, options);
     this.sqlState = sqlState;
+    this.column = options.column;
+    this.constraint = options.constraint;
   }
 }
 
@@ -44,6 +49,7 @@ const driverError = z.object({
     .catch(undefined),
   table: z.string().optional().catch(undefined),
   constraint: z.string().optional().catch(undefined),
+  column: z.string().optional().catch(undefined),
 });
 
 /**
@@ -60,10 +66,12 @@ export function toPostgresError(error: unknown): AppError {
     code: state = noAnswer,
     table,
     constraint,
+    column,
   } = driverError.parse(error instanceof Error ? error : {});
+  const options = { cause: error, column, constraint };
   return state === noAnswer || outageClasses.has(state.slice(0, 2))
-    ? new PostgresError("postgres.unavailable", describeOutage(state), state, { cause: error })
-    : new PostgresError("user.rejected", describeRefusal(table, constraint), state, { cause: error });
+    ? new PostgresError("postgres.unavailable", describeOutage(state), state, options)
+    : new PostgresError("user.rejected", describeRefusal(table, constraint), state, options);
 }
 
 function describeOutage(state: string): string {
@@ -73,6 +81,8 @@ function describeOutage(state: string): string {
     case "3F":
     case "42":
       return "Postgres lacks a schema, table, column or grant, and `rollcall doctor` says which";
+    case "25":
+      return "Postgres answers reads and refuses writes: it is a replica, or read-only";
     default:
       return "Postgres did not do its work";
   }

@@ -1,7 +1,11 @@
 export { lockAbsenceGuard, mayDeleteAbsent, recordAbsences, wasAbsent } from "./absences.ts";
 export { addSamples, hasRecentSample, pruneSamples, readAlerts, sumSamples, writeAlerts } from "./alerts.ts";
+export { findSchemaProblems, type SchemaProblem } from "./app-schema/find-schema-problems.ts";
+export { printSchema, type SchemaFormat } from "./app-schema/print-schema.ts";
+export { describeLeft, type Restoration } from "./app-schema/restore-schema.ts";
+export type { SchemaWatch } from "./app-schema/schema-watch.ts";
 export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
-export { findMissingGrants, findMissingKeys, listAppColumns, measureIdUse } from "./checks.ts";
+export { findMissingGrants, listAppColumns, listTriggersWithoutPath, measureIdUse } from "./checks.ts";
 export { type RequestBudget, takeClerkRequest } from "./clerk-budget.ts";
 export { evaluateConflicts, listConflicts, listConflictsOfUser } from "./conflicts.ts";
 export {
@@ -39,19 +43,25 @@ export { trimText } from "./email.ts";
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
 export { isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
 export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents, recordEvent } from "./events.ts";
-export { acquireLease, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
-export { findFormProblems, MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
+export { acquireLease, checkWrites, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
+export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicates } from "./migrate/adoption/row-problems.ts";
-export { findMissingMigrations, migrateDown, migrateUp } from "./migrate/migrate.ts";
+export { findMissingMigrations, migrateDown, migrateUp, restoreTables } from "./migrate/migrate.ts";
 export {
   findUnsentNotification,
   listDueNotifications,
   markNotificationSent,
   markNotificationsQueued,
+  returnNotification,
   settleNotification,
 } from "./outbox.ts";
-export { type Connection, createPool, type Pool, type Queryable } from "./pool.ts";
-export { holdsSessions, isTransactionPooled } from "./pooler-checks.ts";
+export { type Connection, createPool, createQueuePool, type Pool, type Queryable } from "./pool.ts";
+export {
+  countGrantedConnections,
+  countHeldConnections,
+  holdsSessions,
+  isTransactionPooled,
+} from "./pooler-checks.ts";
 export {
   type GivenProfile,
   giveProfiles,

@@ -47,3 +47,13 @@ export async function releaseLease(db: Queryable, { name, token }: Lease): Promi
     token,
   ]);
 }
+
+/**
+ * Writes a row: a lease that is over at once. A server that answers reads may still refuse writes, because it is a replica,
+ * read-only, or its disk is full. The row is one for all processes.
+ *
+ * @throws PostgresError
+ */
+export async function checkWrites(db: Queryable): Promise<void> {
+  await acquireLease(db, "write-check", 0);
+}

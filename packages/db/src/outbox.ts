@@ -44,6 +44,19 @@ const notificationRow = z.object({
   mentoradoId: z.number(),
 });
 
+/**
+ * Returns a notification to the outbox that was taken out of the queue unsent. It is due again after `afterS`, when the
+ * job that was taken is over: until then, a new job of the same event would be merged into it.
+ */
+export async function returnNotification(db: Queryable, eventId: number, afterS: number): Promise<void> {
+  await db.query(
+    `update rollcall.events
+     set notification_queued_at = now() - interval '10 minutes' + $2 * interval '1 second'
+     where id = $1`,
+    [eventId, afterS],
+  );
+}
+
 /** The content of a notification. @returns undefined if it was sent, or if the user is deleted by now */
 export async function findUnsentNotification(db: Queryable, eventId: number) {
   const result = await db.query(

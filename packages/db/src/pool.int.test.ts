@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import net from "node:net";
-import { expect, onTestFinished, test } from "vitest";
-import { createPool } from "./pool.ts";
+import { createDatabase } from "@rollcall/local-services";
+import pg from "pg";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { createPool, createQueuePool } from "./pool.ts";
 import { inTransaction } from "./transaction.ts";
 
 /** A message of Postgres' protocol: a letter, the length, the content. */
@@ -34,4 +36,59 @@ test("a connection that ends at the moment it is ready fails the transaction and
     server.close();
   });
   await expect(inTransaction(pool, (client) => client.query("select 1"))).rejects.toThrow();
+});
+
+/** A database whose new sessions are read-only until `mend` is called. A session keeps the setting for as long as it lives. */
+async function openReadOnlyDatabase(): Promise<{ databaseUrl: string; mend: () => Promise<void> }> {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  const name = new URL(databaseUrl).pathname.slice(1);
+  const admin = new pg.Client({ connectionString: inject("postgresUrl") });
+  await admin.connect();
+  onTestFinished(() => admin.end());
+  const set = (value: string) =>
+    admin.query(`alter database "${name}" set default_transaction_read_only = ${value}`);
+  await set("on");
+  return { databaseUrl, mend: async () => void (await set("off")) };
+}
+
+test("a connection whose server refuses writes is not used again, also after a transaction", async () => {
+  const { databaseUrl, mend } = await openReadOnlyDatabase();
+  const pool = createPool({ databaseUrl, applicationName: "test", max: 1, onIdleError: () => undefined });
+  onTestFinished(() => pool.end());
+  const write = () => inTransaction(pool, (client) => client.query("create table public.made ()"));
+  await expect(write()).rejects.toMatchObject({ code: "postgres.unavailable", sqlState: "25006" });
+  await mend();
+  await write();
+});
+
+test("BullMQ's pool does the same for a client that is released without its error", async () => {
+  const { databaseUrl, mend } = await openReadOnlyDatabase();
+  const pool = createQueuePool({ databaseUrl, max: 1, onIdleError: () => undefined });
+  onTestFinished(() => pool.end());
+  const write = async () => {
+    const client = await pool.connect();
+    try {
+      await client.query("create table public.made ()");
+    } finally {
+      client.release();
+    }
+  };
+  await expect(write()).rejects.toMatchObject({ code: "25006" });
+  await mend();
+  await write();
+});
+
+test("one refused write closes the idle connections that were made before it too", async () => {
+  const { databaseUrl, mend } = await openReadOnlyDatabase();
+  const pool = createPool({ databaseUrl, applicationName: "test", max: 4, onIdleError: () => undefined });
+  onTestFinished(() => pool.end());
+  const readPid = async () => (await pool.query("select pg_backend_pid() as pid")).rows[0]?.pid;
+  // Connections that only read, and so would never meet a refusal of their own.
+  const before = await Promise.all(
+    Array.from({ length: 4 }, () => pool.query("select pg_backend_pid() as pid, pg_sleep(0.2)")),
+  );
+  await expect(pool.query("create table public.made ()")).rejects.toMatchObject({ sqlState: "25006" });
+  await mend();
+  const old = before.map(({ rows }) => rows[0]?.pid);
+  for (let turn = 0; turn < 8; turn++) expect(old).not.toContain(await readPid());
 });

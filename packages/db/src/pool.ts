@@ -1,29 +1,21 @@
-import pg from "pg";
+import type pg from "pg";
+import { createSchemaWatch, type SchemaWatch } from "./app-schema/schema-watch.ts";
+import { DriverPool } from "./driver-pool.ts";
 import { toPostgresError } from "./errors.ts";
+import type { Connection, Queryable } from "./queryable.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: as in the driver: readRows parses a row without a type, or a test reads it.
-type UntypedRow = any;
-
-/** Runs statements: the pool, or the connection of an open transaction. It throws AppErrors, mostly PostgresErrors. */
-export type Queryable = {
-  query<Row extends pg.QueryResultRow = UntypedRow>(
-    statement: string | pg.QueryConfig,
-    values?: readonly unknown[],
-  ): Promise<pg.QueryResult<Row>>;
-};
-
-/** A connection that is out of the pool until it is released. */
-export type Connection = Queryable & {
-  /** Returns the connection to the pool. With `true` it is closed instead. */
-  release(close?: boolean): void;
-};
+export type { Connection, Queryable };
 
 export type Pool = Queryable & {
   /** @throws PostgresError `postgres.unavailable` if no connection is ready in time */
   connect(): Promise<Connection>;
   end(): Promise<void>;
+  /** The most connections that it opens. */
+  readonly max: number;
   /** The driver's own pool, for libraries that need one. Its errors are no PostgresErrors. */
   readonly driver: pg.Pool;
+  /** Whether the app's two tables still have our columns and keys. */
+  readonly schema: SchemaWatch;
 };
 
 export type PoolOptions = {
@@ -31,41 +23,61 @@ export type PoolOptions = {
   /** Shown in pg_stat_activity. */
   applicationName: string;
   max?: number;
-  /** The longest wait for a connection and, separately, for the answer of one statement. */
+  /** The longest waits: until a connection is free, for a new one, and for the answer of one statement. */
+  waitTimeoutMs?: number;
   connectTimeoutMs?: number;
   queryTimeoutMs?: number;
+  /** Schemas in which unqualified names are found; by default none of the database's own. Only tests need one. */
+  searchPath?: string;
   /** Called for a broken idle connection. Without a listener `pg` ends the process. */
   onIdleError: (error: Error) => void;
+  /** Called, at most once in five seconds, when the server grants no more connections. Work then waits. */
+  onRefused?: (error: Error) => void;
 };
+
+/**
+ * Our statements name the schema of each table and function of ours. With the app's schemas in the path, a function made
+ * there for a closer argument type, such as `unnest(text[])`, would run in place of Postgres' own, with our rights. A
+ * temporary table would stand before ours if `pg_temp` were not last.
+ */
+const ownSearchPath = "pg_catalog,pg_temp";
 
 /**
  * A connection pool in which every wait ends, also while the server is frozen. Its failures are PostgresErrors, so no
  * caller sees the details of the driver's errors, which quote rows.
  */
 export function createPool(options: PoolOptions): Pool {
-  const { connectTimeoutMs = 3_000, queryTimeoutMs = 10_000 } = options;
-  const pool = new pg.Pool({
-    connectionString: options.databaseUrl,
+  const { max = 10, connectTimeoutMs = 3_000, queryTimeoutMs = 10_000 } = options;
+  const pool = new DriverPool({
+    connectionString: joinStartupOptions(
+      options.databaseUrl,
+      `-c search_path=${options.searchPath ?? ownSearchPath}`,
+    ),
     application_name: options.applicationName,
-    max: options.max ?? 10,
-    connectionTimeoutMillis: connectTimeoutMs,
+    max,
+    waitTimeoutMs: options.waitTimeoutMs ?? 10_000,
+    connectTimeoutMs,
     query_timeout: queryTimeoutMs,
     statement_timeout: queryTimeoutMs,
     idle_in_transaction_session_timeout: queryTimeoutMs,
     keepAlive: true,
+    ...(options.onRefused && { onRefused: options.onRefused }),
   });
   pool.on("error", options.onIdleError);
-  // A breaking connection fails its statement and also emits an error, which ends the process without a listener. The
-  // code that took the client would listen too late: the server's last message may arrive together with the message
-  // that made the client ready, and a promise resolves after both.
-  pool.on("connect", (client) => client.on("error", () => undefined));
+  const send = query(pool);
+  const schema = createSchemaWatch({ query: send });
   return {
-    query: query(pool),
+    // The statement has returned its connection, so the check of the schema finds one. Inside a transaction it might
+    // not: there, inTransaction explains the error once the connection is back.
+    query: (statement, values) =>
+      send(statement, values).catch(async (error) => Promise.reject(await schema.explain(error))),
+    schema,
     connect: async () => {
       const client = await pool.connect().catch(rethrow);
       return { query: query(client), release: (close) => client.release(close) };
     },
     end: () => pool.end(),
+    max,
     driver: pool,
   };
 }
@@ -77,4 +89,53 @@ function query(client: pg.Pool | pg.PoolClient): Queryable["query"] {
 
 function rethrow(error: unknown): never {
   throw toPostgresError(error);
+}
+
+/** All of BullMQ's statements are short. Its blocking wait is a timer beside LISTEN, not a statement. */
+const queueQueryTimeoutMs = 5_000;
+
+/**
+ * BullMQ names its tables and functions without a schema. `public` is not in the path, because a function made there for a
+ * closer argument type would run in place of BullMQ's or Postgres' own. A database may have a stricter isolation by
+ * default, which fails BullMQ's statements when two of them meet.
+ */
+const queueOptions = "-c search_path=bullmq,pg_temp -c default_transaction_isolation=read\\ committed";
+
+/** The driver's pool for BullMQ, which needs settings of its own. Its errors are no PostgresErrors. */
+export function createQueuePool({
+  databaseUrl,
+  max = 16,
+  onIdleError,
+  onRefused,
+}: Pick<PoolOptions, "databaseUrl" | "max" | "onIdleError" | "onRefused">): pg.Pool {
+  const pool = new DriverPool({
+    connectionString: joinStartupOptions(databaseUrl, queueOptions),
+    application_name: "rollcall-queue",
+    max,
+    waitTimeoutMs: 10_000,
+    connectTimeoutMs: 3_000,
+    // A half-open connection neither answers nor closes. A query that times out closes its connection.
+    query_timeout: queueQueryTimeoutMs,
+    statement_timeout: queueQueryTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    ...(onRefused && { onRefused }),
+  });
+  pool.on("error", onIdleError);
+  return pool;
+}
+
+/**
+ * Adds startup options to those in the URL, such as Neon's `endpoint=…`. The driver would take the URL's alone. Of two
+ * values for one setting Postgres takes the later one, so ours hold.
+ */
+export function joinStartupOptions(databaseUrl: string, ours: string): string {
+  const start = databaseUrl.indexOf("?");
+  if (start === -1) return `${databaseUrl}?options=${encodeURIComponent(ours)}`;
+  const query = databaseUrl.slice(start + 1);
+  const given = new URLSearchParams(query).getAll("options").at(-1);
+  // Other parameters keep their text: a second encoding might change a path or a password.
+  const others = query.split("&").filter((pair) => !new URLSearchParams(pair).has("options") && pair !== "");
+  const joined = `options=${encodeURIComponent(given === undefined ? ours : `${given} ${ours}`)}`;
+  return `${databaseUrl.slice(0, start)}?${[...others, joined].join("&")}`;
 }

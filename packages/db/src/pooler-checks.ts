@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { withTimeout } from "@rollcall/contracts";
-import type pg from "pg";
+import pg from "pg";
 import { z } from "zod";
 import { toPostgresError } from "./errors.ts";
 import type { Pool, Queryable } from "./pool.ts";
@@ -71,4 +71,43 @@ async function keepsLockAndListener(first: pg.PoolClient, second: pg.PoolClient)
   );
   await second.query(`notify ${channel}`);
   return taken.rows[0]?.got === false && released.rows[0]?.had === true && (await notified);
+}
+
+/** The connections that running api and worker processes have to the database. LISTEN connections have a name of BullMQ's. */
+export async function countHeldConnections(pool: Pool): Promise<number> {
+  const result = await pool.query(
+    `select count(*)::int as count from pg_stat_activity
+     where datname = current_database() and application_name <> 'rollcall-doctor'
+       and (application_name like 'rollcall-%' or application_name like 'bull:%')`,
+  );
+  return readRow(z.object({ count: z.number() }), result.rows).count;
+}
+
+/**
+ * Opens connections one after the other, up to `most`, until the server refuses one, and then closes all of them.
+ *
+ * @returns how many were opened, and the refusal of the next one
+ */
+export async function countGrantedConnections(
+  databaseUrl: string,
+  most: number,
+): Promise<{ opened: number; refusal: unknown }> {
+  const clients: pg.Client[] = [];
+  try {
+    while (clients.length < most) {
+      const client = new pg.Client({
+        connectionString: databaseUrl,
+        application_name: "rollcall-doctor",
+        connectionTimeoutMillis: 3_000,
+      });
+      client.on("error", () => undefined);
+      await client.connect();
+      clients.push(client);
+    }
+    return { opened: clients.length, refusal: undefined };
+  } catch (error) {
+    return { opened: clients.length, refusal: toPostgresError(error) };
+  } finally {
+    await Promise.all(clients.map((client) => client.end()));
+  }
 }

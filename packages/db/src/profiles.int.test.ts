@@ -77,6 +77,7 @@ test("a profile that the app inserts at the same moment is kept, not doubled", a
   const { id } = (await getSession(pool)).user;
   const app = await pool.connect();
   await app.query("begin");
+  await app.query("set local idle_in_transaction_session_timeout = 0");
   await app.query("insert into mentorados (user_id, nome_completo) values ($1, 'by the app')", [id]);
   const ours = write([snapshot({ readTicket: 2 })]);
   await new Promise((resolve) => setTimeout(resolve, 200));

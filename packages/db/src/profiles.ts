@@ -188,7 +188,8 @@ recorded as (
 )
 select
   a.id as "userId",
-  a.clerk_id as "clerkId",
+  -- The cast keeps the prepared statement usable when the app changes the column to another type of text.
+  a.clerk_id::text as "clerkId",
   l.id as "linkedId",
   exists (select from rollcall.conflicts c where c.user_id = a.id and c.state = 'open') as "hadConflict",
   case

@@ -44,6 +44,7 @@ async function whileAppWrites<T>(sql: string, work: () => Promise<T>): Promise<P
   const app = await pool.connect();
   try {
     await app.query("begin");
+    await app.query("set local idle_in_transaction_session_timeout = 0");
     await app.query(sql, [conflict.freshId]);
     const settled = Promise.allSettled([work()]);
     await untilBlocked(pool);
@@ -98,6 +99,7 @@ test.each([
 ])("a locked %s makes a refusal and no outage, and nothing is changed", async (_what, sql) => {
   const app = await pool.connect();
   await app.query("begin");
+  await app.query("set local idle_in_transaction_session_timeout = 0");
   await app.query(sql, [conflict.freshId]);
   const before = await readProfiles();
   await expect(resolve()).rejects.toMatchObject({ code: "conflict.busy" });
@@ -110,6 +112,7 @@ test.each([
 test("a conflict may be dismissed while the app edits the profile", async () => {
   const app = await pool.connect();
   await app.query("begin");
+  await app.query("set local idle_in_transaction_session_timeout = 0");
   await app.query(edit, [conflict.freshId]);
   expect(await dismiss()).toBe("user_a");
   await app.query("commit");

@@ -1,16 +1,23 @@
 import { AppError } from "@rollcall/contracts";
 import { z } from "zod";
 
+/** `internal`: a row of another form. A column of the app has a type that no statement expects. */
+export class UnexpectedRow extends AppError {
+  constructor(options: { cause?: unknown } = {}) {
+    super("internal", "Postgres answered with a row of an unexpected form", options);
+  }
+}
+
 /**
  * Parses the rows of an answer.
  *
- * @throws AppError `internal` for a row of another form: a column of the app has a type that no statement expects
+ * @throws UnexpectedRow
  */
 export function readRows<Row extends z.ZodType>(row: Row, rows: readonly unknown[]): z.output<Row>[] {
   try {
     return z.array(row).parse(rows);
   } catch (cause) {
-    throw new AppError("internal", "Postgres answered with a row of an unexpected form", { cause });
+    throw new UnexpectedRow({ cause });
   }
 }
 

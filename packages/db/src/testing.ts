@@ -10,7 +10,13 @@ import { applySnapshots, findSession } from "./users.ts";
 /** A pool on a fresh, empty database of the test server. */
 export async function createEmptyPool(): Promise<Pool> {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
-  return createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  // With `public`, statements of tests need no schema. tests/e2e/planted-names.test.ts runs the processes without it.
+  return createPool({
+    databaseUrl,
+    applicationName: "test",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
 }
 
 /** A pool on a fresh, migrated database of the test server. */

@@ -32,7 +32,7 @@ async function runTransaction<T>(
     try {
       return await runOnce(pool, work, end);
     } catch (error) {
-      if (run === maxRuns || !isRerunnable(error)) throw error;
+      if (run === maxRuns || !isRerunnable(error)) throw await pool.schema.explain(error);
     }
   }
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { readSqlState } from "./errors.ts";
 import { recordAdminEvents } from "./events.ts";
 import type { Queryable } from "./pool.ts";
-import { readRow, readRows } from "./rows.ts";
+import { readRow, readRows, UnexpectedRow } from "./rows.ts";
 import { type Mentorado, mentorados, type User, users } from "./schema.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
 import {
@@ -112,10 +112,21 @@ function readColumns(alias: string, columns: Record<string, Column>) {
       Object.fromEntries(
         entries.map(([property, column]) => {
           const value = row[`${alias}.${property}`] ?? null;
-          return [property, value === null ? null : column.mapFromDriverValue(value)];
+          return [property, value === null ? null : decode(column, value)];
         }),
       ),
   };
+}
+
+/** The codecs of the schema take any value. A boolean that became a text must not let a banned user in, or keep one out. */
+function decode(column: Column, value: unknown): unknown {
+  const decoded: unknown = column.mapFromDriverValue(value);
+  const isRight =
+    decoded instanceof Date
+      ? !Number.isNaN(decoded.getTime())
+      : typeof decoded === column.dataType && !Number.isNaN(decoded);
+  if (!isRight) throw new UnexpectedRow();
+  return decoded;
 }
 
 const userColumns = readColumns("u", getTableColumns(users));

@@ -42,6 +42,11 @@ export type QueueBackend = {
   countNames(name: QueueName, limit: number): Promise<NameCounts>;
   /** The share of its memory limit that the database uses; undefined without such a limit. */
   readMemory(): Promise<number | undefined>;
+  /**
+   * Writes over the connections that the work uses. Rejects while the database is away, and while it answers reads and
+   * refuses writes, as a demoted primary does.
+   */
+  checkWrite(): Promise<void>;
   /** False while the database has too little memory for more jobs. Answers at once; about a second old. */
   hasRoom(): boolean;
   /** Closes the shared connections. Close queues and workers first. */

@@ -10,7 +10,34 @@ export const retryStrategy = (attempt: number) => Math.min(attempt * 100, 1_000)
  * Drops a connection that leaves a command unanswered; an idle one stays. A command timeout alone keeps the connection, so
  * a half-open one would fail every command for ever.
  */
-const defaultOptions: ConnectOptions = { socketTimeout: 5_000 };
+const defaultOptions: ConnectOptions = {
+  socketTimeout: 5_000,
+  // After a failover an old connection may still lead to the demoted primary, which answers reads and refuses every write.
+  // A new connection leads to the new primary. The refused command fails: sent again, it might leave its transaction.
+  reconnectOnError: (error) => /\b(READONLY|MASTERDOWN)\b/.test(error.message),
+};
+
+const writeEveryMs = 1_000;
+
+/**
+ * Writes a key every second, so that a connection that leads to a demoted primary is replaced before a webhook or a login
+ * meets it. A connection that only reads would stay there for ever.
+ *
+ * @returns stops it
+ */
+export function stayOnPrimary(redis: Redis | Cluster, key: string): () => void {
+  const timer = setInterval(() => {
+    // The client reconnects by itself, and a command that waits for it would only pile up.
+    if (redis.status === "ready") writeKey(redis, key).catch(() => undefined);
+  }, writeEveryMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** Writes a key that ends by itself. Rejects on a demoted primary and without memory. */
+export async function writeKey(redis: Redis | Cluster, key: string): Promise<void> {
+  await redis.set(key, "1", "EX", 60);
+}
 
 /**
  * Connects to one node, or to a cluster. Errors go to `onError`; ioredis reconnects by itself.

@@ -1,6 +1,6 @@
 export type { JobProcessor, JobQueue, JobWorker, QueueBackend, QueuedJob } from "./backend.ts";
 export { addConfirmation, confirmationJobName, readConfirmationJob } from "./confirmation-job.ts";
-export { connectRedis } from "./connect-redis.ts";
+export { connectRedis, stayOnPrimary, writeKey } from "./connect-redis.ts";
 export {
   countDeadLetters,
   findDeadLetters,
@@ -26,7 +26,6 @@ export {
   notificationJobName,
   readNotificationJob,
 } from "./notification-job.ts";
-export { openQueueBackend } from "./open-queue-backend.ts";
 export { isOfNewerVersion } from "./payload-version.ts";
 export { areQueueTablesCurrent, createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";
 export {

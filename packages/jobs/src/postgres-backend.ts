@@ -6,43 +6,18 @@ import {
   runMigrations,
   withBackend,
 } from "bullmq";
-import pg from "pg";
+import type pg from "pg";
 import type { JobQueue, JobWorker, QueueBackend } from "./backend.ts";
 import { countPostgresNames, readPostgresStats } from "./postgres-stats.ts";
 import { queueNames } from "./queue-names.ts";
 
 const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
 
-/** All of BullMQ's statements are short. Its blocking wait is a timer beside LISTEN, not a statement. */
-const queryTimeoutMs = 5_000;
-
-/** A database may have a stricter isolation by default, which fails BullMQ's statements when two of them meet. */
-const startupOptions = "-c search_path=bullmq,public -c default_transaction_isolation=read\\ committed";
-
 /**
- * Queues on Postgres. All of them share one pool, and each worker keeps one connection of it for LISTEN.
- *
- * @param onError called for a broken idle connection, which the pool replaces
+ * Queues on Postgres. All of them share one pool, and each worker keeps one connection of it for LISTEN. `close` ends the
+ * pool.
  */
-export function createPostgresQueueBackend(
-  databaseUrl: string,
-  onError: (error: Error) => void,
-): QueueBackend {
-  const pool = new pg.Pool({
-    connectionString: databaseUrl,
-    options: startupOptions,
-    application_name: "rollcall-queue",
-    max: 16,
-    connectionTimeoutMillis: 3_000,
-    // A half-open connection neither answers nor closes. A query that times out closes its connection.
-    query_timeout: queryTimeoutMs,
-    statement_timeout: queryTimeoutMs,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-  });
-  pool.on("error", onError);
-  // A client that breaks while the pool hands it out has no other listener yet.
-  pool.on("connect", (client) => client.on("error", () => undefined));
+export function createPostgresQueueBackend(pool: pg.Pool): QueueBackend {
   watchListenClients(pool);
   // pg's overloads are wider than the one signature that BullMQ names.
   const connection = pool as unknown as PgPool;
@@ -59,9 +34,18 @@ export function createPostgresQueueBackend(
     countNames: (name, limit) => countPostgresNames(pool, name, limit),
     readMemory: async () => undefined,
     hasRoom: () => true,
+    checkWrite: async () => {
+      await pool.query(writeNothing);
+    },
     close: () => pool.end(),
   };
 }
+
+/**
+ * Fails as adding a job would: without BullMQ's schema in the search path, without a privilege, and on a server that
+ * refuses writes. It changes no row.
+ */
+const writeNothing = "update job set queue = queue where false and job_id_seq_name(queue) is null";
 
 /** Longest silence of a LISTEN connection. Together with the query timeout it bounds how long a worker misses events. */
 const beatMs = 5_000;
@@ -78,7 +62,9 @@ function watchListenClients(pool: pg.Pool): void {
   pool.on("acquire", (client) => {
     const beat = setInterval(async () => {
       try {
-        await client.query("select 1");
+        const { rows } = await client.query("select pg_is_in_recovery() as demoted");
+        // The connection would never be notified: jobs are added on the new primary.
+        if (rows[0]?.demoted === true) throw new Error("A connection for LISTEN leads to a replica");
       } catch (error) {
         // A client that was released meanwhile belongs to the pool. Without a listener the event would end the process.
         if (beats.get(client) === beat && client.listenerCount("error") > 0) client.emit("error", error);

@@ -2,7 +2,13 @@ import { once } from "node:events";
 import { Queue, Worker } from "bullmq";
 import type { Cluster, Redis } from "ioredis";
 import type { QueueBackend } from "./backend.ts";
-import { type ConnectOptions, connectRedis, retryStrategy } from "./connect-redis.ts";
+import {
+  type ConnectOptions,
+  connectRedis,
+  retryStrategy,
+  stayOnPrimary,
+  writeKey,
+} from "./connect-redis.ts";
 import { countRedisNames, readRedisMemory, readRedisStats } from "./redis-stats.ts";
 
 /** A hash tag, so that all keys of a script are in one slot of a Redis Cluster. */
@@ -32,6 +38,7 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
   const consumer = connectRedis(nodes, { ...workerOptions, lazyConnect: true }, onError);
   const readMemory = () => readRedisMemory(producer);
   const memory = watchMemory(readMemory);
+  const stopWrites = stayOnPrimary(producer, writeCheckKey);
   const keyOf = (queue: string) => (part: string) => `${prefix}:${queue}:${part}`;
   return {
     kind: "redis",
@@ -45,13 +52,27 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
     readStats: (name) => readRedisStats(producer, keyOf(name)),
     countNames: (name, limit) => countRedisNames(producer, keyOf(name), limit),
     readMemory,
+    checkWrite: async () => {
+      // Without a worker in this process, the second one never connects.
+      const used = consumer.status === "wait" ? [producer] : [producer, consumer];
+      await Promise.all(used.map(writeOver));
+    },
     hasRoom: memory.hasRoom,
     close: async () => {
       memory.close();
+      stopWrites();
       producer.disconnect();
       consumer.disconnect();
     },
   };
+}
+
+const writeCheckKey = `${prefix}:write-check`;
+
+/** A worker's connection keeps commands until it is back, so nothing is sent while it is away. */
+async function writeOver(client: Redis | Cluster): Promise<void> {
+  if (client.status !== "ready") throw new Error("A connection to Redis is not ready");
+  await writeKey(client, writeCheckKey);
 }
 
 const firstConnectionMs = 1_000;

@@ -5,3 +5,4 @@ export { createRecorder } from "./alerts/recorder.ts";
 export { watchEventLoop } from "./event-loop.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { createMetrics, type GaugeName, type GaugeReader, type GaugeValue, type Metrics } from "./metrics.ts";
+export { createRedactor } from "./redact.ts";

@@ -1,4 +1,6 @@
+import { toPrintableJson } from "@rollcall/contracts";
 import { type DestinationStream, type Logger, pino } from "pino";
+import { createRedactor } from "./redact.ts";
 
 export type { Logger } from "pino";
 
@@ -6,6 +8,8 @@ export type LoggerOptions = {
   level: string;
   /** The process that writes, e.g. `api`. */
   process: string;
+  /** Replaced wherever they appear in a line: `listSecrets` of contracts. */
+  secrets?: readonly string[];
   /** Standard output by default. */
   destination?: DestinationStream;
 };
@@ -20,7 +24,10 @@ export function createLogger(options: LoggerOptions): Logger {
     base: { process: options.process },
     serializers: { err: describeError },
   };
-  return options.destination ? pino(settings, options.destination) : pino(settings);
+  const destination = options.destination ?? pino.destination(1);
+  const redact = createRedactor(options.secrets ?? []);
+  // JSON.stringify leaves text direction and C1 sequences as they are, and a terminal obeys them.
+  return pino(settings, { write: (line) => destination.write(toPrintableJson(redact(line))) });
 }
 
 type DescribedError = {
@@ -31,12 +38,21 @@ type DescribedError = {
   cause?: DescribedError;
 };
 
+/** A message that ends the connection is about the server, such as "too many clients". Every other one may quote a row. */
+function describePostgres(severity: unknown, message: string): string {
+  return severity === "FATAL" || severity === "PANIC"
+    ? `Postgres ended the connection: ${message.slice(0, longestServerMessage)}`
+    : "error from Postgres";
+}
+
+const longestServerMessage = 300;
+
 function describeError(error: unknown): DescribedError {
   if (!(error instanceof Error)) return { name: "NonError", message: typeof error };
   return {
     name: error.name,
     // Postgres quotes rows in some messages too, not only in the detail ("Key (email)=(…) already exists").
-    message: "severity" in error ? "error from Postgres" : error.message,
+    message: "severity" in error ? describePostgres(error.severity, error.message) : error.message,
     ...("code" in error ? { code: error.code } : {}),
     ...(error.stack !== undefined && !("severity" in error) ? { stack: error.stack } : {}),
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AlertNotification, type AlertRule, alertNotification } from "@rollcall/contracts";
+import { type AlertNotification, type AlertRule, alertNotification, alertRules } from "@rollcall/contracts";
 import { addSamples, createPool, migrateUp, type Pool, readAlerts } from "@rollcall/db";
 import { type PostgresServer, startPostgres } from "@rollcall/local-services";
 import {
@@ -41,7 +41,12 @@ const receiver = createServer(async (request, response) => {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "rollcall-alerts-"));
   postgres = await startPostgres({ dataDir: join(folder, "postgres"), settings: { fsync: "off" } });
-  pool = createPool({ databaseUrl: postgres.url, applicationName: "test", onIdleError: () => undefined });
+  pool = createPool({
+    databaseUrl: postgres.url,
+    applicationName: "test",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
   await migrateUp(pool);
   await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
 });
@@ -58,19 +63,21 @@ beforeEach(async () => {
 });
 
 /** A process that counts and evaluates. */
-function launch() {
+function launch(options: { rules?: readonly AlertRule[]; webhookUrl?: string } = {}) {
+  const { rules = [rule] } = options;
   const metrics = createMetrics("api");
-  const recorder = createRecorder((samples) => addSamples(pool, samples), metrics, listRecorded([rule]));
+  const recorder = createRecorder((samples) => addSamples(pool, samples), metrics, listRecorded(rules));
   const address = receiver.address();
   if (address === null || typeof address === "string") throw new Error("The receiver has no port");
   const evaluator = createEvaluator({
     store: createAlertStore(pool, "alerts", leaseMs),
     log: createLogger({ level: "silent", process: "test" }),
+    metrics,
     gauges: [],
     recorder,
-    rules: [rule],
+    rules,
     graceMs,
-    webhookUrl: `http://127.0.0.1:${address.port}`,
+    webhookUrl: options.webhookUrl ?? `http://127.0.0.1:${address.port}`,
   });
   return {
     fail: (times: number) => metrics.count("rollcall_postgres_errors_total", { code: "connection" }, times),
@@ -137,4 +144,17 @@ test("another process evaluates when the holder is gone, and sends no notificati
   expect(after?.evaluatedAt.getTime()).toBeGreaterThan(before?.evaluatedAt.getTime() ?? 0);
   expect(types()).toEqual(["alert.fired"]);
   await second.close();
+});
+
+test("alerts that are not delivered are an alert themselves", async () => {
+  const unsent = alertRules.filter(({ name }) => name === "alerts_unsent");
+  // Port 2 is no port that fetch refuses, and nothing listens there.
+  const lonely = launch({ rules: [rule, ...unsent], webhookUrl: "http://127.0.0.1:2/hook" });
+  lonely.fail(6);
+  const readState = async () => (await readAlerts(pool, ["alerts_unsent"]))[0]?.state;
+  for (let turn = 0; turn < 6; turn++) await lonely.turn();
+  expect(await readState()).toBe("ok");
+  await lonely.turn();
+  expect(await readState()).toBe("firing");
+  await lonely.close();
 });

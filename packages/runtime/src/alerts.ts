@@ -34,7 +34,7 @@ const pruneEveryTurns = 60;
 export type AlertsOptions = Pick<Services, "pool" | "log" | "metrics" | "gauges"> & {
   webhookUrl: string | undefined;
   /** Stored with each turn, besides what this process counts. */
-  always?: readonly Sample[];
+  always?: () => readonly Sample[];
 };
 
 /**

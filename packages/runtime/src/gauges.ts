@@ -10,27 +10,38 @@ import {
 } from "@rollcall/db";
 import { countDeadLetters, type QueueBackend, type QueueName, queueNames } from "@rollcall/jobs";
 import type { GaugeName, GaugeReader, GaugeValue } from "@rollcall/observability";
+import { shareAnswer } from "./shared-answer.ts";
 
 /** Stored with each turn of the alerts by every api process that has a signing secret: other processes cannot know. */
 export const webhooksConfigured = { metric: "rollcall_webhooks_configured", labels: {}, value: 1 } as const;
 
+/** Stored likewise by every api process that ignores the header of a proxy. Status and doctor read it too. */
+export const forwardedUntrusted = { metric: "rollcall_forwarded_untrusted", labels: {}, value: 1 } as const;
+
 const usersEveryMs = 60_000;
+const schemaEveryMs = 10_000;
 
 /** The gauges of the whole system, not of one process. Each reader makes one round trip. */
 export function createGaugeReaders(pool: Pool, backend: QueueBackend): GaugeReader[] {
-  const countUsers = atMostEvery(usersEveryMs, () => countUsersByState(pool));
+  const countUsers = shareAnswer(usersEveryMs, () => countUsersByState(pool));
   return [
     async () => [gauge("rollcall_workers", await countWorkers(pool))],
+    async () => {
+      const problems = await pool.schema.check(schemaEveryMs);
+      const objects = [...new Set(problems.map(({ object }) => object))];
+      return objects.length === 0
+        ? [gauge("rollcall_schema_problems", 0, { object: "none" })]
+        : objects.map((object) => gauge("rollcall_schema_problems", 1, { object }));
+    },
     async () => [gauge("rollcall_conflicts_open", await countOpenConflicts(pool))],
     async () =>
       (await readRunAges(pool)).map(({ mode, seconds }) =>
         gauge("rollcall_reconcile_age_seconds", seconds, { mode }),
       ),
     async () => [gauge("rollcall_webhooks_missed", await countMissedByWebhooks(pool))],
-    async () => {
-      const isConfigured = await hasRecentSample(pool, webhooksConfigured.metric);
-      return [gauge(webhooksConfigured.metric, isConfigured ? 1 : 0)];
-    },
+    ...[webhooksConfigured.metric, forwardedUntrusted.metric].map((name) => async () => {
+      return [gauge(name, (await hasRecentSample(pool, name)) ? 1 : 0)];
+    }),
     async () => {
       const [states, held] = await Promise.all([countUsers(), countHeldDeletions(pool)]);
       return Object.entries({ ...states, held }).map(([state, value]) =>
@@ -59,18 +70,4 @@ async function readQueue(backend: QueueBackend, queue: QueueName): Promise<Gauge
 
 function gauge(name: GaugeName, value: number, labels: GaugeValue["labels"] = {}): GaugeValue {
   return { name, labels, value };
-}
-
-/** Calls `read` again only when the last answer is older than `ms`. A failure is not kept. */
-function atMostEvery<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
-  let last: { atMs: number; answer: Promise<T> } | undefined;
-  return () => {
-    if (last && Date.now() - last.atMs < ms) return last.answer;
-    const latest = { atMs: Date.now(), answer: read() };
-    last = latest;
-    latest.answer.catch(() => {
-      if (last === latest) last = undefined;
-    });
-    return latest.answer;
-  };
 }

@@ -1,7 +1,17 @@
 export { createAlertStore, startAlerts } from "./alerts.ts";
-export { createGaugeReaders, webhooksConfigured } from "./gauges.ts";
+export { readAddressKey } from "./client-address.ts";
+export { decideConnections } from "./connection-limits.ts";
+export { answerError, titleOf } from "./error-answers.ts";
+export { createEventCounter } from "./event-counter.ts";
+export { type ForwardedHeaderWatch, watchForwardedHeader } from "./forwarded-header.ts";
+export { createGaugeReaders, forwardedUntrusted, webhooksConfigured } from "./gauges.ts";
 export { registerHealthRoutes } from "./health-routes.ts";
+export { answerLimited, createHttpServer } from "./http-server.ts";
 export { isSameSecret, registerMetricsRoute } from "./metrics-route.ts";
+export { openQueueBackend } from "./open-queue-backend.ts";
 export { createReconcileContext, openServices, type Services } from "./open-services.ts";
 export { startPeriodicTask } from "./periodic-task.ts";
+export { createRefusalLimit, type RefusalLimit } from "./refusal-limit.ts";
+export { createOriginLog } from "./refusal-log.ts";
 export { type RunningProgram, runProcess } from "./run-process.ts";
+export { startSchemaCheck } from "./schema-check.ts";

@@ -1,23 +1,34 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { AppError } from "@rollcall/contracts";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { isLoopback } from "./client-address.ts";
 import type { Services } from "./open-services.ts";
 
-const loopback = new Set(["127.0.0.1", "::1", "::ffff:127.0.0.1"]);
-const forwardingHeaders = ["forwarded", "x-forwarded-for", "x-real-ip"] as const;
+/** Headers by which a proxy names the caller. Those that begin with `x-forwarded-` count too. */
+const proxyHeaders = new Set([
+  "forwarded",
+  "via",
+  "x-real-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "x-original-forwarded-for",
+  "x-envoy-external-address",
+  "cf-connecting-ip",
+  "fastly-client-ip",
+  "true-client-ip",
+]);
 
-/** `any`: every caller that reaches the port. Otherwise the token, or without one only callers on this machine. */
-export type MetricsAccess = "any" | { token: string | undefined };
-
-/** `/metrics` in Prometheus' format. A caller without access gets `request.not_found`. */
+/**
+ * `/metrics` in Prometheus' format. With a token, its holders may read them. Without one, only a program on this machine
+ * that no proxy stands before. Every other caller gets `request.not_found`.
+ */
 export function registerMetricsRoute(
   app: FastifyInstance,
   { metrics }: Pick<Services, "metrics">,
-  access: MetricsAccess,
+  token: string | undefined,
 ): void {
   app.get("/metrics", async (request, reply) => {
-    if (access !== "any" && !mayRead(request, access.token))
-      throw new AppError("request.not_found", "The caller may not read metrics");
+    if (!mayRead(request, token)) throw new AppError("request.not_found", "The caller may not read metrics");
     const { contentType, text } = await metrics.scrape();
     return reply.type(contentType).send(text);
   });
@@ -25,9 +36,20 @@ export function registerMetricsRoute(
 
 function mayRead(request: FastifyRequest, token: string | undefined): boolean {
   if (token !== undefined) return isSameSecret(request.headers.authorization ?? "", `Bearer ${token}`);
-  // The socket's own address counts, and a request that a proxy on this machine forwards is not local.
-  const isForwarded = forwardingHeaders.some((header) => request.headers[header] !== undefined);
-  return !isForwarded && loopback.has(request.socket.remoteAddress ?? "");
+  // The socket's own address counts. A request that a proxy on this machine forwards is not local, and neither is one
+  // of a page that made the browser resolve a name of its own to this machine.
+  const isForwarded = Object.keys(request.headers).some(
+    (name) => proxyHeaders.has(name) || name.startsWith("x-forwarded-"),
+  );
+  return (
+    !isForwarded && isLoopback(request.socket.remoteAddress ?? "") && isLoopbackHost(request.headers.host)
+  );
+}
+
+function isLoopbackHost(host: string | undefined): boolean {
+  if (host === undefined || !URL.canParse(`http://${host}`)) return false;
+  const { hostname } = new URL(`http://${host}`);
+  return hostname === "localhost" || hostname.endsWith(".localhost") || isLoopback(hostname);
 }
 
 /** Compares in constant time. Digests make the lengths equal. */

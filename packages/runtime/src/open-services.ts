@@ -1,10 +1,9 @@
 import { type ClerkGateway, createClerkGateway, type PartlyReadUser } from "@rollcall/clerk";
 import { EnvironmentError } from "@rollcall/contracts";
-import { createPool, type Pool } from "@rollcall/db";
+import { createPool, type Pool, toPostgresError } from "@rollcall/db";
 import {
   closeProducers,
   openProducers,
-  openQueueBackend,
   type ProducerListener,
   type Producers,
   type QueueBackend,
@@ -17,29 +16,38 @@ import {
   type Metrics,
 } from "@rollcall/observability";
 import {
+  countPostgresError,
   decideRequestBudget,
   openSessionCache,
   type ReconcileContext,
   type SessionCache,
 } from "@rollcall/sync";
+import { decideConnections } from "./connection-limits.ts";
 import { createGaugeReaders } from "./gauges.ts";
+import { openQueueBackend } from "./open-queue-backend.ts";
 
 /** The programs that use services, with what differs between them. */
 const programs = {
   // A login waits for the api, so it gives up early and lets a slow cache be a miss.
   api: {
     metrics: "api",
-    pool: { max: 20, connectTimeoutMs: 1_500, queryTimeoutMs: 1_500 },
+    pool: { connectTimeoutMs: 1_500, queryTimeoutMs: 1_500 },
     sessionCache: "reader",
   },
   worker: { metrics: "worker", pool: {}, sessionCache: "writer" },
   // Runs that the CLI works on count as the worker's do.
-  cli: { metrics: "worker", pool: { max: 4 }, sessionCache: "writer" },
+  cli: { metrics: "worker", pool: {}, sessionCache: "writer" },
 } as const;
+
+/** For the requests of operators, while logins have a shorter deadline of their own. */
+const shortestWaitMs = 2_000;
 
 /** The part of a program's configuration that its services need. */
 export type ServicesConfig = {
   DATABASE_URL: string;
+  DATABASE_MAX_CONNECTIONS?: number | undefined;
+  /** The longest wait of a login. Its statements do not wait longer for a connection. */
+  ENSURE_TIMEOUT_MS?: number | undefined;
   REDIS_URL?: readonly string[] | undefined;
   CLERK_SECRET_KEY?: string | undefined;
   CLERK_API_URL: string;
@@ -82,17 +90,35 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
   const { log = createLogger({ level: "silent", process: options.program }) } = options;
   const metrics = createMetrics(program.metrics);
   const warn = (text: string) => (error: Error) => log.warn({ err: error }, text);
+  const limits = decideConnections(options.program, {
+    max: config.DATABASE_MAX_CONNECTIONS,
+    hasRedis: config.REDIS_URL !== undefined,
+  });
+  const onRefused = (error: Error) => {
+    countPostgresError(metrics, toPostgresError(error));
+    log.warn(
+      { event: "postgres_refused_connection", err: error, ...limits },
+      "Postgres grants no more connections; work waits for one. See DATABASE_MAX_CONNECTIONS",
+    );
+  };
 
   const pool = createPool({
     databaseUrl: config.DATABASE_URL,
     applicationName: `rollcall-${options.program}`,
+    max: limits.main,
+    ...(config.ENSURE_TIMEOUT_MS !== undefined && {
+      waitTimeoutMs: Math.max(shortestWaitMs, config.ENSURE_TIMEOUT_MS),
+    }),
     ...program.pool,
     onIdleError: options.onIdleError ?? warn("An idle connection to Postgres broke"),
+    onRefused,
   });
   const backend = openQueueBackend({
     redisNodes: config.REDIS_URL,
     databaseUrl: config.DATABASE_URL,
+    max: limits.queues,
     onError: warn(`${config.REDIS_URL ? "Redis" : "Postgres"} connection for queues`),
+    onRefused,
   });
   const producers = openProducers(backend, createQueueLog(log));
   const sessionCache = openSessionCache({

@@ -1,5 +1,5 @@
-import { EnvironmentError } from "@rollcall/contracts";
-import type { Logger } from "@rollcall/observability";
+import { EnvironmentError, toPrintableLines } from "@rollcall/contracts";
+import { createRedactor, type Logger } from "@rollcall/observability";
 
 /** Longer than a job or a request takes. */
 const longestStopMs = 20_000;
@@ -18,10 +18,12 @@ export type RunningProgram = {
  *
  * @param name for messages, e.g. `api`
  * @param portVariable the variable to change when the port is in use
+ * @param secrets replaced in the text of a failed start
  */
 export async function runProcess(
   name: string,
   portVariable: string,
+  secrets: readonly string[],
   start: () => Promise<RunningProgram>,
 ): Promise<void> {
   let stopping = false;
@@ -41,7 +43,8 @@ export async function runProcess(
   try {
     await started;
   } catch (error) {
-    process.stderr.write(`${describeStartError(error, name, portVariable)}\n`);
+    const redact = createRedactor(secrets);
+    process.stderr.write(`${toPrintableLines(redact(describeStartError(error, name, portVariable)))}\n`);
     process.exit(1);
   }
 }

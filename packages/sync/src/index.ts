@@ -1,4 +1,5 @@
 export { requestSyncs, setTier } from "./admin/change-user.ts";
+export { checkPostgres, checkQueue } from "./admin/check-services.ts";
 export { resolveConflict } from "./admin/conflicts.ts";
 export {
   discardDeadLetters,
@@ -7,7 +8,7 @@ export {
 } from "./admin/dead-letters.ts";
 export { explainUser } from "./admin/explain.ts";
 export { purgeUser } from "./admin/purge.ts";
-export { isQueueUp, readStatus } from "./admin/status.ts";
+export { readStatus } from "./admin/status.ts";
 export { countPostgresError } from "./count-postgres-error.ts";
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure/ensure.ts";
 export { startPostgresMonitor } from "./ensure/postgres-monitor.ts";

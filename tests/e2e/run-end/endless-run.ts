@@ -5,7 +5,7 @@ import { test } from "vitest";
 import { makeProcessFolder, runProcess } from "../../harness/process.ts";
 import { waitFor } from "../../harness/wait-for.ts";
 
-test("processes that would go on for ever", async () => {
+test("starts processes that never end by themselves", async () => {
   const binary = findRedisServer(process.env["PATH"]);
   const redis = binary === undefined ? undefined : await startRedis({ binary });
   const postgres = await startTemporaryPostgres();

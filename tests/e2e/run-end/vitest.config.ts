@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const conditions = ["@rollcall/source"];
 
-/** A run of one test that starts processes and never ends: run-end.test.ts ends it. */
+/** A run of one test that starts processes and never ends. run-end.test.ts ends it. */
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },

@@ -17,7 +17,7 @@ const stage = openStage({ databaseUrl: plan.databaseUrl, redisUrl: plan.redisUrl
 const steps = countSteps(plan.dieAt);
 const deadlineMs = 10_000;
 
-/** The queue behind a producer, with steps around what is removed from it. */
+/** The producer, with steps around each removal from its queue. */
 function removingWithSteps(producer: Producer): Producer {
   return {
     ...producer,
@@ -28,7 +28,7 @@ function removingWithSteps(producer: Producer): Producer {
 async function move(): Promise<void> {
   const source = await stage.sync.connected(deadlineMs);
   const failed = await source.getFailed(0, 99);
-  // BullMQ's queue as it is, but for the jobs it hands out.
+  // The queue is BullMQ's own. Only the jobs that it returns are wrapped.
   const watched = new Proxy(source, {
     get: (queue, key) =>
       key === "getFailed"

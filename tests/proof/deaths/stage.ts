@@ -1,13 +1,8 @@
 import { createPool, type Pool } from "@rollcall/db";
-import {
-  openProducer,
-  openQueueBackend,
-  type Producer,
-  type QueueBackend,
-  type QueueName,
-} from "@rollcall/jobs";
+import { openProducer, type Producer, type QueueBackend, type QueueName } from "@rollcall/jobs";
+import { openQueueBackend } from "@rollcall/runtime";
 
-/** Where a test and the process that dies in it both work. */
+/** The databases that a test shares with its dying process. */
 export type Place = { databaseUrl: string; redisUrl: string | undefined };
 
 export type Stage = {
@@ -21,7 +16,12 @@ export type Stage = {
 
 export function openStage({ databaseUrl, redisUrl }: Place): Stage {
   const ignore = () => undefined;
-  const pool = createPool({ databaseUrl, applicationName: "test", onIdleError: ignore });
+  const pool = createPool({
+    databaseUrl,
+    applicationName: "test",
+    searchPath: "public",
+    onIdleError: ignore,
+  });
   const backend = openQueueBackend({
     redisNodes: redisUrl ? [redisUrl] : undefined,
     databaseUrl,

@@ -1,4 +1,4 @@
-/** Passes `dieAt - 1` steps and ends the process at the next, as kill -9 would. */
+/** Passes `dieAt - 1` steps and kills the process with SIGKILL at the next one. */
 export type Steps = { pass(): void };
 
 export function countSteps(dieAt: number): Steps {
@@ -11,7 +11,7 @@ export function countSteps(dieAt: number): Steps {
   };
 }
 
-/** `target`, with a step before and a step after each call of `method`. */
+/** Returns `target` with a step before and a step after each call of `method`. */
 export function withSteps<T extends object>(target: T, method: keyof T, steps: Steps): T {
   return new Proxy(target, {
     get: (_, key) => {

@@ -1,15 +1,17 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import basicAuth from "@fastify/basic-auth";
 import helmet from "@fastify/helmet";
-import rateLimit from "@fastify/rate-limit";
 import { AppError, type ErrorCode } from "@rollcall/contracts";
-import { isSameSecret } from "@rollcall/runtime";
+import { answerError, createEventCounter, isSameSecret, readAddressKey } from "@rollcall/runtime";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "../context.ts";
-import { answerError } from "../error-answers.ts";
 import { registerAdminRoutes } from "./admin-routes.ts";
 import { registerBoard } from "./board.ts";
 
-const wrongPasswordsPerMinute = 20;
+/** Wrong passwords that cost nothing but themselves. From then on, each attempt waits before it is looked at. */
+const freePerMinute = { address: 20, total: 100 } as const;
+const waitPerExcessMs = 10;
+const longestWaitMs = 2_000;
 
 /**
  * The routes for operators. Without ADMIN_PASSWORD nothing is registered, so every path answers 404. With it the guard
@@ -18,20 +20,16 @@ const wrongPasswordsPerMinute = 20;
 export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
   const { ADMIN_PASSWORD: password, ADMIN_USERNAME: username } = context.config;
   if (password === undefined) return;
+  // One for both prefixes: with two, an address could guess twice as often.
+  const guesses = createGuesses();
   app.register(async (both) => {
-    const countWrongPassword = await createWrongPasswordLimit(both);
-    const decideInTurn = createTurns();
     for (const prefix of ["/admin", "/api/admin"]) {
       both.register(
         async (scope) => {
           await scope.register(helmet, { contentSecurityPolicy: { directives: contentSecurityPolicy } });
-          await guard(scope, context, { username, password, countWrongPassword, decideInTurn });
+          await guard(scope, context, { username, password, guesses });
           scope.setNotFoundHandler(() => {
             throw new AppError("request.not_found", "No such admin page");
-          });
-          // Answers hold personal data. Only the board's own files set another cache-control.
-          scope.addHook("onSend", async (_request, reply) => {
-            if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
           });
           if (prefix === "/admin") await registerBoard(scope, context, `${prefix}/queues`);
           else registerAdminRoutes(scope, context, prefix);
@@ -42,27 +40,42 @@ export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
   });
 }
 
-type Limit = ReturnType<FastifyInstance["createRateLimit"]>;
+type Guesses = {
+  /** How long an attempt from `address` waits before its password is looked at. */
+  beginAttempt(address: string): number;
+  endAttempt(address: string): void;
+  /** @returns milliseconds until the address may guess again, if this wrong password was one too many */
+  countWrong(address: string): number | undefined;
+};
 
-/** One limit for both prefixes: with two, an address could guess twice as often. */
-async function createWrongPasswordLimit(scope: FastifyInstance): Promise<Limit> {
-  await scope.register(rateLimit, { global: false });
-  return scope.createRateLimit({
-    max: wrongPasswordsPerMinute,
-    timeWindow: 60_000,
-    keyGenerator: (request) => request.ip,
-  });
-}
-
-type Turns = <Decision>(decide: () => Promise<Decision>) => Promise<Decision>;
-
-/** Decides one request after the other, so that parallel guesses are counted before the next one is decided. */
-function createTurns(): Turns {
-  let last: Promise<unknown> = Promise.resolve();
-  return (decide) => {
-    const decided = last.then(decide);
-    last = decided.catch(() => undefined);
-    return decided;
+/**
+ * Wrong passwords of the last minute, by address and in total. Attempts are slowed down and never refused unseen, because
+ * behind one proxy an operator and a guesser may have the same address. The wait comes before the comparison: if it came
+ * after a wrong one, a guesser would know the result at once.
+ */
+function createGuesses(): Guesses {
+  const wrong = createEventCounter(60_000);
+  const waiting = new Map<string, number>();
+  const total = "all addresses";
+  const excess = (key: string, free: number) => wrong.read(key) + (waiting.get(key) ?? 0) - free;
+  const addWaiting = (key: string, by: number) => {
+    const count = (waiting.get(key) ?? 0) + by;
+    if (count > 0) waiting.set(key, count);
+    else waiting.delete(key);
+  };
+  return {
+    beginAttempt: (address) => {
+      const over = Math.max(0, excess(address, freePerMinute.address), excess(total, freePerMinute.total));
+      for (const key of [address, total]) addWaiting(key, 1);
+      return Math.min(over * waitPerExcessMs, longestWaitMs);
+    },
+    endAttempt: (address) => {
+      for (const key of [address, total]) addWaiting(key, -1);
+    },
+    countWrong: (address) => {
+      wrong.add(total);
+      return wrong.add(address) > freePerMinute.address ? wrong.readMsLeft(address) : undefined;
+    },
   };
 }
 
@@ -79,9 +92,8 @@ const contentSecurityPolicy = {
 async function guard(
   scope: FastifyInstance,
   context: ApiContext,
-  expected: { username: string; password: string; countWrongPassword: Limit; decideInTurn: Turns },
+  expected: { username: string; password: string; guesses: Guesses },
 ): Promise<void> {
-  const { countWrongPassword, decideInTurn } = expected;
   await scope.register(basicAuth, {
     authenticate: { realm: "Rollcall" },
     validate: async (username, password) => {
@@ -92,30 +104,40 @@ async function guard(
   });
   scope.addHook("onRequest", async (request, reply) => {
     // Answered here instead of thrown, because the board's own error handler would answer 500.
-    const refusal = await decideInTurn(() => findRefusal(request, reply));
+    const refusal = await findRefusal(request, reply);
     return refusal && answerError(context, request, reply, refusal.code, refusal);
   });
 
   async function findRefusal(request: FastifyRequest, reply: FastifyReply): Promise<Refusal | undefined> {
-    const before = findExceeded(await countWrongPassword(request, { increment: false }));
-    if (before) return before;
-    const failure = await new Promise<Error | undefined>((resolve) =>
-      scope.basicAuth(request, reply, resolve),
-    );
-    if (!failure) return isCrossSiteWrite(request) ? { code: "admin.cross_site" } : undefined;
     // A browser's first request has no password, which does not count as a wrong one.
-    const counts = request.headers.authorization !== undefined;
-    const exceeded = counts ? findExceeded(await countWrongPassword(request)) : undefined;
-    return exceeded ?? { code: "admin.unauthenticated" };
+    if (request.headers.authorization === undefined) {
+      await isRight(request, reply);
+      return { code: "admin.unauthenticated" };
+    }
+    const address = readAddressKey(request);
+    try {
+      const waitMs = expected.guesses.beginAttempt(address);
+      if (waitMs > 0) await sleep(waitMs);
+      // A guesser that does not wait for the answer does not get one.
+      if (request.socket.destroyed) return { code: "admin.unauthenticated" };
+      if (await isRight(request, reply)) {
+        return isCrossSiteWrite(request) ? { code: "admin.cross_site" } : undefined;
+      }
+      const retryAfterMs = expected.guesses.countWrong(address);
+      return retryAfterMs === undefined
+        ? { code: "admin.unauthenticated" }
+        : { code: "request.rate_limited", retryAfterMs };
+    } finally {
+      expected.guesses.endAttempt(address);
+    }
+  }
+
+  function isRight(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+    return new Promise((resolve) => scope.basicAuth(request, reply, (failure) => resolve(!failure)));
   }
 }
 
 type Refusal = { code: ErrorCode; retryAfterMs?: number };
-
-function findExceeded(state: Awaited<ReturnType<Limit>>): Refusal | undefined {
-  if (state.isAllowed || !state.isExceeded) return undefined;
-  return { code: "request.rate_limited", retryAfterMs: state.ttlInSeconds * 1_000 };
-}
 
 /** A browser adds the password also to requests that another site makes it send. */
 function isCrossSiteWrite(request: FastifyRequest): boolean {

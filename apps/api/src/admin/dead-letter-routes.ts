@@ -10,10 +10,10 @@ import {
   replayRequest,
 } from "@rollcall/contracts";
 import { countDeadLetters, listDeadLetters, viewDeadLetter } from "@rollcall/jobs";
+import { titleOf } from "@rollcall/runtime";
 import { discardDeadLetters, type Refused, replayDeadLetters } from "@rollcall/sync";
 import type { FastifyRequest } from "fastify";
 import type { ApiContext } from "../context.ts";
-import { titleOf } from "../error-answers.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
 /** The ids of 500 dead letters may be longer than the api's own limit. */

@@ -8,7 +8,7 @@ import { readApiConfig } from "../config.ts";
 import { type ApiContext, createApiContext } from "../context.ts";
 
 const prefix = "/api/admin";
-const authorization = `Basic ${Buffer.from("admin:right").toString("base64")}`;
+const authorization = `Basic ${Buffer.from("admin:the right password").toString("base64")}`;
 const documentShape = z.object({
   openapi: z.literal("3.1.0"),
   paths: z.record(
@@ -26,7 +26,7 @@ beforeAll(async () => {
     DATABASE_URL: "postgres://user@127.0.0.1:1/nothing",
     CLERK_JWT_KEY: publicKey.export({ type: "spki", format: "pem" }).toString(),
     CLERK_AUTHORIZED_PARTIES: "http://localhost:5173",
-    ADMIN_PASSWORD: "right",
+    ADMIN_PASSWORD: "the right password",
   });
   context = createApiContext(config, createLogger({ level: "silent", process: "api" }));
   app = await buildApp(context);

@@ -1,10 +1,16 @@
 import { parseArgs } from "node:util";
-import { EnvironmentError, readEnvironment, variables } from "@rollcall/contracts";
+import { EnvironmentError, readEnvironment, toPrintableLines, variables } from "@rollcall/contracts";
 import { createPool, MigrationRefusal, readSqlState, toPostgresError } from "@rollcall/db";
 import { describePostgresFailure } from "../describe-postgres-failure.ts";
-import { type Direction, migrate, QueueMigrationError, UnfitServerError } from "./migrate.ts";
+import {
+  type Direction,
+  migrate,
+  QueueMigrationError,
+  UnfitServerError,
+  UnrestoredError,
+} from "./migrate.ts";
 
-const usage = `Usage: npm run migrate            apply the missing migrations
+const usage = `Usage: npm run migrate            apply the missing migrations, and restore what the app's schema lost
        npm run migrate -- --down  revert the last migration; the app's tables and data stay`;
 
 class UsageError extends Error {
@@ -48,7 +54,8 @@ function describeFailure(error: unknown): string {
     error instanceof UsageError ||
     error instanceof EnvironmentError ||
     error instanceof MigrationRefusal ||
-    error instanceof UnfitServerError
+    error instanceof UnfitServerError ||
+    error instanceof UnrestoredError
   ) {
     return error.message;
   }
@@ -63,8 +70,8 @@ function describeFailure(error: unknown): string {
 
 try {
   const wanted = readArguments(process.argv.slice(2));
-  process.stdout.write(`${wanted === "help" ? usage : await run(wanted)}\n`);
+  process.stdout.write(`${toPrintableLines(wanted === "help" ? usage : await run(wanted))}\n`);
 } catch (error) {
-  process.stderr.write(`${describeFailure(error)}\n`);
+  process.stderr.write(`${toPrintableLines(describeFailure(error))}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -1,4 +1,11 @@
-import { isTransactionPooled, migrateDown, migrateUp, type Pool } from "@rollcall/db";
+import {
+  describeLeft,
+  isTransactionPooled,
+  migrateDown,
+  migrateUp,
+  type Pool,
+  restoreTables,
+} from "@rollcall/db";
 import { migrateQueues } from "@rollcall/jobs";
 
 export type Direction = "up" | "down";
@@ -13,7 +20,18 @@ export class QueueMigrationError extends Error {
   override readonly name = "QueueMigrationError";
 }
 
-/** Migrates our tables, and with `up` also BullMQ's. @returns a line with the result */
+/** Everything is applied. The app's own schema still lacks something that a person must restore. */
+export class UnrestoredError extends Error {
+  override readonly name = "UnrestoredError";
+}
+
+/**
+ * Migrates our tables, and with `up` also BullMQ's. Then it restores what the app's own migrations took away.
+ *
+ * @returns lines with the result
+ * @throws UnrestoredError with the same lines and the statements for the rest, MigrationRefusal, UnfitServerError,
+ * QueueMigrationError or a PostgresError
+ */
 export async function migrate(pool: Pool, direction: Direction): Promise<string> {
   if (await isTransactionPooled(pool)) {
     throw new UnfitServerError(
@@ -28,5 +46,23 @@ export async function migrate(pool: Pool, direction: Direction): Promise<string>
   await migrateQueues(pool.driver).catch((cause: unknown) => {
     throw new QueueMigrationError("BullMQ's migrations failed", { cause });
   });
-  return applied.length > 0 ? `Applied ${applied.join(", ")}` : "Nothing to apply";
+  const { restored, left } = await restoreTables(pool);
+  const done = [
+    ...(applied.length > 0 ? [`Applied ${applied.join(", ")}`] : []),
+    ...(restored.length > 0
+      ? [
+          "Restored what the app's schema had lost:",
+          ...restored.map((line) => `  ${line}`),
+          "If you use ops/roles.sql, run it again: a column takes its grants along.",
+        ]
+      : []),
+  ];
+  if (left.length === 0) return done.length > 0 ? done.join("\n") : "Nothing to apply";
+  throw new UnrestoredError(
+    [
+      ...done,
+      "The app's schema still differs, and only a person may change this. Run each statement that is right, then npm run migrate again:",
+      ...describeLeft(left),
+    ].join("\n"),
+  );
 }

@@ -60,6 +60,8 @@ function supply(named: Environment, wiring: Wiring): Environment {
     CLERK_SECRET_KEY: secrets.clerkSecretKey,
     CLERK_WEBHOOK_SIGNING_SECRET: secrets.clerkWebhookSecret,
     CLERK_JWT_KEY: secrets.clerkJwtKey,
+    // The simulator is its own issuer.
+    CLERK_ISSUER: undefined,
     CLERK_AUTHORIZED_PARTIES: [
       ...originsOn(ports.simulator),
       ...originsOn(ports.example),
@@ -85,6 +87,8 @@ const ofCommands = [
   "CLERK_API_URL",
   "CLERK_JWT_KEY",
   "CLERK_AUTHORIZED_PARTIES",
+  "CLERK_ACCEPT_MISSING_AZP",
+  "CLERK_ISSUER",
   "CLERK_WEBHOOK_SIGNING_SECRET",
   "ENABLE_AUTO_CREATE",
   "SESSION_CACHE_TTL_S",

@@ -5,6 +5,7 @@ import { rename, stat } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { toPrintable } from "@rollcall/contracts";
 import type { Say } from "../parts/part.ts";
 import type { Environment } from "../settings.ts";
 
@@ -68,9 +69,10 @@ export async function startProcess(options: ProcessOptions): Promise<SupervisedP
   }
 
   function noteLine(line: string): void {
-    lines.push(line);
+    const printable = toPrintable(line);
+    lines.push(printable);
     if (lines.length > keptLines) lines.shift();
-    log.write(`${line}\n`);
+    log.write(`${printable}\n`);
     options.onLine?.(line);
   }
 

@@ -78,6 +78,15 @@ describe("the narrator", () => {
     ]);
   });
 
+  test("a name cannot move the cursor, add a line or reverse the text", () => {
+    narrator.readHappening({ ...signedUp, name: "\u001b[2JAda\n\u202eOK\u009b1A" });
+    log({ event: "webhook_accepted", type: "user.\u001b[31mcreated", delivery: "msg_9" });
+    expect(shown).toEqual([
+      "\ufffd[2JAda\ufffd\ufffdOK\ufffd1A signed up",
+      "Webhook delivered: user.\ufffd[31mcreated",
+    ]);
+  });
+
   test("shows a lost webhook", () => {
     narrator.readHappening(signedUp);
     narrator.readHappening(webhook({ state: "lost" }));

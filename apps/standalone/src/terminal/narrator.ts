@@ -1,4 +1,5 @@
 import { type Happening, happeningSchema } from "@rollcall/clerk-simulator";
+import { toPrintable } from "@rollcall/contracts";
 import { z } from "zod";
 
 export type Tone = "plain" | "good" | "bad";
@@ -21,7 +22,9 @@ const remembered = 5_000;
 const repeatAfterMs = 30_000;
 
 /** Turns log lines and messages of the parts into sentences for the terminal. */
-export function createNarrator({ show, onProvisioned }: NarratorOptions): Narrator {
+export function createNarrator({ show: showPrintable, onProvisioned }: NarratorOptions): Narrator {
+  // Names are as people wrote them at Clerk.
+  const show: ShowEvent = (tone, sentence) => showPrintable(tone, toPrintable(sentence));
   const names = createRecent<string>(remembered);
   const signUps = createRecent<number>(remembered);
   const deliveries = createRecent<{ type: string; userId: string }>(remembered);

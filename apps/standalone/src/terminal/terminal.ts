@@ -1,8 +1,9 @@
+import { toPrintable, toPrintableLines } from "@rollcall/contracts";
 import type { Tone } from "./narrator.ts";
 
 export type Terminal = {
-  /** Prints a line. */
-  write(line: string): void;
+  /** Prints one line or several. */
+  write(text: string): void;
   /** Prints an event with its time. Before `showEvents`, events are kept. */
   showEvent(tone: Tone, sentence: string): void;
   /** Prints the kept events, and from now on each event at once. */
@@ -17,7 +18,9 @@ const reset = "\u001b[0m";
 export function createTerminal(write: (text: string) => void, colourful: boolean): Terminal {
   let kept: string[] | undefined = [];
 
-  function showEvent(tone: Tone, sentence: string): void {
+  function showEvent(tone: Tone, words: string): void {
+    // Names and addresses are as their users wrote them.
+    const sentence = toPrintable(words);
     const time = new Date().toLocaleTimeString("en-GB");
     const line = colourful
       ? `${dim}${time}${reset}  ${colours[tone]}${sentence}${colours[tone] && reset}`
@@ -27,7 +30,7 @@ export function createTerminal(write: (text: string) => void, colourful: boolean
   }
 
   return {
-    write: (line) => write(`${line}\n`),
+    write: (text) => write(`${toPrintableLines(text)}\n`),
     showEvent,
     showEvents() {
       for (const line of kept ?? []) write(`${line}\n`);

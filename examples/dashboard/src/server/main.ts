@@ -2,17 +2,14 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { createRollcallClient } from "@rollcall/client";
-import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import pg from "pg";
 import { z } from "zod";
 import { type Configuration, configurationSchema, toPageConfiguration } from "./configuration.ts";
-import { createContextOf } from "./context.ts";
-import { describeCause } from "./describe-cause.ts";
 import { createAppRouter } from "./router.ts";
+import { createTrpcHandler, trpcPath } from "./trpc-handler.ts";
 import { loadWebFiles } from "./web-files.ts";
 
 const webFolder = fileURLToPath(new URL("../web/", import.meta.url));
-const trpcPath = "/trpc/";
 
 async function run(configuration: Configuration): Promise<void> {
   const pool = new pg.Pool({
@@ -26,14 +23,10 @@ async function run(configuration: Configuration): Promise<void> {
   pool.on("error", () => undefined);
   // No retries: the browser has already waited for the profile, so a missing one is an exception.
   const rollcall = createRollcallClient({ baseUrl: configuration.ROLLCALL_URL, retryDelaysMs: [] });
-  const answerTrpc = createHTTPHandler({
+  const answerTrpc = createTrpcHandler({
     router: createAppRouter({ pool, rollcall }),
-    createContext: createContextOf(configuration),
-    basePath: trpcPath,
-    // Each answer belongs to one user.
-    responseMeta: () => ({ headers: { "cache-control": "no-store" } }),
-    onError: ({ path, error }) =>
-      void process.stderr.write(`${path}: ${error.code}${describeCause(error)}\n`),
+    keys: configuration,
+    log: (line) => void process.stderr.write(`${line}\n`),
   });
   const serveWeb = await loadWebFiles(webFolder, toPageConfiguration(configuration));
 

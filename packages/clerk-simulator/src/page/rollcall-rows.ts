@@ -33,8 +33,8 @@ const sql = `
          case when m.id is not null then
            json_build_object('nomeCompleto', m.nome_completo, 'turma', m.turma)
          end                                           as profile
-    from users u
-    left join mentorados m on m.user_id = u.id
+    from public.users u
+    left join public.mentorados m on m.user_id = u.id
    where u.clerk_id = any($1)`;
 
 const latestRuns = `
@@ -52,7 +52,7 @@ export function openRollcallRows(databaseUrl: string): RollcallRows {
     application_name: "rollcall-simulator-page",
     connectionTimeoutMillis: timeoutMs,
     query_timeout: timeoutMs,
-    options: "-c default_transaction_read_only=on",
+    options: "-c default_transaction_read_only=on -c search_path=pg_catalog,pg_temp",
   });
   pool.on("error", () => undefined);
   return {

@@ -1,8 +1,10 @@
 import { orAbort, withTimeLimit } from "../abort.ts";
-import type { Retry, RollcallClient } from "../rollcall-client.ts";
+import { findHint } from "../development.ts";
+import type { Provisioned, Retry, RollcallClient } from "../rollcall-client.ts";
 import { RollcallError } from "../rollcall-error.ts";
 import type { Mentorado, User } from "../wire.ts";
 import { ProvisioningError, toProvisioningCode } from "./provisioning-error.ts";
+import { decideRows, type Profile, type UserRow } from "./rows.ts";
 
 /**
  * The caller, verified by the app: the result of Clerk's `auth()` or `getAuth()`. Never take `userId` from an unverified
@@ -12,12 +14,6 @@ export type Identity = {
   userId: string | null | undefined;
   getToken: () => Promise<string | null | undefined>;
 };
-
-/** The required fields of the app's own user row. They are needed to refuse banned and deleted users. */
-export type UserRow = { clerkId: string; banned: boolean; deletedAt: unknown };
-
-/** A user with a profile, in the app's own types. */
-export type Profile<U extends UserRow = User, M extends object = Mentorado> = { user: U; mentorado: M };
 
 export type ProvisionOptions<U extends UserRow = User, M extends object = Mentorado> = {
   /** One client for all requests; its `locale` is the language of refusals. */
@@ -29,6 +25,11 @@ export type ProvisionOptions<U extends UserRow = User, M extends object = Mentor
   find?: ((clerkId: string) => Promise<{ user: U; mentorado: M | null } | undefined>) | undefined;
   /** How long a request may wait for Rollcall before the answer is 503; by default 3 s. */
   patienceMs?: number | undefined;
+  /**
+   * Receives a sentence for developers when rows cannot be read or Rollcall refuses this app's tokens. It names fields and
+   * settings, and holds no values. By default `console.warn`.
+   */
+  warn?: ((problem: string) => void) | undefined;
 };
 
 /** Options of a middleware that receives its caller: `Call` is a request, or a context made from one. */
@@ -56,42 +57,73 @@ export async function provision<U extends UserRow = User, M extends object = Men
   signal?: AbortSignal | null,
 ): Promise<Profile<U, M>> {
   const { client, find } = options;
-  const userId = identity?.userId;
-  if (!identity || !userId) throw new ProvisioningError("unauthenticated", client.locale);
+  const userId: unknown = identity?.userId;
+  if (!identity || typeof userId !== "string" || userId === "")
+    throw new ProvisioningError("unauthenticated", client.locale);
   const known = await find?.(userId);
-  if (known && isComplete(known, userId, options)) return known;
+  // `?? undefined`: an ORM may answer null for no row.
+  if ((known ?? undefined) !== undefined && isComplete(known, userId, options, "find()")) return known;
 
-  const ensured = await ensure(options, identity, userId, signal);
-  if (!isComplete(ensured, userId, options)) throw new ProvisioningError("no_profile", client.locale);
-  // Without `find`, U and M are the default types of the wire, because no other value could determine them.
-  if (!find) return ensured as Profile<User, Mentorado> as unknown as Profile<U, M>;
+  const ensured: unknown = await ensure(options, identity, userId, signal);
+  if (!isComplete<U, M>(ensured, userId, options, "Rollcall's answer"))
+    throw new ProvisioningError("no_profile", client.locale);
+  if (!find) {
+    // The rest of Rollcall's answer are the fields of ensure. Without `find`, U and M are the default types of the wire.
+    const { user, mentorado } = ensured;
+    return { user, mentorado };
+  }
   const made = await find(userId);
-  if (made && isComplete(made, userId, options)) return made;
+  if ((made ?? undefined) !== undefined && isComplete(made, userId, options, "find()")) return made;
   // The profile was made, but the app's database does not show it yet, for example because a replica lags.
   throw new ProvisioningError("unavailable", client.locale);
 }
 
-type Rows<U, M> = { user: U; mentorado: M | null };
-
-/** @throws ProvisioningError for a banned or deleted user, or rows of another user */
+/**
+ * True for rows with a profile, false without one.
+ *
+ * @throws ProvisioningError for a banned or deleted user, and for rows that do not prove whose they are
+ */
 function isComplete<U extends UserRow, M extends object>(
-  rows: Rows<U, M>,
+  rows: unknown,
   userId: string,
-  { client }: Pick<ProvisionOptions, "client">,
+  { client, warn = warnOnConsole }: Pick<ProvisionOptions, "client" | "warn">,
+  source: string,
 ): rows is Profile<U, M> {
-  // Rows of another user are a mistake in the app, or come from a token of another session.
-  if (rows.user.clerkId !== userId) throw new ProvisioningError("unavailable", client.locale);
-  if (rows.user.deletedAt != null) throw new ProvisioningError("user.deleted", client.locale);
-  if (rows.user.banned) throw new ProvisioningError("user.banned", client.locale);
-  return rows.mentorado !== null;
+  const verdict = decideRows(rows, userId);
+  switch (verdict.kind) {
+    case "complete":
+      return true;
+    case "no_profile":
+      return false;
+    case "banned":
+      throw new ProvisioningError("user.banned", client.locale);
+    case "deleted":
+      throw new ProvisioningError("user.deleted", client.locale);
+    case "unreadable": {
+      const problem = `${source}: ${verdict.problem}`;
+      warn(`Rollcall answers 503, because it cannot read ${problem}`);
+      throw new ProvisioningError("unavailable", client.locale, undefined, new Error(problem));
+    }
+    default:
+      return verdict satisfies never;
+  }
+}
+
+function warnOnConsole(problem: string): void {
+  // biome-ignore lint/suspicious/noConsole: a package has no log of its own, and the answer to the caller names no cause.
+  console.warn(problem);
 }
 
 function ensure(
-  { client, patienceMs = defaultWaitMs }: Pick<ProvisionOptions, "client" | "patienceMs">,
+  {
+    client,
+    patienceMs = defaultWaitMs,
+    warn = warnOnConsole,
+  }: Pick<ProvisionOptions, "client" | "patienceMs" | "warn">,
   identity: Identity,
   userId: string,
   signal: AbortSignal | null | undefined,
-): Promise<Rows<User, Mentorado>> {
+): Promise<Provisioned> {
   const { locale } = client;
   return withTimeLimit(patienceMs, signal, async (limit) => {
     // The last Retry-After, for the case that the time limit ends while the client waits for its next attempt.
@@ -99,15 +131,26 @@ function ensure(
     const onRetry = ({ error }: Retry) => {
       retryAfterMs = error.retryAfterMs;
     };
+    let token: unknown;
     try {
-      const token = await orAbort(identity.getToken(), limit);
-      if (!token) throw new ProvisioningError("unauthenticated", locale);
+      token = await orAbort(identity.getToken(), limit);
+      if (typeof token !== "string" || token === "") throw new ProvisioningError("unauthenticated", locale);
       return await client.ensure({ token, userId, signal: limit, onRetry });
     } catch (error) {
-      if (error instanceof RollcallError && error.code !== "aborted")
-        throw new ProvisioningError(toProvisioningCode(error.code), locale, error.retryAfterMs);
+      if (error instanceof RollcallError && error.code !== "aborted") {
+        const code = toProvisioningCode(error.code);
+        const refusal = new ProvisioningError(code, locale, error.retryAfterMs, error);
+        // The app has verified this caller, so a refusal of the token is a mistake in a setting of Rollcall.
+        if (refusal.status === 401) warn(explainRefusal(error, String(token)));
+        throw refusal;
+      }
       if (!limit.aborted) throw error;
       throw new ProvisioningError("unavailable", locale, retryAfterMs);
     }
   });
+}
+
+function explainRefusal({ code, requestId }: RollcallError, token: string): string {
+  const hint = findHint(code, "", token) ?? "";
+  return `Rollcall refused a session token (${code}). ${hint} Its log has the reason, under request ${requestId}.`;
 }

@@ -10,6 +10,15 @@ const table = {
     status: 401,
     text: { "pt-BR": "Entre na sua conta para continuar.", en: "Please sign in to continue." },
   },
+  // The api refuses tokens without an azp unless a variable allows them. Clerk's cookie tokens of a navigation have none.
+  "session.no_azp": {
+    status: 401,
+    text: {
+      "pt-BR":
+        "O token desta sessão não diz de que app vem (azp). Para aceitá-lo, defina CLERK_ACCEPT_MISSING_AZP=true no Rollcall.",
+      en: "The token of this session names no app (azp). To accept it, set CLERK_ACCEPT_MISSING_AZP=true in Rollcall.",
+    },
+  },
   no_profile: forbidden(
     "Esta conta não tem um perfil de mentorado.",
     "This account does not have a mentee profile.",
@@ -47,8 +56,9 @@ export class ProvisioningError extends Error {
   // Next.js hides the message and keeps an existing digest, from which an error.tsx reads the code.
   readonly digest: string;
 
-  constructor(code: ProvisioningCode, locale: Locale, retryAfterMs = defaultRetryAfterMs) {
-    super(table[code].text[locale]);
+  /** @param cause for logs: what could not be read, or the api's error */
+  constructor(code: ProvisioningCode, locale: Locale, retryAfterMs = defaultRetryAfterMs, cause?: Error) {
+    super(table[code].text[locale], cause && { cause });
     this.code = code;
     this.status = table[code].status;
     this.retryAfterMs = this.status === 503 ? retryAfterMs : undefined;

@@ -10,7 +10,13 @@ let pool: Pool;
 
 beforeEach(async () => {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
-  pool = createPool({ databaseUrl, applicationName: "test", max: 1, onIdleError: () => undefined });
+  pool = createPool({
+    databaseUrl,
+    applicationName: "test",
+    max: 1,
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
 });
 afterEach(() => pool.end());
 

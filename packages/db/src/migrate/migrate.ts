@@ -2,6 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
+import { recordColumns } from "../app-schema/known-columns.ts";
+import { type Restoration, restoreSchema } from "../app-schema/restore-schema.ts";
 import type { Connection, Pool, Queryable } from "../pool.ts";
 import { readRow, readRows } from "../rows.ts";
 import { inTransaction } from "../transaction.ts";
@@ -47,6 +49,7 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
     }
     // The writes need all of our own tables too.
     if (adopts) await tryWrites(client);
+    await recordColumns(client);
     return missing.map((migration) => migration.id);
   });
 }
@@ -67,6 +70,17 @@ async function refuseUnfitDatabase(client: Connection): Promise<void> {
       : ['The database has no collation "und-x-icu"; Rollcall needs a Postgres that is built with ICU']),
   ];
   if (problems.length > 0) throw new MigrationRefusal(problems);
+}
+
+/**
+ * Restores what the app's own migrations took away from the two tables. Nothing happens while migrations are missing.
+ *
+ * @throws MigrationRefusal if the tables cannot be changed; otherwise a PostgresError
+ */
+export async function restoreTables(pool: Pool): Promise<Restoration> {
+  return inLockedTransaction(pool, async (client) =>
+    (await findMissingMigrations(client)).length > 0 ? { restored: [], left: [] } : restoreSchema(client),
+  );
 }
 
 /**
@@ -122,14 +136,24 @@ type Migration = {
 const workspace = createRequire(import.meta.url).resolve("@rollcall/db/package.json");
 const folder = new URL("migrations/", pathToFileURL(workspace));
 
-/** All migrations of this version, oldest first. */
-export async function readMigrations(): Promise<Migration[]> {
+let read: Promise<Migration[]> | undefined;
+
+/** All migrations of this version, oldest first. Their files are read once, because `/readyz` asks at each call. */
+export function readMigrations(): Promise<Migration[]> {
+  read ??= readFiles().catch((error: unknown) => {
+    read = undefined;
+    throw error;
+  });
+  return read;
+}
+
+async function readFiles(): Promise<Migration[]> {
   const files = await readdir(folder);
   const ids = files.flatMap((file) => (file.endsWith(".up.sql") ? [file.slice(0, -".up.sql".length)] : []));
   return Promise.all(ids.sort().map(readMigration));
 }
 
 async function readMigration(id: string): Promise<Migration> {
-  const read = (direction: "up" | "down") => readFile(new URL(`${id}.${direction}.sql`, folder), "utf8");
-  return { id, up: await read("up"), down: await read("down") };
+  const readSql = (direction: "up" | "down") => readFile(new URL(`${id}.${direction}.sql`, folder), "utf8");
+  return { id, up: await readSql("up"), down: await readSql("down") };
 }

@@ -10,7 +10,12 @@ let databaseUrl: string;
 
 beforeEach(async () => {
   databaseUrl = await createDatabase(inject("postgresUrl"));
-  pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  pool = createPool({
+    databaseUrl,
+    applicationName: "test",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
   await pool.query(liveApp);
 });
 afterEach(() => pool.end());

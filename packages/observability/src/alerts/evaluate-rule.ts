@@ -14,7 +14,12 @@ export type Observations = {
   countedIn(window: SampleWindow): readonly Sample[];
 };
 
-export type Evaluation = { holds: boolean; value: number | null };
+export type Evaluation = {
+  holds: boolean;
+  value: number | null;
+  /** The values of the label that the rule lists, of the series that are above the bound. */
+  names?: readonly string[];
+};
 
 /** Whether a condition holds, and the value that was compared. Undefined when a gauge that it needs was not read. */
 export function evaluateRule(condition: AlertCondition, observations: Observations): Evaluation | undefined {
@@ -22,7 +27,14 @@ export function evaluateRule(condition: AlertCondition, observations: Observatio
     case "gauge": {
       const value = readGauge(condition.of, condition.take, observations);
       if (value === undefined) return undefined;
-      return { holds: "above" in condition ? value > condition.above : value < condition.below, value };
+      if ("below" in condition) return { holds: value < condition.below, value };
+      const { lists, above } = condition;
+      const names = lists && select(condition.of, observations.gauges).filter((one) => one.value > above);
+      return {
+        holds: value > above,
+        value,
+        ...(names && { names: names.map(({ labels }) => labels[lists ?? ""] ?? "").toSorted() }),
+      };
     }
     case "count": {
       const value = count(condition.of, condition, observations);

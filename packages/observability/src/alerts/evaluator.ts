@@ -1,6 +1,6 @@
 import { type AlertRule, type LogEvent, withTimeout } from "@rollcall/contracts";
 import type { Logger } from "../logger.ts";
-import type { GaugeReader } from "../metrics.ts";
+import type { GaugeReader, Metrics } from "../metrics.ts";
 import {
   evaluateRule,
   listWindows,
@@ -28,6 +28,7 @@ export type AlertStore = {
 export type EvaluatorOptions = {
   store: AlertStore;
   log: Logger;
+  metrics: Pick<Metrics, "count">;
   gauges: readonly GaugeReader[];
   /** This process's own counts, which are evaluated also while they cannot be stored. */
   recorder: Pick<Recorder, "pending">;
@@ -54,6 +55,8 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   const windows = rules.flatMap(({ when }) => listWindows(when));
   const sums = new Map<string, readonly Sample[]>();
   const records = new Map<string, AlertRecord>();
+  /** What an alert names besides its value, from the latest evaluation. */
+  const names = new Map<string, readonly string[]>();
   let holdsLease = false;
   let graceEndsAtMs = 0;
 
@@ -112,9 +115,11 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     const now = new Date();
     for (const rule of rules) {
       const before = records.get(rule.name);
-      const next = decideNext(rule, before, evaluateRule(rule.when, observations), now);
+      const evaluation = evaluateRule(rule.when, observations);
+      const next = decideNext(rule, before, evaluation, now);
       if (!next) continue;
       records.set(rule.name, next);
+      if (evaluation?.names) names.set(rule.name, evaluation.names);
       report(rule, before, next);
     }
   }
@@ -123,7 +128,13 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     const isFiring = next.state === "firing";
     if (isFiring === (before?.state === "firing")) return;
     const event: LogEvent = isFiring ? "alert_fired" : "alert_resolved";
-    const line = { event, alert: rule.name, severity: rule.severity, value: next.value };
+    const line = {
+      event,
+      alert: rule.name,
+      severity: rule.severity,
+      value: next.value,
+      names: names.get(rule.name),
+    };
     if (isFiring) log.error(line, rule.summary);
     else log.info(line, "Alert resolved");
   }
@@ -137,12 +148,14 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   /** A notification that fails is sent again in the next turn: at least once, under one id. */
   async function send(url: string, rule: AlertRule): Promise<void> {
     const record = records.get(rule.name);
-    const notification = record && findPendingNotification(rule, record);
+    const notification = record && findPendingNotification(rule, record, names.get(rule.name));
     if (!notification) return;
     try {
       await sendAlertNotification(url, notification);
+      options.metrics.count("rollcall_alert_notifications_total", { result: "sent" });
       records.set(rule.name, markSent(record, notification));
     } catch (error) {
+      options.metrics.count("rollcall_alert_notifications_total", { result: "failed" });
       const event: LogEvent = "alert_not_sent";
       log.warn({ event, alert: rule.name, err: error }, "Alert not sent; trying again");
     }

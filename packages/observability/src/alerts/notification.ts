@@ -1,14 +1,24 @@
-import { type AlertNotification, type AlertRule, alertNotification } from "@rollcall/contracts";
+import {
+  type AlertNotification,
+  type AlertRule,
+  alertNotification,
+  nameNetworkFailure,
+} from "@rollcall/contracts";
 import type { AlertRecord } from "./next-record.ts";
 
 const timeoutMs = 5_000;
 
 /** The notification of an alert that is still to be sent; undefined when there is none. */
-export function findPendingNotification(rule: AlertRule, record: AlertRecord): AlertNotification | undefined {
+export function findPendingNotification(
+  rule: AlertRule,
+  record: AlertRecord,
+  names: readonly string[] = [],
+): AlertNotification | undefined {
   const { state, firedAt, resolvedAt, firedSentAt, resolvedSentAt } = record;
   if (firedAt === null) return undefined;
   const isFiringSent = isSame(firedSentAt, firedAt);
-  if (state === "firing") return isFiringSent ? undefined : toNotification(rule, record, firedAt, null);
+  if (state === "firing")
+    return isFiringSent ? undefined : toNotification(rule, record, firedAt, null, names);
   // While the address was away the alert fired and recovered: there is nothing left to report.
   if (!isFiringSent || resolvedAt === null || isSame(resolvedSentAt, resolvedAt)) return undefined;
   return toNotification(rule, record, firedAt, resolvedAt);
@@ -29,8 +39,8 @@ export async function sendAlertNotification(url: string, notification: AlertNoti
     body: JSON.stringify(notification),
     signal: AbortSignal.timeout(timeoutMs),
     redirect: "manual",
-  }).catch(() => {
-    throw new Error("ALERT_WEBHOOK_URL was not reached");
+  }).catch((error: unknown) => {
+    throw new Error(`ALERT_WEBHOOK_URL was not reached (${nameNetworkFailure(error)})`);
   });
   await answer.body?.cancel();
   if (!answer.ok) throw new Error(`ALERT_WEBHOOK_URL answered ${answer.status}`);
@@ -41,8 +51,10 @@ function toNotification(
   record: AlertRecord,
   firedAt: Date,
   resolvedAt: Date | null,
+  names: readonly string[] = [],
 ): AlertNotification {
-  const { name, severity, summary } = rule;
+  const { name, severity } = rule;
+  const summary = names.length === 0 ? rule.summary : `${rule.summary} It concerns ${names.join(", ")}.`;
   const type = resolvedAt === null ? "alert.fired" : "alert.resolved";
   const word = resolvedAt === null ? "FIRING" : "resolved";
   const runbook = `docs/RUNBOOK.md#${name}`;

@@ -18,7 +18,7 @@ export function createRecorder(
   addSamples: (samples: readonly Sample[]) => Promise<void>,
   metrics: Pick<Metrics, "readTotals">,
   names: ReadonlySet<string>,
-  always: readonly Sample[] = [],
+  always: () => readonly Sample[] = () => [],
 ): Recorder {
   let stored = new Map<string, number>();
 
@@ -35,7 +35,7 @@ export function createRecorder(
     pending: async () => toPending(await readTotals()),
     flush: async () => {
       const totals = await readTotals();
-      await addSamples([...toPending(totals), ...always]);
+      await addSamples([...toPending(totals), ...always()]);
       stored = new Map(totals.map(({ key, value }) => [key, value]));
     },
   };

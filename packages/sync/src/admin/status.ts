@@ -2,6 +2,7 @@ import type { ClerkGateway } from "@rollcall/clerk";
 import {
   alertRules,
   type ErrorCode,
+  mostLoginsRefused,
   type RunMode,
   readErrorCode,
   type SystemStatus,
@@ -14,29 +15,36 @@ import {
   countWithoutProfile,
   countWorkers,
   findMissingMigrations,
+  hasRecentSample,
   listRuns,
   type Pool,
   readAlerts,
+  sumSamples,
 } from "@rollcall/db";
 import type { JobQueue, Producer, Producers, QueueBackend } from "@rollcall/jobs";
 import { viewAlerts } from "@rollcall/observability";
+import { checkPostgres, checkQueue } from "./check-services.ts";
 
 export type StatusContext = {
   pool: Pool;
   /** Undefined without CLERK_SECRET_KEY. */
   clerk: ClerkGateway | undefined;
   producers: Producers;
-  backend: Pick<QueueBackend, "kind">;
+  backend: Pick<QueueBackend, "kind" | "checkWrite">;
   autoCreate: boolean;
 };
 
 /** Each dependency has this long to answer, and is reported as down after it. */
 const askTimeoutMs = 2_000;
+/** Status pages ask often. */
+const schemaMaxAgeMs = 2_000;
 
 /** The state of the whole system. Never fails: a dependency that is away is part of the answer. */
 export async function readStatus(context: StatusContext): Promise<SystemStatus> {
   const { pool, producers } = context;
-  const [postgres, clerk, queues, deadLetters] = await Promise.all([
+  const [postgresFailure, queueFailure, postgres, clerk, queues, deadLetters] = await Promise.all([
+    checkPostgres(pool, askTimeoutMs),
+    checkQueue(context, askTimeoutMs),
     readPostgres(pool),
     askClerk(context.clerk),
     Promise.all([producers.ensure, producers.sync, producers.reconcile].map(countJobs)),
@@ -45,7 +53,12 @@ export async function readStatus(context: StatusContext): Promise<SystemStatus> 
   const known = queues.flatMap((queue) => queue ?? []);
   const facts: Facts = {
     ...postgres,
-    queue: { backend: context.backend.kind, state: known.length === queues.length ? "up" : "down" },
+    // A missing table is a missing migration, not a server that is down.
+    postgres: postgresFailure && !postgres.missingMigrations?.length ? "down" : "up",
+    queue: {
+      backend: context.backend.kind,
+      state: !queueFailure && known.length === queues.length ? "up" : "down",
+    },
     clerk,
     queues: known,
     deadLetters: deadLetters ?? null,
@@ -60,6 +73,7 @@ async function readPostgres(pool: Pool) {
   const latest = (mode: RunMode) => ask(listRuns(pool, { mode, beforeId: undefined, limit: 1 }));
   const [
     missingMigrations,
+    schema,
     workers,
     users,
     withoutProfile,
@@ -68,8 +82,11 @@ async function readPostgres(pool: Pool) {
     full,
     catchUp,
     alertsFiring,
+    forwardedUntrusted,
+    logins,
   ] = await Promise.all([
     ask(findMissingMigrations(pool)),
+    ask(pool.schema.check(schemaMaxAgeMs)),
     ask(countWorkers(pool)),
     ask(countUsersByState(pool)),
     ask(countWithoutProfile(pool)),
@@ -78,15 +95,19 @@ async function readPostgres(pool: Pool) {
     latest("full"),
     latest("catch-up"),
     ask(listFiring(pool)),
+    ask(hasRecentSample(pool, "rollcall_forwarded_untrusted")),
+    ask(readLogins(pool)),
   ]);
   return {
-    postgres: missingMigrations === null ? ("down" as const) : ("up" as const),
     missingMigrations,
+    schemaProblems: missingMigrations?.length === 0 && schema ? schema.map(({ says }) => says) : null,
     workers,
     users: users && { ...users, withoutProfile },
     conflictsOpen,
     deletionsHeld,
+    logins,
     alertsFiring: alertsFiring ?? [],
+    forwardedUntrusted,
     runs: [full, catchUp].flatMap((runs) => runs ?? []),
   };
 }
@@ -97,17 +118,56 @@ async function listFiring(pool: Pool): Promise<string[]> {
   return alerts.filter(({ state }) => state === "firing").map(({ name }) => name);
 }
 
+/** Every api process stores its counts within 10 s. */
+async function readLogins(pool: Pool): Promise<SystemStatus["logins"]> {
+  const { of, part, windowS } = mostLoginsRefused;
+  const [samples = []] = await sumSamples(pool, [{ metric: of.metric, fromS: windowS, untilS: 0 }]);
+  const select = ({ labels }: typeof of | typeof part) => {
+    const pattern = new RegExp(`^(?:${labels.outcome})$`);
+    return samples.filter((sample) => pattern.test(sample.labels["outcome"] ?? ""));
+  };
+  const refused = select(part).map(({ labels, value }) => [labels["outcome"], value]);
+  return { answered: sum(select(of)), refused: Object.fromEntries(refused) };
+}
+
+function sum(samples: readonly { value: number }[]): number {
+  return samples.reduce((total, { value }) => total + value, 0);
+}
+
+/** The sentence for refused logins; undefined while most of them succeed, or while there are few. */
+function describeLogins(logins: Facts["logins"]): string | undefined {
+  if (!logins || logins.answered < mostLoginsRefused.atLeast) return undefined;
+  const byReason = Object.entries(logins.refused).sort(([, a], [, b]) => b - a);
+  const refused = byReason.reduce((total, [, times]) => total + times, 0);
+  if (refused / logins.answered <= mostLoginsRefused.above) return undefined;
+  const reasons = byReason.map(([outcome, times]) => `${outcome} ${times}`).join(", ");
+  return `Most logins of the last 15 minutes are refused (${refused} of ${logins.answered}: ${reasons}): rollcall doctor, and logins_refused in the runbook.`;
+}
+
 /** One sentence for each problem that needs a person, the most urgent first. */
 export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boolean }): string[] {
   const { clerk, missingMigrations, workers, users, deadLetters, conflictsOpen, deletionsHeld, runs } = facts;
+  const mostRefused = describeLogins(facts.logins);
   const found: [boolean, string][] = [
-    [facts.postgres === "down", "Postgres does not answer."],
-    [facts.queue.state === "down", `The queues (${facts.queue.backend}) do not answer.`],
+    [facts.postgres === "down" && missingMigrations === null, "Postgres does not answer."],
+    [
+      facts.postgres === "down" && missingMigrations !== null,
+      "Postgres answers reads and refuses writes: it is a replica, read-only or full.",
+    ],
+    [
+      facts.queue.state === "down",
+      `The queues (${facts.queue.backend}) do not answer, or answer reads and refuse writes.`,
+    ],
     [
       !!missingMigrations?.length,
       `Migrations are missing (${missingMigrations?.join(", ")}): run npm run migrate.`,
     ],
+    [
+      !!facts.schemaProblems?.length,
+      `The app's schema changed: ${facts.schemaProblems?.join("; ")}. Run npm run migrate.`,
+    ],
     [workers === 0, "No worker has reported within the last minute: jobs wait."],
+    [mostRefused !== undefined, mostRefused ?? ""],
     [clerk.state === "down", "Clerk does not answer: jobs wait for it."],
     [clerk.state === "refused", "Clerk refuses the key: see CLERK_SECRET_KEY."],
     [!!deadLetters, `${deadLetters} dead letter(s): rollcall dead-letters.`],
@@ -121,6 +181,10 @@ export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boole
       `${users?.withoutProfile} user(s) lack a profile that they should have.`,
     ],
     [facts.alertsFiring.length > 0, `Firing: ${facts.alertsFiring.join(", ")}. See rollcall alerts.`],
+    [
+      facts.forwardedUntrusted === true,
+      "X-Forwarded-For reaches an api whose TRUST_PROXY is unset: callers behind a proxy share one limit. Set TRUST_PROXY.",
+    ],
     [!!conflictsOpen, `${conflictsOpen} conflict(s) to decide: rollcall conflicts.`],
   ];
   return found.flatMap(([isSo, sentence]) => (isSo ? [sentence] : []));
@@ -146,11 +210,6 @@ async function countJobs(producer: Producer): Promise<SystemStatus["queues"][num
   if (!counts) return undefined;
   const { waiting = 0, active = 0, delayed = 0, failed = 0 } = counts;
   return { name: producer.name, waiting, active, delayed, failed };
-}
-
-/** Whether a queue answers within `limitMs`. A connection alone is no proof: its server may be frozen. */
-export async function isQueueUp(producer: Producer, limitMs: number): Promise<boolean> {
-  return (await askQueue(producer, limitMs, (queue) => queue.getWaitingCount())) !== undefined;
 }
 
 /** The queue's answer, connection time included; undefined when it does not answer within `limitMs`. */

@@ -1,4 +1,4 @@
-import type { Pool } from "@rollcall/db";
+import { createQueuePool, type Pool } from "@rollcall/db";
 import { createPostgresQueueBackend, openProducer, type Producer } from "@rollcall/jobs";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { createTestPool } from "../testing/fixtures.ts";
@@ -12,8 +12,9 @@ let queue: Producer;
 beforeAll(async () => {
   pool = await createTestPool(inject("postgresUrl"));
   // No queue exists: the answer must come before the queue is needed.
-  const backend = createPostgresQueueBackend("postgres://unknown@127.0.0.1:9/none", () => undefined);
-  queue = openProducer(backend, "ensure");
+  const databaseUrl = "postgres://unknown@127.0.0.1:9/none";
+  const queuePool = createQueuePool({ databaseUrl, onIdleError: () => undefined });
+  queue = openProducer(createPostgresQueueBackend(queuePool), "ensure");
 });
 afterAll(async () => {
   await queue?.close();

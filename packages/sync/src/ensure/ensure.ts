@@ -55,8 +55,12 @@ export async function ensureUser(context: EnsureContext, clerkId: string): Promi
       return known;
     }
     await addSyncJob(context.queue, syncJobFor(clerkId), Math.max(1, deadline - Date.now()));
-    return await pollRow(context, clerkId, deadline);
-  } catch (error) {
+    const polled = await pollRow(context, clerkId, deadline);
+    // No worker can make the row, and "pending" would let the client ask for ever.
+    const isHopeless = polled.kind === "pending" && context.pool.schema.isBroken();
+    return isHopeless ? { kind: "unavailable", code: "schema.changed" } : polled;
+  } catch (failure) {
+    const error = await context.pool.schema.explain(failure);
     if (readErrorCode(error) === "internal") throw error;
     context.onFailure(error);
     context.postgres.check();
@@ -92,7 +96,7 @@ function answerFromRow(
   const access = decideAccess(session, context);
   switch (access) {
     case "ready":
-      return { kind: "ready", session, ...found, stale: found.path === "cache" && context.postgres.isDown() };
+      return { kind: "ready", session, ...found, stale: found.path === "cache" && isStale(context) };
     case "banned":
       return { kind: "refused", code: "user.banned", path: found.path };
     case "deleted":
@@ -102,6 +106,11 @@ function answerFromRow(
     default:
       return access satisfies never;
   }
+}
+
+/** No change reaches the cache while Postgres is away, and while the schema refuses our writes. */
+function isStale({ postgres, pool }: EnsureContext): boolean {
+  return postgres.isDown() || pool.schema.isBroken();
 }
 
 async function pollRow(context: EnsureContext, clerkId: string, deadline: number): Promise<EnsureResult> {

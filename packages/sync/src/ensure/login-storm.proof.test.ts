@@ -11,7 +11,12 @@ let workers: TestWorker[];
 
 beforeAll(async () => {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
-  app = createPool({ databaseUrl, applicationName: "app", onIdleError: () => undefined });
+  app = createPool({
+    databaseUrl,
+    applicationName: "app",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
   await migrateUp(app);
   clerk = await startClerkSimulator({ rateLimit: null });
   workers = Array.from({ length: 4 }, () => createTestWorker(databaseUrl, clerk));

@@ -1,6 +1,6 @@
-import type { Pool } from "@rollcall/db";
+import { checkWrites, type Pool } from "@rollcall/db";
 
-/** Reports whether Postgres answers, without a query for each call. */
+/** Reports whether Postgres does its work, without a query for each call. */
 export type PostgresMonitor = {
   isDown(): boolean;
   /** Asks Postgres at once instead of at the next beat, because a query has failed. */
@@ -11,7 +11,8 @@ export type PostgresMonitor = {
 const beatMs = 1_000;
 
 /**
- * Asks Postgres once a second, so that an answer from the cache can say that it may be stale.
+ * Writes to Postgres once a second, so that an answer from the cache can say that it may be stale. While Postgres refuses
+ * writes, no change reaches the rows, and a cached answer may be older than Clerk.
  *
  * @param onChange called when Postgres goes away, with the reason, and when it is back
  */
@@ -28,7 +29,7 @@ export function startPostgresMonitor(
     let isDown = false;
     let reason: unknown;
     try {
-      await pool.query("select 1");
+      await checkWrites(pool);
     } catch (error) {
       isDown = true;
       reason = error;

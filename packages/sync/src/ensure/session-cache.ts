@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { AppError, type SessionView, sessionView } from "@rollcall/contracts";
-import { connectRedis } from "@rollcall/jobs";
+import { connectRedis, stayOnPrimary } from "@rollcall/jobs";
 import DataLoader from "dataloader";
 import { Cluster, type Redis } from "ioredis";
 
@@ -143,5 +143,12 @@ export function openSessionCache({
   if (!redisNodes) return { ...noSessionCache, close: () => undefined };
   // Connection errors need no listener: reads turn them into misses, and invalidations report them.
   const redis = connectRedis(redisNodes, connections[connection], () => undefined);
-  return { ...createSessionCache({ redis, ...options }), close: () => redis.disconnect() };
+  const stopWrites = stayOnPrimary(redis, "rollcall:session-write-check");
+  return {
+    ...createSessionCache({ redis, ...options }),
+    close: () => {
+      stopWrites();
+      redis.disconnect();
+    },
+  };
 }

@@ -41,10 +41,12 @@ async function protect(clerkId: string | undefined): Promise<void> {
     create trigger protect before update of deleted_at on users for each row execute function protect()`);
 }
 
-/** Locks a row like a transaction of the app would. @returns ends it */
+/** Locks a row as a transaction of the app does. @returns ends the transaction */
 async function lock(clerkId: string | undefined): Promise<() => Promise<void>> {
   const app = await stage.db.connect();
   await app.query("begin");
+  // The app has no limit like that of our pool, which ends a transaction that is idle for 10 s.
+  await app.query("set local idle_in_transaction_session_timeout = 0");
   await app.query("select from users where clerk_id = $1 for update", [clerkId]);
   return async () => {
     await app.query("rollback");

@@ -1,4 +1,5 @@
 import type { RunCounts } from "@rollcall/contracts";
+import { AppError } from "@rollcall/contracts";
 import {
   inRolledBackTransaction,
   openStagingTable,
@@ -29,9 +30,16 @@ const batchSize = 200;
  * Opens a dry run. Its staging table is temporary, so it keeps one connection until it is closed.
  *
  * @param signal ends `carryOut` between two batches
- * @throws AppError `postgres.unavailable`
+ * @throws AppError `postgres.unavailable`, and `internal` with a pool of one connection
  */
 export async function openDryRun({ pool, defaults }: DryRunContext, signal: AbortSignal): Promise<DryRun> {
+  // Its lease could not be prolonged, and it would end without a reason.
+  if (pool.max < 2) {
+    throw new AppError(
+      "internal",
+      "A dry run keeps one connection and needs another one: raise DATABASE_MAX_CONNECTIONS of the worker, or use rollcall reconcile --dry-run",
+    );
+  }
   const client = await pool.connect();
   const staging = await openStagingTable<UserWrite>(client).catch((error: unknown) => {
     client.release(true);

@@ -100,7 +100,7 @@ async function stopRun(runner: Runner, error: unknown): Promise<RunResult> {
   const { context, run } = runner;
   const why = error instanceof RunStop ? error.why : undefined;
   const code = readErrorCode(error);
-  if ((why && why !== "cancelled") || code === "postgres.unavailable") {
+  if ((why && why !== "cancelled") || code === "postgres.unavailable" || code === "schema.changed") {
     return interrupt(runner, why ?? code, error);
   }
   const reason = describe(error);

@@ -5,7 +5,12 @@ import { decideSimilarEmails, type UserWrite } from "../user/rules.ts";
 /** A pool on a fresh, migrated database of the test server. */
 export async function createTestPool(serverUrl: string): Promise<Pool> {
   const databaseUrl = await createDatabase(serverUrl);
-  const pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  const pool = createPool({
+    databaseUrl,
+    applicationName: "test",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
   await migrateUp(pool);
   return pool;
 }

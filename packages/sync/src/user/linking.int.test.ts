@@ -266,6 +266,7 @@ test("a profile that the app gives while another is linked is kept, and the job 
   await pool.query("insert into users (clerk_id) values ('user_ada')");
   const app = await pool.connect();
   await app.query("begin");
+  await app.query("set local idle_in_transaction_session_timeout = 0");
   const given = await app.query(
     "insert into mentorados (user_id, nome_completo) select id, 'Given' from users returning id",
   );

@@ -1,10 +1,11 @@
-import { AppError } from "@rollcall/contracts";
+import { AppError, nameNetworkFailure } from "@rollcall/contracts";
 import {
   findUnsentNotification,
   listDueNotifications,
   markNotificationSent,
   markNotificationsQueued,
   type Pool,
+  returnNotification,
   settleNotification,
 } from "@rollcall/db";
 import { addNotificationJob, type NotificationJob, type Producer } from "@rollcall/jobs";
@@ -30,13 +31,19 @@ const deliveryTimeoutMs = 10_000;
  */
 export async function relayNotifications(pool: Pool, queue: Producer): Promise<number> {
   const due = await listDueNotifications(pool, maxQueued);
-  for (const { eventId, clerkId } of due)
-    await addNotificationJob(queue, { v: 1, eventId, clerkId }, enqueueDeadlineMs);
-  if (due.length > 0)
-    await markNotificationsQueued(
-      pool,
-      due.map(({ eventId }) => eventId),
-    );
+  const waiting = new Set(due.map(({ eventId }) => eventId));
+  if (waiting.size === 0) return 0;
+  // Before the jobs are added: a worker may take a job at once and return its notification, which this would undo.
+  await markNotificationsQueued(pool, [...waiting]);
+  try {
+    for (const { eventId, clerkId } of due) {
+      await addNotificationJob(queue, { v: 1, eventId, clerkId }, enqueueDeadlineMs);
+      waiting.delete(eventId);
+    }
+  } catch (error) {
+    for (const eventId of waiting) await returnNotification(pool, eventId, 0).catch(() => undefined);
+    throw error;
+  }
   return due.length;
 }
 
@@ -85,7 +92,9 @@ async function post({ url, secret }: NotificationTarget, id: string, body: strin
   // A redirect would carry the signed body to an address that is not configured.
   const answer = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" }).catch(
     (error: unknown) => {
-      throw new AppError("hook.failed", "The app's webhook address was not reached", { cause: error });
+      const reason = nameNetworkFailure(error);
+      // Without the cause, which may quote the address and with it a token.
+      throw new AppError("hook.failed", `The app's webhook address was not reached (${reason})`);
     },
   );
   await answer.body?.cancel();

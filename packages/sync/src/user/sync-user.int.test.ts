@@ -16,7 +16,12 @@ let slowWorker: TestWorker;
 
 beforeAll(async () => {
   databaseUrl = await createDatabase(inject("postgresUrl"));
-  app = createPool({ databaseUrl, applicationName: "app", onIdleError: () => undefined });
+  app = createPool({
+    databaseUrl,
+    applicationName: "app",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
   await migrateUp(app);
   clerk = await startClerkSimulator({ rateLimit: null });
   worker = createTestWorker(databaseUrl, clerk);

@@ -68,6 +68,7 @@ test("a row that the app keeps locked fails only its own user", async () => {
   await writeUsers(pool, [userWrite("user_locked"), userWrite("user_free")], testDefaults);
   const app = await pool.connect();
   await app.query("begin");
+  await app.query("set local idle_in_transaction_session_timeout = 0");
   await app.query("select from users where clerk_id = 'user_locked' for update");
   const writes = ["user_free", "user_locked"].map((id) => userWrite(id, { readTicket: 2, name: "new" }));
   const outcomes = await writeUsers(pool, writes, testDefaults);

@@ -16,7 +16,7 @@ import {
 } from "@rollcall/jobs";
 import { discardDeadLetters, replayDeadLetters } from "@rollcall/sync";
 import { type Cli, exitCodes, jsonOption, readTyped } from "../../cli.ts";
-import { formatTable } from "../../print.ts";
+import { formatTable, say } from "../../print.ts";
 
 export function addDeadLetters(cli: Cli, group: string): void {
   const deadLetters = cli.program
@@ -125,7 +125,7 @@ async function replay({ open, print, caller }: Cli, wish: ReplayRequest): Promis
     total.refused.push(...done.refused);
     // Jobs that fail again meanwhile are left for the next call. Without a fix of the cause this would never end.
     more = done.more && total.replayed < mostReplayed(wish);
-    if (more) process.stderr.write(`${total.replayed} replayed so far\n`);
+    if (more) say(`${total.replayed} replayed so far`);
   }
   print(total, () => [
     `${total.replayed} replayed. Each is a new job, and becomes a dead letter again if it fails again.`,

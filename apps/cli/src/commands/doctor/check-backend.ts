@@ -1,5 +1,6 @@
 import { variables } from "@rollcall/contracts";
-import { createPostgresQueueBackend } from "@rollcall/jobs";
+import type { QueueBackend } from "@rollcall/jobs";
+import { openQueueBackend } from "@rollcall/runtime";
 import type { Environment } from "../../cli.ts";
 import { type Finding, ok, unknown, wrong } from "./finding.ts";
 
@@ -13,7 +14,7 @@ export async function checkBackend(environment: Environment): Promise<Finding[]>
   if (!environment["REDIS_URL"]?.trim()) return [];
   const databaseUrl = variables.DATABASE_URL.safeParse(environment["DATABASE_URL"]).data;
   if (databaseUrl === undefined) return [];
-  const backend = createPostgresQueueBackend(databaseUrl, () => undefined);
+  const backend = openQueueBackend({ redisNodes: undefined, databaseUrl, max: 2, onError: () => undefined });
   try {
     await backend.reachable();
     const left = await countLeft(backend);
@@ -33,7 +34,7 @@ export async function checkBackend(environment: Environment): Promise<Finding[]>
   }
 }
 
-async function countLeft(backend: ReturnType<typeof createPostgresQueueBackend>): Promise<number> {
+async function countLeft(backend: QueueBackend): Promise<number> {
   let left = 0;
   for (const queueName of ["ensure", "sync"] as const) {
     const queue = backend.createQueue(queueName);

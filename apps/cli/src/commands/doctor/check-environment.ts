@@ -1,4 +1,5 @@
 import { EnvironmentError, readEnvironment, variables } from "@rollcall/contracts";
+import { decideConnections } from "@rollcall/runtime";
 import type { Environment } from "../../cli.ts";
 import { type Finding, note, ok, wrong } from "./finding.ts";
 
@@ -22,7 +23,9 @@ export function checkEnvironment(environment: Environment): Finding[] {
 
 function findProblems(environment: Environment): { name: string; says: string }[] {
   try {
-    readEnvironment(shape, environment);
+    const { DATABASE_MAX_CONNECTIONS: max, REDIS_URL } = readEnvironment(shape, environment);
+    for (const program of ["api", "worker"] as const)
+      decideConnections(program, { max, hasRedis: REDIS_URL !== undefined });
     return [];
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;

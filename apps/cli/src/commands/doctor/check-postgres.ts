@@ -1,5 +1,15 @@
 import { variables } from "@rollcall/contracts";
-import { createPool, holdsSessions, isTransactionPooled, type Pool } from "@rollcall/db";
+import {
+  checkWrites,
+  createPool,
+  hasRecentSample,
+  holdsSessions,
+  isTransactionPooled,
+  type Pool,
+  readSqlState,
+  toPostgresError,
+} from "@rollcall/db";
+import { openQueueBackend } from "@rollcall/runtime";
 import type { Environment } from "../../cli.ts";
 import { describePostgresFailure } from "../../describe-postgres-failure.ts";
 import { checkTables } from "./check-tables.ts";
@@ -24,7 +34,7 @@ export async function checkPostgres(environment: Environment): Promise<Finding[]
     onIdleError: () => undefined,
   });
   try {
-    return await examine(pool, { withQueues: !environment["REDIS_URL"]?.trim() });
+    return await examine(environment, { pool, databaseUrl });
   } catch (error) {
     return [
       wrong(
@@ -38,7 +48,11 @@ export async function checkPostgres(environment: Environment): Promise<Finding[]
   }
 }
 
-async function examine(pool: Pool, options: { withQueues: boolean }): Promise<Finding[]> {
+async function examine(
+  environment: Environment,
+  { pool, databaseUrl }: { pool: Pool; databaseUrl: string },
+): Promise<Finding[]> {
+  const withQueues = !environment["REDIS_URL"]?.trim();
   const version = Number((await pool.query("show server_version_num")).rows[0]?.server_version_num);
   const reached = [ok("postgres.reachable", "Postgres answers."), checkVersion(version)];
   if (await isTransactionPooled(pool)) return [...reached, pooled];
@@ -47,7 +61,29 @@ async function examine(pool: Pool, options: { withQueues: boolean }): Promise<Fi
     "postgres.sessions",
     "Locks and LISTEN work: there is no transaction pooler in between.",
   );
-  return [...reached, sessions, ...(await checkTables(pool, options))];
+  return [
+    ...reached,
+    sessions,
+    await checkWritable("postgres.writable", () => checkWrites(pool)),
+    ...(withQueues ? [await checkQueues(databaseUrl)] : []),
+    ...(await checkTables(pool, { withQueues })),
+    ...(await checkProxy(pool)),
+  ];
+}
+
+/** A note, because any caller can send the header to an api without a proxy. Nothing before the first migrate. */
+async function checkProxy(pool: Pool): Promise<Finding[]> {
+  const isUntrusted = await hasRecentSample(pool, "rollcall_forwarded_untrusted").catch(() => undefined);
+  if (isUntrusted === undefined) return [];
+  const name = "api.trust_proxy";
+  return [
+    isUntrusted
+      ? note(
+          name,
+          "X-Forwarded-For reaches an api whose TRUST_PROXY is unset: callers behind a proxy share one limit. Set TRUST_PROXY to the proxy's address.",
+        )
+      : ok(name, "No api ignores the X-Forwarded-For of a proxy."),
+  ];
 }
 
 function checkVersion(version: number): Finding {
@@ -63,6 +99,40 @@ function checkVersion(version: number): Finding {
   return major < recommendedMajor
     ? note(name, `It is PostgreSQL ${major}, which gets no more security fixes.`, "Upgrade it.")
     : ok(name, `PostgreSQL ${major}.`);
+}
+
+/** Over the pool that api and worker use for their queues. Its settings differ from those of the other one. */
+async function checkQueues(databaseUrl: string): Promise<Finding> {
+  const backend = openQueueBackend({
+    redisNodes: undefined,
+    databaseUrl,
+    max: 2,
+    onError: () => undefined,
+  });
+  try {
+    return await checkWritable("queues.writable", () => backend.checkWrite());
+  } finally {
+    await backend.close();
+  }
+}
+
+/** Missing tables and grants, which other checks name. */
+const unprepared = new Set(["42P01", "42501", "3F000"]);
+
+async function checkWritable(name: string, write: () => Promise<void>): Promise<Finding> {
+  try {
+    await write();
+    return ok(name, "A write succeeds over the connections that api and worker use.");
+  } catch (cause) {
+    const error = toPostgresError(cause);
+    return unprepared.has(readSqlState(error) ?? "")
+      ? unknown(name, `Could not be checked: ${describePostgresFailure(error)}.`)
+      : wrong(
+          name,
+          `A write fails: ${describePostgresFailure(error)}.`,
+          "Lead DATABASE_URL to the primary, make it writable, or free its disk.",
+        );
+  }
 }
 
 const pooled = wrong(

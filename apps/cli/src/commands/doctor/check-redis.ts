@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { variables, withTimeout } from "@rollcall/contracts";
-import { connectRedis } from "@rollcall/jobs";
+import { connectRedis, writeKey } from "@rollcall/jobs";
 import type { Environment } from "../../cli.ts";
 import { type Finding, note, ok, unknown, wrong } from "./finding.ts";
 
@@ -29,7 +29,7 @@ export async function checkRedis(environment: Environment): Promise<Finding[]> {
         wrong("redis.permissions", `Redis refuses ${denied.join(", ")} to this user (NOPERM).`, grantFix),
       ];
     const servers: Node[] = "nodes" in client ? client.nodes("master") : [client];
-    return (await Promise.all(servers.map(checkServer))).flat();
+    return [...(await Promise.all(servers.map(checkServer))).flat(), await checkWritable(client)];
   } catch (error) {
     const fix =
       "Start it, and check host, port, TLS (rediss://; a private CA: NODE_EXTRA_CA_CERTS), user and password in REDIS_URL.";
@@ -77,6 +77,22 @@ async function askAlone(node = ""): Promise<unknown> {
     return findRefusal() ?? error;
   } finally {
     client.disconnect();
+  }
+}
+
+async function checkWritable(client: ReturnType<typeof connectRedis>): Promise<Finding> {
+  const name = "redis.writable";
+  try {
+    await withTimeout(writeKey(client, "{rollcall}:write-check"), longestAnswerMs);
+    return ok(name, "A write succeeds.");
+  } catch (error) {
+    // The check of the memory names this.
+    if (readReason(error) === "OOM") return unknown(name, "Not checked: Redis has no memory left.");
+    return wrong(
+      name,
+      `Redis answers reads and refuses writes (${readReason(error)}).`,
+      "Lead REDIS_URL to the primary. READONLY: it is a replica. MISCONF: its disk is full.",
+    );
   }
 }
 
@@ -231,5 +247,5 @@ function readSetting(answer: unknown): string {
 function readReason(error: unknown): string {
   if (!(error instanceof Error)) return "no reason";
   if ("code" in error && typeof error.code === "string") return error.code;
-  return /^[A-Z]{4,}\b/.exec(error.message)?.[0] ?? "no answer";
+  return /^[A-Z]{3,}\b/.exec(error.message)?.[0] ?? "no answer";
 }

@@ -1,10 +1,11 @@
 import {
   countUnerased,
+  describeLeft,
   findDuplicates,
-  findFormProblems,
   findMissingGrants,
-  findMissingKeys,
   findMissingMigrations,
+  findSchemaProblems,
+  listTriggersWithoutPath,
   measureIdUse,
   type Pool,
 } from "@rollcall/db";
@@ -21,6 +22,7 @@ export function checkTables(pool: Pool, { withQueues }: { withQueues: boolean })
     check("postgres.duplicates", () => checkDuplicates(pool)),
     check("postgres.ids", () => checkIds(pool)),
     check("postgres.unerased", () => checkUnerased(pool)),
+    check("postgres.triggers", () => checkTriggers(pool)),
   ]);
 }
 
@@ -56,25 +58,30 @@ async function checkGrants(pool: Pool, withQueues: boolean): Promise<Finding> {
 
 async function checkForm(pool: Pool): Promise<Finding> {
   const name = "postgres.tables";
-  const problems = await findFormProblems(pool);
-  const fix = "Change the app's schema as each line says. The app's own migrations may have reverted ours.";
+  // Before the migration there may be no tables.
+  if ((await findMissingMigrations(pool)).length > 0)
+    return note(name, "Not checked before the migrations.", "npm run migrate");
+  const problems = await findSchemaProblems(pool);
+  const left = problems.filter(({ restore }) => !restore);
+  const fix = [
+    ...(left.length < problems.length ? ["npm run migrate restores what was dropped."] : []),
+    ...describeLeft(left).map((line) => line.trim()),
+    "rollcall schema prints what the app's own schema must hold, so that its next migration keeps it.",
+  ].join(" ");
   return problems.length === 0
-    ? ok(name, "users and mentorados have the form that Rollcall needs.")
-    : wrong(name, `They changed since the migration: ${list(problems)}.`, fix);
+    ? ok(name, "users and mentorados have the columns, keys and indexes that Rollcall needs.")
+    : wrong(name, `They changed since the migration: ${problems.map(({ says }) => says).join("; ")}.`, fix);
 }
 
 async function checkDuplicates(pool: Pool): Promise<Finding> {
   const name = "postgres.duplicates";
-  const shared = [
+  const problems = [
     ...(await findDuplicates(pool, "users", "clerk_id")),
     ...(await findDuplicates(pool, "mentorados", "user_id")),
   ];
-  const unguarded = (await findMissingKeys(pool)).map((column) => `${column} has no unique index`);
-  const fix =
-    "Merge the rows by hand, then: alter table public.users add unique (clerk_id); alter table public.mentorados add unique (user_id)";
-  const problems = [...shared, ...unguarded];
+  const fix = "Merge the rows by hand. Then npm run migrate adds the unique keys that are missing.";
   return problems.length === 0
-    ? ok(name, "One row for each Clerk id, one profile for each user, and unique indexes on both.")
+    ? ok(name, "One row for each Clerk id, one profile for each user.")
     : wrong(name, `${list(problems)}.`, fix);
 }
 
@@ -106,6 +113,17 @@ async function checkUnerased(pool: Pool): Promise<Finding> {
         `${left} row(s) of users have deleted_at and hold an email, a name, an image or a profile.`,
         fix,
       );
+}
+
+async function checkTriggers(pool: Pool): Promise<Finding> {
+  const name = "postgres.triggers";
+  const [first, ...more] = await listTriggersWithoutPath(pool);
+  if (first === undefined) return ok(name, "No trigger of the app depends on Rollcall's search_path.");
+  return note(
+    name,
+    `Rollcall's connections have no schema of the app in their search_path, and these trigger functions set none: ${list([first, ...more])}. If one names a table or function without its schema, Rollcall's writes fail.`,
+    `As the owner, for each: alter function ${first} set search_path = public, pg_temp`,
+  );
 }
 
 const mostListed = 10;

@@ -2,7 +2,9 @@ import { type Cli, type Environment, exitCodes, jsonOption } from "../../cli.ts"
 import { formatTable } from "../../print.ts";
 import { checkBackend } from "./check-backend.ts";
 import { checkClerk } from "./check-clerk.ts";
+import { checkConnections } from "./check-connections.ts";
 import { checkEnvironment, checkWebhookSecret } from "./check-environment.ts";
+import { checkAlertAddress, checkLogins } from "./check-logins.ts";
 import { checkPostgres } from "./check-postgres.ts";
 import { checkRedis } from "./check-redis.ts";
 import type { Finding } from "./finding.ts";
@@ -12,7 +14,7 @@ export function addDoctor({ program, readEnvironment, print }: Cli, group: strin
     .command("doctor")
     .helpGroup(group)
     .addOption(jsonOption)
-    .description("check environment, Clerk, Postgres and Redis; print a fix for each fault; change nothing")
+    .description("check environment, Clerk, Postgres and Redis; print a fix for each fault")
     .action(async () => {
       const findings = await examine(readEnvironment());
       const faults = findings.filter(({ state }) => state === "wrong");
@@ -21,7 +23,8 @@ export function addDoctor({ program, readEnvironment, print }: Cli, group: strin
     });
 }
 
-/** Runs every check, also after one has failed. It changes nothing, and shows no value of the environment. */
+/** Runs every check, also after one has failed. It writes one row and one key that hold nothing, and shows no value of the
+ * environment. */
 async function examine(environment: Environment): Promise<Finding[]> {
   const [clerk, postgres, redis, backend] = await Promise.all([
     checkClerk(environment),
@@ -29,11 +32,15 @@ async function examine(environment: Environment): Promise<Finding[]> {
     checkRedis(environment),
     checkBackend(environment),
   ]);
+  const connections = await checkConnections(environment);
   return [
     ...checkEnvironment(environment),
     checkWebhookSecret(environment),
+    ...checkLogins(environment),
+    checkAlertAddress(environment),
     ...clerk,
     ...postgres,
+    ...connections,
     ...redis,
     ...backend,
   ];

@@ -1,5 +1,6 @@
 import { explainUser } from "@rollcall/sync";
 import { type Cli, exitCodes, jsonOption } from "../../cli.ts";
+import { say } from "../../print.ts";
 import { describeReport } from "./describe-report.ts";
 
 export function addExplain({ program, open, print, isJson }: Cli, group: string): void {
@@ -13,7 +14,7 @@ export function addExplain({ program, open, print, isJson }: Cli, group: string)
       const report = await explainUser(open().services, clerkId);
       if (report || isJson()) print(report ?? null, () => (report ? describeReport(report) : []));
       if (report) return;
-      process.stderr.write(`Neither Clerk nor Rollcall knows ${clerkId}.\n`);
+      say(`Neither Clerk nor Rollcall knows ${clerkId}.`);
       process.exitCode = exitCodes.failed;
     });
 }

@@ -2,7 +2,7 @@ import type { RunView } from "@rollcall/contracts";
 import { findRun } from "@rollcall/db";
 import { confirmDeletions, requestConfirmation } from "@rollcall/sync";
 import { type Cli, exitCodes } from "../../cli.ts";
-import { formatNumber } from "../../print.ts";
+import { formatNumber, say } from "../../print.ts";
 import { nameRun } from "../runs/describe-run.ts";
 import { createCliReconcileContext } from "./context.ts";
 import { startReconcileLog } from "./log.ts";
@@ -14,21 +14,23 @@ export async function confirmHeldDeletions(
   runId: number,
 ): Promise<void> {
   const opened = open();
-  const say = (line: string) => isJson() || process.stderr.write(`${line}\n`);
-  const log = startReconcileLog((code) => say(`Waiting: ${code}`));
+  const sayUnlessJson = (line: string) => isJson() || say(line);
+  const log = startReconcileLog((code) => sayUnlessJson(`Waiting: ${code}`));
   const reconciling = createCliReconcileContext(opened, log.read);
   const { signal, release } = listenForStop();
   try {
     const held = await requestConfirmation(opened.services, runId, caller);
-    say(`Asking Clerk again about each of ${formatNumber(held.counts.held)} users before any deletion.`);
+    sayUnlessJson(
+      `Asking Clerk again about each of ${formatNumber(held.counts.held)} users before any deletion.`,
+    );
     const ended = await confirmDeletions(reconciling, runId, caller, { signal });
     print(ended, () => describeConfirmed(held, ended));
     if (ended.state === "held") process.exitCode = exitCodes.held;
   } catch (error) {
     if (!signal.aborted) throw error;
     const left = (await findRun(opened.services.pool, runId))?.counts.held ?? 0;
-    say(`Stopped; ${formatNumber(left)} are still held.`);
-    say(`To continue: rollcall reconcile --confirm-deletions ${runId}`);
+    sayUnlessJson(`Stopped; ${formatNumber(left)} are still held.`);
+    sayUnlessJson(`To continue: rollcall reconcile --confirm-deletions ${runId}`);
     process.exitCode = exitCodes.failed;
   } finally {
     release();

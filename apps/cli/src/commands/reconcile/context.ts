@@ -10,9 +10,9 @@ import type { OpenCli } from "../../cli.ts";
  * @throws EnvironmentError without CLERK_SECRET_KEY
  */
 export function createCliReconcileContext(
-  { config, services }: OpenCli,
+  { config, secrets, services }: OpenCli,
   onLog: (line: string) => void,
 ): ReconcileContext {
-  const log = createLogger({ level: "warn", process: "cli", destination: { write: onLog } });
+  const log = createLogger({ level: "warn", process: "cli", secrets, destination: { write: onLog } });
   return createReconcileContext({ ...services, log }, config);
 }

@@ -1,4 +1,4 @@
-import type { RunView } from "@rollcall/contracts";
+import { type RunView, toPrintable } from "@rollcall/contracts";
 import { z } from "zod";
 
 const lineSchema = z.looseObject({
@@ -44,7 +44,7 @@ export function startReconcileLog(onWait: (reason: string) => void): ReconcileLo
     describe: ({ errorCode }) => {
       const lines = [...kept, ...(more > 0 ? [`… and ${more} more`] : [])];
       if (errorCode === "reconcile.interrupted" && interruption) lines.push(interruption);
-      return lines.map((line) => `  ${line}\n`).join("");
+      return lines.map((line) => `  ${toPrintable(line)}\n`).join("");
     },
   };
 }

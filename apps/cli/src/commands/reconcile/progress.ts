@@ -1,5 +1,5 @@
 import type { WriteStream } from "node:tty";
-import type { RunView } from "@rollcall/contracts";
+import { type RunView, toPrintable } from "@rollcall/contracts";
 import { formatNumber } from "../../print.ts";
 import { formatCounts, formatDuration, nameRun } from "../runs/describe-run.ts";
 
@@ -83,7 +83,7 @@ function createLines(stream: WriteStream): Screen {
       if (Date.now() - writtenAtMs < lineEveryMs) return;
       writtenAtMs = Date.now();
       const line = describeProgress(state);
-      if (line !== written) stream.write(`${line}\n`);
+      if (line !== written) stream.write(`${toPrintable(line)}\n`);
       written = line;
     },
     clear: () => undefined,
@@ -107,7 +107,7 @@ export function drawProgress(state: ProgressState, columns: number): string[] {
   const share = shareOf(run);
   const bar = share === undefined || room < narrowestBar ? "" : `${drawBar(share, room)}  `;
   return [`${head}  ${bar}${steps}`, `  ${formatCounts(run.counts)}`].map((line) =>
-    line.slice(0, columns - 1),
+    toPrintable(line).slice(0, columns - 1),
   );
 }
 

@@ -3,7 +3,7 @@ import { AppError, type RunView } from "@rollcall/contracts";
 import { countWorkers, type Pool } from "@rollcall/db";
 import { followRun, limitHeapGrowth, requestRun } from "@rollcall/sync";
 import { type Cli, exitCodes, jsonOption, readTyped } from "../../cli.ts";
-import { formatNumber } from "../../print.ts";
+import { formatNumber, say } from "../../print.ts";
 import { commandFor, describeRun, nameRun } from "../runs/describe-run.ts";
 import { typedRunId } from "../runs/runs.ts";
 import { confirmHeldDeletions } from "./confirm-held-deletions.ts";
@@ -49,7 +49,8 @@ async function runNow(
     if (!isJson()) greet(run, isNew);
     const ended = await follow(reconciling, run, { signal, progress });
     progress?.end();
-    if (!isJson()) process.stderr.write(log.describe(ended));
+    const faults = log.describe(ended);
+    if (!isJson() && faults !== "") say(faults.trimEnd());
     if (isJson() || ended.finishedAt !== null) print(ended, () => describeRun(ended));
     if (ended.finishedAt === null) await adviseAfterStop(opened.services.pool, ended);
     process.exitCode = decideExitCode(ended);
@@ -60,10 +61,10 @@ async function runNow(
 }
 
 function greet(run: RunView, isNew: boolean): void {
-  process.stderr.write(
+  say(
     isNew
-      ? `${nameRun(run)} starts. Ctrl-C leaves it in a state from which it can be continued.\n`
-      : `${nameRun(run)}, started by ${run.startedBy}, is not over. This command continues it, or follows the process that runs it.\n`,
+      ? `${nameRun(run)} starts. Ctrl-C leaves it in a state from which it can be continued.`
+      : `${nameRun(run)}, started by ${run.startedBy}, is not over. This command continues it, or follows the process that runs it.`,
   );
 }
 
@@ -80,7 +81,7 @@ async function follow(
   } catch (error) {
     progress?.end();
     if (error instanceof AppError && error.code !== "run.unknown")
-      process.stderr.write(`${nameRun(run)} keeps its checkpoint. To continue it: ${commandFor(run)}\n`);
+      say(`${nameRun(run)} keeps its checkpoint. To continue it: ${commandFor(run)}`);
     throw error;
   }
 }
@@ -96,7 +97,7 @@ async function adviseAfterStop(pool: Pool, run: RunView): Promise<void> {
     ...(run.dryRun ? ["A dry run then starts from the beginning."] : []),
     `To stop it for good: rollcall runs cancel ${run.id}`,
   ];
-  process.stderr.write(`${lines.join("\n")}\n`);
+  say(lines.join("\n"));
 }
 
 function decideExitCode({ state }: RunView): number {

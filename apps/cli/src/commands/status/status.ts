@@ -23,11 +23,13 @@ function describe(status: SystemStatus): string[] {
     ["Queues", `${queue.state}, on ${queue.backend}`],
     ["Clerk", [clerk.state, clerk.users === null ? [] : `${clerk.users} users`].flat().join(", ")],
     ["Migrations", migrations ?? "unknown"],
+    ["Schema", describeSchema(status.schemaProblems)],
     ["Workers", formatCount(status.workers)],
     ["Users", formatCount(users?.live)],
     ["Without profile", formatCount(users?.withoutProfile)],
     ["Banned", formatCount(users?.banned)],
     ["Deleted", formatCount(users?.deleted)],
+    ["Logins, 15 minutes", describeLogins(status.logins)],
     ["Alerts", status.alertsFiring.join(", ") || "none is firing"],
     ["Dead letters", formatCount(status.deadLetters)],
     ["Conflicts", formatCount(status.conflictsOpen)],
@@ -56,6 +58,17 @@ function describe(status: SystemStatus): string[] {
       ? []
       : ["", ...formatTable([["Queue", "waiting", "active", "delayed", "failed"], ...queues])]),
   ];
+}
+
+function describeSchema(problems: SystemStatus["schemaProblems"]): string {
+  if (problems === null) return "unknown";
+  return problems.length === 0 ? "whole" : `${problems.length} difference(s)`;
+}
+
+function describeLogins(logins: SystemStatus["logins"]): string {
+  if (!logins) return "unknown";
+  const refused = Object.values(logins.refused).reduce((total, times) => total + times, 0);
+  return `${logins.answered}, ${refused} refused`;
 }
 
 function formatCount(count: number | null | undefined): string {

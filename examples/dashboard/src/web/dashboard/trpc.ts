@@ -8,5 +8,5 @@ export const { TRPCProvider, useTRPC } = createTRPCContext<AppRouter>();
 /** A client for one session: a batch that is sent late still has the token of its own user. */
 export function createTrpcOf({ getToken }: Session): TRPCClient<AppRouter> {
   const headers = async () => ({ authorization: `Bearer ${(await getToken()) ?? ""}` });
-  return createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/trpc", headers })] });
+  return createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/trpc", headers, maxItems: 10 })] });
 }

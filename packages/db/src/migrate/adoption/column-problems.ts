@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Queryable } from "../../pool.ts";
+import type { Queryable } from "../../queryable.ts";
 import { readRows } from "../../rows.ts";
 import { clerkColumns } from "../../user-columns.ts";
 
@@ -113,6 +113,8 @@ export const columnRules: Readonly<Record<"users" | "mentorados", Readonly<Recor
 
 const liveColumn = z.object({
   name: z.string(),
+  /** Stays when the column is renamed. */
+  number: z.number(),
   /** The name in pg_type of the type, or of the domain's base type. `enum` for every enum. */
   type: z.string(),
   /** As in `create table`. */
@@ -132,8 +134,9 @@ export type LiveColumn = z.infer<typeof liveColumn>;
 const columnsOfTable = `
 select
   a.attname as "name",
+  a.attnum::int as "number",
   case when base.typtype = 'e' then 'enum' else base.typname end as "type",
-  format_type(a.atttypid, a.atttypmod) as "shown",
+  regexp_replace(format_type(a.atttypid, a.atttypmod), '^public[.]', '') as "shown",
   case
     when modifier.value < 0        then null
     when base.typname = 'varchar'  then modifier.value - 4
@@ -158,50 +161,113 @@ export async function readLiveColumns(db: Queryable, table: string): Promise<Liv
   return readRows(liveColumn, (await db.query(columnsOfTable, [`public.${table}`])).rows);
 }
 
-/** The problems of an existing table's columns, one line each, with the change that solves it. Pure. */
+/** A way in which the live tables differ from what Rollcall's statements need. */
+export type FormProblem = {
+  /** The table, column, index or constraint: `public.users.image_url`. */
+  object: string;
+  says: string;
+  /** The statement that solves it, for a person. Undefined where a person must decide first. */
+  statement?: string;
+  /** What Postgres answers to statements that fail because of it. Empty: no statement fails. */
+  breaks: readonly Breakage[];
+};
+
+/** A SQLSTATE, only with this column or constraint where one is named. */
+export type Breakage = { states: readonly string[]; column?: string; constraint?: string };
+
+/** A value of another type fails as a type error or as a value that cannot be converted. */
+const typeStates = [
+  ...["42804", "42883", "42846", "42725", "42P08", "42P18", "42P21", "42P22", "0A000"],
+  ...["22001", "22003", "22007", "22008", "22P02"],
+];
+
+/** The problems of an existing table's columns. Pure. */
 export function findColumnProblems(
   table: string,
   rules: Readonly<Record<string, ColumnRule>>,
   columns: readonly LiveColumn[],
-): string[] {
+): FormProblem[] {
   return columns.flatMap((column) => {
     const rule = rules[column.name];
-    const where = `${table}.${column.name}`;
-    return rule ? checkOurs(where, table, column, rule) : checkExtra(where, column);
+    return rule ? checkOurs(table, column, rule) : checkExtra(table, column);
   });
 }
 
 /** Our inserts do not set the column, so the database must have a value for it. */
-function checkExtra(where: string, column: LiveColumn): string[] {
-  return column.notNull && !column.hasDefault
-    ? [
-        `${where} is NOT NULL without a default, and Rollcall does not fill it: give it one, or drop the NOT NULL`,
-      ]
-    : [];
+function checkExtra(table: string, column: LiveColumn): FormProblem[] {
+  if (!column.notNull || column.hasDefault) return [];
+  const object = `${table}.${column.name}`;
+  return [
+    {
+      object,
+      says: `${object} is NOT NULL without a default, and Rollcall does not fill it: give it one, or drop the NOT NULL`,
+      statement: `alter table ${table} alter column ${quoteName(column.name)} drop not null`,
+      breaks: [{ states: ["23502"], column: column.name }],
+    },
+  ];
 }
 
-function checkOurs(where: string, table: string, column: LiveColumn, rule: ColumnRule): string[] {
-  const problems: string[] = [];
+function checkOurs(table: string, column: LiveColumn, rule: ColumnRule): FormProblem[] {
+  const problems: FormProblem[] = [];
+  const object = `${table}.${column.name}`;
   if (!fits(column, rule)) {
-    problems.push(`${where} is ${column.shown}, but must be ${rule.says}: change its type, or rename it`);
+    const [type] = rule.says.split(",", 1);
+    problems.push({
+      object,
+      says: `${object} is ${column.shown}, but must be ${rule.says}: change its type, or rename it`,
+      // Postgres cannot cast a default. The next migrate restores ours.
+      statement: [
+        `alter table ${table}`,
+        ...(column.hasDefault ? [`alter column ${column.name} drop default,`] : []),
+        `alter column ${column.name} type ${type} using ${column.name}::${type}`,
+      ].join(" "),
+      breaks: [{ states: typeStates }],
+    });
   }
   const missing = column.type === "enum" ? lackingLabels(column, rule) : [];
   for (const label of missing) {
-    problems.push(`${where} lacks a value: alter type ${column.shown} add value '${label}'`);
+    const statement = `alter type ${column.shown} add value '${label}'`;
+    problems.push({
+      object,
+      says: `${object} lacks a value: ${statement}`,
+      statement,
+      breaks: [{ states: ["22P02"] }],
+    });
   }
-  if (column.generated) problems.push(`${where} is a generated column, but Rollcall writes it`);
+  if (column.generated) {
+    problems.push({
+      object,
+      says: `${object} is a generated column, but Rollcall writes it`,
+      statement: `alter table ${table} alter column ${column.name} drop expression`,
+      breaks: [{ states: ["428C9"] }],
+    });
+  }
   if (column.name === "id" && !column.hasDefault) {
-    problems.push(
-      `${where} has no default: alter table ${table} alter column id add generated by default as identity`,
-    );
+    const statement = `alter table ${table} alter column id add generated by default as identity`;
+    problems.push({
+      object,
+      says: `${object} has no default: ${statement}`,
+      statement,
+      breaks: [{ states: ["23502"], column: "id" }],
+    });
   }
   if (rule.nullable && column.inPrimaryKey) {
-    problems.push(`${where} is in the primary key, but must be able to be null: make id the primary key`);
+    problems.push({
+      object,
+      says: `${object} is in the primary key, but must be able to be null: make id the primary key`,
+      breaks: [{ states: ["23502"], column: column.name }],
+    });
   }
   return problems;
 }
 
-function fits(column: LiveColumn, rule: ColumnRule): boolean {
+/** A name of the app's, as a statement for a person needs it. */
+export function quoteName(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Whether the column has a type with which our statements work. */
+export function fits(column: LiveColumn, rule: ColumnRule): boolean {
   if (!rule.types.includes(column.type)) return false;
   if (column.limit === null) return true;
   return column.limit >= (column.type === "varchar" ? (rule.minLength ?? 0) : (rule.minPrecision ?? 0));

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { TableName } from "../../app-schema/declared-tables.ts";
 import type { Queryable } from "../../pool.ts";
 import { readRows } from "../../rows.ts";
 import { columnRules, findColumnProblems, type LiveColumn, readLiveColumns } from "./column-problems.ts";
@@ -21,7 +22,6 @@ export class MigrationRefusal extends Error {
   }
 }
 
-type TableName = "users" | "mentorados";
 type Columns = ReadonlyMap<string, LiveColumn>;
 
 const required: Readonly<Record<TableName, readonly string[]>> = {
@@ -41,30 +41,27 @@ const distinct: Readonly<Record<TableName, readonly string[]>> = {
  * @throws MigrationRefusal with every problem, also if the role may not read the tables
  */
 export async function refuseUnfit(db: Queryable): Promise<boolean> {
-  const { existing, problems } = await readTables(db);
-  if (problems.length > 0) throw new MigrationRefusal(problems);
+  const existing = await lockTables(db);
   if (existing.length === 0) return false;
-
-  // ALTER TABLE needs the strongest lock. Taking a weaker lock first could deadlock with the app.
-  await db.query(
-    `lock table ${existing.map((name) => `public.${name}`).join(", ")} in access exclusive mode`,
-  );
   const found = await findProblems(db, existing);
   if (found.length > 0) throw new MigrationRefusal(found);
   return true;
 }
 
 /**
- * Problems in the form of both tables: columns and keys that changed since the adoption. It locks nothing and needs no
- * right to change the tables.
+ * Locks those of both tables that exist until the transaction ends, so that they can be changed.
+ *
+ * @throws MigrationRefusal if the role may not read or change them, or if one is no ordinary table
  */
-export async function findFormProblems(db: Queryable): Promise<string[]> {
-  const problems: string[] = [];
-  for (const table of ["users", "mentorados"] as const) {
-    const live = await readLiveColumns(db, table);
-    problems.push(...findColumnProblems(`public.${table}`, columnRules[table], live));
-  }
-  return [...problems, ...(await findKeyProblems(db))];
+export async function lockTables(db: Queryable): Promise<readonly TableName[]> {
+  const { existing, problems } = await readTables(db);
+  if (problems.length > 0) throw new MigrationRefusal(problems);
+  if (existing.length === 0) return existing;
+  // ALTER TABLE needs the strongest lock. Taking a weaker lock first could deadlock with the app.
+  await db.query(
+    `lock table ${existing.map((name) => `public.${name}`).join(", ")} in access exclusive mode`,
+  );
+  return existing;
 }
 
 async function findProblems(db: Queryable, existing: readonly TableName[]): Promise<string[]> {
@@ -73,9 +70,9 @@ async function findProblems(db: Queryable, existing: readonly TableName[]): Prom
   for (const table of existing) {
     const live = await readLiveColumns(db, table);
     columns[table] = new Map(live.map((column) => [column.name, column]));
-    problems.push(...findColumnProblems(`public.${table}`, columnRules[table], live));
+    problems.push(...findColumnProblems(`public.${table}`, columnRules[table], live).map(({ says }) => says));
   }
-  problems.push(...(await findKeyProblems(db)));
+  problems.push(...(await findKeyProblems(db)).map(({ says }) => says));
   for (const table of existing) problems.push(...(await findRowProblems(db, table, columns[table])));
   return [...problems, ...(await findOrphanProblems(db, columns))];
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Queryable } from "../../pool.ts";
+import type { Queryable } from "../../queryable.ts";
 import { readRow, readRows } from "../../rows.ts";
 
 /** The longest list in a message. A table may have a million bad rows. */

@@ -17,7 +17,12 @@ export async function openStage(
   options: ReconcilerOptions & Parameters<typeof startClerkSimulator>[0] = {},
 ): Promise<Stage> {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
-  const db = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
+  const db = createPool({
+    databaseUrl,
+    applicationName: "test",
+    searchPath: "public",
+    onIdleError: () => undefined,
+  });
   await migrateUp(db);
   const clerk = await startClerkSimulator({ rateLimit: null, ...options });
   const reconciler = createReconciler(databaseUrl, clerk, options);

@@ -1,21 +1,24 @@
-import type { QueueBackend } from "./backend.ts";
-import { createPostgresQueueBackend } from "./postgres-backend.ts";
-import { createRedisBackend } from "./redis-backend.ts";
+import { createQueuePool } from "@rollcall/db";
+import { createPostgresQueueBackend, createRedisBackend, type QueueBackend } from "@rollcall/jobs";
 
 export type QueuePlace = {
   /** Redis, or the nodes of a Redis Cluster; undefined: queues on Postgres. */
   redisNodes: readonly string[] | undefined;
   databaseUrl: string;
+  /** The most connections to Postgres, if the queues are there. */
+  max?: number;
   /** Called for a connection that broke or could not be made; both backends connect again by themselves. */
   onError: (error: Error) => void;
+  /** Called, at most once in five seconds, when Postgres grants no more connections. */
+  onRefused?: (error: Error) => void;
 };
 
 /**
  * Opens queues on Redis if there is one, otherwise on Postgres. All processes of a system must choose the same one:
  * nothing runs jobs that wait in the other. Connects in the background.
  */
-export function openQueueBackend({ redisNodes, databaseUrl, onError }: QueuePlace): QueueBackend {
+export function openQueueBackend({ redisNodes, onError, ...place }: QueuePlace): QueueBackend {
   return redisNodes
     ? createRedisBackend(redisNodes, onError)
-    : createPostgresQueueBackend(databaseUrl, onError);
+    : createPostgresQueueBackend(createQueuePool({ ...place, onIdleError: onError }));
 }

@@ -1,0 +1,134 @@
+import { lockTables } from "../migrate/adoption/refuse-unfit.ts";
+import { tryWrites } from "../migrate/adoption/try-writes.ts";
+import type { Queryable } from "../pool.ts";
+import { requestRun } from "../runs.ts";
+import { findSchemaProblems, type SchemaProblem } from "./find-schema-problems.ts";
+import { recordColumns } from "./known-columns.ts";
+
+export type Restoration = {
+  /** The problems that are solved, one line each. */
+  restored: readonly string[];
+  /** What a person must do: the problem, its reasons, and the statement. */
+  left: readonly SchemaProblem[];
+};
+
+/** A restored column needs its table, and a key its column. So the problems are found again after each pass. */
+const mostPasses = 5;
+
+/**
+ * Restores what the app's own migrations took away: columns, defaults, keys and indexes. It changes no column that the
+ * app renamed or gave another type, because only a person knows whether the app still needs it. Run it inside a
+ * transaction that holds the lock of the migrations, once all migrations are applied.
+ *
+ * @throws MigrationRefusal if the role may not change the tables, or if the app's rules refuse a test write afterwards
+ */
+export async function restoreSchema(db: Queryable): Promise<Restoration> {
+  const before = await findSchemaProblems(db);
+  if (before.every(({ restore }) => !restore)) {
+    await recordColumns(db);
+    return { restored: [], left: before };
+  }
+  await lockTables(db);
+  const restored: string[] = [];
+  const blockedBy = new Map<string, string[]>();
+  for (let pass = 0; pass < mostPasses; pass++) {
+    const due = await findDue(db, restored, blockedBy);
+    if (due.length === 0) break;
+    for (const { says, restore } of due) {
+      for (const statement of restore?.statements ?? []) await db.query(statement);
+      restored.push(says);
+    }
+    await refill(db, new Set(due.map(({ object }) => object)));
+  }
+  await recordColumns(db);
+  const left = (await findSchemaProblems(db)).map((problem) => ({
+    ...problem,
+    says: [problem.says, ...(blockedBy.get(problem.object) ?? [])].join(". "),
+  }));
+  if (left.every(({ breaks }) => breaks.length === 0)) await tryWrites(db);
+  if (restored.some((says) => says.startsWith("public.users"))) {
+    // What Clerk knows was lost with the columns. The full sync writes it again.
+    await requestRun(db, { mode: "full", dryRun: false, startedBy: "migrate" });
+  }
+  return { restored, left };
+}
+
+/** The problems that can be solved now. A problem that came back after its solution is left to a person. */
+async function findDue(
+  db: Queryable,
+  restored: readonly string[],
+  blockedBy: Map<string, string[]>,
+): Promise<SchemaProblem[]> {
+  const due: SchemaProblem[] = [];
+  const found = await findSchemaProblems(db);
+  const missing = new Set(
+    found
+      .filter(({ breaks }) => breaks.some(({ states }) => states.includes("42703")))
+      .map(({ object }) => object),
+  );
+  const lacksClerkId = found.some(({ object }) => object === "public.users.clerk_id");
+  for (const problem of found) {
+    const { object, says, restore } = problem;
+    if (!restore || restored.includes(says)) continue;
+    if (restore.needs?.some((column) => missing.has(column))) continue;
+    const blockers = [
+      ...((await restore.blockers?.(db)) ?? []),
+      // Its content comes from the timeline, which names users by their Clerk ids.
+      ...(lacksClerkId && refills.some((one) => one.object === object && one.needsClerkIds)
+        ? ["It is restored once public.users.clerk_id is there"]
+        : []),
+    ];
+    if (blockers.length === 0) due.push(problem);
+    else blockedBy.set(object, blockers);
+  }
+  return due;
+}
+
+/** Values of restored columns that Rollcall's own tables still know, and that no full sync would write. */
+const refills: readonly { object: string; needsClerkIds: boolean; statement: string }[] = [
+  {
+    // A tombstone is final, so it must not come back as a live user.
+    object: "public.users.deleted_at",
+    needsClerkIds: true,
+    statement: `
+update public.users u set deleted_at = e.at
+from (select clerk_id, max(at) as at from rollcall.events where kind = 'user_tombstoned' group by clerk_id) e
+where e.clerk_id = u.clerk_id and u.deleted_at is null`,
+  },
+  {
+    object: "public.users.tier",
+    needsClerkIds: true,
+    statement: `
+update public.users u set tier = e.tier
+from (
+  select distinct on (clerk_id) clerk_id, details ->> 'to' as tier from rollcall.events
+  where kind = 'tier_changed' and details ->> 'to' is not null order by clerk_id, id desc
+) e
+where e.clerk_id = u.clerk_id`,
+  },
+  {
+    // Without the mark, a profile whose user was deleted would be unclaimed, and the next user of its email would get it.
+    object: "public.mentorados.linked_at",
+    needsClerkIds: false,
+    statement: `
+update public.mentorados m set linked_at = coalesce(
+  (select f.unlinked_at from rollcall.former_profiles f where f.mentorado_id = m.id), now())
+where m.linked_at is null and (
+  m.user_id is not null or exists (select from rollcall.former_profiles f where f.mentorado_id = m.id))`,
+  },
+];
+
+async function refill(db: Queryable, restored: ReadonlySet<string>): Promise<void> {
+  for (const { object, statement } of refills) if (restored.has(object)) await db.query(statement);
+}
+
+/** The lines for a person, with the exact statements. */
+export function describeLeft(left: readonly SchemaProblem[]): string[] {
+  return left.flatMap(({ says, statement, restore }) => [
+    `  ${says}`,
+    // Without a statement of its own, migrate will run these once the reasons are gone.
+    ...(statement === undefined ? (restore?.statements ?? []) : [statement]).map(
+      (line) => `    ${line}${line.includes(" -- ") ? "" : ";"}`,
+    ),
+  ]);
+}

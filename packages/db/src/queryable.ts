@@ -1,0 +1,18 @@
+import type pg from "pg";
+
+// biome-ignore lint/suspicious/noExplicitAny: as in the driver: readRows parses a row without a type, or a test reads it.
+type UntypedRow = any;
+
+/** Runs statements: the pool, or the connection of an open transaction. It throws AppErrors, mostly PostgresErrors. */
+export type Queryable = {
+  query<Row extends pg.QueryResultRow = UntypedRow>(
+    statement: string | pg.QueryConfig,
+    values?: readonly unknown[],
+  ): Promise<pg.QueryResult<Row>>;
+};
+
+/** A connection that is out of the pool until it is released. */
+export type Connection = Queryable & {
+  /** Returns the connection to the pool. With `true` it is closed instead. */
+  release(close?: boolean): void;
+};
