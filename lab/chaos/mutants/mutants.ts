@@ -50,7 +50,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         within: db,
-        find: /\s+and \(excluded\.clerk_updated_at, excluded\.read_ticket\)\s+>\s+\([^;]*?u\.read_ticket, 0\)\)/,
+        find: /\s+and \(coalesce\(excluded\.clerk_updated_at, '-infinity'\), excluded\.read_ticket\)\s+>\s+\([^;]*?u\.read_ticket, 0\)\)/,
         replace: "",
       },
     ],
@@ -67,7 +67,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         within: db,
-        find: /(insert into public\.users as u [^;]*?\bdo update set)([^;]*?\bwhere) u\.deleted_at is null(\s+and \(excluded)/,
+        find: /(insert into public\.users as u [^;]*?\bdo update set)([^;]*?\bwhere) u\.deleted_at is null(\s+and \(coalesce\(excluded)/,
         replace: "$1 deleted_at = null,$2 true$3",
       },
     ],
