@@ -141,7 +141,9 @@ describe("each planted fault is the only one that the doctor finds", () => {
   });
 
   test("clerk.reachable: no server answers", async () => {
-    expect(await findNames({ ...healthy, CLERK_API_URL: "http://127.0.0.1:65535" })).toEqual(["clerk.reachable"]);
+    expect(await findNames({ ...healthy, CLERK_API_URL: "http://127.0.0.1:65535" })).toEqual([
+      "clerk.reachable",
+    ]);
   });
 
   test.each([
