@@ -4,9 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { type PostgresServer, startPostgres } from "@rollcall/local-services";
+import { findFreePort, type PostgresServer, startPostgres } from "@rollcall/local-services";
 import pg from "pg";
-import { findFreePort } from "./free-port.ts";
 
 /** A Postgres server for several runs, each with a database of its own. */
 export type Cluster = {

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { RemoteClerkSimulator } from "@rollcall/clerk-simulator";
+import { findFreePort } from "@rollcall/local-services";
 import { Redis } from "ioredis";
 import { makeDistantCron } from "../../tests/harness/distant-cron.ts";
 import { type AppProcess, startAppProcess } from "./app-process.ts";
-import { findFreePort } from "./free-port.ts";
 import { repository } from "./repository.ts";
 import type { Services } from "./services.ts";
 import { createTokenMint, origin, type TokenMint } from "./session-tokens.ts";

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type RedisServer, startRedis } from "@rollcall/local-services";
+import { findFreePort, type RedisServer, startRedis } from "@rollcall/local-services";
 import { Redis } from "ioredis";
-import { findFreePort } from "../../stage/free-port.ts";
 
 /** A Redis that keeps every acknowledged write, and into which faults can be injected. */
 export type PrivateRedis = {

@@ -1,9 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { RemoteClerkSimulator } from "@rollcall/clerk-simulator";
+import { findFreePort } from "@rollcall/local-services";
 import { makeDistantCron } from "../../../tests/harness/distant-cron.ts";
 import { startTcpProxy, type TcpProxy } from "../../../tests/harness/tcp-proxy.ts";
-import { findFreePort } from "../../stage/free-port.ts";
 import type { Cluster } from "../../stage/postgres.ts";
 import { takeReconcileLeases, untilFirstFullSync } from "../../stage/reconcile-leases.ts";
 import { createTokenMint, origin, type TokenMint } from "../../stage/session-tokens.ts";

@@ -12,9 +12,27 @@ export class PortBusyError extends Error {
   }
 }
 
-/** A TCP port that was free on 127.0.0.1 a moment ago. It is not reserved: another program may bind it first. */
+/** Below the ports that systems give to outgoing connections, which begin at 32768 or later. */
+const firstPort = 12_000;
+const portCount = 19_000;
+const maxAttempts = 50;
+
+/**
+ * A TCP port that was free on 127.0.0.1 a moment ago. It is not reserved, but no outgoing connection takes it, so a server
+ * still finds it free when it starts, or starts again.
+ *
+ * @throws PortBusyError when no port was free
+ */
 export async function findFreePort(): Promise<number> {
-  return bindOnce(0);
+  for (let attempt = 1; ; attempt++) {
+    const port = firstPort + Math.floor(Math.random() * portCount);
+    try {
+      await bindOnce(port);
+      return port;
+    } catch (error) {
+      if (!(error instanceof PortBusyError) || attempt === maxAttempts) throw error;
+    }
+  }
 }
 
 /** Throws PortBusyError when `port` cannot be bound on 127.0.0.1. */
@@ -22,16 +40,12 @@ export async function assertPortFree(port: number): Promise<void> {
   await bindOnce(port);
 }
 
-function bindOnce(port: number): Promise<number> {
+function bindOnce(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(error.code === "EADDRINUSE" ? new PortBusyError(port) : error),
     );
-    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => {
-      const address = server.address();
-      const bound = typeof address === "object" && address !== null ? address.port : port;
-      server.close(() => resolve(bound));
-    });
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve()));
   });
 }
