@@ -69,7 +69,11 @@ describeOnRedis("while Redis is frozen", () => {
     const id = await makeConflict(system);
     const pid = system.redis?.pid ?? 0;
     process.kill(pid, "SIGSTOP");
-    const { api, worker, metrics } = await probe(system);
+    // One answer is shared for a second, so the first one may be from before.
+    const { api, worker, metrics } = await waitFor("both to name the queue", async () => {
+      const now = await probe(system);
+      return [now.api, now.worker].every(({ text }) => text.includes('"queue"')) ? now : undefined;
+    });
     const report = await callAdmin(system, "/api/admin/users/user_frozen_out");
     const resolved = await callAdmin(system, `/api/admin/conflicts/${id}/resolve`, {
       method: "POST",
