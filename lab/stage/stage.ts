@@ -11,7 +11,7 @@ import { startSimulatorProcess } from "./simulator-process.ts";
 
 export type Backend = "redis" | "postgres";
 
-export const webhookSecret = `whsec_${Buffer.from("a secret of the bench").toString("base64")}`;
+export const webhookSecret = `whsec_${Buffer.from("a webhook secret of the bench").toString("base64")}`;
 
 /** The surroundings of one measurement: a database, an empty Redis, a simulator, and the processes that it starts. */
 export type Stage = {
