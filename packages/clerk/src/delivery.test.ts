@@ -138,7 +138,7 @@ describe("with a svix whose verify returns nothing, as that of 2.x", () => {
       try {
         verify.apply(this, given);
       } catch (error) {
-        // It does not parse, so it does not throw for what is no JSON.
+        // svix 2 does not parse the body, so a body that is no JSON raises no error there.
         if (!(error instanceof SyntaxError)) throw error;
       }
     });
