@@ -1,6 +1,10 @@
 export {
+  type ClerkUserView,
+  type ConflictDetail,
   type ConflictResolution,
   type ConflictView,
+  conflictDetail,
+  conflictEffect,
   conflictQuery,
   conflictResolution,
   conflictView,
@@ -10,6 +14,7 @@ export {
   type JobView,
   listOf,
   listQuery,
+  type UserDifference,
   type UserReport,
   userReport,
 } from "./admin.ts";
@@ -28,7 +33,25 @@ export {
   alertView,
 } from "./alerts.ts";
 export { AppError } from "./app-error.ts";
+export {
+  type BulkAction,
+  type BulkAnswer,
+  type BulkRequest,
+  type BulkView,
+  bulkAnswer,
+  bulkRequest,
+  bulkState,
+  bulkView,
+} from "./bulk.ts";
 export { isOutage, readErrorCode } from "./classify-error.ts";
+export {
+  type ColumnKind,
+  type ColumnsAnswer,
+  type ColumnValue,
+  type ColumnView,
+  columnKind,
+  columnsAnswer,
+} from "./columns.ts";
 export {
   type DeadLetterCount,
   type DeadLetterView,
@@ -70,19 +93,31 @@ export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
 export { nameNetworkFailure } from "./network-failure.ts";
 export { toPrintable, toPrintableJson, toPrintableLines } from "./printable.ts";
 export {
+  type HeldDeletion,
+  heldDeletion,
   type RunCounts,
+  type RunDifference,
   type RunMode,
   type RunState,
   type RunView,
   reconcileRequest,
   runCounts,
+  runDifference,
+  runDifferences,
   runMode,
   runQuery,
   runState,
   runView,
+  type ScheduleView,
+  scheduleView,
 } from "./runs.ts";
 export { type SystemStatus, systemStatus } from "./status.ts";
 export {
+  exportQuery,
+  type PurgeAnswer,
+  type PurgePart,
+  purgeAnswer,
+  purgeRequest,
   type SyncAnswer,
   syncAnswer,
   syncRequest,
@@ -90,6 +125,7 @@ export {
   tierAnswer,
   tierChange,
   type UserEntry,
+  type UserFilter,
   userEntry,
   userQuery,
 } from "./users.ts";
