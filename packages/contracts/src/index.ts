@@ -1,4 +1,18 @@
 export {
+  type ActivityView,
+  type AuditEntry,
+  activityQuery,
+  activityView,
+  auditEntry,
+  auditQuery,
+  type LiveEventData,
+  type LiveEventName,
+  type LiveTopic,
+  liveEvents,
+  liveQuery,
+  liveTopics,
+} from "./activity.ts";
+export {
   type ClerkUserView,
   type ConflictDetail,
   type ConflictResolution,
@@ -26,8 +40,12 @@ export {
   type SeriesOf,
 } from "./alert-rules.ts";
 export {
+  type AlertDelivery,
+  type AlertFiring,
   type AlertNotification,
   type AlertView,
+  alertDelivery,
+  alertFiring,
   alertNotification,
   alertState,
   alertView,
@@ -87,10 +105,34 @@ export { EnvironmentError, listSecrets, readEnvironment, secretVariables, variab
 export { isOrigin, splitPublicKeys } from "./environment-checks.ts";
 export { type ErrorBody, type ErrorCode, errorBody, errorTable } from "./errors.ts";
 export { type LogEvent, logEvents } from "./events.ts";
+export {
+  type GrowthAnswer,
+  type GrowthDay,
+  type GrowthHour,
+  type GrowthHoursAnswer,
+  growthAnswer,
+  growthDay,
+  growthHour,
+  growthHoursAnswer,
+  growthHoursQuery,
+  growthQuery,
+} from "./growth.ts";
 export { type ClerkUserId, clerkUserId } from "./ids.ts";
 export type { Locale } from "./locale.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
 export { nameNetworkFailure } from "./network-failure.ts";
+export {
+  type Overview,
+  overview,
+  type Problem,
+  type ProblemCode,
+  type ProcessMark,
+  problem,
+  problemCodes,
+  processMark,
+  timeToProfileDay,
+  webhookHour,
+} from "./overview.ts";
 export { toPrintable, toPrintableJson, toPrintableLines } from "./printable.ts";
 export {
   type HeldDeletion,
