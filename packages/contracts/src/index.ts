@@ -1,4 +1,16 @@
 export {
+  type AdminRole,
+  adminRole,
+  adminRoles,
+  adminSessionView,
+  loginRequest,
+  mayAct,
+  type OperatorView,
+  operatorView,
+  type SessionAnswer,
+  sessionAnswer,
+} from "./access.ts";
+export {
   type ActivityView,
   type AuditEntry,
   activityQuery,
@@ -13,8 +25,12 @@ export {
   liveTopics,
 } from "./activity.ts";
 export {
+  type ClerkUserView,
+  type ConflictDetail,
   type ConflictResolution,
   type ConflictView,
+  conflictDetail,
+  conflictEffect,
   conflictQuery,
   conflictResolution,
   conflictView,
@@ -24,6 +40,7 @@ export {
   type JobView,
   listOf,
   listQuery,
+  type UserDifference,
   type UserReport,
   userReport,
 } from "./admin.ts";
@@ -46,7 +63,25 @@ export {
   alertView,
 } from "./alerts.ts";
 export { AppError } from "./app-error.ts";
+export {
+  type BulkAction,
+  type BulkAnswer,
+  type BulkRequest,
+  type BulkView,
+  bulkAnswer,
+  bulkRequest,
+  bulkState,
+  bulkView,
+} from "./bulk.ts";
 export { isOutage, readErrorCode } from "./classify-error.ts";
+export {
+  type ColumnKind,
+  type ColumnsAnswer,
+  type ColumnValue,
+  type ColumnView,
+  columnKind,
+  columnsAnswer,
+} from "./columns.ts";
 export {
   type DeadLetterCount,
   type DeadLetterView,
@@ -112,19 +147,31 @@ export {
 } from "./overview.ts";
 export { toPrintable, toPrintableJson, toPrintableLines } from "./printable.ts";
 export {
+  type HeldDeletion,
+  heldDeletion,
   type RunCounts,
+  type RunDifference,
   type RunMode,
   type RunState,
   type RunView,
   reconcileRequest,
   runCounts,
+  runDifference,
+  runDifferences,
   runMode,
   runQuery,
   runState,
   runView,
+  type ScheduleView,
+  scheduleView,
 } from "./runs.ts";
 export { type SystemStatus, systemStatus } from "./status.ts";
 export {
+  exportQuery,
+  type PurgeAnswer,
+  type PurgePart,
+  purgeAnswer,
+  purgeRequest,
   type SyncAnswer,
   syncAnswer,
   syncRequest,
@@ -132,6 +179,7 @@ export {
   tierAnswer,
   tierChange,
   type UserEntry,
+  type UserFilter,
   userEntry,
   userQuery,
 } from "./users.ts";

@@ -189,11 +189,17 @@ export async function listOtherLiveIds(db: Queryable, clerkId: string, limit: nu
 }
 
 const instant = z.date().transform((date) => date.toISOString());
-const entryRow = userEntry.extend({ createdAt: instant, deletedAt: instant.nullable() });
+const entryRow = userEntry.extend({
+  clerkCreatedAt: instant.nullable(),
+  createdAt: instant,
+  deletedAt: instant.nullable(),
+});
 
 const entryColumns = `
   u.id, u.clerk_id as "clerkId", u.email::text, u.name::text, u.role::text, u.tier::text, u.banned,
-  u.created_at as "createdAt", u.deleted_at as "deletedAt", m.id as "mentoradoId"
+  u.clerk_created_at as "clerkCreatedAt", u.created_at as "createdAt", u.deleted_at as "deletedAt",
+  m.id as "mentoradoId", '{}'::jsonb as columns,
+  case when m.id is not null then jsonb_build_object('turma', m.turma, 'ativo', m.ativo) end as profile
 `;
 
 const entryByClerkId = `

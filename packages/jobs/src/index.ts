@@ -5,7 +5,7 @@ export {
   countDeadLetters,
   findDeadLetters,
   findDeadLettersOfUser,
-  findReplayable,
+  findOldest,
   listDeadLetters,
   removeDeadLetters,
 } from "./dead-letter-list.ts";

@@ -3,7 +3,7 @@ import { AppError, type DiscardRequest, mostDeadLetters, type ReplayRequest } fr
 import { type AdminEvent, type Pool, recordAdminEvents } from "@rollcall/db";
 import {
   findDeadLetters,
-  findReplayable,
+  findOldest,
   type Producers,
   readClerkId,
   removeDeadLetters,
@@ -38,8 +38,10 @@ export async function replayDeadLetters(
   request: ReplayRequest,
   by: string,
 ): Promise<{ replayed: number; refused: Refused[]; more: boolean }> {
-  const { letters, refused, more } = await select(context, request);
-  if (letters.length === 0) throwIfAllRefused(request, refused);
+  const { letters, refused, more } = await select(context, request, { replayable: true });
+  if (letters.length === 0) throwIfAllRefused(refused);
+  if (letters.length === 0 && request.code === "webhook.unreadable")
+    throw new AppError("dead_letter.not_replayable", "Quarantined deliveries name no user");
   for (let at = 0; at < letters.length; at += chunkSize) {
     const began = Date.now();
     const chunk = letters.slice(at, at + chunkSize);
@@ -58,25 +60,28 @@ export async function replayDeadLetters(
  */
 export async function discardDeadLetters(
   context: DeadLetterContext,
-  { ids, reason }: DiscardRequest,
+  { reason, ...request }: DiscardRequest,
   by: string,
-): Promise<{ discarded: number; refused: Refused[] }> {
-  const letters = await findDeadLetters(context.producers["dead-letter"], distinct(ids));
-  const refused = findUnknown(ids, letters);
-  if (letters.length === 0) throwIfAllRefused({ ids }, refused);
+): Promise<{ discarded: number; refused: Refused[]; more: boolean }> {
+  const { letters, refused, more } = await select(context, request, { replayable: false });
+  if (letters.length === 0) throwIfAllRefused(refused);
   await recordAndRemove(context, by, letters, (letter) => {
     const event = describe("dead_letter_discarded", letter);
     return { ...event, details: { ...event.details, reason } };
   });
-  return { discarded: letters.length, refused };
+  return { discarded: letters.length, refused, more };
 }
 
 type Selection = { letters: StoredDeadLetter[]; refused: Refused[]; more: boolean };
 
-async function select({ producers }: DeadLetterContext, request: ReplayRequest): Promise<Selection> {
+async function select(
+  { producers }: DeadLetterContext,
+  request: ReplayRequest,
+  { replayable }: { replayable: boolean },
+): Promise<Selection> {
   const deadLetters = producers["dead-letter"];
   if (request.ids === undefined) {
-    const found = await findReplayable(deadLetters, request.code, mostDeadLetters + 1);
+    const found = await findOldest(deadLetters, { code: request.code, replayable }, mostDeadLetters + 1);
     return {
       letters: found.slice(0, mostDeadLetters),
       refused: [],
@@ -84,9 +89,9 @@ async function select({ producers }: DeadLetterContext, request: ReplayRequest):
     };
   }
   const found = await findDeadLetters(deadLetters, distinct(request.ids));
-  const notReplayable = found.filter((letter) => !letter.replayable);
+  const notReplayable = replayable ? found.filter((letter) => !letter.replayable) : [];
   return {
-    letters: found.filter((letter) => letter.replayable),
+    letters: found.filter((letter) => !notReplayable.includes(letter)),
     refused: [
       ...findUnknown(request.ids, found),
       ...notReplayable.map(({ id }) => ({ id, code: "dead_letter.not_replayable" as const })),
@@ -96,10 +101,8 @@ async function select({ producers }: DeadLetterContext, request: ReplayRequest):
 }
 
 /** A request is an error if it names letters and none of them can be processed. To replay all of none is not. */
-function throwIfAllRefused(request: ReplayRequest, [first]: readonly Refused[]): void {
+function throwIfAllRefused([first]: readonly Refused[]): void {
   if (first) throw new AppError(first.code, "None of the named dead letters can be processed");
-  if (request.code === "webhook.unreadable")
-    throw new AppError("dead_letter.not_replayable", "Quarantined deliveries name no user");
 }
 
 async function recordAndRemove(

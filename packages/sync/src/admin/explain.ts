@@ -53,6 +53,8 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
     deadLetters,
     conflicts,
     timeline,
+    differences: null,
+    clerkUser: null,
   };
 }
 
