@@ -1,9 +1,11 @@
 export { lockAbsenceGuard, mayDeleteAbsent, recordAbsences, wasAbsent } from "./absences.ts";
 export {
+  hasMoreEvents,
   listActivity,
   listAudit,
   listEventsBetween,
   listProcessMarks,
+  readNewestEventId,
   recordProcessStart,
 } from "./activity.ts";
 export {
@@ -27,6 +29,7 @@ export { printSchema, type SchemaFormat } from "./app-schema/print-schema.ts";
 export { describeLeft, type Restoration } from "./app-schema/restore-schema.ts";
 export type { SchemaWatch } from "./app-schema/schema-watch.ts";
 export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
+export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
 export { findMissingGrants, listAppColumns, listTriggersWithoutPath, measureIdUse } from "./checks.ts";
 export { type RequestBudget, takeClerkRequest } from "./clerk-budget.ts";
 export { evaluateConflicts, listConflicts, listConflictsOfUser } from "./conflicts.ts";

@@ -38,6 +38,8 @@ export type AdminRoute = {
   body: z.ZodType | undefined;
   status: 200 | 202 | 204;
   answer: z.ZodType | undefined;
+  /** Of an answer that is no JSON. */
+  contentType?: string;
   register(scope: FastifyInstance, context: ApiContext): void;
 };
 
@@ -75,7 +77,7 @@ export function defineRoute<
 }
 
 /** @throws AppError `request.malformed` that names fields, never values */
-function readInput<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+export function readInput<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
   const result = schema.safeParse(value ?? {});
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`);

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { ApiContext } from "../context.ts";
+import { activityRoutes } from "./activity-routes.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 import { conflictRoutes } from "./conflict-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
@@ -12,6 +13,7 @@ import { userRoutes } from "./user-routes.ts";
 /** Every route of the admin API, in the order of its document. */
 const adminRoutes: readonly AdminRoute[] = [
   ...statusRoutes,
+  ...activityRoutes,
   ...userRoutes,
   ...deadLetterRoutes,
   ...conflictRoutes,
