@@ -1,4 +1,16 @@
 export {
+  type AdminRole,
+  adminRole,
+  adminRoles,
+  adminSessionView,
+  loginRequest,
+  mayAct,
+  type OperatorView,
+  operatorView,
+  type SessionAnswer,
+  sessionAnswer,
+} from "./access.ts";
+export {
   type ActivityView,
   type AuditEntry,
   activityQuery,

@@ -1,0 +1,61 @@
+import type { LiveTopic } from "@rollcall/contracts";
+import { MutationCache, QueryCache, QueryClient, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { ApiProblem, get, type Query } from "./request.ts";
+import { reportExpired, sessionKey } from "./session.tsx";
+
+const longestWaitMs = 15_000;
+
+/**
+ * The cache of all answers. A query's key begins with its topic, so that a `changed` event of the live stream reads
+ * exactly these again. No query has an interval.
+ */
+export function createQueryClient(): QueryClient {
+  const onError = (error: Error) => {
+    if (error instanceof ApiProblem && error.status === 401) reportExpired();
+  };
+  return new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error, query) => {
+        if (query.queryKey[0] !== sessionKey[0]) onError(error);
+      },
+    }),
+    mutationCache: new MutationCache({ onError }),
+    defaultOptions: {
+      queries: {
+        staleTime: 10_000,
+        // An api that is away comes back: go on asking, slower and slower, and keep the last answer on the page.
+        retry: (_times, error) => error instanceof ApiProblem && error.mayPass,
+        retryDelay: (times, error) =>
+          error instanceof ApiProblem && error.retryAfterS !== undefined
+            ? error.retryAfterS * 1000
+            : Math.min(1000 * 2 ** times, longestWaitMs),
+      },
+    },
+  });
+}
+
+/** An answer of the api that is read again whenever the server says that `topic` changed. */
+export function useAnswer<Answer>(topic: LiveTopic, path: string, query: Query = {}, enabled = true) {
+  return useQuery({
+    queryKey: [topic, path, query],
+    queryFn: ({ signal }) => get<Answer>(path, { query, signal }),
+    enabled,
+  });
+}
+
+export type List<Item> = { items: Item[]; nextCursor: string | null };
+
+/** A list with a page for each `nextCursor`. `items` holds the pages that are loaded so far. */
+export function useList<Item>(topic: LiveTopic, path: string, query: Query = {}, enabled = true) {
+  const list = useInfiniteQuery({
+    queryKey: [topic, path, query],
+    queryFn: ({ pageParam, signal }) =>
+      get<List<Item>>(path, { query: { ...query, cursor: pageParam ?? undefined }, signal }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.nextCursor,
+    enabled,
+  });
+  return { ...list, items: list.data?.pages.flatMap(({ items }) => items) ?? none };
+}
+
+const none: never[] = [];

@@ -1,0 +1,133 @@
+/** Every request of the console goes through `request`, so each failure has one form. */
+
+const prefix = "/api/admin";
+
+/** The present session's CSRF token. It stays in memory, so no other page can read it. */
+let csrf: string | undefined;
+
+/** Called by the session alone. */
+export function holdCsrfToken(token: string | undefined): void {
+  csrf = token;
+}
+
+/**
+ * A refused or unanswered request. `message` is the server's sentence in the page's language; it is empty when there was
+ * no answer.
+ */
+export class ApiProblem extends Error {
+  /** The HTTP status; 0 without an answer. */
+  readonly status: number;
+  /** A code of the runbook, such as `admin.forbidden`; `no_answer` without an answer. */
+  readonly code: string;
+  readonly requestId: string | undefined;
+  readonly retryAfterS: number | undefined;
+
+  constructor(facts: {
+    status: number;
+    code: string;
+    message: string;
+    requestId?: string | undefined;
+    retryAfterS?: number | undefined;
+  }) {
+    super(facts.message);
+    this.name = "ApiProblem";
+    this.status = facts.status;
+    this.code = facts.code;
+    this.requestId = facts.requestId;
+    this.retryAfterS = facts.retryAfterS;
+  }
+
+  /** Whether the same request may succeed later without a change by the operator. */
+  get mayPass(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+type Options = { query?: Query | undefined; body?: unknown; signal?: AbortSignal | undefined };
+
+export function get<Answer>(path: string, options: Omit<Options, "body"> = {}): Promise<Answer> {
+  return request<Answer>("GET", `${prefix}${path}`, options);
+}
+
+export function post<Answer>(path: string, body: unknown = {}): Promise<Answer> {
+  return request<Answer>("POST", `${prefix}${path}`, { body });
+}
+
+export function patch<Answer>(path: string, body: unknown): Promise<Answer> {
+  return request<Answer>("PATCH", `${prefix}${path}`, { body });
+}
+
+/** Login and logout are pages' routes, below /admin. */
+export function postAccess<Answer>(
+  path: "/admin/login" | "/admin/logout",
+  body: unknown = {},
+): Promise<Answer> {
+  return request<Answer>("POST", path, { body });
+}
+
+/** The address of a download, which the browser follows by itself. */
+export function addressOf(path: string, query: Query = {}): string {
+  const text = new URLSearchParams(
+    Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]])),
+  ).toString();
+  return `${prefix}${path}${text === "" ? "" : `?${text}`}`;
+}
+
+/** @throws ApiProblem */
+async function request<Answer>(
+  method: "GET" | "POST" | "PATCH",
+  path: string,
+  options: Options,
+): Promise<Answer> {
+  const { query, body, signal } = options;
+  const address = query === undefined ? path : addressOf(path.slice(prefix.length), query);
+  let response: Response;
+  try {
+    response = await fetch(address, {
+      method,
+      credentials: "same-origin",
+      cache: "no-store",
+      headers: {
+        accept: "application/json",
+        "accept-language": document.documentElement.lang,
+        "x-rollcall-console": "1",
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(method === "GET" || csrf === undefined ? {} : { "x-csrf-token": csrf }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: signal ?? null,
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiProblem({ status: 0, code: "no_answer", message: "" });
+  }
+  if (response.ok) return response.status === 204 ? (undefined as Answer) : readAnswer<Answer>(response);
+  throw await readProblem(response);
+}
+
+async function readAnswer<Answer>(response: Response): Promise<Answer> {
+  try {
+    // The server checks its answers against the same schemas, so the type is taken at its word.
+    return (await response.json()) as Answer;
+  } catch {
+    // The connection broke within the answer, or a proxy answered with a page.
+    throw new ApiProblem({ status: 0, code: "no_answer", message: "" });
+  }
+}
+
+async function readProblem(response: Response): Promise<ApiProblem> {
+  const body = await response.json().catch(() => undefined);
+  const error = typeof body === "object" && body !== null && "error" in body ? body.error : undefined;
+  const { code, message } =
+    typeof error === "object" && error !== null ? (error as Record<string, unknown>) : {};
+  const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
+  return new ApiProblem({
+    status: response.status,
+    code: typeof code === "string" ? code : `http_${response.status}`,
+    message: typeof message === "string" ? message : "",
+    requestId: typeof body?.requestId === "string" ? body.requestId : undefined,
+    retryAfterS: Number.isFinite(retryAfter) ? retryAfter : undefined,
+  });
+}
