@@ -136,6 +136,8 @@ begin
     -- The process with the lease, api or worker, evaluates alerts.
     'insert, update on rollcall.leases to rollcall_api',
     'insert, update on rollcall.alerts to rollcall_api',
+    'insert, update on rollcall.alert_firings to rollcall_api',
+    'insert, update on rollcall.alert_delivery to rollcall_api',
     'insert, update, delete on rollcall.samples to rollcall_api'
   ] loop
     -- After a rollback the newest tables do not exist.

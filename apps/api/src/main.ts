@@ -2,6 +2,7 @@ import { listSecrets } from "@rollcall/contracts";
 import { createLogger } from "@rollcall/observability";
 import {
   forwardedUntrusted,
+  markStart,
   runProcess,
   startAlerts,
   startSchemaCheck,
@@ -26,11 +27,13 @@ await runProcess("api", "PORT", secrets, async () => {
       ...(context.forwardedHeader.wasSeen() ? [forwardedUntrusted] : []),
     ],
   });
+  const stopMark = markStart(context, "api");
   const stopSchemaCheck = startSchemaCheck(context);
   const url = await app.listen({ host: config.HOST, port: config.PORT });
   log.info({ url }, "Listening");
   const stop = async () => {
     await app.close();
+    await stopMark();
     await stopSchemaCheck();
     await stopAlerts();
     await context.close();

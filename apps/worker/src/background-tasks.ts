@@ -1,15 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { pruneEvents, pruneUnknownTombstones, recordWorker, removeWorker } from "@rollcall/db";
+import { pruneEvents, pruneFirings, pruneUnknownTombstones, recordWorker, removeWorker } from "@rollcall/db";
 import { moveFailedJobs, type Producer } from "@rollcall/jobs";
 import { startPeriodicTask } from "@rollcall/runtime";
 import { relayNotifications } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
+import { createActivityCounter } from "./count-activity.ts";
 
 const moveEveryMs = 2_000;
 const moveDeadlineMs = 2_000;
 const relayEveryMs = 1_000;
 const pruneEveryMs = 10 * 60_000;
 const keepEventsDays = 90;
+const countEveryMs = 10_000;
 
 /**
  * Starts what every worker does besides its jobs. Several workers may do the same at once: a dead letter has one id, and
@@ -26,8 +28,14 @@ export function startBackgroundTasks(context: WorkerContext): () => void {
     }),
     startPeriodicTask(context, { name: "pruning", everyMs: pruneEveryMs }, async () => {
       await pruneEvents(pool, keepEventsDays);
+      await pruneFirings(pool, keepEventsDays);
       await pruneUnknownTombstones(pool);
     }),
+    startPeriodicTask(
+      context,
+      { name: "activity counts", everyMs: countEveryMs, startsAtOnce: true },
+      createActivityCounter(context),
+    ),
   ];
   if (context.notificationTarget) {
     const relay = { name: "notification relay", everyMs: relayEveryMs };

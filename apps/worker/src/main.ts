@@ -3,6 +3,7 @@ import { createLogger } from "@rollcall/observability";
 import {
   createHttpServer,
   createRefusalLimit,
+  markStart,
   registerHealthRoutes,
   registerMetricsRoute,
   runProcess,
@@ -40,12 +41,14 @@ await runProcess("worker", "WORKER_PORT", secrets, async () => {
   ];
   const stopTasks = startBackgroundTasks(context);
   const stopSchemaCheck = startSchemaCheck(context);
+  const stopMark = markStart(context, "worker");
   const stopHeartbeat = startHeartbeat(context);
   const stopAlerts = startAlerts({ ...context, webhookUrl: config.ALERT_WEBHOOK_URL });
   log.info({ url }, "Working");
   const stop = async () => {
     stopTasks();
     await Promise.allSettled(workers.map((worker) => worker.close()));
+    await stopMark();
     await stopHeartbeat();
     await stopSchemaCheck();
     await stopAlerts();

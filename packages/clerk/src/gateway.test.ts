@@ -14,7 +14,6 @@ beforeAll(async () => {
   gateway = createClerkGateway({
     secretKey: clerk.secretKey,
     apiUrl: clerk.url,
-    timeoutMs: 500,
     onRequest: (status) => statuses.push(status),
     onPartlyRead: (users) => partlyRead.push(users),
   });
@@ -105,13 +104,24 @@ describe("typed errors", () => {
       { code: "clerk.rate_limited", retryAfterMs: 7_000 },
     ],
     [{ kind: "status", status: 422 }, { code: "clerk.unreadable" }],
-    [{ kind: "hang" }, { code: "clerk.unavailable" }],
     [{ kind: "reset" }, { code: "clerk.unavailable" }],
     [{ kind: "truncated" }, expect.objectContaining({ code: expect.stringMatching(/^clerk\.un/) })],
     [{ kind: "malformed" }, { code: "clerk.unreadable" }],
   ] as const)("%j", async (fault, expected) => {
     await clerk.faults.add(fault);
     await expect(gateway.readUser("user_1")).rejects.toMatchObject(expected);
+  });
+
+  test("a request that Clerk does not answer is clerk.unavailable", async () => {
+    const hasty = createClerkGateway({
+      secretKey: clerk.secretKey,
+      apiUrl: clerk.url,
+      timeoutMs: 100,
+      onRequest: (status) => statuses.push(status),
+    });
+    await clerk.faults.add({ kind: "hang" });
+    await expect(hasty.readUser("user_1")).rejects.toMatchObject({ code: "clerk.unavailable" });
+    await hasty.close();
   });
 
   test("a wrong key is clerk.unauthorized", async () => {
@@ -147,16 +157,14 @@ describe("typed errors", () => {
     }).listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as AddressInfo;
-    const other = createClerkGateway({
-      secretKey: "sk_test_x",
-      apiUrl: `http://127.0.0.1:${port}`,
-      timeoutMs: 2_000,
-    });
+    const address = { secretKey: "sk_test_x", apiUrl: `http://127.0.0.1:${port}` };
+    const other = createClerkGateway(address);
+    const hasty = createClerkGateway({ ...address, timeoutMs: 100 });
     await expect(other.readUser("user_big")).rejects.toMatchObject({ code: "clerk.too_large" });
-    await expect(other.readUser("user_trickle")).rejects.toMatchObject({ code: "clerk.unavailable" });
+    await expect(hasty.readUser("user_trickle")).rejects.toMatchObject({ code: "clerk.unavailable" });
     server.closeAllConnections();
     server.close();
-    await other.close();
+    await Promise.all([other.close(), hasty.close()]);
   });
 });
 

@@ -61,6 +61,24 @@ export const errorTable = {
     "Pedido vindo de outro site recusado.",
     "Request from another site refused.",
   ),
+  "admin.forbidden": entry(
+    403,
+    false,
+    "Seu papel não permite isto. Peça a um administrador.",
+    "Your role does not allow this. Ask an administrator.",
+  ),
+  "admin.csrf": entry(
+    403,
+    false,
+    "Falta o token CSRF da sua sessão, ou ele é de outra. Recarregue a página.",
+    "The CSRF token of your session is missing or belongs to another one. Reload the page.",
+  ),
+  "admin.session_unknown": entry(
+    404,
+    false,
+    "Não há sessão aberta com este id: já terminou, ou nunca existiu.",
+    "There is no open session with this id: it ended already, or never existed.",
+  ),
   "session.no_azp": entry(
     401,
     false,

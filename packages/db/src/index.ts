@@ -1,5 +1,27 @@
 export { lockAbsenceGuard, mayDeleteAbsent, recordAbsences, wasAbsent } from "./absences.ts";
-export { addSamples, hasRecentSample, pruneSamples, readAlerts, sumSamples, writeAlerts } from "./alerts.ts";
+export {
+  listActivity,
+  listAudit,
+  listEventsBetween,
+  listProcessMarks,
+  recordProcessStart,
+} from "./activity.ts";
+export {
+  countEvents,
+  countExistingUsers,
+  readGrowth,
+  readGrowthHours,
+  readTimesToProfile,
+} from "./activity-counts.ts";
+export {
+  listFirings,
+  pruneFirings,
+  readAlerts,
+  readDelivery,
+  writeAlerts,
+  writeDelivery,
+  writeFirings,
+} from "./alerts.ts";
 export { findSchemaProblems, type SchemaProblem } from "./app-schema/find-schema-problems.ts";
 export { printSchema, type SchemaFormat } from "./app-schema/print-schema.ts";
 export { describeLeft, type Restoration } from "./app-schema/restore-schema.ts";
@@ -43,6 +65,7 @@ export { trimText } from "./email.ts";
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
 export { isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
 export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents, recordEvent } from "./events.ts";
+export { createFinalEventIdReader, type FinalEventIdReader } from "./final-event-id.ts";
 export { acquireLease, checkWrites, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicates } from "./migrate/adoption/row-problems.ts";
@@ -95,6 +118,15 @@ export {
   requestRun,
   resetRun,
 } from "./runs.ts";
+export {
+  addSamples,
+  hasRecentSample,
+  keepPeaks,
+  pruneSamples,
+  readPeaks,
+  readWebhookHours,
+  sumSamples,
+} from "./samples.ts";
 export type { Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";

@@ -7,8 +7,9 @@ export {
   replayDeadLetters,
 } from "./admin/dead-letters.ts";
 export { explainUser } from "./admin/explain.ts";
+export { findProblems } from "./admin/problems.ts";
 export { purgeUser } from "./admin/purge.ts";
-export { readStatus } from "./admin/status.ts";
+export { askClerk, countAll, readFacts, readStatus } from "./admin/status.ts";
 export { countPostgresError } from "./count-postgres-error.ts";
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure/ensure.ts";
 export { startPostgresMonitor } from "./ensure/postgres-monitor.ts";

@@ -27,6 +27,7 @@ function documentRoute(prefix: string): AdminRoute {
   const route = defineRoute({
     method: "GET",
     path: "/openapi.json",
+    role: "viewer",
     summary: "This document.",
     answer: z.record(z.string(), z.unknown()),
     run: async () => document,

@@ -5,6 +5,7 @@ import { AppError, type ErrorCode } from "@rollcall/contracts";
 import { answerError, createEventCounter, isSameSecret, readAddressKey } from "@rollcall/runtime";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "../context.ts";
+import type { Operator } from "./access/operator.ts";
 import { registerAdminRoutes } from "./admin-routes.ts";
 import { registerBoard } from "./board.ts";
 
@@ -102,6 +103,7 @@ async function guard(
       if (!matches.every(Boolean)) throw new AppError("admin.unauthenticated", "Wrong user name or password");
     },
   });
+  const operator: Operator = { name: expected.username, role: "admin", sessionId: null };
   scope.addHook("onRequest", async (request, reply) => {
     // Answered here instead of thrown, because the board's own error handler would answer 500.
     const refusal = await findRefusal(request, reply);
@@ -121,6 +123,7 @@ async function guard(
       // A guesser that does not wait for the answer does not get one.
       if (request.socket.destroyed) return { code: "admin.unauthenticated" };
       if (await isRight(request, reply)) {
+        request.operator = operator;
         return isCrossSiteWrite(request) ? { code: "admin.cross_site" } : undefined;
       }
       const retryAfterMs = expected.guesses.countWrong(address);

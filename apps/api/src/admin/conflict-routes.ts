@@ -10,6 +10,7 @@ export const conflictRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/conflicts",
+    role: "viewer",
     summary: "Profiles that may belong to a user, for an operator to decide, newest first.",
     query: conflictQuery,
     answer: listOf(conflictView),
@@ -22,11 +23,12 @@ export const conflictRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/conflicts/:id/resolve",
+    role: "operator",
     summary: "Links one of the conflict's candidates to the user, or dismisses the conflict.",
     params: conflictParams,
     body: conflictResolution,
     status: 204,
-    run: (context, { params, body }) =>
-      resolveConflict(context, params.id, body, context.config.ADMIN_USERNAME),
+    run: (context, { params, body }, { operator }) =>
+      resolveConflict(context, params.id, body, operator.name),
   }),
 ];

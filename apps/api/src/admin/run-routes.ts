@@ -13,12 +13,13 @@ export const runRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/reconcile",
+    role: "operator",
     summary: "Starts a run now, or answers the unfinished run of this mode. After a 503, call again.",
     body: reconcileRequest,
     status: 202,
     answer: runAnswer,
-    run: async ({ pool, producers, config }, { body }) => {
-      const { run } = await requestRun({ pool }, body, { operator: config.ADMIN_USERNAME });
+    run: async ({ pool, producers }, { body }, { operator }) => {
+      const { run } = await requestRun({ pool }, body, { operator: operator.name });
       const job = { v: 1, mode: run.mode, runId: run.id } as const;
       await addReconcile(producers.reconcile, job, enqueueDeadlineMs);
       return { runId: run.id };
@@ -27,6 +28,7 @@ export const runRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/runs",
+    role: "viewer",
     summary: "Reconcile runs of one mode or both, newest first.",
     query: runQuery,
     answer: listOf(runView),
@@ -39,6 +41,7 @@ export const runRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/runs/:id",
+    role: "viewer",
     summary: "One run: its start, progress, counts, and the reason of a failure.",
     params: runParams,
     answer: runView,
@@ -51,22 +54,24 @@ export const runRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/runs/:id/cancel",
+    role: "operator",
     summary: "Cancels a run. The process that works on it stops within seconds.",
     params: runParams,
     status: 202,
     answer: runView,
-    run: ({ pool, config }, { params }) => cancelRun({ pool }, params.id, config.ADMIN_USERNAME),
+    run: ({ pool }, { params }, { operator }) => cancelRun({ pool }, params.id, operator.name),
   }),
   defineRoute({
     method: "POST",
     path: "/runs/:id/confirm-deletions",
+    role: "admin",
     summary:
       "Lets a worker carry out the deletions that a run holds, after a new lookup of each user at Clerk.",
     params: runParams,
     status: 202,
     answer: runAnswer,
-    run: async ({ pool, producers, config }, { params }) => {
-      const { id } = await requestConfirmation({ pool }, params.id, config.ADMIN_USERNAME);
+    run: async ({ pool, producers }, { params }, { operator }) => {
+      const { id } = await requestConfirmation({ pool }, params.id, operator.name);
       await addConfirmation(producers.reconcile, id, enqueueDeadlineMs);
       return { runId: id };
     },

@@ -21,6 +21,7 @@ export const userRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/users",
+    role: "viewer",
     summary:
       "Users by Clerk id, or by part of an email or a name, newest first. An empty page may have a next one.",
     query: userQuery,
@@ -30,6 +31,7 @@ export const userRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/users/:clerkId",
+    role: "viewer",
     summary: "Everything known about one user, with one sentence that explains the state.",
     params: userParams,
     answer: userReport,
@@ -42,22 +44,23 @@ export const userRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "PATCH",
     path: "/users/:clerkId",
+    role: "operator",
     summary: "Changes the tier of a user.",
     params: userParams,
     body: tierChange,
     answer: tierAnswer,
-    run: (context, { params, body }) =>
-      setTier(context, { ...params, ...body }, context.config.ADMIN_USERNAME),
+    run: (context, { params, body }, { operator }) => setTier(context, { ...params, ...body }, operator.name),
   }),
   defineRoute({
     method: "POST",
     path: "/users/:clerkId/sync",
+    role: "operator",
     summary: "Adds a sync job for one user.",
     params: userParams,
     status: 202,
     answer: syncAnswer,
-    run: async (context, { params }) => {
-      const answer = await requestSyncs(context, [params.clerkId], context.config.ADMIN_USERNAME);
+    run: async (context, { params }, { operator }) => {
+      const answer = await requestSyncs(context, [params.clerkId], operator.name);
       if (answer.queued === 0) throw new AppError("user.deleted", "The user's row is a tombstone");
       return answer;
     },
@@ -65,11 +68,12 @@ export const userRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/users/sync",
+    role: "operator",
     summary: "Adds sync jobs for up to 500 users.",
     body: syncRequest,
     bodyLimit: 128 * 1024,
     status: 202,
     answer: syncAnswer,
-    run: (context, { body }) => requestSyncs(context, body.clerkIds, context.config.ADMIN_USERNAME),
+    run: (context, { body }, { operator }) => requestSyncs(context, body.clerkIds, operator.name),
   }),
 ];
