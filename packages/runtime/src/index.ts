@@ -10,6 +10,7 @@ export { answerLimited, createHttpServer } from "./http-server.ts";
 export { isSameSecret, registerMetricsRoute } from "./metrics-route.ts";
 export { openQueueBackend } from "./open-queue-backend.ts";
 export { createReconcileContext, openServices, type Services } from "./open-services.ts";
+export { derivePasswordKey, hashPassword, isPasswordOf, makeBlindHash } from "./password-hash.ts";
 export { startPeriodicTask } from "./periodic-task.ts";
 export { createRefusalLimit, type RefusalLimit } from "./refusal-limit.ts";
 export { createOriginLog } from "./refusal-log.ts";
