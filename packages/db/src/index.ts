@@ -1,4 +1,14 @@
 export { lockAbsenceGuard, mayDeleteAbsent, recordAbsences, wasAbsent } from "./absences.ts";
+export {
+  type AdminSession,
+  closeAdminSession,
+  findAdminSession,
+  isAdminSessionOpen,
+  listAdminSessions,
+  openAdminSession,
+  pruneAdminSessions,
+  touchAdminSession,
+} from "./admin-sessions.ts";
 export { addSamples, hasRecentSample, pruneSamples, readAlerts, sumSamples, writeAlerts } from "./alerts.ts";
 export { findSchemaProblems, type SchemaProblem } from "./app-schema/find-schema-problems.ts";
 export { printSchema, type SchemaFormat } from "./app-schema/print-schema.ts";
