@@ -14,5 +14,5 @@ export { derivePasswordKey, hashPassword, isPasswordOf, makeBlindHash } from "./
 export { startPeriodicTask } from "./periodic-task.ts";
 export { createRefusalLimit, type RefusalLimit } from "./refusal-limit.ts";
 export { createOriginLog } from "./refusal-log.ts";
-export { type RunningProgram, runProcess } from "./run-process.ts";
+export { listen, type RunningProgram, runProcess } from "./run-process.ts";
 export { startSchemaCheck } from "./schema-check.ts";
