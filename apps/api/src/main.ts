@@ -3,6 +3,7 @@ import { createLogger } from "@rollcall/observability";
 import {
   forwardedUntrusted,
   listen,
+  markStart,
   runProcess,
   startAlerts,
   startSchemaCheck,
@@ -29,6 +30,7 @@ await runProcess("api", secrets, async () => {
       ...(context.forwardedHeader.wasSeen() ? [forwardedUntrusted] : []),
     ],
   });
+  const stopMark = markStart(context, "api");
   const stopSchemaCheck = startSchemaCheck(context);
   const url = await listen(app, { host, port, portVariable: "PORT" });
   const adminUrl =
@@ -36,6 +38,7 @@ await runProcess("api", secrets, async () => {
   log.info({ url, ...(adminUrl !== undefined && { adminUrl }) }, "Listening");
   const stop = async () => {
     await Promise.all([app.close(), adminApp?.close()]);
+    await stopMark();
     await stopSchemaCheck();
     await stopAlerts();
     await context.close();

@@ -4,6 +4,7 @@ import {
   createHttpServer,
   createRefusalLimit,
   listen,
+  markStart,
   registerHealthRoutes,
   registerMetricsRoute,
   runProcess,
@@ -45,12 +46,15 @@ await runProcess("worker", secrets, async () => {
   ];
   const stopTasks = startBackgroundTasks(context);
   const stopSchemaCheck = startSchemaCheck(context);
+  const stopMark = markStart(context, "worker");
   const stopHeartbeat = startHeartbeat(context);
   const stopAlerts = startAlerts({ ...context, webhookUrl: config.ALERT_WEBHOOK_URL });
   log.info({ url }, "Working");
   const stop = async () => {
-    stopTasks();
+    const tasksStopped = stopTasks();
     await Promise.allSettled(workers.map((worker) => worker.close()));
+    await tasksStopped;
+    await stopMark();
     await stopHeartbeat();
     await stopSchemaCheck();
     await stopAlerts();

@@ -2,8 +2,10 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { ApiContext } from "../context.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
+import { bulkRoutes } from "./bulk-routes.ts";
 import { conflictRoutes } from "./conflict-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
+import { exportRoute } from "./export-route.ts";
 import { describeAdminApi } from "./openapi.ts";
 import { operatorRoutes } from "./operator-routes.ts";
 import { runRoutes } from "./run-routes.ts";
@@ -14,6 +16,8 @@ import { userRoutes } from "./user-routes.ts";
 const adminRoutes: readonly AdminRoute[] = [
   ...statusRoutes,
   ...userRoutes,
+  exportRoute,
+  ...bulkRoutes,
   ...deadLetterRoutes,
   ...conflictRoutes,
   ...runRoutes,

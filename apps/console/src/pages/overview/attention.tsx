@@ -1,0 +1,35 @@
+import type { Problem } from "@rollcall/contracts";
+import { Link } from "@tanstack/react-router";
+import { useFormats } from "../../language/formats.ts";
+import { useTexts } from "../../language/language.tsx";
+import { overviewTexts } from "./overview-texts.ts";
+
+/** The problems that need an operator, the most urgent first, each with what helps. Without any the section is absent. */
+export function Attention({ problems }: { problems: readonly Problem[] }) {
+  const texts = useTexts(overviewTexts);
+  const formats = useFormats();
+  if (problems.length === 0) return null;
+  return (
+    <section className="attention stack tight" aria-label={texts.attention}>
+      <h2>{texts.attention}</h2>
+      <ul>
+        {problems.map(({ code, count, params, helps }) => (
+          <li key={`${code} ${params["runId"] ?? ""}`}>
+            <span>{texts.problems[code](count === null ? "" : formats.number(count), params)}</span>{" "}
+            {helps.page !== null ? (
+              <Link to={helps.page} className="button">
+                {texts.open}
+              </Link>
+            ) : (
+              helps.command !== null && (
+                <span className="small">
+                  {texts.run} <code>{helps.command}</code>
+                </span>
+              )
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

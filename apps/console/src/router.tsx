@@ -1,0 +1,93 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { Layout } from "./layout/layout.tsx";
+import { NotFound } from "./layout/not-found.tsx";
+import { RouteFailure } from "./layout/route-failure.tsx";
+
+const root = createRootRoute({
+  component: Layout,
+  notFoundComponent: NotFound,
+  errorComponent: RouteFailure,
+});
+
+/** Each page is a file of its own that a browser loads when it is opened. An address holds ids, never an email or a name. */
+const routes = [
+  createRoute({
+    getParentRoute: () => root,
+    path: "/",
+    component: lazyRouteComponent(() => import("./pages/overview/overview-page.tsx"), "OverviewPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/users",
+    component: lazyRouteComponent(() => import("./pages/users/users-page.tsx"), "UsersPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/users/$clerkId",
+    component: lazyRouteComponent(() => import("./pages/user/user-page.tsx"), "UserPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/activity",
+    component: lazyRouteComponent(() => import("./pages/activity/activity-page.tsx"), "ActivityPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/dead-letters",
+    component: lazyRouteComponent(
+      () => import("./pages/dead-letters/dead-letters-page.tsx"),
+      "DeadLettersPage",
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/conflicts",
+    component: lazyRouteComponent(() => import("./pages/conflicts/conflicts-page.tsx"), "ConflictsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/conflicts/$id",
+    component: lazyRouteComponent(() => import("./pages/conflicts/conflict-page.tsx"), "ConflictPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/runs",
+    component: lazyRouteComponent(() => import("./pages/runs/runs-page.tsx"), "RunsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/runs/$id",
+    component: lazyRouteComponent(() => import("./pages/runs/run-page.tsx"), "RunPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/alerts",
+    component: lazyRouteComponent(() => import("./pages/alerts/alerts-page.tsx"), "AlertsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/audit",
+    component: lazyRouteComponent(() => import("./pages/audit/audit-page.tsx"), "AuditPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/operators",
+    component: lazyRouteComponent(() => import("./pages/operators/operators-page.tsx"), "OperatorsPage"),
+  }),
+] as const;
+
+/** The router of the pages below /admin. */
+export function createConsoleRouter() {
+  return createRouter({
+    routeTree: root.addChildren([...routes]),
+    basepath: "/admin",
+    defaultPreload: "intent",
+    scrollRestoration: true,
+  });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof createConsoleRouter>;
+  }
+}
