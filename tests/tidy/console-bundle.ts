@@ -8,7 +8,7 @@ type File = Rolldown.OutputChunk | Rolldown.OutputAsset;
 
 export type ConsoleBundle = {
   html: string;
-  /** The bytes that a browser loads for a page that nobody opened before, gzipped: by the name of the page's file. */
+  /** The bytes that a browser loads for a page without a cache, gzipped: by the name of the page's file. */
   firstLoads: ReadonlyMap<string, number>;
   /** All scripts and styles, as one text. */
   code: string;
