@@ -34,8 +34,14 @@ export function createQueryClient(): QueryClient {
   });
 }
 
+/**
+ * What a query's answer depends on. The list of activity changes with each event, and the page of a user with each event of
+ * that user, so these pages follow the stream themselves.
+ */
+export type Topic = LiveTopic | "activity" | "user";
+
 /** An answer of the api that is read again whenever the server says that `topic` changed. */
-export function useAnswer<Answer>(topic: LiveTopic, path: string, query: Query = {}, enabled = true) {
+export function useAnswer<Answer>(topic: Topic, path: string, query: Query = {}, enabled = true) {
   return useQuery({
     queryKey: [topic, path, query],
     queryFn: ({ signal }) => get<Answer>(path, { query, signal }),
@@ -46,7 +52,7 @@ export function useAnswer<Answer>(topic: LiveTopic, path: string, query: Query =
 export type List<Item> = { items: Item[]; nextCursor: string | null };
 
 /** A list with a page for each `nextCursor`. `items` holds the pages that are loaded so far. */
-export function useList<Item>(topic: LiveTopic, path: string, query: Query = {}, enabled = true) {
+export function useList<Item>(topic: Topic, path: string, query: Query = {}, enabled = true) {
   const list = useInfiniteQuery({
     queryKey: [topic, path, query],
     queryFn: ({ pageParam, signal }) =>

@@ -45,10 +45,25 @@ export class ApiProblem extends Error {
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
-type Options = { query?: Query | undefined; body?: unknown; signal?: AbortSignal | undefined };
+type Options = {
+  query?: Query | undefined;
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+  /** Reads an answer that is no JSON. */
+  read?: ((response: Response) => Promise<unknown>) | undefined;
+};
 
 export function get<Answer>(path: string, options: Omit<Options, "body"> = {}): Promise<Answer> {
   return request<Answer>("GET", `${prefix}${path}`, options);
+}
+
+/** An answer that is no JSON, read by `read`. */
+export function readWith<Answer>(
+  path: string,
+  options: Pick<Options, "query" | "signal">,
+  read: (response: Response) => Promise<Answer>,
+): Promise<Answer> {
+  return request<Answer>("GET", `${prefix}${path}`, { ...options, read });
 }
 
 export function post<Answer>(path: string, body: unknown = {}): Promise<Answer> {
@@ -103,15 +118,17 @@ async function request<Answer>(
     if (signal?.aborted) throw error;
     throw new ApiProblem({ status: 0, code: "no_answer", message: "" });
   }
-  if (response.ok) return response.status === 204 ? (undefined as Answer) : readAnswer<Answer>(response);
+  if (response.ok)
+    return response.status === 204 ? (undefined as Answer) : readAnswer<Answer>(response, options);
   throw await readProblem(response);
 }
 
-async function readAnswer<Answer>(response: Response): Promise<Answer> {
+async function readAnswer<Answer>(response: Response, { read, signal }: Options): Promise<Answer> {
   try {
     // The server checks its answers against the same schemas, so the type is taken at its word.
-    return (await response.json()) as Answer;
-  } catch {
+    return (await (read ? read(response) : response.json())) as Answer;
+  } catch (error) {
+    if (signal?.aborted) throw error;
     // The connection broke within the answer, or a proxy answered with a page.
     throw new ApiProblem({ status: 0, code: "no_answer", message: "" });
   }
