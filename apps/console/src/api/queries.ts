@@ -1,7 +1,6 @@
 import type { LiveTopic } from "@rollcall/contracts";
-import { MutationCache, QueryCache, QueryClient, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { type Query as CachedQuery, QueryClient, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { ApiProblem, get, type Query } from "./request.ts";
-import { reportExpired, sessionKey } from "./session.tsx";
 
 const longestWaitMs = 15_000;
 
@@ -10,19 +9,12 @@ const longestWaitMs = 15_000;
  * exactly these again. No query has an interval.
  */
 export function createQueryClient(): QueryClient {
-  const onError = (error: Error) => {
-    if (error instanceof ApiProblem && error.status === 401) reportExpired();
-  };
   return new QueryClient({
-    queryCache: new QueryCache({
-      onError: (error, query) => {
-        if (query.queryKey[0] !== sessionKey[0]) onError(error);
-      },
-    }),
-    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         staleTime: 10_000,
+        // The browser's word for being offline is a guess: an api on this machine answers all the same.
+        networkMode: "always",
         // An api that is away comes back: go on asking, slower and slower, and keep the last answer on the page.
         retry: (_times, error) => error instanceof ApiProblem && error.mayPass,
         retryDelay: (times, error) =>
@@ -30,8 +22,22 @@ export function createQueryClient(): QueryClient {
             ? error.retryAfterS * 1000
             : Math.min(1000 * 2 ** times, longestWaitMs),
       },
+      mutations: { networkMode: "always" },
     },
   });
+}
+
+/** Asks at once for every answer that failed and waits to be asked for again. */
+export async function retryNow(queries: QueryClient): Promise<void> {
+  const failed = queries.getQueryCache().findAll({ predicate: isFailing });
+  const isOne = (query: CachedQuery) => failed.includes(query);
+  // A query that waits for its next attempt ignores a call to refetch it.
+  await queries.cancelQueries({ predicate: isOne });
+  await queries.refetchQueries({ type: "active", predicate: isOne });
+}
+
+function isFailing({ state }: CachedQuery): boolean {
+  return state.fetchFailureCount > 0 || state.status === "error";
 }
 
 /**

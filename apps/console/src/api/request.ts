@@ -1,13 +1,28 @@
+import type { SessionAnswer } from "@rollcall/contracts";
+
 /** Every request of the console goes through `request`, so each failure has one form. */
 
 const prefix = "/api/admin";
+const sessionPath = `${prefix}/session`;
 
-/** The present session's CSRF token. It stays in memory, so no other page can read it. */
-let csrf: string | undefined;
+/** The operator that the page shows, and the CSRF token. Both stay in memory, so no other page can read them. */
+let held: { name: string; csrf: string } | undefined;
 
 /** Called by the session alone. */
-export function holdCsrfToken(token: string | undefined): void {
-  csrf = token;
+export function holdSession(session: { name: string; csrf: string } | undefined): void {
+  held = session;
+}
+
+const unauthenticatedListeners = new Set<() => void>();
+
+/** Calls `listener` when an answer says that the session may be over. @returns stops it */
+export function onUnauthenticated(listener: () => void): () => void {
+  unauthenticatedListeners.add(listener);
+  return () => void unauthenticatedListeners.delete(listener);
+}
+
+export function reportUnauthenticated(): void {
+  for (const listener of unauthenticatedListeners) listener();
 }
 
 /**
@@ -21,11 +36,14 @@ export class ApiProblem extends Error {
   readonly code: string;
   readonly requestId: string | undefined;
   readonly retryAfterS: number | undefined;
+  /** A write that was not answered may have happened. */
+  readonly isWrite: boolean;
 
   constructor(facts: {
     status: number;
     code: string;
     message: string;
+    isWrite: boolean;
     requestId?: string | undefined;
     retryAfterS?: number | undefined;
   }) {
@@ -35,6 +53,7 @@ export class ApiProblem extends Error {
     this.code = facts.code;
     this.requestId = facts.requestId;
     this.retryAfterS = facts.retryAfterS;
+    this.isWrite = facts.isWrite;
   }
 
   /** Whether the same request may succeed later without a change by the operator. */
@@ -44,6 +63,8 @@ export class ApiProblem extends Error {
 }
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+type Method = "GET" | "POST" | "PATCH";
 
 type Options = {
   query?: Query | undefined;
@@ -82,6 +103,16 @@ export function postAccess<Answer>(
   return request<Answer>("POST", path, { body });
 }
 
+/** The present session, or null without one. @throws ApiProblem */
+export async function getSession(): Promise<SessionAnswer | null> {
+  try {
+    return await send<SessionAnswer>("GET", sessionPath, {});
+  } catch (error) {
+    if (error instanceof ApiProblem && error.status === 401) return null;
+    throw error;
+  }
+}
+
 /** The address of a download, which the browser follows by itself. */
 export function addressOf(path: string, query: Query = {}): string {
   const text = new URLSearchParams(
@@ -91,13 +122,33 @@ export function addressOf(path: string, query: Query = {}): string {
 }
 
 /** @throws ApiProblem */
-async function request<Answer>(
-  method: "GET" | "POST" | "PATCH",
-  path: string,
-  options: Options,
-): Promise<Answer> {
+async function request<Answer>(method: Method, path: string, options: Options): Promise<Answer> {
+  try {
+    return await send<Answer>(method, path, options);
+  } catch (error) {
+    if (!(error instanceof ApiProblem)) throw error;
+    if (error.status === 401 && path.startsWith(prefix)) reportUnauthenticated();
+    if (error.code !== "admin.csrf" || !(await renewToken())) throw error;
+    return send<Answer>(method, path, options);
+  }
+}
+
+/**
+ * Another tab logged in again, so this page's token belongs to an old session. A login under another name does not count:
+ * the page would act for an operator that it does not show.
+ */
+async function renewToken(): Promise<boolean> {
+  const session = await getSession().catch(() => null);
+  const isSame = session !== null && session.name === held?.name;
+  if (isSame) held = session;
+  else reportUnauthenticated();
+  return isSame;
+}
+
+async function send<Answer>(method: Method, path: string, options: Options): Promise<Answer> {
   const { query, body, signal } = options;
   const address = query === undefined ? path : addressOf(path.slice(prefix.length), query);
+  const isWrite = method !== "GET";
   let response: Response;
   try {
     response = await fetch(address, {
@@ -109,32 +160,40 @@ async function request<Answer>(
         "accept-language": document.documentElement.lang,
         "x-rollcall-console": "1",
         ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...(method === "GET" || csrf === undefined ? {} : { "x-csrf-token": csrf }),
+        ...(isWrite && held ? { "x-csrf-token": held.csrf } : {}),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: signal ?? null,
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiProblem({ status: 0, code: "no_answer", message: "" });
+    throw noAnswer(isWrite);
   }
   if (response.ok)
-    return response.status === 204 ? (undefined as Answer) : readAnswer<Answer>(response, options);
-  throw await readProblem(response);
+    return response.status === 204 ? (undefined as Answer) : readAnswer<Answer>(response, options, isWrite);
+  throw await readProblem(response, isWrite);
 }
 
-async function readAnswer<Answer>(response: Response, { read, signal }: Options): Promise<Answer> {
+function noAnswer(isWrite: boolean): ApiProblem {
+  return new ApiProblem({ status: 0, code: "no_answer", message: "", isWrite });
+}
+
+async function readAnswer<Answer>(
+  response: Response,
+  { read, signal }: Options,
+  isWrite: boolean,
+): Promise<Answer> {
   try {
     // The server checks its answers against the same schemas, so the type is taken at its word.
     return (await (read ? read(response) : response.json())) as Answer;
   } catch (error) {
     if (signal?.aborted) throw error;
     // The connection broke within the answer, or a proxy answered with a page.
-    throw new ApiProblem({ status: 0, code: "no_answer", message: "" });
+    throw noAnswer(isWrite);
   }
 }
 
-async function readProblem(response: Response): Promise<ApiProblem> {
+async function readProblem(response: Response, isWrite: boolean): Promise<ApiProblem> {
   const body = await response.json().catch(() => undefined);
   const error = typeof body === "object" && body !== null && "error" in body ? body.error : undefined;
   const { code, message } =
@@ -142,6 +201,7 @@ async function readProblem(response: Response): Promise<ApiProblem> {
   const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
   return new ApiProblem({
     status: response.status,
+    isWrite,
     code: typeof code === "string" ? code : `http_${response.status}`,
     message: typeof message === "string" ? message : "",
     requestId: typeof body?.requestId === "string" ? body.requestId : undefined,

@@ -1,7 +1,8 @@
 import type { AdminRole, SessionAnswer } from "@rollcall/contracts";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
-import { ApiProblem, get, holdCsrfToken, postAccess } from "./request.ts";
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef } from "react";
+import { retryNow } from "./queries.ts";
+import { ApiProblem, getSession, holdSession, onUnauthenticated, postAccess } from "./request.ts";
 
 type Session = {
   /** undefined: not known yet. null: no operator is logged in. */
@@ -18,71 +19,79 @@ type Session = {
 
 const context = createContext<Session | undefined>(undefined);
 
-export const sessionKey = ["session"] as const;
+const sessionKey = ["session"] as const;
 
-/** Listeners of answers that say that the session is over. */
-const listeners = new Set<() => void>();
-
-/** Reports an answer of 401 to a request of a page. */
-export function reportExpired(): void {
-  for (const listener of listeners) listener();
-}
+/** `shown` is the operator whose page is open. It outlives the session, until a logout. */
+type Known = { session: SessionAnswer | null; shown: SessionAnswer | null };
 
 export function SessionProvider({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
-  const [hasExpired, setHasExpired] = useState(false);
-  const { data, error, refetch } = useQuery({
+  const { data, failureReason } = useQuery({
     queryKey: sessionKey,
-    queryFn: readSession,
+    queryFn: async (): Promise<Known> => {
+      const session = await getSession();
+      return { session, shown: session ?? queries.getQueryData<Known>(sessionKey)?.shown ?? null };
+    },
     staleTime: Number.POSITIVE_INFINITY,
+    refetchOnWindowFocus: false,
   });
-  if (data) holdCsrfToken(data.csrf);
+  const session = data?.session;
 
   useEffect(() => {
-    const expire = () => setHasExpired(true);
-    listeners.add(expire);
-    return () => void listeners.delete(expire);
-  }, []);
+    if (session) holdSession(session);
+  }, [session]);
+  useEffect(
+    () => onUnauthenticated(() => void queries.invalidateQueries({ queryKey: sessionKey })),
+    [queries],
+  );
+  const csrf = session?.csrf;
+  const csrfBefore = useRef(csrf);
+  useEffect(() => {
+    // A new session, perhaps of another tab: what the old one was refused is asked for again.
+    if (csrf !== undefined && csrfBefore.current !== undefined && csrf !== csrfBefore.current)
+      void queries.invalidateQueries({ predicate: isAnswer });
+    csrfBefore.current = csrf ?? csrfBefore.current;
+  }, [csrf, queries]);
 
   const logIn = useCallback(
     async (name: string, password: string) => {
-      const session = await postAccess<SessionAnswer>("/admin/login", { name, password });
-      holdCsrfToken(session.csrf);
+      const next = await postAccess<SessionAnswer>("/admin/login", { name, password });
+      holdSession(next);
+      await queries.cancelQueries({ queryKey: sessionKey });
       // Another operator must not see what the first one loaded.
-      if (queries.getQueryData<SessionAnswer | null>(sessionKey)?.name !== session.name)
-        queries.removeQueries({ predicate: isData });
-      queries.setQueryData(sessionKey, session);
-      setHasExpired(false);
-      await queries.invalidateQueries({ predicate: isData });
+      if (queries.getQueryData<Known>(sessionKey)?.shown?.name !== next.name)
+        queries.removeQueries({ predicate: isAnswer });
+      queries.setQueryData<Known>(sessionKey, { session: next, shown: next });
     },
     [queries],
   );
   const logOut = useCallback(async () => {
-    await postAccess("/admin/logout");
-    holdCsrfToken(undefined);
-    queries.removeQueries({ predicate: isData });
-    queries.setQueryData(sessionKey, null);
+    await postAccess("/admin/logout").catch((error) => {
+      // The session was over already.
+      if (!(error instanceof ApiProblem) || error.status !== 401) throw error;
+    });
+    holdSession(undefined);
+    queries.setQueryData<Known>(sessionKey, { session: null, shown: null });
+    queries.removeQueries({ predicate: isAnswer });
   }, [queries]);
 
-  const problem = error instanceof ApiProblem ? error : null;
   const value = useMemo(
-    () => ({ session: data, hasExpired, problem, logIn, logOut, retry: () => void refetch() }),
-    [data, hasExpired, problem, logIn, logOut, refetch],
+    () => ({
+      session: data?.session ?? data?.shown,
+      hasExpired: data !== undefined && data.session === null && data.shown !== null,
+      problem: failureReason instanceof ApiProblem ? failureReason : null,
+      logIn,
+      logOut,
+      retry: () => void retryNow(queries),
+    }),
+    [data, failureReason, logIn, logOut, queries],
   );
   return <context.Provider value={value}>{children}</context.Provider>;
 }
 
-function isData({ queryKey }: { queryKey: readonly unknown[] }): boolean {
+/** Whether a query holds an answer that needs a session. */
+function isAnswer({ queryKey }: { queryKey: readonly unknown[] }): boolean {
   return queryKey[0] !== sessionKey[0];
-}
-
-async function readSession(): Promise<SessionAnswer | null> {
-  try {
-    return await get<SessionAnswer>("/session");
-  } catch (error) {
-    if (error instanceof ApiProblem && error.status === 401) return null;
-    throw error;
-  }
 }
 
 export function useSession(): Session {

@@ -98,7 +98,7 @@ export function Chart({
   }, [timesMs, series, marks, format, formatTime, shown]);
 
   return (
-    <figure className="chart stack tight">
+    <div className="chart stack tight">
       <ul className="chart-key small" aria-hidden="true">
         {series.map(({ label: name }, index) => (
           <li key={name} data-color={(index % 3) + 1}>
@@ -140,7 +140,7 @@ export function Chart({
           </table>
         </div>
       </details>
-    </figure>
+    </div>
   );
 }
 

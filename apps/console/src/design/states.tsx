@@ -1,4 +1,6 @@
+import { useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { retryNow } from "../api/queries.ts";
 import { ApiProblem } from "../api/request.ts";
 import { useTexts } from "../language/language.tsx";
 import { Button } from "./button.tsx";
@@ -10,9 +12,10 @@ export function useProblemText(): (error: unknown) => string {
   const texts = useTexts(commonTexts);
   return (error) => {
     if (!(error instanceof ApiProblem)) return texts.failed("internal");
-    if (error.status === 0) return texts.noAnswer;
-    if (error.status === 403 && error.code === "admin.forbidden") return texts.forbidden;
-    if (error.status === 503) return `${error.message} ${texts.unavailable}`.trim();
+    if (error.status === 0) return error.isWrite ? texts.noAnswerToWrite : texts.noAnswer;
+    if (error.code === "admin.forbidden") return texts.forbidden;
+    if (error.status === 503)
+      return `${error.message} ${error.isWrite ? texts.unavailableToWrite : texts.unavailable}`.trim();
     return error.message === "" ? texts.failed(error.code) : error.message;
   };
 }
@@ -51,7 +54,6 @@ type AnswerState<Answer> = {
   data: Answer | undefined;
   error: Error | null;
   failureReason: Error | null;
-  refetch: () => unknown;
 };
 
 /**
@@ -66,10 +68,13 @@ export function Answered<Answer>({
   children: (answer: Answer) => ReactNode;
 }) {
   const texts = useTexts(commonTexts);
+  const queries = useQueryClient();
   const failure = of.error ?? of.failureReason;
+  // The banner above the page reports a lost connection already.
+  const isInBanner = of.data !== undefined && failure instanceof ApiProblem && failure.status === 0;
   return (
     <>
-      {failure && <Problem error={failure} onRetry={() => void of.refetch()} />}
+      {failure && !isInBanner && <Problem error={failure} onRetry={() => void retryNow(queries)} />}
       {failure && of.data !== undefined && <p className="soft small">{texts.olderShown}</p>}
       {of.data === undefined ? !failure && <Loading /> : children(of.data)}
     </>

@@ -9,6 +9,7 @@ import { Select } from "../design/select.tsx";
 import { Loading, Problem, useProblemText } from "../design/states.tsx";
 import { themes, useTheme } from "../design/theme.tsx";
 import { languages, useLanguage, useTexts } from "../language/language.tsx";
+import { ConnectionBanner } from "./connection-banner.tsx";
 import { LiveMark } from "./live-mark.tsx";
 import { LoginForm } from "./login-form.tsx";
 import { loginTexts } from "./login-texts.ts";
@@ -44,7 +45,7 @@ export function Layout() {
     );
   return (
     <>
-      <Frame />
+      <Frame key={session.name} />
       <Dialog title={texts.expired} isOpen={hasExpired} onClose={() => {}} isHeld>
         <LoginForm isAgain name={session.name} />
       </Dialog>
@@ -100,6 +101,7 @@ function Frame() {
         <Account />
       </nav>
       <main id="content" className="content" tabIndex={-1} ref={main}>
+        <ConnectionBanner />
         <Outlet />
       </main>
     </div>

@@ -35,6 +35,7 @@ export function LoginForm({ isAgain = false, name: knownName = "" }: { isAgain?:
   function describeFailure(error: unknown): string {
     if (!(error instanceof ApiProblem)) return describe(error);
     if (error.code === "request.rate_limited") return texts.slowed(error.retryAfterS ?? 1);
+    if (error.status === 0) return texts.unreachable;
     return error.status === 401 ? texts.wrong : describe(error);
   }
 

@@ -77,7 +77,8 @@ function Named({
   const texts = useTexts(alertsTexts);
   return (
     <>
-      <code>{name}</code> <span className="soft small">({texts.severity[severity]})</span>
+      <code>{name}</code>{" "}
+      <span className="soft small">({severity === "page" ? texts.urgent : texts.today})</span>
       <br />
       {/* The rules' sentences are English alone. */}
       <span className="small" lang="en">

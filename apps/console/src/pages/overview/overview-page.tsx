@@ -46,22 +46,22 @@ function Users({ users }: Pick<Overview, "users">) {
   if (users === null) return <Away title={texts.users} />;
   return (
     <section className="panel" aria-label={texts.users}>
-      <dl className="figures">
-        <Figure name={texts.live} value={formats.number(users.live)} />
-        <Figure
+      <dl className="gauges">
+        <Gauge name={texts.live} value={formats.number(users.live)} />
+        <Gauge
           name={texts.withoutProfile}
           value={users.withoutProfile === null ? "–" : formats.number(users.withoutProfile)}
         />
-        <Figure name={texts.banned} value={formats.number(users.banned)} />
-        <Figure name={texts.deleted} value={formats.number(users.deleted)} />
+        <Gauge name={texts.banned} value={formats.number(users.banned)} />
+        <Gauge name={texts.deleted} value={formats.number(users.deleted)} />
       </dl>
     </section>
   );
 }
 
-function Figure({ name, value }: { name: string; value: string }) {
+function Gauge({ name, value }: { name: string; value: string }) {
   return (
-    <div className="figure">
+    <div className="gauge">
       <dt>{name}</dt>
       <dd>{value}</dd>
     </div>
@@ -74,9 +74,9 @@ function Sources({ sources }: Pick<Overview, "sources">) {
     state === "up" ? "good" : state === "not_configured" ? "neutral" : "bad";
   return (
     <section className="panel" aria-label={texts.sources}>
-      <dl className="figures">
+      <dl className="gauges">
         {(["postgres", "queue", "clerk"] as const).map((name) => (
-          <div className="figure" key={name}>
+          <div className="gauge" key={name}>
             <dt>{texts[name]}</dt>
             <dd>
               <Badge tone={tone(sources[name])}>{texts.states[sources[name]]}</Badge>
