@@ -133,6 +133,10 @@ begin
     -- The api only adds to the timeline.
     'insert on rollcall.events to rollcall_api',
     'insert, update on rollcall.runs to rollcall_api',
+    -- The api selects the users of a bulk change, and the worker changes them.
+    'insert, update on rollcall.bulk_changes to rollcall_api',
+    'insert on rollcall.bulk_portions to rollcall_api',
+    'insert on rollcall.purges to rollcall_api',
     -- The process with the lease, api or worker, evaluates alerts.
     'insert, update on rollcall.leases to rollcall_api',
     'insert, update on rollcall.alerts to rollcall_api',

@@ -46,8 +46,9 @@ await runProcess("worker", "WORKER_PORT", secrets, async () => {
   const stopAlerts = startAlerts({ ...context, webhookUrl: config.ALERT_WEBHOOK_URL });
   log.info({ url }, "Working");
   const stop = async () => {
-    stopTasks();
+    const tasksStopped = stopTasks();
     await Promise.allSettled(workers.map((worker) => worker.close()));
+    await tasksStopped;
     await stopMark();
     await stopHeartbeat();
     await stopSchemaCheck();

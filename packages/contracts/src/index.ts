@@ -62,7 +62,7 @@ export {
   alertState,
   alertView,
 } from "./alerts.ts";
-export { AppError } from "./app-error.ts";
+export { AppError, type Hint } from "./app-error.ts";
 export {
   type BulkAction,
   type BulkAnswer,

@@ -1,7 +1,7 @@
 export { createAlertStore, queueAgeGauge, startAlerts } from "./alerts.ts";
 export { readAddressKey } from "./client-address.ts";
 export { decideConnections } from "./connection-limits.ts";
-export { answerError, titleOf } from "./error-answers.ts";
+export { answerError, describeError } from "./error-answers.ts";
 export { createEventCounter } from "./event-counter.ts";
 export { type ForwardedHeaderWatch, watchForwardedHeader } from "./forwarded-header.ts";
 export { createGaugeReaders, forwardedUntrusted, webhooksConfigured } from "./gauges.ts";

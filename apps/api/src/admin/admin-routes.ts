@@ -2,8 +2,10 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { ApiContext } from "../context.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
+import { bulkRoutes } from "./bulk-routes.ts";
 import { conflictRoutes } from "./conflict-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
+import { exportRoute } from "./export-route.ts";
 import { describeAdminApi } from "./openapi.ts";
 import { runRoutes } from "./run-routes.ts";
 import { statusRoutes } from "./status-routes.ts";
@@ -13,6 +15,8 @@ import { userRoutes } from "./user-routes.ts";
 const adminRoutes: readonly AdminRoute[] = [
   ...statusRoutes,
   ...userRoutes,
+  exportRoute,
+  ...bulkRoutes,
   ...deadLetterRoutes,
   ...conflictRoutes,
   ...runRoutes,
