@@ -16,6 +16,7 @@ import {
 } from "@rollcall/runtime";
 import { countPostgresError, type EnsureContext, startPostgresMonitor } from "@rollcall/sync";
 import { createOverviewReader } from "./admin/overview.ts";
+import { type Access, createAccess } from "./admin/access/access.ts";
 import type { ApiConfig } from "./config.ts";
 
 /** The services and settings of the routes. The context is built once and passed to each plugin. */
@@ -30,6 +31,8 @@ export type ApiContext = Services & {
   forwardedHeader: ForwardedHeaderWatch;
   /** One for all callers, because they share answers. */
   readOverview: () => Promise<Overview>;
+  /** Undefined while no account of an operator is configured. */
+  access: Access | undefined;
 };
 
 /** Builds the context. It connects in the background, so the api starts while a database is down. */
@@ -67,6 +70,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
     refusalLimit: createRefusalLimit(),
     forwardedHeader: watchForwardedHeader(log, config.TRUST_PROXY),
     readOverview: createOverviewReader(services),
+    access: createAccess({ pool, metrics, config }),
     close: async () => {
       postgres.close();
       await services.close();

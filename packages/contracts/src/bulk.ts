@@ -66,6 +66,8 @@ export const bulkView = z.object({
   startedAt: timestamp.nullable(),
   finishedAt: timestamp.nullable(),
   cancelledBy: z.string().nullable(),
+  /** Why the work as a whole failed. */
+  code: z.string().nullable(),
 });
 
 export type BulkView = z.infer<typeof bulkView>;

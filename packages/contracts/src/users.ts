@@ -54,19 +54,22 @@ const ordered = {
 };
 
 /** Which users are meant: each further key is a filterable column of `GET columns`, and all of them must hold. */
-export const userFilter = z.object(filterFields).catchall(filterValue).refine(ordered.check, ordered.message);
+export const userFilter = z
+  .object(filterFields)
+  .catchall(filterValue.optional())
+  .refine(ordered.check, ordered.message);
 
 export type UserFilter = z.infer<typeof userFilter>;
 
 const userCursor = z
   .string()
-  .regex(/^[a-z]?\d{1,18}(\.\d{1,18})?$/, "must be a nextCursor of an earlier answer")
+  .regex(/^[a-z](\d{1,18}(\.\d{1,18})?)?$/, "must be a nextCursor of an earlier answer")
   .optional();
 
 /** `GET users`. */
 export const userQuery = listQuery
   .extend({ ...filterFields, cursor: userCursor })
-  .catchall(filterValue)
+  .catchall(filterValue.optional())
   .refine(ordered.check, ordered.message);
 
 export const exportFormat = z.enum(["csv", "json"]);
@@ -74,7 +77,7 @@ export const exportFormat = z.enum(["csv", "json"]);
 /** `GET users/export`, with the filters of the list. */
 export const exportQuery = z
   .object({ ...filterFields, format: exportFormat.default("csv") })
-  .catchall(filterValue)
+  .catchall(filterValue.optional())
   .refine(ordered.check, ordered.message);
 
 /** A row of the list of users. */

@@ -71,10 +71,11 @@ export function findDeadLetters(deadLetters: Producer, ids: readonly string[]): 
   });
 }
 
-/** Removes dead letters, and ignores ids that are gone already. @throws AppError `queue.unavailable` */
-export function removeDeadLetters(deadLetters: Producer, ids: readonly string[]): Promise<void> {
+/** Removes dead letters. @returns the ids that existed @throws AppError `queue.unavailable` */
+export function removeDeadLetters(deadLetters: Producer, ids: readonly string[]): Promise<string[]> {
   return readQueue(deadLetters, async (queue) => {
-    await Promise.all(ids.map((id) => queue.remove(id)));
+    const removed = await Promise.all(ids.map((id) => queue.remove(id)));
+    return ids.filter((_, index) => removed[index] === 1);
   });
 }
 

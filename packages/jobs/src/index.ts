@@ -42,8 +42,10 @@ export {
   hasSchedules,
   isFullSyncOverdue,
   type ReconcileJob,
+  type ReconcileSchedule,
   type ReconcileSchedules,
   readReconcileJob,
+  readSchedules,
   scheduleReconcile,
 } from "./reconcile-job.ts";
 export { createRedisBackend } from "./redis-backend.ts";

@@ -1,5 +1,5 @@
 import { type AdminRole, AppError } from "@rollcall/contracts";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { z } from "zod";
 import type { ApiContext } from "../context.ts";
 import { type AdminRequest, readOperator, requireRole } from "./access/operator.ts";
@@ -24,6 +24,8 @@ type Declaration<Params extends z.ZodObject, Query extends z.ZodObject, Body ext
     context: ApiContext,
     input: { params: z.infer<Params>; query: z.infer<Query>; body: z.infer<Body> },
     request: AdminRequest,
+    /** For a route with a second status or a stream. */
+    reply: FastifyReply,
   ): Promise<Answer>;
 };
 
@@ -69,7 +71,7 @@ export function defineRoute<
             query: read(query, request.query),
             body: read(body, request.body),
           };
-          return reply.code(status).send(await route.run(context, input, admitted));
+          return reply.code(status).send(await route.run(context, input, admitted, reply));
         },
       });
     },

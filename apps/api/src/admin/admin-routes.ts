@@ -3,9 +3,12 @@ import { z } from "zod";
 import type { ApiContext } from "../context.ts";
 import { activityRoutes } from "./activity-routes.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
+import { bulkRoutes } from "./bulk-routes.ts";
 import { conflictRoutes } from "./conflict-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
+import { exportRoute } from "./export-route.ts";
 import { describeAdminApi } from "./openapi.ts";
+import { operatorRoutes } from "./operator-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { statusRoutes } from "./status-routes.ts";
 import { userRoutes } from "./user-routes.ts";
@@ -15,9 +18,12 @@ const adminRoutes: readonly AdminRoute[] = [
   ...statusRoutes,
   ...activityRoutes,
   ...userRoutes,
+  exportRoute,
+  ...bulkRoutes,
   ...deadLetterRoutes,
   ...conflictRoutes,
   ...runRoutes,
+  ...operatorRoutes,
 ];
 
 /** Registers the JSON API below `prefix`, behind the guard. */

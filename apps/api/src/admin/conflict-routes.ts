@@ -1,6 +1,6 @@
-import { conflictQuery, conflictResolution, conflictView, listOf } from "@rollcall/contracts";
+import { conflictDetail, conflictQuery, conflictResolution, conflictView, listOf } from "@rollcall/contracts";
 import { listConflicts } from "@rollcall/db";
-import { resolveConflict } from "@rollcall/sync";
+import { explainConflict, resolveConflict } from "@rollcall/sync";
 import { z } from "zod";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
@@ -19,6 +19,15 @@ export const conflictRoutes: readonly AdminRoute[] = [
       const last = items.at(-1);
       return { items, nextCursor: last && items.length === limit ? String(last.id) : null };
     },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/conflicts/:id",
+    role: "viewer",
+    summary: "One conflict: the user, the candidates side by side, and what each choice does.",
+    params: conflictParams,
+    answer: conflictDetail,
+    run: (context, { params }) => explainConflict(context, params.id),
   }),
   defineRoute({
     method: "POST",

@@ -10,7 +10,7 @@ import {
   replayRequest,
 } from "@rollcall/contracts";
 import { countDeadLetters, listDeadLetters, viewDeadLetter } from "@rollcall/jobs";
-import { titleOf } from "@rollcall/runtime";
+import { describeError } from "@rollcall/runtime";
 import { discardDeadLetters, type Refused, replayDeadLetters } from "@rollcall/sync";
 import type { FastifyRequest } from "fastify";
 import type { ApiContext } from "../context.ts";
@@ -63,7 +63,8 @@ export const deadLetterRoutes: readonly AdminRoute[] = [
     method: "POST",
     path: "/dead-letters/discard",
     role: "operator",
-    summary: "Discards some for good. The reason is kept in the timeline.",
+    summary:
+      "Discards some, those of one code, or all, for good, at most 500 a call. With `more`, call again. The timeline keeps the reason.",
     body: discardRequest,
     bodyLimit,
     answer: discardAnswer,
@@ -84,5 +85,9 @@ function describeRefused(
   request: FastifyRequest,
   refused: readonly Refused[],
 ): ReplayAnswer["refused"] {
-  return refused.map(({ id, code }) => ({ id, code, message: titleOf(context, request, code) }));
+  return refused.map(({ id, code, hint }) => ({
+    id,
+    code,
+    message: describeError(context, request, code, hint),
+  }));
 }

@@ -1,7 +1,10 @@
 import {
   AppError,
   clerkUserId,
+  columnsAnswer,
   listOf,
+  purgeAnswer,
+  purgeRequest,
   syncAnswer,
   syncRequest,
   tierAnswer,
@@ -10,8 +13,8 @@ import {
   userQuery,
   userReport,
 } from "@rollcall/contracts";
-import { listUsers } from "@rollcall/db";
-import { explainUser, requestSyncs, setTier } from "@rollcall/sync";
+import { describeColumns, listUsers } from "@rollcall/db";
+import { explainUser, requestPurgeByWorker, requestSyncs, setTier } from "@rollcall/sync";
 import { z } from "zod";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
@@ -20,13 +23,21 @@ const userParams = z.object({ clerkId: clerkUserId });
 export const userRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
+    path: "/columns",
+    role: "viewer",
+    summary: "The columns of users and profiles, the app's own included, and which of them are filters.",
+    answer: columnsAnswer,
+    run: ({ pool }) => describeColumns(pool),
+  }),
+  defineRoute({
+    method: "GET",
     path: "/users",
     role: "viewer",
     summary:
-      "Users by Clerk id, or by part of an email or a name, newest first. An empty page may have a next one.",
+      "Users by Clerk id, or by part of an email or a name, and by each filterable column of GET columns, newest first. A page may be short, or empty, and have a next one.",
     query: userQuery,
     answer: listOf(userEntry),
-    run: ({ pool }, { query: { query, cursor, limit } }) => listUsers(pool, { query, cursor, limit }),
+    run: ({ pool }, { query: { cursor, limit, ...filter } }) => listUsers(pool, { filter, cursor, limit }),
   }),
   defineRoute({
     method: "GET",
@@ -50,6 +61,18 @@ export const userRoutes: readonly AdminRoute[] = [
     body: tierChange,
     answer: tierAnswer,
     run: (context, { params, body }, { operator }) => setTier(context, { ...params, ...body }, operator.name),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/users/:clerkId/purge",
+    role: "admin",
+    summary:
+      "Lets a worker erase the remaining data of a deleted user, or tell with `preview` what would go and stay.",
+    params: userParams,
+    body: purgeRequest,
+    answer: purgeAnswer,
+    run: (context, { params, body }, { operator }) =>
+      requestPurgeByWorker(context, { ...params, ...body, by: operator.name }),
   }),
   defineRoute({
     method: "POST",

@@ -1,6 +1,14 @@
-import type { ClerkGateway } from "@rollcall/clerk";
-import type { JobDeadLetter, JobView, SessionView, UserReport } from "@rollcall/contracts";
-import { findSession, isDeletionHeld, listConflictsOfUser, listEventsOfUser, type Pool } from "@rollcall/db";
+import type { ClerkGateway, ClerkUser } from "@rollcall/clerk";
+import type { ClerkUserView, JobDeadLetter, JobView, SessionView, UserReport } from "@rollcall/contracts";
+import {
+  compareWithClerk,
+  findSession,
+  isDeletionHeld,
+  listConflictsOfUser,
+  listEventsOfUser,
+  type Pool,
+  type User,
+} from "@rollcall/db";
 import {
   findDeadLettersOfUser,
   findJobsOfUser,
@@ -9,6 +17,7 @@ import {
   type Producers,
 } from "@rollcall/jobs";
 import { decideAccess, toSessionView } from "../ensure/session-view.ts";
+import { decideSnapshot } from "../user/rules.ts";
 import { askQueue } from "./status.ts";
 
 export type ExplainContext = {
@@ -30,7 +39,7 @@ const queueTimeoutMs = 3_000;
  */
 export async function explainUser(context: ExplainContext, clerkId: string): Promise<UserReport | undefined> {
   const { pool } = context;
-  const [rows, clerk, jobs, deadLetters, conflicts, timeline, isHeld] = await Promise.all([
+  const [rows, atClerk, jobs, deadLetters, conflicts, timeline, isHeld] = await Promise.all([
     findSession(pool, clerkId),
     askClerk(context.clerk, clerkId),
     findJobs(context, clerkId),
@@ -39,6 +48,7 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
     listEventsOfUser(pool, clerkId, timelineLength),
     isDeletionHeld(pool, clerkId),
   ]);
+  const { clerk, found } = atClerk;
   const session = rows && toSessionView(rows);
   const traces = jobs.length + deadLetters.length + timeline.length;
   if (clerk === "absent" && !session && traces === 0 && !isHeld) return undefined;
@@ -53,8 +63,8 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
     deadLetters,
     conflicts,
     timeline,
-    differences: null,
-    clerkUser: null,
+    differences: rows && found ? findDifferences(rows.user, found) : null,
+    clerkUser: found ? viewClerkUser(found) : null,
   };
 }
 
@@ -112,15 +122,47 @@ function decideWhyMissing({ clerk, jobs, deadLetters }: Facts): string {
   return "Clerk has the user, but no webhook and no login has arrived yet. The next login creates the row.";
 }
 
-async function askClerk(clerk: ClerkGateway | undefined, clerkId: string): Promise<UserReport["clerk"]> {
+type ClerkAnswer = { clerk: UserReport["clerk"]; found?: ClerkUser };
+
+async function askClerk(clerk: ClerkGateway | undefined, clerkId: string): Promise<ClerkAnswer> {
   try {
     const result = await clerk?.readUser(clerkId);
-    if (!result || "unreadable" in result) return "unknown";
-    if ("absent" in result) return "absent";
-    return result.found.banned ? "banned" : "there";
+    if (!result || "unreadable" in result) return { clerk: "unknown" };
+    if ("absent" in result) return { clerk: "absent" };
+    return { clerk: result.found.banned ? "banned" : "there", found: result.found };
   } catch {
-    return "unknown";
+    return { clerk: "unknown" };
   }
+}
+
+/** A tombstone is final, so nothing of it is still to be made equal. */
+function findDifferences(user: User, found: ClerkUser): UserReport["differences"] {
+  return user.deletedAt
+    ? []
+    : compareWithClerk(user, decideSnapshot(found, 0, { cause: "admin", ref: null }));
+}
+
+function viewClerkUser(user: ClerkUser): ClerkUserView {
+  return {
+    username: user.username ?? null,
+    firstName: user.first_name ?? null,
+    lastName: user.last_name ?? null,
+    imageUrl: user.image_url ?? null,
+    emails: (user.email_addresses ?? []).map(({ id, email_address: email, verification }) => ({
+      email,
+      verified: verification?.status === "verified",
+      primary: id === user.primary_email_address_id,
+    })),
+    role: user.public_metadata?.role ?? null,
+    turma: user.public_metadata?.turma ?? null,
+    banned: user.banned ?? false,
+    createdAt: toIso(user.created_at),
+    updatedAt: toIso(user.updated_at),
+  };
+}
+
+function toIso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
 }
 
 async function findJobs({ producers }: ExplainContext, clerkId: string): Promise<JobView[]> {
