@@ -12,6 +12,12 @@ import {
 } from "../harness/console.ts";
 import { type System, startSystem } from "../harness/system.ts";
 
+const pages = [
+  ...["", "users", "activity", "dead-letters", "conflicts", "runs", "alerts", "audit"],
+  // The last one: its title is checked.
+  "operators",
+];
+
 /** Ten times what a page needs on a busy machine. */
 const deadline = { timeout: 60_000 };
 
@@ -72,14 +78,15 @@ describeInBrowser("the console", { timeout: 240_000 }, (openBrowser) => {
     const page = await openConsole(browser, system, "/admin/", look);
     await logIn(page, operators.admin);
     await page.locator("nav").waitFor({ ...deadline, state: "attached" });
-    for (const name of ["users", "dead-letters", "conflicts", "runs", "operators"]) {
+    for (const name of pages) {
       await page.goto(`/admin/${name}`);
       await page.locator("h1").waitFor(deadline);
       await page
         .locator(".loading")
         .first()
         .waitFor({ ...deadline, state: "detached" });
-      await expectSound(page, `${name}-${look.language}-${look.colorScheme}`);
+      await page.locator(".live-mark[data-state=live]").waitFor(deadline);
+      await expectSound(page, `${name || "overview"}-${look.language}-${look.colorScheme}`);
       expect(await page.locator(".problem").count(), name).toBe(0);
     }
     expect(await page.title()).toMatch(/^(Operators|Operadores) · Rollcall$/);
@@ -177,10 +184,25 @@ describeInBrowser("the console", { timeout: 240_000 }, (openBrowser) => {
     await page.context().close();
   });
 
+  test("an event appears without a reload, and is shown when the operator asks for it", async () => {
+    const page = await openConsole(browser, system, "/admin/activity");
+    await logIn(page, operators.viewer);
+    await page.getByRole("table").waitFor(deadline);
+    await page.locator(".live-mark[data-state=live]").waitFor(deadline);
+    await page.getByLabel("What happened").selectOption({ label: "User created" });
+    await page.getByText("No event matches").waitFor(deadline);
+    const { id } = await system.clerk.users.create({ firstName: "Live", email: "live@example.com" });
+    await page.getByRole("button", { name: /^Show \d+ new$/ }).click(deadline);
+    await page.getByRole("link", { name: id }).first().waitFor(deadline);
+    await expectSound(page, "live");
+    await page.context().close();
+  });
+
   test("a page that lost the api says so, and is up to date again by itself", async () => {
     const page = await openConsole(browser, system, "/admin/operators");
     await logIn(page, operators.admin);
     await page.getByRole("region", { name: operators.viewer }).waitFor(deadline);
+    await page.locator(".live-mark[data-state=live]").waitFor(deadline);
     await system.api.stop("SIGKILL");
     await page.getByText("Rollcall does not answer").waitFor(deadline);
     // What was loaded stays.
@@ -188,6 +210,7 @@ describeInBrowser("the console", { timeout: 240_000 }, (openBrowser) => {
     await expectSound(page, "lost");
     system.api = system.startApi();
     await page.getByText("Rollcall does not answer").waitFor({ ...deadline, state: "detached" });
+    await page.locator(".live-mark[data-state=live]").waitFor(deadline);
     await page.context().close();
   });
 
