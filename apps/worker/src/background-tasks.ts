@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import {
   pruneBulkChanges,
   pruneEvents,
+  pruneFirings,
   prunePurges,
   pruneUnknownTombstones,
   recordWorker,
@@ -11,12 +12,14 @@ import { moveFailedJobs, type Producer } from "@rollcall/jobs";
 import { startPeriodicTask } from "@rollcall/runtime";
 import { relayNotifications, workOnBulkChanges, workOnPurges } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
+import { createActivityCounter } from "./count-activity.ts";
 
 const moveEveryMs = 2_000;
 const moveDeadlineMs = 2_000;
 const relayEveryMs = 1_000;
 const pruneEveryMs = 10 * 60_000;
 const keepEventsDays = 90;
+const countEveryMs = 10_000;
 
 const bulkEveryMs = 1_000;
 const purgeEveryMs = 500;
@@ -42,10 +45,16 @@ export function startBackgroundTasks(context: WorkerContext): () => Promise<void
     startPeriodicTask(context, { name: "purges", everyMs: purgeEveryMs }, () => workOnPurges(context)),
     startPeriodicTask(context, { name: "pruning", everyMs: pruneEveryMs }, async () => {
       await pruneEvents(pool, keepEventsDays);
+      await pruneFirings(pool, keepEventsDays);
       await pruneUnknownTombstones(pool);
       await pruneBulkChanges(pool);
       await prunePurges(pool);
     }),
+    startPeriodicTask(
+      context,
+      { name: "activity counts", everyMs: countEveryMs, startsAtOnce: true },
+      createActivityCounter(context),
+    ),
   ];
   if (context.notificationTarget) {
     const relay = { name: "notification relay", everyMs: relayEveryMs };

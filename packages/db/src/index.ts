@@ -1,5 +1,37 @@
 export { lockAbsenceGuard, mayDeleteAbsent, recordAbsences, wasAbsent } from "./absences.ts";
-export { addSamples, hasRecentSample, pruneSamples, readAlerts, sumSamples, writeAlerts } from "./alerts.ts";
+export {
+  listActivity,
+  listAudit,
+  listEventsBetween,
+  listProcessMarks,
+  recordProcessStart,
+} from "./activity.ts";
+export {
+  countEvents,
+  countExistingUsers,
+  readGrowth,
+  readGrowthHours,
+  readTimesToProfile,
+} from "./activity-counts.ts";
+export {
+  type AdminSession,
+  closeAdminSession,
+  findAdminSession,
+  isAdminSessionOpen,
+  listAdminSessions,
+  openAdminSession,
+  pruneAdminSessions,
+  touchAdminSession,
+} from "./admin-sessions.ts";
+export {
+  listFirings,
+  pruneFirings,
+  readAlerts,
+  readDelivery,
+  writeAlerts,
+  writeDelivery,
+  writeFirings,
+} from "./alerts.ts";
 export { findSchemaProblems, type SchemaProblem } from "./app-schema/find-schema-problems.ts";
 export { printSchema, type SchemaFormat } from "./app-schema/print-schema.ts";
 export { describeLeft, type Restoration } from "./app-schema/restore-schema.ts";
@@ -75,6 +107,7 @@ export {
   recordAdminEvents,
   recordEvent,
 } from "./events.ts";
+export { createFinalEventIdReader, type FinalEventIdReader } from "./final-event-id.ts";
 export { acquireLease, checkWrites, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { describeColumns, type ListColumns } from "./list-columns.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
@@ -148,6 +181,15 @@ export {
   requestRun,
   resetRun,
 } from "./runs.ts";
+export {
+  addSamples,
+  hasRecentSample,
+  keepPeaks,
+  pruneSamples,
+  readPeaks,
+  readWebhookHours,
+  sumSamples,
+} from "./samples.ts";
 export type { Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";

@@ -1,4 +1,4 @@
-export { createAlertStore, startAlerts } from "./alerts.ts";
+export { createAlertStore, queueAgeGauge, startAlerts } from "./alerts.ts";
 export { readAddressKey } from "./client-address.ts";
 export { decideConnections } from "./connection-limits.ts";
 export { answerError, describeError } from "./error-answers.ts";
@@ -7,11 +7,15 @@ export { type ForwardedHeaderWatch, watchForwardedHeader } from "./forwarded-hea
 export { createGaugeReaders, forwardedUntrusted, webhooksConfigured } from "./gauges.ts";
 export { registerHealthRoutes } from "./health-routes.ts";
 export { answerLimited, createHttpServer } from "./http-server.ts";
+export { markStart } from "./mark-start.ts";
 export { isSameSecret, registerMetricsRoute } from "./metrics-route.ts";
 export { openQueueBackend } from "./open-queue-backend.ts";
 export { createReconcileContext, openServices, type Services } from "./open-services.ts";
+export { derivePasswordKey, hashPassword, isPasswordOf, makeBlindHash } from "./password-hash.ts";
 export { startPeriodicTask } from "./periodic-task.ts";
 export { createRefusalLimit, type RefusalLimit } from "./refusal-limit.ts";
 export { createOriginLog } from "./refusal-log.ts";
-export { type RunningProgram, runProcess } from "./run-process.ts";
+export { listen, type RunningProgram, runProcess } from "./run-process.ts";
 export { startSchemaCheck } from "./schema-check.ts";
+export { shareAnswer } from "./shared-answer.ts";
+export { version } from "./version.ts";

@@ -14,10 +14,11 @@ export {
   replayDeadLetters,
 } from "./admin/dead-letters.ts";
 export { explainUser } from "./admin/explain.ts";
+export { findProblems } from "./admin/problems.ts";
 export { type Purge, purgeUser } from "./admin/purge.ts";
 export { requestPurgeByWorker, workOnPurges } from "./admin/requested-purges.ts";
 export { listSchedules } from "./admin/schedules.ts";
-export { readStatus } from "./admin/status.ts";
+export { askClerk, countAll, readFacts, readStatus } from "./admin/status.ts";
 export { countPostgresError } from "./count-postgres-error.ts";
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure/ensure.ts";
 export { startPostgresMonitor } from "./ensure/postgres-monitor.ts";

@@ -14,6 +14,9 @@ export type AlertRecord = {
   resolvedSentAt: Date | null;
 };
 
+/** A firing of an alert, for the history. */
+export type FiringRecord = { name: string; value: number | null; firedAt: Date; resolvedAt: Date | null };
+
 /**
  * The next record of an alert. Without an evaluation, because a gauge could not be read, the alert stays as it was: an
  * outage neither fires nor resolves it.

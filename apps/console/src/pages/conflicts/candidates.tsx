@@ -1,0 +1,159 @@
+import type { ConflictDetail } from "@rollcall/contracts";
+import { Badge } from "../../design/badge.tsx";
+import { Button } from "../../design/button.tsx";
+import { useFormats } from "../../language/formats.ts";
+import { useTexts } from "../../language/language.tsx";
+import { columnsTexts } from "../users/columns-texts.ts";
+import "../../design/table.css";
+import { conflictsTexts } from "./conflicts-texts.ts";
+import type { Choice } from "./decision-dialog.tsx";
+
+type Props = { conflict: ConflictDetail; onChoose: ((choice: Choice) => void) | undefined };
+
+type Profile = ConflictDetail["candidates"][number];
+
+const fields = [
+  "nomeCompleto",
+  "email",
+  "turma",
+  "ativo",
+  "metaFaturamento",
+  "metaLeads",
+  "metaProcedimentos",
+  "metaPosts",
+  "metaStories",
+] as const;
+const times = ["linkedAt", "createdAt", "updatedAt"] as const;
+
+/** The user, the present profile and each candidate in a column of its own. */
+export function Candidates({ conflict, onChoose }: Props) {
+  const texts = useTexts(conflictsTexts);
+  const names = useTexts(columnsTexts);
+  const formats = useFormats();
+  const { user, present, candidates, candidateIds, effects } = conflict;
+  const others = candidates.filter(({ id }) => id !== present?.id);
+  const profiles: readonly (Profile | null)[] = [present, ...others];
+  const gone = candidateIds.filter((id) => !candidates.some((candidate) => candidate.id === id));
+  const ofUser = { nomeCompleto: user?.name, email: user?.email };
+  const heading = (profile: Profile | null) =>
+    profile === present ? texts.present : texts.candidate(String(profile?.id));
+  return (
+    <section className="stack tight" aria-label={texts.candidates}>
+      {/* A scrolling area must be reachable by keyboard. */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: see above */}
+      <section className="table-frame" aria-label={texts.candidates} tabIndex={0}>
+        <table className="table wide candidates">
+          <thead>
+            <tr>
+              <th scope="col">{texts.field}</th>
+              <th scope="col">{texts.theUser}</th>
+              {profiles.map((profile) => (
+                <th key={profile?.id ?? "none"} scope="col">
+                  {heading(profile)}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {fields.map((field) => (
+              <tr key={field}>
+                <th scope="row">{names[field]}</th>
+                <td>
+                  {field === "email" && user ? (
+                    <span>
+                      {user.email ?? "–"}{" "}
+                      <Badge tone={user.emailVerified ? "good" : "warn"}>
+                        {user.emailVerified ? texts.emailVerified : texts.emailUnverified}
+                      </Badge>
+                    </span>
+                  ) : field === "nomeCompleto" ? (
+                    (user?.name ?? "–")
+                  ) : (
+                    <span className="soft">–</span>
+                  )}
+                </td>
+                {profiles.map((profile) => (
+                  <td key={profile?.id ?? "none"}>
+                    <Cell
+                      value={profile?.[field]}
+                      other={field === "email" || field === "nomeCompleto" ? ofUser[field] : undefined}
+                    />
+                  </td>
+                ))}
+              </tr>
+            ))}
+            {times.map((field) => (
+              <tr key={field}>
+                <th scope="row">{names[field]}</th>
+                <td>
+                  <span className="soft">–</span>
+                </td>
+                {profiles.map((profile) => {
+                  const at = profile?.[field];
+                  return <td key={profile?.id ?? "none"}>{at ? formats.dateTime(at) : "–"}</td>;
+                })}
+              </tr>
+            ))}
+            {effects.length > 0 && (
+              <tr>
+                <th scope="row">{texts.choices}</th>
+                <td />
+                {profiles.map((profile) => (
+                  <td key={profile?.id ?? "none"}>
+                    {profile !== null && profile !== present && (
+                      <Effect conflict={conflict} id={profile.id} onChoose={onChoose} />
+                    )}
+                    {profile === null && <span className="soft">{texts.noPresent}</span>}
+                  </td>
+                ))}
+              </tr>
+            )}
+          </tbody>
+        </table>
+      </section>
+      {gone.length > 0 && <p className="soft">{texts.gone(gone.join(", "))}</p>}
+    </section>
+  );
+}
+
+function Effect({
+  conflict,
+  id,
+  onChoose,
+}: { conflict: ConflictDetail; id: number } & Pick<Props, "onChoose">) {
+  const texts = useTexts(conflictsTexts);
+  const effect = conflict.effects.find(({ choice }) => "mentoradoId" in choice && choice.mentoradoId === id);
+  if (!effect) return null;
+  const isPossible = effect.says !== "taken" && effect.says !== "gone";
+  return (
+    <div className="stack tight">
+      <p>{texts.effects[effect.says]}</p>
+      {isPossible && onChoose && (
+        <div>
+          <Button look="primary" onPress={() => onChoose({ kind: "profile", mentoradoId: id })}>
+            {texts.choose(String(id))}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Cell({
+  value,
+  other,
+}: {
+  value: string | number | null | undefined;
+  other: string | null | undefined;
+}) {
+  const texts = useTexts(conflictsTexts);
+  const formats = useFormats();
+  if (value === undefined || value === null || value === "") return <span className="soft">–</span>;
+  const differs = other !== undefined && other !== null && other !== value;
+  return (
+    <span>
+      {typeof value === "number" ? formats.number(value) : value}{" "}
+      {differs && <Badge tone="warn">{texts.differs}</Badge>}
+    </span>
+  );
+}
