@@ -14,6 +14,7 @@ import {
   watchForwardedHeader,
 } from "@rollcall/runtime";
 import { countPostgresError, type EnsureContext, startPostgresMonitor } from "@rollcall/sync";
+import { type Access, createAccess } from "./admin/access/access.ts";
 import type { ApiConfig } from "./config.ts";
 
 /** The services and settings of the routes. The context is built once and passed to each plugin. */
@@ -26,6 +27,8 @@ export type ApiContext = Services & {
   /** Limits the addresses whose requests are refused. */
   refusalLimit: RefusalLimit;
   forwardedHeader: ForwardedHeaderWatch;
+  /** Undefined while no account of an operator is configured. */
+  access: Access | undefined;
 };
 
 /** Builds the context. It connects in the background, so the api starts while a database is down. */
@@ -62,6 +65,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
       config.CLERK_WEBHOOK_SIGNING_SECRET && createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET),
     refusalLimit: createRefusalLimit(),
     forwardedHeader: watchForwardedHeader(log, config.TRUST_PROXY),
+    access: createAccess({ pool, metrics, config }),
     close: async () => {
       postgres.close();
       await services.close();

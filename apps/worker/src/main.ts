@@ -3,6 +3,7 @@ import { createLogger } from "@rollcall/observability";
 import {
   createHttpServer,
   createRefusalLimit,
+  listen,
   markStart,
   registerHealthRoutes,
   registerMetricsRoute,
@@ -22,7 +23,7 @@ const secrets = listSecrets(process.env);
 /** Probes and monitoring. docs/SECURITY.md names the number. */
 const mostConnections = 200;
 
-await runProcess("worker", "WORKER_PORT", secrets, async () => {
+await runProcess("worker", secrets, async () => {
   limitHeapGrowth();
   const config = readWorkerConfig(process.env);
   const log = createLogger({ level: config.LOG_LEVEL, process: "worker", secrets });
@@ -33,7 +34,11 @@ await runProcess("worker", "WORKER_PORT", secrets, async () => {
   );
   registerHealthRoutes(app, context, { listsWorker: false });
   registerMetricsRoute(app, context, config.METRICS_TOKEN);
-  const url = await app.listen({ host: config.HOST, port: config.WORKER_PORT });
+  const url = await listen(app, {
+    host: config.HOST,
+    port: config.WORKER_PORT,
+    portVariable: "WORKER_PORT",
+  });
   const workers = [
     startSyncWorker(context, "ensure"),
     startSyncWorker(context, "sync"),

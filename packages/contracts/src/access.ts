@@ -20,13 +20,16 @@ export const loginRequest = z.strictObject({
 
 const timestamp = z.iso.datetime({ offset: true });
 
-/** The operator behind a session. `csrf` goes into the header `x-csrf-token` of each write. */
+/**
+ * The operator behind a request. `csrf` goes into the header `x-csrf-token` of each write. A caller by Basic needs none
+ * and has no session: its `csrf` is empty, and its `expiresAt` is null.
+ */
 export const sessionAnswer = z.object({
   name: z.string(),
   role: adminRole,
   csrf: z.string(),
   /** The end of the session if it is not used again. */
-  expiresAt: timestamp,
+  expiresAt: timestamp.nullable(),
   /** Of the api. */
   version: z.string(),
 });

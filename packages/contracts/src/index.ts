@@ -135,6 +135,15 @@ export type { Locale } from "./locale.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
 export { nameNetworkFailure } from "./network-failure.ts";
 export {
+  type OperatorEntry,
+  operatorName,
+  type PasswordHash,
+  readPasswordHash,
+  shortestPassword,
+  writeOperatorEntry,
+  writePasswordHash,
+} from "./operators.ts";
+export {
   type Overview,
   overview,
   type Problem,
@@ -184,5 +193,6 @@ export {
   userEntry,
   userQuery,
 } from "./users.ts";
+export { version } from "./version.ts";
 export { type ActedOnEventType, actedOnEventTypes, type WebhookAnswer, webhookAnswer } from "./webhook.ts";
 export { withTimeout } from "./with-timeout.ts";

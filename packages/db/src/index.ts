@@ -14,6 +14,16 @@ export {
   readTimesToProfile,
 } from "./activity-counts.ts";
 export {
+  type AdminSession,
+  closeAdminSession,
+  findAdminSession,
+  isAdminSessionOpen,
+  listAdminSessions,
+  openAdminSession,
+  pruneAdminSessions,
+  touchAdminSession,
+} from "./admin-sessions.ts";
+export {
   listFirings,
   pruneFirings,
   readAlerts,

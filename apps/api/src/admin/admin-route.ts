@@ -77,7 +77,7 @@ export function defineRoute<
 }
 
 /** @throws AppError `request.malformed` that names fields, never values */
-function readInput<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+export function readInput<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
   const result = schema.safeParse(value ?? {});
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`);

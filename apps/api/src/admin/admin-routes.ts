@@ -7,6 +7,7 @@ import { conflictRoutes } from "./conflict-routes.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { exportRoute } from "./export-route.ts";
 import { describeAdminApi } from "./openapi.ts";
+import { operatorRoutes } from "./operator-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { statusRoutes } from "./status-routes.ts";
 import { userRoutes } from "./user-routes.ts";
@@ -20,6 +21,7 @@ const adminRoutes: readonly AdminRoute[] = [
   ...deadLetterRoutes,
   ...conflictRoutes,
   ...runRoutes,
+  ...operatorRoutes,
 ];
 
 /** Registers the JSON API below `prefix`, behind the guard. */

@@ -21,8 +21,12 @@ type ChartProps = {
   timesMs: readonly number[];
   series: readonly Series[];
   marks?: readonly Mark[];
+  /** Durations differ by powers of ten, so a slow day would flatten the others on a linear axis. */
+  scale?: "linear" | "durations";
   format: (value: number) => string;
   formatTime: (ms: number) => string;
+  /** A time on the axis, where there is less room. */
+  formatAxisTime: (ms: number) => string;
   /** The header of the column of times in the table. */
   timeHeader: string;
   /** Opens the table of values. */
@@ -30,6 +34,8 @@ type ChartProps = {
 };
 
 const height = 168;
+/** In milliseconds. */
+const durationSteps = [1, 10, 100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000, 86_400_000];
 const barWidth = 0.7;
 
 /** A chart over time with the same values as a table, for screen readers and for exact numbers. */
@@ -38,8 +44,10 @@ export function Chart({
   timesMs,
   series,
   marks = [],
+  scale = "linear",
   format,
   formatTime,
+  formatAxisTime,
   timeHeader,
   tableLabel,
 }: ChartProps) {
@@ -63,15 +71,26 @@ export function Chart({
       {
         width: Math.max(1, element.clientWidth),
         height,
+        padding: [10, 12, 0, 0],
         legend: { show: false },
         cursor: { show: false },
         scales: {
           x: { time: true },
-          y: { range: (_plot, _least, most) => [0, Math.max(1, (most ?? 0) * 1.1)] },
+          y: scale === "linear" ? linear : durations,
         },
         axes: [
-          { ...axis, values: (_plot, splits) => splits.map((s) => formatTime(s * 1000)), space: 90 },
-          { ...axis, values: (_plot, splits) => splits.map(format), size: 56 },
+          {
+            ...axis,
+            values: (_plot, splits) => splits.map((s) => formatAxisTime(s * 1000)),
+            space: 70,
+            size: 28,
+          },
+          {
+            ...axis,
+            values: (_plot, splits) => splits.map(format),
+            size: 58,
+            ...(scale === "durations" && { splits: splitDurations, filter: keepAll }),
+          },
         ],
         series: [
           {},
@@ -95,7 +114,7 @@ export function Chart({
       observer.disconnect();
       plot.destroy();
     };
-  }, [timesMs, series, marks, format, formatTime, shown]);
+  }, [timesMs, series, marks, scale, format, formatAxisTime, shown]);
 
   return (
     <div className="chart stack tight">
@@ -144,6 +163,19 @@ export function Chart({
   );
 }
 
+const linear: UPlot.Scale = { range: (_plot, _least, most) => [0, Math.max(1, (most ?? 0) * 1.1)] };
+const durations: UPlot.Scale = {
+  distr: 3,
+  range: (_plot, least, most) => [Math.max(1, (least ?? 100) / 2), Math.max(1_000, (most ?? 1_000) * 1.5)],
+};
+
+/** Otherwise a logarithmic axis names powers of ten alone. */
+const keepAll = (_plot: UPlot, splits: number[]) => splits;
+
+function splitDurations(_plot: UPlot, _axis: number, least: number, most: number): number[] {
+  return durationSteps.filter((step) => step >= least && step <= most);
+}
+
 function drawMarks(plot: UPlot, marks: readonly Mark[], color: string): void {
   const { ctx, bbox } = plot;
   const { min, max } = plot.scales["x"] ?? {};
@@ -152,15 +184,7 @@ function drawMarks(plot: UPlot, marks: readonly Mark[], color: string): void {
   ctx.setLineDash([4, 4]);
   for (const { atMs } of marks) {
     const seconds = atMs / 1000;
-    if (
-      min === undefined ||
-      max === undefined ||
-      min === null ||
-      max === null ||
-      seconds < min ||
-      seconds > max
-    )
-      continue;
+    if (min == null || max == null || seconds < min || seconds > max) continue;
     const x = plot.valToPos(seconds, "x", true);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);

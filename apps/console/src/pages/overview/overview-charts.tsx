@@ -53,7 +53,12 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
         timesMs: webhooks.map(({ hour }) => Date.parse(hour)),
         series: [
           { label: texts.arrived, look: "bars", values: webhooks.map((one) => one.arrived) },
-          { label: texts.late, look: "line", values: webhooks.map((one) => one.late) },
+        ] satisfies Series[],
+      },
+      missed: webhooks && {
+        timesMs: webhooks.map(({ hour }) => Date.parse(hour)),
+        series: [
+          { label: texts.late, look: "bars", values: webhooks.map((one) => one.late) },
           { label: texts.caughtUp, look: "line", values: webhooks.map((one) => one.caughtUp) },
         ] satisfies Series[],
       },
@@ -79,6 +84,7 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
     kind: "day" | "hour",
     format: (value: number) => string,
     below?: ReactNode,
+    scale?: "durations",
   ) => (
     <section className="panel stack tight" aria-label={title}>
       <h2>{title}</h2>
@@ -92,8 +98,10 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
           label={title}
           {...chart}
           {...common}
+          {...(scale && { scale })}
           format={format}
           formatTime={kind === "day" ? formatDay : formatHour}
+          formatAxisTime={kind === "day" ? formatDay : formats.axisHour}
         />
       )}
     </section>
@@ -103,8 +111,9 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
     <div className="columns">
       {draw(texts.signUpsByDay, charts.day, "day", formats.number)}
       {draw(texts.signUpsByHour, charts.hour, "hour", formats.number)}
-      {draw(texts.timeToProfile, charts.profile, "day", formats.duration)}
+      {draw(texts.timeToProfile, charts.profile, "day", formats.duration, undefined, "durations")}
       {draw(texts.webhooks, charts.webhooks, "hour", formats.number)}
+      {draw(texts.missed, charts.missed, "hour", formats.number)}
       {draw(
         texts.queueAge,
         charts.queue,
