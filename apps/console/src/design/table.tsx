@@ -78,7 +78,8 @@ export function Table<Row extends object>({
   return (
     // A scrolling area must be reachable by keyboard.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-    <section className="table-frame" aria-label={label} tabIndex={0}>
+    // biome-ignore lint/a11y/useSemanticElements: a section would be a landmark beside its page's section of the same name
+    <div role="group" className="table-frame" aria-label={label} tabIndex={0}>
       <table className="table">
         <caption className="unseen">{label}</caption>
         <thead>
@@ -130,7 +131,7 @@ export function Table<Row extends object>({
           ))}
         </tbody>
       </table>
-    </section>
+    </div>
   );
 }
 
