@@ -5,7 +5,12 @@ export type Address = readonly [name: string, where: string, note?: string];
 
 export type StartedParts = {
   settings: Settings;
-  urls: { api: string; worker: string; simulated: { simulator: string; example: string } | undefined };
+  urls: {
+    console: string;
+    api: string;
+    worker: string;
+    simulated: { simulator: string; example: string } | undefined;
+  };
   /** As it is shown on the terminal. */
   dir: string;
   adminPassword: string;
@@ -19,13 +24,15 @@ export function listAddresses(started: StartedParts): Address[][] {
 function listUrls({ settings, urls, adminPassword }: StartedParts): Address[] {
   const { username, password } = settings.admin;
   const login = `login ${username}, password ${password === undefined ? adminPassword : "as in ADMIN_PASSWORD"}`;
+  const console: Address = ["Console", urls.console, login];
   const addresses: Address[] = [
     ["API", urls.api, "POST /api/ensure, POST /api/webhooks/clerk"],
-    ["Queues", `${urls.api}/admin/queues`, login],
+    ["Queues", `${urls.console}/queues`, "BullMQ's board, with the same login"],
     ["Metrics", `${urls.api}/metrics`, `worker: ${urls.worker}/metrics`],
   ];
-  if (urls.simulated === undefined) return addresses;
+  if (urls.simulated === undefined) return [console, ...addresses];
   return [
+    console,
     ["Open this", urls.simulated.simulator, "sign up people, lose their webhooks, watch their rows appear"],
     ["An app", urls.simulated.example, "sign up as a mentee, and see the dashboard"],
     ...addresses,
