@@ -15,8 +15,8 @@ import {
   watchForwardedHeader,
 } from "@rollcall/runtime";
 import { countPostgresError, type EnsureContext, startPostgresMonitor } from "@rollcall/sync";
-import { createOverviewReader } from "./admin/overview.ts";
 import { type Access, createAccess } from "./admin/access/access.ts";
+import { createOverviewReader } from "./admin/overview.ts";
 import type { ApiConfig } from "./config.ts";
 
 /** The services and settings of the routes. The context is built once and passed to each plugin. */

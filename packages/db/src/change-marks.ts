@@ -17,10 +17,16 @@ select
      ',', id, state, pages, seen, total, deleted, held, failed, cancel_requested_at, confirmed_by
    ), ';' order by id) from watched) as runs,
   (select string_agg(concat_ws(',', name, state, fired_at, resolved_at), ';' order by name) from rollcall.alerts)
-    || (select coalesce(string_agg(d::text, ''), '') from rollcall.alert_delivery d) as alerts
+    || (select coalesce(string_agg(d::text, ''), '') from rollcall.alert_delivery d) as alerts,
+  (select string_agg(concat_ws(',', id, state, done, failed, skipped), ';' order by id) from (
+     (select * from rollcall.bulk_changes where state in ('waiting', 'running') limit 100)
+     union
+     (select * from rollcall.bulk_changes order by id desc limit 5)
+   ) b) as bulk
 `;
 
-const row = z.object({ runs: z.string().nullable(), alerts: z.string().nullable() });
+const mark = z.string().nullable();
+const row = z.object({ runs: mark, alerts: mark, bulk: mark });
 
 export type ChangeMarks = z.infer<typeof row>;
 

@@ -19,7 +19,7 @@ export {
   type AdminSession,
   closeAdminSession,
   findAdminSession,
-  isAdminSessionOpen,
+  findOpenAdminSessions,
   listAdminSessions,
   openAdminSession,
   pruneAdminSessions,

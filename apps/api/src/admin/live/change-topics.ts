@@ -28,7 +28,7 @@ export function createChangeTopics({ pool, backend }: Pick<Services, "pool" | "b
 
   /** The first answer is what the pages have just read. */
   function compareMarks(next: ChangeMarks): void {
-    for (const topic of ["runs", "alerts"] as const) {
+    for (const topic of ["runs", "alerts", "bulk"] as const) {
       if (marks[topic] !== undefined && marks[topic] !== next[topic]) noteTopic(topic);
     }
     marks = next;
@@ -87,7 +87,6 @@ const topicsByPrefix: readonly [string, LiveTopic][] = [
   ["deletion", "runs"],
   ["bulk_", "bulk"],
   ["operator_", "operators"],
-  ["session_", "operators"],
 ];
 
 function topicsOf({ kind, cause, ref }: ActivityView): LiveTopic[] {

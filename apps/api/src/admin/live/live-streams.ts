@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Readable, type Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, type LiveEventData, type LiveEventName } from "@rollcall/contracts";
-import { hasMoreEvents, listEventsBetween, readNewestEventId } from "@rollcall/db";
+import { findOpenAdminSessions, hasMoreEvents, listEventsBetween, readNewestEventId } from "@rollcall/db";
 import type { Services } from "@rollcall/runtime";
 import { createChangeTopics } from "./change-topics.ts";
 import { type EventFeed, eventsPerPage, type FeedBatch, mostBehind, startEventFeed } from "./event-feed.ts";
@@ -26,9 +26,6 @@ export type StreamWish = {
   /** Takes the stream. It is destroyed when its caller does not read. */
   response: Writable;
 };
-
-/** Which of these sessions are over: revoked, expired or unknown. */
-export type EndedSessionsReader = (sessionIds: readonly number[]) => Promise<ReadonlySet<number>>;
 
 type Client = StreamWish & {
   stream: Readable;
@@ -62,7 +59,6 @@ const reconnectMs = { least: 1_000, spread: 2_000 };
 /** The server-sent events of `GET live`. One feed serves all streams, and runs only while there is one. */
 export function createLiveStreams(
   context: Pick<Services, "pool" | "backend" | "log" | "metrics">,
-  findEndedSessions: EndedSessionsReader = async () => new Set(),
 ): LiveStreams {
   const { pool, log } = context;
   const clients = new Set<Client>();
@@ -258,9 +254,12 @@ export function createLiveStreams(
   async function endSessions(): Promise<void> {
     const sessionIds = [...new Set([...clients].flatMap(({ sessionId }) => sessionId ?? []))];
     if (sessionIds.length === 0) return;
-    const ended = await findEndedSessions(sessionIds);
+    const open = await findOpenAdminSessions(pool, sessionIds);
     for (const client of clients) {
-      if (client.sessionId !== null && ended.has(client.sessionId)) end(client, "session");
+      const { sessionId } = client;
+      // A stream that was opened meanwhile was not asked about.
+      if (sessionId !== null && sessionIds.includes(sessionId) && !open.has(sessionId))
+        end(client, "session");
     }
   }
 

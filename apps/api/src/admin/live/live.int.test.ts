@@ -1,68 +1,29 @@
-import { generateKeyPairSync, randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
 import { get, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type LiveEventData, type LiveEventName, liveEvents } from "@rollcall/contracts";
-import { migrateUp } from "@rollcall/db";
-import { migrateQueues } from "@rollcall/jobs";
-import { type PostgresServer, startPostgres } from "@rollcall/local-services";
-import { createLogger } from "@rollcall/observability";
 import type { FastifyInstance } from "fastify";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { buildApp } from "../../app.ts";
-import { readApiConfig } from "../../config.ts";
-import { type ApiContext, createApiContext } from "../../context.ts";
+import type { ApiContext } from "../../context.ts";
+import { authorization, login, startTestApi, startTestDatabase, type TestDatabase } from "../testing.ts";
 
-const password = "correct horse battery staple";
-const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
 const deadlineMs = 60_000;
 
-let folder: string;
-let postgres: PostgresServer;
+let database: TestDatabase;
+let db: pg.Pool;
 let context: ApiContext;
 let app: FastifyInstance;
-/** Tests write over connections of their own, as other processes do. */
-let db: pg.Pool;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "rollcall-live-"));
-  postgres = await startPostgres({ dataDir: join(folder, "postgres"), settings: { fsync: "off" } });
-  db = new pg.Pool({
-    connectionString: postgres.url,
-    // A failed test leaves its transactions open, and the next one needs the lock.
-    idle_in_transaction_session_timeout: 30_000,
-  });
-  db.on("error", () => undefined);
-  context = createContext();
-  await migrateUp(context.pool);
-  await migrateQueues(context.pool.driver);
-  await context.close();
+  database = await startTestDatabase();
+  db = database.db;
 });
-afterAll(async () => {
-  await db?.end();
-  await postgres?.stop("immediate");
-  await rm(folder, { recursive: true, force: true });
-});
-
-function createContext(): ApiContext {
-  const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const config = readApiConfig({
-    DATABASE_URL: postgres.url,
-    CLERK_JWT_KEY: publicKey.export({ type: "spki", format: "pem" }).toString(),
-    CLERK_AUTHORIZED_PARTIES: "http://localhost:5173",
-    ADMIN_PASSWORD: password,
-  });
-  return createApiContext(config, createLogger({ level: "silent", process: "api" }));
-}
+afterAll(() => database?.remove());
 
 const opened: Stream[] = [];
 beforeEach(async () => {
-  context = createContext();
-  app = await buildApp(context);
-  await app.listen({ host: "127.0.0.1", port: 0 });
+  ({ app, context } = await startTestApi(database));
 });
 afterEach(async () => {
   for (const stream of opened.splice(0)) stream.close();
@@ -91,7 +52,7 @@ async function open(headers: Record<string, string> = {}, query = ""): Promise<S
       host: "127.0.0.1",
       port,
       path: `/api/admin/live${query}`,
-      headers: { authorization, ...headers },
+      headers: { ...(headers["cookie"] === undefined && { authorization }), ...headers },
     };
     get({ ...options, agent: false }, resolve).once("error", reject);
   });
@@ -354,9 +315,7 @@ test("all streams of a process cost as much as one, and without a stream there i
   for (const stream of opened.splice(0)) stream.close();
   await vi.waitFor(async () => expect(await countConnections()).toBe(0), { timeout: deadlineMs });
   const [idle, idleContext] = [app, context];
-  context = createContext();
-  app = await buildApp(context);
-  await app.listen({ host: "127.0.0.1", port: 0 });
+  ({ app, context } = await startTestApi(database));
   const other = await openReady();
   query.mockClear();
   for (const _ of [1, 2]) await untilNextTurn(other);
@@ -395,15 +354,11 @@ test("while Postgres is away the stream stays and says so, and then goes on with
   const stream = await openReady();
   const first = await add();
   await untilIds(stream, [first]);
-  await postgres.stop("immediate");
+  await database.stopServer();
   await until(() => pick(stream, "heartbeat").at(-1)?.data.postgres === "down");
   const late = await open({ "last-event-id": String(first) });
   expect(late.response.statusCode).toBe(200);
-  postgres = await startPostgres({
-    dataDir: join(folder, "postgres"),
-    settings: { fsync: "off" },
-    port: postgres.port,
-  });
+  await database.startServer();
   await until(() => pick(stream, "heartbeat").at(-1)?.data.postgres === "up");
   const second = await vi.waitFor(() => add(), { timeout: deadlineMs });
   await untilIds(stream, [first, second]);
@@ -438,4 +393,23 @@ test("each stream counts as one answer, at its end", async () => {
   expect(await counted()).toBeUndefined();
   for (const stream of streams) stream.close();
   await vi.waitFor(async () => expect(await counted()).toBe(2), { timeout: deadlineMs });
+});
+
+test("the streams of a session end when the session is revoked, and others stay", async () => {
+  const answer = await app.inject({ method: "POST", url: "/admin/login", payload: login });
+  expect(answer.statusCode).toBe(200);
+  const cookie = answer.cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+  const [own, other] = [await openReady({ cookie }), await openReady()];
+  const { rows } = await db.query("select id from rollcall.admin_sessions");
+  const revoked = await app.inject({
+    method: "POST",
+    url: `/api/admin/sessions/${rows[0].id}/revoke`,
+    headers: { authorization },
+  });
+  expect(revoked.statusCode).toBe(204);
+  await until(() => own.isEnded());
+  expect(pick(own, "end").map(({ data }) => data.reason)).toEqual(["session"]);
+  const id = await add();
+  await until(() => idsOf(other).includes(id));
+  expect((await open({ cookie })).response.statusCode).toBe(401);
 });
