@@ -1,9 +1,10 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
+import { runbook } from "./runbook-plugin.ts";
 
 export default defineConfig({
   base: "/admin/",
-  plugins: [react()],
+  plugins: [react(), runbook()],
   build: {
     target: "es2022",
     reportCompressedSize: false,

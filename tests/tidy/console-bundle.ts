@@ -8,7 +8,7 @@ type File = Rolldown.OutputChunk | Rolldown.OutputAsset;
 
 export type ConsoleBundle = {
   html: string;
-  /** The bytes that a browser loads for a page that nobody opened before, gzipped: by the name of the page's file. */
+  /** The gzipped bytes that a browser with an empty cache loads for a page, by the name of its file. */
   firstLoads: ReadonlyMap<string, number>;
   /** All scripts and styles, as one text. */
   code: string;

@@ -4,6 +4,7 @@ import {
   type DeliveryReader,
   type SessionVerifier,
 } from "@rollcall/clerk";
+import type { Overview } from "@rollcall/contracts";
 import type { Logger } from "@rollcall/observability";
 import {
   createRefusalLimit,
@@ -15,6 +16,7 @@ import {
 } from "@rollcall/runtime";
 import { countPostgresError, type EnsureContext, startPostgresMonitor } from "@rollcall/sync";
 import { type Access, createAccess } from "./admin/access/access.ts";
+import { createOverviewReader } from "./admin/overview.ts";
 import type { ApiConfig } from "./config.ts";
 
 /** The services and settings of the routes. The context is built once and passed to each plugin. */
@@ -27,6 +29,8 @@ export type ApiContext = Services & {
   /** Limits the addresses whose requests are refused. */
   refusalLimit: RefusalLimit;
   forwardedHeader: ForwardedHeaderWatch;
+  /** One for all callers, because they share answers. */
+  readOverview: () => Promise<Overview>;
   /** Undefined while no account of an operator is configured. */
   access: Access | undefined;
 };
@@ -65,6 +69,7 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
       config.CLERK_WEBHOOK_SIGNING_SECRET && createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET),
     refusalLimit: createRefusalLimit(),
     forwardedHeader: watchForwardedHeader(log, config.TRUST_PROXY),
+    readOverview: createOverviewReader(services),
     access: createAccess({ pool, metrics, config }),
     close: async () => {
       postgres.close();

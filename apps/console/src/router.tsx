@@ -2,12 +2,32 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "
 import { Layout } from "./layout/layout.tsx";
 import { NotFound } from "./layout/not-found.tsx";
 import { RouteFailure } from "./layout/route-failure.tsx";
+import { type ConflictState, conflictStates } from "./pages/conflicts/states.ts";
+import { type ShownRuns, shownRuns } from "./pages/runs/shown-runs.ts";
+import { readFilter } from "./pages/users/user-filter.ts";
 
 const root = createRootRoute({
   component: Layout,
   notFoundComponent: NotFound,
   errorComponent: RouteFailure,
 });
+
+/** The part of an address behind the question mark, as a browser has it. */
+type Search = Readonly<Record<string, unknown>>;
+
+/** A choice of a page, if the address has one. */
+function pick<Name extends string, Value extends string>(
+  name: Name,
+  values: readonly Value[],
+  given: unknown,
+): { [Key in Name]?: Value } {
+  const value = values.find((one) => one === given);
+  // A computed key has no literal type.
+  return (value === undefined ? {} : { [name]: value }) as { [Key in Name]?: Value };
+}
+
+const code = /^[a-z][a-z_]*(\.[a-z_]+)?$/;
+const isCode = (value: unknown): value is string => typeof value === "string" && code.test(value);
 
 /** Each page is a file of its own that a browser loads when it is opened. An address holds ids, never an email or a name. */
 const routes = [
@@ -19,6 +39,7 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: "/users",
+    validateSearch: readFilter,
     component: lazyRouteComponent(() => import("./pages/users/users-page.tsx"), "UsersPage"),
   }),
   createRoute({
@@ -34,6 +55,7 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: "/dead-letters",
+    validateSearch: ({ code }: Search): { code?: string } => (isCode(code) ? { code } : {}),
     component: lazyRouteComponent(
       () => import("./pages/dead-letters/dead-letters-page.tsx"),
       "DeadLettersPage",
@@ -42,6 +64,7 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: "/conflicts",
+    validateSearch: ({ state }: Search): { state?: ConflictState } => pick("state", conflictStates, state),
     component: lazyRouteComponent(() => import("./pages/conflicts/conflicts-page.tsx"), "ConflictsPage"),
   }),
   createRoute({
@@ -52,6 +75,7 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: "/runs",
+    validateSearch: ({ show }: Search): { show?: ShownRuns } => pick("show", shownRuns, show),
     component: lazyRouteComponent(() => import("./pages/runs/runs-page.tsx"), "RunsPage"),
   }),
   createRoute({

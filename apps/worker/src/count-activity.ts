@@ -21,7 +21,7 @@ const longestTurnMs = 5_000;
  */
 export function createActivityCounter({ pool }: { pool: Pool }): () => Promise<void> {
   // Without a limit: the counts may be late, and must not leave an event out.
-  const readFinalId = createFinalEventIdReader(Number.POSITIVE_INFINITY);
+  const readFinalId = createFinalEventIdReader({ longestMs: Number.POSITIVE_INFINITY });
   let lease: Lease | undefined;
 
   return async () => {

@@ -83,7 +83,8 @@ export type LiveTopic = z.infer<typeof liveTopic>;
  * - changed: read these parts again.
  * - heartbeat: every 10 s. While `postgres` is `down` no events come; they follow later.
  * - gap: the events from `fromId` to `toId` are left out, all or some of them. Load the lists again.
- * - end: the server closes the stream. After `session` the operator must log in again; otherwise connect again.
+ * - end: the server closes the stream. After `session` the operator must log in again; otherwise connect again. slow: the
+ *   caller reads too slowly. replaced: the session has too many streams, and this is the oldest one.
  */
 export const liveEvents = {
   opened: z.object({ at: timestamp, lastId: z.number().int() }),
@@ -101,7 +102,7 @@ export const liveEvents = {
     /** far_behind: too many events to send. late: an event may be committed too late to be waited for. */
     reason: z.enum(["far_behind", "late"]),
   }),
-  end: z.object({ reason: z.enum(["session", "stopping", "slow"]) }),
+  end: z.object({ reason: z.enum(["session", "stopping", "slow", "replaced"]) }),
 } as const;
 
 export type LiveEventName = keyof typeof liveEvents;

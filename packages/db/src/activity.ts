@@ -119,6 +119,24 @@ export async function listEventsBetween(
   return readRows(activityRow, result.rows);
 }
 
+/** Whether there are more than `count` events in a range. The ids alone do not tell: a sequence may have jumped. */
+export async function hasMoreEvents(
+  db: Queryable,
+  range: { afterId: number; upToId: number; count: number },
+): Promise<boolean> {
+  if (range.upToId - range.afterId <= range.count) return false;
+  const result = await db.query(
+    "select from rollcall.events where id > $1 and id <= $2 order by id offset $3 limit 1",
+    [range.afterId, range.upToId, range.count],
+  );
+  return result.rows.length > 0;
+}
+
+/** The newest visible id; 0 without an event. */
+export async function readNewestEventId(db: Queryable): Promise<number> {
+  return readRow(idRangeRow, (await db.query(idRange)).rows).newest;
+}
+
 const recordStart = `
 insert into rollcall.events (kind, cause, ref, details)
 values ('process_started', 'process', $1, jsonb_build_object('program', $1::text, 'version', $2::text))

@@ -73,10 +73,16 @@ export async function findAdminSession(db: Queryable, idHash: Buffer): Promise<A
   return readRows(sessionRow, result.rows)[0];
 }
 
-/** Whether the session is still open. A stream that outlives its first check asks again. */
-export async function isAdminSessionOpen(db: Queryable, id: number): Promise<boolean> {
-  const result = await db.query(`select from rollcall.admin_sessions where id = $1 and ${isOpen}`, [id]);
-  return result.rowCount === 1;
+/** The sessions among `ids` that are still open. A stream that outlives its first check asks again. */
+export async function findOpenAdminSessions(
+  db: Queryable,
+  ids: readonly number[],
+): Promise<ReadonlySet<number>> {
+  const result = await db.query(
+    `select id from rollcall.admin_sessions where id = any ($1::bigint[]) and ${isOpen}`,
+    [ids],
+  );
+  return new Set(readRows(z.object({ id: z.coerce.number() }), result.rows).map(({ id }) => id));
 }
 
 /** Notes that the session is in use, at most once a minute. An ended session stays ended. */

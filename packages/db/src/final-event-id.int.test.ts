@@ -32,13 +32,13 @@ async function end(client: Connection, how: "commit" | "rollback"): Promise<void
 }
 
 test("without a writer the newest id is final at once", async () => {
-  const read = createFinalEventIdReader(minuteMs);
+  const read = createFinalEventIdReader({ longestMs: minuteMs });
   const newest = await add(pool);
   expect(await read(pool, 0)).toMatchObject({ finalId: newest, newestId: newest, isPending: false });
 });
 
 test("a visible id is not final while a transaction with a lower id is open, and is final after its commit", async () => {
-  const read = createFinalEventIdReader(minuteMs);
+  const read = createFinalEventIdReader({ longestMs: minuteMs });
   const before = await add(pool);
   await read(pool, 0);
   const slow = await begin();
@@ -52,7 +52,7 @@ test("a visible id is not final while a transaction with a lower id is open, and
 });
 
 test("ids of a transaction that was rolled back, or back to a savepoint, hold nothing up", async () => {
-  const read = createFinalEventIdReader(minuteMs);
+  const read = createFinalEventIdReader({ longestMs: minuteMs });
   const rolledBack = await begin();
   await add(rolledBack);
   const high = await add(pool);
@@ -69,7 +69,7 @@ test("ids of a transaction that was rolled back, or back to a savepoint, hold no
 });
 
 test("a transaction that has drawn an id before it has a transaction id of its own is waited for", async () => {
-  const read = createFinalEventIdReader(minuteMs);
+  const read = createFinalEventIdReader({ longestMs: minuteMs });
   const before = await add(pool);
   await read(pool, 0);
   const slow = await begin();
@@ -96,7 +96,7 @@ test("a transaction that has drawn an id before it has a transaction id of its o
 });
 
 test("a transaction over the limit is left out, and its ids are reported as late then and at its end", async () => {
-  const read = createFinalEventIdReader(0);
+  const read = createFinalEventIdReader({ longestMs: 0 });
   const before = await add(pool);
   await read(pool, 0);
   const slow = await begin();
@@ -116,7 +116,7 @@ test("a transaction over the limit is left out, and its ids are reported as late
 });
 
 test("after the newest events were lost, ids that are drawn again become final again", async () => {
-  const read = createFinalEventIdReader(minuteMs);
+  const read = createFinalEventIdReader({ longestMs: minuteMs });
   const [first, second] = [await add(pool), await add(pool)];
   expect(await read(pool, 0)).toMatchObject({ finalId: second });
   await pool.query("delete from rollcall.events where id = $1", [second]);
@@ -124,7 +124,7 @@ test("after the newest events were lost, ids that are drawn again become final a
 });
 
 test("locks of another database hold nothing up", async () => {
-  const read = createFinalEventIdReader(minuteMs);
+  const read = createFinalEventIdReader({ longestMs: minuteMs });
   const other = await createTestPool();
   const client = await other.connect();
   await client.query("begin");
@@ -134,4 +134,18 @@ test("locks of another database hold nothing up", async () => {
   await client.query("rollback");
   client.release();
   await other.end();
+});
+
+test("a reader that starts beside an open transaction can begin before the transaction's first id", async () => {
+  const before = await add(pool);
+  const open = await begin();
+  await add(open);
+  const high = await add(pool);
+  expect(await createFinalEventIdReader({ longestMs: minuteMs })(pool, 0)).toMatchObject({
+    finalId: undefined,
+  });
+  const read = createFinalEventIdReader({ longestMs: minuteMs, startWithin: 2 });
+  expect(await read(pool, 0)).toMatchObject({ finalId: before, isPending: true });
+  await end(open, "rollback");
+  expect(await read(pool, 0)).toMatchObject({ finalId: high, isPending: false });
 });

@@ -1,3 +1,4 @@
+import { AppError } from "@rollcall/contracts";
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { readRow } from "./rows.ts";
@@ -42,19 +43,51 @@ export type FinalEventId = {
   isPending: boolean;
 };
 
-/** Asks for the final id. Ids above it must be read by a later statement. @throws PostgresError */
+/**
+ * Asks for the final id. Events must be read by a later statement.
+ *
+ * @throws AppError `postgres.unavailable`, also for a replica: it does not show the locks of its primary
+ */
 export type FinalEventIdReader = (db: Queryable, afterId: number) => Promise<FinalEventId>;
+
+const firstMissing = `
+with recent as (
+  select greatest($1::bigint - $2::bigint, 0) as id
+  union
+  select id from rollcall.events where id > $1::bigint - $2::bigint and id <= $1::bigint
+)
+select coalesce(min(id), $1::bigint) as id
+from (select id, lead(id) over (order by id) as next from recent) neighbours
+where next > id + 1
+`;
+
+/** The id before the first one of the latest `count` ids that is not visible. */
+async function findFirstGap(db: Queryable, newestId: number, count: number): Promise<number> {
+  const { rows } = await db.query(firstMissing, [newestId, count]);
+  return readRow(z.object({ id: z.coerce.number() }), rows).id;
+}
+
+export type FinalEventIdOptions = {
+  /**
+   * The longest wait for a transaction. The ids of one that takes longer are reported as `late`, when the wait ends and
+   * again when the transaction does.
+   */
+  longestMs: number;
+  /**
+   * With this number the first answer need not wait for a transaction that is open then: an id is final, too, if this many
+   * ids before it are visible. By default it waits.
+   */
+  startWithin?: number;
+};
 
 /**
  * Event ids are drawn before their transactions commit, so a higher id may be visible before a lower one. An id is final
  * once every transaction has ended that wrote events while the id was visible.
- *
- * A replica does not show the locks of its primary, so on a replica no further id becomes final.
- *
- * @param longestMs the longest wait for a transaction. The ids of one that takes longer are reported as `late`, when the wait
- * ends and again when the transaction does
  */
-export function createFinalEventIdReader(longestMs: number): FinalEventIdReader {
+export function createFinalEventIdReader({
+  longestMs,
+  startWithin,
+}: FinalEventIdOptions): FinalEventIdReader {
   let finalId: number | undefined;
   let pending: { upTo: number; holders: readonly string[]; sinceMs: number } | undefined;
   /** Transactions that took longer than the limit, and the lowest id that each may have drawn. */
@@ -78,7 +111,8 @@ export function createFinalEventIdReader(longestMs: number): FinalEventIdReader 
 
   return async (db, afterId) => {
     const { newestId, holders, isReplica, waitingMs } = readRow(row, (await db.query(read, [afterId])).rows);
-    if (isReplica) return { finalId, newestId, late: undefined, waitingMs, isPending: false };
+    if (isReplica)
+      throw new AppError("postgres.unavailable", "A replica does not show which transactions write events");
     // Events were lost, or all of them were pruned. Ids that are drawn now may be below the old final id.
     if (finalId !== undefined && newestId < finalId) [finalId, pending] = [newestId, undefined];
     const lateFroms = [dropEnded(holders)];
@@ -91,6 +125,7 @@ export function createFinalEventIdReader(longestMs: number): FinalEventIdReader 
       const writing = holders.filter((holder) => !overdue.has(holder));
       if (writing.length === 0) finalId = newestId;
       else pending = { upTo: newestId, holders: writing, sinceMs: performance.now() };
+      if (startWithin !== undefined) finalId ??= await findFirstGap(db, newestId, startWithin);
     }
     const fromId = Math.min(...lateFroms.filter((id) => id !== undefined));
     const late = fromId === Number.POSITIVE_INFINITY ? undefined : { fromId, toId: finalId ?? newestId };

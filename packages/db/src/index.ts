@@ -1,9 +1,11 @@
 export { lockAbsenceGuard, mayDeleteAbsent, recordAbsences, wasAbsent } from "./absences.ts";
 export {
+  hasMoreEvents,
   listActivity,
   listAudit,
   listEventsBetween,
   listProcessMarks,
+  readNewestEventId,
   recordProcessStart,
 } from "./activity.ts";
 export {
@@ -17,7 +19,7 @@ export {
   type AdminSession,
   closeAdminSession,
   findAdminSession,
-  isAdminSessionOpen,
+  findOpenAdminSessions,
   listAdminSessions,
   openAdminSession,
   pruneAdminSessions,
@@ -60,6 +62,7 @@ export {
   writePortionTier,
 } from "./bulk-portions.ts";
 export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
+export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
 export { findMissingGrants, listAppColumns, listTriggersWithoutPath, measureIdUse } from "./checks.ts";
 export { type RequestBudget, takeClerkRequest } from "./clerk-budget.ts";
 export { evaluateConflicts, findConflict, listConflicts, listConflictsOfUser } from "./conflicts.ts";

@@ -52,8 +52,16 @@ export type UserSelection = {
   driftRunId: number | null;
 };
 
-/** Whether a row `u` is selected. All of it is one text, which starts with a condition that always holds. */
-export function writeConditions({ filter, columns, driftRunId }: UserSelection, bind: Bind): string {
+/**
+ * Whether a row `u` is selected.
+ *
+ * @param part with `withoutExactEmail`, users whose whole address is the search text are left out
+ */
+export function writeConditions(
+  { filter, columns, driftRunId }: UserSelection,
+  bind: Bind,
+  { withoutExactEmail = false } = {},
+): string {
   const ofProfile = columns.filter(({ of }) => of === "profile");
   const conditions = [
     "true",
@@ -62,7 +70,7 @@ export function writeConditions({ filter, columns, driftRunId }: UserSelection, 
     ...(filter.signedUpTo ? [`u.clerk_created_at < ${bind(filter.signedUpTo)}::timestamptz`] : []),
     ...columns.filter(({ of }) => of === "users").map((one) => equals("u", one, bind)),
     // Before the profiles, because it costs less.
-    ...(filter.query === undefined ? [] : [contains(bind(filter.query))]),
+    ...(filter.query === undefined ? [] : [matches(bind(filter.query), withoutExactEmail)]),
     ...(filter.drifted ? [isDrifted(bind(driftRunId))] : []),
     // As scalar subqueries: Postgres would turn `exists` into a join that reads the whole table for each page.
     ...(filter.withoutProfile ? [`(${profileOf("m.id")}) is null`] : []),
@@ -92,6 +100,17 @@ const contains = (text: string) => `(
     or position(lower(${text}::text) in lower(u.name::text)) > 0
     or position(${text}::text in u.clerk_id) > 0
   )`;
+
+/** The folded address costs more than the search, so only rows that match are compared. */
+function matches(text: string, withoutExactEmail: boolean): string {
+  if (!withoutExactEmail) return contains(text);
+  return `case when ${contains(text)} then (${isExactEmail(text)}) is not true else false end`;
+}
+
+/** The condition of the index of claimants, which has the verified addresses of live users. */
+export const isExactEmail = (text: string) =>
+  `u.deleted_at is null and u.email_verified
+    and rollcall.fold_email(u.email::text) = rollcall.fold_email(${text}::text)`;
 
 /** A later read sequence means that the row was written since. A deletion, and a missing row, have no version to compare. */
 const isDrifted = (run: string) => `exists (

@@ -40,6 +40,8 @@ export type AdminRoute = {
   body: z.ZodType | undefined;
   status: 200 | 202 | 204;
   answer: z.ZodType | undefined;
+  /** Of an answer that is no JSON. */
+  contentType?: string;
   register(scope: FastifyInstance, context: ApiContext): void;
 };
 

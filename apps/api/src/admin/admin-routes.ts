@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { ApiContext } from "../context.ts";
+import { activityRoutes } from "./activity-routes.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 import { bulkRoutes } from "./bulk-routes.ts";
 import { conflictRoutes } from "./conflict-routes.ts";
@@ -15,6 +16,7 @@ import { userRoutes } from "./user-routes.ts";
 /** Every route of the admin API, in the order of its document. */
 const adminRoutes: readonly AdminRoute[] = [
   ...statusRoutes,
+  ...activityRoutes,
   ...userRoutes,
   exportRoute,
   ...bulkRoutes,

@@ -28,7 +28,7 @@ export function describeAdminApi(routes: readonly AdminRoute[], prefix: string) 
   };
 }
 
-function describeRoute({ summary, role, params, query, body, status, answer }: AdminRoute) {
+function describeRoute({ summary, role, params, query, body, status, answer, contentType }: AdminRoute) {
   return {
     summary,
     "x-role": role,
@@ -40,6 +40,7 @@ function describeRoute({ summary, role, params, query, body, status, answer }: A
       [status]: {
         description: status === 202 ? "Accepted" : "Done",
         ...(answer && { content: json(toSchema(answer, "output")) }),
+        ...(contentType && { content: { [contentType]: { schema: { type: "string" } } } }),
       },
       default: {
         description: "An error: a code, which the runbook explains, and a sentence for people",

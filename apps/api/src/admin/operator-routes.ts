@@ -56,7 +56,7 @@ export const operatorRoutes: readonly AdminRoute[] = [
         kind: "operator_session_revoked",
       });
       if (!ended) {
-        // Without a look at whether another operator has such a session.
+        // The answer must not tell whether another operator has such a session.
         requireRole(operator, "admin");
         throw new AppError("admin.session_unknown", `There is no open session ${id}`);
       }

@@ -40,8 +40,11 @@ function isFailing({ state }: CachedQuery): boolean {
   return state.fetchFailureCount > 0 || state.status === "error";
 }
 
-/** What a query's answer depends on. The list of activity changes with each event, so its page follows the stream. */
-export type Topic = LiveTopic | "activity";
+/**
+ * What a query's answer depends on. The list of activity changes with each event, and the page of a user with each event of
+ * that user, so these pages follow the stream themselves.
+ */
+export type Topic = LiveTopic | "activity" | "user";
 
 /** An answer of the api that is read again whenever the server says that `topic` changed. */
 export function useAnswer<Answer>(topic: Topic, path: string, query: Query = {}, enabled = true) {

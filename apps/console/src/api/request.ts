@@ -66,10 +66,25 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 
 type Method = "GET" | "POST" | "PATCH";
 
-type Options = { query?: Query | undefined; body?: unknown; signal?: AbortSignal | undefined };
+type Options = {
+  query?: Query | undefined;
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+  /** Reads an answer that is no JSON. */
+  read?: ((response: Response) => Promise<unknown>) | undefined;
+};
 
 export function get<Answer>(path: string, options: Omit<Options, "body"> = {}): Promise<Answer> {
   return request<Answer>("GET", `${prefix}${path}`, options);
+}
+
+/** An answer that is no JSON, read by `read`. */
+export function readWith<Answer>(
+  path: string,
+  options: Pick<Options, "query" | "signal">,
+  read: (response: Response) => Promise<Answer>,
+): Promise<Answer> {
+  return request<Answer>("GET", `${prefix}${path}`, { ...options, read });
 }
 
 export function post<Answer>(path: string, body: unknown = {}): Promise<Answer> {
@@ -155,7 +170,7 @@ async function send<Answer>(method: Method, path: string, options: Options): Pro
     throw noAnswer(isWrite);
   }
   if (response.ok)
-    return response.status === 204 ? (undefined as Answer) : readAnswer<Answer>(response, isWrite);
+    return response.status === 204 ? (undefined as Answer) : readAnswer<Answer>(response, options, isWrite);
   throw await readProblem(response, isWrite);
 }
 
@@ -163,11 +178,16 @@ function noAnswer(isWrite: boolean): ApiProblem {
   return new ApiProblem({ status: 0, code: "no_answer", message: "", isWrite });
 }
 
-async function readAnswer<Answer>(response: Response, isWrite: boolean): Promise<Answer> {
+async function readAnswer<Answer>(
+  response: Response,
+  { read, signal }: Options,
+  isWrite: boolean,
+): Promise<Answer> {
   try {
     // The server checks its answers against the same schemas, so the type is taken at its word.
-    return (await response.json()) as Answer;
-  } catch {
+    return (await (read ? read(response) : response.json())) as Answer;
+  } catch (error) {
+    if (signal?.aborted) throw error;
     // The connection broke within the answer, or a proxy answered with a page.
     throw noAnswer(isWrite);
   }

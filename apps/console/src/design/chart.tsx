@@ -20,9 +20,15 @@ type ChartProps = {
   /** The start of each slice in milliseconds, ascending. */
   timesMs: readonly number[];
   series: readonly Series[];
+  /** The first and the last time of the axis. Without it the slices fill the axis. */
+  rangeMs?: readonly [number, number] | undefined;
   marks?: readonly Mark[];
+  /** Durations differ by powers of ten, so a slow day would flatten the others on a linear axis. */
+  scale?: "linear" | "durations";
   format: (value: number) => string;
   formatTime: (ms: number) => string;
+  /** A time on the axis, where there is less room. */
+  formatAxisTime: (ms: number) => string;
   /** The header of the column of times in the table. */
   timeHeader: string;
   /** Opens the table of values. */
@@ -30,6 +36,10 @@ type ChartProps = {
 };
 
 const height = 168;
+/** There is no half sign-up. */
+const steps = [1, 10, 100, 1_000, 10_000, 100_000].flatMap((power) => [power, 2 * power, 5 * power]);
+/** In milliseconds. */
+const durationSteps = [1, 10, 100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000, 86_400_000];
 const barWidth = 0.7;
 
 /** A chart over time with the same values as a table, for screen readers and for exact numbers. */
@@ -37,9 +47,12 @@ export function Chart({
   label,
   timesMs,
   series,
+  rangeMs,
   marks = [],
+  scale = "linear",
   format,
   formatTime,
+  formatAxisTime,
   timeHeader,
   tableLabel,
 }: ChartProps) {
@@ -58,20 +71,33 @@ export function Chart({
       grid: { stroke: color("--line"), width: 1 },
       ticks: { show: false },
     };
+    const [fromMs, toMs] = rangeMs ?? spanOf(timesMs);
     const bars = UPlot.paths.bars?.({ size: [barWidth] });
     const plot = new UPlot(
       {
         width: Math.max(1, element.clientWidth),
         height,
+        padding: [10, 12, 0, 0],
         legend: { show: false },
         cursor: { show: false },
         scales: {
-          x: { time: true },
-          y: { range: (_plot, _least, most) => [0, Math.max(1, (most ?? 0) * 1.1)] },
+          x: { time: true, range: () => [fromMs / 1000, toMs / 1000] },
+          y: scale === "linear" ? linear : durations,
         },
         axes: [
-          { ...axis, values: (_plot, splits) => splits.map((s) => formatTime(s * 1000)), space: 90 },
-          { ...axis, values: (_plot, splits) => splits.map(format), size: 56 },
+          {
+            ...axis,
+            values: (_plot, splits) => splits.map((s) => formatAxisTime(s * 1000)),
+            space: 70,
+            size: 28,
+          },
+          {
+            ...axis,
+            values: (_plot, splits) => splits.map(format),
+            size: 58,
+            incrs: steps,
+            ...(scale === "durations" && { splits: splitDurations, filter: keepAll }),
+          },
         ],
         series: [
           {},
@@ -95,7 +121,7 @@ export function Chart({
       observer.disconnect();
       plot.destroy();
     };
-  }, [timesMs, series, marks, format, formatTime, shown]);
+  }, [timesMs, series, rangeMs, marks, scale, format, formatAxisTime, shown]);
 
   return (
     <div className="chart stack tight">
@@ -144,6 +170,28 @@ export function Chart({
   );
 }
 
+const hourMs = 3_600_000;
+
+/** From half a slice before the first one to half a slice after the last one, so that no bar is cut. */
+function spanOf(timesMs: readonly number[]): readonly [number, number] {
+  const [first = 0, second = first + hourMs] = timesMs;
+  const halfMs = (second - first) / 2;
+  return [first - halfMs, (timesMs.at(-1) ?? first) + halfMs];
+}
+
+const linear: UPlot.Scale = { range: (_plot, _least, most) => [0, Math.max(1, (most ?? 0) * 1.1)] };
+const durations: UPlot.Scale = {
+  distr: 3,
+  range: (_plot, least, most) => [Math.max(1, (least ?? 100) / 2), Math.max(1_000, (most ?? 1_000) * 1.5)],
+};
+
+/** Otherwise a logarithmic axis names powers of ten alone. */
+const keepAll = (_plot: UPlot, splits: number[]) => splits;
+
+function splitDurations(_plot: UPlot, _axis: number, least: number, most: number): number[] {
+  return durationSteps.filter((step) => step >= least && step <= most);
+}
+
 function drawMarks(plot: UPlot, marks: readonly Mark[], color: string): void {
   const { ctx, bbox } = plot;
   const { min, max } = plot.scales["x"] ?? {};
@@ -152,15 +200,7 @@ function drawMarks(plot: UPlot, marks: readonly Mark[], color: string): void {
   ctx.setLineDash([4, 4]);
   for (const { atMs } of marks) {
     const seconds = atMs / 1000;
-    if (
-      min === undefined ||
-      max === undefined ||
-      min === null ||
-      max === null ||
-      seconds < min ||
-      seconds > max
-    )
-      continue;
+    if (min == null || max == null || seconds < min || seconds > max) continue;
     const x = plot.valToPos(seconds, "x", true);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);

@@ -41,6 +41,8 @@ export function Dialog({ title, isOpen, onClose, children, isHeld = false }: Dia
 type ConfirmProps = Omit<DialogProps, "isHeld"> & {
   /** What the confirming button does, as a verb: "Discard 12". */
   action: string;
+  /** What the other button does, where "Cancel" could mean both: "Let it run". */
+  keep?: string;
   look?: "primary" | "danger";
   isPending?: boolean;
   isDisabled?: boolean;
@@ -50,6 +52,7 @@ type ConfirmProps = Omit<DialogProps, "isHeld"> & {
 /** A dialog that says what will happen and asks for a confirmation. */
 export function ConfirmDialog({
   action,
+  keep,
   look = "primary",
   isPending,
   isDisabled,
@@ -69,7 +72,7 @@ export function ConfirmDialog({
       >
         {children}
         <div className="row end">
-          <Button onPress={dialog.onClose}>{texts.cancel}</Button>
+          <Button onPress={dialog.onClose}>{keep ?? texts.cancel}</Button>
           <Button type="submit" look={look} isPending={isPending ?? false} isDisabled={isDisabled ?? false}>
             {action}
           </Button>

@@ -13,6 +13,7 @@ export function useProblemText(): (error: unknown) => string {
   return (error) => {
     if (!(error instanceof ApiProblem)) return texts.failed("internal");
     if (error.status === 0) return error.isWrite ? texts.noAnswerToWrite : texts.noAnswer;
+    if (error.status === 401) return texts.unauthenticated;
     if (error.code === "admin.forbidden") return texts.forbidden;
     if (error.status === 503)
       return `${error.message} ${error.isWrite ? texts.unavailableToWrite : texts.unavailable}`.trim();

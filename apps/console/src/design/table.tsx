@@ -78,7 +78,8 @@ export function Table<Row extends object>({
   return (
     // A scrolling area must be reachable by keyboard.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-    <section className="table-frame" aria-label={label} tabIndex={0}>
+    // biome-ignore lint/a11y/useSemanticElements: a section would be a landmark beside its page's section of the same name
+    <div role="group" className="table-frame" aria-label={label} tabIndex={0}>
       <table className="table">
         <caption className="unseen">{label}</caption>
         <thead>
@@ -120,14 +121,17 @@ export function Table<Row extends object>({
                   className={isNumber.has(cell.column.id) ? "number" : undefined}
                   data-label={String(cell.column.columnDef.header)}
                 >
-                  <table.FlexRender cell={cell} />
+                  {/* On a phone the name stands beside the value, so the value is one element. */}
+                  <div>
+                    <table.FlexRender cell={cell} />
+                  </div>
                 </td>
               ))}
             </tr>
           ))}
         </tbody>
       </table>
-    </section>
+    </div>
   );
 }
 

@@ -19,6 +19,7 @@ export const commonTexts = defineTexts({
       "Rollcall does not answer. Check your connection, and whether the api runs. This page tries again by itself.",
     noAnswerToWrite:
       "Rollcall did not answer, so it is not known whether this was done. Look at the result before you repeat it.",
+    unauthenticated: "Your session has ended. Log in to go on.",
     unavailable: "A service that Rollcall needs is down. This page tries again by itself.",
     unavailableToWrite: "A service that Rollcall needs is down. Try again in a moment.",
     forbidden: "Your role may not do this. An admin can do it, or give you another role in ADMIN_OPERATORS.",
@@ -43,6 +44,7 @@ export const commonTexts = defineTexts({
       "O Rollcall não responde. Verifique sua conexão e se a api está no ar. Esta página tenta de novo sozinha.",
     noAnswerToWrite:
       "O Rollcall não respondeu, então não se sabe se isso foi feito. Veja o resultado antes de repetir.",
+    unauthenticated: "Sua sessão terminou. Entre para continuar.",
     unavailable: "Um serviço de que o Rollcall precisa está fora do ar. Esta página tenta de novo sozinha.",
     unavailableToWrite: "Um serviço de que o Rollcall precisa está fora do ar. Tente de novo em instantes.",
     forbidden:

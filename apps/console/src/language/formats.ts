@@ -18,6 +18,8 @@ function createFormats(language: string) {
     hour: "2-digit",
     minute: "2-digit",
   });
+  const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+  const shortDay = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
   return {
     number: (value: number) => number.format(value),
@@ -26,6 +28,11 @@ function createFormats(language: string) {
     /** A day in UTC, such as `2026-11-30`. */
     day: (day: string) => utcDay.format(new Date(`${day}T00:00:00Z`)),
     hour: (iso: string) => hour.format(new Date(iso)),
+    /** An hour on an axis: its day at midnight, else the time of day. */
+    axisHour: (ms: number) => {
+      const date = new Date(ms);
+      return (date.getHours() === 0 && date.getMinutes() === 0 ? shortDay : clock).format(date);
+    },
     /** The distance to now, in the largest unit that is at least one. */
     ago: (iso: string, nowMs = Date.now()) => {
       const seconds = (Date.parse(iso) - nowMs) / 1000;

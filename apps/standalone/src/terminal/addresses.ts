@@ -33,7 +33,7 @@ function listUrls({ settings, urls, adminPassword }: StartedParts): Address[] {
   if (urls.simulated === undefined) return [console, ...addresses];
   return [
     console,
-    ["Open this", urls.simulated.simulator, "sign up people, lose their webhooks, watch their rows appear"],
+    ["People", urls.simulated.simulator, "sign up people, lose their webhooks, watch their rows appear"],
     ["An app", urls.simulated.example, "sign up as a mentee, and see the dashboard"],
     ...addresses,
   ];

@@ -1,4 +1,4 @@
-import type { AlertRule, AlertView } from "@rollcall/contracts";
+import type { AlertFiring, AlertRule, AlertView } from "@rollcall/contracts";
 import type { Evaluation } from "./evaluate-rule.ts";
 
 /** The state of an alert, and which of its notifications were sent. */
@@ -62,6 +62,25 @@ export function viewAlerts(rules: readonly AlertRule[], records: readonly AlertR
       firedAt: record?.firedAt?.toISOString() ?? null,
       resolvedAt: record?.resolvedAt?.toISOString() ?? null,
       evaluatedAt: record?.evaluatedAt.toISOString() ?? null,
+    };
+  });
+}
+
+/** Firings as operators see them. A firing of an alert that this version does not have is a ticket without a summary. */
+export function viewFirings(
+  rules: readonly AlertRule[],
+  firings: readonly (FiringRecord & { id: number })[],
+): AlertFiring[] {
+  return firings.map(({ id, name, value, firedAt, resolvedAt }) => {
+    const rule = rules.find((one) => one.name === name);
+    return {
+      id,
+      name,
+      severity: rule?.severity ?? "ticket",
+      summary: rule?.summary ?? "",
+      value,
+      firedAt: firedAt.toISOString(),
+      resolvedAt: resolvedAt?.toISOString() ?? null,
     };
   });
 }

@@ -75,13 +75,13 @@ export function hostOf(url: string | undefined): string | null {
   return url === undefined ? null : new URL(url).host;
 }
 
-/** Where alerts are sent, as operators see it. */
-export function viewDelivery({
-  host,
-  lastSentAt,
-  lastFailedAt,
-  lastFailureCode,
-}: DeliveryRecord): AlertDelivery {
+/**
+ * Where alerts are sent, as operators see it.
+ *
+ * @param record of the process that evaluates alerts; undefined before the first evaluation
+ */
+export function viewDelivery(record: DeliveryRecord | undefined): AlertDelivery {
+  const { host, lastSentAt, lastFailedAt, lastFailureCode } = record ?? nothingSent;
   const [sentMs, failedMs] = [lastSentAt?.getTime() ?? 0, lastFailedAt?.getTime() ?? 0];
   const state = sentMs === failedMs ? "unknown" : sentMs > failedMs ? "works" : "fails";
   return {
@@ -89,9 +89,16 @@ export function viewDelivery({
     lastSentAt: lastSentAt?.toISOString() ?? null,
     lastFailedAt: lastFailedAt?.toISOString() ?? null,
     lastFailureCode,
-    state: host === null ? "off" : state,
+    state: record && host === null ? "off" : state,
   };
 }
+
+const nothingSent: DeliveryRecord = {
+  host: null,
+  lastSentAt: null,
+  lastFailedAt: null,
+  lastFailureCode: null,
+};
 
 function toNotification(
   rule: AlertRule,

@@ -16,7 +16,6 @@ export function AlertsPage() {
   const alerts = useAnswer<List<AlertView>>("alerts", "/alerts");
   return (
     <Page title={texts.title}>
-      <Delivery />
       <Answered of={alerts}>
         {({ items }) => {
           const loud = items.filter(({ state }) => state === "firing" || state === "pending");
@@ -38,6 +37,7 @@ export function AlertsPage() {
           );
         }}
       </Answered>
+      <Delivery />
       <History />
     </Page>
   );
@@ -80,10 +80,7 @@ function Named({
       <code>{name}</code>{" "}
       <span className="soft small">({severity === "page" ? texts.urgent : texts.today})</span>
       <br />
-      {/* The rules' sentences are English alone. */}
-      <span className="small" lang="en">
-        {summary}
-      </span>
+      <span className="small">{texts.sentences[name] ?? <span lang="en">{summary}</span>}</span>
     </>
   );
 }

@@ -9,8 +9,8 @@ export const operatorsTexts = defineTexts({
     source: "Declared in",
     may: {
       viewer: "reads every page",
-      operator: "also acts on users, dead letters, conflicts and runs",
-      admin: "also purges, confirms deletions and changes tiers in bulk",
+      operator: "reads every page and acts on users, dead letters, conflicts and runs",
+      admin: "may do everything: also purges, confirms deletions and changes tiers in bulk",
     },
     sessions: "Sessions",
     noSessions: "Not logged in.",
@@ -32,8 +32,8 @@ export const operatorsTexts = defineTexts({
     source: "Declarado em",
     may: {
       viewer: "lê todas as páginas",
-      operator: "também age sobre usuários, dead letters, conflitos e execuções",
-      admin: "também apaga dados, confirma exclusões e altera tiers em massa",
+      operator: "lê todas as páginas e age sobre usuários, dead letters, conflitos e execuções",
+      admin: "pode tudo: também apaga dados, confirma exclusões e altera tiers em massa",
     },
     sessions: "Sessões",
     noSessions: "Não está conectado.",

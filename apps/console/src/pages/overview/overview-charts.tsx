@@ -5,6 +5,10 @@ import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { overviewTexts } from "./overview-texts.ts";
 
+type Drawn = { timesMs: number[]; series: Series[]; rangeMs?: readonly [number, number] };
+
+const dayMs = 86_400_000;
+
 /** The charts of the overview. Each has the marks of releases and restarts. */
 export function OverviewCharts({ overview }: { overview: Overview }) {
   const texts = useTexts(overviewTexts);
@@ -53,7 +57,12 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
         timesMs: webhooks.map(({ hour }) => Date.parse(hour)),
         series: [
           { label: texts.arrived, look: "bars", values: webhooks.map((one) => one.arrived) },
-          { label: texts.late, look: "line", values: webhooks.map((one) => one.late) },
+        ] satisfies Series[],
+      },
+      missed: webhooks && {
+        timesMs: webhooks.map(({ hour }) => Date.parse(hour)),
+        series: [
+          { label: texts.late, look: "bars", values: webhooks.map((one) => one.late) },
           { label: texts.caughtUp, look: "line", values: webhooks.map((one) => one.caughtUp) },
         ] satisfies Series[],
       },
@@ -62,9 +71,10 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
         series: [
           { label: texts.seconds, look: "line", values: queueAge.history.map(({ oldestS }) => oldestS) },
         ] satisfies Series[],
+        rangeMs: [Date.parse(overview.at) - dayMs, Date.parse(overview.at)] as const,
       },
     };
-  }, [signUps, timeToProfile, webhooks, queueAge.history, texts]);
+  }, [signUps, timeToProfile, webhooks, queueAge.history, overview.at, texts]);
 
   const formatDay = useMemo(
     () => (ms: number) => formats.day(new Date(ms).toISOString().slice(0, 10)),
@@ -75,10 +85,11 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
   const common = { marks, timeHeader: texts.time, tableLabel: texts.values };
   const draw = (
     title: string,
-    chart: { timesMs: number[]; series: Series[] } | null | undefined,
+    chart: Drawn | null | undefined,
     kind: "day" | "hour",
     format: (value: number) => string,
     below?: ReactNode,
+    scale?: "durations",
   ) => (
     <section className="panel stack tight" aria-label={title}>
       <h2>{title}</h2>
@@ -92,8 +103,10 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
           label={title}
           {...chart}
           {...common}
+          {...(scale && { scale })}
           format={format}
           formatTime={kind === "day" ? formatDay : formatHour}
+          formatAxisTime={kind === "day" ? formatDay : formats.axisHour}
         />
       )}
     </section>
@@ -103,8 +116,9 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
     <div className="columns">
       {draw(texts.signUpsByDay, charts.day, "day", formats.number)}
       {draw(texts.signUpsByHour, charts.hour, "hour", formats.number)}
-      {draw(texts.timeToProfile, charts.profile, "day", formats.duration)}
+      {draw(texts.timeToProfile, charts.profile, "day", formats.duration, undefined, "durations")}
       {draw(texts.webhooks, charts.webhooks, "hour", formats.number)}
+      {draw(texts.missed, charts.missed, "hour", formats.number)}
       {draw(
         texts.queueAge,
         charts.queue,
