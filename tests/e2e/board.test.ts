@@ -13,7 +13,8 @@ import {
   untilIdle,
   untilProfile,
 } from "../harness/calls.ts";
-import { adminPassword, type System, startSystem } from "../harness/system.ts";
+import { admin, openAsOperator } from "../harness/operators.ts";
+import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 describeOnBackends((backend) => {
@@ -67,10 +68,7 @@ describeOnBackends((backend) => {
     });
     afterAll(() => browser?.close());
     beforeEach(async () => {
-      const context = await browser.newContext({
-        httpCredentials: { username: "admin", password: adminPassword },
-      });
-      page = await context.newPage();
+      page = await openAsOperator(browser, system, admin);
       page.on("pageerror", (error) => complaints.push(error.message));
       page.on("console", (message) => {
         if (message.type() === "error") complaints.push(message.text());
@@ -175,10 +173,7 @@ describe("with BOARD_READ_ONLY=false", () => {
   describeInBrowser("in a browser", {}, (openBrowser) => {
     test("the forms for a new job and for a payload cannot be seen", async () => {
       const browser = await openBrowser();
-      const context = await browser.newContext({
-        httpCredentials: { username: "admin", password: adminPassword },
-      });
-      const page = await context.newPage();
+      const page = await openAsOperator(browser, system, admin);
       await page.goto(`${system.apiUrl}/admin/queues/queue/sync`);
       await page.getByRole("link", { name: "dead-letter" }).first().waitFor();
       const displays = await page.evaluate(`["add-job-form", "edit-job-data-form"].map((id) => {
@@ -186,6 +181,19 @@ describe("with BOARD_READ_ONLY=false", () => {
         return getComputedStyle(form).display;
       })`);
       expect(displays).toEqual(["none", "none"]);
+      await browser.close();
+    });
+
+    test("a write by the board's own page carries the CSRF token of its session", async () => {
+      const browser = await openBrowser();
+      const page = await openAsOperator(browser, system, admin);
+      await page.goto(`${system.apiUrl}/admin/queues/queue/ensure`);
+      await page.getByRole("link", { name: "dead-letter" }).first().waitFor();
+      await page.locator("main button[aria-haspopup=menu]").first().click();
+      const answered = page.waitForResponse((response) => response.request().method() === "PUT");
+      await page.getByRole("menuitem", { name: "Pause" }).click();
+      await page.getByRole("button", { name: "Confirm" }).click();
+      expect((await answered).status()).toBe(200);
       await browser.close();
     });
   });

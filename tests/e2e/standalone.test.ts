@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { connectClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import { removePostgres } from "@rollcall/local-services";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { postLogin } from "../harness/operators.ts";
 import {
   findAlive,
   findByCommand,
@@ -47,6 +48,10 @@ describe("npm start without any settings", { timeout }, () => {
     const lines = system.output().split("\n");
     expect(lines.filter((line) => line === "ready")).toHaveLength(1);
     const output = system.output();
+    // The first line of the table, with the login.
+    expect(output).toMatch(
+      new RegExp(`\\n\\n  Console +${system.apiUrl}/admin +login admin, password \\S{12,}\\n`),
+    );
     expect(output).toContain(`${system.apiUrl}/admin/queues`);
     expect(output).toContain(`${system.apiUrl}/metrics`);
     for (const variable of ["CLERK_SECRET_KEY", "DATABASE_URL", "REDIS_URL"])
@@ -60,6 +65,10 @@ describe("npm start without any settings", { timeout }, () => {
     const authorization = `Basic ${Buffer.from(`admin:${firstPassword}`).toString("base64")}`;
     const answer = await fetch(`${system.apiUrl}/admin/queues`, { headers: { authorization } });
     expect(answer.status).toBe(200);
+    const login = await postLogin(system, { name: "admin", password: firstPassword ?? "" });
+    expect(await login.json()).toMatchObject({ name: "admin", role: "admin" });
+    const page = await fetch(`${system.apiUrl}/admin`, { headers: { accept: "text/html" } });
+    expect(await page.text()).toContain('<div id="console">');
     expect((await stat(join(dir, "secrets.json"))).mode & 0o777).toBe(0o600);
   });
 

@@ -1,8 +1,10 @@
 import { createHook } from "node:async_hooks";
 import { generateKeyPairSync } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { createPool, findMissingMigrations, migrateUp } from "@rollcall/db";
 import { migrateQueues } from "@rollcall/jobs";
 import { type PostgresServer, startPostgres } from "@rollcall/local-services";
@@ -78,6 +80,10 @@ const webhook = (payload: string): InjectOptions => ({
   payload,
 });
 
+/** Of the form of ours, but sealed with no account's key. */
+const madeUpSession = `rollcall_session=${"a".repeat(43)}.${"b".repeat(43)}`;
+const isConsoleBuilt = existsSync(fileURLToPath(new URL("../../console/dist/index.html", import.meta.url)));
+
 /** Each public route as a caller without a secret meets it, and what it answers. `/healthz` is the measure. */
 const requests: [string, InjectOptions, number][] = [
   ["/healthz", { url: "/healthz" }, 200],
@@ -109,6 +115,10 @@ const requests: [string, InjectOptions, number][] = [
   ["webhook, unsigned, 250 KB", webhook(`"${"x".repeat(250_000)}"`), 400],
   ["/admin/queues", { url: "/admin/queues" }, 401],
   ["/api/admin/users", { url: "/api/admin/users" }, 401],
+  ["a made-up session", { url: "/api/admin/users", headers: { cookie: madeUpSession } }, 401],
+  ["a login without a password", { method: "POST", url: "/admin/login", payload: {} }, 400],
+  ["a logout of no session", { method: "POST", url: "/admin/logout", payload: {} }, 204],
+  ["/admin", { url: "/admin" }, isConsoleBuilt ? 200 : 404],
 ];
 
 test("no anonymous request costs a query or a file operation; /readyz costs one refresh a second", async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { readNamedEnvironment } from "./settings.ts";
+import { readNamedEnvironment, readSettings } from "./settings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rollcall-env-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -14,6 +14,17 @@ test("the environment wins over the file, also with an empty value", () => {
     PORT: "5000",
     HOST: "0.0.0.0",
     DATABASE_URL: "",
+  });
+});
+
+test("an operator may not have the name of the account that npm start makes", () => {
+  const hash = `scrypt.32768.8.1.${"a".repeat(22)}.${"b".repeat(43)}`;
+  expect(() => readSettings({ ADMIN_OPERATORS: `admin:viewer:${hash}` })).toThrow(
+    "the name of ADMIN_USERNAME",
+  );
+  expect(readSettings({ ADMIN_OPERATORS: `ana:viewer:${hash}` }).admin).toEqual({
+    username: "admin",
+    password: undefined,
   });
 });
 

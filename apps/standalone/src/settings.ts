@@ -23,6 +23,8 @@ const plainShape = {
   WORKER_PORT: variables.WORKER_PORT,
   ADMIN_USERNAME: variables.ADMIN_USERNAME,
   ADMIN_PASSWORD: variables.ADMIN_PASSWORD,
+  ADMIN_OPERATORS: variables.ADMIN_OPERATORS,
+  ADMIN_PORT: variables.ADMIN_PORT,
   SUPPORT_URL: variables.SUPPORT_URL,
 };
 
@@ -58,7 +60,8 @@ export type Settings = {
   /** Undefined: `.rollcall` in the project's folder. */
   dir: string | undefined;
   host: string;
-  ports: { api: number; worker: number; simulator: number; example: number };
+  /** Without `admin`, the console is on the api's port. */
+  ports: { api: number; admin: number | undefined; worker: number; simulator: number; example: number };
   databaseUrl: string | undefined;
   usesRedis: boolean;
   admin: { username: string; password: string | undefined };
@@ -74,19 +77,25 @@ export function readSettings(environment: Environment): Settings {
   const isReal = Boolean(environment["CLERK_SECRET_KEY"]?.trim());
   // The larger shape first, so that one list names every fault.
   const realClerk = isReal ? readRealClerk(environment) : undefined;
-  const read = readEnvironment(plainShape, environment);
+  const hasPassword = Boolean(environment["ADMIN_PASSWORD"]?.trim());
+  // The api gets a password in any case, so no operator may have the name of ADMIN_USERNAME.
+  const read = readEnvironment(
+    plainShape,
+    hasPassword ? environment : { ...environment, ADMIN_PASSWORD: "made by npm start" },
+  );
   return {
     dir: read.ROLLCALL_DIR,
     host: read.HOST,
     ports: {
       api: read.PORT,
+      admin: read.ADMIN_PORT,
       worker: read.WORKER_PORT,
       simulator: read.SIMULATOR_PORT,
       example: read.EXAMPLE_PORT,
     },
     databaseUrl: read.DATABASE_URL,
     usesRedis: read.REDIS_URL !== undefined,
-    admin: { username: read.ADMIN_USERNAME, password: read.ADMIN_PASSWORD },
+    admin: { username: read.ADMIN_USERNAME, password: hasPassword ? read.ADMIN_PASSWORD : undefined },
     realClerk,
     // Invented people become rows of the operator's own database only with ROLLCALL_DEMO=true.
     demo: !isReal && (read.ROLLCALL_DEMO ?? String(read.DATABASE_URL === undefined)) === "true",

@@ -12,18 +12,26 @@ export function describeAdminApi(routes: readonly AdminRoute[], prefix: string) 
   return {
     openapi: "3.1.0",
     info: { title: "Rollcall admin API", version: "1" },
-    security: [{ basic: [] }],
+    security: [{ basic: [] }, { session: [] }],
     paths,
     components: {
-      securitySchemes: { basic: { type: "http", scheme: "basic" } },
+      securitySchemes: {
+        basic: { type: "http", scheme: "basic" },
+        session: {
+          ...{ type: "apiKey", in: "cookie", name: "rollcall_session" },
+          description:
+            "Set by POST /admin/login with {name, password}; __Host-rollcall_session behind TLS. A write also needs its csrf in the header x-csrf-token.",
+        },
+      },
       schemas: { Error: toSchema(errorBody, "output") },
     },
   };
 }
 
-function describeRoute({ summary, params, query, body, status, answer, contentType }: AdminRoute) {
+function describeRoute({ summary, role, params, query, body, status, answer, contentType }: AdminRoute) {
   return {
     summary,
+    "x-role": role,
     parameters: [...describeParameters(params, "path"), ...describeParameters(query, "query")],
     ...(body && {
       requestBody: { required: !body.safeParse({}).success, content: json(toSchema(body, "input")) },

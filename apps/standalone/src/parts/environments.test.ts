@@ -9,7 +9,7 @@ const secrets = {
   clerkSigningKey: "private",
   clerkJwtKey: "public",
 };
-const ports = { api: 3000, worker: 3001, simulator: 3002, example: 3003 };
+const ports = { api: 3000, admin: undefined, worker: 3001, simulator: 3002, example: 3003 };
 
 function wire(named: Record<string, string>, simulatorUrl: string | undefined): Wiring {
   const settings = readSettings(named);
@@ -28,6 +28,9 @@ test("no part gets a secret that it does not need", () => {
     CLERK_SECRET_KEY: "sk_test_simulator",
     CLERK_API_URL: "http://127.0.0.1:3002",
   });
+  const operators = { ADMIN_OPERATORS: "ana:viewer:…", ADMIN_PORT: "3100" };
+  expect(Object.keys(decideEnvironment("worker", operators, wiring))).toEqual(Object.keys(worker));
+  expect(decideEnvironment("api", operators, wiring)["ADMIN_OPERATORS"]).toBe("ana:viewer:…");
   for (const name of ["ADMIN_PASSWORD", "CLERK_JWT_KEY", "CLERK_WEBHOOK_SIGNING_SECRET"]) {
     expect(worker[name]).toBeUndefined();
     expect(api[name]).toBeDefined();

@@ -48,6 +48,7 @@ function supply(named: Environment, wiring: Wiring): Environment {
   const own = {
     DATABASE_URL: databaseUrl,
     PORT: String(ports.api),
+    ADMIN_PORT: ports.admin === undefined ? undefined : String(ports.admin),
     WORKER_PORT: String(ports.worker),
     ADMIN_PASSWORD: adminPassword,
   };

@@ -7,6 +7,7 @@ type Ports = Settings["ports"];
 
 const variableOf: Record<keyof Ports, string> = {
   api: "PORT",
+  admin: "ADMIN_PORT",
   worker: "WORKER_PORT",
   simulator: "SIMULATOR_PORT",
   example: "EXAMPLE_PORT",
@@ -23,13 +24,14 @@ const takeOverMs = 20_000;
  */
 export async function settlePorts(wanted: Partial<Ports>, leftBehind: boolean): Promise<Ports> {
   const deadlineMs = Date.now() + (leftBehind ? takeOverMs : 0);
-  const settled: Ports = { api: 0, worker: 0, simulator: 0, example: 0 };
+  const settled: Ports = { api: 0, admin: undefined, worker: 0, simulator: 0, example: 0 };
   const problems: string[] = [];
   for (const [name, variable] of Object.entries(variableOf) as [keyof Ports, string][]) {
     const port = wanted[name];
     if (port === undefined) continue;
-    settled[name] = port === 0 ? await findFreePort() : port;
-    if (!(await isFreeBy(settled[name], deadlineMs))) {
+    const chosen = port === 0 ? await findFreePort() : port;
+    settled[name] = chosen;
+    if (!(await isFreeBy(chosen, deadlineMs))) {
       problems.push(
         `Port ${port} is in use by another program. To use another one: ${variable}=${another(port)} npm start`,
       );

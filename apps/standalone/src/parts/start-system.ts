@@ -38,6 +38,7 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
   signal.throwIfAborted();
   const urls = {
     api: `http://${shownHost(settings.host)}:${ports.api}`,
+    console: `http://${shownHost(settings.host)}:${ports.admin ?? ports.api}/admin`,
     worker: `http://${shownHost(settings.host)}:${ports.worker}`,
     // Only on the loopback address, because the simulator lets every visitor sign in as any user.
     simulated: settings.realClerk ? undefined : simulatedUrls(ports),
@@ -72,7 +73,7 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
 }
 
 function decidePorts({ ports, realClerk }: Settings): Partial<Settings["ports"]> {
-  return realClerk ? { api: ports.api, worker: ports.worker } : ports;
+  return realClerk ? { api: ports.api, admin: ports.admin, worker: ports.worker } : ports;
 }
 
 function simulatedUrls(ports: Settings["ports"]): { simulator: string; example: string } {

@@ -5,7 +5,12 @@ export type Address = readonly [name: string, where: string, note?: string];
 
 export type StartedParts = {
   settings: Settings;
-  urls: { api: string; worker: string; simulated: { simulator: string; example: string } | undefined };
+  urls: {
+    console: string;
+    api: string;
+    worker: string;
+    simulated: { simulator: string; example: string } | undefined;
+  };
   /** As it is shown on the terminal. */
   dir: string;
   adminPassword: string;
@@ -19,9 +24,10 @@ export function listAddresses(started: StartedParts): Address[][] {
 function listUrls({ settings, urls, adminPassword }: StartedParts): Address[] {
   const { username, password } = settings.admin;
   const login = `login ${username}, password ${password === undefined ? adminPassword : "as in ADMIN_PASSWORD"}`;
-  const console: Address = ["Console", `${urls.api}/admin`, login];
+  const console: Address = ["Console", urls.console, login];
   const addresses: Address[] = [
     ["API", urls.api, "POST /api/ensure, POST /api/webhooks/clerk"],
+    ["Queues", `${urls.console}/queues`, "BullMQ's board, with the same login"],
     ["Metrics", `${urls.api}/metrics`, `worker: ${urls.worker}/metrics`],
   ];
   if (urls.simulated === undefined) return [console, ...addresses];

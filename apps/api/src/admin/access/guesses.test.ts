@@ -2,9 +2,9 @@ import { generateKeyPairSync } from "node:crypto";
 import { createLogger } from "@rollcall/observability";
 import type { FastifyInstance } from "fastify";
 import { afterEach, expect, test } from "vitest";
-import { buildApp } from "../app.ts";
-import { readApiConfig } from "../config.ts";
-import { createApiContext } from "../context.ts";
+import { buildApp } from "../../app.ts";
+import { readApiConfig } from "../../config.ts";
+import { createApiContext } from "../../context.ts";
 
 const password = "correct horse battery staple";
 const publicKey = generateKeyPairSync("rsa", { modulusLength: 2048 })
@@ -121,6 +121,23 @@ test("guesses from many addresses are slowed down together", async () => {
   for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate);
   expect(answered).toBeLessThan(200);
   await Promise.all(others);
+});
+
+test("guesses at the login and by Basic share one count, and the right password still logs in", async () => {
+  const app = await start();
+  const logIn = (secret: string) =>
+    app.inject({ method: "POST", url: "/admin/login", payload: { name: "admin", password: secret } });
+  const statuses: number[] = [];
+  for (let attempt = 0; attempt < 22; attempt++) {
+    statuses.push(
+      attempt % 2 === 0 ? (await logIn("a guess")).statusCode : (await call(app, "a guess")).status,
+    );
+  }
+  expect(statuses).toEqual([...Array(20).fill(401), 429, 429]);
+  const refused = await logIn("a guess");
+  expect([refused.statusCode, Number(refused.headers["retry-after"]) > 0]).toEqual([429, true]);
+  // Postgres is away here. With the right password, the answer says so.
+  expect((await logIn(password)).statusCode).toBe(503);
 });
 
 test("a request without a password does not count as a guess", async () => {
