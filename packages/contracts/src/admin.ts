@@ -103,10 +103,40 @@ export const userDifference = z.object({ column: z.string(), here: columnValue, 
 
 export type UserDifference = z.infer<typeof userDifference>;
 
+/** What `why` says, for pages with sentences of their own. */
+export const explanationCodes = [
+  "held",
+  "deleted",
+  "banned",
+  "in_place",
+  "in_place_admin",
+  "in_place_without_profile",
+  /** A job failed with `errorCode` and is tried again. */
+  "retried",
+  "on_its_way",
+  /** A dead letter failed with `errorCode`. */
+  "dead_letter",
+  "absent",
+  /** No trace here, and Clerk did not answer. */
+  "clerk_unknown",
+  /** Clerk has the user, and no webhook and no login arrived. */
+  "not_arrived",
+] as const;
+
+export const explanation = z.object({
+  code: z.enum(explanationCodes),
+  /** What the user lacks; null when nothing is missing that should be there. */
+  missing: z.enum(["row", "profile"]).nullable(),
+  errorCode: z.string().nullable(),
+});
+
+export type Explanation = z.infer<typeof explanation>;
+
 /** Everything known about one user, with one sentence (`why`) that explains the state. */
 export const userReport = z.object({
   clerkId: clerkUserId,
   why: z.string(),
+  explanation,
   user: userView.nullable(),
   mentorado: mentoradoView.nullable(),
   /** `unknown` when Clerk gave no answer. */

@@ -35,6 +35,7 @@ export {
   conflictResolution,
   conflictView,
   type EventView,
+  type Explanation,
   eventView,
   type JobDeadLetter,
   type JobView,

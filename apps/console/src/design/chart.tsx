@@ -20,6 +20,8 @@ type ChartProps = {
   /** The start of each slice in milliseconds, ascending. */
   timesMs: readonly number[];
   series: readonly Series[];
+  /** The first and the last time of the axis. Without it the slices fill the axis. */
+  rangeMs?: readonly [number, number] | undefined;
   marks?: readonly Mark[];
   /** Durations differ by powers of ten, so a slow day would flatten the others on a linear axis. */
   scale?: "linear" | "durations";
@@ -34,6 +36,8 @@ type ChartProps = {
 };
 
 const height = 168;
+/** There is no half sign-up. */
+const steps = [1, 10, 100, 1_000, 10_000, 100_000].flatMap((power) => [power, 2 * power, 5 * power]);
 /** In milliseconds. */
 const durationSteps = [1, 10, 100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000, 86_400_000];
 const barWidth = 0.7;
@@ -43,6 +47,7 @@ export function Chart({
   label,
   timesMs,
   series,
+  rangeMs,
   marks = [],
   scale = "linear",
   format,
@@ -66,6 +71,7 @@ export function Chart({
       grid: { stroke: color("--line"), width: 1 },
       ticks: { show: false },
     };
+    const [fromMs, toMs] = rangeMs ?? spanOf(timesMs);
     const bars = UPlot.paths.bars?.({ size: [barWidth] });
     const plot = new UPlot(
       {
@@ -75,7 +81,7 @@ export function Chart({
         legend: { show: false },
         cursor: { show: false },
         scales: {
-          x: { time: true },
+          x: { time: true, range: () => [fromMs / 1000, toMs / 1000] },
           y: scale === "linear" ? linear : durations,
         },
         axes: [
@@ -89,6 +95,7 @@ export function Chart({
             ...axis,
             values: (_plot, splits) => splits.map(format),
             size: 58,
+            incrs: steps,
             ...(scale === "durations" && { splits: splitDurations, filter: keepAll }),
           },
         ],
@@ -114,7 +121,7 @@ export function Chart({
       observer.disconnect();
       plot.destroy();
     };
-  }, [timesMs, series, marks, scale, format, formatAxisTime, shown]);
+  }, [timesMs, series, rangeMs, marks, scale, format, formatAxisTime, shown]);
 
   return (
     <div className="chart stack tight">
@@ -161,6 +168,15 @@ export function Chart({
       </details>
     </div>
   );
+}
+
+const hourMs = 3_600_000;
+
+/** From half a slice before the first one to half a slice after the last one, so that no bar is cut. */
+function spanOf(timesMs: readonly number[]): readonly [number, number] {
+  const [first = 0, second = first + hourMs] = timesMs;
+  const halfMs = (second - first) / 2;
+  return [first - halfMs, (timesMs.at(-1) ?? first) + halfMs];
 }
 
 const linear: UPlot.Scale = { range: (_plot, _least, most) => [0, Math.max(1, (most ?? 0) * 1.1)] };

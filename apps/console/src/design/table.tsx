@@ -121,7 +121,10 @@ export function Table<Row extends object>({
                   className={isNumber.has(cell.column.id) ? "number" : undefined}
                   data-label={String(cell.column.columnDef.header)}
                 >
-                  <table.FlexRender cell={cell} />
+                  {/* On a phone the name stands beside the value, so the value is one element. */}
+                  <div>
+                    <table.FlexRender cell={cell} />
+                  </div>
                 </td>
               ))}
             </tr>

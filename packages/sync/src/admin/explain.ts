@@ -1,5 +1,12 @@
 import type { ClerkGateway, ClerkUser } from "@rollcall/clerk";
-import type { ClerkUserView, JobDeadLetter, JobView, SessionView, UserReport } from "@rollcall/contracts";
+import type {
+  ClerkUserView,
+  Explanation,
+  JobDeadLetter,
+  JobView,
+  SessionView,
+  UserReport,
+} from "@rollcall/contracts";
 import {
   compareWithClerk,
   findSession,
@@ -56,6 +63,7 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
   return {
     clerkId,
     why: decideWhy(facts),
+    explanation: decideExplanation(facts),
     user: session?.user ?? null,
     mentorado: session?.mentorado ?? null,
     clerk,
@@ -77,50 +85,75 @@ export type Facts = {
   autoCreate: boolean;
 };
 
-/** The sentence for people: the present state, and how to change it. */
-export function decideWhy(facts: Facts): string {
+/** The state of the user, as a code. Each code has one English sentence here; pages have sentences of their own. */
+export function decideExplanation(facts: Facts): Explanation {
   const { session } = facts;
-  return session ? decideWhyOfRow(facts, session) : decideWhyMissing(facts);
+  return session ? explainRow(facts, session) : { ...explainAbsence(facts), missing: "row" };
 }
 
-function decideWhyOfRow(facts: Facts, session: SessionView): string {
-  if (facts.isHeld)
-    return "Absent at Clerk, but the deletion is held: there are too many in one day. An operator must confirm it.";
+const complete = { missing: null, errorCode: null } as const;
+
+function explainRow(facts: Facts, session: SessionView): Explanation {
+  if (facts.isHeld) return { ...complete, code: "held" };
   const access = decideAccess(session, facts);
   switch (access) {
     case "deleted":
-      return `Deleted on ${session.user.deletedAt}; tombstones are final, and a new sign-up of the same person gets a new id.`;
     case "banned":
-      return "Banned at Clerk, so no profile is created and logins are refused. Unban the user at Clerk.";
+      return { ...complete, code: access };
     case "ready":
-      return session.mentorado
-        ? "In place: the user has a row and a profile."
-        : decideWhyWithoutProfile(session);
+      if (session.mentorado) return { ...complete, code: "in_place" };
+      return {
+        ...complete,
+        code: session.user.role === "admin" ? "in_place_admin" : "in_place_without_profile",
+      };
     case "incomplete":
-      return `The row exists and the profile is missing. ${decideWhyMissing(facts)}`;
+      return { ...explainAbsence(facts), missing: "profile" };
     default:
       return access satisfies never;
   }
 }
 
-function decideWhyWithoutProfile({ user }: SessionView): string {
-  return user.role === "admin"
-    ? "In place: an admin has a row and needs no profile."
-    : "In place without a profile: automatic creation is off.";
-}
-
-function decideWhyMissing({ clerk, jobs, deadLetters }: Facts): string {
+function explainAbsence({ clerk, jobs, deadLetters }: Facts): Pick<Explanation, "code" | "errorCode"> {
   const [letter] = deadLetters;
   if (jobs.length > 0) {
-    const failed = jobs.find((job) => job.code !== null)?.code;
-    return failed ? `A job is retried after ${failed}.` : "On its way: a job is waiting or running.";
+    const errorCode = jobs.find((job) => job.code !== null)?.code ?? null;
+    return { code: errorCode === null ? "on_its_way" : "retried", errorCode };
   }
-  if (letter)
-    return `A dead letter failed with ${letter.code}: see the runbook, fix the cause and replay it. The next login also tries again.`;
-  if (clerk === "absent") return "Clerk has no such user.";
-  if (clerk === "unknown") return "No job is waiting or running, and Clerk did not answer.";
-  return "Clerk has the user, but no webhook and no login has arrived yet. The next login creates the row.";
+  if (letter) return { code: "dead_letter", errorCode: letter.code };
+  const errorCode = null;
+  if (clerk === "absent") return { code: "absent", errorCode };
+  if (clerk === "unknown") return { code: "clerk_unknown", errorCode };
+  return { code: "not_arrived", errorCode };
 }
+
+/** The sentence for people: the present state, and how to change it. */
+export function decideWhy(facts: Facts): string {
+  const { code, missing, errorCode } = decideExplanation(facts);
+  const sentence = whySentences[code](errorCode, facts.session?.user.deletedAt ?? null);
+  return missing === "profile" ? `The row exists and the profile is missing. ${sentence}` : sentence;
+}
+
+const whySentences: Record<
+  Explanation["code"],
+  (errorCode: string | null, deletedAt: string | null) => string
+> = {
+  held: () =>
+    "Absent at Clerk, but the deletion is held: there are too many in one day. An operator must confirm it.",
+  deleted: (_, deletedAt) =>
+    `Deleted on ${deletedAt}; tombstones are final, and a new sign-up of the same person gets a new id.`,
+  banned: () => "Banned at Clerk, so no profile is created and logins are refused. Unban the user at Clerk.",
+  in_place: () => "In place: the user has a row and a profile.",
+  in_place_admin: () => "In place: an admin has a row and needs no profile.",
+  in_place_without_profile: () => "In place without a profile: automatic creation is off.",
+  retried: (errorCode) => `A job is retried after ${errorCode}.`,
+  on_its_way: () => "On its way: a job is waiting or running.",
+  dead_letter: (errorCode) =>
+    `A dead letter failed with ${errorCode}: see the runbook, fix the cause and replay it. The next login also tries again.`,
+  absent: () => "Clerk has no such user.",
+  clerk_unknown: () => "No job is waiting or running, and Clerk did not answer.",
+  not_arrived: () =>
+    "Clerk has the user, but no webhook and no login has arrived yet. The next login creates the row.",
+};
 
 type ClerkAnswer = { clerk: UserReport["clerk"]; found?: ClerkUser };
 

@@ -1,5 +1,4 @@
 import type { ActivityView } from "@rollcall/contracts";
-import { Link } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 import { useLiveEvents } from "../../api/live.ts";
 import { useList } from "../../api/queries.ts";
@@ -9,6 +8,7 @@ import { Select } from "../../design/select.tsx";
 import { Answered, Empty } from "../../design/states.tsx";
 import { More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
+import { UserLink } from "../../design/user-link.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
@@ -60,14 +60,7 @@ export function ActivityPage() {
       {
         key: "user",
         header: texts.user,
-        cell: ({ clerkId: id }: ActivityView) =>
-          id === null ? (
-            <span className="soft">–</span>
-          ) : (
-            <Link to="/users/$clerkId" params={{ clerkId: id }}>
-              <code>{id}</code>
-            </Link>
-          ),
+        cell: ({ clerkId }: ActivityView) => <UserLink clerkId={clerkId} />,
       },
       {
         key: "cause",

@@ -1,11 +1,11 @@
 import type { AuditEntry, OperatorView } from "@rollcall/contracts";
-import { Link } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { type List, useAnswer, useList } from "../../api/queries.ts";
 import { Select } from "../../design/select.tsx";
 import { Answered, Empty } from "../../design/states.tsx";
 import { More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
+import { UserLink } from "../../design/user-link.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
 import { EventDetails } from "../activity/event-details.tsx";
@@ -36,14 +36,7 @@ export function AuditPage() {
       {
         key: "user",
         header: texts.user,
-        cell: ({ clerkId }: AuditEntry) =>
-          clerkId === null ? (
-            <span className="soft">–</span>
-          ) : (
-            <Link to="/users/$clerkId" params={{ clerkId }}>
-              <code>{clerkId}</code>
-            </Link>
-          ),
+        cell: ({ clerkId }: AuditEntry) => <UserLink clerkId={clerkId} />,
       },
       {
         key: "details",

@@ -1,14 +1,10 @@
 import type { ConflictDetail } from "@rollcall/contracts";
 import { Badge } from "../../design/badge.tsx";
-import { Button } from "../../design/button.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { columnsTexts } from "../users/columns-texts.ts";
 import "../../design/table.css";
 import { conflictsTexts } from "./conflicts-texts.ts";
-import type { Choice } from "./decision-dialog.tsx";
-
-type Props = { conflict: ConflictDetail; onChoose: ((choice: Choice) => void) | undefined };
 
 type Profile = ConflictDetail["candidates"][number];
 
@@ -26,11 +22,11 @@ const fields = [
 const times = ["linkedAt", "createdAt", "updatedAt"] as const;
 
 /** The user, the present profile and each candidate in a column of its own. */
-export function Candidates({ conflict, onChoose }: Props) {
+export function Candidates({ conflict }: { conflict: ConflictDetail }) {
   const texts = useTexts(conflictsTexts);
   const names = useTexts(columnsTexts);
   const formats = useFormats();
-  const { user, present, candidates, candidateIds, effects } = conflict;
+  const { user, present, candidates, candidateIds } = conflict;
   const others = candidates.filter(({ id }) => id !== present?.id);
   const profiles: readonly (Profile | null)[] = [present, ...others];
   const gone = candidateIds.filter((id) => !candidates.some((candidate) => candidate.id === id));
@@ -94,48 +90,11 @@ export function Candidates({ conflict, onChoose }: Props) {
                 })}
               </tr>
             ))}
-            {effects.length > 0 && (
-              <tr>
-                <th scope="row">{texts.choices}</th>
-                <td />
-                {profiles.map((profile) => (
-                  <td key={profile?.id ?? "none"}>
-                    {profile !== null && profile !== present && (
-                      <Effect conflict={conflict} id={profile.id} onChoose={onChoose} />
-                    )}
-                    {profile === null && <span className="soft">{texts.noPresent}</span>}
-                  </td>
-                ))}
-              </tr>
-            )}
           </tbody>
         </table>
       </section>
       {gone.length > 0 && <p className="soft">{texts.gone(gone.join(", "))}</p>}
     </section>
-  );
-}
-
-function Effect({
-  conflict,
-  id,
-  onChoose,
-}: { conflict: ConflictDetail; id: number } & Pick<Props, "onChoose">) {
-  const texts = useTexts(conflictsTexts);
-  const effect = conflict.effects.find(({ choice }) => "mentoradoId" in choice && choice.mentoradoId === id);
-  if (!effect) return null;
-  const isPossible = effect.says !== "taken" && effect.says !== "gone";
-  return (
-    <div className="stack tight">
-      <p>{texts.effects[effect.says]}</p>
-      {isPossible && onChoose && (
-        <div>
-          <Button look="primary" onPress={() => onChoose({ kind: "profile", mentoradoId: id })}>
-            {texts.choose(String(id))}
-          </Button>
-        </div>
-      )}
-    </div>
   );
 }
 

@@ -3,7 +3,6 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { useAnswer } from "../../api/queries.ts";
 import { useMay } from "../../api/session.tsx";
-import { Button } from "../../design/button.tsx";
 import { Answered } from "../../design/states.tsx";
 import { Time } from "../../design/time.tsx";
 import { UserLink } from "../../design/user-link.tsx";
@@ -12,6 +11,7 @@ import { useTitle } from "../../layout/use-title.ts";
 import { Candidates } from "./candidates.tsx";
 import { conflictsTexts } from "./conflicts-texts.ts";
 import { type Choice, DecisionDialog } from "./decision-dialog.tsx";
+import { Effects } from "./effects.tsx";
 import "./conflicts.css";
 
 export function ConflictPage() {
@@ -34,8 +34,7 @@ function Decision({ conflict }: { conflict: ConflictDetail }) {
   const texts = useTexts(conflictsTexts);
   const mayDecide = useMay("operator");
   const [choice, setChoice] = useState<Choice>();
-  const { clerkId, reason, effects, state, closedBy, closedAt, user } = conflict;
-  const dismissal = effects.find((effect) => "dismiss" in effect.choice);
+  const { clerkId, reason, state, closedBy, closedAt, user } = conflict;
   return (
     <>
       <div className="panel stack tight">
@@ -54,13 +53,8 @@ function Decision({ conflict }: { conflict: ConflictDetail }) {
           </p>
         )}
       </div>
-      <Candidates conflict={conflict} onChoose={mayDecide ? setChoice : undefined} />
-      {dismissal && mayDecide && (
-        <div className="panel row apart">
-          <p>{texts.effects[dismissal.says]}</p>
-          <Button onPress={() => setChoice({ kind: "dismiss" })}>{texts.dismiss}</Button>
-        </div>
-      )}
+      <Candidates conflict={conflict} />
+      <Effects conflict={conflict} onChoose={mayDecide ? setChoice : undefined} />
       {choice && <DecisionDialog conflict={conflict} choice={choice} onClose={() => setChoice(undefined)} />}
     </>
   );

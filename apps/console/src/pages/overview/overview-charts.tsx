@@ -5,6 +5,10 @@ import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { overviewTexts } from "./overview-texts.ts";
 
+type Drawn = { timesMs: number[]; series: Series[]; rangeMs?: readonly [number, number] };
+
+const dayMs = 86_400_000;
+
 /** The charts of the overview. Each has the marks of releases and restarts. */
 export function OverviewCharts({ overview }: { overview: Overview }) {
   const texts = useTexts(overviewTexts);
@@ -67,9 +71,10 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
         series: [
           { label: texts.seconds, look: "line", values: queueAge.history.map(({ oldestS }) => oldestS) },
         ] satisfies Series[],
+        rangeMs: [Date.parse(overview.at) - dayMs, Date.parse(overview.at)] as const,
       },
     };
-  }, [signUps, timeToProfile, webhooks, queueAge.history, texts]);
+  }, [signUps, timeToProfile, webhooks, queueAge.history, overview.at, texts]);
 
   const formatDay = useMemo(
     () => (ms: number) => formats.day(new Date(ms).toISOString().slice(0, 10)),
@@ -80,7 +85,7 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
   const common = { marks, timeHeader: texts.time, tableLabel: texts.values };
   const draw = (
     title: string,
-    chart: { timesMs: number[]; series: Series[] } | null | undefined,
+    chart: Drawn | null | undefined,
     kind: "day" | "hour",
     format: (value: number) => string,
     below?: ReactNode,

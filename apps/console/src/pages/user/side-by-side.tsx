@@ -54,16 +54,20 @@ function Line({ line }: { line: Comparison }) {
   return (
     <tr>
       <th scope="row">{name}</th>
-      <td data-label={texts.atClerk}>
+      <td data-label={texts.atClerk} data-empty={isEmpty(line.atClerk) || undefined}>
         <Shown value={line.atClerk} isTime={line.isTime} />
       </td>
-      <td data-label={texts.inRow} className={line.rowDiffers ? "differing" : undefined}>
+      <td
+        data-label={texts.inRow}
+        data-empty={isEmpty(line.inRow) || undefined}
+        className={line.rowDiffers ? "differing" : undefined}
+      >
         <span>
           <Shown value={line.inRow} isTime={line.isTime} />{" "}
           {line.rowDiffers && <Badge tone="warn">{texts.differs}</Badge>}
         </span>
       </td>
-      <td data-label={texts.inProfile}>
+      <td data-label={texts.inProfile} data-empty={isEmpty(line.inProfile) || undefined}>
         <span>
           <Shown value={line.inProfile} isTime={line.isTime} />{" "}
           {line.profileDiffers && <Badge>{texts.edited}</Badge>}
@@ -73,10 +77,14 @@ function Line({ line }: { line: Comparison }) {
   );
 }
 
+function isEmpty(value: Value): value is undefined | null | "" {
+  return value === undefined || value === null || value === "";
+}
+
 function Shown({ value, isTime }: { value: Value; isTime: boolean }) {
   const texts = useTexts(userTexts);
   const formats = useFormats();
-  if (value === undefined || value === null || value === "") return <span className="soft">–</span>;
+  if (isEmpty(value)) return <span className="soft">–</span>;
   if (typeof value === "boolean") return value ? texts.yes : texts.no;
   if (typeof value === "number") return formats.number(value);
   return isTime ? formats.dateTime(value) : value;

@@ -8,6 +8,7 @@ import { Answered } from "../../design/states.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { useTitle } from "../../layout/use-title.ts";
 import { UserState } from "../users/user-state.tsx";
+import { Explained } from "./explanation.tsx";
 import { SideBySide } from "./side-by-side.tsx";
 import { useUserReport } from "./use-user-report.ts";
 import { UserActions } from "./user-actions.tsx";
@@ -45,7 +46,7 @@ function OneUser({ clerkId }: { clerkId: string }) {
 }
 
 function Report({ report, onReload }: { report: UserReport; onReload: () => void }) {
-  const { clerkId, user, clerkUser, mentorado, why } = report;
+  const { clerkId, user, clerkUser, mentorado } = report;
   const texts = useTexts(userTexts);
   const show = useMessages();
   const nameAtClerk = [clerkUser?.firstName, clerkUser?.lastName].filter(Boolean).join(" ");
@@ -70,7 +71,7 @@ function Report({ report, onReload }: { report: UserReport; onReload: () => void
         </div>
         <UserActions report={report} onReload={onReload} />
       </div>
-      <p className="panel why">{why}</p>
+      <Explained report={report} />
       <SideBySide report={report} />
       <div className="columns">
         <UserJobs report={report} />
