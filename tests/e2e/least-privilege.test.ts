@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, postWebhook, readRows, untilProfile, withQueue } from "../harness/calls.ts";
+import { openStream } from "../harness/event-stream.ts";
 import { migrate } from "../harness/migrate.ts";
 import { runProcess } from "../harness/process.ts";
 import { applyRoles, applyRolesOneByOne, type RoleUrls } from "../harness/roles.ts";
@@ -158,6 +159,31 @@ describeOnBackends((backend) => {
     expect(discarded.status).toBe(200);
   });
 
+  test("operators read the console's pages, live too, and the worker counts over time", async () => {
+    const clerkId = await signUp();
+    const stream = await openStream(system);
+    await waitFor("the stream to open", async () => stream.received.find(({ name }) => name === "opened"));
+    stream.close();
+    for (const path of [
+      ...["overview", "growth", "growth/hours", "audit", "alerts/history", "alerts/delivery"],
+      `activity?clerkId=${clerkId}`,
+    ])
+      expect({ path, status: (await callAdmin(system, `/api/admin/${path}`)).status }).toEqual({
+        path,
+        status: 200,
+      });
+    await waitFor(
+      "the worker to count",
+      async () => {
+        const { rows } = await system.db.query(
+          "select from rollcall.activity_counts where kind = 'sign_ups' limit 1",
+        );
+        return rows.length > 0 ? true : undefined;
+      },
+      60_000,
+    );
+  });
+
   test("held deletions are carried out when an operator confirms them", async () => {
     const gone = await Promise.all(Array.from({ length: 7 }, () => signUp()));
     await Promise.all(gone.map((id) => system.clerk.users.delete(id, { silent: true })));
@@ -303,6 +329,8 @@ describeOnBackends((backend) => {
       "insert into public.mentorados (nome_completo) values ('x')",
       "delete from rollcall.events",
       "update rollcall.events set kind = 'x'",
+      "update rollcall.activity_counts set value = 0",
+      "update rollcall.activity_progress set counted_to = 0",
       "delete from rollcall.held_deletions",
       "update rollcall.catch_up set watermark_ms = 0",
       "insert into rollcall.deletion_candidates (run_id, clerk_id) values (1, 'x')",

@@ -8,7 +8,7 @@ import {
   readTimesToProfile,
 } from "./activity-counts.ts";
 import { tombstoneUsers } from "./deletions.ts";
-import type { Pool } from "./pool.ts";
+import type { Connection, Pool } from "./pool.ts";
 import { createTestPool, emptyTables, makeSnapshot, writeUsers } from "./testing.ts";
 import { inTransaction } from "./transaction.ts";
 
@@ -100,19 +100,25 @@ test("a deleted user stays on the day of the sign-up, and an unknown user's tomb
   expect(await readDays()).toEqual(expected);
 });
 
-test("a count that is interrupted before its end leaves nothing behind, and nothing counts twice", async () => {
+test.each([
+  ["the process throws", async () => Promise.reject(new Error("the process died"))],
+  // The server ends the connection, as it does when the process is killed. COMMIT then fails.
+  [
+    "the connection is gone",
+    (client: Connection) => client.query("select pg_terminate_backend(pg_backend_pid())"),
+  ],
+])("a count in which %s before its end leaves nothing behind, and nothing counts twice", async (_, die) => {
   await signUp(sign("user_a", noonAgo(1)));
   const finalId = await newestId();
-  const died = new Error("the process died");
   await expect(
     inTransaction(pool, async (client) => {
       await countEvents(client, finalId);
-      throw died;
+      await die(client);
     }),
-  ).rejects.toBe(died);
+  ).rejects.toThrow();
   expect((await pool.query("select from rollcall.activity_counts")).rows).toEqual([]);
-  const both = [1, 2].map(() => inTransaction(pool, (client) => countEvents(client, finalId)));
-  await Promise.all(both);
+  expect(await readDays()).toEqual([`${dayAgo(1)} 1 0 0`, `${dayAgo(0)} 0 1 0`]);
+  await Promise.all([1, 2].map(() => inTransaction(pool, (client) => countEvents(client, finalId))));
   expect(await readDays()).toEqual([`${dayAgo(1)} 1 0 0`, `${dayAgo(0)} 0 1 0`]);
 });
 
