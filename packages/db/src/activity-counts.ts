@@ -65,8 +65,15 @@ const lockProgress = `
 select counted_to as "countedTo" from rollcall.activity_progress for update
 `;
 
-/** So many ids take about a tenth of a second. */
-const idsPerStep = 20_000;
+/** The last one of the next events, in ids above $1 and up to $2. The ids alone do not tell: they have gaps. */
+const lastOf = (count: number) => `
+  select max(id) as id from (
+    select id from rollcall.events where id > $1 and id <= $2 order by id limit ${count}
+  ) next
+`;
+
+/** So many events take less than a second. */
+const eventsPerStep = 20_000;
 
 /**
  * Adds the next events to the counts, at most 20,000 and none above `finalId`. Run it inside a transaction: the counts and
@@ -77,8 +84,9 @@ const idsPerStep = 20_000;
 export async function countEvents(db: Queryable, finalId: number): Promise<boolean> {
   const shape = z.object({ countedTo: z.coerce.number() });
   const { countedTo } = readRow(shape, (await db.query(lockProgress)).rows);
-  const upTo = Math.min(finalId, countedTo + idsPerStep);
-  if (upTo <= countedTo) return false;
+  const last = z.object({ id: z.coerce.number().nullable() });
+  const { id: upTo } = readRow(last, (await db.query(lastOf(eventsPerStep), [countedTo, finalId])).rows);
+  if (upTo === null) return false;
   await db.query(addEvents, [countedTo, upTo]);
   await db.query("update rollcall.activity_progress set counted_to = $1", [upTo]);
   return upTo < finalId;
@@ -137,36 +145,35 @@ export async function countExistingUsers(db: Queryable): Promise<boolean> {
   return !readRow(z.object({ areDone: z.boolean() }), result.rows).areDone;
 }
 
+/** The newest events are not in the counts yet. A reader adds at most so many of them, which takes a fifth of a second. */
+const mostAddedByReader = 50_000;
+
 const readMarks = `
-select p.counted_to as "countedTo", now() as now,
-  coalesce((select max(id) from rollcall.events), 0) as "newestId",
-  (select at from rollcall.events where id <= p.counted_to + $1 order by id desc limit 1) as "lastAt"
+select p.counted_to as "countedTo", now() as now, last.id as "lastId",
+  (select at from rollcall.events where id = last.id) as "lastAt",
+  exists (select from rollcall.events where id > last.id) as "hasMore"
 from rollcall.activity_progress p
+cross join lateral (
+  select max(id) as id from (
+    select id from rollcall.events where id > p.counted_to order by id limit ${mostAddedByReader}
+  ) next
+) last
 `;
 
 const marksRow = z.object({
   countedTo: z.coerce.number(),
-  newestId: z.coerce.number(),
-  now: z.date(),
+  lastId: z.coerce.number().nullable(),
   lastAt: z.date().nullable(),
+  hasMore: z.boolean(),
+  now: z.date(),
 });
-
-/** The newest events are not in the counts yet. A reader adds at most so many of them, which takes a fifth of a second. */
-const mostAddedByReader = 50_000;
 
 type Marks = { countedTo: number; upToId: number; upTo: Date };
 
 async function findMarks(db: Queryable): Promise<Marks> {
-  const { countedTo, newestId, now, lastAt } = readRow(
-    marksRow,
-    (await db.query(readMarks, [mostAddedByReader])).rows,
-  );
-  const isWhole = newestId <= countedTo + mostAddedByReader;
-  return {
-    countedTo,
-    upToId: isWhole ? Math.max(newestId, countedTo) : countedTo + mostAddedByReader,
-    upTo: isWhole ? now : (lastAt ?? now),
-  };
+  const { rows } = await db.query(readMarks);
+  const { countedTo, lastId, lastAt, hasMore, now } = readRow(marksRow, rows);
+  return { countedTo, upToId: lastId ?? countedTo, upTo: (hasMore && lastAt) || now };
 }
 
 const sumOf = (kind: string) => `(sum(c.value) filter (where c.kind = '${kind}'))::int`;

@@ -18,4 +18,3 @@ export { createOriginLog } from "./refusal-log.ts";
 export { listen, type RunningProgram, runProcess } from "./run-process.ts";
 export { startSchemaCheck } from "./schema-check.ts";
 export { shareAnswer } from "./shared-answer.ts";
-export { version } from "./version.ts";

@@ -1,7 +1,7 @@
+import { version } from "@rollcall/contracts";
 import { recordProcessStart } from "@rollcall/db";
 import type { Services } from "./open-services.ts";
 import { startPeriodicTask } from "./periodic-task.ts";
-import { version } from "./version.ts";
 
 const retryMs = 5_000;
 

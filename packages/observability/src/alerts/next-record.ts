@@ -66,7 +66,7 @@ export function viewAlerts(rules: readonly AlertRule[], records: readonly AlertR
   });
 }
 
-/** Firings as operators see them. A firing of an alert that this version does not have has no summary. */
+/** Firings as operators see them. A firing of an alert that this version does not have is not urgent and has no summary. */
 export function viewFirings(
   rules: readonly AlertRule[],
   firings: readonly (FiringRecord & { id: number })[],

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Readable, type Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError, type LiveEventData, type LiveEventName } from "@rollcall/contracts";
+import { AppError, type LiveEventData, type LiveEventName, withTimeout } from "@rollcall/contracts";
 import { findOpenAdminSessions, hasMoreEvents, listEventsBetween, readNewestEventId } from "@rollcall/db";
 import type { Services } from "@rollcall/runtime";
 import { createChangeTopics } from "./change-topics.ts";
@@ -304,10 +304,8 @@ export function createLiveStreams(
       const all = [...clients];
       const closed = all.map(({ response }) => once(response, "close"));
       for (const client of all) end(client, "stopping");
-      await Promise.race([
-        Promise.allSettled(closed),
-        sleep(longestGoodbyeMs + 100, undefined, { ref: false }),
-      ]);
+      // `end` destroys a response whose caller does not read, a moment before this limit.
+      await withTimeout(Promise.allSettled(closed), longestGoodbyeMs + 100).catch(() => undefined);
     },
   };
 }

@@ -251,7 +251,7 @@ test("a burst that is too long is left out, says from where to where, and the ev
   expect(idsOf(stream)).toEqual([...arrived].sort((a, b) => (a ?? 0) - (b ?? 0)));
 });
 
-test("a resume from too far behind asks the page to load its lists again", async () => {
+test("a resume from too far behind gets the order to load the lists again", async () => {
   const old = await add();
   const ids = await addMany(12_000);
   const stream = await openReady({ "last-event-id": String(old) });
