@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bundle } from "./bundle.ts";
 
@@ -21,6 +22,7 @@ const unbundled = ["@bull-board/*"];
  */
 export async function bundleApp(root: string, app: AppName): Promise<void> {
   const dist = join(root, "apps", app, "dist");
+  const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
   await bundle({
     absWorkingDir: root,
     entryPoints: programs[app].map((program) => ({
@@ -29,6 +31,7 @@ export async function bundleApp(root: string, app: AppName): Promise<void> {
     })),
     outdir: dist,
     external: unbundled,
+    define: { ROLLCALL_VERSION: JSON.stringify(version) },
     sourcemap: true,
     sourcesContent: false,
   });

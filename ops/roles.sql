@@ -133,10 +133,18 @@ begin
     -- The api only adds to the timeline.
     'insert on rollcall.events to rollcall_api',
     'insert, update on rollcall.runs to rollcall_api',
+    -- The api selects the users of a bulk change, and the worker changes them.
+    'insert, update on rollcall.bulk_changes to rollcall_api',
+    'insert on rollcall.bulk_portions to rollcall_api',
+    'insert on rollcall.purges to rollcall_api',
     -- The process with the lease, api or worker, evaluates alerts.
     'insert, update on rollcall.leases to rollcall_api',
     'insert, update on rollcall.alerts to rollcall_api',
-    'insert, update, delete on rollcall.samples to rollcall_api'
+    'insert, update on rollcall.alert_firings to rollcall_api',
+    'insert, update on rollcall.alert_delivery to rollcall_api',
+    'insert, update, delete on rollcall.samples to rollcall_api',
+    -- Logins to the console.
+    'insert, update, delete on rollcall.admin_sessions to rollcall_api'
   ] loop
     -- After a rollback the newest tables do not exist.
     continue when to_regclass(substring(grants from ' on (\S+) to ')) is null;
@@ -145,6 +153,10 @@ begin
   revoke insert, update, delete on rollcall.migrations from rollcall_worker;
   if to_regclass('rollcall.known_columns') is not null then
     revoke insert, update, delete on rollcall.known_columns from rollcall_worker;
+  end if;
+  -- Only the api has to do with logins.
+  if to_regclass('rollcall.admin_sessions') is not null then
+    revoke all on rollcall.admin_sessions from rollcall_worker;
   end if;
   execute format('grant usage on sequence %s, %s to rollcall_worker',
                  pg_get_serial_sequence('public.users', 'id'), pg_get_serial_sequence('public.mentorados', 'id'));

@@ -52,7 +52,7 @@ describe("npm start without any settings", { timeout }, () => {
     for (const variable of ["CLERK_SECRET_KEY", "DATABASE_URL", "REDIS_URL"])
       expect(output).toContain(variable);
     expect(output).toContain(`${dir}/logs`);
-    expect(output.indexOf("Applying migrations")).toBeLessThan(output.indexOf("Open this"));
+    expect(output.indexOf("Applying migrations")).toBeLessThan(output.indexOf("Console"));
   });
 
   test("the login of the table opens the board, and only the owner can read the secrets file", async () => {

@@ -66,7 +66,7 @@ export async function untilReady(running: RunningProcess, dir: string): Promise<
     ...running,
     pid,
     apiUrl: readUrl(running, "API"),
-    pageUrl: readUrl(running, "Open this"),
+    pageUrl: readUrl(running, "People"),
     appUrl: readUrl(running, "An app"),
     pids: async () => {
       const children = await readChildren(pid);

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { migrateUp } from "@rollcall/db";
-import { findReplayable, JobFailure, listDeadLetters, migrateQueues, moveFailedJobs } from "@rollcall/jobs";
+import { findOldest, JobFailure, listDeadLetters, migrateQueues, moveFailedJobs } from "@rollcall/jobs";
 import { createDatabase, startRedis } from "@rollcall/local-services";
 import { replayDeadLetters } from "@rollcall/sync";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
@@ -87,7 +87,9 @@ for (const backend of ["redis", "postgres"] as const) {
       for (const clerkId of people)
         await addDeadLetter(stage, clerkId, clerkId === "user_1" ? "clerk.unreadable" : "user.rejected");
       const choose = async (code: string | undefined, limit: number) =>
-        (await findReplayable(stage.deadLetters, code, limit)).map((letter) => readId(letter.payload));
+        (await findOldest(stage.deadLetters, { code, replayable: true }, limit)).map((letter) =>
+          readId(letter.payload),
+        );
       expect(await choose(undefined, 3)).toEqual(["user_0", "user_1", "user_2"]);
       expect(await choose("user.rejected", 3)).toEqual(["user_0", "user_2", "user_3"]);
       expect(await choose(undefined, 500)).toEqual(people);

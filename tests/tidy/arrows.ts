@@ -21,6 +21,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "@rollcall/client": ["@rollcall/contracts"],
   "@rollcall/clerk-simulator": [],
   "@rollcall/local-services": [],
+  "@rollcall/console": ["@rollcall/contracts"],
   // An example is built like an app of a user, so it may only use a published package.
   "@rollcall/example-dashboard": ["@rollcall/client"],
   // It passes variables to its children, so it needs their names; it starts the other parts as processes.
@@ -34,7 +35,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Packages that may import only types of ours, so that their build holds none of our other packages. */
-const typesOnly = ["@rollcall/client"];
+const typesOnly = ["@rollcall/client", "@rollcall/console"];
 
 /** Additional packages for tests. Neither imports another package of ours, so they cannot close a cycle. */
 const testsMayImport = ["@rollcall/clerk-simulator", "@rollcall/local-services"];

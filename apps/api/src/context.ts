@@ -4,6 +4,7 @@ import {
   type DeliveryReader,
   type SessionVerifier,
 } from "@rollcall/clerk";
+import type { Overview } from "@rollcall/contracts";
 import type { Logger } from "@rollcall/observability";
 import {
   createRefusalLimit,
@@ -14,6 +15,8 @@ import {
   watchForwardedHeader,
 } from "@rollcall/runtime";
 import { countPostgresError, type EnsureContext, startPostgresMonitor } from "@rollcall/sync";
+import { type Access, createAccess } from "./admin/access/access.ts";
+import { createOverviewReader } from "./admin/overview.ts";
 import type { ApiConfig } from "./config.ts";
 
 /** The services and settings of the routes. The context is built once and passed to each plugin. */
@@ -26,6 +29,10 @@ export type ApiContext = Services & {
   /** Limits the addresses whose requests are refused. */
   refusalLimit: RefusalLimit;
   forwardedHeader: ForwardedHeaderWatch;
+  /** One for all callers, because they share answers. */
+  readOverview: () => Promise<Overview>;
+  /** Undefined while no account of an operator is configured. */
+  access: Access | undefined;
 };
 
 /** Builds the context. It connects in the background, so the api starts while a database is down. */
@@ -62,6 +69,8 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
       config.CLERK_WEBHOOK_SIGNING_SECRET && createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET),
     refusalLimit: createRefusalLimit(),
     forwardedHeader: watchForwardedHeader(log, config.TRUST_PROXY),
+    readOverview: createOverviewReader(services),
+    access: createAccess({ pool, metrics, config }),
     close: async () => {
       postgres.close();
       await services.close();

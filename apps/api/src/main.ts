@@ -2,22 +2,26 @@ import { listSecrets } from "@rollcall/contracts";
 import { createLogger } from "@rollcall/observability";
 import {
   forwardedUntrusted,
+  listen,
+  markStart,
   runProcess,
   startAlerts,
   startSchemaCheck,
   webhooksConfigured,
 } from "@rollcall/runtime";
-import { buildApp } from "./app.ts";
+import { buildAdminApp, buildApp } from "./app.ts";
 import { readApiConfig } from "./config.ts";
 import { createApiContext } from "./context.ts";
 
 const secrets = listSecrets(process.env);
 
-await runProcess("api", "PORT", secrets, async () => {
+await runProcess("api", secrets, async () => {
   const config = readApiConfig(process.env);
   const log = createLogger({ level: config.LOG_LEVEL, process: "api", secrets });
   const context = createApiContext(config, log);
   const app = await buildApp(context);
+  const { HOST: host, PORT: port, ADMIN_PORT: adminPort } = config;
+  const adminApp = adminPort === undefined ? undefined : await buildAdminApp(context);
   const stopAlerts = startAlerts({
     ...context,
     webhookUrl: config.ALERT_WEBHOOK_URL,
@@ -26,11 +30,15 @@ await runProcess("api", "PORT", secrets, async () => {
       ...(context.forwardedHeader.wasSeen() ? [forwardedUntrusted] : []),
     ],
   });
+  const stopMark = markStart(context, "api");
   const stopSchemaCheck = startSchemaCheck(context);
-  const url = await app.listen({ host: config.HOST, port: config.PORT });
-  log.info({ url }, "Listening");
+  const url = await listen(app, { host, port, portVariable: "PORT" });
+  const adminUrl =
+    adminApp && (await listen(adminApp, { host, port: adminPort ?? 0, portVariable: "ADMIN_PORT" }));
+  log.info({ url, ...(adminUrl !== undefined && { adminUrl }) }, "Listening");
   const stop = async () => {
-    await app.close();
+    await Promise.all([app.close(), adminApp?.close()]);
+    await stopMark();
     await stopSchemaCheck();
     await stopAlerts();
     await context.close();

@@ -142,7 +142,8 @@ function nameCaller(): string {
 export function explainFailure(error: unknown): string {
   if (error instanceof EnvironmentError) return error.message;
   if (error instanceof AppError) {
-    const sentence = `${errorTable[error.code].title.en} (${error.code}: ${error.hint ?? error.message})`;
+    const hint = typeof error.hint === "object" ? error.hint.en : error.hint;
+    const sentence = `${errorTable[error.code].title.en} (${error.code}: ${hint ?? error.message})`;
     return errorTable[error.code].status === 503
       ? `${sentence}\nTo find the cause: rollcall doctor`
       : sentence;

@@ -1,33 +1,60 @@
 import { randomUUID } from "node:crypto";
-import { pruneEvents, pruneUnknownTombstones, recordWorker, removeWorker } from "@rollcall/db";
+import {
+  pruneBulkChanges,
+  pruneEvents,
+  pruneFirings,
+  prunePurges,
+  pruneUnknownTombstones,
+  recordWorker,
+  removeWorker,
+} from "@rollcall/db";
 import { moveFailedJobs, type Producer } from "@rollcall/jobs";
 import { startPeriodicTask } from "@rollcall/runtime";
-import { relayNotifications } from "@rollcall/sync";
+import { relayNotifications, workOnBulkChanges, workOnPurges } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
+import { createActivityCounter } from "./count-activity.ts";
 
 const moveEveryMs = 2_000;
 const moveDeadlineMs = 2_000;
 const relayEveryMs = 1_000;
 const pruneEveryMs = 10 * 60_000;
 const keepEventsDays = 90;
+const countEveryMs = 10_000;
+
+const bulkEveryMs = 1_000;
+const purgeEveryMs = 500;
 
 /**
  * Starts what every worker does besides its jobs. Several workers may do the same at once: a dead letter has one id, and
  * a due event becomes one job.
  *
- * @returns stops it
+ * @returns stops it, and resolves when the turns that still run have ended
  */
-export function startBackgroundTasks(context: WorkerContext): () => void {
+export function startBackgroundTasks(context: WorkerContext): () => Promise<void> {
   const { pool, producers } = context;
+  const closing = new AbortController();
   const stops = [
+    // A task and no job: the portions in Postgres are the work, and no lost job can leave them undone.
+    startPeriodicTask(context, { name: "bulk changes", everyMs: bulkEveryMs }, () =>
+      workOnBulkChanges(context, closing.signal),
+    ),
     // A scan, because an event that reports a failed job is lost when its process dies.
     startPeriodicTask(context, { name: "dead-letter mover", everyMs: moveEveryMs }, async () => {
       for (const source of [producers.ensure, producers.sync]) await moveDeadLetters(context, source);
     }),
+    startPeriodicTask(context, { name: "purges", everyMs: purgeEveryMs }, () => workOnPurges(context)),
     startPeriodicTask(context, { name: "pruning", everyMs: pruneEveryMs }, async () => {
       await pruneEvents(pool, keepEventsDays);
+      await pruneFirings(pool, keepEventsDays);
       await pruneUnknownTombstones(pool);
+      await pruneBulkChanges(pool);
+      await prunePurges(pool);
     }),
+    startPeriodicTask(
+      context,
+      { name: "activity counts", everyMs: countEveryMs, startsAtOnce: true },
+      createActivityCounter(context),
+    ),
   ];
   if (context.notificationTarget) {
     const relay = { name: "notification relay", everyMs: relayEveryMs };
@@ -37,8 +64,9 @@ export function startBackgroundTasks(context: WorkerContext): () => void {
       }),
     );
   }
-  return () => {
-    for (const stop of stops) void stop();
+  return async () => {
+    closing.abort();
+    await Promise.allSettled(stops.map((stop) => stop()));
   };
 }
 

@@ -3,6 +3,8 @@ import { createLogger } from "@rollcall/observability";
 import {
   createHttpServer,
   createRefusalLimit,
+  listen,
+  markStart,
   registerHealthRoutes,
   registerMetricsRoute,
   runProcess,
@@ -21,7 +23,7 @@ const secrets = listSecrets(process.env);
 /** Probes and monitoring. docs/SECURITY.md names the number. */
 const mostConnections = 200;
 
-await runProcess("worker", "WORKER_PORT", secrets, async () => {
+await runProcess("worker", secrets, async () => {
   limitHeapGrowth();
   const config = readWorkerConfig(process.env);
   const log = createLogger({ level: config.LOG_LEVEL, process: "worker", secrets });
@@ -32,7 +34,11 @@ await runProcess("worker", "WORKER_PORT", secrets, async () => {
   );
   registerHealthRoutes(app, context, { listsWorker: false });
   registerMetricsRoute(app, context, config.METRICS_TOKEN);
-  const url = await app.listen({ host: config.HOST, port: config.WORKER_PORT });
+  const url = await listen(app, {
+    host: config.HOST,
+    port: config.WORKER_PORT,
+    portVariable: "WORKER_PORT",
+  });
   const workers = [
     startSyncWorker(context, "ensure"),
     startSyncWorker(context, "sync"),
@@ -40,12 +46,15 @@ await runProcess("worker", "WORKER_PORT", secrets, async () => {
   ];
   const stopTasks = startBackgroundTasks(context);
   const stopSchemaCheck = startSchemaCheck(context);
+  const stopMark = markStart(context, "worker");
   const stopHeartbeat = startHeartbeat(context);
   const stopAlerts = startAlerts({ ...context, webhookUrl: config.ALERT_WEBHOOK_URL });
   log.info({ url }, "Working");
   const stop = async () => {
-    stopTasks();
+    const tasksStopped = stopTasks();
     await Promise.allSettled(workers.map((worker) => worker.close()));
+    await tasksStopped;
+    await stopMark();
     await stopHeartbeat();
     await stopSchemaCheck();
     await stopAlerts();

@@ -88,7 +88,7 @@ export function listStatementRuns(runId: number): StatementRun[] {
     {
       name: "list-users by a part without a match",
       times: few,
-      call: (pool) => listUsers(pool, { query: "zzzz", cursor: undefined, limit: 50 }),
+      call: (pool) => listUsers(pool, { filter: { query: "zzzz" }, cursor: undefined, limit: 50 }),
     },
     { name: "count-users, in each incremental sync", times: few, call: (pool) => countUsers(pool) },
     { name: "count-users-by-state, of metrics", times: few, call: (pool) => countUsersByState(pool) },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { columnValue } from "./columns.ts";
 import { mentoradoView, userView } from "./ensure.ts";
 import { clerkUserId } from "./ids.ts";
 
@@ -80,10 +81,62 @@ export const jobDeadLetter = jobView.extend({ id: z.string() });
 
 export type JobDeadLetter = z.infer<typeof jobDeadLetter>;
 
+/** A user as Clerk has it, reduced to the fields that Rollcall uses. */
+export const clerkUserView = z.object({
+  username: z.string().nullable(),
+  firstName: z.string().nullable(),
+  lastName: z.string().nullable(),
+  imageUrl: z.string().nullable(),
+  emails: z.array(z.object({ email: z.string(), verified: z.boolean(), primary: z.boolean() })),
+  /** Of the public metadata; any JSON. */
+  role: z.unknown(),
+  turma: z.unknown(),
+  banned: z.boolean(),
+  createdAt: timestamp.nullable(),
+  updatedAt: timestamp.nullable(),
+});
+
+export type ClerkUserView = z.infer<typeof clerkUserView>;
+
+/** A column whose value in the row is not the one that Clerk's user leads to. */
+export const userDifference = z.object({ column: z.string(), here: columnValue, atClerk: columnValue });
+
+export type UserDifference = z.infer<typeof userDifference>;
+
+/** What `why` says, for pages with sentences of their own. */
+export const explanationCodes = [
+  "held",
+  "deleted",
+  "banned",
+  "in_place",
+  "in_place_admin",
+  "in_place_without_profile",
+  /** A job failed with `errorCode` and is tried again. */
+  "retried",
+  "on_its_way",
+  /** A dead letter failed with `errorCode`. */
+  "dead_letter",
+  "absent",
+  /** No trace here, and Clerk did not answer. */
+  "clerk_unknown",
+  /** Clerk has the user, and no webhook and no login arrived. */
+  "not_arrived",
+] as const;
+
+export const explanation = z.object({
+  code: z.enum(explanationCodes),
+  /** What the user lacks; null when nothing is missing that should be there. */
+  missing: z.enum(["row", "profile"]).nullable(),
+  errorCode: z.string().nullable(),
+});
+
+export type Explanation = z.infer<typeof explanation>;
+
 /** Everything known about one user, with one sentence (`why`) that explains the state. */
 export const userReport = z.object({
   clerkId: clerkUserId,
   why: z.string(),
+  explanation,
   user: userView.nullable(),
   mentorado: mentoradoView.nullable(),
   /** `unknown` when Clerk gave no answer. */
@@ -92,6 +145,44 @@ export const userReport = z.object({
   deadLetters: z.array(jobDeadLetter),
   conflicts: z.array(conflictView),
   timeline: z.array(eventView),
+  /** Null while Clerk does not answer, and when Clerk or Rollcall lacks the user. */
+  differences: z.array(userDifference).nullable(),
+  /** Null while Clerk does not answer, and when Clerk lacks the user. */
+  clerkUser: clerkUserView.nullable(),
 });
 
 export type UserReport = z.infer<typeof userReport>;
+
+/** What a decision about a conflict does. */
+export const conflictEffect = z.enum([
+  /** The candidate becomes the user's profile; the user had none. */
+  "links",
+  /** The same, and the unused profile that was made meanwhile is deleted. */
+  "links_and_deletes_profile",
+  /** The same, and the user's present profile is kept without a user. It was used, so `discardProfile` must be true. */
+  "links_and_unlinks_profile",
+  /** Not possible: the candidate belongs to another user by now. */
+  "taken",
+  /** Not possible: the candidate was deleted. */
+  "gone",
+  /** User and profiles stay as they are. */
+  "dismisses",
+]);
+
+/** `GET conflicts/:id`: what an operator needs for the decision. */
+export const conflictDetail = conflictView.extend({
+  user: userView.nullable(),
+  /** The user's present profile. */
+  present: mentoradoView.nullable(),
+  /** The candidates' rows in the order of `candidateIds`; a deleted one is left out. */
+  candidates: z.array(mentoradoView),
+  /** One for each choice, in the form that `resolve` takes. Empty once the conflict is decided. */
+  effects: z.array(
+    z.object({
+      choice: z.union([z.object({ mentoradoId: z.number().int() }), z.object({ dismiss: z.literal(true) })]),
+      says: conflictEffect,
+    }),
+  ),
+});
+
+export type ConflictDetail = z.infer<typeof conflictDetail>;

@@ -22,6 +22,35 @@ export const alertView = z.object({
 
 export type AlertView = z.infer<typeof alertView>;
 
+/** A past or present firing of an alert. */
+export const alertFiring = z.object({
+  id: z.number().int(),
+  name: z.string(),
+  severity: z.enum(["page", "ticket"]),
+  summary: z.string(),
+  /** The value with which it fired. */
+  value: z.number().nullable(),
+  firedAt: timestamp,
+  /** Null while it fires. */
+  resolvedAt: timestamp.nullable(),
+});
+
+export type AlertFiring = z.infer<typeof alertFiring>;
+
+/** Where alerts are sent, and whether that works. */
+export const alertDelivery = z.object({
+  /** Host and port of ALERT_WEBHOOK_URL, never its path, which may hold a token. Null: alerts are only in the log. */
+  host: z.string().nullable(),
+  lastSentAt: timestamp.nullable(),
+  lastFailedAt: timestamp.nullable(),
+  /** `http_500`, or the reason why there was no answer, such as `ECONNREFUSED`. */
+  lastFailureCode: z.string().nullable(),
+  /** unknown: nothing was sent yet. */
+  state: z.enum(["off", "unknown", "works", "fails"]),
+});
+
+export type AlertDelivery = z.infer<typeof alertDelivery>;
+
 /** The body that is sent to ALERT_WEBHOOK_URL, at least once for each firing and each recovery. */
 export const alertNotification = z.object({
   type: z.enum(["alert.fired", "alert.resolved"]),

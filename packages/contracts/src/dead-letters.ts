@@ -54,26 +54,31 @@ const ids = z
   .min(1)
   .max(mostDeadLetters);
 
+const selection = { ids: ids.optional(), code: errorCode.optional(), all: z.literal(true).optional() };
+
+const isOne = ({ ids, code, all }: { ids?: unknown; code?: unknown; all?: unknown }) =>
+  [ids, code, all].filter((value) => value !== undefined).length === 1;
+
+const oneOf = 'name one of {"ids":[…]}, {"code":"…"} and {"all":true}';
+
 /** `POST dead-letters/replay`: some dead letters, those of one code, or all. */
-export const replayRequest = z
-  .strictObject({ ids: ids.optional(), code: errorCode.optional(), all: z.literal(true).optional() })
-  .refine((request) => Object.values(request).filter((value) => value !== undefined).length === 1, {
-    error: 'name one of {"ids":[…]}, {"code":"…"} and {"all":true}',
-  });
+export const replayRequest = z.strictObject(selection).refine(isOne, { error: oneOf });
 
 export type ReplayRequest = z.infer<typeof replayRequest>;
 
-/** `POST dead-letters/discard`. The reason is kept in the timeline, which must hold no email. */
-export const discardRequest = z.strictObject({
-  ids,
-  reason: z
-    .string()
-    .trim()
-    .min(3, "must give the reason in a few words")
-    .max(200)
-    .regex(withoutNul, "must hold no NUL")
-    .refine((reason) => !reason.includes("@"), "must hold no email: name people by their Clerk id"),
-});
+/** `POST dead-letters/discard`: the same. The reason is kept in the timeline, which must hold no email. */
+export const discardRequest = z
+  .strictObject({
+    ...selection,
+    reason: z
+      .string()
+      .trim()
+      .min(3, "must give the reason in a few words")
+      .max(200)
+      .regex(withoutNul, "must hold no NUL")
+      .refine((reason) => !reason.includes("@"), "must hold no email: name people by their Clerk id"),
+  })
+  .refine(isOne, { error: oneOf });
 
 export type DiscardRequest = z.infer<typeof discardRequest>;
 
@@ -89,6 +94,11 @@ export const replayAnswer = z.object({
 
 export type ReplayAnswer = z.infer<typeof replayAnswer>;
 
-export const discardAnswer = z.object({ discarded: z.number().int(), refused: z.array(refusedLetter) });
+export const discardAnswer = z.object({
+  discarded: z.number().int(),
+  refused: z.array(refusedLetter),
+  /** More dead letters match than one call discards: call again. */
+  more: z.boolean(),
+});
 
 export type DiscardAnswer = z.infer<typeof discardAnswer>;

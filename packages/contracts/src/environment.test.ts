@@ -11,6 +11,8 @@ const pem = (type: "rsa" | "ec") => {
 };
 const rsaKey = pem("rsa");
 const secret = `whsec_${Buffer.from("24 bytes of a test key..").toString("base64")}`;
+const salt = Buffer.from("a salt for tests").toString("base64url");
+const hash = `scrypt.32768.8.1.${salt}.${Buffer.alloc(32, 7).toString("base64url")}`;
 
 const required = {
   DATABASE_URL: "postgres://localhost/app",
@@ -57,6 +59,10 @@ test.each<[string, string]>([
   ["CLERK_ACCEPT_MISSING_AZP", "true"],
   ["CLERK_ISSUER", "https://clerk.example.com"],
   ["ADMIN_PASSWORD", "twelve chars"],
+  ["ADMIN_OPERATORS", `ana:viewer:${hash}, bia.b-c_d:operator:${hash},caio:admin:${hash}`],
+  ["ADMIN_OPERATORS", `admin:admin:${hash}`],
+  ["ADMIN_PORT", "3100"],
+  ["ADMIN_PORT", "0"],
   ["METRICS_TOKEN", "abc-123.~+/_="],
   ["DATABASE_URL", "postgres://u:p%40ss@[::1]:5432/app?sslmode=verify-full&options=-c%20timezone%3DUTC"],
   ["DATABASE_URL", "postgres://u:p@/app?host=/var/run/postgresql"],
@@ -109,6 +115,24 @@ test.each<[string, string, string]>([
   ["ADMIN_PASSWORD", "a", "at least 12 characters"],
   ["ADMIN_PASSWORD", "eleven char", "at least 12 characters"],
   ["ADMIN_PASSWORD", "\u{1f511}".repeat(11), "at least 12 characters"],
+  ["ADMIN_PASSWORD", "a".repeat(1025), "at most 1024 characters"],
+  ["ADMIN_USERNAME", "a:b", "no colon"],
+  ["ADMIN_USERNAME", "a".repeat(65), "at most 64 characters"],
+  ["ADMIN_PORT", "65536", ""],
+  ["ADMIN_PORT", "3000", "is PORT"],
+  ["ADMIN_OPERATORS", ",", "must name at least one"],
+  ["ADMIN_OPERATORS", `ana:viewer:${hash},bia:viewer`, "entry 2 must be name:role:hash"],
+  ["ADMIN_OPERATORS", `ana:viewer:${hash}:more`, "entry 1 must be name:role:hash"],
+  ["ADMIN_OPERATORS", `:viewer:${hash}`, "entry 1 needs a name"],
+  ["ADMIN_OPERATORS", `ana@example.com:viewer:${hash}`, "entry 1 needs a name"],
+  ["ADMIN_OPERATORS", `ana:owner:${hash}`, "entry 1 needs one of the roles viewer, operator, admin"],
+  ["ADMIN_OPERATORS", "ana:viewer:a password in clear", "entry 1 has no whole hash"],
+  ["ADMIN_OPERATORS", `ana:viewer:${hash.slice(0, -1)}`, "entry 1 has no whole hash"],
+  ["ADMIN_OPERATORS", `ana:viewer:${hash.replace(salt, salt.slice(1))}`, "entry 1 has no whole hash"],
+  ["ADMIN_OPERATORS", `ana:viewer:${hash.replace("32768", "1024")}`, "entry 1 has no whole hash"],
+  ["ADMIN_OPERATORS", `ana:viewer:${hash.replace("32768", "32767")}`, "entry 1 has no whole hash"],
+  ["ADMIN_OPERATORS", `ana:viewer:${hash.replace("32768", "1048576")}`, "entry 1 has no whole hash"],
+  ["ADMIN_OPERATORS", `ana:viewer:${hash},Ana:admin:${hash}`, "entries 1 and 2 have the same name"],
   ["METRICS_TOKEN", "short", "at least 8 characters"],
   ["METRICS_TOKEN", "two words are no token", "bearer token"],
   ["DATABASE_URL", "mysql://localhost/app", "must start with postgres://"],
@@ -132,6 +156,25 @@ test.each<[string, string, string]>([
   const lines = problems.split("\n").filter((line) => !line.includes("MENTORADO_CREATED_SECRET is missing"));
   expect(lines).toEqual([expect.stringMatching(new RegExp(`^ *${name} .*${problem}`))]);
 });
+
+test("each problem of ADMIN_OPERATORS is listed, by the entry's place and without its text", () => {
+  const entries = [`an a:owner:${hash}`, "bia:viewer", `caio:admin:${hash}`, `caio:viewer:${hash}`];
+  const lines = problemsOf({ ADMIN_OPERATORS: entries.join(",") }).split("\n");
+  expect(lines).toEqual([
+    expect.stringMatching(/ADMIN_OPERATORS entry 1 needs a name .*; needs one of the roles/),
+    expect.stringMatching(/ADMIN_OPERATORS entry 2 must be name:role:hash/),
+    expect.stringMatching(/ADMIN_OPERATORS entries 3 and 4 have the same name/),
+  ]);
+  for (const text of ["an a", "bia", "caio", "owner", hash]) expect(lines.join()).not.toContain(text);
+});
+
+test.each([{ ADMIN_USERNAME: "ana" }, { ADMIN_USERNAME: "Ana", ADMIN_PASSWORD: "twelve chars" }])(
+  "an operator does not share the name of the account of %j",
+  (admin) => {
+    const problems = problemsOf({ ADMIN_OPERATORS: `ana:viewer:${hash}`, ...admin });
+    expect(problems).toMatch(/^ *ADMIN_OPERATORS has an entry with the name of ADMIN_USERNAME/);
+  },
+);
 
 test("all problems are listed at once: missing, malformed, and missing for another variable", () => {
   const problems = problemsOf({
@@ -166,11 +209,23 @@ test("the secret parts of every secret variable are listed, and a database's nam
     REDIS_URL: "redis://:one-pass@a:6379, redis://:one-pass@b:6379",
     ALERT_WEBHOOK_URL: "https://chat.example.com/hooks/t0ken?key=s3cret",
     CLERK_SECRET_KEY: "sk_test_abc",
+    ADMIN_OPERATORS: `ana:viewer:${hash}`,
     HOST: "127.0.0.1",
   });
   expect(secrets).toEqual(
-    expect.arrayContaining(["pass%40word", "one-pass", "/hooks/t0ken", "?key=s3cret", "sk_test_abc", "abc"]),
+    expect.arrayContaining([
+      hash,
+      salt,
+      "pass%40word",
+      "one-pass",
+      "/hooks/t0ken",
+      "?key=s3cret",
+      "sk_test_abc",
+      "abc",
+    ]),
   );
+  // The logger replaces secrets wherever they stand, and names and roles stand in the log.
+  for (const text of ["ana", "viewer"]) expect(secrets).not.toContain(text);
   expect(secrets).not.toContain("127.0.0.1");
   expect(secrets).not.toContain("/name");
 });

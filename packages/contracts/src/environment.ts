@@ -12,6 +12,7 @@ import {
   isWebhookSecret,
 } from "./environment-checks.ts";
 import { locales } from "./locale.ts";
+import { readOperators, shortestPassword } from "./operators.ts";
 
 const text = z.string().trim().min(1);
 const list = text
@@ -88,10 +89,22 @@ export const variables = {
   }),
   CLERK_ACCEPT_MISSING_AZP: flag.default(false),
   CLERK_ISSUER: webUrl.optional(),
-  ADMIN_USERNAME: text.default("admin"),
+  // The login form takes as many characters. By Basic, a name ends at its first colon.
+  ADMIN_USERNAME: text.regex(/^[^:]{1,64}$/, "must have at most 64 characters and no colon").default("admin"),
   ADMIN_PASSWORD: text
-    .refine((value) => [...value].length >= 12, { error: "must have at least 12 characters" })
+    .refine((value) => [...value].length >= shortestPassword, {
+      error: `must have at least ${shortestPassword} characters`,
+    })
+    .max(1024, "must have at most 1024 characters")
     .optional(),
+  ADMIN_OPERATORS: list
+    .transform((parts, context) => {
+      const { entries, problems } = readOperators(parts);
+      for (const message of problems) context.addIssue({ code: "custom", message });
+      return entries;
+    })
+    .optional(),
+  ADMIN_PORT: port.optional(),
   BOARD_READ_ONLY: flag.default(true),
   METRICS_TOKEN: text
     .regex(
@@ -148,6 +161,7 @@ export const secretVariables = [
   "CLERK_SECRET_KEY",
   "CLERK_WEBHOOK_SIGNING_SECRET",
   "ADMIN_PASSWORD",
+  "ADMIN_OPERATORS",
   "METRICS_TOKEN",
   "MENTORADO_CREATED_URL",
   "MENTORADO_CREATED_SECRET",
@@ -171,6 +185,8 @@ export function listSecrets(environment: Readonly<Record<string, string | undefi
 function listSecretParts(value: string): string[] {
   const key = /^(?:whsec|sk_(?:test|live))_(.+)$/.exec(value)?.[1];
   if (key !== undefined) return [key];
+  const hash = /:(scrypt\..+)$/.exec(value)?.[1];
+  if (hash !== undefined) return [hash, ...hash.split(".").slice(-2)];
   if (!URL.canParse(value)) return [];
   const { password, pathname, search, protocol } = new URL(value);
   // The path of a database's URL is the database's name, which is no secret.
@@ -182,6 +198,39 @@ function listSecretParts(value: string): string[] {
 
 /** Variables that need another variable. */
 const companions = { MENTORADO_CREATED_URL: "MENTORADO_CREATED_SECRET" } as const;
+
+/** What is wrong between variables that may each be right. */
+function findContradictions(
+  shape: z.ZodRawShape,
+  present: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const problems = Object.entries(companions)
+    .filter(([name, needed]) => name in shape && present[name] !== undefined && present[needed] === undefined)
+    .map(([name, needed]) => `${needed} is missing; ${name} needs it`);
+  if ("ADMIN_OPERATORS" in shape && hasNameOfAdmin(present))
+    problems.push(
+      "ADMIN_OPERATORS has an entry with the name of ADMIN_USERNAME: give one of them another name",
+    );
+  if ("ADMIN_PORT" in shape && isPortOfAll(present))
+    problems.push("ADMIN_PORT is PORT: give one of them another number");
+  return problems;
+}
+
+function hasNameOfAdmin(present: Readonly<Record<string, string | undefined>>): boolean {
+  // Without both there is no account of ADMIN_USERNAME, and an operator may have its default name.
+  if (present["ADMIN_PASSWORD"] === undefined && present["ADMIN_USERNAME"] === undefined) return false;
+  const { ADMIN_USERNAME, ADMIN_OPERATORS } = variables;
+  const admin = ADMIN_USERNAME.safeParse(present["ADMIN_USERNAME"]).data?.toLowerCase();
+  const operators = ADMIN_OPERATORS.safeParse(present["ADMIN_OPERATORS"]).data ?? [];
+  return operators.some(({ name }) => name.toLowerCase() === admin);
+}
+
+function isPortOfAll(present: Readonly<Record<string, string | undefined>>): boolean {
+  const { PORT, ADMIN_PORT } = variables;
+  const adminPort = ADMIN_PORT.safeParse(present["ADMIN_PORT"]).data;
+  // 0: each listener gets a free port of its own.
+  return adminPort !== undefined && adminPort !== 0 && adminPort === PORT.safeParse(present["PORT"]).data;
+}
 
 /** The environment is incomplete or malformed. The message lists every problem and never shows a value. */
 export class EnvironmentError extends Error {
@@ -206,15 +255,13 @@ export function readEnvironment<Shape extends z.ZodRawShape>(
 ): z.infer<z.ZodObject<Shape>> {
   const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()));
   const result = z.object(shape).safeParse(present);
-  const alone = Object.entries(companions).filter(
-    ([name, needed]) => name in shape && present[name] !== undefined && present[needed] === undefined,
-  );
-  if (result.success && alone.length === 0) return result.data;
+  const contradictions = findContradictions(shape, present);
+  if (result.success && contradictions.length === 0) return result.data;
   throw new EnvironmentError([
     ...(result.error?.issues ?? []).map((issue) => {
       const name = String(issue.path[0]);
       return present[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`;
     }),
-    ...alone.map(([name, needed]) => `${needed} is missing; ${name} needs it`),
+    ...contradictions,
   ]);
 }

@@ -61,6 +61,50 @@ export const errorTable = {
     "Pedido vindo de outro site recusado.",
     "Request from another site refused.",
   ),
+  "admin.changed_meanwhile": entry(
+    409,
+    false,
+    "Isto mudou enquanto você olhava. Nada foi alterado: confira o estado atual e decida de novo.",
+    "This changed while you looked at it. Nothing was done: look at the present state and decide again.",
+  ),
+  "admin.selection_changed": entry(
+    409,
+    false,
+    "Agora há mais usuários na seleção. Nada foi alterado: confira o número e confirme de novo.",
+    "More users match by now. Nothing was done: look at the number and confirm again.",
+  ),
+  "bulk.unknown": entry(404, false, "Alteração em massa não encontrada.", "No such bulk change."),
+  "bulk.finished": entry(409, false, "Esta alteração em massa já terminou.", "This bulk change is over."),
+  "bulk.too_many": entry(
+    409,
+    true,
+    "Há alterações em massa demais em andamento. Espere uma terminar, ou cancele uma.",
+    "Too many bulk changes are in progress. Wait until one ends, or cancel one.",
+  ),
+  "admin.forbidden": entry(
+    403,
+    false,
+    "Seu papel não permite isto. Peça a um administrador.",
+    "Your role does not allow this. Ask an administrator.",
+  ),
+  "admin.csrf": entry(
+    403,
+    false,
+    "Falta o token CSRF da sua sessão, ou ele é de outra. Recarregue a página.",
+    "The CSRF token of your session is missing or belongs to another one. Reload the page.",
+  ),
+  "admin.session_unknown": entry(
+    404,
+    false,
+    "Não há sessão aberta com este id: já terminou, ou nunca existiu.",
+    "There is no open session with this id: it ended already, or never existed.",
+  ),
+  "purge.waiting": entry(
+    503,
+    true,
+    "A eliminação está registrada, e nenhum worker a fez ainda. Repita o pedido para ver o resultado.",
+    "The purge is recorded, and no worker has done it yet. Send the request again to see the result.",
+  ),
   "session.no_azp": entry(
     401,
     false,
@@ -110,6 +154,12 @@ export const errorTable = {
     false,
     "Esta dead letter não pode ser repetida: ela não diz de que usuário trata. Descarte-a com um motivo.",
     "This dead letter cannot be replayed: it names no user. Discard it with a reason.",
+  ),
+  "dead_letter.busy": entry(
+    409,
+    true,
+    "Outra pessoa está repetindo ou descartando dead letters. Tente de novo daqui a pouco.",
+    "Another operator is replaying or discarding dead letters. Please try again shortly.",
   ),
   "hook.failed": entry(
     502,
@@ -225,6 +275,12 @@ export const errorTable = {
     false,
     "Esta execução não tem exclusões retidas.",
     "This run holds no deletions.",
+  ),
+  "run.confirmed": entry(
+    409,
+    false,
+    "As exclusões desta execução já foram confirmadas.",
+    "The deletions of this run are confirmed already.",
   ),
   "run.superseded": entry(
     409,

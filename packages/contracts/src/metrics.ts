@@ -170,6 +170,18 @@ export const metricTable = {
     labels: ["result"],
     in: ["api", "worker"],
   },
+  rollcall_bulk_users_total: {
+    type: "counter",
+    help: "Users of bulk changes, by action (tier, refresh) and outcome: done, failed, skipped (deleted meanwhile).",
+    labels: ["action", "outcome"],
+    in: ["worker"],
+  },
+  rollcall_exported_users_total: {
+    type: "counter",
+    help: "Users in exports, by format and outcome of the export: whole, aborted, failed.",
+    labels: ["format", "outcome"],
+    in: ["api"],
+  },
   rollcall_workers: {
     type: "gauge",
     help: "Worker processes that were alive within the last minute.",

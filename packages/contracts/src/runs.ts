@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { listQuery } from "./admin.ts";
+import { listOf, listQuery } from "./admin.ts";
 import { errorTable } from "./errors.ts";
+import { clerkUserId } from "./ids.ts";
 
 /** full: compares every user at Clerk, deletions included. catch-up: reads the latest changes. */
 export const runMode = z.enum(["full", "catch-up"]);
@@ -69,3 +70,41 @@ export const reconcileRequest = z.strictObject({
 });
 
 export const runQuery = listQuery.extend({ mode: runMode.optional() });
+
+/** A user that a dry run would change. `failed`: Postgres would refuse the user, for the reason `code`. */
+export const runDifference = z.object({
+  clerkId: clerkUserId,
+  kind: z.enum(["created", "linked", "updated", "deleted", "held", "failed"]),
+  code: z.string().nullable(),
+});
+
+export type RunDifference = z.infer<typeof runDifference>;
+
+/** `GET runs/:id/differences`. */
+export const runDifferences = listOf(runDifference).extend({
+  /** False if more users would change than are kept, or if the differences were removed because newer dry runs exist. */
+  complete: z.boolean(),
+});
+
+/** A user whose deletion waits for an operator. */
+export const heldDeletion = z.object({
+  clerkId: clerkUserId,
+  name: z.string().nullable(),
+  email: z.string().nullable(),
+  heldAt: timestamp,
+});
+
+export type HeldDeletion = z.infer<typeof heldDeletion>;
+
+/** A schedule of reconcile runs: five fields of cron in UTC, or an interval. */
+export const scheduleView = z.object({
+  mode: runMode,
+  pattern: z.string().nullable(),
+  everyMs: z.number().int().nullable(),
+  /** The newest run of this mode, on schedule or not. */
+  lastRun: runView.nullable(),
+  /** Null while the queue has no schedule: a worker adds it within seconds. */
+  nextAt: timestamp.nullable(),
+});
+
+export type ScheduleView = z.infer<typeof scheduleView>;

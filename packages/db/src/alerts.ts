@@ -1,4 +1,4 @@
-import type { AlertRecord, Sample, SampleWindow } from "@rollcall/observability";
+import type { AlertRecord, DeliveryRecord, FiringRecord } from "@rollcall/observability";
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { readRows } from "./rows.ts";
@@ -55,76 +55,86 @@ export async function writeAlerts(db: Queryable, records: readonly AlertRecord[]
   ]);
 }
 
-/** The counts of all processes are summed in slices of this length. */
-const sliceS = 30;
-
-// Sorted, so that two concurrent processes lock the rows in one order.
-const add = `
-insert into rollcall.samples (metric, at, labels, value)
-select metric, to_timestamp(floor(extract(epoch from now()) / ${sliceS}) * ${sliceS}), labels, value
-from unnest($1::text[], $2::text[], $3::float8[]) as s (metric, labels, value)
-order by metric collate "C", labels collate "C"
-on conflict (metric, at, labels) do update set value = rollcall.samples.value + excluded.value
+const writeAllFirings = `
+insert into rollcall.alert_firings as f (name, value, fired_at, resolved_at)
+select * from unnest($1::text[], $2::float8[], $3::timestamptz[], $4::timestamptz[])
+on conflict (name, fired_at) do update set resolved_at = excluded.resolved_at
 `;
 
-/** Adds the counts of a process to the present slice. Each series may occur at most once. */
-export async function addSamples(db: Queryable, samples: readonly Sample[]): Promise<void> {
-  if (samples.length === 0) return;
-  await db.query(add, [
-    samples.map(({ metric }) => metric),
-    samples.map(({ labels }) => writeLabels(labels)),
-    samples.map(({ value }) => value),
+/** Adds firings to the history, or the ends of firings. The same firing may come again. Each may occur at most once. */
+export async function writeFirings(db: Queryable, firings: readonly FiringRecord[]): Promise<void> {
+  await db.query(writeAllFirings, [
+    firings.map(({ name }) => name),
+    firings.map(({ value }) => value),
+    firings.map(({ firedAt }) => firedAt),
+    firings.map(({ resolvedAt }) => resolvedAt),
   ]);
 }
 
-function writeLabels(labels: Sample["labels"]): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))));
-}
-
-// A slice belongs to a window as long as the end of the slice does.
-const sum = `
-select w.number::int as "window", s.labels, sum(s.value)::float8 as value
-from unnest($1::text[], $2::int[], $3::int[]) with ordinality as w (metric, from_s, until_s, number)
-join rollcall.samples s on s.metric = w.metric
-  and s.at > now() - (w.from_s + ${sliceS}) * interval '1 second'
-  and s.at <= now() - w.until_s * interval '1 second'
-group by w.number, s.labels
-`;
-
-const sumRow = z.object({
-  window: z.number(),
-  labels: z.string().transform((text) => z.record(z.string(), z.string()).parse(JSON.parse(text))),
-  value: z.number(),
+const firingRow = z.object({
+  id: z.coerce.number(),
+  name: z.string(),
+  value: z.number().nullable(),
+  firedAt: z.date(),
+  resolvedAt: z.date().nullable(),
 });
 
-/** The sums of each window, by series, in the order of the windows. */
-export async function sumSamples(db: Queryable, windows: readonly SampleWindow[]): Promise<Sample[][]> {
-  const result = await db.query(sum, [
-    windows.map(({ metric }) => metric),
-    windows.map(({ fromS }) => fromS),
-    windows.map(({ untilS }) => untilS),
-  ]);
-  const rows = readRows(sumRow, result.rows);
-  return windows.map(({ metric }, index) =>
-    rows.filter(({ window }) => window === index + 1).map(({ labels, value }) => ({ metric, labels, value })),
-  );
-}
-
-/** Whether a process stored a sample of a metric within the last two minutes. */
-export async function hasRecentSample(db: Queryable, metric: string): Promise<boolean> {
+/** Past and present firings, newest first. */
+export async function listFirings(
+  db: Queryable,
+  { cursor, limit }: { cursor: string | undefined; limit: number },
+): Promise<{ items: z.infer<typeof firingRow>[]; nextCursor: string | null }> {
   const result = await db.query(
-    "select from rollcall.samples where metric = $1 and at > now() - interval '2 minutes' limit 1",
-    [metric],
+    `select id, name, value, fired_at as "firedAt", resolved_at as "resolvedAt" from rollcall.alert_firings
+     where $1::bigint is null or id < $1::bigint order by id desc limit $2`,
+    [cursor ?? null, limit],
   );
-  return result.rows.length > 0;
+  const items = readRows(firingRow, result.rows);
+  const last = items.length === limit ? items.at(-1) : undefined;
+  return { items, nextCursor: last ? String(last.id) : null };
 }
 
-/** Deletes slices that are older than `hours`, at most 20,000 at a time. */
-export async function pruneSamples(db: Queryable, hours: number): Promise<void> {
+/** Deletes firings that are older than `days`, at most 5,000 at a time. */
+export async function pruneFirings(db: Queryable, days: number): Promise<void> {
   await db.query(
-    `delete from rollcall.samples where ctid in (
-       select ctid from rollcall.samples where at < now() - $1 * interval '1 hour' order by at limit 20000
+    `delete from rollcall.alert_firings where id in (
+       select id from rollcall.alert_firings where fired_at < now() - $1 * interval '1 day' order by fired_at limit 5000
      )`,
-    [hours],
+    [days],
   );
+}
+
+// The times of another address say nothing about this one.
+const writeOnlyDelivery = `
+insert into rollcall.alert_delivery as d (host, last_sent_at, last_failed_at, last_failure_code) values ($1, $2, $3, $4)
+on conflict (only_row) do update set
+  host = excluded.host,
+  last_sent_at = case when d.host = excluded.host
+    then greatest(d.last_sent_at, excluded.last_sent_at) else excluded.last_sent_at end,
+  last_failed_at = case when d.host = excluded.host
+    then greatest(d.last_failed_at, excluded.last_failed_at) else excluded.last_failed_at end,
+  last_failure_code = case when d.host = excluded.host
+    then coalesce(excluded.last_failure_code, d.last_failure_code) else excluded.last_failure_code end
+`;
+
+/** Stores where this process sends alerts, and what happened to them since it started. */
+export async function writeDelivery(db: Queryable, delivery: DeliveryRecord): Promise<void> {
+  const { host, lastSentAt, lastFailedAt, lastFailureCode } = delivery;
+  await db.query(writeOnlyDelivery, [host, lastSentAt, lastFailedAt, lastFailureCode]);
+}
+
+const deliveryRow = z.object({
+  host: z.string().nullable(),
+  lastSentAt: z.date().nullable(),
+  lastFailedAt: z.date().nullable(),
+  lastFailureCode: z.string().nullable(),
+});
+
+/** Where alerts are sent; undefined until a process has evaluated alerts. */
+export async function readDelivery(db: Queryable): Promise<DeliveryRecord | undefined> {
+  const result = await db.query(
+    `select host, last_sent_at as "lastSentAt", last_failed_at as "lastFailedAt", last_failure_code as "lastFailureCode"
+     from rollcall.alert_delivery`,
+  );
+  return readRows(deliveryRow, result.rows)[0];
 }

@@ -27,6 +27,15 @@ export async function listConflicts(
   return readRows(row, result.rows);
 }
 
+/** Finds a conflict whose user has a row. */
+export async function findConflict(db: Queryable, id: number): Promise<ConflictView | undefined> {
+  const result = await db.query(
+    `select ${columns} from rollcall.conflicts c join public.users u on u.id = c.user_id where c.id = $1`,
+    [id],
+  );
+  return readRows(row, result.rows)[0];
+}
+
 /** The newest 50 conflicts of a user, newest first. */
 export async function listConflictsOfUser(db: Queryable, clerkId: string): Promise<ConflictView[]> {
   const result = await db.query(

@@ -206,8 +206,9 @@ describe("beside a transaction of the app", () => {
   test("of deletions in one batch only the locked user fails", async () => {
     await app.query(lockSeventh);
     const ids = Array.from({ length: 20 }, (_, index) => `user_${index + 1}`);
-    const counts = await inTransaction(pool, (db) => tombstoneEach(db, ids, { by: "person", ...why }));
-    expect(counts).toEqual({ deleted: 19, failed: 1 });
+    const found = await inTransaction(pool, (db) => tombstoneEach(db, ids, { by: "person", ...why }));
+    expect(found.refused).toEqual([{ clerkId: "user_7", code: "user.rejected" }]);
+    expect(found.deleted.toSorted()).toEqual(ids.filter((id) => id !== "user_7").toSorted());
     const living = await pool.query("select clerk_id from users where deleted_at is null");
     expect(living.rows).toEqual([{ clerk_id: "user_7" }]);
   });

@@ -1,3 +1,4 @@
+import { type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { z } from "zod";
 import { lockAbsenceGuard, mayDeleteAbsent } from "./absences.ts";
 import { evaluateConflicts } from "./conflicts.ts";
@@ -129,13 +130,14 @@ const shortestWaitMs = 20;
  * another transaction keeps locked, fails alone. Each halving also halves the wait for locks. Finding one locked row
  * then takes twice the first wait instead of ten times, while others wait for the locks of this transaction.
  *
- * @returns the number of live users that were deleted, and the number of users that Postgres refused to delete
+ * @returns the live users that were deleted, and those that Postgres refused to delete
  */
 export async function tombstoneEach(
   db: Queryable,
   clerkIds: readonly string[],
   why: Omit<Deletion, "clerkId">,
-): Promise<{ deleted: number; failed: number }> {
+): Promise<{ deleted: string[]; refused: { clerkId: string; code: ErrorCode }[] }> {
+  const refused: { clerkId: string; code: ErrorCode }[] = [];
   const parts = await splitInSavepoints(
     db,
     clerkIds,
@@ -143,14 +145,14 @@ export async function tombstoneEach(
       const deletions = ids.map((clerkId) => ({ clerkId, ...why }));
       const waitMs = Math.max(shortestWaitMs, Math.floor(longestLockWaitMs / 2 ** depth));
       const deleted = await tombstoneUsers(db, deletions, waitMs);
-      return { deleted: deleted.size, failed: 0 };
+      return [...deleted.keys()];
     },
-    () => ({ deleted: 0, failed: 1 }),
+    (clerkId, error) => {
+      refused.push({ clerkId, code: readErrorCode(error) });
+      return [];
+    },
   );
-  return parts.reduce(
-    (sum, part) => ({ deleted: sum.deleted + part.deleted, failed: sum.failed + part.failed }),
-    { deleted: 0, failed: 0 },
-  );
+  return { deleted: parts.flat(), refused };
 }
 
 /**

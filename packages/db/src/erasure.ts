@@ -37,11 +37,17 @@ const erasedName = "Removed";
 
 /** A reason is text that an operator typed. A fingerprint was made of a name and an address. */
 const eraseTraces = `
-with erased as (
-  update rollcall.events set details = details - 'reason' where clerk_id = $1 and details ? 'reason'
+with reasons as (
+  update rollcall.events set details = details - 'reason' where clerk_id = $1 and details ? 'reason' returning id
+),
+fingerprints as (
+  update rollcall.conflicts set profile_fingerprint = null
+  where user_id = $2 and profile_fingerprint is not null returning id
 )
-update rollcall.conflicts set profile_fingerprint = null where user_id = $2
+select (select count(*) from reasons)::int as reasons, (select count(*) from fingerprints)::int as fingerprints
 `;
+
+const tracesRow = z.object({ reasons: z.number(), fingerprints: z.number() });
 
 export type Erasure = {
   /** Profiles whose name, email and photo are gone. */
@@ -50,6 +56,9 @@ export type Erasure = {
   kept: number[];
   /** Profiles without a user that once matched this one. They may describe another person and were left as they are. */
   candidates: number[];
+  /** The numbers of texts of operators, and of hashes over profiles, that are gone. */
+  reasons: number;
+  fingerprints: number;
 };
 
 /**
@@ -78,8 +87,9 @@ export async function erasePerson(
   }
   const erased = [...(wish.keepProfile ? [] : theirs), ...wish.candidates];
   await db.query(eraseProfiles, [erased, erasedName]);
-  await db.query(eraseTraces, [clerkId, user.id]);
+  const traces = readRow(tracesRow, (await db.query(eraseTraces, [clerkId, user.id])).rows);
   return {
+    ...traces,
     erased,
     kept: wish.keepProfile ? theirs : [],
     candidates: candidates.filter((id) => !wish.candidates.includes(id)),

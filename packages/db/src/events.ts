@@ -60,6 +60,34 @@ export async function recordAdminEvents(
   ]);
 }
 
+/** An operator's action on a dead letter or a run. */
+export type AdminAction = { of: string; kind: string; by: string | null; at: Date };
+
+const actionRow = z.object({ of: z.string(), kind: z.string(), by: z.string().nullable(), at: z.date() });
+
+// The conditions are those of the partial indexes.
+const lastActions = {
+  deadLetterId: `
+select distinct on (details ->> 'deadLetterId') details ->> 'deadLetterId' as of, kind, ref as "by", at
+from rollcall.events
+where kind in ('dead_letter_replayed', 'dead_letter_discarded') and details ->> 'deadLetterId' = any ($1::text[])
+order by details ->> 'deadLetterId', id desc`,
+  runId: `
+select distinct on (details ->> 'runId') details ->> 'runId' as of, kind, ref as "by", at
+from rollcall.events
+where kind in ('reconcile_cancelled', 'deletions_confirmed') and details ->> 'runId' = any ($1::text[])
+order by details ->> 'runId', id desc`,
+};
+
+/** The last action of an operator on each of these dead letters or runs, as far as the timeline still knows it. */
+export async function findLastActions(
+  db: Queryable,
+  key: keyof typeof lastActions,
+  of: readonly string[],
+): Promise<AdminAction[]> {
+  return readRows(actionRow, (await db.query(lastActions[key], [of])).rows);
+}
+
 /** Deletes events that are older than `days`, at most 5,000 at a time. @returns the number of deleted events */
 export async function pruneEvents(db: Queryable, days: number): Promise<number> {
   const result = await db.query(

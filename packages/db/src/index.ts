@@ -1,13 +1,71 @@
 export { lockAbsenceGuard, mayDeleteAbsent, recordAbsences, wasAbsent } from "./absences.ts";
-export { addSamples, hasRecentSample, pruneSamples, readAlerts, sumSamples, writeAlerts } from "./alerts.ts";
+export {
+  hasMoreEvents,
+  listActivity,
+  listAudit,
+  listEventsBetween,
+  listProcessMarks,
+  readNewestEventId,
+  recordProcessStart,
+} from "./activity.ts";
+export {
+  countEvents,
+  countExistingUsers,
+  readGrowth,
+  readGrowthHours,
+  readTimesToProfile,
+} from "./activity-counts.ts";
+export {
+  type AdminSession,
+  closeAdminSession,
+  findAdminSession,
+  findOpenAdminSessions,
+  listAdminSessions,
+  openAdminSession,
+  pruneAdminSessions,
+  touchAdminSession,
+} from "./admin-sessions.ts";
+export {
+  listFirings,
+  pruneFirings,
+  readAlerts,
+  readDelivery,
+  writeAlerts,
+  writeDelivery,
+  writeFirings,
+} from "./alerts.ts";
 export { findSchemaProblems, type SchemaProblem } from "./app-schema/find-schema-problems.ts";
 export { printSchema, type SchemaFormat } from "./app-schema/print-schema.ts";
 export { describeLeft, type Restoration } from "./app-schema/restore-schema.ts";
 export type { SchemaWatch } from "./app-schema/schema-watch.ts";
+export {
+  type BulkSelection,
+  cancelBulkChange,
+  countSelected,
+  findBulkChange,
+  listBulkChanges,
+  stageBulkChange,
+} from "./bulk-changes.ts";
+export {
+  type ClaimedPortion,
+  claimPortion,
+  dropPortions,
+  failPortion,
+  finishBulkChange,
+  finishPortion,
+  listOpenBulkChanges,
+  type OpenBulkChange,
+  PortionLost,
+  pruneBulkChanges,
+  returnPortion,
+  settlePortion,
+  writePortionTier,
+} from "./bulk-portions.ts";
 export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
+export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
 export { findMissingGrants, listAppColumns, listTriggersWithoutPath, measureIdUse } from "./checks.ts";
 export { type RequestBudget, takeClerkRequest } from "./clerk-budget.ts";
-export { evaluateConflicts, listConflicts, listConflictsOfUser } from "./conflicts.ts";
+export { evaluateConflicts, findConflict, listConflicts, listConflictsOfUser } from "./conflicts.ts";
 export {
   countHeldDeletions,
   countMissedByWebhooks,
@@ -38,12 +96,23 @@ export {
   tombstoneEach,
   tombstoneUsers,
 } from "./deletions.ts";
+export { describeChange } from "./describe-change.ts";
 export { type CreationRange, type DriftKind, digestRows, digestSnapshots, findDrift } from "./drift.ts";
 export { trimText } from "./email.ts";
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
 export { isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
-export { type AdminEvent, listEventsOfUser, pruneEvents, recordAdminEvents, recordEvent } from "./events.ts";
+export {
+  type AdminAction,
+  type AdminEvent,
+  findLastActions,
+  listEventsOfUser,
+  pruneEvents,
+  recordAdminEvents,
+  recordEvent,
+} from "./events.ts";
+export { createFinalEventIdReader, type FinalEventIdReader } from "./final-event-id.ts";
 export { acquireLease, checkWrites, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
+export { describeColumns, type ListColumns } from "./list-columns.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicates } from "./migrate/adoption/row-problems.ts";
 export { findMissingMigrations, migrateDown, migrateUp, restoreTables } from "./migrate/migrate.ts";
@@ -69,7 +138,26 @@ export {
   type ProfileOutcome,
   type ProfileRequest,
 } from "./profiles.ts";
-export { dismissConflict, linkCandidate } from "./resolve-conflict.ts";
+export {
+  claimPurge,
+  findPurge,
+  finishPurge,
+  type PurgeRequest,
+  prunePurges,
+  type RequestedPurge,
+  requestPurge,
+  returnPurge,
+} from "./purges.ts";
+export { dismissConflict, linkCandidate, readPresentProfile } from "./resolve-conflict.ts";
+export {
+  countDifferences,
+  type FoundDifference,
+  findNewestDryRun,
+  listDifferences,
+  listHeldOfRun,
+  mostDifferences,
+  recordDifferences,
+} from "./run-differences.ts";
 export {
   advanceRun,
   beatRun,
@@ -77,6 +165,7 @@ export {
   confirmHeldRun,
   endRun,
   listIdleRuns,
+  lockRun,
   noteConfirmation,
   type OpenRun,
   type RunEnd,
@@ -95,18 +184,33 @@ export {
   requestRun,
   resetRun,
 } from "./runs.ts";
+export {
+  addSamples,
+  hasRecentSample,
+  keepPeaks,
+  pruneSamples,
+  readPeaks,
+  readWebhookHours,
+  sumSamples,
+} from "./samples.ts";
 export type { Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";
 export { inRolledBackTransaction, inTransaction, waitBrieflyForLocks } from "./transaction.ts";
-export { blankUser, type UnreadColumn, type UserSnapshot } from "./user-columns.ts";
+export {
+  blankUser,
+  compareWithClerk,
+  type UnreadColumn,
+  type UserSnapshot,
+} from "./user-columns.ts";
+export { listUsers, readPage, readWish, type UserPage, type UserWish } from "./user-list.ts";
 export {
   applySnapshots,
   changeTier,
+  findProfiles,
   findSession,
   findTombstones,
   listOtherLiveIds,
-  listUsers,
   nextReadSequence,
 } from "./users.ts";
 export { countWorkers, recordWorker, removeWorker } from "./workers.ts";

@@ -2,7 +2,7 @@ import type pg from "pg";
 import { createSchemaWatch, type SchemaWatch } from "./app-schema/schema-watch.ts";
 import { DriverPool } from "./driver-pool.ts";
 import { toPostgresError } from "./errors.ts";
-import type { Connection, Queryable } from "./queryable.ts";
+import type { Connection, Queryable, Statement } from "./queryable.ts";
 
 export type { Connection, Queryable };
 
@@ -83,7 +83,7 @@ export function createPool(options: PoolOptions): Pool {
 }
 
 function query(client: pg.Pool | pg.PoolClient): Queryable["query"] {
-  return <Row extends pg.QueryResultRow>(statement: string | pg.QueryConfig, values?: readonly unknown[]) =>
+  return <Row extends pg.QueryResultRow>(statement: string | Statement, values?: readonly unknown[]) =>
     client.query<Row>(statement, values === undefined ? undefined : [...values]).catch(rethrow);
 }
 

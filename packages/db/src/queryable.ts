@@ -3,10 +3,13 @@ import type pg from "pg";
 // biome-ignore lint/suspicious/noExplicitAny: as in the driver: readRows parses a row without a type, or a test reads it.
 type UntypedRow = any;
 
+/** A statement may have a longer time limit than the pool's: the driver knows the option, and its types do not. */
+export type Statement = pg.QueryConfig & { query_timeout?: number };
+
 /** Runs statements: the pool, or the connection of an open transaction. It throws AppErrors, mostly PostgresErrors. */
 export type Queryable = {
   query<Row extends pg.QueryResultRow = UntypedRow>(
-    statement: string | pg.QueryConfig,
+    statement: string | Statement,
     values?: readonly unknown[],
   ): Promise<pg.QueryResult<Row>>;
 };

@@ -1,6 +1,7 @@
-import { AppError } from "@rollcall/contracts";
+import { AppError, type Hint } from "@rollcall/contracts";
 import { z } from "zod";
 import { evaluateConflicts } from "./conflicts.ts";
+import { describeChange } from "./describe-change.ts";
 import { readSqlState } from "./errors.ts";
 import type { Queryable } from "./pool.ts";
 import { unlinkProfiles } from "./profiles.ts";
@@ -129,17 +130,18 @@ order by m.id
 for update of m
 `;
 
-const lockConflict = `
+const readConflict = `
 select c.user_id as "userId", c.candidate_ids as "candidateIds", c.state, u.clerk_id as "clerkId",
        u.deleted_at is not null as "isDeleted", own.id as "ownId",
        own.id is not distinct from c.profile_id
-         and md5(to_jsonb(own)::text) is not distinct from c.profile_fingerprint as "isUntouched"
+         and md5(to_jsonb(own)::text) is not distinct from c.profile_fingerprint as "isUntouched",
+       c.closed_at as "closedAt", c.closed_by as "closedBy"
 from rollcall.conflicts c
 left join public.users u on u.id = c.user_id
 left join public.mentorados own on own.user_id = u.id
 where c.id = $1
-for update of c
 `;
+const lockConflict = `${readConflict} for update of c`;
 
 const conflictRow = z.object({
   userId: z.number(),
@@ -150,9 +152,41 @@ const conflictRow = z.object({
   isDeleted: z.boolean(),
   ownId: z.number().nullable(),
   isUntouched: z.boolean(),
+  closedAt: z.date().nullable(),
+  closedBy: z.string().nullable(),
 });
 
 type OpenConflict = z.infer<typeof conflictRow> & { clerkId: string };
+
+const ends: Record<string, Readonly<Record<"pt-BR" | "en", string>>> = {
+  resolved: { "pt-BR": "um dos candidatos foi ligado ao usuário", en: "a candidate was linked to the user" },
+  dismissed: { "pt-BR": "o conflito foi dispensado", en: "the conflict was dismissed" },
+};
+
+/** Which operator decided, or that nothing was left to decide. */
+function describeEnd({
+  state,
+  closedAt,
+  closedBy,
+}: Pick<z.infer<typeof conflictRow>, "state" | "closedAt" | "closedBy">): Hint {
+  const end = ends[state];
+  if (end && closedAt) return describeChange({ by: closedBy, at: closedAt }, end);
+  return { "pt-BR": "não restou nada a decidir", en: "nothing was left to decide" };
+}
+
+/**
+ * What linking a candidate would do to the user's present profile. none: there is none. deleted: it was made
+ * meanwhile and never used. unlinked: it was used.
+ */
+export async function readPresentProfile(
+  db: Queryable,
+  id: number,
+): Promise<{ id: number | null; becomes: "none" | "deleted" | "unlinked" }> {
+  const [found] = readRows(conflictRow, (await db.query(readConflict, [id])).rows);
+  if (!found || found.ownId === null) return { id: null, becomes: "none" };
+  const isUnused = found.isUntouched && !(await isReferenced(db, found.ownId));
+  return { id: found.ownId, becomes: isUnused ? "deleted" : "unlinked" };
+}
 
 /**
  * Locks an open conflict and its user. With a candidate it also locks the candidate and the user's present profile. The
@@ -167,7 +201,10 @@ async function lockOpenConflict(db: Queryable, id: number, candidateId?: number)
   const [found] = readRows(conflictRow, (await db.query(lockConflict, [id])).rows);
   if (!found) throw new AppError("conflict.unknown", "No such conflict");
   const { clerkId, ...conflict } = found;
-  if (conflict.state !== "open") throw new AppError("conflict.closed", `The conflict is ${conflict.state}`);
+  if (conflict.state !== "open")
+    throw new AppError("conflict.closed", `The conflict is ${conflict.state}`, {
+      hint: describeEnd(conflict),
+    });
   if (clerkId === null) throw new AppError("conflict.closed", "The conflict's user has no row any more");
   return { ...conflict, clerkId };
 }

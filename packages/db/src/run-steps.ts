@@ -117,7 +117,7 @@ export async function endRun(
 // A run without a runner ends at once. A runner reads the request at its next heartbeat.
 const cancel = `
 update rollcall.runs r set
-  cancel_requested_at = coalesce(r.cancel_requested_at, now()),
+  cancel_requested_at = now(),
   state               = case when runner.is_alive then r.state else 'cancelled' end,
   finished_at         = case when not runner.is_alive then now() end,
   reason              = $2
@@ -127,11 +127,11 @@ from (
     where o.id = $1 and o.state = 'running' and l.expires_at > now()
   ) as is_alive
 ) runner
-where r.id = $1 and r.state in ('waiting', 'running')
+where r.id = $1 and r.state in ('waiting', 'running') and r.cancel_requested_at is null
 returning ${runColumns}
 `;
 
-/** Requests the end of a run. @returns undefined if there is no such run, or if it is over */
+/** Requests the end of a run. @returns undefined if there is no such run, if it is over, or if its end was requested */
 export async function cancelOpenRun(db: Queryable, id: number, by: string): Promise<RunView | undefined> {
   const result = await db.query(cancel, [id, `Cancelled by ${by}`]);
   return readRows(runRow, result.rows)[0];
@@ -142,6 +142,14 @@ update rollcall.runs r set confirmed_by = $2
 where r.id = $1 and r.state = 'held' and not r.dry_run
 returning ${runColumns}
 `;
+
+/** Locks a run until the end of the transaction. Two operators then decide one after the other. */
+export async function lockRun(db: Queryable, id: number): Promise<RunView | undefined> {
+  const result = await db.query(`select ${runColumns} from rollcall.runs r where r.id = $1 for update of r`, [
+    id,
+  ]);
+  return readRows(runRow, result.rows)[0];
+}
 
 /** Records the operator that confirms the deletions of a held run. @returns undefined if the run holds none */
 export async function noteConfirmation(db: Queryable, id: number, by: string): Promise<RunView | undefined> {

@@ -1,3 +1,4 @@
+import type { ColumnValue, UserDifference } from "@rollcall/contracts";
 import type { User } from "./schema.ts";
 
 /** A user as Clerk described it at one moment, reduced to the columns of `public.users`. */
@@ -164,6 +165,32 @@ export const holdsPersonalData = `(
  * Any other pair is a decision of the app and stays.
  */
 export const roleFollowsClerk = `(u.role::text, coalesce(u.role_source::text, '')) in (('admin', 'clerk'), ('user', ''))`;
+
+/**
+ * The columns in which a row differs from Clerk's user, as the write would change them. A column that could not be read
+ * at Clerk does not differ.
+ */
+export function compareWithClerk(row: User, snapshot: UserSnapshot): UserDifference[] {
+  const unread = new Set<string>(snapshot.unread);
+  const found = clerkColumns.flatMap(({ name, property, type }): UserDifference[] => {
+    const key = (type === "time" ? property.replace(/Ms$/, "") : property) as keyof User;
+    const atClerk = type === "time" ? toInstant(snapshot[property]) : snapshot[property];
+    return unread.has(name) ? [] : [{ column: key, here: toValue(row[key]), atClerk: toValue(atClerk) }];
+  });
+  const role = { column: "role", here: row.role, atClerk: snapshot.isAdmin ? "admin" : "user" };
+  const followsClerk = row.role === "admin" ? row.roleSource === "clerk" : !row.roleSource;
+  if (followsClerk && !unread.has("role")) found.push(role);
+  return found.filter(({ here, atClerk }) => here !== atClerk);
+}
+
+function toInstant(ms: unknown): Date | null {
+  return typeof ms === "number" ? new Date(ms) : null;
+}
+
+function toValue(value: unknown): ColumnValue {
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === "string" || typeof value === "boolean" ? value : null;
+}
 
 /** A user without any value. */
 export const blankUser = {

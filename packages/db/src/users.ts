@@ -1,7 +1,8 @@
-import { AppError, clerkUserId, type UserEntry, userEntry } from "@rollcall/contracts";
+import { AppError } from "@rollcall/contracts";
 import { type Column, getTableColumns } from "drizzle-orm";
 import pg from "pg";
 import { z } from "zod";
+import { describeChange } from "./describe-change.ts";
 import { readSqlState } from "./errors.ts";
 import { recordAdminEvents } from "./events.ts";
 import type { Queryable } from "./pool.ts";
@@ -166,6 +167,16 @@ export async function findSession(
   return { user, mentorado: row["m.id"] === null ? null : (profileColumns.read(row) as Mentorado) };
 }
 
+const profilesById = `
+select ${profileColumns.select} from public.mentorados m where m.id = any ($1::integer[])
+`;
+
+/** The profiles that exist among `ids`, in no order. */
+export async function findProfiles(db: Queryable, ids: readonly number[]): Promise<Mentorado[]> {
+  const { rows } = await db.query({ text: profilesById, values: [ids], types: timesAsText });
+  return rows.map((row) => profileColumns.read(row) as Mentorado);
+}
+
 const idRow = z.object({ clerkId: z.string() });
 
 /** The ids among `clerkIds` whose row is a tombstone. */
@@ -188,85 +199,53 @@ export async function listOtherLiveIds(db: Queryable, clerkId: string, limit: nu
   return readRows(idRow, result.rows).map((row) => row.clerkId);
 }
 
-const instant = z.date().transform((date) => date.toISOString());
-const entryRow = userEntry.extend({ createdAt: instant, deletedAt: instant.nullable() });
-
-const entryColumns = `
-  u.id, u.clerk_id as "clerkId", u.email::text, u.name::text, u.role::text, u.tier::text, u.banned,
-  u.created_at as "createdAt", u.deleted_at as "deletedAt", m.id as "mentoradoId"
-`;
-
-const entryByClerkId = `
-select ${entryColumns}
-from public.users u left join public.mentorados m on m.user_id = u.id
-where u.clerk_id = $1
-`;
-
-/** No index helps to find a part of a name, so a page reads a bounded number of rows. */
-const rowsPerPage = 100_000;
-
-const entryPage = `
-select ${entryColumns}
-from (
-  select * from public.users
-  where $2::bigint is null or id < $2::bigint
-  order by id desc limit ${rowsPerPage}
-) u
-left join public.mentorados m on m.user_id = u.id
-where $1::text is null
-   or position(lower($1) in lower(u.email::text)) > 0
-   or position(lower($1) in lower(u.name::text)) > 0
-   or position($1 in u.clerk_id) > 0
-order by u.id desc limit $3
-`;
-
-const lastReadId = `
-select id from public.users
-where $1::bigint is null or id < $1::bigint
-order by id desc offset ${rowsPerPage - 1} limit 1
-`;
-
-/**
- * Users by a Clerk id, or by a part of email or name, newest first. Without a query it lists all users. A page ends
- * after 100,000 rows: it may hold fewer than `limit` users, or none, and still have a next page.
- */
-export async function listUsers(
-  db: Queryable,
-  wish: { query: string | undefined; cursor: string | undefined; limit: number },
-): Promise<{ items: UserEntry[]; nextCursor: string | null }> {
-  if (wish.query !== undefined && clerkUserId.safeParse(wish.query).success) {
-    const found = await db.query(entryByClerkId, [wish.query]);
-    if (found.rows.length > 0) return { items: readRows(entryRow, found.rows), nextCursor: null };
-  }
-  const cursor = wish.cursor ?? null;
-  const result = await db.query(entryPage, [wish.query ?? null, cursor, wish.limit]);
-  const items = readRows(entryRow, result.rows);
-  const last = items.length === wish.limit ? items.at(-1) : undefined;
-  if (last) return { items, nextCursor: String(last.id) };
-  const lastRead = await db.query<{ id: number }>(lastReadId, [cursor]);
-  return { items, nextCursor: lastRead.rows[0] ? String(lastRead.rows[0].id) : null };
-}
-
 const lockTier = `
 select tier::text, deleted_at is not null as "isDeleted" from public.users where clerk_id = $1 for update
 `;
 
 const tierRow = z.object({ tier: z.string(), isDeleted: z.boolean() });
 
+const lastTierChange = `
+select at, coalesce(details ->> 'by', ref) as "by", details ->> 'to' as "to" from rollcall.events
+where clerk_id = $1 and kind = 'tier_changed' order by id desc limit 1
+`;
+
+const tierChangeRow = z.object({ at: z.date(), by: z.string().nullable(), to: z.string().nullable() });
+
+/** The tier is another one than the operator saw. The app may have changed it too, which no event tells. */
+async function refuseChangedTier(db: Queryable, clerkId: string, tier: string): Promise<AppError> {
+  const [last] = readRows(tierChangeRow, (await db.query(lastTierChange, [clerkId])).rows);
+  return new AppError("admin.changed_meanwhile", "The tier is not the one that the operator saw", {
+    hint: describeChange(last?.to === tier ? last : undefined, {
+      "pt-BR": `tier agora: ${tier}`,
+      en: `tier now: ${tier}`,
+    }),
+  });
+}
+
 /**
  * Changes a user's tier, and records the change in the timeline. Run it inside a transaction.
  *
- * @param by the operator, for the timeline
- * @throws AppError `user.unknown`, `user.deleted`, or `request.malformed` for a tier that the app's column refuses
+ * @param change `by` is the operator, for the timeline. With `expectedTier`, the change is refused if the tier is another
+ * one by now
+ * @throws AppError `user.unknown`, `user.deleted`, `admin.changed_meanwhile`, or `request.malformed` for a tier that the
+ * app's column refuses
  */
 export async function changeTier(
   db: Queryable,
-  { clerkId, tier, by }: { clerkId: string; tier: string; by: string },
+  {
+    clerkId,
+    tier,
+    expectedTier,
+    by,
+  }: { clerkId: string; tier: string; expectedTier?: string | undefined; by: string },
 ): Promise<void> {
   await waitBrieflyForLocks(db);
   const [before] = readRows(tierRow, (await db.query(lockTier, [clerkId])).rows);
   if (!before) throw new AppError("user.unknown", "No row has this Clerk id");
   if (before.isDeleted) throw new AppError("user.deleted", "The user's row is a tombstone");
+  if (expectedTier !== undefined && before.tier !== expectedTier)
+    throw await refuseChangedTier(db, clerkId, before.tier);
   if (before.tier === tier) return;
   try {
     await db.query("update public.users set tier = $2, updated_at = now() where clerk_id = $1", [
@@ -276,10 +255,15 @@ export async function changeTier(
   } catch (error) {
     // 22: the value does not fit the column's type. 23: it violates a constraint of the app.
     if (!/^2[23]/.test(readSqlState(error) ?? "")) throw error;
-    throw new AppError("request.malformed", "The column users.tier refuses the value", {
-      hint: "tier: the app's own column users.tier does not take this value",
-    });
+    throw refuseTier(error);
   }
   const details = { from: before.tier, to: tier };
   await recordAdminEvents(db, by, [{ clerkId, kind: "tier_changed", details }]);
+}
+
+export function refuseTier(cause: unknown): AppError {
+  return new AppError("request.malformed", "The column users.tier refuses the value", {
+    cause,
+    hint: "tier: the app's own column users.tier does not take this value",
+  });
 }

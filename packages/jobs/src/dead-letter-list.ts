@@ -37,14 +37,15 @@ export function listDeadLetters(
 }
 
 /**
- * Finds the oldest `limit` replayable letters of a code, or of all codes. Oldest first, so that letters that fail again
- * never delay an older one.
+ * Finds the oldest `limit` letters of a code, or of all codes. Oldest first, so that letters that fail again never delay
+ * an older one.
  *
+ * @param wish whether letters are left out that no replay can help
  * @throws AppError `queue.unavailable`
  */
-export async function findReplayable(
+export async function findOldest(
   deadLetters: Producer,
-  code: string | undefined,
+  { code, replayable }: { code: string | undefined; replayable: boolean },
   limit: number,
 ): Promise<StoredDeadLetter[]> {
   // By id, because a letter that arrives meanwhile moves letters of the last slice into the next one.
@@ -54,7 +55,8 @@ export async function findReplayable(
     const start = Math.max(0, end - sliceLength);
     const slice = await readQueue(deadLetters, (queue) => readSlice(queue, start, end - start));
     for (const letter of slice.toReversed()) {
-      if (letter?.replayable && (code === undefined || letter.code === code)) found.set(letter.id, letter);
+      if (!letter || (code !== undefined && letter.code !== code)) continue;
+      if (letter.replayable || !replayable) found.set(letter.id, letter);
     }
     end = start;
   }
@@ -69,10 +71,11 @@ export function findDeadLetters(deadLetters: Producer, ids: readonly string[]): 
   });
 }
 
-/** Removes dead letters, and ignores ids that are gone already. @throws AppError `queue.unavailable` */
-export function removeDeadLetters(deadLetters: Producer, ids: readonly string[]): Promise<void> {
+/** Removes dead letters. @returns the ids that existed @throws AppError `queue.unavailable` */
+export function removeDeadLetters(deadLetters: Producer, ids: readonly string[]): Promise<string[]> {
   return readQueue(deadLetters, async (queue) => {
-    await Promise.all(ids.map((id) => queue.remove(id)));
+    const removed = await Promise.all(ids.map((id) => queue.remove(id)));
+    return ids.filter((_, index) => removed[index] === 1);
   });
 }
 

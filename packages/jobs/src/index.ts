@@ -5,7 +5,7 @@ export {
   countDeadLetters,
   findDeadLetters,
   findDeadLettersOfUser,
-  findReplayable,
+  findOldest,
   listDeadLetters,
   removeDeadLetters,
 } from "./dead-letter-list.ts";
@@ -42,8 +42,10 @@ export {
   hasSchedules,
   isFullSyncOverdue,
   type ReconcileJob,
+  type ReconcileSchedule,
   type ReconcileSchedules,
   readReconcileJob,
+  readSchedules,
   scheduleReconcile,
 } from "./reconcile-job.ts";
 export { createRedisBackend } from "./redis-backend.ts";

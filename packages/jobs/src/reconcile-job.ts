@@ -67,6 +67,29 @@ async function isScheduled(queue: JobQueue, mode: string, repeat: Repeat): Promi
   return "every" in repeat ? Number(found.every) === repeat.every : found.pattern === repeat.pattern;
 }
 
+export type ReconcileSchedule = {
+  mode: ReconcileJob["mode"];
+  pattern: string | null;
+  everyMs: number | null;
+  /** Milliseconds since the epoch. */
+  nextAtMs: number | null;
+};
+
+/** The queue's schedules, one for each mode. A worker adds a missing one, whose values are null here, within seconds. */
+export function readSchedules(queue: JobQueue): Promise<ReconcileSchedule[]> {
+  return Promise.all(
+    runMode.options.map(async (mode) => {
+      const found = await queue.getJobScheduler(mode);
+      return {
+        mode,
+        pattern: found?.pattern ?? null,
+        everyMs: found?.every === undefined ? null : Number(found.every),
+        nextAtMs: found?.next ?? null,
+      };
+    }),
+  );
+}
+
 /** Long enough for a worker to start a job that is due. */
 const overdueMs = 5 * 60_000;
 

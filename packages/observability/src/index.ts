@@ -1,6 +1,7 @@
 export { listRecorded, type Sample, type SampleWindow } from "./alerts/evaluate-rule.ts";
 export { type AlertStore, createEvaluator } from "./alerts/evaluator.ts";
-export { type AlertRecord, viewAlerts } from "./alerts/next-record.ts";
+export { type AlertRecord, type FiringRecord, viewAlerts, viewFirings } from "./alerts/next-record.ts";
+export { type DeliveryRecord, viewDelivery } from "./alerts/notification.ts";
 export { createRecorder } from "./alerts/recorder.ts";
 export { watchEventLoop } from "./event-loop.ts";
 export { createLogger, type Logger } from "./logger.ts";

@@ -3,6 +3,7 @@ import {
   acquireLease,
   addSamples,
   holdLease,
+  keepPeaks,
   type Lease,
   type Pool,
   pruneSamples,
@@ -10,6 +11,8 @@ import {
   releaseLease,
   sumSamples,
   writeAlerts,
+  writeDelivery,
+  writeFirings,
 } from "@rollcall/db";
 import {
   type AlertStore,
@@ -31,6 +34,11 @@ const graceMs = 30_000;
 const keepHours = 26;
 const pruneEveryTurns = 60;
 
+/** What the overview shows over time, besides what the rules need. */
+const shownCounters = ["rollcall_sync_lag_seconds_bucket"];
+/** The overview's gauge with a history. */
+export const queueAgeGauge = "rollcall_queue_oldest_unfinished_seconds";
+
 export type AlertsOptions = Pick<Services, "pool" | "log" | "metrics" | "gauges"> & {
   webhookUrl: string | undefined;
   /** Stored with each turn, besides what this process counts. */
@@ -45,7 +53,8 @@ export type AlertsOptions = Pick<Services, "pool" | "log" | "metrics" | "gauges"
 export function startAlerts(options: AlertsOptions): () => Promise<void> {
   const { pool, metrics, always } = options;
   const add = (samples: readonly Sample[]) => addSamples(pool, samples);
-  const recorder = createRecorder(add, metrics, listRecorded(alertRules), always);
+  const counters = new Set([...listRecorded(alertRules), ...shownCounters]);
+  const recorder = createRecorder(add, metrics, counters, always);
   const evaluator = createEvaluator({
     ...options,
     store: createAlertStore(pool, "alerts", leaseMs),
@@ -74,6 +83,13 @@ export function createAlertStore(pool: Pool, leaseName: string, durationMs: numb
     sumSamples: (windows) => sumSamples(pool, windows),
     readRecords: (names) => readAlerts(pool, names),
     writeRecords: (records) => writeAlerts(pool, records),
+    writeFirings: (firings) => writeFirings(pool, firings),
+    writeDelivery: (delivery) => writeDelivery(pool, delivery),
+    keepGauges: (gauges) =>
+      keepPeaks(
+        pool,
+        gauges.filter(({ metric }) => metric === queueAgeGauge),
+      ),
     holdLease: async () => lease !== undefined && (await holdLease(pool, lease)),
     acquireLease: async () => {
       lease = await acquireLease(pool, leaseName, durationMs);

@@ -1,5 +1,12 @@
 import accepts from "@fastify/accepts";
-import { AppError, type ErrorBody, type ErrorCode, errorTable, type Locale } from "@rollcall/contracts";
+import {
+  AppError,
+  type ErrorBody,
+  type ErrorCode,
+  errorTable,
+  type Hint,
+  type Locale,
+} from "@rollcall/contracts";
 import { countPostgresError } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Services } from "./open-services.ts";
@@ -55,21 +62,28 @@ export function answerError(
   request: FastifyRequest,
   reply: FastifyReply,
   code: ErrorCode,
-  { retryAfterMs = 1_000, hint }: { retryAfterMs?: number | undefined; hint?: string | undefined } = {},
+  { retryAfterMs = 1_000, hint }: { retryAfterMs?: number | undefined; hint?: Hint | undefined } = {},
 ): FastifyReply {
   const { status } = errorTable[code];
   reply.errorCode = code;
   if (status === 429 || status === 503) reply.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
   if (code === "unauthenticated" || code === "session.no_azp") reply.header("www-authenticate", "Bearer");
-  const sentence = titleOf(context, request, code);
-  const message = hint === undefined ? sentence : `${sentence} (${hint})`;
+  const message = describeError(context, request, code, hint);
   const body: ErrorBody = { error: { code, message }, requestId: request.id };
   return reply.code(status).send(body);
 }
 
-/** The title of a code in the language of the request. */
-export function titleOf(context: ErrorContext, request: FastifyRequest, code: ErrorCode): string {
-  return errorTable[code].title[decideLocale(request, context.config.MESSAGES_LOCALE)];
+/** The title of a code, with the hint, in the language of the request. */
+export function describeError(
+  context: ErrorContext,
+  request: FastifyRequest,
+  code: ErrorCode,
+  hint?: Hint,
+): string {
+  const locale = decideLocale(request, context.config.MESSAGES_LOCALE);
+  const title = errorTable[code].title[locale];
+  if (hint === undefined) return title;
+  return `${title} (${typeof hint === "string" ? hint : hint[locale]})`;
 }
 
 /** The code of an error, also of Fastify's own errors. */

@@ -1,8 +1,28 @@
 import { EnvironmentError, toPrintableLines } from "@rollcall/contracts";
 import { createRedactor, type Logger } from "@rollcall/observability";
+import type { FastifyInstance } from "fastify";
 
 /** Longer than a job or a request takes. */
 const longestStopMs = 20_000;
+
+class PortInUse extends Error {}
+
+/**
+ * @param portVariable the variable to change when the port is in use
+ * @returns the server's URL
+ */
+export async function listen(
+  app: FastifyInstance,
+  { host, port, portVariable }: { host: string; port: number; portVariable: string },
+): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EADDRINUSE")
+      throw new PortInUse(`The port is in use: set ${portVariable} to another one`);
+    throw error;
+  }
+}
 
 /** A program that runs until it is stopped. */
 export type RunningProgram = {
@@ -17,12 +37,10 @@ export type RunningProgram = {
  * Exit codes: 0 after an orderly stop; 1 when the program did not start, did not stop within 20 s, or got a second signal.
  *
  * @param name for messages, e.g. `api`
- * @param portVariable the variable to change when the port is in use
  * @param secrets replaced in the text of a failed start
  */
 export async function runProcess(
   name: string,
-  portVariable: string,
   secrets: readonly string[],
   start: () => Promise<RunningProgram>,
 ): Promise<void> {
@@ -44,15 +62,13 @@ export async function runProcess(
     await started;
   } catch (error) {
     const redact = createRedactor(secrets);
-    process.stderr.write(`${toPrintableLines(redact(describeStartError(error, name, portVariable)))}\n`);
+    process.stderr.write(`${toPrintableLines(redact(describeStartError(error, name)))}\n`);
     process.exit(1);
   }
 }
 
-function describeStartError(error: unknown, name: string, portVariable: string): string {
+function describeStartError(error: unknown, name: string): string {
   if (!(error instanceof Error)) return `The ${name} did not start`;
-  if (error instanceof EnvironmentError) return error.message;
-  if ("code" in error && error.code === "EADDRINUSE")
-    return `The port is in use: set ${portVariable} to another one`;
+  if (error instanceof EnvironmentError || error instanceof PortInUse) return error.message;
   return `The ${name} did not start: ${error.message}`;
 }

@@ -1,14 +1,24 @@
+export {
+  type BulkContext,
+  cancelBulk,
+  getBulkChange,
+  requestBulkChange,
+  workOnBulkChanges,
+} from "./admin/bulk-changes.ts";
 export { requestSyncs, setTier } from "./admin/change-user.ts";
 export { checkPostgres, checkQueue } from "./admin/check-services.ts";
-export { resolveConflict } from "./admin/conflicts.ts";
+export { explainConflict, resolveConflict } from "./admin/conflicts.ts";
 export {
   discardDeadLetters,
   type Refused,
   replayDeadLetters,
 } from "./admin/dead-letters.ts";
 export { explainUser } from "./admin/explain.ts";
-export { purgeUser } from "./admin/purge.ts";
-export { readStatus } from "./admin/status.ts";
+export { findProblems } from "./admin/problems.ts";
+export { type Purge, purgeUser } from "./admin/purge.ts";
+export { requestPurgeByWorker, workOnPurges } from "./admin/requested-purges.ts";
+export { listSchedules } from "./admin/schedules.ts";
+export { askClerk, countAll, readFacts, readStatus } from "./admin/status.ts";
 export { countPostgresError } from "./count-postgres-error.ts";
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure/ensure.ts";
 export { startPostgresMonitor } from "./ensure/postgres-monitor.ts";

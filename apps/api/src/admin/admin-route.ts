@@ -1,12 +1,15 @@
-import { AppError } from "@rollcall/contracts";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import { type AdminRole, AppError } from "@rollcall/contracts";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { z } from "zod";
 import type { ApiContext } from "../context.ts";
+import { type AdminRequest, readOperator, requireRole } from "./access/operator.ts";
 
 type Declaration<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType, Answer> = {
   method: "GET" | "POST" | "PATCH";
   /** Below `/api/admin`, e.g. `/conflicts/:id/resolve`. */
   path: string;
+  /** The lowest role that may call it. Other callers get 403 before the body is read. */
+  role: AdminRole;
   /** One sentence for the OpenAPI document. */
   summary: string;
   params?: Params;
@@ -20,7 +23,9 @@ type Declaration<Params extends z.ZodObject, Query extends z.ZodObject, Body ext
   run(
     context: ApiContext,
     input: { params: z.infer<Params>; query: z.infer<Query>; body: z.infer<Body> },
-    request: FastifyRequest,
+    request: AdminRequest,
+    /** For a route with a second status or a stream. */
+    reply: FastifyReply,
   ): Promise<Answer>;
 };
 
@@ -28,12 +33,15 @@ type Declaration<Params extends z.ZodObject, Query extends z.ZodObject, Body ext
 export type AdminRoute = {
   method: "GET" | "POST" | "PATCH";
   path: string;
+  role: AdminRole;
   summary: string;
   params: z.ZodObject | undefined;
   query: z.ZodObject | undefined;
   body: z.ZodType | undefined;
   status: 200 | 202 | 204;
   answer: z.ZodType | undefined;
+  /** Of an answer that is no JSON. */
+  contentType?: string;
   register(scope: FastifyInstance, context: ApiContext): void;
 };
 
@@ -44,24 +52,26 @@ export function defineRoute<
   Body extends z.ZodType = z.ZodUndefined,
   Answer = void,
 >(route: Declaration<Params, Query, Body, Answer>): AdminRoute {
-  const { method, path, summary, params, query, body, answer, status = 200, bodyLimit } = route;
+  const { method, path, role, summary, params, query, body, answer, status = 200, bodyLimit } = route;
   const read = <Schema extends z.ZodType>(schema: Schema | undefined, value: unknown) =>
     // Without a schema the type is that of undefined.
     (schema ? readInput(schema, value) : undefined) as z.infer<Schema>;
   return {
-    ...{ method, path, summary, params, query, body, answer, status },
+    ...{ method, path, role, summary, params, query, body, answer, status },
     register: (scope, context) => {
       scope.route({
         method,
         url: path,
         ...(bodyLimit === undefined ? {} : { bodyLimit }),
+        onRequest: async (request) => requireRole(readOperator(request), role),
         handler: async (request, reply) => {
+          const admitted = Object.assign(request, { operator: readOperator(request) });
           const input = {
             params: read(params, request.params),
             query: read(query, request.query),
             body: read(body, request.body),
           };
-          return reply.code(status).send(await route.run(context, input, request));
+          return reply.code(status).send(await route.run(context, input, admitted, reply));
         },
       });
     },
@@ -69,7 +79,7 @@ export function defineRoute<
 }
 
 /** @throws AppError `request.malformed` that names fields, never values */
-function readInput<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+export function readInput<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
   const result = schema.safeParse(value ?? {});
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`);

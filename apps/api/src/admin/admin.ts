@@ -1,83 +1,92 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import basicAuth from "@fastify/basic-auth";
 import helmet from "@fastify/helmet";
-import { AppError, type ErrorCode } from "@rollcall/contracts";
-import { answerError, createEventCounter, isSameSecret, readAddressKey } from "@rollcall/runtime";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { AppError } from "@rollcall/contracts";
+import { pruneAdminSessions } from "@rollcall/db";
+import { startPeriodicTask } from "@rollcall/runtime";
+import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "../context.ts";
+import type { Access } from "./access/access.ts";
+import { guard, refuseOtherSites } from "./access/guard.ts";
+import { registerLoginRoutes } from "./access/login-routes.ts";
 import { registerAdminRoutes } from "./admin-routes.ts";
 import { registerBoard } from "./board.ts";
+import { type ConsoleFiles, registerConsole } from "./console-files.ts";
 
-/** Wrong passwords that cost nothing but themselves. From then on, each attempt waits before it is looked at. */
-const freePerMinute = { address: 20, total: 100 } as const;
-const waitPerExcessMs = 10;
-const longestWaitMs = 2_000;
+const consolePath = "/admin";
+const loginPath = `${consolePath}/login`;
+const boardPath = `${consolePath}/queues`;
+const apiPath = "/api/admin";
+
+const pruneEveryMs = 60 * 60_000;
 
 /**
- * The routes for operators. Without ADMIN_PASSWORD nothing is registered, so every path answers 404. With it the guard
- * covers both prefixes whole, unknown paths included.
+ * The surface for operators: the console, its JSON API and the board. While no account is configured nothing is
+ * registered, so every path answers 404.
+ *
+ * @param files undefined: the console is not built
  */
-export function registerAdmin(app: FastifyInstance, context: ApiContext): void {
-  const { ADMIN_PASSWORD: password, ADMIN_USERNAME: username } = context.config;
-  if (password === undefined) return;
-  // One for both prefixes: with two, an address could guess twice as often.
-  const guesses = createGuesses();
-  app.register(async (both) => {
-    for (const prefix of ["/admin", "/api/admin"]) {
-      both.register(
-        async (scope) => {
-          await scope.register(helmet, { contentSecurityPolicy: { directives: contentSecurityPolicy } });
-          await guard(scope, context, { username, password, guesses });
-          scope.setNotFoundHandler(() => {
-            throw new AppError("request.not_found", "No such admin page");
-          });
-          if (prefix === "/admin") await registerBoard(scope, context, `${prefix}/queues`);
-          else registerAdminRoutes(scope, context, prefix);
-        },
-        { prefix },
-      );
-    }
+export function registerAdmin(
+  app: FastifyInstance,
+  context: ApiContext,
+  files: ConsoleFiles | undefined,
+): void {
+  const { access } = context;
+  if (!access) return;
+  app.register(async (surface) => {
+    surface.decorateRequest("operator");
+    surface.decorateRequest("adminSession");
+    refuseOtherSites(surface, context);
+    surface.register((scope) => registerPages(scope, context, access, files), { prefix: consolePath });
+    surface.register((scope) => registerGuardedBoard(scope, context, access, files), { prefix: boardPath });
+    surface.register((scope) => registerApi(scope, context, access), { prefix: apiPath });
+    pruneSessions(surface, context, access);
   });
 }
 
-type Guesses = {
-  /** How long an attempt from `address` waits before its password is looked at. */
-  beginAttempt(address: string): number;
-  endAttempt(address: string): void;
-  /** @returns milliseconds until the address may guess again, if this wrong password was one too many */
-  countWrong(address: string): number | undefined;
-};
-
-/**
- * Wrong passwords of the last minute, by address and in total. Attempts are slowed down and never refused unseen, because
- * behind one proxy an operator and a guesser may have the same address. The wait comes before the comparison: if it came
- * after a wrong one, a guesser would know the result at once.
- */
-function createGuesses(): Guesses {
-  const wrong = createEventCounter(60_000);
-  const waiting = new Map<string, number>();
-  const total = "all addresses";
-  const excess = (key: string, free: number) => wrong.read(key) + (waiting.get(key) ?? 0) - free;
-  const addWaiting = (key: string, by: number) => {
-    const count = (waiting.get(key) ?? 0) + by;
-    if (count > 0) waiting.set(key, count);
-    else waiting.delete(key);
-  };
-  return {
-    beginAttempt: (address) => {
-      const over = Math.max(0, excess(address, freePerMinute.address), excess(total, freePerMinute.total));
-      for (const key of [address, total]) addWaiting(key, 1);
-      return Math.min(over * waitPerExcessMs, longestWaitMs);
-    },
-    endAttempt: (address) => {
-      for (const key of [address, total]) addWaiting(key, -1);
-    },
-    countWrong: (address) => {
-      wrong.add(total);
-      return wrong.add(address) > freePerMinute.address ? wrong.readMsLeft(address) : undefined;
-    },
-  };
+/** Login, logout and the console's files. */
+async function registerPages(
+  scope: FastifyInstance,
+  context: ApiContext,
+  access: Access,
+  files: ConsoleFiles | undefined,
+): Promise<void> {
+  await scope.register(helmet, { contentSecurityPolicy: nothing, frameguard });
+  answerNotFound(scope, "No such page of the console");
+  registerLoginRoutes(scope, context, access);
+  if (files) await scope.register((page) => registerConsole(page, files));
 }
+
+async function registerGuardedBoard(
+  scope: FastifyInstance,
+  context: ApiContext,
+  access: Access,
+  files: ConsoleFiles | undefined,
+): Promise<void> {
+  await scope.register(helmet, { contentSecurityPolicy: { directives: contentSecurityPolicy }, frameguard });
+  await guard(scope, context, {
+    access,
+    // What the board writes concerns the queues of all users.
+    decideRole: ({ method }) => (method === "GET" || method === "HEAD" ? "viewer" : "admin"),
+    loginPath: files && loginPath,
+    challenges: false,
+  });
+  answerNotFound(scope, "No such page of the board");
+  await registerBoard(scope, context, boardPath);
+}
+
+async function registerApi(scope: FastifyInstance, context: ApiContext, access: Access): Promise<void> {
+  await scope.register(helmet, { contentSecurityPolicy: nothing, frameguard });
+  await guard(scope, context, { access, decideRole: () => "viewer", loginPath: undefined, challenges: true });
+  answerNotFound(scope, "No such route of the admin API");
+  registerAdminRoutes(scope, context, apiPath);
+}
+
+const frameguard = { action: "deny" } as const;
+
+/** For answers that are no page. */
+const nothing = {
+  useDefaults: false,
+  directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+};
 
 /** The board has inline styles. Nothing may be loaded from another origin, fonts included. */
 const contentSecurityPolicy = {
@@ -89,60 +98,24 @@ const contentSecurityPolicy = {
   upgradeInsecureRequests: null,
 };
 
-async function guard(
-  scope: FastifyInstance,
-  context: ApiContext,
-  expected: { username: string; password: string; guesses: Guesses },
-): Promise<void> {
-  await scope.register(basicAuth, {
-    authenticate: { realm: "Rollcall" },
-    validate: async (username, password) => {
-      // Both are compared, so that the time does not reveal which one was wrong.
-      const matches = [isSameSecret(username, expected.username), isSameSecret(password, expected.password)];
-      if (!matches.every(Boolean)) throw new AppError("admin.unauthenticated", "Wrong user name or password");
-    },
+/** Also for GET, which would otherwise be a page of the console. */
+function answerNotFound(scope: FastifyInstance, message: string): void {
+  scope.setNotFoundHandler(() => {
+    throw new AppError("request.not_found", message);
   });
-  scope.addHook("onRequest", async (request, reply) => {
-    // Answered here instead of thrown, because the board's own error handler would answer 500.
-    const refusal = await findRefusal(request, reply);
-    return refusal && answerError(context, request, reply, refusal.code, refusal);
-  });
-
-  async function findRefusal(request: FastifyRequest, reply: FastifyReply): Promise<Refusal | undefined> {
-    // A browser's first request has no password, which does not count as a wrong one.
-    if (request.headers.authorization === undefined) {
-      await isRight(request, reply);
-      return { code: "admin.unauthenticated" };
-    }
-    const address = readAddressKey(request);
-    try {
-      const waitMs = expected.guesses.beginAttempt(address);
-      if (waitMs > 0) await sleep(waitMs);
-      // A guesser that does not wait for the answer does not get one.
-      if (request.socket.destroyed) return { code: "admin.unauthenticated" };
-      if (await isRight(request, reply)) {
-        return isCrossSiteWrite(request) ? { code: "admin.cross_site" } : undefined;
-      }
-      const retryAfterMs = expected.guesses.countWrong(address);
-      return retryAfterMs === undefined
-        ? { code: "admin.unauthenticated" }
-        : { code: "request.rate_limited", retryAfterMs };
-    } finally {
-      expected.guesses.endAttempt(address);
-    }
-  }
-
-  function isRight(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
-    return new Promise((resolve) => scope.basicAuth(request, reply, (failure) => resolve(!failure)));
-  }
 }
 
-type Refusal = { code: ErrorCode; retryAfterMs?: number };
-
-/** A browser adds the password also to requests that another site makes it send. */
-function isCrossSiteWrite(request: FastifyRequest): boolean {
-  if (request.method === "GET" || request.method === "HEAD") return false;
-  const { "sec-fetch-site": site, origin, host } = request.headers;
-  if (site !== undefined) return site !== "same-origin" && site !== "none";
-  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host);
+/** Ends the sessions of accounts that the configuration of today lacks, and deletes those that are over. */
+function pruneSessions(scope: FastifyInstance, context: ApiContext, { accounts }: Access): void {
+  const task = { name: "admin_sessions", everyMs: pruneEveryMs, startsAtOnce: true };
+  const stop = startPeriodicTask(context, task, async () => {
+    const hashes = await Promise.all(accounts.map((account) => account.readHash()));
+    const ended = await pruneAdminSessions(context.pool, hashes);
+    if (ended === 0) return;
+    context.log.info(
+      { event: "operator_sessions_ended", sessions: ended },
+      "Sessions ended: their accounts are gone, or have another role or password",
+    );
+  });
+  scope.addHook("onClose", stop);
 }

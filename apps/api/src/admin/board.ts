@@ -1,9 +1,11 @@
 import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { FastifyAdapter } from "@bull-board/fastify";
+import { AppError } from "@rollcall/contracts";
 import { queueNames } from "@rollcall/jobs";
 import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "../context.ts";
+import { setBoardToken } from "./access/session-cookie.ts";
 
 const refreshMs = 1_000;
 
@@ -43,9 +45,18 @@ export async function registerBoard(
   };
   const refresh = setInterval(showConnected, refreshMs);
   scope.addHook("onClose", async () => clearInterval(refresh));
-  scope.addHook("onSend", async (_request, _reply, payload) => withoutForms(withoutOutsideFonts(payload)));
+  scope.addHook("onSend", async (request, reply, payload) => {
+    const isPage = String(reply.getHeader("content-type")).startsWith("text/html");
+    if (isPage && request.adminSession && !readOnlyMode)
+      setBoardToken(request, reply, path, request.adminSession.csrf);
+    return withoutForms(withoutOutsideFonts(payload));
+  });
+  // Otherwise a page of the console would answer.
+  scope.get("/*", () => {
+    throw new AppError("request.not_found", "No such page of the board");
+  });
   showConnected();
-  await scope.register(serverAdapter.registerPlugin(), { prefix: "/queues" });
+  await scope.register(serverAdapter.registerPlugin());
 }
 
 type Routes = Parameters<FastifyAdapter["setApiRoutes"]>[0];

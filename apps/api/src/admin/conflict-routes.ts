@@ -1,6 +1,6 @@
-import { conflictQuery, conflictResolution, conflictView, listOf } from "@rollcall/contracts";
+import { conflictDetail, conflictQuery, conflictResolution, conflictView, listOf } from "@rollcall/contracts";
 import { listConflicts } from "@rollcall/db";
-import { resolveConflict } from "@rollcall/sync";
+import { explainConflict, resolveConflict } from "@rollcall/sync";
 import { z } from "zod";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
@@ -10,6 +10,7 @@ export const conflictRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/conflicts",
+    role: "viewer",
     summary: "Profiles that may belong to a user, for an operator to decide, newest first.",
     query: conflictQuery,
     answer: listOf(conflictView),
@@ -20,13 +21,23 @@ export const conflictRoutes: readonly AdminRoute[] = [
     },
   }),
   defineRoute({
+    method: "GET",
+    path: "/conflicts/:id",
+    role: "viewer",
+    summary: "One conflict: the user, the candidates side by side, and what each choice does.",
+    params: conflictParams,
+    answer: conflictDetail,
+    run: (context, { params }) => explainConflict(context, params.id),
+  }),
+  defineRoute({
     method: "POST",
     path: "/conflicts/:id/resolve",
+    role: "operator",
     summary: "Links one of the conflict's candidates to the user, or dismisses the conflict.",
     params: conflictParams,
     body: conflictResolution,
     status: 204,
-    run: (context, { params, body }) =>
-      resolveConflict(context, params.id, body, context.config.ADMIN_USERNAME),
+    run: (context, { params, body }, { operator }) =>
+      resolveConflict(context, params.id, body, operator.name),
   }),
 ];

@@ -10,7 +10,7 @@ import {
   replayRequest,
 } from "@rollcall/contracts";
 import { countDeadLetters, listDeadLetters, viewDeadLetter } from "@rollcall/jobs";
-import { titleOf } from "@rollcall/runtime";
+import { describeError } from "@rollcall/runtime";
 import { discardDeadLetters, type Refused, replayDeadLetters } from "@rollcall/sync";
 import type { FastifyRequest } from "fastify";
 import type { ApiContext } from "../context.ts";
@@ -23,6 +23,7 @@ export const deadLetterRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/dead-letters",
+    role: "viewer",
     summary:
       "Jobs that failed for good, newest first. A page of one code may be short and still have a next one.",
     query: deadLetterQuery,
@@ -35,6 +36,7 @@ export const deadLetterRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/dead-letters/codes",
+    role: "viewer",
     summary: "The number of dead letters of each error code, highest first.",
     answer: listOf(deadLetterCount),
     run: async ({ backend }) => {
@@ -45,12 +47,13 @@ export const deadLetterRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/dead-letters/replay",
+    role: "operator",
     summary: "Replays some, those of one code, or all, at most 500 a call. With `more`, call again.",
     body: replayRequest,
     bodyLimit,
     answer: replayAnswer,
     run: async (context, { body }, request) => {
-      const by = context.config.ADMIN_USERNAME;
+      const by = request.operator.name;
       const done = await replayDeadLetters(context, body, by);
       context.log.info({ event: "dead_letters_replayed", count: done.replayed, by }, "Dead letters replayed");
       return { ...done, refused: describeRefused(context, request, done.refused) };
@@ -59,12 +62,14 @@ export const deadLetterRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "POST",
     path: "/dead-letters/discard",
-    summary: "Discards some for good. The reason is kept in the timeline.",
+    role: "operator",
+    summary:
+      "Discards some, those of one code, or all, for good, at most 500 a call. With `more`, call again. The timeline keeps the reason.",
     body: discardRequest,
     bodyLimit,
     answer: discardAnswer,
     run: async (context, { body }, request) => {
-      const by = context.config.ADMIN_USERNAME;
+      const by = request.operator.name;
       const done = await discardDeadLetters(context, body, by);
       context.log.info(
         { event: "dead_letters_discarded", count: done.discarded, by },
@@ -80,5 +85,9 @@ function describeRefused(
   request: FastifyRequest,
   refused: readonly Refused[],
 ): ReplayAnswer["refused"] {
-  return refused.map(({ id, code }) => ({ id, code, message: titleOf(context, request, code) }));
+  return refused.map(({ id, code, hint }) => ({
+    id,
+    code,
+    message: describeError(context, request, code, hint),
+  }));
 }

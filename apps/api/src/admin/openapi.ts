@@ -21,7 +21,7 @@ export function describeAdminApi(routes: readonly AdminRoute[], prefix: string) 
   };
 }
 
-function describeRoute({ summary, params, query, body, status, answer }: AdminRoute) {
+function describeRoute({ summary, params, query, body, status, answer, contentType }: AdminRoute) {
   return {
     summary,
     parameters: [...describeParameters(params, "path"), ...describeParameters(query, "query")],
@@ -32,6 +32,7 @@ function describeRoute({ summary, params, query, body, status, answer }: AdminRo
       [status]: {
         description: status === 202 ? "Accepted" : "Done",
         ...(answer && { content: json(toSchema(answer, "output")) }),
+        ...(contentType && { content: { [contentType]: { schema: { type: "string" } } } }),
       },
       default: {
         description: "An error: a code, which the runbook explains, and a sentence for people",

@@ -10,6 +10,7 @@ export const statusRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/status",
+    role: "viewer",
     summary: "The state of the whole system: one sentence for each problem, and the facts behind it.",
     answer: systemStatus,
     run: (context) => readStatus(context),
@@ -17,6 +18,7 @@ export const statusRoutes: readonly AdminRoute[] = [
   defineRoute({
     method: "GET",
     path: "/alerts",
+    role: "viewer",
     summary: "The present state of every alert, with the compared value and the time of the last firing.",
     answer: listOf(alertView),
     run: async ({ pool }) => {

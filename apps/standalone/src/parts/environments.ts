@@ -22,8 +22,8 @@ const systemVariables = ["PATH", "HOME", "TZ", "NODE_OPTIONS", "NODE_EXTRA_CA_CE
 const notFor: Record<PartName, readonly string[]> = {
   api: ["WORKER_PORT", "MENTORADO_CREATED_SECRET", "SUPPORT_URL"],
   worker: [
-    ...["ADMIN_USERNAME", "ADMIN_PASSWORD", "CLERK_JWT_KEY", "CLERK_WEBHOOK_SIGNING_SECRET", "PORT"],
-    "SUPPORT_URL",
+    ...["ADMIN_USERNAME", "ADMIN_PASSWORD", "ADMIN_OPERATORS", "ADMIN_PORT", "PORT"],
+    ...["CLERK_JWT_KEY", "CLERK_WEBHOOK_SIGNING_SECRET", "SUPPORT_URL"],
   ],
   migration: allBut("DATABASE_URL"),
   example: allBut("DATABASE_URL", "CLERK_JWT_KEY", "CLERK_AUTHORIZED_PARTIES", "SUPPORT_URL"),

@@ -19,14 +19,15 @@ export function listAddresses(started: StartedParts): Address[][] {
 function listUrls({ settings, urls, adminPassword }: StartedParts): Address[] {
   const { username, password } = settings.admin;
   const login = `login ${username}, password ${password === undefined ? adminPassword : "as in ADMIN_PASSWORD"}`;
+  const console: Address = ["Console", `${urls.api}/admin`, login];
   const addresses: Address[] = [
     ["API", urls.api, "POST /api/ensure, POST /api/webhooks/clerk"],
-    ["Queues", `${urls.api}/admin/queues`, login],
     ["Metrics", `${urls.api}/metrics`, `worker: ${urls.worker}/metrics`],
   ];
-  if (urls.simulated === undefined) return addresses;
+  if (urls.simulated === undefined) return [console, ...addresses];
   return [
-    ["Open this", urls.simulated.simulator, "sign up people, lose their webhooks, watch their rows appear"],
+    console,
+    ["People", urls.simulated.simulator, "sign up people, lose their webhooks, watch their rows appear"],
     ["An app", urls.simulated.example, "sign up as a mentee, and see the dashboard"],
     ...addresses,
   ];

@@ -8,8 +8,15 @@ import {
   type Sample,
   type SampleWindow,
 } from "./evaluate-rule.ts";
-import { type AlertRecord, decideNext } from "./next-record.ts";
-import { findPendingNotification, markSent, sendAlertNotification } from "./notification.ts";
+import { type AlertRecord, decideNext, type FiringRecord } from "./next-record.ts";
+import {
+  type DeliveryRecord,
+  findPendingNotification,
+  hostOf,
+  markSent,
+  NotDelivered,
+  sendAlertNotification,
+} from "./notification.ts";
 import type { Recorder } from "./recorder.ts";
 
 /** Where counts, records and the lease of the evaluating process are stored. Every function rejects while it is away. */
@@ -18,6 +25,11 @@ export type AlertStore = {
   sumSamples(windows: readonly SampleWindow[]): Promise<Sample[][]>;
   readRecords(names: readonly string[]): Promise<AlertRecord[]>;
   writeRecords(records: readonly AlertRecord[]): Promise<void>;
+  /** Adds to the history of firings. The same firing may come again, with its end. */
+  writeFirings(firings: readonly FiringRecord[]): Promise<void>;
+  writeDelivery(delivery: DeliveryRecord): Promise<void>;
+  /** Keeps gauges for the history of the system. */
+  keepGauges(gauges: readonly Sample[]): Promise<void>;
   /** Prolongs the lease. False when this process does not hold it any more. */
   holdLease(): Promise<boolean>;
   /** False while another process holds the lease. */
@@ -46,6 +58,9 @@ export type Evaluator = { turn(): Promise<void>; close(): Promise<void> };
 
 const gaugeTimeoutMs = 2_000;
 
+/** Firings that are not stored yet, because the store is away. An outage of days must not fill the memory. */
+const mostUnstored = 500;
+
 /**
  * Evaluates the rules, in one process at a time. The lease's holder keeps the records in memory and writes them through.
  * While the store is away no process can take the lease, and the holder goes on with its own counts.
@@ -57,6 +72,14 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   const records = new Map<string, AlertRecord>();
   /** What an alert names besides its value, from the latest evaluation. */
   const names = new Map<string, readonly string[]>();
+  /** Firings, and ends of firings, since the last stored ones. */
+  const unstored = new Map<string, FiringRecord>();
+  const delivery: DeliveryRecord = {
+    host: hostOf(options.webhookUrl),
+    lastSentAt: null,
+    lastFailedAt: null,
+    lastFailureCode: null,
+  };
   let holdsLease = false;
   let graceEndsAtMs = 0;
 
@@ -73,7 +96,16 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       countedIn: (window) => [...(sums.get(keyOf(window)) ?? []), ...pickPending(pending, window)],
     });
     await sendAll();
-    if (isUp) await store.writeRecords([...records.values()]).catch(() => undefined);
+    if (isUp) await storeAll(gauges).catch(() => undefined);
+  }
+
+  async function storeAll(gauges: readonly Sample[]): Promise<void> {
+    await store.writeRecords([...records.values()]);
+    const firings = [...unstored];
+    if (firings.length > 0) await store.writeFirings(firings.map(([, firing]) => firing));
+    for (const [key] of firings) unstored.delete(key);
+    await store.writeDelivery(delivery);
+    await store.keepGauges(gauges);
   }
 
   async function readSums(): Promise<boolean> {
@@ -127,6 +159,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   function report(rule: AlertRule, before: AlertRecord | undefined, next: AlertRecord): void {
     const isFiring = next.state === "firing";
     if (isFiring === (before?.state === "firing")) return;
+    noteFiring(next);
     const event: LogEvent = isFiring ? "alert_fired" : "alert_resolved";
     const line = {
       event,
@@ -137,6 +170,20 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     };
     if (isFiring) log.error(line, rule.summary);
     else log.info(line, "Alert resolved");
+  }
+
+  function noteFiring({ name, value, state, firedAt, resolvedAt }: AlertRecord): void {
+    if (firedAt === null) return;
+    const key = `${name} ${firedAt.getTime()}`;
+    const fired = unstored.get(key);
+    unstored.set(key, {
+      name,
+      value: fired?.value ?? value,
+      firedAt,
+      resolvedAt: state === "firing" ? null : resolvedAt,
+    });
+    const [oldest] = unstored.keys();
+    if (unstored.size > mostUnstored && oldest !== undefined) unstored.delete(oldest);
   }
 
   async function sendAll(): Promise<void> {
@@ -153,9 +200,12 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     try {
       await sendAlertNotification(url, notification);
       options.metrics.count("rollcall_alert_notifications_total", { result: "sent" });
+      delivery.lastSentAt = new Date();
       records.set(rule.name, markSent(record, notification));
     } catch (error) {
       options.metrics.count("rollcall_alert_notifications_total", { result: "failed" });
+      delivery.lastFailedAt = new Date();
+      delivery.lastFailureCode = error instanceof NotDelivered ? error.code : "internal";
       const event: LogEvent = "alert_not_sent";
       log.warn({ event, alert: rule.name, err: error }, "Alert not sent; trying again");
     }

@@ -1,4 +1,4 @@
-import type { AlertRule, AlertView } from "@rollcall/contracts";
+import type { AlertFiring, AlertRule, AlertView } from "@rollcall/contracts";
 import type { Evaluation } from "./evaluate-rule.ts";
 
 /** The state of an alert, and which of its notifications were sent. */
@@ -13,6 +13,9 @@ export type AlertRecord = {
   firedSentAt: Date | null;
   resolvedSentAt: Date | null;
 };
+
+/** A firing of an alert, for the history. */
+export type FiringRecord = { name: string; value: number | null; firedAt: Date; resolvedAt: Date | null };
 
 /**
  * The next record of an alert. Without an evaluation, because a gauge could not be read, the alert stays as it was: an
@@ -59,6 +62,25 @@ export function viewAlerts(rules: readonly AlertRule[], records: readonly AlertR
       firedAt: record?.firedAt?.toISOString() ?? null,
       resolvedAt: record?.resolvedAt?.toISOString() ?? null,
       evaluatedAt: record?.evaluatedAt.toISOString() ?? null,
+    };
+  });
+}
+
+/** Firings as operators see them. A firing of an alert that this version does not have is not urgent and has no summary. */
+export function viewFirings(
+  rules: readonly AlertRule[],
+  firings: readonly (FiringRecord & { id: number })[],
+): AlertFiring[] {
+  return firings.map(({ id, name, value, firedAt, resolvedAt }) => {
+    const rule = rules.find((one) => one.name === name);
+    return {
+      id,
+      name,
+      severity: rule?.severity ?? "ticket",
+      summary: rule?.summary ?? "",
+      value,
+      firedAt: firedAt.toISOString(),
+      resolvedAt: resolvedAt?.toISOString() ?? null,
     };
   });
 }

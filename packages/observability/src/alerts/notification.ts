@@ -1,4 +1,5 @@
 import {
+  type AlertDelivery,
   type AlertNotification,
   type AlertRule,
   alertNotification,
@@ -31,7 +32,19 @@ export function markSent(record: AlertRecord, { type }: AlertNotification): Aler
     : { ...record, resolvedSentAt: record.resolvedAt };
 }
 
-/** Posts a notification. @throws Error that does not name the address, which may be a secret */
+/** A notification that was not delivered. */
+export class NotDelivered extends Error {
+  /** `http_500`, or the reason why there was no answer. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = "NotDelivered";
+    this.code = code;
+  }
+}
+
+/** Posts a notification. @throws NotDelivered, which does not name the address, because that may be a secret */
 export async function sendAlertNotification(url: string, notification: AlertNotification): Promise<void> {
   const answer = await fetch(url, {
     method: "POST",
@@ -40,11 +53,52 @@ export async function sendAlertNotification(url: string, notification: AlertNoti
     signal: AbortSignal.timeout(timeoutMs),
     redirect: "manual",
   }).catch((error: unknown) => {
-    throw new Error(`ALERT_WEBHOOK_URL was not reached (${nameNetworkFailure(error)})`);
+    const reason = nameNetworkFailure(error);
+    throw new NotDelivered(reason, `ALERT_WEBHOOK_URL was not reached (${reason})`);
   });
   await answer.body?.cancel();
-  if (!answer.ok) throw new Error(`ALERT_WEBHOOK_URL answered ${answer.status}`);
+  if (!answer.ok)
+    throw new NotDelivered(`http_${answer.status}`, `ALERT_WEBHOOK_URL answered ${answer.status}`);
 }
+
+/** Where a process sends alerts, and what happened to the latest ones. */
+export type DeliveryRecord = {
+  /** Null: alerts are only in the log. */
+  host: string | null;
+  lastSentAt: Date | null;
+  lastFailedAt: Date | null;
+  lastFailureCode: string | null;
+};
+
+/** Host and port of ALERT_WEBHOOK_URL. Its path, query and password may hold a token. */
+export function hostOf(url: string | undefined): string | null {
+  return url === undefined ? null : new URL(url).host;
+}
+
+/**
+ * Where alerts are sent, as operators see it.
+ *
+ * @param record of the process that evaluates alerts; undefined before the first evaluation
+ */
+export function viewDelivery(record: DeliveryRecord | undefined): AlertDelivery {
+  const { host, lastSentAt, lastFailedAt, lastFailureCode } = record ?? nothingSent;
+  const [sentMs, failedMs] = [lastSentAt?.getTime() ?? 0, lastFailedAt?.getTime() ?? 0];
+  const state = sentMs === failedMs ? "unknown" : sentMs > failedMs ? "works" : "fails";
+  return {
+    host,
+    lastSentAt: lastSentAt?.toISOString() ?? null,
+    lastFailedAt: lastFailedAt?.toISOString() ?? null,
+    lastFailureCode,
+    state: record && host === null ? "off" : state,
+  };
+}
+
+const nothingSent: DeliveryRecord = {
+  host: null,
+  lastSentAt: null,
+  lastFailedAt: null,
+  lastFailureCode: null,
+};
 
 function toNotification(
   rule: AlertRule,

@@ -41,14 +41,16 @@ export async function requestSyncs(
  * Gives a user another tier. The next login sees it.
  *
  * @param by the operator, for the timeline
- * @throws AppError `user.unknown`, `user.deleted`, `request.malformed` or `postgres.unavailable`
+ * @throws AppError `user.unknown`, `user.deleted`, `admin.changed_meanwhile`, `request.malformed` or
+ * `postgres.unavailable`
  */
 export async function setTier(
   context: ChangeContext,
-  { clerkId, tier }: { clerkId: string; tier: string },
+  change: { clerkId: string; tier: string; expectedTier?: string | undefined },
   by: string,
 ): Promise<TierAnswer> {
-  await inTransaction(context.pool, (client) => changeTier(client, { clerkId, tier, by }));
+  const { clerkId, tier } = change;
+  await inTransaction(context.pool, (client) => changeTier(client, { ...change, by }));
   await invalidateAfterChange(context, clerkId);
   return { clerkId, tier };
 }
@@ -69,6 +71,7 @@ export function invalidateAfterChange(
   });
 }
 
-function syncJobFor(clerkId: string) {
+/** The sync job of an operator's request. */
+export function syncJobFor(clerkId: string) {
   return { v: 1, kind: "refresh", clerkId, cause: "admin", eventAtMs: Date.now() } as const;
 }

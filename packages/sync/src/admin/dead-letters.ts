@@ -1,9 +1,26 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError, type DiscardRequest, mostDeadLetters, type ReplayRequest } from "@rollcall/contracts";
-import { type AdminEvent, type Pool, recordAdminEvents } from "@rollcall/db";
+import {
+  AppError,
+  type DiscardRequest,
+  type Hint,
+  mostDeadLetters,
+  type ReplayRequest,
+} from "@rollcall/contracts";
+import {
+  type AdminAction,
+  type AdminEvent,
+  acquireLease,
+  describeChange,
+  findLastActions,
+  holdLease,
+  type Lease,
+  type Pool,
+  recordAdminEvents,
+  releaseLease,
+} from "@rollcall/db";
 import {
   findDeadLetters,
-  findReplayable,
+  findOldest,
   type Producers,
   readClerkId,
   removeDeadLetters,
@@ -17,13 +34,57 @@ export type DeadLetterContext = {
   producers: Pick<Producers, SyncQueueName | "dead-letter">;
 };
 
-/** A dead letter that the request named, and the reason why it was not processed. */
-export type Refused = { id: string; code: "dead_letter.unknown" | "dead_letter.not_replayable" };
+/**
+ * A dead letter that the request named, and the reason why it was not processed. The hint says which operator processed
+ * it before.
+ */
+export type Refused = {
+  id: string;
+  code: "dead_letter.unknown" | "dead_letter.not_replayable";
+  hint?: Hint;
+};
 
 /** 100 a second: coalesced, they are a few requests to Clerk and do not delay logins. */
 const chunkSize = 25;
 const chunkEveryMs = 250;
 const enqueueDeadlineMs = 2_000;
+
+const lease = { name: "dead-letters", ttlMs: 15_000 } as const;
+/** A call of another operator takes some five seconds for 500 letters. */
+const longestWaitMs = 10_000;
+const tryEveryMs = 200;
+
+/**
+ * Runs `work` while no other operator replays or discards. Two calls at once would do the same work twice, record it twice,
+ * and both count it. `hold` proves between two steps that the lease is still ours.
+ *
+ * @throws AppError `dead_letter.busy`
+ */
+async function alone<Result>(
+  { pool }: DeadLetterContext,
+  work: (hold: () => Promise<void>) => Promise<Result>,
+): Promise<Result> {
+  const held = await waitForLease(pool);
+  try {
+    return await work(async () => {
+      if (!(await holdLease(pool, held))) throw busy();
+    });
+  } finally {
+    await releaseLease(pool, held).catch(() => undefined);
+  }
+}
+
+async function waitForLease(pool: Pool): Promise<Lease> {
+  for (const untilMs = Date.now() + longestWaitMs; ; await sleep(tryEveryMs)) {
+    const held = await acquireLease(pool, lease.name, lease.ttlMs);
+    if (held) return held;
+    if (Date.now() > untilMs) throw busy();
+  }
+}
+
+function busy(): AppError {
+  return new AppError("dead_letter.busy", "Another call replays or discards dead letters");
+}
 
 /**
  * Replays dead letters at a bounded rate. It adds the new job, records the replay, and then removes the letter. If the
@@ -33,50 +94,67 @@ const enqueueDeadlineMs = 2_000;
  * @throws AppError `dead_letter.*` when no letter can be replayed, `queue.unavailable`, `postgres.unavailable`. The
  * letters after the failure stay
  */
-export async function replayDeadLetters(
+export function replayDeadLetters(
   context: DeadLetterContext,
   request: ReplayRequest,
   by: string,
 ): Promise<{ replayed: number; refused: Refused[]; more: boolean }> {
-  const { letters, refused, more } = await select(context, request);
-  if (letters.length === 0) throwIfAllRefused(request, refused);
-  for (let at = 0; at < letters.length; at += chunkSize) {
-    const began = Date.now();
-    const chunk = letters.slice(at, at + chunkSize);
-    await Promise.all(chunk.map((letter) => replayDeadLetter(context.producers, letter, enqueueDeadlineMs)));
-    await recordAndRemove(context, by, chunk, (letter) => describe("dead_letter_replayed", letter));
-    if (at + chunkSize < letters.length) await sleep(Math.max(0, began + chunkEveryMs - Date.now()));
-  }
-  return { replayed: letters.length, refused, more };
+  return alone(context, async (hold) => {
+    const { letters, refused, more } = await select(context, request, { replayable: true });
+    if (letters.length === 0) throwIfAllRefused(refused);
+    if (letters.length === 0 && request.code === "webhook.unreadable")
+      throw new AppError("dead_letter.not_replayable", "Quarantined deliveries name no user");
+    let replayed = 0;
+    for (let at = 0; at < letters.length; at += chunkSize) {
+      const began = Date.now();
+      const chunk = letters.slice(at, at + chunkSize);
+      await hold();
+      await Promise.all(
+        chunk.map((letter) => replayDeadLetter(context.producers, letter, enqueueDeadlineMs)),
+      );
+      replayed += await recordAndRemove(context, by, chunk, (letter) =>
+        describe("dead_letter_replayed", letter),
+      );
+      if (at + chunkSize < letters.length) await sleep(Math.max(0, began + chunkEveryMs - Date.now()));
+    }
+    return { replayed, refused, more };
+  });
 }
 
 /**
  * Discards dead letters for good. It records the reason and then removes the letter.
  *
  * @param by the operator, for the timeline
- * @throws AppError `dead_letter.unknown` when none of them exists, `queue.unavailable`, `postgres.unavailable`
+ * @throws AppError `dead_letter.unknown` when none of the named letters exists, `dead_letter.busy`, `queue.unavailable`,
+ * `postgres.unavailable`
  */
-export async function discardDeadLetters(
+export function discardDeadLetters(
   context: DeadLetterContext,
-  { ids, reason }: DiscardRequest,
+  { reason, ...request }: DiscardRequest,
   by: string,
-): Promise<{ discarded: number; refused: Refused[] }> {
-  const letters = await findDeadLetters(context.producers["dead-letter"], distinct(ids));
-  const refused = findUnknown(ids, letters);
-  if (letters.length === 0) throwIfAllRefused({ ids }, refused);
-  await recordAndRemove(context, by, letters, (letter) => {
-    const event = describe("dead_letter_discarded", letter);
-    return { ...event, details: { ...event.details, reason } };
+): Promise<{ discarded: number; refused: Refused[]; more: boolean }> {
+  return alone(context, async (hold) => {
+    const { letters, refused, more } = await select(context, request, { replayable: false });
+    if (letters.length === 0) throwIfAllRefused(refused);
+    await hold();
+    const discarded = await recordAndRemove(context, by, letters, (letter) => {
+      const event = describe("dead_letter_discarded", letter);
+      return { ...event, details: { ...event.details, reason } };
+    });
+    return { discarded, refused, more };
   });
-  return { discarded: letters.length, refused };
 }
 
 type Selection = { letters: StoredDeadLetter[]; refused: Refused[]; more: boolean };
 
-async function select({ producers }: DeadLetterContext, request: ReplayRequest): Promise<Selection> {
+async function select(
+  { pool, producers }: DeadLetterContext,
+  request: ReplayRequest,
+  { replayable }: { replayable: boolean },
+): Promise<Selection> {
   const deadLetters = producers["dead-letter"];
   if (request.ids === undefined) {
-    const found = await findReplayable(deadLetters, request.code, mostDeadLetters + 1);
+    const found = await findOldest(deadLetters, { code: request.code, replayable }, mostDeadLetters + 1);
     return {
       letters: found.slice(0, mostDeadLetters),
       refused: [],
@@ -84,11 +162,11 @@ async function select({ producers }: DeadLetterContext, request: ReplayRequest):
     };
   }
   const found = await findDeadLetters(deadLetters, distinct(request.ids));
-  const notReplayable = found.filter((letter) => !letter.replayable);
+  const notReplayable = replayable ? found.filter((letter) => !letter.replayable) : [];
   return {
-    letters: found.filter((letter) => letter.replayable),
+    letters: found.filter((letter) => !notReplayable.includes(letter)),
     refused: [
-      ...findUnknown(request.ids, found),
+      ...(await findUnknown(pool, request.ids, found)),
       ...notReplayable.map(({ id }) => ({ id, code: "dead_letter.not_replayable" as const })),
     ],
     more: false,
@@ -96,23 +174,22 @@ async function select({ producers }: DeadLetterContext, request: ReplayRequest):
 }
 
 /** A request is an error if it names letters and none of them can be processed. To replay all of none is not. */
-function throwIfAllRefused(request: ReplayRequest, [first]: readonly Refused[]): void {
-  if (first) throw new AppError(first.code, "None of the named dead letters can be processed");
-  if (request.code === "webhook.unreadable")
-    throw new AppError("dead_letter.not_replayable", "Quarantined deliveries name no user");
+function throwIfAllRefused([first]: readonly Refused[]): void {
+  if (!first) return;
+  const { code, hint } = first;
+  throw new AppError(code, "None of the named dead letters can be processed", hint ? { hint } : {});
 }
 
+/** @returns the number of removed letters */
 async function recordAndRemove(
   { pool, producers }: DeadLetterContext,
   by: string,
   letters: readonly StoredDeadLetter[],
   toEvent: (letter: StoredDeadLetter) => AdminEvent,
-): Promise<void> {
+): Promise<number> {
   await recordAdminEvents(pool, by, letters.map(toEvent));
-  await removeDeadLetters(
-    producers["dead-letter"],
-    letters.map(({ id }) => id),
-  );
+  const ids = letters.map(({ id }) => id);
+  return (await removeDeadLetters(producers["dead-letter"], ids)).length;
 }
 
 function describe(kind: string, letter: StoredDeadLetter): AdminEvent {
@@ -120,11 +197,30 @@ function describe(kind: string, letter: StoredDeadLetter): AdminEvent {
   return { clerkId: readClerkId(letter), kind, details: { deadLetterId: id, code, queue, job: name } };
 }
 
-function findUnknown(ids: readonly string[], found: readonly StoredDeadLetter[]): Refused[] {
+async function findUnknown(
+  pool: Pool,
+  ids: readonly string[],
+  found: readonly StoredDeadLetter[],
+): Promise<Refused[]> {
   const known = new Set(found.map(({ id }) => id));
-  return distinct(ids)
-    .filter((id) => !known.has(id))
-    .map((id) => ({ id, code: "dead_letter.unknown" }));
+  const unknown = distinct(ids).filter((id) => !known.has(id));
+  if (unknown.length === 0) return [];
+  const actions = new Map(
+    (await findLastActions(pool, "deadLetterId", unknown)).map((action) => [action.of, action]),
+  );
+  return unknown.map((id) => {
+    const action = actions.get(id);
+    return { id, code: "dead_letter.unknown", ...(action && { hint: describeAction(action) }) };
+  });
+}
+
+function describeAction(action: AdminAction): Hint {
+  return describeChange(
+    action,
+    action.kind === "dead_letter_replayed"
+      ? { "pt-BR": "repetida", en: "replayed" }
+      : { "pt-BR": "descartada", en: "discarded" },
+  );
 }
 
 function distinct(ids: readonly string[]): string[] {

@@ -1,6 +1,21 @@
-import type { ClerkGateway } from "@rollcall/clerk";
-import type { JobDeadLetter, JobView, SessionView, UserReport } from "@rollcall/contracts";
-import { findSession, isDeletionHeld, listConflictsOfUser, listEventsOfUser, type Pool } from "@rollcall/db";
+import type { ClerkGateway, ClerkUser } from "@rollcall/clerk";
+import type {
+  ClerkUserView,
+  Explanation,
+  JobDeadLetter,
+  JobView,
+  SessionView,
+  UserReport,
+} from "@rollcall/contracts";
+import {
+  compareWithClerk,
+  findSession,
+  isDeletionHeld,
+  listConflictsOfUser,
+  listEventsOfUser,
+  type Pool,
+  type User,
+} from "@rollcall/db";
 import {
   findDeadLettersOfUser,
   findJobsOfUser,
@@ -9,6 +24,7 @@ import {
   type Producers,
 } from "@rollcall/jobs";
 import { decideAccess, toSessionView } from "../ensure/session-view.ts";
+import { decideSnapshot } from "../user/rules.ts";
 import { askQueue } from "./status.ts";
 
 export type ExplainContext = {
@@ -30,7 +46,7 @@ const queueTimeoutMs = 3_000;
  */
 export async function explainUser(context: ExplainContext, clerkId: string): Promise<UserReport | undefined> {
   const { pool } = context;
-  const [rows, clerk, jobs, deadLetters, conflicts, timeline, isHeld] = await Promise.all([
+  const [rows, atClerk, jobs, deadLetters, conflicts, timeline, isHeld] = await Promise.all([
     findSession(pool, clerkId),
     askClerk(context.clerk, clerkId),
     findJobs(context, clerkId),
@@ -39,6 +55,7 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
     listEventsOfUser(pool, clerkId, timelineLength),
     isDeletionHeld(pool, clerkId),
   ]);
+  const { clerk, found } = atClerk;
   const session = rows && toSessionView(rows);
   const traces = jobs.length + deadLetters.length + timeline.length;
   if (clerk === "absent" && !session && traces === 0 && !isHeld) return undefined;
@@ -46,6 +63,7 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
   return {
     clerkId,
     why: decideWhy(facts),
+    explanation: decideExplanation(facts),
     user: session?.user ?? null,
     mentorado: session?.mentorado ?? null,
     clerk,
@@ -53,6 +71,8 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
     deadLetters,
     conflicts,
     timeline,
+    differences: rows && found ? findDifferences(rows.user, found) : null,
+    clerkUser: found ? viewClerkUser(found) : null,
   };
 }
 
@@ -65,60 +85,117 @@ export type Facts = {
   autoCreate: boolean;
 };
 
-/** The sentence for people: the present state, and how to change it. */
-export function decideWhy(facts: Facts): string {
+/** The state of the user, as a code. Each code has one English sentence here; pages have sentences of their own. */
+export function decideExplanation(facts: Facts): Explanation {
   const { session } = facts;
-  return session ? decideWhyOfRow(facts, session) : decideWhyMissing(facts);
+  return session ? explainRow(facts, session) : { ...explainAbsence(facts), missing: "row" };
 }
 
-function decideWhyOfRow(facts: Facts, session: SessionView): string {
-  if (facts.isHeld)
-    return "Absent at Clerk, but the deletion is held: there are too many in one day. An operator must confirm it.";
+const complete = { missing: null, errorCode: null } as const;
+
+function explainRow(facts: Facts, session: SessionView): Explanation {
+  if (facts.isHeld) return { ...complete, code: "held" };
   const access = decideAccess(session, facts);
   switch (access) {
     case "deleted":
-      return `Deleted on ${session.user.deletedAt}; tombstones are final, and a new sign-up of the same person gets a new id.`;
     case "banned":
-      return "Banned at Clerk, so no profile is created and logins are refused. Unban the user at Clerk.";
+      return { ...complete, code: access };
     case "ready":
-      return session.mentorado
-        ? "In place: the user has a row and a profile."
-        : decideWhyWithoutProfile(session);
+      if (session.mentorado) return { ...complete, code: "in_place" };
+      return {
+        ...complete,
+        code: session.user.role === "admin" ? "in_place_admin" : "in_place_without_profile",
+      };
     case "incomplete":
-      return `The row exists and the profile is missing. ${decideWhyMissing(facts)}`;
+      return { ...explainAbsence(facts), missing: "profile" };
     default:
       return access satisfies never;
   }
 }
 
-function decideWhyWithoutProfile({ user }: SessionView): string {
-  return user.role === "admin"
-    ? "In place: an admin has a row and needs no profile."
-    : "In place without a profile: automatic creation is off.";
-}
-
-function decideWhyMissing({ clerk, jobs, deadLetters }: Facts): string {
+function explainAbsence({ clerk, jobs, deadLetters }: Facts): Pick<Explanation, "code" | "errorCode"> {
   const [letter] = deadLetters;
   if (jobs.length > 0) {
-    const failed = jobs.find((job) => job.code !== null)?.code;
-    return failed ? `A job is retried after ${failed}.` : "On its way: a job is waiting or running.";
+    const errorCode = jobs.find((job) => job.code !== null)?.code ?? null;
+    return { code: errorCode === null ? "on_its_way" : "retried", errorCode };
   }
-  if (letter)
-    return `A dead letter failed with ${letter.code}: see the runbook, fix the cause and replay it. The next login also tries again.`;
-  if (clerk === "absent") return "Clerk has no such user.";
-  if (clerk === "unknown") return "No job is waiting or running, and Clerk did not answer.";
-  return "Clerk has the user, but no webhook and no login has arrived yet. The next login creates the row.";
+  if (letter) return { code: "dead_letter", errorCode: letter.code };
+  const errorCode = null;
+  if (clerk === "absent") return { code: "absent", errorCode };
+  if (clerk === "unknown") return { code: "clerk_unknown", errorCode };
+  return { code: "not_arrived", errorCode };
 }
 
-async function askClerk(clerk: ClerkGateway | undefined, clerkId: string): Promise<UserReport["clerk"]> {
+/** The sentence for people: the present state, and how to change it. */
+export function decideWhy(facts: Facts): string {
+  const { code, missing, errorCode } = decideExplanation(facts);
+  const sentence = whySentences[code](errorCode, facts.session?.user.deletedAt ?? null);
+  return missing === "profile" ? `The row exists and the profile is missing. ${sentence}` : sentence;
+}
+
+const whySentences: Record<
+  Explanation["code"],
+  (errorCode: string | null, deletedAt: string | null) => string
+> = {
+  held: () =>
+    "Absent at Clerk, but the deletion is held: there are too many in one day. An operator must confirm it.",
+  deleted: (_, deletedAt) =>
+    `Deleted on ${deletedAt}; tombstones are final, and a new sign-up of the same person gets a new id.`,
+  banned: () => "Banned at Clerk, so no profile is created and logins are refused. Unban the user at Clerk.",
+  in_place: () => "In place: the user has a row and a profile.",
+  in_place_admin: () => "In place: an admin has a row and needs no profile.",
+  in_place_without_profile: () => "In place without a profile: automatic creation is off.",
+  retried: (errorCode) => `A job is retried after ${errorCode}.`,
+  on_its_way: () => "On its way: a job is waiting or running.",
+  dead_letter: (errorCode) =>
+    `A dead letter failed with ${errorCode}: see the runbook, fix the cause and replay it. The next login also tries again.`,
+  absent: () => "Clerk has no such user.",
+  clerk_unknown: () => "No job is waiting or running, and Clerk did not answer.",
+  not_arrived: () =>
+    "Clerk has the user, but no webhook and no login has arrived yet. The next login creates the row.",
+};
+
+type ClerkAnswer = { clerk: UserReport["clerk"]; found?: ClerkUser };
+
+async function askClerk(clerk: ClerkGateway | undefined, clerkId: string): Promise<ClerkAnswer> {
   try {
     const result = await clerk?.readUser(clerkId);
-    if (!result || "unreadable" in result) return "unknown";
-    if ("absent" in result) return "absent";
-    return result.found.banned ? "banned" : "there";
+    if (!result || "unreadable" in result) return { clerk: "unknown" };
+    if ("absent" in result) return { clerk: "absent" };
+    return { clerk: result.found.banned ? "banned" : "there", found: result.found };
   } catch {
-    return "unknown";
+    return { clerk: "unknown" };
   }
+}
+
+/** A tombstone is final, so nothing of it is still to be made equal. */
+function findDifferences(user: User, found: ClerkUser): UserReport["differences"] {
+  return user.deletedAt
+    ? []
+    : compareWithClerk(user, decideSnapshot(found, 0, { cause: "admin", ref: null }));
+}
+
+function viewClerkUser(user: ClerkUser): ClerkUserView {
+  return {
+    username: user.username ?? null,
+    firstName: user.first_name ?? null,
+    lastName: user.last_name ?? null,
+    imageUrl: user.image_url ?? null,
+    emails: (user.email_addresses ?? []).map(({ id, email_address: email, verification }) => ({
+      email,
+      verified: verification?.status === "verified",
+      primary: id === user.primary_email_address_id,
+    })),
+    role: user.public_metadata?.role ?? null,
+    turma: user.public_metadata?.turma ?? null,
+    banned: user.banned ?? false,
+    createdAt: toIso(user.created_at),
+    updatedAt: toIso(user.updated_at),
+  };
+}
+
+function toIso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
 }
 
 async function findJobs({ producers }: ExplainContext, clerkId: string): Promise<JobView[]> {

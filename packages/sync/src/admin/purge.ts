@@ -1,14 +1,16 @@
 import type { ClerkGateway } from "@rollcall/clerk";
-import { AppError } from "@rollcall/contracts";
+import { AppError, type PurgePart } from "@rollcall/contracts";
 import {
   type Erasure,
   erasePerson,
   findSession,
+  inRolledBackTransaction,
   inTransaction,
   isErased,
   listAppColumns,
   listOtherLiveIds,
   type Pool,
+  type Queryable,
   recordAdminEvents,
   tombstoneUsers,
 } from "@rollcall/db";
@@ -29,11 +31,15 @@ export type PurgeContext = {
   producers: Pick<Producers, "dead-letter">;
 };
 
-export type PurgeAnswer = Erasure & {
+export type Purge = Erasure & {
+  /** Name, email and image were still in the user's row. */
+  hadRow: boolean;
   deadLetters: number;
   /** Columns that the app added to our tables. Only the app can erase them. */
   appColumns: string[];
 };
+
+export type PurgeOptions = { candidates: readonly number[]; keepProfile: boolean };
 
 /**
  * Erases the remaining data of a deleted user in everything that Rollcall owns. The Clerk id and the operator's name stay.
@@ -47,23 +53,89 @@ export type PurgeAnswer = Erasure & {
 export async function purgeUser(
   context: PurgeContext,
   clerkId: string,
-  options: { candidates: readonly number[]; keepProfile: boolean },
+  options: PurgeOptions,
   by: string,
-): Promise<PurgeAnswer> {
+): Promise<Purge> {
   const { pool } = context;
-  const session = await findSession(pool, clerkId);
-  const isTombstone = session === undefined || isErased(session);
-  if (!isTombstone) await confirmGone(context, clerkId);
-  const erasure = await inTransaction(pool, async (client) => {
-    if (!isTombstone) await tombstoneUsers(client, [{ clerkId, by: "person", cause: "admin", ref: by }]);
-    const { erased, kept, ...rest } = await erasePerson(client, clerkId, options);
-    const details = { erased: erased.join(" "), kept: kept.join(" ") };
-    await recordAdminEvents(client, by, [{ clerkId, kind: "user_purged", details }]);
-    return { erased, kept, ...rest };
-  });
+  const hadRow = await isAllowed(context, clerkId);
+  const erasure = await inTransaction(pool, (client) => erase(client, { clerkId, hadRow, options, by }));
   await invalidateCache(context, clerkId);
-  const deadLetters = await removeLetters(context.producers["dead-letter"], clerkId);
-  return { ...erasure, deadLetters, appColumns: await listAppColumns(pool) };
+  const letters = await findLetters(context.producers["dead-letter"], clerkId);
+  await removeDeadLetters(context.producers["dead-letter"], letters);
+  return { ...erasure, hadRow, deadLetters: letters.length, appColumns: await listAppColumns(pool) };
+}
+
+/**
+ * Finds out what a purge would erase: it erases in a transaction that is rolled back.
+ *
+ * @throws the errors of `purgeUser`
+ */
+export async function previewPurge(
+  context: PurgeContext,
+  clerkId: string,
+  options: PurgeOptions,
+  by: string,
+): Promise<Purge> {
+  const { pool } = context;
+  const hadRow = await isAllowed(context, clerkId);
+  const work = { clerkId, hadRow, options, by };
+  const erasure = await inRolledBackTransaction(pool, (client) => erase(client, work));
+  const letters = await findLetters(context.producers["dead-letter"], clerkId);
+  return { ...erasure, hadRow, deadLetters: letters.length, appColumns: await listAppColumns(pool) };
+}
+
+/** @returns whether the row still holds personal data @throws AppError `user.not_deleted` */
+async function isAllowed(context: PurgeContext, clerkId: string): Promise<boolean> {
+  const session = await findSession(context.pool, clerkId);
+  if (session === undefined || isErased(session)) return false;
+  await confirmGone(context, clerkId);
+  return true;
+}
+
+async function erase(
+  client: Queryable,
+  { clerkId, hadRow, options, by }: { clerkId: string; hadRow: boolean; options: PurgeOptions; by: string },
+): Promise<Erasure> {
+  if (hadRow) await tombstoneUsers(client, [{ clerkId, by: "person", cause: "admin", ref: by }]);
+  const erasure = await erasePerson(client, clerkId, options);
+  const details = { erased: erasure.erased.join(" "), kept: erasure.kept.join(" ") };
+  await recordAdminEvents(client, by, [{ clerkId, kind: "user_purged", details }]);
+  return erasure;
+}
+
+/** What a purge erases, and what it leaves, part by part. */
+export function describePurge(
+  clerkId: string,
+  purge: Purge,
+  { candidates }: Pick<PurgeOptions, "candidates">,
+): { goes: PurgePart[]; stays: PurgePart[] } {
+  const part = (what: PurgePart["what"], of: readonly (string | number)[], count = of.length): PurgePart => ({
+    what,
+    of: of.map(String),
+    count,
+  });
+  const theirs = purge.erased.filter((id) => !candidates.includes(id));
+  const goes = [
+    part("row", [], purge.hadRow ? 1 : 0),
+    part("profile", theirs),
+    part("candidate", candidates),
+    part("reasons", [], purge.reasons),
+    part("fingerprints", [], purge.fingerprints),
+    part("dead_letters", [], purge.deadLetters),
+  ];
+  const stays = [
+    part("profile", purge.kept),
+    part("candidate", purge.candidates),
+    part("app_columns", purge.appColumns),
+  ];
+  return {
+    goes: [...goes.filter(({ count }) => count > 0), part("session_cache", [], 1)],
+    stays: [
+      ...stays.filter(({ count }) => count > 0),
+      part("clerk_id", [clerkId]),
+      part("operator_names", [], 1),
+    ],
+  };
 }
 
 const maxSentinels = 20;
@@ -92,8 +164,8 @@ function invalidateCache({ sessionCache }: PurgeContext, clerkId: string): Promi
   });
 }
 
-/** Removes the user's dead letters: a tombstone needs no replay. @returns their number */
-async function removeLetters(deadLetters: Producer, clerkId: string): Promise<number> {
+/** The ids of the user's dead letters: a tombstone needs no replay. */
+async function findLetters(deadLetters: Producer, clerkId: string): Promise<string[]> {
   const ids: string[] = [];
   let cursor: string | undefined;
   do {
@@ -101,6 +173,5 @@ async function removeLetters(deadLetters: Producer, clerkId: string): Promise<nu
     ids.push(...page.items.filter((letter) => readClerkId(letter) === clerkId).map(({ id }) => id));
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
-  await removeDeadLetters(deadLetters, ids);
-  return ids.length;
+  return ids;
 }

@@ -24,6 +24,7 @@ import {
 import type { JobQueue, Producer, Producers, QueueBackend } from "@rollcall/jobs";
 import { viewAlerts } from "@rollcall/observability";
 import { checkPostgres, checkQueue } from "./check-services.ts";
+import { describeProblem, type Facts, findProblems } from "./problems.ts";
 
 export type StatusContext = {
   pool: Pool;
@@ -41,17 +42,30 @@ const schemaMaxAgeMs = 2_000;
 
 /** The state of the whole system. Never fails: a dependency that is away is part of the answer. */
 export async function readStatus(context: StatusContext): Promise<SystemStatus> {
+  const facts = await readFacts(context);
+  return { problems: findProblems(facts, context).map(describeProblem), ...facts };
+}
+
+/**
+ * The facts behind the status.
+ *
+ * @param shared answers that are expensive. By default they are read now
+ */
+export async function readFacts(
+  context: StatusContext,
+  shared: { users?: Promise<Facts["users"]>; clerk?: Promise<Facts["clerk"]> } = {},
+): Promise<Facts> {
   const { pool, producers } = context;
   const [postgresFailure, queueFailure, postgres, clerk, queues, deadLetters] = await Promise.all([
     checkPostgres(pool, askTimeoutMs),
     checkQueue(context, askTimeoutMs),
-    readPostgres(pool),
-    askClerk(context.clerk),
+    readPostgres(pool, shared.users ?? countAll(pool)),
+    shared.clerk ?? askClerk(context.clerk),
     Promise.all([producers.ensure, producers.sync, producers.reconcile].map(countJobs)),
     askQueue(producers["dead-letter"], askTimeoutMs, (queue) => queue.getWaitingCount()),
   ]);
   const known = queues.flatMap((queue) => queue ?? []);
-  const facts: Facts = {
+  return {
     ...postgres,
     // A missing table is a missing migration, not a server that is down.
     postgres: postgresFailure && !postgres.missingMigrations?.length ? "down" : "up",
@@ -63,20 +77,28 @@ export async function readStatus(context: StatusContext): Promise<SystemStatus> 
     queues: known,
     deadLetters: deadLetters ?? null,
   };
-  return { problems: decideProblems(facts, context), ...facts };
 }
 
-type Facts = Omit<SystemStatus, "problems">;
+/** Both counts read whole tables. Null after two seconds, and while Postgres is away. */
+export async function countAll(pool: Pool): Promise<Facts["users"]> {
+  const [users, withoutProfile] = await Promise.all([
+    ask(countUsersByState(pool)),
+    ask(countWithoutProfile(pool)),
+  ]);
+  return users && { ...users, withoutProfile };
+}
 
-async function readPostgres(pool: Pool) {
-  const ask = <T>(work: Promise<T>) => withTimeout(work, askTimeoutMs).catch(() => null);
+function ask<T>(work: Promise<T>): Promise<T | null> {
+  return withTimeout(work, askTimeoutMs).catch(() => null);
+}
+
+async function readPostgres(pool: Pool, counts: Promise<Facts["users"]>) {
   const latest = (mode: RunMode) => ask(listRuns(pool, { mode, beforeId: undefined, limit: 1 }));
   const [
     missingMigrations,
     schema,
     workers,
     users,
-    withoutProfile,
     conflictsOpen,
     deletionsHeld,
     full,
@@ -88,8 +110,7 @@ async function readPostgres(pool: Pool) {
     ask(findMissingMigrations(pool)),
     ask(pool.schema.check(schemaMaxAgeMs)),
     ask(countWorkers(pool)),
-    ask(countUsersByState(pool)),
-    ask(countWithoutProfile(pool)),
+    counts,
     ask(countOpenConflicts(pool)),
     ask(countHeldDeletions(pool)),
     latest("full"),
@@ -102,7 +123,7 @@ async function readPostgres(pool: Pool) {
     missingMigrations,
     schemaProblems: missingMigrations?.length === 0 && schema ? schema.map(({ says }) => says) : null,
     workers,
-    users: users && { ...users, withoutProfile },
+    users,
     conflictsOpen,
     deletionsHeld,
     logins,
@@ -119,7 +140,7 @@ async function listFiring(pool: Pool): Promise<string[]> {
 }
 
 /** Every api process stores its counts within 10 s. */
-async function readLogins(pool: Pool): Promise<SystemStatus["logins"]> {
+async function readLogins(pool: Pool): Promise<Facts["logins"]> {
   const { of, part, windowS } = mostLoginsRefused;
   const [samples = []] = await sumSamples(pool, [{ metric: of.metric, fromS: windowS, untilS: 0 }]);
   const select = ({ labels }: typeof of | typeof part) => {
@@ -134,69 +155,14 @@ function sum(samples: readonly { value: number }[]): number {
   return samples.reduce((total, { value }) => total + value, 0);
 }
 
-/** The sentence for refused logins; undefined while most of them succeed, or while there are few. */
-function describeLogins(logins: Facts["logins"]): string | undefined {
-  if (!logins || logins.answered < mostLoginsRefused.atLeast) return undefined;
-  const byReason = Object.entries(logins.refused).sort(([, a], [, b]) => b - a);
-  const refused = byReason.reduce((total, [, times]) => total + times, 0);
-  if (refused / logins.answered <= mostLoginsRefused.above) return undefined;
-  const reasons = byReason.map(([outcome, times]) => `${outcome} ${times}`).join(", ");
-  return `Most logins of the last 15 minutes are refused (${refused} of ${logins.answered}: ${reasons}): rollcall doctor, and logins_refused in the runbook.`;
-}
-
-/** One sentence for each problem that needs a person, the most urgent first. */
-export function decideProblems(facts: Facts, { autoCreate }: { autoCreate: boolean }): string[] {
-  const { clerk, missingMigrations, workers, users, deadLetters, conflictsOpen, deletionsHeld, runs } = facts;
-  const mostRefused = describeLogins(facts.logins);
-  const found: [boolean, string][] = [
-    [facts.postgres === "down" && missingMigrations === null, "Postgres does not answer."],
-    [
-      facts.postgres === "down" && missingMigrations !== null,
-      "Postgres answers reads and refuses writes: it is a replica, read-only or full.",
-    ],
-    [
-      facts.queue.state === "down",
-      `The queues (${facts.queue.backend}) do not answer, or answer reads and refuse writes.`,
-    ],
-    [
-      !!missingMigrations?.length,
-      `Migrations are missing (${missingMigrations?.join(", ")}): run npm run migrate.`,
-    ],
-    [
-      !!facts.schemaProblems?.length,
-      `The app's schema changed: ${facts.schemaProblems?.join("; ")}. Run npm run migrate.`,
-    ],
-    [workers === 0, "No worker has reported within the last minute: jobs wait."],
-    [mostRefused !== undefined, mostRefused ?? ""],
-    [clerk.state === "down", "Clerk does not answer: jobs wait for it."],
-    [clerk.state === "refused", "Clerk refuses the key: see CLERK_SECRET_KEY."],
-    [!!deadLetters, `${deadLetters} dead letter(s): rollcall dead-letters.`],
-    ...runs.map(({ id, mode, state, reason }): [boolean, string] => [
-      state === "failed",
-      `The latest ${mode} run (${id}) failed: ${reason ?? "see its row"}`,
-    ]),
-    [!!deletionsHeld, `${deletionsHeld} deletion(s) held: an operator must confirm them.`],
-    [
-      autoCreate && !!users?.withoutProfile,
-      `${users?.withoutProfile} user(s) lack a profile that they should have.`,
-    ],
-    [facts.alertsFiring.length > 0, `Firing: ${facts.alertsFiring.join(", ")}. See rollcall alerts.`],
-    [
-      facts.forwardedUntrusted === true,
-      "X-Forwarded-For reaches an api whose TRUST_PROXY is unset: callers behind a proxy share one limit. Set TRUST_PROXY.",
-    ],
-    [!!conflictsOpen, `${conflictsOpen} conflict(s) to decide: rollcall conflicts.`],
-  ];
-  return found.flatMap(([isSo, sentence]) => (isSo ? [sentence] : []));
-}
-
 /** Clerk is not down if it answers with one of these errors. */
 const clerkStates = new Map<ErrorCode, SystemStatus["clerk"]["state"]>([
   ["clerk.unauthorized", "refused"],
   ["clerk.rate_limited", "up"],
 ]);
 
-async function askClerk(clerk: ClerkGateway | undefined): Promise<SystemStatus["clerk"]> {
+/** Whether Clerk answers, and how many users it has. */
+export async function askClerk(clerk: ClerkGateway | undefined): Promise<Facts["clerk"]> {
   if (!clerk) return { state: "not_configured", users: null };
   try {
     return { state: "up", users: await withTimeout(clerk.countUsers(), askTimeoutMs) };

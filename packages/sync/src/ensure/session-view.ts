@@ -17,7 +17,8 @@ function toUserView(user: User): UserView {
   };
 }
 
-function toMentoradoView(mentorado: Mentorado): MentoradoView {
+/** A profile as answers show it. */
+export function toMentoradoView(mentorado: Mentorado): MentoradoView {
   return {
     ...mentorado,
     linkedAt: toIso(mentorado.linkedAt),

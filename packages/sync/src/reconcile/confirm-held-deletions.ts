@@ -1,4 +1,4 @@
-import { AppError, type RunView } from "@rollcall/contracts";
+import { AppError, type Hint, type RunView } from "@rollcall/contracts";
 import {
   acquireLease,
   confirmHeldRun,
@@ -59,9 +59,15 @@ export async function getHeldRun({ pool }: Pick<ReconcileContext, "pool">, runId
   const run = await findRun(pool, runId);
   if (!run) throw new AppError("run.unknown", `There is no run ${runId}`);
   if (run.state !== "held" || run.dryRun)
-    throw new AppError("run.not_held", `Run ${runId} holds no deletions`);
+    throw new AppError("run.not_held", `Run ${runId} holds no deletions`, describeDecision(run));
   if (await isNewestComplete(pool, runId)) return run;
   throw new AppError("run.superseded", `A full sync after run ${runId} has compared every user again`);
+}
+
+/** An operator that comes second learns which one confirmed. */
+function describeDecision({ confirmedBy }: RunView): { hint?: Hint } {
+  if (confirmedBy === null) return {};
+  return { hint: { "pt-BR": `confirmadas por ${confirmedBy}`, en: `confirmed by ${confirmedBy}` } };
 }
 
 type Confirmation = { run: RunView; lease: Lease; by: string; signal: AbortSignal };
@@ -91,13 +97,15 @@ function deleteAbsent(
 ): Promise<{ failed: number }> {
   return inTransaction(pool, async (client) => {
     if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another process took the lease");
-    const { deleted, failed } = await tombstoneEach(client, absent, {
+    const { deleted, refused } = await tombstoneEach(client, absent, {
       by: "person",
       cause: "admin",
       ref: by,
     });
     await releaseDeletions(client, toIds(present));
-    const confirmed = await confirmHeldRun(client, run.id, { deleted, failed, decided: 0, by });
+    const failed = refused.length;
+    const amounts = { deleted: deleted.length, failed, decided: 0, by };
+    const confirmed = await confirmHeldRun(client, run.id, amounts);
     if (!confirmed) throw new AppError("run.not_held", `Run ${run.id} holds no deletions any more`);
     return { failed };
   });

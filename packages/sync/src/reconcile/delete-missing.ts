@@ -2,14 +2,17 @@ import type { ListedUser } from "@rollcall/clerk";
 import {
   countAbsent,
   decideCandidates,
+  type FoundDifference,
   holdDeletions,
   inRolledBackTransaction,
   listAbsent,
   listCandidates,
   lockAbsenceGuard,
   mayDeleteAbsent,
+  mostDifferences,
   nextReadSequence,
   type Queryable,
+  recordDifferences,
   tombstoneEach,
 } from "@rollcall/db";
 import { confirmAbsence, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
@@ -66,12 +69,29 @@ export async function deleteMissing(runner: Runner, next: unknown): Promise<void
 export async function tryDeletions(runner: Runner, dryRun: DryRun): Promise<void> {
   const { context, run } = runner;
   const counts = await dryRun.carryOut();
-  const deletions = await inRolledBackTransaction(context.pool, (client) => deleteOrHold(client, run.view));
+  const found: FoundDifference[] = [];
+  const deletions = await inRolledBackTransaction(context.pool, (client) => {
+    found.length = 0;
+    return deleteOrHold(client, run.view, (difference) => {
+      if (found.length < mostDifferences) found.push(difference);
+    });
+  });
+  for (const difference of found) dryRun.differences.add(difference);
   const failed = (counts.failed ?? 0) + deletions.failed;
-  await runner.advance({}, async () => ({ counts: { ...counts, ...deletions, failed } }));
+  await runner.advance({}, async (client) => {
+    await recordDifferences(client, run.view.id, dryRun.differences.list());
+    return { counts: { ...counts, ...deletions, failed } };
+  });
 }
 
-async function deleteOrHold(client: Queryable, run: Runner["run"]["view"]) {
+/** Clerk has no version of these users. */
+const unread = { code: null, readSequence: null };
+
+async function deleteOrHold(
+  client: Queryable,
+  run: Runner["run"]["view"],
+  onDecided: (difference: FoundDifference) => void = () => undefined,
+) {
   const absent = await countAbsent(client, run.id);
   const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent, run.startedAt));
   const origin = { cause: "reconcile", ref: String(run.id) };
@@ -81,13 +101,16 @@ async function deleteOrHold(client: Queryable, run: Runner["run"]["view"]) {
     const last = clerkIds.at(-1);
     if (last === undefined) return counts;
     after = last;
-    if (mayDelete) {
-      const { deleted, failed } = await tombstoneEach(client, clerkIds, { ...origin, by: "absence" });
-      counts.deleted += deleted;
-      counts.failed += failed;
-    } else {
-      await holdDeletions(client, clerkIds, origin);
-      counts.held += clerkIds.length;
-    }
+    const found = mayDelete
+      ? await tombstoneEach(client, clerkIds, { ...origin, by: "absence" })
+      : { deleted: [], refused: [] };
+    if (!mayDelete) await holdDeletions(client, clerkIds, origin);
+    const held = mayDelete ? [] : clerkIds;
+    counts.deleted += found.deleted.length;
+    counts.failed += found.refused.length;
+    counts.held += held.length;
+    for (const clerkId of found.deleted) onDecided({ clerkId, kind: "deleted", ...unread });
+    for (const { clerkId, code } of found.refused) onDecided({ clerkId, kind: "failed", ...unread, code });
+    for (const clerkId of held) onDecided({ clerkId, kind: "held", ...unread });
   }
 }

@@ -9,12 +9,12 @@ beforeEach(async () => {
 });
 afterEach(() => stage.close());
 
-/** All tables except those of the runs themselves and of the request budget. */
+/** All tables except those of the runs themselves, what they found, and the request budget. */
 async function readTables(db: Pool): Promise<string> {
   const tables = await db.query<{ name: string }>(
     `select format('%I.%I', schemaname, tablename) as name from pg_tables
      where schemaname in ('public', 'rollcall')
-       and tablename not in ('runs', 'leases', 'clerk_requests', 'migrations') order by 1`,
+       and tablename not in ('runs', 'run_differences', 'leases', 'clerk_requests', 'migrations') order by 1`,
   );
   const contents = [];
   for (const { name } of tables.rows) {
@@ -64,6 +64,13 @@ test("a dry run writes nothing and predicts the counts of the real run exactly",
   expect(dry.counts).toEqual(real.counts);
   expect(dry).toMatchObject({ state: "succeeded", dryRun: true, pages: real.pages, seen: real.seen });
   expect(real.counts).toMatchObject({ linked: 3, deleted: 3 });
+  const kinds = await db.query(
+    `select kind, count(*)::int as count from rollcall.run_differences where run_id = $1 group by kind`,
+    [dry.id],
+  );
+  const { unchanged: _, ...changes } = real.counts;
+  const found = Object.fromEntries(kinds.rows.map(({ kind, count }) => [kind, count]));
+  expect({ created: 0, linked: 0, updated: 0, deleted: 0, held: 0, failed: 0, ...found }).toEqual(changes);
   expect(real.counts.updated).toBeGreaterThan(0);
   expect(real.counts.created).toBeGreaterThan(0);
 });

@@ -1,7 +1,8 @@
-import type { RunCounts } from "@rollcall/contracts";
-import { AppError } from "@rollcall/contracts";
+import { AppError, type RunCounts } from "@rollcall/contracts";
 import {
+  type FoundDifference,
   inRolledBackTransaction,
+  mostDifferences,
   openStagingTable,
   type Pool,
   type ProfileDefaults,
@@ -10,16 +11,28 @@ import {
 } from "@rollcall/db";
 import type { UserWrite } from "../user/rules.ts";
 import { refuse, type WriteOutcome, writeInTransaction } from "../user/write-users.ts";
-import { classifyWrite, type DriftedUser, type PageContext } from "./write-page.ts";
+import { classifyWrite, type Differences, type DriftedUser, type PageContext } from "./write-page.ts";
 
 /** The writes of a dry run. They are collected during the walk, and carried out in transactions that are rolled back. */
 export type DryRun = {
   /** Stores the writes of a page in the staging table. */
   collect(page: number, drifted: readonly DriftedUser[]): Promise<void>;
+  /** What the run would change so far, up to `mostDifferences` users. Each caller adds what it finds. */
+  readonly differences: Differences;
   /** Carries out all collected writes, rolls them back, and counts their outcomes. */
   carryOut(): Promise<Partial<RunCounts>>;
   close(): void;
 };
+
+function createDifferences(): Differences {
+  const found: FoundDifference[] = [];
+  return {
+    add: (difference) => {
+      if (found.length < mostDifferences) found.push(difference);
+    },
+    list: () => found,
+  };
+}
 
 type DryRunContext = Pick<PageContext, "pool" | "defaults">;
 
@@ -46,6 +59,8 @@ export async function openDryRun({ pool, defaults }: DryRunContext, signal: Abor
     throw error;
   });
 
+  const differences = createDifferences();
+
   async function readBatch(pages: readonly number[]): Promise<DriftedUser[][]> {
     const read: DriftedUser[][] = [];
     for (const page of pages) {
@@ -56,6 +71,7 @@ export async function openDryRun({ pool, defaults }: DryRunContext, signal: Abor
   }
 
   return {
+    differences,
     collect: (page, drifted) =>
       staging.record(
         page,
@@ -72,8 +88,11 @@ export async function openDryRun({ pool, defaults }: DryRunContext, signal: Abor
         if (pages.length === 0) return counts;
         const drifted = await readBatch(pages);
         const outcomes = await tryWrites(pool, drifted, defaults);
-        for (const { write, kind } of drifted.flat()) {
-          counts[classifyWrite(kind, outcomes.get(write.snapshot.clerkId))]++;
+        for (const one of drifted.flat()) {
+          const outcome = outcomes.get(one.write.snapshot.clerkId);
+          const counted = classifyWrite(one.kind, outcome);
+          counts[counted]++;
+          if (counted !== "unchanged") differences.add(describe(one, counted, outcome));
         }
         await staging.removeBatch();
       }
@@ -81,6 +100,15 @@ export async function openDryRun({ pool, defaults }: DryRunContext, signal: Abor
     // The connection does not go back to the pool: its temporary tables hold names and emails.
     close: () => client.release(true),
   };
+}
+
+function describe(
+  { write: { snapshot } }: DriftedUser,
+  kind: FoundDifference["kind"],
+  outcome: WriteOutcome | undefined,
+): FoundDifference {
+  const code = outcome instanceof AppError ? outcome.code : null;
+  return { clerkId: snapshot.clerkId, kind, code, readSequence: snapshot.readTicket };
 }
 
 /** Writes the pages one after the other, as a real run does, and rolls everything back. */

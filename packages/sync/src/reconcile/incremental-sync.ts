@@ -8,6 +8,7 @@ import {
   pruneRuns,
   raiseWatermark,
   readCatchUp,
+  recordDifferences,
   requestRun,
   resetRun,
   storeSurplus,
@@ -44,7 +45,10 @@ export async function runIncrementalSync(runner: Runner): Promise<RunView> {
   const pass = await walkChanges(runner, state);
   if (dryRun) {
     const counts = await dryRun.carryOut();
-    await runner.advance({}, async () => ({ counts }));
+    await runner.advance({}, async (client) => {
+      await recordDifferences(client, run.view.id, dryRun.differences.list());
+      return { counts };
+    });
   }
   const surplus = dryRun ? state : await compareCounts(runner, state, pass);
   if (!pass.reachedEnd && !dryRun) await requestFullSync(runner, pass);

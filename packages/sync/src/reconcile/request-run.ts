@@ -1,10 +1,14 @@
-import { AppError, type RunMode, type RunView } from "@rollcall/contracts";
+import { AppError, type Hint, type RunMode, type RunState, type RunView } from "@rollcall/contracts";
 import {
+  type AdminAction,
   cancelOpenRun,
+  describeChange,
+  findLastActions,
   requestRun as findOrMakeRun,
   findRun,
   hasOpenFullSync,
   inTransaction,
+  lockRun,
   noteConfirmation,
   type Pool,
   type Queryable,
@@ -39,7 +43,7 @@ export function requestRun(
  * Cancels a run. A runner stops within seconds. A run without a runner ends at once.
  *
  * @param by the operator, for the timeline
- * @throws AppError `run.unknown`, `run.finished` or `postgres.unavailable`
+ * @throws AppError `run.unknown`, `run.finished`, `admin.changed_meanwhile` or `postgres.unavailable`
  */
 export function cancelRun({ pool }: { pool: Pool }, runId: number, by: string): Promise<RunView> {
   return inTransaction(pool, async (client) => {
@@ -50,15 +54,40 @@ export function cancelRun({ pool }: { pool: Pool }, runId: number, by: string): 
     }
     const run = await findRun(client, runId);
     if (!run) throw new AppError("run.unknown", `There is no run ${runId}`);
-    throw new AppError("run.finished", `Run ${runId} is ${run.state}`);
+    const last = await findLastAction(client, runId);
+    if (!run.cancelRequested || run.finishedAt !== null)
+      throw new AppError("run.finished", `Run ${runId} is ${run.state}`, { hint: describeEnd(run, last) });
+    // The operator repeats the call.
+    if (last?.by === by) return run;
+    throw new AppError("admin.changed_meanwhile", `The end of run ${runId} was requested already`, {
+      hint: describeChange(last, { "pt-BR": "o cancelamento já foi pedido", en: "it is being cancelled" }),
+    });
   });
+}
+
+async function findLastAction(db: Queryable, runId: number): Promise<AdminAction | undefined> {
+  return (await findLastActions(db, "runId", [String(runId)]))[0];
+}
+
+const states: Record<RunState, string> = {
+  waiting: "em espera",
+  running: "em andamento",
+  succeeded: "concluída",
+  held: "com exclusões retidas",
+  failed: "falhou",
+  cancelled: "cancelada",
+};
+
+function describeEnd({ state, finishedAt }: RunView, last: AdminAction | undefined): Hint {
+  if (state === "cancelled" && last) return describeChange(last, { "pt-BR": states.cancelled, en: state });
+  return { "pt-BR": `${states[state]}, ${finishedAt}`, en: `${state}, ${finishedAt}` };
 }
 
 /**
  * Records an operator's confirmation of a run's held deletions. `confirmDeletions` carries them out.
  *
  * @param by the operator, for the run's row and the timeline
- * @throws AppError `run.unknown`, `run.not_held`, `run.superseded`, `run.busy` or `postgres.unavailable`
+ * @throws AppError `run.unknown`, `run.not_held`, `run.superseded`, `run.busy`, `run.confirmed` or `postgres.unavailable`
  */
 export async function requestConfirmation(
   { pool }: { pool: Pool },
@@ -68,10 +97,26 @@ export async function requestConfirmation(
   await getHeldRun({ pool }, runId);
   return inTransaction(pool, async (client) => {
     if (await hasOpenFullSync(client)) throw new AppError("run.busy", "A full sync is running");
+    const before = await lockRun(client, runId);
+    if (before?.confirmedBy && before.confirmedBy !== by) await refuseConfirmed(client, runId);
     const run = await noteConfirmation(client, runId, by);
     if (!run) throw new AppError("run.not_held", `Run ${runId} holds no deletions any more`);
     await record(client, by, "deletions_confirmed", run);
     return run;
+  });
+}
+
+/** The worker gives a confirmation up after some minutes. Then another operator may confirm again. */
+const confirmedForMs = 5 * 60_000;
+
+async function refuseConfirmed(client: Queryable, runId: number): Promise<void> {
+  const last = await findLastAction(client, runId);
+  if (!last || Date.now() - last.at.getTime() > confirmedForMs) return;
+  throw new AppError("run.confirmed", `The deletions of run ${runId} are confirmed already`, {
+    hint: describeChange(last, {
+      "pt-BR": "as exclusões estão em andamento",
+      en: "they are being carried out",
+    }),
   });
 }
 

@@ -5,6 +5,7 @@ import {
   type DriftKind,
   digestRows,
   digestSnapshots,
+  type FoundDifference,
   findDrift,
   type Pool,
   type ProfileDefaults,
@@ -32,8 +33,13 @@ type PageWriter = {
   run: { view: { id: number } };
   signal: AbortSignal;
   /** Set in a dry run: drifted users are collected and not written. */
-  dryRun: { collect(page: number, drifted: readonly DriftedUser[]): Promise<void> } | undefined;
+  dryRun:
+    | { collect(page: number, drifted: readonly DriftedUser[]): Promise<void>; differences: Differences }
+    | undefined;
 };
+
+/** The users that a dry run would change, and no more of them than are kept. */
+export type Differences = { add(difference: FoundDifference): void; list(): readonly FoundDifference[] };
 
 /** A user whose rows differ from Clerk, and the write that makes them equal. */
 export type DriftedUser = { write: UserWrite; kind: DriftKind };
@@ -76,6 +82,11 @@ export async function writePage(writer: PageWriter, page: Page): Promise<PageRes
   counts.unchanged = page.users.length - unreadable.length - drifted.length;
   if (dryRun) {
     await dryRun.collect(page.number, drifted);
+    for (const { clerkId, result } of unreadable) {
+      if (clerkId === null || !("unreadable" in result)) continue;
+      const { code } = result.unreadable;
+      dryRun.differences.add({ clerkId, kind: "failed", code, readSequence: page.readSequence });
+    }
     return { isInStep: false, counts, missed: countMissed(drifted) };
   }
   const outcomes = await writeDrifted(context, drifted);

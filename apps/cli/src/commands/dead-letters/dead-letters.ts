@@ -58,9 +58,13 @@ export function addDeadLetters(cli: Cli, group: string): void {
     .action(async (typed, options, command) => {
       const ids = readTyped(command, "<ids...>", discardRequest.shape.ids, typed);
       const reason = readTyped(command, "--reason", discardRequest.shape.reason, options.reason);
-      const done = await discardDeadLetters(cli.open().services, { ids, reason }, cli.caller);
-      cli.print(done, () => [`${done.discarded} discarded.`, ...describeRefused(done.refused)]);
-      if (done.refused.length > 0) process.exitCode = exitCodes.failed;
+      const { discarded, refused } = await discardDeadLetters(
+        cli.open().services,
+        { ids, reason },
+        cli.caller,
+      );
+      cli.print({ discarded, refused }, () => [`${discarded} discarded.`, ...describeRefused(refused)]);
+      if (refused.length > 0) process.exitCode = exitCodes.failed;
     });
 }
 

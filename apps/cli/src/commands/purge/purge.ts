@@ -1,5 +1,5 @@
 import { clerkUserId } from "@rollcall/contracts";
-import { purgeUser } from "@rollcall/sync";
+import { type Purge, purgeUser } from "@rollcall/sync";
 import { z } from "zod";
 import { type Cli, jsonOption, readTyped } from "../../cli.ts";
 
@@ -22,12 +22,17 @@ export function addPurge({ program, open, print, caller }: Cli, group: string): 
       const clerkId = readTyped(command, "<clerkId>", clerkUserId, typed);
       const candidates = readTyped(command, "--also", mentoradoIds, options.also);
       const wish = { candidates, keepProfile: options.keepProfile === true };
-      const answer = await purgeUser(open().services, clerkId, wish, caller);
+      const purge = await purgeUser(open().services, clerkId, wish, caller);
+      const { erased, kept, candidates: left, deadLetters, appColumns } = purge;
+      const answer = { erased, kept, candidates: left, deadLetters, appColumns };
       print({ clerkId, ...answer }, () => describe(clerkId, answer));
     });
 }
 
-function describe(clerkId: string, answer: Awaited<ReturnType<typeof purgeUser>>): string[] {
+function describe(
+  clerkId: string,
+  answer: Pick<Purge, "erased" | "kept" | "candidates" | "deadLetters" | "appColumns">,
+): string[] {
   const { erased, kept, candidates, deadLetters, appColumns } = answer;
   const said: [boolean, string][] = [
     [erased.length > 0, `Name, email and photo are gone from mentorado ${erased.join(", ")}.`],

@@ -26,7 +26,7 @@ async function findUsers(
   const items: UserEntry[] = [];
   let cursor: string | undefined;
   do {
-    const page = await listUsers(pool, { query, cursor, limit: mostListed - items.length });
+    const page = await listUsers(pool, { filter: { query }, cursor, limit: mostListed - items.length });
     items.push(...page.items);
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined && items.length < mostListed);

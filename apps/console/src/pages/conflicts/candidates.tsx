@@ -1,0 +1,118 @@
+import type { ConflictDetail } from "@rollcall/contracts";
+import { Badge } from "../../design/badge.tsx";
+import { useFormats } from "../../language/formats.ts";
+import { useTexts } from "../../language/language.tsx";
+import { columnsTexts } from "../users/columns-texts.ts";
+import "../../design/table.css";
+import { conflictsTexts } from "./conflicts-texts.ts";
+
+type Profile = ConflictDetail["candidates"][number];
+
+const fields = [
+  "nomeCompleto",
+  "email",
+  "turma",
+  "ativo",
+  "metaFaturamento",
+  "metaLeads",
+  "metaProcedimentos",
+  "metaPosts",
+  "metaStories",
+] as const;
+const times = ["linkedAt", "createdAt", "updatedAt"] as const;
+
+/** The user, the present profile and each candidate in a column of its own. */
+export function Candidates({ conflict }: { conflict: ConflictDetail }) {
+  const texts = useTexts(conflictsTexts);
+  const names = useTexts(columnsTexts);
+  const formats = useFormats();
+  const { user, present, candidates, candidateIds } = conflict;
+  const others = candidates.filter(({ id }) => id !== present?.id);
+  const profiles: readonly (Profile | null)[] = [present, ...others];
+  const gone = candidateIds.filter((id) => !candidates.some((candidate) => candidate.id === id));
+  const ofUser = { nomeCompleto: user?.name, email: user?.email };
+  const heading = (profile: Profile | null) =>
+    profile === present ? texts.present : texts.candidate(String(profile?.id));
+  return (
+    <section className="stack tight" aria-label={texts.candidates}>
+      {/* A scrolling area must be reachable by keyboard. */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: see above */}
+      <section className="table-frame" aria-label={texts.candidates} tabIndex={0}>
+        <table className="table wide candidates">
+          <thead>
+            <tr>
+              <th scope="col">{texts.field}</th>
+              <th scope="col">{texts.theUser}</th>
+              {profiles.map((profile) => (
+                <th key={profile?.id ?? "none"} scope="col">
+                  {heading(profile)}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {fields.map((field) => (
+              <tr key={field}>
+                <th scope="row">{names[field]}</th>
+                <td>
+                  {field === "email" && user ? (
+                    <span>
+                      {user.email ?? "–"}{" "}
+                      <Badge tone={user.emailVerified ? "good" : "warn"}>
+                        {user.emailVerified ? texts.emailVerified : texts.emailUnverified}
+                      </Badge>
+                    </span>
+                  ) : field === "nomeCompleto" ? (
+                    (user?.name ?? "–")
+                  ) : (
+                    <span className="soft">–</span>
+                  )}
+                </td>
+                {profiles.map((profile) => (
+                  <td key={profile?.id ?? "none"}>
+                    <Cell
+                      value={profile?.[field]}
+                      other={field === "email" || field === "nomeCompleto" ? ofUser[field] : undefined}
+                    />
+                  </td>
+                ))}
+              </tr>
+            ))}
+            {times.map((field) => (
+              <tr key={field}>
+                <th scope="row">{names[field]}</th>
+                <td>
+                  <span className="soft">–</span>
+                </td>
+                {profiles.map((profile) => {
+                  const at = profile?.[field];
+                  return <td key={profile?.id ?? "none"}>{at ? formats.dateTime(at) : "–"}</td>;
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      {gone.length > 0 && <p className="soft">{texts.gone(gone.join(", "))}</p>}
+    </section>
+  );
+}
+
+function Cell({
+  value,
+  other,
+}: {
+  value: string | number | null | undefined;
+  other: string | null | undefined;
+}) {
+  const texts = useTexts(conflictsTexts);
+  const formats = useFormats();
+  if (value === undefined || value === null || value === "") return <span className="soft">–</span>;
+  const differs = other !== undefined && other !== null && other !== value;
+  return (
+    <span>
+      {typeof value === "number" ? formats.number(value) : value}{" "}
+      {differs && <Badge tone="warn">{texts.differs}</Badge>}
+    </span>
+  );
+}

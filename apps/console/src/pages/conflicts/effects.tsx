@@ -1,0 +1,44 @@
+import type { ConflictDetail } from "@rollcall/contracts";
+import { Button } from "../../design/button.tsx";
+import { useTexts } from "../../language/language.tsx";
+import { conflictsTexts } from "./conflicts-texts.ts";
+import type { Choice } from "./decision-dialog.tsx";
+
+type Props = { conflict: ConflictDetail; onChoose: ((choice: Choice) => void) | undefined };
+
+/** What each choice does, with its button. A choice that is not possible any more says why. */
+export function Effects({ conflict, onChoose }: Props) {
+  const texts = useTexts(conflictsTexts);
+  const { effects, candidates } = conflict;
+  if (effects.length === 0) return null;
+  const nameOf = (id: number) => candidates.find((candidate) => candidate.id === id)?.nomeCompleto;
+  return (
+    <section className="panel stack" aria-labelledby="effects">
+      <h2 id="effects">{texts.choices}</h2>
+      {effects.map(({ choice, says }) => {
+        const id = "mentoradoId" in choice ? choice.mentoradoId : undefined;
+        const isPossible = says !== "taken" && says !== "gone";
+        return (
+          <div key={id ?? "dismiss"} className="row apart effect">
+            <p>
+              <strong>{id === undefined ? texts.dismiss : texts.candidate(String(id))}</strong>{" "}
+              {id !== undefined && nameOf(id) && <span className="soft">{nameOf(id)}</span>}
+              <br />
+              {texts.effects[says]}
+            </p>
+            {onChoose && isPossible && (
+              <Button
+                look={id === undefined ? "normal" : "primary"}
+                onPress={() =>
+                  onChoose(id === undefined ? { kind: "dismiss" } : { kind: "profile", mentoradoId: id })
+                }
+              >
+                {id === undefined ? texts.dismiss : texts.choose(String(id))}
+              </Button>
+            )}
+          </div>
+        );
+      })}
+    </section>
+  );
+}

@@ -1,0 +1,186 @@
+import type { Overview } from "@rollcall/contracts";
+import { Link } from "@tanstack/react-router";
+import { type ReactNode, useMemo } from "react";
+import { useAnswer } from "../../api/queries.ts";
+import { Badge, type BadgeTone } from "../../design/badge.tsx";
+import { Answered } from "../../design/states.tsx";
+import { Table } from "../../design/table.tsx";
+import { Time } from "../../design/time.tsx";
+import { useFormats } from "../../language/formats.ts";
+import { useTexts } from "../../language/language.tsx";
+import { Page } from "../../layout/page.tsx";
+import { Attention } from "./attention.tsx";
+import { OverviewCharts } from "./overview-charts.tsx";
+import { overviewTexts } from "./overview-texts.ts";
+import "./overview.css";
+
+/** What needs an operator, then the state of everything in numbers. */
+export function OverviewPage() {
+  const texts = useTexts(overviewTexts);
+  const answer = useAnswer<Overview>("overview", "/overview");
+  return (
+    <Page title={texts.title}>
+      <Answered of={answer}>
+        {(overview) => (
+          <>
+            <Attention problems={overview.attention} />
+            <div className="numbers">
+              <Users users={overview.users} />
+              <Sources sources={overview.sources} />
+            </div>
+            <OverviewCharts overview={overview} />
+            <div className="columns">
+              <Runs runs={overview.runs} />
+              <Marks marks={overview.marks} />
+            </div>
+          </>
+        )}
+      </Answered>
+    </Page>
+  );
+}
+
+function Users({ users }: Pick<Overview, "users">) {
+  const texts = useTexts(overviewTexts);
+  const formats = useFormats();
+  if (users === null) return <Away title={texts.users} />;
+  return (
+    <section className="panel" aria-label={texts.users}>
+      <dl className="gauges">
+        <Gauge name={texts.live} value={formats.number(users.live)} />
+        <Gauge
+          name={texts.withoutProfile}
+          value={users.withoutProfile === null ? "–" : formats.number(users.withoutProfile)}
+        />
+        <Gauge name={texts.banned} value={formats.number(users.banned)} />
+        <Gauge name={texts.deleted} value={formats.number(users.deleted)} />
+      </dl>
+    </section>
+  );
+}
+
+function Gauge({ name, value }: { name: string; value: string }) {
+  return (
+    <div className="gauge">
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+function Sources({ sources }: Pick<Overview, "sources">) {
+  const texts = useTexts(overviewTexts);
+  const tone = (state: string): BadgeTone =>
+    state === "up" ? "good" : state === "not_configured" ? "neutral" : "bad";
+  return (
+    <section className="panel" aria-label={texts.sources}>
+      <dl className="gauges">
+        {(["postgres", "queue", "clerk"] as const).map((name) => (
+          <div className="gauge" key={name}>
+            <dt>{texts[name]}</dt>
+            <dd>
+              <Badge tone={tone(sources[name])}>{texts.states[sources[name]]}</Badge>
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+const runTones = {
+  waiting: "neutral",
+  running: "neutral",
+  succeeded: "good",
+  held: "warn",
+  failed: "bad",
+  cancelled: "neutral",
+} as const;
+
+function Runs({ runs }: Pick<Overview, "runs">) {
+  const texts = useTexts(overviewTexts);
+  const formats = useFormats();
+  const columns = useMemo(
+    () => [
+      {
+        key: "mode",
+        header: texts.mode,
+        cell: ({ id, mode, dryRun }: Run) => (
+          <Link to="/runs/$id" params={{ id: String(id) }}>
+            {texts.modes[mode]} {dryRun && `(${texts.dryRun})`}
+          </Link>
+        ),
+      },
+      {
+        key: "state",
+        header: texts.state,
+        cell: ({ state }: Run) => <Badge tone={runTones[state]}>{texts.runStates[state]}</Badge>,
+      },
+      { key: "seen", header: texts.seen, isNumber: true, cell: ({ seen }: Run) => formats.number(seen) },
+      { key: "finished", header: texts.finished, cell: ({ finishedAt }: Run) => <Time at={finishedAt} /> },
+    ],
+    [texts, formats],
+  );
+  if (runs === null) return <Away title={texts.runs} />;
+  return (
+    <Section title={texts.runs}>
+      <Table
+        label={texts.runs}
+        columns={columns}
+        rows={runs}
+        rowKey={({ id }) => String(id)}
+        empty={<p className="soft">{texts.noRuns}</p>}
+      />
+    </Section>
+  );
+}
+
+type Run = NonNullable<Overview["runs"]>[number];
+
+const mostMarks = 8;
+
+function Marks({ marks }: Pick<Overview, "marks">) {
+  const texts = useTexts(overviewTexts);
+  const formats = useFormats();
+  if (marks === null) return <Away title={texts.marks} />;
+  const newest = marks.toReversed();
+  return (
+    <Section title={texts.marks}>
+      {newest.length === 0 ? (
+        <p className="soft">{texts.noMarks}</p>
+      ) : (
+        <>
+          <p className="soft small">{texts.marksHint}</p>
+          <ul className="chart-marks">
+            {newest.slice(0, mostMarks).map(({ at, program, version, kind }) => (
+              <li key={`${at} ${program}`}>
+                <Time at={at} /> <span className="soft">{texts.mark(program, version, texts[kind])}</span>
+              </li>
+            ))}
+          </ul>
+          {newest.length > mostMarks && (
+            <p className="soft small">{texts.moreMarks(formats.number(newest.length - mostMarks))}</p>
+          )}
+        </>
+      )}
+    </Section>
+  );
+}
+
+function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section className="panel stack tight" aria-label={title}>
+      <h2>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+function Away({ title }: { title: string }) {
+  const texts = useTexts(overviewTexts);
+  return (
+    <Section title={title}>
+      <p className="soft">{texts.away}</p>
+    </Section>
+  );
+}

@@ -1,0 +1,108 @@
+import type { SyncAnswer, TierAnswer, UserReport } from "@rollcall/contracts";
+import { useState } from "react";
+import { ApiProblem, patch, post } from "../../api/request.ts";
+import { useMay } from "../../api/session.tsx";
+import { useWrite } from "../../api/write.ts";
+import { Button } from "../../design/button.tsx";
+import { ConfirmDialog } from "../../design/dialog.tsx";
+import { Field } from "../../design/field.tsx";
+import { useMessages } from "../../design/messages.tsx";
+import { Problem, useProblemText } from "../../design/states.tsx";
+import { useTexts } from "../../language/language.tsx";
+import { PurgeDialog } from "./purge-dialog.tsx";
+import { userTexts } from "./user-texts.ts";
+
+type Props = { report: UserReport; onReload: () => void };
+
+/** What the operator's role may do with this user. */
+export function UserActions({ report, onReload }: Props) {
+  const texts = useTexts(userTexts);
+  const [open, setOpen] = useState<"tier" | "purge">();
+  const mayAct = useMay("operator");
+  const mayPurge = useMay("admin");
+  const { clerkId, user } = report;
+  const isDeleted = user !== null && user.deletedAt !== null;
+  return (
+    <div className="row">
+      <Button onPress={onReload}>{texts.reload}</Button>
+      {mayAct && !isDeleted && <RefreshButton clerkId={clerkId} />}
+      {mayAct && user && !isDeleted && <Button onPress={() => setOpen("tier")}>{texts.changeTier}</Button>}
+      {mayPurge && user && (
+        <Button look="danger" onPress={() => setOpen("purge")}>
+          {texts.purge}
+        </Button>
+      )}
+      {open === "tier" && user && (
+        <TierDialog clerkId={clerkId} tier={user.tier} onClose={() => setOpen(undefined)} />
+      )}
+      {open === "purge" && <PurgeDialog clerkId={clerkId} onClose={() => setOpen(undefined)} />}
+    </div>
+  );
+}
+
+function RefreshButton({ clerkId }: { clerkId: string }) {
+  const texts = useTexts(userTexts);
+  const show = useMessages();
+  const describe = useProblemText();
+  const refresh = useWrite(() => post<SyncAnswer>(`/users/${clerkId}/sync`), {
+    topics: ["user", "audit"],
+    onDone: () => show({ kind: "good", text: texts.refreshed }),
+  });
+  return (
+    <Button
+      isPending={refresh.isPending}
+      onPress={() =>
+        refresh.mutate(undefined, { onError: (error) => show({ kind: "bad", text: describe(error) }) })
+      }
+    >
+      {texts.refresh}
+    </Button>
+  );
+}
+
+/** As contracts have it. */
+const tierPattern = /^[A-Z][A-Z0-9_]{0,31}$/;
+
+/**
+ * The server is sent the tier that the operator saw. If another operator changed it meanwhile, it says so and does nothing;
+ * what was typed stays, and the operator decides again.
+ */
+function TierDialog({ clerkId, tier, onClose }: { clerkId: string; tier: string; onClose: () => void }) {
+  const texts = useTexts(userTexts);
+  const show = useMessages();
+  const [typed, setTyped] = useState("");
+  const isValid = tierPattern.test(typed);
+  const change = useWrite(() => patch<TierAnswer>(`/users/${clerkId}`, { tier: typed, expectedTier: tier }), {
+    topics: ["user", "users", "audit"],
+    onDone: () => {
+      show({ kind: "good", text: texts.tierDone(typed) });
+      onClose();
+    },
+  });
+  const wasChanged = change.error instanceof ApiProblem && change.error.code === "admin.changed_meanwhile";
+  return (
+    <ConfirmDialog
+      title={texts.tierTitle}
+      isOpen
+      onClose={onClose}
+      action={isValid ? texts.tierAction(typed) : texts.changeTier}
+      isPending={change.isPending}
+      isDisabled={!isValid}
+      onConfirm={() => change.mutate(undefined)}
+    >
+      <p>{texts.tierIs(tier)}</p>
+      <Field
+        label={texts.newTier}
+        hint={texts.newTierHint}
+        value={typed}
+        onChange={(text) => setTyped(text.toUpperCase())}
+        isInvalid={typed !== "" && !isValid}
+        maxLength={32}
+        autoComplete="off"
+        autoFocus
+      />
+      {change.error && <Problem error={change.error} />}
+      {wasChanged && <p>{texts.tierAgain(tier)}</p>}
+    </ConfirmDialog>
+  );
+}

@@ -1,0 +1,172 @@
+import type { ActivityView, ConflictView, JobDeadLetter, JobView, UserReport } from "@rollcall/contracts";
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { useMemo } from "react";
+import { useList } from "../../api/queries.ts";
+import { post } from "../../api/request.ts";
+import { useMay } from "../../api/session.tsx";
+import { useWrite } from "../../api/write.ts";
+import { Badge } from "../../design/badge.tsx";
+import { Button } from "../../design/button.tsx";
+import { useMessages } from "../../design/messages.tsx";
+import { Answered, Empty, useProblemText } from "../../design/states.tsx";
+import { type Column, More, Table } from "../../design/table.tsx";
+import { Time } from "../../design/time.tsx";
+import { useTexts } from "../../language/language.tsx";
+import { EventDetails } from "../activity/event-details.tsx";
+import { eventTexts } from "../activity/event-texts.ts";
+import { conflictsTexts } from "../conflicts/conflicts-texts.ts";
+import { userTexts } from "./user-texts.ts";
+
+function Part({ title, empty, children }: { title: string; empty: string | undefined; children: ReactNode }) {
+  return (
+    <section className="panel stack tight" aria-label={title}>
+      <h2>{title}</h2>
+      {empty === undefined ? children : <p className="soft">{empty}</p>}
+    </section>
+  );
+}
+
+export function UserJobs({ report: { jobs } }: { report: UserReport }) {
+  const texts = useTexts(userTexts);
+  return (
+    <Part title={texts.jobs} empty={jobs.length === 0 ? texts.noJobs : undefined}>
+      {jobs.map((job) => (
+        <Job key={`${job.queue} ${job.kind} ${job.at}`} job={job} />
+      ))}
+    </Part>
+  );
+}
+
+function Job({ job: { queue, kind, state, attempts, code, at } }: { job: JobView }) {
+  const texts = useTexts(userTexts);
+  return (
+    <dl className="facts">
+      <dt>{texts.job}</dt>
+      <dd>
+        {kind} <span className="soft">({queue})</span>
+      </dd>
+      <dt>{texts.state}</dt>
+      <dd>{texts.jobStates[state] ?? state}</dd>
+      <dt>{texts.attempts}</dt>
+      <dd>{attempts}</dd>
+      {code && <dt>{texts.code}</dt>}
+      {code && (
+        <dd>
+          <code>{code}</code>
+        </dd>
+      )}
+      <dt>{texts.since}</dt>
+      <dd>
+        <Time at={at} />
+      </dd>
+    </dl>
+  );
+}
+
+export function UserDeadLetters({ report: { deadLetters, clerkId } }: { report: UserReport }) {
+  const texts = useTexts(userTexts);
+  return (
+    <Part title={texts.deadLetters} empty={deadLetters.length === 0 ? texts.noDeadLetters : undefined}>
+      {deadLetters.map((letter) => (
+        <DeadLetter key={letter.id} letter={letter} clerkId={clerkId} />
+      ))}
+    </Part>
+  );
+}
+
+function DeadLetter({ letter, clerkId }: { letter: JobDeadLetter; clerkId: string }) {
+  const texts = useTexts(userTexts);
+  const show = useMessages();
+  const describe = useProblemText();
+  const mayReplay = useMay("operator");
+  const code = letter.code ?? "internal";
+  const replay = useWrite(() => post("/dead-letters/replay", { ids: [letter.id] }), {
+    topics: ["user", "dead-letters", "audit"],
+    onDone: () => show({ kind: "good", text: texts.replayed }),
+  });
+  return (
+    <div className="stack tight">
+      <p>
+        <code>{code}</code> {texts.failed} <Time at={letter.at} />
+      </p>
+      <div className="row">
+        {mayReplay && (
+          <Button
+            isPending={replay.isPending}
+            aria-label={`${texts.replay}: ${code}, ${clerkId}`}
+            onPress={() =>
+              replay.mutate(undefined, { onError: (error) => show({ kind: "bad", text: describe(error) }) })
+            }
+          >
+            {texts.replay}
+          </Button>
+        )}
+        <Link to="/dead-letters" search={{ code }}>
+          {texts.toDeadLetters(code)}
+        </Link>
+      </div>
+    </div>
+  );
+}
+
+export function UserConflicts({ report: { conflicts } }: { report: UserReport }) {
+  const texts = useTexts(userTexts);
+  return (
+    <Part title={texts.conflicts} empty={conflicts.length === 0 ? texts.noConflicts : undefined}>
+      {conflicts.map((conflict) => (
+        <Conflict key={conflict.id} conflict={conflict} />
+      ))}
+    </Part>
+  );
+}
+
+function Conflict({ conflict: { id, state, reason } }: { conflict: ConflictView }) {
+  const texts = useTexts(userTexts);
+  const { reasons, otherReason } = useTexts(conflictsTexts);
+  return (
+    <p className="row">
+      <Link to="/conflicts/$id" params={{ id: String(id) }}>
+        {texts.conflict(String(id))}
+      </Link>
+      <Badge tone={state === "open" ? "warn" : "neutral"}>{texts.conflictStates[state]}</Badge>
+      <span className="soft">{reasons[reason] ?? otherReason(reason)}</span>
+    </p>
+  );
+}
+
+const pageSize = 25;
+
+/** The events of this user, newest first. */
+export function UserTimeline({ clerkId }: { clerkId: string }) {
+  const texts = useTexts(userTexts);
+  const events = useTexts(eventTexts);
+  const list = useList<ActivityView>("user", "/activity", { clerkId, limit: pageSize });
+  const columns = useMemo<Column<ActivityView>[]>(
+    () => [
+      { key: "at", header: texts.at, cell: ({ at }) => <Time at={at} /> },
+      { key: "kind", header: texts.event, cell: ({ kind }) => events.kinds[kind] ?? <code>{kind}</code> },
+      { key: "cause", header: texts.cause, cell: ({ cause }) => events.causes[cause] ?? cause },
+      { key: "by", header: texts.by, cell: ({ ref }) => ref ?? <span className="soft">–</span> },
+      { key: "details", header: texts.details, cell: ({ details }) => <EventDetails details={details} /> },
+    ],
+    [texts, events],
+  );
+  return (
+    <section className="stack tight" aria-labelledby="timeline">
+      <h2 id="timeline">{texts.timeline}</h2>
+      <Answered of={list}>
+        {() => (
+          <Table
+            label={texts.timeline}
+            columns={columns}
+            rows={list.items}
+            rowKey={({ id }) => String(id)}
+            empty={<Empty>{texts.noEvents}</Empty>}
+          />
+        )}
+      </Answered>
+      <More list={list} />
+    </section>
+  );
+}

@@ -1,0 +1,48 @@
+import { useMay } from "../../api/session.tsx";
+import { Button } from "../../design/button.tsx";
+import { useFormats } from "../../language/formats.ts";
+import { useTexts } from "../../language/language.tsx";
+import type { UserSelection } from "./selection.ts";
+import { usersTexts } from "./users-texts.ts";
+
+type Props = {
+  selection: UserSelection;
+  hasFilter: boolean;
+  onSelectAll: () => void;
+  onClear: () => void;
+  onAct: (action: "refresh" | "tier") => void;
+};
+
+/** What can be done with the selected users. */
+export function SelectionBar({ selection, hasFilter, onSelectAll, onClear, onAct }: Props) {
+  const texts = useTexts(usersTexts);
+  const formats = useFormats();
+  const mayChangeTiers = useMay("admin");
+  const isAll = selection.kind === "all";
+  const count = isAll ? 0 : selection.clerkIds.size;
+  if (!isAll && count === 0) return null;
+  const says = isAll
+    ? hasFilter
+      ? texts.allMatching
+      : texts.allUsers
+    : texts.selected(count, formats.number(count));
+  return (
+    <section className="panel row apart selection-bar" aria-label={texts.selection}>
+      <p role="status">{says}</p>
+      <div className="row">
+        {!isAll && <Button onPress={onSelectAll}>{texts.selectAllMatching}</Button>}
+        <Button look="primary" onPress={() => onAct("refresh")}>
+          {texts.refresh}
+        </Button>
+        {mayChangeTiers && (
+          <Button look="primary" onPress={() => onAct("tier")}>
+            {texts.changeTier}
+          </Button>
+        )}
+        <Button look="plain" onPress={onClear}>
+          {texts.unselect}
+        </Button>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,94 @@
+import type { ColumnsAnswer, UserEntry } from "@rollcall/contracts";
+import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { Badge } from "../../design/badge.tsx";
+import { type Column, type Selection, Table } from "../../design/table.tsx";
+import { Time } from "../../design/time.tsx";
+import { useTexts } from "../../language/language.tsx";
+import { columnsTexts } from "./columns-texts.ts";
+import { nameColumn } from "./describe-filter.ts";
+import type { FilterValues } from "./user-filter.ts";
+import { UserState } from "./user-state.tsx";
+import { usersTexts } from "./users-texts.ts";
+
+type Props = {
+  columns: ColumnsAnswer | undefined;
+  filter: FilterValues;
+  users: readonly UserEntry[];
+  selection: Selection | undefined;
+};
+
+/** Columns that every list shows by itself. */
+const shownAnyway = new Set(["state", "tier", "banned", "clerkCreatedAt"]);
+
+/** The users that match. A column that the filter asks for gets a column of its own. */
+export function UserTable({ columns, filter, users, selection }: Props) {
+  const texts = useTexts(usersTexts);
+  const names = useTexts(columnsTexts);
+  const extra = Object.keys(filter).join(" ");
+  const shown = useMemo<Column<UserEntry>[]>(() => {
+    const known = [...(columns?.users ?? []), ...(columns?.profile?.columns ?? [])].map(({ key }) => key);
+    const hasTurma = columns?.profile?.columns.some(({ key }) => key === "turma");
+    const wanted = new Set([...(hasTurma ? ["turma"] : []), ...extra.split(" ")]);
+    const further = [...wanted].filter((key) => known.includes(key) && !shownAnyway.has(key));
+    return [
+      { key: "person", header: texts.person, cell: (user) => <Person user={user} /> },
+      { key: "email", header: texts.email, cell: ({ email }) => email ?? "–" },
+      { key: "state", header: texts.state, cell: (user) => <UserState user={user} /> },
+      { key: "tier", header: texts.tier, cell: ({ tier }) => tier },
+      ...further.map(
+        (key): Column<UserEntry> => ({
+          key,
+          header: nameColumn(names, key),
+          cell: (user) => readColumn(user, key) ?? "–",
+        }),
+      ),
+      { key: "profile", header: texts.profile, cell: (user) => <Profile user={user} /> },
+      {
+        key: "signedUp",
+        header: texts.signedUp,
+        cell: ({ clerkCreatedAt, createdAt }) => <Time at={clerkCreatedAt ?? createdAt} />,
+      },
+    ];
+  }, [columns, extra, texts, names]);
+  return (
+    <Table
+      label={texts.title}
+      columns={shown}
+      rows={users}
+      rowKey={({ clerkId }) => clerkId}
+      rowName={({ name, clerkId }) => name ?? clerkId}
+      selection={selection}
+      empty={null}
+    />
+  );
+}
+
+function readColumn(user: UserEntry, key: string): string | undefined {
+  const own = key in user ? user[key as keyof UserEntry] : undefined;
+  const value = typeof own === "object" ? undefined : (own ?? user.columns[key] ?? user.profile?.[key]);
+  return value === null || value === undefined ? undefined : String(value);
+}
+
+function Person({ user }: { user: UserEntry }) {
+  const texts = useTexts(usersTexts);
+  return (
+    <span className="person">
+      <Link to="/users/$clerkId" params={{ clerkId: user.clerkId }}>
+        {user.name ?? texts.noName}
+      </Link>
+      <span className="soft small code">{user.clerkId}</span>
+    </span>
+  );
+}
+
+function Profile({ user }: { user: UserEntry }) {
+  const texts = useTexts(usersTexts);
+  if (user.mentoradoId !== null) return `#${user.mentoradoId}`;
+  const isNeeded = user.role !== "admin" && user.deletedAt === null && !user.banned;
+  return isNeeded ? (
+    <Badge tone="warn">{texts.noProfile}</Badge>
+  ) : (
+    <span className="soft">{texts.noProfileNeeded}</span>
+  );
+}

@@ -1,0 +1,169 @@
+import type { ColumnsAnswer } from "@rollcall/contracts";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { useAnswer } from "../../api/queries.ts";
+import { useMay } from "../../api/session.tsx";
+import { Button } from "../../design/button.tsx";
+import { Empty, Loading, Problem } from "../../design/states.tsx";
+import { useFormats } from "../../language/formats.ts";
+import { useTexts } from "../../language/language.tsx";
+import { Page } from "../../layout/page.tsx";
+import { BulkChanges } from "./bulk-changes.tsx";
+import { BulkDialog } from "./bulk-dialog.tsx";
+import { ExportButtons } from "./export-buttons.tsx";
+import { FilterForm } from "./filter-form.tsx";
+import { nothingSelected, readSelectedKeys, type UserSelection } from "./selection.ts";
+import { SelectionBar } from "./selection-bar.tsx";
+import { useUserList } from "./use-user-list.ts";
+import { useUserSearch } from "./use-user-search.ts";
+import { UserTable } from "./user-table.tsx";
+import { usersTexts } from "./users-texts.ts";
+
+export function UsersPage() {
+  const texts = useTexts(usersTexts);
+  const { filter, searchText, change } = useUserSearch();
+  const { data: columns } = useAnswer<ColumnsAnswer>("users", "/columns");
+  return (
+    <Page title={texts.title} actions={<ExportButtons filter={filter} searchText={searchText} />}>
+      <FilterForm columns={columns} filter={filter} searchText={searchText} onChange={change} />
+      <Found
+        // Another filter means other users, so nothing stays selected.
+        key={JSON.stringify([filter, searchText])}
+        columns={columns}
+        filter={filter}
+        searchText={searchText}
+      />
+    </Page>
+  );
+}
+
+type FoundProps = {
+  columns: ColumnsAnswer | undefined;
+  filter: Readonly<Record<string, string>>;
+  searchText: string;
+};
+
+function Found({ columns, filter, searchText }: FoundProps) {
+  const texts = useTexts(usersTexts);
+  const mayAct = useMay("operator");
+  const [selection, setSelection] = useState<UserSelection>(nothingSelected);
+  const [action, setAction] = useState<"refresh" | "tier">();
+  const [hasStarted, setHasStarted] = useState(false);
+  const hasSelection = selection.kind === "all" || selection.clerkIds.size > 0;
+  const list = useUserList(filter, searchText, hasSelection);
+  const { items, error, isSearching } = list;
+  const isFiltered = searchText !== "" || Object.keys(filter).length > 0;
+  const tiers = columns?.users.find(({ key }) => key === "tier")?.values ?? [];
+  return (
+    <>
+      <BulkChanges startedHere={hasStarted} />
+      {error && <Problem error={error} onRetry={() => void list.refetch()} />}
+      <ListStatus list={list}>
+        {mayAct && items.length > 0 && selection.kind === "some" && (
+          <Button onPress={() => setSelection({ kind: "all" })}>{texts.selectAllMatching}</Button>
+        )}
+      </ListStatus>
+      <div className="users-list" aria-busy={list.isStale}>
+        <UserTable
+          columns={columns}
+          filter={filter}
+          users={items}
+          selection={
+            mayAct
+              ? {
+                  keys: readSelectedKeys(selection, items),
+                  onChange: (clerkIds) => setSelection({ kind: "some", clerkIds }),
+                }
+              : undefined
+          }
+        />
+      </div>
+      {list.isPending && !error && <Loading />}
+      {items.length === 0 && list.isSuccess && !list.hasNextPage && (
+        <NothingFound isFiltered={isFiltered} searchText={searchText} />
+      )}
+      {list.hasNextPage && !isSearching && (
+        <div className="row">
+          <Button onPress={list.showMore}>{texts.more}</Button>
+        </div>
+      )}
+      <SelectionBar
+        selection={selection}
+        hasFilter={isFiltered}
+        onSelectAll={() => setSelection({ kind: "all" })}
+        onClear={() => setSelection(nothingSelected)}
+        onAct={setAction}
+      />
+      {action && (
+        <BulkDialog
+          action={action}
+          selection={selection}
+          filter={filter}
+          searchText={searchText}
+          tiers={tiers}
+          onClose={() => setAction(undefined)}
+          onStarted={() => {
+            setAction(undefined);
+            setSelection(nothingSelected);
+            setHasStarted(true);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+/** How many users are shown, of when, and whether the search goes on. */
+function ListStatus({ list, children }: { list: ReturnType<typeof useUserList>; children: React.ReactNode }) {
+  const texts = useTexts(usersTexts);
+  const formats = useFormats();
+  const { items, isSearching, isOld, hasNextPage, isPending } = list;
+  if (isPending) return null;
+  const number = formats.number(items.length);
+  return (
+    <div className="row apart">
+      <div className="row" role="status">
+        <span className="soft">
+          {hasNextPage || items.length === 0
+            ? texts.shown(items.length, number)
+            : texts.thatsAll(items.length, number)}
+        </span>
+        {isSearching && (
+          <>
+            <span>{texts.searching}</span>
+            <Button onPress={list.stop}>{texts.stopSearch}</Button>
+          </>
+        )}
+        {isOld && (
+          <>
+            <span className="soft">{texts.isOld}</span>
+            <Button onPress={() => void list.refetch()}>{texts.reload}</Button>
+          </>
+        )}
+      </div>
+      {children}
+    </div>
+  );
+}
+
+const clerkId = /^user_[A-Za-z0-9_-]{1,128}$/;
+
+function NothingFound({ isFiltered, searchText }: { isFiltered: boolean; searchText: string }) {
+  const texts = useTexts(usersTexts);
+  if (!isFiltered) return <Empty>{texts.emptyAll}</Empty>;
+  return (
+    <div className="empty stack tight">
+      <p>{texts.empty}</p>
+      {clerkId.test(searchText) ? (
+        <p>
+          {texts.emptyId}{" "}
+          <Link to="/users/$clerkId" params={{ clerkId: searchText }}>
+            {texts.openById(searchText)}
+          </Link>
+        </p>
+      ) : (
+        <p className="soft">{texts.emptyHint}</p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,192 @@
+import { AppError, type BulkAction, type BulkView, bulkView } from "@rollcall/contracts";
+import { z } from "zod";
+import { readSqlState } from "./errors.ts";
+import { recordAdminEvents } from "./events.ts";
+import type { Pool, Queryable } from "./pool.ts";
+import { readRow, readRows } from "./rows.ts";
+import { inTransaction } from "./transaction.ts";
+import { createBind, type UserSelection, writeConditions } from "./user-filter.ts";
+import { refuseTier } from "./users.ts";
+
+const bulkColumns = `
+  b.id::int as id, b.tier, b.filter, b.searched, b.state, b.matching, b.done, b.failed, b.skipped, b.error_code as code,
+  b.started_by as "by", b.requested_at as at, b.started_at as "startedAt", b.finished_at as "finishedAt",
+  b.cancelled_by as "cancelledBy"
+`;
+
+const instant = z.date().transform((date) => date.toISOString());
+
+const bulkRow = bulkView
+  .omit({ action: true })
+  .extend({
+    tier: z.string().nullable(),
+    at: instant,
+    startedAt: instant.nullable(),
+    finishedAt: instant.nullable(),
+  })
+  .transform(
+    ({ tier, ...rest }): BulkView => ({ ...rest, action: tier === null ? { refresh: true } : { tier } }),
+  );
+
+/** The users of a bulk change: all that match, or named one by one. */
+export type BulkSelection = { matching: UserSelection } | { clerkIds: readonly string[] };
+
+/** Each portion is one transaction, and this many sync jobs are added at once. */
+const portionSize = 500;
+/** A selection reads the whole table. Postgres itself needs a few seconds for a million users. */
+const longestSelectMs = 120_000;
+/** A script that starts changes without end must not fill the disk. */
+const mostOpen = 20;
+
+function writeSelection(selection: BulkSelection): { where: string; values: unknown[] } {
+  const { bind, values } = createBind();
+  const where =
+    "matching" in selection
+      ? writeConditions(selection.matching, bind)
+      : `u.clerk_id = any (${bind(selection.clerkIds)}::text[])`;
+  // A deletion is final.
+  return { where: `u.deleted_at is null and ${where}`, values };
+}
+
+/** The number of users that a bulk change would select. */
+export function countSelected(pool: Pool, selection: BulkSelection): Promise<number> {
+  const { where, values } = writeSelection(selection);
+  return inTransaction(pool, async (client) => {
+    const text = `select count(*)::int as count from public.users u where ${where}`;
+    const result = await runLong(client, text, values);
+    return readRow(z.object({ count: z.number() }), result.rows).count;
+  });
+}
+
+async function runLong(client: Queryable, text: string, values: unknown[]) {
+  await client.query(`set local statement_timeout = ${longestSelectMs}`);
+  return client.query({ text, values, query_timeout: longestSelectMs });
+}
+
+/**
+ * Makes a bulk change: selects its users in one statement, and records it in the timeline.
+ *
+ * @param by the operator
+ * @throws AppError `admin.selection_changed` if more than `expected` users match, `bulk.too_many`, or `request.malformed`
+ * for a tier that the column cannot hold
+ */
+export function stageBulkChange(
+  pool: Pool,
+  change: { selection: BulkSelection; action: BulkAction; expected: number | undefined; by: string },
+): Promise<BulkView> {
+  const { selection, action, expected, by } = change;
+  const tier = "tier" in action ? action.tier : null;
+  return inTransaction(pool, async (client) => {
+    await refuseTooMany(client);
+    if (tier !== null) await tryTier(client, tier);
+    const { filter, searched } = describeSelection(selection);
+    const made = await client.query(
+      `insert into rollcall.bulk_changes (tier, filter, searched, started_by) values ($1, $2, $3, $4) returning id::int`,
+      [tier, filter && JSON.stringify(filter), searched, by],
+    );
+    const { id } = readRow(z.object({ id: z.number() }), made.rows);
+    const matching = await stagePortions(client, id, selection);
+    if (expected !== undefined && matching > expected) throw selectionChanged(expected, matching);
+    const counted = await client.query(
+      `update rollcall.bulk_changes b set
+         matching    = $2,
+         state       = case when $2 = 0 then 'done' else b.state end,
+         finished_at = case when $2 = 0 then now() end
+       where b.id = $1 returning ${bulkColumns}`,
+      [id, matching],
+    );
+    const details = { bulkId: id, action: tier === null ? "refresh" : "tier", tier, matching };
+    await recordAdminEvents(client, by, [{ clerkId: null, kind: "bulk_requested", details }]);
+    return readRow(bulkRow, counted.rows);
+  });
+}
+
+async function refuseTooMany(client: Queryable): Promise<void> {
+  const open = await client.query(
+    "select count(*)::int as count from rollcall.bulk_changes where state in ('waiting', 'running')",
+  );
+  if (readRow(z.object({ count: z.number() }), open.rows).count >= mostOpen)
+    throw new AppError("bulk.too_many", `${mostOpen} bulk changes are not finished`);
+}
+
+/** A type refuses a value for every user: without this, a million of them would fail one by one. */
+async function tryTier(client: Queryable, tier: string): Promise<void> {
+  try {
+    // It changes no row, and Postgres still reads the value as the column's type.
+    await client.query("update public.users set tier = $1 where false", [tier]);
+  } catch (error) {
+    if (!readSqlState(error)?.startsWith("22")) throw error;
+    throw refuseTier(error);
+  }
+}
+
+/** The filter as it may be stored. */
+function describeSelection(selection: BulkSelection): { filter: object | null; searched: boolean } {
+  if (!("matching" in selection)) return { filter: null, searched: false };
+  const { query, ...filter } = selection.matching.filter;
+  return { filter, searched: query !== undefined };
+}
+
+async function stagePortions(client: Queryable, id: number, selection: BulkSelection): Promise<number> {
+  const { where, values } = writeSelection(selection);
+  const bulkId = `$${values.length + 1}`;
+  const text = `
+    with chosen as (
+      select u.clerk_id, (row_number() over (order by u.id) - 1) / ${portionSize} as portion
+      from public.users u where ${where}
+    ),
+    staged as (
+      insert into rollcall.bulk_portions (bulk_id, number, clerk_ids)
+      select ${bulkId}::bigint, portion, array_agg(clerk_id) from chosen group by portion
+      returning cardinality(clerk_ids) as size
+    )
+    select coalesce(sum(size), 0)::int as count from staged`;
+  const result = await runLong(client, text, [...values, id]);
+  return readRow(z.object({ count: z.number() }), result.rows).count;
+}
+
+function selectionChanged(expected: number, matching: number): AppError {
+  return new AppError("admin.selection_changed", "More users match than the operator saw", {
+    hint: {
+      "pt-BR": `você viu ${expected}, agora são ${matching}`,
+      en: `you saw ${expected}, now there are ${matching}`,
+    },
+  });
+}
+
+/** Bulk changes, newest first, `limit` of them below `beforeId`. */
+export async function listBulkChanges(
+  db: Queryable,
+  page: { beforeId: string | undefined; limit: number },
+): Promise<BulkView[]> {
+  const result = await db.query(
+    `select ${bulkColumns} from rollcall.bulk_changes b
+     where $1::bigint is null or b.id < $1::bigint order by b.id desc limit $2`,
+    [page.beforeId ?? null, page.limit],
+  );
+  return readRows(bulkRow, result.rows);
+}
+
+export async function findBulkChange(db: Queryable, id: number): Promise<BulkView | undefined> {
+  const result = await db.query(`select ${bulkColumns} from rollcall.bulk_changes b where b.id = $1`, [id]);
+  return readRows(bulkRow, result.rows)[0];
+}
+
+/**
+ * Cancels a bulk change. Portions that were written stay written. Run it inside a transaction.
+ *
+ * @returns undefined if there is no such change, or if it is over
+ */
+export async function cancelBulkChange(db: Queryable, id: number, by: string): Promise<BulkView | undefined> {
+  const result = await db.query(
+    `update rollcall.bulk_changes b
+     set state = 'cancelled', cancelled_by = $2, finished_at = now(), changed_at = now()
+     where b.id = $1 and b.state in ('waiting', 'running')
+     returning ${bulkColumns}`,
+    [id, by],
+  );
+  const cancelled = readRows(bulkRow, result.rows)[0];
+  if (cancelled)
+    await recordAdminEvents(db, by, [{ clerkId: null, kind: "bulk_cancelled", details: { bulkId: id } }]);
+  return cancelled;
+}

@@ -1,0 +1,233 @@
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeInBrowser } from "../harness/browser.ts";
+import {
+  expectSound,
+  logIn,
+  makeOperators,
+  openConsole,
+  openPage,
+  operatorPassword,
+  operators,
+} from "../harness/console.ts";
+import { type System, startSystem } from "../harness/system.ts";
+
+const pages = [
+  ...["", "users", "activity", "dead-letters", "conflicts", "runs", "alerts", "audit"],
+  // The last one: its title is checked.
+  "operators",
+];
+
+/** Ten times what a page needs on a busy machine. */
+const deadline = { timeout: 60_000 };
+
+describeInBrowser("the console", { timeout: 240_000 }, (openBrowser) => {
+  let system: System;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    system = await startSystem({
+      backend: "postgres",
+      environment: { ADMIN_OPERATORS: await makeOperators() },
+    });
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await system?.stop();
+  });
+
+  test.each([
+    { language: "en", wrong: /Name or password is wrong/, title: "Overview" },
+    { language: "pt-BR", wrong: /Nome ou senha incorretos/, title: "Visão geral" },
+  ] as const)(
+    "a wrong login says what to do, and Enter logs in ($language)",
+    async ({ language, wrong, title }) => {
+      const page = await openConsole(browser, system, "/admin/", { language, width: 360 });
+      await page.locator("input[name=name]").waitFor(deadline);
+      expect(await page.locator("html").getAttribute("lang")).toBe(language);
+      await expectSound(page, `login-${language}`);
+      await logIn(page, operators.admin, "not the password");
+      await page.getByRole("alert").filter({ hasText: wrong }).waitFor(deadline);
+      await expectSound(page, `login-wrong-${language}`);
+      expect(await page.locator("input[name=name]").inputValue()).toBe(operators.admin);
+      await logIn(page, operators.admin);
+      await page.getByRole("heading", { level: 1, name: title }).waitFor(deadline);
+      await page.context().close();
+    },
+  );
+
+  test("a login while the api is away says so, and works when it is back", async () => {
+    const page = await openConsole(browser, system);
+    await page.locator("input[name=name]").waitFor(deadline);
+    await page.route("**/admin/login", (route) => route.abort());
+    await logIn(page, operators.viewer);
+    await page.getByRole("alert").filter({ hasText: "Rollcall does not answer" }).waitFor(deadline);
+    await page.unroute("**/admin/login");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor(deadline);
+    await page.context().close();
+  });
+
+  test.each([
+    { language: "en", width: 1280, colorScheme: "light" },
+    { language: "en", width: 360, colorScheme: "dark" },
+    { language: "pt-BR", width: 1280, colorScheme: "dark" },
+    { language: "pt-BR", width: 360, colorScheme: "light" },
+  ] as const)("each page is accessible and fits ($language, $width px, $colorScheme)", async (look) => {
+    const page = await openConsole(browser, system, "/admin/", look);
+    await logIn(page, operators.admin);
+    await page.locator("nav").waitFor({ ...deadline, state: "attached" });
+    for (const name of pages) {
+      await page.goto(`/admin/${name}`);
+      await page.locator("h1").waitFor(deadline);
+      await page
+        .locator(".loading")
+        .first()
+        .waitFor({ ...deadline, state: "detached" });
+      await page.locator(".live-mark[data-state=live]").waitFor(deadline);
+      await expectSound(page, `${name || "overview"}-${look.language}-${look.colorScheme}`);
+      expect(await page.locator(".problem").count(), name).toBe(0);
+    }
+    expect(await page.title()).toMatch(/^(Operators|Operadores) · Rollcall$/);
+    await page.context().close();
+  });
+
+  test("the keyboard alone reaches content, pages, a dialog and the logout", async () => {
+    const page = await openConsole(browser, system);
+    await page.locator("input[name=name]").waitFor(deadline);
+    // The name has the focus from the start.
+    await page.keyboard.type(operators.operator);
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(operatorPassword);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor(deadline);
+
+    await page.locator("body").press("Tab");
+    expect(await page.evaluate("document.activeElement.textContent")).toBe("Skip to content");
+    await page.keyboard.press("Enter");
+    expect(await page.evaluate("document.activeElement.id")).toBe("content");
+
+    await page.getByRole("link", { name: "Operators" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Operators" }).waitFor(deadline);
+    // A screen reader reads the new page from its beginning.
+    await expect.poll(() => page.evaluate("document.activeElement.id"), deadline).toBe("content");
+
+    const own = page.getByRole("region", { name: operators.operator });
+    const end = own.getByRole("button", { name: "End session" }).first();
+    await end.focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor(deadline);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ ...deadline, state: "detached" });
+    await expect
+      .poll(() => end.evaluate((button) => button === button.ownerDocument.activeElement), deadline)
+      .toBe(true);
+
+    await page.getByRole("button", { name: "Log out" }).focus();
+    await page.keyboard.press("Enter");
+    await page.locator("input[name=password]").waitFor(deadline);
+    await page.goBack();
+    await page.locator("input[name=password]").waitFor(deadline);
+    await page.context().close();
+  });
+
+  test("a viewer is not offered to end the session of another operator", async () => {
+    const other = await openConsole(browser, system);
+    await logIn(other, operators.admin);
+    await other.getByRole("heading", { level: 1, name: "Overview" }).waitFor(deadline);
+    const page = await openConsole(browser, system);
+    await logIn(page, operators.viewer);
+    await page.getByText("viewer", { exact: true }).waitFor(deadline);
+    await page.getByRole("link", { name: "Operators" }).click();
+    const region = (name: string) => page.getByRole("region", { name });
+    await region(operators.admin).getByText("Started").first().waitFor(deadline);
+    expect(await region(operators.admin).getByRole("button").count()).toBe(0);
+    expect(await region(operators.viewer).getByRole("button").count()).toBeGreaterThan(0);
+    await Promise.all([page.context().close(), other.context().close()]);
+  });
+
+  test("after the session ended, the login stands above the page, which keeps what was typed", async () => {
+    const page = await openConsole(browser, system, "/admin/activity");
+    await logIn(page, operators.operator);
+    const typed = page.getByLabel("Clerk id");
+    await typed.waitFor(deadline);
+    await typed.fill("user_typed");
+    await system.db.query("delete from rollcall.admin_sessions where operator = $1", [operators.operator]);
+    await page.getByRole("link", { name: "Activity" }).focus();
+    await page.getByLabel("What happened").selectOption({ label: "User created" });
+    const dialog = page.getByRole("dialog", { name: "Your session has ended" });
+    await dialog.waitFor(deadline);
+    await expectSound(page, "expired");
+    await page.keyboard.press("Escape");
+    expect(await dialog.isVisible()).toBe(true);
+    await logIn(page, operators.operator);
+    await dialog.waitFor({ ...deadline, state: "detached" });
+    expect(await typed.inputValue()).toBe("user_typed");
+    await page.context().close();
+  });
+
+  test("a tab whose session another tab replaced goes on, and writes with the new token", async () => {
+    const page = await openConsole(browser, system);
+    await logIn(page, operators.operator);
+    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor(deadline);
+    const second = await openPage(page.context());
+    await second.goto("/admin/operators");
+    await second.getByRole("button", { name: "Log out" }).click();
+    await second.locator("input[name=name]").waitFor(deadline);
+    await logIn(second, operators.operator);
+    await second.getByRole("button", { name: "Log out" }).waitFor(deadline);
+    await page.getByRole("button", { name: "Log out" }).click();
+    await page.locator("input[name=password]").waitFor(deadline);
+    expect([page.faults, second.faults]).toEqual([[], []]);
+    await page.context().close();
+  });
+
+  test("an event appears without a reload, and is shown when the operator asks for it", async () => {
+    const page = await openConsole(browser, system, "/admin/activity");
+    await logIn(page, operators.viewer);
+    await page.getByRole("table").waitFor(deadline);
+    await page.locator(".live-mark[data-state=live]").waitFor(deadline);
+    await page.getByLabel("What happened").selectOption({ label: "User created" });
+    await page.getByText("No event matches").waitFor(deadline);
+    const { id } = await system.clerk.users.create({ firstName: "Live", email: "live@example.com" });
+    await page.getByRole("button", { name: /^Show \d+ new$/ }).click(deadline);
+    await page.getByRole("link", { name: id }).first().waitFor(deadline);
+    await expectSound(page, "live");
+    await page.context().close();
+  });
+
+  test("a page that lost the api says so, and is up to date again by itself", async () => {
+    const page = await openConsole(browser, system, "/admin/operators");
+    await logIn(page, operators.admin);
+    await page.getByRole("region", { name: operators.viewer }).waitFor(deadline);
+    await page.locator(".live-mark[data-state=live]").waitFor(deadline);
+    await system.api.stop("SIGKILL");
+    await page.getByText("Rollcall does not answer").waitFor(deadline);
+    // What was loaded stays.
+    expect(await page.getByRole("region", { name: operators.viewer }).isVisible()).toBe(true);
+    await expectSound(page, "lost");
+    system.api = system.startApi();
+    await page.getByText("Rollcall does not answer").waitFor({ ...deadline, state: "detached" });
+    await page.locator(".live-mark[data-state=live]").waitFor(deadline);
+    await page.context().close();
+  });
+
+  test("a page whose api lost Postgres says so, and recovers by itself", async () => {
+    const page = await openConsole(browser, system);
+    await logIn(page, operators.admin);
+    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor(deadline);
+    await system.postgres.stop("immediate");
+    await page.getByRole("link", { name: "Runs" }).click();
+    await page.locator(".problem").first().waitFor(deadline);
+    await expectSound(page, "postgres-down");
+    await system.restartPostgres();
+    await page.getByRole("table").first().waitFor(deadline);
+    await page
+      .getByRole("alert")
+      .first()
+      .waitFor({ ...deadline, state: "detached" });
+    await page.context().close();
+  });
+});

@@ -1,0 +1,82 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { hashPassword } from "@rollcall/runtime";
+import axe from "axe-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { expect } from "vitest";
+import type { System } from "./system.ts";
+
+/** The folder for a screenshot of each screen, for a person to look at. Without it no screenshot is taken. */
+const shots = process.env["ROLLCALL_SHOTS"];
+
+export const operatorPassword = "a long password that only tests know";
+
+/** `ADMIN_OPERATORS` with one operator of each role, whose names are `operators`. */
+export async function makeOperators(): Promise<string> {
+  const hash = await hashPassword(operatorPassword);
+  return Object.entries(operators)
+    .map(([role, name]) => `${name}:${role}:${hash}`)
+    .join(",");
+}
+
+export const operators = { viewer: "vera", operator: "otto", admin: "ana" } as const;
+
+export type Look = {
+  language?: "en" | "pt-BR";
+  width?: number;
+  colorScheme?: "light" | "dark";
+};
+
+export type ConsolePage = Page & { faults: string[] };
+
+/** Opens a page of the console. `faults` collects breaches of its content security policy and errors of its scripts. */
+export async function openConsole(
+  browser: Browser,
+  system: System,
+  path = "/admin/",
+  { language = "en", width = 1280, colorScheme = "light" }: Look = {},
+): Promise<ConsolePage> {
+  const context = await browser.newContext({
+    ...{ viewport: { width, height: 844 }, colorScheme, locale: language },
+    reducedMotion: "reduce",
+    baseURL: system.apiUrl,
+  });
+  const page = await openPage(context);
+  await page.goto(path);
+  return page;
+}
+
+/** Opens another tab of the same browser. */
+export async function openPage(context: BrowserContext): Promise<ConsolePage> {
+  const faults: string[] = [];
+  const page = Object.assign(await context.newPage(), { faults });
+  page.on("pageerror", (error) => faults.push(error.message));
+  page.on("console", (message) => {
+    if (/Content Security Policy|Refused to/i.test(message.text())) faults.push(message.text());
+  });
+  return page;
+}
+
+/** Logs in with the keyboard, as an operator with a password manager would not. */
+export async function logIn(page: Page, name: string, password = operatorPassword): Promise<void> {
+  await page.locator("input[name=name]").fill(name);
+  await page.locator("input[name=password]").fill(password);
+  await page.keyboard.press("Enter");
+}
+
+/** Axe finds nothing, the page fits its width, its scripts and its policy agree, and no address holds a name. */
+export async function expectSound(page: ConsolePage, screen: string): Promise<void> {
+  const { width = 0 } = page.viewportSize() ?? {};
+  if (shots) {
+    await mkdir(shots, { recursive: true });
+    await page.screenshot({ path: join(shots, `${screen}-${width}.png`), fullPage: true });
+  }
+  await page.evaluate(axe.source);
+  const violations = await page.evaluate(
+    "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ' ' + nodes[0].html))",
+  );
+  expect([screen, violations]).toEqual([screen, []]);
+  expect([screen, await page.evaluate("document.documentElement.scrollWidth")]).toEqual([screen, width]);
+  expect([screen, page.faults]).toEqual([screen, []]);
+  expect(page.url()).not.toMatch(/@|%40|example/);
+}
