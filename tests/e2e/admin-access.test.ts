@@ -120,7 +120,7 @@ describe("a login", () => {
     const answers = [];
     for (const given of [
       { ...ana, password: "a wrong password" },
-      { name: "nobody", password: ana.password },
+      { name: "carla", password: ana.password },
     ]) {
       const response = await postLogin(system, given);
       const { requestId: _, ...body } = (await response.json()) as { requestId: string };
@@ -165,7 +165,7 @@ describe("a login", () => {
 });
 
 describe("a write by cookie", () => {
-  const path = "/api/admin/users/user_nobody/sync";
+  const path = "/api/admin/users/user_none/sync";
   let operator: PageSession;
   beforeEach(async () => {
     operator = await logIn(system, bia);

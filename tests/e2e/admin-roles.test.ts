@@ -38,7 +38,7 @@ beforeAll(async () => {
     Object.entries(methods).map(([method, described]) => ({
       method: method.toUpperCase(),
       // A user and a number that nothing has.
-      path: path.replaceAll("{clerkId}", "user_nobody").replaceAll(/\{\w+\}/g, "999999"),
+      path: path.replaceAll("{clerkId}", "user_none").replaceAll(/\{\w+\}/g, "999999"),
       role: described["x-role"],
     })),
   );
@@ -111,7 +111,7 @@ test("a viewer may call no route that writes, except to end a session of their o
   expect(routes.filter(({ method, role }) => method === "GET" && role !== "viewer")).toEqual([]);
 });
 
-test.each(["POST /api/admin/users/user_nobody/purge", "POST /api/admin/runs/999999/confirm-deletions"])(
+test.each(["POST /api/admin/users/user_none/purge", "POST /api/admin/runs/999999/confirm-deletions"])(
   "%s, which nothing undoes, needs an admin",
   (wanted) => {
     expect(routes.find(({ method, path }) => `${method} ${path}` === wanted)?.role).toBe("admin");
@@ -121,7 +121,7 @@ test.each(["POST /api/admin/users/user_nobody/purge", "POST /api/admin/runs/9999
 test.each([
   ["all that match", { filter: { tier: "FREE" }, action: { tier: "PRO" } }],
   ["a preview", { filter: { tier: "FREE" }, action: { tier: "PRO" }, preview: true }],
-  ["some", { clerkIds: ["user_nobody"], action: { tier: "PRO" } }],
+  ["some", { clerkIds: ["user_none"], action: { tier: "PRO" } }],
 ])("a tier in bulk needs an admin: %s", async (_, body) => {
   for (const [role, status] of [
     ["viewer", 403],

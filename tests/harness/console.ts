@@ -80,3 +80,18 @@ export async function expectSound(page: ConsolePage, screen: string): Promise<vo
   expect([screen, page.faults]).toEqual([screen, []]);
   expect(page.url()).not.toMatch(/@|%40|example/);
 }
+
+/** Opens a page of the console and logs in as the operator of a role. */
+export async function openAs(
+  browser: Browser,
+  system: System,
+  role: keyof typeof operators,
+  path: string,
+  look: Look = {},
+): Promise<ConsolePage> {
+  const page = await openConsole(browser, system, path, look);
+  await logIn(page, operators[role]);
+  // On a phone the navigation is hidden.
+  await page.locator("nav").waitFor({ state: "attached", timeout: 60_000 });
+  return page;
+}

@@ -105,6 +105,8 @@ export function createConsoleRouter() {
   return createRouter({
     routeTree: root.addChildren([...routes]),
     basepath: "/admin",
+    // What no page takes from its address is removed there too.
+    search: { strict: true },
     defaultPreload: "intent",
     scrollRestoration: true,
   });

@@ -90,7 +90,7 @@ export function Table<Row extends object>({
                   <Checkbox
                     aria-label={texts.selectAll}
                     isSelected={table.getIsAllRowsSelected()}
-                    isIndeterminate={table.getIsSomeRowsSelected()}
+                    isIndeterminate={table.getIsSomeRowsSelected() && !table.getIsAllRowsSelected()}
                     onChange={(selected) => table.toggleAllRowsSelected(selected)}
                   />
                 </th>

@@ -34,7 +34,7 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
   const heading = (profile: Profile | null) =>
     profile === present ? texts.present : texts.candidate(String(profile?.id));
   return (
-    <section className="stack tight" aria-label={texts.candidates}>
+    <div className="stack tight">
       {/* A scrolling area must be reachable by keyboard. */}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: see above */}
       <section className="table-frame" aria-label={texts.candidates} tabIndex={0}>
@@ -94,7 +94,7 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
         </table>
       </section>
       {gone.length > 0 && <p className="soft">{texts.gone(gone.join(", "))}</p>}
-    </section>
+    </div>
   );
 }
 

@@ -6,6 +6,7 @@ import { Checkbox } from "../../design/checkbox.tsx";
 import { ConfirmDialog } from "../../design/dialog.tsx";
 import { useMessages } from "../../design/messages.tsx";
 import { Problem } from "../../design/states.tsx";
+import { Time } from "../../design/time.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { conflictsTexts } from "./conflicts-texts.ts";
 
@@ -48,13 +49,24 @@ export function DecisionDialog({ conflict, choice, onClose }: Props) {
       isDisabled={effect === undefined || (unlinks && !consents)}
       onConfirm={() => decide.mutate(undefined)}
     >
-      {effect && <p>{texts.effects[effect]}</p>}
+      {effect ? (
+        <p>{texts.effects[effect]}</p>
+      ) : (
+        <p role="alert">
+          <strong>
+            {conflict.closedBy
+              ? texts.decided(texts.closedAs[conflict.state], conflict.closedBy)
+              : texts.settledItself}
+          </strong>{" "}
+          <Time at={conflict.closedAt} />
+        </p>
+      )}
       {unlinks && (
         <Checkbox isSelected={consents} onChange={setConsents}>
           {texts.unlinkConsent}
         </Checkbox>
       )}
-      <p className="soft">{texts.cannotUndo}</p>
+      {effect && <p className="soft">{texts.cannotUndo}</p>}
       {decide.error && <Problem error={decide.error} />}
     </ConfirmDialog>
   );

@@ -34,16 +34,17 @@ export function DeadLettersPage() {
         {({ items }) => {
           // With one code there is nothing to choose.
           const known = code ?? (items.length === 1 ? items[0]?.code : undefined);
-          return items.length === 0 && code === undefined ? (
-            <Empty>{texts.empty}</Empty>
-          ) : (
+          return (
             <>
-              <Codes
-                counts={items}
-                code={code}
-                onChange={(next) => void navigate({ search: next === undefined ? {} : { code: next } })}
-              />
-              {known === undefined ? <p className="soft">{texts.chooseCode}</p> : <Cause code={known} />}
+              {(items.length > 0 || code !== undefined) && (
+                <Codes
+                  counts={items}
+                  code={code}
+                  onChange={(next) => void navigate({ search: next === undefined ? {} : { code: next } })}
+                />
+              )}
+              {known !== undefined && <Cause code={known} />}
+              {known === undefined && items.length > 0 && <p className="soft">{texts.chooseCode}</p>}
               <LetterList key={code ?? ""} code={code} counts={items} onOutcome={setOutcome} />
             </>
           );

@@ -38,9 +38,9 @@ export function Differences({ run: { id } }: { run: RunView }) {
     [texts],
   );
   return (
-    <section className="stack tight" aria-labelledby="differences">
+    <div className="stack tight">
       <div className="row apart">
-        <h2 id="differences">{texts.differences}</h2>
+        <h2>{texts.differences}</h2>
         <Link to="/users" search={{ drifted: "true" }}>
           {texts.showDrifted}
         </Link>
@@ -60,6 +60,6 @@ export function Differences({ run: { id } }: { run: RunView }) {
         )}
       </Answered>
       <More list={list} />
-    </section>
+    </div>
   );
 }

@@ -34,8 +34,8 @@ export function HeldDeletions({ run }: { run: RunView }) {
     [texts],
   );
   return (
-    <section className="stack tight" aria-labelledby="held">
-      <h2 id="held">{texts.held}</h2>
+    <div className="stack tight">
+      <h2>{texts.held}</h2>
       {run.confirmedBy !== null && <p role="status">{texts.confirmedBy(run.confirmedBy)}</p>}
       <Answered of={list}>
         {() =>
@@ -68,7 +68,7 @@ export function HeldDeletions({ run }: { run: RunView }) {
         }
       </Answered>
       {asks && <ConfirmHeld run={run} first={list.items.slice(0, 5)} onClose={() => setAsks(false)} />}
-    </section>
+    </div>
   );
 }
 
@@ -111,6 +111,7 @@ function ConfirmHeld({
           formats.number(rest),
         )}
       </p>
+      {run.confirmedBy !== null && <p role="alert">{texts.confirmedBy(run.confirmedBy)}</p>}
       {confirm.error && <Problem error={confirm.error} />}
     </ConfirmDialog>
   );

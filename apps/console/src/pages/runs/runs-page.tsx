@@ -74,8 +74,8 @@ function Schedules() {
     [texts, formats],
   );
   return (
-    <section className="stack tight" aria-labelledby="schedules">
-      <h2 id="schedules">{texts.schedules}</h2>
+    <div className="stack tight">
+      <h2>{texts.schedules}</h2>
       <Answered of={schedules}>
         {({ items }) => (
           <Table
@@ -87,7 +87,7 @@ function Schedules() {
           />
         )}
       </Answered>
-    </section>
+    </div>
   );
 }
 
@@ -114,9 +114,9 @@ function RunList() {
     [texts, starter],
   );
   return (
-    <section className="stack tight" aria-labelledby="runs">
+    <div className="stack tight">
       <div className="row apart">
-        <h2 id="runs">{texts.list}</h2>
+        <h2>{texts.list}</h2>
         <Choices
           label={texts.shown}
           value={show}
@@ -140,7 +140,7 @@ function RunList() {
         )}
       </Answered>
       <More list={list} />
-    </section>
+    </div>
   );
 }
 

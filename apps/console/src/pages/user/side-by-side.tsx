@@ -16,8 +16,8 @@ export function SideBySide({ report }: { report: UserReport }) {
   const lines = compareSources(report);
   const count = differences?.length ?? 0;
   return (
-    <section className="stack tight" aria-labelledby="compare">
-      <h2 id="compare">{texts.compare}</h2>
+    <div className="stack tight">
+      <h2>{texts.compare}</h2>
       {clerk === "unknown" && <p>{texts.clerkUnknown}</p>}
       {clerk === "absent" && <p>{texts.clerkAbsent}</p>}
       {differences && <p>{count === 0 ? texts.allEqual : texts.someDiffer(count, formats.number(count))}</p>}
@@ -43,7 +43,7 @@ export function SideBySide({ report }: { report: UserReport }) {
       <p className="soft small">
         {[user ? "" : texts.noRow, mentorado ? texts.profileNote : texts.noProfile].join(" ").trim()}
       </p>
-    </section>
+    </div>
   );
 }
 

@@ -71,8 +71,10 @@ function TierDialog({ clerkId, tier, onClose }: { clerkId: string; tier: string;
   const texts = useTexts(userTexts);
   const show = useMessages();
   const [typed, setTyped] = useState("");
+  // The page follows the user. What the operator decides on is what the dialog said when it opened.
+  const [seen, setSeen] = useState(tier);
   const isValid = tierPattern.test(typed);
-  const change = useWrite(() => patch<TierAnswer>(`/users/${clerkId}`, { tier: typed, expectedTier: tier }), {
+  const change = useWrite(() => patch<TierAnswer>(`/users/${clerkId}`, { tier: typed, expectedTier: seen }), {
     topics: ["user", "users", "audit"],
     onDone: () => {
       show({ kind: "good", text: texts.tierDone(typed) });
@@ -80,6 +82,7 @@ function TierDialog({ clerkId, tier, onClose }: { clerkId: string; tier: string;
     },
   });
   const wasChanged = change.error instanceof ApiProblem && change.error.code === "admin.changed_meanwhile";
+  if (wasChanged && seen !== tier) setSeen(tier);
   return (
     <ConfirmDialog
       title={texts.tierTitle}
@@ -90,7 +93,7 @@ function TierDialog({ clerkId, tier, onClose }: { clerkId: string; tier: string;
       isDisabled={!isValid}
       onConfirm={() => change.mutate(undefined)}
     >
-      <p>{texts.tierIs(tier)}</p>
+      <p>{texts.tierIs(seen)}</p>
       <Field
         label={texts.newTier}
         hint={texts.newTierHint}
@@ -102,7 +105,7 @@ function TierDialog({ clerkId, tier, onClose }: { clerkId: string; tier: string;
         autoFocus
       />
       {change.error && <Problem error={change.error} />}
-      {wasChanged && <p>{texts.tierAgain(tier)}</p>}
+      {wasChanged && <p>{texts.tierAgain(seen)}</p>}
     </ConfirmDialog>
   );
 }

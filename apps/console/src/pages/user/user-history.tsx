@@ -153,8 +153,8 @@ export function UserTimeline({ clerkId }: { clerkId: string }) {
     [texts, events],
   );
   return (
-    <section className="stack tight" aria-labelledby="timeline">
-      <h2 id="timeline">{texts.timeline}</h2>
+    <div className="stack tight">
+      <h2>{texts.timeline}</h2>
       <Answered of={list}>
         {() => (
           <Table
@@ -167,6 +167,6 @@ export function UserTimeline({ clerkId }: { clerkId: string }) {
         )}
       </Answered>
       <More list={list} />
-    </section>
+    </div>
   );
 }
