@@ -113,6 +113,33 @@ describeOnBackends((backend) => {
     expect((await rollcall("reconcile", "--json")).code).toBe(0);
   });
 
+  test("operators list and export users, change them in bulk, and purge a deleted one", async () => {
+    const clerkId = await signUp();
+    const get = (path: string) => callAdmin(system, `/api/admin/${path}`);
+    for (const path of ["columns", "users?tier=FREE&turma=neon", "users?drifted=true", "users/export", "schedules"])
+      expect([path, (await get(path)).status]).toEqual([path, 200]);
+    for (const action of [{ tier: "SILVER" }, { refresh: true }]) {
+      const { status, body } = await post("users/bulk", { clerkIds: [clerkId], action });
+      expect(status).toBe(202);
+      const { jobId } = body as { jobId: number };
+      await waitFor("the end of the bulk change", async () => {
+        const change = (await get(`bulk/${jobId}`)).body as { state: string };
+        return change.state === "done" || undefined;
+      });
+    }
+    const { body } = await post("users/bulk", { filter: {}, action: { refresh: true } });
+    const cancelled = await post(`bulk/${(body as { jobId: number }).jobId}/cancel`);
+    expect([200, 409]).toContain(cancelled.status);
+    expect((await readRows(system, clerkId)).users).toMatchObject([{ tier: "SILVER" }]);
+    await system.clerk.users.delete(clerkId, { silent: true });
+    for (const preview of [true, false])
+      expect(await post(`users/${clerkId}/purge`, { preview })).toMatchObject({
+        status: 200,
+        body: { purged: !preview },
+      });
+    expect((await readRows(system, clerkId)).users).toMatchObject([{ email: null, name: null }]);
+  });
+
   test("operators read users, change a tier, resolve conflicts, replay and discard", async () => {
     const clerkId = await signUp();
     expect((await callAdmin(system, `/api/admin/users/${clerkId}`)).status).toBe(200);
