@@ -116,7 +116,13 @@ describeOnBackends((backend) => {
   test("operators list and export users, change them in bulk, and purge a deleted one", async () => {
     const clerkId = await signUp();
     const get = (path: string) => callAdmin(system, `/api/admin/${path}`);
-    for (const path of ["columns", "users?tier=FREE&turma=neon", "users?drifted=true", "users/export", "schedules"])
+    for (const path of [
+      "columns",
+      "users?tier=FREE&turma=neon",
+      "users?drifted=true",
+      "users/export",
+      "schedules",
+    ])
       expect([path, (await get(path)).status]).toEqual([path, 200]);
     for (const action of [{ tier: "SILVER" }, { refresh: true }]) {
       const { status, body } = await post("users/bulk", { clerkIds: [clerkId], action });
