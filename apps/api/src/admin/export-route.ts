@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
-import { exportQuery, type UserEntry } from "@rollcall/contracts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { exportQuery, isOutage, type UserEntry } from "@rollcall/contracts";
 import { readPage, readWish, recordAdminEvents, type UserWish } from "@rollcall/db";
 import { countPostgresError } from "@rollcall/sync";
 import type { FastifyReply } from "fastify";
@@ -57,8 +58,9 @@ function startStream(context: ApiContext, reply: FastifyReply, { wish, format, b
   async function end(): Promise<void> {
     context.metrics.count("rollcall_exported_users_total", { format, outcome }, count);
     context.log.info({ event: "users_exported", count, outcome, by }, "Users were exported");
-    await record(context, by, "users_exported", { format, count, outcome }).catch((error: unknown) =>
-      context.log.error({ event: "users_exported", count, by, err: error }, "An export was not recorded"),
+    await retryInOutage(() => record(context, by, "users_exported", { format, count, outcome })).catch(
+      (error: unknown) =>
+        context.log.error({ event: "users_exported", count, by, err: error }, "An export was not recorded"),
     );
   }
 
@@ -79,10 +81,25 @@ function record(
 async function* readPages({ pool }: ApiContext, wish: UserWish): AsyncGenerator<UserEntry[]> {
   let cursor: string | undefined;
   do {
-    const page = await readPage(pool, wish, { cursor, limit: pageSize });
+    const page = await retryInOutage(() => readPage(pool, wish, { cursor, limit: pageSize }));
     if (page.items.length > 0) yield page.items;
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
+}
+
+const mostAttempts = 10;
+const retryMs = 1_000;
+
+/** An answer that has begun cannot become a 503 any more, so it waits while Postgres is replaced. */
+async function retryInOutage<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt === mostAttempts || !isOutage(error)) throw error;
+      await sleep(retryMs);
+    }
+  }
 }
 
 type Writer = {
