@@ -97,8 +97,8 @@ export type ReplayAnswer = z.infer<typeof replayAnswer>;
 export const discardAnswer = z.object({
   discarded: z.number().int(),
   refused: z.array(refusedLetter),
-  /** More dead letters match than one call discards: call again. */
-  more: z.boolean(),
+  /** For a code, or all: more dead letters match than one call discards, so call again. */
+  more: z.boolean().optional(),
 });
 
 export type DiscardAnswer = z.infer<typeof discardAnswer>;

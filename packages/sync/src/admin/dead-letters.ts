@@ -49,8 +49,8 @@ const chunkSize = 25;
 const chunkEveryMs = 250;
 const enqueueDeadlineMs = 2_000;
 
-const lease = { name: "dead-letters", ttlMs: 15_000 } as const;
-/** A call of another operator takes some five seconds for 500 letters. */
+const lease = { name: "dead-letters", ttlMs: 8_000 } as const;
+/** A call of another operator takes some five seconds for 500 letters, and the lease of one that died ends before. */
 const longestWaitMs = 10_000;
 const tryEveryMs = 200;
 
@@ -132,7 +132,7 @@ export function discardDeadLetters(
   context: DeadLetterContext,
   { reason, ...request }: DiscardRequest,
   by: string,
-): Promise<{ discarded: number; refused: Refused[]; more: boolean }> {
+): Promise<{ discarded: number; refused: Refused[]; more?: boolean }> {
   return alone(context, async (hold) => {
     const { letters, refused, more } = await select(context, request, { replayable: false });
     if (letters.length === 0) throwIfAllRefused(refused);
@@ -141,7 +141,7 @@ export function discardDeadLetters(
       const event = describe("dead_letter_discarded", letter);
       return { ...event, details: { ...event.details, reason } };
     });
-    return { discarded, refused, more };
+    return { discarded, refused, ...(request.ids === undefined && { more }) };
   });
 }
 

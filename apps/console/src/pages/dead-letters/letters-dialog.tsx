@@ -164,7 +164,11 @@ async function call(does: Outcome["does"], selection: Selected, reason: string):
     const { replayed, refused, more } = await post<ReplayAnswer>("/dead-letters/replay", selection);
     return { done: replayed, refused, more };
   }
-  const { discarded, refused, more } = await post<DiscardAnswer>("/dead-letters/discard", {
+  const {
+    discarded,
+    refused,
+    more = false,
+  } = await post<DiscardAnswer>("/dead-letters/discard", {
     ...selection,
     reason,
   });
