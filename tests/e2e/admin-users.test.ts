@@ -76,6 +76,33 @@ describeOnOneBackend((backend) => {
       expect(seen).toEqual(names.toReversed().map((name) => `${name}@pages.example.com`));
     });
 
+    test("by columns that combine, with the columns of the profile in each row", async () => {
+      const person = await system.clerk.users.create({ publicMetadata: { turma: "rara" } });
+      await untilProfile(system, person.id);
+      const { body: columns } = await admin("/columns");
+      expect(columns).toMatchObject({
+        users: expect.arrayContaining([expect.objectContaining({ key: "tier", filterable: true })]),
+        profile: {
+          name: "mentorado",
+          columns: expect.arrayContaining([
+            {
+              key: "turma",
+              kind: "text",
+              values: expect.arrayContaining(["rara"]),
+              filterable: true,
+              personal: false,
+            },
+          ]),
+        },
+      });
+      const { body } = await admin("/users?turma=rara&tier=FREE&state=live");
+      expect(body).toMatchObject({
+        items: [{ clerkId: person.id, profile: { turma: "rara" } }],
+        nextCursor: null,
+      });
+      expect((await admin("/users?turma=rara&tier=PRO")).body).toEqual({ items: [], nextCursor: null });
+    });
+
     test("no log holds the text of a search", async () => {
       await search("vasco.secret@example.com");
       await admin("/users?query=vasco.secret%00&limit=5");
@@ -89,6 +116,12 @@ describeOnOneBackend((backend) => {
       ["a NUL", "query=a%00b", "NUL"],
       ["a limit that is too high", "limit=201", "limit"],
       ["an invented cursor", "cursor=abc", "nextCursor"],
+      ["the cursor of another list", "cursor=s1.2", "cursor"],
+      ["an unknown filter", "trier=FREE", "trier"],
+      ["a state that is none", "state=dead", "state"],
+      ["a filter twice", "tier=FREE&tier=PRO", "tier"],
+      ["a flag that is false", "withoutProfile=false", "withoutProfile"],
+      ["a time that is none", "signedUpTo=2026-13-01", "signedUpTo"],
     ])("%s is answered with a sentence that names the mistake", async (_input, query, word) => {
       const { status, body } = await admin(`/users?${query}`);
       expect(status).toBe(400);

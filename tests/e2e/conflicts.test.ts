@@ -49,6 +49,50 @@ describeOnOneBackend((backend) => {
     expect(JSON.stringify(await listOpen())).not.toContain("@example.com");
   });
 
+  test("its page has user and candidates side by side, and what each choice does", async () => {
+    const { person, conflict, candidates, freshId } = await makeConflict();
+    const read = async () => (await callAdmin(system, `/api/admin/conflicts/${conflict.id}`)).body;
+    const [one, two] = candidates;
+    expect(await read()).toMatchObject({
+      id: conflict.id,
+      clerkId: person.id,
+      reason: "several_candidates",
+      user: { clerkId: person.id },
+      present: { id: freshId },
+      candidates: [
+        { id: one, nomeCompleto: "one", userId: null },
+        { id: two, nomeCompleto: "two", userId: null },
+      ],
+      effects: [
+        { choice: { mentoradoId: one }, says: "links_and_deletes_profile" },
+        { choice: { mentoradoId: two }, says: "links_and_deletes_profile" },
+        { choice: { dismiss: true }, says: "dismisses" },
+      ],
+    });
+    const others = await makeAdmin(system);
+    const { users } = await readRows(system, others.id);
+    await system.db.query("insert into app_notes (mentorado_id) values ($1)", [freshId]);
+    await system.db.query("update mentorados set user_id = $2 where id = $1", [one, users[0]?.["id"]]);
+    expect(await read()).toMatchObject({
+      effects: [{ says: "taken" }, { says: "links_and_unlinks_profile" }, {}],
+    });
+    await system.db.query("delete from mentorados where id = $1", [one]);
+    await system.db.query("update mentorados set user_id = null where id = $1", [freshId]);
+    expect(await read()).toMatchObject({ effects: [{ says: "gone" }, { says: "links" }, {}] });
+    await system.db.query("update mentorados set user_id = $2 where id = $1", [
+      freshId,
+      (await readRows(system, person.id)).users[0]?.["id"],
+    ]);
+    expect((await resolve(conflict.id, { mentoradoId: two, discardProfile: true })).status).toBe(204);
+    expect(await read()).toMatchObject({
+      state: "resolved",
+      closedBy: "admin",
+      present: { id: two },
+      effects: [],
+    });
+    expect((await callAdmin(system, "/api/admin/conflicts/999999")).status).toBe(404);
+  });
+
   test("resolving links the chosen profile, removes the untouched fresh one, and the next login has it", async () => {
     const { person, conflict, candidates, freshId } = await makeConflict();
     await ensure(system, person.id);
@@ -150,6 +194,40 @@ describeOnOneBackend((backend) => {
           timeline: [{ kind: "mentorado_created", cause: "webhook" }, { kind: "user_created" }],
         },
       });
+    });
+
+    test("has the user as Clerk has it, and the columns that differ from it", async () => {
+      const person = await system.clerk.users.create({
+        firstName: "Ana",
+        lastName: "Lima",
+        email: "lima@example.com",
+      });
+      await untilProfile(system, person.id);
+      await waitFor("rows that equal Clerk", async () => {
+        const { differences } = (await explain(person.id)).body as UserReport;
+        return differences?.length === 0 || undefined;
+      });
+      await system.clerk.users.update(person.id, { lastName: "Souza", banned: true }, { silent: true });
+      const report = (await explain(person.id)).body as UserReport;
+      expect(report.clerkUser).toMatchObject({
+        firstName: "Ana",
+        lastName: "Souza",
+        emails: [{ email: "lima@example.com", verified: true, primary: true }],
+        banned: true,
+      });
+      expect(report.differences).toEqual(
+        expect.arrayContaining([
+          { column: "name", here: "Ana Lima", atClerk: "Ana Souza" },
+          { column: "banned", here: false, atClerk: true },
+        ]),
+      );
+      const fault = await system.clerk.faults.add({ kind: "status", status: 500 });
+      expect((await explain(person.id)).body).toMatchObject({
+        clerk: "unknown",
+        differences: null,
+        clerkUser: null,
+      });
+      await system.clerk.faults.remove(fault);
     });
 
     test("says that no webhook and no login has arrived yet", async () => {

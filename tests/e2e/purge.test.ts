@@ -1,6 +1,6 @@
 import { startClerkSimulator } from "@rollcall/clerk-simulator";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { chooseBackend, describeOnBackends } from "../harness/backends.ts";
 import { ensure, readDeadLetters, readRows, untilDeadLetter, untilProfile } from "../harness/calls.ts";
@@ -88,6 +88,76 @@ describeOnBackends((backend) => {
     expect((await purge(clerkId)).code).toBe(0);
     expect(await findAnywhere(person.words)).toEqual([]);
     expect((await readRows(system, clerkId)).users[0]?.["deleted_at"]).toBeTruthy();
+  });
+
+  describe("the route", () => {
+    const call = (clerkId: string, body: unknown = {}) =>
+      callAdmin(system, `/api/admin/users/${clerkId}/purge`, { method: "POST", body });
+
+    test("lists what goes and what stays, changes nothing in a preview, and then does the same", async () => {
+      const person = canary("carduelis");
+      const { clerkId, profileId } = await signUp(person);
+      for (const _ of [1, 2]) await ensure(system, clerkId);
+      await makeDeadLetter(clerkId, person.email);
+      await recordReason(clerkId, "carduelis asked for it");
+      await system.clerk.users.delete(clerkId, { silent: true });
+      const before = await findAnywhere(person.words);
+      const goes = [
+        { what: "row", of: [], count: 1 },
+        { what: "profile", of: [String(profileId)], count: 1 },
+        { what: "reasons", of: [], count: 1 },
+        { what: "dead_letters", of: [], count: 1 },
+        { what: "session_cache", of: [], count: 1 },
+      ];
+      const stays = [
+        { what: "clerk_id", of: [clerkId], count: 1 },
+        { what: "operator_names", of: [], count: 1 },
+      ];
+      expect(await call(clerkId, { preview: true })).toMatchObject({
+        status: 200,
+        body: { clerkId, purged: false, goes, stays },
+      });
+      expect(await findAnywhere(person.words)).toEqual(before);
+      expect(await call(clerkId)).toMatchObject({
+        status: 200,
+        body: { clerkId, purged: true, goes, stays },
+      });
+      expect(await findAnywhere(person.words)).toEqual([]);
+      const events = await system.db.query(
+        "select cause, ref from rollcall.events where kind = 'user_purged' and clerk_id = $1",
+        [clerkId],
+      );
+      expect(events.rows).toEqual([{ cause: "admin", ref: "admin" }]);
+    });
+
+    test("refuses a user that Clerk has, in a preview too", async () => {
+      const { clerkId } = await signUp(canary("chloris"));
+      for (const preview of [true, false])
+        expect(await call(clerkId, { preview })).toMatchObject({
+          status: 409,
+          body: { error: { code: "user.not_deleted" } },
+        });
+      expect(await call("user_unheardOf")).toMatchObject({
+        status: 404,
+        body: { error: { code: "user.unknown" } },
+      });
+    });
+
+    test("while no worker runs, the request is recorded, and a repeated one gets the answer of the worker", async () => {
+      const person = canary("loxia");
+      const { clerkId } = await signUp(person);
+      await system.clerk.users.delete(clerkId, { silent: true });
+      await system.worker.stop("SIGKILL");
+      expect(await call(clerkId)).toMatchObject({ status: 503, body: { error: { code: "purge.waiting" } } });
+      expect(await call(clerkId, { keepProfile: true })).toMatchObject({
+        status: 409,
+        body: { error: { code: "admin.changed_meanwhile", message: expect.stringContaining("admin") } },
+      });
+      system.worker = system.startWorker();
+      await system.untilReady();
+      expect(await call(clerkId)).toMatchObject({ status: 200, body: { purged: true } });
+      expect(await findAnywhere(person.words)).toEqual([]);
+    });
   });
 
   // No queue is involved in these tests, so one backend is enough.

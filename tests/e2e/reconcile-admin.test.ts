@@ -103,6 +103,70 @@ describeOnBackends((backend) => {
     expect((await readRows(system, person.id)).users).toEqual([]);
   });
 
+  test("the differences of a dry run are listed page by page, are a filter of users, and end with the repair", async () => {
+    const people = [];
+    for (let count = 0; count < 3; count++)
+      people.push(await system.clerk.users.create({}, { silent: true }));
+    await untilState(readId(await post("reconcile")), "succeeded");
+    const [changed = people[0], missing] = [people[1], await system.clerk.users.create({}, { silent: true })];
+    await system.clerk.users.update(changed?.id ?? "", { firstName: "Other" }, { silent: true });
+    const run = await untilState(readId(await post("reconcile", { dryRun: true })), "succeeded");
+    const items: unknown[] = [];
+    let cursor: string | null = "";
+    do {
+      const page = (await get(`runs/${run.id}/differences?limit=1${cursor && `&cursor=${cursor}`}`)).body as {
+        items: unknown[];
+        nextCursor: string | null;
+        complete: boolean;
+      };
+      expect(page.complete).toBe(true);
+      items.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    expect(items).toHaveLength(2);
+    expect(items).toEqual(
+      expect.arrayContaining([
+        { clerkId: changed?.id, kind: "updated", code: null },
+        { clerkId: missing.id, kind: "created", code: null },
+      ]),
+    );
+    const drifted = async () =>
+      ((await get("users?drifted=true")).body as { items: { clerkId: string }[] }).items;
+    expect(await drifted()).toMatchObject([{ clerkId: changed?.id }]);
+    await untilState(readId(await post("reconcile")), "succeeded");
+    expect(await drifted()).toEqual([]);
+    await system.db.query("delete from rollcall.run_differences");
+    expect((await get(`runs/${run.id}/differences`)).body).toEqual({
+      items: [],
+      nextCursor: null,
+      complete: false,
+    });
+    expect(await get("runs/999999/differences")).toMatchObject({ status: 404 });
+  });
+
+  test("the schedules have their last run and the next time", async () => {
+    const { status, body } = await get("schedules");
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      items: [
+        expect.objectContaining({
+          mode: "full",
+          pattern: expect.stringMatching(/^\S+ \S+ \S+ \S+ \S+$/),
+          everyMs: null,
+          lastRun: expect.objectContaining({ mode: "full" }),
+          nextAt: expect.stringMatching(/^\d{4}-/),
+        }),
+        expect.objectContaining({
+          mode: "catch-up",
+          pattern: null,
+          everyMs: 86_400_000,
+          nextAt: expect.any(String),
+        }),
+      ],
+      nextCursor: null,
+    });
+  });
+
   test("a catch-up writes recent changes", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     const run = await untilState(readId(await post("reconcile", { mode: "catch-up" })), "succeeded");
@@ -165,12 +229,24 @@ describeOnBackends((backend) => {
 
   test("held deletions are carried out by a worker once an operator confirms, and run and timeline name the operator", async () => {
     const { held, goneIds, thereId } = await makeHeldRun();
+    const listed = async () => {
+      const { body } = await get(`runs/${held.id}/held`);
+      return (body as { items: { clerkId: string }[] }).items;
+    };
+    expect((await listed()).map(({ clerkId }) => clerkId).toSorted()).toEqual(goneIds.toSorted());
+    expect((await listed())[0]).toEqual({
+      clerkId: expect.any(String),
+      name: expect.any(String),
+      email: expect.stringContaining("@"),
+      heldAt: expect.any(String),
+    });
     expect(await post(`runs/${held.id}/confirm-deletions`)).toMatchObject({
       status: 202,
       body: { runId: held.id },
     });
     const run = await untilState(held.id, "succeeded");
     expect(run).toMatchObject({ confirmedBy: "admin", counts: { deleted: goneIds.length, held: 0 } });
+    expect(await listed()).toEqual([]);
     for (const id of goneIds) {
       expect((await readRows(system, id)).users).toMatchObject([{ deleted_at: expect.any(Date) }]);
     }

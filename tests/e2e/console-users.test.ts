@@ -1,0 +1,213 @@
+import { readFile } from "node:fs/promises";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeInBrowser } from "../harness/browser.ts";
+import { untilProfile } from "../harness/calls.ts";
+import { expectSound, makeOperators, openAs, operators } from "../harness/console.ts";
+import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+/** Many times what a page needs on a busy machine. */
+const slack = { timeout: 60_000 };
+
+describeInBrowser("the console's list of users", { timeout: 240_000 }, (openBrowser) => {
+  let system: System;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    system = await startSystem({
+      backend: "postgres",
+      environment: { ADMIN_OPERATORS: await makeOperators() },
+    });
+    browser = await openBrowser();
+    await signUp(60, "neon");
+    await signUp(5, "estrutura");
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await system?.stop();
+  });
+
+  /** Adds users of a turma, and waits for their profiles. */
+  async function signUp(count: number, turma: string): Promise<string[]> {
+    const people = await Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        system.clerk.users.create({
+          ...{ firstName: "Bia", lastName: `${turma} ${index}`, email: `bia.${turma}.${index}@example.com` },
+          publicMetadata: { turma },
+        }),
+      ),
+    );
+    const ids = people.map(({ id }) => id);
+    await waitFor(`profiles of ${count} users`, async () => {
+      const found = await system.db.query(
+        "select from mentorados m join users u on u.id = m.user_id where u.clerk_id = any ($1)",
+        [ids],
+      );
+      return found.rowCount === count ? true : undefined;
+    });
+    return ids;
+  }
+
+  const countTier = async (turma: string, tier: string): Promise<number> =>
+    (
+      await system.db.query(
+        "select from users u join mentorados m on m.user_id = u.id where m.turma = $1 and u.tier = $2",
+        [turma, tier],
+      )
+    ).rowCount ?? 0;
+
+  const countTurma = async (turma: string): Promise<number> =>
+    (await system.db.query("select from mentorados where turma = $1 and user_id is not null", [turma]))
+      .rowCount ?? 0;
+
+  const rows = (page: Page) => page.getByRole("table", { name: "Users" }).locator("tbody tr");
+
+  test("a search finds a person, and its text is in no address, no title and no log", async () => {
+    const { id } = await system.clerk.users.create({
+      ...{ firstName: "Zulmira", lastName: "Quartzo", email: "zulmira@example.com" },
+    });
+    await untilProfile(system, id);
+    const page = await openAs(browser, system, "viewer", "/admin/users");
+    await page.getByRole("searchbox").fill("zulmira@ex");
+    await page.keyboard.press("Enter");
+    await page.getByText("1 user", { exact: true }).waitFor(slack);
+    await expect.poll(() => rows(page).count(), slack).toBe(1);
+    await expectSound(page, "users-search");
+    await page.getByRole("link", { name: "Zulmira Quartzo" }).click();
+    await page.getByRole("heading", { level: 1, name: "Zulmira Quartzo" }).waitFor(slack);
+    expect(page.url()).toBe(`${system.apiUrl}/admin/users/${id}`);
+    expect(await page.title()).not.toMatch(/zulmira/i);
+
+    await page.goBack();
+    await page.getByText("1 user", { exact: true }).waitFor(slack);
+    expect(await page.getByRole("searchbox").inputValue()).toBe("zulmira@ex");
+    expect(`${page.url()} ${await page.title()}`).not.toMatch(/zulmira|%40|@/i);
+    expect(system.api.output()).not.toMatch(/zulmira/i);
+    await page.context().close();
+  });
+
+  test("filters combine and stand in the address; an email never does", async () => {
+    const page = await openAs(
+      browser,
+      system,
+      "viewer",
+      "/admin/users?state=live&turma=estrutura&query=bia@example.com&tier=a@b.c",
+    );
+    await page.getByText("5 users, all of them").waitFor(slack);
+    expect(new URL(page.url()).search).toBe("?state=live&turma=estrutura");
+
+    const turma = page.getByLabel("Turma", { exact: true });
+    await turma.fill("ana@example.com");
+    await page.keyboard.press("Enter");
+    await page.getByText("Use the search for emails").waitFor(slack);
+    expect(new URL(page.url()).search).toBe("?state=live&turma=estrutura");
+
+    await turma.fill("neon");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => new URL(page.url()).searchParams.get("turma"), slack).toBe("neon");
+    await page.getByText("50 shown").waitFor(slack);
+    await page.getByRole("button", { name: "Show more" }).click();
+    await page.getByText(/\d+ users, all of them/).waitFor(slack);
+    await page.context().close();
+  });
+
+  test("a column that no filter takes gets the server's sentence, and the filter can be removed", async () => {
+    const page = await openAs(browser, system, "viewer", "/admin/users?nickname=x");
+    await page.getByRole("alert").filter({ hasText: "nickname" }).waitFor(slack);
+    await page.getByRole("button", { name: "Clear all" }).click();
+    await page.getByText("50 shown").waitFor(slack);
+    await page.context().close();
+  });
+
+  test("an admin changes the tier of all FREE users of one turma, and of no other user", async () => {
+    const page = await openAs(browser, system, "admin", "/admin/users");
+    await page.getByLabel("Tier", { exact: true }).fill("FREE");
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Turma", { exact: true }).fill("neon");
+    await page.keyboard.press("Enter");
+    const free = await countTier("neon", "FREE");
+    await page.getByRole("button", { name: "Select all that match" }).click();
+    await page.getByRole("button", { name: "Change tier" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText(`${free} users match.`).waitFor(slack);
+    await expectSound(page, "users-bulk");
+    await dialog.getByLabel("New tier").fill("pro");
+    await dialog.getByRole("button", { name: `Give ${free} users the tier PRO` }).click();
+
+    const change = page.getByRole("article", { name: "Tier PRO" });
+    await change.getByText("Done", { exact: true }).waitFor(slack);
+    await change.getByText(`${free} of ${free}`).waitFor(slack);
+    expect(await countTier("neon", "PRO")).toBe(free);
+    expect(await countTier("estrutura", "FREE")).toBe(5);
+    const audited = await system.db.query(
+      "select ref, details from rollcall.events where kind = 'bulk_requested'",
+    );
+    expect(audited.rows).toEqual([{ ref: operators.admin, details: expect.anything() }]);
+    await page.context().close();
+  });
+
+  test("when more users match by the time of the confirmation, nothing is done and the new number is shown", async () => {
+    const page = await openAs(browser, system, "admin", "/admin/users?turma=estrutura");
+    await page.getByRole("button", { name: "Select all that match" }).click();
+    await page.getByRole("button", { name: "Change tier" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("New tier").fill("GOLD");
+    await dialog.getByRole("button", { name: "Give 5 users the tier GOLD" }).waitFor(slack);
+    await signUp(1, "estrutura");
+    await dialog.getByRole("button", { name: "Give 5 users the tier GOLD" }).click();
+    await dialog.getByRole("alert").filter({ hasText: "More users match by now" }).waitFor(slack);
+    expect(await countTier("estrutura", "GOLD")).toBe(0);
+    expect(await dialog.getByLabel("New tier").inputValue()).toBe("GOLD");
+    await dialog.getByRole("button", { name: "Give 6 users the tier GOLD" }).click();
+    await expect.poll(() => countTier("estrutura", "GOLD"), slack).toBe(6);
+    await page.context().close();
+  });
+
+  test("an operator refreshes selected users, and is not offered a tier for several", async () => {
+    const page = await openAs(browser, system, "operator", "/admin/users?turma=estrutura");
+    await page.getByText(/users, all of them/).waitFor(slack);
+    for (const index of [0, 1]) await rows(page).nth(index).getByRole("checkbox").check({ force: true });
+    await page.getByText("2 users selected", { exact: true }).waitFor(slack);
+    expect(await page.getByRole("button", { name: "Change tier" }).count()).toBe(0);
+    await page.getByRole("region", { name: "Selection" }).getByRole("button", { name: "Refresh" }).click();
+    await page.getByRole("button", { name: "Refresh 2 users" }).click();
+    const change = page.getByRole("article", { name: "Refresh" });
+    await change.getByText("2 of 2").waitFor(slack);
+    await page.context().close();
+  });
+
+  test.each(["CSV", "JSON"])("the export as %s holds all users that match, and no other", async (format) => {
+    const page = await openAs(browser, system, "viewer", "/admin/users?turma=estrutura");
+    await page.getByText(/users, all of them/).waitFor(slack);
+    const saved = page.waitForEvent("download", slack);
+    await page.getByRole("button", { name: `Export ${format}` }).click();
+    const download = await saved;
+    const text = await readFile(await download.path(), "utf8");
+    // The profile has the email too.
+    expect(new Set(text.match(/bia\.estrutura\.\d+@/g)).size).toBe(await countTurma("estrutura"));
+    expect(text).not.toContain("bia.neon");
+    expect(download.suggestedFilename()).toMatch(new RegExp(`^users-.*\\.${format.toLowerCase()}$`));
+    await page.context().close();
+  });
+
+  test("an export that breaks off saves no file and says so", async () => {
+    const page = await openAs(browser, system, "viewer", "/admin/users");
+    const files: string[] = [];
+    page.on("download", (download) => files.push(download.suggestedFilename()));
+    await page.route("**/users/export?**", (route) => route.abort("connectionreset"));
+    await page.getByRole("button", { name: "Export CSV" }).click();
+    await page.getByText("The export broke off, and no file was saved").waitFor(slack);
+    expect(files).toEqual([]);
+    await page.context().close();
+  });
+
+  test("a viewer is offered no selection and no change", async () => {
+    const page = await openAs(browser, system, "viewer", "/admin/users");
+    await page.getByText("50 shown").waitFor(slack);
+    expect(await page.getByRole("checkbox").count()).toBe(2);
+    await expectSound(page, "users");
+    expect(await page.getByRole("button", { name: /Select all|Refresh|tier/i }).count()).toBe(0);
+    await page.context().close();
+  });
+});
