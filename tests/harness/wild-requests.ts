@@ -7,7 +7,19 @@ export type WildRoute = { method: string; path: string; headers: Record<string, 
 /** Every field of our request bodies and queries. */
 const fields = [
   ...["userId", "clerkIds", "tier", "ids", "code", "all", "reason", "mode", "dryRun", "mentoradoId"],
-  ...["dismiss", "discardProfile", "query", "cursor", "limit", "state", "type", "data", "__proto__"],
+  ...[
+    "dismiss",
+    "discardProfile",
+    "query",
+    "cursor",
+    "limit",
+    "state",
+    "type",
+    "data",
+    "__proto__",
+    "name",
+    "password",
+  ],
 ];
 
 const hardText = fc.oneof(

@@ -17,6 +17,8 @@ const word = (of: string) => `kanarienvogel-${of}`;
 /** The word, and how it begins in base64, which is how the keys of signatures are written. */
 const secrets = /kanarienvogel|a2FuYXJpZW52b2dl/;
 const webhookKey = (of: string) => `whsec_${Buffer.from(word(of)).toString("base64")}`;
+/** An operator's entry, with the word in its salt. */
+const operatorEntry = `ana:viewer:scrypt.32768.8.1.${word("salt").padEnd(22, "_")}.${"A".repeat(43)}`;
 const person = { firstName: "Serinus", email: "serinus@example.com" };
 
 let system: System;
@@ -26,6 +28,7 @@ beforeAll(async () => {
     environment: {
       LOG_LEVEL: "trace",
       METRICS_TOKEN: word("metrics"),
+      ADMIN_OPERATORS: operatorEntry,
       // The fuzz run writes its requests in the names of many addresses, because one has 3000 refusals a minute.
       TRUST_PROXY: "127.0.0.1",
       // No server listens there, so that the log reports both.
@@ -138,6 +141,9 @@ describe("random requests", () => {
     "/metrics",
     "/nothing",
     "/:any",
+    "/admin",
+    "/admin/:any",
+    "/admin/assets/:any",
     "/admin/queues",
     "/api/admin/:any",
   ];
@@ -152,13 +158,17 @@ describe("random requests", () => {
       post("/api/ensure", { authorization: `Bearer ${token}` }),
       post("/api/ensure", { authorization: `Bearer ${token.slice(0, -2)}` }),
       post("/api/webhooks/clerk"),
+      post("/admin/login"),
+      post("/admin/logout"),
     ];
   }
 
   async function listAdmin(): Promise<WildRoute[]> {
     const { body } = await callAdmin(system, "/api/admin/openapi.json");
     const { paths } = body as { paths: Record<string, Record<string, unknown>> };
-    const documented = Object.entries(paths).flatMap(([path, methods]) =>
+    // The answer of a stream has no end.
+    const ending = Object.entries(paths).filter(([path]) => !path.endsWith("/live"));
+    const documented = ending.flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => [method, path.replaceAll(/\{(\w+)\}/g, ":$1")] as const),
     );
     const board = ["", "/api/queues", "/api/queues/:name", "/api/queues/:name/:id", "/queue/:name"];
@@ -264,6 +274,7 @@ test("no secret is printed while every server refuses it", async () => {
     CLERK_SECRET_KEY: `sk_test_${word("clerk")}`,
     CLERK_WEBHOOK_SIGNING_SECRET: `${webhookKey("webhook-secret")},${webhookSecret}`,
     ADMIN_PASSWORD: word("admin"),
+    ADMIN_OPERATORS: operatorEntry,
     WORKER_PORT: String(await findFreePort()),
   };
   // A secret that is added later must be tried here too.

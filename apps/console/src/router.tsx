@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { Layout } from "./layout/layout.tsx";
+import { LoginReturn } from "./layout/login-return.tsx";
 import { NotFound } from "./layout/not-found.tsx";
 import { RouteFailure } from "./layout/route-failure.tsx";
 import { type ConflictState, conflictStates } from "./pages/conflicts/states.ts";
@@ -97,6 +98,13 @@ const routes = [
     getParentRoute: () => root,
     path: "/operators",
     component: lazyRouteComponent(() => import("./pages/operators/operators-page.tsx"), "OperatorsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/login",
+    validateSearch: (search): { return?: string } =>
+      typeof search["return"] === "string" ? { return: search["return"] } : {},
+    component: LoginReturn,
   }),
 ] as const;
 
