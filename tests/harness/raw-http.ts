@@ -13,7 +13,12 @@ export type RawAnswer = { status: number | undefined; text: string };
 
 const longestAnswerMs = 30_000;
 
-/** Sends a request byte for byte, on a connection of its own. @throws Error when the answer never ends */
+/**
+ * Sends a request byte for byte, on a connection of its own. Of a stream of events, which has no end, the answer is its
+ * beginning.
+ *
+ * @throws Error when the answer never ends
+ */
 export function sendRaw(
   url: string,
   { method, path, headers, body }: RawRequest,
@@ -30,7 +35,10 @@ export function sendRaw(
       socket.destroy();
       reject(new Error(`No answer to ${method} ${path}`));
     });
-    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("data", (chunk) => {
+      chunks.push(chunk);
+      if (chunks.length === 1 && chunk.includes("content-type: text/event-stream")) socket.destroy();
+    });
     // A server that has answered may close the connection while the request is still being sent.
     socket.on("error", () => undefined);
     socket.on("close", () => {

@@ -43,7 +43,7 @@ export const alertDelivery = z.object({
   host: z.string().nullable(),
   lastSentAt: timestamp.nullable(),
   lastFailedAt: timestamp.nullable(),
-  /** `http_500`, or the reason why there was no answer, such as `ECONNREFUSED`. */
+  /** `http_500`, or why there was no answer: `ECONNREFUSED`, `TimeoutError`, `no_answer`. */
   lastFailureCode: z.string().nullable(),
   /** unknown: nothing was sent yet. */
   state: z.enum(["off", "unknown", "works", "fails"]),

@@ -9,7 +9,7 @@ import {
 } from "./activity-counts.ts";
 import { tombstoneUsers } from "./deletions.ts";
 import type { Connection, Pool } from "./pool.ts";
-import { createTestPool, emptyTables, makeSnapshot, writeUsers } from "./testing.ts";
+import { createTestPool, emptyTables, makeSnapshot, untilBlocked, writeUsers } from "./testing.ts";
 import { inTransaction } from "./transaction.ts";
 
 const secondMs = 1_000;
@@ -118,7 +118,13 @@ test.each([
   ).rejects.toThrow();
   expect((await pool.query("select from rollcall.activity_counts")).rows).toEqual([]);
   expect(await readDays()).toEqual([`${dayAgo(1)} 1 0 0`, `${dayAgo(0)} 0 1 0`]);
-  await Promise.all([1, 2].map(() => inTransaction(pool, (client) => countEvents(client, finalId))));
+  let second: Promise<boolean> | undefined;
+  await inTransaction(pool, async (client) => {
+    await countEvents(client, finalId);
+    second = inTransaction(pool, (other) => countEvents(other, finalId));
+    await untilBlocked(pool);
+  });
+  expect(await second).toBe(false);
   expect(await readDays()).toEqual([`${dayAgo(1)} 1 0 0`, `${dayAgo(0)} 0 1 0`]);
 });
 

@@ -4,17 +4,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AlertNotification, type AlertRule, alertNotification, alertRules } from "@rollcall/contracts";
-import { addSamples, createPool, migrateUp, type Pool, readAlerts } from "@rollcall/db";
+import {
+  addSamples,
+  createPool,
+  listFirings,
+  migrateUp,
+  type Pool,
+  readAlerts,
+  readDelivery,
+  readPeaks,
+} from "@rollcall/db";
 import { type PostgresServer, startPostgres } from "@rollcall/local-services";
 import {
   createEvaluator,
   createLogger,
   createMetrics,
   createRecorder,
+  type GaugeReader,
   listRecorded,
 } from "@rollcall/observability";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { createAlertStore } from "./alerts.ts";
+import { createAlertStore, queueAgeGauge } from "./alerts.ts";
 
 const rule: AlertRule = {
   name: "postgres_errors",
@@ -58,12 +68,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 beforeEach(async () => {
-  await pool.query("truncate rollcall.alerts, rollcall.samples, rollcall.leases");
+  await pool.query(
+    "truncate rollcall.alerts, rollcall.alert_firings, rollcall.alert_delivery, rollcall.samples, rollcall.leases",
+  );
   sent = [];
 });
 
 /** A process that counts and evaluates. */
-function launch(options: { rules?: readonly AlertRule[]; webhookUrl?: string } = {}) {
+function launch(
+  options: { rules?: readonly AlertRule[]; webhookUrl?: string; gauges?: readonly GaugeReader[] } = {},
+) {
   const { rules = [rule] } = options;
   const metrics = createMetrics("api");
   const recorder = createRecorder((samples) => addSamples(pool, samples), metrics, listRecorded(rules));
@@ -73,7 +87,7 @@ function launch(options: { rules?: readonly AlertRule[]; webhookUrl?: string } =
     store: createAlertStore(pool, "alerts", leaseMs),
     log: createLogger({ level: "silent", process: "test" }),
     metrics,
-    gauges: [],
+    gauges: options.gauges ?? [],
     recorder,
     rules,
     graceMs,
@@ -87,6 +101,20 @@ function launch(options: { rules?: readonly AlertRule[]; webhookUrl?: string } =
     },
     close: () => evaluator.close(),
   };
+}
+
+/** A gauge whose value the test sets, and an alert that follows it. */
+function makeGauge() {
+  const gauge = { value: 1 };
+  const read: GaugeReader = async () => [{ name: "rollcall_workers", labels: {}, value: gauge.value }];
+  const follows: AlertRule = {
+    name: "no_worker",
+    severity: "page",
+    summary: "No worker.",
+    when: { kind: "gauge", of: { metric: "rollcall_workers" }, take: "max", below: 1 },
+    forS: 0,
+  };
+  return { gauge, options: { rules: [follows], gauges: [read] } };
 }
 
 const types = () => sent.map(({ type }) => type);
@@ -157,4 +185,71 @@ test("alerts that are not delivered are an alert themselves", async () => {
   await lonely.turn();
   expect(await readState()).toBe("firing");
   await lonely.close();
+});
+
+test("every firing stays in the history with its end, also one while Postgres was away", async () => {
+  const { gauge, options } = makeGauge();
+  const holder = launch(options);
+  const set = async (...values: number[]) => {
+    for (const value of values) {
+      gauge.value = value;
+      await holder.turn();
+    }
+  };
+  await set(0, 1);
+  await postgres.stop("immediate");
+  await set(0, 1, 0, 1, 0);
+  await restartPostgres();
+  await sleep(leaseMs);
+  await set(0);
+  const readHistory = async () =>
+    (await listFirings(pool, { cursor: undefined, limit: 10 })).items.map(
+      ({ value, resolvedAt }) => [value, resolvedAt !== null] as const,
+    );
+  expect(await readHistory()).toEqual([
+    [0, false],
+    [0, true],
+    [0, true],
+    [0, true],
+  ]);
+  await holder.close();
+  // The next holder of the lease ends the firing that it found.
+  const next = launch(options);
+  gauge.value = 1;
+  await next.turn();
+  expect(await readHistory()).toEqual(Array(4).fill([0, true]));
+  await next.close();
+});
+
+test("the delivery keeps the host, the last success and the last failure, and no part of the path", async () => {
+  const token = "a-token-in-the-path";
+  const { gauge, options } = makeGauge();
+  const away = launch({ ...options, webhookUrl: `http://127.0.0.1:2/${token}?key=${token}` });
+  await away.turn();
+  expect(await readDelivery(pool)).toEqual({
+    host: "127.0.0.1:2",
+    lastSentAt: null,
+    lastFailedAt: null,
+    lastFailureCode: null,
+  });
+  gauge.value = 0;
+  await away.turn();
+  const failed = { lastSentAt: null, lastFailedAt: expect.any(Date), lastFailureCode: "ECONNREFUSED" };
+  expect(await readDelivery(pool)).toMatchObject(failed);
+  const { rows } = await pool.query("select * from rollcall.alert_delivery");
+  expect(JSON.stringify(rows)).not.toContain(token);
+  await away.close();
+  const works = launch(options);
+  await works.turn();
+  expect(await readDelivery(pool)).toMatchObject({ lastSentAt: expect.any(Date), lastFailedAt: null });
+  await works.close();
+});
+
+test("the highest age of a queue in each span of time is kept", async () => {
+  let ageS = 0;
+  const age: GaugeReader = async () => [{ name: queueAgeGauge, labels: { queue: "sync" }, value: ageS }];
+  const holder = launch({ gauges: [age] });
+  for (ageS of [3, 9, 1]) await holder.turn();
+  expect((await readPeaks(pool, { metric: queueAgeGauge, hours: 1, stepS: 86_400 })).at(-1)?.value).toBe(9);
+  await holder.close();
 });

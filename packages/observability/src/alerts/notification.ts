@@ -54,7 +54,7 @@ export async function sendAlertNotification(url: string, notification: AlertNoti
     redirect: "manual",
   }).catch((error: unknown) => {
     const reason = nameNetworkFailure(error);
-    throw new NotDelivered(reason, `ALERT_WEBHOOK_URL was not reached (${reason})`);
+    throw new NotDelivered(reason.replaceAll(" ", "_"), `ALERT_WEBHOOK_URL was not reached (${reason})`);
   });
   await answer.body?.cancel();
   if (!answer.ok)
