@@ -42,7 +42,8 @@ with compared as (
       when exists (select from rollcall.held_deletions h where h.clerk_id = s.clerk_id) then 'released'
     end as kind
   from ${rows}
-  left join public.users u on u.clerk_id = s.clerk_id
+  -- One lookup for each user. A plan that was made while the table was small would otherwise keep reading all of it.
+  left join lateral (select * from public.users where clerk_id = s.clerk_id limit 1) u on true
 )
 select clerk_id as "clerkId", kind from compared where kind is not null
 `;

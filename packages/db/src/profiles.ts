@@ -150,12 +150,12 @@ created as (
   where $8::boolean and n.id not in (select user_id from linked)
   order by n.id
   on conflict (user_id) do nothing
-  returning m.id, m.user_id, md5(to_jsonb(m)::text) as fingerprint
+  returning m.id, m.user_id, m as profile
 ),
 conflicted as (
   insert into rollcall.conflicts as c (user_id, reason, candidate_ids, profile_id, profile_fingerprint)
   select n.id, case n.decision when 'link' then 'lost_to_claimant' else n.decision end, n.candidate_ids,
-         created.id, created.fingerprint
+         created.id, md5(to_jsonb(created.profile)::text)
   from due n left join created on created.user_id = n.id
   where n.decision is not null and n.id not in (select user_id from linked)
     -- A dismissed conflict stays dismissed until reason or candidates change.
@@ -173,13 +173,14 @@ conflicted as (
 ),
 recorded as (
   insert into rollcall.events (clerk_id, kind, cause, ref, details, notification_due_at)
-  select n.clerk_id, 'mentorado_created', n.cause, n.ref, jsonb_build_object('mentoradoId', c.id),
+  select n.clerk_id, case when c.id is null then 'mentorado_linked' else 'mentorado_created' end, n.cause, n.ref,
+         jsonb_build_object('mentoradoId', coalesce(c.id, l.id)),
          -- Only for recent sign-ups: a first backfill must not notify the app of every user.
-         case when n.clerk_created_at > now() - interval '24 hours' then now() end
-  from created c join due n on n.id = c.user_id
-  union all
-  select n.clerk_id, 'mentorado_linked', n.cause, n.ref, jsonb_build_object('mentoradoId', l.id), null
-  from linked l join due n on n.id = l.user_id
+         case when c.id is not null and n.clerk_created_at > now() - interval '24 hours' then now() end
+  -- The kept plan expects one row of each. It would compare each of 500 users with each of 500 profiles if it could run
+  -- this join as nested loops, which no full join is.
+  from due n full join created c on c.user_id = n.id full join linked l on l.user_id = n.id
+  where coalesce(c.id, l.id) is not null
   union all
   select n.clerk_id, 'conflict_opened', n.cause, n.ref,
          jsonb_build_object('conflictId', c.id, 'reason', c.reason, 'candidateIds', c.candidate_ids), null
@@ -231,16 +232,21 @@ export async function giveProfiles(
     values: [
       column((request) => request.clerkId),
       column((request) => request.turma),
-      column((request) => JSON.stringify(request.secondaryEmails)),
+      column((request) => toJsonList(request.secondaryEmails)),
       column((request) => request.cause),
       column((request) => request.ref),
       defaults.nomeCompleto,
       defaults.turma,
       defaults.create,
-      column((request) => JSON.stringify(request.similarEmails ?? [])),
+      column((request) => toJsonList(request.similarEmails)),
     ],
   });
   return readRows(givenRow, result.rows);
+}
+
+/** Null for most users, which saves both sides the work of a text. */
+function toJsonList(emails: readonly string[] = []): string | null {
+  return emails.length === 0 ? null : JSON.stringify(emails);
 }
 
 /**
