@@ -13,6 +13,17 @@ import { type EnsureResult, ensureUser } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "./context.ts";
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** The caller of ensure. */
+    identity?: SessionIdentity;
+  }
+  interface FastifyReply {
+    /** The result of an ensure call, for its count. */
+    outcome?: string;
+  }
+}
+
 /** Tools for tracing add these headers to each request of a page. A missing one would block the login of their users. */
 const tracingHeaders = [
   ...["traceparent", "tracestate", "baggage", "sentry-trace"],
@@ -44,12 +55,7 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
     if (!answerLimited(context, request, reply)) done();
   });
   await scope.register(rateLimit, { global: false });
-  const identities = new WeakMap<FastifyRequest, SessionIdentity>();
-  const getIdentity = (request: FastifyRequest): SessionIdentity => {
-    const identity = identities.get(request);
-    if (!identity) throw new AppError("unauthenticated", "The request is not authenticated");
-    return identity;
-  };
+  scope.decorateRequest("identity");
   const checkLimit = scope.createRateLimit({
     max: callsPerMinute,
     timeWindow: 60_000,
@@ -57,12 +63,12 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
   });
 
   acceptEmptyBody(scope);
-  const outcomes = countOutcomes(scope, context);
+  countOutcomes(scope, context);
   scope.post("/", {
     prefixTrailingSlash: "no-slash",
     // Before the body is read, so that an unauthenticated caller gets no hints about the body.
     onRequest: async (request) => {
-      identities.set(request, await authenticate(context, request));
+      request.identity = await authenticate(context, request);
     },
     handler: async (request, reply) => {
       const identity = getIdentity(request);
@@ -73,7 +79,7 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
         return answerError(context, request, reply, "request.rate_limited", { retryAfterMs });
       }
       const result = await ensureUser(context.ensure, identity.clerkId);
-      outcomes.set(request, nameOutcome(result));
+      reply.outcome = nameOutcome(result);
       return answer(context, request, reply, result);
     },
   });
@@ -96,16 +102,20 @@ function noteRefusedOrigins(scope: FastifyInstance, { config, log, metrics }: Ap
 }
 
 /** Counts every answer to a call, whichever part of the api made it: by the result that the route sets, else by the code. */
-function countOutcomes(scope: FastifyInstance, { metrics }: ApiContext): WeakMap<FastifyRequest, string> {
-  const outcomes = new WeakMap<FastifyRequest, string>();
+function countOutcomes(scope: FastifyInstance, { metrics }: ApiContext): void {
+  scope.decorateReply("outcome");
   scope.addHook("onResponse", (request, reply, done) => {
     if (request.method === "POST") {
-      const outcome = outcomes.get(request) ?? nameRefusal(reply.errorCode, request.refusal?.reason);
+      const outcome = reply.outcome ?? nameRefusal(reply.errorCode, request.refusal?.reason);
       metrics.count("rollcall_ensure_total", { outcome });
     }
     done();
   });
-  return outcomes;
+}
+
+function getIdentity({ identity }: FastifyRequest): SessionIdentity {
+  if (!identity) throw new AppError("unauthenticated", "The request is not authenticated");
+  return identity;
 }
 
 function nameRefusal(code: ErrorCode = "internal", reason: string | undefined): string {

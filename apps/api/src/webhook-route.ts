@@ -1,8 +1,14 @@
 import type { Delivery } from "@rollcall/clerk";
 import { type ActedOnEventType, AppError, actedOnEventTypes, type WebhookAnswer } from "@rollcall/contracts";
 import { addSyncJob, quarantineDelivery, type SyncJob } from "@rollcall/jobs";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { ApiContext } from "./context.ts";
+
+declare module "fastify" {
+  interface FastifyReply {
+    isDeliveryRead: boolean;
+  }
+}
 
 const maxBodyBytes = 256 * 1024;
 /** Below the 2 s within which the route must answer. */
@@ -21,25 +27,26 @@ const kinds = {
 export function registerWebhookRoute(app: FastifyInstance, context: ApiContext): void {
   const { readDelivery } = context;
   app.register(async (scope) => {
-    const read = new WeakSet<FastifyRequest>();
+    scope.decorateReply("isDeliveryRead", false);
     // The signature covers the raw bytes, so nothing may parse them before.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
       done(null, body);
     });
-    scope.addHook("onRequest", async () => {
-      if (!readDelivery) throw new AppError("webhook.not_configured", "No signing secret");
+    scope.addHook("onRequest", (_request, _reply, done) => {
+      done(readDelivery ? undefined : new AppError("webhook.not_configured", "No signing secret"));
     });
-    scope.addHook("onResponse", async (request, reply) => {
+    scope.addHook("onResponse", (_request, reply, done) => {
       context.metrics.observe("rollcall_webhook_seconds", {}, reply.elapsedTime / 1_000);
       // Answered before the delivery was read: 413, 415, 429, or 503 without a signing secret.
-      if (!read.has(request)) countUnread(context, reply.statusCode);
+      if (!reply.isDeliveryRead) countUnread(context, reply.statusCode);
+      done();
     });
     scope.post("/api/webhooks/clerk", { bodyLimit: maxBodyBytes }, async (request, reply) => {
       if (!Buffer.isBuffer(request.body))
         throw new AppError("request.unsupported_media_type", "No JSON body");
       const delivery: Delivery = readDelivery?.(request.headers, request.body) ?? noSecret;
-      read.add(request);
+      reply.isDeliveryRead = true;
       return answerDelivery(context, delivery, reply);
     });
   });

@@ -110,8 +110,11 @@ function limitRefusals(
   { isNeverLimited }: HttpServerOptions,
 ): void {
   app.addHook("onRequest", (request, reply, done) => {
-    if (isNeverLimited(request.routeOptions.url ?? request.url)) return done();
-    if (!answerLimited(context, request, reply)) done();
+    // Mostly no address is over the limit, and then the route does not matter.
+    const mayPass =
+      context.refusalLimit.readWaitMs(request) === 0 ||
+      isNeverLimited(request.routeOptions.url ?? request.url);
+    if (mayPass || !answerLimited(context, request, reply)) done();
   });
 }
 

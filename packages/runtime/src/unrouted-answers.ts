@@ -25,21 +25,20 @@ export type UnroutedAnswers = {
 export function createUnroutedAnswers(
   context: ErrorContext,
 ): UnroutedAnswers & { watch(server: Server): void } {
-  const latest = new WeakMap<Duplex, { request: IncomingMessage; response: ServerResponse }>();
+  const latest = new WeakMap<Duplex, ServerResponse<IncomingMessage>>();
   const answered = new WeakSet<Duplex>();
 
   /** Bytes on the connection would be taken for the answer to an earlier request, or would follow an answer. */
   function mayWrite(socket: Duplex): boolean {
     if (!socket.writable) return false;
-    const { request, response } = latest.get(socket) ?? {};
-    return !request || (request.complete ? response?.writableFinished === true : !response?.headersSent);
+    const response = latest.get(socket);
+    if (!response) return true;
+    return response.req.complete ? response.writableFinished : !response.headersSent;
   }
 
   return {
     watch: (server) => {
-      server.prependListener("request", (request, response) =>
-        latest.set(request.socket, { request, response }),
-      );
+      server.prependListener("request", (request, response) => latest.set(request.socket, response));
     },
     wasAnswered: (socket) => answered.has(socket),
     answer: (error, socket) => {
