@@ -1,3 +1,4 @@
+import { domainToASCII, domainToUnicode } from "node:url";
 import type { ClerkUser } from "@rollcall/clerk";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -6,6 +7,7 @@ import {
   decideIgnoresRole,
   decideIsAdmin,
   decideName,
+  decideSimilarEmails,
   decideSnapshot,
   decideTurma,
   storableText,
@@ -147,6 +149,27 @@ describe("unreadable fields leave columns as they are", () => {
   ])("%s", (_case, fields, columns) => {
     const snapshot = decideSnapshot(user(fields), 1, { cause: "webhook", ref: null });
     expect(snapshot.unread).toEqual(columns);
+  });
+});
+
+describe("other spellings of an address", () => {
+  const label = fc.string({ unit: fc.constantFrom(..."abcknxzKZ0179-\u00e9\u212a"), maxLength: 5 });
+  const anyDomain = fc.oneof(
+    fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join(".")),
+    fc.array(label, { minLength: 1, maxLength: 2 }).map((labels) => `xn--${labels.join(".xn--")}`),
+    fc.ipV4Extended(),
+  );
+
+  test("are the domain in ASCII and in Unicode, for any domain", () => {
+    fc.assert(
+      fc.property(anyDomain, (domain) => {
+        const others = [domainToASCII(domain), domainToUnicode(domain)].filter(
+          (other) => other !== "" && other !== domain.toLowerCase(),
+        );
+        expect(decideSimilarEmails(`ana@${domain}`)).toEqual([...new Set(others)].map((one) => `ana@${one}`));
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
 
