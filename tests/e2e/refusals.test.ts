@@ -211,6 +211,8 @@ test("a webhook is counted by the reason of its refusal, and its request id is i
     const line = await findLine(requestIdOf(answer.body));
     expect(line).toMatchObject({ route: "/api/webhooks/clerk", ...(reason && { reason }) });
   }
+  // A delivery that was read is not counted a second time as one that was not.
+  expect(await readCount("rollcall_webhooks_total", 'type="other",outcome="malformed"')).toBe(0);
 });
 
 test("when most logins are refused, the status says so with the reasons, and the alert fires", async () => {

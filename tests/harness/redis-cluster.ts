@@ -1,6 +1,12 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { findFreePort, type RedisServer, startRedis } from "@rollcall/local-services";
+import {
+  assertPortFree,
+  findFreePort,
+  PortBusyError,
+  type RedisServer,
+  startRedis,
+} from "@rollcall/local-services";
 import { Redis } from "ioredis";
 import type { Certificates } from "./certificates.ts";
 import { waitFor } from "./wait-for.ts";
@@ -111,11 +117,18 @@ async function encrypt(setup: Redis, port: number, { ca, cert, key }: Certificat
   await setup.config("SET", "tls-port", port);
 }
 
+/** The bus's port must be free too, and below the ports that outgoing connections take. */
 async function findPortWithBus(): Promise<number> {
   for (;;) {
     const port = await findFreePort();
-    if (port <= 55_535) return port;
+    const isBusFree = port < 22_768 && (await assertPortFree(port + 10_000).then(() => true, isBusy));
+    if (isBusFree) return port;
   }
+}
+
+function isBusy(error: unknown): false {
+  if (error instanceof PortBusyError) return false;
+  throw error;
 }
 
 async function isSettled(client: Redis): Promise<boolean> {

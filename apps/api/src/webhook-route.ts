@@ -6,7 +6,8 @@ import type { ApiContext } from "./context.ts";
 
 declare module "fastify" {
   interface FastifyReply {
-    isDeliveryRead: boolean;
+    /** Only replies of the webhook route have it. */
+    isDeliveryRead?: boolean;
   }
 }
 

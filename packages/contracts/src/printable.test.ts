@@ -24,6 +24,11 @@ test.each(["João Nuñez", "日本語", "عربي", "😀", "e\u{301}", "a b", "
   expect(toPrintable(text)).toBe(text);
 });
 
+test.each(["\u{1b}", "\u{9b}", "\u{7f}", "\u{0}", "\r", "\u{202e}", "\u{feff}"])(
+  "%j alone in a line of ASCII is escaped in JSON",
+  (character) => expect(toPrintableJson(`{"a":"b${character}c"}`)).not.toMatch(unsafe),
+);
+
 const anyText = fc.string({ unit: "binary" });
 
 test("no text has an unprintable character afterwards, and lines keep their number", () => {

@@ -91,6 +91,17 @@ describe("linking", () => {
     expect(await eventsOf("user_ada")).toEqual(["user_created", "mentorado_linked"]);
   });
 
+  test("the app is notified of a new profile, and not of a linked one", async () => {
+    await addUnclaimed("ada@example.com");
+    const signedUp = { clerkCreatedAtMs: Date.now() };
+    await sync("user_ada", withEmail("ada@example.com", signedUp));
+    await sync("user_bia", withEmail("bia@example.com", signedUp));
+    const due = await pool.query(
+      "select clerk_id, kind from rollcall.events where notification_due_at is not null",
+    );
+    expect(due.rows).toEqual([{ clerk_id: "user_bia", kind: "mentorado_created" }]);
+  });
+
   test.each([
     ["a no-break space behind it", "maria@example.com", "maria@example.com\u00a0"],
     ["a BOM before it", "maria@example.com", "\ufeffmaria@example.com"],
