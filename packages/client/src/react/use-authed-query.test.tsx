@@ -50,26 +50,30 @@ const askServer = async () => {
   return `secret of ${userId}`;
 };
 
+type ShownTo = Partial<Options> & {
+  /** The user of this render. React may still render the page of the user before. */
+  who: string | null;
+};
 type Options = UseQueryOptions<string, Error, string, readonly string[]>;
 
-function Secret(options: Partial<Options>): ReactNode {
+function Secret({ who, ...options }: ShownTo): ReactNode {
   const { data, fetchStatus } = useAuthedQuery<string, Error, string, readonly string[]>({
     queryKey: ["secret"],
     queryFn: askServer,
     ...options,
   });
-  shown.push([userId, data]);
+  shown.push([who, data]);
   return `${data ?? "nothing"}, ${fetchStatus}`;
 }
 
 /** A query without a query function. */
-function Usual(options: Partial<Options>): ReactNode {
+function Usual({ who: _who, ...options }: ShownTo): ReactNode {
   return useAuthedQuery<string>({ queryKey: ["usual"], ...("enabled" in options && { enabled: true }) }).data;
 }
 
 const client = () => createRollcallClient({ baseUrl: server.url, retryDelaysMs: [] });
 
-function signIn(who: string | null, options: Partial<Options> = {}, Shown = Secret, isLoaded = true): void {
+function signIn(who: string | null, options: Partial<Options> = {}, View = Secret, isLoaded = true): void {
   userId = who;
   page.render(
     <StrictMode>
@@ -78,7 +82,7 @@ function signIn(who: string | null, options: Partial<Options> = {}, Shown = Secr
           client={client()}
           auth={{ isLoaded, userId: who, getToken: async () => who && makeToken(who) }}
         >
-          <Shown {...options} />
+          <View who={who} {...options} />
         </UserProvisioningProvider>
       </QueryClientProvider>
     </StrictMode>,
