@@ -12,7 +12,7 @@ import {
   readCode,
   type TestOperator,
 } from "../harness/operators.ts";
-import { type RunningProcess, runProcess } from "../harness/process.ts";
+import { type RunningProcess, runProcess, untilOutput } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -184,7 +184,7 @@ describe("with ADMIN_PORT", () => {
   });
 
   test("the log names both addresses, and both ports are free after a stop", async () => {
-    expect(system.api.output()).toContain(`"url":"${system.apiUrl}","adminUrl":"${surface.apiUrl}"`);
+    await untilOutput(system.api, `"url":"${system.apiUrl}","adminUrl":"${surface.apiUrl}"`);
     expect(await system.api.stop()).toBe(0);
     for (const { apiUrl } of [system, surface]) await expect(fetch(`${apiUrl}/admin`)).rejects.toThrow();
     system.api = system.startApi();

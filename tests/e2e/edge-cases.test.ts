@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, readRows, untilIdle, untilProfile } from "../harness/calls.ts";
+import { untilOutput } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -49,7 +50,7 @@ describeOnBackends((backend) => {
         status: 200,
         body: { mentorado: { userId: cached.user.id } },
       });
-      expect(system.api.output()).toContain('"event":"cache_hit_no_mentorado"');
+      await untilOutput(system.api, '"event":"cache_hit_no_mentorado"');
     },
   );
 

@@ -47,7 +47,7 @@ describeOnBackends((backend) => {
     const ana = await system.clerk.users.create({ firstName: "Ana" });
     await untilProfile(system, ana.id);
     const bia = await system.clerk.users.create({ firstName: "Bia" }, { silent: true });
-    expect(await ensure(system, bia.id)).toMatchObject({ status: 200, body: { created: true } });
+    expect(await ensure(system, bia.id)).toMatchObject({ status: 200, body: { user: { clerkId: bia.id } } });
     const cid = await system.clerk.users.create({ firstName: "Cid" }, { silent: true });
     await untilProfile(system, cid.id);
     await system.clerk.users.delete(ana.id);

@@ -6,7 +6,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { ensure, untilProfile } from "../harness/calls.ts";
 import { type Certificates, hasOpenssl, makeCertificates } from "../harness/certificates.ts";
-import { runProcess } from "../harness/process.ts";
+import { runProcess, untilOutput } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -141,6 +141,8 @@ describe.skipIf(lacks.length > 0)(`TLS by a private CA${skipped}`, () => {
     const environment = { ...system.environment, ...withCa(certificates.strangeCa), PORT: String(port) };
     const api = runProcess("apps/api/dist/main.js", environment);
     try {
+      // It logs these failures before it listens.
+      await untilOutput(api, "Listening");
       for (const message of ["Postgres does not answer", "Redis connection for queues"]) {
         await waitFor(`the reason of: ${message}`, async () => {
           const lines = api.output().split("\n");

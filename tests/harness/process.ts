@@ -4,6 +4,7 @@ import { mkdtempSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runFolderVariable } from "../run-folder.ts";
+import { waitFor } from "./wait-for.ts";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -48,7 +49,8 @@ export function runProcess(
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (chunk: string) => chunks.push(chunk));
   }
-  const exited = once(child, "exit").then(([code, signal]) => code ?? signal);
+  // At the event "exit", the last lines may still be in the pipe.
+  const exited = once(child, "close").then(([code, signal]) => code ?? signal);
   return {
     child,
     output: () => chunks.join(""),
@@ -58,4 +60,9 @@ export function runProcess(
       return exited;
     },
   };
+}
+
+/** Waits until a live process has written this. A line comes through a pipe, so it may be later than an answer. */
+export async function untilOutput({ output }: RunningProcess, text: string): Promise<void> {
+  await waitFor(`the output ${text}`, async () => (output().includes(text) ? true : undefined));
 }
