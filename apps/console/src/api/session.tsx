@@ -1,5 +1,5 @@
 import type { AdminRole, SessionAnswer } from "@rollcall/contracts";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef } from "react";
 import { retryNow } from "./queries.ts";
 import { ApiProblem, getSession, holdSession, onUnauthenticated, postAccess } from "./request.ts";
@@ -21,6 +21,19 @@ const context = createContext<Session | undefined>(undefined);
 
 const sessionKey = ["session"] as const;
 
+/** All tabs share the cookie, so a login or logout in one of them changes the session of all. */
+const otherTabs = new BroadcastChannel("rollcall-session");
+
+function notifyOtherTabs(): void {
+  otherTabs.postMessage(null);
+}
+
+/** @returns stops it */
+function onChangeElsewhere(listener: () => void): () => void {
+  otherTabs.addEventListener("message", listener);
+  return () => otherTabs.removeEventListener("message", listener);
+}
+
 /** `shown` is the operator whose page is open. It outlives the session, until a logout. */
 type Known = { session: SessionAnswer | null; shown: SessionAnswer | null };
 
@@ -30,10 +43,13 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     queryKey: sessionKey,
     queryFn: async (): Promise<Known> => {
       const session = await getSession();
-      return { session, shown: session ?? queries.getQueryData<Known>(sessionKey)?.shown ?? null };
+      const shown = queries.getQueryData<Known>(sessionKey)?.shown ?? null;
+      if (session && shown) dropAnswersOfAnother(queries, shown, session);
+      return { session, shown: session ?? shown };
     },
     staleTime: Number.POSITIVE_INFINITY,
-    refetchOnWindowFocus: false,
+    // A tab that waited at the login form may have missed a message of another tab.
+    refetchOnWindowFocus: ({ state }) => (state.data?.session === null ? "always" : false),
   });
   const session = data?.session;
 
@@ -42,6 +58,10 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   }, [session]);
   useEffect(
     () => onUnauthenticated(() => void queries.invalidateQueries({ queryKey: sessionKey })),
+    [queries],
+  );
+  useEffect(
+    () => onChangeElsewhere(() => void queries.invalidateQueries({ queryKey: sessionKey })),
     [queries],
   );
   const csrf = session?.csrf;
@@ -58,10 +78,9 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       const next = await postAccess<SessionAnswer>("/admin/login", { name, password });
       holdSession(next);
       await queries.cancelQueries({ queryKey: sessionKey });
-      // Another operator must not see what the first one loaded.
-      if (queries.getQueryData<Known>(sessionKey)?.shown?.name !== next.name)
-        queries.removeQueries({ predicate: isAnswer });
+      dropAnswersOfAnother(queries, queries.getQueryData<Known>(sessionKey)?.shown, next);
       queries.setQueryData<Known>(sessionKey, { session: next, shown: next });
+      notifyOtherTabs();
     },
     [queries],
   );
@@ -73,6 +92,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     holdSession(undefined);
     queries.setQueryData<Known>(sessionKey, { session: null, shown: null });
     queries.removeQueries({ predicate: isAnswer });
+    notifyOtherTabs();
   }, [queries]);
 
   const value = useMemo(
@@ -87,6 +107,15 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     [data, failureReason, logIn, logOut, queries],
   );
   return <context.Provider value={value}>{children}</context.Provider>;
+}
+
+/** An operator must not see what another one loaded. */
+function dropAnswersOfAnother(
+  queries: QueryClient,
+  before: SessionAnswer | null | undefined,
+  next: SessionAnswer,
+): void {
+  if (before?.name !== next.name) queries.removeQueries({ predicate: isAnswer });
 }
 
 /** Whether a query holds an answer that needs a session. */
