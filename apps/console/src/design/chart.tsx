@@ -36,6 +36,8 @@ type ChartProps = {
 };
 
 const height = 168;
+/** In CSS pixels. */
+const rightPadding = 12;
 /** There is no half sign-up. */
 const steps = [1, 10, 100, 1_000, 10_000, 100_000].flatMap((power) => [power, 2 * power, 5 * power]);
 /** In milliseconds. */
@@ -77,7 +79,7 @@ export function Chart({
       {
         width: Math.max(1, element.clientWidth),
         height,
-        padding: [10, 12, 0, 0],
+        padding: [10, rightPadding, 0, 0],
         legend: { show: false },
         cursor: { show: false },
         scales: {
@@ -87,7 +89,8 @@ export function Chart({
         axes: [
           {
             ...axis,
-            values: (_plot, splits) => splits.map((s) => formatAxisTime(s * 1000)),
+            values: (drawn, splits) =>
+              splits.map((s) => (hasRoom(drawn, s) ? formatAxisTime(s * 1000) : null)),
             space: 70,
             size: 28,
           },
@@ -105,7 +108,7 @@ export function Chart({
             const stroke = color(`--chart-${(index % 3) + 1}`);
             return look === "bars" && bars
               ? { label: name, stroke, fill: stroke, paths: bars, points: { show: false } }
-              : { label: name, stroke, width: 2, points: { show: false } };
+              : { label: name, stroke, width: 2, points: { size: 6, fill: stroke, filter: listLonePoints } };
           }),
         ],
         hooks: { draw: [(drawn) => drawMarks(drawn, marks, color("--strong-line"))] },
@@ -184,6 +187,22 @@ const durations: UPlot.Scale = {
   distr: 3,
   range: (_plot, least, most) => [Math.max(1, (least ?? 100) / 2), Math.max(1_000, (most ?? 1_000) * 1.5)],
 };
+
+/** Half of the widest label of a time, in CSS pixels. */
+const halfLabel = 30;
+
+/** Whether the label of a time ends before the canvas does. */
+function hasRoom(plot: UPlot, seconds: number): boolean {
+  return plot.valToPos(seconds, "x") + halfLabel <= plot.bbox.width / devicePixelRatio + rightPadding;
+}
+
+/** The points of a series without a neighbour. No line would show them. */
+function listLonePoints(plot: UPlot, index: number): number[] {
+  const values = plot.data[index] ?? [];
+  return [...values.keys()].filter(
+    (at) => values[at] != null && values[at - 1] == null && values[at + 1] == null,
+  );
+}
 
 /** Otherwise a logarithmic axis names powers of ten alone. */
 const keepAll = (_plot: UPlot, splits: number[]) => splits;
