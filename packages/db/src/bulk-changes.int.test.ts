@@ -8,6 +8,7 @@ import {
   failPortion,
   finishBulkChange,
   finishPortion,
+  halvePortion,
   listOpenBulkChanges,
   PortionLost,
   settlePortion,
@@ -155,6 +156,7 @@ describe("a tier that the app's column refuses", () => {
     await pool.query("drop trigger if exists ours on users");
     await pool.query("alter table users drop constraint if exists ours");
     await pool.query("alter table users alter column tier type text");
+    await pool.query("drop domain if exists tier_name; drop table if exists tiers");
   });
 
   test("by its type is refused before any user is selected", async () => {
@@ -165,6 +167,85 @@ describe("a tier that the app's column refuses", () => {
       hint: expect.stringContaining("tier"),
     });
     expect((await pool.query("select from rollcall.bulk_changes")).rows).toHaveLength(0);
+  });
+
+  test.each([
+    [
+      "a domain",
+      "create domain tier_name as text check (value <> 'PRO'); alter table users alter column tier type tier_name",
+    ],
+    ["a check", "alter table users add constraint ours check (tier <> 'PRO')"],
+    [
+      "a foreign key",
+      `create table tiers (name text primary key); insert into tiers values ('FREE');
+       alter table users add constraint ours foreign key (tier) references tiers`,
+    ],
+    [
+      "a deferred foreign key",
+      `create table tiers (name text primary key); insert into tiers values ('FREE');
+       alter table users add constraint ours foreign key (tier) references tiers deferrable initially deferred`,
+    ],
+  ])("by %s is refused before any user is selected, while the app holds a row", async (_name, sql) => {
+    await insert(600);
+    await pool.query(sql);
+    const app = await lock("user_00001");
+    try {
+      await expect(stage({})).rejects.toMatchObject({
+        code: "request.malformed",
+        hint: expect.stringContaining("tier"),
+      });
+    } finally {
+      await app.query("rollback");
+      app.release();
+    }
+    const stored = await pool.query(
+      "select from rollcall.bulk_changes union all select from rollcall.bulk_portions",
+    );
+    expect(stored.rows).toHaveLength(0);
+    expect(await countEvents("tier_refused")).toBe(0);
+    // Another tier is none of the rule's business, and the attempt leaves the rows and the transaction as they were.
+    expect(await stage({}, { tier: "FREE" })).toMatchObject({ state: "waiting", matching: 600 });
+  });
+
+  test("by a rule for the user that is tried fails that user alone", async () => {
+    await insert(10);
+    await pool.query(
+      "alter table users add constraint ours check (tier <> 'PRO' or clerk_id <> 'user_00001')",
+    );
+    const { id } = await stage({});
+    await finish(id);
+    expect(await findBulkChange(pool, id)).toMatchObject({ state: "done", done: 9, failed: 1 });
+  });
+
+  test("for each user of a whole portion by one rule ends the change, which names the rule", async () => {
+    await insert(2_000);
+    await pool.query("alter table users add constraint ours check (tier <> 'PRO' or clerk_id is null)");
+    const { id } = await stage({});
+    expect(await writePortionTier(pool, await claim(id), change)).toMatchObject({
+      isHopeless: true,
+      hopeless: { rule: "23514 ours" },
+    });
+    expect(await findBulkChange(pool, id)).toMatchObject({
+      state: "failed",
+      code: "user.rejected",
+      finishedAt: expect.any(String),
+      matching: 2_000,
+      failed: 500,
+      done: 0,
+    });
+    expect(await countEvents("tier_refused")).toBe(500);
+    await dropPortions(pool, id);
+    expect(await listOpenBulkChanges(pool)).toEqual([]);
+  });
+
+  test("for a whole portion does not end a change that has written a user", async () => {
+    await insert(1_500);
+    await pool.query(
+      "alter table users add constraint ours check (tier <> 'PRO' or clerk_id not between 'user_00002' and 'user_01000')",
+    );
+    const { id } = await stage({});
+    await finish(id);
+    expect(await findBulkChange(pool, id)).toMatchObject({ state: "done", done: 501, failed: 999 });
   });
 
   test.each([
@@ -196,6 +277,84 @@ describe("a tier that the app's column refuses", () => {
       ref: String(id),
       details: { to: "PRO", by: "ana", code: "user.rejected" },
     });
+  });
+});
+
+describe("a trigger of the app that is too slow", () => {
+  afterEach(async () => {
+    await pool.query("drop trigger if exists ours on users");
+  });
+
+  /** For a statement that the condition holds for. `changed` has its rows. */
+  async function slowDown(
+    condition: string,
+    sleep = "raise exception using errcode = '57014'",
+  ): Promise<void> {
+    await pool.query(
+      `create or replace function public.ours() returns trigger language plpgsql as
+         $$ begin if ${condition} then ${sleep}; end if; return null; end $$;
+       create trigger ours after update on users referencing new table as changed
+         for each statement execute function public.ours()`,
+    );
+  }
+
+  test("is stopped by Postgres before the driver gives the connection up", async () => {
+    await insert(2);
+    const { id } = await stage({});
+    await slowDown("true", "perform pg_sleep(60)");
+    await expect(writePortionTier(pool, await claim(id), change)).rejects.toMatchObject({
+      sqlState: "57014",
+    });
+    expect(await readTiers()).toEqual({ FREE: 2 });
+  });
+
+  /** Does what a worker does. @returns the attempts */
+  async function work(id: number): Promise<number> {
+    for (let attempts = 0; ; attempts++) {
+      await pool.query("update rollcall.bulk_portions set due_at = now()");
+      if (await finishBulkChange(pool, id)) return attempts;
+      const portion = await claimPortion(pool, id, 60_000);
+      if (!portion || (await findBulkChange(pool, id))?.state === "failed") return attempts;
+      await writePortionTier(pool, portion, change).catch(() =>
+        halvePortion(pool, portion, change, "postgres.unavailable"),
+      );
+      await settlePortion(pool, portion);
+    }
+  }
+
+  test("makes the portions smaller, and each user is written once", async () => {
+    await insert(600);
+    await slowDown("(select count(*) from changed) > 40");
+    const { id } = await stage({});
+    await work(id);
+    expect(await findBulkChange(pool, id)).toMatchObject({ state: "done", done: 600, failed: 0 });
+    expect(await countEvents("tier_changed")).toBe(600);
+  });
+
+  test("for one user fails this user alone, after ten attempts", async () => {
+    await insert(9);
+    await slowDown("exists (select from changed where clerk_id = 'user_00005')");
+    const { id } = await stage({});
+    await work(id);
+    expect(await findBulkChange(pool, id)).toMatchObject({ state: "done", done: 8, failed: 1 });
+    expect(await countEvents("tier_refused")).toBe(1);
+  });
+
+  test("for every user ends the change after ten attempts with one", async () => {
+    await insert(500);
+    const { id } = await stage({});
+    await slowDown("true");
+    expect(await work(id)).toBeLessThan(30);
+    expect(await findBulkChange(pool, id)).toMatchObject({ state: "failed", code: "postgres.unavailable" });
+  });
+
+  test("changes no portion that another process claimed", async () => {
+    await insert(2);
+    const { id } = await stage({});
+    const [first, second] = [await claim(id, 0), await claim(id)];
+    await halvePortion(pool, first, change, "postgres.unavailable");
+    await writePortionTier(pool, second, change);
+    expect(await readTiers()).toEqual({ PRO: 2 });
   });
 });
 
@@ -258,7 +417,8 @@ describe("a portion", () => {
     await pool.query("update users set deleted_at = now() where clerk_id = 'user_00002'");
     await pool.query("delete from users where clerk_id = 'user_00003'");
     const portion = await claim(id);
-    expect(await writePortionTier(pool, portion, change)).toEqual({
+    expect(await writePortionTier(pool, portion, change)).toMatchObject({
+      isHopeless: false,
       writtenIds: ["user_00004"],
       counts: { done: 2, failed: 0, skipped: 2 },
     });

@@ -1,12 +1,12 @@
 import { AppError, type BulkAction, type BulkView, bulkView } from "@rollcall/contracts";
 import { z } from "zod";
-import { readSqlState } from "./errors.ts";
+import { isRerunnable, readSqlState } from "./errors.ts";
 import { recordAdminEvents } from "./events.ts";
-import type { Pool, Queryable } from "./pool.ts";
+import type { Connection, Pool, Queryable } from "./pool.ts";
 import { readRow, readRows } from "./rows.ts";
 import { inTransaction } from "./transaction.ts";
 import { createBind, type UserSelection, writeConditions } from "./user-filter.ts";
-import { refuseTier } from "./users.ts";
+import { isRefusedValue, refuseTier } from "./users.ts";
 
 const bulkColumns = `
   b.id::int as id, b.tier, b.filter, b.searched, b.state, b.matching, b.done, b.failed, b.skipped, b.error_code as code,
@@ -32,7 +32,7 @@ const bulkRow = bulkView
 export type BulkSelection = { matching: UserSelection } | { clerkIds: readonly string[] };
 
 /** Each portion is one transaction, and this many sync jobs are added at once. */
-const portionSize = 500;
+export const portionSize = 500;
 /** A selection reads the whole table. Postgres itself needs a few seconds for a million users. */
 const longestSelectMs = 120_000;
 /** A script that starts changes without end must not fill the disk. */
@@ -78,7 +78,7 @@ export function stageBulkChange(
   const tier = "tier" in action ? action.tier : null;
   return inTransaction(pool, async (client) => {
     await refuseTooMany(client);
-    if (tier !== null) await tryTier(client, tier);
+    if (tier !== null) await tryType(client, tier);
     const { filter, searched } = describeSelection(selection);
     const made = await client.query(
       `insert into rollcall.bulk_changes (tier, filter, searched, started_by) values ($1, $2, $3, $4) returning id::int`,
@@ -86,6 +86,7 @@ export function stageBulkChange(
     );
     const { id } = readRow(z.object({ id: z.number() }), made.rows);
     const matching = await stagePortions(client, id, selection);
+    if (tier !== null) await tryRules(client, id, tier);
     if (expected !== undefined && matching > expected) throw selectionChanged(expected, matching);
     const counted = await client.query(
       `update rollcall.bulk_changes b set
@@ -109,16 +110,61 @@ async function refuseTooMany(client: Queryable): Promise<void> {
     throw new AppError("bulk.too_many", `${mostOpen} bulk changes are not finished`);
 }
 
-/** A type refuses a value for every user: without this, a million of them would fail one by one. */
-async function tryTier(client: Queryable, tier: string): Promise<void> {
+/** A type, or a check of a domain, refuses a value for every user: without this, a million of them would fail one by one. */
+async function tryType(client: Queryable, tier: string): Promise<void> {
   try {
     // It changes no row, and Postgres still reads the value as the column's type.
     await client.query("update public.users set tier = $1 where false", [tier]);
   } catch (error) {
-    if (!readSqlState(error)?.startsWith("22")) throw error;
-    throw refuseTier(error);
+    throw isRefusedValue(error) ? refuseTier(error) : error;
   }
 }
+
+const oldestSelected = `
+select u.id from public.users u
+where u.clerk_id = any (select unnest(clerk_ids) from rollcall.bulk_portions where bulk_id = $1 and number = 0)
+  and u.tier::text is distinct from $2::text
+order by u.id limit 1 for no key update skip locked
+`;
+
+const rulesOfTier = `
+select from pg_constraint c
+where c.conrelid = 'public.users'::regclass and c.conname = $1 and c.conkey = array(
+  select a.attnum from pg_attribute a where a.attrelid = c.conrelid and a.attname = 'tier'
+)
+`;
+
+const longestTryMs = 2_000;
+
+/**
+ * Writes the tier to one of the selected users, and undoes it. A key or a check of this column alone that refuses one user
+ * refuses them all. Any other rule may hit only some, so the worker finds out.
+ */
+async function tryRules(client: Connection, id: number, tier: string): Promise<void> {
+  const refusal = await findRefusal(client, id, tier);
+  if (!isRefusedValue(refusal) || refusal.constraint === undefined) return;
+  if ((await client.query(rulesOfTier, [refusal.constraint])).rows.length > 0) throw refuseTier(refusal);
+}
+
+/** @returns the error of the write; undefined without one */
+async function findRefusal(client: Connection, id: number, tier: string): Promise<unknown> {
+  await client.query("savepoint try");
+  const refusal = await tryWrite(client, id, tier).catch((error: unknown) => error);
+  if (refusal !== undefined && (readSqlState(refusal) === undefined || isRerunnable(refusal))) throw refusal;
+  await client.query("rollback to savepoint try");
+  return refusal;
+}
+
+async function tryWrite(client: Connection, id: number, tier: string): Promise<void> {
+  // A trigger of the app may be slow, which is no refusal.
+  await client.query(`set local statement_timeout = ${longestTryMs}`);
+  const [user] = readRows(userRow, (await client.query(oldestSelected, [id, tier])).rows);
+  if (!user) return;
+  await client.query("update public.users set tier = $2, updated_at = now() where id = $1", [user.id, tier]);
+  await client.query("set constraints all immediate");
+}
+
+const userRow = z.object({ id: z.number() });
 
 /** The filter as it may be stored. */
 function describeSelection(selection: BulkSelection): { filter: object | null; searched: boolean } {
@@ -132,7 +178,7 @@ async function stagePortions(client: Queryable, id: number, selection: BulkSelec
   const bulkId = `$${values.length + 1}`;
   const text = `
     with chosen as (
-      select u.clerk_id, (row_number() over (order by u.id) - 1) / ${portionSize} as portion
+      select u.clerk_id, (row_number() over (order by u.id) - 1) / ${portionSize} * ${portionSize} as portion
       from public.users u where ${where}
     ),
     staged as (

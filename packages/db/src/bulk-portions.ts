@@ -1,5 +1,7 @@
 import { type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { z } from "zod";
+import { portionSize } from "./bulk-changes.ts";
+import { PostgresError } from "./errors.ts";
 import type { Connection, Pool, Queryable } from "./pool.ts";
 import { readRows } from "./rows.ts";
 import { splitInSavepoints } from "./split-on-refusal.ts";
@@ -74,6 +76,12 @@ export async function claimPortion(
 /** What became of the users of a portion. */
 export type PortionCounts = { done: number; failed: number; skipped: number };
 
+/**
+ * Below the pool's limit, so that Postgres ends a statement and says so. A trigger of the app may need that long for a
+ * portion, and its users are locked meanwhile.
+ */
+const longestStatementMs = 5_000;
+
 /** The change was cancelled, or another process has the portion. */
 export class PortionLost extends Error {}
 
@@ -81,25 +89,47 @@ const lockPortion = `
 select from rollcall.bulk_portions where bulk_id = $1 and number = $2 and claim = $3 for update
 `;
 
+/** One reason that refused all users of a portion. It ends the change if so many users are over and none is done. */
+type Hopeless = { code: ErrorCode; rule: string; afterUsers: number };
+
+const isHopeless = `(
+  $5::text is not null and done + $2::integer = 0
+  and failed + skipped + $3::integer + $4::integer >= least(matching, $6::integer)
+)`;
+
 const count = `
-update rollcall.bulk_changes set done = done + $2, failed = failed + $3, skipped = skipped + $4, changed_at = now()
-where id = $1 and state in ('waiting', 'running') returning id
+update rollcall.bulk_changes set
+  done = done + $2, failed = failed + $3, skipped = skipped + $4, changed_at = now(),
+  state       = case when ${isHopeless} then 'failed' else state end,
+  error_code  = case when ${isHopeless} then $5 end,
+  finished_at = case when ${isHopeless} then now() end
+where id = $1 and state in ('waiting', 'running')
+returning state = 'failed' as "isHopeless"
 `;
 
-/** Runs `work` in the transaction that proves the claim, and adds its counts. @throws PortionLost */
-function underClaim<Result extends { counts: PortionCounts }>(
+const countedRow = z.object({ isHopeless: z.boolean() });
+
+/**
+ * Runs `work` in the transaction that proves the claim, and adds its counts.
+ *
+ * @returns also whether the change failed now
+ * @throws PortionLost
+ */
+function underClaim<Result extends { counts: PortionCounts; hopeless?: Hopeless | undefined }>(
   pool: Pool,
   { bulkId, number, claim: token }: ClaimedPortion,
   work: (client: Connection) => Promise<Result>,
-): Promise<Result> {
+): Promise<Result & { isHopeless: boolean }> {
   return inTransaction(pool, async (client) => {
+    await client.query(`set local statement_timeout = ${longestStatementMs}`);
     const held = await client.query(lockPortion, [bulkId, number, token]);
     if (held.rows.length === 0) throw new PortionLost();
     const result = await work(client);
-    const { done, failed, skipped } = result.counts;
-    const counted = await client.query(count, [bulkId, done, failed, skipped]);
-    if (counted.rows.length === 0) throw new PortionLost();
-    return result;
+    const { counts, hopeless } = result;
+    const values = [counts.done, counts.failed, counts.skipped, hopeless?.code, hopeless?.afterUsers];
+    const [counted] = readRows(countedRow, (await client.query(count, [bulkId, ...values])).rows);
+    if (!counted) throw new PortionLost();
+    return { ...result, ...counted };
   });
 }
 
@@ -138,16 +168,22 @@ const retryMs = 2_000;
 
 /**
  * Writes the tier of a portion's users, with an event for each user whose tier changes. A user that the app's column
- * refuses fails alone. Rows that are locked are left in the portion for later.
+ * refuses fails alone. If one rule refuses a whole portion, and no user of the change is done, the change fails. Rows that
+ * are locked are left in the portion for later.
  *
- * @returns the users whose cache keys are old now
- * @throws PortionLost
+ * @returns the users whose cache keys are old now, and whether the change failed
+ * @throws PortionLost, or 57014 if a statement needs too long: see `halvePortion`
  */
 export function writePortionTier(
   pool: Pool,
   portion: ClaimedPortion,
   change: { tier: string; by: string },
-): Promise<{ writtenIds: string[]; counts: PortionCounts }> {
+): Promise<{
+  writtenIds: string[];
+  counts: PortionCounts;
+  hopeless: Hopeless | undefined;
+  isHopeless: boolean;
+}> {
   return underClaim(pool, portion, async (client) => {
     const { live, busy, skipped } = await lockPortionUsers(client, portion.clerkIds);
     const { writtenIds, refused } = await writeLocked(client, live, { ...change, bulkId: portion.bulkId });
@@ -155,8 +191,12 @@ export function writePortionTier(
     const givenUp = (isLast ? busy : []).map((clerkId) => ({ clerkId, code: "locked" as const }));
     await recordRefusals(client, [...refused, ...givenUp], { ...change, bulkId: portion.bulkId });
     await client.query(keepRest, [portion.bulkId, portion.number, isLast ? [] : busy, writtenIds]);
-    const failed = refused.length + givenUp.length;
-    return { writtenIds, counts: { done: live.length - refused.length, failed, skipped } };
+    const counts = {
+      done: live.length - refused.length,
+      failed: refused.length + givenUp.length,
+      skipped,
+    };
+    return { writtenIds, counts, hopeless: findHopeless(refused) };
   });
 }
 
@@ -167,15 +207,64 @@ update rollcall.bulk_portions set
 where bulk_id = $1 and number = $2
 `;
 
+/** @returns undefined if several rules refused users, or none */
+function findHopeless(refused: readonly RefusedByRule[]): Hopeless | undefined {
+  const [first, ...others] = refused;
+  if (!first || others.some(({ rule }) => rule !== first.rule)) return undefined;
+  return { ...first, afterUsers: portionSize };
+}
+
+/**
+ * Halves a portion whose users together need too long. A user alone is tried again, and given up in the end: then the
+ * change fails if no user is done.
+ *
+ * @returns whether the change failed
+ * @throws PortionLost
+ */
+export async function halvePortion(
+  pool: Pool,
+  portion: ClaimedPortion,
+  change: { tier: string; by: string },
+  code: ErrorCode,
+): Promise<{ isHopeless: boolean; counts?: PortionCounts }> {
+  const { bulkId, number, claim: token, clerkIds, failures } = portion;
+  if (clerkIds.length > 1) {
+    const middle = Math.ceil(clerkIds.length / 2);
+    const halves = [clerkIds.slice(0, middle), clerkIds.slice(middle)];
+    await pool.query(halve, [bulkId, number, token, ...halves]);
+    return { isHopeless: false };
+  }
+  if (failures + 1 < mostFailures) return { isHopeless: await failPortion(pool, portion, code) };
+  return underClaim(pool, portion, async (client) => {
+    const refused = clerkIds.map((clerkId) => ({ clerkId, code }));
+    await recordRefusals(client, refused, { ...change, bulkId });
+    await client.query(keepRest, [bulkId, number, [], []]);
+    const hopeless = { code, rule: "slow", afterUsers: 1 };
+    return { counts: { done: 0, failed: refused.length, skipped: 0 }, hopeless };
+  });
+}
+
+// A portion has the number of its first user in the selection, so no other portion ever had the number of its second half.
+const halve = `
+with kept as (
+  update rollcall.bulk_portions set clerk_ids = $4, due_at = now()
+  where bulk_id = $1 and number = $2 and claim = $3
+  returning failures
+)
+insert into rollcall.bulk_portions (bulk_id, number, clerk_ids, failures)
+select $1, $2::integer + cardinality($4::text[]), $5, failures from kept
+`;
+
 type Refused = { clerkId: string; code: ErrorCode | "locked" };
+type RefusedByRule = { clerkId: string; code: ErrorCode; rule: string };
 type TierChange = { tier: string; by: string; bulkId: number };
 
 async function writeLocked(
   client: Connection,
   clerkIds: readonly string[],
   { tier, by, bulkId }: TierChange,
-): Promise<{ writtenIds: string[]; refused: Refused[] }> {
-  const refused: Refused[] = [];
+): Promise<{ writtenIds: string[]; refused: RefusedByRule[] }> {
+  const refused: RefusedByRule[] = [];
   const written = await splitInSavepoints(
     client,
     clerkIds,
@@ -186,11 +275,15 @@ async function writeLocked(
       return readRows(idRow, rows).map(({ clerkId }) => clerkId);
     },
     (clerkId, error) => {
-      refused.push({ clerkId, code: readErrorCode(error) });
+      refused.push({ clerkId, code: readErrorCode(error), rule: describeRule(error) });
       return [];
     },
   );
   return { writtenIds: written.flat(), refused };
+}
+
+function describeRule(error: unknown): string {
+  return error instanceof PostgresError ? `${error.sqlState} ${error.constraint}` : "";
 }
 
 async function recordRefusals(

@@ -53,6 +53,7 @@ export {
   failPortion,
   finishBulkChange,
   finishPortion,
+  halvePortion,
   listOpenBulkChanges,
   type OpenBulkChange,
   PortionLost,

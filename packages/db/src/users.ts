@@ -3,7 +3,7 @@ import { type Column, getTableColumns } from "drizzle-orm";
 import pg from "pg";
 import { z } from "zod";
 import { describeChange } from "./describe-change.ts";
-import { readSqlState } from "./errors.ts";
+import { type PostgresError, readSqlState } from "./errors.ts";
 import { recordAdminEvents } from "./events.ts";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows, UnexpectedRow } from "./rows.ts";
@@ -253,12 +253,15 @@ export async function changeTier(
       tier,
     ]);
   } catch (error) {
-    // 22: the value does not fit the column's type. 23: it violates a constraint of the app.
-    if (!/^2[23]/.test(readSqlState(error) ?? "")) throw error;
-    throw refuseTier(error);
+    throw isRefusedValue(error) ? refuseTier(error) : error;
   }
   const details = { from: before.tier, to: tier };
   await recordAdminEvents(db, by, [{ clerkId, kind: "tier_changed", details }]);
+}
+
+/** Whether a value does not fit the column's type (22) or violates a constraint of the app (23). */
+export function isRefusedValue(error: unknown): error is PostgresError {
+  return /^2[23]/.test(readSqlState(error) ?? "");
 }
 
 export function refuseTier(cause: unknown): AppError {

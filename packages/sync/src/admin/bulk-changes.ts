@@ -18,11 +18,13 @@ import {
   findTombstones,
   finishBulkChange,
   finishPortion,
+  halvePortion,
   inTransaction,
   listOpenBulkChanges,
   type OpenBulkChange,
   type Pool,
   PortionLost,
+  readSqlState,
   readWish,
   returnPortion,
   settlePortion,
@@ -150,14 +152,28 @@ async function workOnChange(context: BulkContext, change: OpenBulkChange): Promi
   }
 }
 
+/** The code of Postgres for a statement that took too long. */
+const tooSlow = "57014";
+
 async function writeTier(
   context: BulkContext,
   portion: ClaimedPortion,
   change: { tier: string; by: string },
 ): Promise<void> {
-  const { writtenIds, counts } = await writePortionTier(context.pool, portion, change);
-  countUsers(context, "tier", counts);
-  await settle(context, portion, writtenIds);
+  const { pool } = context;
+  try {
+    const written = await writePortionTier(pool, portion, change);
+    countUsers(context, "tier", written.counts);
+    if (written.isHopeless) reportFailure(context, portion, { rule: written.hopeless?.rule });
+    await settle(context, portion, written.writtenIds);
+  } catch (error) {
+    // Postgres answers, and a trigger of the app is slow: unlike an outage, this does not end by itself.
+    if (readSqlState(error) !== tooSlow) throw error;
+    const { counts, isHopeless } = await halvePortion(pool, portion, change, readErrorCode(error));
+    if (counts) countUsers(context, "tier", counts);
+    if (isHopeless) reportFailure(context, portion, { err: error });
+    if (counts) await settlePortion(pool, portion);
+  }
 }
 
 /** @throws AppError `queue.unavailable`: the portion then comes due again, with its written users */
@@ -199,12 +215,19 @@ function countUsers(
 }
 
 async function failUnexpectedly(
-  { pool, log, metrics }: BulkContext,
+  context: BulkContext,
   portion: ClaimedPortion,
   error: unknown,
 ): Promise<void> {
-  countPostgresError(metrics, error);
-  const { bulkId } = portion;
-  if (await failPortion(pool, portion, readErrorCode(error)))
-    log.error({ event: "bulk_ended", bulkId, state: "failed", err: error }, "A bulk change failed");
+  countPostgresError(context.metrics, error);
+  if (await failPortion(context.pool, portion, readErrorCode(error)))
+    reportFailure(context, portion, { err: error });
+}
+
+function reportFailure(
+  { log }: BulkContext,
+  { bulkId }: ClaimedPortion,
+  why: { err: unknown } | { rule: string | undefined },
+): void {
+  log.error({ event: "bulk_ended", bulkId, state: "failed", ...why }, "A bulk change failed");
 }
