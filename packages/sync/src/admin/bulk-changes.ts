@@ -24,6 +24,7 @@ import {
   type OpenBulkChange,
   type Pool,
   PortionLost,
+  type Queryable,
   readSqlState,
   readWish,
   returnPortion,
@@ -62,7 +63,7 @@ async function readSelection(pool: Pool, { filter, clerkIds }: BulkRequest): Pro
 }
 
 /** @throws AppError `bulk.unknown` or `postgres.unavailable` */
-export async function getBulkChange({ pool }: { pool: Pool }, id: number): Promise<BulkView> {
+export async function getBulkChange({ pool }: { pool: Queryable }, id: number): Promise<BulkView> {
   const change = await findBulkChange(pool, id);
   if (!change) throw new AppError("bulk.unknown", `There is no bulk change ${id}`);
   return change;
@@ -78,7 +79,7 @@ export function cancelBulk({ pool }: { pool: Pool }, id: number, by: string): Pr
   return inTransaction(pool, async (client) => {
     const cancelled = await cancelBulkChange(client, id, by);
     if (cancelled) return cancelled;
-    const { state, cancelledBy, finishedAt } = await getBulkChange({ pool }, id);
+    const { state, cancelledBy, finishedAt } = await getBulkChange({ pool: client }, id);
     throw new AppError("bulk.finished", `Bulk change ${id} is ${state}`, {
       hint: [state, cancelledBy, finishedAt].filter((part) => part !== null).join(", "),
     });
