@@ -90,7 +90,7 @@ for (const backend of ["redis", "postgres"] as const) {
       for (const clerkId of people)
         await addDeadLetter(stage, clerkId, clerkId === "user_1" ? "clerk.unreadable" : "user.rejected");
       const choose = async (code: string | undefined, limit: number) =>
-        (await findOldest(stage.deadLetters, { code, replayable: true }, limit)).map((letter) =>
+        (await findOldest(stage.deadLetters, { code, replayable: true }, limit)).letters.map((letter) =>
           readId(letter.payload),
         );
       expect(await choose(undefined, 3)).toEqual(["user_0", "user_1", "user_2"]);

@@ -88,7 +88,7 @@ const refusedLetter = z.object({ id: z.string(), code: z.string(), message: z.st
 export const replayAnswer = z.object({
   replayed: z.number().int(),
   refused: z.array(refusedLetter),
-  /** More dead letters match than one call replays: call again. */
+  /** More dead letters may match than one call replays: call again. */
   more: z.boolean(),
 });
 
@@ -97,7 +97,7 @@ export type ReplayAnswer = z.infer<typeof replayAnswer>;
 export const discardAnswer = z.object({
   discarded: z.number().int(),
   refused: z.array(refusedLetter),
-  /** For a code, or all: more dead letters match than one call discards, so call again. */
+  /** For a code, or all: more dead letters may match than one call discards, so call again. */
   more: z.boolean().optional(),
 });
 

@@ -36,23 +36,34 @@ export function listDeadLetters(
   });
 }
 
+/** Of letters that are searched and not listed, more are read at once: this costs half as much for each. */
+const searchedTogether = 1_000;
+/** As with a list, many other letters may have to be passed over. Until one is found, the search goes on for longer. */
+const longestSearchFor = { more: longestScan, first: 200_000 } as const;
+
 /**
  * Finds the oldest `limit` letters of a code, or of all codes. Oldest first, so that letters that fail again never delay
- * an older one.
+ * an older one. The search may end early, and always finds a letter if one of the oldest 200,000 matches.
  *
  * @param wish whether letters are left out that no replay can help
+ * @param goOn called between two reads, which may take a second. If it rejects, the search ends
+ * @returns more: other letters may match
  * @throws AppError `queue.unavailable`
  */
 export async function findOldest(
   deadLetters: Producer,
   { code, replayable }: { code: string | undefined; replayable: boolean },
   limit: number,
-): Promise<StoredDeadLetter[]> {
+  goOn: () => Promise<void> = async () => undefined,
+): Promise<{ letters: StoredDeadLetter[]; more: boolean }> {
   // By id, because a letter that arrives meanwhile moves letters of the last slice into the next one.
   const found = new Map<string, StoredDeadLetter>();
-  let end = await readQueue(deadLetters, (queue) => queue.getWaitingCount());
-  while (end > 0 && found.size < limit) {
-    const start = Math.max(0, end - sliceLength);
+  const total = await readQueue(deadLetters, (queue) => queue.getWaitingCount());
+  let end = total;
+  const isOver = () => total - end >= longestSearchFor[found.size > 0 ? "more" : "first"];
+  while (end > 0 && found.size <= limit && !isOver()) {
+    if (end < total) await goOn();
+    const start = Math.max(0, end - searchedTogether);
     const slice = await readQueue(deadLetters, (queue) => readSlice(queue, start, end - start));
     for (const letter of slice.toReversed()) {
       if (!letter || (code !== undefined && letter.code !== code)) continue;
@@ -60,7 +71,7 @@ export async function findOldest(
     }
     end = start;
   }
-  return [...found.values()].slice(0, limit);
+  return { letters: [...found.values()].slice(0, limit), more: found.size > limit || end > 0 };
 }
 
 /** Those of `ids` that exist. @throws AppError `queue.unavailable` */

@@ -100,7 +100,7 @@ export function replayDeadLetters(
   by: string,
 ): Promise<{ replayed: number; refused: Refused[]; more: boolean }> {
   return alone(context, async (hold) => {
-    const { letters, refused, more } = await select(context, request, { replayable: true });
+    const { letters, refused, more } = await select(context, request, { replayable: true, hold });
     if (letters.length === 0) throwIfAllRefused(refused);
     if (letters.length === 0 && request.code === "webhook.unreadable")
       throw new AppError("dead_letter.not_replayable", "Quarantined deliveries name no user");
@@ -134,7 +134,7 @@ export function discardDeadLetters(
   by: string,
 ): Promise<{ discarded: number; refused: Refused[]; more?: boolean }> {
   return alone(context, async (hold) => {
-    const { letters, refused, more } = await select(context, request, { replayable: false });
+    const { letters, refused, more } = await select(context, request, { replayable: false, hold });
     if (letters.length === 0) throwIfAllRefused(refused);
     await hold();
     const discarded = await recordAndRemove(context, by, letters, (letter) => {
@@ -150,16 +150,13 @@ type Selection = { letters: StoredDeadLetter[]; refused: Refused[]; more: boolea
 async function select(
   { pool, producers }: DeadLetterContext,
   request: ReplayRequest,
-  { replayable }: { replayable: boolean },
+  { replayable, hold }: { replayable: boolean; hold: () => Promise<void> },
 ): Promise<Selection> {
   const deadLetters = producers["dead-letter"];
   if (request.ids === undefined) {
-    const found = await findOldest(deadLetters, { code: request.code, replayable }, mostDeadLetters + 1);
-    return {
-      letters: found.slice(0, mostDeadLetters),
-      refused: [],
-      more: found.length > mostDeadLetters,
-    };
+    const wish = { code: request.code, replayable };
+    // The search of a long queue outlasts the lease.
+    return { refused: [], ...(await findOldest(deadLetters, wish, mostDeadLetters, hold)) };
   }
   const found = await findDeadLetters(deadLetters, distinct(request.ids));
   const notReplayable = replayable ? found.filter((letter) => !letter.replayable) : [];

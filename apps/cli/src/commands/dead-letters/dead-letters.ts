@@ -128,7 +128,7 @@ async function replay({ open, print, caller }: Cli, wish: ReplayRequest): Promis
     total.replayed += done.replayed;
     total.refused.push(...done.refused);
     // Jobs that fail again meanwhile are left for the next call. Without a fix of the cause this would never end.
-    more = done.more && total.replayed < mostReplayed(wish);
+    more = done.more && done.replayed > 0 && total.replayed < mostReplayed(wish);
     if (more) say(`${total.replayed} replayed so far`);
   }
   print(total, () => [
