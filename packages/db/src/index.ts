@@ -143,6 +143,8 @@ export {
   claimPurge,
   findPurge,
   finishPurge,
+  holdPurge,
+  PurgeLost,
   type PurgeRequest,
   prunePurges,
   type RequestedPurge,

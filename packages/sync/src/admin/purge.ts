@@ -14,13 +14,8 @@ import {
   recordAdminEvents,
   tombstoneUsers,
 } from "@rollcall/db";
-import {
-  listDeadLetters,
-  type Producer,
-  type Producers,
-  readClerkId,
-  removeDeadLetters,
-} from "@rollcall/jobs";
+import { listDeadLetters, type Producers, readClerkId, removeDeadLetters } from "@rollcall/jobs";
+import { z } from "zod";
 import type { SessionCache } from "../ensure/session-cache.ts";
 
 export type PurgeContext = {
@@ -41,6 +36,37 @@ export type Purge = Erasure & {
 
 export type PurgeOptions = { candidates: readonly number[]; keepProfile: boolean };
 
+/** What a purge has done so far. A process that goes on after another one's death reports it too. */
+export const purgeProgress = z.object({
+  hadRow: z.boolean(),
+  erasure: z.object({
+    erased: z.array(z.number()),
+    kept: z.array(z.number()),
+    candidates: z.array(z.number()),
+    reasons: z.number(),
+    fingerprints: z.number(),
+  }),
+  /** Ids of dead letters that were to be removed. */
+  letters: z.array(z.string()),
+});
+
+export type PurgeProgress = z.infer<typeof purgeProgress>;
+
+/** How a purge that may be continued by another process keeps its place. */
+export type PurgeRecord = {
+  before: PurgeProgress | undefined;
+  /** Proves that no other process works on it, in the transaction if there is one. */
+  hold(db: Queryable): Promise<void>;
+  store(db: Queryable, progress: PurgeProgress): Promise<void>;
+};
+
+/** The CLI repeats a purge instead. */
+const unrecorded: PurgeRecord = {
+  before: undefined,
+  hold: async () => undefined,
+  store: async () => undefined,
+};
+
 /**
  * Erases the remaining data of a deleted user in everything that Rollcall owns. The Clerk id and the operator's name stay.
  * A live user is deleted first, if Clerk confirms the deletion. The same holds for a row that the app itself
@@ -55,14 +81,35 @@ export async function purgeUser(
   clerkId: string,
   options: PurgeOptions,
   by: string,
+  record = unrecorded,
 ): Promise<Purge> {
-  const { pool } = context;
-  const hadRow = await isAllowed(context, clerkId);
-  const erasure = await inTransaction(pool, (client) => erase(client, { clerkId, hadRow, options, by }));
+  const { pool, producers } = context;
+  const done = record.before ?? (await eraseRows(context, clerkId, options, by, record));
   await invalidateCache(context, clerkId);
-  const letters = await findLetters(context.producers["dead-letter"], clerkId);
-  await removeDeadLetters(context.producers["dead-letter"], letters);
+  const found = await findLetters(context, clerkId, record);
+  const letters = [...new Set([...done.letters, ...found])];
+  await record.store(pool, { ...done, letters });
+  await removeDeadLetters(producers["dead-letter"], found);
+  const { erasure, hadRow } = done;
   return { ...erasure, hadRow, deadLetters: letters.length, appColumns: await listAppColumns(pool) };
+}
+
+async function eraseRows(
+  context: PurgeContext,
+  clerkId: string,
+  options: PurgeOptions,
+  by: string,
+  record: PurgeRecord,
+): Promise<PurgeProgress> {
+  const hadRow = await isAllowed(context, clerkId);
+  return inTransaction(context.pool, async (client) => {
+    await record.hold(client);
+    const erasure = await erase(client, { clerkId, hadRow, options, by });
+    const progress = { hadRow, erasure, letters: [] };
+    // In this transaction: after a death in between, the next process would find nothing to erase, and say so.
+    await record.store(client, progress);
+    return progress;
+  });
 }
 
 /**
@@ -75,12 +122,13 @@ export async function previewPurge(
   clerkId: string,
   options: PurgeOptions,
   by: string,
+  record = unrecorded,
 ): Promise<Purge> {
   const { pool } = context;
   const hadRow = await isAllowed(context, clerkId);
   const work = { clerkId, hadRow, options, by };
   const erasure = await inRolledBackTransaction(pool, (client) => erase(client, work));
-  const letters = await findLetters(context.producers["dead-letter"], clerkId);
+  const letters = await findLetters(context, clerkId, record);
   return { ...erasure, hadRow, deadLetters: letters.length, appColumns: await listAppColumns(pool) };
 }
 
@@ -165,11 +213,16 @@ function invalidateCache({ sessionCache }: PurgeContext, clerkId: string): Promi
 }
 
 /** The ids of the user's dead letters: a tombstone needs no replay. */
-async function findLetters(deadLetters: Producer, clerkId: string): Promise<string[]> {
+async function findLetters(
+  { pool, producers }: PurgeContext,
+  clerkId: string,
+  { hold }: Pick<PurgeRecord, "hold">,
+): Promise<string[]> {
   const ids: string[] = [];
   let cursor: string | undefined;
   do {
-    const page = await listDeadLetters(deadLetters, { cursor, limit: 200 });
+    await hold(pool);
+    const page = await listDeadLetters(producers["dead-letter"], { cursor, limit: 200 });
     ids.push(...page.items.filter((letter) => readClerkId(letter) === clerkId).map(({ id }) => id));
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);

@@ -4,7 +4,9 @@ import {
   claimPurge,
   findPurge,
   finishPurge,
+  holdPurge,
   type Pool,
+  PurgeLost,
   type PurgeRequest,
   type RequestedPurge,
   requestPurge,
@@ -12,7 +14,14 @@ import {
 } from "@rollcall/db";
 import type { Logger, Metrics } from "@rollcall/observability";
 import { countPostgresError } from "../count-postgres-error.ts";
-import { describePurge, type PurgeContext, previewPurge, purgeUser } from "./purge.ts";
+import {
+  describePurge,
+  type PurgeContext,
+  type PurgeRecord,
+  previewPurge,
+  purgeProgress,
+  purgeUser,
+} from "./purge.ts";
 
 const longestWaitMs = 10_000;
 const readEveryMs = 200;
@@ -27,7 +36,7 @@ export async function requestPurgeByWorker(
   { pool }: { pool: Pool },
   request: PurgeRequest,
 ): Promise<PurgeAnswer> {
-  const id = await requestPurge(pool, request);
+  const id = await requestPurge(pool, request, longestWaitMs);
   for (const untilMs = Date.now() + longestWaitMs; Date.now() < untilMs; await sleep(readEveryMs)) {
     const purge = await findPurge(pool, id);
     if (purge?.isFinished) return readAnswer(purge);
@@ -44,7 +53,10 @@ function readAnswer({ answer, errorCode, hint }: RequestedPurge): PurgeAnswer {
 
 export type PurgeWorkContext = PurgeContext & { log: Logger; metrics: Pick<Metrics, "count"> };
 
-/** Longer than a purge takes. After a worker's death another one repeats the purge, which does no harm. */
+/**
+ * Longer than a step of a purge takes; each step prolongs the claim. After a worker's death another one goes on with the
+ * purge, and erases nothing twice.
+ */
 const claimMs = 30_000;
 const outageWaitMs = 2_000;
 
@@ -60,12 +72,18 @@ async function carryOut(context: PurgeWorkContext, purge: RequestedPurge): Promi
   const { pool, log, metrics } = context;
   const { clerkId, keepProfile, preview, by } = purge;
   const options = { candidates: purge.also, keepProfile };
+  const record: PurgeRecord = {
+    before: purgeProgress.safeParse(purge.answer).data,
+    hold: (db) => holdPurge(db, purge, claimMs),
+    store: (db, progress) => holdPurge(db, purge, claimMs, progress),
+  };
   try {
-    const done = await (preview ? previewPurge : purgeUser)(context, clerkId, options, by);
+    const done = await (preview ? previewPurge : purgeUser)(context, clerkId, options, by, record);
     const answer = { clerkId, purged: !preview, ...describePurge(clerkId, done, options) };
     await finishPurge(pool, purge, { answer });
     if (!preview) log.info({ event: "user_purged", clerkId, by }, "A user is purged");
   } catch (error) {
+    if (error instanceof PurgeLost) return;
     countPostgresError(metrics, error);
     const code = readErrorCode(error);
     log.warn({ clerkId, by, code, err: error }, "A purge was not carried out");
