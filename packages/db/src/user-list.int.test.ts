@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { UserEntry, UserFilter } from "@rollcall/contracts";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { describeColumns } from "./list-columns.ts";
-import type { Pool } from "./pool.ts";
+import type { Pool, Queryable } from "./pool.ts";
 import { recordDifferences } from "./run-differences.ts";
 import { createTestPool, emptyTables } from "./testing.ts";
-import { listUsers } from "./user-list.ts";
+import { listUsers, type UserPage } from "./user-list.ts";
 
 let pool: Pool;
 beforeAll(async () => {
@@ -250,6 +251,37 @@ describe("a whole address", () => {
     await expect.poll(async () => (await scans())["users_claimant_email"]).toBeGreaterThan(0);
     await listUsers(pool, { filter: { query: "user_77" }, cursor: undefined, limit: 5 });
     await expect.poll(async () => (await scans())["users_clerk_id_unique"]).toBeGreaterThan(0);
+  });
+});
+
+describe("a range of sign-ups", () => {
+  test("reads bounded slices, and has each deleted user once, however many others lie between", async () => {
+    await pool.query(
+      `insert into users (clerk_id, clerk_created_at, deleted_at)
+       select 'user_' || n, '2026-01-01', case when n % 5000 = 1 then now() end from generate_series(1, 20000) n;
+       analyze users`,
+    );
+    const filter = { signedUpFrom: hour(0) };
+    const deleted = ["15001", "10001", "5001", "1"];
+    // On a slow server a page ends after the first slice. With all four users, it would have read the whole table.
+    const slow: Queryable = {
+      query: async (statement, values) => {
+        await sleep(110);
+        return pool.query(statement, values);
+      },
+    };
+    const wish = { filter: { ...filter, state: "deleted" as const }, limit: 50 };
+    const pages: string[][] = [];
+    for (let cursor: string | undefined = ""; cursor !== undefined; ) {
+      const page: UserPage = await listUsers(slow, { ...wish, cursor: cursor || undefined });
+      pages.push(page.items.map(({ clerkId }) => clerkId.slice("user_".length)));
+      cursor = page.nextCursor ?? undefined;
+    }
+    expect(pages).toEqual([["15001"], ["10001", "5001"], ["1"]]);
+    const all = await find(filter, 5_000);
+    expect(all).toHaveLength(20_000);
+    expect(all.slice(-4)).toEqual(deleted);
+    expect(new Set(all).size).toBe(20_000);
   });
 });
 

@@ -84,7 +84,10 @@ type Scan = {
   /** Marks the scan in a cursor. */
   letter: string;
   from: string | ((bind: Bind, filter: UserFilter) => string);
+  /** What an index answers. Any other condition in a slice would read the table until enough rows match. */
   where?(bind: Bind): string[];
+  /** Which rows of a slice belong to the scan. */
+  outerWhere?: string;
   /** The place of a row in the order, as text: numbers with a dot between. */
   position: string;
   after(position: readonly string[], bind: Bind): string;
@@ -148,7 +151,7 @@ const all: Scan[] = [{ ...byId, letter: "u" }];
 
 /** The index lacks deleted users, so they are read by id, behind the others. */
 function chooseDated(state: UserFilter["state"]): Scan[] {
-  const deleted: Scan = { ...byId, letter: "t", where: () => ["u.deleted_at is not null"] };
+  const deleted: Scan = { ...byId, letter: "t", outerWhere: "u.deleted_at is not null" };
   if (state === "deleted") return [deleted];
   return state === undefined ? [bySignUp, deleted] : [bySignUp];
 }
@@ -181,7 +184,7 @@ async function readSlice(
          select u.*, ${scan.position} as rollcall_position
          ${writeSource(selection, scan, position, bind)} limit ${sliceLength}
        ) u
-       where ${writeConditions(selection, bind, { withoutExactEmail: scan !== byEmail })}
+       where ${scan.outerWhere ?? "true"} and ${writeConditions(selection, bind, { withoutExactEmail: scan !== byEmail })}
        order by ${scan.outerOrder} limit ${bind(limit)}
      ) u
      left join public.mentorados m on m.user_id = u.id
