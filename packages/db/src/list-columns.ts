@@ -121,8 +121,9 @@ function describeColumn(
   const { key, isOurs } = of;
   const fixed = isOurs && of.kind === "text" ? fixedValues.get(key) : undefined;
   const kind = fixed ? "enum" : of.kind;
-  // A text of the app may be a phone number.
-  const isPersonal = isOurs ? personal.has(key) : kind === "text";
+  // A text or a number of the app may be a phone number or a document's. A smallint has too few digits.
+  const mayIdentify = kind === "text" || (kind === "number" && row.type !== "int2");
+  const isPersonal = isOurs ? personal.has(key) : mayIdentify;
   const isFilter = !(isPersonal || kind === "time" || reserved.has(key) || of.taken.has(key));
   const name = `"${row.column.replaceAll('"', '""')}"`;
   return {

@@ -5,7 +5,7 @@ import { describeColumns } from "./list-columns.ts";
 import type { Pool, Queryable } from "./pool.ts";
 import { recordDifferences } from "./run-differences.ts";
 import { createTestPool, emptyTables } from "./testing.ts";
-import { listUsers, type UserPage } from "./user-list.ts";
+import { listUsers, readWish, type UserPage } from "./user-list.ts";
 
 let pool: Pool;
 beforeAll(async () => {
@@ -14,7 +14,7 @@ beforeAll(async () => {
   await pool.query(`
     create type plan as enum ('basic', 'gold');
     alter table users add column plan plan, add column phone text, add column password_hash text, add column "senhaDoApp" text,
-      add column points bigint, add column is_vip boolean, add column state text, add column extra jsonb, add column left_on date;
+      add column cpf bigint, add column points bigint, add column level smallint, add column score numeric, add column is_vip boolean, add column state text, add column extra jsonb, add column left_on date;
     alter table mentorados add column plan text, add column seats integer`);
 });
 beforeEach(async () => {
@@ -72,13 +72,23 @@ describe("columns", () => {
       clerkCreatedAt: { kind: "time", filterable: false },
       email: { kind: "text", filterable: false, personal: true },
       plan: { kind: "enum", values: ["basic", "gold"], filterable: true, personal: false },
-      points: { kind: "number", filterable: true },
-      // It may be anything, and filters stand in addresses.
+      is_vip: { kind: "boolean", filterable: true, personal: false },
+      level: { kind: "number", filterable: true, personal: false },
+      // They may be anything, and filters stand in addresses.
       phone: { kind: "text", filterable: false, personal: true },
+      points: { kind: "number", filterable: false, personal: true },
+      cpf: { kind: "number", filterable: false, personal: true },
+      score: { kind: "number", filterable: false, personal: true },
     });
     expect(profile?.name).toBe("mentorado");
     expect(profile?.columns).toContainEqual(
       expect.objectContaining({ key: "turma", values: ["neon"], filterable: true }),
+    );
+    expect(profile?.columns).toContainEqual(
+      expect.objectContaining({ key: "metaLeads", filterable: true, personal: false }),
+    );
+    expect(profile?.columns).toContainEqual(
+      expect.objectContaining({ key: "seats", filterable: false, personal: true }),
     );
   });
 
@@ -156,7 +166,7 @@ describe("filters", () => {
       },
       { id: "banned", tier: "FREE", banned: true, clerk_created_at: hour(3), name: "Ana" },
       { id: "gone", tier: "FREE", deleted_at: hour(9), clerk_created_at: hour(4) },
-      { id: "undated", tier: "FREE", points: 7, plan: "gold", profile: { turma: "estrutura" } },
+      { id: "undated", tier: "FREE", points: 7, level: 7, plan: "gold", profile: { turma: "estrutura" } },
       { id: "admin", tier: "FREE", role: "admin", clerk_created_at: hour(2) },
     ]),
   );
@@ -168,7 +178,8 @@ describe("filters", () => {
     ["state deleted", { state: "deleted" }, ["gone"]],
     ["a tier", { tier: "PRO" }, ["pro"]],
     ["a profile's column", { turma: "neon" }, ["pro", "old"]],
-    ["a number of the app", { points: "7" }, ["undated"]],
+    ["a small number of the app", { level: "7" }, ["undated"]],
+    ["a number of the profile", { metaLeads: "50" }, ["undated", "pro", "old"]],
     ["an enum of the app", { plan: "gold" }, ["undated"]],
     ["a role", { role: "admin" }, ["admin"]],
     ["a boolean", { banned: "true" }, ["banned"]],
@@ -195,7 +206,8 @@ describe("filters", () => {
     ["a personal column", { email: "old@example.com" }, "email"],
     ["a secret column", { password_hash: "x" }, "password_hash"],
     ["a boolean that is none", { is_vip: "maybe" }, "is_vip"],
-    ["a number that is none", { points: "many" }, "points"],
+    ["a number that may be a document's", { cpf: "12345678909" }, "cpf"],
+    ["a number that is none", { level: "many" }, "level"],
     ["a value that the enum lacks", { plan: "silver" }, "plan"],
   ])("%s is refused by its name, and never by its value", async (_name, filter, key) => {
     const refused = listUsers(pool, { filter, cursor: undefined, limit: 5 });
@@ -206,6 +218,30 @@ describe("filters", () => {
     const error = (await refused.catch((thrown: unknown) => thrown)) as { hint: string; message: string };
     const [value] = Object.values(filter);
     expect(`${error.hint} ${error.message}`).not.toContain(String(value));
+  });
+
+  test("a personal column of either table is never one, so nothing that is stored of a filter has its value", async () => {
+    const { users, profile } = await describeColumns(pool);
+    const columns = [...users, ...(profile?.columns ?? [])];
+    // The column `state` of the app is shadowed by the filter, which takes three words.
+    const personal = columns.filter((column) => column.personal && column.key !== "state");
+    expect(personal.length).toBeGreaterThan(5);
+    for (const { key } of personal)
+      await expect(readWish(pool, { [key]: "12345678909" })).rejects.toMatchObject({
+        code: "request.malformed",
+        hint: expect.not.stringContaining("12345678909"),
+      });
+    // What is left can hardly tell who a person is: no free text or long number of the app.
+    const left = columns.filter(({ filterable }) => filterable).map(({ key, kind }) => `${key}: ${kind}`);
+    expect(left.toSorted()).toEqual([
+      "ativo: enum",
+      ...["banned: boolean", "emailVerified: boolean", "is_vip: boolean"],
+      "level: number",
+      ...["metaFaturamento", "metaLeads", "metaPosts", "metaProcedimentos", "metaStories"].map(
+        (key) => `${key}: number`,
+      ),
+      ...["plan: enum", "role: enum", "roleSource: text", "tier: text", "turma: text"],
+    ]);
   });
 
   test("a cursor of another list is refused", async () => {
