@@ -303,13 +303,36 @@ describe("the end of a session", () => {
     expect(await statusOf(page)).toBe(401);
   });
 
-  test("use moves the end", async () => {
-    await system.db.query("update rollcall.admin_sessions set last_seen_at = now() - interval '7 hours'");
-    expect(await statusOf(page)).toBe(200);
+  const isInUse = async () => {
     const { rows } = await system.db.query(
       "select from rollcall.admin_sessions where last_seen_at > now() - interval '1 minute'",
     );
-    expect(rows).toHaveLength(1);
+    return rows.length === 1;
+  };
+
+  test("use moves the end", async () => {
+    await system.db.query("update rollcall.admin_sessions set last_seen_at = now() - interval '7 hours'");
+    expect(await statusOf(page)).toBe(200);
+    expect(await isInUse()).toBe(true);
+  });
+
+  test("a page that reads without its operator does not move it, and a write does", async () => {
+    await system.db.query("update rollcall.admin_sessions set last_seen_at = now() - interval '7 hours'");
+    const background = { "x-rollcall-console": "background" };
+    const reads: [path: string, headers: Record<string, string>][] = [
+      ["/api/admin/status", background],
+      ["/api/admin/users", background],
+      ["/api/admin/live", { accept: "text/event-stream" }],
+      ["/admin/queues/api/queues", { accept: "application/json, text/plain, */*" }],
+    ];
+    for (const [path, headers] of reads) {
+      const answer = await call(page, path, { headers });
+      await answer.body?.cancel();
+      expect([path, answer.status]).toEqual([path, 200]);
+    }
+    expect(await isInUse()).toBe(false);
+    await call(page, "/api/admin/users/sync", { method: "POST", body: {}, headers: background });
+    expect(await isInUse()).toBe(true);
   });
 });
 

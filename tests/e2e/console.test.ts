@@ -93,6 +93,41 @@ describeInBrowser("the console", { timeout: 240_000 }, (openBrowser) => {
     await page.context().close();
   });
 
+  test("a page that is left open reads what changes and does not prolong the session, until it is used", async () => {
+    const page = await openConsole(browser, system);
+    await logIn(page, operators.viewer);
+    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor(deadline);
+    await page.locator(".live-mark[data-state=live]").waitFor(deadline);
+    // The operator leaves, and more than a minute passes.
+    await page.evaluate(
+      "{ const now = performance.now; performance.now = () => now.call(performance) + 61_000; }",
+    );
+    const sevenHoursAgo = `update rollcall.admin_sessions set last_seen_at = now() - interval '7 hours'
+      where operator = '${operators.viewer}'`;
+    const countInUse = async () => {
+      const { rows } = await system.db.query(
+        `select from rollcall.admin_sessions
+         where operator = '${operators.viewer}' and last_seen_at > now() - interval '6 hours'`,
+      );
+      return rows.length;
+    };
+    await system.db.query(sevenHoursAgo);
+    const answered = page.waitForResponse(
+      (response) => response.request().headers()["x-rollcall-console"] === "background" && response.ok(),
+      deadline,
+    );
+    await system.db.query(
+      "insert into rollcall.events (clerk_id, kind, cause) values ('user_left_open', 'user_created', 'webhook')",
+    );
+    await answered;
+    expect(await countInUse()).toBe(0);
+
+    await page.getByRole("link", { name: "Users" }).first().click();
+    await page.getByRole("heading", { level: 1, name: "Users" }).waitFor(deadline);
+    await expect.poll(countInUse, deadline).toBe(1);
+    await page.context().close();
+  });
+
   test("the keyboard alone reaches content, pages, a dialog and the logout", async () => {
     const page = await openConsole(browser, system);
     await page.locator("input[name=name]").waitFor(deadline);

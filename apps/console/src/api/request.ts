@@ -1,4 +1,5 @@
 import type { SessionAnswer } from "@rollcall/contracts";
+import { watchUse } from "./last-use.ts";
 
 /** Every request of the console goes through `request`, so each failure has one form. */
 
@@ -12,6 +13,8 @@ let held: { name: string; csrf: string } | undefined;
 export function holdSession(session: { name: string; csrf: string } | undefined): void {
   held = session;
 }
+
+const isInUse = watchUse(window, () => performance.now());
 
 const unauthenticatedListeners = new Set<() => void>();
 
@@ -158,7 +161,8 @@ async function send<Answer>(method: Method, path: string, options: Options): Pro
       headers: {
         accept: "application/json",
         "accept-language": document.documentElement.lang,
-        "x-rollcall-console": "1",
+        // A read without an operator at the page does not prolong the session.
+        "x-rollcall-console": isInUse() ? "1" : "background",
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...(isWrite && held ? { "x-csrf-token": held.csrf } : {}),
       },

@@ -73,11 +73,25 @@ export function createAccess(
       const sealed = await readSession(request, accounts.all);
       const session = sealed && (await findAdminSession(pool, sealed.idHash));
       if (!session) return undefined;
+      if (isByItself(request)) return { ...sealed, session };
       // A database that only reads for a while must not shut operators out.
       await touchAdminSession(pool, session.id).catch((error: unknown) => countPostgresError(metrics, error));
       return { ...sealed, session };
     },
   };
+}
+
+/**
+ * Whether a page reads without its operator: the console's stream, what the console reads again without an operator at the
+ * page, and the board's counts of every few seconds. Otherwise a page that is left open would never end its session.
+ */
+function isByItself({ method, headers, url }: FastifyRequest): boolean {
+  if (method !== "GET") return false;
+  return (
+    headers["x-rollcall-console"] === "background" ||
+    headers.accept === "text/event-stream" ||
+    url.startsWith("/admin/queues/api/")
+  );
 }
 
 /** The name of an account is logged. Another name is not, because it may be a password in the wrong field. */
