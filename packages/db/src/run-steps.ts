@@ -114,24 +114,29 @@ export async function endRun(
   return readRows(runRow, result.rows)[0];
 }
 
-// A run without a runner ends at once. A runner reads the request at its next heartbeat.
+// A run without a runner ends at once, also when the runner died after an earlier request. A runner reads the request at
+// its next heartbeat. The reason keeps the first operator.
 const cancel = `
 update rollcall.runs r set
-  cancel_requested_at = now(),
+  cancel_requested_at = coalesce(r.cancel_requested_at, now()),
   state               = case when runner.is_alive then r.state else 'cancelled' end,
   finished_at         = case when not runner.is_alive then now() end,
-  reason              = $2
+  reason              = case when r.cancel_requested_at is null then $2 else r.reason end
 from (
   select exists (
     select from rollcall.leases l join rollcall.runs o on l.name = o.mode || case when o.dry_run then '.dry-run' else '' end
     where o.id = $1 and o.state = 'running' and l.expires_at > now()
   ) as is_alive
 ) runner
-where r.id = $1 and r.state in ('waiting', 'running') and r.cancel_requested_at is null
+where r.id = $1 and r.state in ('waiting', 'running') and (r.cancel_requested_at is null or not runner.is_alive)
 returning ${runColumns}
 `;
 
-/** Requests the end of a run. @returns undefined if there is no such run, if it is over, or if its end was requested */
+/**
+ * Requests the end of a run.
+ *
+ * @returns undefined if there is no such run, if it is over, or if a living runner was already told to end it
+ */
 export async function cancelOpenRun(db: Queryable, id: number, by: string): Promise<RunView | undefined> {
   const result = await db.query(cancel, [id, `Cancelled by ${by}`]);
   return readRows(runRow, result.rows)[0];

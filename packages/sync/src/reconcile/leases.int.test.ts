@@ -259,6 +259,31 @@ describe("cancelling", () => {
     expect(await readRunsWithCandidates()).toEqual([]);
   });
 
+  test("again ends a run whose runner died after the first request", async () => {
+    const { context } = stage.reconciler;
+    const { run } = await requestRun(context, { mode: "full", dryRun: false }, { program: "test" });
+    await stage.db.query(
+      "update rollcall.runs set state = 'running', started_at = now(), heartbeat_at = now()",
+    );
+    const lease = await acquireLease(context.pool, "full", 60_000);
+    if (!lease) throw new Error("Another process has the lease");
+    expect(await cancelRun(context, run.id, "ops")).toMatchObject({
+      state: "running",
+      cancelRequested: true,
+    });
+    expect(await cancelRun(context, run.id, "ops")).toMatchObject({ state: "running" });
+    await expect(cancelRun(context, run.id, "ana")).rejects.toMatchObject({
+      code: "admin.changed_meanwhile",
+    });
+    // The lease of a dead runner is over after some seconds.
+    await releaseLease(context.pool, lease);
+    expect(await cancelRun(context, run.id, "ana")).toMatchObject({
+      state: "cancelled",
+      reason: "Cancelled by ops",
+      finishedAt: expect.any(String),
+    });
+  });
+
   test("ends a run without a runner at once, and refuses a run that is over", async () => {
     const { context } = stage.reconciler;
     const { run } = await requestRun(context, { mode: "full", dryRun: false }, { program: "test" });
