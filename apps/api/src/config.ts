@@ -3,6 +3,7 @@ import { readEnvironment, variables } from "@rollcall/contracts";
 const shape = {
   DATABASE_URL: variables.DATABASE_URL,
   DATABASE_MAX_CONNECTIONS: variables.DATABASE_MAX_CONNECTIONS,
+  ROLLCALL_CONFIG: variables.ROLLCALL_CONFIG,
   REDIS_URL: variables.REDIS_URL,
   HOST: variables.HOST,
   PORT: variables.PORT,

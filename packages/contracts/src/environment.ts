@@ -49,6 +49,8 @@ const longKey = "must have at least 24 bytes of key after whsec_ (32 characters 
 export const variables = {
   DATABASE_URL: url("postgres", "postgresql"),
   DATABASE_MAX_CONNECTIONS: z.coerce.number().int().positive().optional(),
+  /** The path of the mapping file. `parseMapping` reads its content. */
+  ROLLCALL_CONFIG: text.optional(),
   REDIS_URL: list
     .refine((nodes) => nodes.every((node) => /^rediss?:\/\//.test(node)), {
       error: "each node must start with redis:// or rediss://",

@@ -132,6 +132,13 @@ export {
 } from "./growth.ts";
 export { type ClerkUserId, clerkUserId } from "./ids.ts";
 export type { Locale } from "./locale.ts";
+export {
+  defaultMapping,
+  describeMappingFile,
+  type Mapping,
+  parseMapping,
+  toQualified,
+} from "./mapping.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
 export { nameNetworkFailure } from "./network-failure.ts";
 export {

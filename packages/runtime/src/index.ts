@@ -7,6 +7,7 @@ export { type ForwardedHeaderWatch, watchForwardedHeader } from "./forwarded-hea
 export { createGaugeReaders, forwardedUntrusted, webhooksConfigured } from "./gauges.ts";
 export { registerHealthRoutes } from "./health-routes.ts";
 export { answerLimited, createHttpServer } from "./http-server.ts";
+export { loadMapping } from "./load-mapping.ts";
 export { markStart } from "./mark-start.ts";
 export { isSameSecret, registerMetricsRoute } from "./metrics-route.ts";
 export { openQueueBackend } from "./open-queue-backend.ts";

@@ -24,6 +24,7 @@ import {
 } from "@rollcall/sync";
 import { decideConnections } from "./connection-limits.ts";
 import { createGaugeReaders } from "./gauges.ts";
+import { loadMapping } from "./load-mapping.ts";
 import { openQueueBackend } from "./open-queue-backend.ts";
 
 /** The programs that use services, with what differs between them. */
@@ -46,6 +47,7 @@ const shortestWaitMs = 2_000;
 export type ServicesConfig = {
   DATABASE_URL: string;
   DATABASE_MAX_CONNECTIONS?: number | undefined;
+  ROLLCALL_CONFIG?: string | undefined;
   /** The longest wait of a login. Its statements do not wait longer for a connection. */
   ENSURE_TIMEOUT_MS?: number | undefined;
   REDIS_URL?: readonly string[] | undefined;
@@ -84,8 +86,11 @@ export type ServicesOptions = {
 /**
  * Opens Postgres, the queues, Clerk and the session cache. It returns at once and connects in the background, so a
  * program starts also while one of them is down.
+ *
+ * @throws EnvironmentError for a mapping that cannot be used
  */
 export function openServices(config: ServicesConfig, options: ServicesOptions): Services {
+  loadMapping(config.ROLLCALL_CONFIG);
   const program = programs[options.program];
   const { log = createLogger({ level: "silent", process: options.program }) } = options;
   const metrics = createMetrics(program.metrics);

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { EnvironmentError, readEnvironment, toPrintableLines, variables } from "@rollcall/contracts";
 import { createPool, MigrationRefusal, readSqlState, toPostgresError } from "@rollcall/db";
+import { loadMapping } from "@rollcall/runtime";
 import { describePostgresFailure } from "../describe-postgres-failure.ts";
 import {
   type Direction,
@@ -33,7 +34,9 @@ function readArguments(args: readonly string[]): Direction | "help" {
 }
 
 async function run(direction: Direction): Promise<string> {
-  const { DATABASE_URL } = readEnvironment({ DATABASE_URL: variables.DATABASE_URL }, process.env);
+  const shape = { DATABASE_URL: variables.DATABASE_URL, ROLLCALL_CONFIG: variables.ROLLCALL_CONFIG };
+  const { DATABASE_URL, ROLLCALL_CONFIG } = readEnvironment(shape, process.env);
+  loadMapping(ROLLCALL_CONFIG);
   const pool = createPool({
     databaseUrl: DATABASE_URL,
     applicationName: "rollcall-migrate",

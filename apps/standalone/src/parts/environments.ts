@@ -25,7 +25,7 @@ const notFor: Record<PartName, readonly string[]> = {
     ...["ADMIN_USERNAME", "ADMIN_PASSWORD", "ADMIN_OPERATORS", "ADMIN_PORT", "PORT"],
     ...["CLERK_JWT_KEY", "CLERK_WEBHOOK_SIGNING_SECRET", "SUPPORT_URL"],
   ],
-  migration: allBut("DATABASE_URL"),
+  migration: allBut("DATABASE_URL", "ROLLCALL_CONFIG"),
   example: allBut("DATABASE_URL", "CLERK_JWT_KEY", "CLERK_AUTHORIZED_PARTIES", "SUPPORT_URL"),
 };
 
@@ -83,6 +83,7 @@ export function originsOn(port: number): string[] {
 
 const ofCommands = [
   "DATABASE_URL",
+  "ROLLCALL_CONFIG",
   "REDIS_URL",
   "CLERK_SECRET_KEY",
   "CLERK_API_URL",

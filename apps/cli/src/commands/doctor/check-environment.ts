@@ -1,5 +1,5 @@
 import { EnvironmentError, readEnvironment, variables } from "@rollcall/contracts";
-import { decideConnections } from "@rollcall/runtime";
+import { decideConnections, loadMapping } from "@rollcall/runtime";
 import type { Environment } from "../../cli.ts";
 import { type Finding, note, ok, wrong } from "./finding.ts";
 
@@ -23,7 +23,8 @@ export function checkEnvironment(environment: Environment): Finding[] {
 
 function findProblems(environment: Environment): { name: string; says: string }[] {
   try {
-    const { DATABASE_MAX_CONNECTIONS: max, REDIS_URL } = readEnvironment(shape, environment);
+    const { DATABASE_MAX_CONNECTIONS: max, REDIS_URL, ROLLCALL_CONFIG } = readEnvironment(shape, environment);
+    loadMapping(ROLLCALL_CONFIG);
     for (const program of ["api", "worker"] as const)
       decideConnections(program, { max, hasRedis: REDIS_URL !== undefined });
     return [];

@@ -1,0 +1,112 @@
+import { fileURLToPath } from "node:url";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { EnvironmentError } from "./environment.ts";
+import { defaultMapping, describeMappingFile, parseMapping } from "./mapping.ts";
+
+const schemaFile = fileURLToPath(new URL("../../../ops/rollcall.config.schema.json", import.meta.url));
+
+const parse = (file: unknown) => parseMapping(JSON.stringify(file), "app.json");
+
+/** The lines of a refusal, without the file's name. */
+function problemsOf(file: unknown): string[] {
+  try {
+    parse(file);
+  } catch (error) {
+    expect(error).toBeInstanceOf(EnvironmentError);
+    const lines = error instanceof Error ? error.message.split("\n").slice(1) : [];
+    return lines.map((line) => line.replace("  ROLLCALL_CONFIG (app.json): ", ""));
+  }
+  return [];
+}
+
+test("the default mapping is accepted, with and without the schema public", () => {
+  expect(parse(defaultMapping)).toEqual(defaultMapping);
+  const short = { ...defaultMapping, users: { ...defaultMapping.users, table: "users" } };
+  expect(parse({ $schema: "./ops/rollcall.config.schema.json", ...short })).toEqual(short);
+});
+
+test("ops/rollcall.config.schema.json is the schema of the file", async () => {
+  await expect(`${JSON.stringify(describeMappingFile(), null, 2)}\n`).toMatchFileSnapshot(schemaFile);
+});
+
+test("a file that is no JSON is refused without its text", () => {
+  expect(() => parseMapping('{"password": hunter2', "app.json")).toThrow(
+    "ROLLCALL_CONFIG (app.json): is not JSON",
+  );
+});
+
+test("every problem of a file is reported at once", () => {
+  const users = {
+    table: "a.b.c",
+    key: { column: "", type: "serial" },
+    columns: { email: 4, phone: "phone" },
+  };
+  const profile = {
+    name: "User",
+    table: "profiles",
+    link: "user_id",
+    key: { column: "id", type: "uuid" },
+    columns: { bio: { from: "unsafeMetadata.bio" }, plan: { from: "publicMetadata" }, city: {} },
+  };
+  expect(problemsOf({ users, profile, tenants: [] }).sort()).toMatchInlineSnapshot(`
+    [
+      "profile.columns.bio.from must not be unsafeMetadata, because users write it themselves",
+      "profile.columns.city must be { "from": …, "allowed"?: […], "default"?: … } or { "value": … }",
+      "profile.columns.plan.from must be name, email, imageUrl or publicMetadata.<path>",
+      "profile.name must be a singular noun of a-z, 0-9 and _, like mentorado",
+      "tenants is not known",
+      "users.columns.clerkId is wrong: Invalid input: expected string, received undefined",
+      "users.columns.email is wrong: Invalid input: expected string, received number",
+      "users.columns.phone is not known",
+      "users.key.column must not be empty",
+      "users.key.type is wrong: Invalid option: expected one of "integer"|"bigint"|"uuid"|"text"",
+      "users.table must be a table or schema.table, each name 1 to 63 bytes long",
+    ]
+  `);
+});
+
+test("fields that contradict each other are refused", () => {
+  const users = {
+    table: "users",
+    key: { column: "id", type: "integer" },
+    columns: { clerkId: "id", email: "mail", name: "mail" },
+  };
+  const profile = {
+    name: "member",
+    table: "public.users",
+    link: "id",
+    key: { column: "id", type: "integer" },
+    columns: { id: { value: 1 } },
+  };
+  expect(problemsOf({ users, profile })).toEqual(
+    expect.arrayContaining([
+      "users.key.type must be text, because the key column is the Clerk id",
+      "users.columns.name must not name the column mail of users.columns.email again",
+      "profile.table must be another table than users.table",
+      "profile.columns.id is the key or the link already",
+      "profile.link must be another column than the key",
+    ]),
+  );
+});
+
+test("a mapping that this version does not carry out is refused by the name of each difference", () => {
+  const users = { ...defaultMapping.users, table: "app.members", state: "separate" };
+  expect(problemsOf({ ...defaultMapping, users, profile: null })).toEqual([
+    "users.table differs from the default, which this version does not support yet",
+    "users.state differs from the default, which this version does not support yet",
+    "profile differs from the default, which this version does not support yet",
+  ]);
+});
+
+test("no file of any form is an error of another kind", () => {
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      try {
+        parseMapping(text, "app.json");
+      } catch (error) {
+        expect(error).toBeInstanceOf(EnvironmentError);
+      }
+    }),
+  );
+});

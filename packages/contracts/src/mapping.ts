@@ -1,0 +1,239 @@
+import { z } from "zod";
+import { EnvironmentError } from "./environment.ts";
+
+/**
+ * The mapping of Rollcall onto the app's tables: the content of the file that `ROLLCALL_CONFIG` names. Its JSON Schema for
+ * editors is `ops/rollcall.config.schema.json`.
+ */
+
+/** Postgres cuts longer names, and two cut names may be equal. */
+const longestNameBytes = 63;
+
+const identifier = z
+  .string()
+  .min(1, "must not be empty")
+  .refine((name) => !name.includes("\0"), "must hold no NUL character")
+  .refine(
+    (name) => Buffer.byteLength(name) <= longestNameBytes,
+    `must be at most ${longestNameBytes} bytes long`,
+  )
+  .describe("A name as it is in Postgres. Write no quotes around it: Rollcall adds them.");
+
+const tableName = z
+  .string()
+  .refine((name) => {
+    const parts = name.split(".");
+    return parts.length <= 2 && parts.every((part) => identifier.safeParse(part).success);
+  }, `must be a table or schema.table, each name 1 to ${longestNameBytes} bytes long`)
+  .describe("table, or schema.table. Without a schema it is in public.");
+
+/** Types that the key of the app's users may have. */
+export const keyTypes = ["integer", "bigint", "uuid", "text"] as const;
+
+const key = z.strictObject({ column: identifier, type: z.enum(keyTypes) });
+
+const userColumns = z.strictObject({
+  clerkId: identifier.describe("Holds the Clerk id. It may be the key column, of type text."),
+  email: identifier.optional(),
+  emailVerified: identifier.optional(),
+  name: identifier.optional(),
+  imageUrl: identifier.optional(),
+  role: identifier.optional(),
+  tier: identifier.optional(),
+  banned: identifier.optional(),
+  deletedAt: identifier.optional(),
+  createdAt: identifier.optional(),
+  updatedAt: identifier.optional(),
+});
+
+const constant = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+
+const metadataPath = /^publicMetadata(\.[A-Za-z0-9_-]+)+$/;
+
+const source = z
+  .string()
+  .refine((from) => ["name", "email", "imageUrl"].includes(from) || metadataPath.test(from), {
+    error: (issue) =>
+      String(issue.input).startsWith("unsafeMetadata")
+        ? "must not be unsafeMetadata, because users write it themselves"
+        : "must be name, email, imageUrl or publicMetadata.<path>",
+  });
+
+const profileColumn = z.union(
+  [
+    z.strictObject({
+      from: source,
+      allowed: z.array(z.string()).min(1).optional(),
+      default: constant.optional(),
+    }),
+    z.strictObject({ value: constant }),
+  ],
+  { error: 'must be { "from": …, "allowed"?: […], "default"?: … } or { "value": … }' },
+);
+
+/** Keys of answers that a profile's name would hide. */
+const takenNames = ["user", "success", "created", "stale", "status", "error", "organization", "requestId"];
+
+const profile = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,31}$/, "must be a singular noun of a-z, 0-9 and _, like mentorado")
+    .refine((name) => !takenNames.includes(name), "is a key of every answer: choose another name")
+    .describe("The key in answers, and the prefix of log events."),
+  table: tableName,
+  link: identifier.describe("The column that refers to the key of the users."),
+  key,
+  columns: z.record(identifier, profileColumn),
+});
+
+const mappingFile = z.strictObject({
+  $schema: z.string().optional(),
+  users: z.strictObject({
+    table: tableName,
+    key,
+    state: z
+      .enum(["added", "separate"])
+      .default("added")
+      .describe("Where Rollcall keeps its own state: in columns that it adds, or in schema rollcall."),
+    columns: userColumns,
+  }),
+  profile: profile.nullable(),
+  organizations: z.strictObject({}).optional(),
+});
+
+/** The mapping of the tables, parsed. */
+export type Mapping = Omit<z.output<typeof mappingFile>, "$schema">;
+
+/** The tables of an app that names none: `public.users` and `public.mentorados`. */
+export const defaultMapping: Mapping = {
+  users: {
+    table: "public.users",
+    key: { column: "id", type: "integer" },
+    state: "added",
+    columns: {
+      clerkId: "clerk_id",
+      email: "email",
+      emailVerified: "email_verified",
+      name: "name",
+      imageUrl: "image_url",
+      role: "role",
+      tier: "tier",
+      banned: "banned",
+      deletedAt: "deleted_at",
+      createdAt: "created_at",
+      updatedAt: "updated_at",
+    },
+  },
+  profile: {
+    name: "mentorado",
+    table: "public.mentorados",
+    link: "user_id",
+    key: { column: "id", type: "integer" },
+    columns: {
+      nome_completo: { from: "name", default: "New User" },
+      email: { from: "email" },
+      foto_url: { from: "imageUrl" },
+      turma: { from: "publicMetadata.turma", default: "neon" },
+    },
+  },
+};
+
+/**
+ * Parses the text of the file that ROLLCALL_CONFIG names.
+ *
+ * @param file its path, for the message
+ * @throws EnvironmentError with every problem at once
+ */
+export function parseMapping(text: string, file: string): Mapping {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the text.
+    throw refuse(file, ["is not JSON"]);
+  }
+  const result = mappingFile.safeParse(json);
+  if (!result.success) throw refuse(file, result.error.issues.flatMap(describeIssue));
+  const { $schema: _, ...mapping } = result.data;
+  const problems = [...findContradictions(mapping), ...findUnsupported(mapping)];
+  if (problems.length > 0) throw refuse(file, problems);
+  return mapping;
+}
+
+function refuse(file: string, problems: readonly string[]): EnvironmentError {
+  return new EnvironmentError(problems.map((problem) => `ROLLCALL_CONFIG (${file}): ${problem}`));
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  const place = issue.path.join(".");
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((name) => `${place === "" ? name : `${place}.${name}`} is not known`);
+  // A source of the wrong form is one branch of a union. Its own message says more than that of the union.
+  if (issue.code === "invalid_union") {
+    const inner = issue.errors.flat().filter(({ path, code }) => code === "custom" && path[0] === "from");
+    const [first] = inner;
+    if (first) return [`${place}.from ${first.message}`];
+  }
+  return [`${place || "the file"} ${toPredicate(issue.message)}`];
+}
+
+/** Zod's own messages are sentences. Ours continue the name of the field. */
+function toPredicate(message: string): string {
+  return /^(must|is) /.test(message) ? message : `is wrong: ${message}`;
+}
+
+/** Problems between fields that are right by themselves. */
+function findContradictions({ users, profile: mapped }: Mapping): string[] {
+  const { key: userKey, columns } = users;
+  const problems: string[] = [];
+  if (columns.clerkId === userKey.column && userKey.type !== "text")
+    problems.push("users.key.type must be text, because the key column is the Clerk id");
+  const used = new Map<string, string>(
+    columns.clerkId === userKey.column ? [] : [[userKey.column, "users.key.column"]],
+  );
+  for (const [field, column] of Object.entries(columns)) {
+    if (column === undefined) continue;
+    const other = used.get(column);
+    if (other) problems.push(`users.columns.${field} must not name the column ${column} of ${other} again`);
+    else used.set(column, `users.columns.${field}`);
+  }
+  if (!mapped) return problems;
+  if (toQualified(mapped.table).join(".") === toQualified(users.table).join("."))
+    problems.push("profile.table must be another table than users.table");
+  const own = [mapped.key.column, mapped.link];
+  for (const column of Object.keys(mapped.columns))
+    if (own.includes(column)) problems.push(`profile.columns.${column} is the key or the link already`);
+  if (mapped.key.column === mapped.link) problems.push("profile.link must be another column than the key");
+  return problems;
+}
+
+/** A table's schema and name. */
+export function toQualified(table: string): [schema: string, name: string] {
+  const [first = "", second] = table.split(".");
+  return second === undefined ? ["public", first] : [first, second];
+}
+
+/** Mappings that are right and that this version does not carry out. */
+function findUnsupported(mapping: Mapping): string[] {
+  const places = [...findDifferences(mapping, defaultMapping)];
+  return places.map((place) => `${place} differs from the default, which this version does not support yet`);
+}
+
+function findDifferences(one: unknown, other: unknown, place = ""): string[] {
+  if (typeof one === "object" && one !== null && typeof other === "object" && other !== null) {
+    const names = [...new Set([...Object.keys(one), ...Object.keys(other)])];
+    const read = (value: object, name: string): unknown =>
+      Object.entries(value).find(([key]) => key === name)?.[1];
+    return names.flatMap((name) =>
+      findDifferences(read(one, name), read(other, name), place === "" ? name : `${place}.${name}`),
+    );
+  }
+  const isTable = place.endsWith(".table") && typeof one === "string" && typeof other === "string";
+  const isSame = isTable ? toQualified(one).join(".") === toQualified(other).join(".") : one === other;
+  return isSame ? [] : [place];
+}
+
+/** The JSON Schema of the file, for editors. */
+export function describeMappingFile(): Record<string, unknown> {
+  return { title: "rollcall.config.json", ...z.toJSONSchema(mappingFile, { io: "input" }) };
+}
