@@ -67,7 +67,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         within: db,
-        find: /(insert into public\.users as u [^;]*?\bdo update set)([^;]*?\bwhere) u\.deleted_at is null(\s+and \(coalesce\(excluded)/,
+        find: /(insert into \$\{u\.table\} as u [^;]*?\bdo update set)([^;]*?\bwhere) u\.\$\{u\.deletedAt\} is null(\s+and \(coalesce\(excluded)/,
         replace: "$1 deleted_at = null,$2 true$3",
       },
     ],

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { readRow } from "./rows.ts";
+import { perTables } from "./tables.ts";
 
 const record = `
 insert into rollcall.absences (clerk_id, seen_at)
@@ -46,17 +47,18 @@ where e.kind = 'user_tombstoned' and e.details ->> 'by' = 'absence' and e.at > n
 
 const countRecent = `select count(*)::int as count from ${recentDeletions}`;
 
-const hadRow = "($1::timestamptz is null or u.created_at < $1)";
-
 // Recently deleted users count too. Otherwise each deletion would lower the limit, and fewer users could be deleted one
 // by one than together. A user counts once, though an operator may have revived it. There are two counts, because no
 // index serves the first one if both are one.
-const countUsers = `
-select (select count(*) from public.users u where u.deleted_at is null and ${hadRow})::int
-     + (select count(distinct u.id) from public.users u
-        where u.deleted_at is not null and ${hadRow}
-          and u.clerk_id in (select e.clerk_id from ${recentDeletions}))::int as count
+const countUsers = perTables(({ users: u }) => {
+  const hadRow = `($1::timestamptz is null or u.${u.createdAt} < $1)`;
+  return `
+select (select count(*) from ${u.table} u where u.${u.deletedAt} is null and ${hadRow})::int
+     + (select count(distinct u.${u.id}) from ${u.table} u
+        where u.${u.deletedAt} is not null and ${hadRow}
+          and u.${u.clerkId} in (select e.clerk_id from ${recentDeletions}))::int as count
 `;
+});
 
 const countRow = z.object({ count: z.number() });
 
@@ -76,6 +78,6 @@ export async function mayDeleteAbsent(
   const inADay = readRow(countRow, (await db.query(countRecent)).rows).count + wanted;
   if (inADay <= fewInADay) return true;
   // Counting a million rows is slow, and rarely needed.
-  const users = readRow(countRow, (await db.query(countUsers, [bornBefore])).rows).count;
+  const users = readRow(countRow, (await db.query(countUsers(db), [bornBefore])).rows).count;
   return inADay * usersForEachInADay <= users;
 }

@@ -1,38 +1,42 @@
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { readRow } from "./rows.ts";
+import { perTables } from "./tables.ts";
 
 const usersRow = z.object({ live: z.number(), held: z.number() });
 
+const countsOf = perTables(({ users: u }) => ({
+  users: `
+select
+  (select count(*)::int from ${u.table} where ${u.deletedAt} is null) as live,
+  (select count(*)::int from rollcall.held_deletions h
+   join ${u.table} u on u.${u.clerkId} = h.clerk_id where u.${u.deletedAt} is null) as held
+`,
+  anyLive: `select from ${u.table} where ${u.deletedAt} is null limit 1`,
+  states: `
+select
+  count(*) filter (where ${u.deletedAt} is null and not ${u.banned})::int as live,
+  count(*) filter (where ${u.deletedAt} is null and ${u.banned})::int as banned,
+  count(*) filter (where ${u.deletedAt} is not null)::int as deleted
+from ${u.table}
+`,
+}));
+
 /** The numbers of live users, and of live users whose deletion is held. */
 export async function countUsers(db: Queryable): Promise<z.infer<typeof usersRow>> {
-  const result = await db.query(
-    `select
-       (select count(*)::int from public.users where deleted_at is null) as live,
-       (select count(*)::int from rollcall.held_deletions h
-        join public.users u using (clerk_id) where u.deleted_at is null) as held`,
-  );
-  return readRow(usersRow, result.rows);
+  return readRow(usersRow, (await db.query(countsOf(db).users)).rows);
 }
 
 /** Whether there is a live user. */
 export async function hasLiveUsers(db: Queryable): Promise<boolean> {
-  const result = await db.query("select from public.users where deleted_at is null limit 1");
-  return result.rows.length > 0;
+  return (await db.query(countsOf(db).anyLive)).rows.length > 0;
 }
 
 const statesRow = z.object({ live: z.number(), banned: z.number(), deleted: z.number() });
 
 /** The number of users in each state. It reads the whole table, so do not call it for each scrape. */
 export async function countUsersByState(db: Queryable): Promise<z.infer<typeof statesRow>> {
-  const result = await db.query(
-    `select
-       count(*) filter (where deleted_at is null and not banned)::int as live,
-       count(*) filter (where deleted_at is null and banned)::int as banned,
-       count(*) filter (where deleted_at is not null)::int as deleted
-     from public.users`,
-  );
-  return readRow(statesRow, result.rows);
+  return readRow(statesRow, (await db.query(countsOf(db).states)).rows);
 }
 
 /** Deletions that wait for an operator. */
@@ -44,6 +48,7 @@ export function countHeldDeletions(db: Queryable): Promise<number> {
  * Listed open conflicts. A conflict whose user's row the app deleted is not listed, because only its end is missing.
  */
 export function countOpenConflicts(db: Queryable): Promise<number> {
+  if (!db.tables.hasProfile) return Promise.resolve(0);
   return count(
     db,
     `select count(*)::int as count from rollcall.conflicts c join public.users u on u.id = c.user_id
@@ -53,6 +58,7 @@ export function countOpenConflicts(db: Queryable): Promise<number> {
 
 /** Users that should have a profile and lack one. It reads both tables: half a second for a million users. */
 export function countWithoutProfile(db: Queryable): Promise<number> {
+  if (!db.tables.hasProfile) return Promise.resolve(0);
   return count(
     db,
     `select count(*)::int as count from public.users u

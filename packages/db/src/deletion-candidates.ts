@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type CreationRange, createdWithin } from "./drift.ts";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows } from "./rows.ts";
+import { perTables } from "./tables.ts";
 
 /**
  * A page of the full sync: the ids of its users, and its range of creation times. The range starts after the last user
@@ -9,12 +10,14 @@ import { readRow, readRows } from "./rows.ts";
  */
 export type FullSyncPage = CreationRange & { clerkIds: readonly string[] };
 
-const addMissing = `
+const addMissing = perTables(
+  ({ users: u }) => `
 insert into rollcall.deletion_candidates (run_id, clerk_id)
-select $1, u.clerk_id from public.users u
-where u.deleted_at is null and u.clerk_id <> all ($2::text[]) and ${createdWithin("$3", "$4")}
+select $1, u.${u.clerkId} from ${u.table} u
+where u.${u.deletedAt} is null and u.${u.clerkId} <> all ($2::text[]) and ${createdWithin("$3", "$4")}
 on conflict do nothing
-`;
+`,
+);
 
 const clear = "delete from rollcall.deletion_candidates where run_id = $1 and clerk_id = any ($2::text[])";
 
@@ -28,20 +31,22 @@ export async function addMissingCandidates(db: Queryable, runId: number, page: F
   await db.query({ name: "clear-candidates", text: clear, values: [runId, clerkIds] });
   await db.query({
     name: "add-missing-candidates",
-    text: addMissing,
+    text: addMissing(db),
     values: [runId, clerkIds, afterMs, untilMs],
   });
 }
 
-const undated = `
+const undated = perTables(
+  ({ users: u }) => `
 insert into rollcall.deletion_candidates (run_id, clerk_id)
-select $1, clerk_id from public.users where deleted_at is null and clerk_created_at is null
+select $1, ${u.clerkId} from ${u.table} where ${u.deletedAt} is null and clerk_created_at is null
 on conflict do nothing
-`;
+`,
+);
 
 /** Makes candidates of the live rows without a creation time, which no page's range contains. */
 export async function addUndatedCandidates(db: Queryable, runId: number): Promise<void> {
-  await db.query(undated, [runId]);
+  await db.query(undated(db), [runId]);
 }
 
 const idRow = z.object({ clerkId: z.string() });

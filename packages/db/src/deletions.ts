@@ -6,8 +6,8 @@ import type { Queryable } from "./pool.ts";
 import { unlinkProfiles } from "./profiles.ts";
 import { readRow, readRows } from "./rows.ts";
 import { splitInSavepoints } from "./split-on-refusal.ts";
+import { perTables } from "./tables.ts";
 import { longestLockWaitMs, waitBrieflyForLocks } from "./transaction.ts";
-import { erasedColumns, holdsPersonalData } from "./user-columns.ts";
 
 export type Deletion = {
   clerkId: string;
@@ -20,25 +20,25 @@ export type Deletion = {
   ref: string | null;
 };
 
-// FOR UPDATE also waits for a transaction that gives one of these users a profile. A weaker lock would miss it.
-const lockUsers = `
-select from public.users where clerk_id = any ($1::text[]) order by clerk_id collate "C" for update
-`;
-
-/** Makes a tombstone also for a user without a row, so that a late read cannot create the user. */
-const deleteUsers = `
+const deletionsOf = perTables(({ users: u }) => ({
+  // FOR UPDATE also waits for a transaction that gives one of these users a profile. A weaker lock would miss it.
+  lockUsers: `
+select from ${u.table} where ${u.clerkId} = any ($1::text[]) order by ${u.clerkId} collate "C" for update
+`,
+  /** Makes a tombstone also for a user without a row, so that a late read cannot create the user. */
+  deleteUsers: `
 with before as materialized (
-  select clerk_id, rollcall.fold_email(email::text) as folded_email
-  from public.users where clerk_id = any ($1::text[]) and deleted_at is null
+  select ${u.clerkId} as clerk_id, rollcall.fold_email(${u.email}::text) as folded_email
+  from ${u.table} where ${u.clerkId} = any ($1::text[]) and ${u.deletedAt} is null
 ),
 deleted as (
-  insert into public.users as u (clerk_id, deleted_at)
+  insert into ${u.table} as u (${u.clerkId}, ${u.deletedAt})
   select b.clerk_id, now() from unnest($1::text[]) as b (clerk_id)
   order by b.clerk_id collate "C"
-  on conflict (clerk_id) do update set deleted_at = now(), ${erasedColumns}, updated_at = now()
-  where u.deleted_at is null
+  on conflict (${u.clerkId}) do update set ${u.deletedAt} = now(), ${u.erasedColumns}, ${u.updatedAt} = now()
+  where u.${u.deletedAt} is null
   -- Only a row that this statement inserted has no xmax. Such a tombstone is pruned: see prune_unknown_tombstones.
-  returning u.id, u.clerk_id, u.xmax = 0 as is_unknown
+  returning u.${u.id} as id, u.${u.clerkId} as clerk_id, u.xmax = 0 as is_unknown
 ),
 recorded as (
   insert into rollcall.events (clerk_id, kind, cause, ref, details)
@@ -49,21 +49,13 @@ recorded as (
 )
 select d.id as "userId", d.clerk_id as "clerkId", d.is_unknown as "isUnknown", before.folded_email as "foldedEmail"
 from deleted d left join before using (clerk_id)
-`;
-
-const deletedRow = z.object({
-  userId: z.number(),
-  clerkId: z.string(),
-  isUnknown: z.boolean(),
-  foldedEmail: z.string().nullable(),
-});
-
-/** Erases the personal data of rows that the app itself marked as deleted. Their `deleted_at` stays as it is. */
-const eraseMarked = `
+`,
+  /** Erases the personal data of rows that the app itself marked as deleted. Their `deleted_at` stays as it is. */
+  eraseMarked: `
 with erased as (
-  update public.users u set ${erasedColumns}, updated_at = now()
-  where u.clerk_id = any ($1::text[]) and u.deleted_at is not null and ${holdsPersonalData}
-  returning u.id, u.clerk_id
+  update ${u.table} u set ${u.erasedColumns}, ${u.updatedAt} = now()
+  where u.${u.clerkId} = any ($1::text[]) and u.${u.deletedAt} is not null and ${u.holdsPersonalData}
+  returning u.${u.id} as id, u.${u.clerkId} as clerk_id
 ),
 recorded as (
   insert into rollcall.events (clerk_id, kind, cause, ref, details)
@@ -72,7 +64,17 @@ recorded as (
   join unnest($1::text[], $2::text[], $3::text[], $4::text[]) as a (clerk_id, by, cause, ref) using (clerk_id)
 )
 select id as "userId" from erased
-`;
+`,
+}));
+
+const userKey = z.union([z.number(), z.string()]);
+
+const deletedRow = z.object({
+  userId: userKey,
+  clerkId: z.string(),
+  isUnknown: z.boolean(),
+  foldedEmail: z.string().nullable(),
+});
 
 /**
  * Turns users into tombstones for good: it erases the row, unlinks the profile, and evaluates the conflicts that this
@@ -87,8 +89,11 @@ export async function tombstoneUsers(
 ): Promise<Map<string, "live" | "unknown">> {
   await waitBrieflyForLocks(db, longestWaitMs);
   const ids = deletions.map((deletion) => deletion.clerkId);
-  await db.query(lockUsers, [ids]);
-  const deleted = readRows(deletedRow, (await db.query(deleteUsers, listParameters(deletions))).rows);
+  await db.query(deletionsOf(db).lockUsers, [ids]);
+  const deleted = readRows(
+    deletedRow,
+    (await db.query(deletionsOf(db).deleteUsers, listParameters(deletions))).rows,
+  );
   const before = new Map(
     deleted.map(({ clerkId, isUnknown }) => [clerkId, isUnknown ? "unknown" : "live"] as const),
   );
@@ -107,10 +112,10 @@ export async function tombstoneUsers(
 }
 
 /** @returns ids of the rows that still held personal data */
-async function eraseRemaining(db: Queryable, deletions: readonly Deletion[]): Promise<number[]> {
+async function eraseRemaining(db: Queryable, deletions: readonly Deletion[]): Promise<(number | string)[]> {
   if (deletions.length === 0) return [];
-  const erased = await db.query(eraseMarked, listParameters(deletions));
-  return readRows(z.object({ userId: z.number() }), erased.rows).map(({ userId }) => userId);
+  const erased = await db.query(deletionsOf(db).eraseMarked, listParameters(deletions));
+  return readRows(z.object({ userId: userKey }), erased.rows).map(({ userId }) => userId);
 }
 
 function listParameters(deletions: readonly Deletion[]) {

@@ -3,17 +3,8 @@ import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { lacksProfile } from "./profiles.ts";
 import { readRow, readRows } from "./rows.ts";
-import {
-  clerkColumns,
-  differAtAll,
-  isPartlyRead,
-  listParameters,
-  listUnread,
-  partlyReadRows,
-  roleFollowsClerk,
-  snapshotRows,
-  type UserSnapshot,
-} from "./user-columns.ts";
+import { perTables, type Tables } from "./tables.ts";
+import { isPartlyRead, listUnread, type MappedColumn, type UserSnapshot } from "./user-columns.ts";
 
 /**
  * How a user's rows differ from Clerk. missing_row: there is no row. older_row: the row has other values, or an older
@@ -27,29 +18,31 @@ export type DriftKind = z.infer<typeof driftKind>;
  * A row differs if the write would change more than its read sequence. The conditions are those of applySnapshots. A
  * profile is due if giveProfiles would make or link one. $1 says whether profiles are made for all users.
  */
-const compareUsers = (rows: string) => `
+const compareUsers = (tables: Tables, rows: string, u = tables.users) => `
 with compared as (
   select s.clerk_id,
     case
-      when u.id is null then 'missing_row'
-      when u.deleted_at is not null then null
+      when u.${u.id} is null then 'missing_row'
+      when u.${u.deletedAt} is not null then null
       when (coalesce(s.clerk_updated_at, '-infinity'), s.read_ticket) > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
         and (
-          ${differAtAll("u", "s")}
-          or (${roleFollowsClerk} and u.role::text <> case when s.is_admin then 'admin' else 'user' end)
+          ${u.differAtAll}
+          or (${u.roleFollowsClerk} and u.${u.role}::text <> case when s.is_admin then 'admin' else 'user' end)
         ) then 'older_row'
-      when ${lacksProfile("$1")} then 'missing_profile'
+      when ${lacksProfile(tables, "$1")} then 'missing_profile'
       when exists (select from rollcall.held_deletions h where h.clerk_id = s.clerk_id) then 'released'
     end as kind
   from ${rows}
   -- One lookup for each user. A plan that was made while the table was small would otherwise keep reading all of it.
-  left join lateral (select * from public.users where clerk_id = s.clerk_id limit 1) u on true
+  left join lateral (select * from ${u.table} where ${u.clerkId} = s.clerk_id limit 1) u on true
 )
 select clerk_id as "clerkId", kind from compared where kind is not null
 `;
 
-const compareWhole = compareUsers(snapshotRows(2));
-const comparePartlyRead = compareUsers(partlyReadRows(2));
+const comparisons = perTables((tables) => ({
+  whole: compareUsers(tables, tables.users.snapshotRows(2)),
+  partlyRead: compareUsers(tables, tables.users.partlyReadRows(2)),
+}));
 
 const driftRow = z.object({ clerkId: z.string(), kind: driftKind });
 
@@ -59,10 +52,10 @@ export async function findDrift(
   snapshots: readonly UserSnapshot[],
   create: boolean,
 ): Promise<Map<string, DriftKind>> {
-  const values = [create, ...listParameters(snapshots)];
+  const values = [create, ...db.tables.users.listParameters(snapshots)];
   const result = snapshots.some(isPartlyRead)
-    ? await db.query(comparePartlyRead, [...values, listUnread(snapshots)])
-    : await db.query({ name: "find-drift", text: compareWhole, values });
+    ? await db.query(comparisons(db).partlyRead, [...values, listUnread(snapshots)])
+    : await db.query({ name: "find-drift", text: comparisons(db).whole, values });
   return new Map(readRows(driftRow, result.rows).map(({ clerkId, kind }) => [clerkId, kind]));
 }
 
@@ -100,32 +93,30 @@ function encode(value: string | number | boolean | null): string {
   return `${value * 1_000},`;
 }
 
-const encodedColumns = [
-  encodeInSql("text", "u.clerk_id"),
-  ...clerkColumns.map(({ name, type }) => encodeInSql(type, `u.${name}`)),
-];
-
 /**
  * All users that the range should show, one line each in the order of creation. It covers the same columns as
  * find-drift. A role that the app decided, a missing profile and a held deletion become `?`, so that find-drift
  * compares the page user by user.
  */
-const digestOfRows = `
+const digestOfRows = perTables((tables) => {
+  const { users: u } = tables;
+  return `
 with lines as (
-  select u.clerk_created_at, u.clerk_id,
-    ${encodedColumns.join("\n    || ")}
-    || case when ${roleFollowsClerk} then case u.role::text when 'admin' then 'a' else 'u' end else '?' end
-    || case when ${lacksProfile("$3")} then '?' else '' end
-    || case when exists (select from rollcall.held_deletions h where h.clerk_id = u.clerk_id) then '?' else '' end
+  select u.clerk_created_at as clerk_created_at, u.${u.clerkId} as clerk_id,
+    ${[encodeInSql("text", `u.${u.clerkId}`), ...u.clerkColumns.map(({ column, type }) => encodeInSql(type, `u.${column}`))].join("\n    || ")}
+    || case when ${u.roleFollowsClerk} then case u.${u.role}::text when 'admin' then 'a' else 'u' end else '?' end
+    || case when ${lacksProfile(tables, "$3")} then '?' else '' end
+    || case when exists (select from rollcall.held_deletions h where h.clerk_id = u.${u.clerkId}) then '?' else '' end
     as line
-  from public.users u
-  where u.deleted_at is null and ${createdWithin("$1", "$2")}
+  from ${u.table} u
+  where u.${u.deletedAt} is null and ${createdWithin("$1", "$2")}
 )
 select encode(sha256(convert_to(
   coalesce(string_agg(line, '' order by clerk_created_at, clerk_id collate "C"), ''), 'UTF8'
 )), 'hex') as digest
 from lines
 `;
+});
 
 const digestRow = z.object({ digest: z.string() });
 
@@ -137,13 +128,17 @@ const digestRow = z.object({ digest: z.string() });
  */
 export async function digestRows(db: Queryable, range: CreationRange, create: boolean): Promise<string> {
   const values = [range.afterMs, range.untilMs, create];
-  const result = await db.query({ name: "digest-rows", text: digestOfRows, values });
+  const result = await db.query({ name: "digest-rows", text: digestOfRows(db), values });
   return readRow(digestRow, result.rows).digest;
 }
 
 /** The digest that the rows of these users should have: see `digestRows`. */
-export function digestSnapshots(snapshots: readonly UserSnapshot[]): string {
-  const lines = snapshots.toSorted(byCreation).map(toLine);
+export function digestSnapshots(
+  { tables }: Pick<Queryable, "tables">,
+  snapshots: readonly UserSnapshot[],
+): string {
+  const { clerkColumns } = tables.users;
+  const lines = snapshots.toSorted(byCreation).map((snapshot) => toLine(snapshot, clerkColumns));
   return createHash("sha256").update(lines.join("")).digest("hex");
 }
 
@@ -151,8 +146,8 @@ function byCreation(a: UserSnapshot, b: UserSnapshot): number {
   return (a.clerkCreatedAtMs ?? 0) - (b.clerkCreatedAtMs ?? 0) || (a.clerkId < b.clerkId ? -1 : 1);
 }
 
-function toLine(snapshot: UserSnapshot): string {
+function toLine(snapshot: UserSnapshot, columns: readonly MappedColumn[]): string {
   let line = encode(snapshot.clerkId);
-  for (const { property } of clerkColumns) line += encode(snapshot[property]);
+  for (const { property } of columns) line += encode(snapshot[property]);
   return line + (snapshot.isAdmin ? "a" : "u");
 }

@@ -3,14 +3,20 @@ import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows } from "./rows.ts";
 import type { Mentorado, User } from "./schema.ts";
-import { holdsPersonalData, personalProperties } from "./user-columns.ts";
+import { perTables } from "./tables.ts";
+import { personalProperties } from "./user-columns.ts";
 
-const lockUser = `
-select u.id, u.deleted_at is not null and not ${holdsPersonalData} as "isTombstone"
-from public.users u where u.clerk_id = $1 for update
-`;
+const rowsOf = perTables(({ users: u }) => ({
+  lockUser: `
+select u.${u.id} as id, u.${u.deletedAt} is not null and not ${u.holdsPersonalData} as "isTombstone"
+from ${u.table} u where u.${u.clerkId} = $1 for update
+`,
+  countUnerased: `
+select count(*)::int as count from ${u.table} u where u.${u.deletedAt} is not null and ${u.holdsPersonalData}
+`,
+}));
 
-const userRow = z.object({ id: z.number(), isTombstone: z.boolean() });
+const userRow = z.object({ id: z.union([z.number(), z.string()]), isTombstone: z.boolean() });
 
 // A profile that has a user now belongs to that user alone.
 const lockProfiles = `
@@ -47,6 +53,15 @@ fingerprints as (
 select (select count(*) from reasons)::int as reasons, (select count(*) from fingerprints)::int as fingerprints
 `;
 
+/** Without profiles there is no fingerprint, and the key may be of a type that no conflict has. */
+const eraseReasons = `
+with reasons as (
+  update rollcall.events set details = details - 'reason' where clerk_id = $1 and details ? 'reason' returning id
+)
+select count(*)::int as reasons from reasons
+`;
+
+const reasonsRow = z.object({ reasons: z.number() });
 const tracesRow = z.object({ reasons: z.number(), fingerprints: z.number() });
 
 export type Erasure = {
@@ -73,10 +88,14 @@ export async function erasePerson(
   clerkId: string,
   wish: { candidates: readonly number[]; keepProfile: boolean },
 ): Promise<Erasure> {
-  const [user] = readRows(userRow, (await db.query(lockUser, [clerkId])).rows);
+  const [user] = readRows(userRow, (await db.query(rowsOf(db).lockUser, [clerkId])).rows);
   if (!user) throw new AppError("user.unknown", "No row has this Clerk id");
   if (!user.isTombstone)
     throw new AppError("user.not_deleted", "The user's row is no tombstone: it holds personal data");
+  if (!db.tables.hasProfile) {
+    const { reasons } = readRow(reasonsRow, (await db.query(eraseReasons, [clerkId])).rows);
+    return { erased: [], kept: [], candidates: [], reasons, fingerprints: 0 };
+  }
   const profiles = readRows(profileRow, (await db.query(lockProfiles, [clerkId, user.id])).rows);
   const theirs = profiles.flatMap(({ id, wasTheirs }) => (wasTheirs ? [id] : []));
   const candidates = profiles.flatMap(({ id, wasTheirs }) => (wasTheirs ? [] : [id]));
@@ -112,8 +131,6 @@ const countRow = z.object({ count: z.number() });
 
 /** The number of rows with `deleted_at` that hold personal data, because the app set `deleted_at` by itself. */
 export async function countUnerased(db: Queryable): Promise<number> {
-  const result = await db.query(
-    `select count(*)::int as count from public.users u where u.deleted_at is not null and ${holdsPersonalData}`,
-  );
+  const result = await db.query(rowsOf(db).countUnerased);
   return readRow(countRow, result.rows).count;
 }

@@ -1,8 +1,10 @@
+import { defaultMapping, type Mapping } from "@rollcall/contracts";
 import type pg from "pg";
 import { createSchemaWatch, type SchemaWatch } from "./app-schema/schema-watch.ts";
 import { DriverPool } from "./driver-pool.ts";
 import { toPostgresError } from "./errors.ts";
 import type { Connection, Queryable, Statement } from "./queryable.ts";
+import { createTables, defaultTables } from "./tables.ts";
 
 export type { Connection, Queryable };
 
@@ -20,6 +22,8 @@ export type Pool = Queryable & {
 
 export type PoolOptions = {
   databaseUrl: string;
+  /** The app's tables; by default `public.users` and `public.mentorados`. */
+  mapping?: Mapping;
   /** Shown in pg_stat_activity. */
   applicationName: string;
   max?: number;
@@ -65,8 +69,11 @@ export function createPool(options: PoolOptions): Pool {
   });
   pool.on("error", options.onIdleError);
   const send = query(pool);
-  const schema = createSchemaWatch({ query: send });
+  const { mapping = defaultMapping } = options;
+  const tables = mapping === defaultMapping ? defaultTables : createTables(mapping);
+  const schema = createSchemaWatch({ query: send, tables });
   return {
+    tables,
     // The statement has returned its connection, so the check of the schema finds one. Inside a transaction it might
     // not: there, inTransaction explains the error once the connection is back.
     query: (statement, values) =>
@@ -74,7 +81,7 @@ export function createPool(options: PoolOptions): Pool {
     schema,
     connect: async () => {
       const client = await pool.connect().catch(rethrow);
-      return { query: query(client), release: (close) => client.release(close) };
+      return { tables, query: query(client), release: (close) => client.release(close) };
     },
     end: () => pool.end(),
     max,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { readRows } from "./rows.ts";
+import { perTables, type Tables } from "./tables.ts";
 
 /** An array of emails in the form that `fold` makes comparable. */
 const foldAll = (fold: "fold_email" | "near_email", emails: string) =>
@@ -72,7 +73,10 @@ lateral (
  *
  * @param create the parameter that says whether profiles are made for all users
  */
-export const lacksProfile = (create: `$${number}`) => `(
+export const lacksProfile = ({ hasProfile }: Tables, create: `$${number}`) =>
+  hasProfile ? lacksMentorado(create) : `(${create}::boolean and false)`;
+
+const lacksMentorado = (create: `$${number}`) => `(
   not u.banned and u.role::text <> 'admin'
   and not exists (select from public.mentorados m where m.user_id = u.id)
   and (${create}::boolean or u.email_verified and exists (
@@ -208,6 +212,22 @@ left join linked l on l.user_id = a.id
 left join created c on c.user_id = a.id
 `;
 
+/** Without profiles, the answer of the second statement is the state of each row. */
+const describeUsers = perTables(
+  ({ users: u }) => `
+select u.${u.clerkId}::text as "clerkId",
+  case
+    when u.${u.deletedAt} is not null   then 'deleted'
+    when u.${u.banned}                  then 'banned'
+    when u.${u.role}::text = 'admin' then 'admin'
+    else 'not_made'
+  end as outcome
+from ${u.table} u where u.${u.clerkId} = any ($1::text[])
+`,
+);
+
+const describedRow = z.object({ clerkId: z.string(), outcome: profileOutcome });
+
 const givenRow = z.object({
   userId: z.number().int(),
   clerkId: z.string(),
@@ -217,7 +237,8 @@ const givenRow = z.object({
   outcome: profileOutcome,
 });
 
-export type GivenProfile = z.infer<typeof givenRow>;
+/** Without profiles, a row has its outcome alone. */
+export type GivenProfile = z.infer<typeof describedRow> & Partial<z.infer<typeof givenRow>>;
 
 /** Gives each of the users a profile where one is due. @returns one row for each id that has a user */
 export async function giveProfiles(
@@ -225,6 +246,10 @@ export async function giveProfiles(
   requests: readonly ProfileRequest[],
   defaults: ProfileDefaults,
 ): Promise<GivenProfile[]> {
+  if (!db.tables.hasProfile) {
+    const described = await db.query(describeUsers(db), [requests.map(({ clerkId }) => clerkId)]);
+    return readRows(describedRow, described.rows);
+  }
   const column = <T>(read: (request: ProfileRequest) => T) => requests.map(read);
   const result = await db.query({
     name: "give-profiles",
@@ -269,5 +294,5 @@ on conflict (mentorado_id) do update set clerk_id = excluded.clerk_id, unlinked_
 
 /** Unlinks the users' profiles. Run it inside a transaction that holds the locks of the users' rows. */
 export async function unlinkProfiles(db: Queryable, clerkIds: readonly string[]): Promise<void> {
-  await db.query(unlink, [clerkIds]);
+  if (db.tables.hasProfile) await db.query(unlink, [clerkIds]);
 }

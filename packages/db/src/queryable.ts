@@ -1,4 +1,5 @@
 import type pg from "pg";
+import type { Tables } from "./tables.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: as in the driver: readRows parses a row without a type, or a test reads it.
 type UntypedRow = any;
@@ -8,6 +9,8 @@ export type Statement = pg.QueryConfig & { query_timeout?: number };
 
 /** Runs statements: the pool, or the connection of an open transaction. It throws AppErrors, mostly PostgresErrors. */
 export type Queryable = {
+  /** The app's tables, as the mapping names them. */
+  readonly tables: Tables;
   query<Row extends pg.QueryResultRow = UntypedRow>(
     statement: string | Statement,
     values?: readonly unknown[],

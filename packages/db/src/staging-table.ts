@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { DriftKind } from "./drift.ts";
 import type { Connection } from "./pool.ts";
 import { readRows } from "./rows.ts";
+import { perTables } from "./tables.ts";
 
 // Temporary: the tables, with the names and emails in them, end with the session.
 const make = `
@@ -19,7 +20,8 @@ create index on staged_emails (clerk_id);
 create temp table staged_batch (clerk_id text primary key);
 `;
 
-const record = `
+const record = perTables(
+  ({ users: u }) => `
 with fresh as (
   insert into staged_users (clerk_id, page, kind, write)
   select a.clerk_id, $1, a.kind, a.write
@@ -31,10 +33,11 @@ insert into staged_emails (email, clerk_id)
 select distinct rollcall.fold_email(e.email), f.clerk_id
 from fresh f
 join unnest($2::text[], $5::text[]) as a (clerk_id, email) using (clerk_id)
-left join public.users u on u.clerk_id = f.clerk_id
-cross join lateral (values (a.email), (u.email::text)) as e (email)
+left join ${u.table} u on u.${u.clerkId} = f.clerk_id
+cross join lateral (values (a.email), (u.${u.email}::text)) as e (email)
 where e.email is not null
-`;
+`,
+);
 
 const choose = `
 with recursive first as materialized (
@@ -87,7 +90,7 @@ export async function openStagingTable<Write>(client: Connection): Promise<Stagi
   await client.query(make);
   return {
     record: async (page, entries) => {
-      await client.query(record, [
+      await client.query(record(client), [
         page,
         entries.map(({ clerkId }) => clerkId),
         entries.map(({ kind }) => kind),

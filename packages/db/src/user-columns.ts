@@ -1,7 +1,8 @@
-import type { ColumnValue, UserDifference } from "@rollcall/contracts";
+import type { ColumnValue, Mapping, UserDifference } from "@rollcall/contracts";
+import { quoteName } from "./quote-name.ts";
 import type { User } from "./schema.ts";
 
-/** A user as Clerk described it at one moment, reduced to the columns of `public.users`. */
+/** A user as Clerk described it at one moment, reduced to the columns of the users' table. */
 export type UserSnapshot = {
   clerkId: string;
   email: string | null;
@@ -36,7 +37,10 @@ export type UnreadColumn =
   | "role";
 
 type ClerkColumn = {
+  /** The name in rows of snapshots, and the column's name in the default table. */
   name: string;
+  /** The field of the mapping. A field that is no part of the mapping keeps the column's default name. */
+  field: keyof Mapping["users"]["columns"] | undefined;
   property: Exclude<keyof UserSnapshot, "unread" | "ignoresRole">;
   /** `time` is a timestamp with time zone, sent as milliseconds since the epoch. */
   type: "text" | "boolean" | "time";
@@ -49,122 +53,47 @@ type ClerkColumn = {
 };
 
 const personal = { isVisible: true, isPersonal: true };
-const mark = { type: "time", isVisible: false, isPersonal: false } as const;
+const mark = { field: undefined, type: "time", isVisible: false, isPersonal: false } as const;
 
 /**
- * The columns of `public.users` that hold Clerk's values as they are. The upsert, the drift query, the digest, the
+ * The columns of the users' table that hold Clerk's values as they are. The upsert, the drift query, the digest, the
  * deletion and the adoption rules use this list. Role and read sequence have rules of their own.
  */
-export const clerkColumns: readonly ClerkColumn[] = [
-  { name: "email", property: "email", type: "text", minLength: 254, ...personal },
-  { name: "email_verified", property: "emailVerified", type: "boolean", ...personal },
-  { name: "name", property: "name", type: "text", minLength: 100, ...personal },
-  { name: "image_url", property: "imageUrl", type: "text", minLength: 255, ...personal },
-  { name: "banned", property: "banned", type: "boolean", isVisible: true, isPersonal: false },
+const clerkColumns: readonly ClerkColumn[] = [
+  { name: "email", field: "email", property: "email", type: "text", minLength: 254, ...personal },
+  { name: "email_verified", field: "emailVerified", property: "emailVerified", type: "boolean", ...personal },
+  { name: "name", field: "name", property: "name", type: "text", minLength: 100, ...personal },
+  { name: "image_url", field: "imageUrl", property: "imageUrl", type: "text", minLength: 255, ...personal },
+  {
+    name: "banned",
+    field: "banned",
+    property: "banned",
+    type: "boolean",
+    isVisible: true,
+    isPersonal: false,
+  },
   { name: "clerk_created_at", property: "clerkCreatedAtMs", ...mark },
   { name: "clerk_updated_at", property: "clerkUpdatedAtMs", ...mark },
 ];
 
-const parameters = [
-  { name: "clerk_id", property: "clerkId", type: "text" },
-  ...clerkColumns,
-  { name: "is_admin", property: "isAdmin", type: "boolean" },
-  { name: "read_ticket", property: "readTicket", type: "bigint" },
-] as const;
+/** A column of the app's table that holds a value of Clerk's as it is. */
+export type MappedColumn = ClerkColumn & {
+  /** The column's name in the table, quoted. */
+  column: string;
+};
+
+/** Fields that a mapping may leave out. The rules need every other field, which then has its default name. */
+const optionalFields = ["name", "imageUrl"] as const;
 
 /** Whether rows must be asked for the values that Clerk did not give. */
 export const isPartlyRead = ({ unread }: UserSnapshot): boolean => unread !== undefined && unread.length > 0;
-
-/** One array for each parameter of `snapshotRows`: a statement takes any number of users. */
-export function listParameters(snapshots: readonly UserSnapshot[]): unknown[][] {
-  return parameters.map(({ property }) => snapshots.map((snapshot) => snapshot[property]));
-}
-
-/**
- * `snapshotRows` with one more parameter, `listUnread`, in which unread columns have the values of the rows. It is a form
- * of its own, because it looks up each row and is rarely needed.
- */
-export const partlyReadRows = (first: number) => `(
-    select s.clerk_id, ${clerkColumns.map(({ name }) => `${keepUnread(name, `s.${name}`, `u.${name}`)} as ${name}`).join(", ")},
-      ${keepUnread("role", "s.is_admin", "u.role::text = 'admin'")} as is_admin, s.read_ticket
-    from ${snapshotRows(first)}
-    join unnest($${first}::text[], $${first + parameters.length}::text[]) as p (clerk_id, unread) using (clerk_id)
-    left join public.users u on u.clerk_id = s.clerk_id
-  ) s`;
-
-const keepUnread = (column: string, value: string, kept: string) =>
-  `case when u.id is not null and '${column}' = any (string_to_array(p.unread, ',')) then ${kept} else ${value} end`;
 
 /** The parameter of `partlyReadRows` behind those of `listParameters`. */
 export function listUnread(snapshots: readonly UserSnapshot[]): string[] {
   return snapshots.map(({ unread = [] }) => unread.join(","));
 }
 
-/**
- * Snapshots as rows `s`, from the parameters of `listParameters`, the first of which has the number `first` and holds
- * the Clerk ids. Times arrive as milliseconds, because JavaScript is slow at formatting dates. The product is exact,
- * because whole microseconds stay below 2^53.
- */
-export const snapshotRows = (first: number) => `(
-    select ${parameters.map(({ name, type }) => (type === "time" ? `${fromMs(name)} as ${name}` : name)).join(", ")}
-    from unnest(
-      ${parameters.map(({ type }, index) => `$${first + index}::${type === "time" ? "bigint" : type}[]`).join(", ")}
-    ) as given (${parameters.map(({ name }) => name).join(", ")})
-  ) s`;
-
 const fromMs = (column: string) => `timestamptz 'epoch' + ${column} * interval '1 millisecond'`;
-
-/** The column names, each with `prefix` before it. */
-export const listNames = (prefix = "") => clerkColumns.map(({ name }) => prefix + name).join(", ");
-
-/** Assignments of an upsert. */
-export const updatedColumns = clerkColumns.map(({ name }) => `${name} = excluded.${name}`).join(", ");
-
-/** Assignments that erase a person. */
-export const erasedColumns = clerkColumns
-  .filter(({ isPersonal }) => isPersonal)
-  .map(({ name, type }) => `${name} = ${type === "boolean" ? "false" : "null"}`)
-  .join(", ");
-
-/** Whether two rows differ in a visible column. The casts serve columns that the app made as citext, say. */
-export const differVisibly = (one: string, other: string) =>
-  differ(
-    one,
-    other,
-    clerkColumns.filter(({ isVisible }) => isVisible),
-  );
-
-/** Whether two rows differ in any column of the list. */
-export const differAtAll = (one: string, other: string) => differ(one, other, clerkColumns);
-
-function differ(one: string, other: string, columns: readonly ClerkColumn[]): string {
-  const list = (row: string) =>
-    columns.map(({ name, type }) => `${row}.${name}${type === "text" ? "::text" : ""}`).join(", ");
-  return `(${list(one)}) is distinct from (${list(other)})`;
-}
-
-const personalTexts = clerkColumns.filter(({ isPersonal, type }) => isPersonal && type === "text");
-
-/** The properties of a row that hold personal data. */
-// The cast states that a text column has one property name in snapshots and in rows.
-export const personalProperties = personalTexts.map(
-  ({ property }) => property as keyof User & keyof UserSnapshot,
-);
-
-/**
- * Whether a row `u` holds personal data, or a profile. A row with `deleted_at` may: the column may be the app's own,
- * and an app may set it by itself.
- */
-export const holdsPersonalData = `(
-  ${personalTexts.map(({ name }) => `u.${name} is not null`).join(" or ")}
-  or exists (select from public.mentorados m where m.user_id = u.id)
-)`;
-
-/**
- * Whether Clerk decides the role of a row `u`. Rollcall writes only two pairs: ('admin', 'clerk') and ('user', null).
- * Any other pair is a decision of the app and stays.
- */
-export const roleFollowsClerk = `(u.role::text, coalesce(u.role_source::text, '')) in (('admin', 'clerk'), ('user', ''))`;
 
 /**
  * The columns in which a row differs from Clerk's user, as the write would change them. A column that could not be read
@@ -203,3 +132,122 @@ export const blankUser = {
   clerkCreatedAtMs: 0,
   clerkUpdatedAtMs: 0,
 } satisfies Partial<UserSnapshot>;
+
+/** The properties of a row that hold personal data. */
+// The cast states that a text column has one property name in snapshots and in rows.
+export const personalProperties = clerkColumns
+  .filter(({ isPersonal, type }) => isPersonal && type === "text")
+  .map(({ property }) => property as keyof User & keyof UserSnapshot);
+
+export type UserColumns = ReturnType<typeof describeUserColumns>;
+
+/** The names of the users' columns, quoted, and the parts of statements that list them. */
+export function describeUserColumns({ table, key, columns: mapped }: Mapping["users"]) {
+  const isOmitted = (field: string | undefined) =>
+    optionalFields.some((optional) => optional === field && mapped[optional] === undefined);
+  const present: readonly MappedColumn[] = clerkColumns
+    .filter(({ field }) => !isOmitted(field))
+    .map((one) => ({ ...one, column: quoteName((one.field && mapped[one.field]) ?? one.name) }));
+  const names = {
+    id: quoteName(key.column),
+    clerkId: quoteName(mapped.clerkId),
+    email: quoteName(mapped.email ?? "email"),
+    emailVerified: quoteName(mapped.emailVerified ?? "email_verified"),
+    name: mapped.name === undefined ? undefined : quoteName(mapped.name),
+    imageUrl: mapped.imageUrl === undefined ? undefined : quoteName(mapped.imageUrl),
+    role: quoteName(mapped.role ?? "role"),
+    // Rollcall's own columns have one name under every mapping, so statements also write them out.
+    roleSource: "role_source",
+    tier: quoteName(mapped.tier ?? "tier"),
+    banned: quoteName(mapped.banned ?? "banned"),
+    clerkCreatedAt: "clerk_created_at",
+    clerkUpdatedAt: "clerk_updated_at",
+    readTicket: "read_ticket",
+    deletedAt: quoteName(mapped.deletedAt ?? "deleted_at"),
+    createdAt: quoteName(mapped.createdAt ?? "created_at"),
+    updatedAt: quoteName(mapped.updatedAt ?? "updated_at"),
+  };
+
+  const parameters = [
+    { name: "clerk_id", property: "clerkId", type: "text" } as const,
+    ...present,
+    { name: "is_admin", property: "isAdmin", type: "boolean" } as const,
+    { name: "read_ticket", property: "readTicket", type: "bigint" } as const,
+  ];
+
+  /**
+   * Snapshots as rows `s`, from the parameters of `listParameters`, the first of which has the number `first` and holds
+   * the Clerk ids. Times arrive as milliseconds, because JavaScript is slow at formatting dates. The product is exact,
+   * because whole microseconds stay below 2^53.
+   */
+  const snapshotRows = (first: number) => `(
+    select ${parameters.map(({ name, type }) => (type === "time" ? `${fromMs(name)} as ${name}` : name)).join(", ")}
+    from unnest(
+      ${parameters.map(({ type }, index) => `$${first + index}::${type === "time" ? "bigint" : type}[]`).join(", ")}
+    ) as given (${parameters.map(({ name }) => name).join(", ")})
+  ) s`;
+
+  const keepUnread = (name: string, value: string, kept: string) =>
+    `case when u.${names.id} is not null and '${name}' = any (string_to_array(p.unread, ',')) then ${kept} else ${value} end`;
+
+  /**
+   * `snapshotRows` with one more parameter, `listUnread`, in which unread columns have the values of the rows. It is a
+   * form of its own, because it looks up each row and is rarely needed.
+   */
+  const partlyReadRows = (first: number) => `(
+    select s.clerk_id, ${present.map(({ name, column }) => `${keepUnread(name, `s.${name}`, `u.${column}`)} as ${name}`).join(", ")},
+      ${keepUnread("role", "s.is_admin", `u.${names.role}::text = 'admin'`)} as is_admin, s.read_ticket
+    from ${snapshotRows(first)}
+    join unnest($${first}::text[], $${first + parameters.length}::text[]) as p (clerk_id, unread) using (clerk_id)
+    left join ${table.split(".").map(quoteName).join(".")} u on u.${names.clerkId} = s.clerk_id
+  ) s`;
+
+  const differ = (columns: readonly MappedColumn[], other: (column: MappedColumn) => string) => {
+    const cast = ({ type }: ClerkColumn) => (type === "text" ? "::text" : "");
+    const ours = columns.map((column) => `u.${column.column}${cast(column)}`).join(", ");
+    const others = columns.map((column) => `${other(column)}${cast(column)}`).join(", ");
+    return `(${ours}) is distinct from (${others})`;
+  };
+
+  const personalTexts = present.filter(({ isPersonal, type }) => isPersonal && type === "text");
+
+  return {
+    ...names,
+    /** The columns of Clerk's values that the table has. */
+    clerkColumns: present,
+    snapshotRows,
+    partlyReadRows,
+    parameterCount: parameters.length,
+    /** One array for each parameter of `snapshotRows`: a statement takes any number of users. */
+    listParameters: (snapshots: readonly UserSnapshot[]): unknown[][] =>
+      parameters.map(({ property }) => snapshots.map((snapshot) => snapshot[property])),
+    /** The columns of an insert. */
+    insertedColumns: present.map(({ column }) => column).join(", "),
+    /** Their values in rows `s`. */
+    insertedValues: present.map(({ name }) => `s.${name}`).join(", "),
+    /** Assignments of an upsert. */
+    updatedColumns: present.map(({ column }) => `${column} = excluded.${column}`).join(", "),
+    /** Assignments that erase a person. */
+    erasedColumns: present
+      .filter(({ isPersonal }) => isPersonal)
+      .map(({ column, type }) => `${column} = ${type === "boolean" ? "false" : "null"}`)
+      .join(", "),
+    /**
+     * Whether the row `u` and the row of an upsert differ in a visible column. The casts serve columns that the app made
+     * as citext, say.
+     */
+    differVisibly: differ(
+      present.filter(({ isVisible }) => isVisible),
+      ({ column }) => `excluded.${column}`,
+    ),
+    /** Whether the row `u` and the snapshot `s` differ in any column of the list. */
+    differAtAll: differ(present, ({ name }) => `s.${name}`),
+    /** Whether a row `u` holds a name, an address or an image. */
+    holdsPersonalTexts: personalTexts.map(({ column }) => `u.${column} is not null`).join(" or "),
+    /**
+     * Whether Clerk decides the role of a row `u`. Rollcall writes only two pairs: ('admin', 'clerk') and ('user', null).
+     * Any other pair is a decision of the app and stays.
+     */
+    roleFollowsClerk: `(u.${names.role}::text, coalesce(u.role_source::text, '')) in (('admin', 'clerk'), ('user', ''))`,
+  };
+}

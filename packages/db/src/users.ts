@@ -8,19 +8,9 @@ import { recordAdminEvents } from "./events.ts";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows, UnexpectedRow } from "./rows.ts";
 import { type Mentorado, mentorados, type User, users } from "./schema.ts";
+import { perTables, type Tables } from "./tables.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
-import {
-  differVisibly,
-  isPartlyRead,
-  listNames,
-  listParameters,
-  listUnread,
-  partlyReadRows,
-  roleFollowsClerk,
-  snapshotRows,
-  type UserSnapshot,
-  updatedColumns,
-} from "./user-columns.ts";
+import { isPartlyRead, listUnread, type UserSnapshot } from "./user-columns.ts";
 
 const sequenceRow = z.object({ next: z.coerce.number() });
 
@@ -40,34 +30,34 @@ export async function nextReadSequence(db: Queryable): Promise<number> {
  *
  * `updated_at` moves, and the timeline gets an event, only if a visible column changed. The order marks always move.
  */
-const upsert = (rows: string, ignoresRole: number) => `
+const upsert = ({ users: u }: Tables, rows: string, ignoresRole: number) => `
 with released as (
   -- Clerk has these users, so no deletion of theirs may wait for confirmation.
   delete from rollcall.held_deletions where clerk_id = any ($3::text[])
 ),
 written as (
-  insert into public.users as u (clerk_id, ${listNames()}, role, role_source, read_ticket)
+  insert into ${u.table} as u (${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket)
   select
-    s.clerk_id, ${listNames("s.")},
+    s.clerk_id, ${u.insertedValues},
     -- The last branch is never taken. It gives the literals the column's own type, which may be an enum of the app.
-    case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select role from public.users limit 0) end,
+    case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select ${u.role} from ${u.table} limit 0) end,
     case when s.is_admin then 'clerk' end,
     s.read_ticket
   from ${rows}
   order by s.clerk_id collate "C"
-  on conflict (clerk_id) do update set
-    ${updatedColumns},
-    role        = case when ${roleFollowsClerk} then excluded.role else u.role end,
-    role_source = case when ${roleFollowsClerk} then excluded.role_source else u.role_source end,
+  on conflict (${u.clerkId}) do update set
+    ${u.updatedColumns},
+    ${u.role} = case when ${u.roleFollowsClerk} then excluded.${u.role} else u.${u.role} end,
+    role_source = case when ${u.roleFollowsClerk} then excluded.role_source else u.role_source end,
     read_ticket = excluded.read_ticket,
-    updated_at  = case
-      when ${differVisibly("u", "excluded")} or (${roleFollowsClerk} and u.role <> excluded.role) then now()
-      else u.updated_at
+    ${u.updatedAt} = case
+      when ${u.differVisibly} or (${u.roleFollowsClerk} and u.${u.role} <> excluded.${u.role}) then now()
+      else u.${u.updatedAt}
     end
-  where u.deleted_at is null
+  where u.${u.deletedAt} is null
     and (coalesce(excluded.clerk_updated_at, '-infinity'), excluded.read_ticket)
       > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
-  returning u.clerk_id, u.created_at = now() as is_new, u.updated_at = now() as is_changed
+  returning u.${u.clerkId} as clerk_id, u.${u.createdAt} = now() as is_new, u.${u.updatedAt} = now() as is_changed
 )
 insert into rollcall.events (clerk_id, kind, cause, ref)
 select w.clerk_id, case when w.is_new then 'user_created' else 'user_updated' end, a.cause, a.ref
@@ -81,41 +71,59 @@ where a.ignores_role and exists (select from written w where w.clerk_id = a.cler
   and not exists (select from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored')
 `;
 
-const parameterCount = listParameters([]).length;
-const upsertWhole = upsert(snapshotRows(3), 3 + parameterCount);
-const upsertPartlyRead = upsert(partlyReadRows(3), 4 + parameterCount);
-
-/** Values that stay must not change between the statement's snapshot and its update. */
-const lockRows = `
-select from public.users where clerk_id = any ($1::text[]) order by clerk_id collate "C" for update
-`;
+const writes = perTables((tables) => {
+  const { users: u } = tables;
+  return {
+    whole: upsert(tables, u.snapshotRows(3), 3 + u.parameterCount),
+    partlyRead: upsert(tables, u.partlyReadRows(3), 4 + u.parameterCount),
+    /** Values that stay must not change between the statement's snapshot and its update. */
+    lockRows: `
+select from ${u.table} where ${u.clerkId} = any ($1::text[]) order by ${u.clerkId} collate "C" for update
+`,
+  };
+});
 
 /** Upserts `snapshots`, whose Clerk ids must be distinct: Postgres refuses to change one row twice in a statement. */
 export async function applySnapshots(db: Queryable, snapshots: readonly UserSnapshot[]): Promise<void> {
   const origins = [snapshots.map(({ cause }) => cause), snapshots.map(({ ref }) => ref)];
-  const users = listParameters(snapshots);
+  const users = db.tables.users.listParameters(snapshots);
   const ignoresRole = snapshots.map((snapshot) => snapshot.ignoresRole === true);
   if (!snapshots.some(isPartlyRead)) {
     const values = [...origins, ...users, ignoresRole];
-    await db.query({ name: "apply-snapshots", text: upsertWhole, values });
+    await db.query({ name: "apply-snapshots", text: writes(db).whole, values });
     return;
   }
-  await db.query(lockRows, [snapshots.map(({ clerkId }) => clerkId)]);
-  await db.query(upsertPartlyRead, [...origins, ...users, listUnread(snapshots), ignoresRole]);
+  await db.query(writes(db).lockRows, [snapshots.map(({ clerkId }) => clerkId)]);
+  await db.query(writes(db).partlyRead, [...origins, ...users, listUnread(snapshots), ignoresRole]);
 }
 
-/** The columns of one of our tables, to be read from a row `alias` by the codecs of the schema. */
-function readColumns(alias: string, columns: Record<string, Column>) {
-  const entries = Object.entries(columns);
+/**
+ * The columns of one of our tables, to be read from a row `alias` by the codecs of the schema.
+ *
+ * @param name the column's name in the app's table, quoted; undefined for a field that is not mapped, which is null
+ */
+function readColumns(
+  alias: string,
+  columns: Record<string, Column>,
+  name: (property: string, column: Column) => string | undefined = (_, column) => column.name,
+) {
+  const entries = Object.entries(columns).flatMap(([property, column]) => {
+    const source = name(property, column);
+    return source === undefined ? [] : [{ property, column, source }];
+  });
+  const unmapped = Object.keys(columns).filter(
+    (property) => !entries.some((one) => one.property === property),
+  );
   return {
-    select: entries.map(([property, { name }]) => `${alias}.${name} as "${alias}.${property}"`).join(", "),
+    select: entries.map(({ property, source }) => `${alias}.${source} as "${alias}.${property}"`).join(", "),
     read: (row: Record<string, unknown>): Record<string, unknown> =>
-      Object.fromEntries(
-        entries.map(([property, column]) => {
+      Object.fromEntries([
+        ...entries.map(({ property, column }) => {
           const value = row[`${alias}.${property}`] ?? null;
           return [property, value === null ? null : decode(column, value)];
         }),
-      ),
+        ...unmapped.map((property) => [property, null]),
+      ]),
   };
 }
 
@@ -130,14 +138,21 @@ function decode(column: Column, value: unknown): unknown {
   return decoded;
 }
 
-const userColumns = readColumns("u", getTableColumns(users));
 const profileColumns = readColumns("m", getTableColumns(mentorados));
 
-const session = `
-select ${userColumns.select}, ${profileColumns.select}
-from public.users u left join public.mentorados m on m.user_id = u.id
-where u.clerk_id = $1
-`;
+const sessions = perTables(({ users: u, hasProfile }) => {
+  const columns = readColumns("u", getTableColumns(users), (property) => u[property as keyof User]);
+  return {
+    columns,
+    text: hasProfile
+      ? `
+select ${columns.select}, ${profileColumns.select}
+from ${u.table} u left join public.mentorados m on m.user_id = u.id
+where u.${u.clerkId} = $1
+`
+      : `select ${columns.select} from ${u.table} u where u.${u.clerkId} = $1`,
+  };
+});
 
 const timestampTypes = new Set<number>([pg.types.builtins.TIMESTAMP, pg.types.builtins.TIMESTAMPTZ]);
 
@@ -159,12 +174,13 @@ export async function findSession(
   db: Queryable,
   clerkId: string,
 ): Promise<{ user: User; mentorado: Mentorado | null } | undefined> {
-  const { rows } = await db.query({ text: session, values: [clerkId], types: timesAsText });
+  const { columns, text } = sessions(db);
+  const { rows } = await db.query({ text, values: [clerkId], types: timesAsText });
   const [row] = rows;
   if (row === undefined) return undefined;
   // The casts state that the schema's codecs give the schema's types.
-  const user = userColumns.read(row) as User;
-  return { user, mentorado: row["m.id"] === null ? null : (profileColumns.read(row) as Mentorado) };
+  const user = columns.read(row) as User;
+  return { user, mentorado: (row["m.id"] ?? null) === null ? null : (profileColumns.read(row) as Mentorado) };
 }
 
 const profilesById = `
@@ -179,29 +195,35 @@ export async function findProfiles(db: Queryable, ids: readonly number[]): Promi
 
 const idRow = z.object({ clerkId: z.string() });
 
+const lookUps = perTables(({ users: u }) => ({
+  tombstones: `
+select ${u.clerkId} as "clerkId" from ${u.table} where ${u.clerkId} = any ($1::text[]) and ${u.deletedAt} is not null
+`,
+  otherLiveIds: `
+select ${u.clerkId} as "clerkId" from ${u.table}
+where ${u.deletedAt} is null and ${u.clerkId} <> $1
+order by ${u.id} desc limit $2
+`,
+}));
+
 /** The ids among `clerkIds` whose row is a tombstone. */
 export async function findTombstones(db: Queryable, clerkIds: readonly string[]): Promise<string[]> {
-  const result = await db.query(
-    `select clerk_id as "clerkId" from public.users where clerk_id = any ($1::text[]) and deleted_at is not null`,
-    [clerkIds],
-  );
+  const result = await db.query(lookUps(db).tombstones, [clerkIds]);
   return readRows(idRow, result.rows).map(({ clerkId }) => clerkId);
 }
 
 /** Clerk ids of live users other than `clerkId`, newest first. */
 export async function listOtherLiveIds(db: Queryable, clerkId: string, limit: number): Promise<string[]> {
-  const result = await db.query(
-    `select clerk_id as "clerkId" from public.users
-     where deleted_at is null and clerk_id <> $1
-     order by id desc limit $2`,
-    [clerkId, limit],
-  );
+  const result = await db.query(lookUps(db).otherLiveIds, [clerkId, limit]);
   return readRows(idRow, result.rows).map((row) => row.clerkId);
 }
 
-const lockTier = `
-select tier::text, deleted_at is not null as "isDeleted" from public.users where clerk_id = $1 for update
-`;
+const tiers = perTables(({ users: u }) => ({
+  lock: `
+select ${u.tier}::text as tier, ${u.deletedAt} is not null as "isDeleted" from ${u.table} where ${u.clerkId} = $1 for update
+`,
+  change: `update ${u.table} set ${u.tier} = $2, ${u.updatedAt} = now() where ${u.clerkId} = $1`,
+}));
 
 const tierRow = z.object({ tier: z.string(), isDeleted: z.boolean() });
 
@@ -241,17 +263,14 @@ export async function changeTier(
   }: { clerkId: string; tier: string; expectedTier?: string | undefined; by: string },
 ): Promise<void> {
   await waitBrieflyForLocks(db);
-  const [before] = readRows(tierRow, (await db.query(lockTier, [clerkId])).rows);
+  const [before] = readRows(tierRow, (await db.query(tiers(db).lock, [clerkId])).rows);
   if (!before) throw new AppError("user.unknown", "No row has this Clerk id");
   if (before.isDeleted) throw new AppError("user.deleted", "The user's row is a tombstone");
   if (expectedTier !== undefined && before.tier !== expectedTier)
     throw await refuseChangedTier(db, clerkId, before.tier);
   if (before.tier === tier) return;
   try {
-    await db.query("update public.users set tier = $2, updated_at = now() where clerk_id = $1", [
-      clerkId,
-      tier,
-    ]);
+    await db.query(tiers(db).change, [clerkId, tier]);
   } catch (error) {
     throw isRefusedValue(error) ? refuseTier(error) : error;
   }

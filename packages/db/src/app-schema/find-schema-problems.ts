@@ -5,12 +5,12 @@ import {
   findColumnProblems,
   fits,
   type LiveColumn,
-  quoteName,
   readLiveColumns,
 } from "../migrate/adoption/column-problems.ts";
 import { findKeyProblems } from "../migrate/adoption/key-problems.ts";
 import { findDuplicates, findNulls, findOrphans, findRowsLacking } from "../migrate/adoption/row-problems.ts";
 import type { Queryable } from "../queryable.ts";
+import { quoteName } from "../quote-name.ts";
 import { readRows } from "../rows.ts";
 import {
   type DeclaredColumn,

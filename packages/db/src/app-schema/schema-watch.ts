@@ -22,7 +22,7 @@ const checkIntervalMs = 250;
 /** How long a problem that was found explains further errors. */
 const knownForMs = 1_000;
 
-export function createSchemaWatch(db: Pick<Queryable, "query">): SchemaWatch {
+export function createSchemaWatch(db: Queryable): SchemaWatch {
   let latest: { atMs: number; answer: Promise<readonly SchemaProblem[]> } | undefined;
   let problems: readonly SchemaProblem[] = [];
 
@@ -70,7 +70,7 @@ export function createSchemaWatch(db: Pick<Queryable, "query">): SchemaWatch {
 }
 
 /** Before the migration the tables may be missing, and that is no change. */
-async function findProblemsSinceMigration(db: Pick<Queryable, "query">): Promise<SchemaProblem[]> {
+async function findProblemsSinceMigration(db: Queryable): Promise<SchemaProblem[]> {
   const migrated = await db.query("select from pg_class where oid = to_regclass('rollcall.known_columns')");
   return migrated.rows.length === 0 ? [] : findSchemaProblems(db);
 }

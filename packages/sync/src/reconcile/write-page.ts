@@ -123,7 +123,7 @@ async function isInStep(
   if (!range || mayBeHalfDone || snapshots.length < users.length) return false;
   // A user of the range's first millisecond may be on the page before. Then the digests differ, and users are compared.
   const rows = await digestRows(pool, range, defaults.create);
-  return rows === digestSnapshots(snapshots);
+  return rows === digestSnapshots(pool, snapshots);
 }
 
 async function findDrifted(

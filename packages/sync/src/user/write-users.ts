@@ -123,7 +123,9 @@ function toProfileRequest({
 
 /** Evaluates the conflicts of these users, and those that name a profile that was just linked. Mostly there are none. */
 async function evaluateTouchedConflicts(client: Queryable, given: readonly GivenProfile[]): Promise<void> {
-  const userIds = given.flatMap(({ hadConflict, userId }) => (hadConflict ? [userId] : []));
+  const userIds = given.flatMap(({ hadConflict, userId }) =>
+    hadConflict && userId !== undefined ? [userId] : [],
+  );
   const candidateIds = given.flatMap(({ linkedId }) => linkedId ?? []);
   if (userIds.length + candidateIds.length === 0) return;
   await evaluateConflicts(client, "sync", { userIds, candidateIds });

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { Queryable } from "../../queryable.ts";
+import { quoteName } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
-import { clerkColumns } from "../../user-columns.ts";
+import { defaultTables } from "../../tables.ts";
+import type { MappedColumn } from "../../user-columns.ts";
 
 /** What an existing column must be, so that our statements work with it. */
 type ColumnRule = {
@@ -64,7 +66,7 @@ const clerkId: ColumnRule = {
   minLength: 32,
 };
 
-function ruleOf({ type, minLength = 0 }: (typeof clerkColumns)[number]): ColumnRule {
+function ruleOf({ type, minLength = 0 }: MappedColumn): ColumnRule {
   switch (type) {
     case "text":
       return nullable(text(minLength));
@@ -79,7 +81,7 @@ export const columnRules: Readonly<Record<"users" | "mentorados", Readonly<Recor
   users: {
     id: rowId,
     clerk_id: clerkId,
-    ...Object.fromEntries(clerkColumns.map((column) => [column.name, ruleOf(column)])),
+    ...Object.fromEntries(defaultTables.users.clerkColumns.map((column) => [column.name, ruleOf(column)])),
     role: oneOf("user", "admin"),
     role_source: nullable({
       types: ["text", "varchar"],
@@ -259,11 +261,6 @@ function checkOurs(table: string, column: LiveColumn, rule: ColumnRule): FormPro
     });
   }
   return problems;
-}
-
-/** A name of the app's, as a statement for a person needs it. */
-export function quoteName(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
 /** Whether the column has a type with which our statements work. */

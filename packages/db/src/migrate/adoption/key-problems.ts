@@ -1,11 +1,14 @@
 import { z } from "zod";
 import type { Queryable } from "../../queryable.ts";
+import { quoteName } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
-import { clerkColumns } from "../../user-columns.ts";
-import { type FormProblem, quoteName } from "./column-problems.ts";
+import { defaultTables } from "../../tables.ts";
+import type { FormProblem } from "./column-problems.ts";
 
 /** Two users may have the same value in these columns. */
-const sharedColumns = clerkColumns.filter(({ type }) => type === "text").map(({ name }) => name);
+const sharedColumns = defaultTables.users.clerkColumns
+  .filter(({ type }) => type === "text")
+  .map(({ name }) => name);
 
 /**
  * Unique indexes that the rows of two different users could violate: they cover a column that we write, and no id of
