@@ -18,7 +18,7 @@ export async function listConflicts(
   db: Queryable,
   page: { state: string; beforeId: string | undefined; limit: number },
 ): Promise<ConflictView[]> {
-  if (!db.tables.hasProfile) return [];
+  if (!db.tables.profile) return [];
   const result = await db.query(
     `select ${columns} from rollcall.conflicts c join public.users u on u.id = c.user_id
      where c.state = $1 and ($2::bigint is null or c.id < $2::bigint)
@@ -39,7 +39,7 @@ export async function findConflict(db: Queryable, id: number): Promise<ConflictV
 
 /** The newest 50 conflicts of a user, newest first. */
 export async function listConflictsOfUser(db: Queryable, clerkId: string): Promise<ConflictView[]> {
-  if (!db.tables.hasProfile) return [];
+  if (!db.tables.profile) return [];
   const result = await db.query(
     `select ${columns} from rollcall.conflicts c join public.users u on u.id = c.user_id
      where u.clerk_id = $1 order by c.id desc limit 50`,
@@ -112,7 +112,7 @@ export type ConflictScope = {
 /** Evaluates the open conflicts that touch `scope`. Without a scope it evaluates all, also those without a user. */
 export async function evaluateConflicts(db: Queryable, cause: string, scope?: ConflictScope): Promise<void> {
   // Conflicts are about profiles.
-  if (!db.tables.hasProfile) return;
+  if (!db.tables.profile) return;
   if (!scope) await db.query(settleWithoutUser);
   await db.query(evaluate, [
     scope ? (scope.userIds ?? []) : null,

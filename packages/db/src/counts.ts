@@ -48,7 +48,7 @@ export function countHeldDeletions(db: Queryable): Promise<number> {
  * Listed open conflicts. A conflict whose user's row the app deleted is not listed, because only its end is missing.
  */
 export function countOpenConflicts(db: Queryable): Promise<number> {
-  if (!db.tables.hasProfile) return Promise.resolve(0);
+  if (!db.tables.profile) return Promise.resolve(0);
   return count(
     db,
     `select count(*)::int as count from rollcall.conflicts c join public.users u on u.id = c.user_id
@@ -58,7 +58,7 @@ export function countOpenConflicts(db: Queryable): Promise<number> {
 
 /** Users that should have a profile and lack one. It reads both tables: half a second for a million users. */
 export function countWithoutProfile(db: Queryable): Promise<number> {
-  if (!db.tables.hasProfile) return Promise.resolve(0);
+  if (!db.tables.profile) return Promise.resolve(0);
   return count(
     db,
     `select count(*)::int as count from public.users u

@@ -92,7 +92,7 @@ export async function erasePerson(
   if (!user) throw new AppError("user.unknown", "No row has this Clerk id");
   if (!user.isTombstone)
     throw new AppError("user.not_deleted", "The user's row is no tombstone: it holds personal data");
-  if (!db.tables.hasProfile) {
+  if (!db.tables.profile) {
     const { reasons } = readRow(reasonsRow, (await db.query(eraseReasons, [clerkId])).rows);
     return { erased: [], kept: [], candidates: [], reasons, fingerprints: 0 };
   }

@@ -73,8 +73,8 @@ lateral (
  *
  * @param create the parameter that says whether profiles are made for all users
  */
-export const lacksProfile = ({ hasProfile }: Tables, create: `$${number}`) =>
-  hasProfile ? lacksMentorado(create) : `(${create}::boolean and false)`;
+export const lacksProfile = ({ profile }: Tables, create: `$${number}`) =>
+  profile ? lacksMentorado(create) : `(${create}::boolean and false)`;
 
 const lacksMentorado = (create: `$${number}`) => `(
   not u.banned and u.role::text <> 'admin'
@@ -246,7 +246,7 @@ export async function giveProfiles(
   requests: readonly ProfileRequest[],
   defaults: ProfileDefaults,
 ): Promise<GivenProfile[]> {
-  if (!db.tables.hasProfile) {
+  if (!db.tables.profile) {
     const described = await db.query(describeUsers(db), [requests.map(({ clerkId }) => clerkId)]);
     return readRows(describedRow, described.rows);
   }
@@ -294,5 +294,5 @@ on conflict (mentorado_id) do update set clerk_id = excluded.clerk_id, unlinked_
 
 /** Unlinks the users' profiles. Run it inside a transaction that holds the locks of the users' rows. */
 export async function unlinkProfiles(db: Queryable, clerkIds: readonly string[]): Promise<void> {
-  if (db.tables.hasProfile) await db.query(unlink, [clerkIds]);
+  if (db.tables.profile) await db.query(unlink, [clerkIds]);
 }

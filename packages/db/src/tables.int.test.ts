@@ -66,8 +66,8 @@ test("a field that the mapping leaves out is in no part of a statement", () => {
     },
     profile: null,
   };
-  const { users, hasProfile } = createTables(mapping);
-  expect(hasProfile).toBe(false);
+  const { users, profile } = createTables(mapping);
+  expect(profile).toBeUndefined();
   expect(users.table).toBe('"App"."User"');
   expect(users.insertedColumns).toBe('"eMail", email_verified, banned, clerk_created_at, clerk_updated_at');
   expect(users.erasedColumns).toBe('"eMail" = null, email_verified = false');

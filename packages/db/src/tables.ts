@@ -8,8 +8,8 @@ import { describeUserColumns, type UserColumns } from "./user-columns.ts";
  */
 export type Tables = {
   mapping: Mapping;
-  /** Whether the tables are `public.users` and `public.mentorados`. The statements about profiles know only these. */
-  hasProfile: boolean;
+  /** The table of the profiles; undefined for an app without profiles. */
+  profile: ProfileTable | undefined;
   users: UserColumns & {
     /** `schema.table`. */
     table: string;
@@ -24,25 +24,51 @@ export type Tables = {
   };
 };
 
+/** The names are quoted. */
+export type ProfileTable = {
+  /** `schema.table`. */
+  table: string;
+  /** The same without quotes, for messages. */
+  label: string;
+  /** The singular noun: the key in answers. */
+  name: string;
+  id: string;
+  keyType: Mapping["users"]["key"]["type"];
+  /** The column that refers to the key of the users. */
+  link: string;
+};
+
 export function createTables(mapping: Mapping): Tables {
   const qualified = toQualified(mapping.users.table);
-  const hasProfile = mapping.profile !== null;
   const columns = describeUserColumns(mapping.users);
+  const profile = mapping.profile ? describeProfile(mapping.profile) : undefined;
   return {
     mapping,
-    hasProfile,
+    profile,
     users: {
       ...columns,
       table: qualified.map(quoteName).join("."),
       label: qualified.join("."),
       keyType: mapping.users.key.type,
-      holdsPersonalData: hasProfile
+      holdsPersonalData: profile
         ? `(
   ${columns.holdsPersonalTexts}
-  or exists (select from public.mentorados m where m.user_id = u.id)
+  or exists (select from ${profile.table} m where m.${profile.link} = u.${columns.id})
 )`
         : `(${columns.holdsPersonalTexts})`,
     },
+  };
+}
+
+function describeProfile(profile: NonNullable<Mapping["profile"]>): ProfileTable {
+  const qualified = toQualified(profile.table);
+  return {
+    table: qualified.map(quoteName).join("."),
+    label: qualified.join("."),
+    name: profile.name,
+    id: quoteName(profile.key.column),
+    keyType: profile.key.type,
+    link: quoteName(profile.link),
   };
 }
 

@@ -140,14 +140,14 @@ function decode(column: Column, value: unknown): unknown {
 
 const profileColumns = readColumns("m", getTableColumns(mentorados));
 
-const sessions = perTables(({ users: u, hasProfile }) => {
+const sessions = perTables(({ users: u, profile }) => {
   const columns = readColumns("u", getTableColumns(users), (property) => u[property as keyof User]);
   return {
     columns,
-    text: hasProfile
+    text: profile
       ? `
 select ${columns.select}, ${profileColumns.select}
-from ${u.table} u left join public.mentorados m on m.user_id = u.id
+from ${u.table} u left join ${profile.table} m on m.${profile.link} = u.${u.id}
 where u.${u.clerkId} = $1
 `
       : `select ${columns.select} from ${u.table} u where u.${u.clerkId} = $1`,
