@@ -61,9 +61,10 @@ export const userFilter = z
 
 export type UserFilter = z.infer<typeof userFilter>;
 
+/** Numbers, or a key of the app's in base64url. */
 const userCursor = z
   .string()
-  .regex(/^[a-z](\d{1,18}(\.\d{1,18})?)?$/, "must be a nextCursor of an earlier answer")
+  .regex(/^[a-z]([\w-]{1,4000}(\.[\w-]{1,4000})?)?$/, "must be a nextCursor of an earlier answer")
   .optional();
 
 /** `GET users`. */

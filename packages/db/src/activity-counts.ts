@@ -3,6 +3,7 @@ import { z } from "zod";
 import { readSqlState } from "./errors.ts";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows } from "./rows.ts";
+import { perTables, type Tables } from "./tables.ts";
 
 /** The start of the quarter of an hour of a time. `extract` reads a time without a zone as UTC, as schema.ts does. */
 const quarterOf = (time: string) => `to_timestamp(floor(extract(epoch from ${time})::float8 / 900) * 900)`;
@@ -20,14 +21,17 @@ const middleOf = (bucket: number) => 2 ** ((bucket + 0.5) / bucketsPerDoubling);
 /**
  * What the events with ids above $1 and up to $2 add to the counts. A sign-up belongs to the time at which the user signed
  * up at Clerk, so that a first sync of old users is no peak. Users whose first profile came late because they were there
- * before the installation would hide how long new users wait, so they are left out.
+ * before the installation would hide how long new users wait, so they are left out. In an app without profiles, a user is
+ * provisioned once the row is there.
  */
-const eventCounts = `
+const eventCounts = ({ users: u, profile }: Tables) => {
+  const provisioned = profile ? "'mentorado_created', 'mentorado_linked'" : "'user_created'";
+  return `
 part as materialized (
   select id, at, clerk_id, kind, details from rollcall.events where id > $1 and id <= $2
 ),
 profiles as (
-  select p.id, p.at, p.clerk_id from part p where p.kind in ('mentorado_created', 'mentorado_linked')
+  select p.id, p.at, p.clerk_id from part p where p.kind in (${provisioned})
 ),
 counted (kind, at, bucket, value) as (
   select 'events', ${quarterOf("at")}, 0, count(*) from part group by 2
@@ -39,19 +43,20 @@ counted (kind, at, bucket, value) as (
   group by 2
   union all
   select 'sign_ups', ${quarterOf("case when u.clerk_created_at > 'epoch' then u.clerk_created_at else p.at end")}, 0, count(*)
-  from part p left join public.users u on u.clerk_id = p.clerk_id
+  from part p left join ${u.table} u on u.${u.clerkId} = p.clerk_id
   where p.kind = 'user_created' and p.id > (select installed_event from rollcall.activity_progress)
   group by 2
   union all
   select 'time_to_profile', ${quarterOf("p.at")}, ${bucketOf("p.at - u.clerk_created_at")}, count(*)
-  from profiles p join public.users u on u.clerk_id = p.clerk_id
+  from profiles p join ${u.table} u on u.${u.clerkId} = p.clerk_id
   where u.clerk_created_at >= (select installed_at from rollcall.activity_progress)
     and not exists (
       select from rollcall.events e
-      where e.clerk_id = p.clerk_id and e.id < p.id and e.kind in ('mentorado_created', 'mentorado_linked')
+      where e.clerk_id = p.clerk_id and e.id < p.id and e.kind in (${provisioned})
     )
   group by 2, 3
 )`;
+};
 
 const addCounted = `
 insert into rollcall.activity_counts as c (kind, at, bucket, value)
@@ -59,7 +64,7 @@ select kind, at, bucket, value from counted
 on conflict (kind, at, bucket) do update set value = c.value + excluded.value
 `;
 
-const addEvents = `with ${eventCounts} ${addCounted}`;
+const addEvents = perTables((tables) => `with ${eventCounts(tables)} ${addCounted}`);
 
 const lockProgress = `
 select counted_to as "countedTo" from rollcall.activity_progress for update
@@ -87,7 +92,7 @@ export async function countEvents(db: Queryable, finalId: number): Promise<boole
   const last = z.object({ id: z.coerce.number().nullable() });
   const { id: upTo } = readRow(last, (await db.query(lastOf(eventsPerStep), [countedTo, finalId])).rows);
   if (upTo === null) return false;
-  await db.query(addEvents, [countedTo, upTo]);
+  await db.query(addEvents(db), [countedTo, upTo]);
   await db.query("update rollcall.activity_progress set counted_to = $1", [upTo]);
   return upTo < finalId;
 }
@@ -110,10 +115,11 @@ for update
 
 const usersPerStep = 5_000;
 
-const addExisting = `
+const addExisting = perTables(
+  ({ users: u }) => `
 with part as materialized (
-  select clerk_id, clerk_created_at, created_at, deleted_at from public.users
-  where clerk_id > $1 order by clerk_id limit ${usersPerStep}
+  select ${u.clerkId} as clerk_id, clerk_created_at, ${u.createdAt} as created_at, ${u.deletedAt} as deleted_at from ${u.table}
+  where ${u.clerkId} > $1 order by ${u.clerkId} limit ${usersPerStep}
 ),
 counted (kind, at, bucket, value) as (
   select 'sign_ups', ${quarterOf("case when u.clerk_created_at > 'epoch' then u.clerk_created_at else u.created_at end")}, 0, count(*)
@@ -130,7 +136,8 @@ update rollcall.activity_progress set
   existing_to = coalesce((select max(clerk_id) from part), existing_to),
   existing_are_done = (select count(*) from part) < ${usersPerStep}
 returning existing_are_done as "areDone"
-`;
+`,
+);
 
 /**
  * Counts the next 5,000 users that were there before the installation, each once. Run it inside a transaction.
@@ -141,7 +148,7 @@ export async function countExistingUsers(db: Queryable): Promise<boolean> {
   const shape = z.object({ existingTo: z.string(), installedEvent: z.coerce.number() });
   const [progress] = readRows(shape, (await db.query(lockExisting)).rows);
   if (!progress) return false;
-  const result = await db.query(addExisting, [progress.existingTo, progress.installedEvent]);
+  const result = await db.query(addExisting(db), [progress.existingTo, progress.installedEvent]);
   return !readRow(z.object({ areDone: z.boolean() }), result.rows).areDone;
 }
 
@@ -194,8 +201,9 @@ const counts = (since: string) => `
   select kind, at, value from counted where at >= ${since}
 `;
 
-const growthByDay = `
-with ${eventCounts},
+const growthByDay = perTables(
+  (tables) => `
+with ${eventCounts(tables)},
 days as (
   select day::date from generate_series(
     (now() at time zone $4::text)::date - ($3::int - 1) * interval '1 day',
@@ -209,7 +217,8 @@ found as (
   group by 1
 )
 select day::text, ${values} from days left join found using (day) order by day
-`;
+`,
+);
 
 const dayRow = z.object({
   day: z.string(),
@@ -230,7 +239,7 @@ export async function readGrowth(
 ): Promise<{ items: GrowthDay[]; upTo: string }> {
   const { countedTo, upToId, upTo } = await findMarks(db);
   try {
-    const result = await db.query(growthByDay, [countedTo, upToId, days, zone]);
+    const result = await db.query(growthByDay(db), [countedTo, upToId, days, zone]);
     return { items: readRows(dayRow, result.rows), upTo: upTo.toISOString() };
   } catch (error) {
     if (readSqlState(error) !== invalidParameter) throw error;
@@ -242,8 +251,9 @@ export async function readGrowth(
 
 const invalidParameter = "22023";
 
-const growthByHour = `
-with ${eventCounts},
+const growthByHour = perTables(
+  (tables) => `
+with ${eventCounts(tables)},
 hours as (
   select hour from generate_series(
     date_trunc('hour', now(), 'UTC') - ($3::int - 1) * interval '1 hour', now(), interval '1 hour'
@@ -255,7 +265,8 @@ found as (
   group by 1
 )
 select hour, ${values}, coalesce(events, 0) as events from hours left join found using (hour) order by hour
-`;
+`,
+);
 
 const hourRow = dayRow
   .omit({ day: true })
@@ -267,12 +278,13 @@ export async function readGrowthHours(
   hours: number,
 ): Promise<{ items: GrowthHour[]; upTo: string }> {
   const { countedTo, upToId, upTo } = await findMarks(db);
-  const result = await db.query(growthByHour, [countedTo, upToId, hours]);
+  const result = await db.query(growthByHour(db), [countedTo, upToId, hours]);
   return { items: readRows(hourRow, result.rows), upTo: upTo.toISOString() };
 }
 
-const timesToProfile = `
-with ${eventCounts}
+const timesToProfile = perTables(
+  (tables) => `
+with ${eventCounts(tables)}
 select (at at time zone 'UTC')::date::text as day, bucket, sum(value)::int as value
 from (
   select kind, at, bucket, value from rollcall.activity_counts where kind = 'time_to_profile'
@@ -281,7 +293,8 @@ from (
   select kind, at, bucket, value from counted where kind = 'time_to_profile'
 ) c
 group by 1, 2 order by 1, 2
-`;
+`,
+);
 
 const bucketRow = z.object({ day: z.string(), bucket: z.number(), value: z.number() });
 
@@ -291,7 +304,7 @@ export async function readTimesToProfile(
   days: number,
 ): Promise<{ day: string; p50Ms: number; p95Ms: number; count: number }[]> {
   const { countedTo, upToId } = await findMarks(db);
-  const rows = readRows(bucketRow, (await db.query(timesToProfile, [countedTo, upToId, days])).rows);
+  const rows = readRows(bucketRow, (await db.query(timesToProfile(db), [countedTo, upToId, days])).rows);
   return [...new Set(rows.map(({ day }) => day))].map((day) => {
     const buckets = rows.filter((row) => row.day === day);
     const count = buckets.reduce((total, { value }) => total + value, 0);

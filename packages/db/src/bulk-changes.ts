@@ -4,6 +4,7 @@ import { isRerunnable, readSqlState } from "./errors.ts";
 import { recordAdminEvents } from "./events.ts";
 import type { Connection, Pool, Queryable } from "./pool.ts";
 import { readRow, readRows } from "./rows.ts";
+import { perTables } from "./tables.ts";
 import { inTransaction } from "./transaction.ts";
 import { createBind, type UserSelection, writeConditions } from "./user-filter.ts";
 import { isRefusedValue, refuseTier } from "./users.ts";
@@ -38,22 +39,38 @@ const longestSelectMs = 120_000;
 /** A script that starts changes without end must not fill the disk. */
 const mostOpen = 20;
 
-function writeSelection(selection: BulkSelection): { where: string; values: unknown[] } {
-  const { bind, values } = createBind();
-  const where =
-    "matching" in selection
-      ? writeConditions(selection.matching, bind)
-      : `u.clerk_id = any (${bind(selection.clerkIds)}::text[])`;
+const usersOf = perTables(({ users: u }) => ({
+  named: (ids: string) => `u.${u.clerkId} = any (${ids}::text[])`,
   // A deletion is final.
-  return { where: `u.deleted_at is null and ${where}`, values };
+  isLive: `u.${u.deletedAt} is null`,
+  count: (where: string) => `select count(*)::int as count from ${u.table} u where ${where}`,
+  // It changes no row, and Postgres still reads the value as the column's type.
+  tryTier: `update ${u.table} set ${u.tier} = $1 where false`,
+  choose: (where: string) => `
+      select u.${u.clerkId} as clerk_id, (row_number() over (order by u.${u.id}) - 1) / ${portionSize} * ${portionSize} as portion
+      from ${u.table} u where ${where}`,
+  oldestSelected: `
+select u.${u.id} as id from ${u.table} u
+where u.${u.clerkId} = any (select unnest(clerk_ids) from rollcall.bulk_portions where bulk_id = $1 and number = 0)
+  and u.${u.tier}::text is distinct from $2::text
+order by u.${u.id} limit 1 for no key update skip locked
+`,
+  write: `update ${u.table} set ${u.tier} = $2, ${u.updatedAt} = now() where ${u.id} = $1`,
+}));
+
+function writeSelection(db: Queryable, selection: BulkSelection): { where: string; values: unknown[] } {
+  const { bind, values } = createBind();
+  const { named, isLive } = usersOf(db);
+  const where =
+    "matching" in selection ? writeConditions(db, selection.matching, bind) : named(bind(selection.clerkIds));
+  return { where: `${isLive} and ${where}`, values };
 }
 
 /** The number of users that a bulk change would select. */
 export function countSelected(pool: Pool, selection: BulkSelection): Promise<number> {
-  const { where, values } = writeSelection(selection);
+  const { where, values } = writeSelection(pool, selection);
   return inTransaction(pool, async (client) => {
-    const text = `select count(*)::int as count from public.users u where ${where}`;
-    const result = await runLong(client, text, values);
+    const result = await runLong(client, usersOf(client).count(where), values);
     return readRow(z.object({ count: z.number() }), result.rows).count;
   });
 }
@@ -113,24 +130,16 @@ async function refuseTooMany(client: Queryable): Promise<void> {
 /** A type, or a check of a domain, refuses a value for every user: without this, a million of them would fail one by one. */
 async function tryType(client: Queryable, tier: string): Promise<void> {
   try {
-    // It changes no row, and Postgres still reads the value as the column's type.
-    await client.query("update public.users set tier = $1 where false", [tier]);
+    await client.query(usersOf(client).tryTier, [tier]);
   } catch (error) {
     throw isRefusedValue(error) ? refuseTier(error) : error;
   }
 }
 
-const oldestSelected = `
-select u.id from public.users u
-where u.clerk_id = any (select unnest(clerk_ids) from rollcall.bulk_portions where bulk_id = $1 and number = 0)
-  and u.tier::text is distinct from $2::text
-order by u.id limit 1 for no key update skip locked
-`;
-
 const rulesOfTier = `
 select from pg_constraint c
-where c.conrelid = 'public.users'::regclass and c.conname = $1 and c.conkey = array(
-  select a.attnum from pg_attribute a where a.attrelid = c.conrelid and a.attname = 'tier'
+where c.conrelid = $2::regclass and c.conname = $1 and c.conkey = array(
+  select a.attnum from pg_attribute a where a.attrelid = c.conrelid and a.attname = $3
 )
 `;
 
@@ -143,7 +152,9 @@ const longestTryMs = 2_000;
 async function tryRules(client: Connection, id: number, tier: string): Promise<void> {
   const refusal = await findRefusal(client, id, tier);
   if (!isRefusedValue(refusal) || refusal.constraint === undefined) return;
-  if ((await client.query(rulesOfTier, [refusal.constraint])).rows.length > 0) throw refuseTier(refusal);
+  const { mapping, users } = client.tables;
+  const values = [refusal.constraint, users.table, mapping.users.columns.tier ?? "tier"];
+  if ((await client.query(rulesOfTier, values)).rows.length > 0) throw refuseTier(refusal);
 }
 
 /** @returns the error of the write; undefined without one */
@@ -158,13 +169,13 @@ async function findRefusal(client: Connection, id: number, tier: string): Promis
 async function tryWrite(client: Connection, id: number, tier: string): Promise<void> {
   // A trigger of the app may be slow, which is no refusal.
   await client.query(`set local statement_timeout = ${longestTryMs}`);
-  const [user] = readRows(userRow, (await client.query(oldestSelected, [id, tier])).rows);
+  const [user] = readRows(userRow, (await client.query(usersOf(client).oldestSelected, [id, tier])).rows);
   if (!user) return;
-  await client.query("update public.users set tier = $2, updated_at = now() where id = $1", [user.id, tier]);
+  await client.query(usersOf(client).write, [user.id, tier]);
   await client.query("set constraints all immediate");
 }
 
-const userRow = z.object({ id: z.number() });
+const userRow = z.object({ id: z.union([z.number(), z.string()]) });
 
 /** The filter as it may be stored. */
 function describeSelection(selection: BulkSelection): { filter: object | null; searched: boolean } {
@@ -174,12 +185,10 @@ function describeSelection(selection: BulkSelection): { filter: object | null; s
 }
 
 async function stagePortions(client: Queryable, id: number, selection: BulkSelection): Promise<number> {
-  const { where, values } = writeSelection(selection);
+  const { where, values } = writeSelection(client, selection);
   const bulkId = `$${values.length + 1}`;
   const text = `
-    with chosen as (
-      select u.clerk_id, (row_number() over (order by u.id) - 1) / ${portionSize} * ${portionSize} as portion
-      from public.users u where ${where}
+    with chosen as (${usersOf(client).choose(where)}
     ),
     staged as (
       insert into rollcall.bulk_portions (bulk_id, number, clerk_ids)

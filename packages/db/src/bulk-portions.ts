@@ -5,6 +5,7 @@ import { PostgresError } from "./errors.ts";
 import type { Connection, Pool, Queryable } from "./pool.ts";
 import { readRows } from "./rows.ts";
 import { splitInSavepoints } from "./split-on-refusal.ts";
+import { perTables } from "./tables.ts";
 import { inTransaction } from "./transaction.ts";
 
 /** An unfinished bulk change, or one that was cancelled while cache keys of written users were still old. */
@@ -133,27 +134,29 @@ function underClaim<Result extends { counts: PortionCounts; hopeless?: Hopeless 
   });
 }
 
-// A row that the app, or a sync job, holds at this moment is left for the next attempt, so no row waits for another one.
-const lockUsers = `
-select clerk_id as "clerkId", deleted_at is not null as "isDeleted" from public.users
-where clerk_id = any ($1::text[]) order by clerk_id collate "C" for no key update skip locked
-`;
-
-const idRow = z.object({ clerkId: z.string() });
-const lockedRow = z.object({ clerkId: z.string(), isDeleted: z.boolean() });
-
-const writeTier = `
+const usersOf = perTables(({ users: u }) => ({
+  // A row that the app, or a sync job, holds at this moment is left for the next attempt, so no row waits for another one.
+  lock: `
+select ${u.clerkId} as "clerkId", ${u.deletedAt} is not null as "isDeleted" from ${u.table}
+where ${u.clerkId} = any ($1::text[]) order by ${u.clerkId} collate "C" for no key update skip locked
+`,
+  find: `select ${u.clerkId} as "clerkId" from ${u.table} where ${u.clerkId} = any ($1::text[])`,
+  writeTier: `
 with changed as (
-  update public.users u set tier = $2, updated_at = now()
-  from (select clerk_id, tier::text as tier from public.users where clerk_id = any ($1::text[])) before
-  where u.clerk_id = before.clerk_id and before.tier is distinct from $3::text
-  returning u.clerk_id, before.tier
+  update ${u.table} u set ${u.tier} = $2, ${u.updatedAt} = now()
+  from (select ${u.clerkId} as clerk_id, ${u.tier}::text as tier from ${u.table} where ${u.clerkId} = any ($1::text[])) before
+  where u.${u.clerkId} = before.clerk_id and before.tier is distinct from $3::text
+  returning u.${u.clerkId} as clerk_id, before.tier
 )
 insert into rollcall.events (clerk_id, kind, cause, ref, details)
 select clerk_id, 'tier_changed', 'bulk', $4::text, jsonb_build_object('from', tier, 'to', $3::text, 'by', $5::text)
 from changed
 returning clerk_id as "clerkId"
-`;
+`,
+}));
+
+const idRow = z.object({ clerkId: z.string() });
+const lockedRow = z.object({ clerkId: z.string(), isDeleted: z.boolean() });
 
 const refuse = `
 insert into rollcall.events (clerk_id, kind, cause, ref, details)
@@ -269,7 +272,7 @@ async function writeLocked(
     client,
     clerkIds,
     async (part) => {
-      const { rows } = await client.query(writeTier, [part, tier, tier, String(bulkId), by]);
+      const { rows } = await client.query(usersOf(client).writeTier, [part, tier, tier, String(bulkId), by]);
       // A commit would run the deferred checks, and then refuse all users of the portion.
       await client.query("set constraints all immediate");
       return readRows(idRow, rows).map(({ clerkId }) => clerkId);
@@ -304,15 +307,12 @@ async function lockPortionUsers(
   client: Queryable,
   clerkIds: readonly string[],
 ): Promise<{ live: string[]; busy: string[]; skipped: number }> {
-  const locked = readRows(lockedRow, (await client.query(lockUsers, [clerkIds])).rows);
+  const locked = readRows(lockedRow, (await client.query(usersOf(client).lock, [clerkIds])).rows);
   const live = locked.flatMap(({ clerkId, isDeleted }) => (isDeleted ? [] : [clerkId]));
   const known = new Set(locked.map(({ clerkId }) => clerkId));
   const rest = clerkIds.filter((clerkId) => !known.has(clerkId));
   if (rest.length === 0) return { live, busy: [], skipped: clerkIds.length - live.length };
-  const found = await client.query(
-    `select clerk_id as "clerkId" from public.users where clerk_id = any ($1::text[])`,
-    [rest],
-  );
+  const found = await client.query(usersOf(client).find, [rest]);
   const busy = readRows(idRow, found.rows).map(({ clerkId }) => clerkId);
   return { live, busy, skipped: clerkIds.length - live.length - busy.length };
 }

@@ -44,27 +44,32 @@ export function countHeldDeletions(db: Queryable): Promise<number> {
   return count(db, "select count(*)::int as count from rollcall.held_deletions");
 }
 
+const profileCountsOf = perTables(({ users: u, profile }) =>
+  profile
+    ? {
+        openConflicts: `
+select count(*)::int as count from rollcall.conflicts c join ${u.table} u on u.${u.id} = c.user_id
+where c.state = 'open'`,
+        withoutProfile: `
+select count(*)::int as count from ${u.table} u
+where u.${u.deletedAt} is null and not u.${u.banned} and u.${u.role}::text <> 'admin'
+  and not exists (select from ${profile.table} m where m.${profile.link} = u.${u.id})`,
+      }
+    : undefined,
+);
+
 /**
  * Listed open conflicts. A conflict whose user's row the app deleted is not listed, because only its end is missing.
  */
-export function countOpenConflicts(db: Queryable): Promise<number> {
-  if (!db.tables.profile) return Promise.resolve(0);
-  return count(
-    db,
-    `select count(*)::int as count from rollcall.conflicts c join public.users u on u.id = c.user_id
-     where c.state = 'open'`,
-  );
+export async function countOpenConflicts(db: Queryable): Promise<number> {
+  const counts = profileCountsOf(db);
+  return counts ? count(db, counts.openConflicts) : 0;
 }
 
 /** Users that should have a profile and lack one. It reads both tables: half a second for a million users. */
-export function countWithoutProfile(db: Queryable): Promise<number> {
-  if (!db.tables.profile) return Promise.resolve(0);
-  return count(
-    db,
-    `select count(*)::int as count from public.users u
-     where u.deleted_at is null and not u.banned and u.role::text <> 'admin'
-       and not exists (select from public.mentorados m where m.user_id = u.id)`,
-  );
+export async function countWithoutProfile(db: Queryable): Promise<number> {
+  const counts = profileCountsOf(db);
+  return counts ? count(db, counts.withoutProfile) : 0;
 }
 
 /** Changes that the incremental sync found within the last hour, and that webhooks should have reported. */

@@ -2,8 +2,10 @@ import type { ColumnKind, ColumnsAnswer, ColumnValue, ColumnView } from "@rollca
 import { getTableColumns } from "drizzle-orm";
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
+import { quoteName } from "./quote-name.ts";
 import { readRows } from "./rows.ts";
-import { mentorados, users } from "./schema.ts";
+import { mentorados, type User, users } from "./schema.ts";
+import { type KeyType, perTables, type Tables } from "./tables.ts";
 
 /** A column of either table, with the SQL that lists and filters need. */
 export type ListColumn = Omit<ColumnView, "values"> & {
@@ -19,11 +21,12 @@ export type ListColumn = Omit<ColumnView, "values"> & {
 /** The columns that lists show and filters take. It is the only place that knows them. */
 export type ListColumns = {
   users: readonly ListColumn[];
-  profile: { name: string; columns: readonly ListColumn[] };
+  /** Null for an app without profiles. */
+  profile: { name: string; columns: readonly ListColumn[] } | null;
 };
 
 const catalogue = `
-select c.relname as "table", a.attname as "column", t.typcategory as category, t.typname as type,
+select case c.oid when $1::regclass then 'users' else 'profile' end as "table", a.attname as "column", t.typcategory as category, t.typname as type,
        array(
          select e.enumlabel::text from pg_enum e
          where e.enumtypid = coalesce(nullif(t.typbasetype, 0), t.oid) order by e.enumsortorder
@@ -31,12 +34,12 @@ select c.relname as "table", a.attname as "column", t.typcategory as category, t
 from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_type t on t.oid = a.atttypid
-where c.oid in ('public.users'::regclass, 'public.mentorados'::regclass)
+where c.oid in ($1::regclass, $2::regclass)
 order by a.attnum
 `;
 
 const catalogueRow = z.object({
-  table: z.enum(["users", "mentorados"]),
+  table: z.enum(["users", "profile"]),
   column: z.string(),
   category: z.string(),
   type: z.string(),
@@ -45,11 +48,32 @@ const catalogueRow = z.object({
 
 type CatalogueRow = z.infer<typeof catalogueRow>;
 
-/** Our columns by their names in the tables; the key is that of the answers. */
-const ours = { users: keysByName(users), mentorados: keysByName(mentorados) };
+/** The keys of our columns in answers, by the quoted names of the columns. One column may be key and Clerk id. */
+type Keys = ReadonlyMap<string, readonly string[]>;
 
-function keysByName(table: typeof users | typeof mentorados): ReadonlyMap<string, string> {
-  return new Map(Object.entries(getTableColumns(table)).map(([key, { name }]) => [name, key]));
+const keysOf = perTables((tables): Record<"users" | "profile", Keys> => {
+  const ofUsers = Object.keys(getTableColumns(users)).flatMap((key): [string, string][] => {
+    const name = tables.users[key as keyof User];
+    return name === undefined ? [] : [[name, key]];
+  });
+  return { users: groupByName(ofUsers), profile: groupByName(listProfileKeys(tables)) };
+});
+
+/** Columns of the default profile have keys of our own. Those of another one are the app's, with the app's names. */
+function listProfileKeys({ profile }: Tables): [string, string][] {
+  if (!profile) return [];
+  if (profile.label !== "public.mentorados")
+    return [
+      [profile.id, "id"],
+      [profile.link, "userId"],
+    ];
+  return Object.entries(getTableColumns(mentorados)).map(([key, { name }]) => [name, key]);
+}
+
+function groupByName(entries: readonly [name: string, key: string][]): Keys {
+  const keys = new Map<string, string[]>();
+  for (const [name, key] of entries) keys.set(name, [...(keys.get(name) ?? []), key]);
+  return keys;
 }
 
 /** Bookkeeping of Rollcall, and the link that a list follows anyway. */
@@ -84,48 +108,57 @@ const kinds = new Map<string, ColumnKind>([
  * (json, arrays, bytes) or their name says that they hold a secret.
  */
 export async function readListColumns(db: Queryable): Promise<ListColumns> {
-  const rows = readRows(catalogueRow, (await db.query(catalogue)).rows);
-  const ofUsers = describe(rows, "users", new Set());
+  const { tables } = db;
+  const { rows } = await db.query(catalogue, [tables.users.table, tables.profile?.table ?? null]);
+  const found = readRows(catalogueRow, rows);
+  const keys = keysOf(db);
+  const list = (table: CatalogueRow["table"], taken: ReadonlySet<string>) =>
+    describe(
+      found.filter((row) => row.table === table),
+      { keys: keys[table], keyType: tables[table]?.keyType, taken },
+    );
+  const ofUsers = list("users", new Set());
   const taken = new Set(ofUsers.map(({ key }) => key));
   return {
     users: ofUsers,
-    profile: { name: "mentorado", columns: describe(rows, "mentorados", taken) },
+    profile: tables.profile ? { name: tables.profile.name, columns: list("profile", taken) } : null,
   };
 }
 
-/** @param taken keys of the users' table: as filters they mean that table */
-function describe(
-  rows: readonly CatalogueRow[],
-  table: CatalogueRow["table"],
-  taken: ReadonlySet<string>,
-): ListColumn[] {
-  const keys = ours[table];
-  const known = rows.filter((row) => row.table === table && keys.has(row.column));
-  const further = rows.filter(
-    ({ table: of, column }) => of === table && !keys.has(column) && !secret.test(column),
+/** `taken` has the keys of the users' table: as filters they mean that table. */
+type Source = { keys: Keys; keyType: KeyType | undefined; taken: ReadonlySet<string> };
+
+function describe(rows: readonly CatalogueRow[], source: Source): ListColumn[] {
+  const { keys } = source;
+  const known = rows.flatMap((row) =>
+    (keys.get(quoteName(row.column)) ?? []).map((key) => ({ row, key, isOurs: true })),
   );
+  const further = rows
+    .filter(({ column }) => !keys.has(quoteName(column)) && !secret.test(column))
+    .map((row) => ({ row, key: row.column, isOurs: false }));
   const columns = new Map<string, ListColumn>();
-  for (const row of [...known, ...further]) {
-    const key = keys.get(row.column) ?? row.column;
-    const kind = row.type === "uuid" ? "text" : kinds.get(row.category);
+  for (const { row, key, isOurs } of [...known, ...further]) {
+    // A key may be a domain over uuid, which no list of types has.
+    const otherwise = row.type === "uuid" || isOurs ? "text" : undefined;
+    const kind = kinds.get(row.category) ?? otherwise;
     if (kind === undefined || hidden.has(key) || columns.has(key)) continue;
-    columns.set(key, describeColumn(row, { key, kind, isOurs: keys.has(row.column), taken }));
+    columns.set(key, describeColumn(row, { key, kind, isOurs, source }));
   }
   return [...columns.values()];
 }
 
 function describeColumn(
   row: CatalogueRow,
-  of: { key: string; kind: ColumnKind; isOurs: boolean; taken: ReadonlySet<string> },
+  of: { key: string; kind: ColumnKind; isOurs: boolean; source: Source },
 ): ListColumn {
-  const { key, isOurs } = of;
+  const { key, isOurs, source } = of;
   const fixed = isOurs && of.kind === "text" ? fixedValues.get(key) : undefined;
   const kind = fixed ? "enum" : of.kind;
   // A text or a number of the app may be a phone number or a document's. A smallint has too few digits.
   const mayIdentify = kind === "text" || (kind === "number" && row.type !== "int2");
   const isPersonal = isOurs ? personal.has(key) : mayIdentify;
-  const isFilter = !(isPersonal || kind === "time" || reserved.has(key) || of.taken.has(key));
-  const name = `"${row.column.replaceAll('"', '""')}"`;
+  const isFilter = !(isPersonal || kind === "time" || reserved.has(key) || source.taken.has(key));
+  const name = quoteName(row.column);
   return {
     key,
     kind,
@@ -134,7 +167,8 @@ function describeColumn(
     personal: isPersonal,
     name,
     toText: (alias) => toText(`${alias}.${name}`, row.type, isOurs),
-    read: (text) => readText(kind, text),
+    // A key of type bigint is a text, also while its values are small.
+    read: (text) => (key === "id" && source.keyType === "bigint" ? text : readText(kind, text)),
   };
 }
 
@@ -158,24 +192,32 @@ function readText(kind: ColumnKind, text: string): ColumnValue {
 
 /** The description for the console, with values of the newest rows as suggestions for filters. */
 export async function describeColumns(db: Queryable): Promise<ColumnsAnswer> {
-  const columns = await readListColumns(db);
-  const view = async (table: string, list: readonly ListColumn[]) =>
+  const { users: ofUsers, profile } = await readListColumns(db);
+  const { tables } = db;
+  const view = async (of: { table: string; id: string }, list: readonly ListColumn[]) =>
     Promise.all(
       list.map(async ({ key, kind, values, filterable, personal: isPersonal, name }): Promise<ColumnView> => {
         const isOpen = filterable && kind === "text";
-        const known = isOpen ? await suggestValues(db, table, name) : values;
+        const known = isOpen ? await suggestValues(db, of, name) : values;
         return { key, kind, ...(known && { values: [...known] }), filterable, personal: isPersonal };
       }),
     );
   return {
-    users: await view("users", columns.users),
-    profile: { name: columns.profile.name, columns: await view("mentorados", columns.profile.columns) },
+    users: await view(tables.users, ofUsers),
+    profile:
+      profile && tables.profile
+        ? { name: profile.name, columns: await view(tables.profile, profile.columns) }
+        : null,
   };
 }
 
-async function suggestValues(db: Queryable, table: string, name: string): Promise<string[]> {
+async function suggestValues(
+  db: Queryable,
+  { table, id }: { table: string; id: string },
+  name: string,
+): Promise<string[]> {
   const result = await db.query(
-    `select distinct value from (select ${name}::text as value from public.${table} order by id desc limit 1000) newest
+    `select distinct value from (select ${name}::text as value from ${table} order by ${id} desc limit 1000) newest
      where value is not null and length(value) <= ${longestText} order by value limit 50`,
   );
   return readRows(z.object({ value: z.string() }), result.rows).map(({ value }) => value);

@@ -2,6 +2,7 @@ import { type HeldDeletion, heldDeletion, type RunDifference, runDifference } fr
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows } from "./rows.ts";
+import { perTables } from "./tables.ts";
 
 /** A user that a dry run would change. `readSequence` is null for a deletion. */
 export type FoundDifference = RunDifference & { readSequence: number | null };
@@ -81,15 +82,17 @@ export async function findNewestDryRun(db: Queryable): Promise<number | null> {
   return readRow(z.object({ id: z.number().nullable() }), result.rows).id;
 }
 
-const heldOfRun = `
-select d.clerk_id as "clerkId", u.name::text, u.email::text, coalesce(h.held_at, r.finished_at, now()) as "heldAt"
+const heldOfRun = perTables(
+  ({ users: u }) => `
+select d.clerk_id as "clerkId", ${u.name ? `u.${u.name}` : "null"}::text as name, u.${u.email}::text as email, coalesce(h.held_at, r.finished_at, now()) as "heldAt"
 from rollcall.deletion_candidates d
 join rollcall.runs r on r.id = d.run_id
 left join rollcall.held_deletions h on h.clerk_id = d.clerk_id
-left join public.users u on u.clerk_id = d.clerk_id
+left join ${u.table} u on u.${u.clerkId} = d.clerk_id
 where d.run_id = $1 and d.is_absent and r.state = 'held' and not r.dry_run and d.clerk_id collate "C" > $2
 order by d.clerk_id collate "C" limit $3
-`;
+`,
+);
 
 const heldRow = heldDeletion.extend({ heldAt: z.date().transform((date) => date.toISOString()) });
 
@@ -100,5 +103,5 @@ export async function listHeldOfRun(
   afterId: string,
   limit: number,
 ): Promise<HeldDeletion[]> {
-  return readRows(heldRow, (await db.query(heldOfRun, [runId, afterId, limit])).rows);
+  return readRows(heldRow, (await db.query(heldOfRun(db), [runId, afterId, limit])).rows);
 }

@@ -2,6 +2,8 @@ import { defaultMapping, type Mapping, toQualified } from "@rollcall/contracts";
 import { quoteName } from "./quote-name.ts";
 import { describeUserColumns, type UserColumns } from "./user-columns.ts";
 
+export type KeyType = Mapping["users"]["key"]["type"];
+
 /**
  * The app's tables as statements name them, made from the mapping once at start. Every name is quoted here, and no
  * statement quotes a name of its own.
@@ -15,7 +17,7 @@ export type Tables = {
     table: string;
     /** The same without quotes, for messages. */
     label: string;
-    keyType: Mapping["users"]["key"]["type"];
+    keyType: KeyType;
     /**
      * Whether a row `u` holds personal data, or a profile. A row with `deleted_at` may: the column may be the app's own,
      * and an app may set it by itself.
@@ -33,7 +35,7 @@ export type ProfileTable = {
   /** The singular noun: the key in answers. */
   name: string;
   id: string;
-  keyType: Mapping["users"]["key"]["type"];
+  keyType: KeyType;
   /** The column that refers to the key of the users. */
   link: string;
 };

@@ -1,5 +1,6 @@
 import { AppError, type UserFilter } from "@rollcall/contracts";
 import type { ListColumn, ListColumns } from "./list-columns.ts";
+import { perTables, type Tables } from "./tables.ts";
 
 /** Collects the parameters of a statement. @returns the placeholder, e.g. `$3` */
 export type Bind = (value: unknown) => string;
@@ -20,11 +21,12 @@ export type ColumnFilter = { column: ListColumn; of: "users" | "profile"; value:
  * @throws AppError `request.malformed`, which names the key and never the value
  */
 export function readColumnFilters(filter: UserFilter, columns: ListColumns): ColumnFilter[] {
+  if (filter.withoutProfile && !columns.profile) throw refuse("withoutProfile", "the app has no profiles");
   return Object.entries(filter).flatMap(([key, value]) => {
     if (ownKeys.has(key) || value === undefined) return [];
     const ofUsers = columns.users.find((column) => column.key === key && column.filterable);
     const column =
-      ofUsers ?? columns.profile.columns.find((candidate) => candidate.key === key && candidate.filterable);
+      ofUsers ?? columns.profile?.columns.find((candidate) => candidate.key === key && candidate.filterable);
     if (!column) throw refuse(key, "is no column that can be filtered by: see GET columns");
     checkValue(column, String(value));
     return [{ column, of: ofUsers ? ("users" as const) : ("profile" as const), value: String(value) }];
@@ -58,63 +60,79 @@ export type UserSelection = {
  * @param part with `withoutExactEmail`, users whose whole address is the search text are left out
  */
 export function writeConditions(
+  db: { readonly tables: Tables },
   { filter, columns, driftRunId }: UserSelection,
   bind: Bind,
   { withoutExactEmail = false } = {},
 ): string {
   const ofProfile = columns.filter(({ of }) => of === "profile");
+  const write = conditionsOf(db);
   const conditions = [
     "true",
-    ...(filter.state ? [states[filter.state]] : []),
+    ...(filter.state ? [write.states[filter.state]] : []),
     ...(filter.signedUpFrom ? [`u.clerk_created_at >= ${bind(filter.signedUpFrom)}::timestamptz`] : []),
     ...(filter.signedUpTo ? [`u.clerk_created_at < ${bind(filter.signedUpTo)}::timestamptz`] : []),
     ...columns.filter(({ of }) => of === "users").map((one) => equals("u", one, bind)),
     // Before the profiles, because it costs less.
-    ...(filter.query === undefined ? [] : [matches(bind(filter.query), withoutExactEmail)]),
-    ...(filter.drifted ? [isDrifted(bind(driftRunId))] : []),
+    ...(filter.query === undefined ? [] : [write.matches(bind(filter.query), withoutExactEmail)]),
+    ...(filter.drifted ? [write.isDrifted(bind(driftRunId))] : []),
     // As scalar subqueries: Postgres would turn `exists` into a join that reads the whole table for each page.
-    ...(filter.withoutProfile ? [`(${profileOf("m.id")}) is null`] : []),
+    ...(filter.withoutProfile ? [write.lacksProfile] : []),
     ...(ofProfile.length > 0
-      ? [`(${profileOf(ofProfile.map((one) => equals("m", one, bind)).join(" and "))})`]
+      ? [`(${write.profileOf(ofProfile.map((one) => equals("m", one, bind)).join(" and "))})`]
       : []),
   ];
   return conditions.join("\n  and ");
 }
 
-const states = {
-  live: "u.deleted_at is null and not u.banned",
-  banned: "u.deleted_at is null and u.banned",
-  deleted: "u.deleted_at is not null",
-} as const;
+const conditionsOf = perTables(({ users: u, profile }) => {
+  // Without profiles there is no column to filter by.
+  const profileOf = (value: string) =>
+    profile ? `select ${value} from ${profile.table} m where m.${profile.link} = u.${u.id}` : "select false";
 
-const profileOf = (value: string) => `select ${value} from public.mentorados m where m.user_id = u.id`;
+  const contains = (text: string) => {
+    const isPart = (column: string | undefined) =>
+      column === undefined ? [] : [`position(lower(${text}::text) in lower(u.${column}::text)) > 0`];
+    const parts = [...isPart(u.email), ...isPart(u.name), `position(${text}::text in u.${u.clerkId}) > 0`];
+    return `(
+    ${parts.join("\n    or ")}
+  )`;
+  };
+
+  /** The condition of the index of claimants, which has the verified addresses of live users. */
+  const isExactEmail = (text: string) =>
+    `u.${u.deletedAt} is null and u.${u.emailVerified}
+    and rollcall.fold_email(u.${u.email}::text) = rollcall.fold_email(${text}::text)`;
+
+  return {
+    states: {
+      live: `u.${u.deletedAt} is null and not u.${u.banned}`,
+      banned: `u.${u.deletedAt} is null and u.${u.banned}`,
+      deleted: `u.${u.deletedAt} is not null`,
+    },
+    profileOf,
+    lacksProfile: `(${profileOf(`m.${profile?.id}`)}) is null`,
+    isExactEmail,
+    /** The folded address costs more than the search, so only rows that match are compared. */
+    matches: (text: string, withoutExactEmail: boolean) =>
+      withoutExactEmail
+        ? `case when ${contains(text)} then (${isExactEmail(text)}) is not true else false end`
+        : contains(text),
+    /** A later read sequence means that the row was written since. A deletion, and a missing row, have no version to compare. */
+    isDrifted: (run: string) => `exists (
+    select from rollcall.run_differences d
+    where d.run_id = ${run}::bigint and d.clerk_id = u.${u.clerkId} and u.${u.deletedAt} is null
+      and (d.read_ticket is null or coalesce(u.read_ticket, 0) < d.read_ticket)
+  )`,
+  };
+});
+
+/** Whether a row `u` is the user of a whole address. */
+export const writeExactEmail = (db: { readonly tables: Tables }, text: string): string =>
+  conditionsOf(db).isExactEmail(text);
 
 function equals(alias: string, { column, value }: ColumnFilter, bind: Bind): string {
   const target = `${alias}.${column.name}`;
   if (column.kind === "number") return `${target}::numeric = ${bind(value)}::numeric`;
   return `${target}::text = ${bind(value)}::text`;
 }
-
-const contains = (text: string) => `(
-    position(lower(${text}::text) in lower(u.email::text)) > 0
-    or position(lower(${text}::text) in lower(u.name::text)) > 0
-    or position(${text}::text in u.clerk_id) > 0
-  )`;
-
-/** The folded address costs more than the search, so only rows that match are compared. */
-function matches(text: string, withoutExactEmail: boolean): string {
-  if (!withoutExactEmail) return contains(text);
-  return `case when ${contains(text)} then (${isExactEmail(text)}) is not true else false end`;
-}
-
-/** The condition of the index of claimants, which has the verified addresses of live users. */
-export const isExactEmail = (text: string) =>
-  `u.deleted_at is null and u.email_verified
-    and rollcall.fold_email(u.email::text) = rollcall.fold_email(${text}::text)`;
-
-/** A later read sequence means that the row was written since. A deletion, and a missing row, have no version to compare. */
-const isDrifted = (run: string) => `exists (
-    select from rollcall.run_differences d
-    where d.run_id = ${run}::bigint and d.clerk_id = u.clerk_id and u.deleted_at is null
-      and (d.read_ticket is null or coalesce(u.read_ticket, 0) < d.read_ticket)
-  )`;

@@ -301,6 +301,7 @@ describe("a range of sign-ups", () => {
     const deleted = ["15001", "10001", "5001", "1"];
     // On a slow server a page ends after the first slice. With all four users, it would have read the whole table.
     const slow: Queryable = {
+      tables: pool.tables,
       query: async (statement, values) => {
         await sleep(110);
         return pool.query(statement, values);

@@ -183,13 +183,17 @@ export async function findSession(
   return { user, mentorado: (row["m.id"] ?? null) === null ? null : (profileColumns.read(row) as Mentorado) };
 }
 
-const profilesById = `
-select ${profileColumns.select} from public.mentorados m where m.id = any ($1::integer[])
-`;
+const profilesById = perTables(({ profile }) =>
+  profile
+    ? `select ${profileColumns.select} from ${profile.table} m where m.${profile.id} = any ($1::${profile.keyType}[])`
+    : undefined,
+);
 
 /** The profiles that exist among `ids`, in no order. */
 export async function findProfiles(db: Queryable, ids: readonly number[]): Promise<Mentorado[]> {
-  const { rows } = await db.query({ text: profilesById, values: [ids], types: timesAsText });
+  const text = profilesById(db);
+  if (text === undefined) return [];
+  const { rows } = await db.query({ text, values: [ids], types: timesAsText });
   return rows.map((row) => profileColumns.read(row) as Mentorado);
 }
 

@@ -124,9 +124,9 @@ const writers: Record<Format, Writer> = {
   },
 };
 
-const nameOf = ({ columns }: UserWish) => columns.profile.name;
+const nameOf = ({ columns }: UserWish) => columns.profile?.name;
 const keysOfUser = ({ columns }: UserWish) => columns.users.map(({ key }) => key);
-const keysOfProfile = ({ columns }: UserWish) => columns.profile.columns.map(({ key }) => key);
+const keysOfProfile = ({ columns }: UserWish) => columns.profile?.columns.map(({ key }) => key) ?? [];
 
 function readCells(wish: UserWish, { columns, profile, mentoradoId, ...entry }: UserEntry): unknown[] {
   const ofUser: Record<string, unknown> = { ...columns, ...entry };
