@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { clerkUserId } from "./ids.ts";
+import { clerkUserId, rowKey } from "./ids.ts";
 
 /** The optional body of `POST /api/ensure`. The user id comes from the token. */
 export const ensureBody = z.strictObject({ userId: clerkUserId.optional() });
@@ -36,7 +36,7 @@ const timestamp = z.iso.datetime({ offset: true });
 
 /** A row of `public.users` as callers see it. */
 export const userView = z.object({
-  id: z.number().int(),
+  id: rowKey,
   clerkId: clerkUserId,
   email: z.string().nullable(),
   emailVerified: z.boolean(),

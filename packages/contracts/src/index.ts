@@ -130,7 +130,7 @@ export {
   growthHoursQuery,
   growthQuery,
 } from "./growth.ts";
-export { type ClerkUserId, clerkUserId } from "./ids.ts";
+export { type ClerkUserId, clerkUserId, type RowKey } from "./ids.ts";
 export type { Locale } from "./locale.ts";
 export {
   defaultMapping,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { listQuery } from "./admin.ts";
 import { columnValue } from "./columns.ts";
 import { userView } from "./ensure.ts";
-import { clerkUserId } from "./ids.ts";
+import { clerkUserId, rowKey } from "./ids.ts";
 
 const withoutNul = (text: string) => !text.includes("\0");
 const noNul = "must hold no NUL character";
@@ -96,7 +96,7 @@ export const userEntry = userView
     deletedAt: true,
   })
   .extend({
-    mentoradoId: z.number().int().nullable(),
+    mentoradoId: rowKey.nullable(),
     /** The other columns of the users' table, by the keys of `GET columns`. */
     columns: z.record(z.string(), columnValue),
     /** The columns of the profile, by the keys of `GET columns`; null without a profile. */

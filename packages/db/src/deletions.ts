@@ -2,11 +2,11 @@ import { type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { z } from "zod";
 import { lockAbsenceGuard, mayDeleteAbsent } from "./absences.ts";
 import { evaluateConflicts } from "./conflicts.ts";
+import { perUserKey } from "./made-keys.ts";
 import type { Queryable } from "./pool.ts";
 import { unlinkProfiles } from "./profiles.ts";
 import { readRow, readRows } from "./rows.ts";
 import { splitInSavepoints } from "./split-on-refusal.ts";
-import { perTables } from "./tables.ts";
 import { longestLockWaitMs, waitBrieflyForLocks } from "./transaction.ts";
 
 export type Deletion = {
@@ -20,7 +20,7 @@ export type Deletion = {
   ref: string | null;
 };
 
-const deletionsOf = perTables(({ users: u }) => ({
+const deletionsOf = perUserKey(({ users: u }, madeKey) => ({
   // FOR UPDATE also waits for a transaction that gives one of these users a profile. A weaker lock would miss it.
   lockUsers: `
 select from ${u.table} where ${u.clerkId} = any ($1::text[]) order by ${u.clerkId} collate "C" for update
@@ -32,8 +32,8 @@ with before as materialized (
   from ${u.table} where ${u.clerkId} = any ($1::text[]) and ${u.deletedAt} is null
 ),
 deleted as (
-  insert into ${u.table} as u (${u.clerkId}, ${u.deletedAt})
-  select b.clerk_id, now() from unnest($1::text[]) as b (clerk_id)
+  insert into ${u.table} as u (${madeKey ? `${u.id}, ` : ""}${u.clerkId}, ${u.deletedAt}${u.insertedTimes})
+  select ${madeKey ? `${madeKey}, ` : ""}b.clerk_id, now()${u.insertedNow} from unnest($1::text[]) as b (clerk_id)
   order by b.clerk_id collate "C"
   on conflict (${u.clerkId}) do update set ${u.deletedAt} = now(), ${u.erasedColumns}, ${u.updatedAt} = now()
   where u.${u.deletedAt} is null
@@ -89,11 +89,9 @@ export async function tombstoneUsers(
 ): Promise<Map<string, "live" | "unknown">> {
   await waitBrieflyForLocks(db, longestWaitMs);
   const ids = deletions.map((deletion) => deletion.clerkId);
-  await db.query(deletionsOf(db).lockUsers, [ids]);
-  const deleted = readRows(
-    deletedRow,
-    (await db.query(deletionsOf(db).deleteUsers, listParameters(deletions))).rows,
-  );
+  const { lockUsers, deleteUsers } = await deletionsOf(db);
+  await db.query(lockUsers, [ids]);
+  const deleted = readRows(deletedRow, (await db.query(deleteUsers, listParameters(deletions))).rows);
   const before = new Map(
     deleted.map(({ clerkId, isUnknown }) => [clerkId, isUnknown ? "unknown" : "live"] as const),
   );
@@ -114,7 +112,8 @@ export async function tombstoneUsers(
 /** @returns ids of the rows that still held personal data */
 async function eraseRemaining(db: Queryable, deletions: readonly Deletion[]): Promise<(number | string)[]> {
   if (deletions.length === 0) return [];
-  const erased = await db.query(deletionsOf(db).eraseMarked, listParameters(deletions));
+  const { eraseMarked } = await deletionsOf(db);
+  const erased = await db.query(eraseMarked, listParameters(deletions));
   return readRows(z.object({ userId: userKey }), erased.rows).map(({ userId }) => userId);
 }
 

@@ -1,3 +1,4 @@
+import type { RowKey } from "@rollcall/contracts";
 import { sql } from "drizzle-orm";
 import { bigint, boolean, customType, index, integer, pgTable, serial, text } from "drizzle-orm/pg-core";
 import { foldedEmail, nearEmail } from "./email.ts";
@@ -71,5 +72,5 @@ export const mentorados = pgTable(
   () => [index("mentorados_near_email").using("hash", nearEmail)],
 );
 
-export type User = typeof users.$inferSelect;
+export type User = Omit<typeof users.$inferSelect, "id"> & { id: RowKey };
 export type Mentorado = typeof mentorados.$inferSelect;

@@ -1,4 +1,11 @@
-import type { ColumnValue, Mapping, UserDifference } from "@rollcall/contracts";
+import { isDeepStrictEqual } from "node:util";
+import {
+  type ColumnValue,
+  defaultMapping,
+  type Mapping,
+  toQualified,
+  type UserDifference,
+} from "@rollcall/contracts";
 import { quoteName } from "./quote-name.ts";
 import type { User } from "./schema.ts";
 
@@ -99,9 +106,13 @@ const fromMs = (column: string) => `timestamptz 'epoch' + ${column} * interval '
  * The columns in which a row differs from Clerk's user, as the write would change them. A column that could not be read
  * at Clerk does not differ.
  */
-export function compareWithClerk(row: User, snapshot: UserSnapshot): UserDifference[] {
+export function compareWithClerk(
+  { tables }: { tables: { users: UserColumns } },
+  row: User,
+  snapshot: UserSnapshot,
+): UserDifference[] {
   const unread = new Set<string>(snapshot.unread);
-  const found = clerkColumns.flatMap(({ name, property, type }): UserDifference[] => {
+  const found = tables.users.clerkColumns.flatMap(({ name, property, type }): UserDifference[] => {
     const key = (type === "time" ? property.replace(/Ms$/, "") : property) as keyof User;
     const atClerk = type === "time" ? toInstant(snapshot[property]) : snapshot[property];
     return unread.has(name) ? [] : [{ column: key, here: toValue(row[key]), atClerk: toValue(atClerk) }];
@@ -142,7 +153,8 @@ export const personalProperties = clerkColumns
 export type UserColumns = ReturnType<typeof describeUserColumns>;
 
 /** The names of the users' columns, quoted, and the parts of statements that list them. */
-export function describeUserColumns({ table, key, columns: mapped }: Mapping["users"]) {
+export function describeUserColumns(mappedUsers: Mapping["users"]) {
+  const { table, key, columns: mapped } = mappedUsers;
   const isOmitted = (field: string | undefined) =>
     optionalFields.some((optional) => optional === field && mapped[optional] === undefined);
   const present: readonly MappedColumn[] = clerkColumns
@@ -199,7 +211,7 @@ export function describeUserColumns({ table, key, columns: mapped }: Mapping["us
       ${keepUnread("role", "s.is_admin", `u.${names.role}::text = 'admin'`)} as is_admin, s.read_ticket
     from ${snapshotRows(first)}
     join unnest($${first}::text[], $${first + parameters.length}::text[]) as p (clerk_id, unread) using (clerk_id)
-    left join ${table.split(".").map(quoteName).join(".")} u on u.${names.clerkId} = s.clerk_id
+    left join ${toQualified(table).map(quoteName).join(".")} u on u.${names.clerkId} = s.clerk_id
   ) s`;
 
   const differ = (columns: readonly MappedColumn[], other: (column: MappedColumn) => string) => {
@@ -208,6 +220,10 @@ export function describeUserColumns({ table, key, columns: mapped }: Mapping["us
     const others = columns.map((column) => `${other(column)}${cast(column)}`).join(", ");
     return `(${ours}) is distinct from (${others})`;
   };
+
+  // The default columns have defaults and count microseconds. Those of an app may have neither: Prisma's `updatedAt` has
+  // no default, and its timestamps count milliseconds.
+  const isDefault = isDeepStrictEqual(mappedUsers, defaultMapping.users);
 
   const personalTexts = present.filter(({ isPersonal, type }) => isPersonal && type === "text");
 
@@ -225,6 +241,12 @@ export function describeUserColumns({ table, key, columns: mapped }: Mapping["us
     insertedColumns: present.map(({ column }) => column).join(", "),
     /** Their values in rows `s`. */
     insertedValues: present.map(({ name }) => `s.${name}`).join(", "),
+    /** Columns of an insert that get the time of the transaction, each with a comma in front. */
+    insertedTimes: isDefault ? "" : `, ${names.createdAt}, ${names.updatedAt}`,
+    insertedNow: isDefault ? "" : ", now(), now()",
+    /** Whether this transaction wrote a time of a row `u`. Where times are rounded, so is the one of the transaction. */
+    isNow: (column: string) =>
+      isDefault ? `u.${column} = now()` : `u.${column}::timestamptz(3) = now()::timestamptz(3)`,
     /** Assignments of an upsert. */
     updatedColumns: present.map(({ column }) => `${column} = excluded.${column}`).join(", "),
     /** Assignments that erase a person. */

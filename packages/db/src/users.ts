@@ -1,10 +1,11 @@
-import { AppError } from "@rollcall/contracts";
+import { AppError, type RowKey } from "@rollcall/contracts";
 import { type Column, getTableColumns } from "drizzle-orm";
 import pg from "pg";
 import { z } from "zod";
 import { describeChange } from "./describe-change.ts";
 import { type PostgresError, readSqlState } from "./errors.ts";
 import { recordAdminEvents } from "./events.ts";
+import { perUserKey } from "./made-keys.ts";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows, UnexpectedRow } from "./rows.ts";
 import { type Mentorado, mentorados, type User, users } from "./schema.ts";
@@ -30,19 +31,19 @@ export async function nextReadSequence(db: Queryable): Promise<number> {
  *
  * `updated_at` moves, and the timeline gets an event, only if a visible column changed. The order marks always move.
  */
-const upsert = ({ users: u }: Tables, rows: string, ignoresRole: number) => `
+const upsert = ({ users: u }: Tables, madeKey: string | undefined, rows: string, ignoresRole: number) => `
 with released as (
   -- Clerk has these users, so no deletion of theirs may wait for confirmation.
   delete from rollcall.held_deletions where clerk_id = any ($3::text[])
 ),
 written as (
-  insert into ${u.table} as u (${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket)
+  insert into ${u.table} as u (${madeKey ? `${u.id}, ` : ""}${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket${u.insertedTimes})
   select
-    s.clerk_id, ${u.insertedValues},
+    ${madeKey ? `${madeKey}, ` : ""}s.clerk_id, ${u.insertedValues},
     -- The last branch is never taken. It gives the literals the column's own type, which may be an enum of the app.
     case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select ${u.role} from ${u.table} limit 0) end,
     case when s.is_admin then 'clerk' end,
-    s.read_ticket
+    s.read_ticket${u.insertedNow}
   from ${rows}
   order by s.clerk_id collate "C"
   on conflict (${u.clerkId}) do update set
@@ -57,7 +58,7 @@ written as (
   where u.${u.deletedAt} is null
     and (coalesce(excluded.clerk_updated_at, '-infinity'), excluded.read_ticket)
       > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
-  returning u.${u.clerkId} as clerk_id, u.${u.createdAt} = now() as is_new, u.${u.updatedAt} = now() as is_changed
+  returning u.${u.clerkId} as clerk_id, ${u.isNow(u.createdAt)} as is_new, ${u.isNow(u.updatedAt)} as is_changed
 )
 insert into rollcall.events (clerk_id, kind, cause, ref)
 select w.clerk_id, case when w.is_new then 'user_created' else 'user_updated' end, a.cause, a.ref
@@ -71,11 +72,11 @@ where a.ignores_role and exists (select from written w where w.clerk_id = a.cler
   and not exists (select from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored')
 `;
 
-const writes = perTables((tables) => {
+const writes = perUserKey((tables, madeKey) => {
   const { users: u } = tables;
   return {
-    whole: upsert(tables, u.snapshotRows(3), 3 + u.parameterCount),
-    partlyRead: upsert(tables, u.partlyReadRows(3), 4 + u.parameterCount),
+    whole: upsert(tables, madeKey, u.snapshotRows(3), 3 + u.parameterCount),
+    partlyRead: upsert(tables, madeKey, u.partlyReadRows(3), 4 + u.parameterCount),
     /** Values that stay must not change between the statement's snapshot and its update. */
     lockRows: `
 select from ${u.table} where ${u.clerkId} = any ($1::text[]) order by ${u.clerkId} collate "C" for update
@@ -88,24 +89,27 @@ export async function applySnapshots(db: Queryable, snapshots: readonly UserSnap
   const origins = [snapshots.map(({ cause }) => cause), snapshots.map(({ ref }) => ref)];
   const users = db.tables.users.listParameters(snapshots);
   const ignoresRole = snapshots.map((snapshot) => snapshot.ignoresRole === true);
+  const { whole, partlyRead, lockRows } = await writes(db);
   if (!snapshots.some(isPartlyRead)) {
     const values = [...origins, ...users, ignoresRole];
-    await db.query({ name: "apply-snapshots", text: writes(db).whole, values });
+    await db.query({ name: "apply-snapshots", text: whole, values });
     return;
   }
-  await db.query(writes(db).lockRows, [snapshots.map(({ clerkId }) => clerkId)]);
-  await db.query(writes(db).partlyRead, [...origins, ...users, listUnread(snapshots), ignoresRole]);
+  await db.query(lockRows, [snapshots.map(({ clerkId }) => clerkId)]);
+  await db.query(partlyRead, [...origins, ...users, listUnread(snapshots), ignoresRole]);
 }
 
 /**
  * The columns of one of our tables, to be read from a row `alias` by the codecs of the schema.
  *
  * @param name the column's name in the app's table, quoted; undefined for a field that is not mapped, which is null
+ * @param readId for an `id` of another type than the schema's
  */
 function readColumns(
   alias: string,
   columns: Record<string, Column>,
   name: (property: string, column: Column) => string | undefined = (_, column) => column.name,
+  readId?: (value: unknown) => RowKey,
 ) {
   const entries = Object.entries(columns).flatMap(([property, column]) => {
     const source = name(property, column);
@@ -120,11 +124,18 @@ function readColumns(
       Object.fromEntries([
         ...entries.map(({ property, column }) => {
           const value = row[`${alias}.${property}`] ?? null;
+          if (property === "id" && readId && value !== null) return [property, readId(value)];
           return [property, value === null ? null : decode(column, value)];
         }),
         ...unmapped.map((property) => [property, null]),
       ]),
   };
+}
+
+/** The driver reads a bigint as a text, because JavaScript cannot hold each one exactly. */
+function readKey(value: unknown): RowKey {
+  if (typeof value !== "string") throw new UnexpectedRow();
+  return value;
 }
 
 /** The codecs of the schema take any value. A boolean that became a text must not let a banned user in, or keep one out. */
@@ -141,7 +152,13 @@ function decode(column: Column, value: unknown): unknown {
 const profileColumns = readColumns("m", getTableColumns(mentorados));
 
 const sessions = perTables(({ users: u, profile }) => {
-  const columns = readColumns("u", getTableColumns(users), (property) => u[property as keyof User]);
+  const name = (property: string) => u[property as keyof User];
+  const columns = readColumns(
+    "u",
+    getTableColumns(users),
+    name,
+    u.keyType === "integer" ? undefined : readKey,
+  );
   return {
     columns,
     text: profile

@@ -71,7 +71,7 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
     deadLetters,
     conflicts,
     timeline,
-    differences: rows && found ? findDifferences(rows.user, found) : null,
+    differences: rows && found ? findDifferences(pool, rows.user, found) : null,
     clerkUser: found ? viewClerkUser(found) : null,
   };
 }
@@ -169,10 +169,10 @@ async function askClerk(clerk: ClerkGateway | undefined, clerkId: string): Promi
 }
 
 /** A tombstone is final, so nothing of it is still to be made equal. */
-function findDifferences(user: User, found: ClerkUser): UserReport["differences"] {
+function findDifferences(pool: Pool, user: User, found: ClerkUser): UserReport["differences"] {
   return user.deletedAt
     ? []
-    : compareWithClerk(user, decideSnapshot(found, 0, { cause: "admin", ref: null }));
+    : compareWithClerk(pool, user, decideSnapshot(found, 0, { cause: "admin", ref: null }));
 }
 
 function viewClerkUser(user: ClerkUser): ClerkUserView {

@@ -1,0 +1,276 @@
+import { AppError, type Mapping, type UserEntry, type UserFilter } from "@rollcall/contracts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as db from "./index.ts";
+import { calls } from "./testing/every-call.ts";
+import { addedColumns, createMappedPool, getSession, makeSnapshot, writeUsers } from "./testing.ts";
+
+/** Tables of apps: the users' part of a mapping, the SQL of the app, and the form of a key. */
+const apps: Record<string, { users: Mapping["users"]; sql: string; key: RegExp }> = {
+  "the Clerk id as the key": {
+    users: {
+      table: "users",
+      key: { column: "id", type: "text" },
+      state: "added",
+      columns: { clerkId: "id", email: "email", tier: "tier" },
+    },
+    sql: `create table public.users (id text primary key, email text, tier text not null default 'free', ${addedColumns})`,
+    key: /^user_/,
+  },
+  "hostile names and a uuid without a default": {
+    users: {
+      table: 'se"lect.Us"er',
+      key: { column: "select", type: "uuid" },
+      state: "added",
+      columns: {
+        clerkId: "clerk'Id",
+        email: "e-Mail",
+        emailVerified: '"',
+        name: "full name",
+        imageUrl: "$1",
+        role: "user",
+        tier: "order",
+        banned: "é",
+        deletedAt: "deletedAt",
+        createdAt: "createdAt",
+        updatedAt: "a.b",
+      },
+    },
+    sql: `create schema "se""lect";
+      create type "se""lect"."Ro'le" as enum ('user', 'admin');
+      create table "se""lect"."Us""er" (
+        "select" uuid primary key, "clerk'Id" text not null unique, "e-Mail" text, """" boolean not null default false,
+        "full name" text, "$1" text, "user" "se""lect"."Ro'le" not null default 'user', role_source text,
+        "order" text not null default 'FREE', "é" boolean not null default false, clerk_created_at timestamptz,
+        clerk_updated_at timestamptz, read_ticket bigint, "deletedAt" timestamptz,
+        "createdAt" timestamptz not null default now(), "a.b" timestamptz not null default now())`,
+    key: /^[\da-f-]{36}$/,
+  },
+  "a text key without a default, and Prisma's times": {
+    users: {
+      table: "User",
+      key: { column: "id", type: "text" },
+      state: "added",
+      columns: { clerkId: "clerkId", email: "email", createdAt: "createdAt", updatedAt: "updatedAt" },
+    },
+    sql: `create table public."User" (
+      id text primary key, "clerkId" text not null unique, email text, tier text not null default 'FREE',
+      email_verified boolean not null default false, role text not null default 'user', role_source text,
+      banned boolean not null default false, clerk_created_at timestamptz, clerk_updated_at timestamptz, read_ticket bigint,
+      deleted_at timestamptz, "createdAt" timestamp(3) not null default current_timestamp, "updatedAt" timestamp(3) not null)`,
+    key: /^[\da-f-]{36}$/,
+  },
+  "a text key of a domain with a default": {
+    users: {
+      table: "members",
+      key: { column: "id", type: "text" },
+      state: "added",
+      columns: { clerkId: "clerk_id", name: "name" },
+    },
+    sql: `create sequence public.members_id;
+      create domain public.member_id as text default 'm.' || nextval('public.members_id');
+      create table public.members (
+        id public.member_id primary key, clerk_id text not null unique, name varchar(200), email text,
+        tier text not null default 'FREE', ${addedColumns})`,
+    key: /^m\.\d+$/,
+  },
+  "a bigint identity": {
+    users: {
+      table: "app.accounts",
+      key: { column: "accountId", type: "bigint" },
+      state: "added",
+      columns: { clerkId: "clerkId", email: "email", name: "name" },
+    },
+    sql: `create schema app;
+      create table app.accounts (
+        "accountId" bigint generated always as identity (start with 9007199254740993) primary key,
+        "clerkId" text not null unique, email text, name text, tier text not null default 'FREE', ${addedColumns})`,
+    key: /^900719925474\d{4}$/,
+  },
+};
+
+/** Statements about profiles, of the adoption, and inside of a function of schema rollcall, which know the default tables alone. */
+const ofDefaultTables = new Set([
+  ...["dismissConflict", "findConflict", "findUnsentNotification", "linkCandidate", "readPresentProfile"],
+  ...["findDuplicates", "pruneUnknownTombstones"],
+]);
+
+async function readAll(pool: db.Pool, filter: UserFilter, limit: number): Promise<UserEntry[]> {
+  const items: UserEntry[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await db.listUsers(pool, { filter, cursor, limit });
+    items.push(...page.items);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  return items;
+}
+
+const readIds = async (pool: db.Pool, filter: UserFilter, limit = 2) =>
+  (await readAll(pool, filter, limit)).map(({ clerkId }) => clerkId);
+
+describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
+  let pool: db.Pool;
+  beforeAll(async () => {
+    pool = await createMappedPool({ users, profile: null }, sql);
+  });
+  afterAll(() => pool?.end());
+
+  const empty = () =>
+    pool.query(
+      `truncate ${pool.tables.users.table}, rollcall.events, rollcall.held_deletions, rollcall.runs cascade`,
+    );
+
+  test.each(Object.entries(calls).filter(([name]) => !ofDefaultTables.has(name)))(
+    "%s runs",
+    async (_name, call) => {
+      await empty();
+      const error: unknown = await call(pool).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      // A refusal of Rollcall's own, such as an unknown user, comes from an answer of the statement.
+      const isLost = error instanceof db.PortionLost || error instanceof db.PurgeLost;
+      if (error !== undefined && !(error instanceof AppError) && !isLost) throw error;
+      if (error instanceof db.PostgresError) throw error;
+    },
+  );
+
+  test("a user is inserted, updated and deleted, each with its event", async () => {
+    await empty();
+    await writeUsers(pool, [makeSnapshot()]);
+    const { user, mentorado } = await getSession(pool);
+    expect(String(user.id)).toMatch(key);
+    expect(typeof user.id).toBe("string");
+    expect(user).toMatchObject({
+      clerkId: "user_a",
+      email: "a@example.com",
+      emailVerified: true,
+      name: users.columns.name ? "A" : null,
+      role: "user",
+      deletedAt: null,
+    });
+    expect(Math.abs(user.updatedAt.getTime() - Date.now())).toBeLessThan(60_000);
+    expect(mentorado).toBeNull();
+
+    await writeUsers(pool, [
+      makeSnapshot({ email: "b@example.com", clerkUpdatedAtMs: 2_000, readTicket: 2 }),
+    ]);
+    // Its marks alone are newer.
+    await writeUsers(pool, [
+      makeSnapshot({ email: "b@example.com", clerkUpdatedAtMs: 3_000, readTicket: 3 }),
+    ]);
+    // Part of it cannot be read.
+    const unread = { email: null, unread: ["email"] as const };
+    await writeUsers(pool, [
+      makeSnapshot({ ...unread, isAdmin: true, clerkUpdatedAtMs: 4_000, readTicket: 4 }),
+    ]);
+    expect((await getSession(pool)).user).toMatchObject({
+      id: user.id,
+      email: "b@example.com",
+      role: "admin",
+    });
+
+    const deletion = { by: "signature", cause: "webhook", ref: null } as const;
+    const deleted = await db.inTransaction(pool, (client) =>
+      db.tombstoneUsers(client, [
+        { clerkId: "user_a", ...deletion },
+        { clerkId: "user_unknown", ...deletion },
+      ]),
+    );
+    expect(Object.fromEntries(deleted)).toEqual({ user_a: "live", user_unknown: "unknown" });
+    const tombstone = await getSession(pool);
+    expect(tombstone.user).toMatchObject({ id: user.id, email: null, name: null });
+    expect(db.isErased(tombstone)).toBe(true);
+    expect(String((await getSession(pool, "user_unknown")).user.id)).toMatch(key);
+    await writeUsers(pool, [makeSnapshot({ clerkUpdatedAtMs: 5_000, readTicket: 5 })]);
+    expect((await getSession(pool)).user.email).toBeNull();
+
+    const { rows } = await pool.query("select clerk_id, kind from rollcall.events order by id");
+    expect(rows.map(({ clerk_id, kind }) => `${clerk_id} ${kind}`)).toEqual([
+      "user_a user_created",
+      "user_a user_updated",
+      "user_a user_updated",
+      "user_a user_tombstoned",
+      "user_unknown user_tombstoned",
+    ]);
+  });
+
+  test("nothing that equals Clerk drifts, by digest and user by user", async () => {
+    await empty();
+    const snapshots = ["a", "b", "c"].map((id, index) =>
+      makeSnapshot({ clerkId: `user_${id}`, email: `${id}@example.com`, clerkCreatedAtMs: index + 1 }),
+    );
+    const all = { afterMs: null, untilMs: null };
+    expect([...(await db.findDrift(pool, snapshots, false)).values()]).toEqual(Array(3).fill("missing_row"));
+    await writeUsers(pool, snapshots, { create: false });
+    expect(await db.findDrift(pool, snapshots, false)).toEqual(new Map());
+    expect(await db.digestRows(pool, all, false)).toBe(db.digestSnapshots(pool, snapshots));
+    for (const { clerkId } of snapshots) {
+      const { user } = await getSession(pool, clerkId);
+      const snapshot = snapshots.find((one) => one.clerkId === clerkId);
+      expect(snapshot && db.compareWithClerk(pool, user, snapshot)).toEqual([]);
+    }
+    const newer = snapshots.map((one) => ({ ...one, email: "z@example.com", clerkUpdatedAtMs: 2_000 }));
+    expect([...(await db.findDrift(pool, newer, false)).values()]).toEqual(Array(3).fill("older_row"));
+  });
+
+  test("all pages together have each user that matches once, the newest sign-up first", async () => {
+    await empty();
+    const names = ["a", "b", "c", "d", "e", "f", "g"];
+    const snapshots = names.map((id, index) =>
+      makeSnapshot({
+        clerkId: `user_${id}`,
+        email: `${id}@example.com`,
+        // Two of them signed up at the same time.
+        clerkCreatedAtMs: 1_000 * Math.max(1, index),
+        banned: id === "c",
+      }),
+    );
+    for (const snapshot of snapshots) await writeUsers(pool, [snapshot]);
+    // The app made these, and no sync has reached them.
+    const { users: u } = pool.tables;
+    const ofApp = ["x", "y", "z"].map((id) =>
+      makeSnapshot({ clerkId: `user_${id}`, email: `${id}@app.example` }),
+    );
+    await writeUsers(pool, ofApp);
+    await pool.query(`update ${u.table} set clerk_created_at = null where ${u.clerkId} = any ($1)`, [
+      ofApp.map(({ clerkId }) => clerkId),
+    ]);
+    const gone = { by: "signature", cause: "webhook", ref: null } as const;
+    await db.inTransaction(pool, (client) => db.tombstoneUsers(client, [{ clerkId: "user_b", ...gone }]));
+
+    const everyone = [...names, "x", "y", "z"].map((id) => `user_${id}`);
+    for (const limit of [1, 2, 3, 50]) {
+      expect((await readIds(pool, {}, limit)).toSorted()).toEqual(everyone);
+      expect((await readIds(pool, { state: "live" }, limit)).toSorted()).toEqual(
+        everyone.filter((id) => id !== "user_b" && id !== "user_c"),
+      );
+      expect(await readIds(pool, { state: "deleted" }, limit)).toEqual(["user_b"]);
+      expect(await readIds(pool, { state: "banned" }, limit)).toEqual(["user_c"]);
+      expect((await readIds(pool, { query: "app.example" }, limit)).toSorted()).toEqual(everyone.slice(-3));
+      const from = new Date(0).toISOString();
+      expect(
+        await readIds(pool, { signedUpFrom: from, signedUpTo: new Date(5_500).toISOString() }, limit),
+      ).toEqual(["user_f", "user_e", "user_d", "user_c", "user_a", "user_b"]);
+    }
+    const dated = (await readIds(pool, { state: "live" })).filter((id) => /_[a-g]$/.test(id));
+    expect(dated).toEqual(["user_g", "user_f", "user_e", "user_d", "user_a"]);
+    expect(await readIds(pool, { query: "F@example.com" })).toEqual(["user_f"]);
+    expect(await readIds(pool, { query: "user_d" })).toEqual(["user_d"]);
+    const [entry] = await readAll(pool, { query: "user_d" }, 1);
+    expect(entry).toMatchObject({ clerkId: "user_d", mentoradoId: null, profile: null, role: "user" });
+    expect(entry?.id).toBe((await getSession(pool, "user_d")).user.id);
+  });
+
+  test("a filter by a profile, and a cursor of another list, are refused", async () => {
+    for (const page of [
+      { filter: { withoutProfile: true } as const, cursor: undefined },
+      { filter: { turma: "neon" }, cursor: undefined },
+      { filter: {}, cursor: "qeA" },
+      { filter: { signedUpFrom: new Date(0).toISOString() }, cursor: "s9999999999999999999.YQ" },
+    ])
+      await expect(db.listUsers(pool, { ...page, limit: 1 })).rejects.toMatchObject({
+        code: "request.malformed",
+      });
+  });
+});

@@ -1,0 +1,201 @@
+import * as db from "../index.ts";
+import { makeSnapshot } from "../testing.ts";
+
+/** A value that no error may show. */
+export const secret = "ana@example.com";
+
+const ids = ["user_a"];
+const why = { cause: "webhook", ref: null };
+const deletion = { clerkId: "user_a", by: "signature", ...why } as const;
+const lease = { name: "full", token: "00000000-0000-0000-0000-000000000000", ttlMs: 1_000 };
+const page = { clerkIds: ids, afterMs: null, untilMs: null };
+const profile = { clerkId: "user_a", turma: null, secondaryEmails: [secret], ...why };
+const defaults = { nomeCompleto: "New User", turma: "neon", create: true };
+const sample = { metric: "any", labels: {}, value: 1 };
+const since = new Date();
+const alert = { name: "any", state: "ok", since, value: null, firedAt: null, resolvedAt: null } as const;
+const alertRecord = { ...alert, evaluatedAt: since, firedSentAt: null, resolvedSentAt: null };
+
+const selection = { matching: { filter: { query: secret }, columns: [], driftRunId: null } };
+const change = { selection, action: { refresh: true } } as const;
+const portion = { bulkId: 1, number: 0, claim: 1, clerkIds: ids, writtenIds: [], failures: 0 };
+const purge = { clerkId: "user_a", keepProfile: false, also: [], preview: false, by: "ops" };
+const noColumns = { users: [], profile: null };
+const wish = { selection: selection.matching, columns: noColumns };
+
+const hash = Buffer.alloc(32);
+const session = { idHash: hash, operator: "ops", accountHash: hash, replaces: undefined };
+const activity = { kinds: undefined, causes: undefined, clerkId: undefined, cursor: undefined, limit: 1 };
+const delivery = { host: null, lastSentAt: null, lastFailedAt: null, lastFailureCode: null };
+const firing = { name: "any", value: null, firedAt: since, resolvedAt: null };
+
+/** Every function that sends a statement about the tables or about schema `rollcall`. */
+export const calls = {
+  acquireLease: (pool) => db.acquireLease(pool, "full", 1_000),
+  addMissingCandidates: (pool) => db.addMissingCandidates(pool, 1, page),
+  addSamples: (pool) => db.addSamples(pool, [sample]),
+  addUndatedCandidates: (pool) => db.addUndatedCandidates(pool, 1),
+  advanceRun: (pool) => db.advanceRun(pool, 1, {}, {}),
+  applySnapshots: (pool) => db.applySnapshots(pool, [makeSnapshot({ email: secret })]),
+  beatRun: (pool) => db.beatRun(pool, 1),
+  cancelBulkChange: (pool) => db.cancelBulkChange(pool, 1, "ops"),
+  cancelOpenRun: (pool) => db.cancelOpenRun(pool, 1, "ops"),
+  changeTier: (pool) => db.changeTier(pool, { clerkId: "user_a", tier: "GOLD", by: "ops" }),
+  checkWrites: db.checkWrites,
+  claimPortion: (pool) => db.claimPortion(pool, 1, 1),
+  claimPurge: (pool) => db.claimPurge(pool, 1),
+  closeAdminSession: (pool) => db.closeAdminSession(pool, { id: 1, by: "ops", kind: "operator_logged_out" }),
+  confirmHeldRun: (pool) => db.confirmHeldRun(pool, 1, { deleted: 0, failed: 0, decided: 0, by: "ops" }),
+  countAbsent: (pool) => db.countAbsent(pool, 1),
+  countDifferences: (pool) => db.countDifferences(pool, 1),
+  countEvents: (pool) => db.countEvents(pool, 1),
+  countExistingUsers: db.countExistingUsers,
+  countHeldDeletions: db.countHeldDeletions,
+  countMissedByWebhooks: db.countMissedByWebhooks,
+  countOpenConflicts: db.countOpenConflicts,
+  countSelected: (pool) => db.countSelected(pool, selection),
+  countUnerased: db.countUnerased,
+  countUsers: db.countUsers,
+  countUsersByState: db.countUsersByState,
+  countWithoutProfile: db.countWithoutProfile,
+  countWorkers: db.countWorkers,
+  decideCandidates: (pool) => db.decideCandidates(pool, 1, { absent: ids, present: [] }),
+  describeColumns: db.describeColumns,
+  digestRows: (pool) => db.digestRows(pool, page, true),
+  dismissConflict: (pool) => db.dismissConflict(pool, 1, "ops"),
+  dropCandidates: (pool) => db.dropCandidates(pool, 1),
+  dropCandidatesOfEarlierRuns: (pool) => db.dropCandidatesOfEarlierRuns(pool, 1),
+  dropCandidatesOfEndedRuns: db.dropCandidatesOfEndedRuns,
+  dropPortions: (pool) => db.dropPortions(pool, 1),
+  endRun: (pool) => db.endRun(pool, 1, { state: "succeeded" }),
+  erasePerson: (pool) => db.erasePerson(pool, "user_a", { candidates: [], keepProfile: false }),
+  evaluateConflicts: (pool) => db.evaluateConflicts(pool, "sync"),
+  failPortion: (pool) => db.failPortion(pool, portion, "internal"),
+  findAdminSession: (pool) => db.findAdminSession(pool, hash),
+  findBulkChange: (pool) => db.findBulkChange(pool, 1),
+  findConflict: (pool) => db.findConflict(pool, 1),
+  findDrift: (pool) => db.findDrift(pool, [makeSnapshot({ email: secret })], true),
+  findDuplicates: (pool) => db.findDuplicates(pool, "users", "clerk_id"),
+  findLastActions: (pool) => db.findLastActions(pool, "runId", ["1"]),
+  findNewestDryRun: db.findNewestDryRun,
+  findOpenAdminSessions: (pool) => db.findOpenAdminSessions(pool, [1]),
+  findProfiles: (pool) => db.findProfiles(pool, [1]),
+  findPurge: (pool) => db.findPurge(pool, 1),
+  findRun: (pool) => db.findRun(pool, 1),
+  findSession: (pool) => db.findSession(pool, "user_a"),
+  findTombstones: (pool) => db.findTombstones(pool, ids),
+  findUnsentNotification: (pool) => db.findUnsentNotification(pool, 1),
+  finishBulkChange: (pool) => db.finishBulkChange(pool, 1),
+  finishPortion: (pool) => db.finishPortion(pool, portion, { skipped: 0 }),
+  finishPurge: (pool) => db.finishPurge(pool, { id: 1, claim: 1 }, { answer: {} }),
+  giveProfiles: (pool) => db.giveProfiles(pool, [profile], defaults),
+  hasLiveUsers: db.hasLiveUsers,
+  hasMoreEvents: (pool) => db.hasMoreEvents(pool, { afterId: 0, upToId: 2, count: 1 }),
+  hasOpenFullSync: db.hasOpenFullSync,
+  hasRecentSample: (pool) => db.hasRecentSample(pool, "any"),
+  holdDeletions: (pool) => db.holdDeletions(pool, ids, why),
+  halvePortion: (pool) =>
+    db.halvePortion(
+      pool,
+      { ...portion, clerkIds: [...ids, "user_b"] },
+      { tier: "PRO", by: "ops" },
+      "internal",
+    ),
+  holdLease: (pool) => db.holdLease(pool, lease),
+  holdPurge: (pool) => db.holdPurge(pool, { id: 1, claim: 1 }, 1),
+  isDeletionHeld: (pool) => db.isDeletionHeld(pool, "user_a"),
+  isNewestComplete: (pool) => db.isNewestComplete(pool, 1),
+  keepPeaks: (pool) => db.keepPeaks(pool, [sample]),
+  linkCandidate: (pool) => db.linkCandidate(pool, 1, { mentoradoId: 1, discardProfile: false, by: "ops" }),
+  listAbsent: (pool) => db.listAbsent(pool, 1, "", 1),
+  listActivity: (pool) => db.listActivity(pool, activity),
+  listAdminSessions: (pool) => db.listAdminSessions(pool, [hash]),
+  listAudit: (pool) => db.listAudit(pool, { ...activity, by: undefined }),
+  listBulkChanges: (pool) => db.listBulkChanges(pool, { beforeId: undefined, limit: 1 }),
+  listCandidates: (pool) => db.listCandidates(pool, 1, 1),
+  listConflicts: (pool) => db.listConflicts(pool, { state: "open", beforeId: undefined, limit: 1 }),
+  listConflictsOfUser: (pool) => db.listConflictsOfUser(pool, "user_a"),
+  listDifferences: (pool) => db.listDifferences(pool, 1, { after: undefined, limit: 1 }),
+  listDueNotifications: (pool) => db.listDueNotifications(pool, 1),
+  listEventsBetween: (pool) => db.listEventsBetween(pool, { afterId: 0, upToId: 1, limit: 1 }),
+  listEventsOfUser: (pool) => db.listEventsOfUser(pool, "user_a", 1),
+  listFirings: (pool) => db.listFirings(pool, { cursor: undefined, limit: 1 }),
+  listHeldOfRun: (pool) => db.listHeldOfRun(pool, 1, "", 1),
+  listIdleRuns: (pool) => db.listIdleRuns(pool, 1),
+  listOpenBulkChanges: db.listOpenBulkChanges,
+  listOtherLiveIds: (pool) => db.listOtherLiveIds(pool, "user_a", 1),
+  listProcessMarks: (pool) => db.listProcessMarks(pool, 1, 1),
+  listRuns: (pool) => db.listRuns(pool, { beforeId: undefined, limit: 1 }),
+  listUsers: (pool) => db.listUsers(pool, { filter: { query: secret }, cursor: undefined, limit: 1 }),
+  lockRun: (pool) => db.lockRun(pool, 1),
+  markNotificationSent: (pool) => db.markNotificationSent(pool, 1),
+  markNotificationsQueued: (pool) => db.markNotificationsQueued(pool, [1]),
+  mayDeleteAbsent: (pool) => db.mayDeleteAbsent(pool, 6),
+  nextReadSequence: db.nextReadSequence,
+  noteConfirmation: (pool) => db.noteConfirmation(pool, 1, "ops"),
+  openAdminSession: (pool) => db.openAdminSession(pool, session),
+  openStagingTable: async (pool) => {
+    const client = await pool.connect();
+    try {
+      const table = await db.openStagingTable(client);
+      await table.record(1, [{ clerkId: "user_a", email: secret, kind: "missing_row", write: {} }]);
+    } finally {
+      client.release(true);
+    }
+  },
+  pruneAdminSessions: (pool) => db.pruneAdminSessions(pool, [hash]),
+  pruneBulkChanges: db.pruneBulkChanges,
+  pruneEvents: (pool) => db.pruneEvents(pool, 1),
+  pruneFirings: (pool) => db.pruneFirings(pool, 1),
+  prunePurges: db.prunePurges,
+  pruneRuns: db.pruneRuns,
+  pruneSamples: (pool) => db.pruneSamples(pool, 1),
+  pruneUnknownTombstones: db.pruneUnknownTombstones,
+  raiseWatermark: (pool) => db.raiseWatermark(pool, 1),
+  readAlerts: (pool) => db.readAlerts(pool, ["any"]),
+  readCatchUp: db.readCatchUp,
+  readChangeMarks: db.readChangeMarks,
+  readDelivery: db.readDelivery,
+  readGrowth: (pool) => db.readGrowth(pool, { days: 1, zone: "UTC" }),
+  readGrowthHours: (pool) => db.readGrowthHours(pool, 1),
+  readNewestEventId: db.readNewestEventId,
+  readPage: (pool) => db.readPage(pool, wish, { cursor: undefined, limit: 1 }),
+  readPeaks: (pool) => db.readPeaks(pool, { metric: "any", hours: 1, stepS: 60 }),
+  readPresentProfile: (pool) => db.readPresentProfile(pool, 1),
+  readRunAges: db.readRunAges,
+  readTimesToProfile: (pool) => db.readTimesToProfile(pool, 1),
+  readWebhookHours: (pool) => db.readWebhookHours(pool, 1),
+  readWish: (pool) => db.readWish(pool, { query: secret }),
+  recordAbsences: (pool) => db.recordAbsences(pool, ids),
+  recordAdminEvents: (pool) => db.recordAdminEvents(pool, "ops", []),
+  recordDifferences: (pool) => db.recordDifferences(pool, 1, []),
+  recordEvent: (pool) => db.recordEvent(pool, { clerkId: "user_a", kind: "any", ...why }),
+  recordProcessStart: (pool) => db.recordProcessStart(pool, { program: "api", version: "any" }),
+  recordWorker: (pool) => db.recordWorker(pool, "any"),
+  releaseDeletions: (pool) => db.releaseDeletions(pool, ids),
+  releaseLease: (pool) => db.releaseLease(pool, lease),
+  removeWorker: (pool) => db.removeWorker(pool, "any"),
+  requestDueFullSync: (pool) => db.requestDueFullSync(pool, 1),
+  requestPurge: (pool) => db.requestPurge(pool, purge, 1),
+  requestRun: (pool) => db.requestRun(pool, { mode: "full", dryRun: false, startedBy: "ops" }),
+  resetRun: (pool) => db.resetRun(pool, 1),
+  returnNotification: (pool) => db.returnNotification(pool, 1, 1),
+  returnPortion: (pool) => db.returnPortion(pool, portion),
+  returnPurge: (pool) => db.returnPurge(pool, { id: 1, claim: 1 }, 1),
+  settleNotification: (pool) => db.settleNotification(pool, 1),
+  settlePortion: (pool) => db.settlePortion(pool, portion),
+  stageBulkChange: (pool) => db.stageBulkChange(pool, { ...change, expected: undefined, by: "ops" }),
+  storeSurplus: (pool) => db.storeSurplus(pool, { surplus: 0, surplusPasses: 0, checkedSurplus: 0 }),
+  sumSamples: (pool) => db.sumSamples(pool, [{ metric: "any", fromS: 60, untilS: 0 }]),
+  takeClerkRequest: (pool) => db.takeClerkRequest(pool, { requests: 1, windowMs: 1 }),
+  takeRun: (pool) => db.takeRun(pool, 1),
+  tombstoneAbsent: (pool) => db.tombstoneAbsent(pool, { clerkId: "user_a", ...why }),
+  tombstoneEach: (pool) => db.inTransaction(pool, (client) => db.tombstoneEach(client, ids, deletion)),
+  tombstoneUsers: (pool) => db.tombstoneUsers(pool, [deletion]),
+  touchAdminSession: (pool) => db.touchAdminSession(pool, 1),
+  wasAbsent: (pool) => db.wasAbsent(pool, "user_a", 1),
+  writeAlerts: (pool) => db.writeAlerts(pool, [alertRecord]),
+  writeDelivery: (pool) => db.writeDelivery(pool, delivery),
+  writeFirings: (pool) => db.writeFirings(pool, [firing]),
+  writePortionTier: (pool) => db.writePortionTier(pool, portion, { tier: "PRO", by: "ops" }),
+} satisfies Record<string, (pool: db.Pool) => Promise<unknown>>;
