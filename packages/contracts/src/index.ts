@@ -133,6 +133,7 @@ export {
 export { type ClerkUserId, clerkUserId, type RowKey } from "./ids.ts";
 export type { Locale } from "./locale.ts";
 export {
+  compareMappings,
   defaultMapping,
   describeMappingFile,
   type Mapping,

@@ -219,6 +219,16 @@ function findUnsupported(mapping: Mapping): string[] {
   return places.map((place) => `${place} differs from the default, which this version does not support yet`);
 }
 
+/**
+ * The fields, such as `users.table`, in which a mapping differs from one that was stored as JSON.
+ *
+ * @param stored may be of a version that knew other fields
+ */
+export function compareMappings(mapping: Mapping, stored: unknown): string[] {
+  const { data = stored } = mappingFile.safeParse(stored);
+  return findDifferences(mapping, data);
+}
+
 function findDifferences(one: unknown, other: unknown, place = ""): string[] {
   if (typeof one === "object" && one !== null && typeof other === "object" && other !== null) {
     const names = [...new Set([...Object.keys(one), ...Object.keys(other)])];

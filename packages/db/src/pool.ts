@@ -3,6 +3,7 @@ import type pg from "pg";
 import { createSchemaWatch, type SchemaWatch } from "./app-schema/schema-watch.ts";
 import { DriverPool } from "./driver-pool.ts";
 import { toPostgresError } from "./errors.ts";
+import { watchMapping } from "./mapping-watch.ts";
 import type { Connection, Queryable, Statement } from "./queryable.ts";
 import { createTables, defaultTables } from "./tables.ts";
 
@@ -24,6 +25,8 @@ export type PoolOptions = {
   databaseUrl: string;
   /** The app's tables; by default `public.users` and `public.mentorados`. */
   mapping?: Mapping;
+  /** With `false`, statements run although migrate recorded another mapping: migrate itself changes it. */
+  checksMapping?: boolean;
   /** Shown in pg_stat_activity. */
   applicationName: string;
   max?: number;
@@ -43,6 +46,8 @@ export type PoolOptions = {
  * Our statements name the schema of each table and function of ours. With the app's schemas in the path, a function made
  * there for a closer argument type, such as `unnest(text[])`, would run in place of Postgres' own, with our rights. A
  * temporary table would stand before ours if `pg_temp` were not last.
+ *
+ * A time without a zone is read as UTC, so it is written in UTC too, whatever the zone of the database.
  */
 const ownSearchPath = "pg_catalog,pg_temp";
 
@@ -55,7 +60,7 @@ export function createPool(options: PoolOptions): Pool {
   const pool = new DriverPool({
     connectionString: joinStartupOptions(
       options.databaseUrl,
-      `-c search_path=${options.searchPath ?? ownSearchPath}`,
+      `-c search_path=${options.searchPath ?? ownSearchPath} -c timezone=UTC`,
     ),
     application_name: options.applicationName,
     max,
@@ -71,15 +76,20 @@ export function createPool(options: PoolOptions): Pool {
   const send = query(pool);
   const { mapping = defaultMapping } = options;
   const tables = mapping === defaultMapping ? defaultTables : createTables(mapping);
-  const schema = createSchemaWatch({ query: send, tables });
+  const watch = watchMapping({ query: send, tables }, createSchemaWatch({ query: send, tables }));
+  const { schema } = watch;
+  const agree = (options.checksMapping ?? true) ? watch.agree : () => undefined;
   return {
     tables,
     // The statement has returned its connection, so the check of the schema finds one. Inside a transaction it might
     // not: there, inTransaction explains the error once the connection is back.
-    query: (statement, values) =>
-      send(statement, values).catch(async (error) => Promise.reject(await schema.explain(error))),
+    query: async (statement, values) => {
+      await agree();
+      return send(statement, values).catch(async (error) => Promise.reject(await schema.explain(error)));
+    },
     schema,
     connect: async () => {
+      await agree();
       const client = await pool.connect().catch(rethrow);
       return { tables, query: query(client), release: (close) => client.release(close) };
     },

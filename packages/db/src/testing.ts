@@ -1,6 +1,7 @@
 import type { Mapping } from "@rollcall/contracts";
 import { createDatabase } from "@rollcall/local-services";
 import { inject } from "vitest";
+import { recordMapping } from "./mapping-watch.ts";
 import { migrateUp } from "./migrate/migrate.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { giveProfiles, type ProfileDefaults, type ProfileOutcome } from "./profiles.ts";
@@ -37,6 +38,9 @@ export async function createMappedPool(mapping: Mapping, sql: string): Promise<P
   await owner.query("drop table public.mentorados, public.users");
   await owner.query(sql);
   await owner.end();
+  const migrator = createPool({ ...options, mapping, checksMapping: false });
+  await recordMapping(migrator);
+  await migrator.end();
   return createPool({ ...options, mapping });
 }
 

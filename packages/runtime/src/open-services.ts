@@ -90,11 +90,16 @@ export type ServicesOptions = {
  * @throws EnvironmentError for a mapping that cannot be used
  */
 export function openServices(config: ServicesConfig, options: ServicesOptions): Services {
-  loadMapping(config.ROLLCALL_CONFIG);
+  const mapping = loadMapping(config.ROLLCALL_CONFIG);
   const program = programs[options.program];
   const { log = createLogger({ level: "silent", process: options.program }) } = options;
   const metrics = createMetrics(program.metrics);
   const warn = (text: string) => (error: Error) => log.warn({ err: error }, text);
+  if (config.ROLLCALL_CONFIG !== undefined)
+    log.info(
+      { file: config.ROLLCALL_CONFIG, users: mapping.users.table, profile: mapping.profile?.table ?? null },
+      "Tables of the app, by the mapping of ROLLCALL_CONFIG",
+    );
   const limits = decideConnections(options.program, {
     max: config.DATABASE_MAX_CONNECTIONS,
     hasRedis: config.REDIS_URL !== undefined,
@@ -109,6 +114,7 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
 
   const pool = createPool({
     databaseUrl: config.DATABASE_URL,
+    mapping,
     applicationName: `rollcall-${options.program}`,
     max: limits.main,
     ...(config.ENSURE_TIMEOUT_MS !== undefined && {
@@ -151,7 +157,7 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
     clerk,
     sessionCache,
     gauges: createGaugeReaders(pool, backend),
-    autoCreate: config.ENABLE_AUTO_CREATE,
+    autoCreate: config.ENABLE_AUTO_CREATE && mapping.profile !== null,
     close: async () => {
       await closeProducers(producers);
       sessionCache.close();
@@ -212,7 +218,7 @@ export function createReconcileContext(
     defaults: {
       nomeCompleto: config.DEFAULT_NOME,
       turma: config.DEFAULT_TURMA,
-      create: config.ENABLE_AUTO_CREATE,
+      create: config.ENABLE_AUTO_CREATE && pool.tables.profile !== undefined,
     },
     budget: decideRequestBudget(config.CLERK_SECRET_KEY, config.CLERK_RATE_BUDGET),
     log,

@@ -36,8 +36,10 @@ function readArguments(args: readonly string[]): Direction | "help" {
 async function run(direction: Direction): Promise<string> {
   const shape = { DATABASE_URL: variables.DATABASE_URL, ROLLCALL_CONFIG: variables.ROLLCALL_CONFIG };
   const { DATABASE_URL, ROLLCALL_CONFIG } = readEnvironment(shape, process.env);
-  loadMapping(ROLLCALL_CONFIG);
+  const mapping = loadMapping(ROLLCALL_CONFIG);
   const pool = createPool({
+    mapping,
+    checksMapping: false,
     databaseUrl: DATABASE_URL,
     applicationName: "rollcall-migrate",
     max: 2,

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { recordColumns } from "../app-schema/known-columns.ts";
 import { type Restoration, restoreSchema } from "../app-schema/restore-schema.ts";
+import { recordMapping } from "../mapping-watch.ts";
 import type { Connection, Pool, Queryable } from "../pool.ts";
 import { readRow, readRows } from "../rows.ts";
 import { inTransaction } from "../transaction.ts";
@@ -50,6 +51,8 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
     // The writes need all of our own tables too.
     if (adopts) await tryWrites(client);
     await recordColumns(client);
+    // A changed mapping is recorded once its tables are whole: see restoreTables.
+    if (applied.length === 0) await recordMapping(client);
     return missing.map((migration) => migration.id);
   });
 }
@@ -78,9 +81,12 @@ async function refuseUnfitDatabase(client: Connection): Promise<void> {
  * @throws MigrationRefusal if the tables cannot be changed; otherwise a PostgresError
  */
 export async function restoreTables(pool: Pool): Promise<Restoration> {
-  return inLockedTransaction(pool, async (client) =>
-    (await findMissingMigrations(client)).length > 0 ? { restored: [], left: [] } : restoreSchema(client),
-  );
+  return inLockedTransaction(pool, async (client) => {
+    if ((await findMissingMigrations(client)).length > 0) return { restored: [], left: [] };
+    const restoration = await restoreSchema(client);
+    if (restoration.left.length === 0) await recordMapping(client);
+    return restoration;
+  });
 }
 
 /**
