@@ -5,7 +5,7 @@
 create sequence rollcall.read_sequence as bigint;
 
 -- Rows of users outlive a down migration. Their numbers must stay below new ones, which would lose every tie otherwise.
-select setval('rollcall.read_sequence', coalesce(max(read_ticket), 0) + 1, false) from public.users;
+select setval('rollcall.read_sequence', coalesce(max(read_ticket), 0) + 1, false) from {{users}};
 
 -- The only functions that compare emails; src/email.ts has their bodies too, and explains them.
 create function rollcall.fold_email(email text) returns text
@@ -18,12 +18,12 @@ create function rollcall.near_email(email text) returns text
   as $$ select (case when octet_length(email) = length(email) then (lower(btrim(email, E'\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u00ad\u061c\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u202f\u205f\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\u3000\ufeff') collate "C") collate "default") else (normalize(lower(upper(normalize((lower(btrim(email, E'\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u00ad\u061c\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u202f\u205f\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\u3000\ufeff') collate "C") collate "default"), NFD) collate "und-x-icu")), NFC) collate "default") end) $$;
 
 -- Hash indexes, because a B-tree refuses values above 2,700 bytes, and such a long address could not be written then.
-create index if not exists users_claimant_email on public.users using hash (rollcall.fold_email(email::text))
-  where deleted_at is null and email_verified;
-create index if not exists mentorados_near_email on public.mentorados using hash (rollcall.near_email(email::text));
+create index if not exists {{claimantIndex}} on {{users}} using hash (rollcall.fold_email({{email}}::text))
+  where {{deletedAt}} is null and {{emailVerified}};
+create index if not exists {{profileIndex}} on {{profile}} using hash (rollcall.near_email({{profileEmail}}::text));
 
 -- The full sync finds rows that were created in a page's range and that the page lacks.
-create index if not exists users_clerk_created_at on public.users (clerk_created_at) where deleted_at is null;
+create index if not exists {{createdIndex}} on {{users}} (clerk_created_at) where {{deletedAt}} is null;
 
 -- Clerk lacked these users at a request. An ensure call then answers 404 instead of waiting for a row.
 create table rollcall.absences (
@@ -40,11 +40,11 @@ create table rollcall.workers (
 -- Profiles that may belong to a user, where only an operator may decide. At most one open conflict for each user.
 create table rollcall.conflicts (
   id                  bigint generated always as identity primary key,
-  user_id             integer not null,
+  user_id             {{userKeyType}} not null,
   reason              text not null,
-  candidate_ids       integer[] not null,
+  candidate_ids       {{profileKeyType}}[] not null,
   -- The fresh profile that was made beside the candidates, and a hash of its content at that time.
-  profile_id          integer,
+  profile_id          {{profileKeyType}},
   profile_fingerprint text,
   state               text not null default 'open',
   opened_at           timestamptz not null default now(),
@@ -57,7 +57,7 @@ create index conflicts_candidates on rollcall.conflicts using gin (candidate_ids
 
 -- The last user of a profile without a user. An erasure needs it after the timeline was pruned.
 create table rollcall.former_profiles (
-  mentorado_id integer primary key,
+  mentorado_id {{profileKeyType}} primary key,
   clerk_id     text not null,
   unlinked_at  timestamptz not null default now()
 );
@@ -103,16 +103,16 @@ declare
   pruned    integer := 0;
 begin
   for candidate in
-    select u.id, u.clerk_id from public.users u
-    where u.clerk_id in (
+    select {{idOfRow}}, {{clerkIdOfRow}} from {{users}} u
+    where u.{{clerkId}} in (
         select e.clerk_id from rollcall.events e
         where e.kind = 'user_tombstoned' and (e.details -> 'wasUnknown')::boolean
           and e.at < now() - interval '1 day'
       )
-      and u.deleted_at < now() - interval '1 day'
-      and coalesce(u.email::text, u.name::text, u.image_url::text) is null
+      and u.{{deletedAt}} < now() - interval '1 day'
+      and coalesce({{personalTexts}}) is null
       and coalesce(u.clerk_created_at, u.clerk_updated_at) is null and u.read_ticket is null
-    order by u.id limit 1000
+    order by u.{{id}} limit 1000
     for update skip locked
   loop
     begin
@@ -122,14 +122,14 @@ begin
         from pg_constraint c
         join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
         join pg_attribute r on r.attrelid = c.confrelid and r.attnum = c.confkey[1]
-        where c.contype = 'f' and c.confrelid = 'public.users'::regclass
+        where c.contype = 'f' and c.confrelid = {{usersText}}::regclass
       loop
-        execute format('select $1 or exists (select from %s x join public.users u on u.%I = x.%I where u.id = $2)',
+        execute format('select $1 or exists (select from %s x join {{usersInFormat}} u on u.%I = x.%I where u.{{idInFormat}} = $2)',
                        reference.name, reference.referenced, reference.attname)
           into is_used using is_used, candidate.id;
       end loop;
       if not is_used then
-        delete from public.users where id = candidate.id;
+        delete from {{users}} where {{id}} = candidate.id;
         pruned := pruned + 1;
       end if;
     exception when others then

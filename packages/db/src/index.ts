@@ -115,7 +115,7 @@ export { createFinalEventIdReader, type FinalEventIdReader } from "./final-event
 export { acquireLease, checkWrites, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { describeColumns, type ListColumns } from "./list-columns.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
-export { findDuplicates } from "./migrate/adoption/row-problems.ts";
+export { findDuplicateRows } from "./migrate/adoption/row-problems.ts";
 export { findMissingMigrations, migrateDown, migrateUp, restoreTables } from "./migrate/migrate.ts";
 export {
   findUnsentNotification,

@@ -1,21 +1,61 @@
+import { isDeepStrictEqual } from "node:util";
+import { defaultMapping, type Mapping, toQualified } from "@rollcall/contracts";
 import { getTableColumns, is, SQL } from "drizzle-orm";
-import { getTableConfig, IndexedColumn, type PgColumn, PgDialect, type PgTable } from "drizzle-orm/pg-core";
-import { mentorados, users } from "../schema.ts";
+import { type PgColumn, PgDialect } from "drizzle-orm/pg-core";
+import { foldedEmailSql, nearEmailSql } from "../email.ts";
+import { quoteName } from "../quote-name.ts";
+import { mentorados, type User, users } from "../schema.ts";
+import { perTables, type Tables } from "../tables.ts";
+import {
+  amount,
+  anything,
+  appTime,
+  type ColumnRule,
+  changeMark,
+  clerkIdRule,
+  instant,
+  keyRule,
+  nullable,
+  oneOf,
+  readSequenceRule,
+  referenceRule,
+  roleSourceRule,
+  ruleOf,
+  text,
+} from "./column-rules.ts";
 
-/** The two tables as `schema.ts` declares them: the one source of what migrate restores and `rollcall schema` prints. */
+/**
+ * The app's tables as Rollcall needs them: the one source of what migrate checks, adds and restores, and what
+ * `rollcall schema` prints. Types and defaults come from `schema.ts`, names from the mapping.
+ */
 export type DeclaredTable = {
-  name: TableName;
+  kind: TableKind;
+  /** `schema.table`, quoted. */
+  table: string;
+  /** The same without quotes, for messages. */
+  label: string;
+  /** The schema, quoted, and the name of the table alone. */
+  schema: string;
+  name: string;
+  /** Rollcall makes the default tables with every column. In tables of another mapping it adds only its own columns. */
+  isOurs: boolean;
   columns: readonly DeclaredColumn[];
   indexes: readonly DeclaredIndex[];
   foreignKeys: readonly DeclaredForeignKey[];
 };
 
-export type TableName = "users" | "mentorados";
+export type TableKind = "users" | "profile";
 
 export type DeclaredColumn = {
   name: string;
+  /** The name, quoted. */
+  column: string;
   /** The name in drizzle's table and in answers of the API. */
   property: string;
+  /** The field of the mapping that names the column: `users.columns.tier`. Undefined if the mapping does not. */
+  field: string | undefined;
+  /** A field of the mapping that may name the column. */
+  possibleField: string | undefined;
   /** As in `create table`; `serial` for an id. */
   type: string;
   notNull: boolean;
@@ -24,6 +64,7 @@ export type DeclaredColumn = {
   isPrimary: boolean;
   /** The name of the unique key over this column alone. */
   uniqueKey: string | undefined;
+  rule: ColumnRule;
 };
 
 export type DeclaredIndex = {
@@ -33,7 +74,7 @@ export type DeclaredIndex = {
   column: string | undefined;
   /** All columns that it reads. */
   columns: readonly string[];
-  /** The column's name or the expression, as in `create index`. */
+  /** The column, quoted, or the expression, as in `create index`. */
   key: string;
   /** The property of the plain column. */
   property: string | undefined;
@@ -44,94 +85,328 @@ export type DeclaredForeignKey = {
   name: string;
   column: string;
   property: string;
-  target: { table: TableName; column: string; property: string };
+  target: { kind: TableKind; table: string; label: string; column: string; property: string };
   onDelete: string;
 };
 
-const dialect = new PgDialect();
+/** The users' table first. */
+export const declareTables = perTables((tables): readonly DeclaredTable[] => {
+  const ofUsers = declareUsers(tables);
+  const { profile } = tables.mapping;
+  return profile ? [ofUsers, declareProfile(tables, profile, ofUsers)] : [ofUsers];
+});
 
-export const declaredTables: readonly DeclaredTable[] = [
-  declare("users", users),
-  declare("mentorados", mentorados),
-];
+/** Whether the tables are the two that Rollcall makes by itself. */
+export function isDefaultMapping(mapping: Mapping): boolean {
+  const { organizations: _, ...own } = normalize(mapping);
+  return isDeepStrictEqual(own, normalize(defaultMapping));
+}
 
-function declare(name: TableName, table: PgTable): DeclaredTable {
-  const { indexes, foreignKeys } = getTableConfig(table);
+function normalize({ users: mapped, profile, ...others }: Mapping): Mapping {
   return {
-    name,
-    columns: Object.entries(getTableColumns(table)).map(([property, column]) =>
-      declareColumn(property, column as PgColumn),
-    ),
-    indexes: indexes.map(({ config }) => {
-      const [key] = config.columns;
-      const column = is(key, IndexedColumn) ? (key.name ?? "") : undefined;
-      const expression = column ?? writeSql(key);
-      const predicate = config.where && writeSql(config.where);
-      const names = getTableConfig(table).columns.map((one) => one.name);
-      return {
-        name: config.name ?? "",
-        method: config.method ?? "btree",
-        column,
-        columns: names.filter((one) => new RegExp(`\\b${one}\\b`).test(`${expression} ${predicate ?? ""}`)),
-        key: expression,
-        property: column && propertyOf(table, column),
-        predicate,
-      };
-    }),
-    foreignKeys: foreignKeys.map((foreignKey) => {
-      const { columns, foreignColumns, foreignTable } = foreignKey.reference();
-      const [column, target] = [columns[0]?.name ?? "", foreignColumns[0]?.name ?? ""];
-      return {
-        name: foreignKey.getName(),
-        column,
-        property: propertyOf(table, column),
-        target: {
-          table: getTableConfig(foreignTable).name as TableName,
-          column: target,
-          property: propertyOf(foreignTable, target),
-        },
-        onDelete: foreignKey.onDelete ?? "no action",
-      };
-    }),
+    ...others,
+    users: { ...mapped, table: toQualified(mapped.table).join(".") },
+    profile: profile && { ...profile, table: toQualified(profile.table).join(".") },
   };
 }
 
-function declareColumn(property: string, column: PgColumn): DeclaredColumn {
+/** Postgres cuts longer names, and two cut names may be equal. */
+const longestNameBytes = 63;
+
+/** A name for a key or an index, of the table's name and a suffix. */
+export function nameObject(table: string, suffix: string): string {
+  const room = longestNameBytes - Buffer.byteLength(suffix) - 1;
+  let start = table;
+  while (Buffer.byteLength(start) > room) start = [...start].slice(0, -1).join("");
+  return `${start}_${suffix}`;
+}
+
+function describeTable(kind: TableKind, table: string, { mapping }: Tables) {
+  const [schema, name] = toQualified(table);
+  return {
+    kind,
+    table: `${quoteName(schema)}.${quoteName(name)}`,
+    label: `${schema}.${name}`,
+    schema: quoteName(schema),
+    name,
+    isOurs: isDefaultMapping(mapping),
+  };
+}
+
+const dialect = new PgDialect();
+
+/** The declarations hold no parameters, so the text is the whole statement. */
+function writeDefault(value: unknown): string {
+  if (is(value, SQL)) return dialect.sqlToQuery(value).sql;
+  return typeof value === "string" ? quoteText(value) : String(value);
+}
+
+export function quoteText(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}
+
+/** Type, default and nullability of a column of `schema.ts`. */
+function readForm(column: PgColumn) {
   const type = column.getSQLType();
   return {
-    name: column.name,
-    property,
     type,
     notNull: column.notNull,
     default: type === "serial" || !column.hasDefault ? undefined : writeDefault(column.default),
     isPrimary: column.primary,
-    uniqueKey: column.isUnique ? column.uniqueName : undefined,
   };
 }
 
-function propertyOf(table: PgTable, name: string): string {
-  const found = Object.entries(getTableColumns(table)).find(([, column]) => column.name === name);
-  return found?.[0] ?? name;
+function declareUsers(tables: Tables): DeclaredTable {
+  const { users: u, mapping } = tables;
+  const { key, columns: mapped } = mapping.users;
+  const own = describeTable("users", mapping.users.table, tables);
+  const fields: Readonly<Record<string, string | undefined>> = mapped;
+  const keyIsClerkId = mapped.clerkId === key.column;
+  const rules = rulesOfUsers(tables, own.isOurs);
+  const columns = Object.entries(getTableColumns(users)).flatMap(([property, column]): DeclaredColumn[] => {
+    const quoted = u[property as keyof User];
+    // Of a key that is the Clerk id there is one column. A field that is not mapped may have none.
+    if (quoted === undefined || (keyIsClerkId && property === "clerkId")) return [];
+    const form = readForm(column as PgColumn);
+    const name = property === "id" ? key.column : (fields[property] ?? column.name);
+    const possibleField = property === "id" ? "users.key.column" : nameField(property);
+    return [
+      {
+        ...form,
+        name,
+        column: quoted,
+        property,
+        field: property === "id" || fields[property] !== undefined ? possibleField : undefined,
+        possibleField,
+        type: property === "id" ? typeOfKey(key.type) : form.type,
+        uniqueKey:
+          property === (keyIsClerkId ? "id" : "clerkId") ? nameObject(own.name, `${name}_unique`) : undefined,
+        rule: rules[property as keyof User],
+      },
+    ];
+  });
+  const email = mapped.email ?? "email";
+  const deletedAt = mapped.deletedAt ?? "deleted_at";
+  const emailVerified = mapped.emailVerified ?? "email_verified";
+  return {
+    ...own,
+    columns,
+    indexes: [
+      {
+        name: nameObject(own.name, "claimant_email"),
+        method: "hash",
+        column: undefined,
+        columns: [email, emailVerified, deletedAt],
+        key: foldedEmailSql(`${u.email}::text`),
+        property: undefined,
+        predicate: `${u.deletedAt} is null and ${u.emailVerified}`,
+      },
+      {
+        name: nameObject(own.name, "clerk_created_at"),
+        method: "btree",
+        column: "clerk_created_at",
+        columns: ["clerk_created_at", deletedAt],
+        key: "clerk_created_at",
+        property: "clerkCreatedAt",
+        predicate: `${u.deletedAt} is null`,
+      },
+    ],
+    foreignKeys: [],
+  };
 }
 
-function writeDefault(value: unknown): string {
-  if (is(value, SQL)) return writeSql(value);
-  return typeof value === "string" ? quoteText(value) : String(value);
+const mappableFields: Readonly<Record<keyof Mapping["users"]["columns"], true>> = {
+  clerkId: true,
+  email: true,
+  emailVerified: true,
+  name: true,
+  imageUrl: true,
+  role: true,
+  tier: true,
+  banned: true,
+  deletedAt: true,
+  createdAt: true,
+  updatedAt: true,
+};
+
+function nameField(property: string): string | undefined {
+  return property in mappableFields ? `users.columns.${property}` : undefined;
 }
 
-/** The declarations hold no parameters, so the text is the whole statement. */
-function writeSql(value: unknown): string {
-  return is(value, SQL) ? dialect.sqlToQuery(value).sql : "";
+const typeOfKey = (type: Mapping["users"]["key"]["type"]) => (type === "integer" ? "serial" : type);
+
+function rulesOfUsers({ users: u, mapping }: Tables, isOurs: boolean): Record<keyof User, ColumnRule> {
+  const { key, columns } = mapping.users;
+  const ofClerk = (property: keyof User): ColumnRule => {
+    const column = u.clerkColumns.find((one) => one.property.replace(/Ms$/, "") === property);
+    return column ? ruleOf(column) : nullable(text(0));
+  };
+  return {
+    id: columns.clerkId === key.column ? clerkIdRule : keyRule(key.type),
+    clerkId: clerkIdRule,
+    email: ofClerk("email"),
+    emailVerified: ofClerk("emailVerified"),
+    name: ofClerk("name"),
+    imageUrl: ofClerk("imageUrl"),
+    banned: ofClerk("banned"),
+    clerkCreatedAt: ofClerk("clerkCreatedAt"),
+    clerkUpdatedAt: ofClerk("clerkUpdatedAt"),
+    role: oneOf("user", "admin"),
+    roleSource: roleSourceRule,
+    // An app's own tiers have a default of their own.
+    tier: isOurs ? oneOf("FREE") : oneOf(),
+    readTicket: readSequenceRule,
+    deletedAt: nullable(instant),
+    createdAt: isOurs ? changeMark : appTime,
+    updatedAt: isOurs ? changeMark : appTime,
+  };
 }
 
-function quoteText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+const mentoradoRules: Record<keyof typeof mentorados.$inferSelect, ColumnRule> = {
+  id: keyRule("integer"),
+  userId: referenceRule("integer"),
+  nomeCompleto: text(100),
+  email: nullable(text(254)),
+  fotoUrl: nullable(text(255)),
+  turma: nullable(text(64)),
+  ativo: oneOf("sim", "nao"),
+  metaFaturamento: amount,
+  metaLeads: amount,
+  metaProcedimentos: amount,
+  metaPosts: amount,
+  metaStories: amount,
+  linkedAt: nullable(instant),
+  createdAt: changeMark,
+  updatedAt: changeMark,
+};
+
+type Profile = NonNullable<Mapping["profile"]>;
+
+function declareProfile(tables: Tables, profile: Profile, ofUsers: DeclaredTable): DeclaredTable {
+  const own = describeTable("profile", profile.table, tables);
+  const { key } = tables.mapping.users;
+  const columns = own.isOurs ? declareMentorados(own.name) : declareMapped(profile, own.name, key.type);
+  const email = Object.entries(profile.columns).find(([, one]) => "from" in one && one.from === "email")?.[0];
+  const link = columns.find(({ name }) => name === profile.link);
+  const target = ofUsers.columns.find(({ name }) => name === key.column);
+  return {
+    ...own,
+    columns,
+    indexes:
+      email === undefined
+        ? []
+        : [
+            {
+              name: nameObject(own.name, "near_email"),
+              method: "hash",
+              column: undefined,
+              columns: [email],
+              key: nearEmailSql(`${quoteName(email)}::text`),
+              property: undefined,
+              predicate: undefined,
+            },
+          ],
+    // The app decides what becomes of its rows when it deletes a user's row. Rollcall deletes none that has a profile.
+    foreignKeys:
+      own.isOurs && link && target
+        ? [
+            {
+              name: `${own.name}_${link.name}_${ofUsers.name}_${target.name}_fk`,
+              column: link.name,
+              property: link.property,
+              target: {
+                kind: "users",
+                table: ofUsers.table,
+                label: ofUsers.label,
+                column: target.name,
+                property: target.property,
+              },
+              onDelete: "set null",
+            },
+          ]
+        : [],
+  };
+}
+
+function declareMentorados(table: string): DeclaredColumn[] {
+  return Object.entries(getTableColumns(mentorados)).map(([property, column]) => ({
+    ...readForm(column as PgColumn),
+    name: column.name,
+    column: quoteName(column.name),
+    property,
+    field: "profile",
+    possibleField: undefined,
+    uniqueKey: property === "userId" ? nameObject(table, `${column.name}_unique`) : undefined,
+    rule: mentoradoRules[property as keyof typeof mentoradoRules],
+  }));
+}
+
+/** Rollcall's own columns of a profile. They have one name under every mapping. */
+const profileState = ["linkedAt", "createdAt", "updatedAt"] as const;
+
+/** Whether a profile was unclaimed once follows from `linked_at > created_at`. */
+const stateRules = { linkedAt: nullable(instant), createdAt: changeMark, updatedAt: appTime };
+
+function declareMapped(
+  profile: Profile,
+  table: string,
+  userKey: Mapping["users"]["key"]["type"],
+): DeclaredColumn[] {
+  const plain = { type: "text", notNull: false, default: undefined, isPrimary: false, uniqueKey: undefined };
+  const name = (column: string) => ({ name: column, column: quoteName(column), property: column });
+  return [
+    {
+      ...plain,
+      ...name(profile.key.column),
+      field: "profile.key.column",
+      possibleField: "profile.key.column",
+      type: typeOfKey(profile.key.type),
+      notNull: true,
+      isPrimary: true,
+      rule: keyRule(profile.key.type),
+    },
+    {
+      ...plain,
+      ...name(profile.link),
+      field: "profile.link",
+      possibleField: "profile.link",
+      type: userKey,
+      uniqueKey: nameObject(table, `${profile.link}_unique`),
+      rule: referenceRule(userKey),
+    },
+    ...Object.entries(profile.columns).map(([column, source]): DeclaredColumn => {
+      const field = `profile.columns.${column}`;
+      return { ...plain, ...name(column), field, possibleField: field, ...describeSource(source) };
+    }),
+    ...profileState.map((property): DeclaredColumn => {
+      const column = mentorados[property];
+      return {
+        ...readForm(column),
+        ...name(column.name),
+        property,
+        field: undefined,
+        possibleField: undefined,
+        uniqueKey: undefined,
+        rule: stateRules[property],
+      };
+    }),
+  ];
+}
+
+/** A column that every insert fills may be required. Any other value may be missing at Clerk. */
+function describeSource(source: Profile["columns"][string]): { rule: ColumnRule } {
+  if ("value" in source) return { rule: anything };
+  const values = [...(source.allowed ?? []), ...(typeof source.default === "string" ? [source.default] : [])];
+  const lengths = { name: 100, email: 254, imageUrl: 255 };
+  const length = Object.entries(lengths).find(([from]) => from === source.from)?.[1] ?? 64;
+  const rule = source.allowed ? oneOf(...new Set(values)) : text(length);
+  return { rule: typeof source.default === "string" ? rule : nullable(rule) };
 }
 
 /** The column as in `create table` and `add column`. */
-export function writeColumn({ name, type, notNull, default: value }: DeclaredColumn): string {
+export function writeColumn({ column, type, notNull, default: value }: DeclaredColumn): string {
   return [
-    name,
+    column,
     type,
     ...(value === undefined ? [] : [`default ${value}`]),
     ...(notNull && type !== "serial" ? ["not null"] : []),
@@ -139,15 +414,15 @@ export function writeColumn({ name, type, notNull, default: value }: DeclaredCol
 }
 
 export function writeIndex(
-  table: TableName,
+  { table }: DeclaredTable,
   { name, method, column, key, predicate }: DeclaredIndex,
 ): string {
-  const on = `create index ${name} on public.${table} using ${method} (${column ?? `(${key})`})`;
+  const on = `create index ${quoteName(name)} on ${table} using ${method} (${column === undefined ? `(${key})` : key})`;
   return predicate === undefined ? on : `${on} where ${predicate}`;
 }
 
 /** `create table`, with the table's keys. */
-export function writeTable({ name, columns, foreignKeys }: DeclaredTable): string {
+export function writeTable({ table, columns, foreignKeys }: DeclaredTable): string {
   const lines = [
     ...columns.map((column) =>
       [
@@ -158,10 +433,10 @@ export function writeTable({ name, columns, foreignKeys }: DeclaredTable): strin
     ),
     ...foreignKeys.map((key) => `  constraint ${key.name} ${writeForeignKey(key)}`),
   ];
-  return `create table public.${name} (\n${lines.join(",\n")}\n)`;
+  return `create table ${table} (\n${lines.join(",\n")}\n)`;
 }
 
 /** The clause of a foreign key, after its name. */
 export function writeForeignKey({ column, target, onDelete }: DeclaredForeignKey): string {
-  return `foreign key (${column}) references public.${target.table} (${target.column}) on delete ${onDelete}`;
+  return `foreign key (${quoteName(column)}) references ${target.table} (${quoteName(target.column)}) on delete ${onDelete}`;
 }

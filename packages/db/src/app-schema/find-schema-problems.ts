@@ -1,9 +1,9 @@
 import { z } from "zod";
 import {
-  columnRules,
   type FormProblem,
   findColumnProblems,
   fits,
+  isUnfilledTime,
   type LiveColumn,
   readLiveColumns,
 } from "../migrate/adoption/column-problems.ts";
@@ -17,8 +17,9 @@ import {
   type DeclaredForeignKey,
   type DeclaredIndex,
   type DeclaredTable,
-  declaredTables,
-  type TableName,
+  declareTables,
+  nameObject,
+  type TableKind,
   writeColumn,
   writeForeignKey,
   writeIndex,
@@ -46,23 +47,29 @@ type Columns = ReadonlyMap<string, LiveColumn>;
  * tables. It takes some ten small queries, so call it periodically or through the pool's watch, not at each request.
  */
 export async function findSchemaProblems(db: Queryable): Promise<SchemaProblem[]> {
+  return [...(await findTableProblems(db)), ...(await findMissingIndexes(db))];
+}
+
+/** The same without indexes that only make statements faster. */
+export async function findTableProblems(db: Queryable): Promise<SchemaProblem[]> {
   const problems: SchemaProblem[] = [];
-  const found = new Map<TableName, Columns>();
-  for (const table of declaredTables) {
-    const live = await readLiveColumns(db, table.name);
+  const found = new Map<TableKind, Columns>();
+  const declared = declareTables(db);
+  for (const table of declared) {
+    const live = await readLiveColumns(db, table);
     const columns = new Map(live.map((column) => [column.name, column]));
     if (live.length === 0) {
       problems.push(await describeMissingTable(db, table));
       continue;
     }
-    found.set(table.name, columns);
-    problems.push(...findColumnProblems(`public.${table.name}`, columnRules[table.name], live));
+    found.set(table.kind, columns);
+    problems.push(...findColumnProblems(table, live));
     problems.push(...(await findMissingColumns(db, table, columns)));
     problems.push(...findConstraintProblems(table, columns));
   }
   const keys = await findKeyProblems(db);
   // While a table is missing, its foreign key may follow it under its new name, and is right there.
-  const isWhole = found.size === declaredTables.length;
+  const isWhole = found.size === declared.length;
   const relevant = isWhole
     ? keys
     : keys.filter(({ breaks }) => !breaks.some((one) => one.states.includes("23503")));
@@ -70,17 +77,18 @@ export async function findSchemaProblems(db: Queryable): Promise<SchemaProblem[]
 }
 
 async function describeMissingTable(db: Queryable, table: DeclaredTable): Promise<SchemaProblem> {
-  const object = `public.${table.name}`;
+  const object = table.label;
   const breaks = [{ states: ["42P01"] }];
-  const renamed = await findRenamedTable(db, table.name);
+  const renamed = await findRenamedTable(db, table);
   if (renamed !== undefined) {
     return {
       object,
       says: `${object} is missing, because it was renamed to ${renamed}`,
-      statement: `alter table ${renamed} rename to ${table.name}`,
+      statement: `alter table ${renamed} rename to ${quoteName(table.name)}`,
       breaks,
     };
   }
+  if (!table.isOurs) return { object, says: `${object} is missing, and the app makes it`, breaks };
   return {
     object,
     says: `${object} is missing`,
@@ -88,14 +96,15 @@ async function describeMissingTable(db: Queryable, table: DeclaredTable): Promis
     restore: {
       statements: [writeTable(table)],
       // A new table counts its ids from 1, and the profiles would belong to other users.
-      ...(table.name === "users" && { blockers: (client: Queryable) => findOrphansWithoutUsers(client) }),
+      ...(table.kind === "users" && { blockers: (client: Queryable) => findOrphansWithoutUsers(client) }),
     },
   };
 }
 
 async function findOrphansWithoutUsers(db: Queryable): Promise<string[]> {
-  const profiles = await readLiveColumns(db, "mentorados");
-  return profiles.some(({ name }) => name === "user_id") ? findOrphans(db, false) : [];
+  const profile = declareTables(db).find(({ kind }) => kind === "profile");
+  const live = profile ? await readLiveColumns(db, profile) : [];
+  return live.some(({ name }) => name === db.tables.mapping.profile?.link) ? findOrphans(db, false) : [];
 }
 
 async function findMissingColumns(
@@ -105,22 +114,25 @@ async function findMissingColumns(
 ): Promise<SchemaProblem[]> {
   const missing = table.columns.filter(({ name }) => !live.has(name));
   if (missing.length === 0) return [];
-  const known = (await readKnownColumns(db)).filter((one) => one.table === table.name && one.isCurrent);
-  const foreign = [...live.values()].filter(({ name }) => !columnRules[table.name][name]);
+  const known = (await readKnownColumns(db)).filter((one) => one.kind === table.kind && one.isCurrent);
+  const foreign = [...live.values()].filter(
+    ({ name }) => !table.columns.some((column) => column.name === name),
+  );
   return missing.map((column) => {
     const record = known.find((one) => one.column === column.name);
     const renamed = record && foreign.find(({ number }) => number === record.number);
     return renamed
-      ? describeRenamed(table.name, column, renamed)
-      : describeMissing(table.name, column, record ? [] : foreign);
+      ? describeRenamed(table, column, renamed)
+      : describeMissing(table, column, record || !table.isOurs ? [] : foreign);
   });
 }
 
-function describeRenamed(table: TableName, { name }: DeclaredColumn, now: LiveColumn): SchemaProblem {
+function describeRenamed(table: DeclaredTable, column: DeclaredColumn, now: LiveColumn): SchemaProblem {
+  const object = `${table.label}.${column.name}`;
   return {
-    object: `public.${table}.${name}`,
-    says: `public.${table}.${name} is missing, because it was renamed to ${now.name}`,
-    statement: renameColumn(table, now.name, name),
+    object,
+    says: `${object} is missing, because it was renamed to ${now.name}`,
+    statement: renameColumn(table, now.name, column),
     breaks: missingColumn,
   };
 }
@@ -129,20 +141,25 @@ const missingColumn = [{ states: ["42703", "42P10"] }];
 
 /** @param others columns of the app of which one may be this column, when nothing was recorded */
 function describeMissing(
-  table: TableName,
+  table: DeclaredTable,
   column: DeclaredColumn,
   others: readonly LiveColumn[],
 ): SchemaProblem {
-  const object = `public.${table}.${column.name}`;
-  const add = `alter table public.${table} add column ${writeColumn(column)}`;
-  const rule = columnRules[table][column.name];
-  const alike = others.filter((one) => rule && fits(one, rule) && !one.inPrimaryKey);
+  const object = `${table.label}.${column.name}`;
+  const add = `alter table ${table.table} add column ${writeColumn(column)}`;
+  if (!table.isOurs && column.field !== undefined)
+    return {
+      object,
+      says: `${object} is missing, but ${column.field} names it`,
+      breaks: missingColumn,
+    };
+  const alike = others.filter((one) => fits(one, column.rule) && !one.inPrimaryKey);
   if (alike.length > 0) {
     const names = alike.map(({ name }) => name).join(", ");
     return {
       object,
       says: `${object} is missing, or was renamed to one of: ${names}`,
-      statement: `${renameColumn(table, alike[0]?.name ?? "", column.name)} -- or, if it was dropped: ${add}`,
+      statement: `${renameColumn(table, alike[0]?.name ?? "", column)} -- or, if it was dropped: ${add}`,
       breaks: missingColumn,
     };
   }
@@ -151,83 +168,119 @@ function describeMissing(
     object,
     says: `${object} is missing`,
     ...(needsValues && {
-      statement: `alter table public.${table} add column ${column.name} ${column.type} -- then fill it, and run npm run migrate`,
+      statement: `alter table ${table.table} add column ${column.column} ${column.type} -- then fill it, and run npm run migrate`,
     }),
     breaks: missingColumn,
     restore: {
       statements: [add],
       ...(needsValues && {
-        blockers: (db: Queryable) => findRowsLacking(db, table, column.name),
+        blockers: (db: Queryable) => findRowsLacking(db, table, column),
       }),
     },
   };
 }
 
-function renameColumn(table: TableName, from: string, to: string): string {
-  return `alter table public.${table} rename column ${quoteName(from)} to ${to}`;
+function renameColumn({ table }: DeclaredTable, from: string, { column }: DeclaredColumn): string {
+  return `alter table ${table} rename column ${quoteName(from)} to ${column}`;
 }
 
 /** NOT NULL and defaults. A default of the app's own counts. */
 function findConstraintProblems(table: DeclaredTable, live: Columns): SchemaProblem[] {
-  return table.columns.flatMap((declared) => {
-    const column = live.get(declared.name);
-    const rule = columnRules[table.name][declared.name];
-    // A column of another type is first given its type back.
-    if (!column || declared.isPrimary || (rule && !fits(column, rule))) return [];
-    const object = `public.${table.name}.${declared.name}`;
-    const alter = `alter table public.${table.name} alter column ${declared.name}`;
-    const problems: SchemaProblem[] = [];
-    const value = declared.default;
-    if (value !== undefined && !column.hasDefault) {
-      problems.push({
-        object,
-        says: `${object} has no default, but needs ${value}`,
-        // A nullable column gets a null instead, which the next problem names.
-        breaks: column.notNull ? [{ states: ["23502"], column: declared.name }] : [],
-        restore: { statements: [`${alter} set default ${value}`] },
-      });
-    }
-    if (!declared.notNull && column.notNull && !column.inPrimaryKey) {
-      problems.push({
-        object,
-        says: `${object} is NOT NULL, but must be able to be null`,
-        breaks: [{ states: ["23502"], column: declared.name }],
-        restore: { statements: [`${alter} drop not null`] },
-      });
-    }
-    if (declared.notNull && !column.notNull) {
-      const fill = `update public.${table.name} set ${declared.name} = ${value} where ${declared.name} is null`;
-      problems.push({
-        object,
-        says: `${object} may be null, but must not`,
-        breaks: [],
-        restore: {
-          statements: [...(value === undefined ? [] : [fill]), `${alter} set not null`],
-          ...(value === undefined && {
-            blockers: (db: Queryable) => findNulls(db, table.name, declared.name),
-          }),
-        },
-      });
-    }
-    return problems;
-  });
+  return [
+    ...table.columns.flatMap((declared) => {
+      const column = live.get(declared.name);
+      // A column of another type is first given its type back.
+      if (!column || declared.isPrimary || !fits(column, declared.rule)) return [];
+      return findConstraintProblemsOf(table, declared, column);
+    }),
+    ...[...live.values()]
+      .filter((column) => isUnfilledTime(table, column))
+      .flatMap((column) => {
+        const isDeclared = table.columns.some(({ name, default: value }) => name === column.name && value);
+        return isDeclared
+          ? []
+          : [describeLackingDefault(table, column, quoteName(column.name), writeNow(column))];
+      }),
+  ];
+}
+
+/** The present time as the column holds it: without a time zone in UTC. */
+function writeNow({ type }: LiveColumn): string {
+  return type === "timestamp" ? "(now() at time zone 'utc')" : "now()";
+}
+
+function describeLackingDefault(
+  { table, label }: DeclaredTable,
+  { name, notNull }: LiveColumn,
+  quoted: string,
+  value: string,
+): SchemaProblem {
+  const object = `${label}.${name}`;
+  return {
+    object,
+    says: `${object} has no default, but needs ${value}`,
+    // A nullable column gets a null instead, which the next problem names.
+    breaks: notNull ? [{ states: ["23502"], column: name }] : [],
+    restore: { statements: [`alter table ${table} alter column ${quoted} set default ${value}`] },
+  };
+}
+
+function findConstraintProblemsOf(
+  table: DeclaredTable,
+  declared: DeclaredColumn,
+  column: LiveColumn,
+): SchemaProblem[] {
+  const { name, column: quoted, rule } = declared;
+  const object = `${table.label}.${name}`;
+  const alter = `alter table ${table.table} alter column ${quoted}`;
+  const problems: SchemaProblem[] = [];
+  const value = !table.isOurs && declared.default === "now()" ? writeNow(column) : declared.default;
+  if (value !== undefined && !column.hasDefault)
+    problems.push(describeLackingDefault(table, column, quoted, value));
+  if (rule.nullable && column.notNull && !column.inPrimaryKey) {
+    const statement = `${alter} drop not null`;
+    problems.push({
+      object,
+      says: `${object} is NOT NULL, but must be able to be null`,
+      breaks: [{ states: ["23502"], column: name }],
+      // The app decides about its own columns.
+      ...(table.isOurs || declared.field === undefined
+        ? { restore: { statements: [statement] } }
+        : { statement }),
+    });
+  }
+  if (declared.notNull && !column.notNull) {
+    // In the app's own table, its own default is the right value.
+    const filling = table.isOurs ? value : "default";
+    const fill = `update ${table.table} set ${quoted} = ${filling} where ${quoted} is null`;
+    problems.push({
+      object,
+      says: `${object} may be null, but must not`,
+      breaks: [],
+      restore: {
+        statements: [...(value === undefined ? [] : [fill]), `${alter} set not null`],
+        ...(value === undefined && {
+          blockers: (db: Queryable) => findNulls(db, table, declared),
+        }),
+      },
+    });
+  }
+  return problems;
 }
 
 const keys = `
-select t.relname as "table", i.relname as name, m.amname as method, x.indisunique as "isUnique",
+select i.relname as name, m.amname as method, x.indisunique as "isUnique",
        x.indisvalid and x.indimmediate as "isUsable", x.indnkeyatts = 1 as "isSingle",
        x.indpred is not null as "isPartial", a.attname::text as "column",
        x.indexprs is not null as "isExpression"
 from pg_index x
 join pg_class i on i.oid = x.indexrelid
-join pg_class t on t.oid = x.indrelid
 join pg_am m on m.oid = i.relam
 left join pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]
-where x.indrelid in (to_regclass('public.users'), to_regclass('public.mentorados'))
+where x.indrelid = to_regclass($1)
 `;
 
 const keyRow = z.object({
-  table: z.string(),
   name: z.string(),
   method: z.string(),
   isUnique: z.boolean(),
@@ -245,38 +298,46 @@ const foreignKeys = `
 select c.conname as name, c.confdeltype = 'n' and c.convalidated as "isRight"
 from pg_constraint c
 join pg_attribute a on a.attrelid = c.conrelid and a.attname = $2
-where c.conrelid = to_regclass('public.' || $1) and c.contype = 'f' and c.conkey = array[a.attnum]
+where c.conrelid = to_regclass($1) and c.contype = 'f' and c.conkey = array[a.attnum]
 `;
 
 const foreignKeyRow = z.object({ name: z.string(), isRight: z.boolean() });
 
 /** Names that a new index or constraint cannot take. */
 const takenNames = `
-select relname::text as name from pg_class where relnamespace = 'public'::regnamespace and relname = any ($1::text[])
+select relname::text as name from pg_class where relnamespace = to_regnamespace($2) and relname = any ($1::text[])
 union
 select conname::text from pg_constraint
-where conrelid in (to_regclass('public.users'), to_regclass('public.mentorados')) and conname = any ($1::text[])
+where conrelid = any ($3::text[]::regclass[]) and conname = any ($1::text[])
 `;
 
-/** Unique keys, foreign keys and indexes. Those of a missing column are restored after it. */
+/** Unique keys and foreign keys. Those of a missing column are restored after it. */
 async function findMissingKeys(
   db: Queryable,
-  live: ReadonlyMap<TableName, Columns>,
+  live: ReadonlyMap<TableKind, Columns>,
 ): Promise<SchemaProblem[]> {
-  const found = readRows(keyRow, (await db.query(keys)).rows);
   const problems: SchemaProblem[] = [];
-  for (const table of declaredTables) {
-    const columns = live.get(table.name);
+  for (const table of declareTables(db)) {
+    const columns = live.get(table.kind);
     if (!columns) continue;
-    const own = found.filter((key) => key.table === table.name);
+    const own = readRows(keyRow, (await db.query(keys, [table.table])).rows);
     for (const column of table.columns) {
-      problems.push(...(await findMissingUnique(db, table.name, column, columns, own)));
+      problems.push(...(await findMissingUnique(db, table, column, columns, own)));
     }
     for (const key of table.foreignKeys) {
       // A missing target has its own line, and a table that was renamed keeps the key.
-      if (live.has(key.target.table)) problems.push(...(await findMissingForeignKey(db, table.name, key)));
+      if (live.has(key.target.kind)) problems.push(...(await findMissingForeignKey(db, table, key)));
     }
-    for (const index of table.indexes) problems.push(...(await findMissingIndex(db, table.name, index, own)));
+  }
+  return problems;
+}
+
+async function findMissingIndexes(db: Queryable): Promise<SchemaProblem[]> {
+  const problems: SchemaProblem[] = [];
+  for (const table of declareTables(db)) {
+    if ((await readLiveColumns(db, table)).length === 0) continue;
+    const own = readRows(keyRow, (await db.query(keys, [table.table])).rows);
+    for (const index of table.indexes) problems.push(...(await findMissingIndex(db, table, index, own)));
   }
   return problems;
 }
@@ -284,12 +345,12 @@ async function findMissingKeys(
 /** A key counts under any name if `on conflict` accepts it. */
 async function findMissingUnique(
   db: Queryable,
-  table: TableName,
+  table: DeclaredTable,
   column: DeclaredColumn,
   columns: Columns,
   own: readonly Key[],
 ): Promise<SchemaProblem[]> {
-  const { name, isPrimary, uniqueKey } = column;
+  const { name, column: quoted, isPrimary, uniqueKey } = column;
   if (!isPrimary && uniqueKey === undefined) return [];
   const isThere = own.some(
     (key) =>
@@ -302,23 +363,23 @@ async function findMissingUnique(
   );
   if (isThere) return [];
   const hasPrimary = [...columns.values()].some(({ inPrimaryKey }) => inPrimaryKey);
-  const chosen = await chooseName(db, uniqueKey ?? `${table}_${name}_unique`);
-  const [live, rule] = [columns.get(name), columnRules[table][name]];
+  const chosen = await chooseName(db, table, uniqueKey ?? nameObject(table.name, `${name}_unique`));
+  const live = columns.get(name);
   return [
     {
       object: chosen,
-      says: `public.${table}.${name} has no unique key (${chosen})`,
+      says: `${table.label}.${name} has no unique key (${chosen})`,
       breaks: [{ states: ["42P10"] }],
       // Some types, such as json, cannot be compared.
-      ...((!live || !rule || fits(live, rule)) && {
+      ...((!live || fits(live, column.rule)) && {
         restore: {
-          needs: [`public.${table}.${name}`],
+          needs: [`${table.label}.${name}`],
           statements: [
             isPrimary && !hasPrimary
-              ? `alter table public.${table} add primary key (${name})`
-              : `alter table public.${table} add constraint ${chosen} unique (${name})`,
+              ? `alter table ${table.table} add primary key (${quoted})`
+              : `alter table ${table.table} add constraint ${quoteName(chosen)} unique (${quoted})`,
           ],
-          blockers: (client: Queryable) => findDuplicates(client, table, name),
+          blockers: (client: Queryable) => findDuplicates(client, table, column),
         },
       }),
     },
@@ -327,17 +388,17 @@ async function findMissingUnique(
 
 async function findMissingForeignKey(
   db: Queryable,
-  table: TableName,
+  table: DeclaredTable,
   key: DeclaredForeignKey,
 ): Promise<SchemaProblem[]> {
-  const found = readRows(foreignKeyRow, (await db.query(foreignKeys, [table, key.column])).rows);
+  const found = readRows(foreignKeyRow, (await db.query(foreignKeys, [table.table, key.column])).rows);
   const wrong = found.filter(({ isRight }) => !isRight);
   if (found.length > 0 && wrong.length === 0) return [];
-  const object = `public.${table}.${key.column}`;
-  const drops = wrong.map(({ name }) => `alter table public.${table} drop constraint ${quoteName(name)}`);
+  const object = `${table.label}.${key.column}`;
+  const drops = wrong.map(({ name }) => `alter table ${table.table} drop constraint ${quoteName(name)}`);
   const isReplaced = wrong.length < found.length;
-  const name = wrong.some((one) => one.name === key.name) ? key.name : await chooseName(db, key.name);
-  const target = `public.${key.target.table} (${key.target.column})`;
+  const name = wrong.some((one) => one.name === key.name) ? key.name : await chooseName(db, table, key.name);
+  const target = `${key.target.label} (${key.target.column})`;
   return [
     {
       object: wrong[0]?.name ?? name,
@@ -347,10 +408,13 @@ async function findMissingForeignKey(
           : `${object} has a foreign key (${wrong.map((one) => one.name).join(", ")}) that is not valid or not on delete ${key.onDelete}`,
       breaks: [],
       restore: {
-        needs: [object, `public.${key.target.table}.${key.target.column}`],
+        needs: [object, `${key.target.label}.${key.target.column}`],
         statements: isReplaced
           ? drops
-          : [...drops, `alter table public.${table} add constraint ${name} ${writeForeignKey(key)}`],
+          : [
+              ...drops,
+              `alter table ${table.table} add constraint ${quoteName(name)} ${writeForeignKey(key)}`,
+            ],
         blockers: (client) => findOrphans(client, true),
       },
     },
@@ -359,7 +423,7 @@ async function findMissingForeignKey(
 
 async function findMissingIndex(
   db: Queryable,
-  table: TableName,
+  table: DeclaredTable,
   index: DeclaredIndex,
   own: readonly Key[],
 ): Promise<SchemaProblem[]> {
@@ -374,9 +438,10 @@ async function findMissingIndex(
       (index.column === undefined ? key.isExpression : key.column === index.column),
   );
   if (fitting) return [];
-  const object = `public.${index.name}`;
+  const [schema] = table.label.split(".");
+  const object = `${schema}.${index.name}`;
   const isThere = named.some(({ name }) => name === index.name);
-  const name = isThere ? index.name : await chooseName(db, index.name);
+  const name = isThere ? index.name : await chooseName(db, table, index.name);
   const create = writeIndex(table, { ...index, name });
   // Without the index, everything works and is slow.
   return isThere
@@ -384,7 +449,7 @@ async function findMissingIndex(
         {
           object,
           says: `The index ${object} has another form`,
-          statement: `drop index ${object}; ${create}`,
+          statement: `drop index ${table.schema}.${quoteName(index.name)}; ${create}`,
           breaks: [],
         },
       ]
@@ -395,12 +460,14 @@ async function findMissingIndex(
           breaks: [],
           restore: {
             statements: [create],
-            needs: index.columns.map((column) => `public.${table}.${column}`),
+            needs: index.columns.map((column) => `${table.label}.${column}`),
           },
         },
       ];
 }
 
-async function chooseName(db: Queryable, name: string): Promise<string> {
-  return (await db.query(takenNames, [[name]])).rows.length === 0 ? name : `rollcall_${name}`;
+async function chooseName(db: Queryable, { schema }: DeclaredTable, name: string): Promise<string> {
+  const tables = declareTables(db).map(({ table }) => table);
+  const taken = await db.query(takenNames, [[name], schema, tables]);
+  return taken.rows.length === 0 ? name : nameObject("rollcall", name);
 }

@@ -1,7 +1,11 @@
+import { defaultMapping, type Mapping } from "@rollcall/contracts";
+import { createTables } from "../tables.ts";
 import {
   type DeclaredColumn,
+  type DeclaredIndex,
   type DeclaredTable,
-  declaredTables,
+  declareTables,
+  writeColumn,
   writeIndex,
   writeTable,
 } from "./declared-tables.ts";
@@ -10,16 +14,19 @@ export type SchemaFormat = "drizzle" | "prisma" | "sql";
 
 /**
  * What an app's own schema must hold, so that its tools keep Rollcall's columns, keys and indexes. The app may have
- * further columns. It keeps its own names of keys, and its own types where `npm run migrate` accepted them.
+ * further columns. It keeps its own names of keys, and its own types where `npm run migrate` accepted them. Of tables that
+ * the mapping names, it prints what Rollcall adds to them.
  */
-export function printSchema(format: SchemaFormat): string {
+export function printSchema(format: SchemaFormat, mapping: Mapping = defaultMapping): string {
+  const tables = declareTables({ tables: createTables(mapping) });
+  const isOurs = tables.every((table) => table.isOurs);
   switch (format) {
     case "drizzle":
-      return printDrizzle();
+      return isOurs ? printDrizzle(tables) : printDrizzleAdditions(tables);
     case "prisma":
-      return printPrisma();
+      return isOurs ? printPrisma(tables) : printPrismaAdditions(tables);
     case "sql":
-      return printSql();
+      return isOurs ? printSql(tables) : printSqlAdditions(tables);
     default:
       return format satisfies never;
   }
@@ -40,41 +47,30 @@ function builderOf({ type }: DeclaredColumn) {
   return builder;
 }
 
-function printDrizzle(): string {
-  const used = new Set(
-    declaredTables.flatMap(({ columns }) => columns.map((column) => builderOf(column).name)),
-  );
+function printDrizzle(tables: readonly DeclaredTable[]): string {
+  const used = new Set(tables.flatMap(({ columns }) => columns.map((column) => builderOf(column).name)));
   return [
     `import { sql } from "drizzle-orm";`,
     `import { ${["index", "pgTable", ...used].toSorted().join(", ")} } from "drizzle-orm/pg-core";`,
-    ...declaredTables.flatMap((table) => ["", ...printDrizzleTable(table)]),
+    ...tables.flatMap((table) => ["", ...printDrizzleTable(table)]),
     "",
   ].join("\n");
 }
 
 function printDrizzleTable(table: DeclaredTable): string[] {
   const columns = table.columns.map((column) => {
-    const { name, options } = builderOf(column);
     const key = table.foreignKeys.find((one) => one.column === column.name);
     const parts = [
-      `${name}(${[JSON.stringify(column.name), ...(options ? [options] : [])].join(", ")})`,
-      ...(column.isPrimary ? [".primaryKey()"] : []),
-      ...(column.notNull && !column.isPrimary ? [".notNull()"] : []),
-      ...(column.default === undefined ? [] : [drizzleDefault(column.default)]),
-      ...(column.uniqueKey === undefined ? [] : [`.unique(${JSON.stringify(column.uniqueKey)})`]),
+      writeDrizzleColumn(column),
       ...(key
         ? [
-            `.references(() => ${key.target.table}.${key.target.property}, { onDelete: ${JSON.stringify(key.onDelete)} })`,
+            `.references(() => ${key.target.kind === "users" ? "users" : "mentorados"}.${key.target.property}, { onDelete: ${JSON.stringify(key.onDelete)} })`,
           ]
         : []),
     ];
     return `    ${column.property}: ${parts.join("")},`;
   });
-  const indexes = table.indexes.map(({ name, method, property, key, predicate }) => {
-    const on = property === undefined ? `sql\`${escapeTemplate(key)}\`` : `table.${property}`;
-    const where = predicate === undefined ? "" : `.where(sql\`${escapeTemplate(predicate)}\`)`;
-    return `    index(${JSON.stringify(name)}).using(${JSON.stringify(method)}, ${on})${where},`;
-  });
+  const indexes = table.indexes.map((index) => `    ${writeDrizzleIndex(index)},`);
   return [
     `export const ${table.name} = pgTable(`,
     `  ${JSON.stringify(table.name)},`,
@@ -86,6 +82,87 @@ function printDrizzleTable(table: DeclaredTable): string[] {
     "  ],",
     ");",
   ];
+}
+
+function writeDrizzleColumn(column: DeclaredColumn): string {
+  const { name, options } = builderOf(column);
+  return [
+    `${name}(${[JSON.stringify(column.name), ...(options ? [options] : [])].join(", ")})`,
+    ...(column.isPrimary ? [".primaryKey()"] : []),
+    ...(column.notNull && !column.isPrimary ? [".notNull()"] : []),
+    ...(column.default === undefined ? [] : [drizzleDefault(column.default)]),
+    ...(column.uniqueKey === undefined ? [] : [`.unique(${JSON.stringify(column.uniqueKey)})`]),
+  ].join("");
+}
+
+function writeDrizzleIndex({ name, method, property, key, predicate }: DeclaredIndex): string {
+  const on = property === undefined ? `sql\`${escapeTemplate(key)}\`` : `table.${property}`;
+  const where = predicate === undefined ? "" : `.where(sql\`${escapeTemplate(predicate)}\`)`;
+  return `index(${JSON.stringify(name)}).using(${JSON.stringify(method)}, ${on})${where}`;
+}
+
+/** The columns that Rollcall adds to a table of the app. */
+function listAdded({ columns }: DeclaredTable): DeclaredColumn[] {
+  return columns.filter(({ field }) => field === undefined);
+}
+
+/** What the app's own columns need, one line each. */
+function describeNeeds({ columns, label }: DeclaredTable): string[] {
+  return columns.flatMap(({ name, field, uniqueKey, notNull, isPrimary, default: value }) => {
+    if (field === undefined) return [];
+    const needs = [
+      ...(uniqueKey === undefined ? [] : [`a unique key (${uniqueKey}, if it has none)`]),
+      ...(notNull && !isPrimary && value !== undefined
+        ? [`NOT NULL and a default (${value}, if it has none)`]
+        : []),
+    ];
+    return needs.length === 0 ? [] : [`${label}.${name} needs ${needs.join(", ")}`];
+  });
+}
+
+function printDrizzleAdditions(tables: readonly DeclaredTable[]): string {
+  const used = new Set(tables.flatMap((table) => listAdded(table).map((column) => builderOf(column).name)));
+  return [
+    `import { sql } from "drizzle-orm";`,
+    `import { ${["index", ...used].toSorted().join(", ")} } from "drizzle-orm/pg-core";`,
+    ...tables.flatMap((table) => [
+      "",
+      ...describeNeeds(table).map((line) => `// ${line}`),
+      `// Columns and indexes of ${table.label}: pgTable("…", { …, ...${table.kind}Columns }, (table) => [ …, ...${table.kind}Indexes(table) ])`,
+      `export const ${table.kind}Columns = {`,
+      ...listAdded(table).map((column) => `  ${column.property}: ${writeDrizzleColumn(column)},`),
+      "};",
+      `export const ${table.kind}Indexes = (${table.indexes.some(({ property }) => property) ? "table" : ""}) => [`,
+      ...table.indexes.map((index) => `  ${writeDrizzleIndex(index)},`),
+      "];",
+    ]),
+    "",
+  ].join("\n");
+}
+
+function printPrismaAdditions(tables: readonly DeclaredTable[]): string {
+  return [
+    "// Prisma sees no index over an expression or with a condition, and so it never drops one:",
+    ...tables.flatMap(({ indexes }) => indexes.map(({ name }) => `//   ${name}`)),
+    ...tables.flatMap((table) => [
+      "",
+      ...describeNeeds(table).map((line) => `// ${line}`),
+      `// Fields of the model of ${table.label}:`,
+      ...listAdded(table).map((column) => `  ${writePrismaField(column)}`),
+    ]),
+    "",
+  ].join("\n");
+}
+
+function printSqlAdditions(tables: readonly DeclaredTable[]): string {
+  return tables
+    .flatMap((table) => [
+      ...describeNeeds(table).map((line) => `-- ${line}`),
+      ...listAdded(table).map((column) => `alter table ${table.table} add column ${writeColumn(column)};`),
+      ...table.indexes.map((index) => `${writeIndex(table, index)};`),
+      "",
+    ])
+    .join("\n");
 }
 
 /** Strings, numbers and booleans of SQL look like those of JavaScript, except for the quotes. */
@@ -109,49 +186,51 @@ const prismaTypes: Readonly<Record<string, { name: string; attribute?: string }>
 
 const models = {
   users: { name: "User", relation: "user" },
-  mentorados: { name: "Mentorado", relation: "mentorado" },
+  profile: { name: "Mentorado", relation: "mentorado" },
 } as const;
 
-function printPrisma(): string {
+function printPrisma(tables: readonly DeclaredTable[]): string {
   return [
     "// Prisma sees no index over an expression or with a condition, and so it never drops one:",
-    ...declaredTables.flatMap(({ indexes }) => indexes.map(({ name }) => `//   ${name}`)),
-    ...declaredTables.flatMap((table) => ["", ...printPrismaModel(table)]),
+    ...tables.flatMap(({ indexes }) => indexes.map(({ name }) => `//   ${name}`)),
+    ...tables.flatMap((table) => ["", ...printPrismaModel(table, tables)]),
     "",
   ].join("\n");
 }
 
-function printPrismaModel(table: DeclaredTable): string[] {
-  const fields = table.columns.map((column) => {
-    const type = prismaTypes[column.type];
-    if (!type) throw new Error(`The schema has a type that cannot be printed: ${column.type}`);
-    return [
-      column.property,
-      `${type.name}${column.notNull ? "" : "?"}`,
-      ...(column.isPrimary ? ["@id"] : []),
-      ...(column.uniqueKey === undefined ? [] : [`@unique(map: ${JSON.stringify(column.uniqueKey)})`]),
-      ...(column.default === undefined ? [] : [`@default(${prismaDefault(column.default)})`]),
-      ...(type.attribute ? [type.attribute] : []),
-      ...(column.property === column.name ? [] : [`@map(${JSON.stringify(column.name)})`]),
-    ].join(" ");
-  });
+function printPrismaModel(table: DeclaredTable, tables: readonly DeclaredTable[]): string[] {
+  const fields = table.columns.map(writePrismaField);
   const relations = table.foreignKeys.map(
     ({ name, property, target, onDelete }) =>
-      `${models[target.table].relation} ${models[target.table].name}? @relation(fields: [${property}], references: [${target.property}], onDelete: ${prismaActions[onDelete]}, onUpdate: NoAction, map: ${JSON.stringify(name)})`,
+      `${models[target.kind].relation} ${models[target.kind].name}? @relation(fields: [${property}], references: [${target.property}], onDelete: ${prismaActions[onDelete]}, onUpdate: NoAction, map: ${JSON.stringify(name)})`,
   );
   // The key is unique, so the other side has at most one row.
-  const backRelations = declaredTables.flatMap((other) =>
+  const backRelations = tables.flatMap((other) =>
     other.foreignKeys
-      .filter(({ target }) => target.table === table.name)
-      .map(() => `${models[other.name].relation} ${models[other.name].name}?`),
+      .filter(({ target }) => target.kind === table.kind)
+      .map(() => `${models[other.kind].relation} ${models[other.kind].name}?`),
   );
   return [
-    `model ${models[table.name].name} {`,
+    `model ${models[table.kind].name} {`,
     ...[...fields, ...relations, ...backRelations].map((line) => `  ${line}`),
     "",
     `  @@map(${JSON.stringify(table.name)})`,
     "}",
   ];
+}
+
+function writePrismaField(column: DeclaredColumn): string {
+  const type = prismaTypes[column.type];
+  if (!type) throw new Error(`The schema has a type that cannot be printed: ${column.type}`);
+  return [
+    column.property,
+    `${type.name}${column.notNull ? "" : "?"}`,
+    ...(column.isPrimary ? ["@id"] : []),
+    ...(column.uniqueKey === undefined ? [] : [`@unique(map: ${JSON.stringify(column.uniqueKey)})`]),
+    ...(column.default === undefined ? [] : [`@default(${prismaDefault(column.default)})`]),
+    ...(type.attribute ? [type.attribute] : []),
+    ...(column.property === column.name ? [] : [`@map(${JSON.stringify(column.name)})`]),
+  ].join(" ");
 }
 
 const prismaActions: Readonly<Record<string, string>> = { "set null": "SetNull", "no action": "NoAction" };
@@ -160,11 +239,11 @@ function prismaDefault(value: string): string {
   return isText(value) ? JSON.stringify(readText(value)) : value;
 }
 
-function printSql(): string {
-  return declaredTables
+function printSql(tables: readonly DeclaredTable[]): string {
+  return tables
     .flatMap((table) => [
       `${writeTable(table)};`,
-      ...table.indexes.map((index) => `${writeIndex(table.name, index)};`),
+      ...table.indexes.map((index) => `${writeIndex(table, index)};`),
       "",
     ])
     .join("\n");

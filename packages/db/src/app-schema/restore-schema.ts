@@ -2,6 +2,8 @@ import { lockTables } from "../migrate/adoption/refuse-unfit.ts";
 import { tryWrites } from "../migrate/adoption/try-writes.ts";
 import type { Queryable } from "../pool.ts";
 import { requestRun } from "../runs.ts";
+import { perTables } from "../tables.ts";
+import { declareTables } from "./declared-tables.ts";
 import { findSchemaProblems, type SchemaProblem } from "./find-schema-problems.ts";
 import { recordColumns } from "./known-columns.ts";
 
@@ -46,7 +48,11 @@ export async function restoreSchema(db: Queryable): Promise<Restoration> {
     says: [problem.says, ...(blockedBy.get(problem.object) ?? [])].join(". "),
   }));
   if (left.every(({ breaks }) => breaks.length === 0)) await tryWrites(db);
-  if (restored.some((says) => says.startsWith("public.users"))) {
+  const [users] = declareTables(db);
+  if (
+    users &&
+    restored.some((says) => says.startsWith(`${users.label}.`) || says.startsWith(`${users.label} `))
+  ) {
     // What Clerk knows was lost with the columns. The full sync writes it again.
     await requestRun(db, { mode: "full", dryRun: false, startedBy: "migrate" });
   }
@@ -66,7 +72,9 @@ async function findDue(
       .filter(({ breaks }) => breaks.some(({ states }) => states.includes("42703")))
       .map(({ object }) => object),
   );
-  const lacksClerkId = found.some(({ object }) => object === "public.users.clerk_id");
+  const { label, mapping } = { label: db.tables.users.label, mapping: db.tables.mapping };
+  const clerkId = `${label}.${mapping.users.columns.clerkId}`;
+  const lacksClerkId = found.some(({ object }) => object === clerkId);
   for (const problem of found) {
     const { object, says, restore } = problem;
     if (!restore || restored.includes(says)) continue;
@@ -74,8 +82,8 @@ async function findDue(
     const blockers = [
       ...((await restore.blockers?.(db)) ?? []),
       // Its content comes from the timeline, which names users by their Clerk ids.
-      ...(lacksClerkId && refills.some((one) => one.object === object && one.needsClerkIds)
-        ? ["It is restored once public.users.clerk_id is there"]
+      ...(lacksClerkId && refills(db).some((one) => one.object === object && one.needsClerkIds)
+        ? [`It is restored once ${clerkId} is there`]
         : []),
     ];
     if (blockers.length === 0) due.push(problem);
@@ -84,42 +92,51 @@ async function findDue(
   return due;
 }
 
+type Refill = { object: string; needsClerkIds: boolean; statement: string };
+
 /** Values of restored columns that Rollcall's own tables still know, and that no full sync would write. */
-const refills: readonly { object: string; needsClerkIds: boolean; statement: string }[] = [
-  {
-    // A tombstone is final, so it must not come back as a live user.
-    object: "public.users.deleted_at",
-    needsClerkIds: true,
-    statement: `
-update public.users u set deleted_at = e.at
+const refills = perTables(({ users: u, profile, mapping }): readonly Refill[] => {
+  const { deletedAt = "deleted_at", tier = "tier" } = mapping.users.columns;
+  return [
+    {
+      // A tombstone is final, so it must not come back as a live user.
+      object: `${u.label}.${deletedAt}`,
+      needsClerkIds: true,
+      statement: `
+update ${u.table} u set ${u.deletedAt} = e.at
 from (select clerk_id, max(at) as at from rollcall.events where kind = 'user_tombstoned' group by clerk_id) e
-where e.clerk_id = u.clerk_id and u.deleted_at is null`,
-  },
-  {
-    object: "public.users.tier",
-    needsClerkIds: true,
-    statement: `
-update public.users u set tier = e.tier
+where e.clerk_id = u.${u.clerkId} and u.${u.deletedAt} is null`,
+    },
+    {
+      object: `${u.label}.${tier}`,
+      needsClerkIds: true,
+      statement: `
+update ${u.table} u set ${u.tier} = e.tier
 from (
   select distinct on (clerk_id) clerk_id, details ->> 'to' as tier from rollcall.events
   where kind = 'tier_changed' and details ->> 'to' is not null order by clerk_id, id desc
 ) e
-where e.clerk_id = u.clerk_id`,
-  },
-  {
-    // Without the mark, a profile whose user was deleted would be unclaimed, and the next user of its email would get it.
-    object: "public.mentorados.linked_at",
-    needsClerkIds: false,
-    statement: `
-update public.mentorados m set linked_at = coalesce(
-  (select f.unlinked_at from rollcall.former_profiles f where f.mentorado_id = m.id), now())
+where e.clerk_id = u.${u.clerkId}`,
+    },
+    ...(profile
+      ? [
+          {
+            // Without the mark, a profile whose user was deleted would be unclaimed, and the next user of its email would get it.
+            object: `${profile.label}.linked_at`,
+            needsClerkIds: false,
+            statement: `
+update ${profile.table} m set linked_at = coalesce(
+  (select f.unlinked_at from rollcall.former_profiles f where f.mentorado_id = m.${profile.id}), now())
 where m.linked_at is null and (
-  m.user_id is not null or exists (select from rollcall.former_profiles f where f.mentorado_id = m.id))`,
-  },
-];
+  m.${profile.link} is not null or exists (select from rollcall.former_profiles f where f.mentorado_id = m.${profile.id}))`,
+          },
+        ]
+      : []),
+  ];
+});
 
 async function refill(db: Queryable, restored: ReadonlySet<string>): Promise<void> {
-  for (const { object, statement } of refills) if (restored.has(object)) await db.query(statement);
+  for (const { object, statement } of refills(db)) if (restored.has(object)) await db.query(statement);
 }
 
 /** The lines for a person, with the exact statements. */

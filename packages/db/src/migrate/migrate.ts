@@ -2,14 +2,17 @@ import { readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
+import { isDefaultMapping } from "../app-schema/declared-tables.ts";
 import { recordColumns } from "../app-schema/known-columns.ts";
 import { type Restoration, restoreSchema } from "../app-schema/restore-schema.ts";
 import { recordMapping } from "../mapping-watch.ts";
 import type { Connection, Pool, Queryable } from "../pool.ts";
 import { readRow, readRows } from "../rows.ts";
 import { inTransaction } from "../transaction.ts";
+import { planAdoption } from "./adoption/plan-adoption.ts";
 import { MigrationRefusal, refuseUnfit } from "./adoption/refuse-unfit.ts";
 import { tryWrites } from "./adoption/try-writes.ts";
+import { renderMigration } from "./render-migration.ts";
 
 /** The key of the advisory lock, unique in this code; it spells "roll". */
 const lockKey = 0x726f6c6c;
@@ -45,7 +48,7 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
     const adopts = missing.some((migration) => migration.id === adopting) && (await refuseUnfit(client));
     await client.query(appliedTable);
     for (const migration of missing) {
-      await client.query(migration.up);
+      for (const statement of await writeUp(client, migration)) await client.query(statement);
       await client.query("insert into rollcall.migrations (id) values ($1)", [migration.id]);
     }
     // The writes need all of our own tables too.
@@ -55,6 +58,12 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
     if (applied.length === 0) await recordMapping(client);
     return missing.map((migration) => migration.id);
   });
+}
+
+/** The statements of a migration. Those that adopt tables of the app depend on the tables. */
+async function writeUp(db: Queryable, { id, up }: Migration): Promise<string[]> {
+  const adoptsMapped = id === adopting && !isDefaultMapping(db.tables.mapping);
+  return adoptsMapped ? planAdoption(db) : [renderMigration(db, up)];
 }
 
 const fitness = `
@@ -103,7 +112,7 @@ export async function migrateDown(pool: Pool): Promise<string | undefined> {
     const migration = known.find(({ id }) => id === newest);
     if (!migration)
       throw new MigrationRefusal([`Migration ${newest} is of a newer version of Rollcall: use that version`]);
-    await client.query(migration.down);
+    await client.query(renderMigration(client, migration.down));
     await client.query("delete from rollcall.migrations where id = $1", [newest]);
     return newest;
   });

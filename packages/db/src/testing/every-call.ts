@@ -75,7 +75,7 @@ export const calls = {
   findBulkChange: (pool) => db.findBulkChange(pool, 1),
   findConflict: (pool) => db.findConflict(pool, 1),
   findDrift: (pool) => db.findDrift(pool, [makeSnapshot({ email: secret })], true),
-  findDuplicates: (pool) => db.findDuplicates(pool, "users", "clerk_id"),
+  findDuplicateRows: db.findDuplicateRows,
   findLastActions: (pool) => db.findLastActions(pool, "runId", ["1"]),
   findNewestDryRun: db.findNewestDryRun,
   findOpenAdminSessions: (pool) => db.findOpenAdminSessions(pool, [1]),

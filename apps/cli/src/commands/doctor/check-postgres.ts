@@ -1,4 +1,4 @@
-import { variables } from "@rollcall/contracts";
+import { type Mapping, variables } from "@rollcall/contracts";
 import {
   checkWrites,
   createPool,
@@ -9,7 +9,7 @@ import {
   readSqlState,
   toPostgresError,
 } from "@rollcall/db";
-import { openQueueBackend } from "@rollcall/runtime";
+import { loadMapping, openQueueBackend } from "@rollcall/runtime";
 import type { Environment } from "../../cli.ts";
 import { describePostgresFailure } from "../../describe-postgres-failure.ts";
 import { checkTables } from "./check-tables.ts";
@@ -26,8 +26,12 @@ export async function checkPostgres(environment: Environment): Promise<Finding[]
   const databaseUrl = variables.DATABASE_URL.safeParse(environment["DATABASE_URL"]).data;
   if (databaseUrl === undefined)
     return [unknown("postgres.reachable", "Not checked: DATABASE_URL is missing or malformed.")];
+  const mapping = readMapping(environment["ROLLCALL_CONFIG"]);
+  if (mapping === undefined)
+    return [unknown("postgres.reachable", "Not checked: the file of ROLLCALL_CONFIG is wrong.")];
   const pool = createPool({
     databaseUrl,
+    mapping,
     applicationName: "rollcall-doctor",
     max: 4,
     queryTimeoutMs: longestStatementMs,
@@ -45,6 +49,15 @@ export async function checkPostgres(environment: Environment): Promise<Finding[]
     ];
   } finally {
     await pool.end();
+  }
+}
+
+/** Undefined for a file that is wrong, which checkEnvironment describes. */
+function readMapping(file: string | undefined): Mapping | undefined {
+  try {
+    return loadMapping(file?.trim() || undefined);
+  } catch {
+    return undefined;
   }
 }
 

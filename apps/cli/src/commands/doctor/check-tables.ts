@@ -1,7 +1,7 @@
 import {
   countUnerased,
   describeLeft,
-  findDuplicates,
+  findDuplicateRows,
   findMissingGrants,
   findMissingMigrations,
   findSchemaProblems,
@@ -69,19 +69,28 @@ async function checkForm(pool: Pool): Promise<Finding> {
     "rollcall schema prints what the app's own schema must hold, so that its next migration keeps it.",
   ].join(" ");
   return problems.length === 0
-    ? ok(name, "users and mentorados have the columns, keys and indexes that Rollcall needs.")
+    ? ok(name, `${nameTables(pool)} have the columns, keys and indexes that Rollcall needs.`)
     : wrong(name, `They changed since the migration: ${problems.map(({ says }) => says).join("; ")}.`, fix);
+}
+
+function nameTables({ tables }: Pool): string {
+  const { users, profile } = tables;
+  return [users, ...(profile ? [profile] : [])]
+    .map(({ label }) => label.replace(/^public\./, ""))
+    .join(" and ");
 }
 
 async function checkDuplicates(pool: Pool): Promise<Finding> {
   const name = "postgres.duplicates";
-  const problems = [
-    ...(await findDuplicates(pool, "users", "clerk_id")),
-    ...(await findDuplicates(pool, "mentorados", "user_id")),
-  ];
+  const problems = await findDuplicateRows(pool);
   const fix = "Merge the rows by hand. Then npm run migrate adds the unique keys that are missing.";
   return problems.length === 0
-    ? ok(name, "One row for each Clerk id, one profile for each user.")
+    ? ok(
+        name,
+        pool.tables.profile
+          ? "One row for each Clerk id, one profile for each user."
+          : "One row for each Clerk id.",
+      )
     : wrong(name, `${list(problems)}.`, fix);
 }
 
@@ -92,10 +101,14 @@ async function checkIds(pool: Pool): Promise<Finding> {
   const name = "postgres.ids";
   const scarce = (await measureIdUse(pool)).filter(({ used }) => used > idsToSpare);
   const lines = scarce.map(
-    ({ table, used }) => `${table}.id has used up ${Math.floor(used * 100)} % of its ids`,
+    ({ table, column, used }) => `${table}.${column} has used up ${Math.floor(used * 100)} % of its ids`,
   );
-  const fix =
-    "If the app's tables and screens accept negative ids: alter sequence public.users_id_seq minvalue -2147483648 restart -2147483648. docs/SCALE.md says how long the ids last.";
+  const fix = scarce
+    .map(
+      ({ sequence, least }) =>
+        `If the app's tables and screens accept negative ids: alter sequence ${sequence} minvalue ${least} restart ${least}. docs/SCALE.md says how long the ids last.`,
+    )
+    .join(" ");
   return scarce.length === 0
     ? ok(name, "More than half of them are left.")
     : wrong(name, `${list(lines)}.`, fix);
@@ -110,7 +123,7 @@ async function checkUnerased(pool: Pool): Promise<Finding> {
     ? ok(name, "No row that is marked as deleted holds personal data.")
     : note(
         name,
-        `${left} row(s) of users have deleted_at and hold an email, a name, an image or a profile.`,
+        `${left} row(s) of ${pool.tables.users.label.replace(/^public\./, "")} have deleted_at and hold an email, a name, an image or a profile.`,
         fix,
       );
 }

@@ -1,14 +1,12 @@
 import { z } from "zod";
+import { type DeclaredTable, declareTables } from "../../app-schema/declared-tables.ts";
 import type { Queryable } from "../../queryable.ts";
 import { quoteName } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
-import { defaultTables } from "../../tables.ts";
 import type { FormProblem } from "./column-problems.ts";
 
-/** Two users may have the same value in these columns. */
-const sharedColumns = defaultTables.users.clerkColumns
-  .filter(({ type }) => type === "text")
-  .map(({ name }) => name);
+const describeIndex = `regexp_replace(i.indexrelid::regclass::text, '^public[.]', '') as "index", i.indexrelid::text as oid,
+  (select relname from pg_class where oid = i.indexrelid) as name`;
 
 /**
  * Unique indexes that the rows of two different users could violate: they cover a column that we write, and no id of
@@ -17,15 +15,9 @@ const sharedColumns = defaultTables.users.clerkColumns
  * is shown without its schema.
  */
 const tooStrict = `
-select regexp_replace(i.indexrelid::regclass::text, '^public[.]', '') as "index", w.relation as "table", w.attribute as "column"
-from (values
-  ${sharedColumns.map((name) => `('users', '${name}', array['id', 'clerk_id']),`).join("\n  ")}
-  ('mentorados', 'email',         array['id', 'user_id']),
-  ('mentorados', 'nome_completo', array['id', 'user_id']),
-  ('mentorados', 'foto_url',      array['id', 'user_id']),
-  ('mentorados', 'turma',         array['id', 'user_id'])
-) as w (relation, attribute, own)
-join pg_index i on i.indrelid = to_regclass('public.' || w.relation) and i.indisunique
+select ${describeIndex}, w.attribute as "column"
+from unnest($2::text[]) with ordinality as w (attribute, place)
+join pg_index i on i.indrelid = to_regclass($1) and i.indisunique
 cross join lateral (
   -- The plain columns of the key, without INCLUDE, and the columns in its expressions, which pg_depend lists.
   select array_agg(a.attname::text) as columns
@@ -39,91 +31,134 @@ cross join lateral (
     )
   )
 ) as key
-where w.attribute = any(key.columns) and not key.columns && w.own
-order by w.relation desc, w.attribute, 1
+where w.attribute = any(key.columns) and not key.columns && $3::text[]
+order by w.attribute, 1
 `;
 
-/** Every unlinked profile has a null in user_id. The column of pg_index is new in Postgres 15. */
+/** Every unlinked profile has a null in its link. The column of pg_index is new in Postgres 15. */
 const nullsClash = `
-select regexp_replace(i.indexrelid::regclass::text, '^public[.]', '') as "index"
+select ${describeIndex}
 from pg_index i
-join pg_attribute a on a.attrelid = i.indrelid and a.attname = 'user_id'
-where i.indrelid = to_regclass('public.mentorados') and i.indisunique and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
+join pg_attribute a on a.attrelid = i.indrelid and a.attname = $2
+where i.indrelid = to_regclass($1) and i.indisunique and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
   and (to_jsonb(i) ->> 'indnullsnotdistinct')::boolean
 `;
 
 /** `on conflict` refuses a deferrable key, even beside an immediate one. */
 const deferrable = `
-select regexp_replace(i.indexrelid::regclass::text, '^public[.]', '') as "index", w.relation as "table", w.attribute as "column"
-from (values ('users', 'clerk_id'), ('mentorados', 'user_id')) as w (relation, attribute)
-join pg_attribute a on a.attrelid = to_regclass('public.' || w.relation) and a.attname = w.attribute
+select ${describeIndex}
+from pg_attribute a
 join pg_index i on i.indrelid = a.attrelid and i.indisunique and not i.indimmediate
   and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
+where a.attrelid = to_regclass($1) and a.attname = $2
 `;
 
 const otherTarget = `
 select c.conname as "constraint", regexp_replace(c.confrelid::regclass::text, '^public[.]', '') as "target"
 from pg_constraint c
-join pg_attribute a on a.attrelid = c.conrelid and a.attname = 'user_id'
-left join pg_attribute id on id.attrelid = to_regclass('public.users') and id.attname = 'id'
-where c.conrelid = to_regclass('public.mentorados') and c.contype = 'f' and c.conkey = array[a.attnum]
+join pg_attribute a on a.attrelid = c.conrelid and a.attname = $2
+left join pg_attribute id on id.attrelid = to_regclass($3) and id.attname = $4
+where c.conrelid = to_regclass($1) and c.contype = 'f' and c.conkey = array[a.attnum]
   and (c.confrelid, c.confkey) is distinct from (id.attrelid, array[id.attnum])
 `;
 
 /** Removes an index, with its constraint where it has one. */
 const dropOfIndex = `
 select case
-  when c.oid is null then format('drop index public.%I', own.relname)
-  else format('alter table public.%I drop constraint %I', t.relname, c.conname)
+  when c.oid is null then format('drop index %I.%I', n.nspname, own.relname)
+  else format('alter table %I.%I drop constraint %I', n.nspname, t.relname, c.conname)
 end as "statement"
 from pg_index i
 join pg_class own on own.oid = i.indexrelid
 join pg_class t on t.oid = i.indrelid
+join pg_namespace n on n.oid = t.relnamespace
 left join pg_constraint c on c.conindid = i.indexrelid and c.contype in ('p', 'u', 'x')
-where i.indexrelid = to_regclass($1)
+where i.indexrelid = $1::oid
 `;
 
-const index = z.object({ index: z.string() });
-const keyIndex = index.extend({ table: z.string(), column: z.string() });
+const index = z.object({ index: z.string(), oid: z.string(), name: z.string() });
+const keyIndex = index.extend({ column: z.string() });
 const foreignKey = z.object({ constraint: z.string(), target: z.string() });
 
 /** Unique indexes and foreign keys that would make our writes fail. */
 export async function findKeyProblems(db: Queryable): Promise<FormProblem[]> {
-  const strict = readRows(keyIndex, (await db.query(tooStrict)).rows);
-  const late = readRows(keyIndex, (await db.query(deferrable)).rows);
-  const clashing = readRows(index, (await db.query(nullsClash)).rows);
-  const foreign = readRows(foreignKey, (await db.query(otherTarget)).rows);
-  const drop = async (name: string) => {
-    const result = await db.query(dropOfIndex, [name]);
-    const [row] = readRows(z.object({ statement: z.string() }), result.rows);
-    return row ?? {};
-  };
+  const [users, profile] = declareTables(db);
+  const tables = [users, profile].filter((one) => one !== undefined);
   const problems: FormProblem[] = [];
-  for (const key of strict) {
-    const object = `public.${key.table}.${key.column}`;
-    const says = `${object} is unique (${key.index}), but people may share it: drop that`;
-    // A person who shares the value is refused alone. The others are written.
-    problems.push({ object, says, ...(await drop(key.index)), breaks: [] });
+  for (const table of tables) {
+    for (const key of await findTooStrict(db, table)) {
+      const object = `${table.label}.${key.column}`;
+      const says = `${object} is unique (${key.index}), but people may share it: drop that`;
+      // A person who shares the value is refused alone. The others are written.
+      problems.push({ object, says, ...(await writeDrop(db, key.oid)), breaks: [] });
+    }
   }
-  for (const key of late) {
-    const object = `public.${key.table}.${key.column}`;
-    const says = `${object} is unique but deferrable (${key.index}): drop that, we add another`;
-    problems.push({ object, says, ...(await drop(key.index)), breaks: [{ states: ["55000"] }] });
+  for (const table of tables) {
+    for (const column of table.columns.filter(({ uniqueKey }) => uniqueKey !== undefined)) {
+      const late = readRows(index, (await db.query(deferrable, [table.table, column.name])).rows);
+      for (const key of late) {
+        const object = `${table.label}.${column.name}`;
+        const says = `${object} is unique but deferrable (${key.index}): drop that, we add another`;
+        problems.push({
+          object,
+          says,
+          ...(await writeDrop(db, key.oid)),
+          breaks: [{ states: ["55000"] }],
+        });
+      }
+    }
   }
-  for (const key of clashing) {
-    const object = "public.mentorados.user_id";
-    const says = `${object} is unique with nulls not distinct (${key.index}), but unlinked profiles have none: drop that`;
-    const breaks = [{ states: ["23505"], constraint: key.index }];
-    problems.push({ object, says, ...(await drop(key.index)), breaks });
+  return users && profile ? [...problems, ...(await findLinkProblems(db, users, profile))] : problems;
+}
+
+async function findTooStrict(db: Queryable, table: DeclaredTable): Promise<z.infer<typeof keyIndex>[]> {
+  const own = table.columns.filter(({ isPrimary, uniqueKey }) => isPrimary || uniqueKey !== undefined);
+  const result = await db.query(tooStrict, [table.table, listShared(db, table), own.map(({ name }) => name)]);
+  return readRows(keyIndex, result.rows);
+}
+
+/** Columns in which two users may have the same value. */
+function listShared({ tables }: Queryable, { kind, columns }: DeclaredTable): string[] {
+  if (kind === "users") {
+    const shared = tables.users.clerkColumns.filter(({ type }) => type === "text");
+    return columns.flatMap(({ name, column }) => (shared.some((one) => one.column === column) ? [name] : []));
   }
-  for (const key of foreign) {
-    const object = "public.mentorados.user_id";
+  return Object.keys(tables.mapping.profile?.columns ?? {});
+}
+
+async function findLinkProblems(
+  db: Queryable,
+  users: DeclaredTable,
+  profile: DeclaredTable,
+): Promise<FormProblem[]> {
+  const { profile: mapped, users: mappedUsers } = db.tables.mapping;
+  const link = mapped?.link ?? "";
+  const key = mappedUsers.key.column;
+  const object = `${profile.label}.${link}`;
+  const clashing = readRows(index, (await db.query(nullsClash, [profile.table, link])).rows);
+  const foreign = readRows(
+    foreignKey,
+    (await db.query(otherTarget, [profile.table, link, users.table, key])).rows,
+  );
+  const problems: FormProblem[] = [];
+  for (const found of clashing) {
+    const says = `${object} is unique with nulls not distinct (${found.index}), but unlinked profiles have none: drop that`;
+    const breaks = [{ states: ["23505"], constraint: found.name }];
+    problems.push({ object, says, ...(await writeDrop(db, found.oid)), breaks });
+  }
+  for (const { constraint, target } of foreign) {
     problems.push({
       object,
-      says: `${object} refers to ${key.target} (${key.constraint}), not to public.users.id: drop that`,
-      statement: `alter table public.mentorados drop constraint ${quoteName(key.constraint)}`,
-      breaks: [{ states: ["23503"], constraint: key.constraint }],
+      says: `${object} refers to ${target} (${constraint}), not to ${users.label}.${key}: drop that`,
+      statement: `alter table ${profile.table} drop constraint ${quoteName(constraint)}`,
+      breaks: [{ states: ["23503"], constraint }],
     });
   }
   return problems;
+}
+
+async function writeDrop(db: Queryable, oid: string): Promise<{ statement?: string }> {
+  const result = await db.query(dropOfIndex, [oid]);
+  const [row] = readRows(z.object({ statement: z.string() }), result.rows);
+  return row ?? {};
 }

@@ -1,8 +1,14 @@
 import { z } from "zod";
-import type { TableName } from "../../app-schema/declared-tables.ts";
+import {
+  type DeclaredColumn,
+  type DeclaredTable,
+  declareTables,
+  type TableKind,
+} from "../../app-schema/declared-tables.ts";
 import type { Queryable } from "../../pool.ts";
+import { quoteName } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
-import { columnRules, findColumnProblems, type LiveColumn, readLiveColumns } from "./column-problems.ts";
+import { findColumnProblems, type LiveColumn, readLiveColumns } from "./column-problems.ts";
 import { findKeyProblems } from "./key-problems.ts";
 import { findDuplicates, findNulls, findOrphans, findRowsLacking } from "./row-problems.ts";
 
@@ -24,15 +30,6 @@ export class MigrationRefusal extends Error {
 
 type Columns = ReadonlyMap<string, LiveColumn>;
 
-const required: Readonly<Record<TableName, readonly string[]>> = {
-  users: ["clerk_id"],
-  mentorados: ["nome_completo"],
-};
-const distinct: Readonly<Record<TableName, readonly string[]>> = {
-  users: ["id", "clerk_id"],
-  mentorados: ["id", "user_id"],
-};
-
 /**
  * Checks the tables that the app already has. It locks them until the transaction ends, so that the result still holds
  * when they are changed.
@@ -49,78 +46,131 @@ export async function refuseUnfit(db: Queryable): Promise<boolean> {
 }
 
 /**
- * Locks those of both tables that exist until the transaction ends, so that they can be changed.
+ * Locks those of the app's tables that exist until the transaction ends, so that they can be changed.
  *
  * @throws MigrationRefusal if the role may not read or change them, or if one is no ordinary table
  */
-export async function lockTables(db: Queryable): Promise<readonly TableName[]> {
+export async function lockTables(db: Queryable): Promise<readonly DeclaredTable[]> {
   const { existing, problems } = await readTables(db);
   if (problems.length > 0) throw new MigrationRefusal(problems);
   if (existing.length === 0) return existing;
   // ALTER TABLE needs the strongest lock. Taking a weaker lock first could deadlock with the app.
-  await db.query(
-    `lock table ${existing.map((name) => `public.${name}`).join(", ")} in access exclusive mode`,
-  );
+  await db.query(`lock table ${existing.map(({ table }) => table).join(", ")} in access exclusive mode`);
   return existing;
 }
 
-async function findProblems(db: Queryable, existing: readonly TableName[]): Promise<string[]> {
+async function findProblems(db: Queryable, existing: readonly DeclaredTable[]): Promise<string[]> {
   const problems: string[] = [];
-  const columns: Partial<Record<TableName, Columns>> = {};
+  const columns = new Map<TableKind, Columns>();
   for (const table of existing) {
     const live = await readLiveColumns(db, table);
-    columns[table] = new Map(live.map((column) => [column.name, column]));
-    problems.push(...findColumnProblems(`public.${table}`, columnRules[table], live).map(({ says }) => says));
+    columns.set(table.kind, new Map(live.map((column) => [column.name, column])));
+    problems.push(...findColumnProblems(table, live).map(({ says }) => says));
+    if (!table.isOurs) problems.push(...findMappingProblems(table, live));
   }
   problems.push(...(await findKeyProblems(db)).map(({ says }) => says));
-  for (const table of existing) problems.push(...(await findRowProblems(db, table, columns[table])));
-  return [...problems, ...(await findOrphanProblems(db, columns))];
+  for (const table of existing) problems.push(...(await findRowProblems(db, table, columns.get(table.kind))));
+  return [...problems, ...(await findOrphanProblems(db, existing, columns))];
 }
 
-async function findRowProblems(db: Queryable, table: TableName, columns?: Columns): Promise<string[]> {
+/** A column that only Rollcall has. A table without it was never adopted. */
+const ownColumn = "read_ticket";
+
+/**
+ * What the mapping says of a table of the app and what is not so. Pure.
+ *
+ * A column that the mapping does not name is added. If the app already has a column of this name, it may mean something
+ * else. Rollcall would write to it.
+ */
+function findMappingProblems(table: DeclaredTable, live: readonly LiveColumn[]): string[] {
+  const found = new Map(live.map((column) => [column.name, column]));
+  const wasAdopted = found.has(ownColumn);
+  return table.columns.flatMap(({ name, field, possibleField, rule }) => {
+    const object = `${table.label}.${name}`;
+    const column = found.get(name);
+    if (!column) return field === undefined ? [] : [`${object} does not exist, but ${field} names it`];
+    if (field === undefined && possibleField !== undefined && !wasAdopted)
+      return [
+        `${object} is the app's own, and the mapping does not name it: set ${possibleField}, or rename it`,
+      ];
+    return rule.nullable && column.notNull && !column.inPrimaryKey
+      ? [
+          `${object} is NOT NULL, but must be able to be null, ${whyNull(table.kind, possibleField)}: alter table ${table.table} alter column ${quoteName(name)} drop not null`,
+        ]
+      : [];
+  });
+}
+
+function whyNull(kind: TableKind, field: string | undefined): string {
+  if (field === "profile.link") return "because a profile outlives its user";
+  if (kind === "profile") return "because the mapping gives it no default";
+  return "because Clerk has users without it, and a deleted user has none";
+}
+
+async function findRowProblems(db: Queryable, table: DeclaredTable, live?: Columns): Promise<string[]> {
   const problems: string[] = [];
-  for (const column of required[table]) {
-    problems.push(...(await (columns?.has(column) ? findNulls : findRowsLacking)(db, table, column)));
+  // A column of the app that is missing has its own line.
+  const lacks = ({ name }: DeclaredColumn) => !live?.has(name);
+  for (const column of table.columns.filter(isRequired)) {
+    if (!lacks(column)) problems.push(...(await findNulls(db, table, column)));
+    else if (table.isOurs) problems.push(...(await findRowsLacking(db, table, column)));
   }
-  if (columns?.has("id")) problems.push(...(await findNulls(db, table, "id")));
-  for (const column of distinct[table]) {
-    const live = columns?.get(column);
+  for (const column of table.columns.filter(({ isPrimary }) => isPrimary))
+    if (!lacks(column)) problems.push(...(await findNulls(db, table, column)));
+  for (const column of table.columns) {
+    const found = live?.get(column.name);
     // Some types, such as json, cannot be compared.
-    if (live && hasRightType(table, live)) problems.push(...(await findDuplicates(db, table, column)));
+    if (isDistinct(column) && found && hasRightType(column, found))
+      problems.push(...(await findDuplicates(db, table, column)));
   }
   return problems;
 }
 
-/** Only if the two ids can be compared. A wrong type has its own line. */
-async function findOrphanProblems(
-  db: Queryable,
-  { users, mentorados }: Partial<Record<TableName, Columns>>,
-): Promise<string[]> {
-  const userId = mentorados?.get("user_id");
-  if (!userId || !hasRightType("mentorados", userId)) return [];
-  const id = users?.get("id");
-  return id && !hasRightType("users", id) ? [] : findOrphans(db, id !== undefined);
+/** Only the app knows the values of such a column. */
+function isRequired({ notNull, default: value, isPrimary }: DeclaredColumn): boolean {
+  return notNull && value === undefined && !isPrimary;
 }
 
-function hasRightType(table: TableName, column: LiveColumn): boolean {
-  return columnRules[table][column.name]?.types.includes(column.type) ?? false;
+function isDistinct({ isPrimary, uniqueKey }: DeclaredColumn): boolean {
+  return isPrimary || uniqueKey !== undefined;
+}
+
+/** Only if the two keys can be compared. A wrong type has its own line. */
+async function findOrphanProblems(
+  db: Queryable,
+  existing: readonly DeclaredTable[],
+  columns: ReadonlyMap<TableKind, Columns>,
+): Promise<string[]> {
+  const profile = existing.find(({ kind }) => kind === "profile");
+  const link = profile?.columns.find(({ name }) => name === db.tables.mapping.profile?.link);
+  const linked = link && columns.get("profile")?.get(link.name);
+  if (!link || !linked || !hasRightType(link, linked)) return [];
+  const users = existing.find(({ kind }) => kind === "users");
+  const key = users?.columns.find(({ isPrimary }) => isPrimary);
+  const id = key && columns.get("users")?.get(key.name);
+  return key && id && !hasRightType(key, id) ? [] : findOrphans(db, id !== undefined);
+}
+
+function hasRightType({ rule }: DeclaredColumn, column: LiveColumn): boolean {
+  return rule.types === "any" || rule.types.includes(column.type);
 }
 
 const tables = `
 select
-  t.name,
+  t.kind,
   c.oid is not null                                            as "exists",
   coalesce(c.relkind = 'r', false)                             as "ordinary",
   coalesce(pg_has_role(c.relowner, 'usage'), false)            as "owned",
   c.oid is not null and row_security_active(c.oid)             as "filtered",
   has_database_privilege(current_database(), 'create')         as "mayAddSchemas",
-  coalesce(has_schema_privilege(to_regnamespace('public')::oid, 'create'), false) as "mayAddTables"
-from unnest(array['users', 'mentorados']) as t (name)
-left join pg_class c on c.oid = to_regclass('public.' || t.name)
+  coalesce(has_schema_privilege(to_regnamespace(t.namespace)::oid, 'create'), false) as "mayAddTables"
+from unnest($1::text[], $2::text[], $3::text[]) with ordinality as t (kind, name, namespace, place)
+left join pg_class c on c.oid = to_regclass(t.name)
+order by t.place
 `;
 
 const tableRow = z.object({
-  name: z.enum(["users", "mentorados"]),
+  kind: z.enum(["users", "profile"]),
   exists: z.boolean(),
   ordinary: z.boolean(),
   owned: z.boolean(),
@@ -132,28 +182,50 @@ const tableRow = z.object({
 /** The tables that the app already has, and the problems that prevent a check of their content. */
 async function readTables(
   db: Queryable,
-): Promise<{ existing: readonly TableName[]; problems: readonly string[] }> {
-  const found = readRows(tableRow, (await db.query(tables)).rows);
+): Promise<{ existing: readonly DeclaredTable[]; problems: readonly string[] }> {
+  const declared = declareTables(db);
+  const result = await db.query(tables, [
+    declared.map(({ kind }) => kind),
+    declared.map(({ table }) => table),
+    declared.map(({ schema }) => schema),
+  ]);
+  const found = readRows(tableRow, result.rows);
   const mayAddSchemas = found.every((table) => table.mayAddSchemas);
   return {
-    existing: found.filter((table) => table.exists).map((table) => table.name),
+    existing: declared.filter(({ kind }) => found.some((table) => table.kind === kind && table.exists)),
     problems: [
+      ...(db.tables.mapping.users.state === "separate"
+        ? [`users.state is "separate", which this version does not support yet: leave it out`]
+        : []),
       ...(mayAddSchemas ? [] : ["The role must be able to add schemas: grant create on database … to …"]),
-      ...found.flatMap(findAccessProblems),
+      ...declared.flatMap((table) => findAccessProblems(table, found)),
     ],
   };
 }
 
-function findAccessProblems(table: z.infer<typeof tableRow>): string[] {
-  const where = `public.${table.name}`;
-  if (!table.exists) {
-    return table.mayAddTables
+function findAccessProblems(
+  { kind, label, isOurs, schema }: DeclaredTable,
+  all: readonly z.infer<typeof tableRow>[],
+): string[] {
+  const table = all.find((one) => one.kind === kind);
+  if (!table?.exists) {
+    if (!isOurs)
+      return [
+        `${label} does not exist, but ${kind}.table names it: the app makes it, and Rollcall adds columns`,
+      ];
+    return table?.mayAddTables
       ? []
-      : [`The role must be able to add ${where}: grant create on schema public to …`];
+      : [`The role must be able to add ${label}: grant create on schema public to …`];
   }
-  if (!table.ordinary) return [`${where} is not an ordinary table: rename it`];
-  if (!table.owned) return [`The role must own ${where}, or be a member of the role that does`];
-  return table.filtered
-    ? [`Row-level security hides rows of ${where} from the role: use one that bypasses it`]
-    : [];
+  if (!table.ordinary) return [`${label} is not an ordinary table: rename it`];
+  if (!table.owned) return [`The role must own ${label}, or be a member of the role that does`];
+  return [
+    // An index is made in the schema of its table.
+    ...(isOurs || table.mayAddTables
+      ? []
+      : [`The role must be able to add an index to ${label}: grant create on schema ${schema} to …`]),
+    ...(table.filtered
+      ? [`Row-level security hides rows of ${label} from the role: use one that bypasses it`]
+      : []),
+  ];
 }

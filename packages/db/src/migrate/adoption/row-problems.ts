@@ -1,14 +1,25 @@
 import { z } from "zod";
+import {
+  type DeclaredColumn,
+  type DeclaredTable,
+  declareTables,
+  quoteText,
+} from "../../app-schema/declared-tables.ts";
 import type { Queryable } from "../../queryable.ts";
 import { readRow, readRows } from "../../rows.ts";
 
 /** The longest list in a message. A table may have a million bad rows. */
 const mostListed = 20;
 
-// All table and column names below are constants of ours, never input. Messages name rows by their id. An existing
-// table may lack the id, and then to_jsonb() gives null instead of an error.
-const id = "coalesce(to_jsonb(t) ->> 'id', '?')";
-const byId = "order by to_jsonb(t) -> 'id'";
+/**
+ * Messages name rows by their key. An existing table may lack it, and then to_jsonb() gives null instead of an error.
+ *
+ * @param row its alias
+ */
+function readId(row: string, { columns }: DeclaredTable) {
+  const key = quoteText(columns.find(({ isPrimary }) => isPrimary)?.name ?? "id");
+  return { id: `coalesce(to_jsonb(${row}) ->> ${key}, '?')`, byId: `order by to_jsonb(${row}) -> ${key}` };
+}
 
 const group = z.object({
   value: z.string(),
@@ -18,11 +29,16 @@ const group = z.object({
 });
 
 /** Lists the rows that share a value of `column`. Null is no value. */
-export async function findDuplicates(db: Queryable, table: string, column: string): Promise<string[]> {
+export async function findDuplicates(
+  db: Queryable,
+  table: DeclaredTable,
+  { name, column }: DeclaredColumn,
+): Promise<string[]> {
+  const { id, byId } = readId("t", table);
   const result = await db.query(`
     with shared as (
       select t.${column} as value, count(*) as rows, count(*) over () as groups
-      from public.${table} t
+      from ${table.table} t
       where t.${column} is not null
       group by t.${column}
       having count(*) > 1
@@ -30,13 +46,13 @@ export async function findDuplicates(db: Queryable, table: string, column: strin
       limit ${mostListed}
     )
     select s.value::text, s.rows, s.groups,
-           array(select ${id} from public.${table} t where t.${column} = s.value ${byId} limit ${mostListed}) as ids
+           array(select ${id} from ${table.table} t where t.${column} = s.value ${byId} limit ${mostListed}) as ids
     from shared s
     order by s.value`);
   const groups = readRows(group, result.rows);
   return summarize(
-    `public.${table}.${column} must be unique, but rows share it`,
-    groups.map(({ value, ids, rows }) => `${column} ${value}: ${table} ${listIds(ids, rows)}`),
+    `${table.label}.${name} must be unique, but rows share it`,
+    groups.map(({ value, ids, rows }) => `${name} ${value}: ${table.name} ${listIds(ids, rows)}`),
     groups[0]?.groups ?? 0,
   );
 }
@@ -44,10 +60,15 @@ export async function findDuplicates(db: Queryable, table: string, column: strin
 const nullRow = z.object({ id: z.string(), total: z.coerce.number() });
 
 /** Lists the rows without a required value. */
-export async function findNulls(db: Queryable, table: string, column: string): Promise<string[]> {
+export async function findNulls(
+  db: Queryable,
+  table: DeclaredTable,
+  { name, column }: DeclaredColumn,
+): Promise<string[]> {
+  const { id, byId } = readId("t", table);
   const result = await db.query(`
     select ${id} as id, count(*) over () as total
-    from public.${table} t
+    from ${table.table} t
     where t.${column} is null
     ${byId}
     limit ${mostListed}`);
@@ -56,42 +77,61 @@ export async function findNulls(db: Queryable, table: string, column: string): P
   if (!first) return [];
   const ids = rows.map((row) => row.id);
   return [
-    `public.${table}.${column} must have a value, but is null in ${table} ${listIds(ids, first.total)}`,
+    `${table.label}.${name} must have a value, but is null in ${table.name} ${listIds(ids, first.total)}`,
   ];
 }
 
 /** A required column cannot be added to a table with rows, because Rollcall does not know their values. */
-export async function findRowsLacking(db: Queryable, table: string, column: string): Promise<string[]> {
-  const result = await db.query(`select count(*) as rows from public.${table}`);
+export async function findRowsLacking(
+  db: Queryable,
+  { table, label }: DeclaredTable,
+  { name }: DeclaredColumn,
+): Promise<string[]> {
+  const result = await db.query(`select count(*) as rows from ${table}`);
   const { rows } = readRow(z.object({ rows: z.coerce.number() }), result.rows);
   return rows === 0
     ? []
-    : [`public.${table} has rows (${rows}) but no column ${column}: add it and fill it, or empty the table`];
+    : [`${label} has rows (${rows}) but no column ${name}: add it and fill it, or empty the table`];
 }
 
 const orphan = z.object({ id: z.string(), userId: z.string(), total: z.coerce.number() });
 
 /**
- * Lists the profiles that refer to a missing user.
+ * Lists the profiles that refer to a missing user; none without profiles.
  *
- * @param usersHaveIds false if the users have no id column: then every user is missing
+ * @param usersHaveIds false if the users have no key column: then every user is missing
  */
 export async function findOrphans(db: Queryable, usersHaveIds: boolean): Promise<string[]> {
-  const user = "select from public.users u where u.id = m.user_id";
+  const [users, table] = declareTables(db);
+  const { profile, users: u, mapping } = db.tables;
+  if (!users || !table || !profile) return [];
+  const link = mapping.profile?.link ?? "";
+  const { id } = readId("m", table);
+  const user = `select from ${u.table} u where u.${u.id} = m.${profile.link}`;
   const orphans = `
-    from public.mentorados m
-    where m.user_id is not null ${usersHaveIds ? `and not exists (${user})` : ""}`;
+    from ${profile.table} m
+    where m.${profile.link} is not null ${usersHaveIds ? `and not exists (${user})` : ""}`;
   const result = await db.query(`
-    select coalesce(to_jsonb(m) ->> 'id', '?') as id, m.user_id::text as "userId", count(*) over () as total
+    select ${id} as id, m.${profile.link}::text as "userId", count(*) over () as total
     ${orphans}
-    order by m.user_id
+    order by m.${profile.link}
     limit ${mostListed}`);
   const rows = readRows(orphan, result.rows);
   return summarize(
-    "public.mentorados.user_id must be the id of a user, but there is none",
-    rows.map((row) => `user_id ${row.userId}: mentorados ${row.id}`),
+    `${table.label}.${link} must be the ${mapping.users.key.column} of a user, but there is none`,
+    rows.map((row) => `${link} ${row.userId}: ${table.name} ${row.id}`),
     rows[0]?.total ?? 0,
   );
+}
+
+/** Rows that share a Clerk id, and profiles that share a user. */
+export async function findDuplicateRows(db: Queryable): Promise<string[]> {
+  const found: string[] = [];
+  for (const table of declareTables(db)) {
+    for (const column of table.columns)
+      if (column.uniqueKey !== undefined) found.push(...(await findDuplicates(db, table, column)));
+  }
+  return found;
 }
 
 function listIds(ids: readonly string[], total: number): string {

@@ -42,17 +42,31 @@ async function writeInvented(db: Queryable): Promise<string | undefined> {
     [member, admin].map(({ clerkId }) => ({ clerkId, turma: "test", secondaryEmails: [], ...why })),
     { nomeCompleto: "Test", turma: "test", create: true },
   );
-  // A trigger may have discarded our profile, or made one before us. So the row itself is read.
-  const profile = await db.query(
-    "select from public.mentorados m join public.users u on u.id = m.user_id where u.clerk_id = $1",
-    [member.clerkId],
-  );
-  if (profile.rows.length === 0) return "no profile was made for a new user";
+  const lost = await findLost(db, member.clerkId);
+  if (lost) return lost;
   await tombstoneUsers(
     db,
     [member, admin].map(({ clerkId }) => ({ clerkId, by: "signature", ...why })),
   );
   return undefined;
+}
+
+/** A trigger may have discarded a row, or made one before us. So the rows themselves are read. */
+async function findLost(db: Queryable, clerkId: string): Promise<string | undefined> {
+  const { users: u, profile } = db.tables;
+  const user = await db.query(`select from ${u.table} u where u.${u.clerkId} = $1`, [clerkId]);
+  if (user.rows.length === 0) return "no row was made for a new user";
+  const event = await db.query("select from rollcall.events where clerk_id = $1 and kind = 'user_created'", [
+    clerkId,
+  ]);
+  if (event.rows.length === 0)
+    return `no event was recorded for a new user: ${u.createdAt} and ${u.updatedAt} of ${u.label} must hold microseconds`;
+  if (!profile) return undefined;
+  const made = await db.query(
+    `select from ${profile.table} m join ${u.table} u on u.${u.id} = m.${profile.link} where u.${u.clerkId} = $1`,
+    [clerkId],
+  );
+  return made.rows.length === 0 ? "no profile was made for a new user" : undefined;
 }
 
 function inventUser(readTicket: number, isAdmin: boolean): UserSnapshot {

@@ -1,0 +1,25 @@
+import { declareTables } from "../../app-schema/declared-tables.ts";
+import { findTableProblems } from "../../app-schema/find-schema-problems.ts";
+import type { Queryable } from "../../queryable.ts";
+
+/**
+ * The statements that add to the tables of a mapping what they lack: Rollcall's own columns, the unique key on the Clerk
+ * id, and defaults without which an insert fails. They come from the live tables, so they are exact. The migration of the
+ * default tables is a file of its own, because it also makes them.
+ */
+export async function planAdoption(db: Queryable): Promise<string[]> {
+  const problems = await findTableProblems(db);
+  const profile = declareTables(db).find(({ kind }) => kind === "profile");
+  const { profile: names } = db.tables;
+  return [
+    // ALTER TABLE fails while a deferred check is pending.
+    "set constraints all immediate",
+    ...problems.flatMap(({ restore }) => restore?.statements ?? []),
+    // A profile that the app linked needs the mark too. Without it, the profile would be unclaimed after losing its user.
+    ...(profile && names
+      ? [
+          `update ${names.table} set linked_at = created_at where ${names.link} is not null and linked_at is null`,
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,228 @@
+import { createDatabase } from "@rollcall/local-services";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { findSchemaProblems, findTableProblems } from "../app-schema/find-schema-problems.ts";
+import { pruneUnknownTombstones } from "../deletions.ts";
+import { createPool, type Pool } from "../pool.ts";
+import { planAdoption } from "./adoption/plan-adoption.ts";
+import { MigrationRefusal } from "./adoption/refuse-unfit.ts";
+import { migrateDown, migrateUp, readMigrations, restoreTables } from "./migrate.ts";
+import { dumpDatabase, type MappedApp, mappedApps } from "./testing.ts";
+
+async function openApp({ mapping, sql }: MappedApp): Promise<Pool> {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  const pool = createPool({ databaseUrl, mapping, applicationName: "test", onIdleError: () => undefined });
+  onTestFinished(() => pool.end());
+  await pool.query(sql);
+  return pool;
+}
+
+const { clerkIdAsKey, prisma, uuidKeys, camelCase } = mappedApps;
+const withoutProfile = ({ mapping, sql }: MappedApp): MappedApp => ({
+  mapping: { ...mapping, profile: null },
+  sql,
+});
+
+async function revertEverything(pool: Pool): Promise<void> {
+  while ((await migrateDown(pool)) !== undefined);
+}
+
+/** The app's rows, with the columns that it had before. */
+async function readRows(pool: Pool, app: MappedApp): Promise<unknown[]> {
+  const tables = [...app.sql.matchAll(/create table (\S+) \(/g)].map(([, table]) => table);
+  const rows: unknown[] = [];
+  for (const table of tables)
+    rows.push((await pool.query(`select to_jsonb(t) as row from ${table} t order by 1`)).rows);
+  return rows;
+}
+
+const adoptable: Record<string, MappedApp> = {
+  "whose key is the Clerk id": clerkIdAsKey,
+  "with uuid keys in a schema of its own": withoutProfile(uuidKeys),
+  "with camelCase, identity and row-level security": camelCase,
+};
+
+test.each(Object.entries(adoptable))(
+  "an app %s goes up, down and up again, and keeps its rows and keys",
+  async (_, app) => {
+    const pool = await openApp(app);
+    const known = (await readMigrations()).map(({ id }) => id);
+    const before = await readRows(pool, app);
+    const constraints =
+      "select conname, pg_get_constraintdef(oid) from pg_constraint where contype = 'f' and connamespace::regnamespace::text <> 'rollcall' order by 1";
+    const foreignKeys = (await pool.query(constraints)).rows;
+
+    expect(await migrateUp(pool)).toEqual(known);
+    const up = await dumpDatabase(pool);
+    expect(await migrateUp(pool)).toEqual([]);
+    expect(await findSchemaProblems(pool)).toEqual([]);
+    expect(await restoreTables(pool)).toEqual({ restored: [], left: [] });
+    expect(JSON.stringify(up)).not.toMatch(/public\.mentorados|mentorados_near_email/);
+    expect(await pruneUnknownTombstones(pool)).toBe(0);
+
+    await revertEverything(pool);
+    expect(await readRows(pool, app)).toMatchObject(fillTiers(before));
+    expect(await migrateUp(pool)).toEqual(known);
+    expect(await dumpDatabase(pool)).toEqual(up);
+    expect((await pool.query(constraints)).rows).toEqual(foreignKeys);
+  },
+);
+
+/** Rows without a value that Rollcall needs have its default. */
+function fillTiers(rows: unknown[]): unknown[] {
+  return JSON.parse(JSON.stringify(rows), (key, value) => {
+    if (value !== null) return value;
+    return { tier: "FREE", isBanned: false }[key] ?? null;
+  });
+}
+
+test("keys and times that only the app's program makes get a default, or the test write names them", async () => {
+  const app = withoutProfile(prisma);
+  const pool = await openApp(app);
+  expect(await planAdoption(pool)).toContain(
+    `alter table public."User" alter column "updatedAt" set default (now() at time zone 'utc')`,
+  );
+  await expect(migrateUp(pool)).rejects.toThrow(
+    /test write with invented users failed.* null value in column "id" of relation "User"/,
+  );
+});
+
+test.each([
+  ["Prisma's models", prisma],
+  ["profiles with uuid keys and an enum", uuidKeys],
+])("%s: the plan adds what profiles lack, and links of the app count as old", async (_, app) => {
+  const pool = await openApp(app);
+  for (const statement of await planAdoption(pool)) await pool.query(statement);
+  expect(await findTableProblems(pool)).toEqual([]);
+  const { profile } = pool.tables;
+  const rows = await pool.query(
+    `select linked_at = created_at as "isOld" from ${profile?.table} where ${profile?.link} is not null`,
+  );
+  expect(rows.rows).toEqual([{ isOld: true }]);
+});
+
+test("names of any form stay names", async () => {
+  const table = `Us"er's $$ %s {{users}} $body0$`;
+  const quoted = `"${table.replaceAll('"', '""')}"`;
+  const pool = await openApp({
+    mapping: {
+      users: {
+        table,
+        key: { column: "i'd%", type: "bigint" },
+        state: "added",
+        columns: { clerkId: 'clerk"id', email: "select", deletedAt: "deleted $$" },
+      },
+      profile: null,
+    },
+    sql: `
+create table public.${quoted} (
+  "i'd%" bigint generated by default as identity primary key, "clerk""id" text, "select" text, "deleted $$" timestamptz
+);
+create table public.posts ("user" bigint references public.${quoted});
+insert into public.${quoted} ("clerk""id") values ('user_ana'), ('user_gone'), ('user_used');
+insert into public.posts values (3);
+`,
+  });
+  await migrateUp(pool);
+  await pool.query(`
+    update public.${quoted} set "deleted $$" = now() - interval '2 days' where "clerk""id" <> 'user_ana';
+    insert into rollcall.events (at, clerk_id, kind, cause, details)
+    select now() - interval '2 days', id, 'user_tombstoned', 'webhook', '{"wasUnknown": true}'
+    from unnest(array['user_gone', 'user_used']) as id`);
+  expect(await pruneUnknownTombstones(pool)).toBe(1);
+  expect(await findSchemaProblems(pool)).toEqual([]);
+  await revertEverything(pool);
+  const left = await pool.query(`select "clerk""id" as id from public.${quoted} order by 1`);
+  expect(left.rows).toEqual([{ id: "user_ana" }, { id: "user_used" }]);
+});
+
+/** The reasons for the refusal. It also checks that nothing changed. */
+async function readRefusal(app: MappedApp): Promise<readonly string[]> {
+  const pool = await openApp(app);
+  const before = await dumpDatabase(pool);
+  const error = await migrateUp(pool).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(MigrationRefusal);
+  expect(await dumpDatabase(pool)).toEqual(before);
+  return (error as MigrationRefusal).problems;
+}
+
+test("a table that does not exist is the app's to make", async () => {
+  const { mapping } = clerkIdAsKey;
+  expect(await readRefusal({ mapping, sql: "" })).toEqual([
+    "public.users does not exist, but users.table names it: the app makes it, and Rollcall adds columns",
+  ]);
+  expect(await readRefusal({ mapping: uuidKeys.mapping, sql: "create schema app" })).toEqual([
+    "app.members does not exist, but users.table names it: the app makes it, and Rollcall adds columns",
+    "app.profiles does not exist, but profile.table names it: the app makes it, and Rollcall adds columns",
+  ]);
+});
+
+test("every problem of a mapping is named at once", async () => {
+  const problems = await readRefusal({
+    mapping: {
+      users: {
+        table: "app.members",
+        key: { column: "id", type: "uuid" },
+        state: "added",
+        columns: { clerkId: "clerk_id", email: "mail", name: "full_name", tier: "plan", role: "kind" },
+      },
+      profile: {
+        name: "profile",
+        table: "app.profiles",
+        link: "user_id",
+        key: { column: "id", type: "uuid" },
+        columns: {
+          display_name: { from: "name" },
+          track: { from: "publicMetadata.track", allowed: ["neon", "other"], default: "neon" },
+        },
+      },
+    },
+    sql: `
+create schema app;
+create type app.kind as enum ('user', 'owner');
+create type app.track as enum ('neon');
+create table app.members (
+  id bigint primary key, clerk_id uuid, mail text not null, full_name text generated always as (mail) stored,
+  kind app.kind, banned boolean, phone text not null
+);
+create table app.profiles (id uuid primary key, user_id uuid not null, display_name text not null, track app.track,
+  created_at timestamp(3) not null default now());
+`,
+  });
+  expect(problems).toEqual([
+    "app.members.id is bigint, but must be uuid: change its type, or users.key.column",
+    "app.members.clerk_id is uuid, but must be text, or varchar of at least 32: change its type, or users.columns.clerkId",
+    "app.members.full_name is a generated column, but Rollcall writes it",
+    "app.members.kind lacks a value: alter type app.kind add value 'admin'",
+    "app.members.phone is NOT NULL without a default, and Rollcall does not fill it: give it one, or drop the NOT NULL",
+    "app.members.mail is NOT NULL, but must be able to be null, because Clerk has users without it, and a deleted user has none: alter table app.members alter column mail drop not null",
+    "app.members.plan does not exist, but users.columns.tier names it",
+    "app.members.banned is the app's own, and the mapping does not name it: set users.columns.banned, or rename it",
+    "app.profiles.track lacks a value: alter type app.track add value 'other'",
+    "app.profiles.created_at is timestamp(3) without time zone, but must be timestamp with time zone, or timestamp, in microseconds: rename it",
+    "app.profiles.user_id is NOT NULL, but must be able to be null, because a profile outlives its user: alter table app.profiles alter column user_id drop not null",
+    "app.profiles.display_name is NOT NULL, but must be able to be null, because the mapping gives it no default: alter table app.profiles alter column display_name drop not null",
+  ]);
+});
+
+test("Clerk ids that rows share, and a unique email, are refused by the app's own names", async () => {
+  const problems = await readRefusal({
+    mapping: withoutProfile(camelCase).mapping,
+    sql: `
+create table public."AppUsers" ("userId" bigint generated always as identity primary key, "clerkId" text,
+  "emailAddress" text unique, "isBanned" boolean, "createdAt" timestamptz);
+insert into public."AppUsers" ("clerkId") values ('user_a'), ('user_a'), (null);
+`,
+  });
+  expect(problems).toEqual([
+    `public.AppUsers.emailAddress is unique ("AppUsers_emailAddress_key"), but people may share it: drop that`,
+    "public.AppUsers.clerkId must have a value, but is null in AppUsers 3",
+    "public.AppUsers.clerkId must be unique, but rows share it:\n    clerkId user_a: AppUsers 1, 2",
+  ]);
+});
+
+test("separate state is refused until it is built", async () => {
+  const { mapping, sql } = clerkIdAsKey;
+  expect(
+    await readRefusal({ mapping: { ...mapping, users: { ...mapping.users, state: "separate" } }, sql }),
+  ).toEqual([`users.state is "separate", which this version does not support yet: leave it out`]);
+});
