@@ -7,6 +7,7 @@
 --   psql "$OWNER_URL" --single-transaction --set ON_ERROR_STOP=1 --file ops/roles.sql
 --   psql "$OWNER_URL" --command '\password rollcall_api'     and the other two
 --
+-- It is made by `npx rollcall roles`, from the mapping that ROLLCALL_CONFIG names; ops/roles.sql is for the default tables.
 -- Between a migrate and the next run of this file, default privileges let both roles use the new tables.
 
 -- This file may run as a superuser in a database where other roles made functions. Their functions must not shadow Postgres'
@@ -45,7 +46,7 @@ create schema if not exists rollcall authorization rollcall_migrator;
 create schema if not exists bullmq authorization rollcall_migrator;
 grant usage on schema rollcall, bullmq to rollcall_api, rollcall_worker;
 
--- Only an owner may alter a table. Tables that other roles made before, mainly the app's two tables, become the migrator's.
+-- Only an owner may alter a table. Tables that other roles made before, mainly those of the app, become the migrator's.
 -- Their former owner becomes a member of the migrator and keeps all its rights.
 do $$
 declare
@@ -113,7 +114,8 @@ grant usage on all sequences in schema rollcall to rollcall_worker;
 
 do $$
 declare
-  grants text;
+  granted record;
+  counter text;
   referencing record;
 begin
   -- Before the first migrate there are no tables to grant on.
@@ -121,34 +123,36 @@ begin
     return;
   end if;
 
-  foreach grants in array array[
-    -- A user's row is never deleted: a tombstone stays.
-    'select, insert, update on public.users to rollcall_worker',
-    'select, insert, update, delete on public.mentorados to rollcall_worker',
-    -- The api changes a tier. When an operator resolves a conflict, the api links the profile and deletes the fresh one.
-    'select, update (tier, updated_at) on public.users to rollcall_api',
-    'select, delete, update (user_id, linked_at, ativo, updated_at) on public.mentorados to rollcall_api',
-    'update on rollcall.conflicts to rollcall_api',
-    'insert, update on rollcall.former_profiles to rollcall_api',
-    -- The api only adds to the timeline.
-    'insert on rollcall.events to rollcall_api',
-    'insert, update on rollcall.runs to rollcall_api',
-    -- The api selects the users of a bulk change, and the worker changes them.
-    'insert, update on rollcall.bulk_changes to rollcall_api',
-    'insert on rollcall.bulk_portions to rollcall_api',
-    'insert on rollcall.purges to rollcall_api',
-    -- The process with the lease, api or worker, evaluates alerts.
-    'insert, update on rollcall.leases to rollcall_api',
-    'insert, update on rollcall.alerts to rollcall_api',
-    'insert, update on rollcall.alert_firings to rollcall_api',
-    'insert, update on rollcall.alert_delivery to rollcall_api',
-    'insert, update, delete on rollcall.samples to rollcall_api',
-    -- Logins to the console.
-    'insert, update, delete on rollcall.admin_sessions to rollcall_api'
-  ] loop
+  for granted in
+    select * from (values
+      -- A user's row is never deleted: a tombstone stays.
+      ('select, insert, update', 'public.users', 'rollcall_worker'),
+      ('select, insert, update, delete', 'public.mentorados', 'rollcall_worker'),
+      -- The api changes a tier. When an operator resolves a conflict, the api links the profile and deletes the fresh one.
+      ('select, update (tier, updated_at)', 'public.users', 'rollcall_api'),
+      ('select, delete, update (user_id, ativo, linked_at, updated_at)', 'public.mentorados', 'rollcall_api'),
+      ('update', 'rollcall.conflicts', 'rollcall_api'),
+      ('insert, update', 'rollcall.former_profiles', 'rollcall_api'),
+      -- The api only adds to the timeline.
+      ('insert', 'rollcall.events', 'rollcall_api'),
+      ('insert, update', 'rollcall.runs', 'rollcall_api'),
+      -- The api selects the users of a bulk change, and the worker changes them.
+      ('insert, update', 'rollcall.bulk_changes', 'rollcall_api'),
+      ('insert', 'rollcall.bulk_portions', 'rollcall_api'),
+      ('insert', 'rollcall.purges', 'rollcall_api'),
+      -- The process with the lease, api or worker, evaluates alerts.
+      ('insert, update', 'rollcall.leases', 'rollcall_api'),
+      ('insert, update', 'rollcall.alerts', 'rollcall_api'),
+      ('insert, update', 'rollcall.alert_firings', 'rollcall_api'),
+      ('insert, update', 'rollcall.alert_delivery', 'rollcall_api'),
+      ('insert, update, delete', 'rollcall.samples', 'rollcall_api'),
+      -- Logins to the console.
+      ('insert, update, delete', 'rollcall.admin_sessions', 'rollcall_api')
+    ) as g (privileges, relation, role)
+  loop
     -- After a rollback the newest tables do not exist.
-    continue when to_regclass(substring(grants from ' on (\S+) to ')) is null;
-    execute 'grant ' || grants;
+    continue when to_regclass(granted.relation) is null;
+    execute format('grant %s on %s to %s', granted.privileges, granted.relation, granted.role);
   end loop;
   revoke insert, update, delete on rollcall.migrations from rollcall_worker;
   if to_regclass('rollcall.known_columns') is not null then
@@ -158,8 +162,11 @@ begin
   if to_regclass('rollcall.admin_sessions') is not null then
     revoke all on rollcall.admin_sessions from rollcall_worker;
   end if;
-  execute format('grant usage on sequence %s, %s to rollcall_worker',
-                 pg_get_serial_sequence('public.users', 'id'), pg_get_serial_sequence('public.mentorados', 'id'));
+  -- A key of another type has no sequence.
+  foreach counter in array array[pg_get_serial_sequence('public.users', 'id'), pg_get_serial_sequence('public.mentorados', 'id')] loop
+    continue when counter is null;
+    execute format('grant usage on sequence %s to rollcall_worker', counter);
+  end loop;
 
   -- Before a profile is deleted, api and worker check whether a row of the app references it.
   for referencing in

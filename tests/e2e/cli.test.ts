@@ -87,7 +87,7 @@ test("the lines above cover all commands", async () => {
   const named = [...command.output().matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, name]) => name);
   expect(named).toContain("status");
   // These need no environment, and other tests run them.
-  expect(new Set([...lines.map(([name]) => name), "schema", "operator"])).toEqual(new Set(named));
+  expect(new Set([...lines.map(([name]) => name), "schema", "roles", "operator"])).toEqual(new Set(named));
 });
 
 describe("without the right credentials", () => {

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { type AlertReceiver, startAlertReceiver } from "../harness/alert-receiver.ts";
@@ -168,10 +169,19 @@ test("rollcall schema needs no environment, and takes one format", async () => {
     code: 0,
     output: expect.stringContaining("create table public.users"),
   });
+  expect((await print("--sql")).output).toContain(
+    "\n  clerk_id text not null constraint users_clerk_id_unique unique,\n",
+  );
   expect(JSON.parse((await print("--sql", "--json")).output)).toMatchObject({ format: "sql" });
   for (const args of [[], ["--sql", "--prisma"], ["--mysql"]])
     expect(await print(...args)).toMatchObject({
       code: 2,
       output: expect.stringContaining("Usage: rollcall schema"),
     });
+});
+
+test("rollcall roles prints ops/roles.sql, line by line", async () => {
+  const command = runProcess("apps/cli/dist/main.js", {}, ["roles"]);
+  expect(await command.exited).toBe(0);
+  expect(command.output()).toBe(await readFile(new URL("../../ops/roles.sql", import.meta.url), "utf8"));
 });

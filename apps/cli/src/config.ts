@@ -1,4 +1,5 @@
-import { readEnvironment, variables } from "@rollcall/contracts";
+import { type Mapping, readEnvironment, variables } from "@rollcall/contracts";
+import { loadMapping } from "@rollcall/runtime";
 
 const shape = {
   DATABASE_URL: variables.DATABASE_URL,
@@ -20,6 +21,16 @@ const shape = {
 /** @throws EnvironmentError naming every variable that is missing or malformed */
 export function readCliConfig(environment: Readonly<Record<string, string | undefined>>) {
   return readEnvironment(shape, environment);
+}
+
+/**
+ * The mapping alone, for commands that print what belongs to it and open no service.
+ *
+ * @throws EnvironmentError
+ */
+export function readMapping(environment: Readonly<Record<string, string | undefined>>): Mapping {
+  const { ROLLCALL_CONFIG } = readEnvironment({ ROLLCALL_CONFIG: variables.ROLLCALL_CONFIG }, environment);
+  return loadMapping(ROLLCALL_CONFIG);
 }
 
 export type CliConfig = ReturnType<typeof readCliConfig>;

@@ -13,6 +13,7 @@ import { addExplain } from "./commands/explain/explain.ts";
 import { addOperator } from "./commands/operator/operator.ts";
 import { addPurge } from "./commands/purge/purge.ts";
 import { addReconcile } from "./commands/reconcile/reconcile.ts";
+import { addRoles } from "./commands/roles/roles.ts";
 import { addRuns } from "./commands/runs/runs.ts";
 import { addSchema } from "./commands/schema/schema.ts";
 import { addStatus } from "./commands/status/status.ts";
@@ -35,7 +36,7 @@ function readCommandEnvironment(): Environment {
 
 const cli = createCli(readCommandEnvironment);
 // In the order of the usage.
-for (const add of [addStatus, addAlerts, addDoctor, addSchema, addOperator]) add(cli, "System:");
+for (const add of [addStatus, addAlerts, addDoctor, addSchema, addRoles, addOperator]) add(cli, "System:");
 for (const add of [addUsers, addExplain, addSync, addPurge]) add(cli, "Users:");
 for (const add of [addDeadLetters, addConflicts]) add(cli, "Failed jobs and conflicts:");
 for (const add of [addReconcile, addRuns]) add(cli, "Reconcile:");

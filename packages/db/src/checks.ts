@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type DeclaredTable, declareTables } from "./app-schema/declared-tables.ts";
+import { hidesRows } from "./app-schema/hides-rows.ts";
 import { readLiveColumns } from "./migrate/adoption/column-problems.ts";
 import type { Queryable } from "./pool.ts";
 import { readRows } from "./rows.ts";
@@ -33,7 +34,7 @@ missing (place, what, is_app) as (
   from app
   join pg_class c on c.oid = app.relation
   join pg_namespace n on n.oid = c.relnamespace
-  where row_security_active(c.oid)
+  where ${hidesRows("c.oid")}
   union all
   select 3, format('%s on table %s', string_agg(upper(privilege), ', ' order by privilege), name),
          bool_or(needed.oid in (select relation from app))

@@ -152,6 +152,7 @@ export {
   returnPurge,
 } from "./purges.ts";
 export { dismissConflict, linkCandidate, readPresentProfile } from "./resolve-conflict.ts";
+export { writeRoles } from "./roles.ts";
 export {
   countDifferences,
   type FoundDifference,

@@ -7,12 +7,12 @@ import { recordColumns } from "../app-schema/known-columns.ts";
 import { type Restoration, restoreSchema } from "../app-schema/restore-schema.ts";
 import { recordMapping } from "../mapping-watch.ts";
 import type { Connection, Pool, Queryable } from "../pool.ts";
+import { renderSql } from "../render-sql.ts";
 import { readRow, readRows } from "../rows.ts";
 import { inTransaction } from "../transaction.ts";
 import { planAdoption } from "./adoption/plan-adoption.ts";
 import { MigrationRefusal, refuseUnfit } from "./adoption/refuse-unfit.ts";
 import { tryWrites } from "./adoption/try-writes.ts";
-import { renderMigration } from "./render-migration.ts";
 
 /** The key of the advisory lock, unique in this code; it spells "roll". */
 const lockKey = 0x726f6c6c;
@@ -63,7 +63,7 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
 /** The statements of a migration. Those that adopt tables of the app depend on the tables. */
 async function writeUp(db: Queryable, { id, up }: Migration): Promise<string[]> {
   const adoptsMapped = id === adopting && !isDefaultMapping(db.tables.mapping);
-  return adoptsMapped ? planAdoption(db) : [renderMigration(db, up)];
+  return adoptsMapped ? planAdoption(db) : [renderSql(db, up)];
 }
 
 const fitness = `
@@ -112,7 +112,7 @@ export async function migrateDown(pool: Pool): Promise<string | undefined> {
     const migration = known.find(({ id }) => id === newest);
     if (!migration)
       throw new MigrationRefusal([`Migration ${newest} is of a newer version of Rollcall: use that version`]);
-    await client.query(renderMigration(client, migration.down));
+    await client.query(renderSql(client, migration.down));
     await client.query("delete from rollcall.migrations where id = $1", [newest]);
     return newest;
   });

@@ -9,8 +9,9 @@ import {
   readSqlState,
   toPostgresError,
 } from "@rollcall/db";
-import { loadMapping, openQueueBackend } from "@rollcall/runtime";
+import { openQueueBackend } from "@rollcall/runtime";
 import type { Environment } from "../../cli.ts";
+import { readMapping } from "../../config.ts";
 import { describePostgresFailure } from "../../describe-postgres-failure.ts";
 import { checkTables } from "./check-tables.ts";
 import { type Finding, note, ok, unknown, wrong } from "./finding.ts";
@@ -26,7 +27,7 @@ export async function checkPostgres(environment: Environment): Promise<Finding[]
   const databaseUrl = variables.DATABASE_URL.safeParse(environment["DATABASE_URL"]).data;
   if (databaseUrl === undefined)
     return [unknown("postgres.reachable", "Not checked: DATABASE_URL is missing or malformed.")];
-  const mapping = readMapping(environment["ROLLCALL_CONFIG"]);
+  const mapping = findMapping(environment);
   if (mapping === undefined)
     return [unknown("postgres.reachable", "Not checked: the file of ROLLCALL_CONFIG is wrong.")];
   const pool = createPool({
@@ -53,9 +54,9 @@ export async function checkPostgres(environment: Environment): Promise<Finding[]
 }
 
 /** Undefined for a file that is wrong, which checkEnvironment describes. */
-function readMapping(file: string | undefined): Mapping | undefined {
+function findMapping(environment: Environment): Mapping | undefined {
   try {
-    return loadMapping(file?.trim() || undefined);
+    return readMapping(environment);
   } catch {
     return undefined;
   }

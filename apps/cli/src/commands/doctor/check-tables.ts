@@ -50,7 +50,7 @@ async function checkGrants(pool: Pool, withQueues: boolean): Promise<Finding> {
   const name = "postgres.grants";
   const missing = await findMissingGrants(pool, { withQueues });
   const fix =
-    "As the owner: run ops/roles.sql again, or GRANT the missing privileges to the role in DATABASE_URL.";
+    "As the owner: run ops/roles.sql again (with ROLLCALL_CONFIG, what rollcall roles prints), or GRANT the missing privileges to the role in DATABASE_URL.";
   return missing.length === 0
     ? ok(name, "None is missing.")
     : wrong(name, `The role lacks: ${list(missing)}.`, fix);

@@ -1,10 +1,11 @@
 import { printSchema, type SchemaFormat } from "@rollcall/db";
 import { type Cli, jsonOption } from "../../cli.ts";
+import { readMapping } from "../../config.ts";
 
 const formats = ["drizzle", "prisma", "sql"] as const satisfies readonly SchemaFormat[];
 
-/** It reads neither the environment nor the database: the schema is a part of this version. */
-export function addSchema({ program, print }: Cli, group: string): void {
+/** It does not read the database: the schema is a part of this version and of the mapping. */
+export function addSchema({ program, readEnvironment, print }: Cli, group: string): void {
   program
     .command("schema")
     .helpGroup(group)
@@ -17,7 +18,7 @@ export function addSchema({ program, print }: Cli, group: string): void {
       const [format, ...others] = formats.filter((one) => options[one] === true);
       if (format === undefined || others.length > 0)
         return command.error("choose one of --drizzle, --prisma and --sql");
-      const schema = printSchema(format);
-      print({ format, schema }, () => [schema.trimEnd()]);
+      const schema = printSchema(format, readMapping(readEnvironment()));
+      print({ format, schema }, () => schema.trimEnd().split("\n"));
     });
 }

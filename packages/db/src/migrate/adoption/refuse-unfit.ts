@@ -5,6 +5,7 @@ import {
   declareTables,
   type TableKind,
 } from "../../app-schema/declared-tables.ts";
+import { hidesRows } from "../../app-schema/hides-rows.ts";
 import type { Queryable } from "../../pool.ts";
 import { quoteName } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
@@ -161,7 +162,7 @@ select
   c.oid is not null                                            as "exists",
   coalesce(c.relkind = 'r', false)                             as "ordinary",
   coalesce(pg_has_role(c.relowner, 'usage'), false)            as "owned",
-  c.oid is not null and row_security_active(c.oid)             as "filtered",
+  c.oid is not null and ${hidesRows("c.oid")} as "filtered",
   has_database_privilege(current_database(), 'create')         as "mayAddSchemas",
   coalesce(has_schema_privilege(to_regnamespace(t.namespace)::oid, 'create'), false) as "mayAddTables"
 from unnest($1::text[], $2::text[], $3::text[]) with ordinality as t (kind, name, namespace, place)

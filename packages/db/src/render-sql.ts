@@ -1,20 +1,25 @@
-import { declareTables, quoteText } from "../app-schema/declared-tables.ts";
-import { quoteName } from "../quote-name.ts";
-import { perTables, type Tables } from "../tables.ts";
+import {
+  type DeclaredColumn,
+  type DeclaredTable,
+  declareTables,
+  quoteText,
+} from "./app-schema/declared-tables.ts";
+import { quoteName } from "./quote-name.ts";
+import { perTables, type Tables } from "./tables.ts";
 
 const placeholder = /\{\{(\w+)\}\}/g;
 const bodyQuotes = "$$";
 
 /**
- * A migration's text with the mapped names in place of `{{name}}`. A line is left out if it names the profiles' table, or
+ * The text of a migration or of roles.sql with the mapped names in place of `{{name}}`. A line is left out if it names the profiles' table, or
  * their email, and there is none.
  */
-export function renderMigration(db: { readonly tables: Tables }, text: string): string {
+export function renderSql(db: { readonly tables: Tables }, text: string): string {
   const values: Readonly<Record<string, string | undefined>> = valuesOf(db);
   const lines = text.split("\n").flatMap((line) => {
     const names = [...line.matchAll(placeholder)].map(([, name = ""]) => name);
     const unknown = names.find((name) => !(name in values));
-    if (unknown !== undefined) throw new Error(`A migration has an unknown name: ${unknown}`);
+    if (unknown !== undefined) throw new Error(`The SQL has an unknown name: ${unknown}`);
     if (names.some((name) => values[name] === undefined)) return [];
     const quoted = line.replaceAll(bodyQuotes, () => pickQuotes(Object.values(values)));
     return [quoted.replaceAll(placeholder, (_, name: string) => values[name] ?? "")];
@@ -31,7 +36,8 @@ function pickQuotes(values: readonly (string | undefined)[]): string {
 
 const valuesOf = perTables((tables) => {
   const { users: u, mapping } = tables;
-  const [users, profile] = declareTables({ tables });
+  const app = declareTables({ tables });
+  const [users, profile] = app;
   const [claimantIndex, createdIndex] = users?.indexes.map(({ name }) => quoteName(name)) ?? [];
   const [profileIndex] = profile?.indexes.map(({ name }) => quoteName(name)) ?? [];
   const email = Object.entries(mapping.profile?.columns ?? {}).find(
@@ -63,8 +69,27 @@ const valuesOf = perTables((tables) => {
     profileSchema: email && profile?.schema,
     profileIndex,
     profileEmail: email && quoteName(email[0]),
+    profileText: profile && quoteText(profile.table),
+    profileRegclass: profile ? `${quoteText(profile.table)}::regclass` : "null::regclass",
+    appTables: app.map(({ table }) => `to_regclass(${quoteText(table)})`).join(", "),
+    appSchemas: [...new Set(app.map(({ schema }) => schema))].join(", "),
+    keySequences: app.map(findSequence).join(", "),
+    apiOnUsers: quoteText(`select, update (${u.tier}, ${u.updatedAt})`),
+    apiOnProfile: profile && quoteText(`select, delete, update (${listResolved(profile).join(", ")})`),
   };
 });
+
+function findSequence({ table, columns }: DeclaredTable): string {
+  const key = columns.find(({ isPrimary }) => isPrimary)?.name ?? "id";
+  return `pg_get_serial_sequence(${quoteText(table)}, ${quoteText(key)})`;
+}
+
+/** The columns that the api writes when an operator resolves a conflict. */
+function listResolved({ columns }: DeclaredTable): string[] {
+  const isResolved = ({ property, uniqueKey }: DeclaredColumn) =>
+    uniqueKey !== undefined || ["linkedAt", "ativo", "updatedAt"].includes(property);
+  return columns.filter(isResolved).map(({ column }) => column);
+}
 
 /** A name inside a text that is the first argument of format(). */
 function escapeFormat(name: string): string {
