@@ -90,13 +90,47 @@ test("fields that contradict each other are refused", () => {
   );
 });
 
-test("a mapping that this version does not carry out is refused by the name of each difference", () => {
-  const users = { ...defaultMapping.users, table: "app.members", state: "separate" };
-  expect(problemsOf({ ...defaultMapping, users, profile: null })).toEqual([
-    "users.table differs from the default, which this version does not support yet",
-    "users.state differs from the default, which this version does not support yet",
-    "profile differs from the default, which this version does not support yet",
+test("no field may name a column that Rollcall adds", () => {
+  const columns = { clerkId: "clerk_id", name: "role", email: "read_ticket", imageUrl: "name" };
+  const users = { table: "users", key: { column: "banned", type: "uuid" }, columns };
+  expect(problemsOf({ users, profile: null })).toEqual([
+    "users.key.column must not name the column banned, which Rollcall adds for itself",
+    "users.columns.email must not name the column read_ticket, which Rollcall adds for itself",
+    "users.columns.name must not name the column role, which Rollcall adds for itself",
   ]);
+});
+
+test("a mapping that this version does not carry out is refused by the name of each part", () => {
+  const users = { ...defaultMapping.users, table: "app.members", state: "separate" };
+  const profile = { ...defaultMapping.profile, table: "app.profiles", link: "member_id" };
+  expect(problemsOf({ users, profile, organizations: {} })).toEqual([
+    'users.state "separate": this version does not support it yet',
+    "profile.table, which differs from the default: this version does not support it yet",
+    "profile.link, which differs from the default: this version does not support it yet",
+    "organizations: this version does not support it yet",
+  ]);
+});
+
+test.each(["integer", "bigint", "uuid", "text"])(
+  "users of any table, with keys of type %s, may lack profiles",
+  (type) => {
+    const users = {
+      table: "app.Members",
+      key: { column: "memberId", type },
+      columns: { clerkId: "clerkId" },
+    };
+    expect(problemsOf({ users, profile: null })).toEqual([]);
+    expect(problemsOf({ ...defaultMapping, users })).toEqual([]);
+  },
+);
+
+test("the key may be the Clerk id", () => {
+  const users = {
+    table: "users",
+    key: { column: "id", type: "text" },
+    columns: { clerkId: "id", tier: "plan" },
+  };
+  expect(problemsOf({ users, profile: null })).toEqual([]);
 });
 
 test("no file of any form is an error of another kind", () => {

@@ -197,6 +197,10 @@ function findContradictions({ users, profile: mapped }: Mapping): string[] {
     if (other) problems.push(`users.columns.${field} must not name the column ${column} of ${other} again`);
     else used.set(column, `users.columns.${field}`);
   }
+  const added = listAddedColumns(users);
+  for (const [column, field] of used)
+    if (added.includes(column))
+      problems.push(`${field} must not name the column ${column}, which Rollcall adds for itself`);
   if (!mapped) return problems;
   if (toQualified(mapped.table).join(".") === toQualified(users.table).join("."))
     problems.push("profile.table must be another table than users.table");
@@ -207,6 +211,20 @@ function findContradictions({ users, profile: mapped }: Mapping): string[] {
   return problems;
 }
 
+/** Fields that no rule needs. Every other field that the mapping leaves out gets a column with its default name. */
+const dispensable = ["name", "imageUrl"];
+
+/** The columns of Rollcall's own that the mapping gives no name. */
+function listAddedColumns({ state, columns }: Mapping["users"]): string[] {
+  if (state === "separate") return [];
+  const unnamed = Object.entries(defaultMapping.users.columns).flatMap(([field, column]) =>
+    column === undefined || dispensable.includes(field) || Object.keys(columns).includes(field)
+      ? []
+      : [column],
+  );
+  return [...unnamed, "role_source", "clerk_created_at", "clerk_updated_at", "read_ticket"];
+}
+
 /** A table's schema and name. */
 export function toQualified(table: string): [schema: string, name: string] {
   const [first = "", second] = table.split(".");
@@ -214,10 +232,16 @@ export function toQualified(table: string): [schema: string, name: string] {
 }
 
 /** Mappings that are right and that this version does not carry out. */
-function findUnsupported(mapping: Mapping): string[] {
-  const places = [...findDifferences(mapping, defaultMapping)];
-  return places.map((place) => `${place} differs from the default, which this version does not support yet`);
+function findUnsupported({ users, profile: mapped, organizations }: Mapping): string[] {
+  const places = [
+    ...(users.state === "separate" ? ['users.state "separate"'] : []),
+    ...(mapped ? findDifferences(mapped, defaultMapping.profile, "profile").map(differs) : []),
+    ...(organizations ? ["organizations"] : []),
+  ];
+  return places.map((place) => `${place}: this version does not support it yet`);
 }
+
+const differs = (place: string) => `${place}, which differs from the default`;
 
 /**
  * The fields, such as `users.table`, in which a mapping differs from one that was stored as JSON.
