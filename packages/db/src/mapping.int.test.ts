@@ -91,7 +91,7 @@ const apps: Record<string, { users: Mapping["users"]; sql: string; key: RegExp }
 /** Statements about profiles, of the adoption, and inside of a function of schema rollcall, which know the default tables alone. */
 const ofDefaultTables = new Set([
   ...["dismissConflict", "findConflict", "findUnsentNotification", "linkCandidate", "readPresentProfile"],
-  ...["findDuplicates", "pruneUnknownTombstones"],
+  ...["pruneUnknownTombstones"],
 ]);
 
 async function readAll(pool: db.Pool, filter: UserFilter, limit: number): Promise<UserEntry[]> {
