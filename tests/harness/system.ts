@@ -1,7 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
+import type { Mapping } from "@rollcall/contracts";
 import {
   findFreePort,
   type PostgresServer,
@@ -38,6 +39,8 @@ export type SystemOptions = {
   ownTables?: boolean;
   /** Server settings of Postgres that override those of the tests. */
   postgresSettings?: Record<string, string>;
+  /** An app whose own tables Rollcall adopts. `fill` makes them, and may make users at Clerk for their rows. */
+  app?: { mapping: Mapping; fill(parts: { db: pg.Pool; clerk: ClerkSimulator }): Promise<void> };
   /** Runs under the roles of ops/roles.sql. The CLI, and every other user of `environment`, has the worker's role. */
   underRoles?: boolean;
 };
@@ -67,7 +70,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const dataDir = join(folder, "postgres");
   // Tests start more processes than one Postgres usually serves.
   const settings = { fsync: "off", max_connections: "400", ...options.postgresSettings };
-  const isPlain = !options.ownTables && !options.underRoles;
+  const isPlain = !options.ownTables && !options.underRoles && !options.app;
   const template = isPlain ? inject("clusterTemplate") : undefined;
   if (template !== undefined) await copyCluster(template, dataDir);
   const postgres = await startPostgres({ dataDir, settings });
@@ -91,14 +94,16 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     CLERK_AUTHORIZED_PARTIES: origin,
     ADMIN_PASSWORD: adminPassword,
     RECONCILE_FULL_CRON: makeDistantCron(),
+    ROLLCALL_CONFIG: options.app ? await writeMapping(folder, options.app.mapping) : "",
     ...options.environment,
   });
   const root = options.root ?? "";
+  const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
+  db.on("error", () => undefined);
+  await options.app?.fill({ db, clerk });
   if (template === undefined)
     await migrate({ ...environment, DATABASE_URL: roles?.migrator ?? postgres.url }, [], root);
   if (roles) await applyRoles(postgres.url);
-  const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
-  db.on("error", () => undefined);
   const reconciles = Object.keys(options.environment ?? {}).some((name) => name.startsWith("RECONCILE_"));
   if (!reconciles) await holdReconcile(db);
 
@@ -140,6 +145,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await system.stop();
     throw error;
   }
+}
+
+async function writeMapping(folder: string, mapping: Mapping): Promise<string> {
+  const file = join(folder, "rollcall.config.json");
+  await writeFile(file, JSON.stringify(mapping));
+  return file;
 }
 
 /** Takes the leases of both modes, so that no run does any work. */

@@ -1,7 +1,6 @@
 import type { Mapping } from "@rollcall/contracts";
 import { createDatabase } from "@rollcall/local-services";
 import { inject } from "vitest";
-import { recordMapping } from "./mapping-watch.ts";
 import { migrateUp } from "./migrate/migrate.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { giveProfiles, type ProfileDefaults, type ProfileOutcome } from "./profiles.ts";
@@ -28,27 +27,14 @@ export async function createTestPool(): Promise<Pool> {
   return pool;
 }
 
-/** A pool on a fresh, migrated database, with tables of an app that `sql` makes and `mapping` names. */
+/** A pool on a fresh database with tables of an app, which `sql` makes and `mapping` names, migrated. */
 export async function createMappedPool(mapping: Mapping, sql: string): Promise<Pool> {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
-  const options = { databaseUrl, applicationName: "test", onIdleError: () => undefined };
-  const owner = createPool(options);
-  await migrateUp(owner);
-  // A statement that names a table of its own would find it otherwise.
-  await owner.query("drop table public.mentorados, public.users");
-  await owner.query(sql);
-  await owner.end();
-  const migrator = createPool({ ...options, mapping, checksMapping: false });
-  await recordMapping(migrator);
-  await migrator.end();
-  return createPool({ ...options, mapping });
+  const pool = createPool({ databaseUrl, mapping, applicationName: "test", onIdleError: () => undefined });
+  await pool.query(sql);
+  await migrateUp(pool);
+  return pool;
 }
-
-/** The columns that Rollcall adds to a table of users that has none of them. */
-export const addedColumns = `
-  email_verified boolean not null default false, role text not null default 'user', role_source text,
-  banned boolean not null default false, clerk_created_at timestamptz, clerk_updated_at timestamptz, read_ticket bigint,
-  deleted_at timestamptz, created_at timestamptz not null default now(), updated_at timestamptz not null default now()`;
 
 /** Empties the tables of users, profiles, conflicts, events and held deletions. Runs, leases and sequences stay. */
 export async function emptyTables(pool: Pool): Promise<void> {
