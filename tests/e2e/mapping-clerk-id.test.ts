@@ -31,6 +31,10 @@ const page = z.object({
   nextCursor: z.string().nullable(),
 });
 
+const doctorAnswer = z.object({
+  findings: z.array(z.object({ name: z.string(), state: z.string(), says: z.string() })),
+});
+
 describeOnBackends((backend) => {
   let system: System;
   beforeAll(async () => {
@@ -171,6 +175,7 @@ describeOnBackends((backend) => {
     await untilRow(id);
     const explained = await rollcall("explain", id, "--json");
     expect(JSON.parse(explained.output)).toMatchObject({
+      why: "In place: the user has a row.",
       user: { id, email: "fabia@example.com", name: null },
       mentorado: null,
       conflicts: [],
@@ -213,10 +218,14 @@ describeOnBackends((backend) => {
     expect((await callAdmin(system, "/api/admin/users?withoutProfile=true")).status).toBe(400);
   });
 
-  test("status finds the app's tables whole, and no user without a profile", async () => {
+  test("status and doctor find the app's tables whole", async () => {
     const status = await rollcall("status");
     expect(status).toMatchObject({ code: 0, output: expect.stringMatching(/Schema +whole/) });
     expect(status.output).toMatch(/Without profile +0/);
+    expect(status.output).toMatch(/Mapping +\S+rollcall\.config\.json/);
+    const { output } = await rollcall("doctor", "--json");
+    const { findings } = doctorAnswer.parse(JSON.parse(output));
+    expect(findings.filter(({ name, state }) => name.startsWith("postgres.") && state !== "ok")).toEqual([]);
   });
 
   test("a process without the mapping runs no statement, and names what differs", async () => {
@@ -230,6 +239,15 @@ describeOnBackends((backend) => {
     expect(lost.output()).not.toContain("public.mentorados");
     await lost.stop();
     expect(await rollcall("status")).toMatchObject({ code: 0 });
+    const doctor = runProcess("apps/cli/dist/main.js", without, ["doctor", "--json"]);
+    await doctor.exited;
+    expect(doctorAnswer.parse(JSON.parse(doctor.output())).findings).toContainEqual(
+      expect.objectContaining({
+        name: "postgres.tables",
+        state: "wrong",
+        says: expect.stringContaining("users.key"),
+      }),
+    );
     const command = runProcess("apps/cli/dist/main.js", without, ["users"]);
     expect(await command.exited).toBe(1);
     expect(command.output()).toContain("differs from the one that migrate recorded");

@@ -114,6 +114,7 @@ export {
 export { createFinalEventIdReader, type FinalEventIdReader } from "./final-event-id.ts";
 export { acquireLease, checkWrites, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { describeColumns, type ListColumns } from "./list-columns.ts";
+export { findMappingProblems } from "./mapping-watch.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicateRows } from "./migrate/adoption/row-problems.ts";
 export { findMissingMigrations, migrateDown, migrateUp, restoreTables } from "./migrate/migrate.ts";

@@ -43,7 +43,8 @@ async function readMapping(db: Queryable): Promise<unknown> {
   return first && (first.mapping ?? defaultMapping);
 }
 
-async function findProblems(db: Queryable): Promise<SchemaProblem[] | undefined> {
+/** How the mapping of `db` differs from the recorded one. Undefined before the first migration. */
+export async function findMappingProblems(db: Queryable): Promise<SchemaProblem[] | undefined> {
   const recorded = await readMapping(db);
   if (recorded === undefined) return undefined;
   const fields = compareMappings(db.tables.mapping, recorded);
@@ -73,7 +74,7 @@ export function watchMapping(
   let asked: { atMs: number; answer: Promise<void> } | undefined;
 
   function ask(): Promise<void> {
-    const answer = findProblems(db).then((found) => {
+    const answer = findMappingProblems(db).then((found) => {
       // Before the first migration there is nothing to write to, and no record yet.
       agreed = found?.length === 0;
       problems = found ?? [];

@@ -59,7 +59,8 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
   const session = rows && toSessionView(rows);
   const traces = jobs.length + deadLetters.length + timeline.length;
   if (clerk === "absent" && !session && traces === 0 && !isHeld) return undefined;
-  const facts = { session, clerk, jobs, deadLetters, isHeld, autoCreate: context.autoCreate };
+  const hasProfiles = pool.tables.profile !== undefined;
+  const facts = { session, clerk, jobs, deadLetters, isHeld, autoCreate: context.autoCreate, hasProfiles };
   return {
     clerkId,
     why: decideWhy(facts),
@@ -83,6 +84,8 @@ export type Facts = {
   deadLetters: readonly JobView[];
   isHeld: boolean;
   autoCreate: boolean;
+  /** False for an app without profiles. */
+  hasProfiles?: boolean;
 };
 
 /** The state of the user, as a code. Each code has one English sentence here; pages have sentences of their own. */
@@ -129,6 +132,8 @@ function explainAbsence({ clerk, jobs, deadLetters }: Facts): Pick<Explanation, 
 /** The sentence for people: the present state, and how to change it. */
 export function decideWhy(facts: Facts): string {
   const { code, missing, errorCode } = decideExplanation(facts);
+  if (code === "in_place_without_profile" && facts.hasProfiles === false)
+    return "In place: the user has a row.";
   const sentence = whySentences[code](errorCode, facts.session?.user.deletedAt ?? null);
   return missing === "profile" ? `The row exists and the profile is missing. ${sentence}` : sentence;
 }

@@ -33,6 +33,8 @@ export async function checkPostgres(environment: Environment): Promise<Finding[]
   const pool = createPool({
     databaseUrl,
     mapping,
+    // A difference is a finding, and hides no other one.
+    checksMapping: false,
     applicationName: "rollcall-doctor",
     max: 4,
     queryTimeoutMs: longestStatementMs,

@@ -2,6 +2,7 @@ import {
   countUnerased,
   describeLeft,
   findDuplicateRows,
+  findMappingProblems,
   findMissingGrants,
   findMissingMigrations,
   findSchemaProblems,
@@ -61,6 +62,9 @@ async function checkForm(pool: Pool): Promise<Finding> {
   // Before the migration there may be no tables.
   if ((await findMissingMigrations(pool)).length > 0)
     return note(name, "Not checked before the migrations.", "npm run migrate");
+  const [difference] = (await findMappingProblems(pool)) ?? [];
+  if (difference)
+    return wrong(name, `${difference.says}.`, "npm run migrate, with the ROLLCALL_CONFIG that is right");
   const problems = await findSchemaProblems(pool);
   const left = problems.filter(({ restore }) => !restore);
   const fix = [

@@ -10,12 +10,14 @@ export function addStatus({ program, open, print }: Cli, group: string): void {
     .addOption(jsonOption)
     .description("list what needs attention, then the state of each service and the counts")
     .action(async () => {
-      const status = await readStatus(open().services);
-      print(status, () => describe(status));
+      const { services, config } = open();
+      const status = await readStatus(services);
+      print(status, () => describe(status, config.ROLLCALL_CONFIG));
     });
 }
 
-function describe(status: SystemStatus): string[] {
+/** @param mapping the file that names the app's tables, if there is one */
+function describe(status: SystemStatus, mapping: string | undefined): string[] {
   const { problems, queue, clerk, missingMigrations, users } = status;
   const migrations = missingMigrations && (missingMigrations.join(", ") || "all applied");
   const facts = [
@@ -24,6 +26,7 @@ function describe(status: SystemStatus): string[] {
     ["Clerk", [clerk.state, clerk.users === null ? [] : `${clerk.users} users`].flat().join(", ")],
     ["Migrations", migrations ?? "unknown"],
     ["Schema", describeSchema(status.schemaProblems)],
+    ...(mapping === undefined ? [] : [["Mapping", mapping]]),
     ["Workers", formatCount(status.workers)],
     ["Users", formatCount(users?.live)],
     ["Without profile", formatCount(users?.withoutProfile)],
