@@ -73,6 +73,7 @@ const lines = [
   ["explain", "user_1"],
   ["sync", "user_1"],
   ["doctor"],
+  ["init"],
   ["purge", "user_1"],
   ["dead-letters"],
   ["dead-letters", "replay", "--all"],

@@ -10,6 +10,7 @@ import { addConflicts } from "./commands/conflicts/conflicts.ts";
 import { addDeadLetters } from "./commands/dead-letters/dead-letters.ts";
 import { addDoctor } from "./commands/doctor/doctor.ts";
 import { addExplain } from "./commands/explain/explain.ts";
+import { addInit } from "./commands/init/init.ts";
 import { addOperator } from "./commands/operator/operator.ts";
 import { addPurge } from "./commands/purge/purge.ts";
 import { addReconcile } from "./commands/reconcile/reconcile.ts";
@@ -36,7 +37,8 @@ function readCommandEnvironment(): Environment {
 
 const cli = createCli(readCommandEnvironment);
 // In the order of the usage.
-for (const add of [addStatus, addAlerts, addDoctor, addSchema, addRoles, addOperator]) add(cli, "System:");
+for (const add of [addStatus, addAlerts, addDoctor, addInit, addSchema, addRoles, addOperator])
+  add(cli, "System:");
 for (const add of [addUsers, addExplain, addSync, addPurge]) add(cli, "Users:");
 for (const add of [addDeadLetters, addConflicts]) add(cli, "Failed jobs and conflicts:");
 for (const add of [addReconcile, addRuns]) add(cli, "Reconcile:");

@@ -236,6 +236,8 @@ function isPortOfAll(present: Readonly<Record<string, string | undefined>>): boo
 
 /** The environment is incomplete or malformed. The message lists every problem and never shows a value. */
 export class EnvironmentError extends Error {
+  readonly problems: readonly string[];
+
   constructor(problems: readonly string[]) {
     super(
       ["The environment is incomplete or malformed:", ...problems.map((problem) => `  ${problem}`)].join(
@@ -243,6 +245,7 @@ export class EnvironmentError extends Error {
       ),
     );
     this.name = "EnvironmentError";
+    this.problems = problems;
   }
 }
 

@@ -112,12 +112,21 @@ export {
   recordEvent,
 } from "./events.ts";
 export { createFinalEventIdReader, type FinalEventIdReader } from "./final-event-id.ts";
+export { type Proposal, proposeMapping } from "./init/propose-mapping.ts";
+export { readCatalog } from "./init/read-catalog.ts";
 export { acquireLease, checkWrites, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { describeColumns, type ListColumns } from "./list-columns.ts";
 export { findMappingProblems } from "./mapping-watch.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicateRows } from "./migrate/adoption/row-problems.ts";
-export { findMissingMigrations, migrateDown, migrateUp, restoreTables } from "./migrate/migrate.ts";
+export {
+  findMissingMigrations,
+  type MigrationPlan,
+  migrateDown,
+  migrateUp,
+  planMigration,
+  restoreTables,
+} from "./migrate/migrate.ts";
 export {
   findUnsentNotification,
   listDueNotifications,

@@ -1,3 +1,4 @@
+import { defaultMapping } from "@rollcall/contracts";
 import { createDatabase } from "@rollcall/local-services";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { findSchemaProblems, findTableProblems } from "../app-schema/find-schema-problems.ts";
@@ -5,8 +6,8 @@ import { pruneUnknownTombstones } from "../deletions.ts";
 import { createPool, type Pool } from "../pool.ts";
 import { planAdoption } from "./adoption/plan-adoption.ts";
 import { MigrationRefusal } from "./adoption/refuse-unfit.ts";
-import { migrateDown, migrateUp, readMigrations, restoreTables } from "./migrate.ts";
-import { dumpDatabase, type MappedApp, mappedApps } from "./testing.ts";
+import { migrateDown, migrateUp, planMigration, readMigrations, restoreTables } from "./migrate.ts";
+import { dumpDatabase, liveApp, type MappedApp, mappedApps } from "./testing.ts";
 
 async function openApp({ mapping, sql }: MappedApp): Promise<Pool> {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
@@ -98,6 +99,22 @@ test.each([
   expect(rows.rows).toEqual([{ isOld: true }]);
 });
 
+test.each(
+  Object.entries({ ...adoptable, "of the default tables": { mapping: defaultMapping, sql: liveApp } }),
+)("an app %s: the printed statements are those of migrate", async (_, app) => {
+  const [printed, migrated] = [await openApp(app), await openApp(app)];
+  const before = await dumpDatabase(printed);
+  const { problems, statements } = await planMigration(printed);
+  expect(problems).toEqual([]);
+  expect(await dumpDatabase(printed)).toEqual(before);
+  await printed.query(["begin", ...statements, "commit"].join(";\n"));
+  await migrateUp(migrated);
+  const withoutTimes = async (pool: Pool) =>
+    JSON.stringify(await dumpDatabase(pool)).replaceAll(/\d{4}-\d\d-\d\dT[^"]*/g, "");
+  expect(await withoutTimes(printed)).toBe(await withoutTimes(migrated));
+  expect(await planMigration(migrated)).toEqual({ problems: [], statements: [] });
+});
+
 test("names of any form stay names", async () => {
   const table = `Us"er's $$ %s {{users}} $body0$`;
   const quoted = `"${table.replaceAll('"', '""')}"`;
@@ -140,6 +157,7 @@ async function readRefusal(app: MappedApp): Promise<readonly string[]> {
   const error = await migrateUp(pool).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(MigrationRefusal);
   expect(await dumpDatabase(pool)).toEqual(before);
+  expect((await planMigration(pool)).problems).toEqual((error as MigrationRefusal).problems);
   return (error as MigrationRefusal).problems;
 }
 

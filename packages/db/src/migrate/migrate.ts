@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { isDefaultMapping } from "../app-schema/declared-tables.ts";
+import { findSchemaProblems } from "../app-schema/find-schema-problems.ts";
 import { recordColumns } from "../app-schema/known-columns.ts";
 import { type Restoration, restoreSchema } from "../app-schema/restore-schema.ts";
 import { recordMapping } from "../mapping-watch.ts";
@@ -11,7 +12,7 @@ import { renderSql } from "../render-sql.ts";
 import { readRow, readRows } from "../rows.ts";
 import { inTransaction } from "../transaction.ts";
 import { planAdoption } from "./adoption/plan-adoption.ts";
-import { MigrationRefusal, refuseUnfit } from "./adoption/refuse-unfit.ts";
+import { findUnfit, MigrationRefusal, refuseUnfit } from "./adoption/refuse-unfit.ts";
 import { tryWrites } from "./adoption/try-writes.ts";
 
 /** The key of the advisory lock, unique in this code; it spells "roll". */
@@ -46,11 +47,7 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
     if (missing.length === 0) return [];
     await refuseUnfitDatabase(client);
     const adopts = missing.some((migration) => migration.id === adopting) && (await refuseUnfit(client));
-    await client.query(appliedTable);
-    for (const migration of missing) {
-      for (const statement of await writeUp(client, migration)) await client.query(statement);
-      await client.query("insert into rollcall.migrations (id) values ($1)", [migration.id]);
-    }
+    for (const statement of await writeUp(client, missing)) await client.query(statement);
     // The writes need all of our own tables too.
     if (adopts) await tryWrites(client);
     await recordColumns(client);
@@ -60,10 +57,36 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
   });
 }
 
-/** The statements of a migration. Those that adopt tables of the app depend on the tables. */
-async function writeUp(db: Queryable, { id, up }: Migration): Promise<string[]> {
-  const adoptsMapped = id === adopting && !isDefaultMapping(db.tables.mapping);
-  return adoptsMapped ? planAdoption(db) : [renderSql(db, up)];
+/** What `migrateUp` would do now. */
+export type MigrationPlan = {
+  /** Why it would be refused. The test write may refuse more: it needs the new columns. */
+  problems: readonly string[];
+  /** Its statements in their order, then those that restore what the app's own migrations dropped. */
+  statements: readonly string[];
+};
+
+/** Plans the missing migrations. It changes and locks nothing, and reads whole tables. @throws PostgresError */
+export async function planMigration(db: Queryable): Promise<MigrationPlan> {
+  const applied = await listApplied(db);
+  const missing = (await readMigrations()).filter(({ id }) => !applied.includes(id));
+  if (missing.length === 0) {
+    const found = await findSchemaProblems(db);
+    return { problems: [], statements: found.flatMap(({ restore }) => restore?.statements ?? []) };
+  }
+  const unfit = missing.some(({ id }) => id === adopting) ? await findUnfit(db) : [];
+  const problems = [...(await findUnfitDatabase(db)), ...unfit];
+  return { problems, statements: await writeUp(db, missing) };
+}
+
+/** The statements of migrations. Those that adopt tables of the app depend on the tables as they are now. */
+async function writeUp(db: Queryable, migrations: readonly Migration[]): Promise<string[]> {
+  const statements = [appliedTable];
+  for (const { id, up } of migrations) {
+    const adoptsMapped = id === adopting && !isDefaultMapping(db.tables.mapping);
+    statements.push(...(adoptsMapped ? await planAdoption(db) : [renderSql(db, up)]));
+    statements.push(`insert into rollcall.migrations (id) values ('${id}')`);
+  }
+  return statements;
 }
 
 const fitness = `
@@ -71,17 +94,22 @@ select current_setting('server_encoding') as encoding,
        exists (select from pg_collation where collname = 'und-x-icu') as "hasIcu"
 `;
 
-/** Emails are compared in their Unicode forms: see email.ts. @throws MigrationRefusal */
+/** @throws MigrationRefusal */
 async function refuseUnfitDatabase(client: Connection): Promise<void> {
+  const problems = await findUnfitDatabase(client);
+  if (problems.length > 0) throw new MigrationRefusal(problems);
+}
+
+/** Emails are compared in their Unicode forms: see email.ts. */
+async function findUnfitDatabase(db: Queryable): Promise<string[]> {
   const shape = z.object({ encoding: z.string(), hasIcu: z.boolean() });
-  const { encoding, hasIcu } = readRow(shape, (await client.query(fitness)).rows);
-  const problems = [
+  const { encoding, hasIcu } = readRow(shape, (await db.query(fitness)).rows);
+  return [
     ...(encoding === "UTF8" ? [] : [`The database has encoding ${encoding}; Rollcall needs UTF8`]),
     ...(hasIcu
       ? []
       : ['The database has no collation "und-x-icu"; Rollcall needs a Postgres that is built with ICU']),
   ];
-  if (problems.length > 0) throw new MigrationRefusal(problems);
 }
 
 /**

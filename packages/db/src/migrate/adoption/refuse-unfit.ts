@@ -60,6 +60,12 @@ export async function lockTables(db: Queryable): Promise<readonly DeclaredTable[
   return existing;
 }
 
+/** The problems of the tables that the app already has, without a lock on them. It reads their rows. */
+export async function findUnfit(db: Queryable): Promise<readonly string[]> {
+  const { existing, problems } = await readTables(db);
+  return problems.length > 0 ? problems : findProblems(db, existing);
+}
+
 async function findProblems(db: Queryable, existing: readonly DeclaredTable[]): Promise<string[]> {
   const problems: string[] = [];
   const columns = new Map<TableKind, Columns>();

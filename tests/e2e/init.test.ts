@@ -1,0 +1,105 @@
+import { execFile } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createDatabase } from "@rollcall/local-services";
+import pg from "pg";
+import { beforeEach, expect, inject, test } from "vitest";
+import { makeProcessFolder } from "../harness/process.ts";
+
+const program = fileURLToPath(new URL("../../apps/cli/dist/main.js", import.meta.url));
+
+let databaseUrl: string;
+let folder: string;
+beforeEach(async () => {
+  databaseUrl = await createDatabase(inject("postgresUrl"));
+  folder = makeProcessFolder();
+});
+
+type Ended = { code: number; stdout: string };
+
+function init(...args: string[]): Promise<Ended> {
+  const env = { PATH: process.env["PATH"], DATABASE_URL: databaseUrl };
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [program, "init", ...args], { cwd: folder, env }, (_, stdout) =>
+      resolve({ code: child.exitCode ?? -1, stdout }),
+    );
+  });
+}
+
+async function run(sql: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const file = () => join(folder, "rollcall.config.json");
+
+const app = `
+create table users (id text primary key, email text, tier text);
+insert into users values ('user_ana', 'hidden@example.com', 'gold')`;
+
+test("init writes the mapping once, says why, and changes nothing in the database", async () => {
+  await run(app);
+  const { code, stdout } = await init();
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /users\.columns\.clerkId +id +the key is a text, and its values look like Clerk ids/,
+  );
+  expect(stdout).toContain("Wrote rollcall.config.json");
+  expect(stdout).not.toContain("hidden@example.com");
+  expect(JSON.parse(readFileSync(file(), "utf8"))).toEqual({
+    users: {
+      table: "users",
+      key: { column: "id", type: "text" },
+      state: "added",
+      columns: { clerkId: "id", email: "email", tier: "tier" },
+    },
+    profile: null,
+  });
+  writeFileSync(file(), "{}");
+  const again = await init();
+  expect([again.code, again.stdout]).toEqual([
+    1,
+    expect.stringContaining("rollcall.config.json exists, and stays"),
+  ]);
+  expect(readFileSync(file(), "utf8")).toBe("{}");
+  expect(
+    await run("select column_name from information_schema.columns where table_name = 'users'"),
+  ).toHaveLength(3);
+});
+
+test("--print-sql prints statements that a person can run", async () => {
+  await run(app);
+  const { code, stdout } = await init("--print-sql");
+  expect(code).toBe(0);
+  expect(stdout).toContain("\nalter table public.users add column banned boolean default false not null;\n");
+  expect(stdout).not.toMatch(/public\.mentorados/);
+  await run(stdout);
+  expect(await run("select id, tier, banned, email_verified from users")).toEqual([
+    { id: "user_ana", tier: "gold", banned: false, email_verified: false },
+  ]);
+  expect(await run("select id from rollcall.migrations order by id limit 1")).toEqual([
+    { id: "0001_users_and_mentorados" },
+  ]);
+});
+
+test("what migrate would refuse is printed in place of statements, and what is undecided in place of a file", async () => {
+  await run("create table users (id text primary key, email text not null unique)");
+  const refused = await init("--print-sql");
+  expect(refused.code).toBe(1);
+  expect(refused.stdout.split("\n")).toEqual([
+    "-- migrate would refuse, and change nothing:",
+    "--   public.users.email is NOT NULL, but must be able to be null, because Clerk has users without it, and a deleted user has none: alter table public.users alter column email drop not null",
+    expect.stringContaining("public.users.email is unique"),
+    "",
+  ]);
+  await run("drop table users");
+  const undecided = await init("--json");
+  expect(undecided.code).toBe(1);
+  expect(JSON.parse(undecided.stdout)).toMatchObject({ undecided: [expect.any(String)], written: null });
+});
