@@ -111,7 +111,7 @@ function describeNeeds({ columns, label }: DeclaredTable): string[] {
   return columns.flatMap(({ name, field, uniqueKey, notNull, isPrimary, default: value }) => {
     if (field === undefined) return [];
     const needs = [
-      ...(uniqueKey === undefined ? [] : [`a unique key (${uniqueKey}, if it has none)`]),
+      ...(uniqueKey === undefined || isPrimary ? [] : [`a unique key (${uniqueKey}, if it has none)`]),
       ...(notNull && !isPrimary && value !== undefined
         ? [`NOT NULL and a default (${value}, if it has none)`]
         : []),
@@ -124,7 +124,7 @@ function printDrizzleAdditions(tables: readonly DeclaredTable[]): string {
   const used = new Set(tables.flatMap((table) => listAdded(table).map((column) => builderOf(column).name)));
   return [
     `import { sql } from "drizzle-orm";`,
-    `import { ${["index", ...used].toSorted().join(", ")} } from "drizzle-orm/pg-core";`,
+    `import { type ExtraConfigColumn, ${["index", ...used].toSorted().join(", ")} } from "drizzle-orm/pg-core";`,
     ...tables.flatMap((table) => [
       "",
       ...describeNeeds(table).map((line) => `// ${line}`),
@@ -132,12 +132,20 @@ function printDrizzleAdditions(tables: readonly DeclaredTable[]): string {
       `export const ${table.kind}Columns = {`,
       ...listAdded(table).map((column) => `  ${column.property}: ${writeDrizzleColumn(column)},`),
       "};",
-      `export const ${table.kind}Indexes = (${table.indexes.some(({ property }) => property) ? "table" : ""}) => [`,
+      `export const ${table.kind}Indexes = (${describeIndexed(table)}) => [`,
       ...table.indexes.map((index) => `  ${writeDrizzleIndex(index)},`),
       "];",
     ]),
     "",
   ].join("\n");
+}
+
+/** The parameter with the columns that plain indexes read. */
+function describeIndexed({ indexes }: DeclaredTable): string {
+  const properties = indexes.flatMap(({ property }) => (property === undefined ? [] : [property]));
+  return properties.length === 0
+    ? ""
+    : `table: { ${properties.map((property) => `${property}: ExtraConfigColumn`).join("; ")} }`;
 }
 
 function printPrismaAdditions(tables: readonly DeclaredTable[]): string {

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { createDatabase } from "@rollcall/local-services";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from "vitest";
 import { migrateUp, restoreTables } from "../migrate/migrate.ts";
+import { mappedApps } from "../migrate/testing.ts";
 import { createPool, type Pool } from "../pool.ts";
 import { getSession, makeSnapshot, writeUsers } from "../testing.ts";
 import { findSchemaProblems } from "./find-schema-problems.ts";
@@ -32,7 +33,7 @@ afterEach(() => pool.end());
 
 /** Runs the program that an app runs. */
 function push(schema: string): Promise<string> {
-  const file = join(folder, "schema.mjs");
+  const file = join(folder, "schema.ts");
   writeFileSync(file, schema);
   const args = [
     "push",
@@ -129,6 +130,61 @@ test("the printed SQL makes tables that need no change", async () => {
   expect(await findSchemaProblems(pool)).toEqual([]);
   await migrateUp(pool);
   expect(await push(printSchema("drizzle"))).toContain("No changes detected");
+});
+
+const { clerkIdAsKey, uuidKeys } = mappedApps;
+
+test("an app of a mapping that adds the printed columns has nothing to push before and after the migration", async () => {
+  const own = `
+import { pgTable } from "drizzle-orm/pg-core";
+${printSchema("drizzle", clerkIdAsKey.mapping)}
+export const users = pgTable(
+  "users",
+  { id: text("id").primaryKey(), email: text("email"), tier: text("tier").notNull().default("FREE"), ...usersColumns },
+  (table) => [...usersIndexes(table)],
+);
+`;
+  const mapped = createPool({
+    databaseUrl,
+    mapping: clerkIdAsKey.mapping,
+    applicationName: "test",
+    onIdleError: () => undefined,
+  });
+  try {
+    // An app that exists: migrate adds the columns, and the next push finds them in the app's schema.
+    await mapped.query("create table public.users (id text primary key, email text, tier text)");
+    await migrateUp(mapped);
+    expect(await push(own)).toContain("No changes detected");
+    // A new database of the same app: its push makes the columns, and migrate finds them.
+    await mapped.query("drop table public.users; drop schema rollcall cascade");
+    expect(await push(own)).toContain("Changes applied");
+    await migrateUp(mapped);
+    expect(await findSchemaProblems(mapped)).toEqual([]);
+    expect(await push(own)).toContain("No changes detected");
+  } finally {
+    await mapped.end();
+  }
+});
+
+test("the printed SQL and Prisma fields of a mapping are the columns that migrate adds", async () => {
+  const mapping = { ...uuidKeys.mapping, profile: null };
+  const mapped = createPool({ databaseUrl, mapping, applicationName: "test", onIdleError: () => undefined });
+  try {
+    await mapped.query(uuidKeys.sql);
+    const names =
+      "select attname as name from pg_attribute where attrelid = 'app.members'::regclass and attnum > 0";
+    const before = (await mapped.query(names)).rows.map(({ name }) => name);
+    await migrateUp(mapped);
+    const after = (await mapped.query(names)).rows.map(({ name }) => name);
+    const added = after.filter((name) => !before.includes(name));
+    const read = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name);
+    expect(read(printSchema("sql", mapping), /^alter table app\.members add column (\w+) /gm)).toEqual(added);
+    const prisma = printSchema("prisma", mapping);
+    expect(read(prisma, /^ {2}(\w+) /gm)).toHaveLength(added.length);
+    for (const name of added) expect(prisma).toMatch(new RegExp(`^ {2}${name} |@map\\("${name}"\\)$`, "m"));
+  } finally {
+    await mapped.end();
+  }
 });
 
 const columns = `
