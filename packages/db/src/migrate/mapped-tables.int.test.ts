@@ -85,6 +85,30 @@ test("times that only the app's program fills get a default, and Rollcall makes 
   expect(await migrateUp(pool)).toEqual((await readMigrations()).map(({ id }) => id));
 });
 
+test("a Prisma model with keys of the database is adopted, and its times stay its own", async () => {
+  const { mapping, sql } = withoutProfile(prisma);
+  const { createdAt: _c, updatedAt: _u, ...columns } = mapping.users.columns;
+  const pool = await openApp({
+    mapping: { ...mapping, users: { ...mapping.users, columns } },
+    sql: `${sql}; alter table public."User" alter column "id" set default gen_random_uuid()`,
+  });
+  await migrateUp(pool);
+  expect(await findSchemaProblems(pool)).toEqual([]);
+});
+
+test("times that hold another moment than that of the write are refused, because its events would be lost", async () => {
+  const { mapping, sql } = camelCase;
+  const pool = await openApp({
+    mapping,
+    sql: `${sql}
+create function public.backdate() returns trigger language plpgsql as 'begin new."createdAt" := ''2026-01-01''; return new; end';
+create trigger backdate before insert on public."AppUsers" for each row execute function public.backdate()`,
+  });
+  await expect(migrateUp(pool)).rejects.toThrow(
+    'no event was recorded for a new user: "createdAt" and updated_at of public.AppUsers must hold the time of the write, in microseconds',
+  );
+});
+
 test.each([
   ["Prisma's models", prisma],
   ["profiles with uuid keys and an enum", uuidKeys],
