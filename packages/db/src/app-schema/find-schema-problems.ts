@@ -26,6 +26,7 @@ import {
   writeTable,
 } from "./declared-tables.ts";
 import { findRenamedTable, readKnownColumns } from "./known-columns.ts";
+import { findMappingChanges } from "./mapping-changes.ts";
 
 /** A way in which the app's two tables changed since the migration. */
 export type SchemaProblem = FormProblem & {
@@ -47,7 +48,9 @@ type Columns = ReadonlyMap<string, LiveColumn>;
  * tables. It takes some ten small queries, so call it periodically or through the pool's watch, not at each request.
  */
 export async function findSchemaProblems(db: Queryable): Promise<SchemaProblem[]> {
-  return [...(await findTableProblems(db)), ...(await findMissingIndexes(db))];
+  const changes = await findMappingChanges(db);
+  // Under a changed mapping, other differences would lead to statements on the wrong tables.
+  return changes.length > 0 ? changes : [...(await findTableProblems(db)), ...(await findMissingIndexes(db))];
 }
 
 /** The same without indexes that only make statements faster. */

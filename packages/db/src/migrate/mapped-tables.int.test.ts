@@ -1,4 +1,4 @@
-import { defaultMapping } from "@rollcall/contracts";
+import { defaultMapping, type Mapping } from "@rollcall/contracts";
 import { createDatabase } from "@rollcall/local-services";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { findSchemaProblems, findTableProblems } from "../app-schema/find-schema-problems.ts";
@@ -137,6 +137,51 @@ test.each(
     JSON.stringify(await dumpDatabase(pool)).replaceAll(/\d{4}-\d\d-\d\dT[^"]*/g, "");
   expect(await withoutTimes(printed)).toBe(await withoutTimes(migrated));
   expect(await planMigration(migrated)).toEqual({ problems: [], statements: [] });
+});
+
+test("a mapping that changed since the migration is named, and nothing is written under it", async () => {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  const open = (mapping: Mapping) => {
+    const pool = createPool({ databaseUrl, mapping, applicationName: "test", onIdleError: () => undefined });
+    onTestFinished(() => pool.end());
+    return pool;
+  };
+  const { mapping, sql } = withoutProfile(uuidKeys);
+  const pool = open(mapping);
+  await pool.query(sql);
+  await migrateUp(pool);
+  await pool.query(`
+    create table app.people (id uuid primary key, clerk_id text, email text, full_name text, plan text);
+    create table app.customers (id bigint primary key, clerk_id text, email text, full_name text, plan text)`);
+  const before = await dumpDatabase(pool);
+  const table = (name: string, change: Partial<Mapping["users"]> = {}): Mapping => ({
+    ...mapping,
+    users: { ...mapping.users, table: name, ...change },
+  });
+  const says = (field: string, now: string, then: string) =>
+    `${field} of the mapping is ${now}, but the database was migrated with ${then}: set it back, or revert every migration with the old mapping first`;
+  const changed: [Mapping, string[]][] = [
+    [table("app.people"), [says("users.table", "app.people", "app.members")]],
+    [
+      table("app.customers", { key: { column: "id", type: "bigint" } }),
+      [says("users.table", "app.customers", "app.members"), says("users.key.type", "bigint", "uuid")],
+    ],
+    [
+      uuidKeys.mapping,
+      [says("profile.table", "app.profiles", "no profiles"), says("profile.key.type", "uuid", "integer")],
+    ],
+  ];
+  for (const [other, problems] of changed) {
+    const wrong = open(other);
+    expect((await findSchemaProblems(wrong)).map((problem) => problem.says)).toEqual(problems);
+    expect((await wrong.schema.check()).length).toBe(problems.length);
+    expect(wrong.schema.isBroken()).toBe(true);
+    expect(await planMigration(wrong)).toEqual({ problems, statements: [] });
+    await expect(migrateUp(wrong)).rejects.toMatchObject({ problems });
+    expect((await restoreTables(wrong)).restored).toEqual([]);
+  }
+  expect(await dumpDatabase(pool)).toEqual(before);
+  expect(await findSchemaProblems(pool)).toEqual([]);
 });
 
 test("names of any form stay names", async () => {

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { isDefaultMapping } from "../app-schema/declared-tables.ts";
 import { findSchemaProblems } from "../app-schema/find-schema-problems.ts";
 import { recordColumns } from "../app-schema/known-columns.ts";
+import { findMappingChanges } from "../app-schema/mapping-changes.ts";
 import { type Restoration, restoreSchema } from "../app-schema/restore-schema.ts";
 import { recordMapping } from "../mapping-watch.ts";
 import type { Connection, Pool, Queryable } from "../pool.ts";
@@ -43,6 +44,8 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
   const known = await readMigrations();
   return inLockedTransaction(pool, async (client) => {
     const applied = await listApplied(client);
+    const changes = (await findMappingChanges(client)).map(({ says }) => says);
+    if (changes.length > 0) throw new MigrationRefusal(changes);
     const missing = known.filter((migration) => !applied.includes(migration.id));
     if (missing.length === 0) return [];
     await refuseUnfitDatabase(client);
@@ -67,6 +70,8 @@ export type MigrationPlan = {
 
 /** Plans the missing migrations. It changes and locks nothing, and reads whole tables. @throws PostgresError */
 export async function planMigration(db: Queryable): Promise<MigrationPlan> {
+  const changes = (await findMappingChanges(db)).map(({ says }) => says);
+  if (changes.length > 0) return { problems: changes, statements: [] };
   const applied = await listApplied(db);
   const missing = (await readMigrations()).filter(({ id }) => !applied.includes(id));
   if (missing.length === 0) {
