@@ -50,11 +50,19 @@ type Columns = ReadonlyMap<string, LiveColumn>;
 export async function findSchemaProblems(db: Queryable): Promise<SchemaProblem[]> {
   const changes = await findMappingChanges(db);
   // Under a changed mapping, other differences would lead to statements on the wrong tables.
-  return changes.length > 0 ? changes : [...(await findTableProblems(db)), ...(await findMissingIndexes(db))];
+  if (changes.length > 0) return changes;
+  const { problems, indexes } = await examineTables(db);
+  return [...problems, ...indexes];
 }
 
 /** The same without indexes that only make statements faster. */
 export async function findTableProblems(db: Queryable): Promise<SchemaProblem[]> {
+  return (await examineTables(db)).problems;
+}
+
+async function examineTables(
+  db: Queryable,
+): Promise<{ problems: SchemaProblem[]; indexes: SchemaProblem[] }> {
   const problems: SchemaProblem[] = [];
   const found = new Map<TableKind, Columns>();
   const declared = declareTables(db);
@@ -76,7 +84,8 @@ export async function findTableProblems(db: Queryable): Promise<SchemaProblem[]>
   const relevant = isWhole
     ? keys
     : keys.filter(({ breaks }) => !breaks.some((one) => one.states.includes("23503")));
-  return [...problems, ...relevant, ...(await findMissingKeys(db, found))];
+  const missing = await findMissingKeys(db, found);
+  return { problems: [...problems, ...relevant, ...missing.problems], indexes: missing.indexes };
 }
 
 async function describeMissingTable(db: Queryable, table: DeclaredTable): Promise<SchemaProblem> {
@@ -314,12 +323,13 @@ select conname::text from pg_constraint
 where conrelid = any ($3::text[]::regclass[]) and conname = any ($1::text[])
 `;
 
-/** Unique keys and foreign keys. Those of a missing column are restored after it. */
+/** Unique keys, foreign keys and indexes. Those of a missing column are restored after it. */
 async function findMissingKeys(
   db: Queryable,
   live: ReadonlyMap<TableKind, Columns>,
-): Promise<SchemaProblem[]> {
+): Promise<{ problems: SchemaProblem[]; indexes: SchemaProblem[] }> {
   const problems: SchemaProblem[] = [];
+  const indexes: SchemaProblem[] = [];
   for (const table of declareTables(db)) {
     const columns = live.get(table.kind);
     if (!columns) continue;
@@ -331,18 +341,9 @@ async function findMissingKeys(
       // A missing target has its own line, and a table that was renamed keeps the key.
       if (live.has(key.target.kind)) problems.push(...(await findMissingForeignKey(db, table, key)));
     }
+    for (const index of table.indexes) indexes.push(...(await findMissingIndex(db, table, index, own)));
   }
-  return problems;
-}
-
-async function findMissingIndexes(db: Queryable): Promise<SchemaProblem[]> {
-  const problems: SchemaProblem[] = [];
-  for (const table of declareTables(db)) {
-    if ((await readLiveColumns(db, table)).length === 0) continue;
-    const own = readRows(keyRow, (await db.query(keys, [table.table])).rows);
-    for (const index of table.indexes) problems.push(...(await findMissingIndex(db, table, index, own)));
-  }
-  return problems;
+  return { problems, indexes };
 }
 
 /** A key counts under any name if `on conflict` accepts it. */
