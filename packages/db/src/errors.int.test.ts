@@ -37,7 +37,7 @@ const wish = { selection: selection.matching, columns: noColumns };
 
 const hash = Buffer.alloc(32);
 const session = { idHash: hash, operator: "ops", accountHash: hash, replaces: undefined };
-const activity = { kinds: undefined, causes: undefined, clerkId: undefined, cursor: undefined, limit: 1 };
+const activity = { ...{ kinds: undefined, causes: undefined, clerkId: undefined, ref: undefined, cursor: undefined }, limit: 1 };
 const delivery = { host: null, lastSentAt: null, lastFailedAt: null, lastFailureCode: null };
 const firing = { name: "any", value: null, firedAt: since, resolvedAt: null };
 
@@ -91,6 +91,7 @@ const calls = {
   findLastActions: (pool) => db.findLastActions(pool, "runId", ["1"]),
   findNewestDryRun: db.findNewestDryRun,
   findOpenAdminSessions: (pool) => db.findOpenAdminSessions(pool, [1]),
+  findPeople: (pool) => db.findPeople(pool, ids),
   findProfiles: (pool) => db.findProfiles(pool, [1]),
   findPurge: (pool) => db.findPurge(pool, 1),
   findRun: (pool) => db.findRun(pool, 1),
@@ -181,6 +182,8 @@ const calls = {
   recordAbsences: (pool) => db.recordAbsences(pool, ids),
   recordAdminEvents: (pool) => db.recordAdminEvents(pool, "ops", []),
   recordDifferences: (pool) => db.recordDifferences(pool, 1, []),
+  recordDeadLetters: (pool) =>
+    db.recordDeadLetters(pool, [{ clerkId: "user_a", ...why, details: { deadLetterId: "1" } }]),
   recordEvent: (pool) => db.recordEvent(pool, { clerkId: "user_a", kind: "any", ...why }),
   recordProcessStart: (pool) => db.recordProcessStart(pool, { program: "api", version: "any" }),
   recordWorker: (pool) => db.recordWorker(pool, "any"),
@@ -231,7 +234,7 @@ const others = [
     "compareWithClerk",
     "describeChange",
   ],
-  ...["isRerunnable", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
+  ...["isRerunnable", "readRefusal", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
   ...["inTransaction", "inRolledBackTransaction", "waitBrieflyForLocks", "lockAbsenceGuard"],
   ...["findSchemaProblems", "restoreTables", "printSchema", "describeLeft"],
   ...["findMissingGrants", "findMissingMigrations", "listAppColumns"],

@@ -101,14 +101,16 @@ export { describeChange } from "./describe-change.ts";
 export { type CreationRange, type DriftKind, digestRows, digestSnapshots, findDrift } from "./drift.ts";
 export { trimText } from "./email.ts";
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
-export { isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
+export { isRerunnable, PostgresError, readRefusal, readSqlState, toPostgresError } from "./errors.ts";
 export {
   type AdminAction,
   type AdminEvent,
+  type DeadLetterEvent,
   findLastActions,
   listEventsOfUser,
   pruneEvents,
   recordAdminEvents,
+  recordDeadLetters,
   recordEvent,
 } from "./events.ts";
 export { createFinalEventIdReader, type FinalEventIdReader } from "./final-event-id.ts";
@@ -125,6 +127,7 @@ export {
   returnNotification,
   settleNotification,
 } from "./outbox.ts";
+export { findPeople } from "./people.ts";
 export { type Connection, createPool, createQueuePool, type Pool, type Queryable } from "./pool.ts";
 export {
   countGrantedConnections,
