@@ -228,7 +228,7 @@ describeInBrowser("the console", { timeout: 240_000 }, (openBrowser) => {
     await page.getByText("No event matches").waitFor(deadline);
     const { id } = await system.clerk.users.create({ firstName: "Live", email: "live@example.com" });
     await page.getByRole("button", { name: /^Show \d+ new$/ }).click(deadline);
-    await page.getByRole("link", { name: id }).first().waitFor(deadline);
+    await page.getByRole("row").filter({ hasText: id }).getByRole("link", { name: "Live" }).waitFor(deadline);
     await expectSound(page, "live");
     await page.context().close();
   });
