@@ -66,7 +66,7 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     await page.route("**/api/admin/dead-letters/**", hold);
     await page.getByRole("checkbox", { name: new RegExp(second) }).check({ force: true });
     const other = await openAs(browser, system, "admin", "/admin/dead-letters");
-    await other.getByRole("button", { name: "Replay the 1" }).click();
+    await other.getByRole("button", { name: "Replay the only one" }).click();
     await other.getByRole("dialog").getByRole("button", { name: "Replay 1" }).click();
     await other.getByText("1 dead letter was replayed.").waitFor(slack);
     await page.getByRole("region", { name: "Selection" }).getByRole("button", { name: "Replay" }).click();
@@ -118,6 +118,10 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     const [chosen] = candidates;
     const first = await openAs(browser, system, "operator", "/admin/conflicts");
     const second = await openAs(browser, system, "admin", "/admin/conflicts");
+    await first.goto(`/admin/users/${clerkId}`);
+    // The page of the user names the conflict first.
+    await first.getByText("A conflict waits for a decision").waitFor(slack);
+    await expectSound(first, "user-conflict");
     for (const page of [first, second]) await page.getByRole("link", { name: /Decide conflict/ }).click();
     await first.getByText("Several profiles have this user’s email.").waitFor(slack);
     await expectSound(first, "conflict");

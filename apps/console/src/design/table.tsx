@@ -29,6 +29,9 @@ export type Selection = {
   onChange: (keys: ReadonlySet<string>) => void;
 };
 
+/** Why a row cannot be selected, or undefined for a row that can. */
+type Refusal<Row> = ((row: Row) => string | undefined) | undefined;
+
 type TableProps<Row> = {
   /** Names the table for screen readers. */
   label: string;
@@ -38,6 +41,7 @@ type TableProps<Row> = {
   /** The name of a row in the label of its checkbox. */
   rowName?: (row: Row) => string;
   selection?: Selection | undefined;
+  whyNotSelected?: Refusal<Row>;
   empty: ReactNode;
 };
 
@@ -49,6 +53,7 @@ export function Table<Row extends object>({
   rowKey,
   rowName,
   selection,
+  whyNotSelected,
   empty,
 }: TableProps<Row>) {
   const texts = useTexts(commonTexts);
@@ -66,7 +71,7 @@ export function Table<Row extends object>({
     columns: definitions,
     data: rows as Row[],
     getRowId: rowKey,
-    enableRowSelection: selection !== undefined,
+    enableRowSelection: (row) => selection !== undefined && whyNotSelected?.(row.original) === undefined,
     state: { rowSelection },
     onRowSelectionChange: (change: Updater<RowSelectionState>) => {
       const next = typeof change === "function" ? change(rowSelection) : change;
@@ -109,7 +114,10 @@ export function Table<Row extends object>({
               {selection && (
                 <td className="choose">
                   <Checkbox
-                    aria-label={texts.selectRow(rowName?.(row.original) ?? row.id)}
+                    aria-label={
+                      whyNotSelected?.(row.original) ?? texts.selectRow(rowName?.(row.original) ?? row.id)
+                    }
+                    isDisabled={!row.getCanSelect()}
                     isSelected={row.getIsSelected()}
                     onChange={(selected) => row.toggleSelected(selected)}
                   />

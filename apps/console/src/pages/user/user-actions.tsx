@@ -1,6 +1,7 @@
-import type { SyncAnswer, TierAnswer, UserReport } from "@rollcall/contracts";
+import type { TierAnswer, UserReport } from "@rollcall/contracts";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { ApiProblem, patch, post } from "../../api/request.ts";
+import { ApiProblem, patch } from "../../api/request.ts";
 import { useMay } from "../../api/session.tsx";
 import { useWrite } from "../../api/write.ts";
 import { Button } from "../../design/button.tsx";
@@ -9,7 +10,9 @@ import { Field } from "../../design/field.tsx";
 import { useMessages } from "../../design/messages.tsx";
 import { Problem, useProblemText } from "../../design/states.tsx";
 import { useTexts } from "../../language/language.tsx";
+import { eventTexts } from "../activity/event-texts.ts";
 import { PurgeDialog } from "./purge-dialog.tsx";
+import { refreshUser } from "./refresh-user.ts";
 import { userTexts } from "./user-texts.ts";
 
 type Props = { report: UserReport; onReload: () => void };
@@ -25,13 +28,14 @@ export function UserActions({ report, onReload }: Props) {
   return (
     <div className="row">
       <Button onPress={onReload}>{texts.reload}</Button>
-      {mayAct && !isDeleted && <RefreshButton clerkId={clerkId} />}
+      {mayAct && !isDeleted && <RefreshButton report={report} />}
       {mayAct && user && !isDeleted && <Button onPress={() => setOpen("tier")}>{texts.changeTier}</Button>}
-      {mayPurge && user && (
+      {mayPurge && user && isDeleted && (
         <Button look="danger" onPress={() => setOpen("purge")}>
           {texts.purge}
         </Button>
       )}
+      {mayPurge && user && !isDeleted && <span className="soft small">{texts.purgeNeedsDeletion}</span>}
       {open === "tier" && user && (
         <TierDialog clerkId={clerkId} tier={user.tier} onClose={() => setOpen(undefined)} />
       )}
@@ -40,13 +44,23 @@ export function UserActions({ report, onReload }: Props) {
   );
 }
 
-function RefreshButton({ clerkId }: { clerkId: string }) {
+function RefreshButton({ report: { clerkId } }: { report: UserReport }) {
   const texts = useTexts(userTexts);
+  const events = useTexts(eventTexts);
   const show = useMessages();
   const describe = useProblemText();
-  const refresh = useWrite(() => post<SyncAnswer>(`/users/${clerkId}/sync`), {
+  const queries = useQueryClient();
+  const refresh = useWrite(() => refreshUser(clerkId), {
     topics: ["user", "audit"],
-    onDone: () => show({ kind: "good", text: texts.refreshed }),
+    onDone: ({ result, kinds, report }) => {
+      queries.setQueryData(["user", clerkId], report);
+      const what = kinds.map((kind) => events.kinds[kind] ?? kind).join(", ");
+      const text = { same: texts.refreshedSame, failed: texts.refreshedFailed, late: texts.refreshedLate };
+      show({
+        kind: result === "failed" ? "bad" : "good",
+        text: result === "changed" ? texts.refreshedChanged(what) : text[result],
+      });
+    },
   });
   return (
     <Button
@@ -55,7 +69,7 @@ function RefreshButton({ clerkId }: { clerkId: string }) {
         refresh.mutate(undefined, { onError: (error) => show({ kind: "bad", text: describe(error) }) })
       }
     >
-      {texts.refresh}
+      {refresh.isPending ? texts.refreshing : texts.refresh}
     </Button>
   );
 }
