@@ -172,6 +172,10 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     await page.getByText("Succeeded", { exact: true }).waitFor(slack);
     await expectSound(page, "run-dry");
     expect((await readRows(system, id)).users).toEqual([]);
+    await page.goto("/admin/audit");
+    const requested = page.getByRole("row", { name: "Dry run requested" }).first();
+    await requested.getByRole("link", { name: /^run \d+$/ }).click();
+    await differences.waitFor(slack);
     await page.context().close();
   });
 

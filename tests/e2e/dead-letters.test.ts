@@ -116,6 +116,16 @@ describeOnBackends((backend) => {
     });
   });
 
+  test("while Clerk does not answer, the list has no names of users without a row", async () => {
+    const [person] = await addDeadLetters(1);
+    const find = async () => (await list()).items.find(({ clerkId }) => clerkId === person?.id);
+    expect((await find())?.person).not.toBeNull();
+    const fault = await system.clerk.faults.add({ kind: "hang" });
+    expect(await find()).toMatchObject({ person: null });
+    await system.clerk.faults.remove(fault);
+    await post("discard", { ids: [await idOf(person?.id ?? "")], reason: "only a test" });
+  });
+
   test("a dead letter that is replayed twice at once creates one profile", async () => {
     const [person] = await addDeadLetters(1);
     const id = await idOf(person?.id ?? "");

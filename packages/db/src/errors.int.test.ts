@@ -37,7 +37,10 @@ const wish = { selection: selection.matching, columns: noColumns };
 
 const hash = Buffer.alloc(32);
 const session = { idHash: hash, operator: "ops", accountHash: hash, replaces: undefined };
-const activity = { ...{ kinds: undefined, causes: undefined, clerkId: undefined, ref: undefined, cursor: undefined }, limit: 1 };
+const activity = {
+  ...{ kinds: undefined, causes: undefined, clerkId: undefined, ref: undefined, cursor: undefined },
+  limit: 1,
+};
 const delivery = { host: null, lastSentAt: null, lastFailedAt: null, lastFailureCode: null };
 const firing = { name: "any", value: null, firedAt: since, resolvedAt: null };
 
@@ -234,7 +237,14 @@ const others = [
     "compareWithClerk",
     "describeChange",
   ],
-  ...["isRerunnable", "readRefusal", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
+  ...[
+    "isRerunnable",
+    "readRefusal",
+    "readSqlState",
+    "toPostgresError",
+    "splitInSavepoints",
+    "splitOnRefusal",
+  ],
   ...["inTransaction", "inRolledBackTransaction", "waitBrieflyForLocks", "lockAbsenceGuard"],
   ...["findSchemaProblems", "restoreTables", "printSchema", "describeLeft"],
   ...["findMissingGrants", "findMissingMigrations", "listAppColumns"],

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { Fragment, type ReactNode } from "react";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
+import { conflictsTexts } from "../conflicts/conflicts-texts.ts";
 import { useSelectedTexts } from "../users/describe-filter.ts";
 import { eventTexts } from "./event-texts.ts";
 
@@ -85,6 +86,8 @@ type Props = {
 /** The codes and ids of an event, as `name value` pairs, and links to what they name. */
 export function EventDetails({ details, bulkChanges = [] }: Props) {
   const texts = useTexts(eventTexts);
+  const formats = useFormats();
+  const { reasons } = useTexts(conflictsTexts);
   const { runId, bulkId, conflictId, from, to } = details;
   const isChange = from !== undefined && to !== undefined;
   const parts: [string, ReactNode][] = [];
@@ -111,7 +114,12 @@ export function EventDetails({ details, bulkChanges = [] }: Props) {
     const isEmpty = value === null || value === "" || value === false || (name === "held" && value === 0);
     const isSaid = saidElsewhere.has(name) || (isChange && (name === "from" || name === "to"));
     if (isEmpty || isSaid) continue;
-    const words = texts.values[`${name} ${String(value)}`];
+    const words =
+      name === "count" && typeof value === "number"
+        ? texts.bulkUsers(value, formats.number(value))
+        : conflictId !== undefined && name === "reason"
+          ? reasons[String(value)]
+          : texts.values[`${name} ${String(value)}`];
     const text = Array.isArray(value)
       ? value.join(", ")
       : typeof value === "object"

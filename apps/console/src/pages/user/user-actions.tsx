@@ -26,16 +26,18 @@ export function UserActions({ report, onReload }: Props) {
   const { clerkId, user } = report;
   const isDeleted = user !== null && user.deletedAt !== null;
   return (
-    <div className="row">
-      <Button onPress={onReload}>{texts.reload}</Button>
-      {mayAct && !isDeleted && <RefreshButton report={report} />}
-      {mayAct && user && !isDeleted && <Button onPress={() => setOpen("tier")}>{texts.changeTier}</Button>}
-      {mayPurge && user && isDeleted && (
-        <Button look="danger" onPress={() => setOpen("purge")}>
-          {texts.purge}
-        </Button>
-      )}
-      {mayPurge && user && !isDeleted && <span className="soft small">{texts.purgeNeedsDeletion}</span>}
+    <div className="stack tight">
+      <div className="row">
+        <Button onPress={onReload}>{texts.reload}</Button>
+        {mayAct && !isDeleted && <RefreshButton clerkId={clerkId} />}
+        {mayAct && user && !isDeleted && <Button onPress={() => setOpen("tier")}>{texts.changeTier}</Button>}
+        {mayPurge && isDeleted && (
+          <Button look="danger" onPress={() => setOpen("purge")}>
+            {texts.purge}
+          </Button>
+        )}
+      </div>
+      {mayPurge && user && !isDeleted && <p className="soft small">{texts.purgeNeedsDeletion}</p>}
       {open === "tier" && user && (
         <TierDialog clerkId={clerkId} tier={user.tier} onClose={() => setOpen(undefined)} />
       )}
@@ -44,7 +46,7 @@ export function UserActions({ report, onReload }: Props) {
   );
 }
 
-function RefreshButton({ report: { clerkId } }: { report: UserReport }) {
+function RefreshButton({ clerkId }: { clerkId: string }) {
   const texts = useTexts(userTexts);
   const events = useTexts(eventTexts);
   const show = useMessages();
