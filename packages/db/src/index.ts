@@ -179,6 +179,7 @@ export {
   takeRun,
 } from "./run-steps.ts";
 export {
+  findHeldRun,
   findRun,
   hasOpenFullSync,
   isNewestComplete,

@@ -4,7 +4,7 @@ import type { Queryable } from "./pool.ts";
 import { readRow, readRows } from "./rows.ts";
 
 /** A user that a dry run would change. `readSequence` is null for a deletion. */
-export type FoundDifference = RunDifference & { readSequence: number | null };
+export type FoundDifference = Omit<RunDifference, "name"> & { readSequence: number | null };
 
 /** The most differences that a dry run keeps. They are some 5 MB. */
 export const mostDifferences = 50_000;
@@ -51,8 +51,9 @@ export async function listDifferences(
   page: { after: string | undefined; limit: number },
 ): Promise<{ items: RunDifference[]; nextCursor: string | null }> {
   const result = await db.query(
-    `select clerk_id as "clerkId", kind, code, number from rollcall.run_differences
-     where run_id = $1 and number > $2::bigint order by number limit $3`,
+    `select d.clerk_id as "clerkId", u.name::text, d.kind, d.code, d.number
+     from rollcall.run_differences d left join public.users u on u.clerk_id = d.clerk_id
+     where d.run_id = $1 and d.number > $2::bigint order by d.number limit $3`,
     [runId, page.after ?? "0", page.limit],
   );
   const rows = readRows(runDifference.extend({ number: z.number() }), result.rows);
