@@ -25,6 +25,7 @@ export const conflictState = z.enum(["open", "resolved", "dismissed", "settled"]
 export const conflictView = z.object({
   id: z.number().int(),
   clerkId: clerkUserId,
+  name: z.string().nullable(),
   userId: z.number().int(),
   reason: z.string(),
   candidateIds: z.array(z.number().int()),

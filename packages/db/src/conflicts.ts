@@ -5,7 +5,7 @@ import { matchesOfUser } from "./profiles.ts";
 import { readRows } from "./rows.ts";
 
 const columns = `
-  c.id::int as "id", u.clerk_id as "clerkId", c.user_id as "userId", c.reason, c.candidate_ids as "candidateIds",
+  c.id::int as "id", u.clerk_id as "clerkId", u.name::text, c.user_id as "userId", c.reason, c.candidate_ids as "candidateIds",
   c.profile_id as "profileId", c.state, c.opened_at as "openedAt", c.evaluated_at as "evaluatedAt",
   c.closed_at as "closedAt", c.closed_by as "closedBy"
 `;
