@@ -21,6 +21,8 @@ export type Column<Row> = {
   cell: (row: Row) => ReactNode;
   /** Numbers stand at the end of their cell. */
   isNumber?: boolean;
+  /** The values are so short that they never wrap. */
+  isShort?: boolean;
 };
 
 export type Selection = {
@@ -79,7 +81,9 @@ export function Table<Row extends object>({
     },
   });
   if (rows.length === 0) return <>{empty}</>;
-  const isNumber = new Set(columns.filter((column) => column.isNumber).map(({ key }) => key));
+  const looks = new Map(
+    columns.map(({ key, isNumber, isShort }) => [key, isNumber ? "number" : isShort ? "short" : undefined]),
+  );
   return (
     // A scrolling area must be reachable by keyboard.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
@@ -101,7 +105,7 @@ export function Table<Row extends object>({
                 </th>
               )}
               {group.headers.map((header) => (
-                <th key={header.id} scope="col" className={isNumber.has(header.id) ? "number" : undefined}>
+                <th key={header.id} scope="col" className={looks.get(header.id)}>
                   <table.FlexRender header={header} />
                 </th>
               ))}
@@ -126,7 +130,7 @@ export function Table<Row extends object>({
               {row.getAllCells().map((cell) => (
                 <td
                   key={cell.id}
-                  className={isNumber.has(cell.column.id) ? "number" : undefined}
+                  className={looks.get(cell.column.id)}
                   data-label={String(cell.column.columnDef.header)}
                 >
                   {/* On a phone the name stands beside the value, so the value is one element. */}

@@ -121,7 +121,7 @@ function Preview({
   const others = matching - named.length;
   if (named.length === 0) return null;
   return (
-    <ul className="bulk-names small">
+    <ul className="parts small">
       {named.map(({ clerkId, name, email, tier: present }) => (
         <li key={clerkId}>
           {name ?? email ?? clerkId}

@@ -67,7 +67,7 @@ export function FilterForm({ columns, filter, searchText, onChange }: Props) {
             <span className="soft"> {active.map(([key, value]) => describe(key, value)).join(" · ")}</span>
           )}
         </summary>
-        <div className="filters">
+        <div className="user-filters">
           <Select
             label={texts.state}
             value={filter["state"] ?? ""}
