@@ -129,10 +129,15 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     await first.getByRole("button", { name: `Choose candidate ${chosen}` }).click();
     await first
       .getByRole("dialog")
-      .getByText("The present one was never used and is deleted.")
+      .getByText(
+        "The present one was never used and is deleted. Other candidates stay without a user: Nair Outra.",
+      )
       .waitFor(slack);
+    await first.getByRole("heading", { name: "Give Nair Antiga the profile “Nair Antiga”?" }).waitFor(slack);
     await first.getByRole("button", { name: "Give this profile" }).click();
-    await first.getByText(`Resolved by ${operators.operator}`).waitFor(slack);
+    await first.getByText(`Resolved by ${operators.operator} with the profile “Nair Antiga”`).waitFor(slack);
+    // The button that opened the dialog is gone, so the page's heading has the focus.
+    await first.locator("h1:focus").waitFor(slack);
     expect((await readRows(system, clerkId)).mentorados).toMatchObject([{ id: chosen }]);
     // The dialog of the second operator says so without a click, and offers nothing.
     const dialog = second.getByRole("dialog");
@@ -165,8 +170,14 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     const { id } = await system.clerk.users.create({ firstName: "Olga" }, { silent: true });
     const page = await openAs(browser, system, "operator", "/admin/runs");
     await page.getByRole("button", { name: "Start a run" }).click();
-    await page.getByRole("dialog").getByText("Dry run of a full sync").click();
+    // The choice that writes nothing is there from the start, and Enter on a choice starts no run.
+    const choices = page.getByRole("dialog").getByRole("radio");
+    await choices.first().focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("ArrowUp");
     await page.getByRole("button", { name: "Start the dry run" }).click();
+    await page.locator("h1:focus").waitFor(slack);
     const differences = page.getByRole("table", { name: "Users that would change" });
     await differences.getByRole("row", { name: `${id} created` }).waitFor(slack);
     await page.getByText("Succeeded", { exact: true }).waitFor(slack);
@@ -190,6 +201,7 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     for (const id of ids) await system.clerk.users.delete(id, { silent: true });
     const page = await openAs(browser, system, "operator", "/admin/runs");
     await page.getByRole("button", { name: "Start a run" }).click();
+    await page.getByRole("dialog").getByText("Full sync: compares every user").click();
     await page.getByRole("button", { name: "Start the full sync" }).click();
     await page.getByText("7 users are missing at Clerk.").waitFor(slack);
     await page.getByRole("table", { name: "Held deletions" }).getByText("Paula N6").waitFor(slack);
@@ -203,13 +215,40 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
       .getByText(/Paula N\d, .* and 2 more/)
       .waitFor(slack);
     await expectSound(admin, "run-held");
+    // The worker erases the names one moment after the confirmation. A slow Clerk and this answer make that moment last.
+    await system.clerk.faults.add({ kind: "latency", ms: 3_000 });
+    let erased = 0;
+    await admin.route("**/held?**", async (route) => {
+      const answer = await route.fetch();
+      const { items, nextCursor } = (await answer.json()) as { items: object[]; nextCursor: null };
+      await route.fulfill({
+        json: { items: items.map((item) => ({ ...item, name: null, email: null })), nextCursor },
+      });
+      erased += 1;
+    });
     await admin.getByRole("dialog").getByRole("button", { name: "Confirm 7 deletions" }).click();
+    await admin
+      .getByText(`Confirmed by ${operators.admin}. A worker carries it out. 0 of 7 done`)
+      .waitFor(slack);
+    await expect.poll(() => erased, slack).toBeGreaterThan(0);
+    await admin.getByRole("table", { name: "Held deletions" }).getByText("Paula N6").waitFor(slack);
+    expect(await admin.getByText(/No name|Confirm 7/).count()).toBe(0);
+    await system.clerk.faults.heal();
     await page.getByText("Succeeded", { exact: true }).waitFor(slack);
+    await page
+      .getByText(new RegExp(`^7 deletions were held; ${operators.admin} confirmed them on .+\\.$`))
+      .waitFor(slack);
+    const brazilian = await openAs(browser, system, "viewer", new URL(page.url()).pathname, {
+      language: "pt-BR",
+    });
+    await brazilian
+      .getByText(new RegExp(`^7 exclusões foram retidas; confirmação de ${operators.admin} em .+\\.$`))
+      .waitFor(slack);
     for (const id of ids)
       expect((await readRows(system, id)).users).toMatchObject([
         { deleted_at: expect.any(Date), name: null },
       ]);
-    for (const one of [page, admin]) await one.context().close();
+    for (const one of [page, admin, brazilian]) await one.context().close();
   });
 
   const untilRunsEnded = () =>
@@ -226,6 +265,7 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     try {
       const page = await openAs(browser, system, "operator", "/admin/runs");
       await page.getByRole("button", { name: "Start a run" }).click();
+      await page.getByRole("dialog").getByText("Full sync: compares every user").click();
       await page.getByRole("button", { name: "Start the full sync" }).click();
       await page.getByRole("button", { name: "Cancel the run" }).click();
       await page.getByRole("dialog").getByRole("button", { name: "Cancel the run" }).click();

@@ -6,7 +6,7 @@ import type { List } from "../../api/queries.ts";
 import { get } from "../../api/request.ts";
 import { Answered, Empty } from "../../design/states.tsx";
 import { type Column, More, Table } from "../../design/table.tsx";
-import { UserLink } from "../../design/user-link.tsx";
+import { NamedUser } from "../../design/user-link.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { runsTexts } from "./runs-texts.ts";
 
@@ -27,7 +27,7 @@ export function Differences({ run: { id } }: { run: RunView }) {
   });
   const columns = useMemo<Column<RunDifference>[]>(
     () => [
-      { key: "user", header: texts.user, cell: ({ clerkId }) => <UserLink clerkId={clerkId} /> },
+      { key: "user", header: texts.user, cell: (user) => <NamedUser {...user} /> },
       { key: "kind", header: texts.kind, cell: ({ kind }) => texts.kinds[kind] },
       {
         key: "code",
