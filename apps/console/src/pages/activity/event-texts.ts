@@ -40,7 +40,7 @@ export const eventTexts = defineTexts({
     causes: {
       webhook: "webhook",
       ensure: "login (ensure)",
-      reconcile: "reconcile",
+      reconcile: "run",
       replay: "replay",
       admin: "operator",
       bulk: "bulk change",
@@ -136,7 +136,7 @@ export const eventTexts = defineTexts({
     causes: {
       webhook: "webhook",
       ensure: "entrada (ensure)",
-      reconcile: "reconcile",
+      reconcile: "execução",
       replay: "replay",
       admin: "operador",
       bulk: "alteração em massa",
