@@ -7,7 +7,7 @@ import { Choices } from "../../design/choices.tsx";
 import { Answered, Empty } from "../../design/states.tsx";
 import { type Column, More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
-import { UserLink } from "../../design/user-link.tsx";
+import { NamedUser } from "../../design/user-link.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
@@ -70,7 +70,7 @@ function useColumns(state: ConflictState): Column<ConflictView>[] {
           </Link>
         ),
       },
-      { key: "user", header: texts.user, cell: ({ clerkId }) => <UserLink clerkId={clerkId} /> },
+      { key: "user", header: texts.user, cell: (conflict) => <NamedUser {...conflict} /> },
       {
         key: "reason",
         header: texts.reason,
