@@ -76,14 +76,18 @@ function AlertTable({ alerts, label }: { alerts: readonly AlertView[]; label: st
         isShort: true,
         cell: ({ since }: AlertView) => <Time at={since} />,
       },
-      {
-        key: "act",
-        header: texts.action,
-        isShort: true,
-        cell: (alert: AlertView) => (isQuiet(alert) ? "" : <Act name={alert.name} />),
-      },
+      ...(alerts.every(isQuiet)
+        ? []
+        : [
+            {
+              key: "act",
+              header: texts.action,
+              isShort: true,
+              cell: ({ name }: AlertView) => <Act name={name} />,
+            },
+          ]),
     ],
-    [texts],
+    [texts, alerts],
   );
   return <Table label={label} columns={columns} rows={alerts} rowKey={({ name }) => name} empty={null} />;
 }

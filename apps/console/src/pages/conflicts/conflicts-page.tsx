@@ -30,6 +30,7 @@ export function ConflictsPage() {
         onChange={(next) => void navigate({ search: next === "open" ? {} : { state: next } })}
         options={conflictStates.map((one) => ({ value: one, text: texts.states[one] }))}
       />
+      {state === "settled" && <p className="soft">{texts.settledSays}</p>}
       <Answered of={list}>
         {() => (
           <Table

@@ -9,8 +9,10 @@ export const conflictsTexts = defineTexts({
       open: "There is nothing to decide.",
       resolved: "None was resolved yet.",
       dismissed: "None was dismissed yet.",
-      settled: "None was settled by itself yet: that happens when nothing is left to decide.",
+      settled: "None was settled by itself yet.",
     },
+    settledSays:
+      "Nothing was left to decide: the user was deleted, got one of the profiles in another way, or no candidate was left.",
     state: "State",
     user: "User",
     reason: "Why",
@@ -87,8 +89,10 @@ export const conflictsTexts = defineTexts({
       open: "Não há nada a decidir.",
       resolved: "Nenhum foi resolvido ainda.",
       dismissed: "Nenhum foi dispensado ainda.",
-      settled: "Nenhum se encerrou sozinho ainda: isso acontece quando não resta nada a decidir.",
+      settled: "Nenhum se encerrou sozinho ainda.",
     },
+    settledSays:
+      "Não restava nada a decidir: o usuário foi excluído, recebeu um dos perfis de outra forma, ou não sobrou candidato.",
     state: "Estado",
     user: "Usuário",
     reason: "Por quê",
