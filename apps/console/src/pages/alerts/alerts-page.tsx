@@ -62,7 +62,7 @@ function AlertTable({ alerts, label }: { alerts: readonly AlertView[]; label: st
       {
         key: "name",
         header: texts.name,
-        cell: (alert: AlertView) => <Named alert={alert} isQuiet={isQuiet(alert)} />,
+        cell: (alert: AlertView) => <Named alert={alert} isQuiet={isQuiet(alert)} isLoud={!isQuiet(alert)} />,
       },
       {
         key: "value",
@@ -94,8 +94,18 @@ function AlertTable({ alerts, label }: { alerts: readonly AlertView[]; label: st
 
 type Described = Pick<AlertView, "name" | "severity" | "summary">;
 
-/** An alert in a sentence: what is wrong or was, or what it watches for while all is well. */
-function Named({ alert, isQuiet = false }: { alert: Described; isQuiet?: boolean }) {
+/**
+ * An alert in a sentence: what is wrong or was, or what it watches for while all is well. A loud one says how soon to act.
+ */
+function Named({
+  alert,
+  isQuiet = false,
+  isLoud = false,
+}: {
+  alert: Described;
+  isQuiet?: boolean;
+  isLoud?: boolean;
+}) {
   const texts = useTexts(alertsTexts);
   const sentences = useTexts(alertSentences)[alert.name];
   return (
@@ -103,7 +113,8 @@ function Named({ alert, isQuiet = false }: { alert: Described; isQuiet?: boolean
       {sentences ? isQuiet ? sentences.watches : sentences.fires : <span lang="en">{alert.summary}</span>}
       <br />
       <span className="soft small">
-        <code>{alert.name}</code> ({alert.severity === "page" ? texts.urgent : texts.today})
+        <code>{alert.name}</code>
+        {isLoud && ` (${alert.severity === "page" ? texts.urgent : texts.today})`}
       </span>
     </>
   );
@@ -179,6 +190,7 @@ function History() {
       {
         key: "resolved",
         header: texts.resolved,
+        isShort: true,
         cell: ({ resolvedAt }: AlertFiring) =>
           resolvedAt === null ? <Badge tone="bad">{texts.still}</Badge> : <Time at={resolvedAt} />,
       },

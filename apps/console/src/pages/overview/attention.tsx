@@ -4,6 +4,7 @@ import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { alertSentences } from "../alerts/alert-sentences.ts";
 import { overviewTexts } from "./overview-texts.ts";
+import { splitAlerts } from "./split-alerts.ts";
 
 /** @param page a path below `/admin`, perhaps with filters behind a question mark */
 function PageLink({ page, isHeld }: { page: string; isHeld: boolean }) {
@@ -49,20 +50,6 @@ export function Attention({ problems }: { problems: readonly Problem[] }) {
         ))}
       </ul>
     </section>
-  );
-}
-
-/** A line for each firing alert. Another line says what an alert of its name means already, with a link to act. */
-function splitAlerts(problems: readonly Problem[]): readonly Problem[] {
-  const said = new Set<string>(problems.map(({ code }) => code));
-  return problems.flatMap((problem) =>
-    problem.code === "alerts_firing"
-      ? [problem.params["names"] ?? []]
-          .flat()
-          .map(String)
-          .filter((name) => !said.has(name))
-          .map((name) => ({ ...problem, params: { names: name } }))
-      : [problem],
   );
 }
 
