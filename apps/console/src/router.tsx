@@ -132,7 +132,7 @@ export function createConsoleRouter() {
     // A message may link to a page.
     InnerWrap: MessagesProvider,
   });
-  returnFocusAfterBack(router);
+  returnFocusAfterBack(router.history);
   return router;
 }
 
