@@ -12,15 +12,3 @@ export function UserLink({ clerkId }: { clerkId: string | null }) {
     </Link>
   );
 }
-
-/** A user in a list: the name first, if there is one, and the id that leads to the page. */
-export function NamedUser({ clerkId, name }: { clerkId: string; name: string | null }) {
-  return (
-    <span className="person">
-      {name !== null && <span>{name}</span>}
-      <span className={name === null ? undefined : "small"}>
-        <UserLink clerkId={clerkId} />
-      </span>
-    </span>
-  );
-}

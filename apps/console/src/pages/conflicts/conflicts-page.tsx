@@ -4,10 +4,10 @@ import { useMemo } from "react";
 import { useList } from "../../api/queries.ts";
 import { useMay } from "../../api/session.tsx";
 import { Choices } from "../../design/choices.tsx";
+import { PersonLink } from "../../design/person-link.tsx";
 import { Answered, Empty } from "../../design/states.tsx";
 import { type Column, More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
-import { NamedUser } from "../../design/user-link.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
@@ -71,7 +71,11 @@ function useColumns(state: ConflictState): Column<ConflictView>[] {
           </Link>
         ),
       },
-      { key: "user", header: texts.user, cell: (conflict) => <NamedUser {...conflict} /> },
+      {
+        key: "user",
+        header: texts.user,
+        cell: (conflict) => <PersonLink clerkId={conflict.clerkId} name={conflict.name} />,
+      },
       {
         key: "reason",
         header: texts.reason,
