@@ -2,7 +2,7 @@ import { type ClerkGateway, type ClerkUser, maxIdsPerRead } from "@rollcall/cler
 import { type Person, withTimeout } from "@rollcall/contracts";
 import { findPeople, type Pool } from "@rollcall/db";
 
-/** A list is for people who wait, and it is whole without names. */
+/** An operator waits for the list, which is whole without names. */
 const longestWaitMs = 1_500;
 
 /**
@@ -17,15 +17,15 @@ export async function describePeople(
 ): Promise<Map<string, Person>> {
   const ids = [...new Set(clerkIds.filter((id) => id !== null))];
   if (ids.length === 0) return new Map();
-  const people = await orNobody(findPeople(pool, ids));
+  const people = await orNone(findPeople(pool, ids));
   const unknown = ids.filter((id) => !people.has(id)).slice(0, maxIdsPerRead);
   if (!clerk || unknown.length === 0) return people;
-  const found = await orNobody(clerk.readUsers(unknown));
+  const found = await orNone(clerk.readUsers(unknown));
   for (const [id, result] of found) if ("found" in result) people.set(id, describeUser(result.found));
   return people;
 }
 
-async function orNobody<Found>(search: Promise<Map<string, Found>>): Promise<Map<string, Found>> {
+async function orNone<Found>(search: Promise<Map<string, Found>>): Promise<Map<string, Found>> {
   return withTimeout(search, longestWaitMs).catch(() => new Map());
 }
 
