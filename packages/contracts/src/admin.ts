@@ -25,7 +25,6 @@ export const conflictState = z.enum(["open", "resolved", "dismissed", "settled"]
 export const conflictView = z.object({
   id: z.number().int(),
   clerkId: clerkUserId,
-  name: z.string().nullable(),
   userId: z.number().int(),
   reason: z.string(),
   candidateIds: z.array(z.number().int()),
@@ -38,6 +37,11 @@ export const conflictView = z.object({
 });
 
 export type ConflictView = z.infer<typeof conflictView>;
+
+/** `GET conflicts`: with the user's name, which the command line never prints. */
+export const namedConflict = conflictView.extend({ name: z.string().nullable() });
+
+export type NamedConflict = z.infer<typeof namedConflict>;
 
 export const conflictQuery = listQuery.extend({ state: conflictState.default("open") });
 

@@ -41,6 +41,8 @@ export {
   type JobView,
   listOf,
   listQuery,
+  type NamedConflict,
+  namedConflict,
   type Person,
   type RowRefusal,
   rowRefusal,

@@ -1,11 +1,11 @@
-import { type ConflictView, conflictView } from "@rollcall/contracts";
+import { type ConflictView, conflictView, type NamedConflict, namedConflict } from "@rollcall/contracts";
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { matchesOfUser } from "./profiles.ts";
 import { readRows } from "./rows.ts";
 
 const columns = `
-  c.id::int as "id", u.clerk_id as "clerkId", u.name::text, c.user_id as "userId", c.reason, c.candidate_ids as "candidateIds",
+  c.id::int as "id", u.clerk_id as "clerkId", c.user_id as "userId", c.reason, c.candidate_ids as "candidateIds",
   c.profile_id as "profileId", c.state, c.opened_at as "openedAt", c.evaluated_at as "evaluatedAt",
   c.closed_at as "closedAt", c.closed_by as "closedBy"
 `;
@@ -13,18 +13,22 @@ const columns = `
 const instant = z.date().transform((date) => date.toISOString());
 const row = conflictView.extend({ openedAt: instant, evaluatedAt: instant, closedAt: instant.nullable() });
 
+type Page = { state: string; beforeId: string | undefined; limit: number };
+
 /** Conflicts of one state, newest first, `limit` of them below `beforeId`. */
-export async function listConflicts(
-  db: Queryable,
-  page: { state: string; beforeId: string | undefined; limit: number },
-): Promise<ConflictView[]> {
+export async function listConflicts(db: Queryable, page: Page): Promise<ConflictView[]> {
+  return (await listNamedConflicts(db, page)).map(({ name: _, ...conflict }) => conflict);
+}
+
+/** The same with the names of the users. */
+export async function listNamedConflicts(db: Queryable, page: Page): Promise<NamedConflict[]> {
   const result = await db.query(
-    `select ${columns} from rollcall.conflicts c join public.users u on u.id = c.user_id
+    `select ${columns}, u.name::text from rollcall.conflicts c join public.users u on u.id = c.user_id
      where c.state = $1 and ($2::bigint is null or c.id < $2::bigint)
      order by c.id desc limit $3`,
     [page.state, page.beforeId ?? null, page.limit],
   );
-  return readRows(row, result.rows);
+  return readRows(row.extend({ name: namedConflict.shape.name }), result.rows);
 }
 
 /** Finds a conflict whose user has a row. */

@@ -66,7 +66,13 @@ export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./
 export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
 export { findMissingGrants, listAppColumns, listTriggersWithoutPath, measureIdUse } from "./checks.ts";
 export { type RequestBudget, takeClerkRequest } from "./clerk-budget.ts";
-export { evaluateConflicts, findConflict, listConflicts, listConflictsOfUser } from "./conflicts.ts";
+export {
+  evaluateConflicts,
+  findConflict,
+  listConflicts,
+  listConflictsOfUser,
+  listNamedConflicts,
+} from "./conflicts.ts";
 export {
   countHeldDeletions,
   countMissedByWebhooks,

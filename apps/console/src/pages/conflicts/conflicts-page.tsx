@@ -1,4 +1,4 @@
-import type { ConflictView } from "@rollcall/contracts";
+import type { NamedConflict } from "@rollcall/contracts";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useList } from "../../api/queries.ts";
@@ -19,7 +19,7 @@ export function ConflictsPage() {
   const texts = useTexts(conflictsTexts);
   const { state = "open" } = useSearch({ from: "/conflicts" });
   const navigate = useNavigate({ from: "/conflicts" });
-  const list = useList<ConflictView>("conflicts", "/conflicts", { state, limit: 50 });
+  const list = useList<NamedConflict>("conflicts", "/conflicts", { state, limit: 50 });
   const columns = useColumns(state);
   return (
     <Page title={texts.title}>
@@ -47,12 +47,12 @@ export function ConflictsPage() {
   );
 }
 
-function useColumns(state: ConflictState): Column<ConflictView>[] {
+function useColumns(state: ConflictState): Column<NamedConflict>[] {
   const texts = useTexts(conflictsTexts);
   const formats = useFormats();
   const mayDecide = useMay("operator") && state === "open";
   return useMemo(() => {
-    const closed: Column<ConflictView> = {
+    const closed: Column<NamedConflict> = {
       key: "closed",
       header: texts.closed,
       cell: ({ closedAt, closedBy }) => (
