@@ -131,7 +131,7 @@ function startMover({ plan, backend }: Context): () => Promise<void> {
     while (!stopping.signal.aborted) {
       for (const source of sources) {
         const queue = source.current();
-        if (queue) await moveFailedJobs(queue, target, addDeadlineMs).catch(() => undefined);
+        if (queue) await moveFailedJobs(queue, target, async () => {}, addDeadlineMs).catch(() => undefined);
       }
       await sleep(2_000 / plan.faster);
     }

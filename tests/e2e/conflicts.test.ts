@@ -43,9 +43,10 @@ describeOnOneBackend((backend) => {
   const resolve = (id: number, body: unknown) =>
     callAdmin(system, `/api/admin/conflicts/${id}/resolve`, { method: "POST", body });
 
-  test("a conflict names candidates and reason, without emails and names", async () => {
+  test("the list of conflicts names user, candidates and reason, without emails", async () => {
     const { conflict, candidates } = await makeConflict();
     expect(conflict).toMatchObject({ reason: "several_candidates", candidateIds: candidates });
+    expect(conflict).toHaveProperty("name");
     expect(JSON.stringify(await listOpen())).not.toContain("@example.com");
   });
 

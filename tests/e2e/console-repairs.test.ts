@@ -66,7 +66,7 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     await page.route("**/api/admin/dead-letters/**", hold);
     await page.getByRole("checkbox", { name: new RegExp(second) }).check({ force: true });
     const other = await openAs(browser, system, "admin", "/admin/dead-letters");
-    await other.getByRole("button", { name: "Replay the 1" }).click();
+    await other.getByRole("button", { name: "Replay the only one" }).click();
     await other.getByRole("dialog").getByRole("button", { name: "Replay 1" }).click();
     await other.getByText("1 dead letter was replayed.").waitFor(slack);
     await page.getByRole("region", { name: "Selection" }).getByRole("button", { name: "Replay" }).click();
@@ -118,6 +118,10 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     const [chosen] = candidates;
     const first = await openAs(browser, system, "operator", "/admin/conflicts");
     const second = await openAs(browser, system, "admin", "/admin/conflicts");
+    await first.goto(`/admin/users/${clerkId}`);
+    // The page of the user names the conflict first.
+    await first.getByText("A conflict waits for a decision").waitFor(slack);
+    await expectSound(first, "user-conflict");
     for (const page of [first, second]) await page.getByRole("link", { name: /Decide conflict/ }).click();
     await first.getByText("Several profiles have this user’s email.").waitFor(slack);
     await expectSound(first, "conflict");
@@ -125,10 +129,15 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     await first.getByRole("button", { name: `Choose candidate ${chosen}` }).click();
     await first
       .getByRole("dialog")
-      .getByText("The present one was never used and is deleted.")
+      .getByText(
+        "The present one was never used and is deleted. Other candidates stay without a user: Nair Outra.",
+      )
       .waitFor(slack);
+    await first.getByRole("heading", { name: "Give Nair Antiga the profile “Nair Antiga”?" }).waitFor(slack);
     await first.getByRole("button", { name: "Give this profile" }).click();
-    await first.getByText(`Resolved by ${operators.operator}`).waitFor(slack);
+    await first.getByText(`Resolved by ${operators.operator} with the profile “Nair Antiga”`).waitFor(slack);
+    // The button that opened the dialog is gone, so the page's heading has the focus.
+    await first.locator("h1:focus").waitFor(slack);
     expect((await readRows(system, clerkId)).mentorados).toMatchObject([{ id: chosen }]);
     // The dialog of the second operator says so without a click, and offers nothing.
     const dialog = second.getByRole("dialog");
@@ -161,13 +170,23 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     const { id } = await system.clerk.users.create({ firstName: "Olga" }, { silent: true });
     const page = await openAs(browser, system, "operator", "/admin/runs");
     await page.getByRole("button", { name: "Start a run" }).click();
-    await page.getByRole("dialog").getByText("Dry run of a full sync").click();
+    // The choice that writes nothing is there from the start, and Enter on a choice starts no run.
+    const choices = page.getByRole("dialog").getByRole("radio");
+    await choices.first().focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("ArrowUp");
     await page.getByRole("button", { name: "Start the dry run" }).click();
+    await page.locator("h1:focus").waitFor(slack);
     const differences = page.getByRole("table", { name: "Users that would change" });
     await differences.getByRole("row", { name: `${id} created` }).waitFor(slack);
     await page.getByText("Succeeded", { exact: true }).waitFor(slack);
     await expectSound(page, "run-dry");
     expect((await readRows(system, id)).users).toEqual([]);
+    await page.goto("/admin/audit");
+    const requested = page.getByRole("row", { name: "Dry run requested" }).first();
+    await requested.getByRole("link", { name: /^run \d+$/ }).click();
+    await differences.waitFor(slack);
     await page.context().close();
   });
 
@@ -182,6 +201,7 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     for (const id of ids) await system.clerk.users.delete(id, { silent: true });
     const page = await openAs(browser, system, "operator", "/admin/runs");
     await page.getByRole("button", { name: "Start a run" }).click();
+    await page.getByRole("dialog").getByText("Full sync: compares every user").click();
     await page.getByRole("button", { name: "Start the full sync" }).click();
     await page.getByText("7 users are missing at Clerk.").waitFor(slack);
     await page.getByRole("table", { name: "Held deletions" }).getByText("Paula N6").waitFor(slack);
@@ -195,13 +215,40 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
       .getByText(/Paula N\d, .* and 2 more/)
       .waitFor(slack);
     await expectSound(admin, "run-held");
+    // The worker erases the names one moment after the confirmation. A slow Clerk and this answer make that moment last.
+    await system.clerk.faults.add({ kind: "latency", ms: 3_000 });
+    let erased = 0;
+    await admin.route("**/held?**", async (route) => {
+      const answer = await route.fetch();
+      const { items, nextCursor } = (await answer.json()) as { items: object[]; nextCursor: null };
+      await route.fulfill({
+        json: { items: items.map((item) => ({ ...item, name: null, email: null })), nextCursor },
+      });
+      erased += 1;
+    });
     await admin.getByRole("dialog").getByRole("button", { name: "Confirm 7 deletions" }).click();
+    await admin
+      .getByText(`Confirmed by ${operators.admin}. A worker carries it out. 0 of 7 done`)
+      .waitFor(slack);
+    await expect.poll(() => erased, slack).toBeGreaterThan(0);
+    await admin.getByRole("table", { name: "Held deletions" }).getByText("Paula N6").waitFor(slack);
+    expect(await admin.getByText(/No name|Confirm 7/).count()).toBe(0);
+    await system.clerk.faults.heal();
     await page.getByText("Succeeded", { exact: true }).waitFor(slack);
+    await page
+      .getByText(new RegExp(`^7 deletions were held; ${operators.admin} confirmed them on .+\\.$`))
+      .waitFor(slack);
+    const brazilian = await openAs(browser, system, "viewer", new URL(page.url()).pathname, {
+      language: "pt-BR",
+    });
+    await brazilian
+      .getByText(new RegExp(`^7 exclusões foram retidas; confirmação de ${operators.admin} em .+\\.$`))
+      .waitFor(slack);
     for (const id of ids)
       expect((await readRows(system, id)).users).toMatchObject([
         { deleted_at: expect.any(Date), name: null },
       ]);
-    for (const one of [page, admin]) await one.context().close();
+    for (const one of [page, admin, brazilian]) await one.context().close();
   });
 
   const untilRunsEnded = () =>
@@ -218,6 +265,7 @@ describeInBrowser("repairs in the console", { timeout: 300_000 }, (openBrowser) 
     try {
       const page = await openAs(browser, system, "operator", "/admin/runs");
       await page.getByRole("button", { name: "Start a run" }).click();
+      await page.getByRole("dialog").getByText("Full sync: compares every user").click();
       await page.getByRole("button", { name: "Start the full sync" }).click();
       await page.getByRole("button", { name: "Cancel the run" }).click();
       await page.getByRole("dialog").getByRole("button", { name: "Cancel the run" }).click();

@@ -44,12 +44,15 @@ describeInBrowser("the console's page of one user", { timeout: 240_000 }, (openB
     await page.getByRole("heading", { level: 1, name: "Elza Prado" }).waitFor(slack);
     await expectSound(page, "user-missing");
 
-    await page.getByRole("button", { name: "Refresh" }).click();
+    await page.getByRole("button", { name: "Fetch from Clerk" }).click();
+    await page.getByText("Fetched from Clerk: User created, Profile created.").waitFor(slack);
     // The page follows the job by itself.
     await page.getByText("In place: the user has a row and a profile.").waitFor(slack);
     await page.getByText("The row is as Clerk has it.").waitFor(slack);
     await page.getByRole("table", { name: "Timeline" }).getByText("Profile created").waitFor(slack);
     expect((await readRows(system, id)).mentorados).toHaveLength(1);
+    await page.getByRole("button", { name: "Fetch from Clerk" }).click();
+    await page.getByText("Checked at Clerk: nothing to change.").waitFor(slack);
     await page.context().close();
   });
 
@@ -102,10 +105,9 @@ describeInBrowser("the console's page of one user", { timeout: 240_000 }, (openB
     const id = await signUp("Iracema");
     const profileId = Number((await readRows(system, id)).mentorados[0]?.["id"]);
     const page = await openAs(browser, system, "admin", `/admin/users/${id}`);
-    await page.getByRole("button", { name: "Purge" }).click();
+    await page.getByText("Purge: only after the user is deleted at Clerk.").waitFor(slack);
+    expect(await page.getByRole("button", { name: "Purge" }).count()).toBe(0);
     const dialog = page.getByRole("dialog");
-    await dialog.getByRole("alert").filter({ hasText: "Delete them at Clerk first" }).waitFor(slack);
-    await page.keyboard.press("Escape");
 
     await system.clerk.users.delete(id);
     await page.getByText("Deleted on").waitFor(slack);
@@ -159,7 +161,7 @@ describeInBrowser("the console's page of one user", { timeout: 240_000 }, (openB
     const id = await signUp("Karen");
     await page.goto(`/admin/users/${id}`);
     await page.getByText("In place: the user has a row and a profile.").waitFor(slack);
-    const actions = page.getByRole("button", { name: /Refresh|tier|Purge|Replay/i });
+    const actions = page.getByRole("button", { name: /Fetch|tier|Purge|Replay/i });
     expect(await actions.count()).toBe(0);
     await expectSound(page, "user-viewer");
     await page.context().close();

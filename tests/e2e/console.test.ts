@@ -1,4 +1,4 @@
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeInBrowser } from "../harness/browser.ts";
 import {
@@ -21,6 +21,16 @@ const pages = [
 /** Ten times what a page needs on a busy machine. */
 const deadline = { timeout: 60_000 };
 
+/** Waits until an element of this kind with this text has the focus. */
+const expectFocus = (page: Page, tag: string, text: string) =>
+  expect
+    .poll(
+      () =>
+        page.locator(":focus").evaluateAll((all) => all.map((one) => `${one.tagName} ${one.textContent}`)),
+      deadline,
+    )
+    .toEqual([expect.stringMatching(new RegExp(`^${tag} .*${text}$`))]);
+
 describeInBrowser("the console", { timeout: 240_000 }, (openBrowser) => {
   let system: System;
   let browser: Browser;
@@ -38,8 +48,8 @@ describeInBrowser("the console", { timeout: 240_000 }, (openBrowser) => {
   });
 
   test.each([
-    { language: "en", wrong: /Name or password is wrong/, title: "Overview" },
-    { language: "pt-BR", wrong: /Nome ou senha incorretos/, title: "Visão geral" },
+    { language: "en", wrong: /^The name or the password is wrong.$/, title: "Overview" },
+    { language: "pt-BR", wrong: /^O nome ou a senha não confere.$/, title: "Visão geral" },
   ] as const)(
     "a wrong login says what to do, and Enter logs in ($language)",
     async ({ language, wrong, title }) => {
@@ -136,18 +146,17 @@ describeInBrowser("the console", { timeout: 240_000 }, (openBrowser) => {
     await page.keyboard.press("Tab");
     await page.keyboard.type(operatorPassword);
     await page.keyboard.press("Enter");
-    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor(deadline);
+    await expectFocus(page, "H1", "Overview");
 
-    await page.locator("body").press("Tab");
-    expect(await page.evaluate("document.activeElement.textContent")).toBe("Skip to content");
+    await page.locator(".skip").focus();
     await page.keyboard.press("Enter");
     expect(await page.evaluate("document.activeElement.id")).toBe("content");
 
     await page.getByRole("link", { name: "Operators" }).focus();
     await page.keyboard.press("Enter");
-    await page.getByRole("heading", { level: 1, name: "Operators" }).waitFor(deadline);
-    // A screen reader reads the new page from its beginning.
-    await expect.poll(() => page.evaluate("document.activeElement.id"), deadline).toBe("content");
+    // A screen reader reads the new page from its beginning, and the ring shows where the keyboard is.
+    await expectFocus(page, "H1", "Operators");
+    expect(await page.locator("h1").evaluate((heading) => heading.matches(":focus-visible"))).toBe(true);
 
     const own = page.getByRole("region", { name: operators.operator });
     const end = own.getByRole("button", { name: "End session" }).first();
@@ -165,6 +174,36 @@ describeInBrowser("the console", { timeout: 240_000 }, (openBrowser) => {
     await page.locator("input[name=password]").waitFor(deadline);
     await page.goBack();
     await page.locator("input[name=password]").waitFor(deadline);
+    await page.context().close();
+  });
+
+  test("Escape closes the menu of a phone and gives its button the focus", async () => {
+    const page = await openConsole(browser, system, "/admin/alerts", { width: 360 });
+    await logIn(page, operators.viewer);
+    const link = page.getByRole("link", { name: "Runs" });
+    await page.getByRole("button", { name: "Menu" }).click();
+    await link.waitFor(deadline);
+    await link.focus();
+    await page.keyboard.press("Escape");
+    await link.waitFor({ ...deadline, state: "hidden" });
+    await expectFocus(page, "BUTTON", "Menu");
+    await page.context().close();
+  });
+
+  test("filters look the same before and after the page of users was open", async () => {
+    const page = await openConsole(browser, system, "/admin/activity");
+    await logIn(page, operators.viewer);
+    const measure = async () => {
+      const field = page.getByLabel("Clerk id");
+      await field.waitFor(deadline);
+      const box = await field.boundingBox();
+      return box && { y: box.y, width: box.width };
+    };
+    const before = await measure();
+    await page.getByRole("link", { name: "Users", exact: true }).click();
+    await page.getByRole("heading", { level: 1, name: "Users" }).waitFor(deadline);
+    await page.getByRole("link", { name: "Activity" }).click();
+    expect(await measure()).toEqual(before);
     await page.context().close();
   });
 
@@ -228,7 +267,7 @@ describeInBrowser("the console", { timeout: 240_000 }, (openBrowser) => {
     await page.getByText("No event matches").waitFor(deadline);
     const { id } = await system.clerk.users.create({ firstName: "Live", email: "live@example.com" });
     await page.getByRole("button", { name: /^Show \d+ new$/ }).click(deadline);
-    await page.getByRole("link", { name: id }).first().waitFor(deadline);
+    await page.getByRole("row").filter({ hasText: id }).getByRole("link", { name: "Live" }).waitFor(deadline);
     await expectSound(page, "live");
     await page.context().close();
   });

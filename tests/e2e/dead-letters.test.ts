@@ -81,7 +81,24 @@ describeOnBackends((backend) => {
     const letter = items.find((found) => found.clerkId === person.id);
     if (!letter) throw new Error("The list lacks the dead letter");
     expect(letter).toMatchObject({ queue: "ensure", kind: "refresh", attempts: 5, replayable: true });
-    expect(JSON.stringify(letter)).not.toContain("poison");
+    // The user has no row, so Clerk tells who it is. What Postgres refused is named by the schema alone.
+    expect(letter).toMatchObject({
+      person: { email: "poison@example.com" },
+      refusal: { sqlState: "23514", table: "users", constraint: "no_poison" },
+    });
+    const { body: report } = await callAdmin(system, `/api/admin/users/${person.id}`);
+    expect(report).toMatchObject({ deadLetters: [{ id: letter.id, refusal: letter.refusal }] });
+    expect(await eventsOf("dead_letter_added", person.id)).toEqual([
+      {
+        ref: null,
+        details: {
+          ...{ deadLetterId: letter.id, code: "user.rejected", queue: "ensure", job: "refresh", attempts: 5 },
+          ...{ sqlState: "23514", table: "users", constraint: "no_poison" },
+        },
+      },
+    ]);
+    const stored = await withQueue(system, "dead-letter", (queue) => queue.getJob(letter.id));
+    expect(`${JSON.stringify(stored?.data)} ${system.api.output()}`).not.toContain("poison@");
 
     await system.db.query("alter table users drop constraint no_poison");
     expect(await post("replay", { ids: [letter.id] })).toMatchObject({
@@ -97,6 +114,16 @@ describeOnBackends((backend) => {
       status: 404,
       body: { error: { code: "dead_letter.unknown", message: expect.stringContaining("already") } },
     });
+  });
+
+  test("while Clerk does not answer, the list has no names of users without a row", async () => {
+    const [person] = await addDeadLetters(1);
+    const find = async () => (await list()).items.find(({ clerkId }) => clerkId === person?.id);
+    expect((await find())?.person).not.toBeNull();
+    const fault = await system.clerk.faults.add({ kind: "hang" });
+    expect(await find()).toMatchObject({ person: null });
+    await system.clerk.faults.remove(fault);
+    await post("discard", { ids: [await idOf(person?.id ?? "")], reason: "only a test" });
   });
 
   test("a dead letter that is replayed twice at once creates one profile", async () => {

@@ -92,7 +92,7 @@ describeOnBackends((backend) => {
     expect(records).toContainEqual({
       cause: "admin",
       ref: "admin",
-      details: { runId: run.id, mode: "full", held: 0 },
+      details: { runId: run.id, mode: "full", dryRun: false, held: 0 },
     });
   });
 
@@ -208,7 +208,7 @@ describeOnBackends((backend) => {
     expect(await readRecords("reconcile_cancelled")).toContainEqual({
       cause: "admin",
       ref: "admin",
-      details: { runId: id, mode: "full", held: 0 },
+      details: { runId: id, mode: "full", dryRun: false, held: 0 },
     });
     // The job of the cancelled run is still in the queue and must not start it.
     system.worker = system.startWorker();
@@ -255,7 +255,7 @@ describeOnBackends((backend) => {
     expect(await readRecords("deletions_confirmed")).toContainEqual({
       cause: "admin",
       ref: "admin",
-      details: { runId: held.id, mode: "full", held: goneIds.length },
+      details: { runId: held.id, mode: "full", dryRun: false, held: goneIds.length },
     });
     expect(await post(`runs/${held.id}/confirm-deletions`)).toMatchObject({
       status: 409,

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { migrateUp } from "@rollcall/db";
 import { findOldest, JobFailure, listDeadLetters, migrateQueues, moveFailedJobs } from "@rollcall/jobs";
 import { createDatabase, startRedis } from "@rollcall/local-services";
-import { replayDeadLetters } from "@rollcall/sync";
+import { recordNewDeadLetters, replayDeadLetters } from "@rollcall/sync";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { bundle } from "../../build/bundle.ts";
 import { runProcess } from "../harness/process.ts";
@@ -37,7 +37,7 @@ async function runUntil(dieAt: number, task: "move" | "replay", place: Place): P
 for (const backend of ["redis", "postgres"] as const) {
   const missing = backend === "redis" && !inject("redisBinary");
   describe.skipIf(missing)(`with queues on ${backend}${missing ? " (skipped: no redis-server)" : ""}`, () => {
-    test("a mover killed at any step loses no job and makes no dead letter twice", async () => {
+    test("a mover killed at any step loses no job, and makes and records no dead letter twice", async () => {
       const { place, stage } = await prepare(backend);
       let steps = 0;
       for (let died = true; died; ) {
@@ -46,9 +46,10 @@ for (const backend of ["redis", "postgres"] as const) {
         expect(new Set([...(await listFailed(stage)), ...(await listLetters(stage))])).toEqual(
           new Set(people),
         );
-        await moveFailedJobs(await stage.sync.connected(deadlineMs), stage.deadLetters, deadlineMs);
+        await move(stage);
         expect(await listFailed(stage)).toEqual([]);
         expect((await listLetters(stage)).sort()).toEqual(people);
+        expect((await listRecorded(stage, people)).sort()).toEqual(people);
         await empty(stage);
       }
       // Two jobs have a step before and after each copy and removal: eight deaths. The ninth run completes.
@@ -60,7 +61,7 @@ for (const backend of ["redis", "postgres"] as const) {
       let steps = 0;
       for (let died = true; died; ) {
         const people = await failTwo(stage, ++steps);
-        await moveFailedJobs(await stage.sync.connected(deadlineMs), stage.deadLetters, deadlineMs);
+        await move(stage);
         died = await runUntil(steps, "replay", place);
         for (const clerkId of people) {
           const isLetter = (await listLetters(stage)).includes(clerkId);
@@ -113,6 +114,22 @@ async function prepare(backend: "redis" | "postgres"): Promise<{ place: Place; s
   await migrateUp(stage.pool);
   await migrateQueues(stage.pool.driver);
   return { place, stage };
+}
+
+async function move(stage: Stage): Promise<void> {
+  const source = await stage.sync.connected(deadlineMs);
+  const record = (letters: Parameters<typeof recordNewDeadLetters>[1]) =>
+    recordNewDeadLetters(stage.pool, letters);
+  await moveFailedJobs(source, stage.deadLetters, record, deadlineMs);
+}
+
+/** The users of the events about new dead letters, one for each event. */
+async function listRecorded(stage: Stage, people: readonly string[]): Promise<string[]> {
+  const found = await stage.pool.query(
+    "select clerk_id from rollcall.events where kind = 'dead_letter_added' and clerk_id = any ($1)",
+    [people],
+  );
+  return found.rows.map((row) => String(Reflect.get(Object(row), "clerk_id")));
 }
 
 async function addDeadLetter(stage: Stage, clerkId: string, code: string): Promise<void> {

@@ -4,7 +4,6 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { createQueryClient } from "./api/queries.ts";
 import { SessionProvider } from "./api/session.tsx";
-import { MessagesProvider } from "./design/messages.tsx";
 import { ThemeProvider } from "./design/theme.tsx";
 import { LanguageProvider } from "./language/language.tsx";
 import { createConsoleRouter } from "./router.tsx";
@@ -23,9 +22,7 @@ createRoot(root).render(
       <ThemeProvider>
         <QueryClientProvider client={queries}>
           <SessionProvider>
-            <MessagesProvider>
-              <RouterProvider router={router} />
-            </MessagesProvider>
+            <RouterProvider router={router} />
           </SessionProvider>
         </QueryClientProvider>
       </ThemeProvider>

@@ -1,7 +1,9 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { MessagesProvider } from "./design/messages.tsx";
 import { Layout } from "./layout/layout.tsx";
 import { LoginReturn } from "./layout/login-return.tsx";
 import { NotFound } from "./layout/not-found.tsx";
+import { returnFocusAfterBack } from "./layout/return-focus.ts";
 import { RouteFailure } from "./layout/route-failure.tsx";
 import { type ConflictState, conflictStates } from "./pages/conflicts/states.ts";
 import { type ShownRuns, shownRuns } from "./pages/runs/shown-runs.ts";
@@ -30,6 +32,10 @@ function pick<Name extends string, Value extends string>(
 const code = /^[a-z][a-z_]*(\.[a-z_]+)?$/;
 const isCode = (value: unknown): value is string => typeof value === "string" && code.test(value);
 
+/** A kind or a cause of events. */
+const isWord = (value: unknown): value is string =>
+  typeof value === "string" && /^[a-z][a-z_]{0,63}$/.test(value);
+
 /** Each page is a file of its own that a browser loads when it is opened. An address holds ids, never an email or a name. */
 const routes = [
   createRoute({
@@ -51,6 +57,12 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: "/activity",
+    validateSearch: ({ kind, cause, ref }: Search): { kind?: string; cause?: string; ref?: string } => ({
+      ...(isWord(kind) && { kind }),
+      ...(isWord(cause) && { cause }),
+      // A number in an address is a number.
+      ...(/^[\w-]{1,128}$/.test(String(ref ?? "")) && { ref: String(ref) }),
+    }),
     component: lazyRouteComponent(() => import("./pages/activity/activity-page.tsx"), "ActivityPage"),
   }),
   createRoute({
@@ -110,14 +122,18 @@ const routes = [
 
 /** The router of the pages below /admin. */
 export function createConsoleRouter() {
-  return createRouter({
+  const router = createRouter({
     routeTree: root.addChildren([...routes]),
     basepath: "/admin",
     // What no page takes from its address is removed there too.
     search: { strict: true },
     defaultPreload: "intent",
     scrollRestoration: true,
+    // A message may link to a page.
+    InnerWrap: MessagesProvider,
   });
+  returnFocusAfterBack(router.history);
+  return router;
 }
 
 declare module "@tanstack/react-router" {

@@ -8,9 +8,9 @@ import {
   recordWorker,
   removeWorker,
 } from "@rollcall/db";
-import { moveFailedJobs, type Producer } from "@rollcall/jobs";
+import { moveFailedJobs, type Producer, type StoredDeadLetter } from "@rollcall/jobs";
 import { startPeriodicTask } from "@rollcall/runtime";
-import { relayNotifications, workOnBulkChanges, workOnPurges } from "@rollcall/sync";
+import { recordNewDeadLetters, relayNotifications, workOnBulkChanges, workOnPurges } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
 import { createActivityCounter } from "./count-activity.ts";
 
@@ -70,10 +70,11 @@ export function startBackgroundTasks(context: WorkerContext): () => Promise<void
   };
 }
 
-async function moveDeadLetters({ producers, log }: WorkerContext, source: Producer): Promise<void> {
+async function moveDeadLetters({ pool, producers, log }: WorkerContext, source: Producer): Promise<void> {
   const queue = source.current();
   if (!queue) return;
-  for (const letter of await moveFailedJobs(queue, producers["dead-letter"], moveDeadlineMs)) {
+  const record = (letters: readonly StoredDeadLetter[]) => recordNewDeadLetters(pool, letters);
+  for (const letter of await moveFailedJobs(queue, producers["dead-letter"], record, moveDeadlineMs)) {
     const { code, attempts } = letter;
     log.error({ event: "dead_letter_moved", queue: source.name, code, attempts }, "A job is a dead letter");
   }

@@ -1,4 +1,5 @@
 import { type ErrorCode, type LogEvent, readErrorCode } from "@rollcall/contracts";
+import { readRefusal } from "@rollcall/db";
 import { JobFailure, type QueuedJob, readSyncJob, type SyncJob, type SyncQueueName } from "@rollcall/jobs";
 import { type SyncOutcome, syncUser } from "@rollcall/sync";
 import { UnrecoverableError } from "bullmq";
@@ -27,7 +28,7 @@ export async function processSyncJob(
     const code = readErrorCode(error);
     // These are no failures: the rules ask for another attempt.
     if (code !== "user.absent" && code !== "user.still_there") reportFailure(context, syncJob, code, error);
-    throw new JobFailure(code);
+    throw new JobFailure(code, readRefusal(error));
   }
   context.outages.end(queue);
 }

@@ -131,7 +131,7 @@ async function finishJobs(redisUrl: string, count: number): Promise<FinishedJobs
       const counts = await sync.getJobCounts("waiting", "active");
       return Object.values(counts).every((waiting) => waiting === 0) || undefined;
     });
-    while ((await moveFailedJobs(sync, letters.producer, deadlineMs)).length > 0);
+    while ((await moveFailedJobs(sync, letters.producer, async () => {}, deadlineMs)).length > 0);
     return {
       done: (await sync.getCompleted()).map(({ id }) => sync.toKey(String(id))),
       deadLetters: (await deadLetters.getWaiting()).map(({ id }) => deadLetters.toKey(String(id))),

@@ -4,10 +4,12 @@ import { clerkUserId } from "./ids.ts";
 
 const timestamp = z.iso.datetime({ offset: true });
 
-/** An event of the timeline over all users. It holds codes and ids only. */
+/** An event of the timeline over all users. The event itself holds codes and ids only. */
 export const activityView = eventView.extend({
   /** Null for an event that concerns no user, such as the start of a run. */
   clerkId: clerkUserId.nullable(),
+  /** The user's name, if a row has one. Lists have it, and the live stream does not. */
+  name: z.string().nullable().optional(),
 });
 
 export type ActivityView = z.infer<typeof activityView>;
@@ -26,6 +28,11 @@ export const activityQuery = listQuery.extend({
   kind: words.optional(),
   cause: words.optional(),
   clerkId: clerkUserId.optional(),
+  /** The delivery, run, operator or bulk change behind an event. */
+  ref: z
+    .string()
+    .regex(/^[\w.-]{1,128}$/, "must be an id or the name of an operator")
+    .optional(),
 });
 
 /** An action of an operator. */
@@ -37,6 +44,8 @@ export const auditEntry = z.object({
   kind: z.string(),
   /** Null for an action that concerns no user, or several. */
   clerkId: clerkUserId.nullable(),
+  /** The user's name, if a row has one. */
+  name: z.string().nullable().optional(),
   details: z.record(z.string(), z.unknown()),
 });
 

@@ -38,6 +38,11 @@ export const conflictView = z.object({
 
 export type ConflictView = z.infer<typeof conflictView>;
 
+/** `GET conflicts`: with the user's name, which the command line never prints. */
+export const namedConflict = conflictView.extend({ name: z.string().nullable() });
+
+export type NamedConflict = z.infer<typeof namedConflict>;
+
 export const conflictQuery = listQuery.extend({ state: conflictState.default("open") });
 
 /** `POST conflicts/:id/resolve`: links this profile to the user, or dismisses the conflict. */
@@ -76,8 +81,25 @@ export const jobView = z.object({
 
 export type JobView = z.infer<typeof jobView>;
 
+/** A name of the schema. A trigger may report any text as one, and no email or sentence has this form. */
+const schemaName = z.string().regex(/^[\p{L}_][\p{L}\p{N}_$]{0,62}$/u);
+
+/** The person behind a Clerk id. It stands in answers alone: no log, address, job or event holds a name. */
+export const person = z.object({ name: z.string().nullable(), email: z.string().nullable() });
+
+export type Person = z.infer<typeof person>;
+
+/** Why Postgres refused a row: names of the schema, never a value. */
+export const rowRefusal = z.object({
+  sqlState: z.string().regex(/^[0-9A-Z]{5}$/),
+  table: schemaName.nullable().catch(null),
+  constraint: schemaName.nullable().catch(null),
+});
+
+export type RowRefusal = z.infer<typeof rowRefusal>;
+
 /** A dead letter in a user's report. `dead-letters replay` takes its id. */
-export const jobDeadLetter = jobView.extend({ id: z.string() });
+export const jobDeadLetter = jobView.extend({ id: z.string(), refusal: rowRefusal.nullable() });
 
 export type JobDeadLetter = z.infer<typeof jobDeadLetter>;
 

@@ -176,7 +176,7 @@ export const alertRules = [
   {
     name: "failed_syncs",
     severity: "ticket",
-    summary: "More than 10 sync jobs failed within a day.",
+    summary: "More than 10 attempts to sync users failed in the last 24 hours. This alert ends by itself.",
     when: {
       kind: "count",
       of: { metric: "rollcall_provision_total", labels: failed },
@@ -233,7 +233,7 @@ export const alertRules = [
   {
     name: "deletions_held",
     severity: "ticket",
-    summary: "Too many unsigned deletions for one day: they wait for an operator to confirm them.",
+    summary: "More users than usual are missing at Clerk: an admin must confirm their deletion.",
     when: {
       kind: "gauge",
       of: { metric: "rollcall_users", labels: { state: "held" } },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { listQuery } from "./admin.ts";
+import { listQuery, person, rowRefusal } from "./admin.ts";
 import { errorTable } from "./errors.ts";
 
 const timestamp = z.iso.datetime({ offset: true });
@@ -11,7 +11,7 @@ const errorCode = z
     "must be an error code of the runbook, like user.rejected",
   );
 
-/** A job that failed for good. It holds ids and codes only, so every operator may see it. */
+/** A job that failed for good. The job itself holds ids and codes only. */
 export const deadLetterView = z.object({
   id: z.string(),
   code: z.string(),
@@ -19,10 +19,14 @@ export const deadLetterView = z.object({
   kind: z.string(),
   /** Null for a delivery that names no user, and for a payload that cannot be read. */
   clerkId: z.string().nullable(),
+  /** From the user's row or, without a row, from Clerk. Null while neither tells it. */
+  person: person.nullable(),
   attempts: z.number().int(),
   firstAt: timestamp,
   failedAt: timestamp,
   replayable: z.boolean(),
+  /** Null if Postgres refused no row. */
+  refusal: rowRefusal.nullable(),
   /** For a quarantined delivery: its facts without its body. */
   delivery: z
     .object({

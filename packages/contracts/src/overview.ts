@@ -91,7 +91,7 @@ export const overview = z.object({
     /** The highest age in each five minutes of 24 hours. Times without a measurement are left out. */
     history: z.array(z.object({ at: timestamp, oldestS })).nullable(),
   }),
-  /** The newest runs of both modes. */
+  /** The newest full syncs, then the newest incremental sync. */
   runs: z.array(runView).nullable(),
   /** The starts of processes within 30 days, oldest first, at most 200. */
   marks: z.array(processMark).nullable(),

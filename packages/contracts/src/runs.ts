@@ -51,6 +51,10 @@ export const runView = z.object({
   cancelRequested: z.boolean(),
   /** The operator that confirmed the held deletions. */
   confirmedBy: z.string().nullable(),
+  /** The last confirmation, and how many deletions the first one was for; null once the timeline has forgotten it. */
+  confirmation: z.object({ at: timestamp, held: count }).nullable(),
+  /** Whether a later full sync compared every user again, so that what this run holds cannot be confirmed any more. */
+  superseded: z.boolean(),
   errorCode: z.enum(Object.keys(errorTable) as [keyof typeof errorTable]).nullable(),
   /** Why the run failed or was held, for people. */
   reason: z.string().nullable(),
@@ -74,6 +78,8 @@ export const runQuery = listQuery.extend({ mode: runMode.optional() });
 /** A user that a dry run would change. `failed`: Postgres would refuse the user, for the reason `code`. */
 export const runDifference = z.object({
   clerkId: clerkUserId,
+  /** Null for a user without a row. */
+  name: z.string().nullable(),
   kind: z.enum(["created", "linked", "updated", "deleted", "held", "failed"]),
   code: z.string().nullable(),
 });
@@ -101,7 +107,7 @@ export const scheduleView = z.object({
   mode: runMode,
   pattern: z.string().nullable(),
   everyMs: z.number().int().nullable(),
-  /** The newest run of this mode, on schedule or not. */
+  /** The newest run of this mode that writes, on schedule or not. */
   lastRun: runView.nullable(),
   /** Null while the queue has no schedule: a worker adds it within seconds. */
   nextAt: timestamp.nullable(),

@@ -41,6 +41,8 @@ export const systemStatus = z.object({
   conflictsOpen: count.nullable(),
   /** Deletions that wait for confirmation. */
   deletionsHeld: count.nullable(),
+  /** The run whose deletions can be confirmed; null without one. */
+  heldRunId: z.number().int().nullable(),
   /** The names of firing alerts. */
   alertsFiring: z.array(z.string()),
   /** The latest reconcile run of each mode. */

@@ -23,6 +23,7 @@ type ActivityWish = Page & {
   kinds: readonly string[] | undefined;
   causes: readonly string[] | undefined;
   clerkId: string | undefined;
+  ref: string | undefined;
 };
 
 /** No index serves a kind, so a page reads a bounded number of ids. */
@@ -30,16 +31,18 @@ const idsPerPage = 100_000;
 
 const activityPage = `
 select ${activityColumns} from rollcall.events
-where id < $3 and id >= $4
+where id < $3 and id >= $5
   and ($1::text[] is null or kind = any ($1)) and ($2::text[] is null or cause = any ($2))
-order by id desc limit $5
+  and ($4::text is null or ref = $4)
+order by id desc limit $6
 `;
 
 const activityOfUser = `
 select ${activityColumns} from rollcall.events
-where clerk_id = $4 and id < $3
+where clerk_id = $5 and id < $3
   and ($1::text[] is null or kind = any ($1)) and ($2::text[] is null or cause = any ($2))
-order by id desc limit $5
+  and ($4::text is null or ref = $4)
+order by id desc limit $6
 `;
 
 const idRange = `
@@ -54,11 +57,11 @@ const idRangeRow = z.object({ newest: z.coerce.number(), oldest: z.coerce.number
  */
 export async function listActivity(
   db: Queryable,
-  { kinds, causes, clerkId, cursor, limit }: ActivityWish,
+  { kinds, causes, clerkId, ref, cursor, limit }: ActivityWish,
 ): Promise<{ items: ActivityView[]; nextCursor: string | null }> {
   const { newest, oldest } = readRow(idRangeRow, (await db.query(idRange)).rows);
   const before = cursor === undefined ? newest + 1 : Number(cursor);
-  const filters = [kinds ?? null, causes ?? null, before];
+  const filters = [kinds ?? null, causes ?? null, before, ref ?? null];
   if (clerkId !== undefined) {
     const { rows } = await db.query(activityOfUser, [...filters, clerkId, limit]);
     return toPage(readRows(activityRow, rows), limit);

@@ -203,7 +203,7 @@ describe("a tier that the app's column refuses", () => {
     );
     expect(stored.rows).toHaveLength(0);
     expect(await countEvents("tier_refused")).toBe(0);
-    // Another tier is none of the rule's business, and the attempt leaves the rows and the transaction as they were.
+    // The rule allows another tier, and the attempt leaves the rows and the transaction as they were.
     expect(await stage({}, { tier: "FREE" })).toMatchObject({ state: "waiting", matching: 600 });
   });
 

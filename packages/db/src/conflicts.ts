@@ -1,4 +1,4 @@
-import { type ConflictView, conflictView } from "@rollcall/contracts";
+import { type ConflictView, conflictView, type NamedConflict, namedConflict } from "@rollcall/contracts";
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { matchesOfUser } from "./profiles.ts";
@@ -13,19 +13,23 @@ const columns = `
 const instant = z.date().transform((date) => date.toISOString());
 const row = conflictView.extend({ openedAt: instant, evaluatedAt: instant, closedAt: instant.nullable() });
 
+type Page = { state: string; beforeId: string | undefined; limit: number };
+
 /** Conflicts of one state, newest first, `limit` of them below `beforeId`. */
-export async function listConflicts(
-  db: Queryable,
-  page: { state: string; beforeId: string | undefined; limit: number },
-): Promise<ConflictView[]> {
+export async function listConflicts(db: Queryable, page: Page): Promise<ConflictView[]> {
+  return (await listNamedConflicts(db, page)).map(({ name: _, ...conflict }) => conflict);
+}
+
+/** The same with the names of the users. */
+export async function listNamedConflicts(db: Queryable, page: Page): Promise<NamedConflict[]> {
   if (!db.tables.profile) return [];
   const result = await db.query(
-    `select ${columns} from rollcall.conflicts c join public.users u on u.id = c.user_id
+    `select ${columns}, u.name::text from rollcall.conflicts c join public.users u on u.id = c.user_id
      where c.state = $1 and ($2::bigint is null or c.id < $2::bigint)
      order by c.id desc limit $3`,
     [page.state, page.beforeId ?? null, page.limit],
   );
-  return readRows(row, result.rows);
+  return readRows(row.extend({ name: namedConflict.shape.name }), result.rows);
 }
 
 /** Finds a conflict whose user has a row. */

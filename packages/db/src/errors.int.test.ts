@@ -35,7 +35,14 @@ const others = [
     "compareWithClerk",
     "describeChange",
   ],
-  ...["isRerunnable", "readSqlState", "toPostgresError", "splitInSavepoints", "splitOnRefusal"],
+  ...[
+    "isRerunnable",
+    "readRefusal",
+    "readSqlState",
+    "toPostgresError",
+    "splitInSavepoints",
+    "splitOnRefusal",
+  ],
   ...["inTransaction", "inRolledBackTransaction", "waitBrieflyForLocks", "lockAbsenceGuard"],
   ...[
     "findSchemaProblems",

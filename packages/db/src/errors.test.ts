@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { toPostgresError } from "./errors.ts";
+import { readRefusal, toPostgresError } from "./errors.ts";
 
 const refusal = {
   code: "23514",
@@ -14,6 +14,18 @@ test("a refusal names the table and the constraint, and no value of the row", ()
     code: "user.rejected",
     message: "Postgres refused the row of users: app_rule (23514)",
   });
+});
+
+test("what a dead letter keeps of a refusal has the form of names of a schema", () => {
+  const read = (fields: object) => readRefusal(toPostgresError(Object.assign(new Error(), refusal, fields)));
+  expect(read({})).toEqual({ sqlState: "23514", table: "users", constraint: "app_rule" });
+  expect(read({ constraint: "ana@example.com" })).toMatchObject({ table: "users", constraint: null });
+  expect(read({ table: "Ana Lima", constraint: "restrição_1" })).toMatchObject({
+    table: null,
+    constraint: "restrição_1",
+  });
+  expect(read({ code: "42501" })).toBeUndefined();
+  expect(readRefusal(new Error("23514"))).toBeUndefined();
 });
 
 test("a refusal without a table has only its SQLSTATE", () => {

@@ -1,4 +1,4 @@
-import { AppError } from "@rollcall/contracts";
+import { AppError, type RowRefusal, rowRefusal } from "@rollcall/contracts";
 import { z } from "zod";
 
 /**
@@ -14,7 +14,8 @@ const noAnswer = "connection";
 export class PostgresError extends AppError {
   /** The SQLSTATE, or `connection` if no server answered. */
   readonly sqlState: string;
-  /** The column and the constraint that Postgres named. */
+  /** The table, the column and the constraint that Postgres named. */
+  readonly table: string | undefined;
   readonly column: string | undefined;
   readonly constraint: string | undefined;
 
@@ -22,10 +23,16 @@ export class PostgresError extends AppError {
     code: "user.rejected" | "postgres.unavailable" | "schema.changed",
     message: string,
     sqlState: string,
-    options: { cause?: unknown; column?: string | undefined; constraint?: string | undefined } = {},
+    options: {
+      cause?: unknown;
+      table?: string | undefined;
+      column?: string | undefined;
+      constraint?: string | undefined;
+    } = {},
   ) {
     super(code, `${message} (${sqlState})`, options);
     this.sqlState = sqlState;
+    this.table = options.table;
     this.column = options.column;
     this.constraint = options.constraint;
   }
@@ -39,6 +46,13 @@ export function isRerunnable(error: unknown): boolean {
 /** The SQLSTATE of a PostgresError. Undefined for every other error, and if no server answered. */
 export function readSqlState(error: unknown): string | undefined {
   return error instanceof PostgresError && error.sqlState !== noAnswer ? error.sqlState : undefined;
+}
+
+/** What Postgres said when it refused a user's row. Undefined for every other error. */
+export function readRefusal(error: unknown): RowRefusal | undefined {
+  if (!(error instanceof PostgresError) || error.code !== "user.rejected") return undefined;
+  const { sqlState, table = null, constraint = null } = error;
+  return rowRefusal.safeParse({ sqlState, table, constraint }).data;
 }
 
 const driverError = z.object({
@@ -68,7 +82,7 @@ export function toPostgresError(error: unknown): AppError {
     constraint,
     column,
   } = driverError.parse(error instanceof Error ? error : {});
-  const options = { cause: error, column, constraint };
+  const options = { cause: error, table, column, constraint };
   return state === noAnswer || outageClasses.has(state.slice(0, 2))
     ? new PostgresError("postgres.unavailable", describeOutage(state), state, options)
     : new PostgresError("user.rejected", describeRefusal(table, constraint), state, options);

@@ -1,7 +1,8 @@
 import type { EventView } from "@rollcall/contracts";
 import { z } from "zod";
-import type { Queryable } from "./pool.ts";
+import type { Pool, Queryable } from "./pool.ts";
 import { readRows } from "./rows.ts";
+import { inTransaction } from "./transaction.ts";
 
 const eventRow = z.object({
   id: z.coerce.number(),
@@ -31,13 +32,51 @@ export async function recordEvent(
   await db.query(recordOne, [event.clerkId, event.kind, event.cause, event.ref]);
 }
 
+/** The end of a job as a dead letter. */
+export type DeadLetterEvent = {
+  clerkId: string;
+  cause: string;
+  ref: string | null;
+  details: Readonly<Record<string, string | number | null>> & { deadLetterId: string };
+};
+
+/** The key of the advisory lock, unique in this code; it spells "dead". */
+const deadLetterLockKey = 0x64_65_61_64;
+
+// The index over a user's events finds an event that is there already.
+const recordNewLetters = `
+insert into rollcall.events (clerk_id, kind, cause, ref, details)
+select l.clerk_id, 'dead_letter_added', l.cause, l.ref, l.details
+from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[]) as l (clerk_id, cause, ref, details)
+where not exists (
+  select from rollcall.events e
+  where e.clerk_id = l.clerk_id and e.kind = 'dead_letter_added'
+    and e.details ->> 'deadLetterId' = l.details ->> 'deadLetterId'
+)
+`;
+
+/** Records that jobs became dead letters, each letter once: a mover that died is repeated, and several workers move. */
+export async function recordDeadLetters(pool: Pool, letters: readonly DeadLetterEvent[]): Promise<void> {
+  if (letters.length === 0) return;
+  await inTransaction(pool, async (client) => {
+    // Only a statement after the lock sees what the worker before has committed.
+    await client.query("select pg_advisory_xact_lock($1)", [deadLetterLockKey]);
+    await client.query(recordNewLetters, [
+      letters.map(({ clerkId }) => clerkId),
+      letters.map(({ cause }) => cause),
+      letters.map(({ ref }) => ref),
+      letters.map(({ details }) => JSON.stringify(details)),
+    ]);
+  });
+}
+
 /** An action of an operator. */
 export type AdminEvent = {
   /** Null for an action that concerns no user. */
   clerkId: string | null;
   kind: string;
   /** Codes and ids, and the operator's reason. */
-  details: Readonly<Record<string, string | number | null>>;
+  details: Readonly<Record<string, string | number | boolean | null>>;
 };
 
 const record = `

@@ -66,7 +66,13 @@ export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./
 export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
 export { findMissingGrants, listAppColumns, listTriggersWithoutPath, measureIdUse } from "./checks.ts";
 export { type RequestBudget, takeClerkRequest } from "./clerk-budget.ts";
-export { evaluateConflicts, findConflict, listConflicts, listConflictsOfUser } from "./conflicts.ts";
+export {
+  evaluateConflicts,
+  findConflict,
+  listConflicts,
+  listConflictsOfUser,
+  listNamedConflicts,
+} from "./conflicts.ts";
 export {
   countHeldDeletions,
   countMissedByWebhooks,
@@ -101,14 +107,16 @@ export { describeChange } from "./describe-change.ts";
 export { type CreationRange, type DriftKind, digestRows, digestSnapshots, findDrift } from "./drift.ts";
 export { trimText } from "./email.ts";
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
-export { isRerunnable, PostgresError, readSqlState, toPostgresError } from "./errors.ts";
+export { isRerunnable, PostgresError, readRefusal, readSqlState, toPostgresError } from "./errors.ts";
 export {
   type AdminAction,
   type AdminEvent,
+  type DeadLetterEvent,
   findLastActions,
   listEventsOfUser,
   pruneEvents,
   recordAdminEvents,
+  recordDeadLetters,
   recordEvent,
 } from "./events.ts";
 export { createFinalEventIdReader, type FinalEventIdReader } from "./final-event-id.ts";
@@ -135,6 +143,7 @@ export {
   returnNotification,
   settleNotification,
 } from "./outbox.ts";
+export { findPeople } from "./people.ts";
 export { type Connection, createPool, createQueuePool, type Pool, type Queryable } from "./pool.ts";
 export {
   countGrantedConnections,
@@ -187,6 +196,7 @@ export {
   takeRun,
 } from "./run-steps.ts";
 export {
+  findHeldRun,
   findRun,
   hasOpenFullSync,
   isNewestComplete,

@@ -1,33 +1,41 @@
-import { AppError, compareMappings, defaultMapping } from "@rollcall/contracts";
+import { AppError, compareMappings, defaultMapping, type Mapping } from "@rollcall/contracts";
 import { z } from "zod";
+import { quoteText } from "./app-schema/declared-tables.ts";
 import type { SchemaProblem } from "./app-schema/find-schema-problems.ts";
 import type { SchemaWatch } from "./app-schema/schema-watch.ts";
 import type { Queryable } from "./queryable.ts";
 import { readRow, readRows } from "./rows.ts";
+import type { Tables } from "./tables.ts";
 
 const hasPlace = `
 select exists (
   select from pg_attribute where attrelid = 'rollcall.migrations'::regclass and attname = 'mapping' and not attisdropped
 ) as found
 `;
-const makePlace = "alter table rollcall.migrations add column mapping jsonb";
-const record = `
-update rollcall.migrations set mapping = $1
-where id = (select min(id) from rollcall.migrations) and mapping is distinct from $1::jsonb
+const makePlace = "alter table rollcall.migrations add column if not exists mapping jsonb";
+const record = (value: string) => `
+update rollcall.migrations set mapping = ${value}
+where id = (select min(id) from rollcall.migrations) and mapping is distinct from ${value}
 `;
+
+/** The default is recorded as null, so that versions with other fields of it agree. */
+function toRecord(mapping: Mapping): string | null {
+  return compareMappings(mapping, defaultMapping).length === 0 ? null : JSON.stringify(mapping);
+}
+
+/** The statements that record the mapping after the first migrations. */
+export function writeMappingRecord({ mapping }: Tables): string[] {
+  const recorded = toRecord(mapping);
+  return [makePlace, ...(recorded === null ? [] : [record(`${quoteText(recorded)}::jsonb`).trim()])];
+}
 
 const foundRow = z.object({ found: z.boolean() });
 
-/**
- * Records the mapping under which the tables are migrated. Every process compares its own mapping with it. The default is
- * recorded as null, so that versions with other fields of it agree.
- */
+/** Records the mapping under which the tables are whole. Every process compares its own mapping with it. */
 export async function recordMapping(db: Queryable): Promise<void> {
-  const { mapping } = db.tables;
   // It locks the table against every reader, so only once.
   if (!readRow(foundRow, (await db.query(hasPlace)).rows).found) await db.query(makePlace);
-  const isDefault = compareMappings(mapping, defaultMapping).length === 0;
-  await db.query(record, [isDefault ? null : JSON.stringify(mapping)]);
+  await db.query(record("$1::jsonb"), [toRecord(db.tables.mapping)]);
 }
 
 const isMigrated = "select to_regclass('rollcall.migrations') is not null as found";

@@ -76,9 +76,11 @@ export function createPool(options: PoolOptions): Pool {
   const send = query(pool);
   const { mapping = defaultMapping } = options;
   const tables = mapping === defaultMapping ? defaultTables : createTables(mapping);
-  const watch = watchMapping({ query: send, tables }, createSchemaWatch({ query: send, tables }));
-  const { schema } = watch;
-  const agree = (options.checksMapping ?? true) ? watch.agree : () => undefined;
+  const own = createSchemaWatch({ query: send, tables });
+  const checks = options.checksMapping ?? true;
+  const { schema, agree } = checks
+    ? watchMapping({ query: send, tables }, own)
+    : { schema: own, agree: () => undefined };
   return {
     tables,
     // The statement has returned its connection, so the check of the schema finds one. Inside a transaction it might

@@ -5,7 +5,7 @@ import { readRow, readRows } from "./rows.ts";
 import { perTables } from "./tables.ts";
 
 /** A user that a dry run would change. `readSequence` is null for a deletion. */
-export type FoundDifference = RunDifference & { readSequence: number | null };
+export type FoundDifference = Omit<RunDifference, "name"> & { readSequence: number | null };
 
 /** The most differences that a dry run keeps. They are some 5 MB. */
 export const mostDifferences = 50_000;
@@ -45,17 +45,21 @@ export async function recordDifferences(
   await db.query(removeOlder);
 }
 
+const differencesOfRun = perTables(
+  ({ users: u }) => `
+select d.clerk_id as "clerkId", ${u.shownName} as name, d.kind, d.code, d.number
+from rollcall.run_differences d left join ${u.table} u on u.${u.clerkId} = d.clerk_id
+where d.run_id = $1 and d.number > $2::bigint order by d.number limit $3
+`,
+);
+
 /** Differences of a run in their order, after the number `after`. */
 export async function listDifferences(
   db: Queryable,
   runId: number,
   page: { after: string | undefined; limit: number },
 ): Promise<{ items: RunDifference[]; nextCursor: string | null }> {
-  const result = await db.query(
-    `select clerk_id as "clerkId", kind, code, number from rollcall.run_differences
-     where run_id = $1 and number > $2::bigint order by number limit $3`,
-    [runId, page.after ?? "0", page.limit],
-  );
+  const result = await db.query(differencesOfRun(db), [runId, page.after ?? "0", page.limit]);
   const rows = readRows(runDifference.extend({ number: z.number() }), result.rows);
   const last = rows.length === page.limit ? rows.at(-1) : undefined;
   return {
@@ -84,7 +88,7 @@ export async function findNewestDryRun(db: Queryable): Promise<number | null> {
 
 const heldOfRun = perTables(
   ({ users: u }) => `
-select d.clerk_id as "clerkId", ${u.name ? `u.${u.name}` : "null"}::text as name, u.${u.email}::text as email, coalesce(h.held_at, r.finished_at, now()) as "heldAt"
+select d.clerk_id as "clerkId", ${u.shownName} as name, u.${u.email}::text as email, coalesce(h.held_at, r.finished_at, now()) as "heldAt"
 from rollcall.deletion_candidates d
 join rollcall.runs r on r.id = d.run_id
 left join rollcall.held_deletions h on h.clerk_id = d.clerk_id

@@ -135,7 +135,7 @@ returning ${runColumns}
 /**
  * Requests the end of a run.
  *
- * @returns undefined if there is no such run, if it is over, or if a living runner was already told to end it
+ * @returns undefined if there is no such run, if it is over, or if a living runner has the request already
  */
 export async function cancelOpenRun(db: Queryable, id: number, by: string): Promise<RunView | undefined> {
   const result = await db.query(cancel, [id, `Cancelled by ${by}`]);

@@ -11,6 +11,15 @@ export const runColumns = `
     'deleted', r.deleted, 'held', r.held, 'failed', r.failed
   ) as counts,
   r.missed, r.cancel_requested_at is not null as "cancelRequested", r.confirmed_by as "confirmedBy",
+  case when r.confirmed_by is not null then (
+    select jsonb_build_object('at', max(e.at), 'held', max((e.details ->> 'held')::int))
+    from rollcall.events e where e.kind = 'deletions_confirmed' and e.details ->> 'runId' = r.id::text
+    having count(*) > 0
+  ) end as confirmation,
+  r.state = 'held' and not r.dry_run and exists (
+    select from rollcall.runs n
+    where n.id > r.id and n.mode = 'full' and not n.dry_run and n.state in ('succeeded', 'held')
+  ) as superseded,
   r.error_code as "errorCode", r.reason, r.requested_at as "requestedAt", r.started_at as "startedAt",
   r.heartbeat_at as "heartbeatAt", r.finished_at as "finishedAt"
 `;
@@ -99,16 +108,17 @@ export async function findRun(db: Queryable, id: number): Promise<RunView | unde
   return readRows(runRow, result.rows)[0];
 }
 
-/** Runs, newest first, `limit` of them below `beforeId`. With a mode it lists only runs of this mode. */
+/** Runs, newest first, `limit` of them below `beforeId`. With a mode it lists only runs of this mode, and with `dryRun` only dry runs or none. */
 export async function listRuns(
   db: Queryable,
-  page: { mode?: RunMode | undefined; beforeId: string | undefined; limit: number },
+  page: { mode?: RunMode | undefined; dryRun?: boolean; beforeId: string | undefined; limit: number },
 ): Promise<RunView[]> {
   const result = await db.query(
     `select ${runColumns} from rollcall.runs r
      where ($1::text is null or r.mode = $1) and ($2::bigint is null or r.id < $2::bigint)
+       and ($4::boolean is null or r.dry_run = $4)
      order by r.id desc limit $3`,
-    [page.mode ?? null, page.beforeId ?? null, page.limit],
+    [page.mode ?? null, page.beforeId ?? null, page.limit, page.dryRun ?? null],
   );
   return readRows(runRow, result.rows);
 }
@@ -133,6 +143,16 @@ export async function isNewestComplete(db: Queryable, id: number): Promise<boole
     [id],
   );
   return result.rows.length === 0;
+}
+
+/** The run whose deletions an operator may confirm now; null without one. */
+export async function findHeldRun(db: Queryable): Promise<number | null> {
+  const result = await db.query(
+    `select id::int, state from rollcall.runs
+     where mode = 'full' and not dry_run and state in ('succeeded', 'held') order by id desc limit 1`,
+  );
+  const [newest] = readRows(z.object({ id: z.number(), state: z.string() }), result.rows);
+  return newest?.state === "held" ? newest.id : null;
 }
 
 const prune = `

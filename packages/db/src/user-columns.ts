@@ -229,6 +229,8 @@ export function describeUserColumns(mappedUsers: Mapping["users"]) {
 
   return {
     ...names,
+    /** The name of a row `u` as text, also of an app that has no names. */
+    shownName: names.name === undefined ? "null::text" : `u.${names.name}::text`,
     /** The columns of Clerk's values that the table has. */
     clerkColumns: present,
     snapshotRows,

@@ -100,7 +100,8 @@ export async function findDeadLettersOfUser(queue: JobQueue, clerkId: string): P
     if (!letter || readClerkId(letter) !== clerkId) return [];
     const { queue: from, name: kind, attempts, code } = letter;
     const at = new Date(letter.failedAtMs).toISOString();
-    return [{ id: String(job.id), queue: from, kind, state: "dead", attempts, code, at }];
+    const refusal = letter.refusal ?? null;
+    return [{ id: String(job.id), queue: from, kind, state: "dead", attempts, code, at, refusal }];
   });
 }
 

@@ -1,4 +1,13 @@
-import { AppError, clerkUserId, type DeadLetterView, type ErrorCode, errorTable } from "@rollcall/contracts";
+import {
+  AppError,
+  clerkUserId,
+  type DeadLetterView,
+  type ErrorCode,
+  errorTable,
+  type Person,
+  type RowRefusal,
+  rowRefusal,
+} from "@rollcall/contracts";
 import type { Job } from "bullmq";
 import { z } from "zod";
 import type { JobQueue } from "./backend.ts";
@@ -20,6 +29,8 @@ export const deadLetter = z.object({
   firstAtMs: z.number().int(),
   failedAtMs: z.number().int(),
   replayable: z.boolean(),
+  /** Absent if Postgres refused no row, and in letters of older versions. */
+  refusal: rowRefusal.optional().catch(undefined),
 });
 
 export type DeadLetter = z.infer<typeof deadLetter>;
@@ -60,39 +71,50 @@ export async function quarantineDelivery(
 }
 
 /**
- * The error that a processor throws for a failed job. BullMQ stores an error's message and stack with the job, so both
- * hold the code alone.
+ * The error that a processor throws for a failed job. BullMQ stores an error's message and stack with the job. The message
+ * is the code alone. The stack carries the refusal of Postgres to the dead letter, because a job has no other place for it.
  */
 export class JobFailure extends Error {
-  constructor(code: ErrorCode) {
+  constructor(code: ErrorCode, refusal?: RowRefusal) {
     super(code);
     this.name = "JobFailure";
+    if (refusal) this.stack = JSON.stringify(refusal);
+  }
+}
+
+function readStoredRefusal(job: Job): RowRefusal | undefined {
+  try {
+    return rowRefusal.safeParse(JSON.parse(job.stacktrace?.at(-1) ?? "")).data;
+  } catch {
+    return undefined;
   }
 }
 
 const batchSize = 100;
 
 /**
- * Moves failed jobs to the dead-letter queue. It copies first and then removes, and the copy's id is deterministic. After
- * a death in between, the next call finishes the move.
+ * Moves failed jobs to the dead-letter queue. It copies, records and then removes, and the copy's id is deterministic.
+ * After a death in between, the next call finishes the move.
  *
+ * @param record may be called again with the same letters
  * @returns what was moved
- * @throws AppError `queue.unavailable`
+ * @throws AppError `queue.unavailable`, or an error of `record`: the copies are there then, and the jobs too
  */
 export async function moveFailedJobs(
   source: JobQueue,
   target: Producer,
+  record: (letters: readonly StoredDeadLetter[]) => Promise<void>,
   deadlineMs: number,
 ): Promise<DeadLetter[]> {
-  const moved: DeadLetter[] = [];
-  for (const job of await source.getFailed(0, batchSize - 1)) {
-    if (!job) continue;
-    const letter = toDeadLetter(source.name, job);
-    await addDeadLetter(target, letter, `${source.name}.${job.id}.${job.timestamp}`, deadlineMs);
-    await job.remove();
-    moved.push(letter);
-  }
-  return moved;
+  const jobs = (await source.getFailed(0, batchSize - 1)).filter(Boolean);
+  const letters = jobs.map((job) => ({
+    ...toDeadLetter(source.name, job),
+    id: `${source.name}.${job.id}.${job.timestamp}`,
+  }));
+  for (const { id, ...letter } of letters) await addDeadLetter(target, letter, id, deadlineMs);
+  if (letters.length > 0) await record(letters);
+  for (const job of jobs) await job.remove();
+  return letters;
 }
 
 function addDeadLetter(
@@ -116,6 +138,7 @@ function toDeadLetter(queue: string, job: Job): DeadLetter {
     firstAtMs: job.timestamp,
     failedAtMs: job.finishedOn ?? Date.now(),
     replayable: true,
+    refusal: readStoredRefusal(job),
   };
 }
 
@@ -172,19 +195,29 @@ export function readClerkId({ payload }: DeadLetter): string | null {
   return aboutUser.safeParse(payload).data?.clerkId ?? null;
 }
 
-/** A dead letter as operators see it. Of its payload it shows only the parts that are known to be ids. */
-export function viewDeadLetter(letter: StoredDeadLetter): DeadLetterView {
+/**
+ * A dead letter as operators see it. Of its payload it shows only the parts that are known to be ids.
+ *
+ * @param people by their Clerk ids, as far as they are known
+ */
+export function viewDeadLetter(
+  letter: StoredDeadLetter,
+  people: ReadonlyMap<string, Person> = new Map(),
+): DeadLetterView {
   const { id, code, queue, name: kind, attempts, replayable } = letter;
+  const clerkId = readClerkId(letter);
   return {
     id,
     code,
     queue,
     kind,
-    clerkId: readClerkId(letter),
+    clerkId,
+    person: (clerkId !== null && people.get(clerkId)) || null,
     attempts,
     firstAt: new Date(letter.firstAtMs).toISOString(),
     failedAt: new Date(letter.failedAtMs).toISOString(),
     replayable,
+    refusal: letter.refusal ?? null,
     delivery: quarantinedDelivery.safeParse(letter.payload).data ?? null,
   };
 }

@@ -50,4 +50,4 @@ export {
 } from "./reconcile-job.ts";
 export { createRedisBackend } from "./redis-backend.ts";
 export { decideRetryDelayMs } from "./retry.ts";
-export { addSyncJob, findJobsOfUser, readSyncJob, type SyncJob } from "./sync-job.ts";
+export { addSyncJob, findJobsOfUser, readSyncJob, type SyncJob, syncJob } from "./sync-job.ts";

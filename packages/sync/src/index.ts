@@ -14,8 +14,10 @@ export {
   replayDeadLetters,
 } from "./admin/dead-letters.ts";
 export { explainUser } from "./admin/explain.ts";
+export { describePeople } from "./admin/people.ts";
 export { findProblems } from "./admin/problems.ts";
 export { type Purge, purgeUser } from "./admin/purge.ts";
+export { recordNewDeadLetters } from "./admin/record-dead-letters.ts";
 export { requestPurgeByWorker, workOnPurges } from "./admin/requested-purges.ts";
 export { listSchedules } from "./admin/schedules.ts";
 export { askClerk, countAll, readFacts, readStatus } from "./admin/status.ts";

@@ -1,5 +1,5 @@
-import { moveFailedJobs, type Producer } from "@rollcall/jobs";
-import { replayDeadLetters } from "@rollcall/sync";
+import { moveFailedJobs, type Producer, type StoredDeadLetter } from "@rollcall/jobs";
+import { recordNewDeadLetters, replayDeadLetters } from "@rollcall/sync";
 import { z } from "zod";
 import { openStage } from "./stage.ts";
 import { countSteps, withSteps } from "./steps.ts";
@@ -35,7 +35,8 @@ async function move(): Promise<void> {
         ? async () => failed.map((job) => withSteps(job, "remove", steps))
         : Reflect.get(queue, key, queue),
   });
-  await moveFailedJobs(watched, withSteps(stage.deadLetters, "add", steps), deadlineMs);
+  const record = (letters: readonly StoredDeadLetter[]) => recordNewDeadLetters(stage.pool, letters);
+  await moveFailedJobs(watched, withSteps(stage.deadLetters, "add", steps), record, deadlineMs);
 }
 
 async function replay(): Promise<void> {

@@ -18,11 +18,13 @@ import {
   listActivity,
   listAudit,
   listFirings,
+  type Pool,
   readDelivery,
   readGrowth,
   readGrowthHours,
 } from "@rollcall/db";
 import { viewDelivery, viewFirings } from "@rollcall/observability";
+import { describePeople } from "@rollcall/sync";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 import { liveRoute } from "./live/live-route.ts";
 
@@ -43,8 +45,8 @@ export const activityRoutes: readonly AdminRoute[] = [
       "The timeline of all users, newest first. A page may be short, or empty, and still have a next cursor.",
     query: activityQuery,
     answer: listOf(activityView),
-    run: ({ pool }, { query: { kind, cause, clerkId, cursor, limit } }) =>
-      listActivity(pool, { kinds: kind, causes: cause, clerkId, cursor, limit }),
+    run: async ({ pool }, { query: { kind, cause, clerkId, ref, cursor, limit } }) =>
+      withNames(pool, await listActivity(pool, { kinds: kind, causes: cause, clerkId, ref, cursor, limit })),
   }),
   defineRoute({
     method: "GET",
@@ -53,8 +55,8 @@ export const activityRoutes: readonly AdminRoute[] = [
     summary: "What operators did, newest first.",
     query: auditQuery,
     answer: listOf(auditEntry),
-    run: ({ pool }, { query: { by, kind, clerkId, cursor, limit } }) =>
-      listAudit(pool, { by, kinds: kind, clerkId, cursor, limit }),
+    run: async ({ pool }, { query: { by, kind, clerkId, cursor, limit } }) =>
+      withNames(pool, await listAudit(pool, { by, kinds: kind, clerkId, cursor, limit })),
   }),
   liveRoute,
   defineRoute({
@@ -96,3 +98,16 @@ export const activityRoutes: readonly AdminRoute[] = [
     run: async ({ pool }) => viewDelivery(await readDelivery(pool)),
   }),
 ];
+
+/** Names stand in the answer alone: the timeline holds ids. */
+async function withNames<Item extends { clerkId: string | null }>(
+  pool: Pool,
+  { items, nextCursor }: { items: Item[]; nextCursor: string | null },
+): Promise<{ items: (Item & { name: string | null })[]; nextCursor: string | null }> {
+  const people = await describePeople(
+    { pool },
+    items.map(({ clerkId }) => clerkId),
+  );
+  const nameOf = (clerkId: string | null) => (clerkId !== null && people.get(clerkId)?.name) || null;
+  return { items: items.map((item) => ({ ...item, name: nameOf(item.clerkId) })), nextCursor };
+}

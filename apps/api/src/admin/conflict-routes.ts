@@ -1,5 +1,11 @@
-import { conflictDetail, conflictQuery, conflictResolution, conflictView, listOf } from "@rollcall/contracts";
-import { listConflicts } from "@rollcall/db";
+import {
+  conflictDetail,
+  conflictQuery,
+  conflictResolution,
+  listOf,
+  namedConflict,
+} from "@rollcall/contracts";
+import { listNamedConflicts } from "@rollcall/db";
 import { explainConflict, resolveConflict } from "@rollcall/sync";
 import { z } from "zod";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
@@ -13,9 +19,9 @@ export const conflictRoutes: readonly AdminRoute[] = [
     role: "viewer",
     summary: "Profiles that may belong to a user, for an operator to decide, newest first.",
     query: conflictQuery,
-    answer: listOf(conflictView),
+    answer: listOf(namedConflict),
     run: async ({ pool }, { query: { state, cursor, limit } }) => {
-      const items = await listConflicts(pool, { state, beforeId: cursor, limit });
+      const items = await listNamedConflicts(pool, { state, beforeId: cursor, limit });
       const last = items.at(-1);
       return { items, nextCursor: last && items.length === limit ? String(last.id) : null };
     },

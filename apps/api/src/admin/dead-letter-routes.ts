@@ -9,9 +9,9 @@ import {
   replayAnswer,
   replayRequest,
 } from "@rollcall/contracts";
-import { countDeadLetters, listDeadLetters, viewDeadLetter } from "@rollcall/jobs";
+import { countDeadLetters, listDeadLetters, readClerkId, viewDeadLetter } from "@rollcall/jobs";
 import { describeError } from "@rollcall/runtime";
-import { discardDeadLetters, type Refused, replayDeadLetters } from "@rollcall/sync";
+import { describePeople, discardDeadLetters, type Refused, replayDeadLetters } from "@rollcall/sync";
 import type { FastifyRequest } from "fastify";
 import type { ApiContext } from "../context.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
@@ -28,9 +28,10 @@ export const deadLetterRoutes: readonly AdminRoute[] = [
       "Jobs that failed for good, newest first. A page of one code may be short and still have a next one.",
     query: deadLetterQuery,
     answer: listOf(deadLetterView),
-    run: async ({ producers }, { query }) => {
+    run: async ({ pool, clerk, producers }, { query }) => {
       const { items, nextCursor } = await listDeadLetters(producers["dead-letter"], query);
-      return { items: items.map(viewDeadLetter), nextCursor };
+      const people = await describePeople({ pool, clerk }, items.map(readClerkId));
+      return { items: items.map((letter) => viewDeadLetter(letter, people)), nextCursor };
     },
   }),
   defineRoute({

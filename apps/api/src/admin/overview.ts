@@ -23,7 +23,7 @@ const askTimeoutMs = 2_000;
 const days = 30;
 const hours = 48;
 const webhookHours = 24;
-const mostRuns = 10;
+const fullSyncs = 5;
 const mostMarks = 200;
 
 /**
@@ -42,7 +42,7 @@ export function createOverviewReader(context: Services): () => Promise<Overview>
   const readDays = share(shareForMs, () => readGrowth(pool, { days, zone: "UTC" }));
   const readHours = share(shareForMs, () => readGrowthHours(pool, hours));
   const readTimes = share(shareForMs, () => readTimesToProfile(pool, days));
-  const readRuns = share(shareForMs, () => listRuns(pool, { beforeId: undefined, limit: mostRuns }));
+  const readRuns = share(shareForMs, () => readNewestRuns(pool));
   const readWebhooks = share(shareHistoryForMs, () => readWebhookHours(pool, webhookHours));
   const readAges = share(shareHistoryForMs, () =>
     readPeaks(pool, { metric: queueAgeGauge, hours: 24, stepS: 300 }),
@@ -78,6 +78,15 @@ export function createOverviewReader(context: Services): () => Promise<Overview>
       sources: { postgres: facts.postgres, queue: facts.queue.state, clerk: facts.clerk.state },
     };
   });
+}
+
+/** There is an incremental sync each minute, so one of them stands for all. */
+async function readNewestRuns(pool: Services["pool"]) {
+  const [full, incremental] = await Promise.all([
+    listRuns(pool, { mode: "full", beforeId: undefined, limit: fullSyncs }),
+    listRuns(pool, { mode: "catch-up", beforeId: undefined, limit: 1 }),
+  ]);
+  return [...full, ...incremental];
 }
 
 /** The queues whose jobs users wait for. */

@@ -1,8 +1,8 @@
 import { Button as AriaButton, type ButtonProps } from "react-aria-components";
 import "./button.css";
 
-/** primary: the one action that a page or dialog is for. danger: cannot be undone. plain: without a frame. */
-export type ButtonLook = "primary" | "normal" | "danger" | "plain";
+/** primary: the one action that a page or dialog is for. danger: cannot be undone. plain: without a frame. link: looks like one. */
+export type ButtonLook = "primary" | "normal" | "danger" | "plain" | "link";
 
 /**
  * A button. While `isPending` it keeps the focus and does nothing. React Aria's own pending state is not used: it announces

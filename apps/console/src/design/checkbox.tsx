@@ -1,22 +1,42 @@
-import type { ReactNode } from "react";
-import { Checkbox as AriaCheckbox, type CheckboxProps } from "react-aria-components";
-import "./field.css";
+import { type ReactNode, useEffect, useRef } from "react";
+import "./checkbox.css";
 
-/** A checkbox. Without `children` it needs an `aria-label`. */
+type Props = {
+  isSelected: boolean;
+  /** Some of what the checkbox stands for are selected. */
+  isIndeterminate?: boolean;
+  isDisabled?: boolean;
+  onChange: (isSelected: boolean) => void;
+  /** Needed without `children`. */
+  "aria-label"?: string;
+  children?: ReactNode;
+};
+
+/** The browser's own checkbox, with its text. */
 export function Checkbox({
+  isSelected,
+  isIndeterminate = false,
+  isDisabled = false,
+  onChange,
+  "aria-label": label,
   children,
-  ...props
-}: Omit<CheckboxProps, "className" | "children"> & { children?: ReactNode }) {
+}: Props) {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    // HTML has no attribute for it.
+    if (input.current) input.current.indeterminate = isIndeterminate;
+  }, [isIndeterminate]);
   return (
-    <AriaCheckbox {...props} className="checkbox">
-      {({ isSelected, isIndeterminate }) => (
-        <>
-          <span className="box" aria-hidden="true">
-            {isIndeterminate ? "–" : isSelected ? "✓" : ""}
-          </span>
-          {children}
-        </>
-      )}
-    </AriaCheckbox>
+    <label className="checkbox">
+      <input
+        ref={input}
+        type="checkbox"
+        aria-label={label}
+        checked={isSelected}
+        disabled={isDisabled}
+        onChange={({ currentTarget }) => onChange(currentTarget.checked)}
+      />
+      {children}
+    </label>
   );
 }

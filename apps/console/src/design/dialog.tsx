@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import type { KeyboardEvent, ReactNode } from "react";
 import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { useTexts } from "../language/language.tsx";
 import { Button } from "./button.tsx";
@@ -49,6 +49,13 @@ type ConfirmProps = Omit<DialogProps, "isHeld"> & {
   onConfirm: () => void;
 };
 
+/** Browsers submit a form when Enter is pressed on a radio or a checkbox, where it would confirm what was just chosen. */
+function keepChoice(event: KeyboardEvent): void {
+  const { target } = event;
+  if (event.key === "Enter" && target instanceof HTMLInputElement && /^(radio|checkbox)$/.test(target.type))
+    event.preventDefault();
+}
+
 /** A dialog that says what will happen and asks for a confirmation. */
 export function ConfirmDialog({
   action,
@@ -65,6 +72,7 @@ export function ConfirmDialog({
     <Dialog {...dialog}>
       <form
         className="stack"
+        onKeyDownCapture={keepChoice}
         onSubmit={(event) => {
           event.preventDefault();
           if (!isPending && !isDisabled) onConfirm();

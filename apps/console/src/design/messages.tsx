@@ -4,7 +4,7 @@ import { Button } from "./button.tsx";
 import { commonTexts } from "./texts.ts";
 import "./messages.css";
 
-export type Message = { kind: "good" | "bad"; text: string };
+export type Message = { kind: "good" | "bad"; text: ReactNode };
 
 type Shown = Message & { id: number };
 

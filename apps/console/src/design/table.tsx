@@ -21,6 +21,8 @@ export type Column<Row> = {
   cell: (row: Row) => ReactNode;
   /** Numbers stand at the end of their cell. */
   isNumber?: boolean;
+  /** The values are so short that they never wrap. */
+  isShort?: boolean;
 };
 
 export type Selection = {
@@ -28,6 +30,9 @@ export type Selection = {
   keys: ReadonlySet<string>;
   onChange: (keys: ReadonlySet<string>) => void;
 };
+
+/** Why a row cannot be selected, or undefined for a row that can. */
+type Refusal<Row> = ((row: Row) => string | undefined) | undefined;
 
 type TableProps<Row> = {
   /** Names the table for screen readers. */
@@ -38,6 +43,7 @@ type TableProps<Row> = {
   /** The name of a row in the label of its checkbox. */
   rowName?: (row: Row) => string;
   selection?: Selection | undefined;
+  whyNotSelected?: Refusal<Row>;
   empty: ReactNode;
 };
 
@@ -49,6 +55,7 @@ export function Table<Row extends object>({
   rowKey,
   rowName,
   selection,
+  whyNotSelected,
   empty,
 }: TableProps<Row>) {
   const texts = useTexts(commonTexts);
@@ -66,7 +73,7 @@ export function Table<Row extends object>({
     columns: definitions,
     data: rows as Row[],
     getRowId: rowKey,
-    enableRowSelection: selection !== undefined,
+    enableRowSelection: (row) => selection !== undefined && whyNotSelected?.(row.original) === undefined,
     state: { rowSelection },
     onRowSelectionChange: (change: Updater<RowSelectionState>) => {
       const next = typeof change === "function" ? change(rowSelection) : change;
@@ -74,7 +81,9 @@ export function Table<Row extends object>({
     },
   });
   if (rows.length === 0) return <>{empty}</>;
-  const isNumber = new Set(columns.filter((column) => column.isNumber).map(({ key }) => key));
+  const looks = new Map(
+    columns.map(({ key, isNumber, isShort }) => [key, isNumber ? "number" : isShort ? "short" : undefined]),
+  );
   return (
     // A scrolling area must be reachable by keyboard.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
@@ -96,7 +105,7 @@ export function Table<Row extends object>({
                 </th>
               )}
               {group.headers.map((header) => (
-                <th key={header.id} scope="col" className={isNumber.has(header.id) ? "number" : undefined}>
+                <th key={header.id} scope="col" className={looks.get(header.id)}>
                   <table.FlexRender header={header} />
                 </th>
               ))}
@@ -109,7 +118,10 @@ export function Table<Row extends object>({
               {selection && (
                 <td className="choose">
                   <Checkbox
-                    aria-label={texts.selectRow(rowName?.(row.original) ?? row.id)}
+                    aria-label={
+                      whyNotSelected?.(row.original) ?? texts.selectRow(rowName?.(row.original) ?? row.id)
+                    }
+                    isDisabled={!row.getCanSelect()}
                     isSelected={row.getIsSelected()}
                     onChange={(selected) => row.toggleSelected(selected)}
                   />
@@ -118,7 +130,7 @@ export function Table<Row extends object>({
               {row.getAllCells().map((cell) => (
                 <td
                   key={cell.id}
-                  className={isNumber.has(cell.column.id) ? "number" : undefined}
+                  className={looks.get(cell.column.id)}
                   data-label={String(cell.column.columnDef.header)}
                 >
                   {/* On a phone the name stands beside the value, so the value is one element. */}

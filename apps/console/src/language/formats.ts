@@ -23,6 +23,8 @@ function createFormats(language: string) {
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
   return {
     number: (value: number) => number.format(value),
+    /** A share between 0 and 1. */
+    percent: (share: number) => `${number.format(share * 100)} %`,
     dateTime: (iso: string) => dateTime.format(new Date(iso)),
     date: (iso: string) => date.format(new Date(iso)),
     /** A day in UTC, such as `2026-11-30`. */

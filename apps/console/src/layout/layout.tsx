@@ -14,6 +14,7 @@ import { LiveMark } from "./live-mark.tsx";
 import { LoginForm } from "./login-form.tsx";
 import { loginTexts } from "./login-texts.ts";
 import { layoutTexts } from "./texts.ts";
+import { useFocusReturn } from "./use-focus-return.ts";
 import "./layout.css";
 
 const pages = [
@@ -58,14 +59,20 @@ function Frame() {
   const [isMenuOpen, setMenuOpen] = useState(false);
   const path = useRouterState({ select: (state) => state.location.pathname });
   const main = useRef<HTMLElement>(null);
-  const shownPath = useRef(path);
+  const menuSwitch = useRef<HTMLSpanElement>(null);
+  useFocusReturn(main);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each new page closes the menu
+  useEffect(() => setMenuOpen(false), [path]);
   useEffect(() => {
-    if (shownPath.current === path) return;
-    shownPath.current = path;
-    setMenuOpen(false);
-    // A screen reader then reads the new page from its beginning.
-    main.current?.focus();
-  }, [path]);
+    if (!isMenuOpen) return;
+    const close = ({ key }: KeyboardEvent) => {
+      if (key !== "Escape") return;
+      setMenuOpen(false);
+      menuSwitch.current?.querySelector("button")?.focus();
+    };
+    document.addEventListener("keydown", close);
+    return () => document.removeEventListener("keydown", close);
+  }, [isMenuOpen]);
   return (
     <div className="frame">
       <a className="skip" href="#content">
@@ -73,7 +80,7 @@ function Frame() {
       </a>
       <header className="top">
         <div className="brand">
-          <span className="menu-switch">
+          <span className="menu-switch" ref={menuSwitch}>
             <Button look="plain" aria-expanded={isMenuOpen} onPress={() => setMenuOpen(!isMenuOpen)}>
               <span aria-hidden="true">☰</span> {texts.menu}
             </Button>
@@ -92,9 +99,10 @@ function Frame() {
             </li>
           ))}
           <li>
-            {/* The board is no page of this router. */}
-            <a href="/admin/queues" className="page-link">
-              {texts.queues}
+            {/* The board is no page of this router, and has no way back. */}
+            <a href="/admin/queues" className="page-link" target="_blank" rel="noreferrer">
+              {texts.queues} <span aria-hidden="true">↗</span>
+              <span className="unseen">{texts.newTab}</span>
             </a>
           </li>
         </ul>

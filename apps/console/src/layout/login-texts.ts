@@ -6,7 +6,7 @@ export const loginTexts = defineTexts({
     name: "Name",
     password: "Password",
     submit: "Log in",
-    wrong: "Name or password is wrong. The operators stand in ADMIN_OPERATORS and ADMIN_USERNAME of the api.",
+    wrong: "The name or the password is wrong.",
     slowed: (seconds: number) =>
       `Too many wrong passwords came from your address. Wait ${seconds} s, then try again.`,
     unreachable: "Rollcall does not answer. Check your connection, and whether the api runs. Then try again.",
@@ -18,7 +18,7 @@ export const loginTexts = defineTexts({
     name: "Nome",
     password: "Senha",
     submit: "Entrar",
-    wrong: "Nome ou senha incorretos. Os operadores estão em ADMIN_OPERATORS e ADMIN_USERNAME da api.",
+    wrong: "O nome ou a senha não confere.",
     slowed: (seconds) => `Muitas senhas erradas vieram do seu endereço. Espere ${seconds} s e tente de novo.`,
     unreachable:
       "O Rollcall não responde. Verifique sua conexão e se a api está no ar. Depois tente de novo.",

@@ -7,7 +7,7 @@ import { findSchemaProblems } from "../app-schema/find-schema-problems.ts";
 import { recordColumns } from "../app-schema/known-columns.ts";
 import { findMappingChanges } from "../app-schema/mapping-changes.ts";
 import { type Restoration, restoreSchema } from "../app-schema/restore-schema.ts";
-import { recordMapping } from "../mapping-watch.ts";
+import { recordMapping, writeMappingRecord } from "../mapping-watch.ts";
 import type { Connection, Pool, Queryable } from "../pool.ts";
 import { renderSql } from "../render-sql.ts";
 import { readRow, readRows } from "../rows.ts";
@@ -54,8 +54,6 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
     // The writes need all of our own tables too.
     if (adopts) await tryWrites(client);
     await recordColumns(client);
-    // A changed mapping is recorded once its tables are whole: see restoreTables.
-    if (applied.length === 0) await recordMapping(client);
     return missing.map((migration) => migration.id);
   });
 }
@@ -91,6 +89,8 @@ async function writeUp(db: Queryable, migrations: readonly Migration[]): Promise
     statements.push(...(adoptsMapped ? await planAdoption(db) : [renderSql(db, up)]));
     statements.push(`insert into rollcall.migrations (id) values ('${id}')`);
   }
+  // A mapping that changes later is recorded once its tables are whole: see restoreTables.
+  if (migrations.some(({ id }) => id === adopting)) statements.push(...writeMappingRecord(db.tables));
   return statements;
 }
 

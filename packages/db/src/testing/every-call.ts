@@ -25,7 +25,10 @@ const wish = { selection: selection.matching, columns: noColumns };
 
 const hash = Buffer.alloc(32);
 const session = { idHash: hash, operator: "ops", accountHash: hash, replaces: undefined };
-const activity = { kinds: undefined, causes: undefined, clerkId: undefined, cursor: undefined, limit: 1 };
+const activity = {
+  ...{ kinds: undefined, causes: undefined, clerkId: undefined, ref: undefined, cursor: undefined },
+  limit: 1,
+};
 const delivery = { host: null, lastSentAt: null, lastFailedAt: null, lastFailureCode: null };
 const firing = { name: "any", value: null, firedAt: since, resolvedAt: null };
 
@@ -79,6 +82,8 @@ export const calls = {
   findLastActions: (pool) => db.findLastActions(pool, "runId", ["1"]),
   findNewestDryRun: db.findNewestDryRun,
   findOpenAdminSessions: (pool) => db.findOpenAdminSessions(pool, [1]),
+  findHeldRun: (pool) => db.findHeldRun(pool),
+  findPeople: (pool) => db.findPeople(pool, ids),
   findProfiles: (pool) => db.findProfiles(pool, [1]),
   findPurge: (pool) => db.findPurge(pool, 1),
   findRun: (pool) => db.findRun(pool, 1),
@@ -122,6 +127,7 @@ export const calls = {
   listFirings: (pool) => db.listFirings(pool, { cursor: undefined, limit: 1 }),
   listHeldOfRun: (pool) => db.listHeldOfRun(pool, 1, "", 1),
   listIdleRuns: (pool) => db.listIdleRuns(pool, 1),
+  listNamedConflicts: (pool) => db.listNamedConflicts(pool, { state: "open", beforeId: undefined, limit: 1 }),
   listOpenBulkChanges: db.listOpenBulkChanges,
   listOtherLiveIds: (pool) => db.listOtherLiveIds(pool, "user_a", 1),
   listProcessMarks: (pool) => db.listProcessMarks(pool, 1, 1),
@@ -168,6 +174,8 @@ export const calls = {
   readWish: (pool) => db.readWish(pool, { query: secret }),
   recordAbsences: (pool) => db.recordAbsences(pool, ids),
   recordAdminEvents: (pool) => db.recordAdminEvents(pool, "ops", []),
+  recordDeadLetters: (pool) =>
+    db.recordDeadLetters(pool, [{ clerkId: "user_a", ...why, details: { deadLetterId: "1" } }]),
   recordDifferences: (pool) => db.recordDifferences(pool, 1, []),
   recordEvent: (pool) => db.recordEvent(pool, { clerkId: "user_a", kind: "any", ...why }),
   recordProcessStart: (pool) => db.recordProcessStart(pool, { program: "api", version: "any" }),

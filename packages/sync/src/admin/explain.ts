@@ -143,7 +143,7 @@ const whySentences: Record<
   (errorCode: string | null, deletedAt: string | null) => string
 > = {
   held: () =>
-    "Absent at Clerk, but the deletion is held: there are too many in one day. An operator must confirm it.",
+    "Absent at Clerk, but the deletion is held: there are too many in one day. An admin must confirm it.",
   deleted: (_, deletedAt) =>
     `Deleted on ${deletedAt}; tombstones are final, and a new sign-up of the same person gets a new id.`,
   banned: () => "Banned at Clerk, so no profile is created and logins are refused. Unban the user at Clerk.",

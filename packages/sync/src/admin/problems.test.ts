@@ -16,6 +16,7 @@ const healthy: Facts = {
   deadLetters: 0,
   conflictsOpen: 0,
   deletionsHeld: 0,
+  heldRunId: null,
   alertsFiring: [],
   runs: [],
 };
@@ -33,6 +34,8 @@ const run: RunView = {
   missed: 0,
   cancelRequested: false,
   confirmedBy: null,
+  confirmation: null,
+  superseded: false,
   errorCode: "clerk.unavailable",
   reason: "Clerk did not answer",
   requestedAt: "2026-01-01T00:00:00.000Z",
@@ -72,6 +75,12 @@ const cases: [string, Partial<Facts>, string][] = [
 test("every code of the contract has a case here, and a healthy system has no problem", () => {
   expect(cases.map(([code]) => code)).toEqual([...problemCodes]);
   expect(findProblems(healthy, { autoCreate: true })).toEqual([]);
+});
+
+test("held deletions lead to the run that holds them", () => {
+  const pageWith = (heldRunId: number | null) =>
+    findProblems({ ...healthy, deletionsHeld: 4, heldRunId }, { autoCreate: true })[0]?.helps.page;
+  expect([pageWith(7), pageWith(null)]).toEqual(["/runs/7", "/runs"]);
 });
 
 test.each(cases)("%s is found alone, and its sentence has the facts", (code, facts, says) => {

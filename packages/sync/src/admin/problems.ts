@@ -21,6 +21,7 @@ export function findProblems(facts: Facts, { autoCreate }: { autoCreate: boolean
     deadLetters,
     conflictsOpen,
     deletionsHeld,
+    heldRunId,
   } = facts;
   const isDown = facts.postgres === "down";
   const refused = findRefusedLogins(facts.logins);
@@ -63,7 +64,11 @@ export function findProblems(facts: Facts, { autoCreate }: { autoCreate: boolean
           helps: { page: `/runs/${id}` },
         },
     ),
-    !!deletionsHeld && { code: "deletions_held", count: deletionsHeld, helps: { page: "/runs" } },
+    !!deletionsHeld && {
+      code: "deletions_held",
+      count: deletionsHeld,
+      helps: { page: heldRunId === null ? "/runs" : `/runs/${heldRunId}` },
+    },
     autoCreate &&
       !!users?.withoutProfile && {
         code: "profiles_missing",
@@ -130,7 +135,7 @@ export function describeProblem({ code, count, params }: Problem): string {
     case "run_failed":
       return `The latest ${params["mode"]} run (${params["runId"]}) failed: ${params["reason"] || "see its row"}`;
     case "deletions_held":
-      return `${count} deletion(s) held: an operator must confirm them.`;
+      return `${count} deletion(s) held: an admin must confirm them.`;
     case "profiles_missing":
       return `${count} user(s) lack a profile that they should have.`;
     case "alerts_firing":

@@ -6,7 +6,7 @@ import { askQueue } from "./status.ts";
 const askTimeoutMs = 2_000;
 
 /**
- * The schedule of each mode with its newest run. While the queue is away, the times of the schedule are null.
+ * The schedule of each mode with its newest run that writes. While the queue is away, the times of the schedule are null.
  *
  * @throws AppError `postgres.unavailable`
  */
@@ -21,7 +21,7 @@ export async function listSchedules({
   return Promise.all(
     runMode.options.map(async (mode) => {
       const schedule = schedules.find((one) => one.mode === mode);
-      const [lastRun = null] = await listRuns(pool, { mode, beforeId: undefined, limit: 1 });
+      const [lastRun = null] = await listRuns(pool, { mode, dryRun: false, beforeId: undefined, limit: 1 });
       return { ...viewTimes(schedule), mode, lastRun };
     }),
   );

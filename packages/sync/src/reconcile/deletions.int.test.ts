@@ -1,7 +1,7 @@
-import { acquireLease, inTransaction, tombstoneAbsent } from "@rollcall/db";
+import { acquireLease, findHeldRun, findRun, inTransaction, tombstoneAbsent } from "@rollcall/db";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { confirmDeletions } from "./confirm-held-deletions.ts";
-import { requestRun } from "./request-run.ts";
+import { requestConfirmation, requestRun } from "./request-run.ts";
 import { findInequalities } from "./testing/clerk-equality.ts";
 import { type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
 import { createReconciler, type Reconciler } from "./testing/reconciler.ts";
@@ -210,6 +210,24 @@ test("only the newest held run can be confirmed, and not while another run works
   await expect(confirm(second.id)).rejects.toMatchObject({ code: "run.busy" });
   await stage.db.query("update rollcall.leases set expires_at = now()");
   expect(await confirm(second.id)).toMatchObject({ state: "succeeded", counts: { deleted: 6 } });
+});
+
+test("a run says when how many deletions were confirmed, and when a later run replaced it", async () => {
+  await loseUsers(50, 6);
+  const first = await proxied.complete("full");
+  const second = await proxied.complete("full");
+  const { pool } = proxied.context;
+  expect([(await findRun(pool, first.id))?.superseded, second.superseded]).toEqual([true, false]);
+  expect(await findHeldRun(pool)).toBe(second.id);
+  await requestConfirmation({ pool }, second.id, "ops");
+  await confirmDeletions(proxied.context, second.id, "ops");
+  expect(await findRun(pool, second.id)).toMatchObject({
+    confirmedBy: "ops",
+    confirmation: { at: expect.any(String), held: 6 },
+    superseded: false,
+  });
+  expect(await findHeldRun(pool)).toBeNull();
+  expect((await proxied.complete("full", { dryRun: true })).superseded).toBe(false);
 });
 
 test("a full sync releases held users that Clerk has", async () => {

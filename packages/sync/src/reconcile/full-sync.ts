@@ -93,7 +93,9 @@ async function close(runner: Runner): Promise<RunView> {
     await invalidateSessions(runner, clerkIds);
     reportAbsent(context, clerkIds, held > 0 ? "held" : "tombstoned");
   }
-  const reason = `${held} deletions are above the daily limit; an operator must confirm them`;
+  const reason = dryRun
+    ? `A run that writes would hold ${held} deletions, because they are above the daily limit`
+    : `${held} deletions are above the daily limit; an admin must confirm them`;
   const end = held > 0 ? ({ state: "held", reason } as const) : ({ state: "succeeded" } as const);
   return runner.end(end, async (client) => {
     if (dryRun) return dropCandidates(client, runId);

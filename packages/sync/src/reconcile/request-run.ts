@@ -121,6 +121,6 @@ async function refuseConfirmed(client: Queryable, runId: number): Promise<void> 
 }
 
 function record(client: Queryable, by: string, kind: string, run: RunView): Promise<void> {
-  const details = { runId: run.id, mode: run.mode, held: run.counts.held };
+  const details = { runId: run.id, mode: run.mode, dryRun: run.dryRun, held: run.counts.held };
   return recordAdminEvents(client, by, [{ clerkId: null, kind, details }]);
 }

@@ -77,7 +77,7 @@ async function list({ open, print }: Cli, wanted: string | undefined): Promise<v
   // One after the other: reading the queue waits for the connection, counting does not.
   const stored = await readNewest(producers["dead-letter"], wanted);
   const all = await countDeadLetters(backend);
-  const items = stored.map(viewDeadLetter);
+  const items = stored.map((letter) => viewDeadLetter(letter));
   const counts = all.filter(({ code, count }) => count > 0 && code === (wanted ?? code));
   print({ counts, items }, () => describe(items, counts));
 }

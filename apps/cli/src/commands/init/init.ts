@@ -54,6 +54,8 @@ function withPool<T>(
 ) {
   const { DATABASE_URL } = readEnvironment({ DATABASE_URL: variables.DATABASE_URL }, environment);
   const pool = createPool({
+    // The database may be migrated with another mapping than the one that is being made.
+    checksMapping: false,
     databaseUrl: DATABASE_URL,
     applicationName: "rollcall-init",
     ...(mapping && { mapping }),

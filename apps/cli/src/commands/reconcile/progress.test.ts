@@ -17,6 +17,8 @@ const run: RunView = {
   missed: 0,
   cancelRequested: false,
   confirmedBy: null,
+  confirmation: null,
+  superseded: false,
   errorCode: null,
   reason: null,
   requestedAt: "2026-01-01T03:00:00.000Z",

@@ -1,19 +1,20 @@
 import type { ActivityView } from "@rollcall/contracts";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 import { useLiveEvents } from "../../api/live.ts";
 import { useList } from "../../api/queries.ts";
 import { Button } from "../../design/button.tsx";
 import { Field } from "../../design/field.tsx";
+import { PersonLink } from "../../design/person-link.tsx";
 import { Select } from "../../design/select.tsx";
 import { Answered, Empty } from "../../design/states.tsx";
 import { More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
-import { UserLink } from "../../design/user-link.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
 import { activityTexts } from "./activity-texts.ts";
-import { EventDetails } from "./event-details.tsx";
+import { EventDetails, EventName } from "./event-details.tsx";
 import { eventTexts } from "./event-texts.ts";
 
 const all = "";
@@ -26,14 +27,27 @@ export function ActivityPage() {
   const texts = useTexts(activityTexts);
   const events = useTexts(eventTexts);
   const formats = useFormats();
-  const [kind, setKind] = useState(all);
-  const [cause, setCause] = useState(all);
+  const { kind = all, cause = all, ref } = useSearch({ from: "/activity" });
+  const navigate = useNavigate({ from: "/activity" });
+  /** Another cause means another kind of `ref`. */
+  const choose = (next: { kind?: string; cause?: string }) => {
+    const chosen = { kind, cause, ...next };
+    void navigate({
+      search: {
+        ...(chosen.kind !== all && { kind: chosen.kind }),
+        ...(chosen.cause !== all && { cause: chosen.cause }),
+        ...(ref !== undefined && chosen.cause === cause && { ref }),
+      },
+      replace: true,
+    });
+  };
   const [clerkId, setClerkId] = useState("");
   const isId = clerkIdForm.test(clerkId);
   const query = {
     kind: kind === all ? undefined : kind,
     cause: cause === all ? undefined : cause,
     clerkId: isId ? clerkId : undefined,
+    ref,
   };
   const list = useList<ActivityView>("activity", "/activity", query);
   const [arrived, setArrived] = useState<readonly ActivityView[]>([]);
@@ -43,6 +57,7 @@ export function ActivityPage() {
   const matches = (event: ActivityView) =>
     (kind === all || event.kind === kind) &&
     (cause === all || event.cause === cause) &&
+    (ref === undefined || event.ref === ref) &&
     (!isId || event.clerkId === clerkId);
   const loaded = new Set([...list.items, ...shown].map(({ id }) => id));
   const waiting = arrived.filter((event) => matches(event) && !loaded.has(event.id));
@@ -55,17 +70,17 @@ export function ActivityPage() {
       {
         key: "kind",
         header: texts.kind,
-        cell: ({ kind: name }: ActivityView) => events.kinds[name] ?? <code>{name}</code>,
+        cell: ({ kind: name, details }: ActivityView) => <EventName kind={name} details={details} />,
       },
       {
         key: "user",
         header: texts.user,
-        cell: ({ clerkId }: ActivityView) => <UserLink clerkId={clerkId} />,
+        cell: ({ clerkId, name }: ActivityView) => <PersonLink clerkId={clerkId} name={name} />,
       },
       {
         key: "cause",
         header: texts.cause,
-        cell: ({ cause: name }: ActivityView) => events.causes[name] ?? name,
+        cell: ({ cause: name }: ActivityView) => <span className="words">{events.causes[name] ?? name}</span>,
       },
       {
         key: "details",
@@ -82,8 +97,18 @@ export function ActivityPage() {
   return (
     <Page title={texts.title}>
       <div className="filters">
-        <Select label={texts.kind} value={kind} onChange={setKind} options={choices(events.kinds)} />
-        <Select label={texts.cause} value={cause} onChange={setCause} options={choices(events.causes)} />
+        <Select
+          label={texts.kind}
+          value={kind}
+          onChange={(next) => choose({ kind: next })}
+          options={choices(events.kinds)}
+        />
+        <Select
+          label={texts.cause}
+          value={cause}
+          onChange={(next) => choose({ cause: next })}
+          options={choices(events.causes)}
+        />
         <Field
           label={texts.clerkId}
           value={clerkId}
@@ -92,9 +117,21 @@ export function ActivityPage() {
           placeholder="user_…"
         />
       </div>
+      {ref !== undefined && (
+        <p className="row">
+          {cause === "bulk" ? texts.ofBulk(ref) : texts.ofRef(ref)}
+          <Link to="/activity">{texts.allEvents}</Link>
+        </p>
+      )}
       {waiting.length > 0 && (
         <div className="row">
-          <Button onPress={() => setShown((before) => [...waiting, ...before])}>
+          <Button
+            onPress={() => {
+              setShown((before) => [...waiting, ...before]);
+              // The stream holds no names; the list does.
+              void list.refetch();
+            }}
+          >
             {texts.waiting(formats.number(waiting.length))}
           </Button>
         </div>

@@ -1,4 +1,5 @@
 import type { AlertDelivery, AlertFiring, AlertView } from "@rollcall/contracts";
+import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { type List, useAnswer, useList } from "../../api/queries.ts";
 import { Badge } from "../../design/badge.tsx";
@@ -8,6 +9,8 @@ import { Time } from "../../design/time.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
+import { alertFacts } from "./alert-facts.ts";
+import { alertSentences } from "./alert-sentences.ts";
 import { alertsTexts } from "./alerts-texts.ts";
 
 export function AlertsPage() {
@@ -18,7 +21,7 @@ export function AlertsPage() {
     <Page title={texts.title}>
       <Answered of={alerts}>
         {({ items }) => {
-          const loud = items.filter(({ state }) => state === "firing" || state === "pending");
+          const loud = items.filter((alert) => !isQuiet(alert));
           const others = items.filter((alert) => !loud.includes(alert));
           return (
             <>
@@ -43,11 +46,12 @@ export function AlertsPage() {
   );
 }
 
+const isQuiet = ({ state }: AlertView) => state !== "firing" && state !== "pending";
+
 const tones = { ok: "good", pending: "warn", firing: "bad", unknown: "neutral" } as const;
 
 function AlertTable({ alerts, label }: { alerts: readonly AlertView[]; label: string }) {
   const texts = useTexts(alertsTexts);
-  const formats = useFormats();
   const columns = useMemo(
     () => [
       {
@@ -55,34 +59,79 @@ function AlertTable({ alerts, label }: { alerts: readonly AlertView[]; label: st
         header: texts.state,
         cell: ({ state }: AlertView) => <Badge tone={tones[state]}>{texts.states[state]}</Badge>,
       },
-      { key: "name", header: texts.name, cell: (alert: AlertView) => <Named alert={alert} /> },
+      {
+        key: "name",
+        header: texts.name,
+        cell: (alert: AlertView) => <Named alert={alert} isQuiet={isQuiet(alert)} isLoud={!isQuiet(alert)} />,
+      },
       {
         key: "value",
         header: texts.value,
         isNumber: true,
-        cell: ({ value }: AlertView) => (value === null ? "–" : formats.number(value)),
+        cell: (alert: AlertView) => <Value of={alert} />,
       },
-      { key: "since", header: texts.since, cell: ({ since }: AlertView) => <Time at={since} /> },
+      {
+        key: "since",
+        header: texts.since,
+        isShort: true,
+        cell: ({ since }: AlertView) => <Time at={since} />,
+      },
+      ...(alerts.every(isQuiet)
+        ? []
+        : [
+            {
+              key: "act",
+              header: texts.action,
+              isShort: true,
+              cell: ({ name }: AlertView) => <Act name={name} />,
+            },
+          ]),
     ],
-    [texts, formats],
+    [texts, alerts],
   );
   return <Table label={label} columns={columns} rows={alerts} rowKey={({ name }) => name} empty={null} />;
 }
 
+type Described = Pick<AlertView, "name" | "severity" | "summary">;
+
+/**
+ * An alert in a sentence: what is wrong or was, or what it watches for while all is well. A loud one says how soon to act.
+ */
 function Named({
-  alert: { name, severity, summary },
+  alert,
+  isQuiet = false,
+  isLoud = false,
 }: {
-  alert: Pick<AlertView, "name" | "severity" | "summary">;
+  alert: Described;
+  isQuiet?: boolean;
+  isLoud?: boolean;
 }) {
   const texts = useTexts(alertsTexts);
+  const sentences = useTexts(alertSentences)[alert.name];
   return (
     <>
-      <code>{name}</code>{" "}
-      <span className="soft small">({severity === "page" ? texts.urgent : texts.today})</span>
+      {sentences ? isQuiet ? sentences.watches : sentences.fires : <span lang="en">{alert.summary}</span>}
       <br />
-      <span className="small">{texts.sentences[name] ?? <span lang="en">{summary}</span>}</span>
+      <span className="soft small">
+        <code>{alert.name}</code>
+        {isLoud && ` (${alert.severity === "page" ? texts.urgent : texts.today})`}
+      </span>
     </>
   );
+}
+
+function Value({ of: { name, value } }: { of: Pick<AlertView, "name" | "value"> }) {
+  const formats = useFormats();
+  if (value === null) return "–";
+  const { unit } = alertFacts(name);
+  if (unit === "share") return formats.percent(value);
+  return unit === "seconds" ? formats.duration(value * 1000) : formats.number(value);
+}
+
+function Act({ name }: { name: string }) {
+  const texts = useTexts(alertsTexts);
+  const { page = "/" } = alertFacts(name);
+  return <Link to={page}>{texts.act[page]}</Link>;
 }
 
 function Delivery() {
@@ -122,7 +171,6 @@ function Delivery() {
 
 function History() {
   const texts = useTexts(alertsTexts);
-  const formats = useFormats();
   const list = useList<AlertFiring>("alerts", "/alerts/history");
   const columns = useMemo(
     () => [
@@ -131,17 +179,23 @@ function History() {
         key: "value",
         header: texts.value,
         isNumber: true,
-        cell: ({ value }: AlertFiring) => (value === null ? "–" : formats.number(value)),
+        cell: (firing: AlertFiring) => <Value of={firing} />,
       },
-      { key: "fired", header: texts.fired, cell: ({ firedAt }: AlertFiring) => <Time at={firedAt} /> },
+      {
+        key: "fired",
+        header: texts.fired,
+        isShort: true,
+        cell: ({ firedAt }: AlertFiring) => <Time at={firedAt} />,
+      },
       {
         key: "resolved",
         header: texts.resolved,
+        isShort: true,
         cell: ({ resolvedAt }: AlertFiring) =>
           resolvedAt === null ? <Badge tone="bad">{texts.still}</Badge> : <Time at={resolvedAt} />,
       },
     ],
-    [texts, formats],
+    [texts],
   );
   return (
     <section className="stack tight" aria-label={texts.history}>

@@ -1,36 +1,8 @@
 import { defineTexts } from "../../language/language.tsx";
 
-type Sentences = Readonly<Record<string, string>>;
-
-/** The server has the sentences of the alert rules in English. A rule that is missing here is shown in English. */
-const portuguese: Sentences = {
-  dead_letters:
-    "Há dead letters: seus usuários podem estar desatualizados até um operador corrigir a causa e refazê-los.",
-  queue_stalled: "Um job está inacabado há mais de um minuto: usuários esperam.",
-  no_worker: "Nenhum worker esteve ativo no último minuto: webhooks e entradas são aceitos e esperam.",
-  creation_failures: "Mais de 1 % dos mentorados devidos não são criados nem vinculados.",
-  creation_slow: "Um job de sincronização leva mais de 5 segundos em média.",
-  api_slow: "Mais de 5 % das chamadas de ensure e dos webhooks levam mais de 2 segundos.",
-  answers_unavailable: "Mais de 1 % das respostas são 503: um serviço necessário está fora do ar.",
-  logins_refused:
-    "A maioria das entradas é recusada: uma configuração não combina com o app, ou um relógio está errado.",
-  postgres_errors: "Mais de 5 chamadas ao Postgres falharam em uma hora.",
-  failed_syncs: "Mais de 10 jobs de sincronização falharam em um dia.",
-  reconcile_overdue:
-    "Nenhum sync completo terminou em 26 horas: efeitos de webhooks perdidos ainda podem estar lá.",
-  webhooks_silent: "Nenhum webhook chega, mas o catch-up encontra mudanças: o endpoint no Clerk não entrega.",
-  sign_ups_unusual: "Muito mais usuários se cadastram do que no dia anterior: uma campanha, ou bots.",
-  deletions_held: "Exclusões não assinadas demais para um dia: esperam a confirmação de um operador.",
-  schema_changed:
-    "O esquema do app não tem colunas, chaves ou índices de que o Rollcall precisa: npm run migrate.",
-  queue_memory: "O Redis das filas usa mais de 70 % da memória: nenhum job novo é aceito.",
-  alerts_unsent: "Os alertas não são entregues: ALERT_WEBHOOK_URL não os aceita.",
-};
-
 export const alertsTexts = defineTexts({
   en: {
     title: "Alerts",
-    sentences: {} as Sentences,
     delivery: "Where alerts are sent",
     off: "Alerts are only in the log: ALERT_WEBHOOK_URL is unset.",
     unknown: (host: string) => `To ${host}. Nothing has been sent yet.`,
@@ -44,9 +16,17 @@ export const alertsTexts = defineTexts({
     state: "State",
     value: "Value",
     since: "Since",
+    action: "Where to act",
     states: { ok: "ok", pending: "pending", firing: "firing", unknown: "not evaluated" },
-    urgent: "urgent",
-    today: "today",
+    urgent: "act now",
+    today: "act today",
+    act: {
+      "/": "Open the overview",
+      "/dead-letters": "Open dead letters",
+      "/runs": "Open runs",
+      "/users": "Open users",
+      "/activity": "Open activity",
+    },
     history: "History",
     fired: "Fired",
     resolved: "Ended",
@@ -57,7 +37,6 @@ export const alertsTexts = defineTexts({
   },
   "pt-BR": {
     title: "Alertas",
-    sentences: portuguese,
     delivery: "Para onde vão os alertas",
     off: "Os alertas estão só no log: ALERT_WEBHOOK_URL não está definida.",
     unknown: (host) => `Para ${host}. Nada foi enviado ainda.`,
@@ -70,9 +49,17 @@ export const alertsTexts = defineTexts({
     state: "Estado",
     value: "Valor",
     since: "Desde",
+    action: "Onde agir",
     states: { ok: "ok", pending: "pendente", firing: "disparado", unknown: "não avaliado" },
-    urgent: "urgente",
-    today: "hoje",
+    urgent: "aja agora",
+    today: "aja hoje",
+    act: {
+      "/": "Abrir a visão geral",
+      "/dead-letters": "Abrir dead letters",
+      "/runs": "Abrir execuções",
+      "/users": "Abrir usuários",
+      "/activity": "Abrir atividade",
+    },
     history: "Histórico",
     fired: "Disparou",
     resolved: "Terminou",

@@ -1,25 +1,26 @@
-import type { AuditEntry, OperatorView } from "@rollcall/contracts";
+import type { AuditEntry, BulkView, OperatorView } from "@rollcall/contracts";
 import { useMemo, useState } from "react";
 import { type List, useAnswer, useList } from "../../api/queries.ts";
+import { PersonLink } from "../../design/person-link.tsx";
 import { Select } from "../../design/select.tsx";
 import { Answered, Empty } from "../../design/states.tsx";
 import { More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
-import { UserLink } from "../../design/user-link.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
-import { EventDetails } from "../activity/event-details.tsx";
-import { eventTexts } from "../activity/event-texts.ts";
+import { EventDetails, EventName } from "../activity/event-details.tsx";
 import { auditTexts } from "./audit-texts.ts";
 
 const all = "";
 
 export function AuditPage() {
   const texts = useTexts(auditTexts);
-  const events = useTexts(eventTexts);
   const [by, setBy] = useState(all);
   const list = useList<AuditEntry>("audit", "/audit", { by: by === all ? undefined : by });
   const operators = useAnswer<List<OperatorView>>("operators", "/operators");
+  // The timeline holds no filter. The bulk changes of the newest hundred are enough for most pages.
+  const hasBulkChanges = list.items.some(({ kind }) => kind === "bulk_requested");
+  const { items: bulkChanges } = useList<BulkView>("bulk", "/bulk", { limit: 100 }, hasBulkChanges);
   const names = new Set([
     ...(operators.data?.items ?? []).map(({ name }) => name),
     ...list.items.map((entry) => entry.by),
@@ -31,20 +32,20 @@ export function AuditPage() {
       {
         key: "kind",
         header: texts.kind,
-        cell: ({ kind }: AuditEntry) => events.kinds[kind] ?? <code>{kind}</code>,
+        cell: ({ kind, details }: AuditEntry) => <EventName kind={kind} details={details} />,
       },
       {
         key: "user",
         header: texts.user,
-        cell: ({ clerkId }: AuditEntry) => <UserLink clerkId={clerkId} />,
+        cell: ({ clerkId, name }: AuditEntry) => <PersonLink clerkId={clerkId} name={name} />,
       },
       {
         key: "details",
         header: texts.details,
-        cell: ({ details }: AuditEntry) => <EventDetails details={details} />,
+        cell: ({ details }: AuditEntry) => <EventDetails details={details} bulkChanges={bulkChanges} />,
       },
     ],
-    [texts, events],
+    [texts, bulkChanges],
   );
   return (
     <Page title={texts.title}>

@@ -30,7 +30,10 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
   const others = candidates.filter(({ id }) => id !== present?.id);
   const profiles: readonly (Profile | null)[] = [present, ...others];
   const gone = candidateIds.filter((id) => !candidates.some((candidate) => candidate.id === id));
-  const ofUser = { nomeCompleto: user?.name, email: user?.email };
+  const ofUser: Readonly<Record<string, string | null | undefined>> = {
+    nomeCompleto: user?.name,
+    email: user?.email,
+  };
   const heading = (profile: Profile | null) =>
     profile === present ? texts.present : texts.candidate(String(profile?.id));
   return (
@@ -38,7 +41,7 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
       {/* A scrolling area must be reachable by keyboard. */}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: see above */}
       <section className="table-frame" aria-label={texts.candidates} tabIndex={0}>
-        <table className="table wide candidates">
+        <table className="table candidates">
           <thead>
             <tr>
               <th scope="col">{texts.field}</th>
@@ -54,7 +57,7 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
             {fields.map((field) => (
               <tr key={field}>
                 <th scope="row">{names[field]}</th>
-                <td>
+                <td data-label={texts.theUser} data-empty={!ofUser[field] || undefined}>
                   {field === "email" && user ? (
                     <span>
                       {user.email ?? "–"}{" "}
@@ -69,11 +72,12 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
                   )}
                 </td>
                 {profiles.map((profile) => (
-                  <td key={profile?.id ?? "none"}>
-                    <Cell
-                      value={profile?.[field]}
-                      other={field === "email" || field === "nomeCompleto" ? ofUser[field] : undefined}
-                    />
+                  <td
+                    key={profile?.id ?? "none"}
+                    data-label={heading(profile)}
+                    data-empty={isEmpty(profile?.[field]) || undefined}
+                  >
+                    <Cell value={profile?.[field]} other={ofUser[field]} />
                   </td>
                 ))}
               </tr>
@@ -81,12 +85,20 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
             {times.map((field) => (
               <tr key={field}>
                 <th scope="row">{names[field]}</th>
-                <td>
+                <td data-label={texts.theUser} data-empty>
                   <span className="soft">–</span>
                 </td>
                 {profiles.map((profile) => {
                   const at = profile?.[field];
-                  return <td key={profile?.id ?? "none"}>{at ? formats.dateTime(at) : "–"}</td>;
+                  return (
+                    <td
+                      key={profile?.id ?? "none"}
+                      data-label={heading(profile)}
+                      data-empty={isEmpty(at) || undefined}
+                    >
+                      {at ? formats.dateTime(at) : "–"}
+                    </td>
+                  );
                 })}
               </tr>
             ))}
@@ -98,16 +110,15 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
   );
 }
 
-function Cell({
-  value,
-  other,
-}: {
-  value: string | number | null | undefined;
-  other: string | null | undefined;
-}) {
+type Value = string | number | null | undefined;
+
+const isEmpty = (value: Value): value is null | undefined | "" =>
+  value === undefined || value === null || value === "";
+
+function Cell({ value, other }: { value: Value; other: string | null | undefined }) {
   const texts = useTexts(conflictsTexts);
   const formats = useFormats();
-  if (value === undefined || value === null || value === "") return <span className="soft">–</span>;
+  if (isEmpty(value)) return <span className="soft">–</span>;
   const differs = other !== undefined && other !== null && other !== value;
   return (
     <span>

@@ -4,7 +4,6 @@ import { useState } from "react";
 import { useAnswer } from "../../api/queries.ts";
 import { useMay } from "../../api/session.tsx";
 import { Answered } from "../../design/states.tsx";
-import { Time } from "../../design/time.tsx";
 import { UserLink } from "../../design/user-link.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { useTitle } from "../../layout/use-title.ts";
@@ -12,6 +11,7 @@ import { Candidates } from "./candidates.tsx";
 import { conflictsTexts } from "./conflicts-texts.ts";
 import { type Choice, DecisionDialog } from "./decision-dialog.tsx";
 import { Effects } from "./effects.tsx";
+import { Outcome } from "./outcome.tsx";
 import "./conflicts.css";
 
 export function ConflictPage() {
@@ -34,7 +34,7 @@ function Decision({ conflict }: { conflict: ConflictDetail }) {
   const texts = useTexts(conflictsTexts);
   const mayDecide = useMay("operator");
   const [choice, setChoice] = useState<Choice>();
-  const { clerkId, reason, state, closedBy, closedAt, user } = conflict;
+  const { clerkId, reason, state, user } = conflict;
   return (
     <>
       <div className="panel stack tight">
@@ -48,8 +48,7 @@ function Decision({ conflict }: { conflict: ConflictDetail }) {
           </p>
         ) : (
           <p role="status">
-            <strong>{closedBy ? texts.decided(texts.closedAs[state], closedBy) : texts.settledItself}</strong>{" "}
-            <Time at={closedAt} />
+            <Outcome conflict={conflict} />
           </p>
         )}
       </div>

@@ -1,13 +1,13 @@
-import type { ConflictView } from "@rollcall/contracts";
+import type { NamedConflict } from "@rollcall/contracts";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useList } from "../../api/queries.ts";
 import { useMay } from "../../api/session.tsx";
 import { Choices } from "../../design/choices.tsx";
+import { PersonLink } from "../../design/person-link.tsx";
 import { Answered, Empty } from "../../design/states.tsx";
 import { type Column, More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
-import { UserLink } from "../../design/user-link.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
@@ -19,7 +19,7 @@ export function ConflictsPage() {
   const texts = useTexts(conflictsTexts);
   const { state = "open" } = useSearch({ from: "/conflicts" });
   const navigate = useNavigate({ from: "/conflicts" });
-  const list = useList<ConflictView>("conflicts", "/conflicts", { state, limit: 50 });
+  const list = useList<NamedConflict>("conflicts", "/conflicts", { state, limit: 50 });
   const columns = useColumns(state);
   return (
     <Page title={texts.title}>
@@ -30,6 +30,7 @@ export function ConflictsPage() {
         onChange={(next) => void navigate({ search: next === "open" ? {} : { state: next } })}
         options={conflictStates.map((one) => ({ value: one, text: texts.states[one] }))}
       />
+      {state === "settled" && <p className="soft">{texts.settledSays}</p>}
       <Answered of={list}>
         {() => (
           <Table
@@ -46,12 +47,12 @@ export function ConflictsPage() {
   );
 }
 
-function useColumns(state: ConflictState): Column<ConflictView>[] {
+function useColumns(state: ConflictState): Column<NamedConflict>[] {
   const texts = useTexts(conflictsTexts);
   const formats = useFormats();
   const mayDecide = useMay("operator") && state === "open";
   return useMemo(() => {
-    const closed: Column<ConflictView> = {
+    const closed: Column<NamedConflict> = {
       key: "closed",
       header: texts.closed,
       cell: ({ closedAt, closedBy }) => (
@@ -70,7 +71,11 @@ function useColumns(state: ConflictState): Column<ConflictView>[] {
           </Link>
         ),
       },
-      { key: "user", header: texts.user, cell: ({ clerkId }) => <UserLink clerkId={clerkId} /> },
+      {
+        key: "user",
+        header: texts.user,
+        cell: (conflict) => <PersonLink clerkId={conflict.clerkId} name={conflict.name} />,
+      },
       {
         key: "reason",
         header: texts.reason,

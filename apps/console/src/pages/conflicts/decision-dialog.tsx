@@ -6,9 +6,10 @@ import { Checkbox } from "../../design/checkbox.tsx";
 import { ConfirmDialog } from "../../design/dialog.tsx";
 import { useMessages } from "../../design/messages.tsx";
 import { Problem } from "../../design/states.tsx";
-import { Time } from "../../design/time.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { conflictsTexts } from "./conflicts-texts.ts";
+import { Outcome } from "./outcome.tsx";
+import { useProfileName } from "./profile-name.ts";
 
 export type Choice = { kind: "profile"; mentoradoId: number } | { kind: "dismiss" };
 
@@ -37,8 +38,15 @@ export function DecisionDialog({ conflict, choice, onClose }: Props) {
       },
     },
   );
+  const nameOf = useProfileName(conflict);
   const title =
-    choice.kind === "dismiss" ? texts.dismissTitle : texts.chooseTitle(String(choice.mentoradoId));
+    choice.kind === "dismiss"
+      ? texts.dismissTitle
+      : texts.chooseTitle(conflict.user?.name ?? conflict.clerkId, nameOf(choice.mentoradoId));
+  const others =
+    choice.kind === "dismiss"
+      ? []
+      : conflict.candidateIds.filter((id) => id !== choice.mentoradoId && isFree(conflict, id)).map(nameOf);
   return (
     <ConfirmDialog
       title={title}
@@ -50,15 +58,12 @@ export function DecisionDialog({ conflict, choice, onClose }: Props) {
       onConfirm={() => decide.mutate(undefined)}
     >
       {effect ? (
-        <p>{texts.effects[effect]}</p>
+        <p>
+          {texts.effects[effect]} {others.length > 0 && texts.othersStay(others.join(", "))}
+        </p>
       ) : (
         <p role="alert">
-          <strong>
-            {conflict.closedBy
-              ? texts.decided(texts.closedAs[conflict.state], conflict.closedBy)
-              : texts.settledItself}
-          </strong>{" "}
-          <Time at={conflict.closedAt} />
+          <Outcome conflict={conflict} />
         </p>
       )}
       {unlinks && (
@@ -69,6 +74,14 @@ export function DecisionDialog({ conflict, choice, onClose }: Props) {
       {effect && <p className="soft">{texts.cannotUndo}</p>}
       {decide.error && <Problem error={decide.error} />}
     </ConfirmDialog>
+  );
+}
+
+/** Whether a candidate still has no user. */
+function isFree({ effects }: ConflictDetail, id: number): boolean {
+  return effects.some(
+    ({ choice, says }) =>
+      "mentoradoId" in choice && choice.mentoradoId === id && says !== "taken" && says !== "gone",
   );
 }
 

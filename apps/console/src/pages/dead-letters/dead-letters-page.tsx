@@ -4,10 +4,10 @@ import { useMemo, useState } from "react";
 import { type List, useAnswer, useList } from "../../api/queries.ts";
 import { useMay } from "../../api/session.tsx";
 import { Button } from "../../design/button.tsx";
+import { PersonLink } from "../../design/person-link.tsx";
 import { Answered, Empty } from "../../design/states.tsx";
 import { type Column, More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
-import { UserLink } from "../../design/user-link.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
@@ -16,6 +16,7 @@ import { Codes } from "./codes.tsx";
 import { deadLettersTexts } from "./dead-letters-texts.ts";
 import { LettersDialog } from "./letters-dialog.tsx";
 import { type Letters, type Outcome, OutcomeReport } from "./outcome.tsx";
+import { Refusal } from "./refusal.tsx";
 import "./dead-letters.css";
 
 /** The dead letters of one code, or all: why they are here, and what to do with them. */
@@ -69,7 +70,10 @@ function LetterList({ code, counts, onOutcome }: ListProps) {
   const list = useList<DeadLetterView>("dead-letters", "/dead-letters", { code, limit: 50 });
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [work, setWork] = useState<Work>();
-  const columns = useColumns(code);
+  const columns = useColumns(
+    code,
+    list.items.some(({ refusal }) => refusal !== null),
+  );
   // A letter that another operator replayed is not selected any more.
   const selected = list.items.filter(({ id }) => chosen.has(id));
   const count = counts
@@ -99,7 +103,7 @@ function LetterList({ code, counts, onOutcome }: ListProps) {
             columns={columns}
             rows={list.items}
             rowKey={({ id }) => id}
-            rowName={({ clerkId, code: of }) => `${of} ${clerkId ?? ""}`.trim()}
+            rowName={({ clerkId, person, code: of }) => [of, person?.name, clerkId].filter(Boolean).join(" ")}
             selection={
               mayAct ? { keys: new Set(selected.map(({ id }) => id)), onChange: setChosen } : undefined
             }
@@ -120,7 +124,7 @@ function LetterList({ code, counts, onOutcome }: ListProps) {
             <Button look="danger" onPress={() => setWork({ does: "discard", letters: some })}>
               {texts.discard}
             </Button>
-            <Button look="plain" onPress={() => setChosen(new Set())}>
+            <Button look="link" onPress={() => setChosen(new Set())}>
               {texts.unselect}
             </Button>
           </div>
@@ -142,7 +146,7 @@ function LetterList({ code, counts, onOutcome }: ListProps) {
   );
 }
 
-function useColumns(code: string | undefined): Column<DeadLetterView>[] {
+function useColumns(code: string | undefined, hasRefusal: boolean): Column<DeadLetterView>[] {
   const texts = useTexts(deadLettersTexts);
   const formats = useFormats();
   return useMemo(() => {
@@ -150,6 +154,12 @@ function useColumns(code: string | undefined): Column<DeadLetterView>[] {
       key: "code",
       header: texts.code,
       cell: ({ code: of }) => <code>{of}</code>,
+    };
+    const ofRefusal: Column<DeadLetterView> = {
+      key: "refusal",
+      header: texts.refusal,
+      cell: ({ refusal }) =>
+        refusal === null ? <span className="soft">–</span> : <Refusal refusal={refusal} />,
     };
     return [
       ...(code === undefined ? [ofCode] : []),
@@ -163,6 +173,7 @@ function useColumns(code: string | undefined): Column<DeadLetterView>[] {
           </>
         ),
       },
+      ...(hasRefusal ? [ofRefusal] : []),
       {
         key: "attempts",
         header: texts.attempts,
@@ -172,15 +183,19 @@ function useColumns(code: string | undefined): Column<DeadLetterView>[] {
       { key: "first", header: texts.first, cell: ({ firstAt }) => <Time at={firstAt} /> },
       { key: "failed", header: texts.failed, cell: ({ failedAt }) => <Time at={failedAt} /> },
     ];
-  }, [code, texts, formats]);
+  }, [code, hasRefusal, texts, formats]);
 }
 
-function Subject({ letter: { clerkId, delivery, replayable } }: { letter: DeadLetterView }) {
+function Subject({ letter: { clerkId, person, delivery, replayable } }: { letter: DeadLetterView }) {
   const texts = useTexts(deadLettersTexts);
   const formats = useFormats();
   return (
     <span>
-      {clerkId === null ? <span className="soft">{texts.noUser}</span> : <UserLink clerkId={clerkId} />}
+      {clerkId === null ? (
+        <span className="soft">{texts.noUser}</span>
+      ) : (
+        <PersonLink clerkId={clerkId} name={person?.name} email={person?.email} />
+      )}
       {delivery && (
         <span className="soft small">
           {" "}

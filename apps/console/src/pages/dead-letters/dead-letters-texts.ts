@@ -3,7 +3,7 @@ import { defineTexts } from "../../language/language.tsx";
 export const deadLettersTexts = defineTexts({
   en: {
     title: "Dead letters",
-    says: "Jobs that failed for good. Remove the cause first, then replay them: a replay reads the present state at Clerk, so it does no harm twice.",
+    says: "Jobs that failed for good. Remove the cause first, then replay them: a replay reads the present state at Clerk, so doing it twice does no harm.",
     empty: "There are no dead letters.",
     emptyCode: "No dead letter has this code any more.",
     codes: "By code",
@@ -17,13 +17,13 @@ export const deadLettersTexts = defineTexts({
     code: "Code",
     user: "User",
     job: "Job",
+    refusal: "Postgres refused",
     attempts: "Attempts",
     first: "First",
     failed: "Failed",
     noUser: "Names no user",
     delivery: (svixId: string, size: string) => `Delivery ${svixId}, ${size}`,
     notReplayable: "Cannot be replayed",
-    shown: (_n: number, text: string) => `${text} shown`,
 
     selected: (n: number, text: string) =>
       n === 1 ? "1 dead letter selected" : `${text} dead letters selected`,
@@ -32,11 +32,11 @@ export const deadLettersTexts = defineTexts({
     replay: "Replay",
     discard: "Discard",
     replayCode: (n: number, text: string) =>
-      n === 1 ? "Replay the 1 of this code" : `Replay all ${text} of this code`,
+      n === 1 ? "Replay the one of this code" : `Replay all ${text} of this code`,
     discardCode: (n: number, text: string) =>
-      n === 1 ? "Discard the 1 of this code" : `Discard all ${text} of this code`,
-    replayAll: (n: number, text: string) => (n === 1 ? "Replay the 1" : `Replay all ${text}`),
-    discardAll: (n: number, text: string) => (n === 1 ? "Discard the 1" : `Discard all ${text}`),
+      n === 1 ? "Discard the one of this code" : `Discard all ${text} of this code`,
+    replayAll: (n: number, text: string) => (n === 1 ? "Replay the only one" : `Replay all ${text}`),
+    discardAll: (n: number, text: string) => (n === 1 ? "Discard the only one" : `Discard all ${text}`),
     replayCount: (n: number, text: string) => (n === 1 ? "Replay 1" : `Replay ${text}`),
     discardCount: (n: number, text: string) => (n === 1 ? "Discard 1" : `Discard ${text}`),
     allNote: "Dead letters that arrive meanwhile are included.",
@@ -67,7 +67,7 @@ export const deadLettersTexts = defineTexts({
   },
   "pt-BR": {
     title: "Dead letters",
-    says: "Jobs que falharam de vez. Primeiro remova a causa, depois repita: a repetição lê o estado atual no Clerk, e por isso não causa dano se for feita duas vezes.",
+    says: "Jobs que falharam de vez. Primeiro remova a causa, depois repita: a repetição lê o estado atual no Clerk, então repetir duas vezes não causa dano.",
     empty: "Não há dead letters.",
     emptyCode: "Nenhuma dead letter tem mais este código.",
     codes: "Por código",
@@ -81,13 +81,13 @@ export const deadLettersTexts = defineTexts({
     code: "Código",
     user: "Usuário",
     job: "Job",
+    refusal: "O Postgres recusou",
     attempts: "Tentativas",
     first: "Início",
     failed: "Falhou",
     noUser: "Não nomeia usuário",
     delivery: (svixId, size) => `Entrega ${svixId}, ${size}`,
     notReplayable: "Não pode ser repetida",
-    shown: (_n, text) => `${text} na lista`,
 
     selected: (n, text) => (n === 1 ? "1 dead letter selecionada" : `${text} dead letters selecionadas`),
     selection: "Seleção",
@@ -136,7 +136,7 @@ export const causesTexts = defineTexts({
     "user.rejected": {
       means:
         "Postgres refused this user’s row: a constraint, type or trigger of the app, or a row that the app kept locked.",
-      fix: "Find SQLSTATE, table and constraint in the worker’s log (mentorado_creation_failed or user_deletion_failed). Change the constraint or end the app’s open transaction, then replay.",
+      fix: "The list below names SQLSTATE, table and constraint. Change the constraint, or after 55P03 end the app’s open transaction, then replay. For older dead letters the worker’s log names them (mentorado_creation_failed or user_deletion_failed).",
     },
     "webhook.unreadable": {
       means: "A signed delivery of Clerk named no user, so it cannot be replayed.",
@@ -175,7 +175,7 @@ export const causesTexts = defineTexts({
     "user.rejected": {
       means:
         "O Postgres recusou a linha deste usuário: uma restrição, um tipo ou um gatilho do aplicativo, ou uma linha que o aplicativo manteve bloqueada.",
-      fix: "Procure SQLSTATE, tabela e restrição no log do worker (mentorado_creation_failed ou user_deletion_failed). Corrija a restrição ou encerre a transação aberta do aplicativo, e depois repita.",
+      fix: "A lista abaixo traz SQLSTATE, tabela e restrição. Corrija a restrição ou, em caso de 55P03, encerre a transação aberta do aplicativo, e depois repita. Para dead letters mais antigas, veja o log do worker (mentorado_creation_failed ou user_deletion_failed).",
     },
     "webhook.unreadable": {
       means: "Uma entrega assinada do Clerk não nomeava um usuário; por isso não pode ser repetida.",

@@ -3,7 +3,7 @@ import { defineTexts } from "../../language/language.tsx";
 export const operatorsTexts = defineTexts({
   en: {
     title: "Operators",
-    lead: "Accounts stand in the api's environment: ADMIN_OPERATORS, and ADMIN_PASSWORD for one admin.",
+    lead: "The accounts are set in the api's environment: ADMIN_OPERATORS, and ADMIN_PASSWORD for one admin.",
     howTo: "Make an entry:",
     role: "Role",
     source: "Declared in",
@@ -26,7 +26,7 @@ export const operatorsTexts = defineTexts({
   },
   "pt-BR": {
     title: "Operadores",
-    lead: "As contas ficam no ambiente da api: ADMIN_OPERATORS, e ADMIN_PASSWORD para um admin.",
+    lead: "As contas são definidas no ambiente da api: ADMIN_OPERATORS, e ADMIN_PASSWORD para um admin.",
     howTo: "Crie uma entrada:",
     role: "Papel",
     source: "Declarado em",

@@ -1,14 +1,16 @@
-import type { Overview } from "@rollcall/contracts";
+import type { Overview, RunView } from "@rollcall/contracts";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useMemo } from "react";
 import { useAnswer } from "../../api/queries.ts";
 import { Badge, type BadgeTone } from "../../design/badge.tsx";
 import { Answered } from "../../design/states.tsx";
-import { Table } from "../../design/table.tsx";
+import { type Column, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
+import { isOver, RunProgress, RunResult, RunState } from "../runs/run-state.tsx";
+import { runsTexts } from "../runs/runs-texts.ts";
 import { Attention } from "./attention.tsx";
 import { OverviewCharts } from "./overview-charts.tsx";
 import { overviewTexts } from "./overview-texts.ts";
@@ -29,7 +31,7 @@ export function OverviewPage() {
               <Sources sources={overview.sources} />
             </div>
             <OverviewCharts overview={overview} />
-            <div className="columns">
+            <div className="runs-and-marks">
               <Runs runs={overview.runs} />
               <Marks marks={overview.marks} />
             </div>
@@ -45,8 +47,8 @@ function Users({ users }: Pick<Overview, "users">) {
   const formats = useFormats();
   if (users === null) return <Away title={texts.users} />;
   return (
-    <section className="panel" aria-label={texts.users}>
-      <dl className="gauges">
+    <section className="panel stack tight" aria-label={texts.users}>
+      <dl className="gauges four">
         <Gauge name={texts.live} value={formats.number(users.live)} />
         <Gauge
           name={texts.withoutProfile}
@@ -55,6 +57,7 @@ function Users({ users }: Pick<Overview, "users">) {
         <Gauge name={texts.banned} value={formats.number(users.banned)} />
         <Gauge name={texts.deleted} value={formats.number(users.deleted)} />
       </dl>
+      <p className="soft small">{texts.usersHint}</p>
     </section>
   );
 }
@@ -88,54 +91,56 @@ function Sources({ sources }: Pick<Overview, "sources">) {
   );
 }
 
-const runTones = {
-  waiting: "neutral",
-  running: "neutral",
-  succeeded: "good",
-  held: "warn",
-  failed: "bad",
-  cancelled: "neutral",
-} as const;
-
 function Runs({ runs }: Pick<Overview, "runs">) {
   const texts = useTexts(overviewTexts);
-  const formats = useFormats();
-  const columns = useMemo(
+  const runTexts = useTexts(runsTexts);
+  const columns = useMemo<Column<RunView>[]>(
     () => [
+      { key: "run", header: runTexts.run, isShort: true, cell: ({ id }) => <RunLink id={id} /> },
+      { key: "state", header: runTexts.state, cell: (run) => <RunState run={run} /> },
       {
-        key: "mode",
-        header: texts.mode,
-        cell: ({ id, mode, dryRun }: Run) => (
-          <Link to="/runs/$id" params={{ id: String(id) }}>
-            {texts.modes[mode]} {dryRun && `(${texts.dryRun})`}
-          </Link>
-        ),
+        key: "result",
+        header: runTexts.result,
+        cell: (run) => (isOver(run) ? <RunResult run={run} /> : <RunProgress run={run} />),
       },
       {
-        key: "state",
-        header: texts.state,
-        cell: ({ state }: Run) => <Badge tone={runTones[state]}>{texts.runStates[state]}</Badge>,
+        key: "finished",
+        header: texts.finished,
+        isShort: true,
+        cell: ({ finishedAt }) => <Time at={finishedAt} />,
       },
-      { key: "seen", header: texts.seen, isNumber: true, cell: ({ seen }: Run) => formats.number(seen) },
-      { key: "finished", header: texts.finished, cell: ({ finishedAt }: Run) => <Time at={finishedAt} /> },
     ],
-    [texts, formats],
+    [texts, runTexts],
   );
   if (runs === null) return <Away title={texts.runs} />;
+  const incremental = runs.find(({ mode }) => mode === "catch-up");
   return (
     <Section title={texts.runs}>
       <Table
         label={texts.runs}
         columns={columns}
-        rows={runs}
+        rows={runs.filter(({ mode }) => mode === "full")}
         rowKey={({ id }) => String(id)}
         empty={<p className="soft">{texts.noRuns}</p>}
       />
+      {incremental && (
+        <p className="row">
+          {texts.incremental}: <RunLink id={incremental.id} /> <RunState run={incremental} />{" "}
+          <Time at={incremental.finishedAt} />
+        </p>
+      )}
     </Section>
   );
 }
 
-type Run = NonNullable<Overview["runs"]>[number];
+function RunLink({ id }: { id: number }) {
+  const texts = useTexts(runsTexts);
+  return (
+    <Link to="/runs/$id" params={{ id: String(id) }}>
+      {texts.runName(String(id))}
+    </Link>
+  );
+}
 
 const mostMarks = 8;
 

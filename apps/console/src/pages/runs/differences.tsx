@@ -4,9 +4,9 @@ import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import type { List } from "../../api/queries.ts";
 import { get } from "../../api/request.ts";
+import { PersonLink } from "../../design/person-link.tsx";
 import { Answered, Empty } from "../../design/states.tsx";
 import { type Column, More, Table } from "../../design/table.tsx";
-import { UserLink } from "../../design/user-link.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { runsTexts } from "./runs-texts.ts";
 
@@ -27,7 +27,11 @@ export function Differences({ run: { id } }: { run: RunView }) {
   });
   const columns = useMemo<Column<RunDifference>[]>(
     () => [
-      { key: "user", header: texts.user, cell: ({ clerkId }) => <UserLink clerkId={clerkId} /> },
+      {
+        key: "user",
+        header: texts.user,
+        cell: (user) => <PersonLink clerkId={user.clerkId} name={user.name} />,
+      },
       { key: "kind", header: texts.kind, cell: ({ kind }) => texts.kinds[kind] },
       {
         key: "code",

@@ -15,7 +15,7 @@ import { useTexts } from "../../language/language.tsx";
 import { useTitle } from "../../layout/use-title.ts";
 import { Differences } from "./differences.tsx";
 import { HeldDeletions } from "./held-deletions.tsx";
-import { isOver, RunProgress, RunState, useStarter } from "./run-state.tsx";
+import { isOver, nameCount, RunProgress, RunState } from "./run-state.tsx";
 import { runsTexts } from "./runs-texts.ts";
 
 export function RunPage() {
@@ -35,7 +35,7 @@ function OneRun({ run }: { run: RunView }) {
   const texts = useTexts(runsTexts);
   const mayCancel = useMay("operator");
   const [asks, setAsks] = useState(false);
-  const isHeld = run.state === "held" && !run.dryRun;
+  const isHeld = run.state === "held" && !run.dryRun && !run.superseded;
   return (
     <>
       <div className="row apart">
@@ -50,11 +50,7 @@ function OneRun({ run }: { run: RunView }) {
           </Button>
         )}
       </div>
-      {run.reason && (
-        <p className="panel why">
-          {run.errorCode && <code>{run.errorCode}</code>} {run.reason}
-        </p>
-      )}
+      <Note run={run} />
       {isHeld && <HeldDeletions run={run} />}
       <div className="columns">
         <Facts run={run} />
@@ -66,17 +62,46 @@ function OneRun({ run }: { run: RunView }) {
   );
 }
 
+/** What one must know of how the run ended. Held deletions that wait have a section of their own. */
+function Note({ run }: { run: RunView }) {
+  const texts = useTexts(runsTexts);
+  const formats = useFormats();
+  const { state, dryRun, superseded, confirmedBy, confirmation, counts, errorCode, reason } = run;
+  if (state === "held") {
+    const number = formats.number(counts.held);
+    if (dryRun) return <p className="panel why warn">{texts.wouldHoldSays(counts.held, number)}</p>;
+    if (!superseded) return null;
+    return <p className="panel why">{texts.heldSuperseded(texts.heldWas(counts.held, number))}</p>;
+  }
+  if (state === "succeeded" && confirmedBy !== null) {
+    const held = confirmation?.held ?? counts.deleted;
+    const at = confirmation && formats.hour(confirmation.at);
+    return (
+      <p className="panel why">
+        {texts.heldConfirmed(texts.heldWas(held, formats.number(held)), confirmedBy, at)}
+      </p>
+    );
+  }
+  if (reason === null) return null;
+  return (
+    <p className="panel why warn">
+      {/* The server's reason is English. */}
+      {errorCode && <code>{errorCode}</code>} <span lang="en">{reason}</span>
+    </p>
+  );
+}
+
 function Facts({ run }: { run: RunView }) {
   const texts = useTexts(runsTexts);
   const formats = useFormats();
-  const starter = useStarter();
+  const { startedBy } = run;
   return (
     <section className="panel stack tight" aria-label={texts.progress}>
       <h2>{texts.progress}</h2>
       <RunProgress run={run} />
-      <dl className="facts">
+      <dl className="facts short">
         <dt>{texts.startedBy}</dt>
-        <dd>{starter(run.startedBy)}</dd>
+        <dd>{startedBy === "catch-up" ? texts.starterFound : (texts.starters[startedBy] ?? startedBy)}</dd>
         <dt>{texts.requested}</dt>
         <dd>
           <Time at={run.requestedAt} />
@@ -111,9 +136,9 @@ function Counts({ run }: { run: RunView }) {
   return (
     <section className="panel stack tight" aria-label={title}>
       <h2>{title}</h2>
-      <dl className="facts">
+      <dl className="facts short">
         {counted.map((name) => (
-          <Count key={name} name={texts.count[name]} value={formats.number(run.counts[name])} />
+          <Count key={name} name={nameCount(name, run, texts)} value={formats.number(run.counts[name])} />
         ))}
         {run.missed > 0 && <Count name={texts.missed} value={formats.number(run.missed)} />}
       </dl>

@@ -11,7 +11,7 @@ import { Time } from "../../design/time.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
-import { isOver, RunProgress, RunResult, RunState, useStarter } from "./run-state.tsx";
+import { isOver, RunProgress, RunResult, RunState } from "./run-state.tsx";
 import { runsTexts } from "./runs-texts.ts";
 import { StartDialog } from "./start-dialog.tsx";
 
@@ -97,21 +97,28 @@ function RunList() {
   const navigate = useNavigate({ from: "/runs" });
   const mode = show === "all" ? undefined : show;
   const list = useList<RunView>("runs", "/runs", { mode, limit: 25 });
-  const starter = useStarter();
   const columns = useMemo<Column<RunView>[]>(
     () => [
-      { key: "run", header: texts.run, cell: (run) => <RunLink run={run} /> },
-      { key: "mode", header: texts.mode, cell: (run) => texts.modes[run.mode] },
-      { key: "state", header: texts.state, cell: (run) => <RunState run={run} /> },
+      { key: "run", header: texts.run, isShort: true, cell: (run) => <RunLink run={run} /> },
+      // Each row would say the same of a list of one kind.
+      ...(show === "all"
+        ? [{ key: "mode", header: texts.mode, cell: (run: RunView) => texts.modes[run.mode] }]
+        : []),
+      { key: "state", header: texts.state, isShort: true, cell: (run) => <RunState run={run} /> },
       {
         key: "result",
         header: texts.result,
         cell: (run) => (isOver(run) ? <RunResult run={run} /> : <RunProgress run={run} />),
       },
-      { key: "by", header: texts.startedBy, cell: ({ startedBy }) => starter(startedBy) },
-      { key: "at", header: texts.requested, cell: ({ requestedAt }) => <Time at={requestedAt} /> },
+      { key: "by", header: texts.startedBy, cell: ({ startedBy }) => texts.starters[startedBy] ?? startedBy },
+      {
+        key: "at",
+        header: texts.requested,
+        isShort: true,
+        cell: ({ requestedAt }) => <Time at={requestedAt} />,
+      },
     ],
-    [texts, starter],
+    [texts, show],
   );
   return (
     <div className="stack tight">

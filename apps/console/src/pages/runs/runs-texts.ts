@@ -49,13 +49,16 @@ export const runsTexts = defineTexts({
       cancelled: "Cancelled",
     },
     cancelling: "Cancelling",
+    deleting: "Deleting",
+    superseded: "Superseded",
     startedBy: "Started by",
     starters: {
       schedule: "schedule",
       "first-boot": "first start",
-      "catch-up": "incremental sync",
+      "catch-up": "difference found",
       retry: "retry after a failure",
     } as Readonly<Record<string, string>>,
+    starterFound: "an incremental sync that found a difference",
     requested: "Requested",
     started: "Started",
     finished: "Finished",
@@ -63,8 +66,10 @@ export const runsTexts = defineTexts({
 
     back: "All runs",
     progress: "Progress",
-    compared: (seen: string, total: string) => `${seen} of ${total} users compared`,
-    comparedOpen: (seen: string) => `${seen} users compared`,
+    compared: (seen: string, total: string) => `${seen} of ${total} users at Clerk compared`,
+    comparedOpen: (seen: string) => `${seen} users at Clerk compared`,
+    onlyHere: (n: number, text: string) =>
+      n === 1 ? "1 more user was missing at Clerk" : `${text} more users were missing at Clerk`,
     pages: "Pages read",
     heartbeat: "Last sign of the worker",
     counts: "What it did",
@@ -78,6 +83,7 @@ export const runsTexts = defineTexts({
       held: "Deletion held",
       failed: "Refused",
     },
+    wouldHold: "Would be held",
     missed: "Changes that a webhook should have reported",
     why: "Why",
     cancel: "Cancel the run",
@@ -106,8 +112,23 @@ export const runsTexts = defineTexts({
     held: "Held deletions",
     heldSays: (n: number, text: string) =>
       n === 1
-        ? "1 user is missing at Clerk. That is more than usual in one day, so a person must decide."
-        : `${text} users are missing at Clerk. Those are more than usual in one day, so a person must decide.`,
+        ? "1 user is missing at Clerk. That is more than usual in one day, so an admin must confirm the deletion."
+        : `${text} users are missing at Clerk. Those are more than usual in one day, so an admin must confirm their deletion.`,
+    wouldHoldSays: (n: number, text: string) =>
+      n === 1
+        ? "A real run would hold 1 deletion for an admin to confirm."
+        : `A real run would hold ${text} deletions for an admin to confirm.`,
+    heldWas: (n: number, text: string) => (n === 1 ? "1 deletion was held" : `${text} deletions were held`),
+    heldConfirmed: (was: string, by: string, at: string | null) =>
+      at === null ? `${was}; ${by} confirmed them.` : `${was}; ${by} confirmed them on ${at}.`,
+    heldSuperseded: (was: string) =>
+      `${was}. A later full sync compared every user again, so nothing is left to confirm here.`,
+    heldRefused: (n: number, text: string) =>
+      n === 1
+        ? "1 deletion was refused by Postgres. The next full sync tries it again."
+        : `${text} deletions were refused by Postgres. The next full sync tries them again.`,
+    heldDone: (done: string, total: string) => `${done} of ${total} done`,
+    heldLate: "The worker has not carried it out within five minutes. It can be confirmed again.",
     heldWhy:
       "A wrong CLERK_SECRET_KEY has the same effect. Look for a few of them in Clerk’s dashboard first. If they exist there, correct the key: the next run releases them.",
     heldNone: "No deletion is held by this run any more.",
@@ -117,7 +138,7 @@ export const runsTexts = defineTexts({
     confirm: (n: number, text: string) => (n === 1 ? "Confirm 1 deletion" : `Confirm ${text} deletions`),
     confirmTitle: "Delete these users?",
     confirmSays:
-      "Rollcall asks Clerk for each user again, and deletes those that are gone: email, name and image are erased, and the profile is kept without a user. This cannot be undone.",
+      "Rollcall asks Clerk for each user again, and deletes those that are gone: email, name and image are erased. The profile stays as a profile without a user, for the app’s own records. This cannot be undone.",
     confirmNames: (names: string, n: number, rest: string) =>
       n === 0 ? names : `${names}, and ${rest} more`,
     confirmed: "The deletions are confirmed. A worker carries them out.",
@@ -173,13 +194,16 @@ export const runsTexts = defineTexts({
       cancelled: "Cancelada",
     },
     cancelling: "Cancelando",
+    deleting: "Excluindo",
+    superseded: "Substituída",
     startedBy: "Iniciada por",
     starters: {
       schedule: "agenda",
       "first-boot": "primeira partida",
-      "catch-up": "sincronização incremental",
-      retry: "nova tentativa após falha",
+      "catch-up": "diferença achada",
+      retry: "tentativa após falha",
     },
+    starterFound: "uma sincronização incremental que achou uma diferença",
     requested: "Pedida",
     started: "Iniciada",
     finished: "Terminada",
@@ -187,8 +211,10 @@ export const runsTexts = defineTexts({
 
     back: "Todas as execuções",
     progress: "Andamento",
-    compared: (seen, total) => `${seen} de ${total} usuários comparados`,
-    comparedOpen: (seen) => `${seen} usuários comparados`,
+    compared: (seen, total) => `${seen} de ${total} usuários do Clerk comparados`,
+    comparedOpen: (seen) => `${seen} usuários do Clerk comparados`,
+    onlyHere: (n, text) =>
+      n === 1 ? "Mais 1 usuário não estava no Clerk" : `Mais ${text} usuários não estavam no Clerk`,
     pages: "Páginas lidas",
     heartbeat: "Último sinal do worker",
     counts: "O que fez",
@@ -202,6 +228,7 @@ export const runsTexts = defineTexts({
       held: "Exclusão retida",
       failed: "Recusados",
     },
+    wouldHold: "Seriam retidas",
     missed: "Mudanças que um webhook deveria ter avisado",
     why: "Por quê",
     cancel: "Cancelar a execução",
@@ -230,8 +257,23 @@ export const runsTexts = defineTexts({
     held: "Exclusões retidas",
     heldSays: (n, text) =>
       n === 1
-        ? "1 usuário não está no Clerk. É mais do que o normal em um dia; por isso uma pessoa deve decidir."
-        : `${text} usuários não estão no Clerk. São mais do que o normal em um dia; por isso uma pessoa deve decidir.`,
+        ? "1 usuário não está no Clerk. É mais do que o normal em um dia; por isso um admin precisa confirmar a exclusão."
+        : `${text} usuários não estão no Clerk. São mais do que o normal em um dia; por isso um admin precisa confirmar a exclusão deles.`,
+    wouldHoldSays: (n, text) =>
+      n === 1
+        ? "Uma execução real reteria 1 exclusão até um admin confirmá-la."
+        : `Uma execução real reteria ${text} exclusões até um admin confirmá-las.`,
+    heldWas: (n, text) => (n === 1 ? "1 exclusão foi retida" : `${text} exclusões foram retidas`),
+    heldConfirmed: (was, by, at) =>
+      at === null ? `${was}; confirmação de ${by}.` : `${was}; confirmação de ${by} em ${at}.`,
+    heldSuperseded: (was) =>
+      `${was}. Uma sincronização completa posterior comparou todos os usuários de novo; não há mais nada a confirmar aqui.`,
+    heldRefused: (n, text) =>
+      n === 1
+        ? "1 exclusão foi recusada pelo Postgres. A próxima sincronização completa tenta de novo."
+        : `${text} exclusões foram recusadas pelo Postgres. A próxima sincronização completa tenta de novo.`,
+    heldDone: (done, total) => `${done} de ${total} feitas`,
+    heldLate: "O worker não as executou em cinco minutos. É possível confirmar de novo.",
     heldWhy:
       "Uma CLERK_SECRET_KEY errada tem o mesmo efeito. Primeiro procure alguns deles no painel do Clerk. Se existirem lá, corrija a chave: a próxima execução os libera.",
     heldNone: "Esta execução não retém mais nenhuma exclusão.",
@@ -241,7 +283,7 @@ export const runsTexts = defineTexts({
     confirm: (n, text) => (n === 1 ? "Confirmar 1 exclusão" : `Confirmar ${text} exclusões`),
     confirmTitle: "Excluir estes usuários?",
     confirmSays:
-      "O Rollcall pergunta ao Clerk de novo por cada um e exclui os que não existem mais: e-mail, nome e imagem são apagados, e o perfil fica guardado sem usuário. Não pode ser desfeito.",
+      "O Rollcall pergunta ao Clerk de novo por cada um e exclui os que não existem mais: e-mail, nome e imagem são apagados. O perfil continua como perfil sem usuário, para os registros do app. Não pode ser desfeito.",
     confirmNames: (names, n, rest) => (n === 0 ? names : `${names} e mais ${rest}`),
     confirmed: "As exclusões estão confirmadas. Um worker as executa.",
     confirmedBy: (name) => `Confirmado por ${name}. Um worker executa.`,

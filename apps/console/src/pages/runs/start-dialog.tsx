@@ -8,7 +8,8 @@ import { Problem } from "../../design/states.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { runsTexts } from "./runs-texts.ts";
 
-const choices = ["full", "catch-up", "dry"] as const;
+/** The one that writes nothing comes first. */
+const choices = ["dry", "full", "catch-up"] as const;
 
 type Chosen = (typeof choices)[number];
 
@@ -22,7 +23,7 @@ const requests = {
 export function StartDialog({ onClose }: { onClose: () => void }) {
   const texts = useTexts(runsTexts);
   const navigate = useNavigate();
-  const [chosen, setChosen] = useState<Chosen>("full");
+  const [chosen, setChosen] = useState<Chosen>("dry");
   const start = useWrite(() => post<{ runId: number }>("/reconcile", requests[chosen]), {
     topics: ["runs", "audit"],
     onDone: ({ runId }) => void navigate({ to: "/runs/$id", params: { id: String(runId) } }),
@@ -39,7 +40,7 @@ export function StartDialog({ onClose }: { onClose: () => void }) {
       <RadioGroup
         className="field"
         value={chosen}
-        onChange={(value) => setChosen(choices.find((one) => one === value) ?? "full")}
+        onChange={(value) => setChosen(choices.find((one) => one === value) ?? "dry")}
       >
         <Label>{texts.what}</Label>
         {choices.map((one) => (

@@ -27,10 +27,12 @@ export const explanationTexts = defineTexts({
       absent: () => "Clerk has no such user.",
       clerk_unknown: () => "No job is waiting or running, and Clerk did not answer. Reload to ask again.",
       not_arrived: () =>
-        "Clerk has the user, but neither a webhook nor a login has arrived here. Refresh brings the user up to date now; so does the next login or sync.",
+        "Clerk has the user, but neither a webhook nor a login has arrived here. “Fetch from Clerk” brings the user up to date now; so does the next login or sync.",
     } as Sentences,
     toDeadLetters: "What this code means, and the dead letter",
     toRuns: "Go to the held deletions",
+    conflict: "A conflict waits for a decision: other profiles may belong to this user.",
+    toConflict: (id: string) => `Decide conflict ${id}`,
   },
   "pt-BR": {
     missing: { row: "Esta pessoa não tem linha aqui.", profile: "A linha existe, e falta o perfil." },
@@ -53,9 +55,11 @@ export const explanationTexts = defineTexts({
       clerk_unknown: () =>
         "Nenhum job aguarda ou está em andamento, e o Clerk não respondeu. Recarregue para perguntar de novo.",
       not_arrived: () =>
-        "O Clerk tem o usuário, mas nem um webhook nem um login chegou aqui. Atualizar o coloca em dia agora; o próximo login ou a próxima sincronização também.",
+        "O Clerk tem o usuário, mas nem um webhook nem um login chegou aqui. “Atualizar do Clerk” o coloca em dia agora; o próximo login ou a próxima sincronização também.",
     },
     toDeadLetters: "O que este código significa, e a dead letter",
     toRuns: "Ir para as exclusões retidas",
+    conflict: "Um conflito espera uma decisão: outros perfis podem ser deste usuário.",
+    toConflict: (id) => `Decidir o conflito ${id}`,
   },
 });

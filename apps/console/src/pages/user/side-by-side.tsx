@@ -86,6 +86,9 @@ function Shown({ value, isTime }: { value: Value; isTime: boolean }) {
   const formats = useFormats();
   if (isEmpty(value)) return <span className="soft">–</span>;
   if (typeof value === "boolean") return value ? texts.yes : texts.no;
+  // The app's column `ativo` holds these words.
+  if (value === "sim") return texts.yes;
+  if (value === "não" || value === "nao") return texts.no;
   if (typeof value === "number") return formats.number(value);
   return isTime ? formats.dateTime(value) : value;
 }

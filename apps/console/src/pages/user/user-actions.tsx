@@ -1,6 +1,7 @@
-import type { SyncAnswer, TierAnswer, UserReport } from "@rollcall/contracts";
+import type { TierAnswer, UserReport } from "@rollcall/contracts";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { ApiProblem, patch, post } from "../../api/request.ts";
+import { ApiProblem, patch } from "../../api/request.ts";
 import { useMay } from "../../api/session.tsx";
 import { useWrite } from "../../api/write.ts";
 import { Button } from "../../design/button.tsx";
@@ -9,7 +10,9 @@ import { Field } from "../../design/field.tsx";
 import { useMessages } from "../../design/messages.tsx";
 import { Problem, useProblemText } from "../../design/states.tsx";
 import { useTexts } from "../../language/language.tsx";
+import { eventTexts } from "../activity/event-texts.ts";
 import { PurgeDialog } from "./purge-dialog.tsx";
+import { refreshUser } from "./refresh-user.ts";
 import { userTexts } from "./user-texts.ts";
 
 type Props = { report: UserReport; onReload: () => void };
@@ -23,15 +26,18 @@ export function UserActions({ report, onReload }: Props) {
   const { clerkId, user } = report;
   const isDeleted = user !== null && user.deletedAt !== null;
   return (
-    <div className="row">
-      <Button onPress={onReload}>{texts.reload}</Button>
-      {mayAct && !isDeleted && <RefreshButton clerkId={clerkId} />}
-      {mayAct && user && !isDeleted && <Button onPress={() => setOpen("tier")}>{texts.changeTier}</Button>}
-      {mayPurge && user && (
-        <Button look="danger" onPress={() => setOpen("purge")}>
-          {texts.purge}
-        </Button>
-      )}
+    <div className="stack tight">
+      <div className="row">
+        <Button onPress={onReload}>{texts.reload}</Button>
+        {mayAct && !isDeleted && <RefreshButton clerkId={clerkId} />}
+        {mayAct && user && !isDeleted && <Button onPress={() => setOpen("tier")}>{texts.changeTier}</Button>}
+        {mayPurge && isDeleted && (
+          <Button look="danger" onPress={() => setOpen("purge")}>
+            {texts.purge}
+          </Button>
+        )}
+      </div>
+      {mayPurge && user && !isDeleted && <p className="soft small">{texts.purgeNeedsDeletion}</p>}
       {open === "tier" && user && (
         <TierDialog clerkId={clerkId} tier={user.tier} onClose={() => setOpen(undefined)} />
       )}
@@ -42,11 +48,21 @@ export function UserActions({ report, onReload }: Props) {
 
 function RefreshButton({ clerkId }: { clerkId: string }) {
   const texts = useTexts(userTexts);
+  const events = useTexts(eventTexts);
   const show = useMessages();
   const describe = useProblemText();
-  const refresh = useWrite(() => post<SyncAnswer>(`/users/${clerkId}/sync`), {
+  const queries = useQueryClient();
+  const refresh = useWrite(() => refreshUser(clerkId), {
     topics: ["user", "audit"],
-    onDone: () => show({ kind: "good", text: texts.refreshed }),
+    onDone: ({ result, kinds, report }) => {
+      queries.setQueryData(["user", clerkId], report);
+      const what = kinds.map((kind) => events.kinds[kind] ?? kind).join(", ");
+      const text = { same: texts.refreshedSame, failed: texts.refreshedFailed, late: texts.refreshedLate };
+      show({
+        kind: result === "failed" ? "bad" : "good",
+        text: result === "changed" ? texts.refreshedChanged(what) : text[result],
+      });
+    },
   });
   return (
     <Button
@@ -55,7 +71,7 @@ function RefreshButton({ clerkId }: { clerkId: string }) {
         refresh.mutate(undefined, { onError: (error) => show({ kind: "bad", text: describe(error) }) })
       }
     >
-      {texts.refresh}
+      {refresh.isPending ? texts.refreshing : texts.refresh}
     </Button>
   );
 }

@@ -13,9 +13,10 @@ import { Answered, Empty, useProblemText } from "../../design/states.tsx";
 import { type Column, More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
 import { useTexts } from "../../language/language.tsx";
-import { EventDetails } from "../activity/event-details.tsx";
+import { EventDetails, EventName, EventOrigin } from "../activity/event-details.tsx";
 import { eventTexts } from "../activity/event-texts.ts";
 import { conflictsTexts } from "../conflicts/conflicts-texts.ts";
+import { Refusal } from "../dead-letters/refusal.tsx";
 import { userTexts } from "./user-texts.ts";
 
 function Part({ title, empty, children }: { title: string; empty: string | undefined; children: ReactNode }) {
@@ -90,6 +91,11 @@ function DeadLetter({ letter, clerkId }: { letter: JobDeadLetter; clerkId: strin
       <p>
         <code>{code}</code> {texts.failed} <Time at={letter.at} />
       </p>
+      {letter.refusal && (
+        <p>
+          {texts.refusal} <Refusal refusal={letter.refusal} />
+        </p>
+      )}
       <div className="row">
         {mayReplay && (
           <Button
@@ -145,9 +151,17 @@ export function UserTimeline({ clerkId }: { clerkId: string }) {
   const columns = useMemo<Column<ActivityView>[]>(
     () => [
       { key: "at", header: texts.at, cell: ({ at }) => <Time at={at} /> },
-      { key: "kind", header: texts.event, cell: ({ kind }) => events.kinds[kind] ?? <code>{kind}</code> },
-      { key: "cause", header: texts.cause, cell: ({ cause }) => events.causes[cause] ?? cause },
-      { key: "by", header: texts.by, cell: ({ ref }) => ref ?? <span className="soft">–</span> },
+      {
+        key: "kind",
+        header: texts.event,
+        cell: ({ kind, details }) => <EventName kind={kind} details={details} />,
+      },
+      {
+        key: "cause",
+        header: texts.cause,
+        cell: ({ cause }) => <span className="words">{events.causes[cause] ?? cause}</span>,
+      },
+      { key: "by", header: texts.by, cell: ({ cause, ref }) => <EventOrigin cause={cause} origin={ref} /> },
       { key: "details", header: texts.details, cell: ({ details }) => <EventDetails details={details} /> },
     ],
     [texts, events],

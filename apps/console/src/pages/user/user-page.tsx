@@ -61,7 +61,7 @@ function Report({ report, onReload }: { report: UserReport; onReload: () => void
           <div className="row">
             {user?.email && <span>{user.email}</span>}
             <span className="code">{clerkId}</span>
-            <Button look="plain" onPress={copy}>
+            <Button look="link" onPress={copy}>
               {texts.copy}
             </Button>
             {user && <UserState user={user} />}

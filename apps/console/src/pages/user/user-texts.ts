@@ -23,8 +23,8 @@ export const userTexts = defineTexts({
     allEqual: "The row is as Clerk has it.",
     someDiffer: (n: number, text: string) =>
       n === 1
-        ? "1 field of the row is not as Clerk has it. Refresh writes it."
-        : `${text} fields of the row are not as Clerk has them. Refresh writes them.`,
+        ? "1 field of the row is not as Clerk has it. Fetch from Clerk writes it."
+        : `${text} fields of the row are not as Clerk has them. Fetch from Clerk writes them.`,
     profileNote: "People edit profiles, and Rollcall never writes over what they wrote.",
     clerkUnknown: "Clerk did not answer, so nothing is compared. Reload to ask again.",
     clerkAbsent: "Clerk has no such user.",
@@ -52,6 +52,7 @@ export const userTexts = defineTexts({
     deadLetters: "Dead letters",
     noDeadLetters: "None.",
     failed: "Failed",
+    refusal: "Postgres refused:",
     toDeadLetters: (code: string) => `All with ${code}`,
     replay: "Replay",
     replayed: "The dead letter was replayed.",
@@ -69,8 +70,12 @@ export const userTexts = defineTexts({
     by: "By",
     details: "Details",
 
-    refresh: "Refresh",
-    refreshed: "The refresh is on its way. This page follows it.",
+    refresh: "Fetch from Clerk",
+    refreshing: "Asking Clerk …",
+    refreshedSame: "Checked at Clerk: nothing to change.",
+    refreshedChanged: (what: string) => `Fetched from Clerk: ${what}.`,
+    refreshedFailed: "It failed for good. This page says why.",
+    refreshedLate: "The job still waits or is tried again. This page follows it.",
     changeTier: "Change tier",
     tierTitle: "Change the tier",
     tierIs: (tier: string) => `Now: ${tier}. The next login sees the new one.`,
@@ -81,6 +86,7 @@ export const userTexts = defineTexts({
     tierAgain: (tier: string) => `To change it all the same, confirm again: the tier is ${tier} now.`,
 
     purge: "Purge",
+    purgeNeedsDeletion: "Purge: only after the user is deleted at Clerk.",
     purgeTitle: "Purge this person’s data",
     purgeSays: "Erases what Rollcall still holds of a deleted user. It cannot be undone.",
     goes: "Goes",
@@ -127,8 +133,8 @@ export const userTexts = defineTexts({
     allEqual: "A linha está como no Clerk.",
     someDiffer: (n, text) =>
       n === 1
-        ? "1 campo da linha não está como no Clerk. Atualizar o grava."
-        : `${text} campos da linha não estão como no Clerk. Atualizar os grava.`,
+        ? "1 campo da linha não está como no Clerk. “Atualizar do Clerk” o grava."
+        : `${text} campos da linha não estão como no Clerk. “Atualizar do Clerk” os grava.`,
     profileNote: "Pessoas editam perfis, e o Rollcall nunca grava por cima.",
     clerkUnknown: "O Clerk não respondeu; por isso nada é comparado. Recarregue para perguntar de novo.",
     clerkAbsent: "O Clerk não tem este usuário.",
@@ -156,6 +162,7 @@ export const userTexts = defineTexts({
     deadLetters: "Dead letters",
     noDeadLetters: "Nenhuma.",
     failed: "Falhou",
+    refusal: "O Postgres recusou:",
     toDeadLetters: (code) => `Todas com ${code}`,
     replay: "Repetir",
     replayed: "A dead letter foi repetida.",
@@ -179,7 +186,11 @@ export const userTexts = defineTexts({
     details: "Detalhes",
 
     refresh: "Atualizar do Clerk",
-    refreshed: "A atualização está a caminho. Esta página a acompanha.",
+    refreshing: "Perguntando ao Clerk …",
+    refreshedSame: "Conferido no Clerk: nada a mudar.",
+    refreshedChanged: (what) => `Atualizado do Clerk: ${what}.`,
+    refreshedFailed: "Falhou de vez. Esta página diz por quê.",
+    refreshedLate: "O job ainda aguarda ou será tentado de novo. Esta página o acompanha.",
     changeTier: "Mudar tier",
     tierTitle: "Mudar o tier",
     tierIs: (tier) => `Agora: ${tier}. O próximo login vê o novo.`,
@@ -190,6 +201,7 @@ export const userTexts = defineTexts({
     tierAgain: (tier) => `Para mudar mesmo assim, confirme de novo: o tier agora é ${tier}.`,
 
     purge: "Apagar dados",
+    purgeNeedsDeletion: "Apagar dados: só depois que o usuário for excluído no Clerk.",
     purgeTitle: "Apagar os dados desta pessoa",
     purgeSays: "Apaga o que o Rollcall ainda guarda de um usuário excluído. Não pode ser desfeito.",
     goes: "Vai embora",

@@ -1,5 +1,6 @@
 import type { BulkView } from "@rollcall/contracts";
-import { useState } from "react";
+import { Link } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
 import { type List, useList } from "../../api/queries.ts";
 import { post } from "../../api/request.ts";
 import { useMay } from "../../api/session.tsx";
@@ -7,13 +8,14 @@ import { useWrite } from "../../api/write.ts";
 import { Badge, type BadgeTone } from "../../design/badge.tsx";
 import { Button } from "../../design/button.tsx";
 import { ConfirmDialog } from "../../design/dialog.tsx";
+import { useMessages } from "../../design/messages.tsx";
 import { Progress } from "../../design/progress.tsx";
 import { Empty, Problem } from "../../design/states.tsx";
 import { More } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
-import { useFilterTexts } from "./describe-filter.ts";
+import { useSelectedTexts } from "./describe-filter.ts";
 import { usersTexts } from "./users-texts.ts";
 
 const isOpen = ({ state }: BulkView) => state === "waiting" || state === "running";
@@ -26,12 +28,30 @@ const tones = {
   cancelled: "warn",
 } satisfies Record<BulkView["state"], BadgeTone>;
 
-/** Bulk changes: those under way with their progress, and the ones that are over. `startedHere` stay in view. */
-export function BulkChanges({ startedHere }: { startedHere: boolean }) {
+type Props = {
+  /** The change that this page started stays in view. */
+  startedId: number | undefined;
+};
+
+/** Bulk changes: those under way with their progress, and the ones that are over. */
+export function BulkChanges({ startedId }: Props) {
   const texts = useTexts(usersTexts);
+  const formats = useFormats();
+  const show = useMessages();
+  const shownId = useRef<number>(undefined);
   const list = useList<BulkView>("bulk", "/bulk", { limit: 10 });
   const [newest] = list.items;
-  const inView = list.items.filter((change, index) => isOpen(change) || (startedHere && index === 0));
+  const inView = list.items.filter((change) => isOpen(change) || change.id === startedId);
+  const started = list.items.find(({ id }) => id === startedId);
+  useEffect(() => {
+    if (started?.state !== "done" || shownId.current === started.id) return;
+    shownId.current = started.id;
+    const { action, done } = started;
+    show({
+      kind: "good",
+      text: "tier" in action ? <NewTier change={started} /> : texts.bulkRefreshed(done, formats.number(done)),
+    });
+  }, [started, show, texts, formats]);
   const others = list.items.filter((change) => !inView.includes(change));
   if (list.error && !newest) return <Problem error={list.error} onRetry={() => void list.refetch()} />;
   return (
@@ -40,7 +60,7 @@ export function BulkChanges({ startedHere }: { startedHere: boolean }) {
         <BulkChange key={change.id} change={change} />
       ))}
       <details>
-        <summary>{texts.bulk}</summary>
+        <summary>{texts.bulkPast}</summary>
         <div className="stack tight bulk-history">
           {others.map((change) => (
             <BulkChange key={change.id} change={change} />
@@ -53,10 +73,27 @@ export function BulkChanges({ startedHere }: { startedHere: boolean }) {
   );
 }
 
+/** How many users have the tier now, with the way to them. */
+function NewTier({ change: { action, done } }: { change: BulkView }) {
+  const texts = useTexts(usersTexts);
+  const formats = useFormats();
+  if (!("tier" in action)) return null;
+  const { tier } = action;
+  return (
+    <>
+      {texts.bulkGiven(done, formats.number(done), tier)}{" "}
+      <Link to="/users" search={{ tier }}>
+        {texts.bulkSeeTier(tier)}
+      </Link>
+    </>
+  );
+}
+
 function BulkChange({ change }: { change: BulkView }) {
   const texts = useTexts(usersTexts);
   const formats = useFormats();
   const may = useMay("tier" in change.action ? "admin" : "operator");
+  const selected = useSelectedTexts();
   const [asks, setAsks] = useState(false);
   const { id, state, matching, done, failed, skipped, by, at, action } = change;
   const name = "tier" in action ? texts.bulkTier(action.tier) : texts.bulkRefresh;
@@ -79,9 +116,7 @@ function BulkChange({ change }: { change: BulkView }) {
           </Button>
         )}
       </div>
-      <p className="soft small">
-        <Selected change={change} />
-      </p>
+      <p className="soft small">{selected(change)}</p>
       {isOpen(change) && <Progress label={name} done={over} total={matching} />}
       <p>
         {texts.bulkProgress(formats.number(done), formats.number(matching))}
@@ -95,20 +130,14 @@ function BulkChange({ change }: { change: BulkView }) {
           </>
         )}
       </p>
+      {state === "done" && done > 0 && "tier" in action && (
+        <p>
+          <NewTier change={change} />
+        </p>
+      )}
       {asks && <CancelDialog id={id} onClose={() => setAsks(false)} />}
     </article>
   );
-}
-
-function Selected({ change: { filter, searched } }: { change: BulkView }) {
-  const texts = useTexts(usersTexts);
-  const describe = useFilterTexts();
-  if (filter === null) return texts.bulkNamed;
-  const parts = [
-    ...Object.entries(filter).map(([key, value]) => describe(key, value)),
-    ...(searched ? [texts.bulkSearched] : []),
-  ];
-  return parts.length === 0 ? texts.noFilter : parts.join(" · ");
 }
 
 function CancelDialog({ id, onClose }: { id: number; onClose: () => void }) {

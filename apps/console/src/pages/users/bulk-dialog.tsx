@@ -1,5 +1,4 @@
-import type { BulkAction, BulkAnswer } from "@rollcall/contracts";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import type { BulkAction, BulkAnswer, UserEntry } from "@rollcall/contracts";
 import { useState } from "react";
 import { ApiProblem, post } from "../../api/request.ts";
 import { useWrite } from "../../api/write.ts";
@@ -11,6 +10,7 @@ import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { useFilterTexts } from "./describe-filter.ts";
 import { toTarget, type UserSelection } from "./selection.ts";
+import { useSelectedCount } from "./use-selected-count.ts";
 import type { FilterValues } from "./user-filter.ts";
 import { usersTexts } from "./users-texts.ts";
 
@@ -20,8 +20,10 @@ type Props = {
   filter: FilterValues;
   searchText: string;
   tiers: readonly string[];
+  /** The selected users that the page has loaded, none of them deleted. */
+  users: readonly UserEntry[];
   onClose: () => void;
-  onStarted: () => void;
+  onStarted: (bulkId: number | undefined) => void;
 };
 
 /** As contracts have it. */
@@ -31,7 +33,16 @@ const tierPattern = /^[A-Z][A-Z0-9_]{0,31}$/;
  * Counts the users of a bulk change, says what happens to them, and starts it. If more users match by the time of the
  * confirmation, the server refuses, and the operator sees the new number first.
  */
-export function BulkDialog({ action, selection, filter, searchText, tiers, onClose, onStarted }: Props) {
+export function BulkDialog({
+  action,
+  selection,
+  filter,
+  searchText,
+  tiers,
+  users,
+  onClose,
+  onStarted,
+}: Props) {
   const texts = useTexts(usersTexts);
   const formats = useFormats();
   const show = useMessages();
@@ -39,25 +50,19 @@ export function BulkDialog({ action, selection, filter, searchText, tiers, onClo
   const hasTier = tierPattern.test(tier);
   const does: BulkAction = action === "tier" && hasTier ? { tier } : { refresh: true };
   const target = toTarget(selection, filter, searchText);
-  const preview = useQuery({
-    queryKey: ["bulk-preview", target, does],
-    queryFn: () => post<BulkAnswer>("/users/bulk", { ...target, action: does, preview: true }),
-    placeholderData: keepPreviousData,
-    staleTime: 0,
-    gcTime: 0,
-  });
+  const preview = useSelectedCount(selection, filter, searchText, { enabled: true });
   const matching = preview.data?.matching;
   const start = useWrite(
     (expected: number) => post<BulkAnswer>("/users/bulk", { ...target, action: does, expected }),
     {
       topics: ["bulk", "bulk-preview", "audit"],
-      onDone: () => {
+      onDone: ({ jobId }) => {
         show({ kind: "good", text: texts.bulkStarted });
-        onStarted();
+        onStarted(jobId);
       },
     },
   );
-  const isCounted = matching !== undefined && matching > 0 && !preview.isPlaceholderData;
+  const isCounted = matching !== undefined && matching > 0;
   const number = formats.number(matching ?? 0);
   const isReady = isCounted && (action === "refresh" || hasTier);
   const confirmation =
@@ -88,12 +93,43 @@ export function BulkDialog({ action, selection, filter, searchText, tiers, onClo
           </p>
         )}
       </div>
+      {isCounted && <Preview users={users} matching={matching} tier={hasTier ? tier : undefined} />}
       {preview.error && <Problem error={preview.error} onRetry={() => void preview.refetch()} />}
       {start.error && <Problem error={start.error} />}
       {start.error instanceof ApiProblem && start.error.code === "admin.selection_changed" && isCounted && (
         <p>{texts.changed(formats.number(start.variables ?? 0), number)}</p>
       )}
     </ConfirmDialog>
+  );
+}
+
+const mostNamed = 5;
+
+/** The first users by name, with what changes for each. */
+function Preview({
+  users,
+  matching,
+  tier,
+}: {
+  users: readonly UserEntry[];
+  matching: number;
+  tier: string | undefined;
+}) {
+  const texts = useTexts(usersTexts);
+  const formats = useFormats();
+  const named = users.slice(0, Math.min(mostNamed, matching));
+  const others = matching - named.length;
+  if (named.length === 0) return null;
+  return (
+    <ul className="parts small">
+      {named.map(({ clerkId, name, email, tier: present }) => (
+        <li key={clerkId}>
+          {name ?? email ?? clerkId}
+          {tier !== undefined && `: ${present === tier ? texts.hasTier(tier) : `${present} → ${tier}`}`}
+        </li>
+      ))}
+      {others > 0 && <li className="soft">{texts.andMore(formats.number(others))}</li>}
+    </ul>
   );
 }
 
@@ -131,12 +167,8 @@ function TierField({
 
 function Target({ selection, filter, searchText }: Pick<Props, "selection" | "filter" | "searchText">) {
   const texts = useTexts(usersTexts);
-  const formats = useFormats();
   const describe = useFilterTexts();
-  if (selection.kind === "some") {
-    const { size } = selection.clerkIds;
-    return <p>{texts.selected(size, formats.number(size))}</p>;
-  }
+  if (selection.kind === "some") return null;
   const parts = [
     ...Object.entries(filter).map(([key, value]) => describe(key, value)),
     ...(searchText === "" ? [] : [texts.searchIs(searchText)]),

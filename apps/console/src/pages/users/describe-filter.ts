@@ -1,3 +1,4 @@
+import type { BulkView } from "@rollcall/contracts";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { type ColumnTexts, columnsTexts } from "./columns-texts.ts";
@@ -6,6 +7,18 @@ import { usersTexts } from "./users-texts.ts";
 /** The name of a column for people; a column of the app has its own name. */
 export function nameColumn(texts: ColumnTexts, key: string): string {
   return Object.hasOwn(texts, key) ? texts[key as keyof ColumnTexts] : key;
+}
+
+/** Says which users a bulk change selected. Its search text is stored nowhere. */
+export function useSelectedTexts(): (change: Pick<BulkView, "filter" | "searched">) => string {
+  const texts = useTexts(usersTexts);
+  const describe = useFilterTexts();
+  return ({ filter, searched }) => {
+    if (filter === null) return texts.bulkNamed;
+    const parts = Object.entries(filter).map(([key, value]) => describe(key, value));
+    if (searched) parts.push(texts.bulkSearched);
+    return parts.length === 0 ? texts.noFilter : parts.join(" · ");
+  };
 }
 
 /** Says what a filter asks for, such as "Tier: FREE". Works for filters of the address and for those of bulk changes. */

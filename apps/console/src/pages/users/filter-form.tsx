@@ -20,7 +20,6 @@ type Props = {
 
 /** Columns that most questions are about. The others are added one by one. */
 const usualColumns = ["tier", "turma"];
-const wideEnough = "(min-width: 48rem)";
 
 /** The search and the filters. Choices count at once; texts count with Enter, or when the field is left. */
 export function FilterForm({ columns, filter, searchText, onChange }: Props) {
@@ -28,6 +27,8 @@ export function FilterForm({ columns, filter, searchText, onChange }: Props) {
   const describe = useFilterTexts();
   const [text, setText] = useState(searchText);
   const [added, setAdded] = useState<readonly string[]>([]);
+  // Closed, it puts the first user a few steps from the search, and it stays open while the operator works with it.
+  const [isOpen, setOpen] = useState(Object.keys(filter).length > 0);
   const all = columns ? listFilterColumns(columns) : [];
   const isShown = (key: string) => usualColumns.includes(key) || key in filter || added.includes(key);
   const set = (key: string, value: string) => {
@@ -59,14 +60,14 @@ export function FilterForm({ columns, filter, searchText, onChange }: Props) {
           {texts.search}
         </Button>
       </form>
-      <details open={window.matchMedia(wideEnough).matches}>
+      <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
           {texts.filters}
           {active.length > 0 && (
             <span className="soft"> {active.map(([key, value]) => describe(key, value)).join(" · ")}</span>
           )}
         </summary>
-        <div className="filters">
+        <div className="user-filters">
           <Select
             label={texts.state}
             value={filter["state"] ?? ""}
@@ -119,7 +120,7 @@ export function FilterForm({ columns, filter, searchText, onChange }: Props) {
           {(active.length > 0 || added.length > 0) && (
             <div className="filter-clear">
               <Button
-                look="plain"
+                look="link"
                 onPress={() => {
                   setAdded([]);
                   onChange({ filter: {} });
@@ -189,6 +190,8 @@ function ColumnFilter({
   const apply = () => {
     if (!isWrong) onChange(typed.trim());
   };
+  // Tiers are upper case everywhere, as in the dialog that gives them.
+  const type = (text: string) => setTyped(column.key === "tier" ? text.toUpperCase() : text);
   return (
     <form
       onSubmit={(event) => {
@@ -200,10 +203,10 @@ function ColumnFilter({
         label={label}
         list={list}
         value={typed}
-        onChange={setTyped}
+        onChange={type}
         onBlur={apply}
         isInvalid={isWrong}
-        hint={isWrong ? texts.noEmailInFilter : undefined}
+        hint={isWrong ? texts.noEmailInFilter : typed.trim() === value ? undefined : texts.enterApplies}
         placeholder={texts.any}
         autoComplete="off"
         maxLength={200}

@@ -9,9 +9,11 @@ export const nothingSelected: UserSelection = { kind: "some", clerkIds: new Set(
 /** The keys of the rows that the list shows as selected. */
 export function readSelectedKeys(
   selection: UserSelection,
-  shown: readonly { clerkId: string }[],
+  shown: readonly { clerkId: string; deletedAt: string | null }[],
 ): ReadonlySet<string> {
-  return selection.kind === "some" ? selection.clerkIds : new Set(shown.map(({ clerkId }) => clerkId));
+  return selection.kind === "some"
+    ? selection.clerkIds
+    : new Set(shown.flatMap(({ clerkId, deletedAt }) => (deletedAt === null ? [clerkId] : [])));
 }
 
 /** The users of a bulk change, as the api takes them. */

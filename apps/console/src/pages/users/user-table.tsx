@@ -1,7 +1,7 @@
 import type { ColumnsAnswer, UserEntry } from "@rollcall/contracts";
-import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { Badge } from "../../design/badge.tsx";
+import { PersonLink } from "../../design/person-link.tsx";
 import { type Column, type Selection, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
 import { useTexts } from "../../language/language.tsx";
@@ -27,12 +27,23 @@ export function UserTable({ columns, filter, users, selection }: Props) {
   const names = useTexts(columnsTexts);
   const extra = Object.keys(filter).join(" ");
   const shown = useMemo<Column<UserEntry>[]>(() => {
+    const words: Record<string, string> = {
+      true: texts.yes,
+      false: texts.no,
+      sim: texts.yes,
+      não: texts.no,
+      nao: texts.no,
+    };
     const known = [...(columns?.users ?? []), ...(columns?.profile?.columns ?? [])].map(({ key }) => key);
     const hasTurma = columns?.profile?.columns.some(({ key }) => key === "turma");
     const wanted = new Set([...(hasTurma ? ["turma"] : []), ...extra.split(" ")]);
     const further = [...wanted].filter((key) => known.includes(key) && !shownAnyway.has(key));
     return [
-      { key: "person", header: texts.person, cell: (user) => <Person user={user} /> },
+      {
+        key: "person",
+        header: texts.person,
+        cell: ({ clerkId, name }) => <PersonLink clerkId={clerkId} name={name ?? texts.noName} />,
+      },
       { key: "email", header: texts.email, cell: ({ email }) => email ?? "–" },
       { key: "state", header: texts.state, cell: (user) => <UserState user={user} /> },
       { key: "tier", header: texts.tier, cell: ({ tier }) => tier },
@@ -40,7 +51,10 @@ export function UserTable({ columns, filter, users, selection }: Props) {
         (key): Column<UserEntry> => ({
           key,
           header: nameColumn(names, key),
-          cell: (user) => readColumn(user, key) ?? "–",
+          cell: (user) => {
+            const value = readColumn(user, key);
+            return value === undefined ? "–" : (words[value] ?? value);
+          },
         }),
       ),
       { key: "profile", header: texts.profile, cell: (user) => <Profile user={user} /> },
@@ -59,6 +73,7 @@ export function UserTable({ columns, filter, users, selection }: Props) {
       rowKey={({ clerkId }) => clerkId}
       rowName={({ name, clerkId }) => name ?? clerkId}
       selection={selection}
+      whyNotSelected={({ deletedAt }) => (deletedAt === null ? undefined : texts.deletedStays)}
       empty={null}
     />
   );
@@ -68,18 +83,6 @@ function readColumn(user: UserEntry, key: string): string | undefined {
   const own = key in user ? user[key as keyof UserEntry] : undefined;
   const value = typeof own === "object" ? undefined : (own ?? user.columns[key] ?? user.profile?.[key]);
   return value === null || value === undefined ? undefined : String(value);
-}
-
-function Person({ user }: { user: UserEntry }) {
-  const texts = useTexts(usersTexts);
-  return (
-    <span className="person">
-      <Link to="/users/$clerkId" params={{ clerkId: user.clerkId }}>
-        {user.name ?? texts.noName}
-      </Link>
-      <span className="soft small code">{user.clerkId}</span>
-    </span>
-  );
 }
 
 function Profile({ user }: { user: UserEntry }) {

@@ -1,7 +1,7 @@
-import type { ColumnsAnswer } from "@rollcall/contracts";
+import type { ColumnsAnswer, DeadLetterCount } from "@rollcall/contracts";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { useAnswer } from "../../api/queries.ts";
+import { type List, useAnswer } from "../../api/queries.ts";
 import { useMay } from "../../api/session.tsx";
 import { Button } from "../../design/button.tsx";
 import { Empty, Loading, Problem } from "../../design/states.tsx";
@@ -48,15 +48,17 @@ function Found({ columns, filter, searchText }: FoundProps) {
   const mayAct = useMay("operator");
   const [selection, setSelection] = useState<UserSelection>(nothingSelected);
   const [action, setAction] = useState<"refresh" | "tier">();
-  const [hasStarted, setHasStarted] = useState(false);
+  /** The bulk change that this page started last. */
+  const [startedId, setStartedId] = useState<number>();
   const hasSelection = selection.kind === "all" || selection.clerkIds.size > 0;
   const list = useUserList(filter, searchText, hasSelection);
   const { items, error, isSearching } = list;
   const isFiltered = searchText !== "" || Object.keys(filter).length > 0;
+  const selectedKeys = readSelectedKeys(selection, items);
   const tiers = columns?.users.find(({ key }) => key === "tier")?.values ?? [];
   return (
     <>
-      <BulkChanges startedHere={hasStarted} />
+      <BulkChanges startedId={startedId} />
       {error && <Problem error={error} onRetry={() => void list.refetch()} />}
       <ListStatus list={list}>
         {mayAct && items.length > 0 && selection.kind === "some" && (
@@ -71,7 +73,7 @@ function Found({ columns, filter, searchText }: FoundProps) {
           selection={
             mayAct
               ? {
-                  keys: readSelectedKeys(selection, items),
+                  keys: selectedKeys,
                   onChange: (clerkIds) => setSelection({ kind: "some", clerkIds }),
                 }
               : undefined
@@ -80,7 +82,7 @@ function Found({ columns, filter, searchText }: FoundProps) {
       </div>
       {list.isPending && !error && <Loading />}
       {items.length === 0 && list.isSuccess && !list.hasNextPage && (
-        <NothingFound isFiltered={isFiltered} searchText={searchText} />
+        <NothingFound isFiltered={isFiltered} searchText={searchText} startedId={startedId} />
       )}
       {list.hasNextPage && !isSearching && (
         <div className="row">
@@ -89,7 +91,8 @@ function Found({ columns, filter, searchText }: FoundProps) {
       )}
       <SelectionBar
         selection={selection}
-        hasFilter={isFiltered}
+        filter={filter}
+        searchText={searchText}
         onSelectAll={() => setSelection({ kind: "all" })}
         onClear={() => setSelection(nothingSelected)}
         onAct={setAction}
@@ -101,11 +104,12 @@ function Found({ columns, filter, searchText }: FoundProps) {
           filter={filter}
           searchText={searchText}
           tiers={tiers}
+          users={items.filter(({ clerkId }) => selectedKeys.has(clerkId))}
           onClose={() => setAction(undefined)}
-          onStarted={() => {
+          onStarted={(bulkId) => {
             setAction(undefined);
             setSelection(nothingSelected);
-            setHasStarted(true);
+            setStartedId(bulkId);
           }}
         />
       )}
@@ -118,15 +122,13 @@ function ListStatus({ list, children }: { list: ReturnType<typeof useUserList>; 
   const texts = useTexts(usersTexts);
   const formats = useFormats();
   const { items, isSearching, isOld, hasNextPage, isPending } = list;
-  if (isPending) return null;
+  if (isPending || (items.length === 0 && !hasNextPage)) return null;
   const number = formats.number(items.length);
   return (
     <div className="row apart">
       <div className="row" role="status">
         <span className="soft">
-          {hasNextPage || items.length === 0
-            ? texts.shown(items.length, number)
-            : texts.thatsAll(items.length, number)}
+          {hasNextPage ? texts.shown(items.length, number) : texts.thatsAll(items.length, number)}
         </span>
         {isSearching && (
           <>
@@ -148,9 +150,22 @@ function ListStatus({ list, children }: { list: ReturnType<typeof useUserList>; 
 
 const clerkId = /^user_[A-Za-z0-9_-]{1,128}$/;
 
-function NothingFound({ isFiltered, searchText }: { isFiltered: boolean; searchText: string }) {
+function NothingFound({
+  isFiltered,
+  searchText,
+  startedId,
+}: {
+  isFiltered: boolean;
+  searchText: string;
+  startedId: number | undefined;
+}) {
   const texts = useTexts(usersTexts);
+  const formats = useFormats();
+  const letters = useAnswer<List<DeadLetterCount>>("dead-letters", "/dead-letters/codes", {}, isFiltered);
+  const waiting = letters.data?.items.reduce((sum, { count }) => sum + count, 0) ?? 0;
   if (!isFiltered) return <Empty>{texts.emptyAll}</Empty>;
+  // The change itself, above the list, links to its users.
+  if (startedId !== undefined) return <Empty>{texts.emptyAfterBulk}</Empty>;
   return (
     <div className="empty stack tight">
       <p>{texts.empty}</p>
@@ -163,6 +178,12 @@ function NothingFound({ isFiltered, searchText }: { isFiltered: boolean; searchT
         </p>
       ) : (
         <p className="soft">{texts.emptyHint}</p>
+      )}
+      {waiting > 0 && (
+        <p>
+          {texts.emptyLetters(waiting, formats.number(waiting))}{" "}
+          <Link to="/dead-letters">{texts.toDeadLetters}</Link>
+        </p>
       )}
     </div>
   );

@@ -5,7 +5,7 @@ export const usersTexts = defineTexts({
   en: {
     title: "Users",
     search: "Search",
-    searchHint: "Clerk id, or part of an email or a name",
+    searchHint: "Clerk id, email or name",
     filters: "Filters",
     state: "State",
     states: { live: "Live", banned: "Banned", deleted: "Deleted" },
@@ -18,6 +18,7 @@ export const usersTexts = defineTexts({
     moreFilters: "Filter by another column",
     chooseColumn: "Choose a column",
     noEmailInFilter: "Filters stand in the page’s address. Use the search for emails.",
+    enterApplies: "Enter applies it.",
     clearFilters: "Clear all",
     yes: "yes",
     no: "no",
@@ -34,7 +35,13 @@ export const usersTexts = defineTexts({
     reload: "Reload",
     empty: "No user matches.",
     emptyHint:
-      "Check the spelling, or remove a filter. A person that Clerk has and Rollcall lacks is in no list: copy the Clerk id (user_…) from Clerk and search for it.",
+      "Check the spelling, or remove a filter. This list holds only users with a row here: for a person that Clerk has and Rollcall lacks, copy the Clerk id (user_…) from Clerk and search for it.",
+    emptyLetters: (n: number, text: string) =>
+      n === 1
+        ? "1 dead letter waits: a job that failed for good, perhaps this person’s."
+        : `${text} dead letters wait: jobs that failed for good, perhaps one of this person.`,
+    toDeadLetters: "Look among the dead letters",
+    emptyAfterBulk: "After the bulk change no user matches this filter any more.",
     emptyId: "No row has this Clerk id. Rollcall can still say why:",
     openById: (id: string) => `Open ${id}`,
     emptyAll: "There are no users yet. They appear when they sign up, or after a full sync.",
@@ -46,11 +53,13 @@ export const usersTexts = defineTexts({
 
     selected: (n: number, text: string) => (n === 1 ? "1 user selected" : `${text} users selected`),
     selectAllMatching: "Select all that match",
-    allMatching: "All users that match are selected.",
-    allUsers: "All users are selected.",
+    allSelected: (n: number, text: string) =>
+      n === 1 ? "1 user selected, all that match." : `${text} users selected, all that match.`,
+    counting: "Counting …",
+    deletedStays: "Deleted users are never changed.",
     selection: "Selection",
     unselect: "Clear selection",
-    refresh: "Refresh",
+    refresh: "Fetch from Clerk",
     changeTier: "Change tier",
     exportCsv: "Export CSV",
     exportJson: "Export JSON",
@@ -59,25 +68,28 @@ export const usersTexts = defineTexts({
     exported: (file: string) => `Saved as ${file}`,
     exportFailed: "The export broke off, and no file was saved. Try again.",
 
-    refreshTitle: "Refresh users",
+    refreshTitle: "Fetch users from Clerk",
     refreshSays: "Rollcall reads each of these users at Clerk and writes what differs.",
     tierTitle: "Change the tier",
     tierSays: "The next login of each of these users sees the new tier.",
     newTier: "New tier",
+    hasTier: (tier: string) => `has ${tier} already`,
+    andMore: (text: string) => `… and ${text} more`,
     newTierHint: "Capitals, digits and _, with a capital first, like PRO",
     matching: (n: number, text: string) => (n === 1 ? "1 user matches." : `${text} users match.`),
     matchingNone: "No user matches, so there is nothing to do. Deleted users are never changed.",
     filterIs: "Filter:",
-    noFilter: "none: every user that is not deleted",
+    noFilter: "none, every user that is not deleted",
     searchIs: (text: string) => `Search: ${text}`,
     changed: (before: string, after: string) => `Before, ${before} users matched. Now ${after} match.`,
-    confirmRefresh: (n: number, text: string) => (n === 1 ? "Refresh 1 user" : `Refresh ${text} users`),
+    confirmRefresh: (n: number, text: string) => (n === 1 ? "Fetch 1 user" : `Fetch ${text} users`),
     confirmTier: (n: number, text: string, tier: string) =>
       n === 1 ? `Give 1 user the tier ${tier}` : `Give ${text} users the tier ${tier}`,
 
     bulk: "Bulk changes",
+    bulkPast: "Past bulk changes",
     bulkNone: "No bulk change yet.",
-    bulkRefresh: "Refresh",
+    bulkRefresh: "Fetch from Clerk",
     bulkTier: (tier: string) => `Tier ${tier}`,
     bulkBy: (by: string) => `by ${by}`,
     bulkNamed: "Selected one by one",
@@ -99,11 +111,16 @@ export const usersTexts = defineTexts({
     bulkCancelled: (by: string) => `Cancelled by ${by}`,
     keepGoing: "Let it run",
     bulkStarted: "The bulk change was started.",
+    bulkGiven: (n: number, text: string, tier: string) =>
+      n === 1 ? `1 user is ${tier} now.` : `${text} users are ${tier} now.`,
+    bulkSeeTier: (tier: string) => `All users with ${tier}`,
+    bulkRefreshed: (n: number, text: string) =>
+      n === 1 ? "1 user is being fetched from Clerk." : `${text} users are being fetched from Clerk.`,
   },
   "pt-BR": {
     title: "Usuários",
     search: "Buscar",
-    searchHint: "Id do Clerk, ou parte de um e-mail ou nome",
+    searchHint: "Id, e-mail ou nome",
     filters: "Filtros",
     state: "Estado",
     states: { live: "Ativo", banned: "Bloqueado", deleted: "Excluído" },
@@ -116,6 +133,7 @@ export const usersTexts = defineTexts({
     moreFilters: "Filtrar por outra coluna",
     chooseColumn: "Escolha uma coluna",
     noEmailInFilter: "Filtros ficam no endereço da página. Para e-mails, use a busca.",
+    enterApplies: "Enter aplica.",
     clearFilters: "Limpar tudo",
     yes: "sim",
     no: "não",
@@ -132,7 +150,13 @@ export const usersTexts = defineTexts({
     reload: "Recarregar",
     empty: "Nenhum usuário corresponde.",
     emptyHint:
-      "Confira a grafia ou remova um filtro. Quem o Clerk tem e o Rollcall não, não está em nenhuma lista: copie o id (user_…) do Clerk e busque por ele.",
+      "Confira a grafia ou remova um filtro. Esta lista só tem usuários com linha aqui: para uma pessoa que o Clerk tem e o Rollcall não, copie o id (user_…) do Clerk e busque por ele.",
+    emptyLetters: (n, text) =>
+      n === 1
+        ? "Há 1 dead letter: um job que falhou de vez, talvez o desta pessoa."
+        : `Há ${text} dead letters: jobs que falharam de vez, talvez um desta pessoa.`,
+    toDeadLetters: "Procurar nas dead letters",
+    emptyAfterBulk: "Depois da alteração em massa, nenhum usuário corresponde mais a este filtro.",
     emptyId: "Nenhuma linha tem este id do Clerk. O Rollcall ainda pode dizer por quê:",
     openById: (id) => `Abrir ${id}`,
     emptyAll:
@@ -145,8 +169,12 @@ export const usersTexts = defineTexts({
 
     selected: (n, text) => (n === 1 ? "1 usuário selecionado" : `${text} usuários selecionados`),
     selectAllMatching: "Selecionar todos que correspondem",
-    allMatching: "Todos os usuários que correspondem estão selecionados.",
-    allUsers: "Todos os usuários estão selecionados.",
+    allSelected: (n, text) =>
+      n === 1
+        ? "1 usuário selecionado, o único que corresponde."
+        : `${text} usuários selecionados, todos os que correspondem.`,
+    counting: "Contando …",
+    deletedStays: "Usuários excluídos nunca são alterados.",
     selection: "Seleção",
     unselect: "Limpar seleção",
     refresh: "Atualizar do Clerk",
@@ -163,11 +191,13 @@ export const usersTexts = defineTexts({
     tierTitle: "Mudar o tier",
     tierSays: "O próximo login de cada um destes usuários vê o novo tier.",
     newTier: "Novo tier",
+    hasTier: (tier) => `já tem ${tier}`,
+    andMore: (text) => `… e mais ${text}`,
     newTierHint: "Maiúsculas, dígitos e _, começando por maiúscula, como PRO",
     matching: (n, text) => (n === 1 ? "1 usuário corresponde." : `${text} usuários correspondem.`),
     matchingNone: "Nenhum usuário corresponde; não há o que fazer. Usuários excluídos nunca são alterados.",
     filterIs: "Filtro:",
-    noFilter: "nenhum: todos os usuários não excluídos",
+    noFilter: "nenhum, todos os usuários não excluídos",
     searchIs: (text) => `Busca: ${text}`,
     changed: (before, after) => `Antes, ${before} usuários correspondiam. Agora são ${after}.`,
     confirmRefresh: (n, text) => (n === 1 ? "Atualizar 1 usuário" : `Atualizar ${text} usuários`),
@@ -175,6 +205,7 @@ export const usersTexts = defineTexts({
       n === 1 ? `Dar o tier ${tier} a 1 usuário` : `Dar o tier ${tier} a ${text} usuários`,
 
     bulk: "Alterações em massa",
+    bulkPast: "Alterações em massa anteriores",
     bulkNone: "Nenhuma alteração em massa até agora.",
     bulkRefresh: "Atualização",
     bulkTier: (tier) => `Tier ${tier}`,
@@ -199,5 +230,12 @@ export const usersTexts = defineTexts({
     bulkCancelled: (by) => `Cancelada por ${by}`,
     keepGoing: "Deixar continuar",
     bulkStarted: "A alteração em massa foi iniciada.",
+    bulkGiven: (n, text, tier) =>
+      n === 1 ? `1 usuário agora é ${tier}.` : `${text} usuários agora são ${tier}.`,
+    bulkSeeTier: (tier) => `Todos os usuários com ${tier}`,
+    bulkRefreshed: (n, text) =>
+      n === 1
+        ? "1 usuário está sendo atualizado do Clerk."
+        : `${text} usuários estão sendo atualizados do Clerk.`,
   },
 });

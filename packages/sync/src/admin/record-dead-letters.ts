@@ -1,0 +1,25 @@
+import { type Pool, recordDeadLetters } from "@rollcall/db";
+import { readClerkId, type StoredDeadLetter, syncJob } from "@rollcall/jobs";
+
+/**
+ * Records in the users' timelines that jobs failed for good. A letter that names no user has no timeline. It may be called
+ * again with the same letters.
+ *
+ * @throws AppError `postgres.unavailable`
+ */
+export function recordNewDeadLetters(pool: Pool, letters: readonly StoredDeadLetter[]): Promise<void> {
+  const events = letters.flatMap((letter) => {
+    const clerkId = readClerkId(letter);
+    if (clerkId === null) return [];
+    const { id: deadLetterId, code, queue, name: job, attempts, refusal } = letter;
+    const work = syncJob.safeParse(letter.payload).data;
+    return {
+      clerkId,
+      // The other job is a notification, which no event outside of Rollcall causes.
+      cause: work?.cause ?? "process",
+      ref: work?.delivery ?? null,
+      details: { deadLetterId, code, queue, job, attempts, ...refusal },
+    };
+  });
+  return recordDeadLetters(pool, events);
+}
