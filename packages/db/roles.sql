@@ -133,6 +133,7 @@ begin
       ({{apiOnProfile}}, {{profileText}}, 'rollcall_api'),
       ('update', 'rollcall.conflicts', 'rollcall_api'),
       ('insert, update', 'rollcall.former_profiles', 'rollcall_api'),
+      ('insert', 'rollcall.claimed_profiles', 'rollcall_api'),
       -- The api only adds to the timeline.
       ('insert', 'rollcall.events', 'rollcall_api'),
       ('insert, update', 'rollcall.runs', 'rollcall_api'),
