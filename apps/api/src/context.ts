@@ -4,7 +4,7 @@ import {
   type DeliveryReader,
   type SessionVerifier,
 } from "@rollcall/clerk";
-import type { Overview } from "@rollcall/contracts";
+import { nameProfileEvent, type Overview } from "@rollcall/contracts";
 import type { Logger } from "@rollcall/observability";
 import {
   createRefusalLimit,
@@ -39,6 +39,7 @@ export type ApiContext = Services & {
 export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
   const services = openServices(config, { program: "api", log, onIdleError: () => postgres.check() });
   const { pool, metrics, sessionCache, producers, autoCreate } = services;
+  const { profileName: profile } = pool.tables;
   const postgres = startPostgresMonitor(pool, (isDown, reason) => {
     if (isDown)
       log.error({ event: "postgres_lost", err: reason }, "Postgres does not answer, or refuses writes");
@@ -57,7 +58,10 @@ export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
       onCacheRead: (result) => metrics.count("rollcall_session_cache_total", { result }),
       onFailure: (error) => countPostgresError(metrics, error),
       onCacheWithoutProfile: (clerkId) =>
-        log.warn({ event: "cache_hit_no_mentorado", clerkId }, "cache hit but mentorado missing"),
+        log.warn(
+          { event: nameProfileEvent("missing_in_cache", profile), clerkId },
+          `cache hit but ${profile} missing`,
+        ),
     },
     verifySession: createSessionVerifier({
       jwtKey: config.CLERK_JWT_KEY,

@@ -8,6 +8,7 @@ import {
   type ErrorCode,
   ensureBody,
 } from "@rollcall/contracts";
+import type { Tables } from "@rollcall/db";
 import { answerError, answerLimited, createOriginLog } from "@rollcall/runtime";
 import { type EnsureResult, ensureUser } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -171,7 +172,7 @@ function answer(
   context.metrics.observe("rollcall_ensure_seconds", { path }, reply.elapsedTime / 1_000);
   switch (result.kind) {
     case "ready":
-      return reply.send(toReadyBody(result));
+      return reply.send(toReadyBody(result, context.pool.tables));
     case "pending":
       return reply
         .code(202)
@@ -185,6 +186,11 @@ function answer(
   }
 }
 
-function toReadyBody({ session, created, stale }: Extract<EnsureResult, { kind: "ready" }>): EnsureReady {
-  return { success: true, created, ...session, ...(stale ? { stale } : {}) };
+/** The profile has its name as its key. An app without profiles has no such key. */
+function toReadyBody(
+  { session: { user, mentorado }, created, stale }: Extract<EnsureResult, { kind: "ready" }>,
+  { profile }: Pick<Tables, "profile">,
+): Pick<EnsureReady, "success" | "created" | "stale"> & Record<string, unknown> {
+  const named = profile ? { [profile.name]: mentorado } : {};
+  return { success: true, created, user, ...named, ...(stale ? { stale } : {}) };
 }

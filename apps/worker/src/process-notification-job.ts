@@ -19,6 +19,7 @@ export async function processNotificationJob(
   const notification = readNotificationJob(job.data);
   if (!notification) throw new UnrecoverableError("job.unreadable");
   const { clerkId, eventId } = notification;
+  const { profileName } = context.pool.tables;
   try {
     if (!context.notificationTarget) {
       // While workers are replaced, another one may have the target. It takes the notification from the outbox, where
@@ -30,7 +31,7 @@ export async function processNotificationJob(
     if (sent)
       context.log.info(
         { event: "notification_sent", clerkId, eventId },
-        "The app was notified of a new mentorado",
+        `The app was notified of a new ${profileName}`,
       );
   } catch (error) {
     await throwIfOutage(context, queue, error, pauseQueue);
@@ -38,7 +39,7 @@ export async function processNotificationJob(
     const code = readErrorCode(error);
     context.log.warn(
       { clerkId, eventId, code, err: error },
-      "The app could not be notified of a new mentorado",
+      `The app could not be notified of a new ${profileName}`,
     );
     throw new JobFailure(code);
   }

@@ -1,4 +1,4 @@
-import { type ErrorCode, type LogEvent, readErrorCode } from "@rollcall/contracts";
+import { type ErrorCode, type LogEvent, nameProfileEvent, readErrorCode } from "@rollcall/contracts";
 import { readRefusal } from "@rollcall/db";
 import { JobFailure, type QueuedJob, readSyncJob, type SyncJob, type SyncQueueName } from "@rollcall/jobs";
 import { type SyncOutcome, syncUser } from "@rollcall/sync";
@@ -42,17 +42,15 @@ function readPayload(context: WorkerContext, job: QueuedJob): SyncJob {
   }
 }
 
-/** Outcomes with their own log event. */
+/** Outcomes with their own log event, besides those of a new profile. */
 const events: Partial<Record<SyncOutcome, LogEvent>> = {
-  created: "mentorado_created",
-  linked: "mentorado_linked",
   tombstoned: "user_tombstoned",
   held: "deletion_held",
   still_there: "deletion_unconfirmed",
 };
 
 function report(
-  { metrics, log }: WorkerContext,
+  { pool, metrics, log }: WorkerContext,
   syncJob: SyncJob,
   outcome: SyncOutcome,
   startedAtMs: number,
@@ -62,20 +60,24 @@ function report(
   metrics.count("rollcall_provision_total", { cause, outcome });
   metrics.observe("rollcall_provision_seconds", {}, ms / 1_000);
   metrics.observe("rollcall_sync_lag_seconds", {}, Math.max(0, Date.now() - syncJob.eventAtMs) / 1_000);
-  const event = events[outcome] ?? ("user_synced" satisfies LogEvent);
+  const isProvisioned = outcome === "created" || outcome === "linked";
+  const event: LogEvent = isProvisioned
+    ? nameProfileEvent(outcome, pool.tables.profileName)
+    : (events[outcome] ?? "user_synced");
   const line = { event, clerkId, cause, outcome, delivery, ms };
   if (outcome === "still_there") log.warn(line, "Clerk still has a user whose deletion was reported");
   else log.info(line, "User synced");
 }
 
 function reportFailure(
-  { metrics, log }: WorkerContext,
+  { pool, metrics, log }: WorkerContext,
   syncJob: SyncJob,
   code: ErrorCode,
   error: unknown,
 ): void {
   const { cause, clerkId, kind } = syncJob;
   metrics.count("rollcall_provision_total", { cause, outcome: code });
-  const event: LogEvent = kind === "delete" ? "user_deletion_failed" : "mentorado_creation_failed";
+  const event: LogEvent =
+    kind === "delete" ? "user_deletion_failed" : nameProfileEvent("creation_failed", pool.tables.profileName);
   log.error({ event, clerkId, code, err: error }, "A user could not be synced");
 }

@@ -96,7 +96,7 @@ export const mutants: readonly Mutant[] = [
         find: /\('mentorados', 'id'\),\s+\('mentorados', 'user_id'\)/,
         replace: "('mentorados', 'id')",
       },
-      { within: db, find: /\bon conflict \(user_id\) do nothing\s/, replace: "" },
+      { within: db, find: /\bon conflict \(\$\{link\}\) do nothing\s/, replace: "" },
     ],
   },
   {

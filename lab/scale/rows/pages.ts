@@ -64,7 +64,7 @@ export async function writeUsers(db: Queryable, users: readonly UserSnapshot[]):
     clerkId,
     cause,
     ref,
-    turma: null,
+    metadata: [null],
     secondaryEmails: [],
   }));
   await giveProfiles(db, requests, defaults);

@@ -15,8 +15,8 @@ const fields = {
   image_url: text,
   primary_email_address_id: text,
   email_addresses: z.array(emailAddress).nullish(),
-  // The rest of the metadata, up to 8 KB for each user, is not kept.
-  public_metadata: z.object({ role: z.unknown().optional(), turma: z.unknown().optional() }).nullish(),
+  // A mapping may take any of it for columns of a profile. Clerk limits it to 8 KB for each user.
+  public_metadata: z.looseObject({ role: z.unknown().optional(), turma: z.unknown().optional() }).nullish(),
   banned: z.boolean().nullish(),
   created_at: timeMs,
   updated_at: timeMs,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { columnValue } from "./columns.ts";
-import { mentoradoView, userView } from "./ensure.ts";
-import { clerkUserId } from "./ids.ts";
+import { profileView, userView } from "./ensure.ts";
+import { clerkUserId, type KeyType, keyOf, rowKey } from "./ids.ts";
 
 /** Every admin list: the items, and the cursor of the next page. */
 export function listOf<Item extends z.ZodType>(item: Item) {
@@ -25,10 +25,10 @@ export const conflictState = z.enum(["open", "resolved", "dismissed", "settled"]
 export const conflictView = z.object({
   id: z.number().int(),
   clerkId: clerkUserId,
-  userId: z.number().int(),
+  userId: rowKey,
   reason: z.string(),
-  candidateIds: z.array(z.number().int()),
-  profileId: z.number().int().nullable(),
+  candidateIds: z.array(rowKey),
+  profileId: rowKey.nullable(),
   state: conflictState,
   openedAt: timestamp,
   evaluatedAt: timestamp,
@@ -46,14 +46,17 @@ export type NamedConflict = z.infer<typeof namedConflict>;
 export const conflictQuery = listQuery.extend({ state: conflictState.default("open") });
 
 /** `POST conflicts/:id/resolve`: links this profile to the user, or dismisses the conflict. */
-export const conflictResolution = z.union([
-  z.strictObject({
-    mentoradoId: z.number().int().positive(),
-    /** Required when the user's present profile was used already. It is then unlinked, not removed. */
-    discardProfile: z.boolean().default(false),
-  }),
-  z.strictObject({ dismiss: z.literal(true) }),
-]);
+export const conflictResolutionOf = (profileKey: KeyType) =>
+  z.union([
+    z.strictObject({
+      mentoradoId: keyOf(profileKey),
+      /** Required when the user's present profile was used already. It is then unlinked, not removed. */
+      discardProfile: z.boolean().default(false),
+    }),
+    z.strictObject({ dismiss: z.literal(true) }),
+  ]);
+
+export const conflictResolution = conflictResolutionOf("integer");
 
 export type ConflictResolution = z.infer<typeof conflictResolution>;
 
@@ -160,7 +163,7 @@ export const userReport = z.object({
   why: z.string(),
   explanation,
   user: userView.nullable(),
-  mentorado: mentoradoView.nullable(),
+  mentorado: profileView.nullable(),
   /** `unknown` when Clerk gave no answer. */
   clerk: z.enum(["there", "banned", "absent", "unknown"]),
   jobs: z.array(jobView),
@@ -195,13 +198,13 @@ export const conflictEffect = z.enum([
 export const conflictDetail = conflictView.extend({
   user: userView.nullable(),
   /** The user's present profile. */
-  present: mentoradoView.nullable(),
+  present: profileView.nullable(),
   /** The candidates' rows in the order of `candidateIds`; a deleted one is left out. */
-  candidates: z.array(mentoradoView),
+  candidates: z.array(profileView),
   /** One for each choice, in the form that `resolve` takes. Empty once the conflict is decided. */
   effects: z.array(
     z.object({
-      choice: z.union([z.object({ mentoradoId: z.number().int() }), z.object({ dismiss: z.literal(true) })]),
+      choice: z.union([z.object({ mentoradoId: rowKey }), z.object({ dismiss: z.literal(true) })]),
       says: conflictEffect,
     }),
   ),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { columnValue } from "./columns.ts";
 import { clerkUserId, rowKey } from "./ids.ts";
 
 /** The optional body of `POST /api/ensure`. The user id comes from the token. */
@@ -77,13 +78,30 @@ export const mentoradoView = z.object({
 
 export type MentoradoView = z.infer<typeof mentoradoView>;
 
+/** A profile of another table: its key, the key of its user, and the columns that the mapping fills. */
+export const mappedProfileView = z
+  .object({ id: rowKey, userId: rowKey.nullable(), linkedAt: timestamp.nullable() })
+  .catchall(columnValue);
+
+export const profileView = z.union([mentoradoView, mappedProfileView]);
+
+export type ProfileView = z.infer<typeof profileView>;
+
 /** User and profile together, as a login needs them and the session cache holds them. */
-export const sessionView = z.object({ user: userView, mentorado: mentoradoView.nullable() });
+export const sessionView = z.object({ user: userView, mentorado: profileView.nullable() });
+
+/** The same for the default mapping's profile, and for that of another mapping. */
+export const defaultSessionView = sessionView.extend({ mentorado: mentoradoView.nullable() });
+export const mappedSessionView = sessionView.extend({ mentorado: mappedProfileView.nullable() });
 
 export type SessionView = z.infer<typeof sessionView>;
 
-/** 200 of `POST /api/ensure`. `stale`: Postgres is away and the cache answered. */
-export const ensureReady = sessionView.extend({
+/**
+ * 200 of `POST /api/ensure` under the default mapping. Another mapping has its own key of the users, and the profile under
+ * its name. `stale`: Postgres is away and the cache answered.
+ */
+export const ensureReady = defaultSessionView.extend({
+  user: userView.extend({ id: z.number().int() }),
   success: z.literal(true),
   created: z.boolean(),
   stale: z.literal(true).optional(),

@@ -1,4 +1,7 @@
-/** The stable names of log events, for search and alerts. Other log lines have no stable name. */
+/**
+ * The stable names of log events, for search and alerts. Other log lines have no stable name. Names with `mentorado` are
+ * those of the default mapping: see `nameProfileEvent`.
+ */
 export const logEvents = [
   "webhook_accepted",
   "webhook_ignored",
@@ -55,4 +58,22 @@ export const logEvents = [
   "forwarded_header_ignored",
 ] as const;
 
-export type LogEvent = (typeof logEvents)[number];
+type ProfileEvent =
+  | `${string}_created`
+  | `${string}_linked`
+  | `${string}_creation_failed`
+  | `cache_hit_no_${string}`;
+
+export type LogEvent = (typeof logEvents)[number] | ProfileEvent;
+
+const profileEvents = {
+  created: (name: string): ProfileEvent => `${name}_created`,
+  linked: (name: string): ProfileEvent => `${name}_linked`,
+  creation_failed: (name: string): ProfileEvent => `${name}_creation_failed`,
+  missing_in_cache: (name: string): ProfileEvent => `cache_hit_no_${name}`,
+};
+
+/** The name of a log event about a profile. @param name the profile's name in the mapping, `mentorado` by default */
+export function nameProfileEvent(what: keyof typeof profileEvents, name: string): LogEvent {
+  return profileEvents[what](name);
+}

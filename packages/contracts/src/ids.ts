@@ -8,4 +8,24 @@ export const rowKey = z.union([z.number().int(), z.string()]);
 
 export type RowKey = z.infer<typeof rowKey>;
 
+const largestBigint = 2n ** 63n - 1n;
+
+const keySchemas = {
+  integer: z.number().int().positive(),
+  bigint: z
+    .union([z.number().int().positive().transform(String), z.string()])
+    .refine((key) => /^[1-9]\d{0,18}$/.test(key) && BigInt(key) <= largestBigint, "must be a bigint"),
+  uuid: z.guid().toLowerCase(),
+  text: z
+    .union([z.number().int().transform(String), z.string().min(1).max(200)])
+    .refine((key) => !key.includes("\0"), "must hold no NUL character"),
+} satisfies Record<string, z.ZodType<RowKey>>;
+
+export type KeyType = keyof typeof keySchemas;
+
+/** The schema of a key that an operator names, in the form that answers have. */
+export function keyOf(type: KeyType): z.ZodType<RowKey> {
+  return keySchemas[type];
+}
+
 export type ClerkUserId = z.infer<typeof clerkUserId>;

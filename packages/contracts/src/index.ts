@@ -33,6 +33,7 @@ export {
   conflictEffect,
   conflictQuery,
   conflictResolution,
+  conflictResolutionOf,
   conflictView,
   type EventView,
   type Explanation,
@@ -105,13 +106,17 @@ export {
   replayRequest,
 } from "./dead-letters.ts";
 export {
+  defaultSessionView,
   type EnsurePending,
   type EnsureReady,
   ensureBody,
   ensurePending,
   ensureReady,
   type MentoradoView,
+  mappedSessionView,
   mentoradoView,
+  type ProfileView,
+  profileView,
   type SessionRefusalReason,
   type SessionView,
   sessionRefusals,
@@ -122,7 +127,7 @@ export {
 export { EnvironmentError, listSecrets, readEnvironment, secretVariables, variables } from "./environment.ts";
 export { isOrigin, splitPublicKeys } from "./environment-checks.ts";
 export { type ErrorBody, type ErrorCode, errorBody, errorTable } from "./errors.ts";
-export { type LogEvent, logEvents } from "./events.ts";
+export { type LogEvent, logEvents, nameProfileEvent } from "./events.ts";
 export {
   type GrowthAnswer,
   type GrowthDay,
@@ -135,12 +140,13 @@ export {
   growthHoursQuery,
   growthQuery,
 } from "./growth.ts";
-export { type ClerkUserId, clerkUserId, type RowKey } from "./ids.ts";
+export { type ClerkUserId, clerkUserId, type KeyType, keyOf, type RowKey, rowKey } from "./ids.ts";
 export type { Locale } from "./locale.ts";
 export {
   compareMappings,
   defaultMapping,
   describeMappingFile,
+  isDefaultProfile,
   type Mapping,
   parseMapping,
   toQualified,
@@ -195,6 +201,7 @@ export {
   type PurgePart,
   purgeAnswer,
   purgeRequest,
+  purgeRequestOf,
   type SyncAnswer,
   syncAnswer,
   syncRequest,

@@ -84,7 +84,7 @@ test("fields that contradict each other are refused", () => {
       "users.key.type must be text, because the key column is the Clerk id",
       "users.columns.name must not name the column mail of users.columns.email again",
       "profile.table must be another table than users.table",
-      "profile.columns.id is the key or the link already",
+      "profile.columns.id is the key, the link or updatedAt already",
       "profile.link must be another column than the key",
     ]),
   );

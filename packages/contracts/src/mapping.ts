@@ -63,7 +63,11 @@ const profileColumn = z.union(
   [
     z.strictObject({
       from: source,
-      allowed: z.array(z.string()).min(1).optional(),
+      allowed: z
+        .array(z.string())
+        .min(1)
+        .optional()
+        .describe("Of public metadata. Without it, a text is taken if it is up to 64 of a-z, 0-9 and _."),
       default: constant.optional(),
     }),
     z.strictObject({ value: constant }),
@@ -83,6 +87,7 @@ const profile = z.strictObject({
   table: tableName,
   link: identifier.describe("The column that refers to the key of the users."),
   key,
+  updatedAt: identifier.optional().describe("A time that Rollcall sets whenever it writes the row."),
   columns: z.record(identifier, profileColumn),
 });
 
@@ -129,6 +134,7 @@ export const defaultMapping: Mapping = {
     table: "public.mentorados",
     link: "user_id",
     key: { column: "id", type: "integer" },
+    updatedAt: "updated_at",
     columns: {
       nome_completo: { from: "name", default: "New User" },
       email: { from: "email" },
@@ -204,9 +210,10 @@ function findContradictions({ users, profile: mapped }: Mapping): string[] {
   if (!mapped) return problems;
   if (toQualified(mapped.table).join(".") === toQualified(users.table).join("."))
     problems.push("profile.table must be another table than users.table");
-  const own = [mapped.key.column, mapped.link];
+  const own = [mapped.key.column, mapped.link, mapped.updatedAt];
   for (const column of Object.keys(mapped.columns))
-    if (own.includes(column)) problems.push(`profile.columns.${column} is the key or the link already`);
+    if (own.includes(column))
+      problems.push(`profile.columns.${column} is the key, the link or updatedAt already`);
   if (mapped.key.column === mapped.link) problems.push("profile.link must be another column than the key");
   return problems;
 }
@@ -251,6 +258,11 @@ const differs = (place: string) => `${place}, which differs from the default`;
 export function compareMappings(mapping: Mapping, stored: unknown): string[] {
   const { data = stored } = mappingFile.safeParse(stored);
   return findDifferences(mapping, data);
+}
+
+/** Whether profiles are those of an app that names no tables: `public.mentorados` with its columns. */
+export function isDefaultProfile(mapped: NonNullable<Mapping["profile"]>): boolean {
+  return findDifferences({ profile: mapped }, { profile: defaultMapping.profile }).length === 0;
 }
 
 function findDifferences(one: unknown, other: unknown, place = ""): string[] {

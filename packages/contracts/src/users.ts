@@ -2,7 +2,7 @@ import { z } from "zod";
 import { listQuery } from "./admin.ts";
 import { columnValue } from "./columns.ts";
 import { userView } from "./ensure.ts";
-import { clerkUserId, rowKey } from "./ids.ts";
+import { clerkUserId, type KeyType, keyOf, rowKey } from "./ids.ts";
 
 const withoutNul = (text: string) => !text.includes("\0");
 const noNul = "must hold no NUL character";
@@ -136,14 +136,17 @@ export const tierAnswer = z.object({ clerkId: clerkUserId, tier: z.string() });
 export type TierAnswer = z.infer<typeof tierAnswer>;
 
 /** `POST users/:clerkId/purge`. */
-export const purgeRequest = z.strictObject({
-  /** Whether the user's former profiles keep name, email and photo. */
-  keepProfile: z.boolean().default(false),
-  /** Profiles that once matched the user, and that describe the same person. */
-  also: z.array(z.number().int().positive()).max(100).default([]),
-  /** Only tells what would go and what would stay. */
-  preview: z.boolean().default(false),
-});
+export const purgeRequestOf = (profileKey: KeyType) =>
+  z.strictObject({
+    /** Whether the user's former profiles keep name, email and photo. */
+    keepProfile: z.boolean().default(false),
+    /** Profiles that once matched the user, and that describe the same person. */
+    also: z.array(keyOf(profileKey)).max(100).default([]),
+    /** Only tells what would go and what would stay. */
+    preview: z.boolean().default(false),
+  });
+
+export const purgeRequest = purgeRequestOf("integer");
 
 /**
  * A part of what Rollcall holds of a person. `row`: email, name and image of the user's row. `profile`: name, email and

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { readRow } from "./rows.ts";
-import { perTables } from "./tables.ts";
+import { perProfile, perTables } from "./tables.ts";
 
 const usersRow = z.object({ live: z.number(), held: z.number() });
 
@@ -20,6 +20,14 @@ select
   count(*) filter (where ${u.deletedAt} is not null)::int as deleted
 from ${u.table}
 `,
+}));
+
+const profileCountsOf = perProfile(({ table, link, stored }, { users: u }) => ({
+  openConflicts: `select count(*)::int as count from rollcall.conflicts c join ${u.table} u on u.${u.id} = ${stored.user.read(`c.${stored.userId}`)}
+     where c.state = 'open'`,
+  without: `select count(*)::int as count from ${u.table} u
+     where u.${u.deletedAt} is null and not u.${u.banned} and u.${u.role}::text <> 'admin'
+       and not exists (select from ${table} m where m.${link} = u.${u.id})`,
 }));
 
 /** The numbers of live users, and of live users whose deletion is held. */
@@ -44,32 +52,18 @@ export function countHeldDeletions(db: Queryable): Promise<number> {
   return count(db, "select count(*)::int as count from rollcall.held_deletions");
 }
 
-const profileCountsOf = perTables(({ users: u, profile }) =>
-  profile
-    ? {
-        openConflicts: `
-select count(*)::int as count from rollcall.conflicts c join ${u.table} u on u.${u.id} = c.user_id
-where c.state = 'open'`,
-        withoutProfile: `
-select count(*)::int as count from ${u.table} u
-where u.${u.deletedAt} is null and not u.${u.banned} and u.${u.role}::text <> 'admin'
-  and not exists (select from ${profile.table} m where m.${profile.link} = u.${u.id})`,
-      }
-    : undefined,
-);
-
 /**
  * Listed open conflicts. A conflict whose user's row the app deleted is not listed, because only its end is missing.
  */
-export async function countOpenConflicts(db: Queryable): Promise<number> {
-  const counts = profileCountsOf(db);
-  return counts ? count(db, counts.openConflicts) : 0;
+export function countOpenConflicts(db: Queryable): Promise<number> {
+  const statements = profileCountsOf(db);
+  return statements ? count(db, statements.openConflicts) : Promise.resolve(0);
 }
 
 /** Users that should have a profile and lack one. It reads both tables: half a second for a million users. */
-export async function countWithoutProfile(db: Queryable): Promise<number> {
-  const counts = profileCountsOf(db);
-  return counts ? count(db, counts.withoutProfile) : 0;
+export function countWithoutProfile(db: Queryable): Promise<number> {
+  const statements = profileCountsOf(db);
+  return statements ? count(db, statements.without) : Promise.resolve(0);
 }
 
 /** Changes that the incremental sync found within the last hour, and that webhooks should have reported. */

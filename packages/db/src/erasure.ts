@@ -1,9 +1,10 @@
-import { AppError } from "@rollcall/contracts";
+import { AppError, type RowKey, rowKey } from "@rollcall/contracts";
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
+import { selectAs } from "./quote-name.ts";
 import { readRow, readRows } from "./rows.ts";
-import type { Mentorado, User } from "./schema.ts";
-import { perTables } from "./tables.ts";
+import type { User } from "./schema.ts";
+import { perProfile, perTables } from "./tables.ts";
 import { personalProperties } from "./user-columns.ts";
 
 const rowsOf = perTables(({ users: u }) => ({
@@ -16,42 +17,50 @@ select count(*)::int as count from ${u.table} u where u.${u.deletedAt} is not nu
 `,
 }));
 
-const userRow = z.object({ id: z.union([z.number(), z.string()]), isTombstone: z.boolean() });
+const userRow = z.object({ id: rowKey, isTombstone: z.boolean() });
 
-// A profile that has a user now belongs to that user alone.
-const lockProfiles = `
-select m.id, f.clerk_id is not null as "wasTheirs"
-from public.mentorados m
-left join rollcall.former_profiles f on f.mentorado_id = m.id and f.clerk_id = $1
-where m.user_id is null and (
+const profilesOf = perProfile(({ table, id, link, keyType, stored, erased }) => {
+  const erasure = erased("$2");
+  const { readAll } = stored.profile;
+  return {
+    // A profile that has a user now belongs to that user alone.
+    lock: `
+select ${selectAs("m", id, "id")}, f.clerk_id is not null as "wasTheirs"
+from ${table} m
+left join rollcall.former_profiles f on ${stored.profile.read(`f.${stored.formerId}`)} = m.${id} and f.clerk_id = $1
+where m.${link} is null and (
   f.clerk_id is not null
-  or m.id in (select unnest(c.candidate_ids) from rollcall.conflicts c where c.user_id = $2)
+  or m.${id} in (select unnest(${readAll(`c.${stored.candidateIds}`)}) from rollcall.conflicts c where c.${stored.userId} = $2)
 )
-order by m.id
+order by m.${id}
 for update of m
-`;
-
-const profileRow = z.object({ id: z.number(), wasTheirs: z.boolean() });
-
-const eraseProfiles = `
-update public.mentorados set nome_completo = $2, email = null, foto_url = null, updated_at = now()
-where id = any ($1::integer[])
-`;
-
-/** The column must have a value, and the app's data refers to the row. */
-const erasedName = "Removed";
-
-/** A reason is text that an operator typed. A fingerprint was made of a name and an address. */
-const eraseTraces = `
+`,
+    /** Undefined when the mapping fills no column with personal data. */
+    erase: erasure && {
+      text: `
+update ${table} set ${erasure.assignments}
+where ${id} = any ($1::${keyType}[])
+`,
+      usesName: erasure.usesName,
+    },
+    /** A reason is text that an operator typed. A fingerprint was made of a name and an address. */
+    eraseTraces: `
 with reasons as (
   update rollcall.events set details = details - 'reason' where clerk_id = $1 and details ? 'reason' returning id
 ),
 fingerprints as (
   update rollcall.conflicts set profile_fingerprint = null
-  where user_id = $2 and profile_fingerprint is not null returning id
+  where ${stored.userId} = $2 and profile_fingerprint is not null returning id
 )
 select (select count(*) from reasons)::int as reasons, (select count(*) from fingerprints)::int as fingerprints
-`;
+`,
+  };
+});
+
+const profileRow = z.object({ id: rowKey, wasTheirs: z.boolean() });
+
+/** The column must have a value, and the app's data refers to the row. */
+const erasedName = "Removed";
 
 /** Without profiles there is no fingerprint, and the key may be of a type that no conflict has. */
 const eraseReasons = `
@@ -66,11 +75,11 @@ const tracesRow = z.object({ reasons: z.number(), fingerprints: z.number() });
 
 export type Erasure = {
   /** Profiles whose name, email and photo are gone. */
-  erased: number[];
+  erased: RowKey[];
   /** Profiles that were the user's and were left as they are. */
-  kept: number[];
+  kept: RowKey[];
   /** Profiles without a user that once matched this one. They may describe another person and were left as they are. */
-  candidates: number[];
+  candidates: RowKey[];
   /** The numbers of texts of operators, and of hashes over profiles, that are gone. */
   reasons: number;
   fingerprints: number;
@@ -86,26 +95,28 @@ export type Erasure = {
 export async function erasePerson(
   db: Queryable,
   clerkId: string,
-  wish: { candidates: readonly number[]; keepProfile: boolean },
+  wish: { candidates: readonly RowKey[]; keepProfile: boolean },
 ): Promise<Erasure> {
   const [user] = readRows(userRow, (await db.query(rowsOf(db).lockUser, [clerkId])).rows);
   if (!user) throw new AppError("user.unknown", "No row has this Clerk id");
   if (!user.isTombstone)
     throw new AppError("user.not_deleted", "The user's row is no tombstone: it holds personal data");
-  if (!db.tables.profile) {
+  const statements = profilesOf(db);
+  if (!statements) {
     const { reasons } = readRow(reasonsRow, (await db.query(eraseReasons, [clerkId])).rows);
     return { erased: [], kept: [], candidates: [], reasons, fingerprints: 0 };
   }
-  const profiles = readRows(profileRow, (await db.query(lockProfiles, [clerkId, user.id])).rows);
+  const profiles = readRows(profileRow, (await db.query(statements.lock, [clerkId, user.id])).rows);
   const theirs = profiles.flatMap(({ id, wasTheirs }) => (wasTheirs ? [id] : []));
   const candidates = profiles.flatMap(({ id, wasTheirs }) => (wasTheirs ? [] : [id]));
   const stranger = wish.candidates.find((id) => !candidates.includes(id));
   if (stranger !== undefined) {
-    const hint = `mentorado ${stranger} has a user, or never matched this one`;
+    const hint = `${db.tables.profile?.name} ${stranger} has a user, or never matched this one`;
     throw new AppError("request.malformed", "The profile is no candidate", { hint });
   }
   const erased = [...(wish.keepProfile ? [] : theirs), ...wish.candidates];
-  await db.query(eraseProfiles, [erased, erasedName]);
+  const { erase, eraseTraces } = statements;
+  if (erase) await db.query(erase.text, erase.usesName ? [erased, erasedName] : [erased]);
   const traces = readRow(tracesRow, (await db.query(eraseTraces, [clerkId, user.id])).rows);
   return {
     ...traces,
@@ -119,7 +130,7 @@ export async function erasePerson(
  * Whether the rows are those of a tombstone of ours, which holds no personal data. The app may also set `deleted_at`.
  * It erases nothing then, and Clerk may still have the user.
  */
-export function isErased({ user, mentorado }: { user: User; mentorado: Mentorado | null }): boolean {
+export function isErased({ user, mentorado }: { user: User; mentorado: object | null }): boolean {
   return (
     user.deletedAt !== null &&
     mentorado === null &&

@@ -151,6 +151,7 @@ export {
   holdsSessions,
   isTransactionPooled,
 } from "./pooler-checks.ts";
+export type { MetadataSource, ProfileValue } from "./profile-columns.ts";
 export {
   type GivenProfile,
   giveProfiles,
@@ -217,9 +218,10 @@ export {
   readWebhookHours,
   sumSamples,
 } from "./samples.ts";
-export type { Mentorado, User } from "./schema.ts";
+export type { MappedProfile, Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";
+export type { Tables } from "./tables.ts";
 export { inRolledBackTransaction, inTransaction, waitBrieflyForLocks } from "./transaction.ts";
 export {
   blankUser,

@@ -62,7 +62,7 @@ const keysOf = perTables((tables): Record<"users" | "profile", Keys> => {
 /** Columns of the default profile have keys of our own. Those of another one are the app's, with the app's names. */
 function listProfileKeys({ profile }: Tables): [string, string][] {
   if (!profile) return [];
-  if (profile.label !== "public.mentorados")
+  if (!profile.isDefault)
     return [
       [profile.id, "id"],
       [profile.link, "userId"],

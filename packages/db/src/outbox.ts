@@ -1,6 +1,8 @@
+import { rowKey } from "@rollcall/contracts";
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { readRows } from "./rows.ts";
+import { perProfile } from "./tables.ts";
 
 /** An event for which the app gets a notification. */
 export type DueNotification = { eventId: number; clerkId: string };
@@ -40,8 +42,8 @@ export async function markNotificationsQueued(db: Queryable, eventIds: readonly 
 
 const notificationRow = z.object({
   at: z.date(),
-  userId: z.number(),
-  mentoradoId: z.number(),
+  userId: rowKey,
+  profileId: rowKey,
 });
 
 /**
@@ -57,15 +59,18 @@ export async function returnNotification(db: Queryable, eventId: number, afterS:
   );
 }
 
+const unsent = perProfile(
+  ({ stored }, { users: u }) =>
+    `select e.at, u.${u.id} as "userId", ${stored.profile.type === "integer" ? "(e.details ->> 'mentoradoId')::int" : "e.details ->> 'mentoradoId'"} as "profileId"
+     from rollcall.events e join ${u.table} u on u.${u.clerkId} = e.clerk_id
+     where e.id = $1 and e.notification_sent_at is null and u.${u.deletedAt} is null`,
+);
+
 /** The content of a notification. @returns undefined if it was sent, or if the user is deleted by now */
 export async function findUnsentNotification(db: Queryable, eventId: number) {
-  const result = await db.query(
-    `select e.at, u.id as "userId", (e.details ->> 'mentoradoId')::int as "mentoradoId"
-     from rollcall.events e join public.users u on u.clerk_id = e.clerk_id
-     where e.id = $1 and e.notification_sent_at is null and u.deleted_at is null`,
-    [eventId],
-  );
-  return readRows(notificationRow, result.rows)[0];
+  const statement = unsent(db);
+  if (statement === undefined) return undefined;
+  return readRows(notificationRow, (await db.query(statement, [eventId])).rows)[0];
 }
 
 /** Records that the app accepted the notification. */

@@ -1,7 +1,10 @@
+import { rowKey } from "@rollcall/contracts";
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
+import type { ProfileTable, ProfileValue } from "./profile-columns.ts";
+import { selectAs } from "./quote-name.ts";
 import { readRows } from "./rows.ts";
-import { perTables, type Tables } from "./tables.ts";
+import { perProfile, perTables, type Tables } from "./tables.ts";
 
 /** An array of emails in the form that `fold` makes comparable. */
 const foldAll = (fold: "fold_email" | "near_email", emails: string) =>
@@ -13,21 +16,26 @@ const foldAll = (fold: "fold_email" | "near_email", emails: string) =>
  *
  * `decision` is null if nothing matches. It is `link` for exactly one unclaimed profile (without a user, now and
  * before) of a verified email that exactly one live user claims. Otherwise it is the reason why an operator decides.
+ * Nothing matches profiles without an email column.
  */
-export const matchesOfUser = `
+export function matchesOfUser(profile: ProfileTable, { users: c }: Tables): string {
+  const { table, id, link, email, wasUnclaimed, stored } = profile;
+  if (email === undefined)
+    return `lateral (select null::text as decision, '{}'::${profile.keyType}[] as candidate_ids)`;
+  return `
 lateral (
   with near as (
-    select m.id, m.user_id is null as is_free, m.linked_at is null as is_candidate,
-           rollcall.fold_email(m.email::text) = rollcall.fold_email(u.email::text) as is_primary,
-           rollcall.fold_email(m.email::text) = any (${foldAll("fold_email", "u.secondary_emails")}) as is_secondary,
-           rollcall.near_email(m.email::text) = any (
+    select ${stored.profile.typed(`m.${id}`)} as id, m.${link} is null as is_free, m.linked_at is null as is_candidate,
+           rollcall.fold_email(m.${email}::text) = rollcall.fold_email(u.email::text) as is_primary,
+           rollcall.fold_email(m.${email}::text) = any (${foldAll("fold_email", "u.secondary_emails")}) as is_secondary,
+           rollcall.near_email(m.${email}::text) = any (
              ${foldAll("near_email", "array_append(u.similar_emails, u.email::text)")}
            ) as is_similar
-    from public.mentorados m
+    from ${table} m
     -- Profiles without a user, and once unclaimed profiles that another user has by now.
-    where (m.user_id is null or (m.user_id <> u.id and m.linked_at > m.created_at))
-      and rollcall.near_email(m.email::text) <> ''
-      and rollcall.near_email(m.email::text) = any (
+    where (m.${link} is null or (m.${link} <> u.id and ${wasUnclaimed}))
+      and rollcall.near_email(m.${email}::text) <> ''
+      and rollcall.near_email(m.${email}::text) = any (
         ${foldAll("near_email", "array_append(u.secondary_emails || u.similar_emails, u.email::text)")}
       )
   ),
@@ -48,9 +56,9 @@ lateral (
       when not u.email_verified and cardinality(candidates || former) > 0 then 'unverified_email'
       when cardinality(candidates) > 1 then 'several_candidates'
       when cardinality(candidates) = 1 and (
-        select count(*) from public.users c
-        where c.deleted_at is null and c.email_verified
-          and rollcall.fold_email(c.email::text) = rollcall.fold_email(u.email::text)
+        select count(*) from ${c.table} c
+        where c.${c.deletedAt} is null and c.${c.emailVerified}
+          and rollcall.fold_email(c.${c.email}::text) = rollcall.fold_email(u.email::text)
       ) > 1 then 'several_claimants'
       when cardinality(candidates) = 1 then 'link'
       when cardinality(former) > 0 then 'former_profile'
@@ -67,26 +75,32 @@ lateral (
   from counted
 )
 `;
+}
 
 /**
- * Whether giveProfiles would make or link a profile for a row `u`.
+ * Whether giveProfiles would make or link a profile for a row `u` of the users' table.
  *
  * @param create the parameter that says whether profiles are made for all users
  */
-export const lacksProfile = ({ profile }: Tables, create: `$${number}`) =>
-  profile ? lacksMentorado(create) : `(${create}::boolean and false)`;
-
-const lacksMentorado = (create: `$${number}`) => `(
-  not u.banned and u.role::text <> 'admin'
-  and not exists (select from public.mentorados m where m.user_id = u.id)
-  and (${create}::boolean or u.email_verified and exists (
-    select from public.mentorados m
-    where m.user_id is null and m.linked_at is null
+export function lacksProfile({ profile, users: u }: Tables, create: `$${number}`): string {
+  if (!profile) return `(${create}::boolean and false)`;
+  const { table, link, email } = profile;
+  const mayLink =
+    email === undefined
+      ? ""
+      : ` or u.${u.emailVerified} and exists (
+    select from ${table} m
+    where m.${link} is null and m.linked_at is null
       -- The index has the near form, which equal emails share.
-      and rollcall.near_email(m.email::text) = rollcall.near_email(u.email::text)
-      and rollcall.fold_email(m.email::text) = rollcall.fold_email(u.email::text)
-  ))
+      and rollcall.near_email(m.${email}::text) = rollcall.near_email(u.${u.email}::text)
+      and rollcall.fold_email(m.${email}::text) = rollcall.fold_email(u.${u.email}::text)
+  )`;
+  return `(
+  not u.${u.banned} and u.${u.role}::text <> 'admin'
+  and not exists (select from ${table} m where m.${link} = u.${u.id})
+  and (${create}::boolean${mayLink})
 )`;
+}
 
 /**
  * The outcome for one user's profile: created; linked (an unclaimed profile); kept (the user had one); or none, because
@@ -98,8 +112,11 @@ export type ProfileOutcome = z.infer<typeof profileOutcome>;
 
 export type ProfileRequest = {
   clerkId: string;
-  /** From Clerk's public metadata; null for the default. */
-  turma: string | null;
+  /** From Clerk's public metadata, in the order of the profile's `metadata`; null for the default. */
+  metadata: readonly ProfileValue[];
+  /** Name and image at Clerk, for a users' table that lacks the columns. */
+  name?: string | null;
+  imageUrl?: string | null;
   /** Verified addresses besides the primary one. An operator decides about a match with them. */
   secondaryEmails: readonly string[];
   /** Other spellings of the primary address. An operator decides about a match with them. */
@@ -109,7 +126,13 @@ export type ProfileRequest = {
   ref: string | null;
 };
 
+/** The metadata of a user that has none. */
+export function listNoMetadata({ tables }: Pick<Queryable, "tables">): null[] {
+  return tables.profile?.metadata.map(() => null) ?? [];
+}
+
 export type ProfileDefaults = {
+  /** For the default mapping's profile. Another mapping has defaults of its own. */
   nomeCompleto: string;
   turma: string;
   /** false: existing profiles are kept and linked, and none is made. */
@@ -125,60 +148,81 @@ export type ProfileDefaults = {
  * transaction, possibly before the app made the profile, and matches would not count it as once unclaimed. `on conflict
  * do nothing` is for a profile that the app inserts at this moment: it is kept.
  */
-const give = `
+const give = perProfile((profile, tables) => {
+  const { users: u } = tables;
+  const { table, id, link, stored } = profile;
+  const parameters: ((requests: readonly ProfileRequest[], defaults: ProfileDefaults) => unknown)[] = [];
+  const bind = (read: (typeof parameters)[number]) => `$${parameters.push(read)}`;
+  /** A parameter with one value for each request. */
+  const each = (name: string, type: string, read: (request: ProfileRequest) => unknown) => {
+    const parameter = bind((requests) => requests.map(read));
+    return { name, value: type === "" ? parameter : `${parameter}::${type}[]` };
+  };
+  const requested = [
+    each("clerk_id", "text", ({ clerkId }) => clerkId),
+    ...profile.columns
+      .filter((one) => one.source === "metadata")
+      .map(({ column, isText }, index) => {
+        const given = each(`metadata_${index + 1}`, isText ? "text" : "", ({ metadata }) => metadata[index]);
+        return isText ? given : { ...given, value: `coalesce(${given.value}, ${noneOf(profile, column)})` };
+      }),
+    each("secondary_emails", "jsonb", ({ secondaryEmails }) => toJsonList(secondaryEmails)),
+    each("cause", "text", ({ cause }) => cause),
+    each("ref", "text", ({ ref }) => ref),
+    ...(u.name === undefined ? [each("name", "text", ({ name }) => name ?? null)] : []),
+    ...(u.imageUrl === undefined ? [each("image_url", "text", ({ imageUrl }) => imageUrl ?? null)] : []),
+  ];
+  const metadata = profile.metadata.map((_, index) => `metadata_${index + 1}`);
+  const inserted = listInserted(profile, bind);
+  const create = bind((_, defaults) => defaults.create);
+  requested.push(each("similar_emails", "jsonb", ({ similarEmails }) => toJsonList(similarEmails)));
+
+  const text = `
 with requested as materialized (
-  select u.id, u.clerk_id, u.name, u.email, u.email_verified, u.image_url, u.role, u.banned, u.deleted_at,
-         u.clerk_created_at, a.turma, a.cause, a.ref,
+  select ${selectAs("u", u.id, "id")}, ${selectAs("u", u.clerkId, "clerk_id")}, ${u.name === undefined ? "a.name" : selectAs("u", u.name, "name")}, ${selectAs("u", u.email, "email")}, ${selectAs("u", u.emailVerified, "email_verified")}, ${u.imageUrl === undefined ? "a.image_url" : selectAs("u", u.imageUrl, "image_url")}, ${selectAs("u", u.role, "role")}, ${selectAs("u", u.banned, "banned")}, ${selectAs("u", u.deletedAt, "deleted_at")},
+         u.clerk_created_at, ${[...metadata, "cause", "ref"].map((name) => `a.${name}`).join(", ")},
          array(select jsonb_array_elements_text(a.secondary_emails)) as secondary_emails,
          array(select jsonb_array_elements_text(a.similar_emails)) as similar_emails,
-         exists (select from public.mentorados m where m.user_id = u.id) as has_profile
-  from unnest($1::text[], $2::text[], $3::jsonb[], $4::text[], $5::text[], $9::jsonb[])
-    as a (clerk_id, turma, secondary_emails, cause, ref, similar_emails)
-  join public.users u on u.clerk_id = a.clerk_id
+         exists (select from ${table} m where m.${link} = u.${u.id}) as has_profile
+  from unnest(${requested.map(({ value }) => value).join(", ")})
+    as a (${requested.map(({ name }) => name).join(", ")})
+  join ${u.table} u on u.${u.clerkId} = a.clerk_id
 ),
 due as materialized (
   select u.*, m.decision, m.candidate_ids
-  from requested u cross join ${matchesOfUser} m
+  from requested u cross join ${matchesOfUser(profile, tables)} m
   where not u.has_profile and u.deleted_at is null and not u.banned and u.role <> 'admin'
 ),
 linked as (
-  update public.mentorados m set user_id = n.id, linked_at = clock_timestamp(), updated_at = now()
+  update ${table} m set ${link} = n.id, linked_at = clock_timestamp()${profile.touched}
   from due n
-  where n.decision = 'link' and m.id = n.candidate_ids[1] and m.user_id is null and m.linked_at is null
-  returning m.id, m.user_id
+  where n.decision = 'link' and m.${id} = n.candidate_ids[1] and m.${link} is null and m.linked_at is null
+  returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}
 ),
-created as (
-  insert into public.mentorados as m (user_id, nome_completo, email, foto_url, turma, linked_at)
-  select n.id, coalesce(n.name, $6), n.email, n.image_url, coalesce(n.turma, $7), now()
-  from due n
-  where $8::boolean and n.id not in (select user_id from linked)
-  order by n.id
-  on conflict (user_id) do nothing
-  returning m.id, m.user_id, m as profile
-),
+${profile.isDefault ? "" : claimed}${createProfiles(profile, inserted, create)},
 conflicted as (
-  insert into rollcall.conflicts as c (user_id, reason, candidate_ids, profile_id, profile_fingerprint)
-  select n.id, case n.decision when 'link' then 'lost_to_claimant' else n.decision end, n.candidate_ids,
-         created.id, md5(to_jsonb(created.profile)::text)
+  insert into rollcall.conflicts as c (${stored.userId}, reason, ${stored.candidateIds}, ${stored.profileId}, profile_fingerprint)
+  select ${stored.user.store("n.id")}, case n.decision when 'link' then 'lost_to_claimant' else n.decision end, ${stored.profile.storeAll("n.candidate_ids")},
+         ${stored.profile.store("created.id")}, md5(to_jsonb(created.profile)::text)
   from due n left join created on created.user_id = n.id
   where n.decision is not null and n.id not in (select user_id from linked)
     -- A dismissed conflict stays dismissed until reason or candidates change.
     and not exists (
       select from rollcall.conflicts d
-      where d.user_id = n.id and d.state = 'dismissed'
+      where d.${stored.userId} = ${stored.user.store("n.id")} and d.state = 'dismissed'
         and d.reason = case n.decision when 'link' then 'lost_to_claimant' else n.decision end
-        and d.candidate_ids = n.candidate_ids
+        and d.${stored.candidateIds} = ${stored.profile.storeAll("n.candidate_ids")}
     )
-  on conflict (user_id) where state = 'open' do update set
-    reason = excluded.reason, candidate_ids = excluded.candidate_ids, evaluated_at = now(),
-    profile_id = coalesce(c.profile_id, excluded.profile_id),
+  on conflict (${stored.userId}) where state = 'open' do update set
+    reason = excluded.reason, ${stored.candidateIds} = excluded.${stored.candidateIds}, evaluated_at = now(),
+    ${stored.profileId} = coalesce(c.${stored.profileId}, excluded.${stored.profileId}),
     profile_fingerprint = coalesce(c.profile_fingerprint, excluded.profile_fingerprint)
-  returning c.id, c.user_id, c.reason, c.candidate_ids, c.opened_at = now() as is_new
+  returning c.id, ${selectAs("c", stored.userId, "user_id")}, c.reason, ${selectAs("c", stored.candidateIds, "candidate_ids")}, c.opened_at = now() as is_new
 ),
 recorded as (
   insert into rollcall.events (clerk_id, kind, cause, ref, details, notification_due_at)
   select n.clerk_id, case when c.id is null then 'mentorado_linked' else 'mentorado_created' end, n.cause, n.ref,
-         jsonb_build_object('mentoradoId', coalesce(c.id, l.id)),
+         jsonb_build_object('mentoradoId', ${stored.profile.store("coalesce(c.id, l.id)")}),
          -- Only for recent sign-ups: a first backfill must not notify the app of every user.
          case when c.id is not null and n.clerk_created_at > now() - interval '24 hours' then now() end
   -- The kept plan expects one row of each. It would compare each of 500 users with each of 500 profiles if it could run
@@ -188,7 +232,7 @@ recorded as (
   union all
   select n.clerk_id, 'conflict_opened', n.cause, n.ref,
          jsonb_build_object('conflictId', c.id, 'reason', c.reason, 'candidateIds', c.candidate_ids), null
-  from conflicted c join due n on n.id = c.user_id
+  from conflicted c join due n on ${stored.user.store("n.id")} = c.user_id
   where c.is_new
 )
 select
@@ -196,7 +240,7 @@ select
   -- The cast keeps the prepared statement usable when the app changes the column to another type of text.
   a.clerk_id::text as "clerkId",
   l.id as "linkedId",
-  exists (select from rollcall.conflicts c where c.user_id = a.id and c.state = 'open') as "hadConflict",
+  exists (select from rollcall.conflicts c where c.${stored.userId} = ${stored.user.store("a.id")} and c.state = 'open') as "hadConflict",
   case
     when a.deleted_at is not null then 'deleted'
     when l.id is not null         then 'linked'
@@ -204,13 +248,82 @@ select
     when a.has_profile            then 'kept'
     when a.banned                 then 'banned'
     when a.role = 'admin'         then 'admin'
-    when $8::boolean              then 'kept'
+    when ${create}::boolean              then 'kept'
     else 'not_made'
   end as outcome
 from requested a
 left join linked l on l.user_id = a.id
 left join created c on c.user_id = a.id
 `;
+  return {
+    text,
+    list: (requests: readonly ProfileRequest[], defaults: ProfileDefaults) =>
+      parameters.map((read) => read(requests, defaults)),
+  };
+});
+
+/** An array of no values that has the type of the column. An array beside it, in coalesce, is then read in that type. */
+const noneOf = ({ table }: ProfileTable, column: string) =>
+  `(select array_agg(c.value) from (select ${column} as value from ${table} limit 0) c)`;
+
+type Bind = (read: (requests: readonly ProfileRequest[], defaults: ProfileDefaults) => unknown) => string;
+
+/** What a new profile of a row `n` gets, column by column. */
+function listInserted(profile: ProfileTable, bind: Bind): { column: string; value: string }[] {
+  let metadata = 0;
+  const inserted = profile.columns.map((one) => {
+    const { column } = one;
+    // Postgres reads a parameter that is a whole value in the type of the column.
+    if (one.source === "constant") return { column, value: bind(() => one.value) };
+    const given = {
+      name: () => "n.name",
+      email: () => "n.email",
+      imageUrl: () => "n.image_url",
+      metadata: () => `n.metadata_${++metadata}`,
+    }[one.source]();
+    if (one.default === undefined) return { column, value: given };
+    const read = (defaults: ProfileDefaults) => {
+      if (!profile.isDefault) return one.default;
+      return one.source === "metadata" ? defaults.turma : defaults.nomeCompleto;
+    };
+    return { column, value: `coalesce(${given}, ${bind((_, defaults) => read(defaults))})` };
+  });
+  const { insertedUpdatedAt } = profile;
+  return insertedUpdatedAt === undefined
+    ? inserted
+    : [...inserted, { column: insertedUpdatedAt, value: "now()" }];
+}
+
+/** Records that the linked profiles were unclaimed, for tables whose time of creation says nothing. */
+const claimed = `claimed as (
+  insert into rollcall.claimed_profiles (profile_key) select l.id::text from linked l on conflict do nothing
+),
+`;
+
+/** `created`, which makes a key for a profile if the table has no default for it. */
+function createProfiles(
+  { table, id, link, keyType, lacksKeyDefault }: ProfileTable,
+  inserted: readonly { column: string; value: string }[],
+  create: string,
+): string {
+  const insert = (own: { columns: string; values: string }, condition: string) => `
+  insert into ${table} as m (${own.columns}${[link, ...inserted.map(({ column }) => column)].join(", ")}, linked_at)
+  select ${own.values}${["n.id", ...inserted.map(({ value }) => value)].join(", ")}, now()
+  from due n
+  where ${create}::boolean and n.id not in (select user_id from linked)${condition}
+  order by n.id
+  on conflict (${link}) do nothing
+  returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}, m as profile
+`;
+  const byDefault = { columns: "", values: "" };
+  if (lacksKeyDefault === undefined) return `created as (${insert(byDefault, "")})`;
+  const made = { columns: `${id}, `, values: `gen_random_uuid()${keyType === "text" ? "::text" : ""}, ` };
+  return `created_by_default as (${insert(byDefault, ` and not ${lacksKeyDefault}`)}),
+created_with_key as (${insert(made, ` and ${lacksKeyDefault}`)}),
+created as (
+  select * from created_by_default union all select * from created_with_key
+)`;
+}
 
 /** Without profiles, the answer of the second statement is the state of each row. */
 const describeUsers = perTables(
@@ -229,9 +342,9 @@ from ${u.table} u where u.${u.clerkId} = any ($1::text[])
 const describedRow = z.object({ clerkId: z.string(), outcome: profileOutcome });
 
 const givenRow = z.object({
-  userId: z.number().int(),
+  userId: rowKey,
   clerkId: z.string(),
-  linkedId: z.number().int().nullable(),
+  linkedId: rowKey.nullable(),
   /** There was an open conflict before, which must be evaluated again. */
   hadConflict: z.boolean(),
   outcome: profileOutcome,
@@ -246,26 +359,13 @@ export async function giveProfiles(
   requests: readonly ProfileRequest[],
   defaults: ProfileDefaults,
 ): Promise<GivenProfile[]> {
-  if (!db.tables.profile) {
+  const statement = give(db);
+  if (!statement) {
     const described = await db.query(describeUsers(db), [requests.map(({ clerkId }) => clerkId)]);
     return readRows(describedRow, described.rows);
   }
-  const column = <T>(read: (request: ProfileRequest) => T) => requests.map(read);
-  const result = await db.query({
-    name: "give-profiles",
-    text: give,
-    values: [
-      column((request) => request.clerkId),
-      column((request) => request.turma),
-      column((request) => toJsonList(request.secondaryEmails)),
-      column((request) => request.cause),
-      column((request) => request.ref),
-      defaults.nomeCompleto,
-      defaults.turma,
-      defaults.create,
-      column((request) => toJsonList(request.similarEmails)),
-    ],
-  });
+  const { text, list } = statement;
+  const result = await db.query({ name: "give-profiles", text, values: list(requests, defaults) });
   return readRows(givenRow, result.rows);
 }
 
@@ -279,20 +379,23 @@ function toJsonList(emails: readonly string[] = []): string | null {
  * again. A profile that the app linked by itself may have no `linked_at` and gets one here. former_profiles keeps the
  * last user, for an erasure.
  */
-const unlink = `
+const unlink = perProfile(
+  ({ table, id, link, unlinked, stored }, { users: u }) => `
 with unlinked as (
-  update public.mentorados m set
-    user_id = null, linked_at = coalesce(m.linked_at, m.created_at), ativo = 'nao', updated_at = now()
-  from public.users u
-  where u.clerk_id = any ($1::text[]) and m.user_id = u.id
-  returning m.id, u.clerk_id
+  update ${table} m set
+    ${link} = null, ${unlinked}
+  from ${u.table} u
+  where u.${u.clerkId} = any ($1::text[]) and m.${link} = u.${u.id}
+  returning ${selectAs("m", id, "id")}, ${selectAs("u", u.clerkId, "clerk_id")}
 )
-insert into rollcall.former_profiles (mentorado_id, clerk_id)
-select id, clerk_id from unlinked
-on conflict (mentorado_id) do update set clerk_id = excluded.clerk_id, unlinked_at = now()
-`;
+insert into rollcall.former_profiles (${stored.formerId}, clerk_id)
+select ${stored.profile.store("id")}, clerk_id from unlinked
+on conflict (${stored.formerId}) do update set clerk_id = excluded.clerk_id, unlinked_at = now()
+`,
+);
 
 /** Unlinks the users' profiles. Run it inside a transaction that holds the locks of the users' rows. */
 export async function unlinkProfiles(db: Queryable, clerkIds: readonly string[]): Promise<void> {
-  if (db.tables.profile) await db.query(unlink, [clerkIds]);
+  const statement = unlink(db);
+  if (statement !== undefined) await db.query(statement, [clerkIds]);
 }

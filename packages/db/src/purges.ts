@@ -1,28 +1,25 @@
-import { AppError, type ErrorCode, errorTable } from "@rollcall/contracts";
+import { AppError, type ErrorCode, errorTable, type RowKey, rowKey } from "@rollcall/contracts";
 import { z } from "zod";
 import { describeChange } from "./describe-change.ts";
 import type { Queryable } from "./pool.ts";
+import { selectAs } from "./quote-name.ts";
 import { readRows } from "./rows.ts";
+import { perTables } from "./tables.ts";
 
 /** A purge that an operator requested. `also`: profiles that only matched the user, and that describe the same person. */
 export type PurgeRequest = {
   clerkId: string;
   keepProfile: boolean;
-  also: readonly number[];
+  also: readonly RowKey[];
   preview: boolean;
   by: string;
 };
-
-const columns = `
-  id::int as id, clerk_id as "clerkId", keep_profile as "keepProfile", also, preview, started_by as "by",
-  requested_at as "requestedAt", claim, answer, error_code as "errorCode", hint, finished_at is not null as "isFinished"
-`;
 
 const purgeRow = z.object({
   id: z.number(),
   clerkId: z.string(),
   keepProfile: z.boolean(),
-  also: z.array(z.number()),
+  also: z.array(rowKey),
   preview: z.boolean(),
   by: z.string(),
   requestedAt: z.date(),
@@ -35,25 +32,44 @@ const purgeRow = z.object({
 
 export type RequestedPurge = z.infer<typeof purgeRow>;
 
-const insert = `
-insert into rollcall.purges (clerk_id, keep_profile, also, preview, started_by)
-values ($1, $2, $3, $4, $5)
-on conflict (clerk_id) where finished_at is null and not preview do nothing
-returning id::int as id
-`;
-
 /** No call waits that long for a preview. A worker that has begun one finishes it. */
 const previewIsWanted = "requested_at > now() - interval '1 minute'";
 
-// A call gives up after some time, and is repeated. A purge that ended before that was answered, and is not followed.
-const followed = `
+const purgesOf = perTables(({ profile }) => {
+  const also = profile?.stored.purgedIds ?? "also";
+  const columns = `
+  id::int as id, clerk_id as "clerkId", keep_profile as "keepProfile", ${selectAs("purges", also, "also")}, preview, started_by as "by",
+  requested_at as "requestedAt", claim, answer, error_code as "errorCode", hint, finished_at is not null as "isFinished"
+`;
+  return {
+    insert: `
+insert into rollcall.purges (clerk_id, keep_profile, ${also}, preview, started_by)
+values ($1, $2, $3, $4, $5)
+on conflict (clerk_id) where finished_at is null and not preview do nothing
+returning id::int as id
+`,
+    // A call gives up after some time, and is repeated. A purge that ended before that was answered, and is not followed.
+    followed: `
 select id::int as id from rollcall.purges
-where clerk_id = $1 and keep_profile = $2 and also = $3 and preview = $4 and (preview or started_by = $5) and case
+where clerk_id = $1 and keep_profile = $2 and ${also} = $3 and preview = $4 and (preview or started_by = $5) and case
     when finished_at is null then not preview or due_at > now() or ${previewIsWanted}
     else finished_at > requested_at + $6 * interval '1 millisecond' and finished_at > now() - interval '1 minute'
   end
 order by purges.id desc limit 1
-`;
+`,
+    findOpen: `select ${columns} from rollcall.purges where clerk_id = $1 and finished_at is null and not preview`,
+    find: `select ${columns} from rollcall.purges where id = $1`,
+    claimNext: `
+update rollcall.purges set claim = claim + 1, due_at = now() + $1 * interval '1 millisecond'
+where id = (
+  select id from rollcall.purges
+  where finished_at is null and due_at <= now() and (not preview or ${previewIsWanted})
+  order by due_at limit 1 for update skip locked
+)
+returning ${columns}
+`,
+  };
+});
 
 /**
  * Requests a purge or its preview. A call that is repeated follows the one with the same options that is unfinished, or
@@ -67,16 +83,14 @@ export async function requestPurge(db: Queryable, request: PurgeRequest, waitMs:
   const { clerkId, keepProfile, also, preview, by } = request;
   const values = [clerkId, keepProfile, also, preview, by];
   const idRow = purgeRow.pick({ id: true });
+  const statements = purgesOf(db);
   // The other purge may end between the statements.
   for (;;) {
-    const [same] = readRows(idRow, (await db.query(followed, [...values, waitMs])).rows);
+    const [same] = readRows(idRow, (await db.query(statements.followed, [...values, waitMs])).rows);
     if (same) return same.id;
-    const [made] = readRows(idRow, (await db.query(insert, values)).rows);
+    const [made] = readRows(idRow, (await db.query(statements.insert, values)).rows);
     if (made) return made.id;
-    const open = await db.query(
-      `select ${columns} from rollcall.purges where clerk_id = $1 and finished_at is null and not preview`,
-      [clerkId],
-    );
+    const open = await db.query(statements.findOpen, [clerkId]);
     const [other] = readRows(purgeRow, open.rows);
     const isSame = other?.keepProfile === keepProfile && other.also.join() === also.join() && other.by === by;
     if (!other || isSame) continue;
@@ -91,23 +105,12 @@ export async function requestPurge(db: Queryable, request: PurgeRequest, waitMs:
 
 /** The answer of an unfinished purge is its progress. */
 export async function findPurge(db: Queryable, id: number): Promise<RequestedPurge | undefined> {
-  const result = await db.query(`select ${columns} from rollcall.purges where id = $1`, [id]);
-  return readRows(purgeRow, result.rows)[0];
+  return readRows(purgeRow, (await db.query(purgesOf(db).find, [id])).rows)[0];
 }
-
-const claimNext = `
-update rollcall.purges set claim = claim + 1, due_at = now() + $1 * interval '1 millisecond'
-where id = (
-  select id from rollcall.purges
-  where finished_at is null and due_at <= now() and (not preview or ${previewIsWanted})
-  order by due_at limit 1 for update skip locked
-)
-returning ${columns}
-`;
 
 /** Claims the purge that is due the longest, for this long. @returns undefined while none is due */
 export async function claimPurge(db: Queryable, claimMs: number): Promise<RequestedPurge | undefined> {
-  return readRows(purgeRow, (await db.query(claimNext, [claimMs])).rows)[0];
+  return readRows(purgeRow, (await db.query(purgesOf(db).claimNext, [claimMs])).rows)[0];
 }
 
 export type PurgeClaim = Pick<RequestedPurge, "id" | "claim">;

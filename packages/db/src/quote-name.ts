@@ -16,3 +16,15 @@ const reserved = new Set(
 export function quoteName(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) && !reserved.has(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
+
+/** A text as a literal, for names that Postgres looks up itself. Values go into parameters. */
+export function quoteText(text: string): string {
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  // A database may read a backslash as an escape.
+  return text.includes("\\") ? `E${quoted.replaceAll("\\", "\\\\")}` : quoted;
+}
+
+/** A column of a row `alias` under the name that the rest of a statement uses. */
+export function selectAs(alias: string, column: string, name: string): string {
+  return column === name ? `${alias}.${column}` : `${alias}.${column} as ${name}`;
+}

@@ -1,3 +1,4 @@
+import type { RowKey } from "@rollcall/contracts";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { evaluateConflicts, listConflicts } from "./conflicts.ts";
 import { countOpenConflicts } from "./counts.ts";
@@ -7,7 +8,7 @@ import { createTestPool, makeSnapshot, untilBlocked, writeUsers } from "./testin
 import { inTransaction } from "./transaction.ts";
 
 let pool: Pool;
-let conflict: { id: number; candidateId: number; freshId: number };
+let conflict: { id: number; candidateId: RowKey; freshId: RowKey };
 
 beforeAll(async () => {
   pool = await createTestPool();

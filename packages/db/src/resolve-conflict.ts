@@ -1,11 +1,13 @@
-import { AppError, type Hint } from "@rollcall/contracts";
+import { AppError, type Hint, type RowKey, rowKey } from "@rollcall/contracts";
 import { z } from "zod";
 import { evaluateConflicts } from "./conflicts.ts";
 import { describeChange } from "./describe-change.ts";
 import { readSqlState } from "./errors.ts";
 import type { Queryable } from "./pool.ts";
+import type { ProfileTable } from "./profile-columns.ts";
 import { unlinkProfiles } from "./profiles.ts";
 import { readRows } from "./rows.ts";
+import { perProfile } from "./tables.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
 
 /**
@@ -30,7 +32,7 @@ export function linkCandidate(db: Queryable, id: number, choice: Choice): Promis
   return refuseIfLocked(linkChosen(db, id, choice));
 }
 
-type Choice = { mentoradoId: number; discardProfile: boolean; by: string };
+type Choice = { mentoradoId: RowKey; discardProfile: boolean; by: string };
 
 const lockNotAvailable = "55P03";
 
@@ -58,11 +60,21 @@ async function dismiss(db: Queryable, id: number, by: string): Promise<string> {
   return conflict.clerkId;
 }
 
-const link = `
-update public.mentorados set user_id = $2, linked_at = now(), ativo = 'sim', updated_at = now()
-where id = $1 and user_id is null
-returning id
+function linkOne({ table, id, link, relinked, isDefault }: ProfileTable): string {
+  const update = `
+update ${table} set ${link} = $2, ${relinked}
+where ${id} = $1 and ${link} is null
+returning ${id}
 `;
+  if (isDefault) return update;
+  return `
+with linked as (${update}),
+claimed as (
+  insert into rollcall.claimed_profiles (profile_key) select ${id}::text from linked on conflict do nothing
+)
+select from linked
+`;
+}
 
 async function linkChosen(db: Queryable, id: number, choice: Choice): Promise<string> {
   const conflict = await lockOpenConflict(db, id, choice.mentoradoId);
@@ -73,7 +85,7 @@ async function linkChosen(db: Queryable, id: number, choice: Choice): Promise<st
   if (conflict.ownId !== null && conflict.ownId !== choice.mentoradoId) {
     await partWithProfile(db, conflict.ownId, conflict, choice.discardProfile);
   }
-  const linked = await db.query(link, [choice.mentoradoId, conflict.userId]);
+  const linked = await db.query(statementsOf(db).link, [choice.mentoradoId, conflict.userId]);
   if (linked.rows.length === 0) throw new AppError("conflict.taken", "The chosen profile has a user");
   const details = JSON.stringify({ conflictId: id, mentoradoId: choice.mentoradoId });
   await db.query(close, [id, "resolved", choice.by, conflict.clerkId, details]);
@@ -83,28 +95,21 @@ async function linkChosen(db: Queryable, id: number, choice: Choice): Promise<st
 
 async function partWithProfile(
   db: Queryable,
-  profileId: number,
+  profileId: RowKey,
   conflict: OpenConflict,
   discard: boolean,
 ): Promise<void> {
   if (conflict.isUntouched && !(await isReferenced(db, profileId))) {
-    await db.query("delete from public.mentorados where id = $1", [profileId]);
+    await db.query(statementsOf(db).remove, [profileId]);
     return;
   }
   if (!discard) throw new AppError("conflict.profile_touched", "The user's present profile was used");
   await unlinkProfiles(db, [conflict.clerkId]);
 }
 
-const referencingColumns = `
-select c.conrelid::regclass::text as "table", quote_ident(a.attname) as "column"
-from pg_constraint c
-join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
-where c.contype = 'f' and c.confrelid = 'public.mentorados'::regclass
-`;
-
 /** Whether a row of the app references the profile. Deleting the profile would delete that row too, or fail. */
-async function isReferenced(db: Queryable, profileId: number): Promise<boolean> {
-  const found = await db.query<{ table: string; column: string }>(referencingColumns);
+async function isReferenced(db: Queryable, profileId: RowKey): Promise<boolean> {
+  const found = await db.query<{ table: string; column: string }>(statementsOf(db).referencingColumns);
   for (const { table, column } of found.rows) {
     const rows = await db.query(`select from ${table} where ${column} = $1 limit 1`, [profileId]);
     if (rows.rows.length > 0) return true;
@@ -112,45 +117,65 @@ async function isReferenced(db: Queryable, profileId: number): Promise<boolean> 
   return false;
 }
 
-/**
- * Rows are locked in the order of the write: user, profiles, conflicts. Each lock is a statement of its own, so the
- * next statement's snapshot shows the rows as they are after the wait. FOR UPDATE also blocks new references to these
- * rows: a profile that the app gives the user, or rows of the app that refer to the profile.
- */
-const lockUser = `
-select from public.users u
-where u.id = (select c.user_id from rollcall.conflicts c where c.id = $1)
-for update of u
-`;
-
-const lockProfiles = `
-select from public.mentorados m
-where m.user_id = (select c.user_id from rollcall.conflicts c where c.id = $1) or (m.id = $2 and m.user_id is null)
-order by m.id
-for update of m
-`;
-
-const readConflict = `
-select c.user_id as "userId", c.candidate_ids as "candidateIds", c.state, u.clerk_id as "clerkId",
-       u.deleted_at is not null as "isDeleted", own.id as "ownId",
-       own.id is not distinct from c.profile_id
+const resolutionsOf = perProfile((profile, { users: u }) => {
+  const { table, literal, id, link, stored } = profile;
+  const userId = stored.user.read(`c.${stored.userId}`);
+  const readConflict = `
+select c.${stored.userId} as "userId", c.${stored.candidateIds} as "candidateIds", c.state, u.${u.clerkId} as "clerkId",
+       u.${u.deletedAt} is not null as "isDeleted", own.${id} as "ownId",
+       ${stored.profile.store(`own.${id}`)} is not distinct from c.${stored.profileId}
          and md5(to_jsonb(own)::text) is not distinct from c.profile_fingerprint as "isUntouched",
        c.closed_at as "closedAt", c.closed_by as "closedBy"
 from rollcall.conflicts c
-left join public.users u on u.id = c.user_id
-left join public.mentorados own on own.user_id = u.id
+left join ${u.table} u on u.${u.id} = ${userId}
+left join ${table} own on own.${link} = u.${u.id}
 where c.id = $1
 `;
-const lockConflict = `${readConflict} for update of c`;
+  return {
+    /**
+     * Rows are locked in the order of the write: user, profiles, conflicts. Each lock is a statement of its own, so the
+     * next statement's snapshot shows the rows as they are after the wait. FOR UPDATE also blocks new references to these
+     * rows: a profile that the app gives the user, or rows of the app that refer to the profile.
+     */
+    lockUser: `
+select from ${u.table} u
+where u.${u.id} = (select ${userId} from rollcall.conflicts c where c.id = $1)
+for update of u
+`,
+    lockProfiles: `
+select from ${table} m
+where m.${link} = (select ${userId} from rollcall.conflicts c where c.id = $1) or (m.${id} = $2 and m.${link} is null)
+order by m.${id}
+for update of m
+`,
+    readConflict,
+    lockConflict: `${readConflict} for update of c`,
+    link: linkOne(profile),
+    remove: `delete from ${table} where ${id} = $1`,
+    referencingColumns: `
+select c.conrelid::regclass::text as "table", quote_ident(a.attname) as "column"
+from pg_constraint c
+join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+where c.contype = 'f' and c.confrelid = ${literal}::regclass
+`,
+  };
+});
+
+/** @throws AppError `conflict.unknown` without profiles, because then no conflict exists */
+function statementsOf(db: Queryable) {
+  const statements = resolutionsOf(db);
+  if (!statements) throw new AppError("conflict.unknown", "This app has no profiles");
+  return statements;
+}
 
 const conflictRow = z.object({
-  userId: z.number(),
-  candidateIds: z.array(z.number()),
+  userId: rowKey,
+  candidateIds: z.array(rowKey),
   state: z.string(),
   /** Null if the app deleted the user's row. */
   clerkId: z.string().nullable(),
   isDeleted: z.boolean(),
-  ownId: z.number().nullable(),
+  ownId: rowKey.nullable(),
   isUntouched: z.boolean(),
   closedAt: z.date().nullable(),
   closedBy: z.string().nullable(),
@@ -181,8 +206,8 @@ function describeEnd({
 export async function readPresentProfile(
   db: Queryable,
   id: number,
-): Promise<{ id: number | null; becomes: "none" | "deleted" | "unlinked" }> {
-  const [found] = readRows(conflictRow, (await db.query(readConflict, [id])).rows);
+): Promise<{ id: RowKey | null; becomes: "none" | "deleted" | "unlinked" }> {
+  const [found] = readRows(conflictRow, (await db.query(statementsOf(db).readConflict, [id])).rows);
   if (!found || found.ownId === null) return { id: null, becomes: "none" };
   const isUnused = found.isUntouched && !(await isReferenced(db, found.ownId));
   return { id: found.ownId, becomes: isUnused ? "deleted" : "unlinked" };
@@ -194,11 +219,12 @@ export async function readPresentProfile(
  *
  * @throws AppError `conflict.unknown` or `conflict.closed`; SQLSTATE 55P03 if a row stays locked
  */
-async function lockOpenConflict(db: Queryable, id: number, candidateId?: number): Promise<OpenConflict> {
+async function lockOpenConflict(db: Queryable, id: number, candidateId?: RowKey): Promise<OpenConflict> {
   await waitBrieflyForLocks(db);
-  await db.query(lockUser, [id]);
-  if (candidateId !== undefined) await db.query(lockProfiles, [id, candidateId]);
-  const [found] = readRows(conflictRow, (await db.query(lockConflict, [id])).rows);
+  const statements = statementsOf(db);
+  await db.query(statements.lockUser, [id]);
+  if (candidateId !== undefined) await db.query(statements.lockProfiles, [id, candidateId]);
+  const [found] = readRows(conflictRow, (await db.query(statements.lockConflict, [id])).rows);
   if (!found) throw new AppError("conflict.unknown", "No such conflict");
   const { clerkId, ...conflict } = found;
   if (conflict.state !== "open")

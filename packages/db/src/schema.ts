@@ -1,4 +1,4 @@
-import type { RowKey } from "@rollcall/contracts";
+import type { ColumnValue, RowKey } from "@rollcall/contracts";
 import { sql } from "drizzle-orm";
 import { bigint, boolean, customType, index, integer, pgTable, serial, text } from "drizzle-orm/pg-core";
 import { foldedEmail, nearEmail } from "./email.ts";
@@ -72,5 +72,14 @@ export const mentorados = pgTable(
   () => [index("mentorados_near_email").using("hash", nearEmail)],
 );
 
+/** The key is a text in an app whose users' key is no integer. */
 export type User = Omit<typeof users.$inferSelect, "id"> & { id: RowKey };
 export type Mentorado = typeof mentorados.$inferSelect;
+
+/** A profile of another table, with the columns that the mapping fills, by their keys in answers. */
+export type MappedProfile = {
+  id: RowKey;
+  userId: RowKey | null;
+  linkedAt: Date | null;
+  columns: Record<string, ColumnValue>;
+};

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import type { Pool } from "./pool.ts";
-import { quoteName } from "./quote-name.ts";
+import { quoteName, quoteText } from "./quote-name.ts";
 import { createTables } from "./tables.ts";
 import { createEmptyPool } from "./testing.ts";
 
@@ -43,6 +43,26 @@ test("a name of any form stays one name in Postgres", async () => {
     }),
     { numRuns: 200 },
   );
+});
+
+test("a text of any form stays one literal in Postgres, however a database reads backslashes", async () => {
+  const text = fc.string({ unit: "binary" }).filter((one) => !one.includes("\0") && one.isWellFormed());
+  const hostile = fc.constantFrom("'", "\\'", "\\", "'; drop table x; --", '"a"."b"', "E'", "$1");
+  const connection = await pool.connect();
+  try {
+    for (const setting of ["on", "off"]) {
+      await connection.query(`set standard_conforming_strings = ${setting}`);
+      await fc.assert(
+        fc.asyncProperty(fc.oneof(hostile, text), async (one) => {
+          const { rows } = await connection.query(`select ${quoteText(one)} as value`);
+          expect(rows).toEqual([{ value: one }]);
+        }),
+        { numRuns: 100 },
+      );
+    }
+  } finally {
+    connection.release(true);
+  }
 });
 
 test("the default tables have plain names", () => {

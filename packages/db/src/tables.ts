@@ -1,4 +1,5 @@
 import { defaultMapping, type Mapping, toQualified } from "@rollcall/contracts";
+import { describeProfile, type ProfileTable } from "./profile-columns.ts";
 import { quoteName } from "./quote-name.ts";
 import { describeUserColumns, type UserColumns } from "./user-columns.ts";
 
@@ -12,6 +13,8 @@ export type Tables = {
   mapping: Mapping;
   /** The table of the profiles; undefined for an app without profiles. */
   profile: ProfileTable | undefined;
+  /** The word for a profile in names of log events and notifications, also for an app without profiles. */
+  profileName: string;
   users: UserColumns & {
     /** `schema.table`. */
     table: string;
@@ -26,27 +29,14 @@ export type Tables = {
   };
 };
 
-/** The names are quoted. */
-export type ProfileTable = {
-  /** `schema.table`. */
-  table: string;
-  /** The same without quotes, for messages. */
-  label: string;
-  /** The singular noun: the key in answers. */
-  name: string;
-  id: string;
-  keyType: KeyType;
-  /** The column that refers to the key of the users. */
-  link: string;
-};
-
 export function createTables(mapping: Mapping): Tables {
   const qualified = toQualified(mapping.users.table);
   const columns = describeUserColumns(mapping.users);
-  const profile = mapping.profile ? describeProfile(mapping.profile) : undefined;
+  const profile = mapping.profile ? describeProfile(mapping.profile, mapping.users.key.type) : undefined;
   return {
     mapping,
     profile,
+    profileName: profile?.name ?? "mentorado",
     users: {
       ...columns,
       table: qualified.map(quoteName).join("."),
@@ -59,18 +49,6 @@ export function createTables(mapping: Mapping): Tables {
 )`
         : `(${columns.holdsPersonalTexts})`,
     },
-  };
-}
-
-function describeProfile(profile: NonNullable<Mapping["profile"]>): ProfileTable {
-  const qualified = toQualified(profile.table);
-  return {
-    table: qualified.map(quoteName).join("."),
-    label: qualified.join("."),
-    name: profile.name,
-    id: quoteName(profile.key.column),
-    keyType: profile.key.type,
-    link: quoteName(profile.link),
   };
 }
 
@@ -88,4 +66,11 @@ export function perTables<Statements>(
     made.set(tables, statements);
     return statements;
   };
+}
+
+/** Statements about profiles, made as `perTables` does. They are undefined for an app without profiles. */
+export function perProfile<Statements>(
+  make: (profile: ProfileTable, tables: Tables) => Statements,
+): (db: { readonly tables: Tables }) => Statements | undefined {
+  return perTables((tables) => tables.profile && make(tables.profile, tables));
 }

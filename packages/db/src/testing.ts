@@ -83,7 +83,7 @@ export function writeUsers(
     await applySnapshots(client, snapshots);
     const requests = snapshots.map(({ clerkId, cause, ref }) => ({
       clerkId,
-      turma,
+      metadata: [turma],
       secondaryEmails: [],
       cause,
       ref,
@@ -93,9 +93,11 @@ export function writeUsers(
   });
 }
 
-/** User and profile of an id that has a row. */
+/** User and profile of an id that has a row in the default tables. */
 export async function getSession(pool: Pool, clerkId = "user_a") {
   const session = await findSession(pool, clerkId);
   if (!session) throw new Error(`No row for ${clerkId}`);
-  return session;
+  const { user, mentorado } = session;
+  if (mentorado && "columns" in mentorado) throw new Error("The profile is of another table");
+  return { user, mentorado };
 }

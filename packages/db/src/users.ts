@@ -1,4 +1,4 @@
-import { AppError, type RowKey } from "@rollcall/contracts";
+import { AppError, type ColumnValue, type RowKey, rowKey } from "@rollcall/contracts";
 import { type Column, getTableColumns } from "drizzle-orm";
 import pg from "pg";
 import { z } from "zod";
@@ -8,8 +8,8 @@ import { recordAdminEvents } from "./events.ts";
 import { perUserKey } from "./made-keys.ts";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows, UnexpectedRow } from "./rows.ts";
-import { type Mentorado, mentorados, type User, users } from "./schema.ts";
-import { perTables, type Tables } from "./tables.ts";
+import { type MappedProfile, type Mentorado, mentorados, type User, users } from "./schema.ts";
+import { perProfile, perTables, type Tables } from "./tables.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
 import { isPartlyRead, listUnread, type UserSnapshot } from "./user-columns.ts";
 
@@ -134,8 +134,9 @@ function readColumns(
 
 /** The driver reads a bigint as a text, because JavaScript cannot hold each one exactly. */
 function readKey(value: unknown): RowKey {
-  if (typeof value !== "string") throw new UnexpectedRow();
-  return value;
+  const key = rowKey.safeParse(value);
+  if (!key.success) throw new UnexpectedRow({ cause: key.error });
+  return key.data;
 }
 
 /** The codecs of the schema take any value. A boolean that became a text must not let a banned user in, or keep one out. */
@@ -149,25 +150,56 @@ function decode(column: Column, value: unknown): unknown {
   return decoded;
 }
 
-const profileColumns = readColumns("m", getTableColumns(mentorados));
+const mentoradoColumns = readColumns("m", getTableColumns(mentorados));
 
-const sessions = perTables(({ users: u, profile }) => {
-  const name = (property: string) => u[property as keyof User];
+/** The columns of a profile in answers: those of the default table by the schema, and of another table as mapped. */
+const profileColumns = perProfile((profile) => {
+  // The cast states that the schema's codecs give the schema's types.
+  if (profile.isDefault)
+    return { ...mentoradoColumns, read: (row: Row) => mentoradoColumns.read(row) as Mentorado };
+  const { id, link, columns } = profile;
+  const own = readColumns("m", { linkedAt: mentorados.linkedAt });
+  return {
+    select: [
+      `m.${id} as "m.id", m.${link} as "m.userId", ${own.select}`,
+      ...columns.map(({ column }, index) => `to_jsonb(m.${column}) as "m.${index}"`),
+    ].join(", "),
+    read: (row: Row): MappedProfile => ({
+      id: readKey(row["m.id"]),
+      userId: row["m.userId"] === null ? null : readKey(row["m.userId"]),
+      linkedAt: own.read(row)["linkedAt"] as Date | null,
+      columns: Object.fromEntries(columns.map(({ key }, index) => [key, toColumnValue(row[`m.${index}`])])),
+    }),
+  };
+});
+
+type Row = Record<string, unknown>;
+
+function toColumnValue(value: unknown): ColumnValue {
+  if (value === null || value === undefined) return null;
+  return typeof value === "object" ? JSON.stringify(value) : (value as string | number | boolean);
+}
+
+const sessions = perTables((tables) => {
+  const { users: u, profile } = tables;
   const columns = readColumns(
     "u",
     getTableColumns(users),
-    name,
+    (property) => u[property as keyof User],
     u.keyType === "integer" ? undefined : readKey,
   );
+  const ofProfile = profileColumns({ tables });
   return {
     columns,
-    text: profile
-      ? `
-select ${columns.select}, ${profileColumns.select}
+    ofProfile,
+    text:
+      profile && ofProfile
+        ? `
+select ${columns.select}, ${ofProfile.select}
 from ${u.table} u left join ${profile.table} m on m.${profile.link} = u.${u.id}
 where u.${u.clerkId} = $1
 `
-      : `select ${columns.select} from ${u.table} u where u.${u.clerkId} = $1`,
+        : `select ${columns.select} from ${u.table} u where u.${u.clerkId} = $1`,
   };
 });
 
@@ -190,28 +222,38 @@ const timesAsText = {
 export async function findSession(
   db: Queryable,
   clerkId: string,
-): Promise<{ user: User; mentorado: Mentorado | null } | undefined> {
-  const { columns, text } = sessions(db);
+): Promise<{ user: User; mentorado: Mentorado | MappedProfile | null } | undefined> {
+  const { columns, ofProfile, text } = sessions(db);
   const { rows } = await db.query({ text, values: [clerkId], types: timesAsText });
   const [row] = rows;
   if (row === undefined) return undefined;
   // The casts state that the schema's codecs give the schema's types.
   const user = columns.read(row) as User;
-  return { user, mentorado: (row["m.id"] ?? null) === null ? null : (profileColumns.read(row) as Mentorado) };
+  const hasProfile = (row["m.id"] ?? null) !== null;
+  return { user, mentorado: ofProfile && hasProfile ? ofProfile.read(row) : null };
 }
 
-const profilesById = perTables(({ profile }) =>
-  profile
-    ? `select ${profileColumns.select} from ${profile.table} m where m.${profile.id} = any ($1::${profile.keyType}[])`
-    : undefined,
-);
+const profilesById = perProfile(({ table, id, keyType }, tables) => {
+  const columns = profileColumns({ tables });
+  return (
+    columns && {
+      ...columns,
+      text: `
+select ${columns.select} from ${table} m where m.${id} = any ($1::${keyType}[])
+`,
+    }
+  );
+});
 
 /** The profiles that exist among `ids`, in no order. */
-export async function findProfiles(db: Queryable, ids: readonly number[]): Promise<Mentorado[]> {
-  const text = profilesById(db);
-  if (text === undefined) return [];
-  const { rows } = await db.query({ text, values: [ids], types: timesAsText });
-  return rows.map((row) => profileColumns.read(row) as Mentorado);
+export async function findProfiles(
+  db: Queryable,
+  ids: readonly RowKey[],
+): Promise<(Mentorado | MappedProfile)[]> {
+  const statement = profilesById(db);
+  if (!statement) return [];
+  const { rows } = await db.query({ text: statement.text, values: [ids], types: timesAsText });
+  return rows.map((row) => statement.read(row));
 }
 
 const idRow = z.object({ clerkId: z.string() });

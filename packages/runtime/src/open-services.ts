@@ -137,6 +137,7 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
     connection: program.sessionCache,
     ttlS: config.SESSION_CACHE_TTL_S,
     appSessionKey: config.APP_SESSION_KEY,
+    hasMappedProfile: pool.tables.profile?.isDefault === false,
   });
   const clerk =
     config.CLERK_SECRET_KEY === undefined
@@ -157,7 +158,7 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
     clerk,
     sessionCache,
     gauges: createGaugeReaders(pool, backend),
-    autoCreate: config.ENABLE_AUTO_CREATE && mapping.profile !== null,
+    autoCreate: config.ENABLE_AUTO_CREATE && pool.tables.profile !== undefined,
     close: async () => {
       await closeProducers(producers);
       sessionCache.close();

@@ -1,4 +1,5 @@
 import { type AdminRole, AppError } from "@rollcall/contracts";
+import type { Tables } from "@rollcall/db";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { z } from "zod";
 import type { ApiContext } from "../context.ts";
@@ -15,6 +16,8 @@ type Declaration<Params extends z.ZodObject, Query extends z.ZodObject, Body ext
   params?: Params;
   query?: Query;
   body?: Body;
+  /** The schema of the body under another mapping, whose keys may have another type. `body` is that of the default one. */
+  bodyUnder?: (tables: Tables) => Body;
   /** Longest body in bytes; the api's own limit by default. */
   bodyLimit?: number;
   /** 200 by default; 204 has no answer. */
@@ -52,7 +55,19 @@ export function defineRoute<
   Body extends z.ZodType = z.ZodUndefined,
   Answer = void,
 >(route: Declaration<Params, Query, Body, Answer>): AdminRoute {
-  const { method, path, role, summary, params, query, body, answer, status = 200, bodyLimit } = route;
+  const {
+    method,
+    path,
+    role,
+    summary,
+    params,
+    query,
+    body,
+    bodyUnder,
+    answer,
+    status = 200,
+    bodyLimit,
+  } = route;
   const read = <Schema extends z.ZodType>(schema: Schema | undefined, value: unknown) =>
     // Without a schema the type is that of undefined.
     (schema ? readInput(schema, value) : undefined) as z.infer<Schema>;
@@ -69,7 +84,7 @@ export function defineRoute<
           const input = {
             params: read(params, request.params),
             query: read(query, request.query),
-            body: read(body, request.body),
+            body: read(bodyUnder?.(context.pool.tables) ?? body, request.body),
           };
           return reply.code(status).send(await route.run(context, input, admitted, reply));
         },

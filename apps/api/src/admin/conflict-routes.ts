@@ -2,6 +2,7 @@ import {
   conflictDetail,
   conflictQuery,
   conflictResolution,
+  conflictResolutionOf,
   listOf,
   namedConflict,
 } from "@rollcall/contracts";
@@ -42,6 +43,7 @@ export const conflictRoutes: readonly AdminRoute[] = [
     summary: "Links one of the conflict's candidates to the user, or dismisses the conflict.",
     params: conflictParams,
     body: conflictResolution,
+    bodyUnder: ({ profile }) => conflictResolutionOf(profile?.keyType ?? "integer"),
     status: 204,
     run: (context, { params, body }, { operator }) =>
       resolveConflict(context, params.id, body, operator.name),

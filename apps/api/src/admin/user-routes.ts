@@ -5,6 +5,7 @@ import {
   listOf,
   purgeAnswer,
   purgeRequest,
+  purgeRequestOf,
   syncAnswer,
   syncRequest,
   tierAnswer,
@@ -70,6 +71,7 @@ export const userRoutes: readonly AdminRoute[] = [
       "Lets a worker erase the remaining data of a deleted user, or tell with `preview` what would go and stay.",
     params: userParams,
     body: purgeRequest,
+    bodyUnder: ({ profile }) => purgeRequestOf(profile?.keyType ?? "integer"),
     answer: purgeAnswer,
     run: (context, { params, body }, { operator }) =>
       requestPurgeByWorker(context, { ...params, ...body, by: operator.name }),

@@ -2,7 +2,8 @@ import {
   AppError,
   type ConflictDetail,
   type ConflictResolution,
-  type MentoradoView,
+  type ProfileView,
+  type RowKey,
 } from "@rollcall/contracts";
 import {
   dismissConflict,
@@ -14,7 +15,7 @@ import {
   type Pool,
   readPresentProfile,
 } from "@rollcall/db";
-import { toMentoradoView, toSessionView } from "../ensure/session-view.ts";
+import { toProfileView, toSessionView } from "../ensure/session-view.ts";
 import { type ChangeContext, invalidateAfterChange } from "./change-user.ts";
 
 /**
@@ -31,7 +32,9 @@ export async function explainConflict({ pool }: { pool: Pool }, id: number): Pro
     readPresentProfile(pool, id),
   ]);
   const session = rows && toSessionView(rows);
-  const candidates = new Map(found.map((profile) => [profile.id, toMentoradoView(profile)]));
+  const candidates = new Map<RowKey, ProfileView>(
+    found.map((profile) => [profile.id, toProfileView(profile)]),
+  );
   const links = conflict.candidateIds.map((mentoradoId) => ({
     choice: { mentoradoId },
     says: decideEffect(candidates.get(mentoradoId), conflict.userId, present.becomes),
@@ -48,8 +51,8 @@ export async function explainConflict({ pool }: { pool: Pool }, id: number): Pro
 
 /** As `linkCandidate` does it. */
 function decideEffect(
-  candidate: MentoradoView | undefined,
-  userId: number,
+  candidate: ProfileView | undefined,
+  userId: RowKey,
   present: "none" | "deleted" | "unlinked",
 ): ConflictDetail["effects"][number]["says"] {
   if (!candidate) return "gone";

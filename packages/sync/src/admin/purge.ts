@@ -1,5 +1,5 @@
 import type { ClerkGateway } from "@rollcall/clerk";
-import { AppError, type PurgePart } from "@rollcall/contracts";
+import { AppError, type PurgePart, type RowKey, rowKey } from "@rollcall/contracts";
 import {
   type Erasure,
   erasePerson,
@@ -34,15 +34,15 @@ export type Purge = Erasure & {
   appColumns: string[];
 };
 
-export type PurgeOptions = { candidates: readonly number[]; keepProfile: boolean };
+export type PurgeOptions = { candidates: readonly RowKey[]; keepProfile: boolean };
 
 /** What a purge has done so far. A process that goes on after another one's death reports it too. */
 export const purgeProgress = z.object({
   hadRow: z.boolean(),
   erasure: z.object({
-    erased: z.array(z.number()),
-    kept: z.array(z.number()),
-    candidates: z.array(z.number()),
+    erased: z.array(rowKey),
+    kept: z.array(rowKey),
+    candidates: z.array(rowKey),
     reasons: z.number(),
     fingerprints: z.number(),
   }),

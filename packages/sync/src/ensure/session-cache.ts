@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { AppError, type SessionView, sessionView } from "@rollcall/contracts";
+import { AppError, defaultSessionView, mappedSessionView, type SessionView } from "@rollcall/contracts";
 import { connectRedis, stayOnPrimary } from "@rollcall/jobs";
 import DataLoader from "dataloader";
 import { Cluster, type Redis } from "ioredis";
+import type { z } from "zod";
 
 /** The result of a read. After a miss, a lease allows one fill; it is null while another reader holds it. */
 export type CacheResult = { hit: SessionView } | { miss: { lease: string | null } };
@@ -31,6 +32,8 @@ export type SessionCacheOptions = {
   ttlS: number;
   /** The app's own cache key, with `{clerkId}` in the place of the id. It is deleted with ours. */
   appSessionKey: string;
+  /** Whether profiles are those of another table than the default one; false by default. */
+  hasMappedProfile?: boolean;
 };
 
 const leasePrefix = "lease:";
@@ -48,7 +51,13 @@ end`;
 
 const maxUsersPerDelete = 250;
 
-export function createSessionCache({ redis, ttlS, appSessionKey }: SessionCacheOptions): SessionCache {
+export function createSessionCache({
+  redis,
+  ttlS,
+  appSessionKey,
+  hasMappedProfile = false,
+}: SessionCacheOptions): SessionCache {
+  const view = hasMappedProfile ? mappedSessionView : defaultSessionView;
   const ownKey = (clerkId: string) => `rollcall:session:${clerkId}`;
   const keysOf = (clerkId: string) => [ownKey(clerkId), appSessionKey.replaceAll("{clerkId}", clerkId)];
   // Concurrent jobs finish together, so their keys are deleted with one command.
@@ -76,16 +85,16 @@ export function createSessionCache({ redis, ttlS, appSessionKey }: SessionCacheO
       try {
         const stored = await redis.get(ownKey(clerkId));
         if (stored === null) return { miss: { lease: await takeLease(clerkId) } };
-        const view = stored.startsWith(leasePrefix) ? undefined : parseView(stored);
-        return view ? { hit: view } : { miss: { lease: null } };
+        const hit = stored.startsWith(leasePrefix) ? undefined : parseView(view, stored);
+        return hit ? { hit } : { miss: { lease: null } };
       } catch {
         return { miss: { lease: null } };
       }
     },
-    fill: async (clerkId, lease, view) => {
+    fill: async (clerkId, lease, session) => {
       if (lease === null) return;
       await redis
-        .eval(fillScript, 1, ownKey(clerkId), lease, JSON.stringify(view), ttlS)
+        .eval(fillScript, 1, ownKey(clerkId), lease, JSON.stringify(session), ttlS)
         .catch(() => undefined);
     },
     invalidate: async (clerkIds, { onFailure }) => {
@@ -100,10 +109,10 @@ export function createSessionCache({ redis, ttlS, appSessionKey }: SessionCacheO
   };
 }
 
-/** An entry in the form of another version is a miss. */
-function parseView(stored: string): SessionView | undefined {
+/** An entry in the form of another version, or of another mapping, is a miss. */
+function parseView(view: z.ZodType<SessionView>, stored: string): SessionView | undefined {
   try {
-    return sessionView.safeParse(JSON.parse(stored)).data;
+    return view.safeParse(JSON.parse(stored)).data;
   } catch {
     return undefined;
   }

@@ -1,9 +1,12 @@
-import type { MentoradoView, SessionView, UserView } from "@rollcall/contracts";
-import type { Mentorado, User } from "@rollcall/db";
+import type { ProfileView, SessionView, UserView } from "@rollcall/contracts";
+import type { MappedProfile, Mentorado, User } from "@rollcall/db";
 
 /** The rows as API answers show them: instants are ISO text. */
-export function toSessionView(rows: { user: User; mentorado: Mentorado | null }): SessionView {
-  return { user: toUserView(rows.user), mentorado: rows.mentorado && toMentoradoView(rows.mentorado) };
+export function toSessionView(rows: {
+  user: User;
+  mentorado: Mentorado | MappedProfile | null;
+}): SessionView {
+  return { user: toUserView(rows.user), mentorado: rows.mentorado && toProfileView(rows.mentorado) };
 }
 
 function toUserView(user: User): UserView {
@@ -18,12 +21,17 @@ function toUserView(user: User): UserView {
 }
 
 /** A profile as answers show it. */
-export function toMentoradoView(mentorado: Mentorado): MentoradoView {
+export function toProfileView(profile: Mentorado | MappedProfile): ProfileView {
+  const linkedAt = toIso(profile.linkedAt);
+  if ("columns" in profile) {
+    const { id, userId, columns } = profile;
+    return { ...columns, id, userId, linkedAt };
+  }
   return {
-    ...mentorado,
-    linkedAt: toIso(mentorado.linkedAt),
-    createdAt: mentorado.createdAt.toISOString(),
-    updatedAt: mentorado.updatedAt.toISOString(),
+    ...profile,
+    linkedAt,
+    createdAt: profile.createdAt.toISOString(),
+    updatedAt: profile.updatedAt.toISOString(),
   };
 }
 

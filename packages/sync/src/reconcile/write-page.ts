@@ -1,5 +1,5 @@
 import type { ClerkUser, ListedUser } from "@rollcall/clerk";
-import { AppError, type LogEvent, type RunCounts } from "@rollcall/contracts";
+import { AppError, type LogEvent, nameProfileEvent, type RunCounts } from "@rollcall/contracts";
 import {
   type CreationRange,
   type DriftKind,
@@ -134,7 +134,7 @@ async function findDrifted(
   const kinds = await findDrift(pool, snapshots, defaults.create);
   return users.flatMap((user, index) => {
     const [kind, snapshot] = [kinds.get(user.id), snapshots[index]];
-    return kind && snapshot ? [{ write: decideWrite(user, snapshot), kind }] : [];
+    return kind && snapshot ? [{ write: decideWrite(user, snapshot, pool.tables), kind }] : [];
   });
 }
 
@@ -199,11 +199,6 @@ export function classifyWrite(
 
 const cause = "reconcile";
 
-const events: Partial<Record<string, LogEvent>> = {
-  created: "mentorado_created",
-  linked: "mentorado_linked",
-};
-
 /** Logs and counts a drifted user, under the names that sync jobs use too. */
 function reportWrite(
   context: PageContext,
@@ -218,14 +213,17 @@ function reportWrite(
     return;
   }
   metrics.count("rollcall_provision_total", { cause, outcome });
-  const event = events[outcome] ?? ("user_synced" satisfies LogEvent);
+  const isProvisioned = outcome === "created" || outcome === "linked";
+  const event: LogEvent = isProvisioned
+    ? nameProfileEvent(outcome, context.pool.tables.profileName)
+    : "user_synced";
   log.info({ event, clerkId, cause, outcome, kind, runId: ref }, "User reconciled");
 }
 
-function reportFailure({ log, metrics }: PageContext, clerkId: string | null, error: AppError): void {
+function reportFailure({ pool, log, metrics }: PageContext, clerkId: string | null, error: AppError): void {
   metrics.count("rollcall_provision_total", { cause, outcome: error.code });
   countPostgresError(metrics, error);
-  const event: LogEvent = "mentorado_creation_failed";
+  const event = nameProfileEvent("creation_failed", pool.tables.profileName);
   log.error({ event, clerkId, cause, code: error.code, err: error }, "A user could not be reconciled");
 }
 

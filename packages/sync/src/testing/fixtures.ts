@@ -34,5 +34,5 @@ export function userWrite(
     ref: null,
     ...fields,
   };
-  return { snapshot, turma: null, secondaryEmails, similarEmails: decideSimilarEmails(snapshot.email) };
+  return { snapshot, metadata: [null], secondaryEmails, similarEmails: decideSimilarEmails(snapshot.email) };
 }

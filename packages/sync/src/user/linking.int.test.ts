@@ -265,7 +265,7 @@ test("a profile that the app made after the linking transaction began still coun
     await addUnclaimed("ada@example.com");
     const { snapshot } = userWrite("user_first", withEmail("ada@example.com"));
     await applySnapshots(client, [snapshot]);
-    const request = { clerkId: "user_first", turma: null, secondaryEmails: [], ...origin };
+    const request = { clerkId: "user_first", metadata: [null], secondaryEmails: [], ...origin };
     expect(await giveProfiles(client, [request], testDefaults)).toMatchObject([{ outcome: "linked" }]);
   });
   expect(await sync("user_second", withEmail("ada@example.com"))).toBe("created");

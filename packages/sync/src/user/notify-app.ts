@@ -48,7 +48,7 @@ export async function relayNotifications(pool: Pool, queue: Producer): Promise<n
 }
 
 /**
- * Notifies the app of one new mentorado, at least once. The body holds ids only and is signed as a Standard Webhook.
+ * Notifies the app of one new profile, at least once. The body holds ids only and is signed as a Standard Webhook.
  * Its `webhook-id` is the same at each attempt.
  *
  * @returns false when there was nothing to send: it was sent before, or the user is deleted
@@ -64,11 +64,12 @@ export async function sendNotification(
     await giveUpNotification(pool, eventId);
     return false;
   }
-  const { userId, mentoradoId } = event;
+  const { userId, profileId } = event;
+  const { profileName } = pool.tables;
   const body = JSON.stringify({
-    type: "mentorado.created",
+    type: `${profileName}.created`,
     timestamp: event.at.toISOString(),
-    data: { clerkId, userId, mentoradoId },
+    data: { clerkId, userId, [`${profileName}Id`]: profileId },
   });
   await post(target, `evt_${eventId}`, body);
   await markNotificationSent(pool, eventId);

@@ -6,10 +6,10 @@ import {
   decideEmail,
   decideIgnoresRole,
   decideIsAdmin,
+  decideMetadata,
   decideName,
   decideSimilarEmails,
   decideSnapshot,
-  decideTurma,
   storableText,
 } from "./rules.ts";
 
@@ -119,8 +119,42 @@ describe("public metadata", () => {
     [7, null],
     [null, null],
   ])("turma %j becomes %j", (turma, expected) => {
-    expect(decideTurma(user({ public_metadata: { turma } }))).toBe(expected);
+    const source = { path: ["turma"], allowed: undefined, default: "neon" };
+    expect(decideMetadata(user({ public_metadata: { turma } }), source)).toBe(expected);
   });
+
+  test.each<[Record<string, unknown>, string | number | boolean | null]>([
+    [{ plan: { kind: "pro" } }, "pro"],
+    [{ plan: { kind: 2 } }, 2],
+    [{ plan: { kind: "gold" } }, null],
+    [{ plan: { kind: "PRO" } }, null],
+    [{ plan: { kind: { toString: "pro" } } }, null],
+    [{ plan: ["pro"] }, null],
+    [{ plan: null }, null],
+    [{}, null],
+  ])("only allowed values of %j are taken: %j", (public_metadata, expected) => {
+    const source = { path: ["plan", "kind"], allowed: ["free", "pro", "2"], default: undefined };
+    expect(decideMetadata(user({ public_metadata }), source)).toBe(expected);
+  });
+
+  test.each<[unknown, number | boolean, number | boolean | null]>([
+    [3, 1, 3],
+    ["3", 1, null],
+    [true, false, true],
+    ["true", false, null],
+    [1, false, null],
+  ])("without a list, %j is taken for a column with the default %j: %j", (seats, standard, expected) => {
+    const source = { path: ["seats"], allowed: undefined, default: standard };
+    expect(decideMetadata(user({ public_metadata: { seats } }), source)).toBe(expected);
+  });
+
+  test.each(["constructor", "__proto__", "toString"])(
+    "the path %s reads no property that metadata lacks",
+    (name) => {
+      const source = { path: [name, "name"], allowed: ["Object"], default: undefined };
+      expect(decideMetadata(user({ public_metadata: {} }), source)).toBeNull();
+    },
+  );
 });
 
 describe("unreadable fields leave columns as they are", () => {

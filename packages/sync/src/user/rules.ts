@@ -1,6 +1,13 @@
 import { domainToASCII, domainToUnicode } from "node:url";
 import type { ClerkField, ClerkUser } from "@rollcall/clerk";
-import { trimText, type UnreadColumn, type UserSnapshot } from "@rollcall/db";
+import {
+  type MetadataSource,
+  type ProfileValue,
+  type Tables,
+  trimText,
+  type UnreadColumn,
+  type UserSnapshot,
+} from "@rollcall/db";
 
 /** The origin of a change, for the timeline: its cause, and the delivery or run behind it. */
 export type ChangeOrigin = { cause: string; ref: string | null };
@@ -8,18 +15,23 @@ export type ChangeOrigin = { cause: string; ref: string | null };
 /** One user as the write needs it. */
 export type UserWrite = {
   snapshot: UserSnapshot;
-  turma: string | null;
+  /** Of public metadata, for the columns of a new profile that take one; null for the column's default. */
+  metadata: readonly ProfileValue[];
   secondaryEmails: readonly string[];
   /** The primary address with its domain in the other form, Unicode or punycode. */
   similarEmails?: readonly string[];
 };
 
 /** The write that makes a user's rows equal to `snapshot`, which was decided from `user`. */
-export function decideWrite(user: ClerkUser, snapshot: UserSnapshot): UserWrite {
+export function decideWrite(
+  user: ClerkUser,
+  snapshot: UserSnapshot,
+  { profile }: Pick<Tables, "profile">,
+): UserWrite {
   const secondaryEmails = decideSecondaryEmails(user);
   return {
     snapshot,
-    turma: decideTurma(user),
+    metadata: (profile?.metadata ?? []).map((source) => decideMetadata(user, source)),
     secondaryEmails,
     similarEmails: decideSimilarEmails(snapshot.email),
   };
@@ -132,10 +144,21 @@ export function decideIgnoresRole(user: ClerkUser): boolean {
 
 const slug = /^[a-z0-9_]{1,64}$/;
 
-/** The class that public metadata names if it is a slug; else null, for the default. */
-export function decideTurma(user: ClerkUser): string | null {
-  const turma = user.public_metadata?.turma;
-  return typeof turma === "string" && slug.test(turma) ? turma : null;
+/**
+ * The value of public metadata for a column of a new profile; null, for the default, unless it is one of the allowed
+ * values. Without such a list it must have the type of the column's default, and a text must be a slug.
+ */
+export function decideMetadata(user: ClerkUser, source: MetadataSource): ProfileValue {
+  const value = source.path.reduce(readOwn, user.public_metadata);
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return null;
+  if (source.allowed) return source.allowed.includes(String(value)) ? value : null;
+  if (typeof value !== typeof (source.default ?? "")) return null;
+  return typeof value !== "string" || slug.test(value) ? value : null;
+}
+
+function readOwn(container: unknown, name: string): unknown {
+  const isRecord = typeof container === "object" && container !== null && Object.hasOwn(container, name);
+  return isRecord ? (container as Record<string, unknown>)[name] : undefined;
 }
 
 // Default_Ignorable_Code_Point has the zero-width characters and most blank letters, such as the Hangul filler.

@@ -79,7 +79,8 @@ async function fetchFound({ readUser }: SyncContext, clerkId: string): Promise<F
 }
 
 function writeFound(context: SyncContext, job: SyncJob, { user, readSequence }: Found): Promise<SyncOutcome> {
-  return context.writeUser(decideWrite(user, decideSnapshot(user, readSequence, originOf(job))));
+  const snapshot = decideSnapshot(user, readSequence, originOf(job));
+  return context.writeUser(decideWrite(user, snapshot, context.pool.tables));
 }
 
 function originOf({ cause, delivery }: SyncJob): ChangeOrigin {

@@ -113,12 +113,12 @@ export async function writeInTransaction(
 
 function toProfileRequest({
   snapshot,
-  turma,
+  metadata,
   secondaryEmails,
   similarEmails = [],
 }: UserWrite): ProfileRequest {
-  const { clerkId, cause, ref } = snapshot;
-  return { clerkId, turma, secondaryEmails, similarEmails, cause, ref };
+  const { clerkId, name, imageUrl, cause, ref } = snapshot;
+  return { clerkId, metadata, name, imageUrl, secondaryEmails, similarEmails, cause, ref };
 }
 
 /** Evaluates the conflicts of these users, and those that name a profile that was just linked. Mostly there are none. */

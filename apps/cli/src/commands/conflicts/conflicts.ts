@@ -1,5 +1,5 @@
 import { Option } from "@commander-js/extra-typings";
-import type { ConflictView } from "@rollcall/contracts";
+import { type ConflictView, type KeyType, keyOf } from "@rollcall/contracts";
 import { listConflicts } from "@rollcall/db";
 import { resolveConflict } from "@rollcall/sync";
 import { z } from "zod";
@@ -8,6 +8,7 @@ import { formatTable } from "../../print.ts";
 
 const mostListed = 200;
 const typedId = z.coerce.number({ error: "must be a number" }).int().positive();
+const profileId = (type: KeyType) => (type === "integer" ? typedId : keyOf(type));
 
 export function addConflicts({ program, open, print, caller }: Cli, group: string): void {
   const conflicts = program
@@ -18,10 +19,11 @@ export function addConflicts({ program, open, print, caller }: Cli, group: strin
     .description("list the open conflicts: profiles that only a person may assign; resolve one")
     .action(async () => {
       const page = { state: "open", beforeId: undefined, limit: mostListed + 1 };
-      const found = await listConflicts(open().services.pool, page);
+      const { services } = open();
+      const found = await listConflicts(services.pool, page);
       const items = found.slice(0, mostListed);
       const more = found.length > mostListed;
-      print({ items, more }, () => describe(items, more));
+      print({ items, more }, () => describe(items, more, services.pool.tables.profileName));
     });
 
   conflicts
@@ -36,20 +38,22 @@ export function addConflicts({ program, open, print, caller }: Cli, group: strin
       const id = readTyped(command, "<id>", typedId, typed);
       if (options.mentorado === undefined && !options.dismiss)
         command.error("conflicts resolve needs either --mentorado <id> or --dismiss");
+      const { services } = open();
+      const keyType = services.pool.tables.profile?.keyType ?? "integer";
       const resolution = options.dismiss
         ? { dismiss: true as const }
         : {
-            mentoradoId: readTyped(command, "--mentorado", typedId, options.mentorado),
+            mentoradoId: readTyped(command, "--mentorado", profileId(keyType), options.mentorado),
             discardProfile: options.discardProfile === true,
           };
-      await resolveConflict(open().services, id, resolution, caller);
+      await resolveConflict(services, id, resolution, caller);
       print({ id, ...resolution }, () => [
         `Conflict ${id} is ${"dismiss" in resolution ? "dismissed" : "resolved"}.`,
       ]);
     });
 }
 
-function describe(items: readonly ConflictView[], more: boolean): string[] {
+function describe(items: readonly ConflictView[], more: boolean, profileName: string): string[] {
   if (items.length === 0) return ["No open conflicts."];
   const titles = ["id", "user", "reason", "candidates", "has now", "since"];
   const rows = items.map((conflict) => [
@@ -57,7 +61,7 @@ function describe(items: readonly ConflictView[], more: boolean): string[] {
     conflict.clerkId,
     conflict.reason,
     conflict.candidateIds.join(", "),
-    conflict.profileId === null ? "no profile" : `mentorado ${conflict.profileId}`,
+    conflict.profileId === null ? "no profile" : `${profileName} ${conflict.profileId}`,
     conflict.openedAt,
   ]);
   return [

@@ -11,7 +11,7 @@ export function describeReport(report: UserReport): string[] {
     ...section("Here", [
       ["Clerk", clerk],
       ["row", user ? `users ${user.id}, ${user.role}${deleted}` : "none"],
-      ["profile", mentorado ? `mentorados ${mentorado.id}, ativo ${mentorado.ativo}` : "none"],
+      ["profile", mentorado ? describeProfile(mentorado) : "none"],
     ]),
     ...section(
       "Jobs",
@@ -45,4 +45,9 @@ function nameJob({ queue, kind }: JobView): string {
 
 function describeState({ state, attempts, code }: JobView): string {
   return `${state}, attempts ${attempts}${code ? `, ${code}` : ""}`;
+}
+
+/** A profile of another table has no state that Rollcall knows. */
+function describeProfile(profile: NonNullable<UserReport["mentorado"]>): string {
+  return "ativo" in profile ? `mentorados ${profile.id}, ativo ${profile.ativo}` : String(profile.id);
 }

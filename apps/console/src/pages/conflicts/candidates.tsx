@@ -1,4 +1,4 @@
-import type { ConflictDetail } from "@rollcall/contracts";
+import type { ColumnValue, ConflictDetail } from "@rollcall/contracts";
 import { Badge } from "../../design/badge.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
@@ -8,7 +8,7 @@ import { conflictsTexts } from "./conflicts-texts.ts";
 
 type Profile = ConflictDetail["candidates"][number];
 
-const fields = [
+const known = [
   "nomeCompleto",
   "email",
   "turma",
@@ -18,13 +18,21 @@ const fields = [
   "metaProcedimentos",
   "metaPosts",
   "metaStories",
-] as const;
+];
 const times = ["linkedAt", "createdAt", "updatedAt"] as const;
+const hidden = new Set<string>(["id", "userId", "fotoUrl", ...times]);
+
+/** The default table's fields in their order; under another mapping, the fields that the profiles have. */
+function listFields(profiles: readonly (Profile | null)[]): string[] {
+  const found = new Set(profiles.flatMap((profile) => Object.keys(profile ?? {})));
+  const others = [...found].filter((field) => !hidden.has(field) && !known.includes(field));
+  return [...known.filter((field) => found.size === 0 || found.has(field)), ...others];
+}
 
 /** The user, the present profile and each candidate in a column of its own. */
 export function Candidates({ conflict }: { conflict: ConflictDetail }) {
   const texts = useTexts(conflictsTexts);
-  const names = useTexts(columnsTexts);
+  const names: Readonly<Record<string, string>> = useTexts(columnsTexts);
   const formats = useFormats();
   const { user, present, candidates, candidateIds } = conflict;
   const others = candidates.filter(({ id }) => id !== present?.id);
@@ -54,9 +62,9 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
             </tr>
           </thead>
           <tbody>
-            {fields.map((field) => (
+            {listFields(profiles).map((field) => (
               <tr key={field}>
-                <th scope="row">{names[field]}</th>
+                <th scope="row">{names[field] ?? field}</th>
                 <td data-label={texts.theUser} data-empty={!ofUser[field] || undefined}>
                   {field === "email" && user ? (
                     <span>
@@ -75,9 +83,12 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
                   <td
                     key={profile?.id ?? "none"}
                     data-label={heading(profile)}
-                    data-empty={isEmpty(profile?.[field]) || undefined}
+                    data-empty={isEmpty(readField(profile, field)) || undefined}
                   >
-                    <Cell value={profile?.[field]} other={ofUser[field]} />
+                    <Cell
+                      value={readField(profile, field)}
+                      other={field === "email" || field === "nomeCompleto" ? ofUser[field] : undefined}
+                    />
                   </td>
                 ))}
               </tr>
@@ -96,7 +107,7 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
                       data-label={heading(profile)}
                       data-empty={isEmpty(at) || undefined}
                     >
-                      {at ? formats.dateTime(at) : "–"}
+                      {typeof at === "string" ? formats.dateTime(at) : "–"}
                     </td>
                   );
                 })}
@@ -110,10 +121,14 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
   );
 }
 
-type Value = string | number | null | undefined;
+type Value = ColumnValue | undefined;
 
 const isEmpty = (value: Value): value is null | undefined | "" =>
   value === undefined || value === null || value === "";
+
+function readField(profile: Profile | null, field: string): Value {
+  return Object.entries(profile ?? {}).find(([key]) => key === field)?.[1];
+}
 
 function Cell({ value, other }: { value: Value; other: string | null | undefined }) {
   const texts = useTexts(conflictsTexts);
@@ -122,7 +137,7 @@ function Cell({ value, other }: { value: Value; other: string | null | undefined
   const differs = other !== undefined && other !== null && other !== value;
   return (
     <span>
-      {typeof value === "number" ? formats.number(value) : value}{" "}
+      {typeof value === "number" ? formats.number(value) : String(value)}{" "}
       {differs && <Badge tone="warn">{texts.differs}</Badge>}
     </span>
   );

@@ -1,4 +1,4 @@
-import type { ConflictDetail } from "@rollcall/contracts";
+import type { ConflictDetail, RowKey } from "@rollcall/contracts";
 import { useState } from "react";
 import { post } from "../../api/request.ts";
 import { useWrite } from "../../api/write.ts";
@@ -11,7 +11,7 @@ import { conflictsTexts } from "./conflicts-texts.ts";
 import { Outcome } from "./outcome.tsx";
 import { useProfileName } from "./profile-name.ts";
 
-export type Choice = { kind: "profile"; mentoradoId: number } | { kind: "dismiss" };
+export type Choice = { kind: "profile"; mentoradoId: RowKey } | { kind: "dismiss" };
 
 type Props = { conflict: ConflictDetail; choice: Choice; onClose: () => void };
 

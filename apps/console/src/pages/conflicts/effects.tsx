@@ -1,4 +1,4 @@
-import type { ConflictDetail } from "@rollcall/contracts";
+import type { ConflictDetail, RowKey } from "@rollcall/contracts";
 import { Button } from "../../design/button.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { conflictsTexts } from "./conflicts-texts.ts";
@@ -11,7 +11,7 @@ export function Effects({ conflict, onChoose }: Props) {
   const texts = useTexts(conflictsTexts);
   const { effects, candidates } = conflict;
   if (effects.length === 0) return null;
-  const nameOf = (id: number) => candidates.find((candidate) => candidate.id === id)?.nomeCompleto;
+  const nameOf = (id: RowKey) => candidates.find((candidate) => candidate.id === id)?.nomeCompleto;
   return (
     <section className="panel stack" aria-labelledby="effects">
       <h2 id="effects">{texts.choices}</h2>

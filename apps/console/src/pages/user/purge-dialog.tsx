@@ -1,4 +1,4 @@
-import type { PurgeAnswer, PurgePart } from "@rollcall/contracts";
+import type { PurgeAnswer, PurgePart, RowKey } from "@rollcall/contracts";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { post } from "../../api/request.ts";
@@ -17,7 +17,7 @@ type Props = { clerkId: string; onClose: () => void };
 export function PurgeDialog({ clerkId, onClose }: Props) {
   const texts = useTexts(userTexts);
   const [keepProfile, setKeepProfile] = useState(false);
-  const [also, setAlso] = useState<readonly number[]>([]);
+  const [also, setAlso] = useState<readonly RowKey[]>([]);
   const [typed, setTyped] = useState("");
   const wish = { keepProfile, also };
   const preview = useQuery({
@@ -78,6 +78,11 @@ export function PurgeDialog({ clerkId, onClose }: Props) {
   );
 }
 
+/** Keys of integers are numbers in requests. Keys of other types are texts. */
+function readKey(text: string): RowKey {
+  return /^\d{1,15}$/.test(text) ? Number(text) : text;
+}
+
 /** Profiles that once matched the user are another person's unless the operator says otherwise. */
 function Candidates({
   answer,
@@ -85,14 +90,14 @@ function Candidates({
   onChange,
 }: {
   answer: PurgeAnswer;
-  also: readonly number[];
-  onChange: (also: readonly number[]) => void;
+  also: readonly RowKey[];
+  onChange: (also: readonly RowKey[]) => void;
 }) {
   const texts = useTexts(userTexts);
   const ids = [...answer.goes, ...answer.stays]
     .filter(({ what }) => what === "candidate")
-    .flatMap(({ of }) => of.map(Number))
-    .sort((one, other) => one - other);
+    .flatMap(({ of }) => of.map(readKey))
+    .sort((one, other) => (one < other ? -1 : 1));
   if (ids.length === 0) return null;
   return (
     <fieldset className="stack tight">

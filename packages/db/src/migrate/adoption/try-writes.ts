@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { tombstoneUsers } from "../../deletions.ts";
 import { PostgresError, readSqlState } from "../../errors.ts";
 import type { Queryable } from "../../pool.ts";
-import { giveProfiles } from "../../profiles.ts";
+import { giveProfiles, listNoMetadata } from "../../profiles.ts";
 import { blankUser, type UserSnapshot } from "../../user-columns.ts";
 import { applySnapshots, nextReadSequence } from "../../users.ts";
 import { MigrationRefusal } from "./refuse-unfit.ts";
@@ -39,7 +39,12 @@ async function writeInvented(db: Queryable): Promise<string | undefined> {
   await applySnapshots(db, [member, admin]);
   await giveProfiles(
     db,
-    [member, admin].map(({ clerkId }) => ({ clerkId, turma: "test", secondaryEmails: [], ...why })),
+    [member, admin].map(({ clerkId }) => ({
+      clerkId,
+      metadata: listNoMetadata(db),
+      secondaryEmails: [],
+      ...why,
+    })),
     { nomeCompleto: "Test", turma: "test", create: true },
   );
   const lost = await findLost(db, member.clerkId);
