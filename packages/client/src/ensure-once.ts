@@ -3,13 +3,15 @@ import { findHint } from "./development.ts";
 import type { Locale } from "./locale.ts";
 import { readRetryAfterMs } from "./retry-delay.ts";
 import { ownError, RollcallError } from "./rollcall-error.ts";
-import type { EnsureReady, ErrorBody } from "./wire.ts";
+import type { AnyReady, ErrorBody } from "./wire.ts";
 
 export type EnsureOnceOptions = {
   url: string;
   fetch: typeof fetch;
   locale: Locale;
   timeoutMs: number;
+  /** The profile's name in answers; null for an app without profiles. */
+  profile: string | null;
   /** Errors name their likely cause for a developer. */
   development: boolean;
 };
@@ -22,7 +24,7 @@ export function ensureOnce(
   options: EnsureOnceOptions,
   takeToken: () => Promise<string | RollcallError>,
   signal: AbortSignal,
-): Promise<EnsureReady | RollcallError> {
+): Promise<AnyReady | RollcallError> {
   const { locale, url } = options;
   return withTimeLimit(options.timeoutMs, signal, async (limit) => {
     let token: string | undefined;
@@ -36,7 +38,7 @@ export function ensureOnce(
         headers: { authorization: `Bearer ${token}`, "accept-language": locale },
         signal: limit,
       });
-      return readAnswer(response, await response.text(), locale, hintFor);
+      return readAnswer(response, await response.text(), options, hintFor);
     } catch {
       if (signal.aborted) return ownError("aborted", locale, { retryable: false });
       const code = limit.aborted ? "timeout" : "network";
@@ -48,13 +50,13 @@ export function ensureOnce(
 function readAnswer(
   response: Response,
   text: string,
-  locale: Locale,
+  { locale, profile }: EnsureOnceOptions,
   hintFor: (code: string) => string | undefined,
-): EnsureReady | RollcallError {
+): AnyReady | RollcallError {
   const { status } = response;
   const retryAfterMs = readRetryAfterMs(response.headers.get("retry-after"));
   const body = readJson(text);
-  if (status === 200 && isReady(body)) return body;
+  if (status === 200 && isReady(body, profile)) return body;
   if (status === 202) return ownError("pending", locale, { status, retryable: true, retryAfterMs });
   const retryable = status === 429 || status >= 500;
   if (!isErrorBody(body)) return ownError("invalid_answer", locale, { status, retryable, retryAfterMs });
@@ -74,17 +76,18 @@ function readJson(text: string): unknown {
 
 // The login page of a network also answers 200. The fields that decide access must be right; the other columns are trusted,
 // because a check of each would be larger than the rest of this package.
-function isReady(body: unknown): body is EnsureReady {
-  const answer = body as Partial<Record<keyof EnsureReady, unknown>> | null | undefined;
-  const { clerkId } = (answer?.user ?? {}) as { clerkId?: unknown };
+function isReady(body: unknown, profile: string | null): body is AnyReady {
+  const answer = body as Record<string, unknown> | null | undefined;
+  const named = profile && answer?.[profile];
+  const { clerkId } = (answer?.["user"] ?? {}) as { clerkId?: unknown };
   return (
-    answer?.success === true &&
-    typeof answer.created === "boolean" &&
+    answer?.["success"] === true &&
+    typeof answer["created"] === "boolean" &&
     typeof clerkId === "string" &&
     clerkId !== "" &&
     // Null is an answer, a missing key is none.
-    typeof answer.mentorado === "object" &&
-    !Array.isArray(answer.mentorado)
+    typeof named === "object" &&
+    !Array.isArray(named)
   );
 }
 

@@ -13,24 +13,32 @@ type ResponseLike = {
   once(event: "close", listener: () => void): unknown;
 };
 
-export type ProvisionedMiddleware<Req, U extends UserRow, M extends object> = {
+export type ProvisionedMiddleware<
+  Req,
+  U extends UserRow,
+  M extends object,
+  N extends string = "mentorado",
+> = {
   (req: Req, res: ResponseLike, next: (error?: unknown) => void): Promise<void>;
   /**
    * The value of `req.rollcall`, in the app's types.
    *
    * @throws Error for a request that did not pass the middleware
    */
-  of(req: object): Profile<U, M>;
+  of(req: object): Profile<U, M, N>;
 };
 
 /**
  * Middleware that sets `req.rollcall` to user and profile. A missing profile is made first. Without a profile, the
  * middleware answers 401, 403 or 503 (with `Retry-After`) as `{"error":{"code","message"}}`.
  */
-export function provisioned<Req extends object, U extends UserRow = User, M extends object = Mentorado>(
-  options: ProvisionedOptions<Req, U, M>,
-): ProvisionedMiddleware<Req, U, M> {
-  const profiles = new WeakMap<object, Profile<U, M>>();
+export function provisioned<
+  Req extends object,
+  U extends UserRow = User,
+  M extends object = Mentorado,
+  N extends string = "mentorado",
+>(options: ProvisionedOptions<Req, U, M, N>): ProvisionedMiddleware<Req, U, M, N> {
+  const profiles = new WeakMap<object, Profile<U, M, N>>();
 
   async function attach(req: Req, res: ResponseLike, next: (error?: unknown) => void): Promise<void> {
     const closed = new AbortController();
@@ -48,7 +56,7 @@ export function provisioned<Req extends object, U extends UserRow = User, M exte
   }
 
   return Object.assign(attach, {
-    of(req: object): Profile<U, M> {
+    of(req: object): Profile<U, M, N> {
       const profile = profiles.get(req);
       if (!profile) throw new Error("provisioned() has not run before this handler");
       return profile;

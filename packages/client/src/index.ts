@@ -9,4 +9,4 @@ export {
   type RollcallClientOptions,
 } from "./rollcall-client.ts";
 export { type OwnErrorCode, RollcallError } from "./rollcall-error.ts";
-export type { EnsurePending, EnsureReady, ErrorBody, Mentorado, Session, User } from "./wire.ts";
+export type { EnsurePending, EnsureReady, ErrorBody, Key, Mentorado, Session, User } from "./wire.ts";

@@ -5,31 +5,34 @@ import type { Mentorado, User } from "./wire.ts";
 
 export { type Identity, type Profile, ProvisioningError, type UserRow };
 
-export type ProvisioningOptions<U extends UserRow = User, M extends object = Mentorado> = ProvisionOptions<
-  U,
-  M
-> & {
+export type ProvisioningOptions<
+  U extends UserRow = User,
+  M extends object = Mentorado,
+  N extends string = "mentorado",
+> = ProvisionOptions<U, M, N> & {
   /** The verified caller: `auth` of `@clerk/nextjs/server`, or another function that verifies the session. */
   identify: () => Identity | null | undefined | Promise<Identity | null | undefined>;
 };
 
-export type Provisioning<U extends UserRow, M extends object> = {
+export type Provisioning<U extends UserRow, M extends object, N extends string = "mentorado"> = {
   /**
    * For layouts, pages and server actions: returns user and profile. A missing profile is made first.
    *
    * @throws ProvisioningError; an `error.tsx` reads its code from `error.digest`: `rollcall:` and the code
    */
-  requireProvisioned(): Promise<Profile<U, M>>;
+  requireProvisioned(): Promise<Profile<U, M, N>>;
   /** For route handlers: calls `handler` with user and profile. Without a profile, answers 401, 403 or 503 as JSON. */
   withProvisioned<Rest extends unknown[], Answer>(
-    handler: (request: Request, profile: Profile<U, M>, ...rest: Rest) => Answer | Promise<Answer>,
+    handler: (request: Request, profile: Profile<U, M, N>, ...rest: Rest) => Answer | Promise<Answer>,
   ): (request: Request, ...rest: Rest) => Promise<Answer | Response>;
 };
 
 /** Makes the functions for an app with the App Router. */
-export function createProvisioning<U extends UserRow = User, M extends object = Mentorado>(
-  options: ProvisioningOptions<U, M>,
-): Provisioning<U, M> {
+export function createProvisioning<
+  U extends UserRow = User,
+  M extends object = Mentorado,
+  N extends string = "mentorado",
+>(options: ProvisioningOptions<U, M, N>): Provisioning<U, M, N> {
   const provisionCaller = async (signal?: AbortSignal) =>
     provision(options, await options.identify(), signal);
   return {
@@ -37,7 +40,7 @@ export function createProvisioning<U extends UserRow = User, M extends object = 
     withProvisioned:
       (handler) =>
       async (request, ...rest) => {
-        let profile: Profile<U, M>;
+        let profile: Profile<U, M, N>;
         try {
           profile = await provisionCaller(request.signal);
         } catch (error) {

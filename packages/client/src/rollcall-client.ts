@@ -6,12 +6,12 @@ import { decideDelayMs } from "./retry-delay.ts";
 import { ownError, RollcallError } from "./rollcall-error.ts";
 import { shareCalls } from "./shared-calls.ts";
 import { readTokenSubject } from "./token-subject.ts";
-import type { Session } from "./wire.ts";
+import type { Key, Mentorado, Session, User } from "./wire.ts";
 
 /** Returns a valid session token, or null when no user is signed in. */
 export type GetToken = () => Promise<string | null | undefined>;
 
-export type RollcallClientOptions = {
+export type RollcallClientOptions<N extends string = "mentorado"> = ProfileOption<N> & {
   /** The URL of Rollcall's api, such as `https://rollcall.example.com`. */
   baseUrl: string;
   /**
@@ -34,6 +34,13 @@ export type RollcallClientOptions = {
    */
   development?: boolean | undefined;
 };
+
+/** The profile's name in the mapping, which is its key in answers; null for an app without profiles, whose N is never. */
+type ProfileOption<N extends string> = [N] extends [never]
+  ? { profile: null }
+  : "mentorado" extends N
+    ? { profile?: N | undefined }
+    : { profile: N };
 
 /** An attempt failed, and the next attempt is planned. */
 export type Retry = {
@@ -63,22 +70,46 @@ export type EnsureOptions = {
   onRetry?: ((retry: Retry) => void) | undefined;
 };
 
-/** A user with a profile. */
-export type Provisioned = Session & {
+type Found = {
   /** The profile was made by this call, or while this call waited. */
   created: boolean;
   /** Postgres is away, and the answer comes from the cache. */
   stale: boolean;
 };
 
-export type RollcallClient = {
+/** A user with a profile. */
+export type Provisioned<
+  P extends object = Mentorado,
+  K extends Key = number,
+  N extends string = "mentorado",
+> = Session<P, K, N> & Found;
+
+/** The same of any mapping. */
+export type AnyProvisioned = Found & { user: User<Key> };
+
+/** A client of any mapping. */
+export type AnyRollcallClient = {
   readonly locale: Locale;
+  /** The key of the profile in answers; null for an app without profiles. */
+  readonly profile: string | null;
+  ensure(options?: EnsureOptions): Promise<AnyProvisioned>;
+};
+
+/** @typeParam P the profile, as answers have it. K the key of the app's users. N the profile's name in the mapping */
+export type RollcallClient<
+  P extends object = Mentorado,
+  K extends Key = number,
+  N extends string = "mentorado",
+> = {
+  readonly locale: Locale;
+  /** The key of the profile in answers; null for an app without profiles. */
+  readonly profile: [N] extends [never] ? null : N;
   /**
    * Makes sure that the signed-in user has a profile. All callers of one user share one call in flight.
    *
    * @throws RollcallError, and errors of the caller's own `onRetry`
    */
-  ensure(options?: EnsureOptions): Promise<Provisioned>;
+  ensure(options?: EnsureOptions): Promise<Provisioned<P, K, N>>;
 };
 
 /** One caller of `ensure` in a shared call. */
@@ -93,7 +124,13 @@ type Caller = {
 };
 
 /** Builds a client for one Rollcall api. Its only state is the calls in flight and the users with the answer "not yet". */
-export function createRollcallClient(options: RollcallClientOptions): RollcallClient {
+export function createRollcallClient<
+  P extends object = Mentorado,
+  K extends Key = number,
+  N extends string = "mentorado",
+>(options: RollcallClientOptions<NoInfer<N>>): RollcallClient<NoInfer<P>, NoInfer<K>, NoInfer<N>> {
+  // TypeScript does not resolve the type of the option while N is generic.
+  const { profile = "mentorado" } = options as { profile?: string | null };
   const {
     locale: usualLocale = "pt-BR",
     retryDelaysMs = [1_000, 2_000, 4_000],
@@ -102,13 +139,14 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
   const send = options.fetch ?? ((...request: Parameters<typeof fetch>) => fetch(...request));
   const url = `${options.baseUrl.replace(/\/+$/, "")}/api/ensure`;
   const { attemptTimeoutMs: timeoutMs = 10_000, development = isDevelopmentServer() } = options;
-  const once = { url, fetch: send, timeoutMs, development };
+  const once = { url, fetch: send, timeoutMs, development, profile };
   const pending = rememberPending();
   const join = shareCalls(ensureWithRetries);
   let unshared = 0;
-  return { locale: usualLocale, ensure };
+  // The types of the profile and the key are a promise of the app: the api's mapping decides.
+  return { locale: usualLocale, profile, ensure } as AnyRollcallClient as RollcallClient<P, K, N>;
 
-  async function ensure(asked: EnsureOptions = {}): Promise<Provisioned> {
+  async function ensure(asked: EnsureOptions = {}): Promise<AnyProvisioned> {
     const { signal, token, userId, onRetry, locale = usualLocale } = asked;
     const fixed = typeof token === "string";
     const takeToken = fixed ? async () => token : (token ?? getToken);
@@ -146,7 +184,10 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
     }
   }
 
-  async function ensureWithRetries(callers: ReadonlySet<Caller>, signal: AbortSignal): Promise<Provisioned> {
+  async function ensureWithRetries(
+    callers: ReadonlySet<Caller>,
+    signal: AbortSignal,
+  ): Promise<AnyProvisioned> {
     let expectedUserId: string | undefined;
     let locale = usualLocale;
     const takeToken = async () => {
@@ -174,9 +215,10 @@ export function createRollcallClient(options: RollcallClientOptions): RollcallCl
       )
         answer = wrongToken();
       if (!(answer instanceof RollcallError)) {
-        const { user, mentorado, created, stale = false } = answer;
+        const { user, created, stale = false } = answer;
         const madeMeanwhile = expectedUserId !== undefined && pending.take(expectedUserId);
-        return { user, mentorado, created: created || madeMeanwhile, stale };
+        const named = profile && { [profile]: answer[profile] };
+        return { user, ...named, created: created || madeMeanwhile, stale };
       }
       if (answer.code === "pending" && expectedUserId !== undefined) pending.add(expectedUserId);
       const plannedMs = retryDelaysMs[attempt - 1];

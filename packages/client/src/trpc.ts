@@ -1,7 +1,7 @@
 import { TRPCError, type TRPCMiddlewareFunction } from "@trpc/server";
 import { type Identity, type ProvisionedOptions, provision } from "./server/provision.ts";
 import { ProvisioningError } from "./server/provisioning-error.ts";
-import type { Profile, UserRow } from "./server/rows.ts";
+import { type Profile, pickProfile, type UserRow } from "./server/rows.ts";
 import type { Mentorado, User } from "./wire.ts";
 
 export { type Identity, type Profile, type ProvisionedOptions, ProvisioningError, type UserRow };
@@ -9,20 +9,23 @@ export { type Identity, type Profile, type ProvisionedOptions, ProvisioningError
 const codes = { 401: "UNAUTHORIZED", 403: "FORBIDDEN", 503: "SERVICE_UNAVAILABLE" } as const;
 
 /**
- * Middleware for `t.procedure.use()` that sets `ctx.user` and `ctx.mentorado`. A missing profile is made first. Without a
- * profile, throws UNAUTHORIZED, FORBIDDEN or SERVICE_UNAVAILABLE, with a message for people and a `ProvisioningError` as
- * its cause.
+ * Middleware for `t.procedure.use()` that sets `ctx.user` and `ctx.mentorado`, or the profile under its name in the
+ * mapping. A missing profile is made first. Without a profile, throws UNAUTHORIZED, FORBIDDEN or SERVICE_UNAVAILABLE, with
+ * a message for people and a `ProvisioningError` as its cause.
  */
-export function provisioned<Context, U extends UserRow = User, M extends object = Mentorado>(
-  options: ProvisionedOptions<Context, U, M>,
-): Middleware<Context, Profile<U, M>> {
-  const attach = async ({ ctx, next, signal }: Call<Context, Profile<U, M>>) => {
-    const { user, mentorado } = await provision(options, await options.identify(ctx), signal).catch(refuse);
-    return next({ ctx: { user, mentorado } });
+export function provisioned<
+  Context,
+  U extends UserRow = User,
+  M extends object = Mentorado,
+  N extends string = "mentorado",
+>(options: ProvisionedOptions<Context, U, M, N>): Middleware<Context, Profile<U, M, N>> {
+  const attach = async ({ ctx, next, signal }: Call<Context, Profile<U, M, N>>) => {
+    const found = await provision(options, await options.identify(ctx), signal).catch(refuse);
+    return next({ ctx: pickProfile<U, M, N>(found, options.client.profile) });
   };
   // The types are equivalent. But tRPC cannot resolve its type of `ctx` while Context is generic, and the marker in its
   // type of a middleware does not exist at run time.
-  return attach as unknown as Middleware<Context, Profile<U, M>>;
+  return attach as unknown as Middleware<Context, Profile<U, M, N>>;
 }
 
 type Middleware<Context, Added> = TRPCMiddlewareFunction<Context, unknown, object, Added, unknown>;

@@ -3,9 +3,12 @@
  * Rollcall. A test compares them with the schemas of the api.
  */
 
-/** A row of `public.users`. Times are ISO 8601. */
-export type User = {
-  id: number;
+/** A key of the app's users: a number for integers, and a text for bigint, uuid and text. */
+export type Key = number | string;
+
+/** A row of the app's users. Times are ISO 8601. */
+export type User<K extends Key = number> = {
+  id: K;
   /** Clerk's id of the user: the `sub` of a session token. */
   clerkId: string;
   email: string | null;
@@ -24,7 +27,7 @@ export type User = {
   updatedAt: string;
 };
 
-/** A row of `public.mentorados`. Times are ISO 8601. */
+/** A profile under the default mapping: a row of `public.mentorados`. Times are ISO 8601. */
 export type Mentorado = {
   id: number;
   userId: number | null;
@@ -43,11 +46,29 @@ export type Mentorado = {
   updatedAt: string;
 };
 
+/** A property with the profile's name in the mapping; none for an app without profiles, whose name is `never`. */
+export type Named<Value, N extends string> = { [Name in N]: Value };
+
 /** User and profile; admins have no profile. */
-export type Session = { user: User; mentorado: Mentorado | null };
+export type Session<P extends object = Mentorado, K extends Key = number, N extends string = "mentorado"> = {
+  user: User<K>;
+} & Named<P | null, N>;
 
 /** 200; `stale` while Postgres is away and the api's cache answers. */
-export type EnsureReady = Session & { success: true; created: boolean; stale?: true | undefined };
+export type EnsureReady<
+  P extends object = Mentorado,
+  K extends Key = number,
+  N extends string = "mentorado",
+> = Session<P, K, N> & { success: true; created: boolean; stale?: true | undefined };
+
+/** The same of any mapping. The profile is read by its name. */
+export type AnyReady = {
+  success: true;
+  created: boolean;
+  stale?: true | undefined;
+  user: User<Key>;
+  [profile: string]: unknown;
+};
 
 /** 202: not yet; repeat the call later. */
 export type EnsurePending = { success: false; status: "pending" };

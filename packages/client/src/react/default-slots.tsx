@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import type { Locale, Text } from "../locale.ts";
 import type { RollcallError } from "../rollcall-error.ts";
-import type { User } from "../wire.ts";
+import type { Key, User } from "../wire.ts";
 
 const texts = {
   preparing: { "pt-BR": "Preparando seu perfil…", en: "Preparing your profile…" },
@@ -50,9 +50,13 @@ export function DefaultError({ error, retry, retrying, supportUrl, locale }: Err
   );
 }
 
-export type WelcomeSlotProps = { user: User; dismiss: () => void; locale: Locale };
+export type WelcomeSlotProps<K extends Key = number> = {
+  user: User<K>;
+  dismiss: () => void;
+  locale: Locale;
+};
 
-export function DefaultWelcome({ dismiss, locale }: WelcomeSlotProps): ReactNode {
+export function DefaultWelcome({ dismiss, locale }: Pick<WelcomeSlotProps, "dismiss" | "locale">): ReactNode {
   return (
     <section className="rollcall-welcome" aria-label={texts.welcome[locale]}>
       <h2>{texts.welcome[locale]}</h2>

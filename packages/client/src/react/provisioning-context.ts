@@ -23,6 +23,8 @@ export type ProvisioningContext = {
   /** The `user` of the auth object, if it has one. */
   accountUser: Auth["user"];
   locale: Locale;
+  /** The profile's name in answers; null for an app without profiles. */
+  profile: string | null;
   retry: () => void;
   dismissWelcome: () => void;
 };

@@ -1,5 +1,5 @@
 import { type ReactNode, type RefObject, useLayoutEffect, useRef } from "react";
-import type { Mentorado } from "../wire.ts";
+import type { Key, Mentorado, Named } from "../wire.ts";
 import {
   DefaultError,
   DefaultLoading,
@@ -10,7 +10,11 @@ import {
 import { useProvisioningContext } from "./provisioning-context.ts";
 import { useUserProvisioning } from "./use-user-provisioning.ts";
 
-export type ProvisioningGateProps = {
+export type ProvisioningGateProps<
+  P extends object = Mentorado,
+  K extends Key = number,
+  N extends string = "mentorado",
+> = {
   /** Shown to a signed-in user with a profile. */
   children?: ReactNode;
   /** Replaces the default "preparing your profile"; it is announced to screen readers. */
@@ -18,7 +22,7 @@ export type ProvisioningGateProps = {
   /** Replaces the default message with "try again". Give `role="alert"` to the part that screen readers announce. */
   error?: ((props: ErrorSlotProps) => ReactNode) | undefined;
   /** Replaces the default greeting above the page; null for none. Shown for a new profile until dismissed in this browser. */
-  welcome?: ((props: WelcomeSlotProps & { mentorado: Mentorado | null }) => ReactNode) | null | undefined;
+  welcome?: ((props: WelcomeSlotProps<K> & Named<P | null, N>) => ReactNode) | null | undefined;
   /** Shown while no user is signed in; by default nothing. */
   signedOut?: ReactNode;
   /** The link for help in the default error. */
@@ -26,15 +30,19 @@ export type ProvisioningGateProps = {
 };
 
 /** Shows its children to a user with a profile. Otherwise it shows that the profile is being prepared, or the error. */
-export function ProvisioningGate(props: ProvisioningGateProps): ReactNode {
+export function ProvisioningGate<
+  P extends object = Mentorado,
+  K extends Key = number,
+  N extends string = "mentorado",
+>(props: ProvisioningGateProps<P, K, N>): ReactNode {
   const {
     children,
     loading,
     error: renderError = DefaultError,
     welcome: renderWelcome = DefaultWelcome,
   } = props;
-  const { locale } = useProvisioningContext();
-  const provisioning = useUserProvisioning();
+  const { locale, profile } = useProvisioningContext();
+  const provisioning = useUserProvisioning<P, K, N>();
   const { isLoaded, userId, status, error, retry, dismissWelcome } = provisioning;
   // The element is always in the page: a screen reader announces changes inside of it, but not its insertion.
   const announcer = useRef<HTMLDivElement>(null);
@@ -64,10 +72,8 @@ export function ProvisioningGate(props: ProvisioningGateProps): ReactNode {
               <Slot
                 render={renderWelcome}
                 props={{
-                  user: provisioning.user,
-                  mentorado: provisioning.mentorado,
-                  dismiss: dismissWelcome,
-                  locale,
+                  ...pickNamed<P, N>(provisioning, profile),
+                  ...{ user: provisioning.user, dismiss: dismissWelcome, locale },
                 }}
               />
             </KeepFocus>
@@ -77,6 +83,16 @@ export function ProvisioningGate(props: ProvisioningGateProps): ReactNode {
       )}
     </>
   );
+}
+
+/** The profile under its name; nothing for an app without profiles. */
+function pickNamed<P extends object, N extends string>(
+  provisioning: object,
+  profile: string | null,
+): Named<P | null, N> {
+  const values = provisioning as Record<string, unknown>;
+  // The cast states that the provider's client has the name N.
+  return (profile === null ? {} : { [profile]: values[profile] }) as Named<P | null, N>;
 }
 
 /**

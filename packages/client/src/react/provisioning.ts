@@ -1,13 +1,13 @@
 import type { Locale } from "../locale.ts";
 import { addJitter } from "../retry-delay.ts";
-import type { GetToken, Retry, RollcallClient } from "../rollcall-client.ts";
+import type { AnyRollcallClient, GetToken, Retry } from "../rollcall-client.ts";
 import type { RollcallError } from "../rollcall-error.ts";
 import { decideNext, type ProvisioningEvent, type ProvisioningState, signedOut } from "./state-machine.ts";
 import { decideWelcome, rememberWelcomed } from "./welcome.ts";
 
 /** The settings of calls, read before each call. */
 export type CallSettings = {
-  client: RollcallClient;
+  client: AnyRollcallClient;
   getToken: GetToken | undefined;
   locale: Locale;
   healAfterMs: number;
@@ -84,7 +84,7 @@ export function createProvisioning(): Provisioning {
       try {
         const onRetry = (retry: Retry) => send({ type: "waiting", call, retry });
         const provisioned = await client.ensure({ userId, token: getToken, signal, locale, onRetry });
-        send({ type: "succeeded", call, provisioned, welcome: decideWelcome(provisioned) });
+        send({ type: "succeeded", call, provisioned, welcome: decideWelcome(provisioned, client.profile) });
         return !signal.aborted;
       } catch (thrown) {
         if (signal.aborted) return false;

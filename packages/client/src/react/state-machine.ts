@@ -1,4 +1,4 @@
-import type { Provisioned, Retry } from "../rollcall-client.ts";
+import type { AnyProvisioned, Retry } from "../rollcall-client.ts";
 import type { RollcallError } from "../rollcall-error.ts";
 
 type Base = {
@@ -18,7 +18,7 @@ export type ProvisioningState = Base &
     /** `error` is the error of the previous call; `retry` is the next attempt within this call. */
     | { status: "provisioning"; error: RollcallError | null; retry: Retry | null }
     /** `welcome` is true until the user has dismissed the welcome for a new profile. */
-    | { status: "provisioned"; provisioned: Provisioned; welcome: boolean }
+    | { status: "provisioned"; provisioned: AnyProvisioned; welcome: boolean }
   );
 
 /** The events. `call` is the number of the call that an event belongs to. */
@@ -26,7 +26,7 @@ export type ProvisioningEvent =
   | { type: "user"; userId: string | null }
   | { type: "asked" }
   | { type: "waiting"; call: number; retry: Retry }
-  | { type: "succeeded"; call: number; provisioned: Provisioned; welcome: boolean }
+  | { type: "succeeded"; call: number; provisioned: AnyProvisioned; welcome: boolean }
   | { type: "failed"; call: number; error: RollcallError }
   | { type: "abandoned"; call: number }
   | { type: "welcomed" };

@@ -201,6 +201,7 @@ describe("a change of user", () => {
     const answers: string[] = [];
     const deaf: RollcallClient = {
       locale: "en",
+      profile: "mentorado",
       async ensure({ userId = "" } = {}) {
         if (userId === "user_a") await held;
         const answer = await createClient().ensure({ userId, token: makeToken(userId) });

@@ -9,7 +9,7 @@ import {
   useSyncExternalStore,
 } from "react";
 import type { Locale } from "../locale.ts";
-import type { RollcallClient } from "../rollcall-client.ts";
+import type { AnyRollcallClient } from "../rollcall-client.ts";
 import { translateError } from "../rollcall-error.ts";
 import { type CallSettings, createProvisioning } from "./provisioning.ts";
 import { type Auth, ProvisioningContext } from "./provisioning-context.ts";
@@ -17,7 +17,7 @@ import { forgetOthers } from "./query-scope.ts";
 import { type ProvisioningState, signedOut } from "./state-machine.ts";
 
 export type UserProvisioningProviderProps = {
-  client: RollcallClient;
+  client: AnyRollcallClient;
   /** The signed-in user: the result of Clerk's `useAuth()`, or another object with a user id and a token. */
   auth: Auth;
   /** The language of messages and of the gate; by default the client's. It may change without a new client. */
@@ -54,9 +54,10 @@ export function UserProvisioningProvider(props: UserProvisioningProviderProps): 
   const followed = useSyncExternalStore(provisioning.subscribe, provisioning.getState, () => signedOut);
   const state = useMemo(() => translateState(ofUser(followed, userId), locale), [followed, userId, locale]);
   const { retry, dismissWelcome } = provisioning;
+  const { profile } = client;
   const context = useMemo(
-    () => ({ state, isLoaded, accountUser, locale, retry, dismissWelcome }),
-    [state, isLoaded, accountUser, locale, retry, dismissWelcome],
+    () => ({ state, isLoaded, accountUser, locale, profile, retry, dismissWelcome }),
+    [state, isLoaded, accountUser, locale, profile, retry, dismissWelcome],
   );
   return <ProvisioningContext.Provider value={context}>{children}</ProvisioningContext.Provider>;
 }

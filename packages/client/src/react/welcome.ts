@@ -1,4 +1,4 @@
-import type { Provisioned } from "../rollcall-client.ts";
+import type { AnyProvisioned } from "../rollcall-client.ts";
 
 /** A profile younger than this is new to its owner: Clerk's webhook may have been faster than the page. */
 const newForMs = 10 * 60_000;
@@ -6,10 +6,17 @@ const newForMs = 10 * 60_000;
 const keyOf = (userId: string) => `rollcall welcomed ${userId}`;
 
 /** Whether to show the welcome: this call made the profile, or the profile is new and its welcome was not dismissed. */
-export function decideWelcome({ created, user, mentorado }: Provisioned, nowMs = Date.now()): boolean {
-  if (created || mentorado === null) return created;
-  // Either clock may be ahead.
-  const apartMs = Math.abs(nowMs - Date.parse(mentorado.createdAt));
+export function decideWelcome(
+  provisioned: AnyProvisioned,
+  profile: string | null,
+  nowMs = Date.now(),
+): boolean {
+  const { created, user } = provisioned;
+  const values = provisioned as Record<string, unknown>;
+  const named = values[profile ?? ""] as { createdAt?: string } | null | undefined;
+  if (created || !named) return created;
+  // Either clock may be ahead. Without a time of creation, only the call that made the profile welcomes.
+  const apartMs = Math.abs(nowMs - Date.parse(named.createdAt ?? ""));
   return apartMs < newForMs && !wasWelcomed(user.clerkId);
 }
 

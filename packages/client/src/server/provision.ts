@@ -1,10 +1,10 @@
 import { orAbort, withTimeLimit } from "../abort.ts";
 import { findHint } from "../development.ts";
-import type { Provisioned, Retry, RollcallClient } from "../rollcall-client.ts";
+import type { AnyProvisioned, AnyRollcallClient, Retry } from "../rollcall-client.ts";
 import { RollcallError } from "../rollcall-error.ts";
 import type { Mentorado, User } from "../wire.ts";
 import { ProvisioningError, toProvisioningCode } from "./provisioning-error.ts";
-import { decideRows, type Profile, type UserRow } from "./rows.ts";
+import { decideRows, type Profile, pickProfile, type Rows, type UserRow } from "./rows.ts";
 
 /**
  * The caller, verified by the app: the result of Clerk's `auth()` or `getAuth()`. Never take `userId` from an unverified
@@ -15,14 +15,18 @@ export type Identity = {
   getToken: () => Promise<string | null | undefined>;
 };
 
-export type ProvisionOptions<U extends UserRow = User, M extends object = Mentorado> = {
-  /** One client for all requests; its `locale` is the language of refusals. */
-  client: RollcallClient;
+export type ProvisionOptions<
+  U extends UserRow = User,
+  M extends object = Mentorado,
+  N extends string = "mentorado",
+> = {
+  /** One client for all requests. Its `locale` is the language of refusals, and its `profile` the key of the profile. */
+  client: Omit<AnyRollcallClient, "profile"> & { readonly profile: N | null };
   /**
    * Reads user and profile by Clerk id from the app's own database, banned and deleted users included. With it, requests
    * of known users do not call Rollcall, and the attached rows are the app's own.
    */
-  find?: ((clerkId: string) => Promise<{ user: U; mentorado: M | null } | undefined>) | undefined;
+  find?: ((clerkId: string) => Promise<Rows<U, M, N> | undefined>) | undefined;
   /** How long a request may wait for Rollcall before the answer is 503; by default 3 s. */
   patienceMs?: number | undefined;
   /**
@@ -37,7 +41,8 @@ export type ProvisionedOptions<
   Call,
   U extends UserRow = User,
   M extends object = Mentorado,
-> = ProvisionOptions<U, M> & {
+  N extends string = "mentorado",
+> = ProvisionOptions<U, M, N> & {
   /** The verified caller, for example from Clerk's `getAuth`. Never trust a bare header. */
   identify: (call: Call) => Identity | null | undefined | Promise<Identity | null | undefined>;
 };
@@ -51,29 +56,33 @@ const defaultWaitMs = 3_000;
  * @param signal of the request; when it aborts, the wait ends
  * @throws ProvisioningError without a profile; errors of `find` are passed on
  */
-export async function provision<U extends UserRow = User, M extends object = Mentorado>(
-  options: ProvisionOptions<U, M>,
+export async function provision<
+  U extends UserRow = User,
+  M extends object = Mentorado,
+  N extends string = "mentorado",
+>(
+  options: ProvisionOptions<U, M, N>,
   identity: Identity | null | undefined,
   signal?: AbortSignal | null,
-): Promise<Profile<U, M>> {
+): Promise<Profile<U, M, N>> {
   const { client, find } = options;
   const userId: unknown = identity?.userId;
   if (!identity || typeof userId !== "string" || userId === "")
     throw new ProvisioningError("unauthenticated", client.locale);
-  const known = await find?.(userId);
+  const known: unknown = await find?.(userId);
   // `?? undefined`: an ORM may answer null for no row.
-  if ((known ?? undefined) !== undefined && isComplete(known, userId, options, "find()")) return known;
+  if ((known ?? undefined) !== undefined && isComplete<U, M, N>(known, userId, options, "find()"))
+    return known;
 
   const ensured: unknown = await ensure(options, identity, userId, signal);
-  if (!isComplete<U, M>(ensured, userId, options, "Rollcall's answer"))
+  if (!isComplete<U, M, N>(ensured, userId, options, "Rollcall's answer"))
     throw new ProvisioningError("no_profile", client.locale);
   if (!find) {
-    // The rest of Rollcall's answer are the fields of ensure. Without `find`, U and M are the default types of the wire.
-    const { user, mentorado } = ensured;
-    return { user, mentorado };
+    // The rest of Rollcall's answer are the fields of ensure. Without `find`, U and M are types of the wire.
+    return pickProfile<U, M, N>(ensured, client.profile);
   }
-  const made = await find(userId);
-  if ((made ?? undefined) !== undefined && isComplete(made, userId, options, "find()")) return made;
+  const made: unknown = await find(userId);
+  if ((made ?? undefined) !== undefined && isComplete<U, M, N>(made, userId, options, "find()")) return made;
   // The profile was made, but the app's database does not show it yet, for example because a replica lags.
   throw new ProvisioningError("unavailable", client.locale);
 }
@@ -83,13 +92,13 @@ export async function provision<U extends UserRow = User, M extends object = Men
  *
  * @throws ProvisioningError for a banned or deleted user, and for rows that do not prove whose they are
  */
-function isComplete<U extends UserRow, M extends object>(
+function isComplete<U extends UserRow, M extends object, N extends string>(
   rows: unknown,
   userId: string,
-  { client, warn = warnOnConsole }: Pick<ProvisionOptions, "client" | "warn">,
+  { client, warn = warnOnConsole }: Pick<ProvisionOptions<U, M, N>, "client" | "warn">,
   source: string,
-): rows is Profile<U, M> {
-  const verdict = decideRows(rows, userId);
+): rows is Profile<U, M, N> {
+  const verdict = decideRows(rows, userId, client.profile);
   switch (verdict.kind) {
     case "complete":
       return true;
@@ -119,11 +128,11 @@ function ensure(
     client,
     patienceMs = defaultWaitMs,
     warn = warnOnConsole,
-  }: Pick<ProvisionOptions, "client" | "patienceMs" | "warn">,
+  }: { client: AnyRollcallClient } & Pick<ProvisionOptions, "patienceMs" | "warn">,
   identity: Identity,
   userId: string,
   signal: AbortSignal | null | undefined,
-): Promise<Provisioned> {
+): Promise<AnyProvisioned> {
   const { locale } = client;
   return withTimeLimit(patienceMs, signal, async (limit) => {
     // The last Retry-After, for the case that the time limit ends while the client waits for its next attempt.
