@@ -149,6 +149,7 @@ export {
   isDefaultProfile,
   type Mapping,
   parseMapping,
+  toAnswerKey,
   toQualified,
 } from "./mapping.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";

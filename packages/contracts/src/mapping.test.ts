@@ -100,13 +100,43 @@ test("no field may name a column that Rollcall adds", () => {
   ]);
 });
 
+const profile = {
+  name: "profile",
+  table: "app.profiles",
+  link: "user_id",
+  key: { column: "id", type: "uuid" },
+  columns: { display_name: { from: "name", default: "New User" }, score: { value: 7 } },
+};
+
+test("any profile is accepted, and none", () => {
+  expect(parse({ ...defaultMapping, profile })).toEqual({ ...defaultMapping, profile });
+  expect(parse({ ...defaultMapping, profile: null })).toEqual({ ...defaultMapping, profile: null });
+});
+
+test("columns of a profile that contradict each other are refused", () => {
+  const columns = {
+    display_name: { from: "name" },
+    displayName: { value: "x" },
+    linked_at: { value: null },
+    user_id_: { value: 1 },
+    userId: { value: 1 },
+    title: { from: "name", allowed: ["Dr."] },
+    plan: { from: "publicMetadata.plan", allowed: ["free", "pro"], default: "gold" },
+    seats: { from: "publicMetadata.seats", allowed: ["1", "2"], default: 1 },
+  };
+  expect(problemsOf({ ...defaultMapping, profile: { ...profile, columns } })).toEqual([
+    "profile.columns.displayName must not have the key displayName in answers, which profile.columns.display_name has",
+    "profile.columns.linked_at must not have the key linkedAt in answers, which Rollcall's column linked_at has",
+    "profile.columns.userId must not have the key userId in answers, which profile.link has",
+    "profile.columns.title.allowed is for public metadata alone",
+    "profile.columns.plan.default must be one of the allowed values",
+  ]);
+});
+
 test("a mapping that this version does not carry out is refused by the name of each part", () => {
   const users = { ...defaultMapping.users, table: "app.members", state: "separate" };
-  const profile = { ...defaultMapping.profile, table: "app.profiles", link: "member_id" };
   expect(problemsOf({ users, profile, organizations: {} })).toEqual([
     'users.state "separate": this version does not support it yet',
-    "profile.table, which differs from the default: this version does not support it yet",
-    "profile.link, which differs from the default: this version does not support it yet",
     "organizations: this version does not support it yet",
   ]);
 });

@@ -215,6 +215,28 @@ function findContradictions({ users, profile: mapped }: Mapping): string[] {
     if (own.includes(column))
       problems.push(`profile.columns.${column} is the key, the link or updatedAt already`);
   if (mapped.key.column === mapped.link) problems.push("profile.link must be another column than the key");
+  return [...problems, ...findColumnProblems(mapped.columns)];
+}
+
+function findColumnProblems(columns: NonNullable<Mapping["profile"]>["columns"]): string[] {
+  const problems: string[] = [];
+  const keys = new Map([
+    ["id", "profile.key.column"],
+    ["userId", "profile.link"],
+    ["linkedAt", "Rollcall's column linked_at"],
+  ]);
+  for (const [column, mapped] of Object.entries(columns)) {
+    const place = `profile.columns.${column}`;
+    const key = toAnswerKey(column);
+    const other = keys.get(key);
+    if (other) problems.push(`${place} must not have the key ${key} in answers, which ${other} has`);
+    keys.set(key, place);
+    if (!("from" in mapped) || mapped.allowed === undefined) continue;
+    if (!mapped.from.startsWith("publicMetadata"))
+      problems.push(`${place}.allowed is for public metadata alone`);
+    else if (mapped.default !== undefined && !mapped.allowed.includes(String(mapped.default)))
+      problems.push(`${place}.default must be one of the allowed values`);
+  }
   return problems;
 }
 
@@ -232,6 +254,11 @@ function listAddedColumns({ state, columns }: Mapping["users"]): string[] {
   return [...unnamed, "role_source", "clerk_created_at", "clerk_updated_at", "read_ticket"];
 }
 
+/** The key of a profile's column in answers: `display_name` is `displayName`. */
+export function toAnswerKey(column: string): string {
+  return column.replace(/(?<=[A-Za-z0-9])_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
 /** A table's schema and name. */
 export function toQualified(table: string): [schema: string, name: string] {
   const [first = "", second] = table.split(".");
@@ -239,16 +266,13 @@ export function toQualified(table: string): [schema: string, name: string] {
 }
 
 /** Mappings that are right and that this version does not carry out. */
-function findUnsupported({ users, profile: mapped, organizations }: Mapping): string[] {
+function findUnsupported({ users, organizations }: Mapping): string[] {
   const places = [
     ...(users.state === "separate" ? ['users.state "separate"'] : []),
-    ...(mapped ? findDifferences(mapped, defaultMapping.profile, "profile").map(differs) : []),
     ...(organizations ? ["organizations"] : []),
   ];
   return places.map((place) => `${place}: this version does not support it yet`);
 }
-
-const differs = (place: string) => `${place}, which differs from the default`;
 
 /**
  * The fields, such as `users.table`, in which a mapping differs from one that was stored as JSON.

@@ -1,4 +1,4 @@
-import { isDefaultProfile, type Mapping, toQualified } from "@rollcall/contracts";
+import { isDefaultProfile, type Mapping, toAnswerKey, toQualified } from "@rollcall/contracts";
 import { quoteName, quoteText } from "./quote-name.ts";
 import { describeStoredKey, nameStoredKeys, type StoredKey } from "./stored-keys.ts";
 
@@ -134,7 +134,7 @@ export function describeProfile(profile: MappedProfile, userKey: KeyType): Profi
 }
 
 function describeColumn(name: string, mapped: MappedColumn): ProfileColumn {
-  const names = { column: quoteName(name), key: toKey(name) };
+  const names = { column: quoteName(name), key: toAnswerKey(name) };
   if ("value" in mapped) return { ...names, source: "constant", value: mapped.value };
   const { from, allowed, default: value } = mapped;
   if (from === "name" || from === "email" || from === "imageUrl")
@@ -146,11 +146,6 @@ function describeColumn(name: string, mapped: MappedColumn): ProfileColumn {
     isText: allowed === undefined && (value === undefined || value === null || typeof value === "string"),
     default: value,
   };
-}
-
-/** `display_name` is `displayName` in answers. */
-function toKey(column: string): string {
-  return column.replace(/(?<=[A-Za-z0-9])_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function lacksDefault(table: string, column: string): string {
