@@ -1,20 +1,17 @@
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { defaultMapping } from "@rollcall/contracts";
+import { defaultMapping, type Mapping } from "@rollcall/contracts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
-import { describeOnBackends, describeOnOneBackend } from "../harness/backends.ts";
+import { describeOnBackends } from "../harness/backends.ts";
 import { ensure } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 /** The default users, with a profile's table of the app's own. */
-const mapping = {
+const mapping: Mapping = {
   ...defaultMapping,
   profile: {
     name: "profile",
@@ -30,11 +27,14 @@ const mapping = {
 };
 
 const tables = `
+  create table users (id serial primary key, clerk_id text not null unique, email text, email_verified boolean, name text,
+    image_url text, role text, tier text, banned boolean, deleted_at timestamptz, created_at timestamptz default now(),
+    updated_at timestamptz default now());
   create schema app;
   create type app.plan_kind as enum ('free', 'pro');
   create table app.profiles (
     id uuid primary key default gen_random_uuid(), user_id integer unique references public.users (id) on delete set null,
-    display_name text not null, contact text, plan_kind app.plan_kind not null default 'free', linked_at timestamptz
+    display_name text not null, contact text, plan_kind app.plan_kind not null default 'free'
   );
 `;
 
@@ -42,14 +42,10 @@ type Profile = { id: string; user_id: number | null; display_name: string; conta
 
 describeOnBackends((backend) => {
   let system: System;
-  let folder: string;
   let app: Server;
   const received: unknown[] = [];
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "rollcall-mapped-"));
-    const file = join(folder, "rollcall.config.json");
-    await writeFile(file, JSON.stringify(mapping));
     app = createServer(async (request, response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk);
@@ -60,18 +56,16 @@ describeOnBackends((backend) => {
     const { port } = app.address() as AddressInfo;
     system = await startSystem({
       backend,
+      app: { mapping, fill: async ({ db }) => void (await db.query(tables)) },
       environment: {
-        ROLLCALL_CONFIG: file,
         MENTORADO_CREATED_URL: `http://127.0.0.1:${port}/hook`,
         MENTORADO_CREATED_SECRET: `whsec_${Buffer.from("a secret that only the app knows").toString("base64")}`,
       },
     });
-    await system.db.query(tables);
   });
   afterAll(async () => {
     await system?.stop();
     app?.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   async function untilProfile(clerkId: string): Promise<Profile> {
@@ -214,34 +208,5 @@ describeOnBackends((backend) => {
     expect(dry).toMatchObject({ code: 0, document: { counts: { created: 1 } } });
     expect(await runCli("reconcile")).toMatchObject({ code: 0, document: { counts: { created: 1 } } });
     expect((await untilProfile(person.id)).id).not.toBe(id);
-  });
-});
-
-describeOnOneBackend((backend) => {
-  test("an app without profiles gets its users alone, and nothing of them is missing", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "rollcall-mapped-"));
-    const file = join(folder, "rollcall.config.json");
-    await writeFile(file, JSON.stringify({ ...defaultMapping, profile: null }));
-    const system = await startSystem({ backend, environment: { ROLLCALL_CONFIG: file } });
-    try {
-      const person = await system.clerk.users.create({ email: "ada@example.com" });
-      const ready = await waitFor("the user", async () => {
-        const answer = await ensure(system, person.id);
-        return answer.status === 200 ? answer : undefined;
-      });
-      expect(Object.keys(ready.body as object).sort()).toEqual(["created", "success", "user"]);
-      expect((await system.db.query("select from mentorados")).rowCount).toBe(0);
-      expect((await callAdmin(system, `/api/admin/users/${person.id}`)).body).toMatchObject({
-        mentorado: null,
-        explanation: { code: "in_place_without_profile", missing: null },
-      });
-      await system.clerk.users.delete(person.id);
-      await waitFor("the tombstone", async () =>
-        (await ensure(system, person.id)).status === 410 ? true : undefined,
-      );
-    } finally {
-      await system.stop();
-      await rm(folder, { recursive: true, force: true });
-    }
   });
 });

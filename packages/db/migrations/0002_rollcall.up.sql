@@ -40,11 +40,11 @@ create table rollcall.workers (
 -- Profiles that may belong to a user, where only an operator may decide. At most one open conflict for each user.
 create table rollcall.conflicts (
   id                  bigint generated always as identity primary key,
-  user_id             {{userKeyType}} not null,
+  user_id             integer not null,
   reason              text not null,
-  candidate_ids       {{profileKeyType}}[] not null,
+  candidate_ids       integer[] not null,
   -- The fresh profile that was made beside the candidates, and a hash of its content at that time.
-  profile_id          {{profileKeyType}},
+  profile_id          integer,
   profile_fingerprint text,
   state               text not null default 'open',
   opened_at           timestamptz not null default now(),
@@ -57,7 +57,7 @@ create index conflicts_candidates on rollcall.conflicts using gin (candidate_ids
 
 -- The last user of a profile without a user. An erasure needs it after the timeline was pruned.
 create table rollcall.former_profiles (
-  mentorado_id {{profileKeyType}} primary key,
+  mentorado_id integer primary key,
   clerk_id     text not null,
   unlinked_at  timestamptz not null default now()
 );

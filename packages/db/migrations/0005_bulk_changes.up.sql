@@ -64,7 +64,7 @@ create table rollcall.purges (
   id           bigint generated always as identity primary key,
   clerk_id     text not null,
   keep_profile boolean not null,
-  also         {{profileKeyType}}[] not null,
+  also         integer[] not null,
   -- Carried out and rolled back.
   preview      boolean not null,
   started_by   text not null,

@@ -1,7 +1,7 @@
 import { defaultMapping, type Mapping } from "@rollcall/contracts";
 import { createDatabase } from "@rollcall/local-services";
 import { beforeEach, expect, inject, onTestFinished, test } from "vitest";
-import { recordMapping } from "./mapping-watch.ts";
+import { recordMapping } from "./mapping-record.ts";
 import { migrateUp } from "./migrate/migrate.ts";
 import { createPool, type Pool, type PoolOptions } from "./pool.ts";
 import { inTransaction } from "./transaction.ts";

@@ -1,6 +1,7 @@
-import { AppError, type Mapping, type UserEntry, type UserFilter } from "@rollcall/contracts";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { AppError, defaultMapping, type Mapping, type UserEntry, type UserFilter } from "@rollcall/contracts";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as db from "./index.ts";
+import { type MappedApp, mappedApps } from "./migrate/testing.ts";
 import { calls } from "./testing/every-call.ts";
 import { createMappedPool, getSession, makeSnapshot, writeUsers } from "./testing.ts";
 
@@ -84,10 +85,16 @@ const apps: Record<string, { users: Mapping["users"]; sql: string; key: RegExp }
   },
 };
 
-/** Statements about profiles, which know the default tables alone. */
-const ofDefaultTables = new Set([
-  ...["dismissConflict", "findConflict", "findUnsentNotification", "linkCandidate", "readPresentProfile"],
-]);
+/** Runs one of the calls. A refusal of Rollcall's own, such as an unknown user, comes from an answer of the statement. */
+async function checkRuns(pool: db.Pool, call: (pool: db.Pool) => Promise<unknown>): Promise<void> {
+  const error: unknown = await call(pool).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  const isLost = error instanceof db.PortionLost || error instanceof db.PurgeLost;
+  if (error !== undefined && !(error instanceof AppError) && !isLost) throw error;
+  if (error instanceof db.PostgresError) throw error;
+}
 
 async function readAll(pool: db.Pool, filter: UserFilter, limit: number): Promise<UserEntry[]> {
   const items: UserEntry[] = [];
@@ -115,20 +122,10 @@ describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
       `truncate ${pool.tables.users.table}, rollcall.events, rollcall.held_deletions, rollcall.runs cascade`,
     );
 
-  test.each(Object.entries(calls).filter(([name]) => !ofDefaultTables.has(name)))(
-    "%s runs",
-    async (_name, call) => {
-      await empty();
-      const error: unknown = await call(pool).then(
-        () => undefined,
-        (thrown: unknown) => thrown,
-      );
-      // A refusal of Rollcall's own, such as an unknown user, comes from an answer of the statement.
-      const isLost = error instanceof db.PortionLost || error instanceof db.PurgeLost;
-      if (error !== undefined && !(error instanceof AppError) && !isLost) throw error;
-      if (error instanceof db.PostgresError) throw error;
-    },
-  );
+  test.each(Object.entries(calls))("%s runs", async (_name, call) => {
+    await empty();
+    await checkRuns(pool, call);
+  });
 
   test("a user is inserted, updated and deleted, each with its event", async () => {
     await empty();
@@ -267,5 +264,93 @@ describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
       await expect(db.listUsers(pool, { ...page, limit: 1 })).rejects.toMatchObject({
         code: "request.malformed",
       });
+  });
+});
+
+const { uuidKeys, prisma } = mappedApps;
+
+const mentorados = (link: string) => `create table public.mentorados (
+  id serial primary key, user_id ${link}, nome_completo varchar(255) not null, email varchar(320), foto_url text,
+  turma text, updated_at timestamp not null default now())`;
+
+const appsWithProfiles: Record<string, MappedApp> = {
+  "uuid keys and an enum": uuidKeys,
+  "Prisma's models": prisma,
+  "the default profile beside users with uuid keys": {
+    mapping: { ...uuidKeys.mapping, profile: defaultMapping.profile },
+    sql: `${uuidKeys.sql}; ${mentorados("uuid references app.members (id)")}`,
+  },
+  "the default profile beside users of other names": {
+    mapping: {
+      users: {
+        table: "accounts",
+        key: { column: "account", type: "integer" },
+        state: "added",
+        columns: { clerkId: "clerk", email: "mail", name: "called" },
+      },
+      profile: defaultMapping.profile,
+    },
+    sql: `
+      create table public.accounts (
+        account int generated always as identity primary key, clerk text not null unique, mail text, called text);
+      ${mentorados("int references public.accounts (account)")}`,
+  },
+};
+
+describe.each(Object.entries(appsWithProfiles))("with profiles: %s", (_, { mapping, sql }) => {
+  let pool: db.Pool;
+  beforeAll(async () => {
+    pool = await createMappedPool(mapping, sql);
+  });
+  afterAll(() => pool?.end());
+
+  beforeEach(() =>
+    pool.query(`truncate ${pool.tables.users.table}, rollcall.runs, rollcall.conflicts cascade`),
+  );
+
+  test.each(Object.entries(calls))("%s runs", (_name, call) => checkRuns(pool, call));
+
+  const write = (clerkId: string) =>
+    writeUsers(pool, [makeSnapshot({ clerkId, email: `${clerkId}@example.com` })]);
+
+  const readLinked = async () => {
+    const { profile } = pool.tables;
+    const { rows } = await pool.query(
+      `select ${profile?.id}::text as id, ${profile?.link} is not null as "isLinked", linked_at is not null as "wasLinked"
+       from ${profile?.table} where ${profile?.email} = 'user_p@example.com'`,
+    );
+    return rows;
+  };
+
+  test("a profile is made, listed, unlinked, never given to another user, and erased", async () => {
+    expect(await write("user_p")).toEqual({ user_p: "created" });
+    expect(await write("user_p")).toEqual({ user_p: "kept" });
+    const { user, mentorado } = (await db.findSession(pool, "user_p")) ?? {};
+    expect(mentorado).toMatchObject({ userId: user?.id });
+    const id = String(mentorado?.id);
+    const [entry] = await readAll(pool, { query: "user_p" }, 1);
+    expect(entry).toMatchObject({ clerkId: "user_p", mentoradoId: mentorado?.id });
+    expect(await readLinked()).toEqual([{ id, isLinked: true, wasLinked: true }]);
+
+    const gone = { by: "signature", cause: "webhook", ref: null } as const;
+    await db.inTransaction(pool, (client) => db.tombstoneUsers(client, [{ clerkId: "user_p", ...gone }]));
+    // The app's own migrations may drop our column. It knows former profiles from a table of Rollcall's.
+    await pool.query(`alter table ${pool.tables.profile?.table} drop column linked_at`);
+    expect((await db.restoreTables(pool)).left).toEqual([]);
+    expect(await readLinked()).toEqual([{ id, isLinked: false, wasLinked: true }]);
+
+    const email = "user_p@example.com";
+    expect(await writeUsers(pool, [makeSnapshot({ clerkId: "user_q", email })])).toEqual({
+      user_q: "created",
+    });
+    const page = { state: "open", beforeId: undefined, limit: 10 };
+    expect(await db.listNamedConflicts(pool, page)).toMatchObject([
+      { clerkId: "user_q", reason: "former_profile", candidateIds: [mentorado?.id], name: "A" },
+    ]);
+    const erasure = await db.inTransaction(pool, (client) =>
+      db.erasePerson(client, "user_p", { candidates: [], keepProfile: false }),
+    );
+    expect(erasure.erased).toEqual([mentorado?.id]);
+    expect(await readLinked()).toMatchObject([{ isLinked: true }]);
   });
 });

@@ -62,7 +62,7 @@ export type ProfileTable = {
   metadata: readonly MetadataSource[];
   /** The column whose address linking compares. Without one, no profile is linked by email, and there is no conflict. */
   email: string | undefined;
-  /** Whether this is the default mapping's profile, `public.mentorados` with all of its columns. */
+  /** Whether this is `public.mentorados` with all of its columns, of users with keys of integers. */
   isDefault: boolean;
   /** Whether a profile `m` with a user was unclaimed before. */
   wasUnclaimed: string;
@@ -86,7 +86,8 @@ export function describeProfile(profile: MappedProfile, userKey: KeyType): Profi
   const literal = quoteText(table);
   const id = quoteName(profile.key.column);
   const columns = Object.entries(profile.columns).map(([name, mapped]) => describeColumn(name, mapped));
-  const isDefault = isDefaultProfile(profile);
+  // Answers with the default profile hold the users' key as a number.
+  const isDefault = isDefaultProfile(profile) && userKey === "integer";
   const updatedAt = profile.updatedAt === undefined ? undefined : quoteName(profile.updatedAt);
   const touched = updatedAt === undefined ? "" : `, ${updatedAt} = now()`;
   const stored = { user: describeStoredKey(userKey), profile: describeStoredKey(profile.key.type) };

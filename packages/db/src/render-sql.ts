@@ -1,10 +1,5 @@
-import {
-  type DeclaredColumn,
-  type DeclaredTable,
-  declareTables,
-  quoteText,
-} from "./app-schema/declared-tables.ts";
-import { quoteName } from "./quote-name.ts";
+import { type DeclaredTable, declareTables } from "./app-schema/declared-tables.ts";
+import { quoteName, quoteText } from "./quote-name.ts";
 import { perTables, type Tables } from "./tables.ts";
 
 const placeholder = /\{\{(\w+)\}\}/g;
@@ -60,9 +55,6 @@ const valuesOf = perTables((tables) => {
       .filter(({ isPersonal, type }) => isPersonal && type === "text")
       .map(({ column }) => `u.${column}::text`)
       .join(", "),
-    userKeyType: mapping.users.key.type,
-    // Without profiles the columns stay empty.
-    profileKeyType: mapping.profile?.key.type ?? "integer",
     claimantIndex,
     createdIndex,
     profile: tables.profile?.table,
@@ -75,7 +67,7 @@ const valuesOf = perTables((tables) => {
     appSchemas: [...new Set(app.map(({ schema }) => schema))].join(", "),
     keySequences: app.map(findSequence).join(", "),
     apiOnUsers: quoteText(`select, update (${u.tier}, ${u.updatedAt})`),
-    apiOnProfile: profile && quoteText(`select, delete, update (${listResolved(profile).join(", ")})`),
+    apiOnProfile: profile && quoteText(`select, delete, update (${listResolved(tables).join(", ")})`),
   };
 });
 
@@ -84,11 +76,15 @@ function findSequence({ table, columns }: DeclaredTable): string {
   return `pg_get_serial_sequence(${quoteText(table)}, ${quoteText(key)})`;
 }
 
-/** The columns that the api writes when an operator resolves a conflict. */
-function listResolved({ columns }: DeclaredTable): string[] {
-  const isResolved = ({ property, uniqueKey }: DeclaredColumn) =>
-    uniqueKey !== undefined || ["linkedAt", "ativo", "updatedAt"].includes(property);
-  return columns.filter(isResolved).map(({ column }) => column);
+/** The columns of a profile that the api writes when an operator resolves a conflict. */
+function listResolved({ mapping, profile }: Tables): string[] {
+  const updatedAt = mapping.profile?.updatedAt;
+  return [
+    ...(profile ? [profile.link] : []),
+    ...(profile?.isDefault ? ["ativo"] : []),
+    "linked_at",
+    ...(updatedAt === undefined ? [] : [quoteName(updatedAt)]),
+  ];
 }
 
 /** A name inside a text that is the first argument of format(). */

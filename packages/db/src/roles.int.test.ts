@@ -28,6 +28,7 @@ test.each([
     { ...uuidKeys, mapping: { ...uuidKeys.mapping, profile: null } },
     "",
   ],
+  ["with profiles", uuidKeys, ""],
   [
     "with row-level security",
     camelCase,
@@ -57,8 +58,19 @@ test.each([
         await owner.query(policy);
       }
       expect(await findMissingGrants(worker, { withQueues: false })).toEqual([]);
-      expect(await writeUsers(worker, [makeSnapshot()])).toEqual({ user_a: "not_made" });
-      const { users: u } = worker.tables;
+      const { users: u, profile } = worker.tables;
+      expect(await writeUsers(worker, [makeSnapshot()])).toEqual({
+        user_a: profile ? "created" : "not_made",
+      });
+      if (profile) {
+        // What the resolution of a conflict does.
+        await api.query(`update ${profile.table} set ${profile.link} = null, linked_at = now()`);
+        await api.query("insert into rollcall.claimed_profiles values ('a')");
+        await api.query(`delete from ${profile.table}`);
+        await expect(api.query(`update ${profile.table} set email = null`)).rejects.toMatchObject({
+          sqlState: "42501",
+        });
+      }
       await api.query(`update ${u.table} set ${u.tier} = ${u.tier}, ${u.updatedAt} = now()`);
       await expect(api.query(`delete from ${u.table}`)).rejects.toMatchObject({ sqlState: "42501" });
       await expect(worker.query(`delete from ${u.table}`)).rejects.toMatchObject({ sqlState: "42501" });

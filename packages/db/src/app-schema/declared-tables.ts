@@ -3,7 +3,7 @@ import { defaultMapping, type Mapping, toQualified } from "@rollcall/contracts";
 import { getTableColumns, is, SQL } from "drizzle-orm";
 import { type PgColumn, PgDialect } from "drizzle-orm/pg-core";
 import { foldedEmailSql, nearEmailSql } from "../email.ts";
-import { quoteName } from "../quote-name.ts";
+import { quoteName, quoteText } from "../quote-name.ts";
 import { mentorados, type User, users } from "../schema.ts";
 import { perTables, type Tables } from "../tables.ts";
 import {
@@ -139,10 +139,6 @@ const dialect = new PgDialect();
 function writeDefault(value: unknown): string {
   if (is(value, SQL)) return dialect.sqlToQuery(value).sql;
   return typeof value === "string" ? quoteText(value) : String(value);
-}
-
-export function quoteText(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`;
 }
 
 /** Type, default and nullability of a column of `schema.ts`. */
@@ -285,7 +281,9 @@ type Profile = NonNullable<Mapping["profile"]>;
 function declareProfile(tables: Tables, profile: Profile, ofUsers: DeclaredTable): DeclaredTable {
   const own = describeTable("profile", profile.table, tables);
   const { key } = tables.mapping.users;
-  const columns = own.isOurs ? declareMentorados(own.name) : declareMapped(profile, own.name, key.type);
+  const columns = tables.profile?.isDefault
+    ? declareMentorados(profile, own)
+    : declareMapped(profile, own.name, key.type);
   const email = Object.entries(profile.columns).find(([, one]) => "from" in one && one.from === "email")?.[0];
   const link = columns.find(({ name }) => name === profile.link);
   const target = ofUsers.columns.find(({ name }) => name === key.column);
@@ -328,79 +326,101 @@ function declareProfile(tables: Tables, profile: Profile, ofUsers: DeclaredTable
   };
 }
 
-function declareMentorados(table: string): DeclaredColumn[] {
+type KeyType = Mapping["users"]["key"]["type"];
+
+/** The default profile. Beside users of the app it is the app's too, and gets what it lacks. */
+function declareMentorados(
+  profile: Profile,
+  { name: table, isOurs }: Pick<DeclaredTable, "name" | "isOurs">,
+): DeclaredColumn[] {
+  const fields = listProfileFields(profile);
   return Object.entries(getTableColumns(mentorados)).map(([property, column]) => ({
     ...readForm(column as PgColumn),
     name: column.name,
     column: quoteName(column.name),
     property,
-    field: "profile",
-    possibleField: undefined,
+    field: isOurs ? "profile" : fields.get(column.name),
+    possibleField: isOurs ? undefined : fields.get(column.name),
     uniqueKey: property === "userId" ? nameObject(table, `${column.name}_unique`) : undefined,
     rule: mentoradoRules[property as keyof typeof mentoradoRules],
   }));
 }
 
-/** Rollcall's own columns of a profile. They have one name under every mapping. */
-const profileState = ["linkedAt", "createdAt", "updatedAt"] as const;
+/** The fields of the mapping, by the columns that they name. */
+function listProfileFields({ key, link, updatedAt, columns }: Profile): ReadonlyMap<string, string> {
+  return new Map([
+    [key.column, "profile.key.column"],
+    [link, "profile.link"],
+    ...(updatedAt === undefined ? [] : [[updatedAt, "profile.updatedAt"] as const]),
+    ...Object.keys(columns).map((name) => [name, `profile.columns.${name}`] as const),
+  ]);
+}
 
-/** Whether a profile was unclaimed once follows from `linked_at > created_at`. */
-const stateRules = { linkedAt: nullable(instant), createdAt: changeMark, updatedAt: appTime };
-
-function declareMapped(
-  profile: Profile,
-  table: string,
-  userKey: Mapping["users"]["key"]["type"],
-): DeclaredColumn[] {
-  const plain = { type: "text", notNull: false, default: undefined, isPrimary: false, uniqueKey: undefined };
-  const name = (column: string) => ({ name: column, column: quoteName(column), property: column });
+/** A profile of the app. Rollcall adds only `linked_at`, which tells an unclaimed profile from one that lost its user. */
+function declareMapped(profile: Profile, table: string, userKey: KeyType): DeclaredColumn[] {
+  const fields = listProfileFields(profile);
+  const describe = (name: string, rule: ColumnRule): DeclaredColumn => ({
+    name,
+    column: quoteName(name),
+    property: name,
+    field: fields.get(name),
+    possibleField: fields.get(name),
+    type: "text",
+    notNull: false,
+    default: undefined,
+    isPrimary: false,
+    uniqueKey: undefined,
+    rule,
+  });
+  const { key, link, updatedAt } = profile;
   return [
     {
-      ...plain,
-      ...name(profile.key.column),
-      field: "profile.key.column",
-      possibleField: "profile.key.column",
-      type: typeOfKey(profile.key.type),
+      ...describe(key.column, keyRule(key.type)),
+      type: typeOfKey(key.type),
       notNull: true,
       isPrimary: true,
-      rule: keyRule(profile.key.type),
     },
     {
-      ...plain,
-      ...name(profile.link),
-      field: "profile.link",
-      possibleField: "profile.link",
+      ...describe(link, referenceRule(userKey)),
       type: userKey,
-      uniqueKey: nameObject(table, `${profile.link}_unique`),
-      rule: referenceRule(userKey),
+      uniqueKey: nameObject(table, `${link}_unique`),
     },
-    ...Object.entries(profile.columns).map(([column, source]): DeclaredColumn => {
-      const field = `profile.columns.${column}`;
-      return { ...plain, ...name(column), field, possibleField: field, ...describeSource(source) };
-    }),
-    ...profileState.map((property): DeclaredColumn => {
-      const column = mentorados[property];
-      return {
-        ...readForm(column),
-        ...name(column.name),
-        property,
-        field: undefined,
-        possibleField: undefined,
-        uniqueKey: undefined,
-        rule: stateRules[property],
-      };
-    }),
+    ...Object.entries(profile.columns).map(([name, source]) => describe(name, ruleOfSource(source))),
+    {
+      ...describe(mentorados.linkedAt.name, nullable(instant)),
+      ...readForm(mentorados.linkedAt),
+      property: "linkedAt",
+    },
+    ...(updatedAt === undefined
+      ? []
+      : [{ ...describe(updatedAt, appTime), type: mentorados.updatedAt.getSQLType() }]),
   ];
 }
 
-/** A column that every insert fills may be required. Any other value may be missing at Clerk. */
-function describeSource(source: Profile["columns"][string]): { rule: ColumnRule } {
-  if ("value" in source) return { rule: anything };
-  const values = [...(source.allowed ?? []), ...(typeof source.default === "string" ? [source.default] : [])];
-  const lengths = { name: 100, email: 254, imageUrl: 255 };
-  const length = Object.entries(lengths).find(([from]) => from === source.from)?.[1] ?? 64;
-  const rule = source.allowed ? oneOf(...new Set(values)) : text(length);
-  return { rule: typeof source.default === "string" ? rule : nullable(rule) };
+const mostCharacters: Readonly<Record<string, number>> = { name: 100, email: 254, imageUrl: 255 };
+
+/**
+ * A column that every insert fills may be required. Any other value may be missing at Clerk, and a purge erases address
+ * and image.
+ */
+function ruleOfSource(source: Profile["columns"][string]): ColumnRule {
+  if ("value" in source) return anything;
+  const { from, allowed, default: value } = source;
+  const rule = ruleOfValues(from, allowed, value);
+  const isErased = from === "email" || from === "imageUrl";
+  return value === undefined || value === null || isErased ? nullable(rule) : rule;
+}
+
+function ruleOfValues(
+  from: string,
+  allowed: readonly string[] | undefined,
+  value: string | number | boolean | null | undefined,
+): ColumnRule {
+  // Postgres reads the text of a number or a boolean in the type of the column.
+  const isPlain = (text: string) => /^(-?\d+(\.\d+)?|true|false)$/.test(text);
+  if (typeof value === "number" || typeof value === "boolean" || allowed?.every(isPlain)) return anything;
+  const values = new Set([...(allowed ?? []), ...(typeof value === "string" ? [value] : [])]);
+  return allowed ? oneOf(...values) : text(mostCharacters[from] ?? 64);
 }
 
 /** The column as in `create table` and `add column`. */

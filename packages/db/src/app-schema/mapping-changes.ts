@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { readMapping } from "../mapping-record.ts";
 import type { FormProblem } from "../migrate/adoption/column-problems.ts";
 import type { Queryable } from "../queryable.ts";
 import { readRows } from "../rows.ts";
@@ -17,15 +18,11 @@ join pg_attribute a on a.attrelid = c.oid and a.attname = $2 and a.attnum = $3 a
 where c.oid = $1::oid and exists (select from pg_class where oid = to_regclass($4))
 `;
 
-/** Types of the columns in which Rollcall's own tables hold keys of the app. */
-const keyTypes = `
-select a.attname as column, format_type(a.atttypid, a.atttypmod) as type
-from pg_attribute a
-where a.attrelid = to_regclass('rollcall.conflicts') and a.attname in ('user_id', 'profile_id')
-`;
-
 const label = z.object({ label: z.string() });
-const keyType = z.object({ column: z.string(), type: z.string() });
+
+/** The part of a recorded mapping that decides how Rollcall's own tables hold keys. */
+const typed = z.object({ key: z.object({ type: z.string() }) });
+const recordedMapping = z.object({ users: typed, profile: typed.nullable() });
 
 /**
  * What the mapping says otherwise than the mapping under which the database was migrated. Rollcall's own tables hold keys
@@ -43,13 +40,11 @@ export async function findMappingChanges(db: Queryable): Promise<FormProblem[]> 
     const [migrated] = readRows(label, (await db.query(migratedTable, values)).rows);
     if (migrated) problems.push(describe(`${kind}.table`, now, migrated.label));
   }
-  const { users, profile } = db.tables.mapping;
-  const wanted = { user_id: users.key.type, ...(profile && { profile_id: profile.key.type }) };
-  const found = readRows(keyType, (await db.query(keyTypes)).rows);
-  for (const [column, type] of Object.entries(wanted)) {
-    const is = found.find((one) => one.column === column)?.type;
-    const field = column === "user_id" ? "users.key.type" : "profile.key.type";
-    if (is !== undefined && is !== type) problems.push(describe(field, type, is));
+  const { data: recorded } = recordedMapping.safeParse(await readMapping(db));
+  for (const kind of ["users", "profile"] as const) {
+    const [now, before] = [db.tables.mapping[kind]?.key.type, recorded?.[kind]?.key.type];
+    if (now !== undefined && before !== undefined && now !== before)
+      problems.push(describe(`${kind}.key.type`, now, before));
   }
   return problems;
 }

@@ -126,9 +126,9 @@ where e.clerk_id = u.${u.clerkId}`,
             needsClerkIds: false,
             statement: `
 update ${profile.table} m set linked_at = coalesce(
-  (select f.unlinked_at from rollcall.former_profiles f where f.mentorado_id = m.${profile.id}), now())
-where m.linked_at is null and (
-  m.${profile.link} is not null or exists (select from rollcall.former_profiles f where f.mentorado_id = m.${profile.id}))`,
+  (select f.unlinked_at from rollcall.former_profiles f where f.${profile.stored.formerId} = ${profile.stored.profile.store(`m.${profile.id}`)}), now())
+where m.linked_at is null and (m.${profile.link} is not null or exists (
+  select from rollcall.former_profiles f where f.${profile.stored.formerId} = ${profile.stored.profile.store(`m.${profile.id}`)}))`,
           },
         ]
       : []),

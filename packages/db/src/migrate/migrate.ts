@@ -7,7 +7,7 @@ import { findSchemaProblems } from "../app-schema/find-schema-problems.ts";
 import { recordColumns } from "../app-schema/known-columns.ts";
 import { findMappingChanges } from "../app-schema/mapping-changes.ts";
 import { type Restoration, restoreSchema } from "../app-schema/restore-schema.ts";
-import { recordMapping, writeMappingRecord } from "../mapping-watch.ts";
+import { recordMapping, writeMappingRecord } from "../mapping-record.ts";
 import type { Connection, Pool, Queryable } from "../pool.ts";
 import { renderSql } from "../render-sql.ts";
 import { readRow, readRows } from "../rows.ts";

@@ -32,6 +32,10 @@ const activity = {
 const delivery = { host: null, lastSentAt: null, lastFailedAt: null, lastFailureCode: null };
 const firing = { name: "any", value: null, firedAt: since, resolvedAt: null };
 
+/** A key that a profile may have. */
+const keyFor = (pool: db.Pool) =>
+  pool.tables.profile?.keyType === "uuid" ? "00000000-0000-4000-8000-000000000009" : 1;
+
 /** Every function that sends a statement about the tables or about schema `rollcall`. */
 export const calls = {
   acquireLease: (pool) => db.acquireLease(pool, "full", 1_000),
@@ -84,7 +88,7 @@ export const calls = {
   findOpenAdminSessions: (pool) => db.findOpenAdminSessions(pool, [1]),
   findHeldRun: (pool) => db.findHeldRun(pool),
   findPeople: (pool) => db.findPeople(pool, ids),
-  findProfiles: (pool) => db.findProfiles(pool, [1]),
+  findProfiles: (pool) => db.findProfiles(pool, [keyFor(pool)]),
   findPurge: (pool) => db.findPurge(pool, 1),
   findRun: (pool) => db.findRun(pool, 1),
   findSession: (pool) => db.findSession(pool, "user_a"),
@@ -111,7 +115,8 @@ export const calls = {
   isDeletionHeld: (pool) => db.isDeletionHeld(pool, "user_a"),
   isNewestComplete: (pool) => db.isNewestComplete(pool, 1),
   keepPeaks: (pool) => db.keepPeaks(pool, [sample]),
-  linkCandidate: (pool) => db.linkCandidate(pool, 1, { mentoradoId: 1, discardProfile: false, by: "ops" }),
+  linkCandidate: (pool) =>
+    db.linkCandidate(pool, 1, { mentoradoId: keyFor(pool), discardProfile: false, by: "ops" }),
   listAbsent: (pool) => db.listAbsent(pool, 1, "", 1),
   listActivity: (pool) => db.listActivity(pool, activity),
   listAdminSessions: (pool) => db.listAdminSessions(pool, [hash]),

@@ -18,7 +18,7 @@ export async function planAdoption(db: Queryable): Promise<string[]> {
     // A profile that the app linked needs the mark too. Without it, the profile would be unclaimed after losing its user.
     ...(profile && names
       ? [
-          `update ${names.table} set linked_at = created_at where ${names.link} is not null and linked_at is null`,
+          `update ${names.table} set linked_at = ${names.isDefault ? "created_at" : "now()"} where ${names.link} is not null and linked_at is null`,
         ]
       : []),
   ];

@@ -110,7 +110,7 @@ function findMappingProblems(table: DeclaredTable, live: readonly LiveColumn[]):
 
 function whyNull(kind: TableKind, field: string | undefined): string {
   if (field === "profile.link") return "because a profile outlives its user";
-  if (kind === "profile") return "because the mapping gives it no default";
+  if (kind === "profile") return "because the mapping gives it no default, or a purge erases it";
   return "because Clerk has users without it, and a deleted user has none";
 }
 

@@ -1,11 +1,7 @@
 import { z } from "zod";
-import {
-  type DeclaredColumn,
-  type DeclaredTable,
-  declareTables,
-  quoteText,
-} from "../../app-schema/declared-tables.ts";
+import { type DeclaredColumn, type DeclaredTable, declareTables } from "../../app-schema/declared-tables.ts";
 import type { Queryable } from "../../queryable.ts";
+import { quoteText } from "../../quote-name.ts";
 import { readRow, readRows } from "../../rows.ts";
 
 /** The longest list in a message. A table may have a million bad rows. */

@@ -39,8 +39,8 @@ async function writeInvented(db: Queryable): Promise<string | undefined> {
   await applySnapshots(db, [member, admin]);
   await giveProfiles(
     db,
-    [member, admin].map(({ clerkId }) => ({
-      clerkId,
+    [member, admin].map(({ clerkId, name, imageUrl }) => ({
+      ...{ clerkId, name, imageUrl },
       metadata: listNoMetadata(db),
       secondaryEmails: [],
       ...why,
