@@ -331,11 +331,17 @@ function proposeProfile(
     { field: "profile.key", column: own.name, why: `the primary key, ${own.shown}` },
     { field: "profile.link", column: link.name, why: link.isUnique ? "unique" : "migrate adds a unique key" },
   );
+  const updatedAt = table.columns.find(
+    (column) => names.updatedAt.includes(simplify(column.name)) && times.includes(column.type),
+  );
+  if (updatedAt)
+    taken.push({ field: "profile.updatedAt", column: updatedAt.name, why: `its name, ${updatedAt.shown}` });
   return {
     name: toNoun(table.name),
     table: label(table),
     link: link.name,
     key: { column: own.name, type },
+    ...(updatedAt && { updatedAt: updatedAt.name }),
     columns: takeProfileColumns(table, [own.name, link.name], taken, undecided),
   };
 }

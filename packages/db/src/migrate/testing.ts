@@ -113,6 +113,7 @@ const prisma: MappedApp = {
       table: "Profile",
       link: "userId",
       key: { column: "id", type: "text" },
+      updatedAt: "updatedAt",
       columns: { displayName: { from: "name", default: "New User" }, email: { from: "email" } },
     },
   },
