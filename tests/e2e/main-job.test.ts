@@ -123,7 +123,7 @@ describeOnBackends((backend) => {
     test("ends after five attempts as a dead letter with a code and without personal data", async () => {
       const person = await system.clerk.users.create({ email: "poison@example.com" }, { silent: true });
       await system.db.query(
-        "alter table users add constraint no_poison check (email is distinct from 'poison@example.com')",
+        "alter table users add constraint allowed_emails check (email is distinct from 'poison@example.com')",
       );
       await ensure(system, person.id);
       const letter = await waitFor(
@@ -131,9 +131,14 @@ describeOnBackends((backend) => {
         async () => (await readDeadLetters(system)).find((found) => found.includes(person.id)),
         120_000,
       );
-      expect(JSON.parse(letter)).toMatchObject({ code: "user.rejected", attempts: 5, queue: "ensure" });
+      expect(JSON.parse(letter)).toMatchObject({
+        code: "user.rejected",
+        attempts: 5,
+        queue: "ensure",
+        refusal: { constraint: "allowed_emails" },
+      });
       expect(letter).not.toContain("poison");
-      await system.db.query("alter table users drop constraint no_poison");
+      await system.db.query("alter table users drop constraint allowed_emails");
     });
 
     test("an unreadable delivery is quarantined without its body", async () => {

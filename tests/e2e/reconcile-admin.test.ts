@@ -106,7 +106,7 @@ describeOnBackends((backend) => {
   test("the differences of a dry run are listed page by page, are a filter of users, and end with the repair", async () => {
     const people = [];
     for (let count = 0; count < 3; count++)
-      people.push(await system.clerk.users.create({}, { silent: true }));
+      people.push(await system.clerk.users.create({ firstName: "Ana" }, { silent: true }));
     await untilState(readId(await post("reconcile")), "succeeded");
     const [changed = people[0], missing] = [people[1], await system.clerk.users.create({}, { silent: true })];
     await system.clerk.users.update(changed?.id ?? "", { firstName: "Other" }, { silent: true });
@@ -126,8 +126,8 @@ describeOnBackends((backend) => {
     expect(items).toHaveLength(2);
     expect(items).toEqual(
       expect.arrayContaining([
-        { clerkId: changed?.id, kind: "updated", code: null },
-        { clerkId: missing.id, kind: "created", code: null },
+        { clerkId: changed?.id, name: "Ana", kind: "updated", code: null },
+        { clerkId: missing.id, name: null, kind: "created", code: null },
       ]),
     );
     const drifted = async () =>

@@ -138,10 +138,10 @@ test("the watermark is never ahead of rows that are not written", async () => {
   const watermark = await catchUpWith(20);
   const user = await clerk.users.create({}, { silent: true });
   // The write fails for every user, as in an outage.
-  await db.query("alter table rollcall.events rename to events_away");
+  await db.query("alter table rollcall.held_deletions rename to away");
   expect((await proxied.run("catch-up")).kind).toBe("interrupted");
   expect(await readWatermark()).toBe(watermark);
-  await db.query("alter table rollcall.events_away rename to events");
+  await db.query("alter table rollcall.away rename to held_deletions");
   await proxied.complete("catch-up");
   expect(await readWatermark()).toBe(user.updated_at);
   expect(await findInequalities(db, clerk)).toEqual([]);

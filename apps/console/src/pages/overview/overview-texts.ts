@@ -78,7 +78,7 @@ export const overviewTexts = defineTexts({
     live: "Live",
     withoutProfile: "Without a profile",
     usersHint:
-      "Rows of users here. A person at Clerk whose row is missing is not counted: a dry run finds such persons.",
+      "Rows of users here. A person at Clerk whose row is missing is not counted: a dry run finds them.",
     banned: "Banned",
     deleted: "Deleted",
     sources: "Services",
