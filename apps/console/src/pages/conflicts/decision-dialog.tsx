@@ -78,7 +78,7 @@ export function DecisionDialog({ conflict, choice, onClose }: Props) {
 }
 
 /** Whether a candidate still has no user. */
-function isFree({ effects }: ConflictDetail, id: number): boolean {
+function isFree({ effects }: ConflictDetail, id: string | number): boolean {
   return effects.some(
     ({ choice, says }) =>
       "mentoradoId" in choice && choice.mentoradoId === id && says !== "taken" && says !== "gone",
