@@ -206,7 +206,8 @@ describeOnBackends((backend) => {
     await system.db.query("delete from rollcall.leases where name = 'full'");
     const dry = await runCli("reconcile", "--dry-run");
     expect(dry).toMatchObject({ code: 0, document: { counts: { created: 1 } } });
-    expect(await runCli("reconcile")).toMatchObject({ code: 0, document: { counts: { created: 1 } } });
+    // A worker's own run may have been faster.
+    expect(await runCli("reconcile")).toMatchObject({ code: 0 });
     expect((await untilProfile(person.id)).id).not.toBe(id);
   });
 });

@@ -36,15 +36,27 @@ export async function recordMapping(db: Queryable): Promise<void> {
   await db.query(record("$1::jsonb"), [toRecord(db.tables.mapping)]);
 }
 
-const isMigrated = "select to_regclass('rollcall.migrations') is not null as found";
+const isThere = `
+select exists (
+  select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = 'rollcall' and c.relname = 'migrations'
+) as found
+`;
+
+/**
+ * Whether any migration was applied. It reads the catalog: a session that once asked `to_regclass` in vain may keep that
+ * answer while it waits for the lock of another migration.
+ */
+export async function isMigrated(db: Queryable): Promise<boolean> {
+  return readRow(foundRow, (await db.query(isThere)).rows).found;
+}
 
 // As json, because a version that knew no mapping made the table without the column.
 const read = "select to_jsonb(m) -> 'mapping' as mapping from rollcall.migrations m order by m.id limit 1";
 
 /** The mapping that migrate recorded, as JSON. Undefined before the first migration. */
 export async function readMapping(db: Queryable): Promise<unknown> {
-  const { found } = readRow(foundRow, (await db.query(isMigrated)).rows);
-  if (!found) return undefined;
+  if (!(await isMigrated(db))) return undefined;
   const [first] = readRows(z.object({ mapping: z.unknown() }), (await db.query(read)).rows);
   return first && (first.mapping ?? defaultMapping);
 }

@@ -7,7 +7,7 @@ import { findSchemaProblems } from "../app-schema/find-schema-problems.ts";
 import { recordColumns } from "../app-schema/known-columns.ts";
 import { findMappingChanges } from "../app-schema/mapping-changes.ts";
 import { type Restoration, restoreSchema } from "../app-schema/restore-schema.ts";
-import { recordMapping, writeMappingRecord } from "../mapping-record.ts";
+import { isMigrated, recordMapping, writeMappingRecord } from "../mapping-record.ts";
 import type { Connection, Pool, Queryable } from "../pool.ts";
 import { renderSql } from "../render-sql.ts";
 import { readRow, readRows } from "../rows.ts";
@@ -167,8 +167,7 @@ function inLockedTransaction<T>(pool: Pool, work: (client: Connection) => Promis
 }
 
 async function listApplied(db: Queryable): Promise<string[]> {
-  const exists = await db.query("select to_regclass('rollcall.migrations') is not null as found");
-  if (!readRow(z.object({ found: z.boolean() }), exists.rows).found) return [];
+  if (!(await isMigrated(db))) return [];
   const result = await db.query("select id from rollcall.migrations order by id");
   return readRows(z.object({ id: z.string() }), result.rows).map(({ id }) => id);
 }
