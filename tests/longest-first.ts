@@ -13,15 +13,15 @@ export const longest: readonly string[] = [
   "tests/proof/long-outage.test.ts",
   "tests/proof/outages.test.ts",
   "tests/proof/standalone-heals.test.ts",
-  "tests/e2e/reconcile-cli.test.ts",
-  "tests/e2e/purge.test.ts",
-  "tests/e2e/reconcile-admin.test.ts",
+  "tests/proof/reconcile-cli.test.ts",
+  "tests/proof/purge.test.ts",
+  "tests/proof/reconcile-admin.test.ts",
   "tests/e2e/dead-letters.test.ts",
-  "tests/e2e/doctor.test.ts",
-  "tests/e2e/board.test.ts",
-  "tests/e2e/reconcile.test.ts",
+  "tests/proof/doctor.test.ts",
+  "tests/proof/board.test.ts",
+  "tests/proof/reconcile.test.ts",
   "tests/e2e/main-job.test.ts",
-  "tests/e2e/notifications.test.ts",
+  "tests/proof/notifications.test.ts",
 ];
 
 export class LongestFirst extends BaseSequencer {
