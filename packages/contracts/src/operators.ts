@@ -64,7 +64,7 @@ export function writeOperatorEntry({ name, role, hash }: OperatorEntry): string 
   return [name, role, hash].join(":");
 }
 
-/** Every entry of ADMIN_OPERATORS that is well formed, and what is wrong with the others, by their place. */
+/** The well-formed entries of ADMIN_OPERATORS, and the faults of the others by their place. */
 export function readOperators(parts: readonly string[]): { entries: OperatorEntry[]; problems: string[] } {
   const problems: string[] = [];
   const entries = parts.flatMap((part, index) => {

@@ -84,7 +84,7 @@ async function findProblems(db: Queryable, existing: readonly DeclaredTable[]): 
 const ownColumn = "read_ticket";
 
 /**
- * What the mapping says of a table of the app and what is not so. Pure.
+ * The statements of the mapping about a table of the app that do not hold. Pure.
  *
  * A column that the mapping does not name is added. If the app already has a column of this name, it may mean something
  * else. Rollcall would write to it.
