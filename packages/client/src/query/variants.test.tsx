@@ -92,7 +92,7 @@ describe("useAuthedSuspenseQuery", () => {
     ).toEqual(["user_a"]);
   });
 
-  test("suspends while nobody is signed in", async () => {
+  test("suspends while no user is signed in", async () => {
     server.will(ready("user_a"));
     page.render(<App userId={null}>{view}</App>);
     await page.untilText("suspended");
@@ -131,7 +131,7 @@ describe("useAuthedMutation", () => {
     expectTypeOf(data).toEqualTypeOf<string | undefined>();
     return (
       <>
-        {useUserProvisioning().userId ?? "nobody"}: {data ?? error?.message ?? "waiting"}
+        {useUserProvisioning().userId ?? "no user"}: {data ?? error?.message ?? "waiting"}
         <button type="button" onClick={() => mutate("x")}>
           save
         </button>
@@ -172,7 +172,7 @@ describe("useAuthedMutation", () => {
     page.press("save");
     await page.untilText("Sentence of user.banned.");
     show(null);
-    await page.untilText("nobody:");
+    await page.untilText("no user:");
     page.press("save");
     await page.untilText("Entre na sua conta para continuar.");
     expect(saved).toEqual([]);

@@ -72,7 +72,7 @@ describe("an initial session", () => {
     container.innerHTML = html;
     const onRecoverableError = vi.fn();
     const root = hydrateRoot(container, app, { onRecoverableError });
-    // The profile is new to nobody: it was made in January.
+    // The profile was made in January, so there is no welcome.
     root.render(<App userId="user_a" />);
     await until("a render", () => container.textContent === "provisioned Anna false" || undefined);
     expect(onRecoverableError).not.toHaveBeenCalled();
@@ -134,19 +134,19 @@ describe("an initial session", () => {
   });
 });
 
-describe("the app is told", () => {
+describe("the app gets a call", () => {
   test("once of each user who has a profile, and of each failed call", async () => {
-    const told: unknown[] = [];
+    const heard: unknown[] = [];
     const listeners = {
-      onProvisioned: ({ user }: { user: { clerkId: string } }) => told.push(user.clerkId),
-      onError: ({ code }: { code: string }) => told.push(code),
+      onProvisioned: ({ user }: { user: { clerkId: string } }) => heard.push(user.clerkId),
+      onError: ({ code }: { code: string }) => heard.push(code),
     };
     page.render(<App userId="user_a" {...listeners} />);
-    await until("A", () => told.length === 1 || undefined);
+    await until("A", () => heard.length === 1 || undefined);
     server.will(failure(403, "user.banned"));
     page.render(<App userId="user_b" {...listeners} />);
-    await until("the failure", () => told.length === 2 || undefined);
-    expect(told).toEqual(["user_a", "user.banned"]);
+    await until("the failure", () => heard.length === 2 || undefined);
+    expect(heard).toEqual(["user_a", "user.banned"]);
   });
 
   test("of an initial session", async () => {
@@ -159,19 +159,19 @@ describe("the app is told", () => {
   });
 
   test("nothing of a user who left before the answer", async () => {
-    const told: string[] = [];
-    const onProvisioned = ({ user }: { user: { clerkId: string } }) => void told.push(user.clerkId);
+    const heard: string[] = [];
+    const onProvisioned = ({ user }: { user: { clerkId: string } }) => void heard.push(user.clerkId);
     server.will("hang");
     page.render(<App userId="user_a" onProvisioned={onProvisioned} />);
     await until("A's call", () => server.calls[0]);
     server.will(ready("user_b"));
     page.render(<App userId="user_b" onProvisioned={onProvisioned} />);
-    await until("B", () => told.length > 0 || undefined);
-    expect(told).toEqual(["user_b"]);
+    await until("B", () => heard.length > 0 || undefined);
+    expect(heard).toEqual(["user_b"]);
   });
 });
 
-test("a function for clearOnUserChange runs when another user follows, or nobody, and not for the first user", async () => {
+test("a function for clearOnUserChange runs when another user follows, or no user, and not for the first user", async () => {
   let clears = 0;
   const client = createRollcallClient({ baseUrl: server.url, retryDelaysMs: [] });
   const show = (userId: string | null, isLoaded = true) =>

@@ -2,13 +2,13 @@
  * Tells a cache who is signed in.
  *
  * @param userId the signed-in user, or null
- * @param isOthers another user was signed in when the cache was told last
+ * @param isOthers another user was signed in when the cache heard of a user last
  */
 export type TellUser = (userId: string | null, isOthers: boolean) => void;
 
 /** The caches of a page that may hold answers to a user. */
 export type UserCaches = {
-  /** Adds a cache, once for each key. It is told now, and at each change of user. */
+  /** Adds a cache, once for each key. It hears of the signed-in user now, and of each change of user. */
   remember(key: object, tell: TellUser): void;
   /** Tells all caches. */
   follow(userId: string | null): void;
