@@ -1,5 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BareProject, createBareProject, findSkipReason, repository } from "../harness/bare-project.ts";
@@ -34,6 +37,8 @@ const compiler = join(repository, "node_modules/typescript/bin/tsc");
 const reason = findSkipReason();
 let app: BareProject;
 let workshop: BareProject;
+/** The packed file. */
+let tarball: string;
 beforeAll(() => {
   if (reason) return;
   app = createBareProject();
@@ -43,7 +48,8 @@ beforeAll(() => {
   const options = ["--no-save", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
   // The name is on the last line, after the output of the build.
   const file = packed.stdout.trim().split("\n").at(-1);
-  const installed = app.npm("install", ...options, `./${file}`, ...peers);
+  tarball = join(app.folder, String(file));
+  const installed = app.npm("install", ...options, tarball, ...peers);
   expect(installed.status, installed.stderr).toBe(0);
 });
 afterAll(() => {
@@ -77,11 +83,27 @@ describe.skipIf(reason)(`the packed client in a project of its own${reason}`, ()
   test("every file that its package.json and README point at is in it", () => {
     const folder = join(app.folder, "node_modules/@rollcall/client");
     const { exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    const targets = Object.values<Record<string, string>>(exports).flatMap((entry) => Object.values(entry));
+    const targets = Object.values<Record<string, string> | string>(exports).flatMap((entry) =>
+      typeof entry === "string" ? entry : Object.values(entry),
+    );
     const readme = readFileSync(join(folder, "README.md"), "utf8");
     const links = [...readme.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path]) => String(path));
-    expect(targets).toHaveLength(27);
+    expect(targets).toHaveLength(28);
     expect([...targets, ...links].filter((path) => !existsSync(join(folder, path)))).toEqual([]);
+  });
+
+  test("publint and Are The Types Wrong find nothing wrong with it", async () => {
+    const linted = await publint({ pkgDir: join(app.folder, "node_modules/@rollcall/client"), strict: true });
+    expect(linted.messages.map((message) => formatMessage(message, linted.pkg))).toEqual([]);
+    const checked = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
+    // Node's resolution of before 2020 knows no exports, and a package of ES modules alone is imported by CommonJS since
+    // Node 20.19.
+    const problems = (checked.types ? checked.problems : []).filter(
+      (problem) =>
+        problem.kind !== "CJSResolvesToESM" &&
+        !("resolutionKind" in problem && problem.resolutionKind === "node10"),
+    );
+    expect([checked.types !== false, problems]).toEqual([true, []]);
   });
 
   describe.each(Object.entries(entries))("%s", (entry, names) => {
