@@ -62,6 +62,8 @@ export type Settings = {
   host: string;
   /** Without `admin`, the console is on the api's port. */
   ports: { api: number; admin: number | undefined; worker: number; simulator: number; example: number };
+  /** The parts whose port the operator set. */
+  namedPorts: ReadonlySet<keyof Settings["ports"]>;
   databaseUrl: string | undefined;
   usesRedis: boolean;
   admin: { username: string; password: string | undefined };
@@ -71,6 +73,18 @@ export type Settings = {
   /** A sentence for each part of the environment that is ignored or has a side effect. */
   remarks: string[];
 };
+
+/** The variables of the ports. */
+export const portVariables = {
+  api: "PORT",
+  admin: "ADMIN_PORT",
+  worker: "WORKER_PORT",
+  simulator: "SIMULATOR_PORT",
+  example: "EXAMPLE_PORT",
+} as const satisfies Record<keyof Settings["ports"], string>;
+
+// The cast states that an object has its own keys alone.
+const portNames = Object.keys(portVariables) as (keyof Settings["ports"])[];
 
 /** @throws EnvironmentError naming every variable that is missing or malformed */
 export function readSettings(environment: Environment): Settings {
@@ -93,6 +107,7 @@ export function readSettings(environment: Environment): Settings {
       simulator: read.SIMULATOR_PORT,
       example: read.EXAMPLE_PORT,
     },
+    namedPorts: new Set(portNames.filter((name) => environment[portVariables[name]]?.trim())),
     databaseUrl: read.DATABASE_URL,
     usesRedis: read.REDIS_URL !== undefined,
     admin: { username: read.ADMIN_USERNAME, password: hasPassword ? read.ADMIN_PASSWORD : undefined },

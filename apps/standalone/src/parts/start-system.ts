@@ -29,7 +29,13 @@ export type StartedSystem = {
  */
 export async function startSystem(options: StartOptions): Promise<StartedSystem> {
   const { settings, root, dir, say, signal } = options;
-  const ports = await settlePorts(decidePorts(settings), options.leftBehind);
+  const { namedPorts: named } = settings;
+  const ports = await settlePorts({
+    wanted: decidePorts(settings),
+    named,
+    leftBehind: options.leftBehind,
+    say,
+  });
   await mkdir(join(dir, "logs"), { recursive: true });
   const secrets = await keepSecrets(join(dir, "secrets.json"));
   signal.throwIfAborted();
