@@ -311,3 +311,24 @@ test("separate state is refused until it is built", async () => {
     await readRefusal({ mapping: { ...mapping, users: { ...mapping.users, state: "separate" } }, sql }),
   ).toEqual([`users.state is "separate", which this version does not support yet: leave it out`]);
 });
+
+test("an index follows the mapping to another column", async () => {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  const { mapping, sql } = uuidKeys;
+  const profile = mapping.profile as NonNullable<Mapping["profile"]>;
+  const { email: _, ...columns } = profile.columns;
+  const moved = { ...mapping, profile: { ...profile, columns: { ...columns, contact: { from: "email" } } } };
+  for (const one of [mapping, moved]) {
+    const options = { databaseUrl, mapping: one, checksMapping: false, applicationName: "test" };
+    const pool = createPool({ ...options, onIdleError: () => undefined });
+    onTestFinished(() => pool.end());
+    if (one === mapping) await pool.query(`${sql}; alter table app.profiles add column contact text`);
+    await migrateUp(pool);
+    expect((await restoreTables(pool)).left).toEqual([]);
+    const { rows } = await pool.query(
+      "select indexdef from pg_indexes where indexname = 'profiles_near_email'",
+    );
+    expect(rows[0]?.["indexdef"]).toContain(one === mapping ? "email" : "contact");
+    expect(rows[0]?.["indexdef"].includes("contact")).toBe(one === moved);
+  }
+});
