@@ -313,7 +313,7 @@ function createProfiles(
   where ${create}::boolean and n.id not in (select user_id from linked)${condition}
   order by n.id
   on conflict (${link}) do nothing
-  returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}, m as profile
+  returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}, (m.*)::${table} as profile
 `;
   const byDefault = { columns: "", values: "" };
   if (lacksKeyDefault === undefined) return `created as (${insert(byDefault, "")})`;
