@@ -354,3 +354,18 @@ describe.each(Object.entries(appsWithProfiles))("with profiles: %s", (_, { mappi
     expect(await readLinked()).toMatchObject([{ isLinked: true }]);
   });
 });
+
+test("keys below zero, which an app may give to users of its own, are listed page by page", async () => {
+  const pool = await createMappedPool(
+    {
+      users: { ...defaultMapping.users, table: "accounts", columns: { clerkId: "clerk_id" } },
+      profile: null,
+    },
+    "create table public.accounts (id serial primary key, clerk_id text not null unique)",
+  );
+  await pool.query(
+    "insert into public.accounts (id, clerk_id) values (1, 'user_a'), (-1, 'user_b'), (-2, 'user_c')",
+  );
+  expect(await readIds(pool, {}, 1)).toEqual(["user_a", "user_b", "user_c"]);
+  await pool.end();
+});
