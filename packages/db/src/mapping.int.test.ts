@@ -276,6 +276,50 @@ const mentorados = (link: string) => `create table public.mentorados (
 const appsWithProfiles: Record<string, MappedApp> = {
   "uuid keys and an enum": uuidKeys,
   "Prisma's models": prisma,
+  "a domain for each column": {
+    mapping: {
+      users: {
+        table: "app.users",
+        key: { column: "id", type: "bigint" },
+        state: "added",
+        columns: {
+          ...{
+            clerkId: "clerk_id",
+            email: "email",
+            emailVerified: "verified",
+            name: "called",
+            banned: "banned",
+          },
+          ...{ role: "role", tier: "tier", deletedAt: "deleted", createdAt: "created", updatedAt: "updated" },
+        },
+      },
+      profile: {
+        name: "profile",
+        table: "app.profiles",
+        link: "user_id",
+        key: { column: "id", type: "integer" },
+        updatedAt: "updated",
+        columns: {
+          email: { from: "email" },
+          rank: { from: "publicMetadata.rank", allowed: ["1", "2"], default: "1" },
+        },
+      },
+    },
+    sql: `
+      create schema app; create sequence app.users_id; create sequence app.profiles_id;
+      create domain app.user_id as bigint default nextval('app.users_id');
+      create domain app.profile_id as integer default nextval('app.profiles_id');
+      create type app.roles as enum ('admin', 'user', 'owner'); create domain app.role as app.roles default 'user';
+      create type app.tiers as enum ('a', 'GOLD'); create domain app.tier as app.tiers default 'a';
+      create domain app.flag as boolean default false; create domain app.at as timestamptz;
+      create domain app.local as timestamp(3) not null; create domain app.clerk_id as varchar(64);
+      create domain app.mail as text check (value like '%@%'); create domain app.rank as smallint check (value < 5);
+      create table app.users (
+        id app.user_id primary key, clerk_id app.clerk_id not null, email app.mail, called text, verified app.flag, banned app.flag,
+        role app.role, tier app.tier, deleted app.at, created app.local, updated app.local);
+      create table app.profiles (
+        id app.profile_id primary key, user_id app.user_id, email app.mail, rank app.rank, updated app.local)`,
+  },
   "the default profile beside users with uuid keys": {
     mapping: { ...uuidKeys.mapping, profile: defaultMapping.profile },
     sql: `${uuidKeys.sql}; ${mentorados("uuid references app.members (id)")}`,

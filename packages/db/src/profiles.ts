@@ -191,7 +191,7 @@ with requested as materialized (
 due as materialized (
   select u.*, m.decision, m.candidate_ids
   from requested u cross join ${matchesOfUser(profile, tables)} m
-  where not u.has_profile and u.deleted_at is null and not u.banned and u.role <> 'admin'
+  where not u.has_profile and u.deleted_at is null and not u.banned and u.role::text <> 'admin'
 ),
 linked as (
   update ${table} m set ${link} = n.id, linked_at = clock_timestamp()${profile.touched}
@@ -247,7 +247,7 @@ select
     when c.id is not null         then 'created'
     when a.has_profile            then 'kept'
     when a.banned                 then 'banned'
-    when a.role = 'admin'         then 'admin'
+    when a.role::text = 'admin'   then 'admin'
     when ${create}::boolean              then 'kept'
     else 'not_made'
   end as outcome

@@ -52,7 +52,7 @@ written as (
     role_source = case when ${u.roleFollowsClerk} then excluded.role_source else u.role_source end,
     read_ticket = excluded.read_ticket,
     ${u.updatedAt} = case
-      when ${u.differVisibly} or (${u.roleFollowsClerk} and u.${u.role} <> excluded.${u.role}) then now()
+      when ${u.differVisibly} or (${u.roleFollowsClerk} and u.${u.role}::text <> excluded.${u.role}::text) then now()
       else u.${u.updatedAt}
     end
   where u.${u.deletedAt} is null
