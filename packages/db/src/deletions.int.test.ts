@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { lockAbsenceGuard } from "./absences.ts";
 import { pruneUnknownTombstones, tombstoneAbsent, tombstoneEach, tombstoneUsers } from "./deletions.ts";
 import { countUnerased, erasePerson } from "./erasure.ts";
@@ -38,6 +38,24 @@ describe("tombstone", () => {
         ids.map((clerkId) => ({ clerkId, by: "signature", ...why })),
       ),
     );
+
+  test.each([
+    ["discards the update", "return null"],
+    ["restores the row", "return old"],
+    ["restores the address", "new.email := old.email; return new"],
+  ])("is refused for a user alone whose deletion a trigger of the app undoes: it %s", async (_, body) => {
+    await write([snapshot(), snapshot({ clerkId: "user_b", email: "b@example.com" })]);
+    await pool.query(`create function undo() returns trigger language plpgsql as $$
+      begin if old.clerk_id = 'user_b' and new.deleted_at is not null then ${body}; end if; return new; end $$;
+      create trigger undo before update on users for each row execute function undo()`);
+    onTestFinished(() => pool.query("drop function undo cascade").then(() => undefined));
+    await expect(remove("user_b")).rejects.toMatchObject({ code: "user.rejected" });
+    const result = await inTransaction(pool, (client) =>
+      tombstoneEach(client, ["user_a", "user_b"], { by: "absence", ...why }),
+    );
+    expect(result).toEqual({ deleted: ["user_a"], refused: [{ clerkId: "user_b", code: "user.rejected" }] });
+    expect((await getSession(pool, "user_b")).mentorado).not.toBeNull();
+  });
 
   test("erases personal data, unlinks the profile, and is final", async () => {
     await write([snapshot({ name: "A", imageUrl: "https://img" })]);

@@ -1,5 +1,5 @@
 import type { Mapping } from "@rollcall/contracts";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { evaluateConflicts, findConflict, listConflicts, listConflictsOfUser } from "./conflicts.ts";
 import { countOpenConflicts, countWithoutProfile } from "./counts.ts";
 import { tombstoneUsers } from "./deletions.ts";
@@ -146,6 +146,21 @@ describe("a profile's table with uuid keys, an enum and columns from several sou
     expect(rows).toEqual([{ note: "from the database", fresh: true }]);
   });
 
+  test.each(["return null", "return old", "new.contact := old.contact; return new"])(
+    "a purge that a trigger of the app undoes fails: %s",
+    async (body) => {
+      await write(pool, [makeSnapshot()]);
+      await remove(pool, "user_a");
+      await pool.query(`create function app.undo() returns trigger language plpgsql as $$ begin ${body}; end $$;
+        create trigger undo before update on app.profiles for each row execute function app.undo()`);
+      onTestFinished(() => pool.query("drop function app.undo cascade").then(() => undefined));
+      const purge = inTransaction(pool, (client) =>
+        erasePerson(client, "user_a", { candidates: [], keepProfile: false }),
+      );
+      await expect(purge).rejects.toMatchObject({ code: "user.rejected" });
+    },
+  );
+
   test("defaults fill what Clerk lacks, and not those of the default mapping", async () => {
     await write(pool, [makeSnapshot({ name: null, email: null, emailVerified: false })]);
     expect((await findSession(pool, "user_a"))?.mentorado).toMatchObject({
@@ -157,6 +172,20 @@ describe("a profile's table with uuid keys, an enum and columns from several sou
     await expect(write(pool, [makeSnapshot()], { metadata: ["gold", 1] })).rejects.toMatchObject({
       cause: { code: "22P02" },
     });
+  });
+
+  test("a profile that the app's trigger discards fails its user, and one that the trigger makes is kept", async () => {
+    const trigger = (body: string) =>
+      pool.query(`create or replace function app.guard() returns trigger language plpgsql as $$ begin ${body} end $$;
+        create or replace trigger guard before insert on app.profiles for each row execute function app.guard()`);
+    await trigger("return null;");
+    await expect(write(pool, [makeSnapshot()])).rejects.toMatchObject({ code: "user.rejected" });
+    expect(await findSession(pool, "user_a")).toBeUndefined();
+    await trigger(`if new.display_name <> 'theirs' then
+      insert into app.profiles (user_id, display_name, plan_kind, seats, origin, score, "changedAt")
+      values (new.user_id, 'theirs', 'free', 1, 'app', 0, now()); return null; end if; return new;`);
+    expect(await write(pool, [makeSnapshot()])).toEqual({ user_a: "kept" });
+    await pool.query("drop trigger guard on app.profiles");
   });
 
   test("a profile is kept, and one is missing where none is", async () => {

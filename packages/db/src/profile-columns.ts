@@ -74,8 +74,11 @@ export type ProfileTable = {
   unlinked: string;
   /** Assignments, beside the link, that make a profile a user's again. */
   relinked: string;
-  /** Assignments that erase a person, where `name` is the parameter for what names become; undefined without any. */
-  erased(name: string): { assignments: string; usesName: boolean } | undefined;
+  /**
+   * Assignments that erase a person, where `name` is the parameter for what names become, and whether they were carried
+   * out; undefined without any.
+   */
+  erased(name: string): { assignments: string; isErased: string; usesName: boolean } | undefined;
   /** How schema `rollcall` holds keys, and in which columns. */
   stored: { user: StoredKey; profile: StoredKey } & ReturnType<typeof nameStoredKeys>;
 };
@@ -128,6 +131,11 @@ export function describeProfile(profile: MappedProfile, userKey: KeyType): Profi
               ...names.map((column) => `${column} = ${name}`),
               ...others.map((column) => `${column} = null`),
             ].join(", ")}${touched}`,
+            isErased: [
+              "true",
+              ...names.map((column) => `${column}::text = ${name}`),
+              ...others.map((column) => `${column} is null`),
+            ].join(" and "),
             usesName: names.length > 0,
           },
     stored: { ...stored, ...nameStoredKeys(stored.user, stored.profile) },
