@@ -146,6 +146,16 @@ describe("a profile's table with uuid keys, an enum and columns from several sou
     expect(rows).toEqual([{ note: "from the database", fresh: true }]);
   });
 
+  test("a purge gives free metadata its default, because it may hold a number of a phone or a document", async () => {
+    await write(pool, [makeSnapshot()], { metadata: ["pro", 21987] });
+    await remove(pool, "user_a");
+    await inTransaction(pool, (client) =>
+      erasePerson(client, "user_a", { candidates: [], keepProfile: false }),
+    );
+    const { rows } = await pool.query("select plan_kind, seats, origin from app.profiles");
+    expect(rows).toEqual([{ plan_kind: "pro", seats: 1, origin: "clerk" }]);
+  });
+
   test.each(["return null", "return old", "new.contact := old.contact; return new"])(
     "a purge that a trigger of the app undoes fails: %s",
     async (body) => {

@@ -97,6 +97,8 @@ export function describeProfile(profile: MappedProfile, userKey: KeyType): Profi
   const from = (...sources: ProfileColumn["source"][]) =>
     columns.filter(({ source }) => sources.includes(source)).map(({ column }) => column);
   const [names, others] = [from("name"), from("email", "imageUrl")];
+  // Without a list of allowed values, it may be a phone number or a document's. The default table has a class there.
+  const free = isDefault ? [] : columns.filter((one) => one.source === "metadata" && !one.metadata.allowed);
   return {
     table,
     label: qualified.join("."),
@@ -124,12 +126,13 @@ export function describeProfile(profile: MappedProfile, userKey: KeyType): Profi
       : `linked_at = coalesce(m.linked_at, now())${touched}`,
     relinked: `linked_at = now()${isDefault ? ", ativo = 'sim'" : ""}${touched}`,
     erased: (name) =>
-      names.length + others.length === 0
+      names.length + others.length + free.length === 0
         ? undefined
         : {
             assignments: `${[
               ...names.map((column) => `${column} = ${name}`),
               ...others.map((column) => `${column} = null`),
+              ...free.map((one) => `${one.column} = ${writeDefault(one)}`),
             ].join(", ")}${touched}`,
             isErased: [
               "true",
@@ -155,6 +158,12 @@ function describeColumn(name: string, mapped: MappedColumn): ProfileColumn {
     isText: allowed === undefined && (value === undefined || value === null || typeof value === "string"),
     default: value,
   };
+}
+
+/** As a literal without a type, which Postgres reads in the type of the column. */
+function writeDefault(column: ProfileColumn): string {
+  const value = "default" in column ? column.default : undefined;
+  return value === undefined || value === null ? "null" : quoteText(String(value));
 }
 
 function lacksDefault(table: string, column: string): string {
