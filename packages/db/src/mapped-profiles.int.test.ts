@@ -146,6 +146,19 @@ describe("a profile's table with uuid keys, an enum and columns from several sou
     expect(rows).toEqual([{ note: "from the database", fresh: true }]);
   });
 
+  test("a number that JavaScript cannot hold exactly stays a text, as in lists", async () => {
+    await write(pool, [makeSnapshot()]);
+    const read = async (score: string) => {
+      await pool.query("update app.profiles set score = $1", [score]);
+      const { mentorado } = (await findSession(pool, "user_a")) ?? {};
+      return mentorado && "columns" in mentorado ? mentorado.columns["score"] : undefined;
+    };
+    expect(await read("9007199254740993")).toBe("9007199254740993");
+    expect(await read("-12345678901234567.25")).toBe("-12345678901234567.25");
+    expect(await read("7.50")).toBe(7.5);
+    expect(await read("9007199254740992")).toBe(9007199254740992);
+  });
+
   test("a purge gives free metadata its default, because it may hold a number of a phone or a document", async () => {
     await write(pool, [makeSnapshot()], { metadata: ["pro", 21987] });
     await remove(pool, "user_a");

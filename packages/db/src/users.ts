@@ -162,7 +162,7 @@ const profileColumns = perProfile((profile) => {
   return {
     select: [
       `m.${id} as "m.id", m.${link} as "m.userId", ${own.select}`,
-      ...columns.map(({ column }, index) => `to_jsonb(m.${column}) as "m.${index}"`),
+      ...columns.map(({ column }, index) => `to_jsonb(m.${column})::text as "m.${index}"`),
     ].join(", "),
     read: (row: Row): MappedProfile => ({
       id: readKey(row["m.id"]),
@@ -175,9 +175,18 @@ const profileColumns = perProfile((profile) => {
 
 type Row = Record<string, unknown>;
 
-function toColumnValue(value: unknown): ColumnValue {
-  if (value === null || value === undefined) return null;
-  return typeof value === "object" ? JSON.stringify(value) : (value as string | number | boolean);
+/** @param json a number that JavaScript cannot hold exactly stays a text, as in lists */
+function toColumnValue(json: unknown): ColumnValue {
+  if (typeof json !== "string") return null;
+  const value: unknown = JSON.parse(json);
+  if (typeof value === "number") return isExactNumber(json) ? value : json;
+  if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
+  return JSON.stringify(value);
+}
+
+/** Any number of up to 15 digits is exact. */
+function isExactNumber(text: string): boolean {
+  return String(Number(text)) === text || text.replace(/\D/g, "").length <= 15;
 }
 
 const sessions = perTables((tables) => {
