@@ -312,6 +312,28 @@ test("separate state is refused until it is built", async () => {
   ).toEqual([`users.state is "separate", which this version does not support yet: leave it out`]);
 });
 
+test.each<[string, MappedApp, string, RegExp]>([
+  [
+    "a domain refuses a profile without an address",
+    uuidKeys,
+    `create domain app.mail as text check (value is not null and value like '%@%');
+alter table app.profiles alter column email type app.mail using coalesce(email, 'a@example.com')`,
+    /value for domain app.mail violates check constraint/,
+  ],
+  [
+    "a trigger undoes a deletion",
+    clerkIdAsKey,
+    `create function public.undo() returns trigger language plpgsql as 'begin new.email := coalesce(new.email, old.email); return new; end';
+create trigger undo before update on public.users for each row execute function public.undo()`,
+    /A trigger of public.users undoes the deletion of a user/,
+  ],
+])("%s: the test write says so, and nothing is changed", async (_, { mapping, sql }, more, line) => {
+  const pool = await openApp({ mapping, sql: `${sql}; ${more}` });
+  const before = await dumpDatabase(pool);
+  await expect(migrateUp(pool)).rejects.toThrow(line);
+  expect(await dumpDatabase(pool)).toEqual(before);
+});
+
 test("an index follows the mapping to another column", async () => {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
   const { mapping, sql } = uuidKeys;
