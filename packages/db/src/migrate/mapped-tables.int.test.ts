@@ -334,6 +334,22 @@ create trigger undo before update on public.users for each row execute function 
   expect(await dumpDatabase(pool)).toEqual(before);
 });
 
+test("a Clerk id whose collation ignores case, and a table that others inherit from, are refused", async () => {
+  const problems = await readRefusal({
+    mapping: clerkIdAsKey.mapping,
+    sql: `
+create collation public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+create table public.users (id text collate public.any_case primary key, email text, tier text)`,
+  });
+  expect(problems).toEqual([
+    "public.users.id is text collate any_case, but must be text, or varchar of at least 32: change its type, or users.key.column",
+  ]);
+  const { mapping, sql } = clerkIdAsKey;
+  expect(
+    await readRefusal({ mapping, sql: `${sql}; create table public.guests () inherits (public.users)` }),
+  ).toEqual(["public.users has tables that inherit from it, and their rows count as its own: detach them"]);
+});
+
 test("an index follows the mapping to another column", async () => {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
   const { mapping, sql } = uuidKeys;

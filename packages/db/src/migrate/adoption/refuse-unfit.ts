@@ -167,6 +167,7 @@ select
   t.kind,
   c.oid is not null                                            as "exists",
   coalesce(c.relkind = 'r', false)                             as "ordinary",
+  exists (select from pg_inherits i where i.inhparent = c.oid) as "inherited",
   coalesce(pg_has_role(c.relowner, 'usage'), false)            as "owned",
   c.oid is not null and ${hidesRows("c.oid")} as "filtered",
   has_database_privilege(current_database(), 'create')         as "mayAddSchemas",
@@ -180,6 +181,7 @@ const tableRow = z.object({
   kind: z.enum(["users", "profile"]),
   exists: z.boolean(),
   ordinary: z.boolean(),
+  inherited: z.boolean(),
   owned: z.boolean(),
   filtered: z.boolean(),
   mayAddSchemas: z.boolean(),
@@ -225,6 +227,9 @@ function findAccessProblems(
       : [`The role must be able to add ${label}: grant create on schema public to …`];
   }
   if (!table.ordinary) return [`${label} is not an ordinary table: rename it`];
+  // A unique key does not cover their rows, so one user could have two.
+  if (table.inherited)
+    return [`${label} has tables that inherit from it, and their rows count as its own: detach them`];
   if (!table.owned) return [`The role must own ${label}, or be a member of the role that does`];
   return [
     // An index is made in the schema of its table.
