@@ -70,6 +70,22 @@ const apps: Record<string, { users: Mapping["users"]; sql: string; key: RegExp }
         id public.member_id primary key, clerk_id text not null unique, name varchar(200))`,
     key: /^m\.\d+$/,
   },
+  "a table whose trigger sets updatedAt at each update, and nondeterministic collations": {
+    users: {
+      table: "accounts",
+      key: { column: "id", type: "text" },
+      state: "added",
+      columns: { clerkId: "clerk_id", email: "email", name: "name", updatedAt: "updated_at" },
+    },
+    sql: `
+      create collation public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+      create table public.accounts (
+        id text collate public.any_case primary key default gen_random_uuid()::text, clerk_id text not null unique,
+        email text collate public.any_case, name text collate public.any_case, updated_at timestamptz not null default now());
+      create function public.touch() returns trigger language plpgsql as 'begin new.updated_at := now(); return new; end';
+      create trigger touch before update on public.accounts for each row execute function public.touch()`,
+    key: /^[\da-f-]{36}$/,
+  },
   "a bigint identity": {
     users: {
       table: "app.accounts",
@@ -202,8 +218,16 @@ describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
       const snapshot = snapshots.find((one) => one.clerkId === clerkId);
       expect(snapshot && db.compareWithClerk(pool, user, snapshot)).toEqual([]);
     }
-    const newer = snapshots.map((one) => ({ ...one, email: "z@example.com", clerkUpdatedAtMs: 2_000 }));
-    expect([...(await db.findDrift(pool, newer, false)).values()]).toEqual(Array(3).fill("older_row"));
+    const changes = [
+      { email: "z@example.com" },
+      ...(users.columns.email ? [{ email: "A@example.com" }] : []),
+    ];
+    for (const change of changes) {
+      const [newer] = snapshots.map((one) => ({ ...one, ...change, clerkUpdatedAtMs: 2_000 }));
+      expect(await db.findDrift(pool, newer ? [newer] : [], false)).toEqual(
+        new Map([["user_a", "older_row"]]),
+      );
+    }
   });
 
   test("all pages together have each user that matches once, the newest sign-up first", async () => {
@@ -252,6 +276,17 @@ describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
     const [entry] = await readAll(pool, { query: "user_d" }, 1);
     expect(entry).toMatchObject({ clerkId: "user_d", mentoradoId: null, profile: null, role: "user" });
     expect(entry?.id).toBe((await getSession(pool, "user_d")).user.id);
+  });
+
+  test("an address that changes in case alone is a change", async () => {
+    await empty();
+    await writeUsers(pool, [makeSnapshot()]);
+    await writeUsers(pool, [makeSnapshot({ email: "A@example.com", readTicket: 2 })]);
+    expect((await getSession(pool)).user.email).toBe("A@example.com");
+    const { rows } = await pool.query(
+      "select kind from rollcall.events where clerk_id = 'user_a' order by id",
+    );
+    expect(rows.map(({ kind }) => kind)).toEqual(["user_created", "user_updated"]);
   });
 
   test("a filter by a profile, and a cursor of another list, are refused", async () => {
