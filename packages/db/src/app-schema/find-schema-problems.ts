@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   type FormProblem,
   findColumnProblems,
+  findUnfitDefault,
   fits,
   isUnfilledTime,
   type LiveColumn,
@@ -247,7 +248,9 @@ function findConstraintProblemsOf(
   const alter = `alter table ${table.table} alter column ${quoted}`;
   const problems: SchemaProblem[] = [];
   const value = !table.isOurs && declared.default === "now()" ? writeNow(column) : declared.default;
-  if (value !== undefined && !column.hasDefault)
+  const unfit = findUnfitDefault(table, declared, column);
+  if (unfit) problems.push(unfit);
+  else if (value !== undefined && !column.hasDefault)
     problems.push(describeLackingDefault(table, column, quoted, value));
   if (rule.nullable && column.notNull && !column.inPrimaryKey) {
     const statement = `${alter} drop not null`;
@@ -261,7 +264,7 @@ function findConstraintProblemsOf(
         : { statement }),
     });
   }
-  if (declared.notNull && !column.notNull) {
+  if (declared.notNull && !column.notNull && !unfit) {
     // In the app's own table, its own default is the right value.
     const filling = table.isOurs ? value : "default";
     const fill = `update ${table.table} set ${quoted} = ${filling} where ${quoted} is null`;

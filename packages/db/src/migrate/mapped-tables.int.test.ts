@@ -370,3 +370,16 @@ test("an index follows the mapping to another column", async () => {
     expect(rows[0]?.["indexdef"].includes("contact")).toBe(one === moved);
   }
 });
+
+test("an enum without our default needs one of its own, and says so also when the app drops it later", async () => {
+  const { mapping, sql } = clerkIdAsKey;
+  const plan = `${sql}; create type public.plan as enum ('basic', 'it''s'); update public.users set tier = 'basic';
+alter table public.users alter column tier type public.plan using tier::public.plan`;
+  const says =
+    "public.users.tier has no default, and its enum has no 'FREE': give it one of its own values, for example alter table public.users alter column tier set default 'basic'";
+  expect(await readRefusal({ mapping, sql: plan })).toEqual([says]);
+  const pool = await openApp({ mapping, sql: `${plan}, alter column tier set default 'it''s'` });
+  await migrateUp(pool);
+  await pool.query("alter table public.users alter column tier drop default");
+  expect((await restoreTables(pool)).left.map((problem) => problem.says)).toEqual([says]);
+});

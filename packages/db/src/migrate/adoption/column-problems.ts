@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ColumnRule } from "../../app-schema/column-rules.ts";
 import type { DeclaredColumn, DeclaredTable } from "../../app-schema/declared-tables.ts";
 import type { Queryable } from "../../queryable.ts";
-import { quoteName } from "../../quote-name.ts";
+import { quoteName, quoteText } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
 
 const liveColumn = z.object({
@@ -168,6 +168,25 @@ function checkOurs(table: DeclaredTable, declared: DeclaredColumn, column: LiveC
     });
   }
   return problems;
+}
+
+/** The default of ours is no value of the app's enum, so only the app can choose one. Undefined if it is, or with a default. */
+export function findUnfitDefault(
+  { table, label }: DeclaredTable,
+  { default: value }: DeclaredColumn,
+  column: LiveColumn,
+): FormProblem | undefined {
+  const [first] = column.labels;
+  const isUnfit = column.type === "enum" && !column.hasDefault && value !== undefined && first !== undefined;
+  if (!isUnfit || column.labels.some((one) => quoteText(one) === value)) return undefined;
+  const object = `${label}.${column.name}`;
+  const statement = `alter table ${table} alter column ${quoteName(column.name)} set default ${quoteText(first)}`;
+  return {
+    object,
+    says: `${object} has no default, and its enum has no ${value}: give it one of its own values, for example ${statement}`,
+    statement,
+    breaks: column.notNull ? [{ states: ["23502"], column: column.name }] : [],
+  };
 }
 
 function adviseType({ isOurs }: DeclaredTable, { field }: DeclaredColumn): string {

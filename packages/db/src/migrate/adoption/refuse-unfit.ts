@@ -9,7 +9,7 @@ import { hidesRows } from "../../app-schema/hides-rows.ts";
 import type { Queryable } from "../../pool.ts";
 import { quoteName } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
-import { findColumnProblems, type LiveColumn, readLiveColumns } from "./column-problems.ts";
+import { findColumnProblems, findUnfitDefault, type LiveColumn, readLiveColumns } from "./column-problems.ts";
 import { findKeyProblems } from "./key-problems.ts";
 import { findDuplicates, findNulls, findOrphans, findRowsLacking } from "./row-problems.ts";
 
@@ -92,7 +92,8 @@ const ownColumn = "read_ticket";
 function findMappingProblems(table: DeclaredTable, live: readonly LiveColumn[]): string[] {
   const found = new Map(live.map((column) => [column.name, column]));
   const wasAdopted = found.has(ownColumn);
-  return table.columns.flatMap(({ name, field, possibleField, rule }) => {
+  return table.columns.flatMap((declared) => {
+    const { name, field, possibleField, rule } = declared;
     const object = `${table.label}.${name}`;
     const column = found.get(name);
     if (!column) return field === undefined ? [] : [`${object} does not exist, but ${field} names it`];
@@ -100,6 +101,8 @@ function findMappingProblems(table: DeclaredTable, live: readonly LiveColumn[]):
       return [
         `${object} is the app's own, and the mapping does not name it: set ${possibleField}, or rename it`,
       ];
+    const unfit = findUnfitDefault(table, declared, column);
+    if (unfit) return [unfit.says];
     return rule.nullable && column.notNull && !column.inPrimaryKey
       ? [
           `${object} is NOT NULL, but must be able to be null, ${whyNull(table.kind, possibleField)}: alter table ${table.table} alter column ${quoteName(name)} drop not null`,
