@@ -140,7 +140,15 @@ export {
   growthHoursQuery,
   growthQuery,
 } from "./growth.ts";
-export { type ClerkUserId, clerkUserId, type KeyType, keyOf, type RowKey, rowKey } from "./ids.ts";
+export {
+  type ClerkUserId,
+  clerkUserId,
+  type KeyType,
+  keyOf,
+  type RowKey,
+  rowClerkId,
+  rowKey,
+} from "./ids.ts";
 export type { Locale } from "./locale.ts";
 export {
   compareMappings,

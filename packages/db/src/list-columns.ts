@@ -26,14 +26,15 @@ export type ListColumns = {
 };
 
 const catalogue = `
-select case c.oid when $1::regclass then 'users' else 'profile' end as "table", a.attname as "column", t.typcategory as category, t.typname as type,
+select case c.oid when $1::regclass then 'users' else 'profile' end as "table", a.attname as "column", t.typcategory as category, base.typname as type,
        array(
          select e.enumlabel::text from pg_enum e
-         where e.enumtypid = coalesce(nullif(t.typbasetype, 0), t.oid) order by e.enumsortorder
+         where e.enumtypid = base.oid order by e.enumsortorder
        ) as labels
 from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_type t on t.oid = a.atttypid
+join pg_type base on base.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
 where c.oid in ($1::regclass, $2::regclass)
 order by a.attnum
 `;
@@ -177,11 +178,15 @@ const longestText = 200;
 const utc = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
 
 function toText(column: string, type: string, isOurs: boolean): string {
-  if (type === "timestamptz") return `to_char(${column} at time zone 'UTC', ${utc})`;
+  if (type === "timestamptz") return `to_char(${toYears(`(${column} at time zone 'UTC')`)}, ${utc})`;
   // Without a zone it is read as UTC, as the schema does.
-  if (type === "timestamp") return `to_char(${column}, ${utc})`;
+  if (type === "timestamp") return `to_char(${toYears(column)}, ${utc})`;
   return isOurs ? `${column}::text` : `left(${column}::text, ${longestText})`;
 }
+
+/** An app may hold infinity, or a year with a digit too many. Such a time must not stop the list. */
+const toYears = (time: string) =>
+  `case when ${time} < '0001-01-01' then '0001-01-01' when ${time} > '9999-12-31' then '9999-12-31' else ${time} end`;
 
 function readText(kind: ColumnKind, text: string): ColumnValue {
   if (kind === "boolean") return text === "true";

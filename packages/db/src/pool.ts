@@ -5,7 +5,7 @@ import { DriverPool } from "./driver-pool.ts";
 import { toPostgresError } from "./errors.ts";
 import { watchMapping } from "./mapping-watch.ts";
 import type { Connection, Queryable, Statement } from "./queryable.ts";
-import { createTables, defaultTables } from "./tables.ts";
+import { createTables } from "./tables.ts";
 
 export type { Connection, Queryable };
 
@@ -75,7 +75,7 @@ export function createPool(options: PoolOptions): Pool {
   pool.on("error", options.onIdleError);
   const send = query(pool);
   const { mapping = defaultMapping } = options;
-  const tables = mapping === defaultMapping ? defaultTables : createTables(mapping);
+  const tables = createTables(mapping);
   const own = createSchemaWatch({ query: send, tables });
   const checks = options.checksMapping ?? true;
   const { schema, agree } = checks

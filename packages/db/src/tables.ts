@@ -1,4 +1,4 @@
-import { defaultMapping, type Mapping, toQualified } from "@rollcall/contracts";
+import { type Mapping, toQualified } from "@rollcall/contracts";
 import { describeProfile, type ProfileTable } from "./profile-columns.ts";
 import { quoteName } from "./quote-name.ts";
 import { describeUserColumns, type UserColumns } from "./user-columns.ts";
@@ -51,8 +51,6 @@ export function createTables(mapping: Mapping): Tables {
     },
   };
 }
-
-export const defaultTables = createTables(defaultMapping);
 
 /** Statements of one file, made once for each mapping and not at each call. */
 export function perTables<Statements>(

@@ -214,8 +214,11 @@ export function describeUserColumns(mappedUsers: Mapping["users"]) {
     left join ${toQualified(table).map(quoteName).join(".")} u on u.${names.clerkId} = s.clerk_id
   ) s`;
 
+  // A nondeterministic collation would take names that differ in case alone for the same.
+  const cast = ({ type }: ClerkColumn) => (type === "text" ? '::text collate "C"' : "");
+  const visible = present.filter(({ isVisible }) => isVisible);
+
   const differ = (columns: readonly MappedColumn[], other: (column: MappedColumn) => string) => {
-    const cast = ({ type }: ClerkColumn) => (type === "text" ? "::text" : "");
     const ours = columns.map((column) => `u.${column.column}${cast(column)}`).join(", ");
     const others = columns.map((column) => `${other(column)}${cast(column)}`).join(", ");
     return `(${ours}) is distinct from (${others})`;
@@ -260,10 +263,9 @@ export function describeUserColumns(mappedUsers: Mapping["users"]) {
      * Whether the row `u` and the row of an upsert differ in a visible column. The casts serve columns that the app made
      * as citext, say.
      */
-    differVisibly: differ(
-      present.filter(({ isVisible }) => isVisible),
-      ({ column }) => `excluded.${column}`,
-    ),
+    differVisibly: differ(visible, ({ column }) => `excluded.${column}`),
+    /** The visible columns of a row `u` as one value. */
+    visibleRow: `row(${[...visible.map((one) => `u.${one.column}${cast(one)}`), `u.${names.role}::text`].join(", ")})`,
     /** Whether the row `u` and the snapshot `s` differ in any column of the list. */
     differAtAll: differ(present, ({ name }) => `s.${name}`),
     /** Whether a row `u` holds a name, an address or an image. */

@@ -167,10 +167,9 @@ export function readCursor(scans: readonly Scan[], cursor = ""): { at: number; p
   return { at, position };
 }
 
-const longestNumber = 2n ** 63n;
-
 function isPart(text: string, part: Part | undefined): boolean {
-  if (part === "number") return /^\d{1,19}$/.test(text) && BigInt(text) < longestNumber;
+  // An app may give keys below zero to users of its own, such as a system user.
+  if (part === "number") return /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
   if (part === "uuid") return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text);
   return !text.includes("\0");
 }

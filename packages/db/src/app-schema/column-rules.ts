@@ -11,6 +11,8 @@ export type ColumnRule = {
   minLength?: number;
   /** Labels that an enum must have, where an enum is allowed. */
   labels?: readonly string[];
+  /** Texts that differ in case alone must not be equal. */
+  isExact?: true;
   /** The fewest fractional digits of a second, for times that decide about order. */
   minPrecision?: number;
   nullable?: true;
@@ -72,10 +74,14 @@ const orderMark: ColumnRule = {
 
 export const nullable = (rule: ColumnRule): ColumnRule => ({ ...rule, nullable: true });
 
-/** Clerk's ids have 32 characters. citext is refused, because ids that differ only in case are different users. */
+/**
+ * Clerk's ids have 32 characters. citext and nondeterministic collations are refused, because ids that differ only in
+ * case are different users.
+ */
 export const clerkIdRule: ColumnRule = {
   types: ["text", "varchar"],
   says: "text, or varchar of at least 32",
+  isExact: true,
   minLength: 32,
 };
 

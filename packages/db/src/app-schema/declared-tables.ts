@@ -113,12 +113,18 @@ function normalize({ users: mapped, profile, ...others }: Mapping): Mapping {
 /** Postgres cuts longer names, and two cut names may be equal. */
 const longestNameBytes = 63;
 
-/** A name for a key or an index, of the table's name and a suffix. */
+/** A name for a key or an index, of the table's name and a suffix. It is cut where it would be too long. */
 export function nameObject(table: string, suffix: string): string {
-  const room = longestNameBytes - Buffer.byteLength(suffix) - 1;
-  let start = table;
-  while (Buffer.byteLength(start) > room) start = [...start].slice(0, -1).join("");
-  return `${start}_${suffix}`;
+  // A character has up to four bytes.
+  const end = cutName(suffix, longestNameBytes - 5);
+  const start = cutName(table, longestNameBytes - 1 - Buffer.byteLength(end));
+  return `${start}_${end}`;
+}
+
+function cutName(name: string, longestBytes: number): string {
+  let cut = [...name];
+  while (Buffer.byteLength(cut.join("")) > longestBytes) cut = cut.slice(0, -1);
+  return cut.join("");
 }
 
 function describeTable(kind: TableKind, table: string, { mapping }: Tables) {

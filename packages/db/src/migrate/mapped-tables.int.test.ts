@@ -311,3 +311,75 @@ test("separate state is refused until it is built", async () => {
     await readRefusal({ mapping: { ...mapping, users: { ...mapping.users, state: "separate" } }, sql }),
   ).toEqual([`users.state is "separate", which this version does not support yet: leave it out`]);
 });
+
+test.each<[string, MappedApp, string, RegExp]>([
+  [
+    "a domain refuses a profile without an address",
+    uuidKeys,
+    `create domain app.mail as text check (value is not null and value like '%@%');
+alter table app.profiles alter column email type app.mail using coalesce(email, 'a@example.com')`,
+    /value for domain app.mail violates check constraint/,
+  ],
+  [
+    "a trigger undoes a deletion",
+    clerkIdAsKey,
+    `create function public.undo() returns trigger language plpgsql as 'begin new.email := coalesce(new.email, old.email); return new; end';
+create trigger undo before update on public.users for each row execute function public.undo()`,
+    /A trigger of public.users undoes the deletion of a user/,
+  ],
+])("%s: the test write says so, and nothing is changed", async (_, { mapping, sql }, more, line) => {
+  const pool = await openApp({ mapping, sql: `${sql}; ${more}` });
+  const before = await dumpDatabase(pool);
+  await expect(migrateUp(pool)).rejects.toThrow(line);
+  expect(await dumpDatabase(pool)).toEqual(before);
+});
+
+test("a Clerk id whose collation ignores case, and a table that others inherit from, are refused", async () => {
+  const problems = await readRefusal({
+    mapping: clerkIdAsKey.mapping,
+    sql: `
+create collation public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+create table public.users (id text collate public.any_case primary key, email text, tier text)`,
+  });
+  expect(problems).toEqual([
+    "public.users.id is text collate any_case, but must be text, or varchar of at least 32: change its type, or users.key.column",
+  ]);
+  const { mapping, sql } = clerkIdAsKey;
+  expect(
+    await readRefusal({ mapping, sql: `${sql}; create table public.guests () inherits (public.users)` }),
+  ).toEqual(["public.users has tables that inherit from it, and their rows count as its own: detach them"]);
+});
+
+test("an index follows the mapping to another column", async () => {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  const { mapping, sql } = uuidKeys;
+  const profile = mapping.profile as NonNullable<Mapping["profile"]>;
+  const { email: _, ...columns } = profile.columns;
+  const moved = { ...mapping, profile: { ...profile, columns: { ...columns, contact: { from: "email" } } } };
+  for (const one of [mapping, moved]) {
+    const options = { databaseUrl, mapping: one, checksMapping: false, applicationName: "test" };
+    const pool = createPool({ ...options, onIdleError: () => undefined });
+    onTestFinished(() => pool.end());
+    if (one === mapping) await pool.query(`${sql}; alter table app.profiles add column contact text`);
+    await migrateUp(pool);
+    expect((await restoreTables(pool)).left).toEqual([]);
+    const { rows } = await pool.query(
+      "select indexdef from pg_indexes where indexname = 'profiles_near_email'",
+    );
+    expect(rows[0]?.["indexdef"]).toContain(one === mapping ? "email" : "contact");
+    expect(rows[0]?.["indexdef"].includes("contact")).toBe(one === moved);
+  }
+});
+
+test("an enum without our default needs one of its own, and says so also when the app drops it later", async () => {
+  const { mapping, sql } = clerkIdAsKey;
+  const plan = `${sql}; create type public.plan as enum ('basic', 'it''s'); update public.users set tier = 'basic';
+alter table public.users alter column tier type public.plan using tier::public.plan`;
+  const says =
+    "public.users.tier has no default, and its enum has no 'FREE': give it one of its own values, for example alter table public.users alter column tier set default 'basic'";
+  expect(await readRefusal({ mapping, sql: plan })).toEqual([says]);
+  const pool = await openApp({ mapping, sql: `${plan}, alter column tier set default 'it''s'` });
+  await migrateUp(pool);
+  await pool.query("alter table public.users alter column tier drop default");
+  expect((await restoreTables(pool)).left.map((problem) => problem.says)).toEqual([says]);
+});

@@ -158,7 +158,7 @@ test.each([
     "a trigger that discards profiles",
     `create function nothing() returns trigger language plpgsql as 'begin return null; end';
      create trigger t before insert on mentorados for each row execute function nothing()`,
-    ["A test write with invented users failed and was rolled back: no profile was made for a new user"],
+    ["A test write with invented users failed and was rolled back: A trigger of public.mentorados discards a new profile"],
   ],
 ])("%s: refused, and nothing is changed", async (_, prepare, lines) => {
   await pool.query(prepare);

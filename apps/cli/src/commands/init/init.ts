@@ -86,7 +86,7 @@ function describePlan({ problems, statements }: MigrationPlan): string[] {
     return ["-- migrate would refuse, and change nothing:", ...problems.flatMap(toComment)];
   if (statements.length === 0) return ["-- Nothing to apply."];
   return [
-    "-- migrate runs these statements in one transaction. Before its end it writes two invented users and rolls them back.",
+    "-- migrate runs these statements in one transaction. Before its end it writes invented users and rolls them back.",
     "-- With queues on Postgres, BullMQ then makes its own tables in schema bullmq.",
     "begin;",
     ...statements.flatMap((statement) => `${statement.trim().replace(/;$/, "")};`.split("\n")),

@@ -9,7 +9,7 @@ import { hidesRows } from "../../app-schema/hides-rows.ts";
 import type { Queryable } from "../../pool.ts";
 import { quoteName } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
-import { findColumnProblems, type LiveColumn, readLiveColumns } from "./column-problems.ts";
+import { findColumnProblems, findUnfitDefault, type LiveColumn, readLiveColumns } from "./column-problems.ts";
 import { findKeyProblems } from "./key-problems.ts";
 import { findDuplicates, findNulls, findOrphans, findRowsLacking } from "./row-problems.ts";
 
@@ -92,7 +92,8 @@ const ownColumn = "read_ticket";
 function findMappingProblems(table: DeclaredTable, live: readonly LiveColumn[]): string[] {
   const found = new Map(live.map((column) => [column.name, column]));
   const wasAdopted = found.has(ownColumn);
-  return table.columns.flatMap(({ name, field, possibleField, rule }) => {
+  return table.columns.flatMap((declared) => {
+    const { name, field, possibleField, rule } = declared;
     const object = `${table.label}.${name}`;
     const column = found.get(name);
     if (!column) return field === undefined ? [] : [`${object} does not exist, but ${field} names it`];
@@ -100,6 +101,8 @@ function findMappingProblems(table: DeclaredTable, live: readonly LiveColumn[]):
       return [
         `${object} is the app's own, and the mapping does not name it: set ${possibleField}, or rename it`,
       ];
+    const unfit = findUnfitDefault(table, declared, column);
+    if (unfit) return [unfit.says];
     return rule.nullable && column.notNull && !column.inPrimaryKey
       ? [
           `${object} is NOT NULL, but must be able to be null, ${whyNull(table.kind, possibleField)}: alter table ${table.table} alter column ${quoteName(name)} drop not null`,
@@ -167,6 +170,7 @@ select
   t.kind,
   c.oid is not null                                            as "exists",
   coalesce(c.relkind = 'r', false)                             as "ordinary",
+  exists (select from pg_inherits i where i.inhparent = c.oid) as "inherited",
   coalesce(pg_has_role(c.relowner, 'usage'), false)            as "owned",
   c.oid is not null and ${hidesRows("c.oid")} as "filtered",
   has_database_privilege(current_database(), 'create')         as "mayAddSchemas",
@@ -180,6 +184,7 @@ const tableRow = z.object({
   kind: z.enum(["users", "profile"]),
   exists: z.boolean(),
   ordinary: z.boolean(),
+  inherited: z.boolean(),
   owned: z.boolean(),
   filtered: z.boolean(),
   mayAddSchemas: z.boolean(),
@@ -225,6 +230,9 @@ function findAccessProblems(
       : [`The role must be able to add ${label}: grant create on schema public to …`];
   }
   if (!table.ordinary) return [`${label} is not an ordinary table: rename it`];
+  // A unique key does not cover their rows, so one user could have two.
+  if (table.inherited)
+    return [`${label} has tables that inherit from it, and their rows count as its own: detach them`];
   if (!table.owned) return [`The role must own ${label}, or be a member of the role that does`];
   return [
     // An index is made in the schema of its table.

@@ -14,7 +14,10 @@ const mostListed = 20;
  */
 function readId(row: string, { columns }: DeclaredTable) {
   const key = quoteText(columns.find(({ isPrimary }) => isPrimary)?.name ?? "id");
-  return { id: `coalesce(to_jsonb(${row}) ->> ${key}, '?')`, byId: `order by to_jsonb(${row}) -> ${key}` };
+  return {
+    id: `coalesce(to_jsonb(${row}.*) ->> ${key}, '?')`,
+    byId: `order by to_jsonb(${row}.*) -> ${key}`,
+  };
 }
 
 const group = z.object({
