@@ -4,6 +4,7 @@ import { expect, inject, onTestFinished, test } from "vitest";
 import { findSchemaProblems, findTableProblems } from "../app-schema/find-schema-problems.ts";
 import { pruneUnknownTombstones } from "../deletions.ts";
 import { createPool, type Pool } from "../pool.ts";
+import { makeSnapshot, writeUsers } from "../testing.ts";
 import { planAdoption } from "./adoption/plan-adoption.ts";
 import { MigrationRefusal } from "./adoption/refuse-unfit.ts";
 import { migrateDown, migrateUp, planMigration, readMigrations, restoreTables } from "./migrate.ts";
@@ -78,13 +79,57 @@ function fillTiers(rows: unknown[]): unknown[] {
   });
 }
 
-test("times that only the app's program fills get a default, and Rollcall makes the keys", async () => {
-  const app = withoutProfile(prisma);
-  const pool = await openApp(app);
+const describeTimes = `
+select attrelid::regclass::text as table, attname as column, format_type(atttypid, atttypmod) as type, attnotnull as "isRequired",
+       atthasdef as "hasDefault"
+from pg_attribute where attrelid in ('public."User"'::regclass, 'public."Profile"'::regclass) and attname in ('createdAt', 'updatedAt')
+order by 1, 2`;
+
+test("required times of Prisma that the mapping names stay as they are, and Rollcall writes them", async () => {
+  const pool = await openApp({
+    mapping: prisma.mapping,
+    sql: `${prisma.sql}; alter table public."User" alter column "createdAt" drop default`,
+  });
+  const before = (await pool.query(describeTimes)).rows;
+  await migrateUp(pool);
+  expect((await pool.query(describeTimes)).rows).toEqual(before);
+  expect(await findSchemaProblems(pool)).toEqual([]);
+  await writeUsers(pool, [makeSnapshot()]);
+  const written = await pool.query(`
+    select t <= now() at time zone 'utc' and t > now() at time zone 'utc' - interval '1 minute' as "isNow"
+    from public."User" u join public."Profile" p on p."userId" = u."id",
+      unnest(array[u."createdAt", u."updatedAt", p."createdAt", p."updatedAt"]) as t
+    where u."clerkId" = 'user_a'`);
+  expect(written.rows).toEqual(Array(4).fill({ isNow: true }));
+});
+
+test("a required time that the mapping does not name gets a default, because Rollcall does not write it", async () => {
+  const { mapping, sql } = withoutProfile(prisma);
+  const { updatedAt: _, ...columns } = mapping.users.columns;
+  const pool = await openApp({ mapping: { ...mapping, users: { ...mapping.users, columns } }, sql });
   expect(await planAdoption(pool)).toContain(
     `alter table public."User" alter column "updatedAt" set default (now() at time zone 'utc')`,
   );
-  expect(await migrateUp(pool)).toEqual((await readMigrations()).map(({ id }) => id));
+  await migrateUp(pool);
+  expect(await findSchemaProblems(pool)).toEqual([]);
+});
+
+test("users of an app with every default name keep their times too", async () => {
+  const pool = await openApp({
+    mapping: { users: defaultMapping.users, profile: null },
+    sql: `
+create table public.users (
+  id serial primary key, clerk_id text not null unique, email text, email_verified boolean not null default false,
+  name text, image_url text, role text not null default 'user', tier text not null default 'FREE',
+  banned boolean not null default false, deleted_at timestamp(3), created_at timestamp(3) not null,
+  updated_at timestamp(3) not null
+)`,
+  });
+  expect((await planAdoption(pool)).join()).not.toMatch(/(created|updated)_at set default/);
+  await migrateUp(pool);
+  await writeUsers(pool, [makeSnapshot()]);
+  const events = await pool.query("select kind from rollcall.events");
+  expect(events.rows).toEqual([{ kind: "user_created" }]);
 });
 
 test("a Prisma model with keys of the database is adopted, and its times stay its own", async () => {
@@ -107,7 +152,7 @@ create function public.backdate() returns trigger language plpgsql as 'begin new
 create trigger backdate before insert on public."AppUsers" for each row execute function public.backdate()`,
   });
   await expect(migrateUp(pool)).rejects.toThrow(
-    'no event was recorded for a new user: "createdAt" and updated_at of public.AppUsers must hold the time of the write, in microseconds',
+    'no event was recorded for a new user: "createdAt" and updated_at of public.AppUsers must hold the time of the write',
   );
 });
 

@@ -88,11 +88,17 @@ export function findColumnProblems(table: DeclaredTable, columns: readonly LiveC
 }
 
 /**
- * Whether the column is a required time of an app, such as Prisma's `updatedAt`, which the app's own program fills. In a
- * table of the app, migrate gives it a default.
+ * Whether the column is a required time of an app that only the app's own program fills, such as an `updatedAt` of Prisma
+ * that the mapping does not name. Migrate gives it a default.
  */
-export function isUnfilledTime({ isOurs }: DeclaredTable, column: LiveColumn): boolean {
-  return !isOurs && column.notNull && !column.hasDefault && column.type.startsWith("timestamp");
+export function isUnfilledTime({ isOurs, columns }: DeclaredTable, column: LiveColumn): boolean {
+  return (
+    !isOurs &&
+    column.notNull &&
+    !column.hasDefault &&
+    column.type.startsWith("timestamp") &&
+    columns.every(({ name }) => name !== column.name)
+  );
 }
 
 /** Our inserts do not set the column, so the database must have a value for it. */
