@@ -350,6 +350,41 @@ insert into public."AppUsers" ("clerkId") values ('user_a'), ('user_a'), (null);
   ]);
 });
 
+test.each([
+  ["timestamptz not null default now()", "", "the app's own, and NOT NULL"],
+  ["integer", "", "integer, but must be timestamp with time zone, or timestamp: rename it"],
+  [
+    "timestamp",
+    `insert into app.profiles (id, display_name, track, linked_at) select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'x', 'neon', now() from generate_series(2, 3) n`,
+    "the app's own, and has a value in rows without a user: profiles 00000000-0000-4000-8000-000000000002, 00000000-0000-4000-8000-000000000003",
+  ],
+])("a column linked_at of the app as %s has another meaning and is refused", async (type, rows, says) => {
+  const { mapping, sql } = uuidKeys;
+  const problems = await readRefusal({
+    mapping,
+    sql: `${sql}; alter table app.profiles add linked_at ${type}; ${rows}`,
+  });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain(`app.profiles.linked_at is ${says}`);
+  expect(problems[0]).toContain("rename");
+});
+
+test("a column linked_at that only linked profiles fill is taken, and Rollcall's own is known again", async () => {
+  const { mapping, sql } = uuidKeys;
+  const pool = await openApp({
+    mapping,
+    sql: `${sql}; alter table app.profiles add linked_at timestamptz; update app.profiles set linked_at = '2026-01-01'`,
+  });
+  await migrateUp(pool);
+  // The profile of a deleted user keeps the time.
+  await pool.query("update app.profiles set user_id = null");
+  const marks = "select linked_at::text from app.profiles";
+  expect((await pool.query(marks)).rows).toEqual([{ linked_at: expect.stringMatching(/^2026-01-01/) }]);
+  await revertEverything(pool);
+  await migrateUp(pool);
+  expect((await pool.query(marks)).rows).toEqual([{ linked_at: expect.stringMatching(/^2026-01-01/) }]);
+});
+
 test("separate state is refused until it is built", async () => {
   const { mapping, sql } = clerkIdAsKey;
   expect(
