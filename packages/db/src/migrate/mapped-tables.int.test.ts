@@ -344,9 +344,53 @@ insert into public."AppUsers" ("clerkId") values ('user_a'), ('user_a'), (null);
 `,
   });
   expect(problems).toEqual([
-    `public.AppUsers.emailAddress is unique ("AppUsers_emailAddress_key"), but people may share it: drop that`,
+    `public.AppUsers.emailAddress is unique ("AppUsers_emailAddress_key"), but people may share it: drop that (alter table public."AppUsers" drop constraint "AppUsers_emailAddress_key")`,
     "public.AppUsers.clerkId must have a value, but is null in AppUsers 3",
     "public.AppUsers.clerkId must be unique, but rows share it:\n    clerkId user_a: AppUsers 1, 2",
+  ]);
+});
+
+test("models as most apps of Prisma have them: each line says what to do", async () => {
+  const users = prisma.mapping.users;
+  const profile = prisma.mapping.profile as NonNullable<Mapping["profile"]>;
+  const problems = await readRefusal({
+    mapping: {
+      users: {
+        ...users,
+        key: { column: "id", type: "integer" },
+        columns: { clerkId: "clerkId", email: "email", name: "name", role: "role", updatedAt: "updatedAt" },
+      },
+      profile: { ...profile, columns: { displayName: { from: "name" } } },
+    },
+    // Int @id @default(autoincrement()), String @id @default(cuid()), @unique, an enum, @updatedAt, onDelete: Cascade.
+    sql: `
+create type public."Role" as enum ('USER', 'ADMIN');
+create table public."User" (
+  "id" serial not null, "clerkId" text not null, "email" text not null, "name" text,
+  "role" public."Role" not null default 'USER', "updatedAt" timestamp(3) not null,
+  constraint "User_pkey" primary key ("id")
+);
+create unique index "User_clerkId_key" on public."User" ("clerkId");
+create unique index "User_email_key" on public."User" ("email");
+create table public."Profile" (
+  "id" text not null, "userId" integer not null, "displayName" text not null, "handle" text not null,
+  "updatedAt" timestamp(3) not null,
+  constraint "Profile_pkey" primary key ("id")
+);
+create unique index "Profile_userId_key" on public."Profile" ("userId");
+create unique index "Profile_handle_key" on public."Profile" ("handle");
+alter table public."Profile" add constraint "Profile_userId_fkey"
+  foreign key ("userId") references public."User" ("id") on delete cascade on update cascade;
+`,
+  });
+  expect(problems).toEqual([
+    `public.User.role lacks a value: alter type "Role" rename value 'USER' to 'user'`,
+    `public.User.role lacks a value: alter type "Role" rename value 'ADMIN' to 'admin'`,
+    `public.User.email is NOT NULL, but must be able to be null, because Clerk has users without it, and a deleted user has none: alter table public."User" alter column email drop not null`,
+    "public.Profile.handle is NOT NULL without a default, and Rollcall does not fill it: give it one, or drop the NOT NULL",
+    `public.Profile.userId is NOT NULL, but must be able to be null, because a profile outlives its user: alter table public."Profile" alter column "userId" drop not null`,
+    `public.Profile.displayName is NOT NULL, but must be able to be null, because the mapping gives it no default, or a purge erases it: alter table public."Profile" alter column "displayName" drop not null`,
+    `public.User.email is unique ("User_email_key"), but people may share it: drop that (drop index public."User_email_key")`,
   ]);
 });
 

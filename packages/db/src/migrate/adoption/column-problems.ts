@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ColumnRule } from "../../app-schema/column-rules.ts";
 import type { DeclaredColumn, DeclaredTable } from "../../app-schema/declared-tables.ts";
 import type { Queryable } from "../../queryable.ts";
-import { quoteName } from "../../quote-name.ts";
+import { quoteName, quoteText } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
 
 const liveColumn = z.object({
@@ -136,7 +136,8 @@ function checkOurs(table: DeclaredTable, declared: DeclaredColumn, column: LiveC
   }
   const missing = column.type === "enum" ? lackingLabels(column, rule) : [];
   for (const label of missing) {
-    const statement = `alter type ${column.shown} add value '${label.replaceAll("'", "''")}'`;
+    const statement =
+      renameLabel(table, column, label) ?? `alter type ${column.shown} add value ${quoteText(label)}`;
     problems.push({
       object,
       says: `${object} lacks a value: ${statement}`,
@@ -186,6 +187,14 @@ export function fits(column: LiveColumn, rule: ColumnRule): boolean {
   if (!rule.types.includes(column.type)) return false;
   if (column.limit === null) return true;
   return column.limit >= (column.type === "varchar" ? (rule.minLength ?? 0) : (rule.minPrecision ?? 0));
+}
+
+/** The app's role USER means our user. A second value would be one that the app's own code does not know. */
+function renameLabel({ kind }: DeclaredTable, column: LiveColumn, label: string): string | undefined {
+  const alike = column.labels.find((one) => one.toLowerCase() === label.toLowerCase());
+  return kind === "users" && alike !== undefined
+    ? `alter type ${column.shown} rename value ${quoteText(alike)} to ${quoteText(label)}`
+    : undefined;
 }
 
 function lackingLabels(column: LiveColumn, rule: ColumnRule): string[] {

@@ -9,7 +9,7 @@ import { hidesRows } from "../../app-schema/hides-rows.ts";
 import type { Queryable } from "../../pool.ts";
 import { quoteName } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
-import { findColumnProblems, type LiveColumn, readLiveColumns } from "./column-problems.ts";
+import { type FormProblem, findColumnProblems, type LiveColumn, readLiveColumns } from "./column-problems.ts";
 import { findKeyProblems } from "./key-problems.ts";
 import {
   findDuplicates,
@@ -82,10 +82,13 @@ async function findProblems(db: Queryable, existing: readonly DeclaredTable[]): 
     if (!table.isOurs) problems.push(...findMappingProblems(table, live));
   }
   if (!columns.get("users")?.has(ownColumn)) problems.push(...(await findForeignLinkTimes(db, columns)));
-  problems.push(...(await findKeyProblems(db)).map(({ says }) => says));
+  problems.push(...(await findKeyProblems(db)).map(withStatement));
   for (const table of existing) problems.push(...(await findRowProblems(db, table, columns.get(table.kind))));
   return [...problems, ...(await findOrphanProblems(db, existing, columns))];
 }
+
+const withStatement = ({ says, statement }: FormProblem) =>
+  statement === undefined ? says : `${says} (${statement})`;
 
 /** A column of the users' table that only Rollcall has. Tables without it were never adopted. */
 const ownColumn = "read_ticket";
