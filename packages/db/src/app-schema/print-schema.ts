@@ -108,13 +108,14 @@ function listAdded({ columns }: DeclaredTable): DeclaredColumn[] {
 
 /** What the app's own columns need, one line each. */
 function describeNeeds({ columns, label }: DeclaredTable): string[] {
-  return columns.flatMap(({ name, field, uniqueKey, notNull, isPrimary, default: value }) => {
+  return columns.flatMap(({ name, field, uniqueKey, notNull, isPrimary, default: value, rule }) => {
     if (field === undefined) return [];
+    const needsDefault = rule.isFilled
+      ? "NOT NULL, and the default of migrate if it could be null before"
+      : `NOT NULL and a default (${value}, if it has none)`;
     const needs = [
       ...(uniqueKey === undefined || isPrimary ? [] : [`a unique key (${uniqueKey}, if it has none)`]),
-      ...(notNull && !isPrimary && value !== undefined
-        ? [`NOT NULL and a default (${value}, if it has none)`]
-        : []),
+      ...(notNull && !isPrimary && value !== undefined ? [needsDefault] : []),
     ];
     return needs.length === 0 ? [] : [`${label}.${name} needs ${needs.join(", ")}`];
   });
@@ -125,10 +126,11 @@ function printDrizzleAdditions(tables: readonly DeclaredTable[]): string {
   return [
     `import { sql } from "drizzle-orm";`,
     `import { type ExtraConfigColumn, ${["index", ...used].toSorted().join(", ")} } from "drizzle-orm/pg-core";`,
+    "// If your table already has a property of such a name, rename the one below. Only the name in quotes counts.",
     ...tables.flatMap((table) => [
       "",
       ...describeNeeds(table).map((line) => `// ${line}`),
-      `// Columns and indexes of ${table.label}: pgTable("…", { …, ...${table.kind}Columns }, (table) => [ …, ...${table.kind}Indexes(table) ])`,
+      `// Columns and indexes of ${table.label}: pgTable("…", { …, ...${table.kind}Columns }, (table) => [ …, ...${table.kind}Indexes(${describeIndexed(table) && "table"}) ])`,
       `export const ${table.kind}Columns = {`,
       ...listAdded(table).map((column) => `  ${column.property}: ${writeDrizzleColumn(column)},`),
       "};",

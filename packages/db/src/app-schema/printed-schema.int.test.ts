@@ -1,54 +1,23 @@
-import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createDatabase } from "@rollcall/local-services";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { migrateUp, restoreTables } from "../migrate/migrate.ts";
 import { mappedApps } from "../migrate/testing.ts";
 import { createPool, type Pool } from "../pool.ts";
 import { getSession, makeSnapshot, writeUsers } from "../testing.ts";
 import { findSchemaProblems } from "./find-schema-problems.ts";
 import { printSchema } from "./print-schema.ts";
+import { type DrizzleApp, makeDrizzleApp } from "./testing/drizzle-app.ts";
 
-const drizzleKit = join(dirname(createRequire(import.meta.url).resolve("drizzle-kit")), "bin.cjs");
-/** Below this package, so that the printed schema finds drizzle-orm. */
-const cache = fileURLToPath(new URL("../../node_modules/.cache/", import.meta.url));
-
-let folder: string;
 let databaseUrl: string;
 let pool: Pool;
+let push: DrizzleApp["push"];
 
-beforeAll(() => {
-  mkdirSync(cache, { recursive: true });
-  folder = mkdtempSync(join(cache, "schema-"));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
 beforeEach(async () => {
   databaseUrl = await createDatabase(inject("postgresUrl"));
+  push = makeDrizzleApp(databaseUrl).push;
   pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
 });
 afterEach(() => pool.end());
-
-/** Runs the program that an app runs. */
-function push(schema: string): Promise<string> {
-  const file = join(folder, "schema.ts");
-  writeFileSync(file, schema);
-  const args = [
-    "push",
-    "--force",
-    "--verbose",
-    "--dialect=postgresql",
-    `--schema=${file}`,
-    `--url=${databaseUrl}`,
-  ];
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, [drizzleKit, ...args], { cwd: folder }, (error, stdout, stderr) =>
-      error ? reject(new Error(stdout + stderr)) : resolve(stdout + stderr),
-    );
-  });
-}
 
 const listColumns = async () => {
   const result = await pool.query<{ name: string }>(
@@ -132,39 +101,7 @@ test("the printed SQL makes tables that need no change", async () => {
   expect(await push(printSchema("drizzle"))).toContain("No changes detected");
 });
 
-const { clerkIdAsKey, uuidKeys } = mappedApps;
-
-test("an app of a mapping that adds the printed columns has nothing to push before and after the migration", async () => {
-  const own = `
-import { pgTable } from "drizzle-orm/pg-core";
-${printSchema("drizzle", clerkIdAsKey.mapping)}
-export const users = pgTable(
-  "users",
-  { id: text("id").primaryKey(), email: text("email"), tier: text("tier").notNull().default("FREE"), ...usersColumns },
-  (table) => [...usersIndexes(table)],
-);
-`;
-  const mapped = createPool({
-    databaseUrl,
-    mapping: clerkIdAsKey.mapping,
-    applicationName: "test",
-    onIdleError: () => undefined,
-  });
-  try {
-    // An app that exists: migrate adds the columns, and the next push finds them in the app's schema.
-    await mapped.query("create table public.users (id text primary key, email text, tier text)");
-    await migrateUp(mapped);
-    expect(await push(own)).toContain("No changes detected");
-    // A new database of the same app: its push makes the columns, and migrate finds them.
-    await mapped.query("drop table public.users; drop schema rollcall cascade");
-    expect(await push(own)).toContain("Changes applied");
-    await migrateUp(mapped);
-    expect(await findSchemaProblems(mapped)).toEqual([]);
-    expect(await push(own)).toContain("No changes detected");
-  } finally {
-    await mapped.end();
-  }
-});
+const { uuidKeys } = mappedApps;
 
 test("the printed SQL and Prisma fields of a mapping are the columns that migrate adds", async () => {
   const mapping = { ...uuidKeys.mapping, profile: null };
