@@ -152,8 +152,8 @@ function describeIndexed({ indexes }: DeclaredTable): string {
 
 function printPrismaAdditions(tables: readonly DeclaredTable[]): string {
   return [
-    "// Prisma sees no index over an expression or with a condition, and so it never drops one:",
-    ...tables.flatMap(({ indexes }) => indexes.map(({ name }) => `//   ${name}`)),
+    ...describePrismaIndexes(tables),
+    "// If your model already has a field of such a name, rename the one below, and give it @map with the column's name.",
     ...tables.flatMap((table) => [
       "",
       ...describeNeeds(table).map((line) => `// ${line}`),
@@ -201,11 +201,28 @@ const models = {
 
 function printPrisma(tables: readonly DeclaredTable[]): string {
   return [
-    "// Prisma sees no index over an expression or with a condition, and so it never drops one:",
-    ...tables.flatMap(({ indexes }) => indexes.map(({ name }) => `//   ${name}`)),
+    ...describePrismaIndexes(tables),
     ...tables.flatMap((table) => ["", ...printPrismaModel(table, tables)]),
     "",
   ].join("\n");
+}
+
+/** Models hold none of the indexes. Prisma 7.4 dropped partial ones: https://github.com/prisma/prisma/issues/29220 */
+function describePrismaIndexes(tables: readonly DeclaredTable[]): string[] {
+  const indexes = tables.flatMap((table) => table.indexes.map((index) => ({ ...index, label: table.label })));
+  const partial = indexes.flatMap(({ name, property, predicate, label }) =>
+    property === undefined || predicate === undefined
+      ? []
+      : [
+          `//   ${label}: @@index([${property}], map: ${JSON.stringify(name)}, where: raw(${JSON.stringify(predicate)}))`,
+        ],
+  );
+  return [
+    "// Prisma sees no index over an expression or with a condition, and so it never drops one:",
+    ...indexes.map(({ name }) => `//   ${name}`),
+    "// Only with its preview feature partialIndexes it does, and then the model needs this line. Version 7.4 drops the index in any case:",
+    ...partial,
+  ];
 }
 
 function printPrismaModel(table: DeclaredTable, tables: readonly DeclaredTable[]): string[] {
