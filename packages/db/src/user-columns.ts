@@ -1,11 +1,4 @@
-import { isDeepStrictEqual } from "node:util";
-import {
-  type ColumnValue,
-  defaultMapping,
-  type Mapping,
-  toQualified,
-  type UserDifference,
-} from "@rollcall/contracts";
+import { type ColumnValue, type Mapping, toQualified, type UserDifference } from "@rollcall/contracts";
 import { quoteName } from "./quote-name.ts";
 import type { User } from "./schema.ts";
 
@@ -152,8 +145,13 @@ export const personalProperties = clerkColumns
 
 export type UserColumns = ReturnType<typeof describeUserColumns>;
 
-/** The names of the users' columns, quoted, and the parts of statements that list them. */
-export function describeUserColumns(mappedUsers: Mapping["users"]) {
+/**
+ * The names of the users' columns, quoted, and the parts of statements that list them.
+ *
+ * @param isDefault whether the tables are those that Rollcall makes: their times have defaults and count microseconds.
+ * Those of an app may do neither. Prisma's `updatedAt` has no default, and its timestamps count milliseconds.
+ */
+export function describeUserColumns(mappedUsers: Mapping["users"], isDefault: boolean) {
   const { table, key, columns: mapped } = mappedUsers;
   const isOmitted = (field: string | undefined) =>
     optionalFields.some((optional) => optional === field && mapped[optional] === undefined);
@@ -223,10 +221,6 @@ export function describeUserColumns(mappedUsers: Mapping["users"]) {
     const others = columns.map((column) => `${other(column)}${cast(column)}`).join(", ");
     return `(${ours}) is distinct from (${others})`;
   };
-
-  // The default columns have defaults and count microseconds. Those of an app may have neither: Prisma's `updatedAt` has
-  // no default, and its timestamps count milliseconds.
-  const isDefault = isDeepStrictEqual(mappedUsers, defaultMapping.users);
 
   const personalTexts = present.filter(({ isPersonal, type }) => isPersonal && type === "text");
 

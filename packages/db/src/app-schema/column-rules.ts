@@ -18,6 +18,8 @@ export type ColumnRule = {
   nullable?: true;
   /** Inserts give no value: the database must have one. */
   needsDefault?: true;
+  /** Every insert gives a value: a column of the app that is required needs no default. */
+  isFilled?: true;
 };
 
 /** A value that is too long fails its own user. The lengths are those that occur at Clerk. */
@@ -58,11 +60,12 @@ export const changeMark: ColumnRule = {
   minPrecision: 6,
 };
 
-/** A time of an app's own table. The test write shows whether its changes are found. */
+/** A time of an app's own table, which Rollcall writes. The test write shows whether its changes are found. */
 export const appTime: ColumnRule = {
   ...instant,
   says: `${instant.says}, in milliseconds at least`,
   minPrecision: 3,
+  isFilled: true,
 };
 
 /** Clerk counts in milliseconds. The meaning of a time without a zone depends on the zone of the session. */

@@ -1,11 +1,10 @@
-import { isDeepStrictEqual } from "node:util";
-import { defaultMapping, type Mapping, toQualified } from "@rollcall/contracts";
+import { type Mapping, toQualified } from "@rollcall/contracts";
 import { getTableColumns, is, SQL } from "drizzle-orm";
 import { type PgColumn, PgDialect } from "drizzle-orm/pg-core";
 import { foldedEmailSql, nearEmailSql } from "../email.ts";
 import { quoteName, quoteText } from "../quote-name.ts";
 import { mentorados, type User, users } from "../schema.ts";
-import { perTables, type Tables } from "../tables.ts";
+import { isDefaultMapping, perTables, type Tables } from "../tables.ts";
 import {
   amount,
   anything,
@@ -95,20 +94,6 @@ export const declareTables = perTables((tables): readonly DeclaredTable[] => {
   const { profile } = tables.mapping;
   return profile ? [ofUsers, declareProfile(tables, profile, ofUsers)] : [ofUsers];
 });
-
-/** Whether the tables are the two that Rollcall makes by itself. */
-export function isDefaultMapping(mapping: Mapping): boolean {
-  const { organizations: _, ...own } = normalize(mapping);
-  return isDeepStrictEqual(own, normalize(defaultMapping));
-}
-
-function normalize({ users: mapped, profile, ...others }: Mapping): Mapping {
-  return {
-    ...others,
-    users: { ...mapped, table: toQualified(mapped.table).join(".") },
-    profile: profile && { ...profile, table: toQualified(profile.table).join(".") },
-  };
-}
 
 /** Postgres cuts longer names, and two cut names may be equal. */
 const longestNameBytes = 63;

@@ -208,12 +208,7 @@ function findConstraintProblems(table: DeclaredTable, live: Columns): SchemaProb
     }),
     ...[...live.values()]
       .filter((column) => isUnfilledTime(table, column))
-      .flatMap((column) => {
-        const isDeclared = table.columns.some(({ name, default: value }) => name === column.name && value);
-        return isDeclared
-          ? []
-          : [describeLackingDefault(table, column, quoteName(column.name), writeNow(column))];
-      }),
+      .map((column) => describeLackingDefault(table, column, quoteName(column.name), writeNow(column))),
   ];
 }
 
@@ -249,8 +244,10 @@ function findConstraintProblemsOf(
   const problems: SchemaProblem[] = [];
   const value = !table.isOurs && declared.default === "now()" ? writeNow(column) : declared.default;
   const unfit = findUnfitDefault(table, declared, column);
+  // A default would be a difference to the app's own schema, and its tools would drop it.
+  const needsNone = rule.isFilled && declared.field !== undefined && column.notNull;
   if (unfit) problems.push(unfit);
-  else if (value !== undefined && !column.hasDefault)
+  else if (value !== undefined && !column.hasDefault && !needsNone)
     problems.push(describeLackingDefault(table, column, quoted, value));
   if (rule.nullable && column.notNull && !column.inPrimaryKey) {
     const statement = `${alter} drop not null`;

@@ -144,3 +144,12 @@ test("a column that does not fit is named, and so is a choice between two", asyn
     "profile: wallets? It is null, so Rollcall makes no profiles. Write profile by hand if one is the profile of each user.",
   ]);
 });
+
+test("an enum of USER and ADMIN is in the way, and its values can be renamed", async () => {
+  const { undecided } = await propose(`
+    create type public."Role" as enum ('USER', 'ADMIN');
+    create table public."User" (id text primary key, "clerkId" text unique, role public."Role" not null default 'USER')`);
+  expect(undecided).toEqual([
+    `User.role is in the way: it is public."Role", and Rollcall writes user and admin, under the same name. If it means the same, rename its values (alter type public."Role" rename value 'USER' to 'user'; alter type public."Role" rename value 'ADMIN' to 'admin'), or rename it.`,
+  ]);
+});

@@ -238,8 +238,7 @@ function findMisfit(field: UserField, column: CatalogColumn): string | undefined
         : `it is ${column.shown}, and Rollcall needs text`;
     case "role": {
       if (texts.includes(column.type)) return undefined;
-      const lacks = ["user", "admin"].filter((one) => !column.labels.includes(one));
-      return column.type === "enum" && lacks.length === 0
+      return column.type === "enum" && listLackingRoles(column).length === 0
         ? undefined
         : `it is ${column.shown}, and Rollcall writes user and admin`;
     }
@@ -299,9 +298,26 @@ function describeLeft(
     const where = `${label(table)}.${column.name}`;
     const why = findMisfit(field, column);
     return isInTheWay(field, column)
-      ? `${where} is in the way: ${why}, under the same name. Change its type, or rename it.`
+      ? `${where} is in the way: ${why}, under the same name. ${adviseRole(field, column) ?? "Change its type"}, or rename it.`
       : `${where} is not taken for users.columns.${field}: ${why}.`;
   });
+}
+
+const listLackingRoles = ({ labels }: CatalogColumn) =>
+  ["user", "admin"].filter((role) => !labels.includes(role));
+
+/** An enum of USER and ADMIN, the most common one, means the same. */
+function adviseRole(field: UserField, column: CatalogColumn): string | undefined {
+  const renames = listLackingRoles(column).map((role) => ({
+    role,
+    label: column.labels.find((label) => label.toLowerCase() === role),
+  }));
+  const isSame = renames.length > 0 && renames.every(({ label }) => label !== undefined);
+  if (field !== "role" || !isSame) return undefined;
+  const statements = renames.map(
+    ({ role, label }) => `alter type ${column.shown} rename value '${label}' to '${role}'`,
+  );
+  return `If it means the same, rename its values (${statements.join("; ")})`;
 }
 
 function isInTheWay(field: UserField, { name }: CatalogColumn): boolean {

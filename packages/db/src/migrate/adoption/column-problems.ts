@@ -93,11 +93,17 @@ export function findColumnProblems(table: DeclaredTable, columns: readonly LiveC
 }
 
 /**
- * Whether the column is a required time of an app, such as Prisma's `updatedAt`, which the app's own program fills. In a
- * table of the app, migrate gives it a default.
+ * Whether the column is a required time of an app that only the app's own program fills, such as an `updatedAt` of Prisma
+ * that the mapping does not name. Migrate gives it a default.
  */
-export function isUnfilledTime({ isOurs }: DeclaredTable, column: LiveColumn): boolean {
-  return !isOurs && column.notNull && !column.hasDefault && column.type.startsWith("timestamp");
+export function isUnfilledTime({ isOurs, columns }: DeclaredTable, column: LiveColumn): boolean {
+  return (
+    !isOurs &&
+    column.notNull &&
+    !column.hasDefault &&
+    column.type.startsWith("timestamp") &&
+    columns.every(({ name }) => name !== column.name)
+  );
 }
 
 /** Our inserts do not set the column, so the database must have a value for it. */
@@ -135,7 +141,8 @@ function checkOurs(table: DeclaredTable, declared: DeclaredColumn, column: LiveC
   }
   const missing = column.type === "enum" ? lackingLabels(column, rule) : [];
   for (const label of missing) {
-    const statement = `alter type ${column.shown} add value '${label.replaceAll("'", "''")}'`;
+    const statement =
+      renameLabel(table, column, label) ?? `alter type ${column.shown} add value ${quoteText(label)}`;
     problems.push({
       object,
       says: `${object} lacks a value: ${statement}`,
@@ -204,6 +211,14 @@ export function fits(column: LiveColumn, rule: ColumnRule): boolean {
   if (!rule.types.includes(column.type) || (rule.isExact && !column.isExact)) return false;
   if (column.limit === null) return true;
   return column.limit >= (column.type === "varchar" ? (rule.minLength ?? 0) : (rule.minPrecision ?? 0));
+}
+
+/** The app's role USER means our user. A second value would be one that the app's own code does not know. */
+function renameLabel({ kind }: DeclaredTable, column: LiveColumn, label: string): string | undefined {
+  const alike = column.labels.find((one) => one.toLowerCase() === label.toLowerCase());
+  return kind === "users" && alike !== undefined
+    ? `alter type ${column.shown} rename value ${quoteText(alike)} to ${quoteText(label)}`
+    : undefined;
 }
 
 function lackingLabels(column: LiveColumn, rule: ColumnRule): string[] {

@@ -73,7 +73,7 @@ async function findLost(db: Queryable, clerkId: string): Promise<string | undefi
     clerkId,
   ]);
   if (event.rows.length === 0)
-    return `no event was recorded for a new user: ${u.createdAt} and ${u.updatedAt} of ${u.label} must hold the time of the write, in microseconds`;
+    return `no event was recorded for a new user: ${u.createdAt} and ${u.updatedAt} of ${u.label} must hold the time of the write`;
   if (!profile) return undefined;
   const made = await db.query(
     `select from ${profile.table} m join ${u.table} u on u.${u.id} = m.${profile.link} where u.${u.clerkId} = $1`,
