@@ -1,4 +1,6 @@
 import { readFile } from "node:fs/promises";
+import type { Mapping } from "@rollcall/contracts";
+import { writeRoles } from "@rollcall/db";
 import pg from "pg";
 
 const file = new URL("../../ops/roles.sql", import.meta.url);
@@ -7,26 +9,28 @@ const names = ["migrator", "api", "worker"] as const;
 /** The connection URL of each role. */
 export type RoleUrls = Record<(typeof names)[number], string>;
 
-/** Runs ops/roles.sql as its head comment says: once before the first migration, and again after each. */
-export function applyRoles(ownerUrl: string): Promise<RoleUrls> {
-  return runRoles(ownerUrl, async (sql, owner) => void (await owner.query(`begin; ${sql}; commit`)));
+/**
+ * Runs ops/roles.sql, or the same for a mapping, as its head comment says: once before the first migration, and again
+ * after each.
+ */
+export async function applyRoles(ownerUrl: string, mapping?: Mapping): Promise<RoleUrls> {
+  const sql = mapping ? await writeRoles(mapping) : await readFile(file, "utf8");
+  return runRoles(ownerUrl, async (owner) => void (await owner.query(`begin; ${sql}; commit`)));
 }
 
 /** Runs ops/roles.sql statement by statement, as psql without `--single-transaction` does. */
-export function applyRolesOneByOne(ownerUrl: string): Promise<RoleUrls> {
-  return runRoles(ownerUrl, async (sql, owner) => {
+export async function applyRolesOneByOne(ownerUrl: string): Promise<RoleUrls> {
+  const sql = await readFile(file, "utf8");
+  return runRoles(ownerUrl, async (owner) => {
     for (const [statement] of sql.matchAll(/(?:\$\$.*?\$\$|.)+?;\n/gs)) await owner.query(statement);
   });
 }
 
-async function runRoles(
-  ownerUrl: string,
-  run: (sql: string, owner: pg.Client) => Promise<void>,
-): Promise<RoleUrls> {
+async function runRoles(ownerUrl: string, run: (owner: pg.Client) => Promise<void>): Promise<RoleUrls> {
   const owner = new pg.Client({ connectionString: ownerUrl });
   await owner.connect();
   try {
-    await run(await readFile(file, "utf8"), owner);
+    await run(owner);
     for (const name of names) await owner.query(`alter role rollcall_${name} password '${passwordOf(name)}'`);
   } finally {
     await owner.end();

@@ -39,9 +39,18 @@ export type SystemOptions = {
   ownTables?: boolean;
   /** Server settings of Postgres that override those of the tests. */
   postgresSettings?: Record<string, string>;
-  /** An app whose own tables Rollcall adopts. `fill` makes them, and may make users at Clerk for their rows. */
-  app?: { mapping: Mapping; fill(parts: { db: pg.Pool; clerk: ClerkSimulator }): Promise<void> };
-  /** Runs under the roles of ops/roles.sql. The CLI, and every other user of `environment`, has the worker's role. */
+  /**
+   * An app whose own tables Rollcall adopts. `fill` makes them, and may make users at Clerk for their rows. Without a
+   * mapping, they are the default tables.
+   */
+  app?: {
+    mapping: Mapping | undefined;
+    fill(parts: { db: pg.Pool; clerk: ClerkSimulator }): Promise<void>;
+  };
+  /**
+   * Runs under the roles of ops/roles.sql, or those of the mapping. The CLI, and every other user of `environment`, has
+   * the worker's role.
+   */
   underRoles?: boolean;
 };
 
@@ -50,6 +59,8 @@ export type System = {
   apiUrl: string;
   workerUrl: string;
   environment: Record<string, string>;
+  /** The same for the program that migrates. */
+  migrationEnvironment: Record<string, string>;
   clerk: ClerkSimulator;
   db: pg.Pool;
   postgres: PostgresServer;
@@ -81,7 +92,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     rateLimit: null,
     webhook: { url: `${apiUrl}/api/webhooks/clerk`, secret: webhookSecret, timeScale: 0.01 },
   });
-  const roles = options.underRoles ? await applyRoles(postgres.url) : undefined;
+  const mapping = options.app?.mapping;
+  // Policies of the app name the roles.
+  const roles = options.underRoles ? await applyRoles(postgres.url, mapping) : undefined;
   const environment = dropEmpty({
     DATABASE_URL: roles?.worker ?? postgres.url,
     REDIS_URL: redis?.url ?? "",
@@ -94,16 +107,17 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     CLERK_AUTHORIZED_PARTIES: origin,
     ADMIN_PASSWORD: adminPassword,
     RECONCILE_FULL_CRON: makeDistantCron(),
-    ROLLCALL_CONFIG: options.app ? await writeMapping(folder, options.app.mapping) : "",
+    ROLLCALL_CONFIG: mapping ? await writeMapping(folder, mapping) : "",
     ...options.environment,
   });
   const root = options.root ?? "";
   const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
   db.on("error", () => undefined);
+  const migrationEnvironment = { ...environment, DATABASE_URL: roles?.migrator ?? postgres.url };
   await options.app?.fill({ db, clerk });
-  if (template === undefined)
-    await migrate({ ...environment, DATABASE_URL: roles?.migrator ?? postgres.url }, [], root);
-  if (roles) await applyRoles(postgres.url);
+  if (roles && options.app) await applyRoles(postgres.url, mapping);
+  if (template === undefined) await migrate(migrationEnvironment, [], root);
+  if (roles) await applyRoles(postgres.url, mapping);
   const reconciles = Object.keys(options.environment ?? {}).some((name) => name.startsWith("RECONCILE_"));
   if (!reconciles) await holdReconcile(db);
 
@@ -114,6 +128,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     apiUrl,
     workerUrl: `http://127.0.0.1:${workerPort}`,
     environment,
+    migrationEnvironment,
     clerk,
     db,
     postgres,

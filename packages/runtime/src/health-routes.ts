@@ -15,7 +15,8 @@ type HealthServices = Pick<Services, "pool" | "producers" | "backend">;
 
 /**
  * `/healthz`: 503 only while the event loop is stuck. `/readyz`: 503 when migrations are missing, or when queue and
- * Postgres are both out of reach. It names `schema` as degraded while the app's schema lacks something of ours.
+ * Postgres are both out of reach. It names `schema` as degraded while the app's schema lacks something of ours, or while
+ * migrate recorded another mapping than this process has.
  *
  * @param options.listsWorker `/readyz` names `worker` as degraded while no worker runs
  */
@@ -46,12 +47,15 @@ async function readReadiness(
   const [queueFailure, postgresFailure, missing, workers] = await Promise.all([
     checkQueue(services, askTimeoutMs),
     checkPostgres(pool, askTimeoutMs),
-    // Undefined when Postgres does not answer.
+    // Undefined when Postgres does not answer, or may not be asked under this mapping.
     withTimeout(findMissingMigrations(pool), askTimeoutMs).catch(() => undefined),
     listsWorker ? withTimeout(countWorkers(pool), askTimeoutMs).catch(() => 0) : undefined,
   ]);
   const queue = queueFailure ? ["queue"] : [];
-  if (missing === undefined) return { ready: !queueFailure, degraded: ["postgres", ...queue] };
+  if (missing === undefined) {
+    const reason = postgresFailure?.code === "schema.changed" ? "schema" : "postgres";
+    return { ready: !queueFailure, degraded: [reason, ...queue] };
+  }
   if (missing.length > 0) return { ready: false, degraded: ["migrations"] };
   // A Postgres that only refuses writes still answers logins of known users.
   const postgres = postgresFailure ? ["postgres"] : [];
