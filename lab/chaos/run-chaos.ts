@@ -45,8 +45,8 @@ const noUnexpectedExit = "no process ends but those that were killed";
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { signal, plan, ...others } = options;
   const postgresLogFrom = (await stat(options.cluster.logFile)).size;
-  const { seed, backend, reconciles } = plan;
-  const stage = await startStage({ ...others, seed, backend, reconciles });
+  const { seed, backend, app, reconciles } = plan;
+  const stage = await startStage({ ...others, seed, backend, app, reconciles });
   const machine = watchMachineLoad();
   try {
     return await Promise.race([runAndCheck(stage, plan, postgresLogFrom, machine), untilAborted(signal)]);
@@ -110,14 +110,14 @@ async function checkAll(
 ): Promise<Violation[]> {
   const unexpected = Object.values(stage.processes).flatMap((process) => process.unexpectedExits);
   return withClient(stage.databaseUrl, async (db) => {
-    const tables = await readTables(db);
+    const tables = await readTables(db, stage.app.names);
     return [
       ...unexpected.map((detail) => ({ invariant: noUnexpectedExit, detail })),
       ...checkAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
-      ...checkChanges(ledger, await readChanges(db)),
-      ...(await checkEnd(ledger, tables, stage.clerk)),
+      ...checkChanges(ledger, stage.app.names, await readChanges(db)),
+      ...(await checkEnd(ledger, tables, stage)),
       ...checkDeadLetters(ledger, healed.deadLetters),
-      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, call)),
+      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, call)),
       ...checkCalls(ledger, stage, tables, machine),
       ...(await checkLogs(stage)),
       ...(await checkRuns(stage, ledger, tables, db)),

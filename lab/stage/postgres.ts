@@ -78,10 +78,14 @@ export async function withClient<T>(url: string, work: (client: pg.Client) => Pr
   }
 }
 
-/** Applies the migrations of the build at `root`. */
-export async function migrateDatabase(root: string, databaseUrl: string): Promise<void> {
+/** Applies the migrations of the build at `root`. @param environment further variables */
+export async function migrateDatabase(
+  root: string,
+  databaseUrl: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
   await promisify(execFile)(process.execPath, [join(root, "apps/cli/dist/migrate/main.js")], {
     cwd: root,
-    env: { PATH: process.env["PATH"] ?? "", DATABASE_URL: databaseUrl },
+    env: { PATH: process.env["PATH"] ?? "", DATABASE_URL: databaseUrl, ...environment },
   });
 }

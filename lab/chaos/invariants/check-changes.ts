@@ -1,3 +1,4 @@
+import type { Tables as TableNames } from "@rollcall/db";
 import type { Ledger, Violation } from "../ledger.ts";
 import { expectedRow, findDifferences } from "./expected-row.ts";
 import type { Change, UserRow } from "./recorder.ts";
@@ -5,13 +6,17 @@ import type { Change, UserRow } from "./recorder.ts";
 type ChangeOf<Table> = Extract<Change, { table_name: Table }>;
 
 /** Checks each write by itself, even if a later write repaired it. */
-export function checkChanges(ledger: Ledger, changes: readonly Change[]): Violation[] {
+export function checkChanges(ledger: Ledger, names: TableNames, changes: readonly Change[]): Violation[] {
   return changes.flatMap((change) =>
-    change.table_name === "users" ? checkUserChange(ledger, change) : checkProfileChange(change),
+    change.table_name === "users" ? checkUserChange(ledger, names, change) : checkProfileChange(change),
   );
 }
 
-function checkUserChange(ledger: Ledger, { before, after }: ChangeOf<"users">): Violation[] {
+function checkUserChange(
+  ledger: Ledger,
+  names: TableNames,
+  { before, after }: ChangeOf<"users">,
+): Violation[] {
   if (after === null)
     return [{ invariant: "no row is ever deleted", detail: "was deleted", clerkId: before?.clerk_id }];
   const account = ledger.accounts.get(after.clerk_id);
@@ -42,7 +47,7 @@ function checkUserChange(ledger: Ledger, { before, after }: ChangeOf<"users">): 
       "every written row equals a version at Clerk",
       after.deleted_at === null &&
         account !== undefined &&
-        !account.versions.some((version) => findDifferences(after, expectedRow(version)).length === 0),
+        !account.versions.some((version) => findDifferences(after, expectedRow(version, names)).length === 0),
       "equals no version at Clerk",
     ],
   ];
@@ -51,7 +56,7 @@ function checkUserChange(ledger: Ledger, { before, after }: ChangeOf<"users">): 
   );
 }
 
-function checkProfileChange({ before, after, owner }: ChangeOf<"mentorados">): Violation[] {
+function checkProfileChange({ before, after, owner }: ChangeOf<"profiles">): Violation[] {
   const clerkId = owner?.clerk_id;
   const invariant = "one profile each, and none beyond the rules";
   if (after === null) return [{ invariant, detail: "a profile was deleted", clerkId }];

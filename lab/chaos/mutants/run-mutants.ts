@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startCluster } from "../../stage/postgres.ts";
+import { type AppName, apps } from "../apps.ts";
 import { drawPlan } from "../plan/draw-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { runChaos } from "../run-chaos.ts";
@@ -12,6 +13,7 @@ import { type Mutant, mutants } from "./mutants.ts";
 type Options = {
   events: number;
   backend: Plan["backend"];
+  app: AppName;
   redisBinary: string | undefined;
   /** The name of one mutant. Undefined: all of them. */
   only?: string | undefined;
@@ -37,10 +39,10 @@ export async function runMutants({ only, say, ...options }: Options): Promise<nu
 /** @returns the seed and the invariant that caught the mutant; undefined if none did */
 async function catchMutant(
   { name, invariant, emphasis, patches }: Mutant,
-  { events, backend, redisBinary, say }: Omit<Options, "only">,
+  { events, backend, app, redisBinary, say }: Omit<Options, "only">,
 ): Promise<string | undefined> {
   const { root, remove } = await buildChanged(name, patches);
-  const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl));
+  const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl, apps[app]));
   try {
     for (const seed of seeds) {
       // A working reconcile would repair most of the damage.
@@ -48,6 +50,7 @@ async function catchMutant(
         seed,
         events,
         backend,
+        app,
         faults: true,
         emphasis: { reconciles: false, ...emphasis },
       });

@@ -1,7 +1,11 @@
+import type { AppName } from "../apps.ts";
+
 /** All acts and faults of a run, drawn before it begins. The same seed gives the same plan. */
 export type Plan = {
   seed: number;
   backend: "redis" | "postgres";
+  /** The app whose tables are mapped. */
+  app: AppName;
   /** Length of the phase with faults. All times below count from its start. */
   safetyMs: number;
   /**

@@ -75,16 +75,10 @@ async function runAct({ stage, ledger, sender, clerk, plan }: Scenario, act: Act
   }
 }
 
-// The row is locked, so the user is neither banned nor deleted between the check and the insert.
-const insert = `
-insert into public.mentorados (user_id, nome_completo)
-select id, 'By hand' from public.users
-where clerk_id = $1 and deleted_at is null and not banned and role <> 'admin'
-for share
-`;
-
-/** An admin of the app inserts a profile. The insert fails if the user has one. */
+/** An admin of the app inserts a profile. The insert fails if the user has one. An app without profiles does nothing. */
 async function insertProfile(stage: Stage, ledger: Ledger, clerkId: string): Promise<void> {
+  const { insertProfile: insert } = stage.app;
+  if (insert === undefined) return;
   const outcome = await withClient(stage.databaseUrl, (db) => db.query(insert, [clerkId])).then(
     ({ rowCount }) => `${rowCount} profiles`,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
