@@ -10,6 +10,8 @@ export type App = {
   tables: string | undefined;
   /** The app inserts a profile for the user of the Clerk id $1. Undefined without profiles. */
   insertProfile: string | undefined;
+  /** The app inserts a profile without a user, for the address $1. Undefined: a run has no such profiles. */
+  invite: string | undefined;
 };
 
 export const appNames = ["default", "clerk-id", "prisma"] as const;
@@ -63,11 +65,13 @@ insert into public.mentorados (user_id, nome_completo)
 select id, 'By hand' from public.users
 where clerk_id = $1 and deleted_at is null and not banned and role <> 'admin'
 for share`,
+    invite: undefined,
   }),
   "clerk-id": describeApp({
     mapping: clerkId,
     tables: "create table public.users (id text primary key, email text, tier text)",
     insertProfile: undefined,
+    invite: undefined,
   }),
   prisma: describeApp({
     mapping: prisma,
@@ -94,6 +98,9 @@ insert into public."Profile" ("id", "userId", "displayName", "updatedAt")
 select gen_random_uuid(), "id", 'By hand', now() at time zone 'utc' from public."User"
 where "clerkId" = $1 and "deletedAt" is null and not banned and role <> 'admin'
 for share`,
+    invite: `
+insert into public."Profile" ("id", "displayName", "email", "updatedAt")
+values (gen_random_uuid(), 'Invited', $1, now() at time zone 'utc')`,
   }),
 };
 

@@ -21,6 +21,7 @@ export function describeRun(plan: Plan, report: ChaosReport, seconds: number): s
     `webhooks ${count("webhook", true)} accepted, ${count("webhook", false)} not`,
     `ensure calls ${count("ensure", true)} with 200, ${count("ensure", false)} without`,
     `${acceptances.length} sync jobs`,
+    ...(report.linked > 0 ? [`${report.linked} profiles linked`] : []),
     `${injected} faults${missed.length > 0 ? ` (${missed.length} missed)` : ""}`,
   ];
   const verdict = report.violations.length === 0 ? "holds" : `BROKEN (${report.violations.length})`;

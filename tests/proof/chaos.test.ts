@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { expect, inject, test } from "vitest";
+import type { AppName } from "../../lab/chaos/apps.ts";
 import { drawPlan } from "../../lab/chaos/plan/draw-plan.ts";
 import { fitSlopePerHour, takeFloors } from "../../lab/chaos/soak/slope.ts";
 import type { Backend } from "../harness/backends.ts";
@@ -58,6 +59,18 @@ test("a seed always draws the same chaos, and another seed draws another one", (
   expect(draw(7)).toEqual(draw(7));
   expect(draw(8)).not.toEqual(draw(7));
   expect(drawPlan({ ...options, seed: 7, faults: false }).acts).toEqual(draw(7).acts);
+});
+
+test("only an app whose profiles are linked by email invites people, and any other app has the acts of the default", () => {
+  const draw = (app: AppName) => drawPlan({ seed: 7, events: 600, backend: "redis", faults: true, app }).acts;
+  expect(draw("clerk-id")).toEqual(draw("default"));
+  expect(draw("default").filter(({ act }) => act === "invite")).toEqual([]);
+  const acts = draw("prisma");
+  const invited = acts.flatMap((one) => (one.act === "invite" ? [one.user] : []));
+  const signUps = acts.flatMap((one) =>
+    one.act === "sign-up" && invited.includes(one.user) ? [one.isVerified] : [],
+  );
+  expect(new Set(signUps)).toEqual(new Set([true, false]));
 });
 
 test("a soak's slope is that of each minute's floor, and ignores memory that waits for garbage collection", () => {

@@ -56,13 +56,21 @@ function checkUserChange(
   );
 }
 
-function checkProfileChange({ before, after, owner }: ChangeOf<"profiles">): Violation[] {
+/** Whether a user got a profile that had no user. */
+export function isLink({ table_name: table, before, after }: Change): boolean {
+  return table === "profiles" && before?.user_id === null && after?.user_id !== null;
+}
+
+function checkProfileChange(change: ChangeOf<"profiles">): Violation[] {
+  const { writer, before, after, owner } = change;
   const clerkId = owner?.clerk_id;
   const invariant = "one profile each, and none beyond the rules";
   if (after === null) return [{ invariant, detail: "a profile was deleted", clerkId }];
   const isNew = before === null;
+  const isLinked = isLink(change);
   const broken: [boolean, string][] = [
-    [isNew && owner === null, "a profile was made for no user"],
+    // An app that invites people makes profiles without users.
+    [isNew && owner === null && writer !== "chaos", "a profile was made for no user"],
     [isNew && owner?.banned === true, "a profile was made for a banned user"],
     [isNew && owner?.role === "admin", "a profile was made for an admin"],
     [isNew && owner?.deleted_at != null, "a profile was made for a deleted user"],
@@ -74,8 +82,17 @@ function checkProfileChange({ before, after, owner }: ChangeOf<"profiles">): Vio
       before?.user_id != null && after.user_id !== null && before.user_id !== after.user_id,
       "a profile went to another user",
     ],
+    [isLinked && before?.linked_at !== null, "a user got the profile of a former user"],
   ];
-  return broken.flatMap(([isBroken, detail]) => (isBroken ? [{ invariant, detail, clerkId }] : []));
+  const violations = broken.flatMap(([isBroken, detail]) =>
+    isBroken ? [{ invariant, detail, clerkId }] : [],
+  );
+  const isByVerifiedEmail = owner?.email_verified === true && owner.email === after.email;
+  if (isLinked && !isByVerifiedEmail) {
+    const linking = "a profile is linked by a verified email alone";
+    violations.push({ invariant: linking, detail: "got a profile of another email", clerkId });
+  }
+  return violations;
 }
 
 function compareMarks(a: UserRow, b: UserRow): number {

@@ -19,7 +19,7 @@ type ProfileNames = NonNullable<TableNames["profile"]>;
 
 /** A row `m` of the profiles, in the same way. */
 const readProfile = ({ id, link, email }: ProfileNames) => `jsonb_build_object(
-  'id', m.${id}, 'user_id', m.${link}, 'email', ${email === undefined ? "null" : `m.${email}`}
+  'id', m.${id}, 'user_id', m.${link}, 'email', ${email === undefined ? "null" : `m.${email}`}, 'linked_at', ${inMs("m.linked_at")}
 )`;
 
 /**
@@ -31,6 +31,7 @@ create schema recorder;
 create table recorder.changes (
   id         bigint generated always as identity primary key,
   table_name text not null,
+  writer     text not null default current_setting('application_name'),
   before     jsonb,
   after      jsonb,
   owner      jsonb
@@ -116,12 +117,14 @@ const userRow = z.object({
   deleted_at: instantMs,
 });
 
-const profileRow = z.object({ id: rowKey, user_id: rowKey.nullable(), email: text });
+const profileRow = z.object({ id: rowKey, user_id: rowKey.nullable(), email: text, linked_at: instantMs });
 
 const change = z.discriminatedUnion("table_name", [
   z.object({ table_name: z.literal("users"), before: userRow.nullable(), after: userRow.nullable() }),
   z.object({
     table_name: z.literal("profiles"),
+    /** The application that wrote: `chaos` stands for the app. */
+    writer: z.string(),
     before: profileRow.nullable(),
     after: profileRow.nullable(),
     owner: userRow.nullable(),
@@ -138,7 +141,9 @@ export async function installRecorder(db: pg.Client, names: TableNames): Promise
 
 /** Every change, oldest first. */
 export async function readChanges(db: pg.Client): Promise<Change[]> {
-  const found = await db.query("select table_name, before, after, owner from recorder.changes order by id");
+  const found = await db.query(
+    "select table_name, writer, before, after, owner from recorder.changes order by id",
+  );
   return z.array(change).parse(found.rows);
 }
 

@@ -13,6 +13,7 @@ import { type Mutant, mutants } from "./mutants.ts";
 type Options = {
   events: number;
   backend: Plan["backend"];
+  /** The app of mutants that name none. */
   app: AppName;
   redisBinary: string | undefined;
   /** The name of one mutant. Undefined: all of them. */
@@ -38,9 +39,11 @@ export async function runMutants({ only, say, ...options }: Options): Promise<nu
 
 /** @returns the seed and the invariant that caught the mutant; undefined if none did */
 async function catchMutant(
-  { name, invariant, emphasis, patches }: Mutant,
-  { events, backend, app, redisBinary, say }: Omit<Options, "only">,
+  { name, invariant, emphasis, patches, app: ownApp }: Mutant,
+  options: Omit<Options, "only">,
 ): Promise<string | undefined> {
+  const { events, backend, redisBinary, say } = options;
+  const app = ownApp ?? options.app;
   const { root, remove } = await buildChanged(name, patches);
   const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl, apps[app]));
   try {

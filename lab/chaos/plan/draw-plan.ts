@@ -1,4 +1,4 @@
-import type { AppName } from "../apps.ts";
+import { type AppName, apps } from "../apps.ts";
 import { createDice, type Times } from "./dice.ts";
 import { type ActEmphasis, drawActs } from "./draw-acts.ts";
 import { drawFaults, type FaultKind } from "./draw-faults.ts";
@@ -41,7 +41,10 @@ export function drawPlan({ seed, events, backend, app, faults, emphasis }: PlanO
     app,
     safetyMs,
     reconciles,
-    acts: drawActs(createDice(seed * 2 + 1), events, safetyMs, emphasis?.acts),
+    acts: drawActs(createDice(seed * 2 + 1), events, safetyMs, {
+      ...emphasis?.acts,
+      invites: apps[app].invite !== undefined,
+    }),
     faults: faults
       ? drawFaults(createDice(seed * 2 + 2), { backend, safetyMs, reconciles, times, fullSyncs })
       : [],
