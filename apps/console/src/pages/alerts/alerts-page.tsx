@@ -10,8 +10,8 @@ import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
 import { alertFacts } from "./alert-facts.ts";
-import { alertSentences } from "./alert-sentences.ts";
 import { alertsTexts } from "./alerts-texts.ts";
+import { useAlertSentences } from "./use-alert-sentences.ts";
 
 export function AlertsPage() {
   const texts = useTexts(alertsTexts);
@@ -107,7 +107,7 @@ function Named({
   isLoud?: boolean;
 }) {
   const texts = useTexts(alertsTexts);
-  const sentences = useTexts(alertSentences)[alert.name];
+  const sentences = useAlertSentences()(alert.name);
   return (
     <>
       {sentences ? isQuiet ? sentences.watches : sentences.fires : <span lang="en">{alert.summary}</span>}

@@ -2,6 +2,7 @@ import type { Overview, RunView } from "@rollcall/contracts";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useMemo } from "react";
 import { useAnswer } from "../../api/queries.ts";
+import { useProfileShape } from "../../api/session.tsx";
 import { Badge, type BadgeTone } from "../../design/badge.tsx";
 import { Answered } from "../../design/states.tsx";
 import { type Column, Table } from "../../design/table.tsx";
@@ -45,15 +46,18 @@ export function OverviewPage() {
 function Users({ users }: Pick<Overview, "users">) {
   const texts = useTexts(overviewTexts);
   const formats = useFormats();
+  const hasProfiles = useProfileShape() !== null;
   if (users === null) return <Away title={texts.users} />;
   return (
     <section className="panel stack tight" aria-label={texts.users}>
-      <dl className="gauges four">
+      <dl className={hasProfiles ? "gauges four" : "gauges"}>
         <Gauge name={texts.live} value={formats.number(users.live)} />
-        <Gauge
-          name={texts.withoutProfile}
-          value={users.withoutProfile === null ? "–" : formats.number(users.withoutProfile)}
-        />
+        {hasProfiles && (
+          <Gauge
+            name={texts.withoutProfile}
+            value={users.withoutProfile === null ? "–" : formats.number(users.withoutProfile)}
+          />
+        )}
         <Gauge name={texts.banned} value={formats.number(users.banned)} />
         <Gauge name={texts.deleted} value={formats.number(users.deleted)} />
       </dl>
