@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { defaultMapping, type Mapping } from "@rollcall/contracts";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -162,7 +163,7 @@ describeInBrowser("the console of an app with tables of its own", { timeout: 240
       return id;
     }
 
-    test("the list has the column and the filter of the mapping", async () => {
+    test("the list has the column and the filter of the mapping, and the saved CSV the titles of the page", async () => {
       await signUp("Bento", "pro");
       await signUp("Clara");
       const page = await open(system, "/admin/users?plan=pro", { language: "pt-BR" });
@@ -171,6 +172,12 @@ describeInBrowser("the console of an app with tables of its own", { timeout: 240
       await expectSound(page, "members-users");
       expect(await page.getByLabel("plan", { exact: true }).inputValue()).toBe("pro");
       expect(await readPage(page)).not.toMatch(/turma|mentorado/i);
+      const saved = page.waitForEvent("download", slack);
+      await page.getByRole("button", { name: "Exportar CSV" }).click();
+      const [head, row, end] = (await readFile(await (await saved).path(), "utf8")).split("\r\n");
+      expect(head).toMatch(/^Id da linha,Id do Clerk,E-mail,.*,Perfil: display_name,.*,Perfil: plan,/);
+      expect(row).toContain("Bento Prado");
+      expect(end).toBe("");
       await page.getByRole("button", { name: "Selecionar todos que correspondem" }).click();
       await page.getByText("1 usuário selecionado, o único que corresponde.").waitFor(slack);
       await page.context().close();
