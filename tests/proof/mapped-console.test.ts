@@ -225,5 +225,31 @@ describeInBrowser("the console of an app with tables of its own", { timeout: 240
       await page.getByText("Resolved by ana with the profile “Elza Antiga”").first().waitFor(slack);
       await page.context().close();
     });
+
+    test("an alert about a service leads to that service, also from another tab", async () => {
+      await system.worker.stop();
+      await system.db.query(
+        `insert into rollcall.alerts (name, state, since, value, fired_at, evaluated_at)
+         select name, 'firing', now(), 1, now(), now()
+         from unnest(array['postgres_errors', 'queue_stalled', 'no_worker', 'alerts_unsent']) name
+         on conflict (name) do update set state = 'firing', evaluated_at = now()`,
+      );
+      const page = await open(system, "/admin/alerts");
+      const led = async (link: string, to: string) => {
+        await page.goto("/admin/alerts");
+        await page.getByRole("link", { name: link }).click(slack);
+        await expect.poll(() => page.evaluate("document.activeElement.id"), slack).toBe(to);
+      };
+      await led("See Postgres", "service-postgres");
+      await led("See the queues", "service-queue");
+      await led("See where alerts are sent", "delivery");
+      await led("See the workers", "service-workers");
+      await expectSound(page, "alert-led-to-workers");
+      await page.reload();
+      await expect.poll(() => page.evaluate("document.activeElement.id"), slack).toBe("service-workers");
+      await page.getByRole("link", { name: "Overview" }).click();
+      await expect.poll(() => page.evaluate("document.activeElement.tagName"), slack).toBe("H1");
+      await page.context().close();
+    });
   });
 });
