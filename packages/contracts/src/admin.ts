@@ -116,6 +116,8 @@ export const clerkUserView = z.object({
   /** Of the public metadata; any JSON. */
   role: z.unknown(),
   turma: z.unknown(),
+  /** What public metadata has for columns of the profile, by their keys in answers; any JSON. */
+  metadata: z.record(z.string(), z.unknown()),
   banned: z.boolean(),
   createdAt: timestamp.nullable(),
   updatedAt: timestamp.nullable(),

@@ -7,6 +7,7 @@ export {
   mayAct,
   type OperatorView,
   operatorView,
+  type ProfileShape,
   type SessionAnswer,
   sessionAnswer,
 } from "./access.ts";

@@ -67,6 +67,7 @@ function listProfileKeys({ profile }: Tables): [string, string][] {
     return [
       [profile.id, "id"],
       [profile.link, "userId"],
+      [quoteName(mentorados.linkedAt.name), "linkedAt"],
     ];
   return Object.entries(getTableColumns(mentorados)).map(([key, { name }]) => [name, key]);
 }
@@ -110,24 +111,38 @@ const kinds = new Map<string, ColumnKind>([
  */
 export async function readListColumns(db: Queryable): Promise<ListColumns> {
   const { tables } = db;
-  const { rows } = await db.query(catalogue, [tables.users.table, tables.profile?.table ?? null]);
+  const { profile } = tables;
+  const { rows } = await db.query(catalogue, [tables.users.table, profile?.table ?? null]);
   const found = readRows(catalogueRow, rows);
   const keys = keysOf(db);
   const list = (table: CatalogueRow["table"], taken: ReadonlySet<string>) =>
     describe(
       found.filter((row) => row.table === table),
-      { keys: keys[table], keyType: tables[table]?.keyType, taken },
+      { keys: keys[table], keyType: tables[table]?.keyType, taken, words: listWords(table, tables) },
     );
   const ofUsers = list("users", new Set());
   const taken = new Set(ofUsers.map(({ key }) => key));
   return {
     users: ofUsers,
-    profile: tables.profile ? { name: tables.profile.name, columns: list("profile", taken) } : null,
+    profile: profile ? { name: profile.name, columns: list("profile", taken) } : null,
   };
 }
 
-/** `taken` has the keys of the users' table: as filters they mean that table. */
-type Source = { keys: Keys; keyType: KeyType | undefined; taken: ReadonlySet<string> };
+type Source = {
+  keys: Keys;
+  keyType: KeyType | undefined;
+  /** The keys of the users' table: as filters they mean that table. */
+  taken: ReadonlySet<string>;
+  /** The quoted names of the app's columns whose values the mapping lists. No such word tells who a person is. */
+  words: ReadonlySet<string>;
+};
+
+function listWords(table: CatalogueRow["table"], { profile }: Tables): ReadonlySet<string> {
+  const columns = table === "profile" ? (profile?.columns ?? []) : [];
+  return new Set(
+    columns.flatMap((one) => (one.source === "metadata" && one.metadata.allowed ? [one.column] : [])),
+  );
+}
 
 function describe(rows: readonly CatalogueRow[], source: Source): ListColumn[] {
   const { keys } = source;
@@ -157,9 +172,9 @@ function describeColumn(
   const kind = fixed ? "enum" : of.kind;
   // A text or a number of the app may be a phone number or a document's. A smallint has too few digits.
   const mayIdentify = kind === "text" || (kind === "number" && row.type !== "int2");
-  const isPersonal = isOurs ? personal.has(key) : mayIdentify;
-  const isFilter = !(isPersonal || kind === "time" || reserved.has(key) || source.taken.has(key));
   const name = quoteName(row.column);
+  const isPersonal = isOurs ? personal.has(key) : mayIdentify && !source.words.has(name);
+  const isFilter = !(isPersonal || kind === "time" || reserved.has(key) || source.taken.has(key));
   return {
     key,
     kind,

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { UserEntry, UserFilter } from "@rollcall/contracts";
+import { defaultMapping, type UserEntry, type UserFilter } from "@rollcall/contracts";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { listActivity } from "./activity.ts";
 import { holdDeletions } from "./deletions.ts";
 import { describeColumns } from "./list-columns.ts";
 import type { Pool, Queryable } from "./pool.ts";
 import { listDifferences, listHeldOfRun, recordDifferences } from "./run-differences.ts";
-import { createTestPool, emptyTables } from "./testing.ts";
+import { createMappedPool, createTestPool, emptyTables } from "./testing.ts";
 import { listUsers, readWish, type UserPage } from "./user-list.ts";
 
 let pool: Pool;
@@ -279,6 +279,40 @@ describe("filters", () => {
       ),
       ...["plan: enum", "role: enum", "roleSource: text", "tier: text", "turma: text"],
     ]);
+  });
+
+  test("a text of a mapped profile is one only if the mapping lists its values", async () => {
+    const mapped = await createMappedPool(
+      {
+        ...defaultMapping,
+        profile: {
+          ...{ name: "member", table: "members", link: "user_id", key: { column: "id", type: "uuid" } },
+          columns: {
+            plan: { from: "publicMetadata.plan", allowed: ["free", "pro"], default: "free" },
+            city: { from: "publicMetadata.city" },
+          },
+        },
+      },
+      `create table users (id serial primary key, clerk_id text not null unique, email text, email_verified boolean, name text,
+         image_url text, role text, tier text, banned boolean, deleted_at timestamptz, created_at timestamptz default now(),
+         updated_at timestamptz default now());
+       create table members (id uuid primary key, user_id integer unique, plan text not null, city text);
+       insert into users (clerk_id) values ('user_a'), ('user_b');
+       insert into members select gen_random_uuid(), id, case clerk_id when 'user_a' then 'pro' else 'free' end from users`,
+    );
+    try {
+      const { profile } = await describeColumns(mapped);
+      expect(profile?.columns).toMatchObject([
+        { key: "id", filterable: false },
+        { key: "linkedAt", kind: "time" },
+        { key: "plan", filterable: true, personal: false, values: ["free", "pro"] },
+        { key: "city", filterable: false, personal: true },
+      ]);
+      const page = await listUsers(mapped, { filter: { plan: "pro" }, cursor: undefined, limit: 5 });
+      expect(page.items.map(({ clerkId }) => clerkId)).toEqual(["user_a"]);
+    } finally {
+      await mapped.end();
+    }
   });
 
   test("a cursor of another list is refused", async () => {
