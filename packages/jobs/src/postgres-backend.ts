@@ -10,6 +10,8 @@ import type pg from "pg";
 import type { JobQueue, JobWorker, QueueBackend } from "./backend.ts";
 import { countPostgresNames, readPostgresStats } from "./postgres-stats.ts";
 import { queueNames } from "./queue-names.ts";
+import { histories } from "./retry.ts";
+import { trimPostgresHistory } from "./trim-history.ts";
 
 const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
 
@@ -33,6 +35,12 @@ export function createPostgresQueueBackend(pool: pg.Pool): QueueBackend {
     readStats: (name) => readPostgresStats(pool, name),
     countNames: (name, limit) => countPostgresNames(pool, name, limit),
     readMemory: async () => undefined,
+    trimHistory: async (signal) => {
+      for (const name of queueNames) {
+        const history = histories[name];
+        if (history) await trimPostgresHistory(pool, name, history, signal);
+      }
+    },
     hasRoom: () => true,
     checkWrite: async () => {
       await pool.query(writeNothing);
