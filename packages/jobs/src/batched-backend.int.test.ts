@@ -59,6 +59,59 @@ function endTogether(count: number): JobProcessor {
   };
 }
 
+test("sync jobs that arrive together are added in one statement, and wait in the order of their arrival", async () => {
+  await Promise.all(people(50).map((clerkId) => add(clerkId)));
+  expect([countStatements("add_flow("), countStatements("add_job(")]).toEqual([1, 0]);
+  const { rows } = await queues.db.query("select data ->> 'clerkId' as id from job order by seq");
+  expect(rows.map(({ id }) => id)).toEqual(people(50));
+});
+
+test("an add resolves only when its job is in the queue for every other process", async () => {
+  const seen = await Promise.all(
+    people(20).map(async (clerkId) => {
+      await add(clerkId);
+      const { rowCount } = await queues.db.query("select from job where data ->> 'clerkId' = $1", [clerkId]);
+      return rowCount;
+    }),
+  );
+  expect(seen).toEqual(people(20).map(() => 1));
+});
+
+test("in one statement, jobs of one user and kind merge, and those of another kind do not", async () => {
+  await Promise.all([
+    add("user_1"),
+    add("user_1", { eventAtMs: 2 }),
+    add("user_1", { kind: "delete" }),
+    add("user_2"),
+  ]);
+  const { rows } = await queues.db.query("select name, data ->> 'clerkId' as id from job order by seq");
+  expect(rows).toEqual([
+    { name: "refresh", id: "user_1" },
+    { name: "delete", id: "user_1" },
+    { name: "refresh", id: "user_2" },
+  ]);
+});
+
+test("a job that Postgres refuses is refused alone", async () => {
+  const addRaw = (id: string, payload: object) =>
+    sync.add(
+      {
+        name: "refresh",
+        payload,
+        options: { ...retryOptions, deduplication: { id, keepLastIfActive: true } },
+      },
+      waitMs,
+    );
+  const ends = await Promise.allSettled([
+    addRaw("user_1", syncJobOf("user_1")),
+    // jsonb takes no NUL.
+    addRaw("user_2", { text: "\u0000" }),
+    addRaw("user_3", syncJobOf("user_3")),
+  ]);
+  expect(ends.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  expect(await countJobs("waiting")).toBe(2);
+});
+
 test("jobs that end together are completed in one statement, and the next ones are taken in it", async () => {
   await Promise.all(people(40).map((clerkId) => add(clerkId)));
   await work(endTogether(20), 20);

@@ -1,6 +1,7 @@
 import {
   type BackendFactory,
   createPostgresBackend,
+  type JobJson,
   type PostgresConnectionOptions,
   type PostgresQueueBackend,
   type WorkerOptions,
@@ -10,13 +11,15 @@ import { createBatcher } from "./batcher.ts";
 import { type DoneJob, finishJobs } from "./finish-jobs.ts";
 
 /**
- * BullMQ's backend on Postgres. Jobs that end together are completed in one statement. BullMQ has a transaction for each.
+ * BullMQ's backend on Postgres. Jobs that are added together are one statement, and so are jobs that end together. BullMQ
+ * has a transaction for each of them.
  */
 export function createBatchedBackend(
   pool: pg.Pool,
 ): BackendFactory<PostgresQueueBackend, PostgresConnectionOptions> {
   return (name, options, factoryOptions) => {
     const backend = createPostgresBackend(name, options, factoryOptions);
+    batchAdds(backend);
     // A queue never finishes a job. Only a worker's options have the other names.
     batchFinishes(backend, pool, name, options as Partial<WorkerOptions>);
     return backend;
@@ -27,6 +30,41 @@ export function createBatchedBackend(
 const mostJobs = 50;
 /** Of each kind, and for each queue of a process. */
 const mostBatches = 2;
+/** Longer than the callers of an add wait. */
+const longestWaitMs = 5_000;
+
+/**
+ * An add still resolves only when its job is committed. Jobs with a deduplication key alone are batched: for the others
+ * BullMQ's statement makes temporary tables, and it treats an id that exists differently.
+ */
+function batchAdds(backend: PostgresQueueBackend): void {
+  const addAlone = backend.addJob.bind(backend);
+  const addTogether = backend.addJobs.bind(backend);
+  const add = createBatcher<JobJson, string>({
+    mostItems: mostJobs,
+    mostBatches,
+    longestWaitMs,
+    run: async (jobs) => {
+      const [first, ...others] = jobs;
+      if (first && others.length === 0) {
+        const id = await addAlone(first, "");
+        return () => id;
+      }
+      try {
+        const ids = await addTogether(jobs.map((job) => ({ job, jobId: "" })));
+        const idOf = new Map(jobs.map((job, index) => [job, ids[index]]));
+        return (job) => idOf.get(job) ?? addAlone(job, "");
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        return (job) => addAlone(job, "");
+      }
+    },
+  });
+  backend.addJob = (job, jobId, parent) =>
+    job.deduplicationId === undefined || jobId || job.id || job.parent || parent?.parentKey
+      ? addAlone(job, jobId, parent)
+      : add(job);
+}
 
 type Finished = Awaited<ReturnType<PostgresQueueBackend["moveToCompleted"]>>;
 
@@ -66,4 +104,12 @@ function batchFinishes(
       return alone();
     return finish({ id: job.id, token, fetchNext, alone });
   };
+}
+
+/**
+ * Whether Postgres refused the statement because of one of its rows, a conflict with another transaction, or too many
+ * locks. Each job then goes alone. In an outage all would fail alike.
+ */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^(22|23|40|BM|53200)/.test(String(error.code));
 }
