@@ -448,3 +448,24 @@ test("keys below zero, which an app may give to users of its own, are listed pag
   expect(await readIds(pool, {}, 1)).toEqual(["user_a", "user_b", "user_c"]);
   await pool.end();
 });
+
+test("an empty key does not lead back to the first page", async () => {
+  const key = { column: "id", type: "text" } as const;
+  const pool = await createMappedPool(
+    {
+      users: { ...defaultMapping.users, table: "accounts", key, columns: { clerkId: "clerk_id" } },
+      profile: null,
+    },
+    "create table public.accounts (id text primary key, clerk_id text not null unique)",
+  );
+  await pool.query("insert into public.accounts values ('', 'user_a'), ('b', 'user_b')");
+  const pages: string[][] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await db.listUsers(pool, { filter: {}, cursor, limit: 1 });
+    pages.push(page.items.map(({ clerkId }) => clerkId));
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined && pages.length < 5);
+  expect(pages.flat()).toEqual(["user_b", "user_a"]);
+  await pool.end();
+});
