@@ -445,6 +445,13 @@ alter table app.profiles alter column email type app.mail using coalesce(email, 
     /value for domain app.mail violates check constraint/,
   ],
   [
+    "a trigger folds the Clerk id",
+    clerkIdAsKey,
+    `create function public.fold() returns trigger language plpgsql as 'begin new.id := lower(new.id); return new; end';
+create trigger fold before insert on public.users for each row execute function public.fold()`,
+    /no row was made for a new user/,
+  ],
+  [
     "a trigger undoes a deletion",
     clerkIdAsKey,
     `create function public.undo() returns trigger language plpgsql as 'begin new.email := coalesce(new.email, old.email); return new; end';
@@ -458,7 +465,7 @@ create trigger undo before update on public.users for each row execute function 
   expect(await dumpDatabase(pool)).toEqual(before);
 });
 
-test("a Clerk id whose collation ignores case, and a table that others inherit from, are refused", async () => {
+test("a Clerk id whose collation ignores case, a view, and a table that others inherit from, are refused", async () => {
   const problems = await readRefusal({
     mapping: clerkIdAsKey.mapping,
     sql: `
@@ -469,6 +476,14 @@ create table public.users (id text collate public.any_case primary key, email te
     "public.users.id is text collate any_case, but must be text, or varchar of at least 32: change its type, or users.key.column",
   ]);
   const { mapping, sql } = clerkIdAsKey;
+  expect(
+    await readRefusal({
+      mapping,
+      sql: "create view public.users as select 'a' as id, 'a' as email, 'a' as tier",
+    }),
+  ).toEqual([
+    "public.users is not an ordinary table: a view, a partitioned or a foreign table cannot be mapped",
+  ]);
   expect(
     await readRefusal({ mapping, sql: `${sql}; create table public.guests () inherits (public.users)` }),
   ).toEqual(["public.users has tables that inherit from it, and their rows count as its own: detach them"]);

@@ -271,7 +271,12 @@ function findAccessProblems(
       ? []
       : [`The role must be able to add ${label}: grant create on schema public to …`];
   }
-  if (!table.ordinary) return [`${label} is not an ordinary table: rename it`];
+  if (!table.ordinary)
+    return [
+      isOurs
+        ? `${label} is not an ordinary table: rename it`
+        : `${label} is not an ordinary table: a view, a partitioned or a foreign table cannot be mapped`,
+    ];
   // A unique key does not cover their rows, so one user could have two.
   if (table.inherited)
     return [`${label} has tables that inherit from it, and their rows count as its own: detach them`];
