@@ -293,12 +293,12 @@ describe("filters", () => {
           },
         },
       },
-      `create table users (id serial primary key, clerk_id text not null unique, email text, email_verified boolean, name text,
+      `create table public.users (id serial primary key, clerk_id text not null unique, email text, email_verified boolean, name text,
          image_url text, role text, tier text, banned boolean, deleted_at timestamptz, created_at timestamptz default now(),
          updated_at timestamptz default now());
-       create table members (id uuid primary key, user_id integer unique, plan text not null, city text);
-       insert into users (clerk_id) values ('user_a'), ('user_b');
-       insert into members select gen_random_uuid(), id, case clerk_id when 'user_a' then 'pro' else 'free' end from users`,
+       create table public.members (id uuid primary key, user_id integer unique, plan text not null, city text);
+       insert into public.users (clerk_id) values ('user_a'), ('user_b');
+       insert into public.members select gen_random_uuid(), id, case clerk_id when 'user_a' then 'pro' else 'free' end from public.users`,
     );
     try {
       const { profile } = await describeColumns(mapped);
