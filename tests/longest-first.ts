@@ -20,6 +20,8 @@ export const longest: readonly string[] = [
   "tests/proof/doctor.test.ts",
   "tests/proof/board.test.ts",
   "tests/proof/reconcile.test.ts",
+  "tests/proof/mappings/default.test.ts",
+  "tests/proof/mappings/clerk-id.test.ts",
   "tests/e2e/main-job.test.ts",
   "tests/proof/notifications.test.ts",
 ];

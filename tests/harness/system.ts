@@ -41,11 +41,12 @@ export type SystemOptions = {
   postgresSettings?: Record<string, string>;
   /**
    * An app whose own tables Rollcall adopts. `fill` makes them, and may make users at Clerk for their rows. Without a
-   * mapping, they are the default tables.
+   * mapping, they are the default tables. `policies` is SQL of the app that names Rollcall's roles.
    */
   app?: {
     mapping: Mapping | undefined;
     fill(parts: { db: pg.Pool; clerk: ClerkSimulator }): Promise<void>;
+    policies?: string;
   };
   /**
    * Runs under the roles of ops/roles.sql, or those of the mapping. The CLI, and every other user of `environment`, has
@@ -93,8 +94,11 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     webhook: { url: `${apiUrl}/api/webhooks/clerk`, secret: webhookSecret, timeScale: 0.01 },
   });
   const mapping = options.app?.mapping;
-  // Policies of the app name the roles.
+  const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
+  db.on("error", () => undefined);
+  await options.app?.fill({ db, clerk });
   const roles = options.underRoles ? await applyRoles(postgres.url, mapping) : undefined;
+  if (options.app?.policies !== undefined) await db.query(options.app.policies);
   const environment = dropEmpty({
     DATABASE_URL: roles?.worker ?? postgres.url,
     REDIS_URL: redis?.url ?? "",
@@ -111,11 +115,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     ...options.environment,
   });
   const root = options.root ?? "";
-  const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
-  db.on("error", () => undefined);
   const migrationEnvironment = { ...environment, DATABASE_URL: roles?.migrator ?? postgres.url };
-  await options.app?.fill({ db, clerk });
-  if (roles && options.app) await applyRoles(postgres.url, mapping);
   if (template === undefined) await migrate(migrationEnvironment, [], root);
   if (roles) await applyRoles(postgres.url, mapping);
   const reconciles = Object.keys(options.environment ?? {}).some((name) => name.startsWith("RECONCILE_"));

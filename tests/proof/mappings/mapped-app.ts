@@ -9,8 +9,8 @@ export type MappedApp = {
   mapping: Mapping | undefined;
   /** Makes the app's tables. */
   tables: string;
-  /** Whether Rollcall has the roles of `rollcall roles` instead of the owner's rights. */
-  underRoles?: boolean;
+  /** SQL of the app about Rollcall's roles. With it, Rollcall has these roles instead of the owner's rights. */
+  policies?: string;
   /** The columns that Rollcall adds to the app's tables. */
   added: Readonly<Record<string, readonly string[]>>;
   users: AppUsers;

@@ -24,7 +24,6 @@ const app: MappedApp = {
       columns: { displayName: { from: "name", default: "A member" }, emailAddress: { from: "email" } },
     },
   },
-  underRoles: true,
   tables: `
 create table "AppUsers" (
   "userId" bigint generated always as identity (start with 9007199254740993) primary key,
@@ -45,6 +44,8 @@ create policy own on "AppUsers" using ("clerkId" = current_setting('app.user', t
 create policy own on "AppProfiles" using (
   "ownerId" = (select "userId" from "AppUsers" where "clerkId" = current_setting('app.user', true))
 );
+`,
+  policies: `
 create policy rollcall on "AppUsers" to rollcall_migrator, rollcall_api, rollcall_worker using (true);
 create policy rollcall on "AppProfiles" to rollcall_migrator, rollcall_api, rollcall_worker using (true);
 `,

@@ -58,7 +58,7 @@ export function declareStage(backend: Backend, app: MappedApp): Stage {
     receiver.listen(port, "127.0.0.1");
     system = await startSystem({
       backend,
-      underRoles: app.underRoles ?? false,
+      underRoles: app.policies !== undefined,
       environment: {
         // No scheduled run interferes.
         RECONCILE_CATCHUP_EVERY_MS: "86400000",
@@ -69,6 +69,7 @@ export function declareStage(backend: Backend, app: MappedApp): Stage {
       },
       app: {
         mapping: app.mapping,
+        ...(app.policies !== undefined && { policies: app.policies }),
         fill: async ({ db, clerk }) => {
           await db.query(app.tables);
           await clerk.users.seed(3);

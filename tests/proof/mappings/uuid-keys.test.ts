@@ -4,7 +4,7 @@ import type { MappedApp } from "./mapped-app.ts";
 import type { Stage } from "./stage.ts";
 import { tellStory } from "./story.ts";
 
-/** A schema of the app's own, uuid keys, an enum, and triggers that keep a time and a record of changes. */
+/** A schema of the app's own, uuid keys, an enum, and triggers that keep a time and a record of changes, under roles. */
 const app: MappedApp = {
   mapping: {
     users: {
@@ -38,7 +38,7 @@ create table app.profiles (
 );
 create table app.posts (id serial primary key, author uuid not null references app.members (id));
 create table app.pictures (id serial primary key, profile uuid not null references app.profiles (id));
-create table app.changes (id serial primary key, operation text not null, member uuid not null references app.members (id));
+create table app.changes (id integer generated always as identity primary key, operation text not null, member uuid not null references app.members (id));
 create function app.touch() returns trigger language plpgsql as 'begin new.changed_at := clock_timestamp(); return new; end'
   set search_path = app, pg_temp;
 create function app.record() returns trigger language plpgsql as
@@ -46,6 +46,8 @@ create function app.record() returns trigger language plpgsql as
 create trigger touch before update on app.members for each row execute function app.touch();
 create trigger record after insert or update on app.members for each row execute function app.record();
 `,
+  // The trigger runs with the rights of the role that writes.
+  policies: "grant insert on app.changes to rollcall_migrator, rollcall_api, rollcall_worker",
   added: {
     "app.members": [
       ...["email_verified", "role", "role_source", "banned", "clerk_created_at", "clerk_updated_at"],
