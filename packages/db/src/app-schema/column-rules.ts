@@ -16,6 +16,8 @@ export type ColumnRule = {
   nullable?: true;
   /** Inserts give no value: the database must have one. */
   needsDefault?: true;
+  /** Inserts give no value: the database must have one, or take a null. */
+  isUnfilled?: true;
 };
 
 /** A value that is too long fails its own user. The lengths are those that occur at Clerk. */
@@ -69,6 +71,8 @@ const orderMark: ColumnRule = {
   says: "timestamp with time zone, in milliseconds at least",
   minPrecision: 3,
 };
+
+export const unfilled = (rule: ColumnRule): ColumnRule => ({ ...rule, isUnfilled: true });
 
 export const nullable = (rule: ColumnRule): ColumnRule => ({ ...rule, nullable: true });
 

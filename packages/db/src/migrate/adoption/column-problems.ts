@@ -91,8 +91,8 @@ export function findColumnProblems(table: DeclaredTable, columns: readonly LiveC
  * Whether the column is a required time of an app, such as Prisma's `updatedAt`, which the app's own program fills. In a
  * table of the app, migrate gives it a default.
  */
-export function isUnfilledTime({ isOurs }: DeclaredTable, column: LiveColumn): boolean {
-  return !isOurs && column.notNull && !column.hasDefault && column.type.startsWith("timestamp");
+export function isUnfilledTime({ isOurs, keepsForm }: DeclaredTable, column: LiveColumn): boolean {
+  return !isOurs && !keepsForm && column.notNull && !column.hasDefault && column.type.startsWith("timestamp");
 }
 
 /** Our inserts do not set the column, so the database must have a value for it. */
@@ -155,6 +155,7 @@ function checkOurs(table: DeclaredTable, declared: DeclaredColumn, column: LiveC
       breaks: [{ states: ["23502"], column: column.name }],
     });
   }
+  if (rule.isUnfilled) problems.push(...checkExtra(table, column));
   if (rule.nullable && column.inPrimaryKey) {
     problems.push({
       object,
