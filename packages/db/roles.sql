@@ -39,7 +39,10 @@ $$;
 
 -- Before PostgreSQL 15 every role could create tables here.
 revoke create on schema public from public;
-grant usage, create on schema {{appSchemas}} to rollcall_migrator;
+grant usage, create on schema {{adoptedSchemas}} to rollcall_migrator;
+grant usage on schema {{keptSchemas}} to rollcall_migrator; -- The app's tables keep their owner. Migrate only tries to write them.
+grant select, insert, update, delete on {{keptTables}} to rollcall_migrator;
+do $$ declare counter text; begin foreach counter in array array[{{keptSequences}}] loop continue when counter is null; execute format('grant usage on sequence %s to rollcall_migrator', counter); end loop; end $$;
 grant usage on schema {{appSchemas}} to rollcall_api, rollcall_worker;
 
 create schema if not exists rollcall authorization rollcall_migrator;
@@ -137,6 +140,8 @@ begin
       -- The api changes a tier. When an operator resolves a conflict, the api links the profile and deletes the fresh one.
       ({{apiOnUsers}}, {{usersText}}, 'rollcall_api'),
       ({{apiOnProfile}}, {{profileText}}, 'rollcall_api'),
+      ('insert (clerk_id), update (tier, updated_at)', {{stateText}}, 'rollcall_api'),
+      ('insert, update, delete', {{linksText}}, 'rollcall_api'),
       ('update', 'rollcall.conflicts', 'rollcall_api'),
       ('insert, update', 'rollcall.former_profiles', 'rollcall_api'),
       ('insert', 'rollcall.claimed_profiles', 'rollcall_api'),

@@ -115,6 +115,12 @@ test("no field may name a column that Rollcall adds", () => {
     "users.columns.email must not name the column read_ticket, which Rollcall adds for itself",
     "users.columns.name must not name the column role, which Rollcall adds for itself",
   ]);
+  // Statements read the separate state under the same names.
+  expect(problemsOf({ users: { ...users, state: "separate" }, profile: null })).toEqual([
+    "users.key.column must not name the column banned, which Rollcall has for itself",
+    "users.columns.email must not name the column read_ticket, which Rollcall has for itself",
+    "users.columns.name must not name the column role, which Rollcall has for itself",
+  ]);
 });
 
 const profile = {
@@ -151,11 +157,15 @@ test("columns of a profile that contradict each other are refused", () => {
 });
 
 test("a mapping that this version does not carry out is refused by the name of each part", () => {
-  const users = { ...defaultMapping.users, table: "app.members", state: "separate" };
-  expect(problemsOf({ users, profile, organizations: {} })).toEqual([
-    'users.state "separate": this version does not support it yet',
+  expect(problemsOf({ ...defaultMapping, organizations: {} })).toEqual([
     "organizations: this version does not support it yet",
   ]);
+});
+
+test("the state may be separate, with any profile and without one", () => {
+  const users = { ...defaultMapping.users, state: "separate" };
+  for (const one of [null, profile, defaultMapping.profile])
+    expect(parse({ users, profile: one })).toEqual({ users, profile: one });
 });
 
 test.each(["integer", "bigint", "uuid", "text"])(

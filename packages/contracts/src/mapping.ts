@@ -208,7 +208,9 @@ function findContradictions({ users, profile: mapped }: Mapping): string[] {
   const added = listAddedColumns(users);
   for (const [column, field] of used)
     if (added.includes(column))
-      problems.push(`${field} must not name the column ${column}, which Rollcall adds for itself`);
+      problems.push(
+        `${field} must not name the column ${column}, which Rollcall ${users.state === "added" ? "adds" : "has"} for itself`,
+      );
   if (!mapped) return problems;
   if (toQualified(mapped.table).join(".") === toQualified(users.table).join("."))
     problems.push("profile.table must be another table than users.table");
@@ -245,9 +247,8 @@ function findColumnProblems(columns: NonNullable<Mapping["profile"]>["columns"])
 /** Fields that no rule needs. Every other field that the mapping leaves out gets a column with its default name. */
 const dispensable = ["name", "imageUrl"];
 
-/** The columns of Rollcall's own that the mapping gives no name. */
-function listAddedColumns({ state, columns }: Mapping["users"]): string[] {
-  if (state === "separate") return [];
+/** The columns of Rollcall's own that the mapping gives no name. With separate state, statements use the same names. */
+function listAddedColumns({ columns }: Mapping["users"]): string[] {
   const unnamed = Object.entries(defaultMapping.users.columns).flatMap(([field, column]) =>
     column === undefined || dispensable.includes(field) || Object.keys(columns).includes(field)
       ? []
@@ -268,12 +269,8 @@ export function toQualified(table: string): [schema: string, name: string] {
 }
 
 /** Mappings that are right and that this version does not carry out. */
-function findUnsupported({ users, organizations }: Mapping): string[] {
-  const places = [
-    ...(users.state === "separate" ? ['users.state "separate"'] : []),
-    ...(organizations ? ["organizations"] : []),
-  ];
-  return places.map((place) => `${place}: this version does not support it yet`);
+function findUnsupported({ organizations }: Mapping): string[] {
+  return organizations ? ["organizations: this version does not support it yet"] : [];
 }
 
 /**

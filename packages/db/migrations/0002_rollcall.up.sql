@@ -5,7 +5,7 @@
 create sequence rollcall.read_sequence as bigint;
 
 -- Rows of users outlive a down migration. Their numbers must stay below new ones, which would lose every tie otherwise.
-select setval('rollcall.read_sequence', coalesce(max(read_ticket), 0) + 1, false) from {{users}};
+select setval('rollcall.read_sequence', coalesce(max(read_ticket), 0) + 1, false) from {{usersWithState}};
 
 -- The only functions that compare emails; src/email.ts has their bodies too, and explains them.
 create function rollcall.fold_email(email text) returns text
@@ -19,7 +19,7 @@ create function rollcall.near_email(email text) returns text
 
 -- Hash indexes, because a B-tree refuses values above 2,700 bytes, and such a long address could not be written then.
 create index if not exists {{claimantIndex}} on {{users}} using hash (rollcall.fold_email({{email}}::text))
-  where {{deletedAt}} is null and {{emailVerified}};
+  where {{indexedDeletedAt}} is null and {{emailVerified}};
 create index if not exists {{profileIndex}} on {{profile}} using hash (rollcall.near_email({{profileEmail}}::text));
 
 -- The full sync finds rows that were created in a page's range and that the page lacks.

@@ -53,8 +53,8 @@ const countRecent = `select count(*)::int as count from ${recentDeletions}`;
 const countUsers = perTables(({ users: u }) => {
   const hadRow = `($1::timestamptz is null or u.${u.createdAt} < $1)`;
   return `
-select (select count(*) from ${u.table} u where u.${u.deletedAt} is null and ${hadRow})::int
-     + (select count(distinct u.${u.id}) from ${u.table} u
+select (select count(*) from ${u.rows} u where u.${u.deletedAt} is null and ${hadRow})::int
+     + (select count(distinct u.${u.id}) from ${u.rows} u
         where u.${u.deletedAt} is not null and ${hadRow}
           and u.${u.clerkId} in (select e.clerk_id from ${recentDeletions}))::int as count
 `;

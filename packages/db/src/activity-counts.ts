@@ -43,12 +43,12 @@ counted (kind, at, bucket, value) as (
   group by 2
   union all
   select 'sign_ups', ${quarterOf("case when u.clerk_created_at > 'epoch' then u.clerk_created_at else p.at end")}, 0, count(*)
-  from part p left join ${u.table} u on u.${u.clerkId} = p.clerk_id
+  from part p left join ${u.rows} u on u.${u.clerkId} = p.clerk_id
   where p.kind = 'user_created' and p.id > (select installed_event from rollcall.activity_progress)
   group by 2
   union all
   select 'time_to_profile', ${quarterOf("p.at")}, ${bucketOf("p.at - u.clerk_created_at")}, count(*)
-  from profiles p join ${u.table} u on u.${u.clerkId} = p.clerk_id
+  from profiles p join ${u.rows} u on u.${u.clerkId} = p.clerk_id
   where u.clerk_created_at >= (select installed_at from rollcall.activity_progress)
     and not exists (
       select from rollcall.events e
@@ -118,7 +118,7 @@ const usersPerStep = 5_000;
 const addExisting = perTables(
   ({ users: u }) => `
 with part as materialized (
-  select ${u.clerkId} as clerk_id, clerk_created_at, ${u.createdAt} as created_at, ${u.deletedAt} as deleted_at from ${u.table}
+  select ${u.clerkId} as clerk_id, clerk_created_at, ${u.createdAt} as created_at, ${u.deletedAt} as deleted_at from ${u.from}
   where ${u.clerkId} > $1 order by ${u.clerkId} limit ${usersPerStep}
 ),
 counted (kind, at, bucket, value) as (

@@ -7,6 +7,7 @@ import { readRow, readRows } from "./rows.ts";
 import { perTables } from "./tables.ts";
 import { inTransaction } from "./transaction.ts";
 import { createBind, type UserSelection, writeConditions } from "./user-filter.ts";
+import { stateTable } from "./user-rows.ts";
 import { isRefusedValue, refuseTier } from "./users.ts";
 
 const bulkColumns = `
@@ -43,19 +44,22 @@ const usersOf = perTables(({ users: u }) => ({
   named: (ids: string) => `u.${u.clerkId} = any (${ids}::text[])`,
   // A deletion is final.
   isLive: `u.${u.deletedAt} is null`,
-  count: (where: string) => `select count(*)::int as count from ${u.table} u where ${where}`,
+  count: (where: string) => `select count(*)::int as count from ${u.rows} u where ${where}`,
   // It changes no row, and Postgres still reads the value as the column's type.
-  tryTier: `update ${u.table} set ${u.tier} = $1 where false`,
+  tryTier: `update ${u.isHeld("tier") ? stateTable : u.table} set ${u.tier} = $1 where false`,
   choose: (where: string) => `
       select u.${u.clerkId} as clerk_id, (row_number() over (order by u.${u.id}) - 1) / ${portionSize} * ${portionSize} as portion
-      from ${u.table} u where ${where}`,
-  oldestSelected: `
+      from ${u.rows} u where ${where}`,
+  /** The app has no rule about a tier that is not in its table. */
+  oldestSelected: u.isHeld("tier")
+    ? undefined
+    : `
 select u.${u.id} as id from ${u.table} u
 where u.${u.clerkId} = any (select unnest(clerk_ids) from rollcall.bulk_portions where bulk_id = $1 and number = 0)
   and u.${u.tier}::text is distinct from $2::text
 order by u.${u.id} limit 1 for no key update skip locked
 `,
-  write: `update ${u.table} set ${u.tier} = $2, ${u.updatedAt} = now() where ${u.id} = $1`,
+  write: `update ${u.table} set ${u.tier} = $2${u.isHeld("updatedAt") ? "" : `, ${u.updatedAt} = now()`} where ${u.id} = $1`,
 }));
 
 function writeSelection(db: Queryable, selection: BulkSelection): { where: string; values: unknown[] } {
@@ -150,7 +154,9 @@ const longestTryMs = 2_000;
  * refuses them all. Any other rule may hit only some, so the worker finds out.
  */
 async function tryRules(client: Connection, id: number, tier: string): Promise<void> {
-  const refusal = await findRefusal(client, id, tier);
+  const { oldestSelected } = usersOf(client);
+  if (oldestSelected === undefined) return;
+  const refusal = await findRefusal(client, oldestSelected, [id, tier]);
   if (!isRefusedValue(refusal) || refusal.constraint === undefined) return;
   const { mapping, users } = client.tables;
   const values = [refusal.constraint, users.table, mapping.users.columns.tier ?? "tier"];
@@ -158,18 +164,26 @@ async function tryRules(client: Connection, id: number, tier: string): Promise<v
 }
 
 /** @returns the error of the write; undefined without one */
-async function findRefusal(client: Connection, id: number, tier: string): Promise<unknown> {
+async function findRefusal(
+  client: Connection,
+  oldestSelected: string,
+  [id, tier]: [number, string],
+): Promise<unknown> {
   await client.query("savepoint try");
-  const refusal = await tryWrite(client, id, tier).catch((error: unknown) => error);
+  const refusal = await tryWrite(client, oldestSelected, [id, tier]).catch((error: unknown) => error);
   if (refusal !== undefined && (readSqlState(refusal) === undefined || isRerunnable(refusal))) throw refusal;
   await client.query("rollback to savepoint try");
   return refusal;
 }
 
-async function tryWrite(client: Connection, id: number, tier: string): Promise<void> {
+async function tryWrite(
+  client: Connection,
+  oldestSelected: string,
+  [id, tier]: [number, string],
+): Promise<void> {
   // A trigger of the app may be slow, which is no refusal.
   await client.query(`set local statement_timeout = ${longestTryMs}`);
-  const [user] = readRows(userRow, (await client.query(usersOf(client).oldestSelected, [id, tier])).rows);
+  const [user] = readRows(userRow, (await client.query(oldestSelected, [id, tier])).rows);
   if (!user) return;
   await client.query(usersOf(client).write, [user.id, tier]);
   await client.query("set constraints all immediate");

@@ -5,8 +5,9 @@ import { PostgresError } from "./errors.ts";
 import type { Connection, Pool, Queryable } from "./pool.ts";
 import { readRows } from "./rows.ts";
 import { splitInSavepoints } from "./split-on-refusal.ts";
-import { perTables } from "./tables.ts";
+import { perTables, type Tables } from "./tables.ts";
 import { inTransaction } from "./transaction.ts";
+import { lockFreeTiers, writeTiers } from "./user-states.ts";
 
 /** An unfinished bulk change, or one that was cancelled while cache keys of written users were still old. */
 export type OpenBulkChange = { id: number; tier: string | null; by: string; isOver: boolean };
@@ -134,13 +135,22 @@ function underClaim<Result extends { counts: PortionCounts; hopeless?: Hopeless 
   });
 }
 
-const usersOf = perTables(({ users: u }) => ({
+const usersOf = perTables((tables) => {
+  const { users: u } = tables;
+  return {
+    ...(u.isSeparate ? writeSeparately(tables) : writeRows(tables)),
+    find: `select ${u.clerkId} as "clerkId" from ${u.from} where ${u.clerkId} = any ($1::text[])`,
+  };
+});
+
+const writeRows = ({ users: u }: Tables) => ({
+  make: undefined,
+  locks: [],
   // A row that the app, or a sync job, holds at this moment is left for the next attempt, so no row waits for another one.
-  lock: `
+  read: `
 select ${u.clerkId} as "clerkId", ${u.deletedAt} is not null as "isDeleted" from ${u.table}
 where ${u.clerkId} = any ($1::text[]) order by ${u.clerkId} collate "C" for no key update skip locked
 `,
-  find: `select ${u.clerkId} as "clerkId" from ${u.table} where ${u.clerkId} = any ($1::text[])`,
   writeTier: `
 with changed as (
   update ${u.table} u set ${u.tier} = $2, ${u.updatedAt} = now()
@@ -153,7 +163,27 @@ select clerk_id, 'tier_changed', 'bulk', $4::text, jsonb_build_object('from', ti
 from changed
 returning clerk_id as "clerkId"
 `,
-}));
+});
+
+/** The same with the state of the users in a table of its own. */
+const writeSeparately = (tables: Tables, u = tables.users) => ({
+  ...lockFreeTiers(tables),
+  read: `
+select ${u.clerkId} as "clerkId", ${u.deletedAt} is not null as "isDeleted" from ${u.from}
+where ${u.clerkId} = any ($1::text[]) order by ${u.clerkId} collate "C"
+`,
+  writeTier: `
+with before as materialized (
+  select ${u.clerkId} as clerk_id, ${u.tier} as tier from ${u.from}
+  where ${u.clerkId} = any ($1::text[]) and ${u.tier} <> $3::text
+),
+${writeTiers(tables)}
+insert into rollcall.events (clerk_id, kind, cause, ref, details)
+select clerk_id, 'tier_changed', 'bulk', $4::text, jsonb_build_object('from', tier, 'to', $3::text, 'by', $5::text)
+from changed
+returning clerk_id as "clerkId"
+`,
+});
 
 const idRow = z.object({ clerkId: z.string() });
 const lockedRow = z.object({ clerkId: z.string(), isDeleted: z.boolean() });
@@ -307,7 +337,12 @@ async function lockPortionUsers(
   client: Queryable,
   clerkIds: readonly string[],
 ): Promise<{ live: string[]; busy: string[]; skipped: number }> {
-  const locked = readRows(lockedRow, (await client.query(usersOf(client).lock, [clerkIds])).rows);
+  const { make, locks, read } = usersOf(client);
+  if (make !== undefined) await client.query(make, [clerkIds]);
+  let free = clerkIds;
+  for (const lock of locks)
+    free = readRows(idRow, (await client.query(lock, [free])).rows).map(({ clerkId }) => clerkId);
+  const locked = readRows(lockedRow, (await client.query(read, [free])).rows);
   const live = locked.flatMap(({ clerkId, isDeleted }) => (isDeleted ? [] : [clerkId]));
   const known = new Set(locked.map(({ clerkId }) => clerkId));
   const rest = clerkIds.filter((clerkId) => !known.has(clerkId));

@@ -20,7 +20,7 @@ const conflictsOf = perProfile((profile, tables) => {
   c.id::int as "id", u.${u.clerkId} as "clerkId", c.${stored.userId} as "userId", c.reason, c.${stored.candidateIds} as "candidateIds",
   c.${stored.profileId} as "profileId", c.state, c.opened_at as "openedAt", c.evaluated_at as "evaluatedAt",
   c.closed_at as "closedAt", c.closed_by as "closedBy"`;
-  const from = `from rollcall.conflicts c join ${u.table} u on u.${u.id} = ${stored.user.read(`c.${stored.userId}`)}`;
+  const from = `from rollcall.conflicts c join ${u.rows} u on u.${u.id} = ${stored.user.read(`c.${stored.userId}`)}`;
   return {
     list: `select ${columns}, ${u.shownName} as name ${from}
      where c.state = $1 and ($2::bigint is null or c.id < $2::bigint)
@@ -32,7 +32,7 @@ const conflictsOf = perProfile((profile, tables) => {
     /** Conflicts whose user's row the app deleted. No Clerk id is left, so they get no event. */
     settleWithoutUser: `
 update rollcall.conflicts c set state = 'settled', closed_at = now(), evaluated_at = now()
-where c.state = 'open' and not exists (select from ${u.table} u where u.${u.id} = ${stored.user.read(`c.${stored.userId}`)})
+where c.state = 'open' and not exists (select from ${u.rows} u where u.${u.id} = ${stored.user.read(`c.${stored.userId}`)})
 `,
   };
 });
@@ -95,7 +95,7 @@ with evaluated as materialized (
   join (
     select ${selectAs("u", u.id, "id")}, ${selectAs("u", u.clerkId, "clerk_id")}, ${selectAs("u", u.email, "email")}, ${selectAs("u", u.emailVerified, "email_verified")}, ${selectAs("u", u.deletedAt, "deleted_at")},
            '{}'::text[] as secondary_emails, '{}'::text[] as similar_emails
-    from ${u.table} u
+    from ${u.rows} u
   ) u on u.id = ${stored.user.read(`c.${stored.userId}`)}
   left join ${table} own on own.${link} = u.id
   cross join lateral (

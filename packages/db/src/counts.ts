@@ -8,24 +8,24 @@ const usersRow = z.object({ live: z.number(), held: z.number() });
 const countsOf = perTables(({ users: u }) => ({
   users: `
 select
-  (select count(*)::int from ${u.table} where ${u.deletedAt} is null) as live,
+  (select count(*)::int from ${u.from} where ${u.deletedAt} is null) as live,
   (select count(*)::int from rollcall.held_deletions h
-   join ${u.table} u on u.${u.clerkId} = h.clerk_id where u.${u.deletedAt} is null) as held
+   join ${u.rows} u on u.${u.clerkId} = h.clerk_id where u.${u.deletedAt} is null) as held
 `,
-  anyLive: `select from ${u.table} where ${u.deletedAt} is null limit 1`,
+  anyLive: `select from ${u.from} where ${u.deletedAt} is null limit 1`,
   states: `
 select
   count(*) filter (where ${u.deletedAt} is null and not ${u.banned})::int as live,
   count(*) filter (where ${u.deletedAt} is null and ${u.banned})::int as banned,
   count(*) filter (where ${u.deletedAt} is not null)::int as deleted
-from ${u.table}
+from ${u.from}
 `,
 }));
 
 const profileCountsOf = perProfile(({ table, link, stored }, { users: u }) => ({
-  openConflicts: `select count(*)::int as count from rollcall.conflicts c join ${u.table} u on u.${u.id} = ${stored.user.read(`c.${stored.userId}`)}
+  openConflicts: `select count(*)::int as count from rollcall.conflicts c join ${u.rows} u on u.${u.id} = ${stored.user.read(`c.${stored.userId}`)}
      where c.state = 'open'`,
-  without: `select count(*)::int as count from ${u.table} u
+  without: `select count(*)::int as count from ${u.rows} u
      where u.${u.deletedAt} is null and not u.${u.banned} and u.${u.role}::text <> 'admin'
        and not exists (select from ${table} m where m.${link} = u.${u.id})`,
 }));

@@ -13,7 +13,7 @@ export type FullSyncPage = CreationRange & { clerkIds: readonly string[] };
 const addMissing = perTables(
   ({ users: u }) => `
 insert into rollcall.deletion_candidates (run_id, clerk_id)
-select $1, u.${u.clerkId} from ${u.table} u
+select $1, u.${u.clerkId} from ${u.rows} u
 where u.${u.deletedAt} is null and u.${u.clerkId} <> all ($2::text[]) and ${createdWithin("$3", "$4")}
 on conflict do nothing
 `,
@@ -39,7 +39,7 @@ export async function addMissingCandidates(db: Queryable, runId: number, page: F
 const undated = perTables(
   ({ users: u }) => `
 insert into rollcall.deletion_candidates (run_id, clerk_id)
-select $1, ${u.clerkId} from ${u.table} where ${u.deletedAt} is null and clerk_created_at is null
+select $1, ${u.clerkId} from ${u.from} where ${u.deletedAt} is null and clerk_created_at is null
 on conflict do nothing
 `,
 );

@@ -7,7 +7,9 @@ import type { Queryable } from "./pool.ts";
 import { unlinkProfiles } from "./profiles.ts";
 import { readRow, readRows } from "./rows.ts";
 import { splitInSavepoints } from "./split-on-refusal.ts";
+import type { Tables } from "./tables.ts";
 import { longestLockWaitMs, waitBrieflyForLocks } from "./transaction.ts";
+import { deleteStates, eraseStates, lockStates } from "./user-states.ts";
 
 export type Deletion = {
   clerkId: string;
@@ -20,11 +22,29 @@ export type Deletion = {
   ref: string | null;
 };
 
-const deletionsOf = perUserKey(({ users: u }, madeKey) => ({
+const deletionsOf = perUserKey((tables, madeKey) => ({
+  ...(tables.users.isSeparate
+    ? {
+        lockUsers: lockStates(tables, "update"),
+        deleteUsers: deleteStates(tables, madeKey),
+        eraseMarked: eraseStates(tables),
+      }
+    : deleteRows(tables, madeKey)),
+  findUndeleted: findUndeletedIn(tables),
+}));
+
+const findUndeletedIn = ({ users: u }: Tables) => `
+select from ${u.rows} u
+where u.${u.clerkId} = any ($1::text[]) and (u.${u.deletedAt} is null or ${u.holdsPersonalData}) limit 1
+`;
+
+const deleteRows = ({ users: u }: Tables, madeKey: string | undefined) => ({
   // FOR UPDATE also waits for a transaction that gives one of these users a profile. A weaker lock would miss it.
-  lockUsers: `
+  lockUsers: [
+    `
 select from ${u.table} where ${u.clerkId} = any ($1::text[]) order by ${u.clerkId} collate "C" for update
 `,
+  ],
   /** Makes a tombstone also for a user without a row, so that a late read cannot create the user. */
   deleteUsers: `
 with before as materialized (
@@ -65,11 +85,7 @@ recorded as (
 )
 select id as "userId" from erased
 `,
-  findUndeleted: `
-select from ${u.table} u
-where u.${u.clerkId} = any ($1::text[]) and (u.${u.deletedAt} is null or ${u.holdsPersonalData}) limit 1
-`,
-}));
+});
 
 const userKey = z.union([z.number(), z.string()]);
 
@@ -95,7 +111,7 @@ export async function tombstoneUsers(
   await waitBrieflyForLocks(db, longestWaitMs);
   const ids = deletions.map((deletion) => deletion.clerkId);
   const { lockUsers, deleteUsers } = await deletionsOf(db);
-  await db.query(lockUsers, [ids]);
+  for (const lock of lockUsers) await db.query(lock, [ids]);
   const deleted = readRows(deletedRow, (await db.query(deleteUsers, listParameters(deletions))).rows);
   const before = new Map(
     deleted.map(({ clerkId, isUnknown }) => [clerkId, isUnknown ? "unknown" : "live"] as const),

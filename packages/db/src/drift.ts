@@ -34,7 +34,7 @@ with compared as (
     end as kind
   from ${rows}
   -- One lookup for each user. A plan that was made while the table was small would otherwise keep reading all of it.
-  left join lateral (select * from ${u.table} where ${u.clerkId} = s.clerk_id limit 1) u on true
+  left join lateral (select * from ${u.from} where ${u.clerkId} = s.clerk_id limit 1) u on true
 )
 select clerk_id as "clerkId", kind from compared where kind is not null
 `;
@@ -108,7 +108,7 @@ with lines as (
     || case when ${lacksProfile(tables, "$3")} then '?' else '' end
     || case when exists (select from rollcall.held_deletions h where h.clerk_id = u.${u.clerkId}) then '?' else '' end
     as line
-  from ${u.table} u
+  from ${u.rows} u
   where u.${u.deletedAt} is null and ${createdWithin("$1", "$2")}
 )
 select encode(sha256(convert_to(

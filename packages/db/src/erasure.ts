@@ -8,12 +8,14 @@ import { perProfile, perTables } from "./tables.ts";
 import { personalProperties } from "./user-columns.ts";
 
 const rowsOf = perTables(({ users: u }) => ({
-  lockUser: `
+  /** With separate state, the app's row is locked first: an outer join cannot be. Every writer needs that lock too. */
+  lockRow: u.isSeparate ? `select from ${u.table} where ${u.clerkId} = $1 for update` : undefined,
+  readUser: `
 select u.${u.id} as id, u.${u.deletedAt} is not null and not ${u.holdsPersonalData} as "isTombstone"
-from ${u.table} u where u.${u.clerkId} = $1 for update
+from ${u.rows} u where u.${u.clerkId} = $1${u.isSeparate ? "" : " for update"}
 `,
   countUnerased: `
-select count(*)::int as count from ${u.table} u where u.${u.deletedAt} is not null and ${u.holdsPersonalData}
+select count(*)::int as count from ${u.rows} u where u.${u.deletedAt} is not null and ${u.holdsPersonalData}
 `,
 }));
 
@@ -100,7 +102,9 @@ export async function erasePerson(
   clerkId: string,
   wish: { candidates: readonly RowKey[]; keepProfile: boolean },
 ): Promise<Erasure> {
-  const [user] = readRows(userRow, (await db.query(rowsOf(db).lockUser, [clerkId])).rows);
+  const { lockRow, readUser } = rowsOf(db);
+  if (lockRow !== undefined) await db.query(lockRow, [clerkId]);
+  const [user] = readRows(userRow, (await db.query(readUser, [clerkId])).rows);
   if (!user) throw new AppError("user.unknown", "No row has this Clerk id");
   if (!user.isTombstone)
     throw new AppError("user.not_deleted", "The user's row is no tombstone: it holds personal data");

@@ -6,6 +6,7 @@ import { quoteName } from "./quote-name.ts";
 import { readRows } from "./rows.ts";
 import { mentorados, type User, users } from "./schema.ts";
 import { type KeyType, perTables, type Tables } from "./tables.ts";
+import { stateTable, wholeRow } from "./user-rows.ts";
 
 /** A column of either table, with the SQL that lists and filters need. */
 export type ListColumn = Omit<ColumnView, "values"> & {
@@ -13,6 +14,8 @@ export type ListColumn = Omit<ColumnView, "values"> & {
   values: readonly string[] | undefined;
   /** The quoted name. */
   name: string;
+  /** The value in a row `alias`. */
+  of(alias: string): string;
   /** The value as text, read from a row `alias`. */
   toText(alias: string): string;
   read(text: string): ColumnValue;
@@ -52,12 +55,17 @@ type CatalogueRow = z.infer<typeof catalogueRow>;
 /** The keys of our columns in answers, by the quoted names of the columns. One column may be key and Clerk id. */
 type Keys = ReadonlyMap<string, readonly string[]>;
 
-const keysOf = perTables((tables): Record<"users" | "profile", Keys> => {
-  const ofUsers = Object.keys(getTableColumns(users)).flatMap((key): [string, string][] => {
-    const name = tables.users[key as keyof User];
-    return name === undefined ? [] : [[name, key]];
-  });
-  return { users: groupByName(ofUsers), profile: groupByName(listProfileKeys(tables)) };
+const keysOf = perTables((tables): Record<"users" | "state" | "profile", Keys> => {
+  const listUserKeys = (isHeld: boolean) =>
+    Object.keys(getTableColumns(users)).flatMap((key): [string, string][] => {
+      const name = tables.users[key as keyof User];
+      return name === undefined || tables.users.isHeld(key) !== isHeld ? [] : [[name, key]];
+    });
+  return {
+    users: groupByName(listUserKeys(false)),
+    state: groupByName(listUserKeys(true)),
+    profile: groupByName(listProfileKeys(tables)),
+  };
 });
 
 /** Columns of the default profile have keys of our own. Those of another one are the app's, with the app's names. */
@@ -115,12 +123,19 @@ export async function readListColumns(db: Queryable): Promise<ListColumns> {
   const { rows } = await db.query(catalogue, [tables.users.table, profile?.table ?? null]);
   const found = readRows(catalogueRow, rows);
   const keys = keysOf(db);
-  const list = (table: CatalogueRow["table"], taken: ReadonlySet<string>) =>
+  const list = (table: CatalogueRow["table"], taken: ReadonlySet<string>, state: CatalogueRow[] = []) =>
     describe(
       found.filter((row) => row.table === table),
-      { keys: keys[table], keyType: tables[table]?.keyType, taken, words: listWords(table, tables) },
+      state,
+      {
+        keys: keys[table],
+        stateKeys: keys.state,
+        keyType: tables[table]?.keyType,
+        taken,
+        words: listWords(table, tables),
+      },
     );
-  const ofUsers = list("users", new Set());
+  const ofUsers = list("users", new Set(), await readState(db));
   const taken = new Set(ofUsers.map(({ key }) => key));
   return {
     users: ofUsers,
@@ -130,6 +145,7 @@ export async function readListColumns(db: Queryable): Promise<ListColumns> {
 
 type Source = {
   keys: Keys;
+  stateKeys: Keys;
   keyType: KeyType | undefined;
   /** The keys of the users' table: as filters they mean that table. */
   taken: ReadonlySet<string>;
@@ -144,11 +160,21 @@ function listWords(table: CatalogueRow["table"], { profile }: Tables): ReadonlyS
   );
 }
 
-function describe(rows: readonly CatalogueRow[], source: Source): ListColumn[] {
-  const { keys } = source;
-  const known = rows.flatMap((row) =>
-    (keys.get(quoteName(row.column)) ?? []).map((key) => ({ row, key, isOurs: true })),
-  );
+/** The columns of separate state. */
+async function readState(db: Queryable): Promise<CatalogueRow[]> {
+  if (!db.tables.users.isSeparate) return [];
+  return readRows(catalogueRow, (await db.query(catalogue, [stateTable, null])).rows);
+}
+
+function describe(
+  rows: readonly CatalogueRow[],
+  state: readonly CatalogueRow[],
+  source: Source,
+): ListColumn[] {
+  const { keys, stateKeys } = source;
+  const listKnown = (of: readonly CatalogueRow[], names: Keys) =>
+    of.flatMap((row) => (names.get(quoteName(row.column)) ?? []).map((key) => ({ row, key, isOurs: true })));
+  const known = [...listKnown(rows, keys), ...listKnown(state, stateKeys)];
   const further = rows
     .filter(({ column }) => !keys.has(quoteName(column)) && !secret.test(column))
     .map((row) => ({ row, key: row.column, isOurs: false }));
@@ -175,6 +201,9 @@ function describeColumn(
   const name = quoteName(row.column);
   const isPersonal = isOurs ? personal.has(key) : mayIdentify && !source.words.has(name);
   const isFilter = !(isPersonal || kind === "time" || reserved.has(key) || source.taken.has(key));
+  // With separate state, a list reads a join, which has further columns of the app in the whole row alone.
+  const reach = (alias: string) =>
+    isOurs || source.stateKeys.size === 0 ? `${alias}.${name}` : `(${alias}.${wholeRow}).${name}`;
   return {
     key,
     kind,
@@ -182,7 +211,8 @@ function describeColumn(
     filterable: isFilter && !unfiltered.has(key),
     personal: isPersonal,
     name,
-    toText: (alias) => toText(`${alias}.${name}`, row.type, isOurs),
+    of: reach,
+    toText: (alias) => toText(reach(alias), row.type, isOurs),
     // A key of type bigint is a text, also while its values are small.
     read: (text) => (key === "id" && source.keyType === "bigint" ? text : readText(kind, text)),
   };
@@ -214,30 +244,36 @@ function readText(kind: ColumnKind, text: string): ColumnValue {
 export async function describeColumns(db: Queryable): Promise<ColumnsAnswer> {
   const { users: ofUsers, profile } = await readListColumns(db);
   const { tables } = db;
-  const view = async (of: { table: string; id: string }, list: readonly ListColumn[]) =>
+  const view = async (of: { from: string; id: string; alias?: string }, list: readonly ListColumn[]) =>
     Promise.all(
-      list.map(async ({ key, kind, values, filterable, personal: isPersonal, name }): Promise<ColumnView> => {
+      list.map(async (column): Promise<ColumnView> => {
+        const { key, kind, values, filterable, personal: isPersonal, name } = column;
         const isOpen = filterable && kind === "text";
-        const known = isOpen ? await suggestValues(db, of, name) : values;
+        const value = of.alias === undefined ? name : column.of(of.alias);
+        const known = isOpen ? await suggestValues(db, of, value) : values;
         return { key, kind, ...(known && { values: [...known] }), filterable, personal: isPersonal };
       }),
     );
+  const { from, id, isSeparate } = tables.users;
   return {
-    users: await view(tables.users, ofUsers),
+    users: await view({ from, id, ...(isSeparate && { alias: "u" }) }, ofUsers),
     profile:
       profile && tables.profile
-        ? { name: profile.name, columns: await view(tables.profile, profile.columns) }
+        ? {
+            name: profile.name,
+            columns: await view({ from: tables.profile.table, id: tables.profile.id }, profile.columns),
+          }
         : null,
   };
 }
 
 async function suggestValues(
   db: Queryable,
-  { table, id }: { table: string; id: string },
-  name: string,
+  { from, id }: { from: string; id: string },
+  column: string,
 ): Promise<string[]> {
   const result = await db.query(
-    `select distinct value from (select ${name}::text as value from ${table} order by ${id} desc limit 1000) newest
+    `select distinct value from (select ${column}::text as value from ${from} order by ${id} desc limit 1000) newest
      where value is not null and length(value) <= ${longestText} order by value limit 50`,
   );
   return readRows(z.object({ value: z.string() }), result.rows).map(({ value }) => value);

@@ -1,7 +1,7 @@
 import { AppError, defaultMapping, type Mapping, type UserEntry, type UserFilter } from "@rollcall/contracts";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as db from "./index.ts";
-import { type MappedApp, mappedApps } from "./migrate/testing.ts";
+import { type MappedApp, mappedApps, separate } from "./migrate/testing.ts";
 import { calls } from "./testing/every-call.ts";
 import { createMappedPool, getSession, makeSnapshot, writeUsers } from "./testing.ts";
 
@@ -99,6 +99,56 @@ const apps: Record<string, { users: Mapping["users"]; sql: string; key: RegExp }
         "clerkId" text not null unique, email text, name text)`,
     key: /^900719925474\d{4}$/,
   },
+  "separate state and the Clerk id as the key": {
+    users: {
+      table: "users",
+      key: { column: "id", type: "text" },
+      state: "separate",
+      columns: { clerkId: "id", email: "email", tier: "tier" },
+    },
+    sql: `create table public.users (id text primary key, email text, tier text)`,
+    key: /^user_/,
+  },
+  "separate state, every field mapped, hostile names and a uuid without a default": {
+    users: {
+      table: 'se"lect.Us"er',
+      key: { column: "select", type: "uuid" },
+      state: "separate",
+      columns: {
+        clerkId: "clerk'Id",
+        email: "e-Mail",
+        emailVerified: '"',
+        name: "full name",
+        imageUrl: "$1",
+        role: "user",
+        tier: "order",
+        banned: "é",
+        deletedAt: "deletedAt",
+        createdAt: "createdAt",
+        updatedAt: "a.b",
+      },
+    },
+    sql: `create schema "se""lect";
+      create type "se""lect"."Ro'le" as enum ('user', 'admin');
+      create table "se""lect"."Us""er" (
+        "select" uuid primary key, "clerk'Id" varchar(64) unique, "e-Mail" text, """" boolean not null,
+        "full name" text, "$1" text, "user" "se""lect"."Ro'le" not null, "order" text not null default 'FREE',
+        "é" boolean not null, "deletedAt" timestamp(3), "createdAt" timestamp(3) not null, "a.b" timestamp(3) not null)`,
+    key: /^[\da-f-]{36}$/,
+  },
+  "separate state of a bare table that has columns of our names": {
+    users: {
+      table: "app.accounts",
+      key: { column: "accountId", type: "bigint" },
+      state: "separate",
+      columns: { clerkId: "clerkId" },
+    },
+    sql: `create schema app;
+      create table app.accounts (
+        "accountId" bigint generated always as identity (start with 9007199254740993) primary key,
+        "clerkId" text unique, email integer, role integer, tier json, read_ticket text, deleted_at boolean, of_app text)`,
+    key: /^900719925474\d{4}$/,
+  },
 };
 
 /** Runs one of the calls. A refusal of Rollcall's own, such as an unknown user, comes from an answer of the statement. */
@@ -126,6 +176,10 @@ async function readAll(pool: db.Pool, filter: UserFilter, limit: number): Promis
 const readIds = async (pool: db.Pool, filter: UserFilter, limit = 2) =>
   (await readAll(pool, filter, limit)).map(({ clerkId }) => clerkId);
 
+/** The tables of separate state, with a comma in front. */
+const ofState = ({ tables }: db.Pool) =>
+  tables.users.isSeparate ? ", rollcall.user_states, rollcall.profile_links" : "";
+
 describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
   let pool: db.Pool;
   beforeAll(async () => {
@@ -135,7 +189,7 @@ describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
 
   const empty = () =>
     pool.query(
-      `truncate ${pool.tables.users.table}, rollcall.events, rollcall.held_deletions, rollcall.runs cascade`,
+      `truncate ${pool.tables.users.table}, rollcall.events, rollcall.held_deletions, rollcall.runs${ofState(pool)} cascade`,
     );
 
   test.each(Object.entries(calls))("%s runs", async (_name, call) => {
@@ -249,8 +303,9 @@ describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
       makeSnapshot({ clerkId: `user_${id}`, email: `${id}@app.example` }),
     );
     await writeUsers(pool, ofApp);
-    await pool.query(`update ${u.table} set clerk_created_at = null where ${u.clerkId} = any ($1)`, [
-      ofApp.map(({ clerkId }) => clerkId),
+    const [table, clerkId] = u.isSeparate ? ["rollcall.user_states", "clerk_id"] : [u.table, u.clerkId];
+    await pool.query(`update ${table} set clerk_created_at = null where ${clerkId} = any ($1)`, [
+      ofApp.map((one) => one.clerkId),
     ]);
     const gone = { by: "signature", cause: "webhook", ref: null } as const;
     await db.inTransaction(pool, (client) => db.tombstoneUsers(client, [{ clerkId: "user_b", ...gone }]));
@@ -374,6 +429,22 @@ const appsWithProfiles: Record<string, MappedApp> = {
         account int generated always as identity primary key, clerk text not null unique, mail text, called text);
       ${mentorados("int references public.accounts (account)")}`,
   },
+  "separate state, uuid keys and an enum": separate(uuidKeys),
+  "separate state and Prisma's models": separate(prisma),
+  "separate state and the default profile": {
+    mapping: {
+      users: {
+        table: "accounts",
+        key: { column: "account", type: "integer" },
+        state: "separate",
+        columns: { clerkId: "clerk" },
+      },
+      profile: defaultMapping.profile,
+    },
+    sql: `
+      create table public.accounts (account int generated always as identity primary key, clerk text unique);
+      ${mentorados("int references public.accounts (account) on delete cascade")}`,
+  },
 };
 
 describe.each(Object.entries(appsWithProfiles))("with profiles: %s", (_, { mapping, sql }) => {
@@ -384,7 +455,9 @@ describe.each(Object.entries(appsWithProfiles))("with profiles: %s", (_, { mappi
   afterAll(() => pool?.end());
 
   beforeEach(() =>
-    pool.query(`truncate ${pool.tables.users.table}, rollcall.runs, rollcall.conflicts cascade`),
+    pool.query(
+      `truncate ${pool.tables.users.table}, rollcall.runs, rollcall.conflicts${ofState(pool)} cascade`,
+    ),
   );
 
   test.each(Object.entries(calls))("%s runs", (_name, call) => checkRuns(pool, call));
@@ -395,8 +468,8 @@ describe.each(Object.entries(appsWithProfiles))("with profiles: %s", (_, { mappi
   const readLinked = async () => {
     const { profile } = pool.tables;
     const { rows } = await pool.query(
-      `select ${profile?.id}::text as id, ${profile?.link} is not null as "isLinked", linked_at is not null as "wasLinked"
-       from ${profile?.table} where ${profile?.email} = 'user_p@example.com'`,
+      `select m.${profile?.id}::text as id, m.${profile?.link} is not null as "isLinked", m.linked_at is not null as "wasLinked"
+       from ${profile?.rows} m where m.${profile?.email} = 'user_p@example.com'`,
     );
     return rows;
   };
@@ -414,17 +487,19 @@ describe.each(Object.entries(appsWithProfiles))("with profiles: %s", (_, { mappi
     const gone = { by: "signature", cause: "webhook", ref: null } as const;
     await db.inTransaction(pool, (client) => db.tombstoneUsers(client, [{ clerkId: "user_p", ...gone }]));
     // The app's own migrations may drop our column. It knows former profiles from a table of Rollcall's.
-    await pool.query(`alter table ${pool.tables.profile?.table} drop column linked_at`);
+    if (!pool.tables.users.isSeparate)
+      await pool.query(`alter table ${pool.tables.profile?.table} drop column linked_at`);
     expect((await db.restoreTables(pool)).left).toEqual([]);
     expect(await readLinked()).toEqual([{ id, isLinked: false, wasLinked: true }]);
 
     const email = "user_p@example.com";
+    const name = mapping.users.columns.name === undefined ? null : "A";
     expect(await writeUsers(pool, [makeSnapshot({ clerkId: "user_q", email })])).toEqual({
       user_q: "created",
     });
     const page = { state: "open", beforeId: undefined, limit: 10 };
     expect(await db.listNamedConflicts(pool, page)).toMatchObject([
-      { clerkId: "user_q", reason: "former_profile", candidateIds: [mentorado?.id], name: "A" },
+      { clerkId: "user_q", reason: "former_profile", candidateIds: [mentorado?.id], name },
     ]);
     const erasure = await db.inTransaction(pool, (client) =>
       db.erasePerson(client, "user_p", { candidates: [], keepProfile: false }),

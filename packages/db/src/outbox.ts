@@ -62,7 +62,7 @@ export async function returnNotification(db: Queryable, eventId: number, afterS:
 const unsent = perProfile(
   ({ stored }, { users: u }) =>
     `select e.at, u.${u.id} as "userId", ${stored.profile.type === "integer" ? "(e.details ->> 'mentoradoId')::int" : "e.details ->> 'mentoradoId'"} as "profileId"
-     from rollcall.events e join ${u.table} u on u.${u.clerkId} = e.clerk_id
+     from rollcall.events e join ${u.rows} u on u.${u.clerkId} = e.clerk_id
      where e.id = $1 and e.notification_sent_at is null and u.${u.deletedAt} is null`,
 );
 

@@ -13,7 +13,7 @@ const personRow = z.object({
 const people = perTables(
   ({ users: u }) => `
 select u.${u.clerkId} as "clerkId", ${u.shownName} as name, u.${u.email}::text as email
-from ${u.table} u where u.${u.clerkId} = any ($1::text[])
+from ${u.rows} u where u.${u.clerkId} = any ($1::text[])
 `,
 );
 

@@ -1,6 +1,7 @@
 import { isDefaultProfile, type Mapping, toAnswerKey, toQualified } from "@rollcall/contracts";
 import { quoteName, quoteText } from "./quote-name.ts";
 import { describeStoredKey, nameStoredKeys, type StoredKey } from "./stored-keys.ts";
+import { joinLinks } from "./user-rows.ts";
 
 type MappedProfile = NonNullable<Mapping["profile"]>;
 type MappedColumn = MappedProfile["columns"][string];
@@ -45,6 +46,11 @@ export type ProfileTable = {
   label: string;
   /** `schema.table` as a literal, for `::regclass`. */
   literal: string;
+  /** Profiles with `linked_at`, in FROM with an alias behind it: the table, or its join with the separate state. */
+  rows: string;
+  isSeparate: boolean;
+  /** The end of a subquery that reads one profile `m` of a user: an app with separate state may make a second one itself. */
+  one: string;
   /** The singular noun: the key in answers, and the prefix of log events. */
   name: string;
   id: string;
@@ -83,33 +89,43 @@ export type ProfileTable = {
   stored: { user: StoredKey; profile: StoredKey } & ReturnType<typeof nameStoredKeys>;
 };
 
-export function describeProfile(profile: MappedProfile, userKey: KeyType): ProfileTable {
+export function describeProfile(
+  profile: MappedProfile,
+  { key, state }: Pick<Mapping["users"], "key" | "state">,
+): ProfileTable {
+  const userKey = key.type;
+  const isSeparate = state === "separate";
   const qualified = toQualified(profile.table);
   const table = qualified.map(quoteName).join(".");
   const literal = quoteText(table);
   const id = quoteName(profile.key.column);
   const columns = Object.entries(profile.columns).map(([name, mapped]) => describeColumn(name, mapped));
   // Answers with the default profile hold the users' key as a number.
-  const isDefault = isDefaultProfile(profile) && userKey === "integer";
+  const isDefault = isDefaultProfile(profile) && userKey === "integer" && !isSeparate;
   const updatedAt = profile.updatedAt === undefined ? undefined : quoteName(profile.updatedAt);
   const touched = updatedAt === undefined ? "" : `, ${updatedAt} = now()`;
   const stored = { user: describeStoredKey(userKey), profile: describeStoredKey(profile.key.type) };
   const from = (...sources: ProfileColumn["source"][]) =>
     columns.filter(({ source }) => sources.includes(source)).map(({ column }) => column);
   const [names, others] = [from("name"), from("email", "imageUrl")];
+  const link = quoteName(profile.link);
   // Without a list of allowed values, it may be a phone number or a document's. The default table has a class there.
   const free = isDefault ? [] : columns.filter((one) => one.source === "metadata" && !one.metadata.allowed);
   return {
     table,
     label: qualified.join("."),
     literal,
+    rows: isSeparate ? joinLinks(table, id, [link, ...columns.map(({ column }) => column)]) : table,
+    isSeparate,
+    // The one that Rollcall linked, and then the first.
+    one: isSeparate ? ` order by m.linked_at, m.${id} limit 1` : "",
     name: profile.name,
     id,
     keyType: profile.key.type,
     lacksKeyDefault: /^(uuid|text)$/.test(profile.key.type)
       ? lacksDefault(literal, profile.key.column)
       : undefined,
-    link: quoteName(profile.link),
+    link,
     columns,
     metadata: columns.flatMap((one) => (one.source === "metadata" ? [one.metadata] : [])),
     email: from("email")[0],

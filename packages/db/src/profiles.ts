@@ -5,6 +5,7 @@ import type { ProfileTable, ProfileValue } from "./profile-columns.ts";
 import { selectAs } from "./quote-name.ts";
 import { readRows } from "./rows.ts";
 import { perProfile, perTables, type Tables } from "./tables.ts";
+import { linkTable } from "./user-rows.ts";
 
 /** An array of emails in the form that `fold` makes comparable. */
 const foldAll = (fold: "fold_email" | "near_email", emails: string) =>
@@ -19,7 +20,7 @@ const foldAll = (fold: "fold_email" | "near_email", emails: string) =>
  * Nothing matches profiles without an email column.
  */
 export function matchesOfUser(profile: ProfileTable, { users: c }: Tables): string {
-  const { table, id, link, email, wasUnclaimed, stored } = profile;
+  const { rows, id, link, email, wasUnclaimed, stored } = profile;
   if (email === undefined)
     return `lateral (select null::text as decision, '{}'::${profile.keyType}[] as candidate_ids)`;
   return `
@@ -31,7 +32,7 @@ lateral (
            rollcall.near_email(m.${email}::text) = any (
              ${foldAll("near_email", "array_append(u.similar_emails, u.email::text)")}
            ) as is_similar
-    from ${table} m
+    from ${rows} m
     -- Profiles without a user, and once unclaimed profiles that another user has by now.
     where (m.${link} is null or (m.${link} <> u.id and ${wasUnclaimed}))
       and rollcall.near_email(m.${email}::text) <> ''
@@ -56,7 +57,7 @@ lateral (
       when not u.email_verified and cardinality(candidates || former) > 0 then 'unverified_email'
       when cardinality(candidates) > 1 then 'several_candidates'
       when cardinality(candidates) = 1 and (
-        select count(*) from ${c.table} c
+        select count(*) from ${c.rows} c
         where c.${c.deletedAt} is null and c.${c.emailVerified}
           and rollcall.fold_email(c.${c.email}::text) = rollcall.fold_email(u.email::text)
       ) > 1 then 'several_claimants'
@@ -84,12 +85,12 @@ lateral (
  */
 export function lacksProfile({ profile, users: u }: Tables, create: `$${number}`): string {
   if (!profile) return `(${create}::boolean and false)`;
-  const { table, link, email } = profile;
+  const { table, rows, link, email } = profile;
   const mayLink =
     email === undefined
       ? ""
       : ` or u.${u.emailVerified} and exists (
-    select from ${table} m
+    select from ${rows} m
     where m.${link} is null and m.linked_at is null
       -- The index has the near form, which equal emails share.
       and rollcall.near_email(m.${email}::text) = rollcall.near_email(u.${u.email}::text)
@@ -186,7 +187,7 @@ with requested as materialized (
          exists (select from ${table} m where m.${link} = u.${u.id}) as has_profile
   from unnest(${requested.map(({ value }) => value).join(", ")})
     as a (${requested.map(({ name }) => name).join(", ")})
-  join ${u.table} u on u.${u.clerkId} = a.clerk_id
+  join ${u.rows} u on u.${u.clerkId} = a.clerk_id
 ),
 due as materialized (
   select u.*, m.decision, m.candidate_ids
@@ -194,12 +195,12 @@ due as materialized (
   where not u.has_profile and u.deleted_at is null and not u.banned and u.role::text <> 'admin'
 ),
 linked as (
-  update ${table} m set ${link} = n.id, linked_at = clock_timestamp()${profile.touched}
+  update ${table} m set ${link} = n.id${profile.isSeparate ? "" : ", linked_at = clock_timestamp()"}${profile.touched}
   from due n
-  where n.decision = 'link' and m.${id} = n.candidate_ids[1] and m.${link} is null and m.linked_at is null
+  where n.decision = 'link' and m.${id} = n.candidate_ids[1] and m.${link} is null${profile.isSeparate ? "" : " and m.linked_at is null"}
   returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}
 ),
-${profile.isDefault ? "" : claimed}${createProfiles(profile, inserted, create)},
+${profile.isDefault ? "" : claimed}${createProfiles(profile, inserted, create)},${profile.isSeparate ? recordLinks : ""}
 conflicted as (
   insert into rollcall.conflicts as c (${stored.userId}, reason, ${stored.candidateIds}, ${stored.profileId}, profile_fingerprint)
   select ${stored.user.store("n.id")}, case n.decision when 'link' then 'lost_to_claimant' else n.decision end, ${stored.profile.storeAll("n.candidate_ids")},
@@ -305,19 +306,37 @@ const claimed = `claimed as (
 ),
 `;
 
+/**
+ * The links of an app whose tables get no column. A profile that had a user by now fails on its key here, and its user is
+ * tried again: the snapshot of the statement may be too old to tell. The key of a new profile may be one that the app
+ * used before.
+ */
+const recordLinks = `
+recorded_links as (
+  insert into ${linkTable} (profile_key, user_key, linked_at)
+  select l.id::text, l.user_id::text, clock_timestamp() from linked l
+),
+recorded_profiles as (
+  insert into ${linkTable} (profile_key, user_key, linked_at)
+  select c.id::text, c.user_id::text, now() from created c
+  on conflict (profile_key) do update set user_key = excluded.user_key, linked_at = excluded.linked_at
+),`;
+
 /** `created`, which makes a key for a profile if the table has no default for it. */
 function createProfiles(
-  { table, id, link, keyType, lacksKeyDefault }: ProfileTable,
+  { table, id, link, keyType, lacksKeyDefault, isSeparate }: ProfileTable,
   inserted: readonly { column: string; value: string }[],
   create: string,
 ): string {
   const insert = (own: { columns: string; values: string }, condition: string) => `
-  insert into ${table} as m (${own.columns}${[link, ...inserted.map(({ column }) => column)].join(", ")}, linked_at)
-  select ${own.values}${["n.id", ...inserted.map(({ value }) => value)].join(", ")}, now()
+  insert into ${table} as m (${own.columns}${[link, ...inserted.map(({ column }) => column)].join(", ")}${isSeparate ? "" : ", linked_at"})
+  select ${own.values}${["n.id", ...inserted.map(({ value }) => value)].join(", ")}${isSeparate ? "" : ", now()"}
   from due n
   where ${create}::boolean and n.id not in (select user_id from linked)${condition}
-  order by n.id
-  on conflict (${link}) do nothing
+  order by n.id${
+    // The app's table may have no such key. The user's row is locked, so the app gives no profile now.
+    isSeparate ? "" : `\n  on conflict (${link}) do nothing`
+  }
   returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}, (m.*)::${table} as profile
 `;
   const byDefault = { columns: "", values: "" };
@@ -340,7 +359,7 @@ select u.${u.clerkId}::text as "clerkId",
     when u.${u.role}::text = 'admin' then 'admin'
     else 'not_made'
   end as outcome
-from ${u.table} u where u.${u.clerkId} = any ($1::text[])
+from ${u.rows} u where u.${u.clerkId} = any ($1::text[])
 `,
 );
 
@@ -376,7 +395,11 @@ export async function giveProfiles(
     return readRows(describedRow, described.rows);
   }
   const { text, list, findLacking } = statement;
-  const result = await db.query({ name: "give-profiles", text, values: list(requests, defaults) });
+  for (const prepare of prepareLinks(db) ?? [])
+    await db.query(prepare, [requests.map(({ clerkId }) => clerkId)]);
+  // See applySnapshots.
+  const name = db.tables.users.isSeparate ? {} : { name: "give-profiles" };
+  const result = await db.query({ ...name, text, values: list(requests, defaults) });
   const given = readRows(givenRow, result.rows);
   // Either the app inserted the profile at this moment, or its trigger discards ours without an error.
   const kept = given.filter(({ outcome, hadProfile }) => outcome === "kept" && !hadProfile);
@@ -386,6 +409,29 @@ export async function giveProfiles(
     throw new AppError("user.rejected", `A trigger of ${db.tables.profile?.label} discards a new profile`);
   return given;
 }
+
+/**
+ * With separate state, no key of the app's table may keep users from a second profile. So the rows of users to whom a
+ * profile is due are locked against new references to them, and a link to a profile that the app took away is forgotten.
+ */
+const prepareLinks = perProfile(({ table, link, isSeparate, stored }, { users: u }) => {
+  if (!isSeparate) return [];
+  const lacks = `not exists (select from ${table} m where m.${link} = u.${u.id})`;
+  return [
+    `
+select from ${u.table} where ${u.clerkId} in (
+  select u.${u.clerkId} from ${u.rows} u
+  where u.${u.clerkId} = any ($1::text[]) and ${lacks}
+    and u.${u.deletedAt} is null and not u.${u.banned} and u.${u.role} <> 'admin'
+)
+order by ${u.clerkId} collate "C" for update
+`,
+    `
+update ${linkTable} k set user_key = null
+from ${u.table} u where u.${u.clerkId} = any ($1::text[]) and k.user_key = ${stored.user.typed(`u.${u.id}`)}::text and ${lacks}
+`,
+  ];
+});
 
 /** Null for most users, which saves both sides the work of a text. */
 function toJsonList(emails: readonly string[] = []): string | null {
@@ -398,19 +444,26 @@ function toJsonList(emails: readonly string[] = []): string | null {
  * last user, for an erasure.
  */
 const unlink = perProfile(
-  ({ table, id, link, unlinked, stored }, { users: u }) => `
+  ({ table, id, link, unlinked, touched, isSeparate, stored }, { users: u }) => `
 with unlinked as (
   update ${table} m set
-    ${link} = null, ${unlinked}
-  from ${u.table} u
+    ${link} = null${isSeparate ? touched : `, ${unlinked}`}
+  from ${u.rows} u
   where u.${u.clerkId} = any ($1::text[]) and m.${link} = u.${u.id}
   returning ${selectAs("m", id, "id")}, ${selectAs("u", u.clerkId, "clerk_id")}
-)
+)${isSeparate ? keepLinkTimes : ""}
 insert into rollcall.former_profiles (${stored.formerId}, clerk_id)
 select ${stored.profile.store("id")}, clerk_id from unlinked
 on conflict (${stored.formerId}) do update set clerk_id = excluded.clerk_id, unlinked_at = now()
 `,
 );
+
+/** A profile that the app linked by itself gets a time here. */
+const keepLinkTimes = `,
+kept as (
+  insert into ${linkTable} (profile_key, linked_at) select id::text, now() from unlinked
+  on conflict (profile_key) do update set user_key = null
+)`;
 
 /** Unlinks the users' profiles. Run it inside a transaction that holds the locks of the users' rows. */
 export async function unlinkProfiles(db: Queryable, clerkIds: readonly string[]): Promise<void> {

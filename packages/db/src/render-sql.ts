@@ -2,13 +2,14 @@ import { type DeclaredTable, declareTables } from "./app-schema/declared-tables.
 import { usedSequences } from "./app-schema/used-sequences.ts";
 import { quoteName, quoteText } from "./quote-name.ts";
 import { perTables, type Tables } from "./tables.ts";
+import { linkTable, stateTable } from "./user-rows.ts";
 
 const placeholder = /\{\{(\w+)\}\}/g;
 const bodyQuotes = "$$";
 
 /**
- * The text of a migration or of roles.sql with the mapped names in place of `{{name}}`. A line is left out if it names the profiles' table, or
- * their email, and there is none.
+ * The text of a migration or of roles.sql with the mapped names in place of `{{name}}`. A line is left out if it names what
+ * the mapping lacks: profiles, their email, or state in the app's tables.
  */
 export function renderSql(db: { readonly tables: Tables }, text: string): string {
   const values: Readonly<Record<string, string | undefined>> = valuesOf(db);
@@ -37,11 +38,17 @@ const valuesOf = perTables((tables) => {
   const [claimantIndex, createdIndex] = users?.indexes.map(({ name }) => quoteName(name)) ?? [];
   const appTables = app.map(({ table }) => `to_regclass(${quoteText(table)})`).join(", ");
   const [profileIndex] = profile?.indexes.map(({ name }) => quoteName(name)) ?? [];
+  const schemas = [...new Set(app.map(({ schema }) => schema))].join(", ");
+  const sequences = app.map(findSequence).join(", ");
+  const written = listWritten(tables);
   const email = Object.entries(mapping.profile?.columns ?? {}).find(
     ([, source]) => "from" in source && source.from === "email",
   );
   return {
     users: u.table,
+    usersWithState: u.isSeparate ? undefined : u.table,
+    /** The users with all their columns. */
+    userRows: u.rows,
     usersSchema: users?.schema,
     usersText: quoteText(u.table),
     usersInFormat: escapeFormat(u.table),
@@ -53,6 +60,7 @@ const valuesOf = perTables((tables) => {
     email: u.email,
     emailVerified: u.emailVerified,
     deletedAt: u.deletedAt,
+    indexedDeletedAt: u.isSeparate ? undefined : u.deletedAt,
     personalTexts: u.clerkColumns
       .filter(({ isPersonal, type }) => isPersonal && type === "text")
       .map(({ column }) => `u.${column}::text`)
@@ -60,16 +68,26 @@ const valuesOf = perTables((tables) => {
     claimantIndex,
     createdIndex,
     profile: tables.profile?.table,
+    profileId: tables.profile?.id,
+    profileLink: tables.profile?.link,
     profileSchema: email && profile?.schema,
     profileIndex,
     profileEmail: email && quoteName(email[0]),
     profileText: profile && quoteText(profile.table),
     profileRegclass: profile ? `${quoteText(profile.table)}::regclass` : "null::regclass",
-    appTables,
-    appSchemas: [...new Set(app.map(({ schema }) => schema))].join(", "),
-    keySequences: app.map(findSequence).join(", "),
+    appTables: u.isSeparate ? "null" : appTables,
     usedSequences: usedSequences(appTables),
-    apiOnUsers: quoteText(`select, update (${u.tier}, ${u.updatedAt})`),
+    appSchemas: schemas,
+    adoptedSchemas: u.isSeparate ? undefined : schemas,
+    keptSchemas: u.isSeparate ? schemas : undefined,
+    keptTables: u.isSeparate ? app.map(({ table }) => table).join(", ") : undefined,
+    keptSequences: u.isSeparate ? sequences : undefined,
+    keySequences: sequences,
+    stateText: u.isSeparate ? quoteText(stateTable) : undefined,
+    linksText: u.isSeparate && profile ? quoteText(linkTable) : undefined,
+    apiOnUsers: quoteText(
+      ["select", ...(written.length > 0 ? [`update (${written.join(", ")})`] : [])].join(", "),
+    ),
     apiOnProfile: profile && quoteText(`select, delete, update (${listResolved(tables).join(", ")})`),
   };
 });
@@ -79,13 +97,22 @@ function findSequence({ table, columns }: DeclaredTable): string {
   return `pg_get_serial_sequence(${quoteText(table)}, ${quoteText(key)})`;
 }
 
+/**
+ * The columns of the users' table that the api writes when an operator changes a tier. Where there are profiles it also
+ * locks a row, and Postgres lets only a role do so that may update a column.
+ */
+function listWritten({ users: u, profile }: Tables): string[] {
+  const written = (["tier", "updatedAt"] as const).flatMap((one) => (u.isHeld(one) ? [] : [u[one]]));
+  return written.length > 0 || !profile ? written : [u.imageUrl ?? u.name ?? u.clerkId];
+}
+
 /** The columns of a profile that the api writes when an operator resolves a conflict. */
 function listResolved({ mapping, profile }: Tables): string[] {
   const updatedAt = mapping.profile?.updatedAt;
   return [
     ...(profile ? [profile.link] : []),
     ...(profile?.isDefault ? ["ativo"] : []),
-    "linked_at",
+    ...(profile?.isSeparate ? [] : ["linked_at"]),
     ...(updatedAt === undefined ? [] : [quoteName(updatedAt)]),
   ];
 }

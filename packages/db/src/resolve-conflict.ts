@@ -9,6 +9,7 @@ import { unlinkProfiles } from "./profiles.ts";
 import { readRows } from "./rows.ts";
 import { perProfile } from "./tables.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
+import { linkTable } from "./user-rows.ts";
 
 /**
  * Leaves user and profiles as they are and closes the conflict. Run it inside a transaction.
@@ -60,7 +61,22 @@ async function dismiss(db: Queryable, id: number, by: string): Promise<string> {
   return conflict.clerkId;
 }
 
-function linkOne({ table, id, link, relinked, isDefault }: ProfileTable): string {
+function linkOne({ table, id, link, relinked, touched, isDefault, isSeparate }: ProfileTable): string {
+  if (isSeparate)
+    return `
+with linked as (
+  update ${table} set ${link} = $2${touched} where ${id} = $1 and ${link} is null
+  returning ${id}::text as profile_key, ${link}::text as user_key
+),
+claimed as (
+  insert into rollcall.claimed_profiles (profile_key) select profile_key from linked on conflict do nothing
+),
+recorded as (
+  insert into ${linkTable} (profile_key, user_key, linked_at) select profile_key, user_key, now() from linked
+  on conflict (profile_key) do update set user_key = excluded.user_key, linked_at = excluded.linked_at
+)
+select from linked
+`;
   const update = `
 update ${table} set ${link} = $2, ${relinked}
 where ${id} = $1 and ${link} is null
@@ -85,6 +101,8 @@ async function linkChosen(db: Queryable, id: number, choice: Choice): Promise<st
   if (conflict.ownId !== null && conflict.ownId !== choice.mentoradoId) {
     await partWithProfile(db, conflict.ownId, conflict, choice.discardProfile);
   }
+  const { forget } = statementsOf(db);
+  if (forget !== undefined) await db.query(forget, [conflict.userId, choice.mentoradoId]);
   const linked = await db.query(statementsOf(db).link, [choice.mentoradoId, conflict.userId]);
   if (linked.rows.length === 0) throw new AppError("conflict.taken", "The chosen profile has a user");
   const details = JSON.stringify({ conflictId: id, mentoradoId: choice.mentoradoId });
@@ -131,7 +149,7 @@ select c.${stored.userId} as "userId", c.${stored.candidateIds} as "candidateIds
          and md5(to_jsonb(own.*)::text) is not distinct from c.profile_fingerprint as "isUntouched",
        c.closed_at as "closedAt", c.closed_by as "closedBy"
 from rollcall.conflicts c
-left join ${u.table} u on u.${u.id} = ${userId}
+left join ${u.rows} u on u.${u.id} = ${userId}
 left join ${table} own on own.${link} = u.${u.id}
 where c.id = $1
 `;
@@ -154,8 +172,17 @@ for update of m
 `,
     readConflict,
     lockConflict: `${readConflict} for update of c`,
+    /** The app may have taken a profile away that Rollcall gave. A user has one link. */
+    forget: profile.isSeparate
+      ? `update ${linkTable} set user_key = null where user_key = $1::text and profile_key <> $2::text`
+      : undefined,
     link: linkOne(profile),
-    remove: `delete from ${table} where ${id} = $1`,
+    remove: profile.isSeparate
+      ? `
+with removed as (delete from ${table} where ${id} = $1 returning ${id}::text as profile_key)
+delete from ${linkTable} k using removed r where k.profile_key = r.profile_key
+`
+      : `delete from ${table} where ${id} = $1`,
     // A key may have several columns, such as a tenant's id in front, or refer to another column than the key.
     references: `
 select c.conrelid::regclass::text as "table", string_agg(format('r.%I = m.%I', a.attname, p.attname), ' and ') as matches

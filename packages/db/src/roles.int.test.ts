@@ -4,10 +4,12 @@ import { startTemporaryPostgres } from "@rollcall/local-services";
 import { expect, test } from "vitest";
 import { findMissingGrants } from "./checks.ts";
 import { migrateUp } from "./migrate/migrate.ts";
-import { mappedApps } from "./migrate/testing.ts";
+import { mappedApps, separate } from "./migrate/testing.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { writeRoles } from "./roles.ts";
 import { makeSnapshot, writeUsers } from "./testing.ts";
+import { inTransaction } from "./transaction.ts";
+import { changeTier } from "./users.ts";
 
 test("ops/roles.sql is the file of the default tables", async () => {
   const file = await readFile(new URL("../../../ops/roles.sql", import.meta.url), "utf8");
@@ -93,6 +95,53 @@ create table app.awards (rank bigint, profile uuid, foreign key (rank, profile) 
     }
   },
 );
+
+test("an app with separate state: its tables keep their owner, and each role may do its work and no more", async () => {
+  const { mapping, sql } = separate(uuidKeys);
+  const { tier: _, ...columns } = mapping.users.columns;
+  const own: Mapping = { ...mapping, users: { ...mapping.users, columns } };
+  const postgres = await startTemporaryPostgres();
+  const [owner, migrator, worker, api] = ["postgres", "migrator", "worker", "api"].map((role) =>
+    openAs(postgres.url, role, own),
+  ) as [Pool, Pool, Pool, Pool];
+  try {
+    const roles = await writeRoles(own);
+    await owner.query(sql);
+    const owners =
+      "select relname, relowner from pg_class where relnamespace = 'app'::regnamespace order by 1";
+    const before = (await owner.query(owners)).rows;
+    await owner.query(roles);
+    await owner.query("revoke insert, update on app.profiles from rollcall_migrator");
+    await expect(migrateUp(migrator)).rejects.toMatchObject({
+      problems: ["The role lacks rights on app.profiles: grant insert, update on app.profiles to …"],
+    });
+    await owner.query(roles);
+    await migrateUp(migrator);
+    for (const _again of [1, 2]) await owner.query(roles);
+    expect((await owner.query(owners)).rows).toEqual(before);
+    expect(await findMissingGrants(worker, { withQueues: false })).toEqual([]);
+    expect(await writeUsers(worker, [makeSnapshot()])).toEqual({ user_a: "created" });
+    await inTransaction(api, (client) => changeTier(client, { clerkId: "user_a", tier: "PRO", by: "ops" }));
+    // What the resolution of a conflict does.
+    await api.query("select from app.members for update");
+    await api.query("update app.profiles set user_id = null; delete from rollcall.profile_links");
+    await api.query("insert into rollcall.profile_links values ('a', 'b', now()); delete from app.profiles");
+    for (const statement of [
+      "update app.members set email = null",
+      "update rollcall.user_states set role = 'admin'",
+      "delete from rollcall.user_states",
+      "delete from app.members",
+    ])
+      await expect(api.query(statement)).rejects.toMatchObject({ sqlState: "42501" });
+    await expect(worker.query("delete from app.members")).rejects.toMatchObject({ sqlState: "42501" });
+    await expect(migrator.query("alter table app.members add x int")).rejects.toMatchObject({
+      sqlState: "42501",
+    });
+  } finally {
+    for (const pool of [owner, migrator, worker, api]) await pool.end();
+    await postgres.stop();
+  }
+});
 
 function openAs(databaseUrl: string, role: string, mapping: Mapping): Pool {
   const name = role === "postgres" ? role : `rollcall_${role}`;

@@ -48,7 +48,7 @@ export async function recordDifferences(
 const differencesOfRun = perTables(
   ({ users: u }) => `
 select d.clerk_id as "clerkId", ${u.shownName} as name, d.kind, d.code, d.number
-from rollcall.run_differences d left join ${u.table} u on u.${u.clerkId} = d.clerk_id
+from rollcall.run_differences d left join ${u.rows} u on u.${u.clerkId} = d.clerk_id
 where d.run_id = $1 and d.number > $2::bigint order by d.number limit $3
 `,
 );
@@ -92,7 +92,7 @@ select d.clerk_id as "clerkId", ${u.shownName} as name, u.${u.email}::text as em
 from rollcall.deletion_candidates d
 join rollcall.runs r on r.id = d.run_id
 left join rollcall.held_deletions h on h.clerk_id = d.clerk_id
-left join ${u.table} u on u.${u.clerkId} = d.clerk_id
+left join ${u.rows} u on u.${u.clerkId} = d.clerk_id
 where d.run_id = $1 and d.is_absent and r.state = 'held' and not r.dry_run and d.clerk_id collate "C" > $2
 order by d.clerk_id collate "C" limit $3
 `,

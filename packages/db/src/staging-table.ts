@@ -33,7 +33,7 @@ insert into staged_emails (email, clerk_id)
 select distinct rollcall.fold_email(e.email), f.clerk_id
 from fresh f
 join unnest($2::text[], $5::text[]) as a (clerk_id, email) using (clerk_id)
-left join ${u.table} u on u.${u.clerkId} = f.clerk_id
+left join ${u.rows} u on u.${u.clerkId} = f.clerk_id
 cross join lateral (values (a.email), (u.${u.email}::text)) as e (email)
 where e.email is not null
 `,

@@ -33,7 +33,7 @@ export type Tables = {
 export function createTables(mapping: Mapping): Tables {
   const qualified = toQualified(mapping.users.table);
   const columns = describeUserColumns(mapping.users, isDefaultMapping(mapping));
-  const profile = mapping.profile ? describeProfile(mapping.profile, mapping.users.key.type) : undefined;
+  const profile = mapping.profile ? describeProfile(mapping.profile, mapping.users) : undefined;
   return {
     mapping,
     profile,
@@ -86,4 +86,13 @@ export function perProfile<Statements>(
   make: (profile: ProfileTable, tables: Tables) => Statements,
 ): (db: { readonly tables: Tables }) => Statements | undefined {
   return perTables((tables) => tables.profile && make(tables.profile, tables));
+}
+
+/** The join of a user `u` with its profile `m`; empty for an app without profiles. */
+export function joinProfile({ users: u, profile }: Tables): string {
+  if (!profile) return "";
+  const { table, rows, link, one, isSeparate } = profile;
+  return isSeparate
+    ? `left join lateral (select * from ${rows} m where m.${link} = u.${u.id}${one}) m on true`
+    : `left join ${table} m on m.${link} = u.${u.id}`;
 }

@@ -1,6 +1,7 @@
 import { type ColumnValue, type Mapping, toQualified, type UserDifference } from "@rollcall/contracts";
 import { quoteName } from "./quote-name.ts";
 import type { User } from "./schema.ts";
+import { joinStates } from "./user-rows.ts";
 
 /** A user as Clerk described it at one moment, reduced to the columns of the users' table. */
 export type UserSnapshot = {
@@ -80,6 +81,8 @@ const clerkColumns: readonly ClerkColumn[] = [
 export type MappedColumn = ClerkColumn & {
   /** The column's name in the table, quoted. */
   column: string;
+  /** Whether the column is in the app's table. Otherwise it is in the separate state. */
+  isOfApp: boolean;
 };
 
 /** Fields that a mapping may leave out. The rules need every other field, which then has its default name. */
@@ -153,11 +156,21 @@ export type UserColumns = ReturnType<typeof describeUserColumns>;
  */
 export function describeUserColumns(mappedUsers: Mapping["users"], isDefault: boolean) {
   const { table, key, columns: mapped } = mappedUsers;
+  const isSeparate = mappedUsers.state === "separate";
+  /** Whether the separate state has the column of a property: the mapping does not name it. */
+  const isHeld = (property: string) =>
+    isSeparate &&
+    property !== "id" &&
+    !Object.entries(mapped).some(([field, name]) => field === property && name);
   const isOmitted = (field: string | undefined) =>
     optionalFields.some((optional) => optional === field && mapped[optional] === undefined);
   const present: readonly MappedColumn[] = clerkColumns
     .filter(({ field }) => !isOmitted(field))
-    .map((one) => ({ ...one, column: quoteName((one.field && mapped[one.field]) ?? one.name) }));
+    .map((one) => ({
+      ...one,
+      column: quoteName((one.field && mapped[one.field]) ?? one.name),
+      isOfApp: !isHeld(one.field ?? one.name),
+    }));
   const names = {
     id: quoteName(key.column),
     clerkId: quoteName(mapped.clerkId),
@@ -177,6 +190,9 @@ export function describeUserColumns(mappedUsers: Mapping["users"], isDefault: bo
     createdAt: quoteName(mapped.createdAt ?? "created_at"),
     updatedAt: quoteName(mapped.updatedAt ?? "updated_at"),
   };
+
+  const quotedTable = toQualified(table).map(quoteName).join(".");
+  const rows = isSeparate ? joinStates(quotedTable, names, isHeld) : quotedTable;
 
   const parameters = [
     { name: "clerk_id", property: "clerkId", type: "text" } as const,
@@ -209,7 +225,7 @@ export function describeUserColumns(mappedUsers: Mapping["users"], isDefault: bo
       ${keepUnread("role", "s.is_admin", `u.${names.role}::text = 'admin'`)} as is_admin, s.read_ticket
     from ${snapshotRows(first)}
     join unnest($${first}::text[], $${first + parameters.length}::text[]) as p (clerk_id, unread) using (clerk_id)
-    left join ${toQualified(table).map(quoteName).join(".")} u on u.${names.clerkId} = s.clerk_id
+    left join ${rows} u on u.${names.clerkId} = s.clerk_id
   ) s`;
 
   // A nondeterministic collation would take names that differ in case alone for the same.
@@ -219,13 +235,19 @@ export function describeUserColumns(mappedUsers: Mapping["users"], isDefault: bo
   const differ = (columns: readonly MappedColumn[], other: (column: MappedColumn) => string) => {
     const ours = columns.map((column) => `u.${column.column}${cast(column)}`).join(", ");
     const others = columns.map((column) => `${other(column)}${cast(column)}`).join(", ");
-    return `(${ours}) is distinct from (${others})`;
+    return columns.length === 0 ? "false" : `(${ours}) is distinct from (${others})`;
   };
 
   const personalTexts = present.filter(({ isPersonal, type }) => isPersonal && type === "text");
 
   return {
     ...names,
+    /** The users with all their columns, in FROM with an alias behind it: the table, or its join with the separate state. */
+    rows,
+    /** The same in FROM for columns without an alias. */
+    from: isSeparate ? `${rows} u` : rows,
+    isSeparate,
+    isHeld,
     /** The name of a row `u` as text, also of an app that has no names. */
     shownName: names.name === undefined ? "null::text" : `u.${names.name}::text`,
     /** The columns of Clerk's values that the table has. */
@@ -260,6 +282,12 @@ export function describeUserColumns(mappedUsers: Mapping["users"], isDefault: bo
     differVisibly: differ(visible, ({ column }) => `excluded.${column}`),
     /** The visible columns of a row `u` as one value. */
     visibleRow: `row(${[...visible.map((one) => `u.${one.column}${cast(one)}`), `u.${names.role}::text`].join(", ")})`,
+    /** Whether the row `u` and the snapshot `s` differ in a visible column, and in one of the app's table. */
+    differVisiblyAtClerk: differ(visible, ({ name }) => `s.${name}`),
+    differInApp: differ(
+      present.filter(({ isOfApp }) => isOfApp),
+      ({ name }) => `s.${name}`,
+    ),
     /** Whether the row `u` and the snapshot `s` differ in any column of the list. */
     differAtAll: differ(present, ({ name }) => `s.${name}`),
     /** Whether a row `u` holds a name, an address or an image. */

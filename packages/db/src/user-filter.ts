@@ -88,7 +88,9 @@ export function writeConditions(
 const conditionsOf = perTables(({ users: u, profile }) => {
   // Without profiles there is no column to filter by.
   const profileOf = (value: string) =>
-    profile ? `select ${value} from ${profile.table} m where m.${profile.link} = u.${u.id}` : "select false";
+    profile
+      ? `select ${value} from ${profile.rows} m where m.${profile.link} = u.${u.id}${profile.one}`
+      : "select false";
 
   const contains = (text: string) => {
     const isPart = (column: string | undefined) =>
@@ -135,7 +137,7 @@ export const writeExactEmail = (db: { readonly tables: Tables }, text: string): 
   conditionsOf(db).isExactEmail(text);
 
 function equals(alias: string, { column, value }: ColumnFilter, bind: Bind): string {
-  const target = `${alias}.${column.name}`;
+  const target = column.of(alias);
   if (column.kind === "number") return `${target}::numeric = ${bind(value)}::numeric`;
   return `${target}::text = ${bind(value)}::text`;
 }

@@ -10,7 +10,7 @@ import { type ListColumn, type ListColumns, readListColumns } from "./list-colum
 import type { Queryable } from "./pool.ts";
 import { readRows, UnexpectedRow } from "./rows.ts";
 import { findNewestDryRun } from "./run-differences.ts";
-import { perTables } from "./tables.ts";
+import { joinProfile, perTables } from "./tables.ts";
 import { createBind, readColumnFilters, type UserSelection, writeConditions } from "./user-filter.ts";
 import { chooseScans, readCursor, type Scan, writeCursor, writeSource } from "./user-scans.ts";
 
@@ -103,9 +103,10 @@ async function readSlice(
   return { items, next };
 }
 
-const joins = perTables(({ users: u, profile }) => {
-  const join = profile ? `left join ${profile.table} m on m.${profile.link} = u.${u.id}` : "";
-  return { profile: join, users: `from ${u.table} u ${join}`, clerkId: `u.${u.clerkId}` };
+const joins = perTables((tables) => {
+  const { users: u } = tables;
+  const join = joinProfile(tables);
+  return { profile: join, users: `from ${u.rows} u ${join}`, clerkId: `u.${u.clerkId}` };
 });
 
 /** The place of the last row that a slice read; undefined if the scan is over. */

@@ -43,7 +43,7 @@ const scansOf = perTables(({ users: u }) => {
   const isLive = `u.${u.deletedAt} is null`;
 
   const byKey = {
-    from: `${u.table} u`,
+    from: `${u.rows} u`,
     position: `u.${u.id}::text`,
     parts: [key],
     split: (position: string) => [position],
@@ -57,7 +57,7 @@ const scansOf = perTables(({ users: u }) => {
   /** The partial index has the live rows by sign-up. */
   const bySignUp: Scan = {
     letter: "s",
-    from: `${u.table} u`,
+    from: `${u.rows} u`,
     where: () => [isLive, ...(isNumber ? [] : ["u.clerk_created_at is not null"])],
     position: `(extract(epoch from u.clerk_created_at) * 1000000)::bigint || '.' || u.${u.id}`,
     parts: ["number", key],
@@ -88,7 +88,7 @@ const scansOf = perTables(({ users: u }) => {
     undated,
     byDifference: (runId: number | null): Scan => ({
       letter: "d",
-      from: `rollcall.run_differences x join ${u.table} u on u.${u.clerkId} = x.clerk_id`,
+      from: `rollcall.run_differences x join ${u.rows} u on u.${u.clerkId} = x.clerk_id`,
       where: (bind) => [`x.run_id = ${bind(runId)}::bigint`],
       position: "x.number::text",
       parts: ["number"],
@@ -105,7 +105,7 @@ const scansOf = perTables(({ users: u }) => {
       ...byKey,
       letter: "e",
       from: (bind, { query = "" }) =>
-        `(select u.* from ${u.table} u where ${writeExactEmail(db, bind(query))} offset 0) u`,
+        `(select u.* from ${u.rows} u where ${writeExactEmail(db, bind(query))} offset 0) u`,
       isExactEmail: true,
     }),
   };

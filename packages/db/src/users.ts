@@ -9,10 +9,11 @@ import { perUserKey } from "./made-keys.ts";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows, UnexpectedRow } from "./rows.ts";
 import { type MappedProfile, type Mentorado, mentorados, type User, users } from "./schema.ts";
-import { perProfile, perTables, type Tables } from "./tables.ts";
+import { joinProfile, perProfile, perTables, type Tables } from "./tables.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
 import { hasUpdateTrigger } from "./update-triggers.ts";
 import { isPartlyRead, listUnread, type UserSnapshot } from "./user-columns.ts";
+import { lockStates, lockTiers, writeStates, writeTiers } from "./user-states.ts";
 
 const sequenceRow = z.object({ next: z.coerce.number() });
 
@@ -91,25 +92,28 @@ const lockBefore = (u: Tables["users"]) => `before as materialized (
 
 const writes = perUserKey((tables, madeKey) => {
   const { users: u } = tables;
-  const make = (isTracked: boolean) => ({
-    whole: upsert(tables, madeKey, {
-      rows: u.snapshotRows(3),
-      ignoresRole: 3 + u.parameterCount,
-      isTracked,
-    }),
-    partlyRead: upsert(tables, madeKey, {
-      rows: u.partlyReadRows(3),
-      ignoresRole: 4 + u.parameterCount,
-      isTracked,
-    }),
-  });
+  // Separate state compares with the snapshot, so a trigger of the app changes nothing of it.
+  const make = (isTracked: boolean) => {
+    const write = (rows: string, ignoresRole: number) =>
+      u.isSeparate
+        ? writeStates(tables, madeKey, rows, ignoresRole)
+        : upsert(tables, madeKey, { rows, ignoresRole, isTracked });
+    return {
+      whole: write(u.snapshotRows(3), 3 + u.parameterCount),
+      partlyRead: write(u.partlyReadRows(3), 4 + u.parameterCount),
+    };
+  };
   return {
     plain: make(false),
     tracked: make(true),
     /** Values that stay must not change between the statement's snapshot and its update. */
-    lockRows: `
+    locks: u.isSeparate
+      ? lockStates(tables, "no key update")
+      : [
+          `
 select from ${u.table} where ${u.clerkId} = any ($1::text[]) order by ${u.clerkId} collate "C" for update
 `,
+        ],
   };
 });
 
@@ -118,14 +122,18 @@ export async function applySnapshots(db: Queryable, snapshots: readonly UserSnap
   const origins = [snapshots.map(({ cause }) => cause), snapshots.map(({ ref }) => ref)];
   const users = db.tables.users.listParameters(snapshots);
   const ignoresRole = snapshots.map((snapshot) => snapshot.ignoresRole === true);
-  const { plain, tracked, lockRows } = await writes(db);
-  const { whole, partlyRead } = (await hasUpdateTrigger(db)) ? tracked : plain;
-  if (!snapshots.some(isPartlyRead)) {
+  const { plain, tracked, locks } = await writes(db);
+  const { isSeparate } = db.tables.users;
+  const { whole, partlyRead } = !isSeparate && (await hasUpdateTrigger(db)) ? tracked : plain;
+  const areWhole = !snapshots.some(isPartlyRead);
+  if (isSeparate || !areWhole)
+    for (const lock of locks) await db.query(lock, [snapshots.map(({ clerkId }) => clerkId)]);
+  if (areWhole) {
     const values = [...origins, ...users, ignoresRole];
-    await db.query({ name: "apply-snapshots", text: whole, values });
+    // With separate state, a kept plan of the time when both tables were small would read all of them for each write.
+    await db.query({ ...(isSeparate ? {} : { name: "apply-snapshots" }), text: whole, values });
     return;
   }
-  await db.query(lockRows, [snapshots.map(({ clerkId }) => clerkId)]);
   await db.query(partlyRead, [...origins, ...users, listUnread(snapshots), ignoresRole]);
 }
 
@@ -235,10 +243,10 @@ const sessions = perTables((tables) => {
       profile && ofProfile
         ? `
 select ${columns.select}, ${ofProfile.select}
-from ${u.table} u left join ${profile.table} m on m.${profile.link} = u.${u.id}
+from ${u.rows} u ${joinProfile(tables)}
 where u.${u.clerkId} = $1
 `
-        : `select ${columns.select} from ${u.table} u where u.${u.clerkId} = $1`,
+        : `select ${columns.select} from ${u.rows} u where u.${u.clerkId} = $1`,
   };
 });
 
@@ -272,13 +280,13 @@ export async function findSession(
   return { user, mentorado: ofProfile && hasProfile ? ofProfile.read(row) : null };
 }
 
-const profilesById = perProfile(({ table, id, keyType }, tables) => {
+const profilesById = perProfile(({ rows, id, keyType }, tables) => {
   const columns = profileColumns({ tables });
   return (
     columns && {
       ...columns,
       text: `
-select ${columns.select} from ${table} m where m.${id} = any ($1::${keyType}[])
+select ${columns.select} from ${rows} m where m.${id} = any ($1::${keyType}[])
 `,
     }
   );
@@ -299,10 +307,10 @@ const idRow = z.object({ clerkId: z.string() });
 
 const lookUps = perTables(({ users: u }) => ({
   tombstones: `
-select ${u.clerkId} as "clerkId" from ${u.table} where ${u.clerkId} = any ($1::text[]) and ${u.deletedAt} is not null
+select ${u.clerkId} as "clerkId" from ${u.from} where ${u.clerkId} = any ($1::text[]) and ${u.deletedAt} is not null
 `,
   otherLiveIds: `
-select ${u.clerkId} as "clerkId" from ${u.table}
+select ${u.clerkId} as "clerkId" from ${u.from}
 where ${u.deletedAt} is null and ${u.clerkId} <> $1
 order by ${u.id} desc limit $2
 `,
@@ -320,12 +328,27 @@ export async function listOtherLiveIds(db: Queryable, clerkId: string, limit: nu
   return readRows(idRow, result.rows).map((row) => row.clerkId);
 }
 
-const tiers = perTables(({ users: u }) => ({
-  lock: `
-select ${u.tier}::text as tier, ${u.deletedAt} is not null as "isDeleted" from ${u.table} where ${u.clerkId} = $1 for update
+const tiers = perTables((tables) => {
+  const { users: u } = tables;
+  const read = `select ${u.tier}::text as tier, ${u.deletedAt} is not null as "isDeleted"`;
+  return u.isSeparate
+    ? {
+        locks: lockTiers(tables),
+        read: `${read} from ${u.from} where ${u.clerkId} = $1`,
+        change: `
+with before as materialized (select $1::text as clerk_id, null as tier),
+${writeTiers(tables)}
+select from changed
 `,
-  change: `update ${u.table} set ${u.tier} = $2, ${u.updatedAt} = now() where ${u.clerkId} = $1`,
-}));
+      }
+    : {
+        locks: [],
+        read: `
+${read} from ${u.table} where ${u.clerkId} = $1 for update
+`,
+        change: `update ${u.table} set ${u.tier} = $2, ${u.updatedAt} = now() where ${u.clerkId} = $1`,
+      };
+});
 
 const tierRow = z.object({ tier: z.string(), isDeleted: z.boolean() });
 
@@ -365,14 +388,16 @@ export async function changeTier(
   }: { clerkId: string; tier: string; expectedTier?: string | undefined; by: string },
 ): Promise<void> {
   await waitBrieflyForLocks(db);
-  const [before] = readRows(tierRow, (await db.query(tiers(db).lock, [clerkId])).rows);
+  const { locks, read, change } = tiers(db);
+  for (const lock of locks) await db.query(lock, [[clerkId]]);
+  const [before] = readRows(tierRow, (await db.query(read, [clerkId])).rows);
   if (!before) throw new AppError("user.unknown", "No row has this Clerk id");
   if (before.isDeleted) throw new AppError("user.deleted", "The user's row is a tombstone");
   if (expectedTier !== undefined && before.tier !== expectedTier)
     throw await refuseChangedTier(db, clerkId, before.tier);
   if (before.tier === tier) return;
   try {
-    await db.query(tiers(db).change, [clerkId, tier]);
+    await db.query(change, [clerkId, tier]);
   } catch (error) {
     throw isRefusedValue(error) ? refuseTier(error) : error;
   }

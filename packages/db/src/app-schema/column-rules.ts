@@ -20,6 +20,8 @@ export type ColumnRule = {
   needsDefault?: true;
   /** Every insert gives a value: a column of the app that is required needs no default. */
   isFilled?: true;
+  /** Inserts give no value: the database must have one, or take a null. */
+  isUnfilled?: true;
 };
 
 /** A value that is too long fails its own user. The lengths are those that occur at Clerk. */
@@ -74,6 +76,8 @@ const orderMark: ColumnRule = {
   says: "timestamp with time zone, in milliseconds at least",
   minPrecision: 3,
 };
+
+export const unfilled = (rule: ColumnRule): ColumnRule => ({ ...rule, isUnfilled: true });
 
 export const nullable = (rule: ColumnRule): ColumnRule => ({ ...rule, nullable: true });
 

@@ -21,6 +21,7 @@ import {
   roleSourceRule,
   ruleOf,
   text,
+  unfilled,
 } from "./column-rules.ts";
 
 /**
@@ -38,8 +39,12 @@ export type DeclaredTable = {
   name: string;
   /** Rollcall makes the default tables with every column. In tables of another mapping it adds only its own columns. */
   isOurs: boolean;
+  /** With separate state, Rollcall changes nothing about the table itself: a person solves each problem. */
+  keepsForm: boolean;
   columns: readonly DeclaredColumn[];
   indexes: readonly DeclaredIndex[];
+  /** Indexes that make statements on a large table fast, and that only the app may add: see `keepsForm`. */
+  advisedIndexes: readonly DeclaredIndex[];
   foreignKeys: readonly DeclaredForeignKey[];
 };
 
@@ -63,6 +68,8 @@ export type DeclaredColumn = {
   isPrimary: boolean;
   /** The name of the unique key over this column alone. */
   uniqueKey: string | undefined;
+  /** The values must be distinct, and the app's table may lack a key that says so. */
+  isWatched?: boolean;
   rule: ColumnRule;
 };
 
@@ -121,6 +128,7 @@ function describeTable(kind: TableKind, table: string, { mapping }: Tables) {
     schema: quoteName(schema),
     name,
     isOurs: isDefaultMapping(mapping),
+    keepsForm: mapping.users.state === "separate",
   };
 }
 
@@ -153,13 +161,15 @@ function declareUsers(tables: Tables): DeclaredTable {
   const columns = Object.entries(getTableColumns(users)).flatMap(([property, column]): DeclaredColumn[] => {
     const quoted = u[property as keyof User];
     // Of a key that is the Clerk id there is one column. A field that is not mapped may have none.
-    if (quoted === undefined || (keyIsClerkId && property === "clerkId")) return [];
+    if (quoted === undefined || (keyIsClerkId && property === "clerkId") || u.isHeld(property)) return [];
     const form = readForm(column as PgColumn);
     const name = property === "id" ? key.column : (fields[property] ?? column.name);
     const possibleField = property === "id" ? "users.key.column" : nameField(property);
     return [
       {
         ...form,
+        // A null of the app is read as the value that the default would give.
+        ...(u.isSeparate && { notNull: false, default: undefined }),
         name,
         column: quoted,
         property,
@@ -175,29 +185,29 @@ function declareUsers(tables: Tables): DeclaredTable {
   const email = mapped.email ?? "email";
   const deletedAt = mapped.deletedAt ?? "deleted_at";
   const emailVerified = mapped.emailVerified ?? "email_verified";
+  const claimant: DeclaredIndex = {
+    name: nameObject(own.name, "claimant_email"),
+    method: "hash",
+    column: undefined,
+    columns: [email, emailVerified, deletedAt],
+    key: foldedEmailSql(`${u.email}::text`),
+    property: undefined,
+    predicate: u.isSeparate ? undefined : `${u.deletedAt} is null and ${u.emailVerified}`,
+  };
+  const created: DeclaredIndex = {
+    name: nameObject(own.name, "clerk_created_at"),
+    method: "btree",
+    column: "clerk_created_at",
+    columns: ["clerk_created_at", deletedAt],
+    key: "clerk_created_at",
+    property: "clerkCreatedAt",
+    predicate: `${u.deletedAt} is null`,
+  };
   return {
     ...own,
     columns,
-    indexes: [
-      {
-        name: nameObject(own.name, "claimant_email"),
-        method: "hash",
-        column: undefined,
-        columns: [email, emailVerified, deletedAt],
-        key: foldedEmailSql(`${u.email}::text`),
-        property: undefined,
-        predicate: `${u.deletedAt} is null and ${u.emailVerified}`,
-      },
-      {
-        name: nameObject(own.name, "clerk_created_at"),
-        method: "btree",
-        column: "clerk_created_at",
-        columns: ["clerk_created_at", deletedAt],
-        key: "clerk_created_at",
-        property: "clerkCreatedAt",
-        predicate: `${u.deletedAt} is null`,
-      },
-    ],
+    indexes: u.isSeparate ? [] : [claimant, created],
+    advisedIndexes: u.isSeparate && !u.isHeld("email") ? [claimant] : [],
     foreignKeys: [],
   };
 }
@@ -241,7 +251,7 @@ function rulesOfUsers({ users: u, mapping }: Tables, isOurs: boolean): Record<ke
     role: oneOf("user", "admin"),
     roleSource: roleSourceRule,
     // An app's own tiers have a default of their own.
-    tier: isOurs ? oneOf("FREE") : oneOf(),
+    tier: isOurs ? oneOf("FREE") : u.isSeparate ? unfilled(oneOf()) : oneOf(),
     readTicket: readSequenceRule,
     deletedAt: nullable(instant),
     createdAt: isOurs ? changeMark : appTime,
@@ -274,27 +284,38 @@ function declareProfile(tables: Tables, profile: Profile, ofUsers: DeclaredTable
   const { key } = tables.mapping.users;
   const columns = tables.profile?.isDefault
     ? declareMentorados(profile, own)
-    : declareMapped(profile, own.name, key.type);
+    : declareMapped(profile, own, key.type);
   const email = Object.entries(profile.columns).find(([, one]) => "from" in one && one.from === "email")?.[0];
   const link = columns.find(({ name }) => name === profile.link);
   const target = ofUsers.columns.find(({ name }) => name === key.column);
+  const nearEmail: DeclaredIndex[] =
+    email === undefined
+      ? []
+      : [
+          {
+            name: nameObject(own.name, "near_email"),
+            method: "hash",
+            column: undefined,
+            columns: [email],
+            key: nearEmailSql(`${quoteName(email)}::text`),
+            property: undefined,
+            predicate: undefined,
+          },
+        ];
+  const ofLink = {
+    name: nameObject(own.name, profile.link),
+    method: "btree",
+    column: profile.link,
+    columns: [profile.link],
+    key: quoteName(profile.link),
+    property: undefined,
+    predicate: undefined,
+  };
   return {
     ...own,
     columns,
-    indexes:
-      email === undefined
-        ? []
-        : [
-            {
-              name: nameObject(own.name, "near_email"),
-              method: "hash",
-              column: undefined,
-              columns: [email],
-              key: nearEmailSql(`${quoteName(email)}::text`),
-              property: undefined,
-              predicate: undefined,
-            },
-          ],
+    indexes: own.keepsForm ? [] : nearEmail,
+    advisedIndexes: own.keepsForm ? [ofLink, ...nearEmail] : [],
     // The app decides what becomes of its rows when it deletes a user's row. Rollcall deletes none that has a profile.
     foreignKeys:
       own.isOurs && link && target
@@ -347,8 +368,15 @@ function listProfileFields({ key, link, updatedAt, columns }: Profile): Readonly
   ]);
 }
 
-/** A profile of the app. Rollcall adds only `linked_at`, which tells an unclaimed profile from one that lost its user. */
-function declareMapped(profile: Profile, table: string, userKey: KeyType): DeclaredColumn[] {
+/**
+ * A profile of the app. Rollcall adds only `linked_at`, which tells an unclaimed profile from one that lost its user. With
+ * separate state it is elsewhere, and so is the key that gives a user one profile.
+ */
+function declareMapped(
+  profile: Profile,
+  { name: table, keepsForm }: Pick<DeclaredTable, "name" | "keepsForm">,
+  userKey: KeyType,
+): DeclaredColumn[] {
   const fields = listProfileFields(profile);
   const describe = (name: string, rule: ColumnRule): DeclaredColumn => ({
     name,
@@ -374,14 +402,18 @@ function declareMapped(profile: Profile, table: string, userKey: KeyType): Decla
     {
       ...describe(link, referenceRule(userKey)),
       type: userKey,
-      uniqueKey: nameObject(table, `${link}_unique`),
+      ...(keepsForm ? { isWatched: true } : { uniqueKey: nameObject(table, `${link}_unique`) }),
     },
     ...Object.entries(profile.columns).map(([name, source]) => describe(name, ruleOfSource(source))),
-    {
-      ...describe(mentorados.linkedAt.name, nullable(instant)),
-      ...readForm(mentorados.linkedAt),
-      property: "linkedAt",
-    },
+    ...(keepsForm
+      ? []
+      : [
+          {
+            ...describe(mentorados.linkedAt.name, nullable(instant)),
+            ...readForm(mentorados.linkedAt),
+            property: "linkedAt",
+          },
+        ]),
     ...(updatedAt === undefined
       ? []
       : [{ ...describe(updatedAt, appTime), type: mentorados.updatedAt.getSQLType() }]),

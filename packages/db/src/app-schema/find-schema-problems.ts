@@ -61,6 +61,23 @@ export async function findTableProblems(db: Queryable): Promise<SchemaProblem[]>
   return (await examineTables(db)).problems;
 }
 
+/** Unique keys that the app's tables lack and must get from the app, with their statements. */
+export async function findLackingKeys(db: Queryable): Promise<SchemaProblem[]> {
+  const found = new Map<TableKind, Columns>();
+  for (const table of declareTables(db)) {
+    const live = await readLiveColumns(db, table);
+    if (live.length > 0) found.set(table.kind, new Map(live.map((column) => [column.name, column])));
+  }
+  return leaveToApp((await findMissingKeys(db, found)).problems);
+}
+
+/** Problems that migrate would solve, and that a person solves in a table that keeps its form. */
+function leaveToApp(problems: readonly SchemaProblem[]): SchemaProblem[] {
+  return problems.map(({ restore, ...problem }) =>
+    restore ? { statement: restore.statements.join("; "), ...problem } : problem,
+  );
+}
+
 async function examineTables(
   db: Queryable,
 ): Promise<{ problems: SchemaProblem[]; indexes: SchemaProblem[] }> {
@@ -86,7 +103,10 @@ async function examineTables(
     ? keys
     : keys.filter(({ breaks }) => !breaks.some((one) => one.states.includes("23503")));
   const missing = await findMissingKeys(db, found);
-  return { problems: [...problems, ...relevant, ...missing.problems], indexes: missing.indexes };
+  const all = [...problems, ...relevant, ...missing.problems];
+  return db.tables.users.isSeparate
+    ? { problems: leaveToApp(all), indexes: leaveToApp(missing.indexes) }
+    : { problems: all, indexes: missing.indexes };
 }
 
 async function describeMissingTable(db: Queryable, table: DeclaredTable): Promise<SchemaProblem> {

@@ -22,7 +22,10 @@ const label = z.object({ label: z.string() });
 
 /** The part of a recorded mapping that decides how Rollcall's own tables hold keys. */
 const typed = z.object({ key: z.object({ type: z.string() }) });
-const recordedMapping = z.object({ users: typed, profile: typed.nullable() });
+const recordedMapping = z.object({
+  users: typed.extend({ state: z.string().default("added") }),
+  profile: typed.nullable(),
+});
 
 /**
  * What the mapping says otherwise than the mapping under which the database was migrated. Rollcall's own tables hold keys
@@ -31,16 +34,24 @@ const recordedMapping = z.object({ users: typed, profile: typed.nullable() });
 export async function findMappingChanges(db: Queryable): Promise<FormProblem[]> {
   const known = await readKnownColumns(db);
   if (known.length === 0) return [];
+  const { data: recorded } = recordedMapping.safeParse(await readMapping(db));
+  const { state } = db.tables.mapping.users;
+  // The columns by which a table is known are those of the other state.
+  if (recorded && recorded.users.state !== state)
+    return [describe("users.state", state, recorded.users.state)];
   const problems: FormProblem[] = [];
-  for (const { kind, table, label: now, isOurs } of declareTables(db)) {
-    const mark = known.find((one) => one.kind === kind && one.column === marks[kind]);
+  for (const { kind, table, label: now, isOurs, keepsForm } of declareTables(db)) {
+    const ofKind = known.filter((one) => one.kind === kind);
+    // A table that keeps its form has no column of Rollcall's, and is known only if it was migrated.
+    const mark = keepsForm
+      ? (ofKind.find(({ isCurrent }) => isCurrent) ?? ofKind.find(({ isGone }) => !isGone))
+      : ofKind.find(({ column }) => column === marks[kind]);
     if (!mark && kind === "profile" && !isOurs) problems.push(describe("profile.table", now, "no profiles"));
     if (!mark || mark.isCurrent || mark.isGone) continue;
     const values = [mark.relation, mark.column, mark.number, table];
     const [migrated] = readRows(label, (await db.query(migratedTable, values)).rows);
     if (migrated) problems.push(describe(`${kind}.table`, now, migrated.label));
   }
-  const { data: recorded } = recordedMapping.safeParse(await readMapping(db));
   for (const kind of ["users", "profile"] as const) {
     const [now, before] = [db.tables.mapping[kind]?.key.type, recorded?.[kind]?.key.type];
     if (now !== undefined && before !== undefined && now !== before)

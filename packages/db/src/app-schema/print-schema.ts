@@ -19,6 +19,7 @@ export type SchemaFormat = "drizzle" | "prisma" | "sql";
  */
 export function printSchema(format: SchemaFormat, mapping: Mapping = defaultMapping): string {
   const tables = declareTables({ tables: createTables(mapping) });
+  if (tables.every(({ keepsForm }) => keepsForm)) return printNeeds(format === "sql" ? "--" : "//", tables);
   const isOurs = tables.every((table) => table.isOurs);
   switch (format) {
     case "drizzle":
@@ -119,6 +120,18 @@ function describeNeeds({ columns, label }: DeclaredTable): string[] {
     ];
     return needs.length === 0 ? [] : [`${label}.${name} needs ${needs.join(", ")}`];
   });
+}
+
+/** With separate state, the app's tables get nothing. */
+function printNeeds(comment: string, tables: readonly DeclaredTable[]): string {
+  return [
+    "Nothing of Rollcall's is in the app's tables: its state is in schema rollcall.",
+    ...tables.flatMap(describeNeeds),
+    "Indexes that keep Rollcall fast beside many rows, where the app has none like them:",
+    ...tables.flatMap((table) => table.advisedIndexes.map((index) => `  ${writeIndex(table, index)};`)),
+  ]
+    .map((line) => `${comment} ${line}\n`)
+    .join("");
 }
 
 function printDrizzleAdditions(tables: readonly DeclaredTable[]): string {

@@ -1,7 +1,7 @@
 import { createDatabase } from "@rollcall/local-services";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
-import { migrateUp, restoreTables } from "../migrate/migrate.ts";
-import { mappedApps } from "../migrate/testing.ts";
+import { migrateDown, migrateUp, restoreTables } from "../migrate/migrate.ts";
+import { mappedApps, separate } from "../migrate/testing.ts";
 import { createPool, type Pool } from "../pool.ts";
 import { getSession, makeSnapshot, writeUsers } from "../testing.ts";
 import { findSchemaProblems } from "./find-schema-problems.ts";
@@ -121,5 +121,41 @@ test("the printed SQL and Prisma fields of a mapping are the columns that migrat
     for (const name of added) expect(prisma).toMatch(new RegExp(`^ {2}${name} |@map\\("${name}"\\)$`, "m"));
   } finally {
     await mapped.end();
+  }
+});
+
+test("with separate state nothing is printed for the app's schema but advice: indexes that serve, and that outlive a revert", async () => {
+  const { mapping, sql } = separate(mappedApps.uuidKeys);
+  const [drizzle, prisma, lines] = [
+    printSchema("drizzle", mapping).trim().split("\n"),
+    printSchema("prisma", mapping).trim().split("\n"),
+    printSchema("sql", mapping).trim().split("\n"),
+  ];
+  for (const line of [...drizzle, ...prisma]) expect(line).toMatch(/^\/\/ /);
+  for (const line of lines) expect(line).toMatch(/^-- /);
+  const indexes = lines.filter((line) => line.startsWith("--   create index")).map((line) => line.slice(3));
+  expect(indexes).toHaveLength(3);
+  const app = createPool({ databaseUrl, mapping, applicationName: "test", onIdleError: () => undefined });
+  try {
+    await app.query(sql);
+    await app.query(indexes.join("\n"));
+    await migrateUp(app);
+    expect(await findSchemaProblems(app)).toEqual([]);
+    const { users: u, profile } = app.tables;
+    const explain = async (statement: string) => {
+      const { rows } = await app
+        .query(`set enable_seqscan = off; explain ${statement}`)
+        .then((results) => (Array.isArray(results) ? results[1] : results));
+      return JSON.stringify(rows);
+    };
+    expect(
+      await explain(`select from ${profile?.rows} m where rollcall.near_email(m.email::text) = 'a'`),
+    ).toContain("profiles_near_email");
+    expect(await explain(`select from ${u.rows} u where rollcall.fold_email(u.email::text) = 'a'`)).toContain(
+      "members_claimant_email",
+    );
+    while ((await migrateDown(app)) !== undefined);
+  } finally {
+    await app.end();
   }
 });

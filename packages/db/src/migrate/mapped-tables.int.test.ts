@@ -8,7 +8,7 @@ import { makeSnapshot, writeUsers } from "../testing.ts";
 import { planAdoption } from "./adoption/plan-adoption.ts";
 import { MigrationRefusal } from "./adoption/refuse-unfit.ts";
 import { migrateDown, migrateUp, planMigration, readMigrations, restoreTables } from "./migrate.ts";
-import { dumpDatabase, liveApp, type MappedApp, mappedApps } from "./testing.ts";
+import { dumpDatabase, liveApp, type MappedApp, mappedApps, separate } from "./testing.ts";
 
 async function openApp({ mapping, sql }: MappedApp): Promise<Pool> {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
@@ -171,7 +171,11 @@ test.each([
 });
 
 test.each(
-  Object.entries({ ...adoptable, "of the default tables": { mapping: defaultMapping, sql: liveApp } }),
+  Object.entries({
+    ...adoptable,
+    "of the default tables": { mapping: defaultMapping, sql: liveApp },
+    "with separate state": separate(uuidKeys),
+  }),
 )("an app %s: the printed statements are those of migrate", async (_, app) => {
   const [printed, migrated] = [await openApp(app), await openApp(app)];
   const before = await dumpDatabase(printed);
@@ -429,11 +433,153 @@ test("a column linked_at that only linked profiles fill is taken, and Rollcall's
   expect((await pool.query(marks)).rows).toEqual([{ linked_at: expect.stringMatching(/^2026-01-01/) }]);
 });
 
-test("separate state is refused until it is built", async () => {
-  const { mapping, sql } = clerkIdAsKey;
-  expect(
-    await readRefusal({ mapping: { ...mapping, users: { ...mapping.users, state: "separate" } }, sql }),
-  ).toEqual([`users.state is "separate", which this version does not support yet: leave it out`]);
+/** The definitions of everything in schemas of the app, and what its tables grant. */
+async function dumpApp(pool: Pool): Promise<unknown> {
+  const { rows } = await pool.query(`
+    with app as (
+      select c.* from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'rollcall')
+    )
+    select c.relname, c.relkind, c.relowner::regrole::text as owner, c.relacl::text as grants, c.relrowsecurity,
+      array(select concat_ws(' ', a.attname, a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+              (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum))
+            from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 order by a.attnum) as columns,
+      array(select pg_get_indexdef(i.indexrelid) from pg_index i where i.indrelid = c.oid order by 1) as indexes,
+      array(select k.conname || ' ' || pg_get_constraintdef(k.oid) from pg_constraint k where k.conrelid = c.oid order by 1) as constraints,
+      array(select pg_get_triggerdef(t.oid) from pg_trigger t where t.tgrelid = c.oid order by 1) as triggers,
+      array(select p.polname from pg_policy p where p.polrelid = c.oid) as policies
+    from app c order by c.oid`);
+  return rows;
+}
+
+const separable: Record<string, MappedApp> = Object.fromEntries(
+  Object.entries(adoptable).map(([name, app]) => [name, separate(app)]),
+);
+
+test.each(Object.entries(separable))(
+  "an app %s with separate state: up, down and up again leave its tables and rows exactly as they are",
+  async (_, app) => {
+    const pool = await openApp(app);
+    const known = (await readMigrations()).map(({ id }) => id);
+    const before = [await dumpApp(pool), await readRows(pool, app)];
+    for (const _again of [1, 2]) {
+      expect(await migrateUp(pool)).toEqual(known);
+      expect(await findSchemaProblems(pool)).toEqual([]);
+      expect(await restoreTables(pool)).toEqual({ restored: [], left: [] });
+      expect([await dumpApp(pool), await readRows(pool, app)]).toEqual(before);
+      expect(await pruneUnknownTombstones(pool)).toBe(0);
+      await revertEverything(pool);
+      expect([await dumpApp(pool), await readRows(pool, app)]).toEqual(before);
+    }
+    const left = await pool.query(
+      "select relname from pg_class where relnamespace = to_regnamespace('rollcall') and relkind = 'r'",
+    );
+    expect(left.rows).toEqual([{ relname: "migrations" }]);
+  },
+);
+
+test("the tables of separate state are made for no other mapping", async () => {
+  const pool = await openApp(clerkIdAsKey);
+  await migrateUp(pool);
+  const made = await pool.query(
+    "select from pg_class where relname in ('user_states', 'profile_links') and relnamespace = 'rollcall'::regnamespace",
+  );
+  expect(made.rows).toEqual([]);
+});
+
+test("links that the app made before count as old, and a state has the time of the migration", async () => {
+  const pool = await openApp(separate(prisma));
+  await migrateUp(pool);
+  const links = await pool.query("select profile_key, user_key from rollcall.profile_links");
+  expect(links.rows).toEqual([
+    { profile_key: "cjld2cyuq0000t3rmniod1foy", user_key: "cjld2cjxh0000qzrmn831i7rn" },
+  ]);
+  const states = await pool.query("select clerk_id, read_ticket from rollcall.user_states");
+  expect(states.rows).toEqual([{ clerk_id: "user_ana", read_ticket: null }]);
+});
+
+test("with separate state, what the app's tables lack is named at once, and the app adds it", async () => {
+  const { mapping } = separate(uuidKeys);
+  const problems = await readRefusal({
+    mapping,
+    sql: `
+create schema app;
+create table app.members (
+  id uuid primary key default gen_random_uuid(), clerk_id text, email text not null, full_name varchar(20),
+  plan text not null, updated_at timestamp(3) not null
+);
+create table app.profiles (
+  id uuid primary key default gen_random_uuid(), user_id uuid not null references app.members (id),
+  display_name text not null, email text, track text not null
+);
+insert into app.members (id, clerk_id, email, plan, updated_at) values
+  ('00000000-0000-4000-8000-000000000001', 'user_a', '', '', now()),
+  ('00000000-0000-4000-8000-000000000002', 'user_a', '', '', now());
+insert into app.profiles (id, user_id, display_name, track)
+select ('00000000-0000-4000-8000-00000000001' || n)::uuid, '00000000-0000-4000-8000-000000000001', 'Ana', 'neon'
+from generate_series(1, 2) n;
+`,
+  });
+  expect(problems).toEqual([
+    "app.members.full_name is character varying(20), but must be text, or varchar of at least 100: change its type, or users.columns.name",
+    "app.members.plan is NOT NULL without a default, and Rollcall does not fill it: give it one, or drop the NOT NULL",
+    "app.members.updated_at is NOT NULL without a default, and Rollcall does not fill it: give it one, or drop the NOT NULL",
+    "app.members.email is NOT NULL, but must be able to be null, because Clerk has users without it, and a deleted user has none: alter table app.members alter column email drop not null",
+    "app.profiles.user_id is NOT NULL, but must be able to be null, because a profile outlives its user: alter table app.profiles alter column user_id drop not null",
+    "app.members.clerk_id has no unique key (members_clerk_id_unique): alter table app.members add constraint members_clerk_id_unique unique (clerk_id)",
+    "app.members.clerk_id must be unique, but rows share it:\n    clerk_id user_a: members 00000000-0000-4000-8000-000000000001, 00000000-0000-4000-8000-000000000002",
+    "app.profiles.user_id must be unique, but rows share it:\n    user_id 00000000-0000-4000-8000-000000000001: profiles 00000000-0000-4000-8000-000000000011, 00000000-0000-4000-8000-000000000012",
+  ]);
+});
+
+test("a change of the state is a changed mapping, in both directions", async () => {
+  const says = (now: string, then: string) =>
+    `users.state of the mapping is ${now}, but the database was migrated with ${then}: set it back, or revert every migration with the old mapping first`;
+  for (const [first, second] of [
+    [clerkIdAsKey, separate(clerkIdAsKey)],
+    [separate(clerkIdAsKey), clerkIdAsKey],
+  ] as const) {
+    const databaseUrl = await createDatabase(inject("postgresUrl"));
+    const open = (mapping: Mapping) => {
+      const options = { databaseUrl, mapping, checksMapping: false, applicationName: "test" };
+      const pool = createPool({ ...options, onIdleError: () => undefined });
+      onTestFinished(() => pool.end());
+      return pool;
+    };
+    const pool = open(first.mapping);
+    await pool.query(first.sql);
+    await migrateUp(pool);
+    const problems = [says(second.mapping.users.state, first.mapping.users.state)];
+    await expect(migrateUp(open(second.mapping))).rejects.toMatchObject({ problems });
+    await revertEverything(pool);
+    if (first.mapping.users.state === "added") continue;
+    expect((await migrateUp(open(second.mapping))).length).toBe((await readMigrations()).length);
+  }
+});
+
+test("with separate state, what the app's migrations take away is named with its statement, and not restored", async () => {
+  const pool = await openApp(separate(uuidKeys));
+  await migrateUp(pool);
+  await pool.query(
+    "alter table app.members drop constraint members_clerk_id_key; alter table app.members alter email set not null",
+  );
+  const expected = [
+    [
+      "app.members.email is NOT NULL, but must be able to be null",
+      "alter table app.members alter column email drop not null",
+    ],
+    [
+      "app.members.clerk_id has no unique key (members_clerk_id_unique)",
+      "alter table app.members add constraint members_clerk_id_unique unique (clerk_id)",
+    ],
+  ];
+  const { restored, left } = await restoreTables(pool);
+  expect(restored).toEqual([]);
+  expect(left.map(({ says, statement }) => [says, statement])).toEqual(expected);
+  await pool.query("alter table app.members rename to people");
+  expect((await findSchemaProblems(pool)).map(({ says }) => says)).toContain(
+    "app.members is missing, because it was renamed to app.people",
+  );
 });
 
 test.each<[string, MappedApp, string, RegExp]>([

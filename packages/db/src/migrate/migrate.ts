@@ -22,6 +22,9 @@ const lockKey = 0x726f6c6c;
 /** The migration of the two tables that the app may already have. */
 const adopting = "0001_users_and_mentorados";
 
+/** The migration of the tables that only a mapping with separate state has. */
+const separating = "0008_separate_state";
+
 /** While the migration waits for a table, every later statement on the table waits too. So it gives up early. */
 const longestWaitForTables = "15s";
 
@@ -86,7 +89,8 @@ async function writeUp(db: Queryable, migrations: readonly Migration[]): Promise
   const statements = [appliedTable];
   for (const { id, up } of migrations) {
     const adoptsMapped = id === adopting && !isDefaultMapping(db.tables.mapping);
-    statements.push(...(adoptsMapped ? await planAdoption(db) : [renderSql(db, up)]));
+    const isNeeded = id !== separating || db.tables.users.isSeparate;
+    if (isNeeded) statements.push(...(adoptsMapped ? await planAdoption(db) : [renderSql(db, up)]));
     statements.push(`insert into rollcall.migrations (id) values ('${id}')`);
   }
   // A mapping that changes later is recorded once its tables are whole: see restoreTables.

@@ -205,3 +205,9 @@ insert into public."AppPosts" ("authorId") values (1);
 };
 
 export const mappedApps = { clerkIdAsKey, prisma, uuidKeys, camelCase };
+
+/** The same app with separate state. Its table has itself what Rollcall may not add. */
+export const separate = ({ mapping, sql }: MappedApp): MappedApp => ({
+  mapping: { ...mapping, users: { ...mapping.users, state: "separate" } },
+  sql: sql === uuidKeys.sql ? `${sql}; alter table app.members add unique (clerk_id)` : sql,
+});

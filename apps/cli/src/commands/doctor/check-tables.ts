@@ -87,7 +87,9 @@ function nameTables({ tables }: Pool): string {
 async function checkDuplicates(pool: Pool): Promise<Finding> {
   const name = "postgres.duplicates";
   const problems = await findDuplicateRows(pool);
-  const fix = "Merge the rows by hand. Then npm run migrate adds the unique keys that are missing.";
+  const fix = pool.tables.users.isSeparate
+    ? "Merge the rows by hand. Your app made the second one: a unique key of your own keeps it from doing so again."
+    : "Merge the rows by hand. Then npm run migrate adds the unique keys that are missing.";
   return problems.length === 0
     ? ok(
         name,

@@ -96,9 +96,10 @@ export function findColumnProblems(table: DeclaredTable, columns: readonly LiveC
  * Whether the column is a required time of an app that only the app's own program fills, such as an `updatedAt` of Prisma
  * that the mapping does not name. Migrate gives it a default.
  */
-export function isUnfilledTime({ isOurs, columns }: DeclaredTable, column: LiveColumn): boolean {
+export function isUnfilledTime({ isOurs, keepsForm, columns }: DeclaredTable, column: LiveColumn): boolean {
   return (
     !isOurs &&
+    !keepsForm &&
     column.notNull &&
     !column.hasDefault &&
     column.type.startsWith("timestamp") &&
@@ -167,6 +168,7 @@ function checkOurs(table: DeclaredTable, declared: DeclaredColumn, column: LiveC
       breaks: [{ states: ["23502"], column: column.name }],
     });
   }
+  if (rule.isUnfilled) problems.push(...checkExtra(table, column));
   if (rule.nullable && column.inPrimaryKey) {
     problems.push({
       object,

@@ -98,7 +98,7 @@ export async function findKeyProblems(db: Queryable): Promise<FormProblem[]> {
       const late = readRows(index, (await db.query(deferrable, [table.table, column.name])).rows);
       for (const key of late) {
         const object = `${table.label}.${column.name}`;
-        const says = `${object} is unique but deferrable (${key.index}): drop that, we add another`;
+        const says = `${object} is unique but deferrable (${key.index}): drop that, ${table.keepsForm ? "and add an immediate one" : "we add another"}`;
         problems.push({
           object,
           says,
@@ -112,7 +112,9 @@ export async function findKeyProblems(db: Queryable): Promise<FormProblem[]> {
 }
 
 async function findTooStrict(db: Queryable, table: DeclaredTable): Promise<z.infer<typeof keyIndex>[]> {
-  const own = table.columns.filter(({ isPrimary, uniqueKey }) => isPrimary || uniqueKey !== undefined);
+  const own = table.columns.filter(
+    ({ isPrimary, uniqueKey, isWatched }) => isPrimary || uniqueKey !== undefined || isWatched,
+  );
   const result = await db.query(tooStrict, [table.table, listShared(db, table), own.map(({ name }) => name)]);
   return readRows(keyIndex, result.rows);
 }

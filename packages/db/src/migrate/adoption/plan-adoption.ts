@@ -5,9 +5,10 @@ import type { Queryable } from "../../queryable.ts";
 /**
  * The statements that add to the tables of a mapping what they lack: Rollcall's own columns, the unique key on the Clerk
  * id, and defaults without which an insert fails. They come from the live tables, so they are exact. The migration of the
- * default tables is a file of its own, because it also makes them.
+ * default tables is a file of its own, because it also makes them. With separate state, the app's tables lack nothing.
  */
 export async function planAdoption(db: Queryable): Promise<string[]> {
+  if (db.tables.users.isSeparate) return [];
   const problems = await findTableProblems(db);
   const profile = declareTables(db).find(({ kind }) => kind === "profile");
   const { profile: names } = db.tables;

@@ -5,6 +5,7 @@ import {
   declareTables,
   type TableKind,
 } from "../../app-schema/declared-tables.ts";
+import { findLackingKeys } from "../../app-schema/find-schema-problems.ts";
 import { hidesRows } from "../../app-schema/hides-rows.ts";
 import type { Queryable } from "../../pool.ts";
 import { quoteName } from "../../quote-name.ts";
@@ -66,7 +67,8 @@ export async function refuseUnfit(db: Queryable): Promise<boolean> {
 export async function lockTables(db: Queryable): Promise<readonly DeclaredTable[]> {
   const { existing, problems } = await readTables(db);
   if (problems.length > 0) throw new MigrationRefusal(problems);
-  if (existing.length === 0) return existing;
+  // Nothing about tables that keep their form is changed.
+  if (existing.every(({ keepsForm }) => keepsForm)) return existing;
   // ALTER TABLE needs the strongest lock. Taking a weaker lock first could deadlock with the app.
   await db.query(`lock table ${existing.map(({ table }) => table).join(", ")} in access exclusive mode`);
   return existing;
@@ -87,8 +89,13 @@ async function findProblems(db: Queryable, existing: readonly DeclaredTable[]): 
     problems.push(...findColumnProblems(table, live).map(({ says }) => says));
     if (!table.isOurs) problems.push(...findMappingProblems(table, live));
   }
-  if (!columns.get("users")?.has(ownColumn)) problems.push(...(await findForeignLinkTimes(db, columns)));
+  const { isSeparate } = db.tables.users;
+  if (!isSeparate && !columns.get("users")?.has(ownColumn))
+    problems.push(...(await findForeignLinkTimes(db, columns)));
   problems.push(...(await findKeyProblems(db)).map(withStatement));
+  if (isSeparate)
+    for (const { says, statement } of await findLackingKeys(db))
+      problems.push(statement === undefined ? says : `${says}: ${statement}`);
   for (const table of existing) problems.push(...(await findRowProblems(db, table, columns.get(table.kind))));
   return [...problems, ...(await findOrphanProblems(db, existing, columns))];
 }
@@ -183,8 +190,8 @@ function isRequired({ notNull, default: value, isPrimary }: DeclaredColumn): boo
   return notNull && value === undefined && !isPrimary;
 }
 
-function isDistinct({ isPrimary, uniqueKey }: DeclaredColumn): boolean {
-  return isPrimary || uniqueKey !== undefined;
+function isDistinct({ isPrimary, uniqueKey, isWatched }: DeclaredColumn): boolean {
+  return isPrimary || uniqueKey !== undefined || isWatched === true;
 }
 
 /** Only if the two keys can be compared. A wrong type has its own line. */
@@ -248,24 +255,38 @@ async function readTables(
   return {
     existing: declared.filter(({ kind }) => found.some((table) => table.kind === kind && table.exists)),
     problems: [
-      ...(db.tables.mapping.users.state === "separate"
-        ? [`users.state is "separate", which this version does not support yet: leave it out`]
-        : []),
+      ...(await findUnwritable(db, declared)),
       ...(mayAddSchemas ? [] : ["The role must be able to add schemas: grant create on database … to …"]),
       ...declared.flatMap((table) => findAccessProblems(table, found)),
     ],
   };
 }
 
+const missingRights = `
+select p as "right" from unnest(array['select', 'insert', 'update']) as p
+where to_regclass($1) is not null and not has_table_privilege(to_regclass($1)::oid, p)
+`;
+
+/** Rollcall owns no table that keeps its form, and the test write needs these rights. */
+async function findUnwritable(db: Queryable, declared: readonly DeclaredTable[]): Promise<string[]> {
+  const problems: string[] = [];
+  for (const { table, label } of declared.filter(({ keepsForm }) => keepsForm)) {
+    const lacking = readRows(z.object({ right: z.string() }), (await db.query(missingRights, [table])).rows);
+    const rights = lacking.map(({ right }) => right).join(", ");
+    if (rights !== "") problems.push(`The role lacks rights on ${label}: grant ${rights} on ${table} to …`);
+  }
+  return problems;
+}
+
 function findAccessProblems(
-  { kind, label, isOurs, schema }: DeclaredTable,
+  { kind, label, isOurs, keepsForm, schema }: DeclaredTable,
   all: readonly z.infer<typeof tableRow>[],
 ): string[] {
   const table = all.find((one) => one.kind === kind);
   if (!table?.exists) {
     if (!isOurs)
       return [
-        `${label} does not exist, but ${kind}.table names it: the app makes it, and Rollcall adds columns`,
+        `${label} does not exist, but ${kind}.table names it: the app makes it${keepsForm ? "" : ", and Rollcall adds columns"}`,
       ];
     return table?.mayAddTables
       ? []
@@ -280,6 +301,10 @@ function findAccessProblems(
   // A unique key does not cover their rows, so one user could have two.
   if (table.inherited)
     return [`${label} has tables that inherit from it, and their rows count as its own: detach them`];
+  if (keepsForm)
+    return table.filtered
+      ? [`Row-level security hides rows of ${label} from the role: use one that bypasses it`]
+      : [];
   if (!table.owned) return [`The role must own ${label}, or be a member of the role that does`];
   return [
     // An index is made in the schema of its table.

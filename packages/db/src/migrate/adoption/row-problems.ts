@@ -136,7 +136,8 @@ export async function findDuplicateRows(db: Queryable): Promise<string[]> {
   const found: string[] = [];
   for (const table of declareTables(db)) {
     for (const column of table.columns)
-      if (column.uniqueKey !== undefined) found.push(...(await findDuplicates(db, table, column)));
+      if (column.uniqueKey !== undefined || column.isWatched)
+        found.push(...(await findDuplicates(db, table, column)));
   }
   return found;
 }
