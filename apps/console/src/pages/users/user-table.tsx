@@ -101,8 +101,9 @@ function readColumn(user: UserEntry, key: string): string | undefined {
 
 function Profile({ user }: { user: UserEntry }) {
   const texts = useTexts(usersTexts);
-  if (user.mentoradoId !== null)
-    return <span title={String(user.mentoradoId)}>#{shortenKey(user.mentoradoId)}</span>;
+  const { mentoradoId: key } = user;
+  if (key !== null)
+    return <span title={String(key)}>{typeof key === "number" ? `#${key}` : shortenKey(key)}</span>;
   const isNeeded = user.role !== "admin" && user.deletedAt === null && !user.banned;
   return isNeeded ? (
     <Badge tone="warn">{texts.noProfile}</Badge>
