@@ -1,9 +1,10 @@
+import { readFileSync } from "node:fs";
 import { defaultMapping, type Mapping } from "@rollcall/contracts";
 import { createDatabase } from "@rollcall/local-services";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { proposeMapping } from "../init/propose-mapping.ts";
 import { readCatalog } from "../init/read-catalog.ts";
-import { migrateUp } from "../migrate/migrate.ts";
+import { migrateUp, planMigration } from "../migrate/migrate.ts";
 import { createPool, type Pool } from "../pool.ts";
 import { makeSnapshot, writeUsers } from "../testing.ts";
 import { findSchemaProblems } from "./find-schema-problems.ts";
@@ -176,4 +177,65 @@ test("Prisma sees no difference between the printed models and the tables that R
   expect(await prisma.diff(printSchema("prisma"))).toEqual(noDifference);
   expect(await prisma.push(printSchema("prisma"))).toBe(0);
   expect(await findSchemaProblems(pool)).toEqual([]);
+});
+
+/** The section of the page that leads an app of Prisma, and its blocks. */
+function readWalk() {
+  const page = readFileSync(new URL("../../../../docs/ADOPT.md", import.meta.url), "utf8");
+  const [, section = ""] = page.split(/^## A Prisma schema with profiles$/m);
+  const [text = ""] = section.split(/^## /m);
+  const blocks = [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, kind, body = ""]) => ({
+    kind,
+    body,
+  }));
+  const [models, changes] = blocks.filter(({ kind }) => kind === "prisma");
+  const statements = blocks.find(({ kind }) => kind === "sql");
+  if (!models || !changes || !statements) throw new Error("The section lacks a block");
+  return { text, models: models.body, changes: changes.body, statements: statements.body };
+}
+
+/** Lines of a model, each in place of the one that begins with the same word. */
+function change(models: string, lines: string): string {
+  return lines
+    .split("\n")
+    .filter((line) => /\w/.test(line))
+    .reduce((changed, line) => {
+      const [word = ""] = line.trim().split(" ");
+      return changed.replace(new RegExp(`^ +${word}( .*)?$`, "m"), () => line);
+    }, models);
+}
+
+test("docs/ADOPT.md: its models come to no difference by its own statements, and its output is real", async () => {
+  const { text, models, changes, statements } = readWalk();
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  const prisma = openPrisma(databaseUrl);
+  await prisma.push(models);
+  const bare = open(databaseUrl, defaultMapping);
+  const propose = async () => {
+    const { mapping = defaultMapping, ...proposal } = proposeMapping(await readCatalog(bare));
+    return { mapping, ...proposal };
+  };
+
+  const first = await propose();
+  const { problems } = await planMigration(open(databaseUrl, first.mapping));
+  expect([first.undecided.length, problems.length]).toEqual([1, 6]);
+  for (const line of [...first.undecided, ...problems]) expect(text).toContain(`\n  ${line}\n`);
+
+  await bare.query(`set search_path = public; ${statements}; reset search_path`);
+  const { mapping, undecided, taken } = await propose();
+  expect(undecided).toEqual([]);
+  for (const { field, column, why } of taken)
+    expect(text.split("\n").map((line) => line.trim().split(/ {2,}/))).toContainEqual([field, column, why]);
+  const pool = open(databaseUrl, mapping);
+  await migrateUp(pool);
+  const printed = printSchema("prisma", mapping);
+  const [ofUsers, ofProfile] = ["public.User", "public.Profile"].map((label) =>
+    readFields(printed, label).trimEnd(),
+  );
+  expect(text).toContain(ofUsers);
+  expect(text).toContain(ofProfile);
+  const merged = change(models, changes)
+    .replace(/^model User \{$/m, `$&\n${ofUsers}`)
+    .replace(/^model Profile \{$/m, `$&\n${ofProfile}`);
+  expect(await prisma.diff(merged)).toEqual(noDifference);
 });

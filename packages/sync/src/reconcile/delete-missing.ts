@@ -68,7 +68,7 @@ export async function deleteMissing(runner: Runner, next: unknown): Promise<void
 /** Finds out the counts of a dry run: it writes and deletes in transactions that are rolled back. */
 export async function tryDeletions(runner: Runner, dryRun: DryRun): Promise<void> {
   const { context, run } = runner;
-  const counts = await dryRun.carryOut();
+  const { counts, missed } = await dryRun.carryOut();
   const found: FoundDifference[] = [];
   const deletions = await inRolledBackTransaction(context.pool, (client) => {
     found.length = 0;
@@ -80,7 +80,7 @@ export async function tryDeletions(runner: Runner, dryRun: DryRun): Promise<void
   const failed = (counts.failed ?? 0) + deletions.failed;
   await runner.advance({}, async (client) => {
     await recordDifferences(client, run.view.id, dryRun.differences.list());
-    return { counts: { ...counts, ...deletions, failed } };
+    return { counts: { ...counts, ...deletions, failed }, missed };
   });
 }
 

@@ -92,6 +92,18 @@ test("a dry run predicts that deletions would be held, and users that the run cr
   expect(await reconciler.complete("full", { dryRun: true })).toMatchObject({ counts: { deleted: 6 } });
 });
 
+test("before the first run, a dry run counts each user once whose webhook is missing", async () => {
+  const { clerk, db, reconciler } = stage;
+  await clerk.users.seed(4, { firstCreatedAtMs: 1_000_000, stepMs: 10 });
+  // Rows of the app have no time of Clerk's, so no page has them in its range, and each is asked for by its id too.
+  const people = await clerk.users.list({ limit: 2 });
+  await db.query("insert into users (clerk_id) select unnest($1::text[])", [people.map(({ id }) => id)]);
+  const dry = await reconciler.complete("full", { dryRun: true });
+  const real = await reconciler.complete("full");
+  expect([dry.counts, dry.missed]).toEqual([real.counts, real.missed]);
+  expect(real).toMatchObject({ counts: { created: 4 }, missed: 4 });
+});
+
 test("a dry catch-up predicts the catch-up and moves no watermark", async () => {
   const { clerk, db, reconciler } = stage;
   await clerk.users.seed(100);

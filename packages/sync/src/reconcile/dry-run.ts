@@ -11,7 +11,13 @@ import {
 } from "@rollcall/db";
 import type { UserWrite } from "../user/rules.ts";
 import { refuse, type WriteOutcome, writeInTransaction } from "../user/write-users.ts";
-import { classifyWrite, type Differences, type DriftedUser, type PageContext } from "./write-page.ts";
+import {
+  classifyWrite,
+  countMissed,
+  type Differences,
+  type DriftedUser,
+  type PageContext,
+} from "./write-page.ts";
 
 /** The writes of a dry run. They are collected during the walk, and carried out in transactions that are rolled back. */
 export type DryRun = {
@@ -19,8 +25,8 @@ export type DryRun = {
   collect(page: number, drifted: readonly DriftedUser[]): Promise<void>;
   /** What the run would change so far, up to `mostDifferences` users. Each caller adds what it finds. */
   readonly differences: Differences;
-  /** Carries out all collected writes, rolls them back, and counts their outcomes. */
-  carryOut(): Promise<Partial<RunCounts>>;
+  /** Carries out all collected writes, rolls them back, and counts their outcomes. `missed` is as in `PageResult`. */
+  carryOut(): Promise<{ counts: Partial<RunCounts>; missed: number }>;
   close(): void;
 };
 
@@ -82,16 +88,18 @@ export async function openDryRun({ pool, defaults }: DryRunContext, signal: Abor
       ),
     carryOut: async () => {
       const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: 0 };
+      let missed = 0;
       for (;;) {
         signal.throwIfAborted();
         const pages = await staging.chooseBatch(batchSize);
-        if (pages.length === 0) return counts;
+        if (pages.length === 0) return { counts, missed };
         const drifted = await readBatch(pages);
         const outcomes = await tryWrites(pool, drifted, defaults);
         for (const one of drifted.flat()) {
           const outcome = outcomes.get(one.write.snapshot.clerkId);
           const counted = classifyWrite(one.kind, outcome);
           counts[counted]++;
+          if (counted !== "failed" && counted !== "unchanged") missed += countMissed([one]);
           if (counted !== "unchanged") differences.add(describe(one, counted, outcome));
         }
         await staging.removeBatch();

@@ -44,10 +44,10 @@ export async function runIncrementalSync(runner: Runner): Promise<RunView> {
   const state = await readCatchUp(pool);
   const pass = await walkChanges(runner, state);
   if (dryRun) {
-    const counts = await dryRun.carryOut();
+    const { counts, missed } = await dryRun.carryOut();
     await runner.advance({}, async (client) => {
       await recordDifferences(client, run.view.id, dryRun.differences.list());
-      return { counts };
+      return { counts, missed };
     });
   }
   const surplus = dryRun ? state : await compareCounts(runner, state, pass);
