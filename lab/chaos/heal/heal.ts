@@ -65,7 +65,7 @@ export async function heal(
     const healedAtMs = Date.now();
     for (const open of sender.open()) report(`not accepted: ${open}`);
     sender.giveUp();
-    const lastEnsures = await ensureUsers(stage, ledger);
+    const lastEnsures = await ensureUsers(stage, ledger, slowness > 1 ? patience : 1);
     const deadLetters = await queues.readDeadLetters();
     return { violations, tablesBefore, acceptedBefore, deadLetters, lastEnsures, healedAtMs };
   } finally {
@@ -114,15 +114,26 @@ async function confirm(stage: Stage, { id }: RunView): Promise<RunView> {
   return untilRun(stage, id, ({ state }) => state !== "held");
 }
 
-/** Calls ensure for every live user, and for as many deleted users as the apis' rate limit allows. */
-async function ensureUsers(stage: Stage, ledger: Ledger): Promise<Call[]> {
+/** On a crowded machine, a read of rows may exceed its 500 ms at any time. Ensure then answers 503, and the app calls again. */
+const patience = 5;
+
+/**
+ * Calls ensure for every live user, and for as many deleted users as the apis' rate limit allows. After a 503 it calls
+ * again, up to `attempts` times.
+ */
+async function ensureUsers(stage: Stage, ledger: Ledger, attempts: number): Promise<Call[]> {
   const calls: Call[] = [];
   const readable = [...ledger.accounts.values()].filter(({ isPoison }) => !isPoison);
   const gone = readable.filter(({ leftAtMs }) => leftAtMs !== undefined);
   const live = readable.filter(({ leftAtMs }) => leftAtMs === undefined);
   const accounts = [...live, ...gone].slice(0, mostLastEnsures).entries();
   const callNext = async () => {
-    for (const [index, { id }] of accounts) calls.push(await callEnsure(stage, ledger, id, index % 2));
+    for (const [index, { id }] of accounts) {
+      let call = await callEnsure(stage, ledger, id, index % 2);
+      for (let attempt = 1; call.status === 503 && attempt < attempts; attempt += 1)
+        call = await callEnsure(stage, ledger, id, index % 2);
+      calls.push(call);
+    }
   };
   await Promise.all(Array.from({ length: 8 }, callNext));
   return calls;

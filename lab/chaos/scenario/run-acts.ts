@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { withClient } from "../../stage/postgres.ts";
+import pg from "pg";
 import type { Ledger } from "../ledger.ts";
 import type { Act, Plan } from "../plan/plan.ts";
 import type { Stage } from "../stage/stage.ts";
@@ -8,7 +8,15 @@ import { addressOf, type ClerkAccounts, createClerkAccounts } from "./clerk-acco
 import { writeMessage, writePoison } from "./messages.ts";
 import type { WebhookSender } from "./webhook-sender.ts";
 
-type Scenario = { stage: Stage; ledger: Ledger; sender: WebhookSender; clerk: ClerkAccounts; plan: Plan };
+type Scenario = {
+  stage: Stage;
+  /** The app's own connections. */
+  db: pg.Pool;
+  ledger: Ledger;
+  sender: WebhookSender;
+  clerk: ClerkAccounts;
+  plan: Plan;
+};
 
 /** Runs the plan's acts at their times. Returns after the last act, while webhooks may still be under way. */
 export async function runActs(
@@ -18,7 +26,17 @@ export async function runActs(
   plan: Plan,
 ): Promise<void> {
   const clerk = createClerkAccounts(stage.clerk, ledger, plan.seed);
-  const scenario: Scenario = { stage, ledger, sender, plan, clerk };
+  const db = new pg.Pool({ connectionString: stage.databaseUrl, application_name: "chaos", max: 8 });
+  db.on("error", () => undefined);
+  try {
+    await runEach({ stage, db, ledger, sender, plan, clerk });
+  } finally {
+    await db.end();
+  }
+}
+
+async function runEach(scenario: Scenario): Promise<void> {
+  const { ledger, plan } = scenario;
   const lastOfUser = new Map<number, Promise<void>>();
   const calls: Promise<void>[] = [];
   for (const act of plan.acts) {
@@ -36,7 +54,8 @@ export async function runActs(
   await Promise.all([...lastOfUser.values(), ...calls]);
 }
 
-async function runAct({ stage, ledger, sender, clerk, plan }: Scenario, act: Act): Promise<void> {
+async function runAct(scenario: Scenario, act: Act): Promise<void> {
+  const { stage, ledger, sender, clerk, plan } = scenario;
   switch (act.act) {
     case "sign-up": {
       const user = await clerk.signUp(act.user, act.isVerified);
@@ -59,9 +78,9 @@ async function runAct({ stage, ledger, sender, clerk, plan }: Scenario, act: Act
       );
     }
     case "by-hand":
-      return writeByHand(stage, ledger, clerk.currentId(act.user), stage.app.insertProfile);
+      return insertProfile(scenario, clerk.currentId(act.user));
     case "invite":
-      return writeByHand(stage, ledger, clerk.currentId(act.user), stage.app.invite, addressOf(act.user));
+      return invite(scenario, act.user);
     case "ensure":
       await callEnsure(stage, ledger, clerk.currentId(act.user), act.api);
       return;
@@ -78,17 +97,29 @@ async function runAct({ stage, ledger, sender, clerk, plan }: Scenario, act: Act
 }
 
 /** An admin of the app inserts a profile. The insert fails if the user has one. An app without profiles does nothing. */
-async function writeByHand(
-  stage: Stage,
-  ledger: Ledger,
-  clerkId: string,
-  insert: string | undefined,
-  parameter = clerkId,
-): Promise<void> {
+async function insertProfile({ stage, db, ledger }: Scenario, clerkId: string): Promise<void> {
+  const { insertProfile: insert } = stage.app;
   if (insert === undefined) return;
-  const outcome = await withClient(stage.databaseUrl, (db) => db.query(insert, [parameter])).then(
+  const outcome = await db.query(insert, [clerkId]).then(
     ({ rowCount }) => `${rowCount} profiles`,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
   ledger.note(clerkId, `by hand: ${outcome}`);
+}
+
+const inviteAttempts = 40;
+const inviteAgainMs = 250;
+
+/** The app inserts a profile without a user. It tries again while Postgres is away, because the sign-up waits for it. */
+async function invite({ stage, db, ledger, clerk }: Scenario, user: number): Promise<void> {
+  if (stage.app.invite === undefined) return;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await db.query(stage.app.invite, [addressOf(user)]);
+      return ledger.note(clerk.currentId(user), `invited with attempt ${attempt}`);
+    } catch (error) {
+      if (attempt === inviteAttempts) return ledger.note(clerk.currentId(user), `not invited: ${error}`);
+      await sleep(inviteAgainMs);
+    }
+  }
 }
