@@ -155,6 +155,21 @@ describeOnBackends((backend) => {
     });
   });
 
+  // On Redis, BullMQ does it at each completion.
+  test.skipIf(backend === "redis")("a worker removes completed jobs beyond the history", async () => {
+    await system.db.query(
+      `insert into bullmq.job (queue, id, seq, name, state, added_at_ms, finished_at_ms)
+       select 'sync', 'old.' || n, n, 'refresh', 'completed', 0, extract(epoch from now()) * 1000 - n
+       from generate_series(1, 3000) n`,
+    );
+    await waitFor("the history to be trimmed", async () => {
+      const { rows } = await system.db.query(
+        "select count(*)::int as count from bullmq.job where queue = 'sync' and state = 'completed'",
+      );
+      return rows[0]?.count <= 1_000 ? true : undefined;
+    });
+  });
+
   test("after SIGTERM the worker finishes its active jobs and exits with 0", async () => {
     const people = await Promise.all(
       Array.from({ length: 20 }, () => system.clerk.users.create({}, { silent: true })),

@@ -1,8 +1,9 @@
+import { createPostgresBackend, type PgPool, withBackend } from "bullmq";
 import { afterAll, beforeAll, beforeEach, expect, inject, onTestFinished, test } from "vitest";
 import type { JobProcessor } from "./backend.ts";
 import { openProducer, type Producer } from "./producer.ts";
 import { retryOptions } from "./retry.ts";
-import { addSyncJob, type SyncJob } from "./sync-job.ts";
+import { addSyncJob, readSyncJob, type SyncJob } from "./sync-job.ts";
 import { openTestQueues, type TestQueues } from "./testing.ts";
 
 const waitMs = 60_000;
@@ -167,6 +168,35 @@ test("a worker completes its jobs also before migrate made the function", async 
   await work(async () => undefined);
   await expect.poll(() => countJobs("completed"), poll).toBe(20);
   expect(countStatements("move_to_completed")).toBe(20);
+});
+
+test("workers and apis of the version before and of this one share a queue: each job runs once", async () => {
+  const { Queue, Worker } = withBackend(createPostgresBackend);
+  const connection = queues.queuePool as unknown as PgPool;
+  const older = new Queue("sync", { connection });
+  const runs: string[] = [];
+  const process = async ({ data }: { data: unknown }) => {
+    runs.push(readSyncJob(data).clerkId);
+  };
+  const olderWorker = new Worker("sync", process, { connection, concurrency: 10, drainDelay: 1 });
+  olderWorker.on("error", () => undefined);
+  onTestFinished(async () => {
+    await olderWorker.close();
+    await older.close();
+  });
+  await work(process, 10);
+  const addOlder = (clerkId: string) =>
+    older.add("refresh", syncJobOf(clerkId), {
+      ...retryOptions,
+      deduplication: { id: clerkId, keepLastIfActive: true },
+    });
+  await Promise.all(people(200).map((clerkId, at) => (at % 2 === 0 ? add(clerkId) : addOlder(clerkId))));
+  await expect.poll(() => countJobs("completed"), poll).toBe(200);
+  expect(runs.toSorted()).toEqual(people(200).toSorted());
+  // A key of one version is free for the other.
+  await Promise.all(people(200).map((clerkId, at) => (at % 2 === 0 ? addOlder(clerkId) : add(clerkId))));
+  await expect.poll(() => countJobs("completed"), poll).toBe(400);
+  expect((await queues.db.query("select from dedup")).rowCount).toBe(0);
 });
 
 test("a failed job waits for its next attempt while others of its batch are completed", async () => {
