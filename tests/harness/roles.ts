@@ -1,4 +1,6 @@
 import { readFile } from "node:fs/promises";
+import type { Mapping } from "@rollcall/contracts";
+import { writeRoles } from "@rollcall/db";
 import pg from "pg";
 
 const file = new URL("../../ops/roles.sql", import.meta.url);
@@ -7,9 +9,15 @@ const names = ["migrator", "api", "worker"] as const;
 /** The connection URL of each role. */
 export type RoleUrls = Record<(typeof names)[number], string>;
 
-/** Runs ops/roles.sql as its head comment says: once before the first migration, and again after each. */
-export function applyRoles(ownerUrl: string): Promise<RoleUrls> {
-  return runRoles(ownerUrl, async (sql, owner) => void (await owner.query(`begin; ${sql}; commit`)));
+/**
+ * Runs ops/roles.sql as its head comment says: once before the first migration, and again after each.
+ *
+ * @param mapping of an app, whose own tables get the grants instead
+ */
+export function applyRoles(ownerUrl: string, mapping?: Mapping): Promise<RoleUrls> {
+  return runRoles(ownerUrl, async (sql, owner) => {
+    await owner.query(`begin; ${mapping ? await writeRoles(mapping) : sql}; commit`);
+  });
 }
 
 /** Runs ops/roles.sql statement by statement, as psql without `--single-transaction` does. */

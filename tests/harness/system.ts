@@ -41,7 +41,7 @@ export type SystemOptions = {
   postgresSettings?: Record<string, string>;
   /** An app whose own tables Rollcall adopts. `fill` makes them, and may make users at Clerk for their rows. */
   app?: { mapping: Mapping; fill(parts: { db: pg.Pool; clerk: ClerkSimulator }): Promise<void> };
-  /** Runs under the roles of ops/roles.sql. The CLI, and every other user of `environment`, has the worker's role. */
+  /** Runs under the roles of ops/roles.sql, or of what `rollcall roles` prints for the mapping of `app`. The CLI, and every other user of `environment`, has the worker's role. */
   underRoles?: boolean;
 };
 
@@ -81,7 +81,11 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     rateLimit: null,
     webhook: { url: `${apiUrl}/api/webhooks/clerk`, secret: webhookSecret, timeScale: 0.01 },
   });
-  const roles = options.underRoles ? await applyRoles(postgres.url) : undefined;
+  const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
+  db.on("error", () => undefined);
+  await options.app?.fill({ db, clerk });
+  const mapping = options.app?.mapping;
+  const roles = options.underRoles ? await applyRoles(postgres.url, mapping) : undefined;
   const environment = dropEmpty({
     DATABASE_URL: roles?.worker ?? postgres.url,
     REDIS_URL: redis?.url ?? "",
@@ -94,16 +98,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     CLERK_AUTHORIZED_PARTIES: origin,
     ADMIN_PASSWORD: adminPassword,
     RECONCILE_FULL_CRON: makeDistantCron(),
-    ROLLCALL_CONFIG: options.app ? await writeMapping(folder, options.app.mapping) : "",
+    ROLLCALL_CONFIG: mapping ? await writeMapping(folder, mapping) : "",
     ...options.environment,
   });
   const root = options.root ?? "";
-  const db = new pg.Pool({ connectionString: postgres.url, max: 4 });
-  db.on("error", () => undefined);
-  await options.app?.fill({ db, clerk });
   if (template === undefined)
     await migrate({ ...environment, DATABASE_URL: roles?.migrator ?? postgres.url }, [], root);
-  if (roles) await applyRoles(postgres.url);
+  if (roles) await applyRoles(postgres.url, mapping);
   const reconciles = Object.keys(options.environment ?? {}).some((name) => name.startsWith("RECONCILE_"));
   if (!reconciles) await holdReconcile(db);
 
