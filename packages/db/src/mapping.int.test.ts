@@ -333,6 +333,18 @@ describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
     expect(entry?.id).toBe((await getSession(pool, "user_d")).user.id);
   });
 
+  test("a row that another transaction made in this moment is no second sign-up", async () => {
+    await empty();
+    await writeUsers(pool, [makeSnapshot()]);
+    await db.inTransaction(pool, async (client) => {
+      const { users: u } = client.tables;
+      await client.query(`update ${u.table} set ${u.createdAt} = now()`);
+      await db.applySnapshots(client, [makeSnapshot({ email: "c@example.com", readTicket: 2 })]);
+    });
+    const { rows } = await pool.query("select kind from rollcall.events order by id");
+    expect(rows.map(({ kind }) => kind)).toEqual(["user_created", "user_updated"]);
+  });
+
   test("an address that changes in case alone is a change", async () => {
     await empty();
     await writeUsers(pool, [makeSnapshot()]);

@@ -265,9 +265,10 @@ export function describeUserColumns(mappedUsers: Mapping["users"], isDefault: bo
     /** Columns of an insert that get the time of the transaction, each with a comma in front. */
     insertedTimes: isDefault ? "" : `, ${names.createdAt}, ${names.updatedAt}`,
     insertedNow: isDefault ? "" : ", now(), now()",
-    /** Whether this transaction wrote a time of a row `u`. Where times are rounded, so is the one of the transaction. */
-    isNow: (column: string) =>
-      isDefault ? `u.${column} = now()` : `u.${column}::timestamptz(3) = now()::timestamptz(3)`,
+    /** Whether this transaction updated a row `u`. Where times are rounded, so is the one of the transaction. */
+    isUpdatedNow: isDefault
+      ? `u.${names.updatedAt} = now()`
+      : `u.${names.updatedAt}::timestamptz(3) = now()::timestamptz(3)`,
     /** Assignments of an upsert. */
     updatedColumns: present.map(({ column }) => `${column} = excluded.${column}`).join(", "),
     /** Assignments that erase a person. */

@@ -70,12 +70,14 @@ ${
   where u.${u.deletedAt} is null
     and (coalesce(excluded.clerk_updated_at, '-infinity'), excluded.read_ticket)
       > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
-  returning u.${u.clerkId} as clerk_id, ${u.isNow(u.createdAt)} as is_new, ${u.isNow(u.updatedAt)} as is_changed${isTracked ? `, ${u.visibleRow} as visible` : ""}
+  -- Only a row that this statement inserted has no xmax. Its time of creation would not tell: an app may round it, so that
+  -- two transactions of one millisecond have the same.
+  returning u.${u.clerkId} as clerk_id, u.xmax = 0 as is_new, ${u.isUpdatedNow} as is_changed${isTracked ? `, ${u.visibleRow} as visible` : ""}
 )
 insert into rollcall.events (clerk_id, kind, cause, ref)
 select w.clerk_id, case when w.is_new then 'user_created' else 'user_updated' end, a.cause, a.ref
 from written w join unnest($3::text[], $1::text[], $2::text[]) as a (clerk_id, cause, ref) using (clerk_id)
-${isTracked ? "left join before b using (clerk_id) where case when b.clerk_id is null then w.is_changed else w.visible is distinct from b.visible end" : "where w.is_changed"}
+${isTracked ? "left join before b using (clerk_id) where case when b.clerk_id is null then w.is_new or w.is_changed else w.visible is distinct from b.visible end" : "where w.is_new or w.is_changed"}
 union all
 -- Once for each user: the role stays as it is at Clerk, and each refresh would add an event.
 select a.clerk_id, 'role_ignored', a.cause, a.ref

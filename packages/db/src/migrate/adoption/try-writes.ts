@@ -69,11 +69,6 @@ async function findLost(db: Queryable, clerkId: string): Promise<string | undefi
   const { users: u, profile } = db.tables;
   const user = await db.query(`select from ${u.rows} u where u.${u.clerkId} = $1`, [clerkId]);
   if (user.rows.length === 0) return "no row was made for a new user";
-  const event = await db.query("select from rollcall.events where clerk_id = $1 and kind = 'user_created'", [
-    clerkId,
-  ]);
-  if (event.rows.length === 0)
-    return `no event was recorded for a new user: ${u.createdAt} and ${u.updatedAt} of ${u.label} must hold the time of the write`;
   if (!profile) return undefined;
   const made = await db.query(
     `select from ${profile.table} m join ${u.rows} u on u.${u.id} = m.${profile.link} where u.${u.clerkId} = $1`,
