@@ -118,6 +118,21 @@ declare
   counter text;
   referencing record;
 begin
+  -- An insert also uses the sequences behind the defaults of the app's own columns. Migrate writes users as a test.
+  for counter in select used.oid::regclass from (
+    select d.refobjid as oid
+    from pg_depend d
+    join pg_class s on s.oid = d.refobjid and s.relkind = 'S'
+    where d.refclassid = 'pg_class'::regclass and (
+      d.classid = 'pg_attrdef'::regclass and d.objid in (select oid from pg_attrdef where adrelid in (to_regclass('public.users'), to_regclass('public.mentorados')))
+      or d.classid = 'pg_type'::regclass and d.objid in (
+        select atttypid from pg_attribute where attrelid in (to_regclass('public.users'), to_regclass('public.mentorados')) and attnum > 0 and not attisdropped
+      )
+    )
+    ) used
+  loop
+    execute format('grant usage on sequence %s to rollcall_migrator, rollcall_worker', counter);
+  end loop;
   -- Before the first migrate there are no tables to grant on.
   if to_regclass('rollcall.migrations') is null then
     return;
@@ -173,7 +188,7 @@ begin
   for referencing in
     select c.conrelid::regclass as name, a.attname
     from pg_constraint c
-    join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+    join pg_attribute a on a.attrelid = c.conrelid and a.attnum = any (c.conkey)
     where c.contype = 'f' and c.confrelid = 'public.mentorados'::regclass
   loop
     execute format('grant select (%I) on %s to rollcall_api, rollcall_worker', referencing.attname, referencing.name);

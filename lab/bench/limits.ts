@@ -27,6 +27,11 @@ export const limits = {
     atMost: 2.5,
     unit: "×",
   },
+  syncJobOnPostgres: {
+    text: "duration of a sync job on Postgres queues, of BullMQ's own no-op job there with completed jobs removed",
+    atMost: 1.25,
+    unit: "×",
+  },
   fullSyncUnchanged: {
     text: "CPU of a full sync, nothing drifted, of fetching and parsing the same pages",
     atMost: 1.5,

@@ -1,6 +1,6 @@
 import { formatNumber, median, quantile } from "../stage/numbers.ts";
 import { type Limit, type LimitName, limits } from "./limits.ts";
-import type { Measured } from "./rounds.ts";
+import type { Measured, Sample } from "./rounds.ts";
 
 /** A line of the table: one side. Costs are medians over rounds, and percentiles are over all operations. */
 export type Row = {
@@ -43,13 +43,21 @@ export function toRow({ name, samples }: Measured): Row {
 
 /** Compares the sides round by round, because other load slows both sides of a round. */
 export function compare(of: Measured, to: Measured): { of: string; to: string; ratio: number } {
+  return { of: of.name, to: to.name, ratio: compareRounds(of, to, ({ cpuUs }) => cpuUs) };
+}
+
+/** The same for the duration, which counts where most of the work is another process'. */
+export function compareDurations(of: Measured, to: Measured): number {
+  return compareRounds(of, to, ({ wallMs }) => wallMs);
+}
+
+function compareRounds(of: Measured, to: Measured, read: (sample: Sample) => number): number {
   const cost = ({ samples }: Measured, round: number) => {
     const sample = samples[round];
-    return sample ? sample.cpuUs / sample.operations : Number.NaN;
+    return sample ? read(sample) / sample.operations : Number.NaN;
   };
   const rounds = Math.min(of.samples.length, to.samples.length);
-  const ratios = Array.from({ length: rounds }, (_, round) => cost(of, round) / cost(to, round));
-  return { of: of.name, to: to.name, ratio: median(ratios) };
+  return median(Array.from({ length: rounds }, (_, round) => cost(of, round) / cost(to, round)));
 }
 
 export function checkLimit(name: LimitName, measured: number): Verdict {

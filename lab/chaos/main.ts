@@ -2,16 +2,19 @@ import { parseArgs } from "node:util";
 import { findRedisServer } from "@rollcall/local-services";
 import { z } from "zod";
 import { repository } from "../stage/repository.ts";
+import { appNames } from "./apps.ts";
 import { runMutants } from "./mutants/run-mutants.ts";
 import { drawPlan } from "./plan/draw-plan.ts";
 import { printPlan } from "./report.ts";
 import { runSeeds } from "./run-seeds.ts";
 import { runSoak } from "./soak/run-soak.ts";
 
-const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--root DIR] [--no-faults] [--print]
+const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--mapping NAME] [--root DIR] [--no-faults] [--print]
   --seed, --seeds   the plans to run, one after the other; a random one by default
   --events          acts in a plan: 600
   --backend         the queues' service: redis
+  --mapping         the app's tables: default (users and mentorados), clerk-id (the key is the Clerk id, no profiles),
+                    prisma ("User" and "Profile" with keys and times of Prisma)
   --root            the folder of the built apps: this one
   --no-faults       injects no faults; deliveries are still lost, doubled and late
   --keep            keeps logs and data of every run, not only of a failed one
@@ -36,6 +39,7 @@ const options = z.object({
     .default(() => String(Date.now() % 1_000_000)),
   events: z.coerce.number().int().positive().default(600),
   backend: z.enum(["redis", "postgres"]).default("redis"),
+  mapping: z.enum(appNames).default("default"),
   root: z.string().default(repository),
   "no-faults": z.boolean().default(false),
   keep: z.boolean().default(false),
@@ -61,6 +65,7 @@ try {
       seeds: text,
       events: text,
       backend: text,
+      mapping: text,
       root: text,
       "no-faults": flag,
       keep: flag,
@@ -84,9 +89,9 @@ try {
 async function run(chosen: z.infer<typeof options>): Promise<number> {
   const [first = 0, last = first] = chosen.seeds.split("-").map(Number);
   const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  const { events, backend, root } = chosen;
+  const { events, backend, mapping: app, root } = chosen;
   const faults = !chosen["no-faults"];
-  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, faults }));
+  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, app, faults }));
   const say = (line: string) => process.stdout.write(`${line}\n`);
   if (chosen.print) {
     for (const plan of plans) printPlan(plan, say);
@@ -94,17 +99,18 @@ async function run(chosen: z.infer<typeof options>): Promise<number> {
   }
   const redisBinary = findRedisServer(process.env["PATH"]);
   if (chosen.mutants || chosen.mutant !== undefined) {
-    return (await runMutants({ events, backend, redisBinary, only: chosen.mutant, say })) === 0 ? 0 : 1;
+    return (await runMutants({ events, backend, app, redisBinary, only: chosen.mutant, say })) === 0 ? 0 : 1;
   }
   const { signal } = interruption;
   if (chosen.soak !== undefined) {
     const { soak: forMs, "warm-up": warmUpMs, rate, keep } = chosen;
     const [seed = 0] = seeds;
-    const soak = { seed, backend, root, redisBinary, forMs, warmUpMs, rate, keep, signal, say };
+    const soak = { seed, backend, app, root, redisBinary, forMs, warmUpMs, rate, keep, signal, say };
     return (await runSoak(soak)) === 0 ? 0 : 1;
   }
   return (await runSeeds({
     plans,
+    app,
     root,
     redisBinary,
     keep: chosen.keep,

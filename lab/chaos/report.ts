@@ -4,6 +4,10 @@ import { describeFault } from "./scenario/inject-fault.ts";
 
 const longestList = 40;
 
+function describePlace({ backend, app }: Plan): string {
+  return app === "default" ? backend : `${backend}, mapping ${app}`;
+}
+
 /** One line about a run. */
 export function describeRun(plan: Plan, report: ChaosReport, seconds: number): string {
   const { calls, accounts, acceptances } = report.ledger;
@@ -17,13 +21,14 @@ export function describeRun(plan: Plan, report: ChaosReport, seconds: number): s
     `webhooks ${count("webhook", true)} accepted, ${count("webhook", false)} not`,
     `ensure calls ${count("ensure", true)} with 200, ${count("ensure", false)} without`,
     `${acceptances.length} sync jobs`,
+    ...(report.linked > 0 ? [`${report.linked} profiles linked`] : []),
     `${injected} faults${missed.length > 0 ? ` (${missed.length} missed)` : ""}`,
   ];
   const verdict = report.violations.length === 0 ? "holds" : `BROKEN (${report.violations.length})`;
   const { safety, healing } = report.seconds;
   const crowding = report.crowding > 1 ? ` (machine overloaded ${report.crowding.toFixed(1)} times)` : "";
   const times = `safety ${safety.toFixed(1)} s, healing ${healing.toFixed(1)} s, all ${seconds.toFixed(1)} s${crowding}`;
-  return `seed ${plan.seed} on ${plan.backend}: ${verdict}; ${parts.join(", ")}; ${times}`;
+  return `seed ${plan.seed} on ${describePlace(plan)}: ${verdict}; ${parts.join(", ")}; ${times}`;
 }
 
 /** All that helps to find the cause of a failed run. */
@@ -33,7 +38,7 @@ export function describeFailure(plan: Plan, report: ChaosReport, commit: string,
   const history = clerkId === undefined ? [] : (report.ledger.histories.get(clerkId) ?? []);
   const indent = (lines: readonly string[]) => lines.map((line) => `    ${line}`);
   return [
-    `  seed ${plan.seed}, ${plan.acts.length} events, backend ${plan.backend}, commit ${commit}`,
+    `  seed ${plan.seed}, ${plan.acts.length} events, backend ${plan.backend}, mapping ${plan.app}, commit ${commit}`,
     `  logs and data are kept in ${folder}`,
     `  first violation: ${first?.invariant}: ${clerkId ?? ""} ${first?.detail}`,
     ...(history.length > 0 ? [`  changes, requests and answers of ${clerkId}:`, ...indent(history)] : []),
@@ -51,11 +56,11 @@ export function describeFailure(plan: Plan, report: ChaosReport, commit: string,
 }
 
 /** Prints a line for each act and each fault, in the order of their times. */
-export function printPlan(
-  { seed, backend, safetyMs, acts, faults }: Plan,
-  say: (line: string) => void,
-): void {
-  say(`seed ${seed} on ${backend}: ${acts.length} events and ${faults.length} faults in ${safetyMs} ms`);
+export function printPlan(plan: Plan, say: (line: string) => void): void {
+  const { seed, safetyMs, acts, faults } = plan;
+  say(
+    `seed ${seed} on ${describePlace(plan)}: ${acts.length} events and ${faults.length} faults in ${safetyMs} ms`,
+  );
   const lines = [
     ...acts.map(({ atMs, ...act }) => ({
       atMs,

@@ -3,13 +3,13 @@ import { type Cluster, withClient } from "../stage/postgres.ts";
 import { type Healed, heal } from "./heal/heal.ts";
 import { checkAcceptances } from "./invariants/check-acceptances.ts";
 import { checkCalls, checkLastEnsures } from "./invariants/check-calls.ts";
-import { checkChanges } from "./invariants/check-changes.ts";
+import { checkChanges, isLink } from "./invariants/check-changes.ts";
 import { checkDeadLetters } from "./invariants/check-dead-letters.ts";
 import { checkEnd } from "./invariants/check-end.ts";
 import { checkLogs, checkPostgresLog } from "./invariants/check-logs.ts";
 import { checkRuns } from "./invariants/check-runs.ts";
 import { findCanaries } from "./invariants/find-canaries.ts";
-import { readChanges, readTables } from "./invariants/recorder.ts";
+import { type Change, readChanges, readTables } from "./invariants/recorder.ts";
 import { createLedger, type Ledger, type Violation } from "./ledger.ts";
 import type { Plan } from "./plan/plan.ts";
 import { type InjectedFaults, injectFaults } from "./scenario/inject-fault.ts";
@@ -32,6 +32,8 @@ export type ChaosReport = {
   violations: Violation[];
   faults: InjectedFaults;
   ledger: Ledger;
+  /** Unclaimed profiles that a user got. */
+  linked: number;
   /** The timeline of the user in the first violation. */
   timeline: string[];
   /** See `MachineLoad`. */
@@ -45,8 +47,8 @@ const noUnexpectedExit = "no process ends but those that were killed";
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { signal, plan, ...others } = options;
   const postgresLogFrom = (await stat(options.cluster.logFile)).size;
-  const { seed, backend, reconciles } = plan;
-  const stage = await startStage({ ...others, seed, backend, reconciles });
+  const { seed, backend, app, reconciles } = plan;
+  const stage = await startStage({ ...others, seed, backend, app, reconciles });
   const machine = watchMachineLoad();
   try {
     return await Promise.race([runAndCheck(stage, plan, postgresLogFrom, machine), untilAborted(signal)]);
@@ -72,9 +74,10 @@ async function runAndCheck(
   const safetyMs = healingFromMs - ledger.startedAtMs;
   const plannedMs = Math.max(plan.safetyMs, ...plan.faults.map(({ atMs, forMs }) => atMs + forMs));
   const healed = await heal(stage, ledger, sender, Math.max(safetyMs / plannedMs, machine.crowding()));
+  const changes = await withClient(stage.databaseUrl, readChanges);
   const violations = [
     ...healed.violations,
-    ...(await checkAll(stage, ledger, healed, machine)),
+    ...(await checkAll(stage, ledger, healed, changes, machine)),
     ...(await checkPostgresLog(stage.cluster.logFile, postgresLogFrom)),
   ];
   const badExits = await stage.stopProcesses();
@@ -83,6 +86,7 @@ async function runAndCheck(
     violations,
     faults,
     ledger,
+    linked: changes.filter(isLink).length,
     crowding: machine.crowding(),
     timeline: await readTimeline(stage, violations[0]?.clerkId),
     seconds: {
@@ -106,18 +110,19 @@ async function checkAll(
   stage: Stage,
   ledger: Ledger,
   healed: Healed,
+  changes: readonly Change[],
   machine: MachineLoad,
 ): Promise<Violation[]> {
   const unexpected = Object.values(stage.processes).flatMap((process) => process.unexpectedExits);
   return withClient(stage.databaseUrl, async (db) => {
-    const tables = await readTables(db);
+    const tables = await readTables(db, stage.app.names);
     return [
       ...unexpected.map((detail) => ({ invariant: noUnexpectedExit, detail })),
       ...checkAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
-      ...checkChanges(ledger, await readChanges(db)),
-      ...(await checkEnd(ledger, tables, stage.clerk)),
+      ...checkChanges(ledger, stage.app.names, changes),
+      ...(await checkEnd(ledger, tables, stage)),
       ...checkDeadLetters(ledger, healed.deadLetters),
-      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, call)),
+      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, call)),
       ...checkCalls(ledger, stage, tables, machine),
       ...(await checkLogs(stage)),
       ...(await checkRuns(stage, ledger, tables, db)),

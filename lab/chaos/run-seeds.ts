@@ -4,13 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { migrateDatabase, startCluster, withClient } from "../stage/postgres.ts";
+import { type App, type AppName, apps } from "./apps.ts";
 import { installRecorder } from "./invariants/recorder.ts";
 import type { Plan } from "./plan/plan.ts";
 import { describeFailure, describeRun } from "./report.ts";
 import { runChaos } from "./run-chaos.ts";
+import { writeConfiguration } from "./stage/stage.ts";
 
 type Options = {
   plans: readonly Plan[];
+  /** The app of all plans. */
+  app: AppName;
   root: string;
   redisBinary: string | undefined;
   /** Logs and data of successful runs are kept too. */
@@ -20,9 +24,17 @@ type Options = {
 };
 
 /** Runs plans on one Postgres server. The logs of a failed run are kept. @returns the number of failed runs */
-export async function runSeeds({ plans, root, redisBinary, keep, signal, say }: Options): Promise<number> {
+export async function runSeeds({
+  plans,
+  app,
+  root,
+  redisBinary,
+  keep,
+  signal,
+  say,
+}: Options): Promise<number> {
   const commit = await readCommit(root);
-  const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl));
+  const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl, apps[app]));
   let failures = 0;
   try {
     for (const plan of plans) {
@@ -44,10 +56,17 @@ export async function runSeeds({ plans, root, redisBinary, keep, signal, say }: 
   return failures;
 }
 
-/** Applies the migrations of the build at `root`, and installs the recorder of changes. */
-export async function prepareDatabase(root: string, databaseUrl: string): Promise<void> {
-  await migrateDatabase(root, databaseUrl);
-  await withClient(databaseUrl, installRecorder);
+/** Makes the app's tables, applies the migrations of the build at `root`, and installs the recorder of changes. */
+export async function prepareDatabase(root: string, databaseUrl: string, app: App): Promise<void> {
+  const { tables } = app;
+  if (tables !== undefined) await withClient(databaseUrl, (db) => db.query(tables));
+  const folder = await mkdtemp(join(tmpdir(), "rollcall-chaos-mapping-"));
+  try {
+    await migrateDatabase(root, databaseUrl, await writeConfiguration(folder, app));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  await withClient(databaseUrl, (db) => installRecorder(db, app.names));
 }
 
 async function readCommit(root: string): Promise<string> {

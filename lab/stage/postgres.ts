@@ -38,7 +38,9 @@ export async function startCluster(prepare: (databaseUrl: string) => Promise<voi
   const copyDatabase = async (from: string, to: string) => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
-    await client.query(`create database ${to} template ${from}`);
+    // The default strategy copies the numbers that a sequence has reserved, and not that it has. After a crash, the copy
+    // would give them again.
+    await client.query(`create database ${to} template ${from} strategy file_copy`);
     await client.end();
     const copied = new URL(url);
     copied.pathname = `/${to}`;
@@ -76,10 +78,14 @@ export async function withClient<T>(url: string, work: (client: pg.Client) => Pr
   }
 }
 
-/** Applies the migrations of the build at `root`. */
-export async function migrateDatabase(root: string, databaseUrl: string): Promise<void> {
+/** Applies the migrations of the build at `root`. @param environment further variables */
+export async function migrateDatabase(
+  root: string,
+  databaseUrl: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
   await promisify(execFile)(process.execPath, [join(root, "apps/cli/dist/migrate/main.js")], {
     cwd: root,
-    env: { PATH: process.env["PATH"] ?? "", DATABASE_URL: databaseUrl },
+    env: { PATH: process.env["PATH"] ?? "", DATABASE_URL: databaseUrl, ...environment },
   });
 }

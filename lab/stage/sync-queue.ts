@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { addSyncJob, openProducer } from "@rollcall/jobs";
+import { addSyncJob, openProducer, type Producer } from "@rollcall/jobs";
 import { openQueueBackend } from "@rollcall/runtime";
+import type { JobsOptions } from "bullmq";
 import type { Backend } from "./stage.ts";
 
 /** A sync queue, from its producer's side. */
@@ -20,9 +21,11 @@ const deadlineMs = 10_000;
 const addedAtOnce = 250;
 const drainTimeoutMs = 120_000;
 
+/** @param options of the jobs, instead of the product's own; for a worker that is no worker of ours */
 export async function openSyncQueue(
   backendKind: Backend,
   { databaseUrl, redisUrl }: { databaseUrl: string; redisUrl: string },
+  options: JobsOptions = {},
 ): Promise<SyncQueue> {
   const onRedis = backendKind === "redis";
   const backend = openQueueBackend({
@@ -33,13 +36,19 @@ export async function openSyncQueue(
   const producer = openProducer(backend, "sync");
   const queue = await producer.connected(deadlineMs);
 
+  const withOptions: Producer = {
+    ...producer,
+    add: (job, addDeadlineMs) =>
+      producer.add({ ...job, options: { ...job.options, ...options } }, addDeadlineMs),
+  };
   const add = (clerkId: string) => {
     const syncJob = { v: 1, kind: "refresh", clerkId, cause: "webhook", eventAtMs: Date.now() } as const;
-    return addSyncJob(producer, syncJob, deadlineMs);
+    return addSyncJob(withOptions, syncJob, deadlineMs);
   };
+  // BullMQ's own counts read every job of the queue on Postgres, which would be measured too.
   const isIdle = async () => {
-    const counts = await queue.getJobCounts("waiting", "active", "delayed", "prioritized");
-    return Object.values(counts).every((count) => count === 0);
+    const { waiting, active, delayed } = (await backend.readStats("sync")).jobs;
+    return waiting + active + delayed === 0;
   };
   const untilIdle = async (pollMs: number) => {
     const untilMs = Date.now() + drainTimeoutMs;

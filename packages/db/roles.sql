@@ -118,6 +118,12 @@ declare
   counter text;
   referencing record;
 begin
+  -- An insert also uses the sequences behind the defaults of the app's own columns. Migrate writes users as a test.
+  for counter in select used.oid::regclass from ({{usedSequences}}
+    ) used
+  loop
+    execute format('grant usage on sequence %s to rollcall_migrator, rollcall_worker', counter);
+  end loop;
   -- Before the first migrate there are no tables to grant on.
   if to_regclass('rollcall.migrations') is null then
     return;
@@ -173,7 +179,7 @@ begin
   for referencing in
     select c.conrelid::regclass as name, a.attname
     from pg_constraint c
-    join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+    join pg_attribute a on a.attrelid = c.conrelid and a.attnum = any (c.conkey)
     where c.contype = 'f' and c.confrelid = {{profileRegclass}}
   loop
     execute format('grant select (%I) on %s to rollcall_api, rollcall_worker', referencing.attname, referencing.name);

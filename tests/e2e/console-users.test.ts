@@ -270,6 +270,10 @@ describeInBrowser("the console's list of users", { timeout: 240_000 }, (openBrow
     const text = await readFile(await download.path(), "utf8");
     expect(new Set(text.match(/user_\w+/g)).size).toBe(await countTurma("estrutura"));
     expect(text).not.toContain("bia.neon");
+    if (format === "CSV")
+      expect(text.split("\r\n")[0]).toMatch(
+        /^Row id,Clerk id,Email,.*,Profile: Full name,.*,Profile: Turma,/,
+      );
     expect(download.suggestedFilename()).toMatch(new RegExp(`^users-.*\\.${format.toLowerCase()}$`));
     await page.context().close();
   });

@@ -119,7 +119,7 @@ test("every misfit of existing tables is printed, with exit code 1", async () =>
     "The database does not fit, and nothing was changed:",
     "  public.users.id is text, but must be integer: change its type, or rename it",
     expect.stringContaining("public.users.id has no default"),
-    "  public.users.email is unique (users_email_key), but people may share it: drop that",
+    "  public.users.email is unique (users_email_key), but people may share it: drop that (alter table public.users drop constraint users_email_key)",
     "",
   ]);
 });

@@ -135,7 +135,7 @@ describe("npm start without any settings", { timeout }, () => {
   test("the next start has the same users, rows, causes and password", async () => {
     system = await startStandalone(dir);
     const person = await untilProvisioned(system, firstPersonId);
-    expect(person).toMatchObject({ cause: "webhook", row: { profile: { nomeCompleto: "Ada Lovelace" } } });
+    expect(person).toMatchObject({ cause: "webhook", row: { profile: ["Ada Lovelace", "neon"] } });
     expect(readPassword()).toBe(firstPassword);
   });
 

@@ -41,3 +41,15 @@ export function createBareProject(): BareProject {
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
+
+/**
+ * Why a test that installs packages is skipped, for its name; empty with a registry. With CI=true an unreachable registry is
+ * an error.
+ */
+export function findSkipReason(): string {
+  if (process.env["CI"] === "true") return "";
+  const asked = spawnSync("npm", ["view", "react@18.3.1", "version", "--fetch-retries=0"], {
+    cwd: tmpdir(),
+  });
+  return asked.status === 0 ? "" : " (skipped: no npm registry within reach)";
+}

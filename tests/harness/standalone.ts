@@ -12,7 +12,7 @@ export type Standalone = RunningProcess & {
   pid: number;
   apiUrl: string;
   pageUrl: string;
-  /** The URL of the example app. */
+  /** The URL of the example app; empty if it is left out. */
   appUrl: string;
   /** The processes of its parts. Its own Postgres, if it has one, is last and need not be a child process. */
   pids(): Promise<number[]>;
@@ -67,7 +67,7 @@ export async function untilReady(running: RunningProcess, dir: string): Promise<
     pid,
     apiUrl: readUrl(running, "API"),
     pageUrl: readUrl(running, "People"),
-    appUrl: readUrl(running, "An app"),
+    appUrl: findUrl(running, "An app") ?? "",
     pids: async () => {
       const children = await readChildren(pid);
       if (!existsSync(join(dir, "postgres"))) return children;
@@ -102,9 +102,13 @@ export async function startRun(system: Standalone, mode: "full" | "catch-up"): P
 }
 
 function readUrl(running: RunningProcess, name: string): string {
-  const url = new RegExp(`^  ${name} +(http\\S+)`, "m").exec(running.output())?.[1];
+  const url = findUrl(running, name);
   if (!url) throw new Error(`No ${name} in:\n${running.output()}`);
   return url;
+}
+
+function findUrl(running: RunningProcess, name: string): string | undefined {
+  return new RegExp(`^  ${name} +(http\\S+)`, "m").exec(running.output())?.[1];
 }
 
 async function readPostmasterPid(dir: string): Promise<number> {

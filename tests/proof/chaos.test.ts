@@ -2,14 +2,16 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { expect, inject, test } from "vitest";
+import type { AppName } from "../../lab/chaos/apps.ts";
 import { drawPlan } from "../../lab/chaos/plan/draw-plan.ts";
 import { fitSlopePerHour, takeFloors } from "../../lab/chaos/soak/slope.ts";
 import type { Backend } from "../harness/backends.ts";
 import { makeProcessFolder } from "../harness/process.ts";
 
-// More events and other seeds: npm run chaos -- --backend redis --seeds 1-10 --events 2000
+// More events and other seeds: npm run chaos -- --backend redis --seeds 1-10 --events 2000 [--mapping prisma]
 const events = "600";
 const seeds = { redis: "1-3", postgres: "1" } as const satisfies Record<Backend, string>;
+const anyBackend: Backend = inject("redisBinary") ? "redis" : "postgres";
 /** Slack for a busy machine. The invariants of the run itself limit how long each step may take. */
 const timeoutMs = 900_000;
 
@@ -23,6 +25,16 @@ for (const backend of ["redis", "postgres"] as const) {
     timeoutMs,
   );
 }
+
+test.each([
+  ["clerk-id", "1"],
+  ["prisma", "2"],
+])(
+  "every invariant holds in chaos with the app's tables of mapping %s",
+  (mapping, seed) =>
+    runChaos(["--backend", anyBackend, "--mapping", mapping, "--seeds", seed, "--events", "200"]),
+  timeoutMs,
+);
 
 /** Runs the chaos in a process of its own, so that no other test delays its event loop. */
 async function runChaos(args: readonly string[]): Promise<void> {
@@ -42,10 +54,23 @@ async function runChaos(args: readonly string[]): Promise<void> {
 }
 
 test("a seed always draws the same chaos, and another seed draws another one", () => {
-  const draw = (seed: number) => drawPlan({ seed, events: 600, backend: "redis", faults: true });
+  const options = { events: 600, backend: "redis", app: "default" } as const;
+  const draw = (seed: number) => drawPlan({ ...options, seed, faults: true });
   expect(draw(7)).toEqual(draw(7));
   expect(draw(8)).not.toEqual(draw(7));
-  expect(drawPlan({ seed: 7, events: 600, backend: "redis", faults: false }).acts).toEqual(draw(7).acts);
+  expect(drawPlan({ ...options, seed: 7, faults: false }).acts).toEqual(draw(7).acts);
+});
+
+test("only an app whose profiles are linked by email invites people, and any other app has the acts of the default", () => {
+  const draw = (app: AppName) => drawPlan({ seed: 7, events: 600, backend: "redis", faults: true, app }).acts;
+  expect(draw("clerk-id")).toEqual(draw("default"));
+  expect(draw("default").filter(({ act }) => act === "invite")).toEqual([]);
+  const acts = draw("prisma");
+  const invited = acts.flatMap((one) => (one.act === "invite" ? [one.user] : []));
+  const signUps = acts.flatMap((one) =>
+    one.act === "sign-up" && invited.includes(one.user) ? [one.isVerified] : [],
+  );
+  expect(new Set(signUps)).toEqual(new Set([true, false]));
 });
 
 test("a soak's slope is that of each minute's floor, and ignores memory that waits for garbage collection", () => {

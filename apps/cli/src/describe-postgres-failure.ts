@@ -7,10 +7,9 @@ const refusals: Readonly<Record<string, string>> = {
   "28000": "Postgres does not admit the user in DATABASE_URL from this address or with this method",
   "3D000": "The database that DATABASE_URL names does not exist",
   "42501":
-    "The role in DATABASE_URL lacks a privilege: it must be able to create schemas and tables, and own public.users, public.mentorados and everything in the schemas rollcall and bullmq",
+    "The role in DATABASE_URL lacks a privilege: it must be able to create schemas and tables, and own the app's mapped tables and everything in the schemas rollcall and bullmq",
   "53300": "Postgres has no free connection",
-  "55P03":
-    "Another transaction held public.users or public.mentorados for too long: end it, or try again later",
+  "55P03": "Another transaction held one of the app's mapped tables for too long: end it, or try again later",
   "57014": "A statement took too long",
   "57P03": "The database of DATABASE_URL is starting or stopping: try again",
   "25006": "DATABASE_URL leads to a read-only server or database: use the primary",

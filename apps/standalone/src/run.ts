@@ -49,6 +49,7 @@ export async function run(options: RunOptions): Promise<void> {
   let started: StartedSystem | undefined;
   const narrator = createNarrator({
     show: terminal.showEvent,
+    profileName: settings.mapping.profile?.name,
     onProvisioned: (userId, cause) => started?.simulator?.noteProvisioning(userId, cause),
   });
   const say = (sentence: string) =>

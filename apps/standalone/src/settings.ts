@@ -1,6 +1,14 @@
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
-import { readEnvironment, variables } from "@rollcall/contracts";
+import {
+  compareMappings,
+  defaultMapping,
+  EnvironmentError,
+  type Mapping,
+  parseMapping,
+  readEnvironment,
+  variables,
+} from "@rollcall/contracts";
 import { z } from "zod";
 import { StartError } from "./start-error.ts";
 
@@ -17,6 +25,7 @@ const ownVariables = {
 const plainShape = {
   ...ownVariables,
   DATABASE_URL: variables.DATABASE_URL.optional(),
+  ROLLCALL_CONFIG: variables.ROLLCALL_CONFIG,
   REDIS_URL: variables.REDIS_URL,
   HOST: variables.HOST,
   PORT: variables.PORT,
@@ -62,17 +71,35 @@ export type Settings = {
   host: string;
   /** Without `admin`, the console is on the api's port. */
   ports: { api: number; admin: number | undefined; worker: number; simulator: number; example: number };
+  /** The parts whose port the operator set. */
+  namedPorts: ReadonlySet<keyof Settings["ports"]>;
   databaseUrl: string | undefined;
   usesRedis: boolean;
   admin: { username: string; password: string | undefined };
   /** Undefined: Clerk is the simulator. */
   realClerk: { receivesWebhooks: boolean } | undefined;
   demo: boolean;
+  /** The app's tables. */
+  mapping: Mapping;
+  /** The example app reads the default tables, so it is left out where the app has others. */
+  hasExample: boolean;
   /** A sentence for each part of the environment that is ignored or has a side effect. */
   remarks: string[];
 };
 
-/** @throws EnvironmentError naming every variable that is missing or malformed */
+/** The variables of the ports. */
+export const portVariables = {
+  api: "PORT",
+  admin: "ADMIN_PORT",
+  worker: "WORKER_PORT",
+  simulator: "SIMULATOR_PORT",
+  example: "EXAMPLE_PORT",
+} as const satisfies Record<keyof Settings["ports"], string>;
+
+// The cast states that an object has its own keys alone.
+const portNames = Object.keys(portVariables) as (keyof Settings["ports"])[];
+
+/** @throws EnvironmentError naming every variable that is missing or malformed, or every problem of the mapping */
 export function readSettings(environment: Environment): Settings {
   const isReal = Boolean(environment["CLERK_SECRET_KEY"]?.trim());
   // The larger shape first, so that one list names every fault.
@@ -83,6 +110,8 @@ export function readSettings(environment: Environment): Settings {
     plainShape,
     hasPassword ? environment : { ...environment, ADMIN_PASSWORD: "made by npm start" },
   );
+  const mapping = readMapping(read.ROLLCALL_CONFIG);
+  const hasExample = compareMappings(mapping, defaultMapping).length === 0;
   return {
     dir: read.ROLLCALL_DIR,
     host: read.HOST,
@@ -93,14 +122,35 @@ export function readSettings(environment: Environment): Settings {
       simulator: read.SIMULATOR_PORT,
       example: read.EXAMPLE_PORT,
     },
+    namedPorts: new Set(portNames.filter((name) => environment[portVariables[name]]?.trim())),
     databaseUrl: read.DATABASE_URL,
     usesRedis: read.REDIS_URL !== undefined,
     admin: { username: read.ADMIN_USERNAME, password: hasPassword ? read.ADMIN_PASSWORD : undefined },
     realClerk,
     // Invented people become rows of the operator's own database only with ROLLCALL_DEMO=true.
     demo: !isReal && (read.ROLLCALL_DEMO ?? String(read.DATABASE_URL === undefined)) === "true",
-    remarks: isReal ? [] : remarksOnSimulator(environment),
+    mapping,
+    hasExample,
+    remarks: isReal ? [] : [...remarksOnSimulator(environment), ...remarksOnExample(hasExample)],
   };
+}
+
+function readMapping(file: string | undefined): Mapping {
+  if (file === undefined) return defaultMapping;
+  try {
+    return parseMapping(readFileSync(file, "utf8"), file);
+  } catch (error) {
+    if (error instanceof EnvironmentError) throw error;
+    throw new EnvironmentError([`ROLLCALL_CONFIG (${file}): the file cannot be read`]);
+  }
+}
+
+function remarksOnExample(hasExample: boolean): string[] {
+  return hasExample
+    ? []
+    : [
+        "The example app is left out, because it reads users and mentorados, and ROLLCALL_CONFIG names others.",
+      ];
 }
 
 function readRealClerk(environment: Environment): Settings["realClerk"] {

@@ -20,6 +20,8 @@ const relayEveryMs = 1_000;
 const pruneEveryMs = 10 * 60_000;
 const keepEventsDays = 90;
 const countEveryMs = 10_000;
+/** Postgres queues end up to a few thousand jobs in this time, which the board then lists beyond the history. */
+const trimEveryMs = 5_000;
 
 const bulkEveryMs = 1_000;
 const purgeEveryMs = 500;
@@ -31,7 +33,7 @@ const purgeEveryMs = 500;
  * @returns stops it, and resolves when the turns that still run have ended
  */
 export function startBackgroundTasks(context: WorkerContext): () => Promise<void> {
-  const { pool, producers } = context;
+  const { backend, pool, producers } = context;
   const closing = new AbortController();
   const stops = [
     // A task and no job: the portions in Postgres are the work, and no lost job can leave them undone.
@@ -50,6 +52,9 @@ export function startBackgroundTasks(context: WorkerContext): () => Promise<void
       await pruneBulkChanges(pool);
       await prunePurges(pool);
     }),
+    startPeriodicTask(context, { name: "queue history", everyMs: trimEveryMs }, () =>
+      backend.trimHistory(closing.signal),
+    ),
     startPeriodicTask(
       context,
       { name: "activity counts", everyMs: countEveryMs, startsAtOnce: true },

@@ -6,9 +6,9 @@ import { type QueueWorker, snoozeNewerVersions, startQueueWorker } from "./queue
 
 /**
  * A job mostly waits for a coalesced read and a coalesced write, so many run at once. On Postgres, jobs share a small pool
- * with the renewals of their locks. With 200 jobs at once, finishing jobs delayed the renewals, and locks were lost.
+ * with the renewals of their locks. Completions are batched there, but a failed job still takes a connection for itself.
  */
-const concurrency = { redis: 200, postgres: 32 } as const;
+const concurrency = { redis: 200, postgres: 100 } as const;
 
 const settings = {
   // A killed worker's jobs run again within lock duration and stalled interval together. With the default count of 1 a

@@ -10,6 +10,7 @@ const { redisUrl, databaseUrl } = z
 
 const ignore = async () => undefined;
 const settings = {
+  // More jobs at once than on Postgres would only wait for one of the 16 connections.
   concurrency: redisUrl === undefined ? 32 : 200,
   lockDuration: 15_000,
   stalledInterval: 5_000,

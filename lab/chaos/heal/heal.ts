@@ -58,7 +58,7 @@ export async function heal(
   try {
     for (const open of await queues.untilIdle(deadlineMs)) report(`before the reconcile: ${open}`);
     const acceptedBefore = [...ledger.acceptances];
-    const tablesBefore = await withClient(stage.databaseUrl, readTables);
+    const tablesBefore = await withClient(stage.databaseUrl, (db) => readTables(db, stage.app.names));
     const reconciled = reconcile(stage).then((failures) => failures.forEach(report));
     await inTime("the reconcile does not end", reconciled);
     for (const open of await queues.untilIdle(deadlineMs)) report(`after the reconcile: ${open}`);

@@ -1,5 +1,7 @@
 import type { ClerkUser } from "@rollcall/clerk-simulator";
-import { type EnsureReady, ensureReady } from "@rollcall/contracts";
+import { ensureReady, rowKey, userView } from "@rollcall/contracts";
+import type { Tables as TableNames } from "@rollcall/db";
+import { z } from "zod";
 import type { Call, Ledger, Violation } from "../ledger.ts";
 import { hasTimedOut } from "../scenario/call-api.ts";
 import type { MachineLoad } from "../stage/machine-load.ts";
@@ -67,7 +69,11 @@ function checkAnswer(
 const invariant = "ensure answers what Clerk has";
 
 /** After everything converged, ensure must not answer from a stale cache entry. */
-export function checkLastEnsures(ledger: Ledger, { clerkId, status, text }: Call): Violation[] {
+export function checkLastEnsures(
+  ledger: Ledger,
+  { app }: Pick<Stage, "app">,
+  { clerkId, status, text }: Call,
+): Violation[] {
   const account = ledger.accounts.get(clerkId);
   const last = account?.versions.at(-1);
   if (!account || !last) return [];
@@ -76,11 +82,18 @@ export function checkLastEnsures(ledger: Ledger, { clerkId, status, text }: Call
   const fault = (detail: string) => [{ invariant, detail, clerkId }];
   if (!wanted.some((one) => one === status))
     return fault(`was answered ${status} instead of ${wanted.join(" or ")}`);
-  return status === 200 ? findStale(ensureReady.parse(JSON.parse(text)), last).flatMap(fault) : [];
+  return status === 200 ? findStale(JSON.parse(text), last, app.names).flatMap(fault) : [];
 }
 
-function findStale({ user, mentorado }: EnsureReady, last: ClerkUser): string[] {
-  const expected = expectedRow(last);
+/** An answer under any mapping. The profile is under its own name. */
+const ready = z.looseObject({ success: z.literal(true), created: z.boolean(), user: userView });
+const ownedProfile = z.looseObject({ userId: rowKey }).nullable();
+
+function findStale(answer: unknown, last: ClerkUser, names: TableNames): string[] {
+  const { user, ...others } = ready.parse(answer);
+  const profile = names.profile && ownedProfile.parse(others[names.profile.name]);
+  if (names.profile?.isDefault) ensureReady.parse(answer);
+  const expected = expectedRow(last, names);
   const said = {
     email: user.email,
     email_verified: user.emailVerified,
@@ -93,6 +106,7 @@ function findStale({ user, mentorado }: EnsureReady, last: ClerkUser): string[] 
   const stale = Object.entries(said).filter(([column, value]) => Reflect.get(expected, column) !== value);
   return [
     ...stale.map(([column]) => `was answered with an old ${column}`),
-    ...(mentorado === null && expected.role !== "admin" ? ["was answered without a profile"] : []),
+    ...(profile === null && expected.role !== "admin" ? ["was answered without a profile"] : []),
+    ...(profile && profile.userId !== user.id ? ["was answered with another's profile"] : []),
   ];
 }

@@ -1,5 +1,7 @@
-import type { ClerkUser, RemoteClerkSimulator } from "@rollcall/clerk-simulator";
+import type { ClerkUser } from "@rollcall/clerk-simulator";
+import type { Tables as TableNames } from "@rollcall/db";
 import type { Account, Ledger, Violation } from "../ledger.ts";
+import type { Stage } from "../stage/stage.ts";
 import { expectedRow, findDifferences } from "./expected-row.ts";
 import type { Tables } from "./recorder.ts";
 
@@ -7,7 +9,7 @@ import type { Tables } from "./recorder.ts";
 export async function checkEnd(
   ledger: Ledger,
   tables: Tables,
-  clerk: RemoteClerkSimulator,
+  { clerk, app }: Pick<Stage, "clerk" | "app">,
 ): Promise<Violation[]> {
   const profilesOf = countBy(tables.profiles.map(({ user_id }) => user_id));
   const violations: Violation[] = [...tables.users.keys()]
@@ -22,7 +24,10 @@ export async function checkEnd(
     const profiles = row ? (profilesOf.get(row.id) ?? 0) : 0;
     const user = await clerk.users.find(account.id);
     violations.push(
-      ...checkAccount(account, user, row, profiles).map((one) => ({ ...one, clerkId: account.id })),
+      ...checkAccount(account, user, row, profiles, app.names).map((one) => ({
+        ...one,
+        clerkId: account.id,
+      })),
     );
   }
   return violations;
@@ -35,6 +40,7 @@ function checkAccount(
   user: ClerkUser | null,
   row: Row | undefined,
   profiles: number,
+  names: TableNames,
 ): Violation[] {
   const equal = "rows equal Clerk field by field";
   if (account.isPoison) return row ? [{ invariant: equal, detail: "cannot be read and has a row" }] : [];
@@ -48,8 +54,8 @@ function checkAccount(
       ...(profiles > 0 ? [{ invariant: "one profile each", detail: "is deleted and has a profile" }] : []),
     ];
   }
-  const expected = { ...expectedRow(user), deleted_at: null };
-  const isDue = !user.banned && expected.role !== "admin";
+  const expected = { ...expectedRow(user, names), deleted_at: null };
+  const isDue = names.profile !== undefined && !user.banned && expected.role !== "admin";
   return [
     ...findDifferences(row, expected).map((column) => ({
       invariant: equal,

@@ -1,4 +1,5 @@
 import { open, readFile } from "node:fs/promises";
+import { nameProfileEvent } from "@rollcall/contracts";
 import type { Violation } from "../ledger.ts";
 import type { Stage } from "../stage/stage.ts";
 
@@ -7,16 +8,17 @@ const outageCodes = ["postgres.unavailable", "queue.unavailable", "clerk.unavail
 
 /** Finds failures that were counted for a user, and that an outage caused. */
 export async function checkLogs(stage: Stage): Promise<Violation[]> {
+  const failures = [nameProfileEvent("creation_failed", stage.app.names.profileName), "user_deletion_failed"];
   const found = await Promise.all(
     Object.values(stage.processes).map(async ({ name, logFile }) =>
-      (await readFile(logFile, "utf8")).split("\n").flatMap((line) => checkLine(name, line)),
+      (await readFile(logFile, "utf8")).split("\n").flatMap((line) => checkLine(name, failures, line)),
     ),
   );
   return found.flat();
 }
 
-function checkLine(name: string, line: string): Violation[] {
-  if (!/"event":"(mentorado_creation_failed|user_deletion_failed)"/.test(line)) return [];
+function checkLine(name: string, failures: readonly string[], line: string): Violation[] {
+  if (!failures.some((event) => line.includes(`"event":"${event}"`))) return [];
   const code = outageCodes.find((one) => line.includes(`"code":"${one}"`));
   const clerkId = /"clerkId":"([^"]*)"/.exec(line)?.[1];
   return code === undefined

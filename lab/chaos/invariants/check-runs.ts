@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { nameProfileEvent } from "@rollcall/contracts";
 import type pg from "pg";
 import { z } from "zod";
 import type { Ledger, Violation } from "../ledger.ts";
@@ -45,9 +46,14 @@ function checkDeletions({ users }: Tables, stays: ReadonlyMap<string, Stay>): Vi
   const invariant = "no living user is deleted";
   return [...users].flatMap(([clerkId, { deleted_at: deletedAt }]) => {
     const leftAtMs = stays.get(clerkId)?.untilMs;
-    if (deletedAt === null || leftAtMs === undefined || Date.parse(deletedAt) >= leftAtMs - marginMs)
-      return [];
-    return [{ invariant, detail: `was deleted before Clerk's own deletion, at ${deletedAt}`, clerkId }];
+    if (deletedAt === null || leftAtMs === undefined || deletedAt >= leftAtMs - marginMs) return [];
+    return [
+      {
+        invariant,
+        detail: `was deleted before Clerk's own deletion, at ${new Date(deletedAt).toISOString()}`,
+        clerkId,
+      },
+    ];
   });
 }
 
@@ -134,11 +140,12 @@ async function checkWatermarks(
 }
 
 /** Users whose write failed in a reconcile run, by the workers' logs. Most often, a row was locked for long. */
-async function readUnwritable({ processes }: Stage): Promise<ReadonlySet<string>> {
+async function readUnwritable({ processes, app }: Stage): Promise<ReadonlySet<string>> {
   const { worker0, worker1 } = processes;
   const logs = await Promise.all([worker0, worker1].map(({ logFile }) => readFile(logFile, "utf8")));
+  const failed = nameProfileEvent("creation_failed", app.names.profileName);
   const lines = logs
     .flatMap((log) => log.split("\n"))
-    .filter((line) => line.includes('"mentorado_creation_failed"') && line.includes('"cause":"reconcile"'));
+    .filter((line) => line.includes(`"${failed}"`) && line.includes('"cause":"reconcile"'));
   return new Set(lines.flatMap((line) => /"clerkId":"([^"]*)"/.exec(line)?.[1] ?? []));
 }

@@ -1,3 +1,4 @@
+import type { AppName } from "../apps.ts";
 import type { Emphasis } from "../plan/draw-plan.ts";
 import type { Patch } from "./build-mutant.ts";
 
@@ -6,6 +7,8 @@ export type Mutant = {
   name: string;
   /** The fault that the missing guard lets through. */
   breaks: string;
+  /** The app whose tables show the fault, if the default ones do not. */
+  app?: AppName;
   /** The invariant that must fail. A busy machine may break others, which prove nothing. */
   invariant: string;
   /** Acts and faults that its plans hold more of, if two of them must meet. */
@@ -97,6 +100,20 @@ export const mutants: readonly Mutant[] = [
         replace: "('mentorados', 'id')",
       },
       { within: db, find: /\bon conflict \(\$\{link\}\) do nothing\s/, replace: "" },
+    ],
+  },
+  {
+    name: "unverified-link",
+    breaks: "A user gets the unclaimed profile of an address that Clerk has not verified",
+    app: "prisma",
+    invariant: "a profile is linked by a verified email alone",
+    emphasis: { acts: { times: { invite: 4 } } },
+    patches: [
+      {
+        within: db,
+        find: /when not u\.email_verified and cardinality\(candidates \|\| former\) > 0 then 'unverified_email'\s+/,
+        replace: "",
+      },
     ],
   },
   {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startCluster } from "../../stage/postgres.ts";
+import { type AppName, apps } from "../apps.ts";
 import { drawPlan } from "../plan/draw-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import { runChaos } from "../run-chaos.ts";
@@ -12,6 +13,8 @@ import { type Mutant, mutants } from "./mutants.ts";
 type Options = {
   events: number;
   backend: Plan["backend"];
+  /** The app of mutants that name none. */
+  app: AppName;
   redisBinary: string | undefined;
   /** The name of one mutant. Undefined: all of them. */
   only?: string | undefined;
@@ -36,11 +39,13 @@ export async function runMutants({ only, say, ...options }: Options): Promise<nu
 
 /** @returns the seed and the invariant that caught the mutant; undefined if none did */
 async function catchMutant(
-  { name, invariant, emphasis, patches }: Mutant,
-  { events, backend, redisBinary, say }: Omit<Options, "only">,
+  { name, invariant, emphasis, patches, app: ownApp }: Mutant,
+  options: Omit<Options, "only">,
 ): Promise<string | undefined> {
+  const { events, backend, redisBinary, say } = options;
+  const app = ownApp ?? options.app;
   const { root, remove } = await buildChanged(name, patches);
-  const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl));
+  const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl, apps[app]));
   try {
     for (const seed of seeds) {
       // A working reconcile would repair most of the damage.
@@ -48,6 +53,7 @@ async function catchMutant(
         seed,
         events,
         backend,
+        app,
         faults: true,
         emphasis: { reconciles: false, ...emphasis },
       });

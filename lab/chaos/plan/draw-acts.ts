@@ -21,6 +21,8 @@ const weights = {
   unknown: 1,
   "poison-body": 1,
   "poison-user": 0.6,
+  // The last one, so that a run without invitations draws what it drew before there were any.
+  invite: 4,
 } as const;
 
 export type ActEmphasis = {
@@ -41,7 +43,7 @@ export function drawActs(
   dice: Dice,
   count: number,
   safetyMs: number,
-  { times, circle = Number.POSITIVE_INFINITY }: ActEmphasis = {},
+  { times, circle = Number.POSITIVE_INFINITY, invites }: ActEmphasis & { invites: boolean },
 ): Act[] {
   const people: Person[] = Array.from({ length: Math.ceil(count / eventsPerUser) }, () => ({
     state: "absent",
@@ -72,21 +74,24 @@ export function drawActs(
     return { act: "change", user, change: drawChange(dice, number), deliveries: drawDeliveries(dice) };
   };
 
+  const signUp = (user: number, isVerified = true): ClerkChange => ({
+    act: "sign-up",
+    user,
+    isVerified,
+    deliveries: drawDeliveries(dice),
+  });
+
   function draw(isLate: boolean): (ClerkChange | Call)[] {
-    const kind = dice.weighted(weights, times);
+    const kind = dice.weighted(weights, { ...times, ...(!invites && { invite: 0 }) });
     switch (kind) {
       case "sign-up":
-        return changeState(firstAbsent(people), "here", (user) => ({
-          act: "sign-up",
-          user,
-          deliveries: drawDeliveries(dice),
-        }));
+        return changeState(firstAbsent(people), "here", (user) => signUp(user));
       case "return":
-        return changeState(pickAmong("gone"), "here", (user) => ({
-          act: "sign-up",
-          user,
-          deliveries: drawDeliveries(dice),
-        }));
+        return changeState(pickAmong("gone"), "here", (user) => signUp(user));
+      case "invite": {
+        const invited = changeState(firstAbsent(people), "here", (user) => signUp(user, dice.chance(0.5)));
+        return invited.flatMap((signUpAct) => [{ act: "invite", user: signUpAct.user }, signUpAct]);
+      }
       case "leave":
         return changeState(pickAmong("here"), "gone", (user) => ({
           act: "leave",

@@ -1,3 +1,4 @@
+import { type AppName, apps } from "../apps.ts";
 import { createDice, type Times } from "./dice.ts";
 import { type ActEmphasis, drawActs } from "./draw-acts.ts";
 import { drawFaults, type FaultKind } from "./draw-faults.ts";
@@ -18,6 +19,7 @@ export type PlanOptions = {
   seed: number;
   events: number;
   backend: Plan["backend"];
+  app: AppName;
   /** false: only deliveries go wrong. */
   faults: boolean;
   emphasis?: Emphasis | undefined;
@@ -28,7 +30,7 @@ const leastSafetyMs = 4_000;
 const msPerEvent = 10.5;
 
 /** Draws a run from its seed. Acts and faults have their own dice, so `faults: false` changes no act. */
-export function drawPlan({ seed, events, backend, faults, emphasis }: PlanOptions): Plan {
+export function drawPlan({ seed, events, backend, app, faults, emphasis }: PlanOptions): Plan {
   const safetyMs = Math.round((leastSafetyMs + events * msPerEvent) * (emphasis?.slower ?? 1));
   // Alternating, so that any two seeds in a row hold both kinds.
   const reconciles = emphasis?.reconciles ?? seed % 2 === 0;
@@ -36,9 +38,13 @@ export function drawPlan({ seed, events, backend, faults, emphasis }: PlanOption
   return {
     seed,
     backend,
+    app,
     safetyMs,
     reconciles,
-    acts: drawActs(createDice(seed * 2 + 1), events, safetyMs, emphasis?.acts),
+    acts: drawActs(createDice(seed * 2 + 1), events, safetyMs, {
+      ...emphasis?.acts,
+      invites: apps[app].invite !== undefined,
+    }),
     faults: faults
       ? drawFaults(createDice(seed * 2 + 2), { backend, safetyMs, reconciles, times, fullSyncs })
       : [],

@@ -1,7 +1,11 @@
+import type { AppName } from "../apps.ts";
+
 /** All acts and faults of a run, drawn before it begins. The same seed gives the same plan. */
 export type Plan = {
   seed: number;
   backend: "redis" | "postgres";
+  /** The app whose tables are mapped. */
+  app: AppName;
   /** Length of the phase with faults. All times below count from its start. */
   safetyMs: number;
   /**
@@ -18,7 +22,8 @@ export type Act = { atMs: number } & (ClerkChange | Call);
 
 /** A user changes at Clerk. Clerk then sends a webhook, unless that is lost. `user` is the index of a person. */
 export type ClerkChange =
-  | { act: "sign-up"; user: number; deliveries: readonly Delivery[] }
+  /** `isVerified`: whether Clerk has verified the address. */
+  | { act: "sign-up"; user: number; isVerified: boolean; deliveries: readonly Delivery[] }
   | { act: "change"; user: number; change: Change; deliveries: readonly Delivery[] }
   | { act: "leave"; user: number; deliveries: readonly Delivery[] };
 
@@ -28,6 +33,8 @@ export type Call =
   | { act: "login"; user: number; deliveries: readonly Delivery[] }
   /** An admin of the app inserts a profile for a user, perhaps while Rollcall makes one. */
   | { act: "by-hand"; user: number }
+  /** The app inserts a profile without a user, for the address with which the user then signs up. */
+  | { act: "invite"; user: number }
   /** `user.updated` about a deleted account, as if the network had delayed the delivery. */
   | { act: "echo"; user: number; deliveries: readonly Delivery[] }
   | {

@@ -24,7 +24,7 @@ export function createClerkAccounts(clerk: RemoteClerkSimulator, ledger: Ledger,
 
   return {
     currentId,
-    signUp: async (user: number): Promise<ClerkUser> => {
+    signUp: async (user: number, isVerified = true): Promise<ClerkUser> => {
       const generation = generations.get(user) ?? 0;
       const id = idOf(user, generation);
       generations.set(user, generation + 1);
@@ -34,7 +34,7 @@ export function createClerkAccounts(clerk: RemoteClerkSimulator, ledger: Ledger,
           id,
           firstName: "Canaria",
           lastName: `Serinus ${user}`,
-          email: `canary.p${user}@serinus.example`,
+          emails: [{ address: addressOf(user), status: isVerified ? "verified" : "unverified" }],
           imageUrl: `https://img.example/canary/${user}.png`,
         },
         { silent: true },
@@ -61,6 +61,11 @@ export function createClerkAccounts(clerk: RemoteClerkSimulator, ledger: Ledger,
       return id;
     },
   };
+}
+
+/** The address with which a user signs up. */
+export function addressOf(user: number): string {
+  return `canary.p${user}@serinus.example`;
 }
 
 function toPatch(change: Change): Patch {

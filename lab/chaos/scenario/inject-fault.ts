@@ -36,6 +36,7 @@ export function describeFault({ atMs, forMs, ...spec }: Fault): string {
 }
 
 async function injectFault(stage: Stage, spec: FaultSpec, forMs: number): Promise<void> {
+  const { users } = stage.app.names;
   switch (spec.fault) {
     case "kill":
       return stage.processes[spec.process].kill(forMs);
@@ -52,12 +53,12 @@ async function injectFault(stage: Stage, spec: FaultSpec, forMs: number): Promis
     case "postgres-terminate":
       return runStatements(stage, 0, [terminateOthers]);
     case "postgres-lock-table":
-      return runStatements(stage, forMs, ["begin", "lock table public.users in share row exclusive mode"]);
+      return runStatements(stage, forMs, ["begin", `lock table ${users.table} in share row exclusive mode`]);
     case "postgres-lock-rows": {
       const everyNth = Math.max(1, Math.round(1 / spec.share));
       return runStatements(stage, forMs, [
         "begin",
-        `select from public.users where id % ${everyNth} = 0 for update`,
+        `select from ${users.table} where hashtext(${users.id}::text) % ${everyNth} = 0 for update`,
       ]);
     }
     case "half-open":

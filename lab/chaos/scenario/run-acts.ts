@@ -4,7 +4,7 @@ import type { Ledger } from "../ledger.ts";
 import type { Act, Plan } from "../plan/plan.ts";
 import type { Stage } from "../stage/stage.ts";
 import { callEnsure } from "./call-api.ts";
-import { type ClerkAccounts, createClerkAccounts } from "./clerk-accounts.ts";
+import { addressOf, type ClerkAccounts, createClerkAccounts } from "./clerk-accounts.ts";
 import { writeMessage, writePoison } from "./messages.ts";
 import type { WebhookSender } from "./webhook-sender.ts";
 
@@ -39,7 +39,7 @@ export async function runActs(
 async function runAct({ stage, ledger, sender, clerk, plan }: Scenario, act: Act): Promise<void> {
   switch (act.act) {
     case "sign-up": {
-      const user = await clerk.signUp(act.user);
+      const user = await clerk.signUp(act.user, act.isVerified);
       return sender.send(writeMessage("user.created", user.id, user), act.deliveries);
     }
     case "change": {
@@ -59,7 +59,9 @@ async function runAct({ stage, ledger, sender, clerk, plan }: Scenario, act: Act
       );
     }
     case "by-hand":
-      return insertProfile(stage, ledger, clerk.currentId(act.user));
+      return writeByHand(stage, ledger, clerk.currentId(act.user), stage.app.insertProfile);
+    case "invite":
+      return writeByHand(stage, ledger, clerk.currentId(act.user), stage.app.invite, addressOf(act.user));
     case "ensure":
       await callEnsure(stage, ledger, clerk.currentId(act.user), act.api);
       return;
@@ -75,17 +77,16 @@ async function runAct({ stage, ledger, sender, clerk, plan }: Scenario, act: Act
   }
 }
 
-// The row is locked, so the user is neither banned nor deleted between the check and the insert.
-const insert = `
-insert into public.mentorados (user_id, nome_completo)
-select id, 'By hand' from public.users
-where clerk_id = $1 and deleted_at is null and not banned and role <> 'admin'
-for share
-`;
-
-/** An admin of the app inserts a profile. The insert fails if the user has one. */
-async function insertProfile(stage: Stage, ledger: Ledger, clerkId: string): Promise<void> {
-  const outcome = await withClient(stage.databaseUrl, (db) => db.query(insert, [clerkId])).then(
+/** An admin of the app inserts a profile. The insert fails if the user has one. An app without profiles does nothing. */
+async function writeByHand(
+  stage: Stage,
+  ledger: Ledger,
+  clerkId: string,
+  insert: string | undefined,
+  parameter = clerkId,
+): Promise<void> {
+  if (insert === undefined) return;
+  const outcome = await withClient(stage.databaseUrl, (db) => db.query(insert, [parameter])).then(
     ({ rowCount }) => `${rowCount} profiles`,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );

@@ -99,16 +99,16 @@ async function checkLoad(
 ): Promise<Violation[]> {
   const healed = await heal(stage, ledger, sender, machine.crowding());
   return withClient(stage.databaseUrl, async (db) => {
-    const tables = await readTables(db);
+    const tables = await readTables(db, stage.app.names);
     return [
       ...Object.values(stage.processes).flatMap(({ unexpectedExits }) =>
         unexpectedExits.map((detail) => ({ invariant: "no process ends", detail })),
       ),
       ...healed.violations,
       ...checkAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
-      ...(await checkEnd(ledger, tables, stage.clerk)),
+      ...(await checkEnd(ledger, tables, stage)),
       ...checkDeadLetters(ledger, healed.deadLetters),
-      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, call)),
+      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, call)),
       ...checkCalls(ledger, stage, tables, machine),
     ];
   });

@@ -1,6 +1,7 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RemoteClerkSimulator } from "@rollcall/clerk-simulator";
+import { defaultMapping } from "@rollcall/contracts";
 import { findFreePort } from "@rollcall/local-services";
 import { makeDistantCron } from "../../../tests/harness/distant-cron.ts";
 import { startTcpProxy, type TcpProxy } from "../../../tests/harness/tcp-proxy.ts";
@@ -8,6 +9,7 @@ import type { Cluster } from "../../stage/postgres.ts";
 import { takeReconcileLeases, untilFirstFullSync } from "../../stage/reconcile-leases.ts";
 import { createTokenMint, origin, type TokenMint } from "../../stage/session-tokens.ts";
 import { startSimulatorProcess } from "../../stage/simulator-process.ts";
+import { type App, type AppName, apps } from "../apps.ts";
 import type { Plan, ProcessName, Service } from "../plan/plan.ts";
 import { type PrivateRedis, startPrivateRedis } from "./private-redis.ts";
 import { type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
@@ -19,6 +21,7 @@ export const adminPassword = "a password of the chaos runs";
 export type Stage = {
   readonly folder: string;
   readonly backend: Plan["backend"];
+  readonly app: App;
   readonly databaseUrl: string;
   readonly redis: PrivateRedis | undefined;
   readonly cluster: Cluster;
@@ -37,6 +40,7 @@ export type Stage = {
 export type StageOptions = {
   seed: number;
   backend: Plan["backend"];
+  app: AppName;
   /** The folder with the built apps: `apps/<app>/dist/main.js` and the packages that they import. */
   root: string;
   /** For logs and data. */
@@ -72,6 +76,8 @@ async function startParts(
   await mkdir(folder, { recursive: true });
   const redis = backend === "redis" ? await startRedisIn(options) : undefined;
   if (redis) closers.push(redis.stop);
+  const app = apps[options.app];
+  const configuration = await writeConfiguration(folder, app);
   const secretKey = "sk_test_chaos";
   const simulator = await startSimulatorProcess(secretKey, options.seed);
   closers.push(simulator.stop);
@@ -86,7 +92,7 @@ async function startParts(
     return proxy.proxied(url);
   };
   const start = async (name: ProcessName) => {
-    const app = name.startsWith("api") ? "api" : "worker";
+    const program = name.startsWith("api") ? "api" : "worker";
     const port = await findFreePort();
     const environment = {
       DATABASE_URL: await openProxy(name, "postgres", databaseUrl),
@@ -102,11 +108,12 @@ async function startParts(
       // As in the image, see the Dockerfile.
       MALLOC_ARENA_MAX: "2",
       ...(options.preload && { NODE_OPTIONS: `--import ${options.preload(name)}` }),
-      [app === "api" ? "PORT" : "WORKER_PORT"]: String(port),
+      ...configuration,
+      [program === "api" ? "PORT" : "WORKER_PORT"]: String(port),
     };
     const started = superviseProcess({
       name,
-      entry: join(root, `apps/${app}/dist/main.js`),
+      entry: join(root, `apps/${program}/dist/main.js`),
       root,
       environment,
       url: `http://127.0.0.1:${port}`,
@@ -125,6 +132,7 @@ async function startParts(
   return {
     folder,
     backend,
+    app,
     databaseUrl,
     redis,
     cluster,
@@ -139,6 +147,14 @@ async function startParts(
       ),
     close,
   };
+}
+
+/** Writes the mapping of an app into a folder. @returns the variable that names it; none for the default */
+export async function writeConfiguration(folder: string, { mapping }: App): Promise<Record<string, string>> {
+  if (mapping === defaultMapping) return {};
+  const file = join(folder, "rollcall.config.json");
+  await writeFile(file, JSON.stringify(mapping));
+  return { ROLLCALL_CONFIG: file };
 }
 
 function startRedisIn({ redisBinary, folder }: StageOptions): Promise<PrivateRedis> {

@@ -1,6 +1,6 @@
+import type { Profile, UserRow } from "./rows.ts";
 import { type Identity, type ProvisionedOptions, provision } from "./server/provision.ts";
 import { describeAnswer, ProvisioningError } from "./server/provisioning-error.ts";
-import type { Profile, UserRow } from "./server/rows.ts";
 import type { Mentorado, User } from "./wire.ts";
 
 export { type Identity, type Profile, type ProvisionedOptions, ProvisioningError, type UserRow };

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, expectTypeOf, test } from "vitest";
-import { createProvisioning, type Identity, ProvisioningError } from "./next.ts";
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "vitest";
+import { createProvisioning, type Identity, ProvisioningError, type Unauthenticated } from "./next.ts";
 import { createRollcallClient } from "./rollcall-client.ts";
 import { type EnsureServer, failure, ready, startEnsureServer } from "./testing/ensure-server.ts";
 import type { Mentorado, User } from "./wire.ts";
@@ -12,9 +12,12 @@ afterEach(() => rollcall.stop());
 
 const anasSession = async (): Promise<Identity> => ({ userId: "user_ana", getToken: async () => "token" });
 
-function provisioning(identify: () => Promise<Identity | null> = anasSession) {
+function provisioning(
+  identify: () => Promise<Identity | null> = anasSession,
+  onUnauthenticated?: Unauthenticated["onUnauthenticated"],
+) {
   const client = createRollcallClient({ baseUrl: rollcall.url, retryDelaysMs: [] });
-  return createProvisioning({ client, identify });
+  return createProvisioning({ client, identify, onUnauthenticated, warn: () => undefined });
 }
 
 const request = () => new Request("https://app.example.com/api/goals");
@@ -69,4 +72,46 @@ test("an error of the handler itself is passed on", async () => {
   rollcall.will(ready("user_ana"));
   const GET = provisioning().withProvisioned(() => Promise.reject(new Error("of the app")));
   await expect(GET(request())).rejects.toThrow("of the app");
+});
+
+test("a route handler may take the request type of its framework", async () => {
+  rollcall.will(ready("user_ana"));
+  class NextRequest extends Request {
+    readonly nextUrl = new URL(this.url);
+  }
+  const GET = provisioning().withProvisioned((req: NextRequest, { mentorado }) =>
+    Response.json([req.nextUrl.pathname, mentorado.turma]),
+  );
+  expectTypeOf(GET).parameters.toEqualTypeOf<[NextRequest]>();
+  const answer = await GET(new NextRequest("https://app.example.com/api/goals"));
+  expect(await answer.json()).toEqual(["/api/goals", "neon"]);
+});
+
+describe("a page of a signed-out user", () => {
+  const redirect = (error: ProvisioningError) => {
+    throw new Error(`redirected after ${error.code}`);
+  };
+
+  test("redirects, as the app's one function or this page's own decides", async () => {
+    const { requireProvisioned } = provisioning(async () => null, redirect);
+    await expect(requireProvisioned()).rejects.toThrow("redirected after unauthenticated");
+    const own = () => Promise.reject(new Error("redirected elsewhere"));
+    await expect(requireProvisioned({ onUnauthenticated: own })).rejects.toThrow("redirected elsewhere");
+    expect(rollcall.calls).toHaveLength(0);
+  });
+
+  test("fails as without a redirect when the function returns", async () => {
+    const { requireProvisioned } = provisioning(
+      async () => ({ userId: null, getToken: async () => null }),
+      () => undefined,
+    );
+    await expect(requireProvisioned()).rejects.toMatchObject({ digest: "rollcall:unauthenticated" });
+  });
+
+  test("is not the page of a signed-in user whose token is refused, who would be redirected for ever", async () => {
+    rollcall.will(failure(401, "unauthenticated"));
+    const { requireProvisioned } = provisioning(anasSession, redirect);
+    await expect(requireProvisioned()).rejects.toMatchObject({ digest: "rollcall:unauthenticated" });
+    expect(rollcall.calls).toHaveLength(1);
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   createRollcallClient,
   type GetToken,
@@ -110,6 +110,48 @@ describe("retries", () => {
     server.will(failure(503), failure(503), ready("user_1"));
     await createClient({ getToken }).ensure({ userId: "user_1" });
     expect(server.calls.map(({ token }) => token)).toEqual([0, 1, 2].map((n) => makeToken("user_1", n)));
+  });
+});
+
+describe("a refused token", () => {
+  /** A page whose cached token became old while it slept. */
+  const sleepy = (freshToken: string | null) => ({
+    getToken: async (asked?: { skipCache?: boolean }) =>
+      asked?.skipCache ? freshToken : makeToken("user_1", "old"),
+  });
+
+  test("is replaced by a fresh one, once, without a wait", async () => {
+    const onRetry = vi.fn();
+    server.will(failure(401, "unauthenticated"), ready("user_1"));
+    const client = createClient({ ...sleepy(makeToken("user_1", "new")), retryDelaysMs: [] });
+    expect(await client.ensure({ onRetry })).toMatchObject({ user: { clerkId: "user_1" } });
+    expect(server.calls.map(({ token }) => token)).toEqual([
+      makeToken("user_1", "old"),
+      makeToken("user_1", "new"),
+    ]);
+    expect(onRetry).not.toHaveBeenCalled();
+
+    server.will(failure(401, "unauthenticated"));
+    expect(await failed(client.ensure())).toMatchObject({ status: 401, requestId: "req_1" });
+    expect(server.calls).toHaveLength(4);
+  });
+
+  test.each([
+    ["there is no session any more", null, "no_token"],
+    ["the fresh one is another user's", makeToken("user_2"), "no_token"],
+    ["the fresh one is the same", makeToken("user_1", "old"), "unauthenticated"],
+  ])("is not sent again when %s", async (_, freshToken, code) => {
+    server.will(failure(401, "unauthenticated"));
+    const client = createClient({ ...sleepy(freshToken), retryDelaysMs: [] });
+    expect(await failed(client.ensure({ userId: "user_1" }))).toMatchObject({ code });
+    expect(server.calls).toHaveLength(1);
+  });
+
+  test("of a server is a fixed one, and sent once", async () => {
+    server.will(failure(401, "unauthenticated"));
+    const token = makeToken("user_1");
+    expect(await failed(createClient().ensure({ token }))).toMatchObject({ code: "unauthenticated" });
+    expect(server.calls).toHaveLength(1);
   });
 });
 

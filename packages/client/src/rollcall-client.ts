@@ -8,8 +8,11 @@ import { shareCalls } from "./shared-calls.ts";
 import { readTokenSubject } from "./token-subject.ts";
 import type { Key, Mentorado, Session, User } from "./wire.ts";
 
-/** Returns a valid session token, or null when no user is signed in. */
-export type GetToken = () => Promise<string | null | undefined>;
+/**
+ * Returns a valid session token, or null when no user is signed in. With `skipCache`, the token must be a new one: Rollcall
+ * refused the last one. Clerk's `getToken` fits.
+ */
+export type GetToken = (options?: { skipCache?: boolean }) => Promise<string | null | undefined>;
 
 export type RollcallClientOptions<N extends string = "mentorado"> = ProfileOption<N> & {
   /** The URL of Rollcall's api, such as `https://rollcall.example.com`. */
@@ -190,14 +193,23 @@ export function createRollcallClient<
   ): Promise<AnyProvisioned> {
     let expectedUserId: string | undefined;
     let locale = usualLocale;
-    const takeToken = async () => {
+    let sent: string | undefined;
+    let mayRefresh = true;
+    const takeToken = async (asked?: Parameters<GetToken>[0]) => {
       const [caller] = callers;
-      const token = await caller?.takeToken();
+      const token = await caller?.takeToken(asked);
       const subject = token ? readTokenSubject(token) : undefined;
       expectedUserId ??= caller?.expectedUserId ?? subject;
       // Only the api can tell the user of an opaque token.
-      if (token && (subject === undefined || subject === expectedUserId)) return token;
-      return wrongToken();
+      if (!token || (subject !== undefined && subject !== expectedUserId)) return wrongToken();
+      sent = token;
+      return token;
+    };
+    /** The refused token may have been old: a page that slept, or a session that changed. */
+    const refreshToken = async (refusal: RollcallError) => {
+      const refused = sent;
+      const token = await takeToken({ skipCache: true });
+      return token === refused ? refusal : token;
     };
     const wrongToken = () => {
       const [caller] = callers;
@@ -206,7 +218,12 @@ export function createRollcallClient<
     for (let attempt = 1; ; attempt++) {
       const [first] = callers;
       locale = first?.locale ?? locale;
-      let answer = await ensureOnce({ ...once, locale }, takeToken, signal);
+      let answer = await ensureOnce({ ...once, locale }, () => takeToken(), signal);
+      if (answer instanceof RollcallError && answer.status === 401 && mayRefresh) {
+        mayRefresh = false;
+        const refusal = answer;
+        answer = await ensureOnce({ ...once, locale }, () => refreshToken(refusal), signal);
+      }
       // The user of an opaque token is known only from the answer.
       if (
         !(answer instanceof RollcallError) &&

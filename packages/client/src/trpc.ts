@@ -1,7 +1,7 @@
 import { TRPCError, type TRPCMiddlewareFunction } from "@trpc/server";
+import { type Profile, pickProfile, type UserRow } from "./rows.ts";
 import { type Identity, type ProvisionedOptions, provision } from "./server/provision.ts";
 import { ProvisioningError } from "./server/provisioning-error.ts";
-import { type Profile, pickProfile, type UserRow } from "./server/rows.ts";
 import type { Mentorado, User } from "./wire.ts";
 
 export { type Identity, type Profile, type ProvisionedOptions, ProvisioningError, type UserRow };

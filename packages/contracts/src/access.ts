@@ -20,6 +20,24 @@ export const loginRequest = z.strictObject({
 
 const timestamp = z.iso.datetime({ offset: true });
 
+/** The profiles of the mapping, as far as pages must know them. */
+const profileShape = z.object({
+  /** The word for a profile, with which its log events begin: `mentorado_creation_failed`. */
+  name: z.string(),
+  /** The columns that a new profile gets from Clerk. */
+  columns: z.array(
+    z.object({
+      /** In answers about one user. */
+      key: z.string(),
+      /** In lists and filters: a key of `GET columns`. */
+      column: z.string(),
+      from: z.enum(["name", "email", "imageUrl", "metadata"]),
+    }),
+  ),
+});
+
+export type ProfileShape = z.infer<typeof profileShape>;
+
 /**
  * The operator behind a request. `csrf` goes into the header `x-csrf-token` of each write. A caller by Basic needs none
  * and has no session: its `csrf` is empty, and its `expiresAt` is null.
@@ -32,6 +50,8 @@ export const sessionAnswer = z.object({
   expiresAt: timestamp.nullable(),
   /** Of the api. */
   version: z.string(),
+  /** Null for an app without profiles. */
+  profile: profileShape.nullable(),
 });
 
 export type SessionAnswer = z.infer<typeof sessionAnswer>;

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { eventView, listQuery } from "./admin.ts";
-import { clerkUserId } from "./ids.ts";
+import { clerkUserId, rowClerkId } from "./ids.ts";
 
 const timestamp = z.iso.datetime({ offset: true });
 
 /** An event of the timeline over all users. The event itself holds codes and ids only. */
 export const activityView = eventView.extend({
   /** Null for an event that concerns no user, such as the start of a run. */
-  clerkId: clerkUserId.nullable(),
+  clerkId: rowClerkId.nullable(),
   /** The user's name, if a row has one. Lists have it, and the live stream does not. */
   name: z.string().nullable().optional(),
 });
@@ -43,7 +43,7 @@ export const auditEntry = z.object({
   by: z.string(),
   kind: z.string(),
   /** Null for an action that concerns no user, or several. */
-  clerkId: clerkUserId.nullable(),
+  clerkId: rowClerkId.nullable(),
   /** The user's name, if a row has one. */
   name: z.string().nullable().optional(),
   details: z.record(z.string(), z.unknown()),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { columnValue } from "./columns.ts";
 import { profileView, userView } from "./ensure.ts";
-import { clerkUserId, type KeyType, keyOf, rowKey } from "./ids.ts";
+import { clerkUserId, type KeyType, keyOf, rowClerkId, rowKey } from "./ids.ts";
 
 /** Every admin list: the items, and the cursor of the next page. */
 export function listOf<Item extends z.ZodType>(item: Item) {
@@ -24,7 +24,7 @@ export const conflictState = z.enum(["open", "resolved", "dismissed", "settled"]
 /** Profiles that may belong to a user, for an operator to decide. It holds ids only. */
 export const conflictView = z.object({
   id: z.number().int(),
-  clerkId: clerkUserId,
+  clerkId: rowClerkId,
   userId: rowKey,
   reason: z.string(),
   candidateIds: z.array(rowKey),
@@ -116,6 +116,8 @@ export const clerkUserView = z.object({
   /** Of the public metadata; any JSON. */
   role: z.unknown(),
   turma: z.unknown(),
+  /** What public metadata has for columns of the profile, by their keys in answers; any JSON. */
+  metadata: z.record(z.string(), z.unknown()),
   banned: z.boolean(),
   createdAt: timestamp.nullable(),
   updatedAt: timestamp.nullable(),

@@ -49,7 +49,8 @@ const hour = 60 * minute;
 
 /** Outcomes of a sync job that are error codes: `internal`, and every outcome with a dot. */
 const failed = { outcome: "internal|.+[.].+" };
-const madeOrFailed = { outcome: "created|linked|internal|.+[.].+" };
+/** not_made: the row of a user whose profile is not to be made. In an app without profiles this is every row. */
+const madeOrFailed = { outcome: "created|linked|not_made|internal|.+[.].+" };
 
 /**
  * Logins that fail for a reason which a wrong setting gives to many users. A call without any token is no login, so calls
@@ -105,7 +106,8 @@ export const alertRules = [
   {
     name: "creation_failures",
     severity: "page",
-    summary: "More than 1 % of the mentorados that are due fail to be created or linked.",
+    summary:
+      "More than 1 % of the profiles that are due, or of the users in an app without profiles, fail to be written.",
     when: {
       kind: "share",
       part: { metric: "rollcall_provision_total", labels: failed },

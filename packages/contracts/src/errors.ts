@@ -122,14 +122,14 @@ export const errorTable = {
   "conflict.not_a_candidate": entry(
     400,
     false,
-    "Este mentorado não é um dos candidatos do conflito.",
-    "This mentorado is not one of the conflict's candidates.",
+    "Este perfil não é um dos candidatos do conflito.",
+    "This profile is not one of the conflict's candidates.",
   ),
   "conflict.taken": entry(
     409,
     false,
-    "Este mentorado já pertence a outro usuário.",
-    "This mentorado already belongs to another user.",
+    "Este perfil já pertence a outro usuário.",
+    "This profile already belongs to another user.",
   ),
   "conflict.busy": entry(
     409,
@@ -164,8 +164,8 @@ export const errorTable = {
   "hook.failed": entry(
     502,
     true,
-    "O aviso de novo mentorado não foi aceito.",
-    "The notification of a new mentorado was not accepted.",
+    "O aviso de novo perfil não foi aceito.",
+    "The notification of a new profile was not accepted.",
   ),
   "user.forbidden": entry(403, false, "Este usuário não é você.", "This user is not you."),
   "user.banned": entry(403, false, "Esta conta está bloqueada.", "This account is banned."),

@@ -7,6 +7,7 @@ export {
   mayAct,
   type OperatorView,
   operatorView,
+  type ProfileShape,
   type SessionAnswer,
   sessionAnswer,
 } from "./access.ts";
@@ -140,7 +141,15 @@ export {
   growthHoursQuery,
   growthQuery,
 } from "./growth.ts";
-export { type ClerkUserId, clerkUserId, type KeyType, keyOf, type RowKey, rowKey } from "./ids.ts";
+export {
+  type ClerkUserId,
+  clerkUserId,
+  type KeyType,
+  keyOf,
+  type RowKey,
+  rowClerkId,
+  rowKey,
+} from "./ids.ts";
 export type { Locale } from "./locale.ts";
 export {
   compareMappings,

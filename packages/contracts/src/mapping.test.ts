@@ -61,9 +61,26 @@ test("every problem of a file is reported at once", () => {
       "users.columns.phone is not known",
       "users.key.column must not be empty",
       "users.key.type is wrong: Invalid option: expected one of "integer"|"bigint"|"uuid"|"text"",
-      "users.table must be a table or schema.table, each name 1 to 63 bytes long",
+      "users.table must be a table or schema.table, each name 1 to 63 bytes long, without control and invisible characters",
     ]
   `);
+});
+
+test("a name that cannot be printed is refused, because printed statements would hold another one", () => {
+  const users = {
+    table: "us\ners",
+    key: { column: "i\u200bd", type: "integer" },
+    columns: { clerkId: "clerk\u2028id", email: "e\ud800" },
+  };
+  const columns = { "a\tb": { value: 1 } };
+  expect(problemsOf({ users, profile: { ...profile, link: "user\u202eid", columns } })).toEqual([
+    "users.table must be a table or schema.table, each name 1 to 63 bytes long, without control and invisible characters",
+    "users.key.column must hold no control character and no invisible one",
+    "users.columns.clerkId must hold no control character and no invisible one",
+    "users.columns.email must hold no control character and no invisible one",
+    "profile.link must hold no control character and no invisible one",
+    expect.stringContaining("profile.columns"),
+  ]);
 });
 
 test("fields that contradict each other are refused", () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { EnvironmentError } from "./environment.ts";
+import { toPrintable } from "./printable.ts";
 
 /**
  * The mapping of Rollcall onto the app's tables: the content of the file that `ROLLCALL_CONFIG` names. Its JSON Schema for
@@ -12,7 +13,8 @@ const longestNameBytes = 63;
 const identifier = z
   .string()
   .min(1, "must not be empty")
-  .refine((name) => !name.includes("\0"), "must hold no NUL character")
+  // A line break would end a comment in printed SQL, and a printed name would be another one.
+  .refine((name) => toPrintable(name) === name, "must hold no control character and no invisible one")
   .refine(
     (name) => Buffer.byteLength(name) <= longestNameBytes,
     `must be at most ${longestNameBytes} bytes long`,
@@ -24,7 +26,7 @@ const tableName = z
   .refine((name) => {
     const parts = name.split(".");
     return parts.length <= 2 && parts.every((part) => identifier.safeParse(part).success);
-  }, `must be a table or schema.table, each name 1 to ${longestNameBytes} bytes long`)
+  }, `must be a table or schema.table, each name 1 to ${longestNameBytes} bytes long, without control and invisible characters`)
   .describe("table, or schema.table. Without a schema it is in public.");
 
 /** Types that the key of the app's users may have. */

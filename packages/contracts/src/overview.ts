@@ -99,6 +99,8 @@ export const overview = z.object({
     postgres: systemStatus.shape.postgres,
     queue: systemStatus.shape.queue.shape.state,
     clerk: systemStatus.shape.clerk.shape.state,
+    /** Worker processes that were alive within the last minute. */
+    workers: systemStatus.shape.workers,
   }),
 });
 

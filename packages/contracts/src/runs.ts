@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { listOf, listQuery } from "./admin.ts";
 import { errorTable } from "./errors.ts";
-import { clerkUserId } from "./ids.ts";
+import { rowClerkId } from "./ids.ts";
 
 /** full: compares every user at Clerk, deletions included. catch-up: reads the latest changes. */
 export const runMode = z.enum(["full", "catch-up"]);
@@ -77,7 +77,7 @@ export const runQuery = listQuery.extend({ mode: runMode.optional() });
 
 /** A user that a dry run would change. `failed`: Postgres would refuse the user, for the reason `code`. */
 export const runDifference = z.object({
-  clerkId: clerkUserId,
+  clerkId: rowClerkId,
   /** Null for a user without a row. */
   name: z.string().nullable(),
   kind: z.enum(["created", "linked", "updated", "deleted", "held", "failed"]),
@@ -94,7 +94,7 @@ export const runDifferences = listOf(runDifference).extend({
 
 /** A user whose deletion waits for an operator. */
 export const heldDeletion = z.object({
-  clerkId: clerkUserId,
+  clerkId: rowClerkId,
   name: z.string().nullable(),
   email: z.string().nullable(),
   heldAt: timestamp,

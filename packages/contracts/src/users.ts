@@ -2,7 +2,7 @@ import { z } from "zod";
 import { listQuery } from "./admin.ts";
 import { columnValue } from "./columns.ts";
 import { userView } from "./ensure.ts";
-import { clerkUserId, type KeyType, keyOf, rowKey } from "./ids.ts";
+import { clerkUserId, type KeyType, keyOf, rowClerkId, rowKey } from "./ids.ts";
 
 const withoutNul = (text: string) => !text.includes("\0");
 const noNul = "must hold no NUL character";
@@ -96,6 +96,7 @@ export const userEntry = userView
     deletedAt: true,
   })
   .extend({
+    clerkId: rowClerkId,
     mentoradoId: rowKey.nullable(),
     /** The other columns of the users' table, by the keys of `GET columns`. */
     columns: z.record(z.string(), columnValue),

@@ -13,6 +13,7 @@ alter table rollcall.former_profiles
   drop constraint former_profiles_profile_key_key,
   drop constraint former_profiles_mentorado_id_key,
   drop column profile_key,
+  drop column id,
   add constraint former_profiles_pkey primary key (mentorado_id);
 
 drop index rollcall.conflicts_candidate_keys, rollcall.conflicts_one_open_key;

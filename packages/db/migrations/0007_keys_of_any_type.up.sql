@@ -13,8 +13,10 @@ create unique index conflicts_one_open_key on rollcall.conflicts (user_key) wher
 create index conflicts_candidate_keys on rollcall.conflicts using gin (candidate_keys) where state = 'open';
 
 alter table rollcall.former_profiles drop constraint former_profiles_pkey;
+-- It needs a primary key of its own: a publication for all tables refuses updates of a table without one.
 alter table rollcall.former_profiles
   alter column mentorado_id drop not null,
+  add column id bigint generated always as identity primary key,
   add column profile_key text,
   add constraint former_profiles_mentorado_id_key unique (mentorado_id),
   add constraint former_profiles_profile_key_key unique (profile_key),

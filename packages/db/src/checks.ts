@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type DeclaredTable, declareTables } from "./app-schema/declared-tables.ts";
 import { hidesRows } from "./app-schema/hides-rows.ts";
+import { usedSequences } from "./app-schema/used-sequences.ts";
 import { readLiveColumns } from "./migrate/adoption/column-problems.ts";
 import type { Queryable } from "./pool.ts";
 import { readRows } from "./rows.ts";
@@ -40,14 +41,17 @@ missing (place, what, is_app) as (
          bool_or(needed.oid in (select relation from app))
   from needed where not has_table_privilege(oid, privilege) group by name
   union all
-  select 4, format('USAGE on sequence %I.%I', s.nspname, c.relname), s.is_app
-  from schemas s
-  join pg_class c on c.relnamespace = s.oid
+  select 4, format('USAGE on sequence %I.%I', s.nspname, c.relname), s.nspname not in ('rollcall', 'bullmq')
+  from pg_class c
+  join pg_namespace s on s.oid = c.relnamespace
   -- The function fails for a relation that is no sequence, and a WHERE might run after it. The join cannot.
   join pg_sequence q on q.seqrelid = c.oid
-  where (not s.is_app or c.oid in (
+  where (s.oid in (select oid from schemas where not is_app)
+    or c.oid in (
       select to_regclass(pg_get_serial_sequence(app.relation::text, app.key)) from app where app.relation is not null
-    )) and not has_sequence_privilege(q.seqrelid, 'usage')
+    )
+    or c.oid in (${usedSequences("select relation from app")})
+  ) and not has_sequence_privilege(q.seqrelid, 'usage')
   union all
   -- Before a profile is deleted, Rollcall checks whether a row of the app references it.
   select 5, format('SELECT (%I) on table %s%I', a.attname, nullif(quote_ident(s.nspname), 'public') || '.', t.relname), false
@@ -55,7 +59,7 @@ missing (place, what, is_app) as (
   join pg_constraint c on c.confrelid = app.relation
   join pg_class t on t.oid = c.conrelid
   join pg_namespace s on s.oid = t.relnamespace
-  join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+  join pg_attribute a on a.attrelid = c.conrelid and a.attnum = any (c.conkey)
   where app.kind = 'profile' and c.contype = 'f'
     and not has_column_privilege(c.conrelid, a.attnum, 'select')
   union all

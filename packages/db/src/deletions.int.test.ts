@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { lockAbsenceGuard } from "./absences.ts";
 import { pruneUnknownTombstones, tombstoneAbsent, tombstoneEach, tombstoneUsers } from "./deletions.ts";
 import { countUnerased, erasePerson } from "./erasure.ts";
@@ -38,6 +38,37 @@ describe("tombstone", () => {
         ids.map((clerkId) => ({ clerkId, by: "signature", ...why })),
       ),
     );
+
+  test.each([
+    ["discards the update", "return null"],
+    ["restores the row", "return old"],
+    ["restores the address", "new.email := old.email; return new"],
+  ])("is refused for a user alone whose deletion a trigger of the app undoes: it %s", async (_, body) => {
+    await write([snapshot(), snapshot({ clerkId: "user_b", email: "b@example.com" })]);
+    await pool.query(`create function undo() returns trigger language plpgsql as $$
+      begin if old.clerk_id = 'user_b' and new.deleted_at is not null then ${body}; end if; return new; end $$;
+      create trigger undo before update on users for each row execute function undo()`);
+    onTestFinished(() => pool.query("drop function undo cascade").then(() => undefined));
+    await expect(remove("user_b")).rejects.toMatchObject({ code: "user.rejected" });
+    const result = await inTransaction(pool, (client) =>
+      tombstoneEach(client, ["user_a", "user_b"], { by: "absence", ...why }),
+    );
+    expect(result).toEqual({ deleted: ["user_a"], refused: [{ clerkId: "user_b", code: "user.rejected" }] });
+    expect((await getSession(pool, "user_b")).mentorado).not.toBeNull();
+  });
+
+  test("works while every table is published, as for a replica or an upgrade of the server", async () => {
+    await pool.query("create publication everything for all tables");
+    onTestFinished(() => pool.query("drop publication everything").then(() => undefined));
+    await write([snapshot()]);
+    expect(await remove("user_a")).toEqual(new Map([["user_a", "live"]]));
+    // Postgres refuses updates and deletions of a published table without one. No publication takes an unlogged table.
+    const { rows } = await pool.query(`
+      select oid::regclass::text as "table" from pg_class c
+      where relkind = 'r' and relpersistence = 'p' and relnamespace::regnamespace::text in ('rollcall', 'public')
+        and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)`);
+    expect(rows).toEqual([]);
+  });
 
   test("erases personal data, unlinks the profile, and is final", async () => {
     await write([snapshot({ name: "A", imageUrl: "https://img" })]);

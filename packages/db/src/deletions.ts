@@ -1,4 +1,4 @@
-import { type ErrorCode, readErrorCode } from "@rollcall/contracts";
+import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { z } from "zod";
 import { lockAbsenceGuard, mayDeleteAbsent } from "./absences.ts";
 import { evaluateConflicts } from "./conflicts.ts";
@@ -65,6 +65,10 @@ recorded as (
 )
 select id as "userId" from erased
 `,
+  findUndeleted: `
+select from ${u.table} u
+where u.${u.clerkId} = any ($1::text[]) and (u.${u.deletedAt} is null or ${u.holdsPersonalData}) limit 1
+`,
 }));
 
 const userKey = z.union([z.number(), z.string()]);
@@ -81,6 +85,7 @@ const deletedRow = z.object({
  * may settle. Run it inside a transaction, and after any longer wait for other locks. Ids must be distinct.
  *
  * @returns for each id whether it was live or unknown before; the others were deleted already
+ * @throws AppError `user.rejected` if a trigger of the app undoes the deletion, or an erasure in it
  */
 export async function tombstoneUsers(
   db: Queryable,
@@ -101,12 +106,20 @@ export async function tombstoneUsers(
     deletions.filter(({ clerkId }) => !before.has(clerkId)),
   );
   await unlinkProfiles(db, ids);
+  await refuseUndeleted(db, ids);
   await releaseDeletions(db, ids);
   await evaluateConflicts(db, deletions[0]?.cause ?? "delete", {
     userIds: [...deleted.map(({ userId }) => userId), ...erased],
     foldedEmails: deleted.flatMap(({ foldedEmail }) => foldedEmail ?? []),
   });
   return before;
+}
+
+/** A trigger may discard an update without an error, or restore a value. The user would count as deleted and stay. */
+async function refuseUndeleted(db: Queryable, clerkIds: readonly string[]): Promise<void> {
+  const { findUndeleted } = await deletionsOf(db);
+  if ((await db.query(findUndeleted, [clerkIds])).rows.length === 0) return;
+  throw new AppError("user.rejected", `A trigger of ${db.tables.users.label} undoes the deletion of a user`);
 }
 
 /** @returns ids of the rows that still held personal data */

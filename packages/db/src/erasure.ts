@@ -20,7 +20,7 @@ select count(*)::int as count from ${u.table} u where u.${u.deletedAt} is not nu
 const userRow = z.object({ id: rowKey, isTombstone: z.boolean() });
 
 const profilesOf = perProfile(({ table, id, link, keyType, stored, erased }) => {
-  const erasure = erased("$2");
+  const erasure = erased("$2::text");
   const { readAll } = stored.profile;
   return {
     // A profile that has a user now belongs to that user alone.
@@ -40,6 +40,7 @@ for update of m
       text: `
 update ${table} set ${erasure.assignments}
 where ${id} = any ($1::${keyType}[])
+returning ${erasure.isErased} as "isErased"
 `,
       usesName: erasure.usesName,
     },
@@ -58,6 +59,7 @@ select (select count(*) from reasons)::int as reasons, (select count(*) from fin
 });
 
 const profileRow = z.object({ id: rowKey, wasTheirs: z.boolean() });
+const erasedRow = z.object({ isErased: z.boolean() });
 
 /** The column must have a value, and the app's data refers to the row. */
 const erasedName = "Removed";
@@ -90,7 +92,8 @@ export type Erasure = {
  * operators typed. Run it inside a transaction.
  *
  * @param wish candidates that describe the user too, and whether the user's former profiles stay as they are
- * @throws AppError `user.unknown`, `user.not_deleted`, or `request.malformed` for a profile that is no candidate
+ * @throws AppError `user.unknown`, `user.not_deleted`, `request.malformed` for a profile that is no candidate, or
+ * `user.rejected` if a trigger of the app undoes the erasure
  */
 export async function erasePerson(
   db: Queryable,
@@ -116,7 +119,12 @@ export async function erasePerson(
   }
   const erased = [...(wish.keepProfile ? [] : theirs), ...wish.candidates];
   const { erase, eraseTraces } = statements;
-  if (erase) await db.query(erase.text, erase.usesName ? [erased, erasedName] : [erased]);
+  if (erase) {
+    const { rows } = await db.query(erase.text, erase.usesName ? [erased, erasedName] : [erased]);
+    // A trigger may discard the update without an error, or restore a value.
+    if (readRows(erasedRow, rows).filter(({ isErased }) => isErased).length < new Set(erased).size)
+      throw new AppError("user.rejected", `A trigger of ${db.tables.profile?.label} undoes the erasure`);
+  }
   const traces = readRow(tracesRow, (await db.query(eraseTraces, [clerkId, user.id])).rows);
   return {
     ...traces,

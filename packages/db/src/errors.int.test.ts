@@ -23,6 +23,7 @@ const others = [
     "trimText",
     "createPool",
     "createQueuePool",
+    "createTables",
     "digestSnapshots",
     "isErased",
     "leaseName",

@@ -221,7 +221,7 @@ export {
 export type { MappedProfile, Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";
-export type { Tables } from "./tables.ts";
+export { createTables, type Tables } from "./tables.ts";
 export { inRolledBackTransaction, inTransaction, waitBrieflyForLocks } from "./transaction.ts";
 export {
   blankUser,

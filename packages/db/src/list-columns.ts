@@ -26,14 +26,15 @@ export type ListColumns = {
 };
 
 const catalogue = `
-select case c.oid when $1::regclass then 'users' else 'profile' end as "table", a.attname as "column", t.typcategory as category, t.typname as type,
+select case c.oid when $1::regclass then 'users' else 'profile' end as "table", a.attname as "column", t.typcategory as category, base.typname as type,
        array(
          select e.enumlabel::text from pg_enum e
-         where e.enumtypid = coalesce(nullif(t.typbasetype, 0), t.oid) order by e.enumsortorder
+         where e.enumtypid = base.oid order by e.enumsortorder
        ) as labels
 from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_type t on t.oid = a.atttypid
+join pg_type base on base.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
 where c.oid in ($1::regclass, $2::regclass)
 order by a.attnum
 `;
@@ -66,6 +67,7 @@ function listProfileKeys({ profile }: Tables): [string, string][] {
     return [
       [profile.id, "id"],
       [profile.link, "userId"],
+      [quoteName(mentorados.linkedAt.name), "linkedAt"],
     ];
   return Object.entries(getTableColumns(mentorados)).map(([key, { name }]) => [name, key]);
 }
@@ -109,24 +111,38 @@ const kinds = new Map<string, ColumnKind>([
  */
 export async function readListColumns(db: Queryable): Promise<ListColumns> {
   const { tables } = db;
-  const { rows } = await db.query(catalogue, [tables.users.table, tables.profile?.table ?? null]);
+  const { profile } = tables;
+  const { rows } = await db.query(catalogue, [tables.users.table, profile?.table ?? null]);
   const found = readRows(catalogueRow, rows);
   const keys = keysOf(db);
   const list = (table: CatalogueRow["table"], taken: ReadonlySet<string>) =>
     describe(
       found.filter((row) => row.table === table),
-      { keys: keys[table], keyType: tables[table]?.keyType, taken },
+      { keys: keys[table], keyType: tables[table]?.keyType, taken, words: listWords(table, tables) },
     );
   const ofUsers = list("users", new Set());
   const taken = new Set(ofUsers.map(({ key }) => key));
   return {
     users: ofUsers,
-    profile: tables.profile ? { name: tables.profile.name, columns: list("profile", taken) } : null,
+    profile: profile ? { name: profile.name, columns: list("profile", taken) } : null,
   };
 }
 
-/** `taken` has the keys of the users' table: as filters they mean that table. */
-type Source = { keys: Keys; keyType: KeyType | undefined; taken: ReadonlySet<string> };
+type Source = {
+  keys: Keys;
+  keyType: KeyType | undefined;
+  /** The keys of the users' table: as filters they mean that table. */
+  taken: ReadonlySet<string>;
+  /** The quoted names of the app's columns whose values the mapping lists. No such word tells who a person is. */
+  words: ReadonlySet<string>;
+};
+
+function listWords(table: CatalogueRow["table"], { profile }: Tables): ReadonlySet<string> {
+  const columns = table === "profile" ? (profile?.columns ?? []) : [];
+  return new Set(
+    columns.flatMap((one) => (one.source === "metadata" && one.metadata.allowed ? [one.column] : [])),
+  );
+}
 
 function describe(rows: readonly CatalogueRow[], source: Source): ListColumn[] {
   const { keys } = source;
@@ -156,9 +172,9 @@ function describeColumn(
   const kind = fixed ? "enum" : of.kind;
   // A text or a number of the app may be a phone number or a document's. A smallint has too few digits.
   const mayIdentify = kind === "text" || (kind === "number" && row.type !== "int2");
-  const isPersonal = isOurs ? personal.has(key) : mayIdentify;
-  const isFilter = !(isPersonal || kind === "time" || reserved.has(key) || source.taken.has(key));
   const name = quoteName(row.column);
+  const isPersonal = isOurs ? personal.has(key) : mayIdentify && !source.words.has(name);
+  const isFilter = !(isPersonal || kind === "time" || reserved.has(key) || source.taken.has(key));
   return {
     key,
     kind,
@@ -177,11 +193,15 @@ const longestText = 200;
 const utc = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
 
 function toText(column: string, type: string, isOurs: boolean): string {
-  if (type === "timestamptz") return `to_char(${column} at time zone 'UTC', ${utc})`;
+  if (type === "timestamptz") return `to_char(${toYears(`(${column} at time zone 'UTC')`)}, ${utc})`;
   // Without a zone it is read as UTC, as the schema does.
-  if (type === "timestamp") return `to_char(${column}, ${utc})`;
+  if (type === "timestamp") return `to_char(${toYears(column)}, ${utc})`;
   return isOurs ? `${column}::text` : `left(${column}::text, ${longestText})`;
 }
+
+/** An app may hold infinity, or a year with a digit too many. Such a time must not stop the list. */
+const toYears = (time: string) =>
+  `case when ${time} < '0001-01-01' then '0001-01-01' when ${time} > '9999-12-31' then '9999-12-31' else ${time} end`;
 
 function readText(kind: ColumnKind, text: string): ColumnValue {
   if (kind === "boolean") return text === "true";

@@ -1,5 +1,5 @@
 import type { Mapping } from "@rollcall/contracts";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { evaluateConflicts, findConflict, listConflicts, listConflictsOfUser } from "./conflicts.ts";
 import { countOpenConflicts, countWithoutProfile } from "./counts.ts";
 import { tombstoneUsers } from "./deletions.ts";
@@ -146,6 +146,44 @@ describe("a profile's table with uuid keys, an enum and columns from several sou
     expect(rows).toEqual([{ note: "from the database", fresh: true }]);
   });
 
+  test("a number that JavaScript cannot hold exactly stays a text, as in lists", async () => {
+    await write(pool, [makeSnapshot()]);
+    const read = async (score: string) => {
+      await pool.query("update app.profiles set score = $1", [score]);
+      const { mentorado } = (await findSession(pool, "user_a")) ?? {};
+      return mentorado && "columns" in mentorado ? mentorado.columns["score"] : undefined;
+    };
+    expect(await read("9007199254740993")).toBe("9007199254740993");
+    expect(await read("-12345678901234567.25")).toBe("-12345678901234567.25");
+    expect(await read("7.50")).toBe(7.5);
+    expect(await read("9007199254740992")).toBe(9007199254740992);
+  });
+
+  test("a purge gives free metadata its default, because it may hold a number of a phone or a document", async () => {
+    await write(pool, [makeSnapshot()], { metadata: ["pro", 21987] });
+    await remove(pool, "user_a");
+    await inTransaction(pool, (client) =>
+      erasePerson(client, "user_a", { candidates: [], keepProfile: false }),
+    );
+    const { rows } = await pool.query("select plan_kind, seats, origin from app.profiles");
+    expect(rows).toEqual([{ plan_kind: "pro", seats: 1, origin: "clerk" }]);
+  });
+
+  test.each(["return null", "return old", "new.contact := old.contact; return new"])(
+    "a purge that a trigger of the app undoes fails: %s",
+    async (body) => {
+      await write(pool, [makeSnapshot()]);
+      await remove(pool, "user_a");
+      await pool.query(`create function app.undo() returns trigger language plpgsql as $$ begin ${body}; end $$;
+        create trigger undo before update on app.profiles for each row execute function app.undo()`);
+      onTestFinished(() => pool.query("drop function app.undo cascade").then(() => undefined));
+      const purge = inTransaction(pool, (client) =>
+        erasePerson(client, "user_a", { candidates: [], keepProfile: false }),
+      );
+      await expect(purge).rejects.toMatchObject({ code: "user.rejected" });
+    },
+  );
+
   test("defaults fill what Clerk lacks, and not those of the default mapping", async () => {
     await write(pool, [makeSnapshot({ name: null, email: null, emailVerified: false })]);
     expect((await findSession(pool, "user_a"))?.mentorado).toMatchObject({
@@ -157,6 +195,20 @@ describe("a profile's table with uuid keys, an enum and columns from several sou
     await expect(write(pool, [makeSnapshot()], { metadata: ["gold", 1] })).rejects.toMatchObject({
       cause: { code: "22P02" },
     });
+  });
+
+  test("a profile that the app's trigger discards fails its user, and one that the trigger makes is kept", async () => {
+    const trigger = (body: string) =>
+      pool.query(`create or replace function app.guard() returns trigger language plpgsql as $$ begin ${body} end $$;
+        create or replace trigger guard before insert on app.profiles for each row execute function app.guard()`);
+    await trigger("return null;");
+    await expect(write(pool, [makeSnapshot()])).rejects.toMatchObject({ code: "user.rejected" });
+    expect(await findSession(pool, "user_a")).toBeUndefined();
+    await trigger(`if new.display_name <> 'theirs' then
+      insert into app.profiles (user_id, display_name, plan_kind, seats, origin, score, "changedAt")
+      values (new.user_id, 'theirs', 'free', 1, 'app', 0, now()); return null; end if; return new;`);
+    expect(await write(pool, [makeSnapshot()])).toEqual({ user_a: "kept" });
+    await pool.query("drop trigger guard on app.profiles");
   });
 
   test("a profile is kept, and one is missing where none is", async () => {
@@ -474,14 +526,14 @@ describe("a profile without an email column", () => {
     expect(await findDrift(pool, [makeSnapshot()], false)).toEqual(new Map());
     expect(await write(pool, [makeSnapshot()])).toEqual({ user_a: "created" });
     expect(await open(pool)).toEqual([]);
-    // Beyond what JavaScript's numbers can hold. The test write of migrate took the first number.
+    // Beyond what JavaScript's numbers can hold. The test write of migrate took the first two numbers.
     const { mentorado } = (await findSession(pool, "user_a")) ?? {};
-    expect(mentorado).toMatchObject({ id: "9007199254740995", columns: { origin: "clerk" } });
+    expect(mentorado).toMatchObject({ id: "9007199254740996", columns: { origin: "clerk" } });
     await remove(pool, "user_a");
     const erased = await inTransaction(pool, (client) =>
       erasePerson(client, "user_a", { candidates: [], keepProfile: false }),
     );
-    expect(erased.erased).toEqual(["9007199254740995"]);
+    expect(erased.erased).toEqual(["9007199254740996"]);
     const { rows } = await pool.query("select origin from app.profiles order by id");
     expect(rows).toEqual([{ origin: "import" }, { origin: "clerk" }]);
   });

@@ -70,6 +70,22 @@ const apps: Record<string, { users: Mapping["users"]; sql: string; key: RegExp }
         id public.member_id primary key, clerk_id text not null unique, name varchar(200))`,
     key: /^m\.\d+$/,
   },
+  "a table whose trigger sets updatedAt at each update, and nondeterministic collations": {
+    users: {
+      table: "accounts",
+      key: { column: "id", type: "text" },
+      state: "added",
+      columns: { clerkId: "clerk_id", email: "email", name: "name", updatedAt: "updated_at" },
+    },
+    sql: `
+      create collation public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+      create table public.accounts (
+        id text collate public.any_case primary key default gen_random_uuid()::text, clerk_id text not null unique,
+        email text collate public.any_case, name text collate public.any_case, updated_at timestamptz not null default now());
+      create function public.touch() returns trigger language plpgsql as 'begin new.updated_at := now(); return new; end';
+      create trigger touch before update on public.accounts for each row execute function public.touch()`,
+    key: /^[\da-f-]{36}$/,
+  },
   "a bigint identity": {
     users: {
       table: "app.accounts",
@@ -202,8 +218,16 @@ describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
       const snapshot = snapshots.find((one) => one.clerkId === clerkId);
       expect(snapshot && db.compareWithClerk(pool, user, snapshot)).toEqual([]);
     }
-    const newer = snapshots.map((one) => ({ ...one, email: "z@example.com", clerkUpdatedAtMs: 2_000 }));
-    expect([...(await db.findDrift(pool, newer, false)).values()]).toEqual(Array(3).fill("older_row"));
+    const changes = [
+      { email: "z@example.com" },
+      ...(users.columns.email ? [{ email: "A@example.com" }] : []),
+    ];
+    for (const change of changes) {
+      const [newer] = snapshots.map((one) => ({ ...one, ...change, clerkUpdatedAtMs: 2_000 }));
+      expect(await db.findDrift(pool, newer ? [newer] : [], false)).toEqual(
+        new Map([["user_a", "older_row"]]),
+      );
+    }
   });
 
   test("all pages together have each user that matches once, the newest sign-up first", async () => {
@@ -254,6 +278,17 @@ describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
     expect(entry?.id).toBe((await getSession(pool, "user_d")).user.id);
   });
 
+  test("an address that changes in case alone is a change", async () => {
+    await empty();
+    await writeUsers(pool, [makeSnapshot()]);
+    await writeUsers(pool, [makeSnapshot({ email: "A@example.com", readTicket: 2 })]);
+    expect((await getSession(pool)).user.email).toBe("A@example.com");
+    const { rows } = await pool.query(
+      "select kind from rollcall.events where clerk_id = 'user_a' order by id",
+    );
+    expect(rows.map(({ kind }) => kind)).toEqual(["user_created", "user_updated"]);
+  });
+
   test("a filter by a profile, and a cursor of another list, are refused", async () => {
     for (const page of [
       { filter: { withoutProfile: true } as const, cursor: undefined },
@@ -276,6 +311,50 @@ const mentorados = (link: string) => `create table public.mentorados (
 const appsWithProfiles: Record<string, MappedApp> = {
   "uuid keys and an enum": uuidKeys,
   "Prisma's models": prisma,
+  "a domain for each column": {
+    mapping: {
+      users: {
+        table: "app.users",
+        key: { column: "id", type: "bigint" },
+        state: "added",
+        columns: {
+          ...{
+            clerkId: "clerk_id",
+            email: "email",
+            emailVerified: "verified",
+            name: "called",
+            banned: "banned",
+          },
+          ...{ role: "role", tier: "tier", deletedAt: "deleted", createdAt: "created", updatedAt: "updated" },
+        },
+      },
+      profile: {
+        name: "profile",
+        table: "app.profiles",
+        link: "user_id",
+        key: { column: "id", type: "integer" },
+        updatedAt: "updated",
+        columns: {
+          email: { from: "email" },
+          rank: { from: "publicMetadata.rank", allowed: ["1", "2"], default: "1" },
+        },
+      },
+    },
+    sql: `
+      create schema app; create sequence app.users_id; create sequence app.profiles_id;
+      create domain app.user_id as bigint default nextval('app.users_id');
+      create domain app.profile_id as integer default nextval('app.profiles_id');
+      create type app.roles as enum ('admin', 'user', 'owner'); create domain app.role as app.roles default 'user';
+      create type app.tiers as enum ('a', 'GOLD'); create domain app.tier as app.tiers default 'a';
+      create domain app.flag as boolean default false; create domain app.at as timestamptz;
+      create domain app.local as timestamp(3) not null; create domain app.clerk_id as varchar(64);
+      create domain app.mail as text check (value like '%@%'); create domain app.rank as smallint check (value < 5);
+      create table app.users (
+        id app.user_id primary key, clerk_id app.clerk_id not null, email app.mail, called text, verified app.flag, banned app.flag,
+        role app.role, tier app.tier, deleted app.at, created app.local, updated app.local);
+      create table app.profiles (
+        id app.profile_id primary key, user_id app.user_id, email app.mail, rank app.rank, updated app.local)`,
+  },
   "the default profile beside users with uuid keys": {
     mapping: { ...uuidKeys.mapping, profile: defaultMapping.profile },
     sql: `${uuidKeys.sql}; ${mentorados("uuid references app.members (id)")}`,
@@ -353,4 +432,40 @@ describe.each(Object.entries(appsWithProfiles))("with profiles: %s", (_, { mappi
     expect(erasure.erased).toEqual([mentorado?.id]);
     expect(await readLinked()).toMatchObject([{ isLinked: true }]);
   });
+});
+
+test("keys below zero, which an app may give to users of its own, are listed page by page", async () => {
+  const pool = await createMappedPool(
+    {
+      users: { ...defaultMapping.users, table: "accounts", columns: { clerkId: "clerk_id" } },
+      profile: null,
+    },
+    "create table public.accounts (id serial primary key, clerk_id text not null unique)",
+  );
+  await pool.query(
+    "insert into public.accounts (id, clerk_id) values (1, 'user_a'), (-1, 'user_b'), (-2, 'user_c')",
+  );
+  expect(await readIds(pool, {}, 1)).toEqual(["user_a", "user_b", "user_c"]);
+  await pool.end();
+});
+
+test("an empty key does not lead back to the first page", async () => {
+  const key = { column: "id", type: "text" } as const;
+  const pool = await createMappedPool(
+    {
+      users: { ...defaultMapping.users, table: "accounts", key, columns: { clerkId: "clerk_id" } },
+      profile: null,
+    },
+    "create table public.accounts (id text primary key, clerk_id text not null unique)",
+  );
+  await pool.query("insert into public.accounts values ('', 'user_a'), ('b', 'user_b')");
+  const pages: string[][] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await db.listUsers(pool, { filter: {}, cursor, limit: 1 });
+    pages.push(page.items.map(({ clerkId }) => clerkId));
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined && pages.length < 5);
+  expect(pages.flat()).toEqual(["user_b", "user_a"]);
+  await pool.end();
 });

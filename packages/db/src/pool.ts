@@ -5,7 +5,7 @@ import { DriverPool } from "./driver-pool.ts";
 import { toPostgresError } from "./errors.ts";
 import { watchMapping } from "./mapping-watch.ts";
 import type { Connection, Queryable, Statement } from "./queryable.ts";
-import { createTables, defaultTables } from "./tables.ts";
+import { createTables } from "./tables.ts";
 
 export type { Connection, Queryable };
 
@@ -75,7 +75,7 @@ export function createPool(options: PoolOptions): Pool {
   pool.on("error", options.onIdleError);
   const send = query(pool);
   const { mapping = defaultMapping } = options;
-  const tables = mapping === defaultMapping ? defaultTables : createTables(mapping);
+  const tables = createTables(mapping);
   const own = createSchemaWatch({ query: send, tables });
   const checks = options.checksMapping ?? true;
   const { schema, agree } = checks
@@ -117,8 +117,13 @@ const queueQueryTimeoutMs = 5_000;
  * BullMQ names its tables and functions without a schema. `public` is not in the path, because a function made there for a
  * closer argument type would run in place of BullMQ's or Postgres' own. A database may have a stricter isolation by
  * default, which fails BullMQ's statements when two of them meet.
+ *
+ * Postgres plans the statements of BullMQ's functions once for each connection. While the queue is short, it would choose
+ * to read the whole table, and keep this plan while the queue grows: each of 9,000 waiting jobs then cost ten times as
+ * much CPU. Before version 18 a plan without an index is priced so high that Postgres would compile it.
  */
-const queueOptions = "-c search_path=bullmq,pg_temp -c default_transaction_isolation=read\\ committed";
+const queueOptions =
+  "-c search_path=bullmq,pg_temp -c default_transaction_isolation=read\\ committed -c enable_seqscan=off -c jit=off";
 
 /** The driver's pool for BullMQ, which needs settings of its own. Its errors are no PostgresErrors. */
 export function createQueuePool({

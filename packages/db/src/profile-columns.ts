@@ -74,8 +74,11 @@ export type ProfileTable = {
   unlinked: string;
   /** Assignments, beside the link, that make a profile a user's again. */
   relinked: string;
-  /** Assignments that erase a person, where `name` is the parameter for what names become; undefined without any. */
-  erased(name: string): { assignments: string; usesName: boolean } | undefined;
+  /**
+   * Assignments that erase a person, where `name` is the parameter for what names become, and whether they were carried
+   * out; undefined without any.
+   */
+  erased(name: string): { assignments: string; isErased: string; usesName: boolean } | undefined;
   /** How schema `rollcall` holds keys, and in which columns. */
   stored: { user: StoredKey; profile: StoredKey } & ReturnType<typeof nameStoredKeys>;
 };
@@ -94,6 +97,8 @@ export function describeProfile(profile: MappedProfile, userKey: KeyType): Profi
   const from = (...sources: ProfileColumn["source"][]) =>
     columns.filter(({ source }) => sources.includes(source)).map(({ column }) => column);
   const [names, others] = [from("name"), from("email", "imageUrl")];
+  // Without a list of allowed values, it may be a phone number or a document's. The default table has a class there.
+  const free = isDefault ? [] : columns.filter((one) => one.source === "metadata" && !one.metadata.allowed);
   return {
     table,
     label: qualified.join("."),
@@ -121,13 +126,19 @@ export function describeProfile(profile: MappedProfile, userKey: KeyType): Profi
       : `linked_at = coalesce(m.linked_at, now())${touched}`,
     relinked: `linked_at = now()${isDefault ? ", ativo = 'sim'" : ""}${touched}`,
     erased: (name) =>
-      names.length + others.length === 0
+      names.length + others.length + free.length === 0
         ? undefined
         : {
             assignments: `${[
               ...names.map((column) => `${column} = ${name}`),
               ...others.map((column) => `${column} = null`),
+              ...free.map((one) => `${one.column} = ${writeDefault(one)}`),
             ].join(", ")}${touched}`,
+            isErased: [
+              "true",
+              ...names.map((column) => `${column}::text = ${name}`),
+              ...others.map((column) => `${column} is null`),
+            ].join(" and "),
             usesName: names.length > 0,
           },
     stored: { ...stored, ...nameStoredKeys(stored.user, stored.profile) },
@@ -147,6 +158,12 @@ function describeColumn(name: string, mapped: MappedColumn): ProfileColumn {
     isText: allowed === undefined && (value === undefined || value === null || typeof value === "string"),
     default: value,
   };
+}
+
+/** As a literal without a type, which Postgres reads in the type of the column. */
+function writeDefault(column: ProfileColumn): string {
+  const value = "default" in column ? column.default : undefined;
+  return value === undefined || value === null ? "null" : quoteText(String(value));
 }
 
 function lacksDefault(table: string, column: string): string {

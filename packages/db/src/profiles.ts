@@ -1,4 +1,4 @@
-import { rowKey } from "@rollcall/contracts";
+import { AppError, rowKey } from "@rollcall/contracts";
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import type { ProfileTable, ProfileValue } from "./profile-columns.ts";
@@ -191,7 +191,7 @@ with requested as materialized (
 due as materialized (
   select u.*, m.decision, m.candidate_ids
   from requested u cross join ${matchesOfUser(profile, tables)} m
-  where not u.has_profile and u.deleted_at is null and not u.banned and u.role <> 'admin'
+  where not u.has_profile and u.deleted_at is null and not u.banned and u.role::text <> 'admin'
 ),
 linked as (
   update ${table} m set ${link} = n.id, linked_at = clock_timestamp()${profile.touched}
@@ -241,13 +241,14 @@ select
   a.clerk_id::text as "clerkId",
   l.id as "linkedId",
   exists (select from rollcall.conflicts c where c.${stored.userId} = ${stored.user.store("a.id")} and c.state = 'open') as "hadConflict",
+  a.has_profile as "hadProfile",
   case
     when a.deleted_at is not null then 'deleted'
     when l.id is not null         then 'linked'
     when c.id is not null         then 'created'
     when a.has_profile            then 'kept'
     when a.banned                 then 'banned'
-    when a.role = 'admin'         then 'admin'
+    when a.role::text = 'admin'   then 'admin'
     when ${create}::boolean              then 'kept'
     else 'not_made'
   end as outcome
@@ -259,6 +260,10 @@ left join created c on c.user_id = a.id
     text,
     list: (requests: readonly ProfileRequest[], defaults: ProfileDefaults) =>
       parameters.map((read) => read(requests, defaults)),
+    findLacking: `
+select from ${u.table} u
+where u.${u.clerkId} = any ($1::text[]) and not exists (select from ${table} m where m.${link} = u.${u.id}) limit 1
+`,
   };
 });
 
@@ -313,7 +318,7 @@ function createProfiles(
   where ${create}::boolean and n.id not in (select user_id from linked)${condition}
   order by n.id
   on conflict (${link}) do nothing
-  returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}, m as profile
+  returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}, (m.*)::${table} as profile
 `;
   const byDefault = { columns: "", values: "" };
   if (lacksKeyDefault === undefined) return `created as (${insert(byDefault, "")})`;
@@ -347,13 +352,19 @@ const givenRow = z.object({
   linkedId: rowKey.nullable(),
   /** There was an open conflict before, which must be evaluated again. */
   hadConflict: z.boolean(),
+  hadProfile: z.boolean(),
   outcome: profileOutcome,
 });
 
 /** Without profiles, a row has its outcome alone. */
 export type GivenProfile = z.infer<typeof describedRow> & Partial<z.infer<typeof givenRow>>;
 
-/** Gives each of the users a profile where one is due. @returns one row for each id that has a user */
+/**
+ * Gives each of the users a profile where one is due.
+ *
+ * @returns one row for each id that has a user
+ * @throws AppError `user.rejected` if a trigger of the app discards a new profile
+ */
 export async function giveProfiles(
   db: Queryable,
   requests: readonly ProfileRequest[],
@@ -364,9 +375,16 @@ export async function giveProfiles(
     const described = await db.query(describeUsers(db), [requests.map(({ clerkId }) => clerkId)]);
     return readRows(describedRow, described.rows);
   }
-  const { text, list } = statement;
+  const { text, list, findLacking } = statement;
   const result = await db.query({ name: "give-profiles", text, values: list(requests, defaults) });
-  return readRows(givenRow, result.rows);
+  const given = readRows(givenRow, result.rows);
+  // Either the app inserted the profile at this moment, or its trigger discards ours without an error.
+  const kept = given.filter(({ outcome, hadProfile }) => outcome === "kept" && !hadProfile);
+  const isLacking =
+    kept.length > 0 && (await db.query(findLacking, [kept.map(({ clerkId }) => clerkId)])).rows.length > 0;
+  if (isLacking)
+    throw new AppError("user.rejected", `A trigger of ${db.tables.profile?.label} discards a new profile`);
+  return given;
 }
 
 /** Null for most users, which saves both sides the work of a text. */

@@ -1,4 +1,5 @@
 import { type DeclaredTable, declareTables } from "./app-schema/declared-tables.ts";
+import { usedSequences } from "./app-schema/used-sequences.ts";
 import { quoteName, quoteText } from "./quote-name.ts";
 import { perTables, type Tables } from "./tables.ts";
 
@@ -34,6 +35,7 @@ const valuesOf = perTables((tables) => {
   const app = declareTables({ tables });
   const [users, profile] = app;
   const [claimantIndex, createdIndex] = users?.indexes.map(({ name }) => quoteName(name)) ?? [];
+  const appTables = app.map(({ table }) => `to_regclass(${quoteText(table)})`).join(", ");
   const [profileIndex] = profile?.indexes.map(({ name }) => quoteName(name)) ?? [];
   const email = Object.entries(mapping.profile?.columns ?? {}).find(
     ([, source]) => "from" in source && source.from === "email",
@@ -63,9 +65,10 @@ const valuesOf = perTables((tables) => {
     profileEmail: email && quoteName(email[0]),
     profileText: profile && quoteText(profile.table),
     profileRegclass: profile ? `${quoteText(profile.table)}::regclass` : "null::regclass",
-    appTables: app.map(({ table }) => `to_regclass(${quoteText(table)})`).join(", "),
+    appTables,
     appSchemas: [...new Set(app.map(({ schema }) => schema))].join(", "),
     keySequences: app.map(findSequence).join(", "),
+    usedSequences: usedSequences(appTables),
     apiOnUsers: quoteText(`select, update (${u.tier}, ${u.updatedAt})`),
     apiOnProfile: profile && quoteText(`select, delete, update (${listResolved(tables).join(", ")})`),
   };

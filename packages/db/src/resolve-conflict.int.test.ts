@@ -1,5 +1,5 @@
 import type { RowKey } from "@rollcall/contracts";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { evaluateConflicts, listConflicts } from "./conflicts.ts";
 import { countOpenConflicts } from "./counts.ts";
 import type { Pool } from "./pool.ts";
@@ -17,7 +17,7 @@ beforeAll(async () => {
   );
 });
 beforeEach(async () => {
-  await pool.query("truncate users, mentorados, app_notes, rollcall.conflicts");
+  await pool.query("truncate users, mentorados, rollcall.conflicts cascade");
   conflict = await makeConflict();
 });
 afterAll(() => pool.end());
@@ -133,4 +133,28 @@ test("a conflict whose user the app deletes is neither listed nor counted nor de
     await expect(decide()).rejects.toMatchObject({ code: "conflict.closed" });
   await evaluateConflicts(pool, "test");
   expect(await readState()).toEqual([{ state: "settled", closed_at: expect.any(Date) }]);
+});
+
+describe("an app that refers to profiles in other ways", () => {
+  beforeAll(() =>
+    pool.query(`
+      alter table mentorados add column tenant int not null default 77, add column slug text default gen_random_uuid()::text,
+        add column m text, add column own text, add unique (tenant, id), add unique (slug);
+      create table app_tenant_notes (
+        tenant int, mentorado_id int, foreign key (tenant, mentorado_id) references mentorados (tenant, id) on delete cascade);
+      create table app_pages ("the slug" text references mentorados (slug) on delete cascade)`),
+  );
+
+  test("keeps a profile that its rows name by several columns, or by another column than the key", async () => {
+    await pool.query("insert into app_tenant_notes values (77, $1)", [conflict.freshId]);
+    await expect(resolve()).rejects.toMatchObject({ code: "conflict.profile_touched" });
+    await pool.query("delete from app_tenant_notes");
+    await pool.query("insert into app_pages select slug from mentorados where id = $1", [conflict.freshId]);
+    await expect(resolve()).rejects.toMatchObject({ code: "conflict.profile_touched" });
+  });
+
+  test("keeps a used profile whose columns have names of our statements", async () => {
+    await pool.query("update mentorados set meta_leads = 1 where id = $1", [conflict.freshId]);
+    await expect(resolve()).rejects.toMatchObject({ code: "conflict.profile_touched" });
+  });
 });

@@ -109,13 +109,17 @@ async function partWithProfile(
 
 /** Whether a row of the app references the profile. Deleting the profile would delete that row too, or fail. */
 async function isReferenced(db: Queryable, profileId: RowKey): Promise<boolean> {
-  const found = await db.query<{ table: string; column: string }>(statementsOf(db).referencingColumns);
-  for (const { table, column } of found.rows) {
-    const rows = await db.query(`select from ${table} where ${column} = $1 limit 1`, [profileId]);
+  const { references, isReferencedBy } = statementsOf(db);
+  const found = await db.query<Reference>(references);
+  for (const reference of found.rows) {
+    const rows = await db.query(isReferencedBy(reference), [profileId]);
     if (rows.rows.length > 0) return true;
   }
   return false;
 }
+
+/** A foreign key into the table of the profiles. `matches` compares its columns in a row `r` with those of a profile `m`. */
+type Reference = { table: string; matches: string };
 
 const resolutionsOf = perProfile((profile, { users: u }) => {
   const { table, literal, id, link, stored } = profile;
@@ -124,7 +128,7 @@ const resolutionsOf = perProfile((profile, { users: u }) => {
 select c.${stored.userId} as "userId", c.${stored.candidateIds} as "candidateIds", c.state, u.${u.clerkId} as "clerkId",
        u.${u.deletedAt} is not null as "isDeleted", own.${id} as "ownId",
        ${stored.profile.store(`own.${id}`)} is not distinct from c.${stored.profileId}
-         and md5(to_jsonb(own)::text) is not distinct from c.profile_fingerprint as "isUntouched",
+         and md5(to_jsonb(own.*)::text) is not distinct from c.profile_fingerprint as "isUntouched",
        c.closed_at as "closedAt", c.closed_by as "closedBy"
 from rollcall.conflicts c
 left join ${u.table} u on u.${u.id} = ${userId}
@@ -152,11 +156,18 @@ for update of m
     lockConflict: `${readConflict} for update of c`,
     link: linkOne(profile),
     remove: `delete from ${table} where ${id} = $1`,
-    referencingColumns: `
-select c.conrelid::regclass::text as "table", quote_ident(a.attname) as "column"
+    // A key may have several columns, such as a tenant's id in front, or refer to another column than the key.
+    references: `
+select c.conrelid::regclass::text as "table", string_agg(format('r.%I = m.%I', a.attname, p.attname), ' and ') as matches
 from pg_constraint c
-join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+cross join unnest(c.conkey, c.confkey) as k (referring, referred)
+join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.referring
+join pg_attribute p on p.attrelid = c.confrelid and p.attnum = k.referred
 where c.contype = 'f' and c.confrelid = ${literal}::regclass
+group by c.oid
+`,
+    isReferencedBy: (reference: Reference) => `
+select from ${table} m join ${reference.table} r on ${reference.matches} where m.${id} = $1 limit 1
 `,
   };
 });

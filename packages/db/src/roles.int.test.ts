@@ -30,6 +30,19 @@ test.each([
   ],
   ["with profiles", uuidKeys, ""],
   [
+    "whose defaults count, also behind a domain and from a sequence that no column owns",
+    {
+      ...uuidKeys,
+      sql: `${uuidKeys.sql}
+create schema counters; create sequence counters.numbers; create sequence counters.ranks;
+create domain app.rank as bigint default nextval('counters.ranks');
+alter table app.members add column number int not null default nextval('counters.numbers'), add column seat serial;
+alter table app.profiles add column rank app.rank not null, add unique (id, rank);
+create table app.awards (rank bigint, profile uuid, foreign key (rank, profile) references app.profiles (rank, id))`,
+    },
+    "",
+  ],
+  [
     "with row-level security",
     camelCase,
     `create policy worker on public."AppUsers" to rollcall_worker using (true)`,

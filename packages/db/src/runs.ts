@@ -69,6 +69,22 @@ export async function requestRun(
   }
 }
 
+const requestWhole = `
+with fenced as (
+  delete from rollcall.leases where name = 'full'
+)
+update rollcall.runs set checkpoint = null, attempts = 0 where id = $1
+`;
+
+/**
+ * Requests a full run that reads every user from now on. A run that is open already begins anew: its runner loses its
+ * lease, and the next one finds no checkpoint. Run it inside a transaction.
+ */
+export async function requestWholeSync(db: Queryable, startedBy: string): Promise<void> {
+  const { run, isNew } = await requestRun(db, { mode: "full", dryRun: false, startedBy });
+  if (!isNew) await db.query(requestWhole, [run.id]);
+}
+
 const requestDue = `
 with latest as (
   select state, finished_at from rollcall.runs

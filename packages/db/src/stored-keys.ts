@@ -21,7 +21,7 @@ export type StoredKey = {
 const same = (sql: string) => sql;
 const integerKey: StoredKey = {
   type: "integer",
-  typed: same,
+  typed: (key) => `${key}::integer`,
   store: same,
   storeAll: same,
   read: same,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { defaultMapping, type Mapping, toQualified } from "@rollcall/contracts";
 import { describeProfile, type ProfileTable } from "./profile-columns.ts";
 import { quoteName } from "./quote-name.ts";
@@ -31,7 +32,7 @@ export type Tables = {
 
 export function createTables(mapping: Mapping): Tables {
   const qualified = toQualified(mapping.users.table);
-  const columns = describeUserColumns(mapping.users);
+  const columns = describeUserColumns(mapping.users, isDefaultMapping(mapping));
   const profile = mapping.profile ? describeProfile(mapping.profile, mapping.users.key.type) : undefined;
   return {
     mapping,
@@ -52,7 +53,19 @@ export function createTables(mapping: Mapping): Tables {
   };
 }
 
-export const defaultTables = createTables(defaultMapping);
+/** Whether the tables are the two that Rollcall makes by itself. */
+export function isDefaultMapping(mapping: Mapping): boolean {
+  const { organizations: _, ...own } = normalize(mapping);
+  return isDeepStrictEqual(own, normalize(defaultMapping));
+}
+
+function normalize({ users: mapped, profile, ...others }: Mapping): Mapping {
+  return {
+    ...others,
+    users: { ...mapped, table: toQualified(mapped.table).join(".") },
+    profile: profile && { ...profile, table: toQualified(profile.table).join(".") },
+  };
+}
 
 /** Statements of one file, made once for each mapping and not at each call. */
 export function perTables<Statements>(

@@ -1,11 +1,4 @@
-import { isDeepStrictEqual } from "node:util";
-import {
-  type ColumnValue,
-  defaultMapping,
-  type Mapping,
-  toQualified,
-  type UserDifference,
-} from "@rollcall/contracts";
+import { type ColumnValue, type Mapping, toQualified, type UserDifference } from "@rollcall/contracts";
 import { quoteName } from "./quote-name.ts";
 import type { User } from "./schema.ts";
 
@@ -152,8 +145,13 @@ export const personalProperties = clerkColumns
 
 export type UserColumns = ReturnType<typeof describeUserColumns>;
 
-/** The names of the users' columns, quoted, and the parts of statements that list them. */
-export function describeUserColumns(mappedUsers: Mapping["users"]) {
+/**
+ * The names of the users' columns, quoted, and the parts of statements that list them.
+ *
+ * @param isDefault whether the tables are those that Rollcall makes: their times have defaults and count microseconds.
+ * Those of an app may do neither. Prisma's `updatedAt` has no default, and its timestamps count milliseconds.
+ */
+export function describeUserColumns(mappedUsers: Mapping["users"], isDefault: boolean) {
   const { table, key, columns: mapped } = mappedUsers;
   const isOmitted = (field: string | undefined) =>
     optionalFields.some((optional) => optional === field && mapped[optional] === undefined);
@@ -214,16 +212,15 @@ export function describeUserColumns(mappedUsers: Mapping["users"]) {
     left join ${toQualified(table).map(quoteName).join(".")} u on u.${names.clerkId} = s.clerk_id
   ) s`;
 
+  // A nondeterministic collation would take names that differ in case alone for the same.
+  const cast = ({ type }: ClerkColumn) => (type === "text" ? '::text collate "C"' : "");
+  const visible = present.filter(({ isVisible }) => isVisible);
+
   const differ = (columns: readonly MappedColumn[], other: (column: MappedColumn) => string) => {
-    const cast = ({ type }: ClerkColumn) => (type === "text" ? "::text" : "");
     const ours = columns.map((column) => `u.${column.column}${cast(column)}`).join(", ");
     const others = columns.map((column) => `${other(column)}${cast(column)}`).join(", ");
     return `(${ours}) is distinct from (${others})`;
   };
-
-  // The default columns have defaults and count microseconds. Those of an app may have neither: Prisma's `updatedAt` has
-  // no default, and its timestamps count milliseconds.
-  const isDefault = isDeepStrictEqual(mappedUsers, defaultMapping.users);
 
   const personalTexts = present.filter(({ isPersonal, type }) => isPersonal && type === "text");
 
@@ -260,10 +257,9 @@ export function describeUserColumns(mappedUsers: Mapping["users"]) {
      * Whether the row `u` and the row of an upsert differ in a visible column. The casts serve columns that the app made
      * as citext, say.
      */
-    differVisibly: differ(
-      present.filter(({ isVisible }) => isVisible),
-      ({ column }) => `excluded.${column}`,
-    ),
+    differVisibly: differ(visible, ({ column }) => `excluded.${column}`),
+    /** The visible columns of a row `u` as one value. */
+    visibleRow: `row(${[...visible.map((one) => `u.${one.column}${cast(one)}`), `u.${names.role}::text`].join(", ")})`,
     /** Whether the row `u` and the snapshot `s` differ in any column of the list. */
     differAtAll: differ(present, ({ name }) => `s.${name}`),
     /** Whether a row `u` holds a name, an address or an image. */

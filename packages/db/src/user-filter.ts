@@ -92,7 +92,10 @@ const conditionsOf = perTables(({ users: u, profile }) => {
 
   const contains = (text: string) => {
     const isPart = (column: string | undefined) =>
-      column === undefined ? [] : [`position(lower(${text}::text) in lower(u.${column}::text)) > 0`];
+      // Postgres searches no text of a nondeterministic collation.
+      column === undefined
+        ? []
+        : [`position(lower(${text}::text) in (lower(u.${column}::text) collate "C")) > 0`];
     const parts = [...isPart(u.email), ...isPart(u.name), `position(${text}::text in u.${u.clerkId}) > 0`];
     return `(
     ${parts.join("\n    or ")}

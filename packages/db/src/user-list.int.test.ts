@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { UserEntry, UserFilter } from "@rollcall/contracts";
+import { defaultMapping, type UserEntry, type UserFilter } from "@rollcall/contracts";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { listActivity } from "./activity.ts";
+import { holdDeletions } from "./deletions.ts";
 import { describeColumns } from "./list-columns.ts";
 import type { Pool, Queryable } from "./pool.ts";
-import { recordDifferences } from "./run-differences.ts";
-import { createTestPool, emptyTables } from "./testing.ts";
+import { listDifferences, listHeldOfRun, recordDifferences } from "./run-differences.ts";
+import { createMappedPool, createTestPool, emptyTables } from "./testing.ts";
 import { listUsers, readWish, type UserPage } from "./user-list.ts";
 
 let pool: Pool;
@@ -59,6 +61,41 @@ async function readAll(filter: UserFilter, limit = 50): Promise<UserEntry[]> {
 async function find(filter: UserFilter, limit?: number): Promise<string[]> {
   return (await readAll(filter, limit)).map(({ clerkId }) => clerkId.slice("user_".length));
 }
+
+test("a row with an id that is not Clerk's stops no list", async () => {
+  const clerkId = "auth0|5f7c8ec7";
+  await pool.query("insert into users (clerk_id) values ($1)", [clerkId]);
+  const { rows } = await pool.query(
+    "insert into rollcall.runs (mode, dry_run, started_by, state) values ('full', true, 'test', 'held') returning id::int",
+  );
+  const id = rows[0]?.["id"];
+  await recordDifferences(pool, id, [{ clerkId, kind: "held", code: null, readSequence: null }]);
+  await holdDeletions(pool, [clerkId], { cause: "reconcile", ref: null });
+  await pool.query(
+    "insert into rollcall.deletion_candidates (run_id, clerk_id, is_absent) values ($1, $2, true)",
+    [id, clerkId],
+  );
+  await pool.query("update rollcall.runs set dry_run = false");
+  const page = { kinds: undefined, causes: undefined, clerkId: undefined, ref: undefined, cursor: undefined };
+  const lists = [
+    await readAll({}),
+    await readAll({ query: "auth0" }),
+    (await listDifferences(pool, id, { after: undefined, limit: 5 })).items,
+    await listHeldOfRun(pool, id, "", 5),
+    (await listActivity(pool, { ...page, limit: 5 })).items,
+  ];
+  for (const list of lists) expect(list.map((one) => one.clerkId)).toEqual([clerkId]);
+});
+
+test("a time that no calendar has stops no list", async () => {
+  for (const time of ["infinity", "-infinity", "20222-01-01", "0044-01-01 BC"])
+    await pool.query(
+      "insert into users (clerk_id, created_at, deleted_at) values ('user_' || gen_random_uuid(), $1, $1)",
+      [time],
+    );
+  const [years] = [(await readAll({})).map(({ deletedAt }) => deletedAt?.slice(0, 4))];
+  expect(years).toEqual(["0001", "9999", "0001", "9999"]);
+});
 
 describe("columns", () => {
   test("of users and profiles are described, the app's own behind ours", async () => {
@@ -242,6 +279,40 @@ describe("filters", () => {
       ),
       ...["plan: enum", "role: enum", "roleSource: text", "tier: text", "turma: text"],
     ]);
+  });
+
+  test("a text of a mapped profile is one only if the mapping lists its values", async () => {
+    const mapped = await createMappedPool(
+      {
+        ...defaultMapping,
+        profile: {
+          ...{ name: "member", table: "members", link: "user_id", key: { column: "id", type: "uuid" } },
+          columns: {
+            plan: { from: "publicMetadata.plan", allowed: ["free", "pro"], default: "free" },
+            city: { from: "publicMetadata.city" },
+          },
+        },
+      },
+      `create table public.users (id serial primary key, clerk_id text not null unique, email text, email_verified boolean, name text,
+         image_url text, role text, tier text, banned boolean, deleted_at timestamptz, created_at timestamptz default now(),
+         updated_at timestamptz default now());
+       create table public.members (id uuid primary key, user_id integer unique, plan text not null, city text);
+       insert into public.users (clerk_id) values ('user_a'), ('user_b');
+       insert into public.members select gen_random_uuid(), id, case clerk_id when 'user_a' then 'pro' else 'free' end from public.users`,
+    );
+    try {
+      const { profile } = await describeColumns(mapped);
+      expect(profile?.columns).toMatchObject([
+        { key: "id", filterable: false },
+        { key: "linkedAt", kind: "time" },
+        { key: "plan", filterable: true, personal: false, values: ["free", "pro"] },
+        { key: "city", filterable: false, personal: true },
+      ]);
+      const page = await listUsers(mapped, { filter: { plan: "pro" }, cursor: undefined, limit: 5 });
+      expect(page.items.map(({ clerkId }) => clerkId)).toEqual(["user_a"]);
+    } finally {
+      await mapped.end();
+    }
   });
 
   test("a cursor of another list is refused", async () => {

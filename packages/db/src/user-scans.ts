@@ -141,10 +141,10 @@ export function writeSource(
   return `from ${from} ${where} order by ${scan.order}`;
 }
 
-/** The place behind which the next page starts. A part that is no number is in base64url. */
+/** The place behind which the next page starts. A part that is no number is `_` and base64url: it may be empty. */
 export function writeCursor(scan: Scan, position: readonly string[]): string {
   const parts = position.map((part, index) =>
-    scan.parts[index] === "number" ? part : Buffer.from(part).toString("base64url"),
+    scan.parts[index] === "number" ? part : `_${Buffer.from(part).toString("base64url")}`,
   );
   return scan.letter + parts.join(".");
 }
@@ -156,10 +156,13 @@ export function readCursor(scans: readonly Scan[], cursor = ""): { at: number; p
   const { parts = [] } = scans[at] ?? {};
   const given = cursor.slice(1).split(".").filter(Boolean);
   const position = given.map((part, index) =>
-    parts[index] === "number" ? part : Buffer.from(part, "base64url").toString(),
+    parts[index] === "number" ? part : Buffer.from(part.slice(1), "base64url").toString(),
   );
+  const isMarked = given.every((part, index) => parts[index] === "number" || part.startsWith("_"));
   const isPosition =
-    position.length === parts.length && position.every((part, index) => isPart(part, parts[index]));
+    isMarked &&
+    position.length === parts.length &&
+    position.every((part, index) => isPart(part, parts[index]));
   if (at === -1 || (position.length > 0 && !isPosition))
     throw new AppError("request.malformed", "The cursor is of another list", {
       hint: "cursor: must be a nextCursor of an earlier answer with the same filter",
@@ -167,10 +170,9 @@ export function readCursor(scans: readonly Scan[], cursor = ""): { at: number; p
   return { at, position };
 }
 
-const longestNumber = 2n ** 63n;
-
 function isPart(text: string, part: Part | undefined): boolean {
-  if (part === "number") return /^\d{1,19}$/.test(text) && BigInt(text) < longestNumber;
+  // An app may give keys below zero to users of its own, such as a system user.
+  if (part === "number") return /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
   if (part === "uuid") return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text);
   return !text.includes("\0");
 }

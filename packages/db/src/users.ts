@@ -11,6 +11,7 @@ import { readRow, readRows, UnexpectedRow } from "./rows.ts";
 import { type MappedProfile, type Mentorado, mentorados, type User, users } from "./schema.ts";
 import { perProfile, perTables, type Tables } from "./tables.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
+import { hasUpdateTrigger } from "./update-triggers.ts";
 import { isPartlyRead, listUnread, type UserSnapshot } from "./user-columns.ts";
 
 const sequenceRow = z.object({ next: z.coerce.number() });
@@ -29,14 +30,24 @@ export async function nextReadSequence(db: Queryable): Promise<number> {
  * `clerk_updated_at` or, with equal times, a later read sequence. Tombstones never change. Rows are locked in Clerk-id
  * order, so overlapping batches cannot deadlock. All rows stay locked until the transaction ends, also unchanged ones.
  *
- * `updated_at` moves, and the timeline gets an event, only if a visible column changed. The order marks always move.
+ * `updated_at` moves, and the timeline gets an event, only if a visible column changed. The order marks always move. A
+ * trigger of the app may move `updated_at` too, or restore values. Then `isTracked` compares the rows before and after.
  */
-const upsert = ({ users: u }: Tables, madeKey: string | undefined, rows: string, ignoresRole: number) => `
+const upsert = (
+  { users: u }: Tables,
+  madeKey: string | undefined,
+  { rows, ignoresRole, isTracked }: { rows: string; ignoresRole: number; isTracked: boolean },
+) => `
 with released as (
   -- Clerk has these users, so no deletion of theirs may wait for confirmation.
   delete from rollcall.held_deletions where clerk_id = any ($3::text[])
 ),
-written as (
+${
+  isTracked
+    ? `${lockBefore(u)},
+`
+    : ""
+}written as (
   insert into ${u.table} as u (${madeKey ? `${u.id}, ` : ""}${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket${u.insertedTimes})
   select
     ${madeKey ? `${madeKey}, ` : ""}s.clerk_id, ${u.insertedValues},
@@ -44,7 +55,7 @@ written as (
     case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select ${u.role} from ${u.table} limit 0) end,
     case when s.is_admin then 'clerk' end,
     s.read_ticket${u.insertedNow}
-  from ${rows}
+  from ${rows}${isTracked ? " left join before using (clerk_id)" : ""}
   order by s.clerk_id collate "C"
   on conflict (${u.clerkId}) do update set
     ${u.updatedColumns},
@@ -52,18 +63,18 @@ written as (
     role_source = case when ${u.roleFollowsClerk} then excluded.role_source else u.role_source end,
     read_ticket = excluded.read_ticket,
     ${u.updatedAt} = case
-      when ${u.differVisibly} or (${u.roleFollowsClerk} and u.${u.role} <> excluded.${u.role}) then now()
+      when ${u.differVisibly} or (${u.roleFollowsClerk} and u.${u.role}::text <> excluded.${u.role}::text) then now()
       else u.${u.updatedAt}
     end
   where u.${u.deletedAt} is null
     and (coalesce(excluded.clerk_updated_at, '-infinity'), excluded.read_ticket)
       > (coalesce(u.clerk_updated_at, '-infinity'), coalesce(u.read_ticket, 0))
-  returning u.${u.clerkId} as clerk_id, ${u.isNow(u.createdAt)} as is_new, ${u.isNow(u.updatedAt)} as is_changed
+  returning u.${u.clerkId} as clerk_id, ${u.isNow(u.createdAt)} as is_new, ${u.isNow(u.updatedAt)} as is_changed${isTracked ? `, ${u.visibleRow} as visible` : ""}
 )
 insert into rollcall.events (clerk_id, kind, cause, ref)
 select w.clerk_id, case when w.is_new then 'user_created' else 'user_updated' end, a.cause, a.ref
 from written w join unnest($3::text[], $1::text[], $2::text[]) as a (clerk_id, cause, ref) using (clerk_id)
-where w.is_changed
+${isTracked ? "left join before b using (clerk_id) where case when b.clerk_id is null then w.is_changed else w.visible is distinct from b.visible end" : "where w.is_changed"}
 union all
 -- Once for each user: the role stays as it is at Clerk, and each refresh would add an event.
 select a.clerk_id, 'role_ignored', a.cause, a.ref
@@ -72,11 +83,29 @@ where a.ignores_role and exists (select from written w where w.clerk_id = a.cler
   and not exists (select from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored')
 `;
 
+/** The rows as they are under the lock. The upsert joins them, so that they are read before it writes. */
+const lockBefore = (u: Tables["users"]) => `before as materialized (
+  select u.${u.clerkId} as clerk_id, ${u.visibleRow} as visible from ${u.table} u
+  where u.${u.clerkId} = any ($3::text[]) order by u.${u.clerkId} collate "C" for update
+)`;
+
 const writes = perUserKey((tables, madeKey) => {
   const { users: u } = tables;
+  const make = (isTracked: boolean) => ({
+    whole: upsert(tables, madeKey, {
+      rows: u.snapshotRows(3),
+      ignoresRole: 3 + u.parameterCount,
+      isTracked,
+    }),
+    partlyRead: upsert(tables, madeKey, {
+      rows: u.partlyReadRows(3),
+      ignoresRole: 4 + u.parameterCount,
+      isTracked,
+    }),
+  });
   return {
-    whole: upsert(tables, madeKey, u.snapshotRows(3), 3 + u.parameterCount),
-    partlyRead: upsert(tables, madeKey, u.partlyReadRows(3), 4 + u.parameterCount),
+    plain: make(false),
+    tracked: make(true),
     /** Values that stay must not change between the statement's snapshot and its update. */
     lockRows: `
 select from ${u.table} where ${u.clerkId} = any ($1::text[]) order by ${u.clerkId} collate "C" for update
@@ -89,7 +118,8 @@ export async function applySnapshots(db: Queryable, snapshots: readonly UserSnap
   const origins = [snapshots.map(({ cause }) => cause), snapshots.map(({ ref }) => ref)];
   const users = db.tables.users.listParameters(snapshots);
   const ignoresRole = snapshots.map((snapshot) => snapshot.ignoresRole === true);
-  const { whole, partlyRead, lockRows } = await writes(db);
+  const { plain, tracked, lockRows } = await writes(db);
+  const { whole, partlyRead } = (await hasUpdateTrigger(db)) ? tracked : plain;
   if (!snapshots.some(isPartlyRead)) {
     const values = [...origins, ...users, ignoresRole];
     await db.query({ name: "apply-snapshots", text: whole, values });
@@ -162,7 +192,7 @@ const profileColumns = perProfile((profile) => {
   return {
     select: [
       `m.${id} as "m.id", m.${link} as "m.userId", ${own.select}`,
-      ...columns.map(({ column }, index) => `to_jsonb(m.${column}) as "m.${index}"`),
+      ...columns.map(({ column }, index) => `to_jsonb(m.${column})::text as "m.${index}"`),
     ].join(", "),
     read: (row: Row): MappedProfile => ({
       id: readKey(row["m.id"]),
@@ -175,9 +205,18 @@ const profileColumns = perProfile((profile) => {
 
 type Row = Record<string, unknown>;
 
-function toColumnValue(value: unknown): ColumnValue {
-  if (value === null || value === undefined) return null;
-  return typeof value === "object" ? JSON.stringify(value) : (value as string | number | boolean);
+/** @param json a number that JavaScript cannot hold exactly stays a text, as in lists */
+function toColumnValue(json: unknown): ColumnValue {
+  if (typeof json !== "string") return null;
+  const value: unknown = JSON.parse(json);
+  if (typeof value === "number") return isExactNumber(json) ? value : json;
+  if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
+  return JSON.stringify(value);
+}
+
+/** Any number of up to 15 digits is exact. */
+function isExactNumber(text: string): boolean {
+  return String(Number(text)) === text || text.replace(/\D/g, "").length <= 15;
 }
 
 const sessions = perTables((tables) => {

@@ -43,6 +43,11 @@ export type QueueBackend = {
   /** The share of its memory limit that the database uses; undefined without such a limit. */
   readMemory(): Promise<number | undefined>;
   /**
+   * Removes completed jobs beyond each queue's history. Several processes may call it at once. On Redis, where BullMQ
+   * trims at each completion, it does nothing. Rejects while the database is away.
+   */
+  trimHistory(signal: AbortSignal): Promise<void>;
+  /**
    * Writes over the connections that the work uses. Rejects while the database is away, and while it answers reads and
    * refuses writes, as a demoted primary does.
    */

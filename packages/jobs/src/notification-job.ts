@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Producer } from "./producer.ts";
 import { retryOptions } from "./retry.ts";
 
-/** The name of the job that tells the app of a new mentorado. */
+/** The name of the job that tells the app of a new profile. */
 export const notificationJobName = "notify";
 
 /** The whole payload: the event of the timeline that the app gets. */

@@ -1,6 +1,5 @@
 import {
   assertSchemaCompatibility,
-  createPostgresBackend,
   LATEST_SCHEMA_VERSION,
   type PgPool,
   runMigrations,
@@ -8,10 +7,12 @@ import {
 } from "bullmq";
 import type pg from "pg";
 import type { JobQueue, JobWorker, QueueBackend } from "./backend.ts";
+import { createBatchedBackend } from "./batched-backend.ts";
+import { createFinishJobs, finishJobsSignature } from "./finish-jobs.ts";
 import { countPostgresNames, readPostgresStats } from "./postgres-stats.ts";
 import { queueNames } from "./queue-names.ts";
-
-const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
+import { histories } from "./retry.ts";
+import { trimPostgresHistory } from "./trim-history.ts";
 
 /**
  * Queues on Postgres. All of them share one pool, and each worker keeps one connection of it for LISTEN. `close` ends the
@@ -21,6 +22,7 @@ export function createPostgresQueueBackend(pool: pg.Pool): QueueBackend {
   watchListenClients(pool);
   // pg's overloads are wider than the one signature that BullMQ names.
   const connection = pool as unknown as PgPool;
+  const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createBatchedBackend(pool));
   return {
     kind: "postgres",
     // BullMQ's types differ by backend, in options that we do not use.
@@ -33,6 +35,12 @@ export function createPostgresQueueBackend(pool: pg.Pool): QueueBackend {
     readStats: (name) => readPostgresStats(pool, name),
     countNames: (name, limit) => countPostgresNames(pool, name, limit),
     readMemory: async () => undefined,
+    trimHistory: async (signal) => {
+      for (const name of queueNames) {
+        const history = histories[name];
+        if (history) await trimPostgresHistory(pool, name, history, signal);
+      }
+    },
     hasRoom: () => true,
     checkWrite: async () => {
       await pool.query(writeNothing);
@@ -78,12 +86,14 @@ function watchListenClients(pool: pg.Pool): void {
   });
 }
 
-/** Migrates BullMQ's own tables (schema `bullmq`) and sequences, under BullMQ's transaction-scoped locks. */
+/** Migrates BullMQ's own tables (schema `bullmq`) and sequences, and our function, under transaction-scoped locks. */
 export async function migrateQueues(pool: pg.Pool): Promise<void> {
   const client = await pool.connect();
   try {
     await runMigrations(client);
     await client.query(createSequences);
+    // One transaction. Without the lock, two that make the function at once would fail.
+    await client.query(`select pg_advisory_xact_lock(hashtext('rollcall:finish-jobs')); ${createFinishJobs}`);
   } finally {
     client.release();
   }
@@ -105,11 +115,14 @@ begin
 end
 $$`;
 
-/** Whether BullMQ's tables are as new as this version needs. @throws Postgres' error, also for a missing schema */
+/** Whether BullMQ's tables and our function are as this version needs. @throws Postgres' error, also for a missing schema */
 export async function areQueueTablesCurrent(pool: pg.Pool): Promise<boolean> {
   const client = await pool.connect();
   try {
-    return (await assertSchemaCompatibility(client)) >= LATEST_SCHEMA_VERSION;
+    const { rows } = await client.query("select to_regprocedure($1) is not null as exists", [
+      finishJobsSignature,
+    ]);
+    return rows[0]?.exists === true && (await assertSchemaCompatibility(client)) >= LATEST_SCHEMA_VERSION;
   } finally {
     client.release();
   }

@@ -52,6 +52,7 @@ export function createRedisBackend(nodes: readonly string[], onError: (error: Er
     readStats: (name) => readRedisStats(producer, keyOf(name)),
     countNames: (name, limit) => countRedisNames(producer, keyOf(name), limit),
     readMemory,
+    trimHistory: async () => undefined,
     checkWrite: async () => {
       // Without a worker in this process, the second one never connects.
       const used = consumer.status === "wait" ? [producer] : [producer, consumer];

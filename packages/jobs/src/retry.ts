@@ -1,8 +1,23 @@
 import type { ErrorCode } from "@rollcall/contracts";
 import type { JobsOptions } from "bullmq";
-import type { SyncQueueName } from "./queue-names.ts";
+import type { QueueName, SyncQueueName } from "./queue-names.ts";
 
 // Attempts, waits and history of every kind of job.
+
+/** How many completed jobs of a queue stay, and for how many seconds. */
+export type History = { age: number; count: number };
+
+const dayS = 86_400;
+const hour = { age: 3_600, count: 1_000 } as const satisfies History;
+const day = { age: dayS, count: 200 } as const satisfies History;
+
+/** The history of each queue. A dead letter never completes. */
+export const histories: Record<QueueName, History | undefined> = {
+  ensure: hour,
+  sync: hour,
+  reconcile: day,
+  "dead-letter": undefined,
+};
 
 /**
  * Sync jobs and notification jobs. A failed job stays until the dead-letter mover has moved it. The custom backoff is
@@ -11,15 +26,11 @@ import type { SyncQueueName } from "./queue-names.ts";
 export const retryOptions = {
   attempts: 5,
   backoff: { type: "custom" },
-  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnComplete: hour,
   removeOnFail: false,
 } as const satisfies JobsOptions;
 
-const dayS = 86_400;
-const runHistory = {
-  removeOnComplete: { age: dayS, count: 200 },
-  removeOnFail: { age: dayS, count: 200 },
-} as const;
+const runHistory = { removeOnComplete: day, removeOnFail: day } as const;
 
 /** Reconcile jobs. The run's row, not the job, says how the run ended, and maintenance adds a new job for an open run. */
 export const reconcileRetryOptions = { attempts: 1, ...runHistory } as const satisfies JobsOptions;

@@ -167,6 +167,16 @@ describe("an answer that is made before a route has the error body, is safe, and
   });
 });
 
+test("a URL with a slash at its end is the same route, also in the counts", async () => {
+  const { app, readCount } = await start();
+  const answers = await Promise.all(["/users/7", "/users/7/", "/refused/"].map((url) => app.inject({ url })));
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 401]);
+  expect(await readCount({ route: "/users/:id", status: 200, code: "" })).toBe(2);
+  expect(await readCount({ route: "/refused", status: 401, code: "unauthenticated" })).toBe(1);
+  expect((await app.inject({ url: "/users/7//" })).statusCode).toBe(404);
+  await app.close();
+});
+
 test("every answer is counted by route, status and code", async () => {
   const { app, readCount } = await start();
   for (const url of ["/healthz", "/users/1", "/users/2", "/refused", "/nothing"]) await app.inject(url);

@@ -50,7 +50,8 @@ export async function createHttpServer(
     genReqId: () => randomUUID(),
     trustProxy: readTrustProxy(options.trustProxy),
     bodyLimit: 64 * 1024,
-    routerOptions: { maxParamLength },
+    // Proxies and people add a slash at the end of a URL.
+    routerOptions: { maxParamLength, ignoreTrailingSlash: true },
     requestTimeout: slowestRequestMs,
     http: {
       headersTimeout: slowestRequestMs,

@@ -1,7 +1,8 @@
-import { AppError, listOf, mayAct, operatorView, sessionAnswer, version } from "@rollcall/contracts";
+import { AppError, listOf, mayAct, operatorView, sessionAnswer } from "@rollcall/contracts";
 import { closeAdminSession, listAdminSessions } from "@rollcall/db";
 import { z } from "zod";
 import { requireRole } from "./access/operator.ts";
+import { answerSession } from "./access/session-answer.ts";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 
 const sessionParams = z.object({ id: z.coerce.number().int().positive() });
@@ -13,13 +14,13 @@ export const operatorRoutes: readonly AdminRoute[] = [
     role: "viewer",
     summary: "The operator behind the request, with the CSRF token of the session.",
     answer: sessionAnswer,
-    run: async (_context, _input, { operator: { name, role }, adminSession }) => ({
-      name,
-      role,
-      csrf: adminSession?.csrf ?? "",
-      expiresAt: adminSession?.expiresAt ?? null,
-      version,
-    }),
+    run: async (context, _input, { operator: { name, role }, adminSession }) =>
+      answerSession(context, {
+        name,
+        role,
+        csrf: adminSession?.csrf ?? "",
+        expiresAt: adminSession?.expiresAt ?? null,
+      }),
   }),
   defineRoute({
     method: "GET",

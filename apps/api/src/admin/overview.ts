@@ -75,7 +75,12 @@ export function createOverviewReader(context: Services): () => Promise<Overview>
       },
       runs,
       marks,
-      sources: { postgres: facts.postgres, queue: facts.queue.state, clerk: facts.clerk.state },
+      sources: {
+        postgres: facts.postgres,
+        queue: facts.queue.state,
+        clerk: facts.clerk.state,
+        workers: facts.workers,
+      },
     };
   });
 }

@@ -1,11 +1,11 @@
 import {
   AppError,
-  clerkUserId,
   heldDeletion,
   listOf,
   listQuery,
   type RunView,
   reconcileRequest,
+  rowClerkId,
   runDifferences,
   runQuery,
   runView,
@@ -79,7 +79,7 @@ export const runRoutes: readonly AdminRoute[] = [
     role: "viewer",
     summary: "The users whose deletion a run holds, by name.",
     params: runParams,
-    query: listQuery.extend({ cursor: clerkUserId.optional() }),
+    query: listQuery.extend({ cursor: rowClerkId.max(256).optional() }),
     answer: listOf(heldDeletion),
     run: async ({ pool }, { params, query: { cursor, limit } }) => {
       const run = await getRun(pool, params.id);

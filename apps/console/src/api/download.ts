@@ -5,15 +5,22 @@ import { ApiProblem, type Query, readWith } from "./request.ts";
  * downloads, with the search text; and a file that broke off would look like a whole one.
  *
  * @param onBytes how many bytes arrived so far
+ * @param change what is saved instead of the file that arrived
  * @throws ApiProblem
  */
 export async function download(
   path: string,
-  options: { query: Query; fileName: string; signal: AbortSignal; onBytes: (bytes: number) => void },
+  options: {
+    query: Query;
+    fileName: string;
+    signal: AbortSignal;
+    onBytes: (bytes: number) => void;
+    change: (file: Blob) => Promise<Blob>;
+  },
 ): Promise<void> {
-  const { query, fileName, signal, onBytes } = options;
+  const { query, fileName, signal, onBytes, change } = options;
   const file = await readWith(path, { query, signal }, (response) => readFile(response, onBytes));
-  const address = URL.createObjectURL(file);
+  const address = URL.createObjectURL(await change(file));
   const link = document.createElement("a");
   link.href = address;
   link.download = fileName;

@@ -1,4 +1,4 @@
-import type { AdminRole, SessionAnswer } from "@rollcall/contracts";
+import type { AdminRole, ProfileShape, SessionAnswer } from "@rollcall/contracts";
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef } from "react";
 import { retryNow } from "./queries.ts";
@@ -127,6 +127,11 @@ export function useSession(): Session {
   const session = useContext(context);
   if (!session) throw new Error("useSession needs a SessionProvider");
   return session;
+}
+
+/** The app's profiles; null for an app without profiles, whose pages do not mention them. */
+export function useProfileShape(): ProfileShape | null {
+  return useSession().session?.profile ?? null;
 }
 
 const ranks: Readonly<Record<AdminRole, number>> = { viewer: 0, operator: 1, admin: 2 };

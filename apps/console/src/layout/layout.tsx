@@ -1,7 +1,7 @@
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { useLiveStream } from "../api/live.ts";
-import { useSession } from "../api/session.tsx";
+import { useProfileShape, useSession } from "../api/session.tsx";
 import { Button } from "../design/button.tsx";
 import { Dialog } from "../design/dialog.tsx";
 import { useMessages } from "../design/messages.tsx";
@@ -56,6 +56,9 @@ export function Layout() {
 
 function Frame() {
   const texts = useTexts(layoutTexts);
+  const hasProfiles = useProfileShape() !== null;
+  // Without profiles, no user has a conflict.
+  const shown = pages.filter(([to]) => hasProfiles || to !== "/conflicts");
   const [isMenuOpen, setMenuOpen] = useState(false);
   const path = useRouterState({ select: (state) => state.location.pathname });
   const main = useRef<HTMLElement>(null);
@@ -91,7 +94,7 @@ function Frame() {
       </header>
       <nav className="pages" aria-label={texts.navigation} data-open={isMenuOpen || undefined}>
         <ul>
-          {pages.map(([to, name]) => (
+          {shown.map(([to, name]) => (
             <li key={to}>
               <Link to={to} activeOptions={{ exact: to === "/" }} className="page-link">
                 {texts[name]}

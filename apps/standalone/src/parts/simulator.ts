@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { Provisioning } from "@rollcall/clerk-simulator";
+import type { Provisioning, RollcallTables } from "@rollcall/clerk-simulator";
+import { defaultMapping, type Mapping, toQualified } from "@rollcall/contracts";
 import { untilAnswers } from "../processes/readiness.ts";
 import { startProcess } from "../processes/supervised-process.ts";
 import { originsOn, type Wiring } from "./environments.ts";
@@ -14,7 +15,7 @@ export type Simulator = {
 /** Starts the Clerk simulator with its page. */
 export async function startSimulator(
   { root, dir, parts, narrator, say, signal }: StartOptions,
-  { secrets, ports, databaseUrl }: Wiring,
+  { settings, secrets, ports, databaseUrl }: Wiring,
   apiUrl: string,
 ): Promise<Simulator> {
   say("Starting the Clerk simulator");
@@ -29,6 +30,7 @@ export async function startSimulator(
       SIM_PEOPLE_FILE: join(dir, "people.jsonl"),
       SIM_API_URL: apiUrl,
       SIM_DATABASE_URL: databaseUrl,
+      SIM_TABLES: JSON.stringify(describeTables(settings.mapping)),
       SIM_APP_ORIGINS: originsOn(ports.example).join(","),
     },
     logFile: join(dir, "logs/simulator.log"),
@@ -42,5 +44,37 @@ export async function startSimulator(
     url,
     noteProvisioning: (userId, cause) =>
       simulator.send({ kind: "provisioned", userId, cause } satisfies Provisioning),
+  };
+}
+
+/** The tables and columns that the page shows. A field that the mapping leaves out has a column with its default name. */
+function describeTables({ users, profile }: Mapping): RollcallTables {
+  const { name, ...columns } = users.columns;
+  const defaults = defaultMapping.users.columns;
+  const nameOf = (field: Exclude<keyof typeof columns, "clerkId">) =>
+    columns[field] ?? defaults[field] ?? field;
+  const shown = Object.entries(profile?.columns ?? {}).filter(
+    ([, column]) => "from" in column && (column.from === "name" || column.from.startsWith("publicMetadata")),
+  );
+  return {
+    users: {
+      table: toQualified(users.table),
+      columns: {
+        clerkId: columns.clerkId,
+        createdAt: nameOf("createdAt"),
+        ...(name === undefined ? {} : { name }),
+        email: nameOf("email"),
+        role: nameOf("role"),
+        tier: nameOf("tier"),
+        banned: nameOf("banned"),
+        deletedAt: nameOf("deletedAt"),
+      },
+    },
+    profile: profile && {
+      table: toQualified(profile.table),
+      link: profile.link,
+      userKey: users.key.column,
+      shown: shown.map(([column]) => column),
+    },
   };
 }

@@ -6,7 +6,7 @@ import { untilReady } from "../processes/readiness.ts";
 import { type SupervisedProcess, startProcess } from "../processes/supervised-process.ts";
 import type { Environment, Settings } from "../settings.ts";
 import { StartError } from "../start-error.ts";
-import { type Address, listAddresses } from "../terminal/addresses.ts";
+import { type Address, listAddresses, type SimulatedUrls } from "../terminal/addresses.ts";
 import { decideEnvironment, type Wiring, writeCommandEnvironment } from "./environments.ts";
 import { startExampleApp } from "./example-app.ts";
 import type { StartOptions } from "./part.ts";
@@ -29,7 +29,13 @@ export type StartedSystem = {
  */
 export async function startSystem(options: StartOptions): Promise<StartedSystem> {
   const { settings, root, dir, say, signal } = options;
-  const ports = await settlePorts(decidePorts(settings), options.leftBehind);
+  const { namedPorts: named } = settings;
+  const ports = await settlePorts({
+    wanted: decidePorts(settings),
+    named,
+    leftBehind: options.leftBehind,
+    say,
+  });
   await mkdir(join(dir, "logs"), { recursive: true });
   const secrets = await keepSecrets(join(dir, "secrets.json"));
   signal.throwIfAborted();
@@ -41,7 +47,7 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
     console: `http://${shownHost(settings.host)}:${ports.admin ?? ports.api}/admin`,
     worker: `http://${shownHost(settings.host)}:${ports.worker}`,
     // Only on the loopback address, because the simulator lets every visitor sign in as any user.
-    simulated: settings.realClerk ? undefined : simulatedUrls(ports),
+    simulated: settings.realClerk ? undefined : simulatedUrls(ports, settings),
   };
   const adminPassword = settings.admin.password ?? secrets.adminPassword;
   const wiring: Wiring = {
@@ -62,7 +68,9 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
   say("Starting worker and api");
   const worker = await startProgram(options, "worker", wiring);
   const api = await startProgram(options, "api", wiring);
-  if (urls.simulated) await startExampleApp(options, wiring, { api: urls.api, ...urls.simulated });
+  const { simulator: clerk, example } = urls.simulated ?? {};
+  if (clerk !== undefined && example !== undefined)
+    await startExampleApp(options, wiring, { api: urls.api, simulator: clerk, example });
   await Promise.all([untilReady(worker, urls.worker, signal), untilReady(api, urls.api, signal)]);
   await writeCommandEnvironment(join(dir, "environment"), {
     ...decideEnvironment("api", options.named, wiring),
@@ -76,8 +84,9 @@ function decidePorts({ ports, realClerk }: Settings): Partial<Settings["ports"]>
   return realClerk ? { api: ports.api, admin: ports.admin, worker: ports.worker } : ports;
 }
 
-function simulatedUrls(ports: Settings["ports"]): { simulator: string; example: string } {
-  return { simulator: `http://127.0.0.1:${ports.simulator}`, example: `http://127.0.0.1:${ports.example}` };
+function simulatedUrls(ports: Settings["ports"], { hasExample }: Settings): SimulatedUrls {
+  const at = (port: number) => `http://127.0.0.1:${port}`;
+  return { simulator: at(ports.simulator), example: hasExample ? at(ports.example) : undefined };
 }
 
 async function startPostgresPart({ dir, parts, say }: StartOptions): Promise<string> {

@@ -3,13 +3,16 @@ import type { Settings } from "../settings.ts";
 /** A line of the table: name, place, note. */
 export type Address = readonly [name: string, where: string, note?: string];
 
+/** `example` is undefined if the example app is left out. */
+export type SimulatedUrls = { simulator: string; example: string | undefined };
+
 export type StartedParts = {
   settings: Settings;
   urls: {
     console: string;
     api: string;
     worker: string;
-    simulated: { simulator: string; example: string } | undefined;
+    simulated: SimulatedUrls | undefined;
   };
   /** As it is shown on the terminal. */
   dir: string;
@@ -34,9 +37,13 @@ function listUrls({ settings, urls, adminPassword }: StartedParts): Address[] {
   return [
     console,
     ["People", urls.simulated.simulator, "sign up people, lose their webhooks, watch their rows appear"],
-    ["An app", urls.simulated.example, "sign up as a mentee, and see the dashboard"],
+    ...listExample(urls.simulated.example),
     ...addresses,
   ];
+}
+
+function listExample(example: string | undefined): Address[] {
+  return example === undefined ? [] : [["An app", example, "sign up as a mentee, and see the dashboard"]];
 }
 
 function listServices({ settings, dir }: StartedParts): Address[] {

@@ -26,6 +26,7 @@ describe("the narrator", () => {
     provisioned = [];
     narrator = createNarrator({
       show: (_tone, sentence) => shown.push(sentence),
+      profileName: "mentorado",
       onProvisioned: (...args) => provisioned.push(args),
     });
   });
@@ -85,6 +86,37 @@ describe("the narrator", () => {
       "\ufffd[2JAda\ufffd\ufffdOK\ufffd1A signed up",
       "Webhook delivered: user.\ufffd[31mcreated",
     ]);
+  });
+
+  test("shows a profile of another name, and its failures", () => {
+    narrator = createNarrator({
+      show: (_tone, sentence) => shown.push(sentence),
+      profileName: "member",
+      onProvisioned: (...args) => provisioned.push(args),
+    });
+    log({ event: "member_creation_failed", clerkId, code: "user.rejected" });
+    log({ event: "member_created", clerkId, cause: "ensure", outcome: "created" });
+    expect(shown).toEqual([
+      "user_1 could not be provisioned (user.rejected); the job is retried",
+      "user_1 provisioned, by the app's ensure call",
+    ]);
+    expect(provisioned).toEqual([[clerkId, "ensure"]]);
+  });
+
+  test("without profiles, the first row of a new user is the news, and a later write is not", () => {
+    narrator = createNarrator({
+      show: (_tone, sentence) => shown.push(sentence),
+      profileName: undefined,
+      onProvisioned: (...args) => provisioned.push(args),
+    });
+    narrator.readHappening(signedUp);
+    for (const time of [1_048, 9_000])
+      log({ event: "user_synced", clerkId, cause: "webhook", outcome: "not_made", time });
+    expect(shown.slice(1)).toEqual([
+      "Ada provisioned 48 ms after signing up, by webhook",
+      "Ada is in step (by webhook)",
+    ]);
+    expect(provisioned).toEqual([[clerkId, "webhook"]]);
   });
 
   test("shows a lost webhook", () => {

@@ -1,5 +1,5 @@
 import { type Happening, happeningSchema } from "@rollcall/clerk-simulator";
-import { toPrintable } from "@rollcall/contracts";
+import { nameProfileEvent, toPrintable } from "@rollcall/contracts";
 import { z } from "zod";
 
 export type Tone = "plain" | "good" | "bad";
@@ -14,7 +14,9 @@ export type Narrator = {
 
 type NarratorOptions = {
   show: ShowEvent;
-  /** Called for each new or linked profile, with its cause. */
+  /** The word for a profile, with which its log events begin. Undefined without profiles: a row makes a user complete. */
+  profileName: string | undefined;
+  /** Called for each new or linked profile, or without profiles for each new row, with its cause. */
   onProvisioned(userId: string, cause: string): void;
 };
 
@@ -22,7 +24,11 @@ const remembered = 5_000;
 const repeatAfterMs = 30_000;
 
 /** Turns log lines and messages of the parts into sentences for the terminal. */
-export function createNarrator({ show: showPrintable, onProvisioned }: NarratorOptions): Narrator {
+export function createNarrator({
+  show: showPrintable,
+  profileName,
+  onProvisioned,
+}: NarratorOptions): Narrator {
   // Names are as people wrote them at Clerk.
   const show: ShowEvent = (tone, sentence) => showPrintable(tone, toPrintable(sentence));
   const names = createRecent<string>(remembered);
@@ -30,6 +36,9 @@ export function createNarrator({ show: showPrintable, onProvisioned }: NarratorO
   const deliveries = createRecent<{ type: string; userId: string }>(remembered);
   const sentAt = createRecent<number>(100);
   const runModes = createRecent<string>(100);
+  const withRow = createRecent<true>(remembered);
+  const nameEvent = (what: "created" | "linked" | "creation_failed") =>
+    nameProfileEvent(what, profileName ?? "mentorado");
 
   const nameOf = (userId: string | undefined) => (userId && names.get(userId)) ?? userId ?? "A user";
 
@@ -55,8 +64,8 @@ export function createNarrator({ show: showPrintable, onProvisioned }: NarratorO
 
   const readers: Readonly<Record<string, (line: LogLine) => void>> = {
     webhook_accepted: showDelivered,
-    mentorado_created: showProvisioned,
-    mentorado_linked: showProvisioned,
+    [nameEvent("created")]: showProvisioned,
+    [nameEvent("linked")]: showProvisioned,
     user_synced: showSynced,
     user_tombstoned: showSynced,
     reconcile_started: ({ runId, mode }) => runModes.set(String(runId), mode ?? "unknown"),
@@ -66,7 +75,7 @@ export function createNarrator({ show: showPrintable, onProvisioned }: NarratorO
         "bad",
         `${counts?.["held"]} users are missing at Clerk at once: no user is deleted until a person confirms it`,
       ),
-    mentorado_creation_failed: ({ clerkId, code }) =>
+    [nameEvent("creation_failed")]: ({ clerkId, code }) =>
       show("bad", `${nameOf(clerkId)} could not be provisioned (${code}); the job is retried`),
     outage_ended: ({ code }) => show("plain", `The dependency is back (${code}); waiting jobs continue`),
     dead_letter_moved: ({ queue, code }) =>
@@ -115,6 +124,16 @@ export function createNarrator({ show: showPrintable, onProvisioned }: NarratorO
   }
 
   function showSynced(line: LogLine): void {
+    const { clerkId = "", outcome } = line;
+    // Without profiles, a new row has the outcome of every written row.
+    if (profileName === undefined && outcome === "not_made" && signUps.get(clerkId) !== undefined) {
+      const isNew = withRow.get(clerkId) === undefined;
+      withRow.set(clerkId, true);
+      if (isNew) {
+        showProvisioned(line);
+        return;
+      }
+    }
     const sentence = syncSentences[line.outcome ?? ""];
     if (sentence) show("plain", `${nameOf(line.clerkId)} ${sentence} (by ${describeCause(causeOf(line))})`);
   }
@@ -148,6 +167,7 @@ const personSentences = {
 
 const syncSentences: Readonly<Record<string, string>> = {
   kept: "is in step",
+  not_made: "is in step",
   tombstoned: "has only a tombstone left",
   banned: "is marked as banned, without a new profile",
   admin: "is an admin, without a profile",

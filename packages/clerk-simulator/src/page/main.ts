@@ -6,7 +6,7 @@ import { registerFrontend } from "./frontend-routes.ts";
 import { registerPage } from "./page-routes.ts";
 import { readPageState } from "./page-state.ts";
 import { openPeopleFile } from "./people-file.ts";
-import { openRollcallRows } from "./rollcall-rows.ts";
+import { openRollcallRows, rollcallTablesSchema } from "./rollcall-rows.ts";
 import { openSupervisorChannel } from "./supervisor-channel.ts";
 
 /** The environment of the simulator under `npm start`: with its page, users kept on disk, and Rollcall's tables. */
@@ -18,6 +18,11 @@ const environmentSchema = z.object({
   SIM_PEOPLE_FILE: z.string(),
   SIM_API_URL: z.url(),
   SIM_DATABASE_URL: z.string(),
+  /** JSON. */
+  SIM_TABLES: z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(rollcallTablesSchema),
   /** Origins of the apps whose login pages use the simulator, separated by commas. */
   SIM_APP_ORIGINS: z
     .string()
@@ -30,7 +35,8 @@ type Environment = z.infer<typeof environmentSchema>;
 async function run(environment: Environment): Promise<void> {
   const people = openPeopleFile(environment.SIM_PEOPLE_FILE);
   const supervisor = openSupervisorChannel();
-  const rows = openRollcallRows(environment.SIM_DATABASE_URL);
+  const rows = openRollcallRows(environment.SIM_DATABASE_URL, environment.SIM_TABLES);
+  const hasProfiles = environment.SIM_TABLES.profile !== null;
   const apiUrl = environment.SIM_API_URL;
   const names = new Map(people.users.map((user) => [user.id, nameOf(user)]));
   const gone = new Map<string, string>();
@@ -47,7 +53,7 @@ async function run(environment: Environment): Promise<void> {
     addRoutes: (app, control) => {
       registerPage(app, {
         apiUrl,
-        readState: () => readPageState({ control, rows, apiUrl, causes: people.causes, gone }),
+        readState: () => readPageState({ control, rows, hasProfiles, apiUrl, causes: people.causes, gone }),
       });
       registerFrontend(app, control, { origins: environment.SIM_APP_ORIGINS });
     },

@@ -6,8 +6,11 @@ import type { LatestRun, RollcallRow, RollcallRows } from "./rollcall-rows.ts";
 /** All that the page shows, in one answer. */
 export type PageState = {
   apiUrl: string;
-  /** `api`: the parts that `/readyz` reports as missing; null when the api does not answer. */
-  parts: { api: string[] | null; database: boolean };
+  /**
+   * `api`: the parts that `/readyz` reports as missing; null when the api does not answer. `profiles`: whether the app has
+   * profiles.
+   */
+  parts: { api: string[] | null; database: boolean; profiles: boolean };
   runs: LatestRun[];
   switches: { loseNext: boolean; twice: boolean; clerkDown: boolean };
   total: number;
@@ -32,6 +35,7 @@ type PersonState = {
 export type PageStateContext = {
   control: ClerkControl;
   rows: RollcallRows;
+  hasProfiles: boolean;
   apiUrl: string;
   causes: ReadonlyMap<string, string>;
   /** The names of users deleted since the start, by id, the latest last. */
@@ -60,7 +64,7 @@ export async function readPageState(context: PageStateContext): Promise<PageStat
   ]);
   return {
     apiUrl,
-    parts: { api, database: rows !== undefined },
+    parts: { api, database: rows !== undefined, profiles: context.hasProfiles },
     runs,
     switches: {
       loseNext: disturbance.loseNext > 0,

@@ -1,6 +1,7 @@
 import { createContext, useContext } from "react";
 import type { Locale } from "../locale.ts";
 import type { GetToken } from "../rollcall-client.ts";
+import type { Provisioning } from "./provisioning.ts";
 import type { ProvisioningState } from "./state-machine.ts";
 
 /** The signed-in user. The result of Clerk's `useAuth()` or `useUser()` fits, and so does any other object of this shape. */
@@ -25,8 +26,16 @@ export type ProvisioningContext = {
   locale: Locale;
   /** The profile's name in answers; null for an app without profiles. */
   profile: string | null;
-  retry: () => void;
-  dismissWelcome: () => void;
+  provisioning: Pick<Provisioning, "retry" | "dismissWelcome" | "whenChanged" | "whenProvisioned">;
+  /** Adds a cache with answers to the signed-in user, once for each key. */
+  rememberCache: (key: object, cache: UserCache) => void;
+};
+
+export type UserCache = {
+  /** Removes the answers to other users. */
+  forgetOthers: (userId: string | null) => void;
+  /** Removes everything. */
+  clear: () => void;
 };
 
 export const ProvisioningContext = createContext<ProvisioningContext | null>(null);

@@ -37,6 +37,7 @@ const events = {
   "late failed": { type: "failed", call: 6, error: newError },
   abandoned: { type: "abandoned", call: 7 },
   "late abandoned": { type: "abandoned", call: 6 },
+  greeted: { type: "greeted", welcome: true },
   welcomed: { type: "welcomed" },
 } as const satisfies Record<string, ProvisioningEvent>;
 
@@ -59,6 +60,7 @@ const nothing: Row = {
   "late failed": "same",
   abandoned: "same",
   "late abandoned": "same",
+  greeted: "same",
   welcomed: "same",
 };
 const whileProvisioning: Row = {
@@ -80,7 +82,7 @@ const table: Record<keyof typeof states, Row> = {
     waiting: { ...states.tryingAgain, retry },
     abandoned: states.failed,
   },
-  provisioned: nothing,
+  provisioned: { ...nothing, greeted: { ...states.provisioned, welcome: true } },
   welcoming: { ...nothing, welcomed: { ...states.welcoming, welcome: false } },
 };
 

@@ -29,6 +29,8 @@ export type ProvisioningEvent =
   | { type: "succeeded"; call: number; provisioned: AnyProvisioned; welcome: boolean }
   | { type: "failed"; call: number; error: RollcallError }
   | { type: "abandoned"; call: number }
+  /** The browser decided about the welcome of a session that the server rendered. */
+  | { type: "greeted"; welcome: boolean }
   | { type: "welcomed" };
 
 export const signedOut: ProvisioningState = { status: "unprovisioned", userId: null, call: 0, error: null };
@@ -47,8 +49,11 @@ export function decideNext(state: ProvisioningState, event: ProvisioningEvent): 
     }
     case "provisioning":
       return decideWhileProvisioning(state, event);
-    case "provisioned":
-      return event.type === "welcomed" && state.welcome ? { ...state, welcome: false } : state;
+    case "provisioned": {
+      if (event.type !== "welcomed" && event.type !== "greeted") return state;
+      const welcome = event.type === "greeted" && event.welcome;
+      return welcome === state.welcome ? state : { ...state, welcome };
+    }
     default:
       return state satisfies never;
   }

@@ -57,7 +57,8 @@ export function useUserProvisioning<
 }
 
 function useAnyProvisioning() {
-  const { state, isLoaded, profile, retry, dismissWelcome } = useProvisioningContext();
+  const { state, isLoaded, profile, provisioning } = useProvisioningContext();
+  const { retry, dismissWelcome } = provisioning;
   const all = { isLoaded, userId: state.userId, retry, dismissWelcome };
   const none = { user: null, ...(profile !== null && { [profile]: null }) };
   switch (state.status) {

@@ -1,7 +1,6 @@
-import { QueryClientContext } from "@tanstack/react-query";
 import {
   type ReactNode,
-  useContext,
+  useCallback,
   useEffect,
   useMemo,
   useRef,
@@ -9,12 +8,13 @@ import {
   useSyncExternalStore,
 } from "react";
 import type { Locale } from "../locale.ts";
-import type { AnyRollcallClient } from "../rollcall-client.ts";
-import { translateError } from "../rollcall-error.ts";
-import { type CallSettings, createProvisioning } from "./provisioning.ts";
+import type { AnyProvisioned, AnyRollcallClient } from "../rollcall-client.ts";
+import { type RollcallError, translateError } from "../rollcall-error.ts";
+import { type InitialSession, readInitialSession } from "./initial-session.ts";
+import { type CallSettings, createProvisioning, type WatchForeground } from "./provisioning.ts";
 import { type Auth, ProvisioningContext } from "./provisioning-context.ts";
-import { forgetOthers } from "./query-scope.ts";
-import { type ProvisioningState, signedOut } from "./state-machine.ts";
+import type { ProvisioningState } from "./state-machine.ts";
+import { createUserCaches } from "./user-caches.ts";
 
 export type UserProvisioningProviderProps = {
   client: AnyRollcallClient;
@@ -24,42 +24,91 @@ export type UserProvisioningProviderProps = {
   locale?: Locale | undefined;
   /** The wait after a failure before a new call, by default 10 s. It doubles with each failure, up to six times this. */
   healAfterMs?: number | undefined;
+  /**
+   * User and profile that a server has read for this page: the result of `requireProvisioned()` or of `ensure()`. The page
+   * makes no call for this user. It is read once, when the provider is mounted.
+   */
+  initialSession?: InitialSession | null | undefined;
+  /** Called once for each user who has a profile, with the answer or the initial session. */
+  onProvisioned?: ((provisioned: AnyProvisioned) => void) | undefined;
+  /** Called for each call that failed after all of its attempts. Retryable calls are repeated all the same. */
+  onError?: ((error: RollcallError) => void) | undefined;
+  /**
+   * What happens to caches after a change of user. True: each QueryClient of `useAuthedQuery` is emptied. A function may
+   * empty other caches. By default, only the previous user's answers to `useAuthedQuery` are removed.
+   */
+  clearOnUserChange?: boolean | (() => void) | undefined;
+  /** For React Native: a new call is made when the app comes to the foreground. In a browser the provider sees that itself. */
+  watchForeground?: WatchForeground | undefined;
   children?: ReactNode;
 };
 
 /** Makes sure that the signed-in user has a profile, and drops all state of the previous user. */
 export function UserProvisioningProvider(props: UserProvisioningProviderProps): ReactNode {
-  const { client, auth, locale = client.locale, healAfterMs = 10_000, children } = props;
+  const { client, auth, locale = client.locale, children } = props;
   const { isLoaded, user: accountUser } = auth;
   const userId = readUserId(auth);
-  const [provisioning] = useState(createProvisioning);
-  const settings = useRef<CallSettings>({ client, getToken: auth.getToken, locale, healAfterMs });
-  const queries = useContext(QueryClientContext);
+  // Clients, auth objects and functions are often new in each render. Only a change of user starts a new call.
+  const latest = useLatest({ ...props, locale });
 
-  // Clients and auth objects are often new in each render. Only a change of user starts a new call.
+  const [initial] = useState(() => readInitialSession(props.initialSession, client.profile));
+  const [provisioning] = useState(() => createProvisioning(initial));
+  const wasLoaded = useRef(false);
   useEffect(() => {
-    settings.current = { client, getToken: auth.getToken, locale, healAfterMs };
-  });
-  useEffect(() => provisioning.follow(userId, () => settings.current), [provisioning, userId]);
+    wasLoaded.current ||= isLoaded;
+    // Until the user is known for the first time, the initial session waits.
+    if (!wasLoaded.current) return undefined;
+    return provisioning.follow(userId, () => readCallSettings(latest.current));
+  }, [provisioning, latest, isLoaded, userId]);
   const usedLocale = useRef(locale);
   useEffect(() => {
     // The api's message comes in the new language only with a new call.
     if (usedLocale.current !== locale) provisioning.retry();
     usedLocale.current = locale;
   }, [provisioning, locale]);
-  useEffect(() => {
-    if (queries && isLoaded) forgetOthers(queries, userId);
-  }, [queries, isLoaded, userId]);
 
-  const followed = useSyncExternalStore(provisioning.subscribe, provisioning.getState, () => signedOut);
+  const [caches] = useState(createUserCaches);
+  const [firstClient] = useState(client);
+  const rememberCache = useCallback<ProvisioningContext["rememberCache"]>(
+    (key, { clear, forgetOthers }) =>
+      caches.remember(key, (signedIn, isOthers) => {
+        if (isOthers && latest.current.clearOnUserChange === true) clear();
+        else forgetOthers(signedIn);
+      }),
+    [caches, latest],
+  );
+  useEffect(() => {
+    caches.remember(firstClient, (_, isOthers) => {
+      const { clearOnUserChange } = latest.current;
+      if (isOthers && typeof clearOnUserChange === "function") clearOnUserChange();
+    });
+  }, [caches, latest, firstClient]);
+  useEffect(() => {
+    if (isLoaded) caches.follow(userId);
+  }, [caches, isLoaded, userId]);
+
+  const followed = useSyncExternalStore(provisioning.subscribe, provisioning.getState, () => initial);
   const state = useMemo(() => translateState(ofUser(followed, userId), locale), [followed, userId, locale]);
-  const { retry, dismissWelcome } = provisioning;
   const { profile } = client;
   const context = useMemo(
-    () => ({ state, isLoaded, accountUser, locale, profile, retry, dismissWelcome }),
-    [state, isLoaded, accountUser, locale, profile, retry, dismissWelcome],
+    () => ({ state, isLoaded, accountUser, locale, profile, provisioning, rememberCache }),
+    [state, isLoaded, accountUser, locale, profile, provisioning, rememberCache],
   );
   return <ProvisioningContext.Provider value={context}>{children}</ProvisioningContext.Provider>;
+}
+
+/** A value of the latest render, for functions that run later. */
+function useLatest<Value>(value: Value): { readonly current: Value } {
+  const latest = useRef(value);
+  useEffect(() => {
+    latest.current = value;
+  });
+  return latest;
+}
+
+function readCallSettings(props: UserProvisioningProviderProps & { locale: Locale }): CallSettings {
+  const { client, auth, locale, healAfterMs = 10_000, onProvisioned, onError, watchForeground } = props;
+  return { client, getToken: auth.getToken, locale, healAfterMs, onProvisioned, onError, watchForeground };
 }
 
 /** Between a change of user and its effect, the state still belongs to the previous user. */

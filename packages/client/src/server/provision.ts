@@ -2,9 +2,9 @@ import { orAbort, withTimeLimit } from "../abort.ts";
 import { findHint } from "../development.ts";
 import type { AnyProvisioned, AnyRollcallClient, Retry } from "../rollcall-client.ts";
 import { RollcallError } from "../rollcall-error.ts";
+import { decideRows, type Profile, pickProfile, type Rows, type UserRow } from "../rows.ts";
 import type { Mentorado, User } from "../wire.ts";
 import { ProvisioningError, toProvisioningCode } from "./provisioning-error.ts";
-import { decideRows, type Profile, pickProfile, type Rows, type UserRow } from "./rows.ts";
 
 /**
  * The caller, verified by the app: the result of Clerk's `auth()` or `getAuth()`. Never take `userId` from an unverified

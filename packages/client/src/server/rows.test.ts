@@ -3,11 +3,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { provisioned as provisionedRequest } from "../express.ts";
 import { createProvisioning } from "../next.ts";
 import { createRollcallClient } from "../rollcall-client.ts";
+import { decideRows } from "../rows.ts";
 import { type EnsureServer, failure, ready, startEnsureServer } from "../testing/ensure-server.ts";
 import { provisioned as provisionedCall } from "../trpc.ts";
 import type { Mentorado, User } from "../wire.ts";
 import { type Identity, type ProvisionOptions, provision } from "./provision.ts";
-import { decideRows } from "./rows.ts";
 
 let rollcall: EnsureServer;
 beforeAll(async () => {

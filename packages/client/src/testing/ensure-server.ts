@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { buildProfile, buildUser } from "../testing.ts";
 import type { EnsureReady } from "../wire.ts";
 
 /** A call of ensure that the server received. */
@@ -78,16 +79,11 @@ export function failure(status: number, code = "internal", headers: Record<strin
 }
 
 function readyBody(clerkId: string): EnsureReady {
-  const times = { createdAt: "2026-01-01T00:00:00.000Z", updatedAt: "2026-01-01T00:00:00.000Z" };
-  const user = {
-    ...{ id: 1, clerkId, email: null, emailVerified: false, name: clerkId, imageUrl: null, role: "user" },
-    ...{ roleSource: null, tier: "FREE", banned: false, clerkCreatedAt: null, clerkUpdatedAt: null },
-    ...{ readTicket: 1, deletedAt: null, ...times },
+  const user = buildUser({ clerkId, name: clerkId });
+  return {
+    success: true,
+    created: false,
+    user,
+    mentorado: buildProfile({ id: 2, nomeCompleto: `Profile of ${clerkId}` }),
   };
-  const mentorado = {
-    ...{ id: 2, userId: 1, nomeCompleto: `Profile of ${clerkId}`, email: null, fotoUrl: null, turma: "neon" },
-    ...{ ativo: "sim", metaFaturamento: 16_000, metaLeads: 50, metaProcedimentos: 10, metaPosts: 12 },
-    ...{ metaStories: 60, linkedAt: null, ...times },
-  };
-  return { success: true, created: false, user, mentorado };
 }

@@ -11,11 +11,15 @@ export type ColumnRule = {
   minLength?: number;
   /** Labels that an enum must have, where an enum is allowed. */
   labels?: readonly string[];
+  /** Texts that differ in case alone must not be equal. */
+  isExact?: true;
   /** The fewest fractional digits of a second, for times that decide about order. */
   minPrecision?: number;
   nullable?: true;
   /** Inserts give no value: the database must have one. */
   needsDefault?: true;
+  /** Every insert gives a value: a column of the app that is required needs no default. */
+  isFilled?: true;
 };
 
 /** A value that is too long fails its own user. The lengths are those that occur at Clerk. */
@@ -56,11 +60,12 @@ export const changeMark: ColumnRule = {
   minPrecision: 6,
 };
 
-/** A time of an app's own table. The test write shows whether its changes are found. */
+/** A time of an app's own table, which Rollcall writes. The test write shows whether its changes are found. */
 export const appTime: ColumnRule = {
   ...instant,
   says: `${instant.says}, in milliseconds at least`,
   minPrecision: 3,
+  isFilled: true,
 };
 
 /** Clerk counts in milliseconds. The meaning of a time without a zone depends on the zone of the session. */
@@ -72,10 +77,14 @@ const orderMark: ColumnRule = {
 
 export const nullable = (rule: ColumnRule): ColumnRule => ({ ...rule, nullable: true });
 
-/** Clerk's ids have 32 characters. citext is refused, because ids that differ only in case are different users. */
+/**
+ * Clerk's ids have 32 characters. citext and nondeterministic collations are refused, because ids that differ only in
+ * case are different users.
+ */
 export const clerkIdRule: ColumnRule = {
   types: ["text", "varchar"],
   says: "text, or varchar of at least 32",
+  isExact: true,
   minLength: 32,
 };
 

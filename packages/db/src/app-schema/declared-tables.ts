@@ -1,11 +1,10 @@
-import { isDeepStrictEqual } from "node:util";
-import { defaultMapping, type Mapping, toQualified } from "@rollcall/contracts";
+import { type Mapping, toQualified } from "@rollcall/contracts";
 import { getTableColumns, is, SQL } from "drizzle-orm";
 import { type PgColumn, PgDialect } from "drizzle-orm/pg-core";
 import { foldedEmailSql, nearEmailSql } from "../email.ts";
 import { quoteName, quoteText } from "../quote-name.ts";
 import { mentorados, type User, users } from "../schema.ts";
-import { perTables, type Tables } from "../tables.ts";
+import { isDefaultMapping, perTables, type Tables } from "../tables.ts";
 import {
   amount,
   anything,
@@ -96,29 +95,21 @@ export const declareTables = perTables((tables): readonly DeclaredTable[] => {
   return profile ? [ofUsers, declareProfile(tables, profile, ofUsers)] : [ofUsers];
 });
 
-/** Whether the tables are the two that Rollcall makes by itself. */
-export function isDefaultMapping(mapping: Mapping): boolean {
-  const { organizations: _, ...own } = normalize(mapping);
-  return isDeepStrictEqual(own, normalize(defaultMapping));
-}
-
-function normalize({ users: mapped, profile, ...others }: Mapping): Mapping {
-  return {
-    ...others,
-    users: { ...mapped, table: toQualified(mapped.table).join(".") },
-    profile: profile && { ...profile, table: toQualified(profile.table).join(".") },
-  };
-}
-
 /** Postgres cuts longer names, and two cut names may be equal. */
 const longestNameBytes = 63;
 
-/** A name for a key or an index, of the table's name and a suffix. */
+/** A name for a key or an index, of the table's name and a suffix. It is cut where it would be too long. */
 export function nameObject(table: string, suffix: string): string {
-  const room = longestNameBytes - Buffer.byteLength(suffix) - 1;
-  let start = table;
-  while (Buffer.byteLength(start) > room) start = [...start].slice(0, -1).join("");
-  return `${start}_${suffix}`;
+  // A character has up to four bytes.
+  const end = cutName(suffix, longestNameBytes - 5);
+  const start = cutName(table, longestNameBytes - 1 - Buffer.byteLength(end));
+  return `${start}_${end}`;
+}
+
+function cutName(name: string, longestBytes: number): string {
+  let cut = [...name];
+  while (Buffer.byteLength(cut.join("")) > longestBytes) cut = cut.slice(0, -1);
+  return cut.join("");
 }
 
 function describeTable(kind: TableKind, table: string, { mapping }: Tables) {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   type FormProblem,
   findColumnProblems,
+  findUnfitDefault,
   fits,
   isUnfilledTime,
   type LiveColumn,
@@ -207,12 +208,7 @@ function findConstraintProblems(table: DeclaredTable, live: Columns): SchemaProb
     }),
     ...[...live.values()]
       .filter((column) => isUnfilledTime(table, column))
-      .flatMap((column) => {
-        const isDeclared = table.columns.some(({ name, default: value }) => name === column.name && value);
-        return isDeclared
-          ? []
-          : [describeLackingDefault(table, column, quoteName(column.name), writeNow(column))];
-      }),
+      .map((column) => describeLackingDefault(table, column, quoteName(column.name), writeNow(column))),
   ];
 }
 
@@ -247,7 +243,11 @@ function findConstraintProblemsOf(
   const alter = `alter table ${table.table} alter column ${quoted}`;
   const problems: SchemaProblem[] = [];
   const value = !table.isOurs && declared.default === "now()" ? writeNow(column) : declared.default;
-  if (value !== undefined && !column.hasDefault)
+  const unfit = findUnfitDefault(table, declared, column);
+  // A default would be a difference to the app's own schema, and its tools would drop it.
+  const needsNone = rule.isFilled && declared.field !== undefined && column.notNull;
+  if (unfit) problems.push(unfit);
+  else if (value !== undefined && !column.hasDefault && !needsNone)
     problems.push(describeLackingDefault(table, column, quoted, value));
   if (rule.nullable && column.notNull && !column.inPrimaryKey) {
     const statement = `${alter} drop not null`;
@@ -261,7 +261,7 @@ function findConstraintProblemsOf(
         : { statement }),
     });
   }
-  if (declared.notNull && !column.notNull) {
+  if (declared.notNull && !column.notNull && !unfit) {
     // In the app's own table, its own default is the right value.
     const filling = table.isOurs ? value : "default";
     const fill = `update ${table.table} set ${quoted} = ${filling} where ${quoted} is null`;
@@ -284,7 +284,13 @@ const keys = `
 select i.relname as name, m.amname as method, x.indisunique as "isUnique",
        x.indisvalid and x.indimmediate as "isUsable", x.indnkeyatts = 1 as "isSingle",
        x.indpred is not null as "isPartial", a.attname::text as "column",
-       x.indexprs is not null as "isExpression"
+       x.indexprs is not null as "isExpression",
+       array(
+         select c.attname::text from pg_attribute c where c.attrelid = x.indrelid and c.attnum > 0 and exists (
+           select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = x.indexrelid
+             and d.refclassid = 'pg_class'::regclass and d.refobjid = x.indrelid and d.refobjsubid = c.attnum
+         )
+       ) as columns
 from pg_index x
 join pg_class i on i.oid = x.indexrelid
 join pg_am m on m.oid = i.relam
@@ -302,6 +308,8 @@ const keyRow = z.object({
   /** Null for an expression. */
   column: z.string().nullable(),
   isExpression: z.boolean(),
+  /** The columns that key and condition read; none for the index of a constraint. */
+  columns: z.array(z.string()),
 });
 
 type Key = z.infer<typeof keyRow>;
@@ -341,7 +349,8 @@ async function findMissingKeys(
       // A missing target has its own line, and a table that was renamed keeps the key.
       if (live.has(key.target.kind)) problems.push(...(await findMissingForeignKey(db, table, key)));
     }
-    for (const index of table.indexes) indexes.push(...(await findMissingIndex(db, table, index, own)));
+    for (const index of table.indexes)
+      indexes.push(...(await findMissingIndex(db, table, index, { live: columns, own })));
   }
   return { problems, indexes };
 }
@@ -429,10 +438,11 @@ async function findMissingIndex(
   db: Queryable,
   table: DeclaredTable,
   index: DeclaredIndex,
-  own: readonly Key[],
+  { live, own }: { live: Columns; own: readonly Key[] },
 ): Promise<SchemaProblem[]> {
-  const named = own.filter(({ name }) => name === index.name || name === `rollcall_${index.name}`);
-  const fitting = named.some(
+  const names = [index.name, nameObject("rollcall", index.name)];
+  const named = own.filter(({ name }) => names.includes(name));
+  const fitting = named.filter(
     (key) =>
       key.isUsable &&
       key.isSingle &&
@@ -441,20 +451,30 @@ async function findMissingIndex(
       key.isPartial === (index.predicate !== undefined) &&
       (index.column === undefined ? key.isExpression : key.column === index.column),
   );
-  if (fitting) return [];
+  // After a change of the mapping, an index may read a column that the mapping does not name any more. While a column is
+  // missing, perhaps renamed, it has its own line.
+  const isOfOthers = (key: Key) =>
+    index.columns.every((column) => live.has(column)) &&
+    !index.columns.every((column) => key.columns.includes(column));
+  if (fitting.some((key) => !isOfOthers(key))) return [];
   const [schema] = table.label.split(".");
   const object = `${schema}.${index.name}`;
   const isThere = named.some(({ name }) => name === index.name);
   const name = isThere ? index.name : await chooseName(db, table, index.name);
   const create = writeIndex(table, { ...index, name });
+  const drop = `drop index ${table.schema}.${quoteName(index.name)}`;
+  const needs = index.columns.map((column) => `${table.label}.${column}`);
   // Without the index, everything works and is slow.
   return isThere
     ? [
         {
           object,
           says: `The index ${object} has another form`,
-          statement: `drop index ${table.schema}.${quoteName(index.name)}; ${create}`,
           breaks: [],
+          // The app decided about any other form.
+          ...(fitting.some((key) => key.name === index.name)
+            ? { restore: { statements: [drop, create], needs } }
+            : { statement: `${drop}; ${create}` }),
         },
       ]
     : [
@@ -462,10 +482,7 @@ async function findMissingIndex(
           object,
           says: `The index ${object} is missing`,
           breaks: [],
-          restore: {
-            statements: [create],
-            needs: index.columns.map((column) => `${table.label}.${column}`),
-          },
+          restore: { statements: [create], needs },
         },
       ];
 }

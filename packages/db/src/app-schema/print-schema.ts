@@ -108,13 +108,14 @@ function listAdded({ columns }: DeclaredTable): DeclaredColumn[] {
 
 /** What the app's own columns need, one line each. */
 function describeNeeds({ columns, label }: DeclaredTable): string[] {
-  return columns.flatMap(({ name, field, uniqueKey, notNull, isPrimary, default: value }) => {
+  return columns.flatMap(({ name, field, uniqueKey, notNull, isPrimary, default: value, rule }) => {
     if (field === undefined) return [];
+    const needsDefault = rule.isFilled
+      ? "NOT NULL, and the default of migrate if it could be null before"
+      : `NOT NULL and a default (${value}, if it has none)`;
     const needs = [
       ...(uniqueKey === undefined || isPrimary ? [] : [`a unique key (${uniqueKey}, if it has none)`]),
-      ...(notNull && !isPrimary && value !== undefined
-        ? [`NOT NULL and a default (${value}, if it has none)`]
-        : []),
+      ...(notNull && !isPrimary && value !== undefined ? [needsDefault] : []),
     ];
     return needs.length === 0 ? [] : [`${label}.${name} needs ${needs.join(", ")}`];
   });
@@ -125,10 +126,11 @@ function printDrizzleAdditions(tables: readonly DeclaredTable[]): string {
   return [
     `import { sql } from "drizzle-orm";`,
     `import { type ExtraConfigColumn, ${["index", ...used].toSorted().join(", ")} } from "drizzle-orm/pg-core";`,
+    "// If your table already has a property of such a name, rename the one below. Only the name in quotes counts.",
     ...tables.flatMap((table) => [
       "",
       ...describeNeeds(table).map((line) => `// ${line}`),
-      `// Columns and indexes of ${table.label}: pgTable("…", { …, ...${table.kind}Columns }, (table) => [ …, ...${table.kind}Indexes(table) ])`,
+      `// Columns and indexes of ${table.label}: pgTable("…", { …, ...${table.kind}Columns }, (table) => [ …, ...${table.kind}Indexes(${describeIndexed(table) && "table"}) ])`,
       `export const ${table.kind}Columns = {`,
       ...listAdded(table).map((column) => `  ${column.property}: ${writeDrizzleColumn(column)},`),
       "};",
@@ -150,8 +152,8 @@ function describeIndexed({ indexes }: DeclaredTable): string {
 
 function printPrismaAdditions(tables: readonly DeclaredTable[]): string {
   return [
-    "// Prisma sees no index over an expression or with a condition, and so it never drops one:",
-    ...tables.flatMap(({ indexes }) => indexes.map(({ name }) => `//   ${name}`)),
+    ...describePrismaIndexes(tables),
+    "// If your model already has a field of such a name, rename the one below, and give it @map with the column's name.",
     ...tables.flatMap((table) => [
       "",
       ...describeNeeds(table).map((line) => `// ${line}`),
@@ -199,11 +201,28 @@ const models = {
 
 function printPrisma(tables: readonly DeclaredTable[]): string {
   return [
-    "// Prisma sees no index over an expression or with a condition, and so it never drops one:",
-    ...tables.flatMap(({ indexes }) => indexes.map(({ name }) => `//   ${name}`)),
+    ...describePrismaIndexes(tables),
     ...tables.flatMap((table) => ["", ...printPrismaModel(table, tables)]),
     "",
   ].join("\n");
+}
+
+/** Models hold none of the indexes. Prisma 7.4 dropped partial ones: https://github.com/prisma/prisma/issues/29220 */
+function describePrismaIndexes(tables: readonly DeclaredTable[]): string[] {
+  const indexes = tables.flatMap((table) => table.indexes.map((index) => ({ ...index, label: table.label })));
+  const partial = indexes.flatMap(({ name, property, predicate, label }) =>
+    property === undefined || predicate === undefined
+      ? []
+      : [
+          `//   ${label}: @@index([${property}], map: ${JSON.stringify(name)}, where: raw(${JSON.stringify(predicate)}))`,
+        ],
+  );
+  return [
+    "// Prisma sees no index over an expression or with a condition, and so it never drops one:",
+    ...indexes.map(({ name }) => `//   ${name}`),
+    "// Only with its preview feature partialIndexes it does, and then the model needs this line. Version 7.4 drops the index in any case:",
+    ...partial,
+  ];
 }
 
 function printPrismaModel(table: DeclaredTable, tables: readonly DeclaredTable[]): string[] {

@@ -1,54 +1,23 @@
-import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createDatabase } from "@rollcall/local-services";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { migrateUp, restoreTables } from "../migrate/migrate.ts";
 import { mappedApps } from "../migrate/testing.ts";
 import { createPool, type Pool } from "../pool.ts";
 import { getSession, makeSnapshot, writeUsers } from "../testing.ts";
 import { findSchemaProblems } from "./find-schema-problems.ts";
 import { printSchema } from "./print-schema.ts";
+import { type DrizzleApp, makeDrizzleApp } from "./testing/drizzle-app.ts";
 
-const drizzleKit = join(dirname(createRequire(import.meta.url).resolve("drizzle-kit")), "bin.cjs");
-/** Below this package, so that the printed schema finds drizzle-orm. */
-const cache = fileURLToPath(new URL("../../node_modules/.cache/", import.meta.url));
-
-let folder: string;
 let databaseUrl: string;
 let pool: Pool;
+let push: DrizzleApp["push"];
 
-beforeAll(() => {
-  mkdirSync(cache, { recursive: true });
-  folder = mkdtempSync(join(cache, "schema-"));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
 beforeEach(async () => {
   databaseUrl = await createDatabase(inject("postgresUrl"));
+  push = makeDrizzleApp(databaseUrl).push;
   pool = createPool({ databaseUrl, applicationName: "test", onIdleError: () => undefined });
 });
 afterEach(() => pool.end());
-
-/** Runs the program that an app runs. */
-function push(schema: string): Promise<string> {
-  const file = join(folder, "schema.ts");
-  writeFileSync(file, schema);
-  const args = [
-    "push",
-    "--force",
-    "--verbose",
-    "--dialect=postgresql",
-    `--schema=${file}`,
-    `--url=${databaseUrl}`,
-  ];
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, [drizzleKit, ...args], { cwd: folder }, (error, stdout, stderr) =>
-      error ? reject(new Error(stdout + stderr)) : resolve(stdout + stderr),
-    );
-  });
-}
 
 const listColumns = async () => {
   const result = await pool.query<{ name: string }>(
@@ -132,39 +101,7 @@ test("the printed SQL makes tables that need no change", async () => {
   expect(await push(printSchema("drizzle"))).toContain("No changes detected");
 });
 
-const { clerkIdAsKey, uuidKeys } = mappedApps;
-
-test("an app of a mapping that adds the printed columns has nothing to push before and after the migration", async () => {
-  const own = `
-import { pgTable } from "drizzle-orm/pg-core";
-${printSchema("drizzle", clerkIdAsKey.mapping)}
-export const users = pgTable(
-  "users",
-  { id: text("id").primaryKey(), email: text("email"), tier: text("tier").notNull().default("FREE"), ...usersColumns },
-  (table) => [...usersIndexes(table)],
-);
-`;
-  const mapped = createPool({
-    databaseUrl,
-    mapping: clerkIdAsKey.mapping,
-    applicationName: "test",
-    onIdleError: () => undefined,
-  });
-  try {
-    // An app that exists: migrate adds the columns, and the next push finds them in the app's schema.
-    await mapped.query("create table public.users (id text primary key, email text, tier text)");
-    await migrateUp(mapped);
-    expect(await push(own)).toContain("No changes detected");
-    // A new database of the same app: its push makes the columns, and migrate finds them.
-    await mapped.query("drop table public.users; drop schema rollcall cascade");
-    expect(await push(own)).toContain("Changes applied");
-    await migrateUp(mapped);
-    expect(await findSchemaProblems(mapped)).toEqual([]);
-    expect(await push(own)).toContain("No changes detected");
-  } finally {
-    await mapped.end();
-  }
-});
+const { uuidKeys } = mappedApps;
 
 test("the printed SQL and Prisma fields of a mapping are the columns that migrate adds", async () => {
   const mapping = { ...uuidKeys.mapping, profile: null };
@@ -185,102 +122,4 @@ test("the printed SQL and Prisma fields of a mapping are the columns that migrat
   } finally {
     await mapped.end();
   }
-});
-
-const columns = `
-select c.table_name || '.' || c.column_name as name, c.data_type as type, c.is_nullable = 'YES' as "isNullable",
-       c.column_default as default, c.datetime_precision as precision,
-       (select string_agg(k.constraint_type || ' ' || k.constraint_name, ', ' order by k.constraint_type)
-        from information_schema.key_column_usage u
-        join information_schema.table_constraints k using (constraint_schema, constraint_name)
-        where u.table_schema = 'public' and u.table_name = c.table_name and u.column_name = c.column_name) as keys
-from information_schema.columns c where c.table_schema = 'public'
-order by c.table_name desc, c.ordinal_position
-`;
-
-const prismaTypes: Record<string, string> = {
-  integer: "Int",
-  bigint: "BigInt",
-  text: "String",
-  boolean: "Boolean",
-  "timestamp with time zone": "DateTime",
-};
-
-/** The column's line as Prisma's own introspection of the live column reads. */
-function toPrisma(row: {
-  name: string;
-  type: string;
-  isNullable: boolean;
-  default: string | null;
-  precision: number | null;
-  keys: string | null;
-}) {
-  const literal = row.default?.match(/^'(.*)'::text$/)?.[1];
-  return {
-    type: prismaTypes[row.type],
-    isNullable: row.isNullable,
-    default: row.default?.startsWith("nextval(")
-      ? "autoincrement()"
-      : literal === undefined
-        ? (row.default ?? undefined)
-        : JSON.stringify(literal),
-    timestamptz: row.type === "timestamp with time zone" ? String(row.precision) : undefined,
-    isId: row.keys?.includes("PRIMARY KEY") ?? false,
-    unique: row.keys?.match(/UNIQUE (\w+)/)?.[1],
-  };
-}
-
-/** Reads models by hand: no engine of Prisma is needed. */
-function parsePrisma(text: string) {
-  const fields = new Map<string, ReturnType<typeof toPrisma>>();
-  const relations: string[] = [];
-  const indexes: string[] = [];
-  for (const [, body = ""] of text.matchAll(/^model \w+ \{\n(.*?)^\}/gms)) {
-    const table = body.match(/@@map\("(\w+)"\)/)?.[1];
-    for (const line of body.split("\n")) {
-      if (line.includes("@@index") || line.includes("@@unique")) indexes.push(line);
-      const [, property, type = "", optional, rest = ""] = line.match(/^ {2}(\w+) (\w+)(\??) ?(.*)$/) ?? [];
-      if (property === undefined) continue;
-      if (!Object.values(prismaTypes).includes(type)) {
-        if (rest) relations.push(`${property} ${type}${optional} ${rest}`);
-        continue;
-      }
-      fields.set(`${table}.${rest.match(/@map\("(\w+)"\)/)?.[1] ?? property}`, {
-        type,
-        isNullable: optional === "?",
-        default: rest.match(/@default\(((?:[^()]|\(\))*)\)/)?.[1],
-        timestamptz: rest.match(/@db\.Timestamptz\((\d)\)/)?.[1],
-        isId: / ?@id\b/.test(rest),
-        unique: rest.match(/@unique\(map: "(\w+)"\)/)?.[1],
-      });
-    }
-  }
-  return { fields, relations, indexes };
-}
-
-test("the printed Prisma models have every column, type, default, key and foreign key of the migration", async () => {
-  await migrateUp(pool);
-  const { fields, relations, indexes } = parsePrisma(printSchema("prisma"));
-  const live = (await pool.query(columns)).rows;
-  expect(live).toHaveLength(31);
-  expect([...fields.keys()]).toEqual(live.map(({ name }) => name));
-  expect(Object.fromEntries(fields)).toEqual(
-    Object.fromEntries(live.map((row) => [row.name, toPrisma(row)])),
-  );
-  const key = await pool.query(
-    "select conname, confdeltype, confupdtype from pg_constraint where contype = 'f' and connamespace = 'public'::regnamespace",
-  );
-  expect(key.rows).toEqual([
-    { conname: "mentorados_user_id_users_id_fk", confdeltype: "n", confupdtype: "a" },
-  ]);
-  expect(relations).toEqual([
-    `user User? @relation(fields: [userId], references: [id], onDelete: SetNull, onUpdate: NoAction, map: "mentorados_user_id_users_id_fk")`,
-  ]);
-  // Prisma leaves indexes alone that it cannot describe. All of ours are such.
-  expect(indexes).toEqual([]);
-  const plain = await pool.query(
-    `select from pg_index where indrelid in ('public.users'::regclass, 'public.mentorados'::regclass)
-     and not indisunique and indpred is null and indexprs is null`,
-  );
-  expect(plain.rows).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { lockTables } from "../migrate/adoption/refuse-unfit.ts";
 import { tryWrites } from "../migrate/adoption/try-writes.ts";
 import type { Queryable } from "../pool.ts";
-import { requestRun } from "../runs.ts";
+import { requestWholeSync } from "../runs.ts";
 import { perTables } from "../tables.ts";
 import { declareTables } from "./declared-tables.ts";
 import { findSchemaProblems, type SchemaProblem } from "./find-schema-problems.ts";
@@ -53,8 +53,8 @@ export async function restoreSchema(db: Queryable): Promise<Restoration> {
     users &&
     restored.some((says) => says.startsWith(`${users.label}.`) || says.startsWith(`${users.label} `))
   ) {
-    // What Clerk knows was lost with the columns. The full sync writes it again.
-    await requestRun(db, { mode: "full", dryRun: false, startedBy: "migrate" });
+    // What Clerk knows was lost with the columns. A full sync writes it again, from its first page.
+    await requestWholeSync(db, "migrate");
   }
   return { restored, left };
 }

@@ -1,9 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { type AppError, isOutage } from "@rollcall/contracts";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { acquireLease, holdLease } from "../leases.ts";
 import { migrateUp, restoreTables } from "../migrate/migrate.ts";
 import { dumpRows, liveApp } from "../migrate/testing.ts";
 import type { Pool } from "../pool.ts";
+import { advanceRun, takeRun } from "../run-steps.ts";
+import { requestRun } from "../runs.ts";
 import { createEmptyPool, getSession, makeSnapshot, writeUsers } from "../testing.ts";
 import { findSession } from "../users.ts";
 import { findSchemaProblems } from "./find-schema-problems.ts";
@@ -421,6 +424,21 @@ test("restored columns get what Rollcall's own tables know, and a full sync is r
   expect(runs.rows).toEqual([{ mode: "full", started_by: "migrate", state: "waiting" }]);
   await write();
   expect((await getSession(pool)).user).toMatchObject({ readTicket: 1, clerkUpdatedAt: new Date(1_000) });
+});
+
+test("a full sync that had passed the users before its columns were restored begins anew", async () => {
+  await write();
+  const { run } = await requestRun(pool, { mode: "full", dryRun: false, startedBy: "schedule" });
+  await takeRun(pool, run.id);
+  const lease = await acquireLease(pool, "full", 60_000);
+  if (!lease) throw new Error("Another process holds the lease");
+  await advanceRun(pool, run.id, { phase: "close" }, { pages: 1 });
+  await pool.query("alter table users drop column clerk_updated_at");
+  expect((await restoreTables(pool)).left).toEqual([]);
+  expect(await holdLease(pool, lease)).toBe(false);
+  expect(await acquireLease(pool, "full", 60_000)).toBeDefined();
+  expect(await takeRun(pool, run.id)).toMatchObject({ checkpoint: null, attempts: 1, isResumed: true });
+  expect((await pool.query("select from rollcall.runs")).rows).toHaveLength(1);
 });
 
 test("several processes may restore at once: one does it", async () => {

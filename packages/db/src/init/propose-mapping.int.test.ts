@@ -47,6 +47,22 @@ test("a required column of the profile that Clerk cannot fill is left to a perso
   ]);
 });
 
+test("a profile whose name has a dot is left out", async () => {
+  const { mapping } = await propose(`
+    create table public.users (id serial primary key, clerk_id text);
+    create schema member;
+    create table public."member.profiles" (id serial primary key, user_id int unique references public.users (id))`);
+  expect(mapping?.profile).toBeNull();
+});
+
+test("what Rollcall writes over is said of each column", async () => {
+  const { taken } = await propose(
+    "create table public.users (id serial primary key, clerk_id text, email text, display_name text, avatar text)",
+  );
+  const over = taken.filter(({ why }) => why.includes("writes Clerk's")).map(({ column }) => column);
+  expect(over).toEqual(["email", "display_name", "avatar"]);
+});
+
 test("without rows, a text key is taken as the Clerk id, and the doubt is named", async () => {
   const { mapping, undecided, taken } = await propose(
     "create table public.users (id text primary key, email text, tier text)",
@@ -70,6 +86,16 @@ test.each([
     "two tables of users",
     "create table public.users (clerk_id text primary key); create table public.members (clerk_id text primary key)",
     "Several tables may be the users' table: members, users",
+  ],
+  [
+    "users whose key may be the Clerk id, beside payments with one",
+    "create table public.users (id text primary key); create table public.payments (id serial primary key, clerk_user_id text)",
+    "Several tables may be the users' table: payments, users",
+  ],
+  [
+    "a name with a dot, which the file would read as a schema",
+    `create schema app; create table app.users (id serial primary key); create table public."app.users" (id serial primary key, clerk_id text)`,
+    "public.app.users: the file cannot hold a name with a dot",
   ],
   [
     "a text key of other ids",
@@ -116,5 +142,14 @@ test("a column that does not fit is named, and so is a choice between two", asyn
     "users.role is in the way: it is public.kind, and Rollcall writes user and admin, under the same name. Change its type, or rename it.",
     "users.isBanned is not taken for users.columns.banned: it is text, and Rollcall needs boolean.",
     "profile: wallets? It is null, so Rollcall makes no profiles. Write profile by hand if one is the profile of each user.",
+  ]);
+});
+
+test("an enum of USER and ADMIN is in the way, and its values can be renamed", async () => {
+  const { undecided } = await propose(`
+    create type public."Role" as enum ('USER', 'ADMIN');
+    create table public."User" (id text primary key, "clerkId" text unique, role public."Role" not null default 'USER')`);
+  expect(undecided).toEqual([
+    `User.role is in the way: it is public."Role", and Rollcall writes user and admin, under the same name. If it means the same, rename its values (alter type public."Role" rename value 'USER' to 'user'; alter type public."Role" rename value 'ADMIN' to 'admin'), or rename it.`,
   ]);
 });

@@ -98,9 +98,10 @@ function findUsers(
     columns.some(({ name }) => clerkIdNames.includes(simplify(name))),
   );
   const named = tables.filter(({ name }) => userNames.includes(simplify(name)));
-  const candidates = withClerkId.length > 0 ? withClerkId : named;
-  const both = candidates.filter((table) => named.includes(table));
-  const [table, other] = both.length > 0 ? both : candidates;
+  const both = withClerkId.filter((table) => named.includes(table));
+  // A table of payments may have a Clerk id too, beside users whose key it is.
+  const candidates = both.length > 0 ? both : [...withClerkId, ...named];
+  const [table, other] = candidates;
   if (!table)
     return {
       undecided: [
@@ -108,9 +109,15 @@ function findUsers(
       ],
     };
   if (other) {
-    const all = (both.length > 0 ? both : candidates).map(label).join(", ");
+    const all = candidates.map(label).join(", ");
     return { undecided: [`Several tables may be the users' table: ${all}. Write users.table by hand.`] };
   }
+  if (hasDot(table))
+    return {
+      undecided: [
+        `${table.schema}.${table.name}: the file cannot hold a name with a dot. Rename the table or its schema, and run init again.`,
+      ],
+    };
   return {
     table,
     why: withClerkId.includes(table)
@@ -118,6 +125,9 @@ function findUsers(
       : "a usual name, and the only one",
   };
 }
+
+/** The file would mean another table. */
+const hasDot = ({ schema, name }: CatalogTable) => `${schema}${name}`.includes(".");
 
 /** The two tables that Rollcall makes by itself, or would adopt without a file. */
 function isDefault(tables: readonly CatalogTable[], users: CatalogTable): boolean {
@@ -228,8 +238,7 @@ function findMisfit(field: UserField, column: CatalogColumn): string | undefined
         : `it is ${column.shown}, and Rollcall needs text`;
     case "role": {
       if (texts.includes(column.type)) return undefined;
-      const lacks = ["user", "admin"].filter((one) => !column.labels.includes(one));
-      return column.type === "enum" && lacks.length === 0
+      return column.type === "enum" && listLackingRoles(column).length === 0
         ? undefined
         : `it is ${column.shown}, and Rollcall writes user and admin`;
     }
@@ -239,9 +248,13 @@ function findMisfit(field: UserField, column: CatalogColumn): string | undefined
 }
 
 const effects: Readonly<Partial<Record<UserField, string>>> = {
+  email: "Rollcall writes Clerk's primary address over it",
+  emailVerified: "Rollcall writes Clerk's value over it",
+  name: "Rollcall writes Clerk's name over it",
+  imageUrl: "Rollcall writes Clerk's image over it",
   role: "Rollcall writes admin and user from Clerk; another role of the app stays",
   tier: "Rollcall reads it; only an operator changes it",
-  banned: "Rollcall writes Clerk's bans",
+  banned: "Rollcall writes Clerk's bans over it, so a ban that Clerk does not have ends",
   deletedAt: "Rollcall sets it when Clerk deletes the user",
 };
 
@@ -285,9 +298,26 @@ function describeLeft(
     const where = `${label(table)}.${column.name}`;
     const why = findMisfit(field, column);
     return isInTheWay(field, column)
-      ? `${where} is in the way: ${why}, under the same name. Change its type, or rename it.`
+      ? `${where} is in the way: ${why}, under the same name. ${adviseRole(field, column) ?? "Change its type"}, or rename it.`
       : `${where} is not taken for users.columns.${field}: ${why}.`;
   });
+}
+
+const listLackingRoles = ({ labels }: CatalogColumn) =>
+  ["user", "admin"].filter((role) => !labels.includes(role));
+
+/** An enum of USER and ADMIN, the most common one, means the same. */
+function adviseRole(field: UserField, column: CatalogColumn): string | undefined {
+  const renames = listLackingRoles(column).map((role) => ({
+    role,
+    label: column.labels.find((label) => label.toLowerCase() === role),
+  }));
+  const isSame = renames.length > 0 && renames.every(({ label }) => label !== undefined);
+  if (field !== "role" || !isSame) return undefined;
+  const statements = renames.map(
+    ({ role, label }) => `alter type ${column.shown} rename value '${label}' to '${role}'`,
+  );
+  return `If it means the same, rename its values (${statements.join("; ")})`;
 }
 
 function isInTheWay(field: UserField, { name }: CatalogColumn): boolean {
@@ -304,7 +334,7 @@ function proposeProfile(
   undecided: string[],
 ): Mapping["profile"] {
   const links = tables.flatMap((table): Link[] => {
-    const link = table === users ? undefined : findLink(table, users, key);
+    const link = table === users || hasDot(table) ? undefined : findLink(table, users, key);
     return link ? [{ table, link }] : [];
   });
   const candidates = links.filter(({ table }) => profileNames.includes(simplify(table.name)));

@@ -4,6 +4,7 @@ import { expect, inject, onTestFinished, test } from "vitest";
 import { findSchemaProblems, findTableProblems } from "../app-schema/find-schema-problems.ts";
 import { pruneUnknownTombstones } from "../deletions.ts";
 import { createPool, type Pool } from "../pool.ts";
+import { makeSnapshot, writeUsers } from "../testing.ts";
 import { planAdoption } from "./adoption/plan-adoption.ts";
 import { MigrationRefusal } from "./adoption/refuse-unfit.ts";
 import { migrateDown, migrateUp, planMigration, readMigrations, restoreTables } from "./migrate.ts";
@@ -78,13 +79,57 @@ function fillTiers(rows: unknown[]): unknown[] {
   });
 }
 
-test("times that only the app's program fills get a default, and Rollcall makes the keys", async () => {
-  const app = withoutProfile(prisma);
-  const pool = await openApp(app);
+const describeTimes = `
+select attrelid::regclass::text as table, attname as column, format_type(atttypid, atttypmod) as type, attnotnull as "isRequired",
+       atthasdef as "hasDefault"
+from pg_attribute where attrelid in ('public."User"'::regclass, 'public."Profile"'::regclass) and attname in ('createdAt', 'updatedAt')
+order by 1, 2`;
+
+test("required times of Prisma that the mapping names stay as they are, and Rollcall writes them", async () => {
+  const pool = await openApp({
+    mapping: prisma.mapping,
+    sql: `${prisma.sql}; alter table public."User" alter column "createdAt" drop default`,
+  });
+  const before = (await pool.query(describeTimes)).rows;
+  await migrateUp(pool);
+  expect((await pool.query(describeTimes)).rows).toEqual(before);
+  expect(await findSchemaProblems(pool)).toEqual([]);
+  await writeUsers(pool, [makeSnapshot()]);
+  const written = await pool.query(`
+    select t <= now() at time zone 'utc' and t > now() at time zone 'utc' - interval '1 minute' as "isNow"
+    from public."User" u join public."Profile" p on p."userId" = u."id",
+      unnest(array[u."createdAt", u."updatedAt", p."createdAt", p."updatedAt"]) as t
+    where u."clerkId" = 'user_a'`);
+  expect(written.rows).toEqual(Array(4).fill({ isNow: true }));
+});
+
+test("a required time that the mapping does not name gets a default, because Rollcall does not write it", async () => {
+  const { mapping, sql } = withoutProfile(prisma);
+  const { updatedAt: _, ...columns } = mapping.users.columns;
+  const pool = await openApp({ mapping: { ...mapping, users: { ...mapping.users, columns } }, sql });
   expect(await planAdoption(pool)).toContain(
     `alter table public."User" alter column "updatedAt" set default (now() at time zone 'utc')`,
   );
-  expect(await migrateUp(pool)).toEqual((await readMigrations()).map(({ id }) => id));
+  await migrateUp(pool);
+  expect(await findSchemaProblems(pool)).toEqual([]);
+});
+
+test("users of an app with every default name keep their times too", async () => {
+  const pool = await openApp({
+    mapping: { users: defaultMapping.users, profile: null },
+    sql: `
+create table public.users (
+  id serial primary key, clerk_id text not null unique, email text, email_verified boolean not null default false,
+  name text, image_url text, role text not null default 'user', tier text not null default 'FREE',
+  banned boolean not null default false, deleted_at timestamp(3), created_at timestamp(3) not null,
+  updated_at timestamp(3) not null
+)`,
+  });
+  expect((await planAdoption(pool)).join()).not.toMatch(/(created|updated)_at set default/);
+  await migrateUp(pool);
+  await writeUsers(pool, [makeSnapshot()]);
+  const events = await pool.query("select kind from rollcall.events");
+  expect(events.rows).toEqual([{ kind: "user_created" }]);
 });
 
 test("a Prisma model with keys of the database is adopted, and its times stay its own", async () => {
@@ -107,7 +152,7 @@ create function public.backdate() returns trigger language plpgsql as 'begin new
 create trigger backdate before insert on public."AppUsers" for each row execute function public.backdate()`,
   });
   await expect(migrateUp(pool)).rejects.toThrow(
-    'no event was recorded for a new user: "createdAt" and updated_at of public.AppUsers must hold the time of the write, in microseconds',
+    'no event was recorded for a new user: "createdAt" and updated_at of public.AppUsers must hold the time of the write',
   );
 });
 
@@ -299,10 +344,89 @@ insert into public."AppUsers" ("clerkId") values ('user_a'), ('user_a'), (null);
 `,
   });
   expect(problems).toEqual([
-    `public.AppUsers.emailAddress is unique ("AppUsers_emailAddress_key"), but people may share it: drop that`,
+    `public.AppUsers.emailAddress is unique ("AppUsers_emailAddress_key"), but people may share it: drop that (alter table public."AppUsers" drop constraint "AppUsers_emailAddress_key")`,
     "public.AppUsers.clerkId must have a value, but is null in AppUsers 3",
     "public.AppUsers.clerkId must be unique, but rows share it:\n    clerkId user_a: AppUsers 1, 2",
   ]);
+});
+
+test("models as most apps of Prisma have them: each line says what to do", async () => {
+  const users = prisma.mapping.users;
+  const profile = prisma.mapping.profile as NonNullable<Mapping["profile"]>;
+  const problems = await readRefusal({
+    mapping: {
+      users: {
+        ...users,
+        key: { column: "id", type: "integer" },
+        columns: { clerkId: "clerkId", email: "email", name: "name", role: "role", updatedAt: "updatedAt" },
+      },
+      profile: { ...profile, columns: { displayName: { from: "name" } } },
+    },
+    // Int @id @default(autoincrement()), String @id @default(cuid()), @unique, an enum, @updatedAt, onDelete: Cascade.
+    sql: `
+create type public."Role" as enum ('USER', 'ADMIN');
+create table public."User" (
+  "id" serial not null, "clerkId" text not null, "email" text not null, "name" text,
+  "role" public."Role" not null default 'USER', "updatedAt" timestamp(3) not null,
+  constraint "User_pkey" primary key ("id")
+);
+create unique index "User_clerkId_key" on public."User" ("clerkId");
+create unique index "User_email_key" on public."User" ("email");
+create table public."Profile" (
+  "id" text not null, "userId" integer not null, "displayName" text not null, "handle" text not null,
+  "updatedAt" timestamp(3) not null,
+  constraint "Profile_pkey" primary key ("id")
+);
+create unique index "Profile_userId_key" on public."Profile" ("userId");
+create unique index "Profile_handle_key" on public."Profile" ("handle");
+alter table public."Profile" add constraint "Profile_userId_fkey"
+  foreign key ("userId") references public."User" ("id") on delete cascade on update cascade;
+`,
+  });
+  expect(problems).toEqual([
+    `public.User.role lacks a value: alter type "Role" rename value 'USER' to 'user'`,
+    `public.User.role lacks a value: alter type "Role" rename value 'ADMIN' to 'admin'`,
+    `public.User.email is NOT NULL, but must be able to be null, because Clerk has users without it, and a deleted user has none: alter table public."User" alter column email drop not null`,
+    "public.Profile.handle is NOT NULL without a default, and Rollcall does not fill it: give it one, or drop the NOT NULL",
+    `public.Profile.userId is NOT NULL, but must be able to be null, because a profile outlives its user: alter table public."Profile" alter column "userId" drop not null`,
+    `public.Profile.displayName is NOT NULL, but must be able to be null, because the mapping gives it no default, or a purge erases it: alter table public."Profile" alter column "displayName" drop not null`,
+    `public.User.email is unique ("User_email_key"), but people may share it: drop that (drop index public."User_email_key")`,
+  ]);
+});
+
+test.each([
+  ["timestamptz not null default now()", "", "the app's own, and NOT NULL"],
+  ["integer", "", "integer, but must be timestamp with time zone, or timestamp: rename it"],
+  [
+    "timestamp",
+    `insert into app.profiles (id, display_name, track, linked_at) select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'x', 'neon', now() from generate_series(2, 3) n`,
+    "the app's own, and has a value in rows without a user: profiles 00000000-0000-4000-8000-000000000002, 00000000-0000-4000-8000-000000000003",
+  ],
+])("a column linked_at of the app as %s has another meaning and is refused", async (type, rows, says) => {
+  const { mapping, sql } = uuidKeys;
+  const problems = await readRefusal({
+    mapping,
+    sql: `${sql}; alter table app.profiles add linked_at ${type}; ${rows}`,
+  });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain(`app.profiles.linked_at is ${says}`);
+  expect(problems[0]).toContain("rename");
+});
+
+test("a column linked_at that only linked profiles fill is taken, and Rollcall's own is known again", async () => {
+  const { mapping, sql } = uuidKeys;
+  const pool = await openApp({
+    mapping,
+    sql: `${sql}; alter table app.profiles add linked_at timestamptz; update app.profiles set linked_at = '2026-01-01'`,
+  });
+  await migrateUp(pool);
+  // The profile of a deleted user keeps the time.
+  await pool.query("update app.profiles set user_id = null");
+  const marks = "select linked_at::text from app.profiles";
+  expect((await pool.query(marks)).rows).toEqual([{ linked_at: expect.stringMatching(/^2026-01-01/) }]);
+  await revertEverything(pool);
+  await migrateUp(pool);
+  expect((await pool.query(marks)).rows).toEqual([{ linked_at: expect.stringMatching(/^2026-01-01/) }]);
 });
 
 test("separate state is refused until it is built", async () => {
@@ -310,4 +434,91 @@ test("separate state is refused until it is built", async () => {
   expect(
     await readRefusal({ mapping: { ...mapping, users: { ...mapping.users, state: "separate" } }, sql }),
   ).toEqual([`users.state is "separate", which this version does not support yet: leave it out`]);
+});
+
+test.each<[string, MappedApp, string, RegExp]>([
+  [
+    "a domain refuses a profile without an address",
+    uuidKeys,
+    `create domain app.mail as text check (value is not null and value like '%@%');
+alter table app.profiles alter column email type app.mail using coalesce(email, 'a@example.com')`,
+    /value for domain app.mail violates check constraint/,
+  ],
+  [
+    "a trigger folds the Clerk id",
+    clerkIdAsKey,
+    `create function public.fold() returns trigger language plpgsql as 'begin new.id := lower(new.id); return new; end';
+create trigger fold before insert on public.users for each row execute function public.fold()`,
+    /no row was made for a new user/,
+  ],
+  [
+    "a trigger undoes a deletion",
+    clerkIdAsKey,
+    `create function public.undo() returns trigger language plpgsql as 'begin new.email := coalesce(new.email, old.email); return new; end';
+create trigger undo before update on public.users for each row execute function public.undo()`,
+    /A trigger of public.users undoes the deletion of a user/,
+  ],
+])("%s: the test write says so, and nothing is changed", async (_, { mapping, sql }, more, line) => {
+  const pool = await openApp({ mapping, sql: `${sql}; ${more}` });
+  const before = await dumpDatabase(pool);
+  await expect(migrateUp(pool)).rejects.toThrow(line);
+  expect(await dumpDatabase(pool)).toEqual(before);
+});
+
+test("a Clerk id whose collation ignores case, a view, and a table that others inherit from, are refused", async () => {
+  const problems = await readRefusal({
+    mapping: clerkIdAsKey.mapping,
+    sql: `
+create collation public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+create table public.users (id text collate public.any_case primary key, email text, tier text)`,
+  });
+  expect(problems).toEqual([
+    "public.users.id is text collate any_case, but must be text, or varchar of at least 32: change its type, or users.key.column",
+  ]);
+  const { mapping, sql } = clerkIdAsKey;
+  expect(
+    await readRefusal({
+      mapping,
+      sql: "create view public.users as select 'a' as id, 'a' as email, 'a' as tier",
+    }),
+  ).toEqual([
+    "public.users is not an ordinary table: a view, a partitioned or a foreign table cannot be mapped",
+  ]);
+  expect(
+    await readRefusal({ mapping, sql: `${sql}; create table public.guests () inherits (public.users)` }),
+  ).toEqual(["public.users has tables that inherit from it, and their rows count as its own: detach them"]);
+});
+
+test("an index follows the mapping to another column", async () => {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  const { mapping, sql } = uuidKeys;
+  const profile = mapping.profile as NonNullable<Mapping["profile"]>;
+  const { email: _, ...columns } = profile.columns;
+  const moved = { ...mapping, profile: { ...profile, columns: { ...columns, contact: { from: "email" } } } };
+  for (const one of [mapping, moved]) {
+    const options = { databaseUrl, mapping: one, checksMapping: false, applicationName: "test" };
+    const pool = createPool({ ...options, onIdleError: () => undefined });
+    onTestFinished(() => pool.end());
+    if (one === mapping) await pool.query(`${sql}; alter table app.profiles add column contact text`);
+    await migrateUp(pool);
+    expect((await restoreTables(pool)).left).toEqual([]);
+    const { rows } = await pool.query(
+      "select indexdef from pg_indexes where indexname = 'profiles_near_email'",
+    );
+    expect(rows[0]?.["indexdef"]).toContain(one === mapping ? "email" : "contact");
+    expect(rows[0]?.["indexdef"].includes("contact")).toBe(one === moved);
+  }
+});
+
+test("an enum without our default needs one of its own, and says so also when the app drops it later", async () => {
+  const { mapping, sql } = clerkIdAsKey;
+  const plan = `${sql}; create type public.plan as enum ('basic', 'it''s'); update public.users set tier = 'basic';
+alter table public.users alter column tier type public.plan using tier::public.plan`;
+  const says =
+    "public.users.tier has no default, and its enum has no 'FREE': give it one of its own values, for example alter table public.users alter column tier set default 'basic'";
+  expect(await readRefusal({ mapping, sql: plan })).toEqual([says]);
+  const pool = await openApp({ mapping, sql: `${plan}, alter column tier set default 'it''s'` });
+  await migrateUp(pool);
+  await pool.query("alter table public.users alter column tier drop default");
+  expect((await restoreTables(pool)).left.map((problem) => problem.says)).toEqual([says]);
 });

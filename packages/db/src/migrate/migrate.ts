@@ -2,7 +2,6 @@ import { readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
-import { isDefaultMapping } from "../app-schema/declared-tables.ts";
 import { findSchemaProblems } from "../app-schema/find-schema-problems.ts";
 import { recordColumns } from "../app-schema/known-columns.ts";
 import { findMappingChanges } from "../app-schema/mapping-changes.ts";
@@ -11,6 +10,7 @@ import { isMigrated, recordMapping, writeMappingRecord } from "../mapping-record
 import type { Connection, Pool, Queryable } from "../pool.ts";
 import { renderSql } from "../render-sql.ts";
 import { readRow, readRows } from "../rows.ts";
+import { isDefaultMapping } from "../tables.ts";
 import { inTransaction } from "../transaction.ts";
 import { planAdoption } from "./adoption/plan-adoption.ts";
 import { findUnfit, MigrationRefusal, refuseUnfit } from "./adoption/refuse-unfit.ts";

@@ -1,4 +1,4 @@
-import type { AlertCondition } from "@rollcall/contracts";
+import { type AlertCondition, alertRules } from "@rollcall/contracts";
 import { describe, expect, test } from "vitest";
 import { estimateQuantile, evaluateRule, type Sample } from "./evaluate-rule.ts";
 
@@ -40,6 +40,20 @@ describe("a share", () => {
       true,
     ],
   ])("%s", (_, counts, holds) => expect(evaluateRule(condition, observe(counts))?.holds).toBe(holds));
+});
+
+test.each<[string, Sample[], boolean]>([
+  ["with profiles", [provision("created", 1_000), provision("user.rejected", 20)], true],
+  ["of which few fail", [provision("created", 10_000), provision("user.rejected", 20)], false],
+  ["without profiles", [provision("not_made", 1_000), provision("user.rejected", 20)], true],
+  [
+    "without profiles, of which few fail",
+    [provision("not_made", 10_000), provision("user.rejected", 20)],
+    false,
+  ],
+])("creation_failures is a share of the users of an app %s", (_, counts, holds) => {
+  const rule = alertRules.find(({ name }) => name === "creation_failures");
+  expect(rule && evaluateRule(rule.when, observe(counts))?.holds).toBe(holds);
 });
 
 describe("a gauge", () => {

@@ -1,8 +1,18 @@
 import { createPool, createQueuePool, migrateUp, type Pool } from "@rollcall/db";
-import { createPostgresQueueBackend, openProducer } from "@rollcall/jobs";
+import { createPostgresQueueBackend, migrateQueues, openProducer } from "@rollcall/jobs";
 import { createDatabase } from "@rollcall/local-services";
 import { createLogger, createMetrics } from "@rollcall/observability";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  onTestFinished,
+  test,
+} from "vitest";
 import { noSessionCache } from "../ensure/session-cache.ts";
 import {
   type BulkContext,
@@ -15,10 +25,11 @@ import {
 let pool: Pool;
 let context: BulkContext;
 let lines: string[];
+let databaseUrl: string;
 
 // Of one connection, as with DATABASE_MAX_CONNECTIONS=1: a step that needs a second one never ends.
 beforeAll(async () => {
-  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  databaseUrl = await createDatabase(inject("postgresUrl"));
   pool = createPool({
     databaseUrl,
     applicationName: "test",
@@ -77,6 +88,25 @@ test("a change is cancelled with one connection, and a second operator learns of
     hint: expect.stringContaining("ana"),
   });
   await expect(cancelBulk(context, id + 1, "bruno")).rejects.toMatchObject({ code: "bulk.unknown" });
+});
+
+test("a refresh skips rows whose ids are not Clerk's, because no job can name them", async () => {
+  await migrateQueues(pool.driver);
+  const backend = createPostgresQueueBackend(createQueuePool({ databaseUrl, onIdleError: () => undefined }));
+  const sync = openProducer(backend, "sync");
+  onTestFinished(async () => {
+    await sync.close();
+    await backend.close();
+  });
+  const withQueue = { ...context, producers: { sync }, backend };
+  await pool.query("insert into users (clerk_id) values ('user_a'), ('auth0|5f7c8ec7')");
+  const request = { filter: {}, action: { refresh: true }, preview: false } as const;
+  const { jobId = 0 } = await requestBulkChange(withQueue, request, "ana");
+  while ((await getBulkChange(withQueue, jobId)).finishedAt === null)
+    await workOnBulkChanges(withQueue, new AbortController().signal);
+  expect(await getBulkChange(withQueue, jobId)).toMatchObject({ state: "done", done: 1, skipped: 1 });
+  const queue = await sync.connected(10_000);
+  expect((await queue.getJobs()).map(({ data }) => data)).toMatchObject([{ clerkId: "user_a" }]);
 });
 
 describe("a tier", () => {

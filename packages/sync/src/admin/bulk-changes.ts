@@ -3,6 +3,7 @@ import {
   type BulkAnswer,
   type BulkRequest,
   type BulkView,
+  clerkUserId,
   isOutage,
   readErrorCode,
 } from "@rollcall/contracts";
@@ -195,14 +196,16 @@ async function addJobs(context: BulkContext, portion: ClaimedPortion): Promise<b
     return false;
   }
   const deleted = new Set(await findTombstones(pool, portion.clerkIds));
-  const live = portion.clerkIds.filter((clerkId) => !deleted.has(clerkId));
+  // A row with an id that is not Clerk's has no user there, and a job would become a dead letter.
+  const live = portion.clerkIds.filter((id) => !deleted.has(id) && clerkUserId.safeParse(id).success);
   for (let at = 0; at < live.length; at += addedTogether) {
     const chunk = live.slice(at, at + addedTogether);
     await Promise.all(chunk.map((clerkId) => addSyncJob(producers.sync, syncJobFor(clerkId), addDeadlineMs)));
   }
   // If this process dies before, the jobs are added again, which does no harm.
-  await finishPortion(pool, portion, { skipped: deleted.size });
-  countUsers(context, "refresh", { done: live.length, failed: 0, skipped: deleted.size });
+  const skipped = portion.clerkIds.length - live.length;
+  await finishPortion(pool, portion, { skipped });
+  countUsers(context, "refresh", { done: live.length, failed: 0, skipped });
   return true;
 }
 

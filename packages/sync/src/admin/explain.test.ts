@@ -38,6 +38,14 @@ describe("each state of a user has its code", () => {
   });
 });
 
+test.each([{}, { role: "admin" as const }, { banned: true }, { deletedAt: at }])(
+  "no sentence speaks of a profile in an app without profiles (%o)",
+  (given) => {
+    const why = decideWhy(facts({ session: row(given), autoCreate: false, hasProfiles: false }));
+    expect(why).not.toMatch(/profile|creation/);
+  },
+);
+
 test("the sentence names the error, and what is missing", () => {
   const why = decideWhy(facts({ session: row(), jobs: [job("user.rejected")] }));
   expect(why).toBe("The row exists and the profile is missing. A job is retried after user.rejected.");

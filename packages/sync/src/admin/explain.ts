@@ -14,6 +14,7 @@ import {
   listConflictsOfUser,
   listEventsOfUser,
   type Pool,
+  type Tables,
   type User,
 } from "@rollcall/db";
 import {
@@ -24,7 +25,7 @@ import {
   type Producers,
 } from "@rollcall/jobs";
 import { decideAccess, toSessionView } from "../ensure/session-view.ts";
-import { decideSnapshot } from "../user/rules.ts";
+import { decideSnapshot, readMetadata } from "../user/rules.ts";
 import { askQueue } from "./status.ts";
 
 export type ExplainContext = {
@@ -73,7 +74,7 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
     conflicts,
     timeline,
     differences: rows && found ? findDifferences(pool, rows.user, found) : null,
-    clerkUser: found ? viewClerkUser(found) : null,
+    clerkUser: found ? viewClerkUser(found, pool.tables) : null,
   };
 }
 
@@ -132,8 +133,8 @@ function explainAbsence({ clerk, jobs, deadLetters }: Facts): Pick<Explanation, 
 /** The sentence for people: the present state, and how to change it. */
 export function decideWhy(facts: Facts): string {
   const { code, missing, errorCode } = decideExplanation(facts);
-  if (code === "in_place_without_profile" && facts.hasProfiles === false)
-    return "In place: the user has a row.";
+  const withoutProfiles = facts.hasProfiles === false ? whyWithoutProfiles[code] : undefined;
+  if (withoutProfiles !== undefined) return withoutProfiles;
   const sentence = whySentences[code](errorCode, facts.session?.user.deletedAt ?? null);
   return missing === "profile" ? `The row exists and the profile is missing. ${sentence}` : sentence;
 }
@@ -160,6 +161,13 @@ const whySentences: Record<
     "Clerk has the user, but no webhook and no login has arrived yet. The next login creates the row.",
 };
 
+/** The sentences that speak of a profile, for an app that has none. */
+const whyWithoutProfiles: Partial<Record<Explanation["code"], string>> = {
+  banned: "Banned at Clerk, so logins are refused. Unban the user at Clerk.",
+  in_place_admin: "In place: the user has a row.",
+  in_place_without_profile: "In place: the user has a row.",
+};
+
 type ClerkAnswer = { clerk: UserReport["clerk"]; found?: ClerkUser };
 
 async function askClerk(clerk: ClerkGateway | undefined, clerkId: string): Promise<ClerkAnswer> {
@@ -180,7 +188,7 @@ function findDifferences(pool: Pool, user: User, found: ClerkUser): UserReport["
     : compareWithClerk(pool, user, decideSnapshot(found, 0, { cause: "admin", ref: null }));
 }
 
-function viewClerkUser(user: ClerkUser): ClerkUserView {
+function viewClerkUser(user: ClerkUser, { profile }: Tables): ClerkUserView {
   return {
     username: user.username ?? null,
     firstName: user.first_name ?? null,
@@ -193,6 +201,11 @@ function viewClerkUser(user: ClerkUser): ClerkUserView {
     })),
     role: user.public_metadata?.role ?? null,
     turma: user.public_metadata?.turma ?? null,
+    metadata: Object.fromEntries(
+      (profile?.columns ?? []).flatMap((column) =>
+        column.source === "metadata" ? [[column.key, readMetadata(user, column.metadata) ?? null]] : [],
+      ),
+    ),
     banned: user.banned ?? false,
     createdAt: toIso(user.created_at),
     updatedAt: toIso(user.updated_at),

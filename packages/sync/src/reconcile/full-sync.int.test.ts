@@ -1,3 +1,4 @@
+import { createLogger } from "@rollcall/observability";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findInequalities } from "./testing/clerk-equality.ts";
 import { type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
@@ -67,6 +68,28 @@ test("every kind of drift is repaired, and edits of people and of the app stay",
   expect(kept.rows).toEqual([{ ours: "GOLDadmin", edited: 1 }]);
   await db.query("update users set role = 'user' where clerk_id = $1", [ours]);
   expect(await findInequalities(db, clerk)).toEqual([]);
+});
+
+test("a row that a trigger of the app changes is no missed webhook, and the log names it", async () => {
+  const { clerk, db } = stage;
+  await clerk.users.seed(3);
+  // A webhook of the last seconds could still come.
+  for (const { id } of await clerk.users.list())
+    await clerk.users.update(id, { raw: { updated_at: Date.now() - 60_000 } });
+  await db.query(`
+    create function shout() returns trigger language plpgsql as $$ begin new.name := upper(new.name); return new; end $$;
+    create trigger shout before insert or update on users for each row execute function shout()`);
+  const lines: string[] = [];
+  proxied.context.log = createLogger({
+    level: "warn",
+    process: "test",
+    destination: { write: (line) => lines.push(line) },
+  });
+  await proxied.complete("full");
+  const run = await proxied.complete("full");
+  expect(run).toMatchObject({ counts: { created: 0, updated: 3, failed: 0 }, missed: 0 });
+  expect(lines.join("").match(/"event":"user_altered_by_app"/g)).toHaveLength(3);
+  expect((await db.query("select from rollcall.events where kind = 'user_updated'")).rowCount).toBe(0);
 });
 
 test("a user that cannot be read, or that Postgres refuses, is counted as failed and does not stop the others", async () => {

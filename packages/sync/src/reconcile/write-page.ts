@@ -95,6 +95,7 @@ export async function writePage(writer: PageWriter, page: Page): Promise<PageRes
     ? page.users.flatMap(({ clerkId }) => clerkId ?? [])
     : [...outcomes.keys()];
   await invalidateSessions(writer, touched);
+  const altered = await findAltered(context, drifted, outcomes);
   const repaired: DriftedUser[] = [];
   for (const one of drifted) {
     const { write, kind } = one;
@@ -103,8 +104,10 @@ export async function writePage(writer: PageWriter, page: Page): Promise<PageRes
       new AppError("internal", "A write returned no outcome for an id");
     const counted = classifyWrite(kind, outcome);
     counts[counted]++;
-    if (counted !== "failed" && counted !== "unchanged") repaired.push(one);
+    const isAltered = altered.has(write.snapshot.clerkId);
+    if (counted !== "failed" && counted !== "unchanged" && !isAltered) repaired.push(one);
     reportWrite(context, write.snapshot, kind, outcome);
+    if (isAltered) reportAltered(context, write.snapshot);
   }
   for (const { clerkId, result } of unreadable)
     if ("unreadable" in result) reportFailure(context, clerkId, result.unreadable);
@@ -160,6 +163,25 @@ function writeDrifted(
     drifted.map(({ write }) => write),
     defaults,
   );
+}
+
+/**
+ * The written users whose rows still differ, because a trigger of the app changes what is written. Each full sync finds
+ * them again, and no webhook was missed.
+ */
+async function findAltered(
+  { pool, defaults }: PageContext,
+  drifted: readonly DriftedUser[],
+  outcomes: ReadonlyMap<string, WriteOutcome>,
+): Promise<ReadonlySet<string>> {
+  const written = drifted.flatMap(({ kind, write: { snapshot } }) =>
+    kind === "older_row" && !(outcomes.get(snapshot.clerkId) instanceof AppError) ? [snapshot] : [],
+  );
+  if (written.length === 0) return new Set();
+  // A row with the read sequence of the snapshot is as new, and would not be compared.
+  const next = written.map((snapshot) => ({ ...snapshot, readTicket: snapshot.readTicket + 1 }));
+  const kinds = await findDrift(pool, next, defaults.create);
+  return new Set([...kinds].flatMap(([clerkId, kind]) => (kind === "older_row" ? [clerkId] : [])));
 }
 
 /** The webhook of an older change counts as lost; milliseconds. */
@@ -218,6 +240,14 @@ function reportWrite(
     ? nameProfileEvent(outcome, context.pool.tables.profileName)
     : "user_synced";
   log.info({ event, clerkId, cause, outcome, kind, runId: ref }, "User reconciled");
+}
+
+function reportAltered({ pool, log }: PageContext, { clerkId, ref }: UserSnapshot): void {
+  const { label } = pool.tables.users;
+  log.warn(
+    { event: "user_altered_by_app", clerkId, cause, runId: ref },
+    `A trigger of ${label} changes what Rollcall writes, so each full sync writes the user again: rollcall explain shows the column`,
+  );
 }
 
 function reportFailure({ pool, log, metrics }: PageContext, clerkId: string | null, error: AppError): void {

@@ -149,11 +149,16 @@ const slug = /^[a-z0-9_]{1,64}$/;
  * values. Without such a list it must have the type of the column's default, and a text must be a slug.
  */
 export function decideMetadata(user: ClerkUser, source: MetadataSource): ProfileValue {
-  const value = source.path.reduce(readOwn, user.public_metadata);
+  const value = readMetadata(user, source);
   if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return null;
   if (source.allowed) return source.allowed.includes(String(value)) ? value : null;
   if (typeof value !== typeof (source.default ?? "")) return null;
   return typeof value !== "string" || slug.test(value) ? value : null;
+}
+
+/** What public metadata has at the place of a source; any JSON. */
+export function readMetadata(user: ClerkUser, { path }: MetadataSource): unknown {
+  return path.reduce(readOwn, user.public_metadata);
 }
 
 function readOwn(container: unknown, name: string): unknown {

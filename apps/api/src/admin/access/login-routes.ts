@@ -1,10 +1,11 @@
-import { loginRequest, type SessionAnswer, version } from "@rollcall/contracts";
+import { loginRequest, type SessionAnswer } from "@rollcall/contracts";
 import { closeAdminSession } from "@rollcall/db";
 import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "../../context.ts";
 import { readInput } from "../admin-route.ts";
 import type { Access } from "./access.ts";
 import { requireToken } from "./guard.ts";
+import { answerSession } from "./session-answer.ts";
 import { clearSessionCookie, setSessionCookie } from "./session-cookie.ts";
 
 /** The longest name and password, with every character escaped. */
@@ -23,7 +24,7 @@ export function registerLoginRoutes(scope: FastifyInstance, context: ApiContext,
       { event: "operator_logged_in", requestId: request.id, by: name, sessionId: session.id },
       "An operator logged in",
     );
-    return { name, role, csrf, expiresAt: session.expiresAt, version };
+    return answerSession(context, { name, role, csrf, expiresAt: session.expiresAt });
   });
 
   scope.post("/logout", async (request, reply) => {

@@ -2,7 +2,7 @@ import type { JobView, UserReport } from "@rollcall/contracts";
 import { formatTable } from "../../print.ts";
 
 /** The report as lines of a terminal: the sentence, then the facts behind it. It holds no email and no name. */
-export function describeReport(report: UserReport): string[] {
+export function describeReport(report: UserReport, { hasProfiles }: { hasProfiles: boolean }): string[] {
   const { user, mentorado, clerk, jobs, deadLetters, conflicts, timeline } = report;
   const deleted = user?.deletedAt ? `, deleted ${user.deletedAt}` : "";
   return [
@@ -10,8 +10,8 @@ export function describeReport(report: UserReport): string[] {
     report.why,
     ...section("Here", [
       ["Clerk", clerk],
-      ["row", user ? `users ${user.id}, ${user.role}${deleted}` : "none"],
-      ["profile", mentorado ? describeProfile(mentorado) : "none"],
+      ["row", user ? `${user.id}, ${user.role}${deleted}` : "none"],
+      ...(hasProfiles ? [["profile", mentorado ? describeProfile(mentorado) : "none"] as const] : []),
     ]),
     ...section(
       "Jobs",
@@ -49,5 +49,5 @@ function describeState({ state, attempts, code }: JobView): string {
 
 /** A profile of another table has no state that Rollcall knows. */
 function describeProfile(profile: NonNullable<UserReport["mentorado"]>): string {
-  return "ativo" in profile ? `mentorados ${profile.id}, ativo ${profile.ativo}` : String(profile.id);
+  return "ativo" in profile ? `${profile.id}, ativo ${profile.ativo}` : String(profile.id);
 }

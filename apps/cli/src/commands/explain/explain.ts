@@ -11,8 +11,11 @@ export function addExplain({ program, open, print, isJson }: Cli, group: string)
     .addOption(jsonOption)
     .description("explain in one sentence why a user is here or is missing, then show the facts")
     .action(async (clerkId) => {
-      const report = await explainUser(open().services, clerkId);
-      if (report || isJson()) print(report ?? null, () => (report ? describeReport(report) : []));
+      const { services } = open();
+      const hasProfiles = services.pool.tables.profile !== undefined;
+      const report = await explainUser(services, clerkId);
+      if (report || isJson())
+        print(report ?? null, () => (report ? describeReport(report, { hasProfiles }) : []));
       if (report) return;
       say(`Neither Clerk nor Rollcall knows ${clerkId}.`);
       process.exitCode = exitCodes.failed;

@@ -86,7 +86,7 @@ function describePlan({ problems, statements }: MigrationPlan): string[] {
     return ["-- migrate would refuse, and change nothing:", ...problems.flatMap(toComment)];
   if (statements.length === 0) return ["-- Nothing to apply."];
   return [
-    "-- migrate runs these statements in one transaction. Before its end it writes two invented users and rolls them back.",
+    "-- migrate runs these statements in one transaction. Before its end it writes invented users and rolls them back.",
     "-- With queues on Postgres, BullMQ then makes its own tables in schema bullmq.",
     "begin;",
     ...statements.flatMap((statement) => `${statement.trim().replace(/;$/, "")};`.split("\n")),
@@ -156,7 +156,8 @@ function describeList(title: string, lines: readonly string[]): string[] {
 
 function describeEnd({ isDefault, written }: Result): string[] {
   if (isDefault) return ["These are the default tables: no file is needed. Next: npm run migrate"];
-  if (written === null) return [`${file} exists, and stays as it is.`];
+  if (written === null)
+    return [`${file} exists, and stays as it is. Delete it first to write what is taken now.`];
   return [
     `Wrote ${file}. Set ROLLCALL_CONFIG to its path in every process.`,
     "Next: rollcall init --print-sql shows what npm run migrate will do.",

@@ -14,8 +14,9 @@ export function addUsers({ program, open, print }: Cli, group: string): void {
     .description("find users; without a query, the newest")
     .action(async (typed, _options, command) => {
       const query = readTyped(command, "[query]", userQuery.shape.query, typed);
-      const found = await findUsers(open().services.pool, query);
-      print(found, () => describe(found));
+      const { pool } = open().services;
+      const found = await findUsers(pool, query);
+      print(found, () => describe(found, pool.tables.profile?.name));
     });
 }
 
@@ -33,16 +34,20 @@ async function findUsers(
   return { items, more: cursor !== undefined };
 }
 
-function describe({ items, more }: { items: readonly UserEntry[]; more: boolean }): string[] {
+/** @param profileName undefined for an app without profiles */
+function describe(
+  { items, more }: { items: readonly UserEntry[]; more: boolean },
+  profileName: string | undefined,
+): string[] {
   if (items.length === 0) return ["No user matches."];
-  const titles = ["Clerk id", "email", "name", "tier", "state", "mentorado"];
+  const titles = ["Clerk id", "email", "name", "tier", "state", ...(profileName ? [profileName] : [])];
   const rows = items.map((user) => [
     user.clerkId,
     user.email ?? "",
     user.name ?? "",
     user.tier,
     describeState(user),
-    user.mentoradoId === null ? "none" : String(user.mentoradoId),
+    ...(profileName ? [String(user.mentoradoId ?? "none")] : []),
   ]);
   return [
     ...formatTable([titles, ...rows]),

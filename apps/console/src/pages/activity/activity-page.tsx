@@ -3,6 +3,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 import { useLiveEvents } from "../../api/live.ts";
 import { useList } from "../../api/queries.ts";
+import { useProfileShape } from "../../api/session.tsx";
 import { Button } from "../../design/button.tsx";
 import { Field } from "../../design/field.tsx";
 import { PersonLink } from "../../design/person-link.tsx";
@@ -18,6 +19,8 @@ import { EventDetails, EventName } from "./event-details.tsx";
 import { eventTexts } from "./event-texts.ts";
 
 const all = "";
+/** Kinds of events that no app without profiles has. */
+const ofProfiles = /^(mentorado|conflict)_/;
 const clerkIdForm = /^user_[A-Za-z0-9_]{1,128}$/;
 /** A burst does not fill the memory of a tab that stays open all day. */
 const mostWaiting = 500;
@@ -27,6 +30,7 @@ export function ActivityPage() {
   const texts = useTexts(activityTexts);
   const events = useTexts(eventTexts);
   const formats = useFormats();
+  const hasProfiles = useProfileShape() !== null;
   const { kind = all, cause = all, ref } = useSearch({ from: "/activity" });
   const navigate = useNavigate({ from: "/activity" });
   /** Another cause means another kind of `ref`. */
@@ -101,7 +105,7 @@ export function ActivityPage() {
           label={texts.kind}
           value={kind}
           onChange={(next) => choose({ kind: next })}
-          options={choices(events.kinds)}
+          options={choices(events.kinds).filter(({ value }) => hasProfiles || !ofProfiles.test(value))}
         />
         <Select
           label={texts.cause}

@@ -1,7 +1,7 @@
 import { defineTexts } from "../../language/language.tsx";
 
 /** fires: what is wrong, while the alert fires. watches: the condition, while all is well. */
-type Sentences = Readonly<Record<string, { fires: string; watches: string }>>;
+export type Sentences = Readonly<Record<string, { fires: string; watches: string }>>;
 
 /** The alert rules in sentences, by their names. A rule that is missing here is shown with the server's English summary. */
 export const alertSentences = defineTexts({
@@ -156,6 +156,22 @@ export const alertSentences = defineTexts({
     alerts_unsent: {
       fires: "Os alertas não são entregues: ALERT_WEBHOOK_URL não os aceita.",
       watches: "Dispara quando os alertas não são entregues.",
+    },
+  },
+});
+
+/** The same for an app without profiles, where a rule speaks of them. */
+export const sentencesWithoutProfiles = defineTexts({
+  en: {
+    creation_failures: {
+      fires: "More than 1 % of the users that are due cannot be written.",
+      watches: "Fires when more than 1 % of the users that are due cannot be written.",
+    },
+  } as Sentences,
+  "pt-BR": {
+    creation_failures: {
+      fires: "Mais de 1 % dos usuários devidos não podem ser gravados.",
+      watches: "Dispara quando mais de 1 % dos usuários devidos não podem ser gravados.",
     },
   },
 });

@@ -9,9 +9,10 @@ import { Time } from "../../design/time.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { Page } from "../../layout/page.tsx";
+import { serviceAnchor } from "../overview/service-anchor.ts";
 import { alertFacts } from "./alert-facts.ts";
-import { alertSentences } from "./alert-sentences.ts";
 import { alertsTexts } from "./alerts-texts.ts";
+import { useAlertSentences } from "./use-alert-sentences.ts";
 
 export function AlertsPage() {
   const texts = useTexts(alertsTexts);
@@ -107,7 +108,7 @@ function Named({
   isLoud?: boolean;
 }) {
   const texts = useTexts(alertsTexts);
-  const sentences = useTexts(alertSentences)[alert.name];
+  const sentences = useAlertSentences()(alert.name);
   return (
     <>
       {sentences ? isQuiet ? sentences.watches : sentences.fires : <span lang="en">{alert.summary}</span>}
@@ -128,17 +129,27 @@ function Value({ of: { name, value } }: { of: Pick<AlertView, "name" | "value"> 
   return unit === "seconds" ? formats.duration(value * 1000) : formats.number(value);
 }
 
+/** What an operator sees of the alert's cause, or the page on which one acts. */
 function Act({ name }: { name: string }) {
   const texts = useTexts(alertsTexts);
-  const { page = "/" } = alertFacts(name);
+  const { page = "/", service } = alertFacts(name);
+  if (name === "alerts_unsent") return <a href={`#${deliveryAnchor}`}>{texts.seeDelivery}</a>;
+  if (service !== undefined)
+    return (
+      <Link to="/" hash={serviceAnchor(service)}>
+        {texts.see[service]}
+      </Link>
+    );
   return <Link to={page}>{texts.act[page]}</Link>;
 }
+
+const deliveryAnchor = "delivery";
 
 function Delivery() {
   const texts = useTexts(alertsTexts);
   const answer = useAnswer<AlertDelivery>("alerts", "/alerts/delivery");
   return (
-    <section className="panel stack tight" aria-label={texts.delivery}>
+    <section className="panel stack tight" aria-label={texts.delivery} id={deliveryAnchor}>
       <h2>{texts.delivery}</h2>
       <Answered of={answer}>
         {({ state, host, lastSentAt, lastFailedAt, lastFailureCode }) => (

@@ -1,49 +1,59 @@
-import type { ColumnValue, ConflictDetail } from "@rollcall/contracts";
+import type { ColumnValue, ConflictDetail, ProfileShape } from "@rollcall/contracts";
+import { keyFrom } from "../../api/profile-shape.ts";
+import { useProfileShape } from "../../api/session.tsx";
 import { Badge } from "../../design/badge.tsx";
+import { shortenKey } from "../../design/row-key.ts";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
-import { columnsTexts } from "../users/columns-texts.ts";
+import { type ColumnTexts, columnsTexts } from "../users/columns-texts.ts";
+import { nameColumn } from "../users/describe-filter.ts";
 import "../../design/table.css";
 import { conflictsTexts } from "./conflicts-texts.ts";
 
 type Profile = ConflictDetail["candidates"][number];
 
-const known = [
-  "nomeCompleto",
-  "email",
-  "turma",
-  "ativo",
-  "metaFaturamento",
-  "metaLeads",
-  "metaProcedimentos",
-  "metaPosts",
-  "metaStories",
-];
 const times = ["linkedAt", "createdAt", "updatedAt"] as const;
-const hidden = new Set<string>(["id", "userId", "fotoUrl", ...times]);
 
-/** The default table's fields in their order; under another mapping, the fields that the profiles have. */
-function listFields(profiles: readonly (Profile | null)[]): string[] {
+/** A line of the table: a field of the profiles, and what the user has for it. */
+type Line = { field: string; label: string; ofUser?: string | null | undefined; isShared: boolean };
+
+/** Name and email, which tell whose a profile is, and then the other fields that the profiles have. */
+function listLines(
+  user: ConflictDetail["user"],
+  profiles: readonly (Profile | null)[],
+  { shape, names }: { shape: ProfileShape | null; names: ColumnTexts },
+): Line[] {
+  const share = (from: "name" | "email"): Line => ({
+    field: keyFrom(shape, from) ?? from,
+    // Whatever the app calls the column.
+    label: names[from],
+    ofUser: user?.[from],
+    isShared: true,
+  });
+  const shared = [share("name"), share("email")];
+  const said = new Set<string | undefined>([
+    ...["id", "userId", keyFrom(shape, "imageUrl"), ...times],
+    ...shared.map(({ field }) => field),
+  ]);
   const found = new Set(profiles.flatMap((profile) => Object.keys(profile ?? {})));
-  const others = [...found].filter((field) => !hidden.has(field) && !known.includes(field));
-  return [...known.filter((field) => found.size === 0 || found.has(field)), ...others];
+  const others = [...found].filter((field) => !said.has(field));
+  return [...shared, ...others.map((field) => ({ field, label: nameColumn(names, field), isShared: false }))];
 }
 
 /** The user, the present profile and each candidate in a column of its own. */
 export function Candidates({ conflict }: { conflict: ConflictDetail }) {
   const texts = useTexts(conflictsTexts);
-  const names: Readonly<Record<string, string>> = useTexts(columnsTexts);
+  const names = useTexts(columnsTexts);
   const formats = useFormats();
   const { user, present, candidates, candidateIds } = conflict;
   const others = candidates.filter(({ id }) => id !== present?.id);
   const profiles: readonly (Profile | null)[] = [present, ...others];
   const gone = candidateIds.filter((id) => !candidates.some((candidate) => candidate.id === id));
-  const ofUser: Readonly<Record<string, string | null | undefined>> = {
-    nomeCompleto: user?.name,
-    email: user?.email,
-  };
+  const shape = useProfileShape();
+  const emailKey = keyFrom(shape, "email") ?? "email";
+  const isKnown = (field: string) => profiles.some((profile) => profile !== null && field in profile);
   const heading = (profile: Profile | null) =>
-    profile === present ? texts.present : texts.candidate(String(profile?.id));
+    profile === present ? texts.present : texts.candidate(profile ? shortenKey(profile.id) : "–");
   return (
     <div className="stack tight">
       {/* A scrolling area must be reachable by keyboard. */}
@@ -55,28 +65,26 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
               <th scope="col">{texts.field}</th>
               <th scope="col">{texts.theUser}</th>
               {profiles.map((profile) => (
-                <th key={profile?.id ?? "none"} scope="col">
+                <th key={profile?.id ?? "none"} scope="col" title={profile ? String(profile.id) : undefined}>
                   {heading(profile)}
                 </th>
               ))}
             </tr>
           </thead>
           <tbody>
-            {listFields(profiles).map((field) => (
+            {listLines(user, profiles, { shape, names }).map(({ field, label, ofUser, isShared }) => (
               <tr key={field}>
-                <th scope="row">{names[field] ?? field}</th>
-                <td data-label={texts.theUser} data-empty={!ofUser[field] || undefined}>
-                  {field === "email" && user ? (
+                <th scope="row">{label}</th>
+                <td data-label={texts.theUser} data-empty={isEmpty(ofUser) || undefined}>
+                  {field === emailKey && user ? (
                     <span>
                       {user.email ?? "–"}{" "}
                       <Badge tone={user.emailVerified ? "good" : "warn"}>
                         {user.emailVerified ? texts.emailVerified : texts.emailUnverified}
                       </Badge>
                     </span>
-                  ) : field === "nomeCompleto" ? (
-                    (user?.name ?? "–")
                   ) : (
-                    <span className="soft">–</span>
+                    <Cell value={ofUser} other={undefined} />
                   )}
                 </td>
                 {profiles.map((profile) => (
@@ -85,17 +93,14 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
                     data-label={heading(profile)}
                     data-empty={isEmpty(readField(profile, field)) || undefined}
                   >
-                    <Cell
-                      value={readField(profile, field)}
-                      other={field === "email" || field === "nomeCompleto" ? ofUser[field] : undefined}
-                    />
+                    <Cell value={readField(profile, field)} other={isShared ? ofUser : undefined} />
                   </td>
                 ))}
               </tr>
             ))}
-            {times.map((field) => (
+            {times.filter(isKnown).map((field) => (
               <tr key={field}>
-                <th scope="row">{names[field]}</th>
+                <th scope="row">{nameColumn(names, field)}</th>
                 <td data-label={texts.theUser} data-empty>
                   <span className="soft">–</span>
                 </td>
@@ -116,7 +121,7 @@ export function Candidates({ conflict }: { conflict: ConflictDetail }) {
           </tbody>
         </table>
       </section>
-      {gone.length > 0 && <p className="soft">{texts.gone(gone.join(", "))}</p>}
+      {gone.length > 0 && <p className="soft">{texts.gone(gone.map(shortenKey).join(", "))}</p>}
     </div>
   );
 }

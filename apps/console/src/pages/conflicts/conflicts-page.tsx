@@ -2,7 +2,7 @@ import type { NamedConflict } from "@rollcall/contracts";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useList } from "../../api/queries.ts";
-import { useMay } from "../../api/session.tsx";
+import { useMay, useProfileShape } from "../../api/session.tsx";
 import { Choices } from "../../design/choices.tsx";
 import { PersonLink } from "../../design/person-link.tsx";
 import { Answered, Empty } from "../../design/states.tsx";
@@ -14,8 +14,18 @@ import { Page } from "../../layout/page.tsx";
 import { conflictsTexts } from "./conflicts-texts.ts";
 import { type ConflictState, conflictStates } from "./states.ts";
 
-/** Conflicts of one state. Those that wait for a decision come first. */
 export function ConflictsPage() {
+  const texts = useTexts(conflictsTexts);
+  if (useProfileShape() !== null) return <Conflicts />;
+  return (
+    <Page title={texts.title}>
+      <p>{texts.noProfiles}</p>
+    </Page>
+  );
+}
+
+/** Conflicts of one state. Those that wait for a decision come first. */
+function Conflicts() {
   const texts = useTexts(conflictsTexts);
   const { state = "open" } = useSearch({ from: "/conflicts" });
   const navigate = useNavigate({ from: "/conflicts" });

@@ -4,6 +4,7 @@ export const conflictsTexts = defineTexts({
   en: {
     title: "Conflicts",
     says: "Profiles that may belong to a user, and that only a person may assign. Meanwhile the user works with a fresh profile.",
+    noProfiles: "This app has no profiles, so there is nothing to decide.",
     states: { open: "Open", resolved: "Resolved", dismissed: "Dismissed", settled: "Settled by themselves" },
     empty: {
       open: "There is nothing to decide.",
@@ -79,6 +80,7 @@ export const conflictsTexts = defineTexts({
   "pt-BR": {
     title: "Conflitos",
     says: "Perfis que podem ser de um usuário e que só uma pessoa pode atribuir. Enquanto isso, o usuário trabalha com um perfil novo.",
+    noProfiles: "Este aplicativo não tem perfis; por isso não há nada a decidir.",
     states: {
       open: "Abertos",
       resolved: "Resolvidos",

@@ -136,7 +136,7 @@ export const causesTexts = defineTexts({
     "user.rejected": {
       means:
         "Postgres refused this user’s row: a constraint, type or trigger of the app, or a row that the app kept locked.",
-      fix: "The list below names SQLSTATE, table and constraint. Change the constraint, or after 55P03 end the app’s open transaction, then replay. For older dead letters the worker’s log names them (mentorado_creation_failed or user_deletion_failed).",
+      fix: "The list below names SQLSTATE, table and constraint. Change the constraint, or after 55P03 end the app’s open transaction, then replay.",
     },
     "webhook.unreadable": {
       means: "A signed delivery of Clerk named no user, so it cannot be replayed.",
@@ -175,7 +175,7 @@ export const causesTexts = defineTexts({
     "user.rejected": {
       means:
         "O Postgres recusou a linha deste usuário: uma restrição, um tipo ou um gatilho do aplicativo, ou uma linha que o aplicativo manteve bloqueada.",
-      fix: "A lista abaixo traz SQLSTATE, tabela e restrição. Corrija a restrição ou, em caso de 55P03, encerre a transação aberta do aplicativo, e depois repita. Para dead letters mais antigas, veja o log do worker (mentorado_creation_failed ou user_deletion_failed).",
+      fix: "A lista abaixo traz SQLSTATE, tabela e restrição. Corrija a restrição ou, em caso de 55P03, encerre a transação aberta do aplicativo, e depois repita.",
     },
     "webhook.unreadable": {
       means: "Uma entrega assinada do Clerk não nomeava um usuário; por isso não pode ser repetida.",

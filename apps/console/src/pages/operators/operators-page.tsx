@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { type List, useAnswer } from "../../api/queries.ts";
 import { post } from "../../api/request.ts";
-import { useMay, useSession } from "../../api/session.tsx";
+import { useMay, useProfileShape, useSession } from "../../api/session.tsx";
 import { Badge } from "../../design/badge.tsx";
 import { Button } from "../../design/button.tsx";
 import { ConfirmDialog } from "../../design/dialog.tsx";
@@ -43,6 +43,8 @@ function Operator({ operator }: { operator: OperatorView }) {
   const texts = useTexts(operatorsTexts);
   const { roles } = useTexts(layoutTexts);
   const { session } = useSession();
+  const hasProfiles = useProfileShape() !== null;
+  const decidesNothing = !hasProfiles && operator.role === "operator";
   const isAdmin = useMay("admin");
   const mayRevoke = isAdmin || session?.name === operator.name;
   const [chosen, setChosen] = useState<OpenSession>();
@@ -52,7 +54,9 @@ function Operator({ operator }: { operator: OperatorView }) {
         <h2>{operator.name}</h2>
         <Badge>{roles[operator.role]}</Badge>
       </div>
-      <p className="soft small">{texts.may[operator.role]}</p>
+      <p className="soft small">
+        {decidesNothing ? texts.operatorWithoutProfiles : texts.may[operator.role]}
+      </p>
       <dl className="facts small">
         <dt>{texts.source}</dt>
         <dd>

@@ -2,7 +2,7 @@ import type { Problem } from "@rollcall/contracts";
 import { Link } from "@tanstack/react-router";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
-import { alertSentences } from "../alerts/alert-sentences.ts";
+import { useAlertSentences } from "../alerts/use-alert-sentences.ts";
 import { overviewTexts } from "./overview-texts.ts";
 import { splitAlerts } from "./split-alerts.ts";
 
@@ -55,7 +55,7 @@ export function Attention({ problems }: { problems: readonly Problem[] }) {
 
 function FiringAlert({ name }: { name: string }) {
   const texts = useTexts(overviewTexts);
-  const sentence = useTexts(alertSentences)[name];
+  const sentence = useAlertSentences()(name);
   return sentence ? sentence.fires : texts.problems.alerts_firing("", { names: name });
 }
 

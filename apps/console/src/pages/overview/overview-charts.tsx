@@ -1,5 +1,6 @@
 import type { Overview } from "@rollcall/contracts";
 import { type ReactNode, useMemo } from "react";
+import { useProfileShape } from "../../api/session.tsx";
 import { Chart, type Mark, type Series } from "../../design/chart.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
@@ -13,6 +14,7 @@ const dayMs = 86_400_000;
 export function OverviewCharts({ overview }: { overview: Overview }) {
   const texts = useTexts(overviewTexts);
   const formats = useFormats();
+  const hasProfiles = useProfileShape() !== null;
   const { signUps, timeToProfile, webhooks, queueAge } = overview;
   const marks = useMemo(
     () =>
@@ -29,7 +31,11 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
         timesMs: byDay.map(({ day }) => Date.parse(day)),
         series: [
           { label: texts.signUps, look: "bars", values: byDay.map((one) => one.signUps) },
-          { label: texts.provisioned, look: "line", values: byDay.map((one) => one.provisioned) },
+          {
+            label: hasProfiles ? texts.provisioned : texts.gotRow,
+            look: "line",
+            values: byDay.map((one) => one.provisioned),
+          },
         ] satisfies Series[],
       },
       hour: byHour && {
@@ -74,7 +80,7 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
         rangeMs: [Date.parse(overview.at) - dayMs, Date.parse(overview.at)] as const,
       },
     };
-  }, [signUps, timeToProfile, webhooks, queueAge.history, overview.at, texts]);
+  }, [signUps, timeToProfile, webhooks, queueAge.history, overview.at, texts, hasProfiles]);
 
   const formatDay = useMemo(
     () => (ms: number) => formats.day(new Date(ms).toISOString().slice(0, 10)),
@@ -116,7 +122,14 @@ export function OverviewCharts({ overview }: { overview: Overview }) {
     <div className="columns">
       {draw(texts.signUpsByDay, charts.day, "day", formats.number)}
       {draw(texts.signUpsByHour, charts.hour, "hour", formats.number)}
-      {draw(texts.timeToProfile, charts.profile, "day", formats.duration, undefined, "durations")}
+      {draw(
+        hasProfiles ? texts.timeToProfile : texts.timeToRow,
+        charts.profile,
+        "day",
+        formats.duration,
+        undefined,
+        "durations",
+      )}
       {draw(texts.webhooks, charts.webhooks, "hour", formats.number)}
       {draw(texts.missed, charts.missed, "hour", formats.number)}
       {draw(

@@ -2,6 +2,7 @@ import type { Overview, RunView } from "@rollcall/contracts";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useMemo } from "react";
 import { useAnswer } from "../../api/queries.ts";
+import { useProfileShape } from "../../api/session.tsx";
 import { Badge, type BadgeTone } from "../../design/badge.tsx";
 import { Answered } from "../../design/states.tsx";
 import { type Column, Table } from "../../design/table.tsx";
@@ -14,6 +15,7 @@ import { runsTexts } from "../runs/runs-texts.ts";
 import { Attention } from "./attention.tsx";
 import { OverviewCharts } from "./overview-charts.tsx";
 import { overviewTexts } from "./overview-texts.ts";
+import { serviceAnchor } from "./service-anchor.ts";
 import "./overview.css";
 
 /** What needs an operator, then the state of everything in numbers. */
@@ -45,15 +47,18 @@ export function OverviewPage() {
 function Users({ users }: Pick<Overview, "users">) {
   const texts = useTexts(overviewTexts);
   const formats = useFormats();
+  const hasProfiles = useProfileShape() !== null;
   if (users === null) return <Away title={texts.users} />;
   return (
     <section className="panel stack tight" aria-label={texts.users}>
-      <dl className="gauges four">
+      <dl className={hasProfiles ? "gauges four" : "gauges"}>
         <Gauge name={texts.live} value={formats.number(users.live)} />
-        <Gauge
-          name={texts.withoutProfile}
-          value={users.withoutProfile === null ? "–" : formats.number(users.withoutProfile)}
-        />
+        {hasProfiles && (
+          <Gauge
+            name={texts.withoutProfile}
+            value={users.withoutProfile === null ? "–" : formats.number(users.withoutProfile)}
+          />
+        )}
         <Gauge name={texts.banned} value={formats.number(users.banned)} />
         <Gauge name={texts.deleted} value={formats.number(users.deleted)} />
       </dl>
@@ -71,21 +76,32 @@ function Gauge({ name, value }: { name: string; value: string }) {
   );
 }
 
+/** Each service has an anchor, to which the alerts about it lead. */
 function Sources({ sources }: Pick<Overview, "sources">) {
   const texts = useTexts(overviewTexts);
+  const formats = useFormats();
   const tone = (state: string): BadgeTone =>
     state === "up" ? "good" : state === "not_configured" ? "neutral" : "bad";
+  const { workers } = sources;
   return (
     <section className="panel" aria-label={texts.sources}>
-      <dl className="gauges">
+      <dl className="gauges four">
         {(["postgres", "queue", "clerk"] as const).map((name) => (
-          <div className="gauge" key={name}>
+          <div className="gauge" key={name} id={serviceAnchor(name)}>
             <dt>{texts[name]}</dt>
             <dd>
               <Badge tone={tone(sources[name])}>{texts.states[sources[name]]}</Badge>
             </dd>
           </div>
         ))}
+        <div className="gauge" id={serviceAnchor("workers")}>
+          <dt>{texts.workers}</dt>
+          <dd>
+            <Badge tone={workers === null ? "neutral" : workers > 0 ? "good" : "bad"}>
+              {workers === null ? texts.unknown : texts.running(workers, formats.number(workers))}
+            </Badge>
+          </dd>
+        </div>
       </dl>
     </section>
   );

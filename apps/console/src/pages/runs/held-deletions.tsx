@@ -3,7 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useList } from "../../api/queries.ts";
 import { post } from "../../api/request.ts";
-import { useMay, useSession } from "../../api/session.tsx";
+import { useMay, useProfileShape, useSession } from "../../api/session.tsx";
 import { useWrite } from "../../api/write.ts";
 import { Button } from "../../design/button.tsx";
 import { ConfirmDialog } from "../../design/dialog.tsx";
@@ -142,6 +142,7 @@ function ConfirmHeld({
   const show = useMessages();
   const queries = useQueryClient();
   const { session } = useSession();
+  const hasProfiles = useProfileShape() !== null;
   const count = run.counts.held;
   const rest = Math.max(0, count - first.length);
   const confirm = useWrite(() => post<{ runId: number }>(`/runs/${run.id}/confirm-deletions`), {
@@ -165,7 +166,9 @@ function ConfirmHeld({
       isPending={confirm.isPending}
       onConfirm={() => confirm.mutate(undefined)}
     >
-      <p>{texts.confirmSays}</p>
+      <p>
+        {texts.confirmSays} {hasProfiles && texts.profileStays} {texts.cannotUndo}
+      </p>
       <p>
         {texts.confirmNames(
           first.map(({ name, clerkId }) => name ?? clerkId).join(", "),

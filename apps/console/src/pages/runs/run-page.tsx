@@ -3,7 +3,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { useAnswer } from "../../api/queries.ts";
 import { post } from "../../api/request.ts";
-import { useMay } from "../../api/session.tsx";
+import { useMay, useProfileShape } from "../../api/session.tsx";
 import { useWrite } from "../../api/write.ts";
 import { Button } from "../../design/button.tsx";
 import { ConfirmDialog } from "../../design/dialog.tsx";
@@ -132,12 +132,14 @@ const counted = ["created", "linked", "updated", "unchanged", "deleted", "held",
 function Counts({ run }: { run: RunView }) {
   const texts = useTexts(runsTexts);
   const formats = useFormats();
+  const hasProfiles = useProfileShape() !== null;
   const title = run.dryRun ? texts.countsDry : texts.counts;
+  const shown = counted.filter((name) => hasProfiles || name !== "linked");
   return (
     <section className="panel stack tight" aria-label={title}>
       <h2>{title}</h2>
       <dl className="facts short">
-        {counted.map((name) => (
+        {shown.map((name) => (
           <Count key={name} name={nameCount(name, run, texts)} value={formats.number(run.counts[name])} />
         ))}
         {run.missed > 0 && <Count name={texts.missed} value={formats.number(run.missed)} />}

@@ -138,7 +138,9 @@ export const runsTexts = defineTexts({
     confirm: (n: number, text: string) => (n === 1 ? "Confirm 1 deletion" : `Confirm ${text} deletions`),
     confirmTitle: "Delete these users?",
     confirmSays:
-      "Rollcall asks Clerk for each user again, and deletes those that are gone: email, name and image are erased. The profile stays as a profile without a user, for the app’s own records. This cannot be undone.",
+      "Rollcall asks Clerk for each user again, and deletes those that are gone: email, name and image are erased.",
+    profileStays: "The profile stays as a profile without a user, for the app’s own records.",
+    cannotUndo: "This cannot be undone.",
     confirmNames: (names: string, n: number, rest: string) =>
       n === 0 ? names : `${names}, and ${rest} more`,
     confirmed: "The deletions are confirmed. A worker carries them out.",
@@ -283,7 +285,9 @@ export const runsTexts = defineTexts({
     confirm: (n, text) => (n === 1 ? "Confirmar 1 exclusão" : `Confirmar ${text} exclusões`),
     confirmTitle: "Excluir estes usuários?",
     confirmSays:
-      "O Rollcall pergunta ao Clerk de novo por cada um e exclui os que não existem mais: e-mail, nome e imagem são apagados. O perfil continua como perfil sem usuário, para os registros do app. Não pode ser desfeito.",
+      "O Rollcall pergunta ao Clerk de novo por cada um e exclui os que não existem mais: e-mail, nome e imagem são apagados.",
+    profileStays: "O perfil continua como perfil sem usuário, para os registros do app.",
+    cannotUndo: "Não pode ser desfeito.",
     confirmNames: (names, n, rest) => (n === 0 ? names : `${names} e mais ${rest}`),
     confirmed: "As exclusões estão confirmadas. Um worker as executa.",
     confirmedBy: (name) => `Confirmado por ${name}. Um worker executa.`,

@@ -29,6 +29,12 @@ export const explanationTexts = defineTexts({
       not_arrived: () =>
         "Clerk has the user, but neither a webhook nor a login has arrived here. “Fetch from Clerk” brings the user up to date now; so does the next login or sync.",
     } as Sentences,
+    /** The sentences that speak of a profile, for an app without profiles. */
+    withoutProfiles: {
+      banned: "Banned at Clerk, so logins are refused. Unban the user at Clerk.",
+      in_place_admin: "In place: the user has a row.",
+      in_place_without_profile: "In place: the user has a row.",
+    } as Partial<Record<Explanation["code"], string>>,
     toDeadLetters: "What this code means, and the dead letter",
     toRuns: "Go to the held deletions",
     conflict: "A conflict waits for a decision: other profiles may belong to this user.",
@@ -56,6 +62,11 @@ export const explanationTexts = defineTexts({
         "Nenhum job aguarda ou está em andamento, e o Clerk não respondeu. Recarregue para perguntar de novo.",
       not_arrived: () =>
         "O Clerk tem o usuário, mas nem um webhook nem um login chegou aqui. “Atualizar do Clerk” o coloca em dia agora; o próximo login ou a próxima sincronização também.",
+    },
+    withoutProfiles: {
+      banned: "Bloqueado no Clerk; por isso logins são recusados. Desbloqueie o usuário no Clerk.",
+      in_place_admin: "Em ordem: o usuário tem linha.",
+      in_place_without_profile: "Em ordem: o usuário tem linha.",
     },
     toDeadLetters: "O que este código significa, e a dead letter",
     toRuns: "Ir para as exclusões retidas",

@@ -1,5 +1,6 @@
 import type { Explanation, UserReport } from "@rollcall/contracts";
 import { Link } from "@tanstack/react-router";
+import { useProfileShape } from "../../api/session.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { explanationTexts } from "./explanation-texts.ts";
@@ -19,7 +20,9 @@ export function Explained({ report: { explanation, user, conflicts } }: { report
   const formats = useFormats();
   const { code, missing, errorCode } = explanation;
   const deletedAt = user?.deletedAt ? formats.dateTime(user.deletedAt) : "–";
-  const sentence = texts.sentences[code]({ errorCode: errorCode ?? "internal", deletedAt });
+  const withoutProfiles = useProfileShape() === null ? texts.withoutProfiles[code] : undefined;
+  const sentence =
+    withoutProfiles ?? texts.sentences[code]({ errorCode: errorCode ?? "internal", deletedAt });
   const open = conflicts.filter(({ state }) => state === "open");
   const isInOrder = inOrder.has(code) && missing === null && open.length === 0;
   return (

@@ -2,6 +2,7 @@ import type { PurgeAnswer, PurgePart, RowKey } from "@rollcall/contracts";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { post } from "../../api/request.ts";
+import { useProfileShape } from "../../api/session.tsx";
 import { useWrite } from "../../api/write.ts";
 import { Button } from "../../design/button.tsx";
 import { Checkbox } from "../../design/checkbox.tsx";
@@ -16,6 +17,7 @@ type Props = { clerkId: string; onClose: () => void };
 /** Lists what a purge erases and what it leaves, as the server would do it now, and asks for the Clerk id. */
 export function PurgeDialog({ clerkId, onClose }: Props) {
   const texts = useTexts(userTexts);
+  const hasProfiles = useProfileShape() !== null;
   const [keepProfile, setKeepProfile] = useState(false);
   const [also, setAlso] = useState<readonly RowKey[]>([]);
   const [typed, setTyped] = useState("");
@@ -59,9 +61,11 @@ export function PurgeDialog({ clerkId, onClose }: Props) {
       {preview.data && (
         <>
           <Lists answer={preview.data} />
-          <Checkbox isSelected={keepProfile} onChange={setKeepProfile}>
-            {texts.keepProfile}
-          </Checkbox>
+          {hasProfiles && (
+            <Checkbox isSelected={keepProfile} onChange={setKeepProfile}>
+              {texts.keepProfile}
+            </Checkbox>
+          )}
           <Candidates answer={preview.data} also={also} onChange={setAlso} />
           <Field
             label={texts.typeId}
@@ -78,9 +82,9 @@ export function PurgeDialog({ clerkId, onClose }: Props) {
   );
 }
 
-/** Keys of integers are numbers in requests. Keys of other types are texts. */
+/** Keys of integers are numbers in requests. Of other keys, the api takes such a number too, and 007 is a text. */
 function readKey(text: string): RowKey {
-  return /^\d{1,15}$/.test(text) ? Number(text) : text;
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : text;
 }
 
 /** Profiles that once matched the user are another person's unless the operator says otherwise. */

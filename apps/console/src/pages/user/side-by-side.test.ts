@@ -1,4 +1,4 @@
-import type { UserReport } from "@rollcall/contracts";
+import type { ProfileShape, UserReport } from "@rollcall/contracts";
 import { expect, test } from "vitest";
 import { compareSources } from "./side-by-side.ts";
 
@@ -15,6 +15,7 @@ const mentorado: NonNullable<UserReport["mentorado"]> = {
 };
 const clerkUser: NonNullable<UserReport["clerkUser"]> = {
   ...{ username: null, firstName: "Ana", lastName: "Souza", imageUrl: null, role: null, turma: "estrutura" },
+  metadata: { turma: "estrutura" },
   emails: [
     { email: "ana@example.com", verified: true, primary: true },
     { email: "a@example.org", verified: false, primary: false },
@@ -22,8 +23,17 @@ const clerkUser: NonNullable<UserReport["clerkUser"]> = {
   ...{ banned: false, createdAt: at, updatedAt: at },
 };
 
+const shape: ProfileShape = {
+  name: "mentorado",
+  columns: [
+    { key: "nomeCompleto", column: "nomeCompleto", from: "name" },
+    { key: "email", column: "email", from: "email" },
+    { key: "fotoUrl", column: "fotoUrl", from: "imageUrl" },
+    { key: "turma", column: "turma", from: "metadata" },
+  ],
+};
 const find = (report: Parameters<typeof compareSources>[0], field: string) =>
-  compareSources(report).find((comparison) => comparison.field === field);
+  compareSources(report, shape).find((comparison) => comparison.field === field);
 
 test("a column is marked exactly when the server says that it differs", () => {
   const report = {
@@ -39,7 +49,7 @@ test("a column is marked exactly when the server says that it differs", () => {
 
 test("nothing is marked while Clerk does not answer", () => {
   const report = { user, mentorado, clerkUser: null, differences: null };
-  expect(compareSources(report).filter(({ rowDiffers }) => rowDiffers)).toEqual([]);
+  expect(compareSources(report, shape).filter(({ rowDiffers }) => rowDiffers)).toEqual([]);
   expect(find(report, "email")?.atClerk).toBeUndefined();
 });
 
@@ -50,9 +60,39 @@ test("a turma at Clerk, and the times of row and profile, need not be the same",
 });
 
 test("a user that only Clerk has shows what Clerk has", () => {
-  const lines = compareSources({ user: null, mentorado: null, clerkUser, differences: null });
+  const lines = compareSources({ user: null, mentorado: null, clerkUser, differences: null }, shape);
   expect(lines.map(({ field }) => field)).toEqual(
     expect.arrayContaining(["name", "email", "otherEmails", "clerkCreatedAt"]),
   );
   expect(lines.map(({ field }) => field)).not.toContain("tier");
+});
+
+const member: NonNullable<UserReport["mentorado"]> = {
+  ...{ id: "0190", userId: "0191", linkedAt: at, displayName: "Ana Souza", contact: "ana@example.org" },
+  ...{ plan: "pro", origin: "clerk" },
+};
+const members: ProfileShape = {
+  name: "member",
+  columns: [
+    { key: "displayName", column: "display_name", from: "name" },
+    { key: "contact", column: "contact", from: "email" },
+    { key: "plan", column: "plan", from: "metadata" },
+  ],
+};
+
+test("a profile of the app's own stands in the lines of its name and email, with all of its fields once", () => {
+  const report = {
+    // The app's users have no column for the name.
+    ...{ user: { ...user, name: null }, mentorado: member, differences: [] },
+    clerkUser: { ...clerkUser, metadata: { plan: "free" } },
+  };
+  const lines = compareSources(report, members);
+  const found = Object.fromEntries(lines.map((line) => [line.field, line]));
+  expect(lines).toHaveLength(Object.keys(found).length);
+  expect(found["name"]).toMatchObject({ inProfile: "Ana Souza", profileDiffers: false });
+  expect(found["email"]).toMatchObject({ inProfile: "ana@example.org", profileDiffers: true });
+  expect(found["plan"]).toMatchObject({ atClerk: "free", inProfile: "pro", profileDiffers: false });
+  expect(found["origin"]).toMatchObject({ inProfile: "clerk" });
+  for (const field of ["displayName", "contact", "id", "userId", "turma", "ativo"])
+    expect(found).not.toHaveProperty(field);
 });

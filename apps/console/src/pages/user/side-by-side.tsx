@@ -1,4 +1,5 @@
 import type { UserReport } from "@rollcall/contracts";
+import { useProfileShape } from "../../api/session.tsx";
 import { Badge } from "../../design/badge.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
@@ -12,42 +13,45 @@ import { userTexts } from "./user-texts.ts";
 export function SideBySide({ report }: { report: UserReport }) {
   const texts = useTexts(userTexts);
   const formats = useFormats();
+  const shape = useProfileShape();
   const { clerk, differences, user, mentorado } = report;
-  const lines = compareSources(report);
+  const lines = compareSources(report, shape);
+  const title = shape ? texts.compare : texts.compareRow;
+  const notes = [user ? "" : texts.noRow, shape ? (mentorado ? texts.profileNote : texts.noProfile) : ""]
+    .join(" ")
+    .trim();
   const count = differences?.length ?? 0;
   return (
     <div className="stack tight">
-      <h2>{texts.compare}</h2>
+      <h2>{title}</h2>
       {clerk === "unknown" && <p>{texts.clerkUnknown}</p>}
       {clerk === "absent" && <p>{texts.clerkAbsent}</p>}
       {differences && <p>{count === 0 ? texts.allEqual : texts.someDiffer(count, formats.number(count))}</p>}
       {/* A scrolling area must be reachable by keyboard. */}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: see above */}
-      <section className="table-frame" aria-label={texts.compare} tabIndex={0}>
+      <section className="table-frame" aria-label={title} tabIndex={0}>
         <table className="table compare">
           <thead>
             <tr>
               <th scope="col">{texts.field}</th>
               <th scope="col">{texts.atClerk}</th>
               <th scope="col">{texts.inRow}</th>
-              <th scope="col">{texts.inProfile}</th>
+              {shape && <th scope="col">{texts.inProfile}</th>}
             </tr>
           </thead>
           <tbody>
             {lines.map((line) => (
-              <Line key={line.field} line={line} />
+              <Line key={line.field} line={line} hasProfiles={shape !== null} />
             ))}
           </tbody>
         </table>
       </section>
-      <p className="soft small">
-        {[user ? "" : texts.noRow, mentorado ? texts.profileNote : texts.noProfile].join(" ").trim()}
-      </p>
+      {notes !== "" && <p className="soft small">{notes}</p>}
     </div>
   );
 }
 
-function Line({ line }: { line: Comparison }) {
+function Line({ line, hasProfiles }: { line: Comparison; hasProfiles: boolean }) {
   const texts = useTexts(userTexts);
   const names = useTexts(columnsTexts);
   const name = line.field === "otherEmails" ? texts.otherEmails : nameColumn(names, line.field);
@@ -67,12 +71,14 @@ function Line({ line }: { line: Comparison }) {
           {line.rowDiffers && <Badge tone="warn">{texts.differs}</Badge>}
         </span>
       </td>
-      <td data-label={texts.inProfile} data-empty={isEmpty(line.inProfile) || undefined}>
-        <span>
-          <Shown value={line.inProfile} isTime={line.isTime} />{" "}
-          {line.profileDiffers && <Badge>{texts.edited}</Badge>}
-        </span>
-      </td>
+      {hasProfiles && (
+        <td data-label={texts.inProfile} data-empty={isEmpty(line.inProfile) || undefined}>
+          <span>
+            <Shown value={line.inProfile} isTime={line.isTime} />{" "}
+            {line.profileDiffers && <Badge>{texts.edited}</Badge>}
+          </span>
+        </td>
+      )}
     </tr>
   );
 }

@@ -1,6 +1,8 @@
 import type { UserReport } from "@rollcall/contracts";
 import { Link, useParams } from "@tanstack/react-router";
+import { keyFrom, readText } from "../../api/profile-shape.ts";
 import { ApiProblem } from "../../api/request.ts";
+import { useProfileShape } from "../../api/session.tsx";
 import { Badge } from "../../design/badge.tsx";
 import { Button } from "../../design/button.tsx";
 import { useMessages } from "../../design/messages.tsx";
@@ -50,7 +52,8 @@ function Report({ report, onReload }: { report: UserReport; onReload: () => void
   const texts = useTexts(userTexts);
   const show = useMessages();
   const nameAtClerk = [clerkUser?.firstName, clerkUser?.lastName].filter(Boolean).join(" ");
-  const name = user?.name ?? (nameAtClerk || mentorado?.nomeCompleto);
+  const shape = useProfileShape();
+  const name = user?.name ?? (nameAtClerk || readText(mentorado, keyFrom(shape, "name")));
   const copy = () =>
     void navigator.clipboard?.writeText(clerkId).then(() => show({ kind: "good", text: texts.copied }));
   return (
@@ -76,7 +79,7 @@ function Report({ report, onReload }: { report: UserReport; onReload: () => void
       <div className="columns">
         <UserJobs report={report} />
         <UserDeadLetters report={report} />
-        <UserConflicts report={report} />
+        {shape && <UserConflicts report={report} />}
       </div>
       <UserTimeline clerkId={clerkId} />
     </>

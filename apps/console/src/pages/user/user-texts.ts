@@ -14,9 +14,10 @@ export const userTexts = defineTexts({
       "Check that the id is complete, and that CLERK_SECRET_KEY belongs to the Clerk instance of this person.",
 
     compare: "Clerk, row and profile",
+    compareRow: "Clerk and row",
     field: "Field",
     atClerk: "At Clerk",
-    inRow: "Row in users",
+    inRow: "Row",
     inProfile: "Profile",
     differs: "differs",
     edited: "not as in the row",
@@ -124,9 +125,10 @@ export const userTexts = defineTexts({
     notFoundHint: "Confira se o id está completo e se CLERK_SECRET_KEY é da instância do Clerk desta pessoa.",
 
     compare: "Clerk, linha e perfil",
+    compareRow: "Clerk e linha",
     field: "Campo",
     atClerk: "No Clerk",
-    inRow: "Linha em users",
+    inRow: "Linha",
     inProfile: "Perfil",
     differs: "difere",
     edited: "não é como na linha",

@@ -1,11 +1,15 @@
 import { useEffect, useRef, useState } from "react";
 import { download, isAborted } from "../../api/download.ts";
 import { ApiProblem } from "../../api/request.ts";
+import { useProfileShape } from "../../api/session.tsx";
 import { Button } from "../../design/button.tsx";
 import { useMessages } from "../../design/messages.tsx";
 import { useProblemText } from "../../design/states.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
+import { columnsTexts } from "./columns-texts.ts";
+import { giveTitles } from "./csv-head.ts";
+import { nameColumn } from "./describe-filter.ts";
 import { type FilterValues, toQuery } from "./user-filter.ts";
 import { usersTexts } from "./users-texts.ts";
 
@@ -17,6 +21,7 @@ export function ExportButtons({ filter, searchText }: { filter: FilterValues; se
   const formats = useFormats();
   const show = useMessages();
   const describe = useProblemText();
+  const titleOf = useTitles();
   const [bytes, setBytes] = useState<number>();
   const abort = useRef<AbortController>(undefined);
   useEffect(() => () => abort.current?.abort(), []);
@@ -31,6 +36,7 @@ export function ExportButtons({ filter, searchText }: { filter: FilterValues; se
         fileName,
         signal: abort.current.signal,
         onBytes: setBytes,
+        change: async (file) => (format === "csv" ? giveTitles(file, titleOf) : file),
       });
       show({ kind: "good", text: texts.exported(fileName) });
     } catch (error) {
@@ -54,4 +60,15 @@ export function ExportButtons({ filter, searchText }: { filter: FilterValues; se
       <Button onPress={() => void run("json")}>{texts.exportJson}</Button>
     </>
   );
+}
+
+/** The titles of the exported columns. Those of the profile begin with its name in the api's answer. */
+function useTitles(): (key: string) => string {
+  const texts = useTexts(usersTexts);
+  const names = useTexts(columnsTexts);
+  const prefix = `${useProfileShape()?.name}.`;
+  return (key) =>
+    key.startsWith(prefix)
+      ? `${texts.profile}: ${nameColumn(names, key.slice(prefix.length))}`
+      : nameColumn(names, key);
 }

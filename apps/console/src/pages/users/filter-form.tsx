@@ -1,5 +1,6 @@
 import type { ColumnsAnswer, ColumnView } from "@rollcall/contracts";
 import { type FormEvent, useId, useState } from "react";
+import { useProfileShape } from "../../api/session.tsx";
 import { Button } from "../../design/button.tsx";
 import { Checkbox } from "../../design/checkbox.tsx";
 import { Field } from "../../design/field.tsx";
@@ -7,7 +8,7 @@ import { Select } from "../../design/select.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { columnsTexts } from "./columns-texts.ts";
 import { nameColumn, useFilterTexts } from "./describe-filter.ts";
-import { type FilterValues, isColumnValue, listFilterColumns } from "./user-filter.ts";
+import { type FilterValues, isColumnValue, listFilterColumns, listMetadataColumns } from "./user-filter.ts";
 import { usersTexts } from "./users-texts.ts";
 import "./users.css";
 
@@ -18,9 +19,6 @@ type Props = {
   onChange: (next: { filter?: FilterValues; searchText?: string }) => void;
 };
 
-/** Columns that most questions are about. The others are added one by one. */
-const usualColumns = ["tier", "turma"];
-
 /** The search and the filters. Choices count at once; texts count with Enter, or when the field is left. */
 export function FilterForm({ columns, filter, searchText, onChange }: Props) {
   const texts = useTexts(usersTexts);
@@ -29,6 +27,9 @@ export function FilterForm({ columns, filter, searchText, onChange }: Props) {
   const [added, setAdded] = useState<readonly string[]>([]);
   // Closed, it puts the first user a few steps from the search, and it stays open while the operator works with it.
   const [isOpen, setOpen] = useState(Object.keys(filter).length > 0);
+  const shape = useProfileShape();
+  // Most questions are about these. The others are added one by one.
+  const usualColumns = ["tier", ...listMetadataColumns(shape)];
   const all = columns ? listFilterColumns(columns) : [];
   const isShown = (key: string) => usualColumns.includes(key) || key in filter || added.includes(key);
   const set = (key: string, value: string) => {
@@ -40,13 +41,15 @@ export function FilterForm({ columns, filter, searchText, onChange }: Props) {
     event.preventDefault();
     onChange({ searchText: text.trim() });
   };
+  // The app's table may have no column for the name.
+  const hasNames = columns === undefined || columns.users.some(({ key }) => key === "name");
   const active = Object.entries(filter);
   return (
     <search className="panel stack tight" aria-label={texts.search}>
       <form className="search" onSubmit={search}>
         <Field
           label={texts.search}
-          placeholder={texts.searchHint}
+          placeholder={hasNames ? texts.searchHint : texts.searchHintWithoutNames}
           type="search"
           value={text}
           onChange={(typed) => {
@@ -98,12 +101,14 @@ export function FilterForm({ columns, filter, searchText, onChange }: Props) {
             onChange={(value) => set("signedUpTo", value)}
           />
           <div className="filter-checks">
-            <Checkbox
-              isSelected={filter["withoutProfile"] === "true"}
-              onChange={(selected) => set("withoutProfile", selected ? "true" : "")}
-            >
-              {texts.withoutProfile}
-            </Checkbox>
+            {shape && (
+              <Checkbox
+                isSelected={filter["withoutProfile"] === "true"}
+                onChange={(selected) => set("withoutProfile", selected ? "true" : "")}
+              >
+                {texts.withoutProfile}
+              </Checkbox>
+            )}
             <Checkbox
               isSelected={filter["drifted"] === "true"}
               onChange={(selected) => set("drifted", selected ? "true" : "")}

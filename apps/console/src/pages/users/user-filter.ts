@@ -1,4 +1,4 @@
-import type { ColumnsAnswer, ColumnView, UserFilter } from "@rollcall/contracts";
+import type { ColumnsAnswer, ColumnView, ProfileShape, UserFilter } from "@rollcall/contracts";
 
 /**
  * The filters of the list, by their names in `GET users`, as they stand in the page's address. Dates are days of the
@@ -18,6 +18,11 @@ export function listFilterColumns(columns: ColumnsAnswer): ColumnView[] {
     ({ filterable, personal, key }) => filterable && !personal && !isOwnFilter(key),
   );
   return all.filter((column, index) => all.findIndex(({ key }) => key === column.key) === index);
+}
+
+/** The profile's columns that public metadata fills, such as turma. Most questions are about them. */
+export function listMetadataColumns(shape: ProfileShape | null): string[] {
+  return (shape?.columns ?? []).flatMap(({ column, from }) => (from === "metadata" ? [column] : []));
 }
 
 /** Reads the filters of an address. What is no filter, or holds an address of mail, is left out. */

@@ -1,13 +1,15 @@
 import type { ColumnsAnswer, UserEntry } from "@rollcall/contracts";
 import { useMemo } from "react";
+import { useProfileShape } from "../../api/session.tsx";
 import { Badge } from "../../design/badge.tsx";
 import { PersonLink } from "../../design/person-link.tsx";
+import { shortenKey } from "../../design/row-key.ts";
 import { type Column, type Selection, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { columnsTexts } from "./columns-texts.ts";
 import { nameColumn } from "./describe-filter.ts";
-import type { FilterValues } from "./user-filter.ts";
+import { type FilterValues, listMetadataColumns } from "./user-filter.ts";
 import { UserState } from "./user-state.tsx";
 import { usersTexts } from "./users-texts.ts";
 
@@ -25,6 +27,7 @@ const shownAnyway = new Set(["state", "tier", "banned", "clerkCreatedAt"]);
 export function UserTable({ columns, filter, users, selection }: Props) {
   const texts = useTexts(usersTexts);
   const names = useTexts(columnsTexts);
+  const shape = useProfileShape();
   const extra = Object.keys(filter).join(" ");
   const shown = useMemo<Column<UserEntry>[]>(() => {
     const words: Record<string, string> = {
@@ -35,18 +38,21 @@ export function UserTable({ columns, filter, users, selection }: Props) {
       nao: texts.no,
     };
     const known = [...(columns?.users ?? []), ...(columns?.profile?.columns ?? [])].map(({ key }) => key);
-    const hasTurma = columns?.profile?.columns.some(({ key }) => key === "turma");
-    const wanted = new Set([...(hasTurma ? ["turma"] : []), ...extra.split(" ")]);
+    const wanted = new Set([...listMetadataColumns(shape), ...extra.split(" ")]);
     const further = [...wanted].filter((key) => known.includes(key) && !shownAnyway.has(key));
+    // The app's table may have no column for the name.
+    const hasNames = columns === undefined || known.includes("name");
     return [
       {
         key: "person",
         header: texts.person,
-        cell: ({ clerkId, name }) => <PersonLink clerkId={clerkId} name={name ?? texts.noName} />,
+        cell: ({ clerkId, name }) => (
+          <PersonLink clerkId={clerkId} name={name ?? (hasNames ? texts.noName : null)} />
+        ),
       },
       { key: "email", header: texts.email, cell: ({ email }) => email ?? "–" },
       { key: "state", header: texts.state, cell: (user) => <UserState user={user} /> },
-      { key: "tier", header: texts.tier, cell: ({ tier }) => tier },
+      { key: "tier", header: texts.tier, isShort: true, cell: ({ tier }) => tier },
       ...further.map(
         (key): Column<UserEntry> => ({
           key,
@@ -57,14 +63,22 @@ export function UserTable({ columns, filter, users, selection }: Props) {
           },
         }),
       ),
-      { key: "profile", header: texts.profile, cell: (user) => <Profile user={user} /> },
+      ...(shape
+        ? [
+            {
+              key: "profile",
+              header: texts.profile,
+              cell: (user: UserEntry) => <Profile user={user} />,
+            },
+          ]
+        : []),
       {
         key: "signedUp",
         header: texts.signedUp,
         cell: ({ clerkCreatedAt, createdAt }) => <Time at={clerkCreatedAt ?? createdAt} />,
       },
     ];
-  }, [columns, extra, texts, names]);
+  }, [columns, extra, texts, names, shape]);
   return (
     <Table
       label={texts.title}
@@ -87,7 +101,8 @@ function readColumn(user: UserEntry, key: string): string | undefined {
 
 function Profile({ user }: { user: UserEntry }) {
   const texts = useTexts(usersTexts);
-  if (user.mentoradoId !== null) return `#${user.mentoradoId}`;
+  if (user.mentoradoId !== null)
+    return <span title={String(user.mentoradoId)}>#{shortenKey(user.mentoradoId)}</span>;
   const isNeeded = user.role !== "admin" && user.deletedAt === null && !user.banned;
   return isNeeded ? (
     <Badge tone="warn">{texts.noProfile}</Badge>

@@ -1,4 +1,5 @@
-import { useAuthedQuery, useUserProvisioning } from "@rollcall/client/react";
+import { useAuthedQuery } from "@rollcall/client/query";
+import { useUserProvisioning } from "@rollcall/client/react";
 import type { ReactNode } from "react";
 import { useLanguage } from "../language/language.tsx";
 import { Loading } from "../provisioning/loading.tsx";

@@ -7,7 +7,7 @@ export type Person = z.infer<typeof personSchema>;
 export type ClerkSession = z.infer<typeof sessionSchema>;
 export type NewPerson = { firstName: string | null; lastName: string | null; email: string | null };
 
-/** The simulator's stand-in for Clerk's script in a browser. An app with Clerk uses `@clerk/clerk-react`. */
+/** The simulator's stand-in for Clerk's script in a browser. An app with Clerk uses `@clerk/react`. */
 export type Clerk = {
   listPeople(): Promise<Person[]>;
   signUp(person: NewPerson): Promise<ClerkSession>;

@@ -8,11 +8,12 @@ export function decideState(person, parts) {
   const isLost = last?.state === "lost" || last?.state === "failed";
   if (!row) return isLost ? "lost" : "waiting";
   const hasName = person.firstName || person.lastName;
-  const isBehind =
-    row.email !== person.email || row.banned !== person.banned || (hasName && row.name !== person.name);
+  // The app's table may have no column for the name.
+  const isOtherName = hasName && row.name !== undefined && row.name !== person.name;
+  const isBehind = row.email !== person.email || row.banned !== person.banned || isOtherName;
   if (isBehind) return isLost ? "missed" : "behind";
   if (person.banned) return "banned";
-  return row.profile || row.role === "admin" ? "provisioned" : "behind";
+  return row.profile || row.role === "admin" || !parts.profiles ? "provisioned" : "behind";
 }
 
 /** Null before there is a row. */
@@ -105,18 +106,20 @@ function describeRows({ row }, parts) {
   if (!parts.database) return [];
   const missing = row?.banned ? "noneBanned" : row?.role === "admin" ? "noneAdmin" : "none";
   const { profile } = row ?? {};
-  return [
+  const found = [
     [
       text("row"),
       row ? [row.name, row.tier, row.role].filter(Boolean).join(" · ") : text("none"),
       Boolean(row),
     ],
-    [
-      text("profile"),
-      profile ? [profile.nomeCompleto, profile.turma].filter(Boolean).join(" · ") : text(missing),
-      Boolean(profile),
-    ],
   ];
+  if (parts.profiles)
+    found.push([
+      text("profile"),
+      profile ? profile.join(" · ") || text("there") : text(missing),
+      Boolean(profile),
+    ]);
+  return found;
 }
 
 function write(parent, selector, words) {

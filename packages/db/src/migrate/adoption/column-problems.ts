@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ColumnRule } from "../../app-schema/column-rules.ts";
 import type { DeclaredColumn, DeclaredTable } from "../../app-schema/declared-tables.ts";
 import type { Queryable } from "../../queryable.ts";
-import { quoteName } from "../../quote-name.ts";
+import { quoteName, quoteText } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
 
 const liveColumn = z.object({
@@ -15,6 +15,8 @@ const liveColumn = z.object({
   shown: z.string(),
   /** n of `varchar(n)`, or the fractional digits of a second; null without a limit. */
   limit: z.number().nullable(),
+  /** Texts are equal only if they are the same. False with a nondeterministic collation. */
+  isExact: z.boolean(),
   labels: z.array(z.string()),
   notNull: z.boolean(),
   hasDefault: z.boolean(),
@@ -30,13 +32,15 @@ select
   a.attname as "name",
   a.attnum::int as "number",
   case when base.typtype = 'e' then 'enum' else base.typname end as "type",
-  regexp_replace(format_type(a.atttypid, a.atttypmod), '^public[.]', '') as "shown",
+  regexp_replace(format_type(a.atttypid, a.atttypmod), '^public[.]', '')
+    || case when coalesce(l.collisdeterministic, true) then '' else ' collate ' || quote_ident(l.collname) end as "shown",
   case
     when modifier.value < 0        then null
     when base.typname = 'varchar'  then modifier.value - 4
     when base.typname like 'time%' then modifier.value
   end as "limit",
   array(select e.enumlabel::text from pg_enum e where e.enumtypid = base.oid order by e.enumsortorder) as "labels",
+  coalesce(l.collisdeterministic, true) as "isExact",
   a.attnotnull or own.typnotnull as "notNull",
   a.atthasdef or a.attidentity <> '' or own.typdefault is not null as "hasDefault",
   a.attgenerated <> '' as "generated",
@@ -46,6 +50,7 @@ from pg_attribute a
 join pg_type own on own.oid = a.atttypid
 join pg_type base on base.oid = case own.typtype when 'd' then own.typbasetype else own.oid end
 cross join lateral (select case own.typtype when 'd' then own.typtypmod else a.atttypmod end) as modifier (value)
+left join pg_collation l on l.oid = a.attcollation
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
 order by a.attnum
 `;
@@ -88,11 +93,17 @@ export function findColumnProblems(table: DeclaredTable, columns: readonly LiveC
 }
 
 /**
- * Whether the column is a required time of an app, such as Prisma's `updatedAt`, which the app's own program fills. In a
- * table of the app, migrate gives it a default.
+ * Whether the column is a required time of an app that only the app's own program fills, such as an `updatedAt` of Prisma
+ * that the mapping does not name. Migrate gives it a default.
  */
-export function isUnfilledTime({ isOurs }: DeclaredTable, column: LiveColumn): boolean {
-  return !isOurs && column.notNull && !column.hasDefault && column.type.startsWith("timestamp");
+export function isUnfilledTime({ isOurs, columns }: DeclaredTable, column: LiveColumn): boolean {
+  return (
+    !isOurs &&
+    column.notNull &&
+    !column.hasDefault &&
+    column.type.startsWith("timestamp") &&
+    columns.every(({ name }) => name !== column.name)
+  );
 }
 
 /** Our inserts do not set the column, so the database must have a value for it. */
@@ -130,7 +141,8 @@ function checkOurs(table: DeclaredTable, declared: DeclaredColumn, column: LiveC
   }
   const missing = column.type === "enum" ? lackingLabels(column, rule) : [];
   for (const label of missing) {
-    const statement = `alter type ${column.shown} add value '${label.replaceAll("'", "''")}'`;
+    const statement =
+      renameLabel(table, column, label) ?? `alter type ${column.shown} add value ${quoteText(label)}`;
     problems.push({
       object,
       says: `${object} lacks a value: ${statement}`,
@@ -165,6 +177,25 @@ function checkOurs(table: DeclaredTable, declared: DeclaredColumn, column: LiveC
   return problems;
 }
 
+/** The default of ours is no value of the app's enum, so only the app can choose one. Undefined if it is, or with a default. */
+export function findUnfitDefault(
+  { table, label }: DeclaredTable,
+  { default: value }: DeclaredColumn,
+  column: LiveColumn,
+): FormProblem | undefined {
+  const [first] = column.labels;
+  const isUnfit = column.type === "enum" && !column.hasDefault && value !== undefined && first !== undefined;
+  if (!isUnfit || column.labels.some((one) => quoteText(one) === value)) return undefined;
+  const object = `${label}.${column.name}`;
+  const statement = `alter table ${table} alter column ${quoteName(column.name)} set default ${quoteText(first)}`;
+  return {
+    object,
+    says: `${object} has no default, and its enum has no ${value}: give it one of its own values, for example ${statement}`,
+    statement,
+    breaks: column.notNull ? [{ states: ["23502"], column: column.name }] : [],
+  };
+}
+
 function adviseType({ isOurs }: DeclaredTable, { field }: DeclaredColumn): string {
   if (isOurs) return "change its type, or rename it";
   return field === undefined ? "rename it" : `change its type, or ${field}`;
@@ -177,9 +208,17 @@ function nameKey({ columns }: DeclaredTable): string {
 /** Whether the column has a type with which our statements work. */
 export function fits(column: LiveColumn, rule: ColumnRule): boolean {
   if (rule.types === "any") return true;
-  if (!rule.types.includes(column.type)) return false;
+  if (!rule.types.includes(column.type) || (rule.isExact && !column.isExact)) return false;
   if (column.limit === null) return true;
   return column.limit >= (column.type === "varchar" ? (rule.minLength ?? 0) : (rule.minPrecision ?? 0));
+}
+
+/** The app's role USER means our user. A second value would be one that the app's own code does not know. */
+function renameLabel({ kind }: DeclaredTable, column: LiveColumn, label: string): string | undefined {
+  const alike = column.labels.find((one) => one.toLowerCase() === label.toLowerCase());
+  return kind === "users" && alike !== undefined
+    ? `alter type ${column.shown} rename value ${quoteText(alike)} to ${quoteText(label)}`
+    : undefined;
 }
 
 function lackingLabels(column: LiveColumn, rule: ColumnRule): string[] {

@@ -9,9 +9,21 @@ import { hidesRows } from "../../app-schema/hides-rows.ts";
 import type { Queryable } from "../../pool.ts";
 import { quoteName } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
-import { findColumnProblems, type LiveColumn, readLiveColumns } from "./column-problems.ts";
+import {
+  type FormProblem,
+  findColumnProblems,
+  findUnfitDefault,
+  type LiveColumn,
+  readLiveColumns,
+} from "./column-problems.ts";
 import { findKeyProblems } from "./key-problems.ts";
-import { findDuplicates, findNulls, findOrphans, findRowsLacking } from "./row-problems.ts";
+import {
+  findDuplicates,
+  findLinkTimesWithoutUser,
+  findNulls,
+  findOrphans,
+  findRowsLacking,
+} from "./row-problems.ts";
 
 /** The database cannot be migrated as it is. The message lists every problem, with ids and without personal data. */
 export class MigrationRefusal extends Error {
@@ -75,13 +87,20 @@ async function findProblems(db: Queryable, existing: readonly DeclaredTable[]): 
     problems.push(...findColumnProblems(table, live).map(({ says }) => says));
     if (!table.isOurs) problems.push(...findMappingProblems(table, live));
   }
-  problems.push(...(await findKeyProblems(db)).map(({ says }) => says));
+  if (!columns.get("users")?.has(ownColumn)) problems.push(...(await findForeignLinkTimes(db, columns)));
+  problems.push(...(await findKeyProblems(db)).map(withStatement));
   for (const table of existing) problems.push(...(await findRowProblems(db, table, columns.get(table.kind))));
   return [...problems, ...(await findOrphanProblems(db, existing, columns))];
 }
 
-/** A column that only Rollcall has. A table without it was never adopted. */
+const withStatement = ({ says, statement }: FormProblem) =>
+  statement === undefined ? says : `${says} (${statement})`;
+
+/** A column of the users' table that only Rollcall has. Tables without it were never adopted. */
 const ownColumn = "read_ticket";
+
+/** Rollcall's own column in a table of profiles. */
+const linkTime = "linked_at";
 
 /**
  * The statements of the mapping about a table of the app that do not hold. Pure.
@@ -92,7 +111,8 @@ const ownColumn = "read_ticket";
 function findMappingProblems(table: DeclaredTable, live: readonly LiveColumn[]): string[] {
   const found = new Map(live.map((column) => [column.name, column]));
   const wasAdopted = found.has(ownColumn);
-  return table.columns.flatMap(({ name, field, possibleField, rule }) => {
+  return table.columns.flatMap((declared) => {
+    const { name, field, possibleField, rule } = declared;
     const object = `${table.label}.${name}`;
     const column = found.get(name);
     if (!column) return field === undefined ? [] : [`${object} does not exist, but ${field} names it`];
@@ -100,12 +120,37 @@ function findMappingProblems(table: DeclaredTable, live: readonly LiveColumn[]):
       return [
         `${object} is the app's own, and the mapping does not name it: set ${possibleField}, or rename it`,
       ];
-    return rule.nullable && column.notNull && !column.inPrimaryKey
+    const unfit = findUnfitDefault(table, declared, column);
+    if (unfit) return [unfit.says];
+    // A column that the app has of this name is described with its rows: see findForeignLinkTimes.
+    return rule.nullable && column.notNull && !column.inPrimaryKey && name !== linkTime
       ? [
           `${object} is NOT NULL, but must be able to be null, ${whyNull(table.kind, possibleField)}: alter table ${table.table} alter column ${quoteName(name)} drop not null`,
         ]
       : [];
   });
+}
+
+/**
+ * A column `linked_at` of an app's profiles that cannot be Rollcall's: a value in it says that the profile had a user, and
+ * that the profile of a new user is never this one. A column of another type has its own line.
+ */
+async function findForeignLinkTimes(
+  db: Queryable,
+  columns: ReadonlyMap<TableKind, Columns>,
+): Promise<string[]> {
+  const table = declareTables(db).find(({ kind, isOurs }) => kind === "profile" && !isOurs);
+  const live = columns.get("profile");
+  const column = live?.get(linkTime);
+  const declared = table?.columns.find(({ name }) => name === linkTime);
+  if (!table || !declared || !column || !hasRightType(declared, column)) return [];
+  const object = `${table.label}.${linkTime}`;
+  const advice = `Rollcall notes in a column of this name when a profile got its user, so rename yours: alter table ${table.table} rename column ${linkTime} to …`;
+  if (column.notNull) return [`${object} is the app's own, and NOT NULL. ${advice}`];
+  if (!live?.has(db.tables.mapping.profile?.link ?? "")) return [];
+  return (await findLinkTimesWithoutUser(db, table)).map(
+    (rows) => `${object} is the app's own, and has a value in rows without a user: ${rows}. ${advice}`,
+  );
 }
 
 function whyNull(kind: TableKind, field: string | undefined): string {
@@ -167,6 +212,7 @@ select
   t.kind,
   c.oid is not null                                            as "exists",
   coalesce(c.relkind = 'r', false)                             as "ordinary",
+  exists (select from pg_inherits i where i.inhparent = c.oid) as "inherited",
   coalesce(pg_has_role(c.relowner, 'usage'), false)            as "owned",
   c.oid is not null and ${hidesRows("c.oid")} as "filtered",
   has_database_privilege(current_database(), 'create')         as "mayAddSchemas",
@@ -180,6 +226,7 @@ const tableRow = z.object({
   kind: z.enum(["users", "profile"]),
   exists: z.boolean(),
   ordinary: z.boolean(),
+  inherited: z.boolean(),
   owned: z.boolean(),
   filtered: z.boolean(),
   mayAddSchemas: z.boolean(),
@@ -224,7 +271,15 @@ function findAccessProblems(
       ? []
       : [`The role must be able to add ${label}: grant create on schema public to …`];
   }
-  if (!table.ordinary) return [`${label} is not an ordinary table: rename it`];
+  if (!table.ordinary)
+    return [
+      isOurs
+        ? `${label} is not an ordinary table: rename it`
+        : `${label} is not an ordinary table: a view, a partitioned or a foreign table cannot be mapped`,
+    ];
+  // A unique key does not cover their rows, so one user could have two.
+  if (table.inherited)
+    return [`${label} has tables that inherit from it, and their rows count as its own: detach them`];
   if (!table.owned) return [`The role must own ${label}, or be a member of the role that does`];
   return [
     // An index is made in the schema of its table.

@@ -14,7 +14,10 @@ const mostListed = 20;
  */
 function readId(row: string, { columns }: DeclaredTable) {
   const key = quoteText(columns.find(({ isPrimary }) => isPrimary)?.name ?? "id");
-  return { id: `coalesce(to_jsonb(${row}) ->> ${key}, '?')`, byId: `order by to_jsonb(${row}) -> ${key}` };
+  return {
+    id: `coalesce(to_jsonb(${row}.*) ->> ${key}, '?')`,
+    byId: `order by to_jsonb(${row}.*) -> ${key}`,
+  };
 }
 
 const group = z.object({
@@ -53,7 +56,7 @@ export async function findDuplicates(
   );
 }
 
-const nullRow = z.object({ id: z.string(), total: z.coerce.number() });
+const listedRow = z.object({ id: z.string(), total: z.coerce.number() });
 
 /** Lists the rows without a required value. */
 export async function findNulls(
@@ -61,20 +64,28 @@ export async function findNulls(
   table: DeclaredTable,
   { name, column }: DeclaredColumn,
 ): Promise<string[]> {
+  const rows = await listRows(db, table, `t.${column} is null`);
+  return rows.map((listed) => `${table.label}.${name} must have a value, but is null in ${listed}`);
+}
+
+/** Lists the profiles that have a time of their link, and no user. */
+export async function findLinkTimesWithoutUser(db: Queryable, table: DeclaredTable): Promise<string[]> {
+  const { profile } = db.tables;
+  return profile ? listRows(db, table, `t.linked_at is not null and t.${profile.link} is null`) : [];
+}
+
+/** One line that names the rows for which `condition` holds; none without such a row. */
+async function listRows(db: Queryable, table: DeclaredTable, condition: string): Promise<string[]> {
   const { id, byId } = readId("t", table);
   const result = await db.query(`
     select ${id} as id, count(*) over () as total
     from ${table.table} t
-    where t.${column} is null
+    where ${condition}
     ${byId}
     limit ${mostListed}`);
-  const rows = readRows(nullRow, result.rows);
-  const [first] = rows;
-  if (!first) return [];
+  const rows = readRows(listedRow, result.rows);
   const ids = rows.map((row) => row.id);
-  return [
-    `${table.label}.${name} must have a value, but is null in ${table.name} ${listIds(ids, first.total)}`,
-  ];
+  return rows.slice(0, 1).map(({ total }) => `${table.name} ${listIds(ids, total)}`);
 }
 
 /** A required column cannot be added to a table with rows, because Rollcall does not know their values. */

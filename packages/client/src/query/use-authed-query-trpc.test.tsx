@@ -9,13 +9,13 @@ import { createHTTPServer } from "@trpc/server/adapters/standalone";
 import { createTRPCOptionsProxy } from "@trpc/tanstack-react-query";
 import type { ReactNode } from "react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { UserProvisioningProvider } from "../react/user-provisioning-provider.tsx";
 import { createRollcallClient } from "../rollcall-client.ts";
 import { type EnsureServer, makeToken, ready, startEnsureServer } from "../testing/ensure-server.ts";
 import { openPage, type Page } from "../testing/page.ts";
 import { until } from "../testing/until.ts";
 import { readQueryUser } from "./query-scope.ts";
 import { useAuthedQuery } from "./use-authed-query.ts";
-import { UserProvisioningProvider } from "./user-provisioning-provider.tsx";
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -1,4 +1,4 @@
-import type { Mentorado, User } from "../wire.ts";
+import type { Mentorado, User } from "./wire.ts";
 
 /** The required fields of the app's own user row. They are needed to refuse banned and deleted users. */
 export type UserRow = { clerkId: string; banned: boolean; deletedAt: unknown };

@@ -9,6 +9,7 @@ import {
 } from "@tanstack/react-query";
 import { type ReactNode, StrictMode } from "react";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { UserProvisioningProvider } from "../react/user-provisioning-provider.tsx";
 import { createRollcallClient } from "../rollcall-client.ts";
 import { type EnsureServer, failure, makeToken, ready, startEnsureServer } from "../testing/ensure-server.ts";
 import { holdBack } from "../testing/hold-back.ts";
@@ -16,7 +17,6 @@ import { openPage, type Page } from "../testing/page.ts";
 import { until } from "../testing/until.ts";
 import { readQueryUser } from "./query-scope.ts";
 import { useAuthedQuery } from "./use-authed-query.ts";
-import { UserProvisioningProvider } from "./user-provisioning-provider.tsx";
 
 vi.setConfig({ testTimeout: 60_000 });
 

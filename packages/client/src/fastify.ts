@@ -1,0 +1,60 @@
+import type { Profile, UserRow } from "./rows.ts";
+import { type Identity, type ProvisionedOptions, provision } from "./server/provision.ts";
+import { describeAnswer, ProvisioningError } from "./server/provisioning-error.ts";
+import type { Mentorado, User } from "./wire.ts";
+
+export { type Identity, type Profile, type ProvisionedOptions, ProvisioningError, type UserRow };
+
+/** The used part of a reply of Fastify 4 and 5. */
+type ReplyLike = {
+  raw: { once(event: "close", listener: () => void): unknown };
+  code(status: number): ReplyLike;
+  headers(values: Record<string, string>): ReplyLike;
+  send(body: string): unknown;
+};
+
+export type ProvisionedHook<Req, U extends UserRow, M extends object, N extends string = "mentorado"> = {
+  (request: Req, reply: ReplyLike): Promise<unknown>;
+  /**
+   * User and profile of a request.
+   *
+   * @throws Error for a request that did not pass the hook
+   */
+  of(request: object): Profile<U, M, N>;
+};
+
+/**
+ * A hook for `onRequest` or `preHandler` that finds user and profile, which `of(request)` returns. A missing profile is
+ * made first. Without a profile, the hook answers 401, 403 or 503 (with `Retry-After`) as `{"error":{"code","message"}}`.
+ */
+export function provisioned<
+  Req extends object,
+  U extends UserRow = User,
+  M extends object = Mentorado,
+  N extends string = "mentorado",
+>(options: ProvisionedOptions<Req, U, M, N>): ProvisionedHook<Req, U, M, N> {
+  const profiles = new WeakMap<object, Profile<U, M, N>>();
+
+  async function attach(request: Req, reply: ReplyLike): Promise<unknown> {
+    const closed = new AbortController();
+    reply.raw.once("close", () => closed.abort());
+    try {
+      profiles.set(request, await provision(options, await options.identify(request), closed.signal));
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ProvisioningError)) throw error;
+      const { status, headers, body } = describeAnswer(error);
+      reply.code(status).headers(headers).send(body);
+      // Fastify stops after a hook that returns its reply.
+      return reply;
+    }
+  }
+
+  return Object.assign(attach, {
+    of(request: object): Profile<U, M, N> {
+      const profile = profiles.get(request);
+      if (!profile) throw new Error("provisioned() has not run before this handler");
+      return profile;
+    },
+  });
+}

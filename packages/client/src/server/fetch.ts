@@ -1,0 +1,37 @@
+import type { Profile, UserRow } from "../rows.ts";
+import { type ProvisionedOptions, provision } from "./provision.ts";
+import { describeAnswer, ProvisioningError } from "./provisioning-error.ts";
+
+/** The answer to a refused request: 401, 403 or 503 (with `Retry-After`) as `{"error":{"code","message"}}`. */
+export function toResponse(error: ProvisioningError): Response {
+  const { status, headers, body } = describeAnswer(error);
+  return new Response(body, { status, headers });
+}
+
+/**
+ * Wraps a handler of Fetch requests, which then runs only with user and profile.
+ *
+ * @param rest further arguments of the handler, as its framework passes them
+ */
+export function wrapHandler<
+  Req extends Request,
+  U extends UserRow,
+  M extends object,
+  N extends string,
+  Rest extends unknown[],
+  Answer,
+>(
+  options: ProvisionedOptions<Req, U, M, N>,
+  handler: (request: Req, profile: Profile<U, M, N>, ...rest: Rest) => Answer | Promise<Answer>,
+): (request: Req, ...rest: Rest) => Promise<Answer | Response> {
+  return async (request, ...rest) => {
+    let profile: Profile<U, M, N>;
+    try {
+      profile = await provision(options, await options.identify(request), request.signal);
+    } catch (error) {
+      if (error instanceof ProvisioningError) return toResponse(error);
+      throw error;
+    }
+    return handler(request, profile, ...rest);
+  };
+}

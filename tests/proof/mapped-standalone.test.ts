@@ -1,0 +1,124 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectClerkSimulator } from "@rollcall/clerk-simulator";
+import { type PostgresServer, startPostgres } from "@rollcall/local-services";
+import pg from "pg";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import {
+  launchStandalone,
+  readPerson,
+  type Standalone,
+  startStandalone,
+  untilSaid,
+} from "../harness/standalone.ts";
+import { waitFor } from "../harness/wait-for.ts";
+
+let folder: string;
+let postgres: PostgresServer;
+let db: pg.Pool;
+let system: Standalone | undefined;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "rollcall-mapped-start-"));
+  postgres = await startPostgres({ dataDir: join(folder, "postgres"), settings: { fsync: "off" } });
+  db = new pg.Pool({ connectionString: postgres.url, max: 2 });
+  db.on("error", () => undefined);
+});
+afterEach(async () => {
+  await system?.stop();
+  system = undefined;
+  await db.end();
+  await postgres.stop("immediate");
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function start(mapping: object, tables: string): Promise<Standalone> {
+  await db.query(tables);
+  const file = join(folder, "rollcall.config.json");
+  await writeFile(file, JSON.stringify(mapping));
+  const environment = { DATABASE_URL: postgres.url, ROLLCALL_CONFIG: file };
+  system = await startStandalone(join(folder, "start"), environment);
+  return system;
+}
+
+async function signUp({ pageUrl }: Standalone): Promise<string> {
+  const clerk = await connectClerkSimulator(pageUrl);
+  return (await clerk.users.create({ firstName: "Ada", lastName: "Prado", email: "ada@example.com" })).id;
+}
+
+const untilRow = (of: Standalone, id: string) =>
+  waitFor("the row on the page", async () => {
+    const person = await readPerson(of, id);
+    return person?.row && person.cause ? person : undefined;
+  });
+
+const profile = {
+  name: "member",
+  table: "app.Members",
+  link: "account",
+  key: { column: "id", type: "uuid" },
+  columns: {
+    'the "name"': { from: "name", default: "x" },
+    plan: { from: "publicMetadata.plan", default: "free" },
+  },
+};
+
+test("the simulator's page shows the rows of the mapped tables, and the terminal says how they came", async () => {
+  const running = await start(
+    {
+      users: {
+        table: "app.accounts",
+        key: { column: "id", type: "uuid" },
+        columns: { clerkId: "clerk", email: "mail", name: "full_name", tier: "level" },
+      },
+      profile,
+    },
+    `create schema app;
+     create table app.accounts (id uuid primary key default gen_random_uuid(), clerk text not null unique, mail text,
+       full_name text, level text not null default 'basic');
+     create table app."Members" (id uuid primary key, account uuid unique references app.accounts (id) on delete set null,
+       "the ""name""" text not null, plan text not null);`,
+  );
+  const id = await signUp(running);
+  expect(await untilRow(running, id)).toMatchObject({
+    row: { name: "Ada Prado", email: "ada@example.com", tier: "basic", profile: ["Ada Prado", "free"] },
+    cause: "webhook",
+  });
+  await untilSaid(running, /Ada Prado provisioned \d+ ms after signing up, by webhook/);
+  expect(running.appUrl).toBe("");
+  expect(running.output()).toContain("The example app is left out");
+});
+
+test("without profiles, and without a column for the name, a row is all that the page expects", async () => {
+  const running = await start(
+    {
+      users: {
+        table: "users",
+        key: { column: "id", type: "text" },
+        columns: { clerkId: "id", email: "email" },
+      },
+      profile: null,
+    },
+    "create table users (id text primary key, email text)",
+  );
+  const id = await signUp(running);
+  const { row } = await untilRow(running, id);
+  expect(row).toMatchObject({ email: "ada@example.com", tier: "FREE", profile: null });
+  expect(row).not.toHaveProperty("name");
+  await untilSaid(running, /Ada Prado provisioned \d+ ms after signing up, by webhook/);
+  const state = (await (await fetch(`${running.pageUrl}/page/state`)).json()) as { parts: object };
+  expect(state.parts).toMatchObject({ database: true, profiles: false });
+});
+
+test("a wrong mapping stops the start before anything is started", async () => {
+  const file = join(folder, "wrong.json");
+  await writeFile(file, JSON.stringify({ users: { table: "users" }, profile: null }));
+  const running = launchStandalone(join(folder, "start"), {
+    DATABASE_URL: postgres.url,
+    ROLLCALL_CONFIG: file,
+  });
+  expect(await running.exited).toBe(1);
+  expect(running.output()).toContain(`ROLLCALL_CONFIG (${file}): users.key`);
+  expect(running.output()).not.toContain("Applying migrations");
+});
