@@ -453,6 +453,51 @@ describe("keys without a default, and names that need quotes", () => {
   });
 });
 
+describe("users with integers and profiles with uuids", () => {
+  let pool: Pool;
+  beforeAll(async () => {
+    const profile: Mapping["profile"] = {
+      name: "profile",
+      table: "app.profiles",
+      link: "user_id",
+      key: { column: "id", type: "uuid" },
+      columns: { display_name: { from: "name", default: "A member" }, contact: { from: "email" } },
+    };
+    pool = await createMappedPool(
+      { users: { ...users, key: { column: "id", type: "integer" } }, profile },
+      `${members("serial primary key")} create table app.profiles (
+        id uuid primary key default gen_random_uuid(), user_id integer unique references app.members (id),
+        display_name text not null, contact text, linked_at timestamptz
+      )`,
+    );
+    return () => pool.end();
+  });
+
+  test("a conflict is resolved, a deletion unlinks, and a purge erases", async () => {
+    const made = await pool.query(
+      `insert into app.profiles (display_name, contact) values ('One', 'a@example.com'), ('Two', 'a@example.com')
+       returning id::text as id`,
+    );
+    const ids = made.rows.map(({ id }) => id).sort();
+    expect(await write(pool, [makeSnapshot()])).toEqual({ user_a: "created" });
+    const [conflict] = await open(pool);
+    const userId = (await findSession(pool, "user_a"))?.user.id;
+    expect(userId).toBeTypeOf("number");
+    expect(conflict).toMatchObject({ userId, candidateIds: ids, profileId: uuid });
+    await inTransaction(pool, (client) =>
+      linkCandidate(client, conflict?.id ?? 0, { mentoradoId: ids[1], discardProfile: false, by: "ana" }),
+    );
+    expect(await findSession(pool, "user_a")).toMatchObject({ mentorado: { id: ids[1], userId } });
+    await remove(pool, "user_a");
+    const erased = await inTransaction(pool, (client) =>
+      erasePerson(client, "user_a", { candidates: [ids[0]], keepProfile: false }),
+    );
+    expect(erased).toMatchObject({ erased: [ids[1], ids[0]], candidates: [] });
+    const { rows } = await pool.query("select user_id, display_name, contact from app.profiles");
+    expect(rows).toEqual(Array(2).fill({ user_id: null, display_name: "Removed", contact: null }));
+  });
+});
+
 describe("a profile without an email column", () => {
   let pool: Pool;
   beforeAll(async () => {

@@ -29,11 +29,17 @@ export function writeMappingRecord({ mapping }: Tables): string[] {
 
 const foundRow = z.object({ found: z.boolean() });
 
-/** Records the mapping under which the tables are whole. Every process compares its own mapping with it. */
-export async function recordMapping(db: Queryable): Promise<void> {
+/**
+ * Records the mapping under which the tables are whole. Every process compares its own mapping with it.
+ *
+ * @returns the fields in which it differs from the one before
+ */
+export async function recordMapping(db: Queryable): Promise<string[]> {
   // It locks the table against every reader, so only once.
   if (!readRow(foundRow, (await db.query(hasPlace)).rows).found) await db.query(makePlace);
+  const changed = compareMappings(db.tables.mapping, await readMapping(db));
   await db.query(record("$1::jsonb"), [toRecord(db.tables.mapping)]);
+  return changed;
 }
 
 const isThere = `

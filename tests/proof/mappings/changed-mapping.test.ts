@@ -196,7 +196,7 @@ describeOnOneBackend((backend) => {
   test("once migrate records another column, processes of the release before stop and name it, and new ones write it", async () => {
     const old = system.worker;
     const environment = await under(withColumns({ name: "full_name" }));
-    await migrate(environment);
+    expect(await migrate(environment)).toContain("changed in users.columns.name. A full sync follows");
     await untilSaid(
       old,
       /differs from the one that migrate recorded, in users\.columns\.name:/,

@@ -4,7 +4,10 @@ import type { MappedApp } from "./mapped-app.ts";
 import type { Stage } from "./stage.ts";
 import { tellStory } from "./story.ts";
 
-/** Row-level security that also binds the owner, identity keys beyond JavaScript's numbers, and a generated column. */
+/**
+ * Row-level security that also binds the owner, identity keys beyond JavaScript's numbers beside profiles with small
+ * ones, and a generated column.
+ */
 const app: MappedApp = {
   mapping: {
     users: {
@@ -20,7 +23,7 @@ const app: MappedApp = {
       name: "member",
       table: "AppProfiles",
       link: "ownerId",
-      key: { column: "profileId", type: "bigint" },
+      key: { column: "profileId", type: "integer" },
       columns: { displayName: { from: "name", default: "A member" }, emailAddress: { from: "email" } },
     },
   },
@@ -32,12 +35,12 @@ create table "AppUsers" (
   "isBanned" boolean, "createdAt" timestamptz not null default now()
 );
 create table "AppProfiles" (
-  "profileId" bigint generated always as identity primary key,
+  "profileId" integer generated always as identity primary key,
   "ownerId" bigint unique references "AppUsers" ("userId") on delete set null,
   "displayName" text not null, "emailAddress" text
 );
 create table "AppPosts" ("postId" serial primary key, "authorId" bigint not null references "AppUsers" ("userId"));
-create table "AppPictures" ("pictureId" serial primary key, "ofProfile" bigint not null references "AppProfiles" ("profileId"));
+create table "AppPictures" ("pictureId" serial primary key, "ofProfile" integer not null references "AppProfiles" ("profileId"));
 alter table "AppUsers" enable row level security, force row level security;
 alter table "AppProfiles" enable row level security, force row level security;
 create policy own on "AppUsers" using ("clerkId" = current_setting('app.user', true));
@@ -70,11 +73,11 @@ create policy rollcall on "AppProfiles" to rollcall_migrator, rollcall_api, roll
       from "AppProfiles" p left join "AppUsers" u on u."userId" = p."ownerId"`,
     insert: `insert into "AppProfiles" ("ownerId", "displayName", "emailAddress")
       values ((select "userId" from "AppUsers" where "clerkId" = $1), $2, $3) returning "profileId"::text as id`,
-    refer: `insert into "AppPictures" ("ofProfile") values ($1::text::bigint)`,
-    remove: `delete from "AppProfiles" where "profileId" = $1::text::bigint`,
-    key: String,
+    refer: `insert into "AppPictures" ("ofProfile") values ($1::text::integer)`,
+    remove: `delete from "AppProfiles" where "profileId" = $1::text::integer`,
+    key: Number,
     typed: Number,
-    malformed: ["five", "9223372036854775808"],
+    malformed: ["5", 0],
     nameKey: "displayName",
     example: {
       metadata: {},

@@ -46,7 +46,7 @@ export async function migrate(pool: Pool, direction: Direction): Promise<string>
   await migrateQueues(pool.driver).catch((cause: unknown) => {
     throw new QueueMigrationError("BullMQ's migrations failed", { cause });
   });
-  const { restored, left } = await restoreTables(pool);
+  const { restored, left, remapped } = await restoreTables(pool);
   const done = [
     ...(applied.length > 0 ? [`Applied ${applied.join(", ")}`] : []),
     ...(restored.length > 0
@@ -54,6 +54,12 @@ export async function migrate(pool: Pool, direction: Direction): Promise<string>
           "Restored what the app's schema had lost:",
           ...restored.map((line) => `  ${line}`),
           "If you use ops/roles.sql, run it again: a column takes its grants along.",
+        ]
+      : []),
+    ...(remapped
+      ? [
+          `Recorded the mapping, which changed in ${remapped.join(", ")}. A full sync follows, and processes with the mapping before stand still.`,
+          "If you use rollcall roles, run what it prints again.",
         ]
       : []),
   ];

@@ -234,6 +234,27 @@ test("a mapping that changed since the migration is named, and nothing is writte
   expect(await findSchemaProblems(pool)).toEqual([]);
 });
 
+test("a field that is mapped later is recorded, and a full sync is requested that fills it", async () => {
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  const open = (mapping: Mapping) => {
+    const options = { databaseUrl, mapping, checksMapping: false, applicationName: "test" };
+    const pool = createPool({ ...options, onIdleError: () => undefined });
+    onTestFinished(() => pool.end());
+    return pool;
+  };
+  const { mapping, sql } = clerkIdAsKey;
+  const before = open(mapping);
+  await before.query(`${sql}; alter table public.users add column full_name text`);
+  await migrateUp(before);
+  expect(await restoreTables(before)).toEqual({ restored: [], left: [] });
+  const columns = { ...mapping.users.columns, name: "full_name" };
+  const after = open({ ...mapping, users: { ...mapping.users, columns } });
+  expect(await restoreTables(after)).toEqual({ restored: [], left: [], remapped: ["users.columns.name"] });
+  expect(await restoreTables(after)).toEqual({ restored: [], left: [] });
+  const runs = await after.query("select mode, dry_run, state, started_by from rollcall.runs");
+  expect(runs.rows).toEqual([{ mode: "full", dry_run: false, state: "waiting", started_by: "migrate" }]);
+});
+
 test("names of any form stay names", async () => {
   const table = `Us"er's $$ %s {{users}} $body0$`;
   const quoted = `"${table.replaceAll('"', '""')}"`;

@@ -10,6 +10,7 @@ import { isMigrated, recordMapping, writeMappingRecord } from "../mapping-record
 import type { Connection, Pool, Queryable } from "../pool.ts";
 import { renderSql } from "../render-sql.ts";
 import { readRow, readRows } from "../rows.ts";
+import { requestRun } from "../runs.ts";
 import { isDefaultMapping } from "../tables.ts";
 import { inTransaction } from "../transaction.ts";
 import { planAdoption } from "./adoption/plan-adoption.ts";
@@ -122,16 +123,22 @@ async function findUnfitDatabase(db: Queryable): Promise<string[]> {
 }
 
 /**
- * Restores what the app's own migrations took away from the two tables. Nothing happens while migrations are missing.
+ * Restores what the app's own migrations took away from the two tables, and records a mapping that changed. Nothing
+ * happens while migrations are missing.
  *
+ * @returns also the fields of the mapping that changed, if any did
  * @throws MigrationRefusal if the tables cannot be changed; otherwise a PostgresError
  */
-export async function restoreTables(pool: Pool): Promise<Restoration> {
+export async function restoreTables(pool: Pool): Promise<Restoration & { remapped?: readonly string[] }> {
   return inLockedTransaction(pool, async (client) => {
     if ((await findMissingMigrations(client)).length > 0) return { restored: [], left: [] };
     const restoration = await restoreSchema(client);
-    if (restoration.left.length === 0) await recordMapping(client);
-    return restoration;
+    if (restoration.left.length > 0) return restoration;
+    const remapped = await recordMapping(client);
+    if (remapped.length === 0) return restoration;
+    // Rows of users that do not change at Clerk have no value yet in a column that the mapping names from now on.
+    await requestRun(client, { mode: "full", dryRun: false, startedBy: "migrate" });
+    return { ...restoration, remapped };
   });
 }
 
