@@ -65,7 +65,7 @@ export async function heal(
     const healedAtMs = Date.now();
     for (const open of sender.open()) report(`not accepted: ${open}`);
     sender.giveUp();
-    const lastEnsures = await ensureUsers(stage, ledger, slowness > 1 ? patience : 1);
+    const lastEnsures = await ensureUsers(stage, ledger, slowness > 1 ? mostAttempts : 1);
     const deadLetters = await queues.readDeadLetters();
     return { violations, tablesBefore, acceptedBefore, deadLetters, lastEnsures, healedAtMs };
   } finally {
@@ -115,7 +115,7 @@ async function confirm(stage: Stage, { id }: RunView): Promise<RunView> {
 }
 
 /** On a crowded machine, a read of rows may exceed its 500 ms at any time. Ensure then answers 503, and the app calls again. */
-const patience = 5;
+const mostAttempts = 5;
 
 /**
  * Calls ensure for every live user, and for as many deleted users as the apis' rate limit allows. After a 503 it calls
