@@ -328,16 +328,18 @@ function createProfiles(
   inserted: readonly { column: string; value: string }[],
   create: string,
 ): string {
+  // With separate state, the app's table may have no such key. The user's row is locked, so the app gives no profile now.
+  const kept = isSeparate
+    ? ""
+    : `on conflict (${link}) do nothing
+  `;
   const insert = (own: { columns: string; values: string }, condition: string) => `
   insert into ${table} as m (${own.columns}${[link, ...inserted.map(({ column }) => column)].join(", ")}${isSeparate ? "" : ", linked_at"})
   select ${own.values}${["n.id", ...inserted.map(({ value }) => value)].join(", ")}${isSeparate ? "" : ", now()"}
   from due n
   where ${create}::boolean and n.id not in (select user_id from linked)${condition}
-  order by n.id${
-    // The app's table may have no such key. The user's row is locked, so the app gives no profile now.
-    isSeparate ? "" : `\n  on conflict (${link}) do nothing`
-  }
-  returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}, (m.*)::${table} as profile
+  order by n.id
+  ${kept}returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}, (m.*)::${table} as profile
 `;
   const byDefault = { columns: "", values: "" };
   if (lacksKeyDefault === undefined) return `created as (${insert(byDefault, "")})`;
