@@ -217,11 +217,12 @@ test("a delayed job that is due is taken, and the time of one that is not due is
   expect([...next.values()]).toMatchObject([{ data: expect.stringContaining("user_2"), delay: 0 }]);
 });
 
-test("two batches never take the same job", async () => {
-  const names = Array.from({ length: 20 }, (_, at) => `user_${at}`);
-  const jobs = await addAndTake(...names);
-  for (const name of names) await add(`${name}.next`);
-  const halves = await Promise.all([finish(jobs.slice(0, 10)), finish(jobs.slice(10))]);
-  const taken = halves.flatMap(({ next }) => [...next.values()].map(({ id }) => id));
-  expect(new Set(taken).size).toBe(20);
+test("a job that another worker is taking at this moment is not taken, and nothing waits for it", async () => {
+  const jobs = await addAndTake("user_1");
+  await add("user_2");
+  await add("user_3");
+  const other = await openTransaction(queues.db);
+  await other.query("select from move_to_active('sync', 'other', 15000, $1, null, null, null)", [Date.now()]);
+  const { next } = await finish(jobs);
+  expect([...next.values()].map(({ data }) => JSON.parse(data))).toMatchObject([{ clerkId: "user_3" }]);
 });
