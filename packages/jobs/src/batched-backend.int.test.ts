@@ -4,7 +4,7 @@ import type { JobProcessor } from "./backend.ts";
 import { openProducer, type Producer } from "./producer.ts";
 import { retryOptions } from "./retry.ts";
 import { addSyncJob, readSyncJob, type SyncJob } from "./sync-job.ts";
-import { openTestQueues, type TestQueues } from "./testing.ts";
+import { openTestQueues, openTransaction, type TestQueues } from "./testing.ts";
 
 const waitMs = 60_000;
 const poll = { timeout: waitMs };
@@ -157,6 +157,22 @@ test("a job that is added while its user's job runs starts after it, and reads t
   expect(starts).toHaveLength(1);
   release();
   await expect.poll(() => starts, poll).toMatchObject([{ eventAtMs: 1 }, { eventAtMs: 3 }]);
+});
+
+test("a job whose row another transaction holds is completed by BullMQ's function, which waits for it", async () => {
+  await add("user_1");
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await work(() => released);
+  await expect.poll(() => countJobs("active"), poll).toBe(1);
+  const other = await openTransaction(queues.db);
+  await other.query("select from job for update");
+  release();
+  await expect.poll(() => countStatements("move_to_completed"), poll).toBe(1);
+  await other.query("rollback");
+  await expect.poll(() => countJobs("completed"), poll).toBe(1);
 });
 
 test("a worker completes its jobs also before migrate made the function", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, inject, onTestFinished, test } from "vitest";
 import { type DoneJob, finishJobs } from "./finish-jobs.ts";
 import { openProducer, type Producer } from "./producer.ts";
 import { addSyncJob, type SyncJob } from "./sync-job.ts";
@@ -217,11 +217,58 @@ test("a delayed job that is due is taken, and the time of one that is not due is
   expect([...next.values()]).toMatchObject([{ data: expect.stringContaining("user_2"), delay: 0 }]);
 });
 
-test("two batches never take the same job", async () => {
-  const names = Array.from({ length: 20 }, (_, at) => `user_${at}`);
-  const jobs = await addAndTake(...names);
-  for (const name of names) await add(`${name}.next`);
-  const halves = await Promise.all([finish(jobs.slice(0, 10)), finish(jobs.slice(10))]);
-  const taken = halves.flatMap(({ next }) => [...next.values()].map(({ id }) => id));
-  expect(new Set(taken).size).toBe(20);
+test("a job that another worker is taking at this moment is not taken, and nothing waits for it", async () => {
+  const jobs = await addAndTake("user_1");
+  await add("user_2");
+  await add("user_3");
+  const other = await openTransaction(queues.db);
+  await other.query("select from move_to_active('sync', 'other', 15000, $1, null, null, null)", [Date.now()]);
+  const { next } = await finish(jobs);
+  expect([...next.values()].map(({ data }) => JSON.parse(data))).toMatchObject([{ clerkId: "user_3" }]);
+});
+
+test("plans that Postgres made for an empty queue read only the rows of the batch when the queue is long", async () => {
+  // Plans belong to a connection.
+  const client = await queues.db.connect();
+  onTestFinished(() => client.release());
+  const users = Array.from({ length: 20 }, (_, at) => `user_${at}`);
+  const run = async () => {
+    const ids: string[] = [];
+    for (const user of users) {
+      const { rows } = await client.query(
+        "select id from move_to_active('sync', $1, 15000, 1, null, null, null)",
+        [user],
+      );
+      ids.push(rows[0]?.id);
+    }
+    await client.query("select rollcall_finish_jobs('sync', $1, $2, $3, 1, 15000, null)", [
+      ids,
+      users,
+      users.map(() => false),
+    ]);
+  };
+  await client.query("vacuum analyze job, dedup");
+  for (let round = 0; round < 10; round += 1) {
+    await Promise.all(users.map((user) => add(user)));
+    await run();
+  }
+  await client.query(
+    `insert into job (queue, id, seq, name, state, added_at_ms, dedup_id)
+     select 'sync', 'more.' || n, nextval('job_seq'), 'refresh', 'waiting', 1, 'user.' || n from generate_series(1, 3000) n;
+     insert into dedup select queue, dedup_id, id from job where id like 'more.%'`,
+  );
+
+  const countReads = async (): Promise<number> => {
+    const { rows } = await client.query(
+      `select sum(seq_tup_read + idx_tup_fetch)::int as read
+       from pg_stat_xact_user_tables where relname in ('job', 'dedup')`,
+    );
+    return rows[0]?.read;
+  };
+  await client.query("begin");
+  const before = await countReads();
+  await run();
+  const read = (await countReads()) - before;
+  await client.query("rollback");
+  expect(read).toBeLessThan(500);
 });

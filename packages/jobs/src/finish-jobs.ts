@@ -127,6 +127,7 @@ create or replace function bullmq.rollcall_finish_jobs(
 language plpgsql
 set search_path = bullmq, pg_temp
 set enable_seqscan = off
+set enable_sort = off
 as $$
 declare
   v_ids     text[];
@@ -164,13 +165,14 @@ begin
          locked_until_ms = null, stalled_marked = false, attempts_made = attempts_made + 1
    where ctid = any (v_rows);
 
+  -- A range in the order of the key: for an empty table, Postgres might prefer another index that begins with the queue.
   delete from dedup
    where ctid = any (array(
            select d.ctid from unnest(v_dedups) f (id)
             cross join lateral (
                     select k.ctid, k.job_id, k.expire_at_ms
-                      from dedup k where k.queue = p_queue and k.dedup_id = f.id
-                    offset 0 for update
+                      from dedup k where k.queue = p_queue and k.dedup_id between f.id and f.id
+                     order by k.dedup_id limit 1 for update
                   ) d
             where case when d.expire_at_ms is null then d.job_id = any (v_ids) else d.expire_at_ms <= p_now end));
 
