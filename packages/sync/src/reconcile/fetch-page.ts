@@ -62,7 +62,12 @@ export async function fetchPage(clerk: Lister, place: WalkPlace): Promise<Walked
   if (!after) return toPage(await listAfter(clerk, afterMs, skipped), place);
   if (!cursorIgnored && skipped === 0) {
     const listed = await clerk.listPage({ ...wholePage, startingAfter: after.clerkId });
-    if (listed === "cursor_refused") return toPage(await listSince(clerk, position, after), place);
+    if (listed === "cursor_refused") {
+      return toPage(
+        (await listBehindTied(clerk, position, after)) ?? (await listSince(clerk, position, after)),
+        place,
+      );
+    }
     if (beginsBehind(listed.users, after)) return toPage(listed, place);
   }
   const isIgnored = cursorIgnored || skipped === 0;
@@ -102,6 +107,25 @@ function beginsBehind(listed: readonly ListedUser[], { clerkId, createdAtMs }: S
   return listed.every(
     (entry) => entry.clerkId !== clerkId && (readCreatedAtMs(entry) ?? createdAtMs) >= createdAtMs,
   );
+}
+
+const mostCursors = 10;
+
+/**
+ * Lists behind another user of the last page's millisecond, after the cursor's user was deleted. An offset into the
+ * millisecond would miss a user for each one that was deleted before it.
+ */
+async function listBehindTied(
+  clerk: Lister,
+  { tiedIds }: WalkPosition,
+  after: Seen,
+): Promise<ListedPage | undefined> {
+  const others = tiedIds.filter((id) => id !== after.clerkId).slice(-mostCursors);
+  for (const startingAfter of others.reverse()) {
+    const listed = await clerk.listPage({ ...wholePage, startingAfter });
+    if (listed !== "cursor_refused") return beginsBehind(listed.users, after) ? listed : undefined;
+  }
+  return undefined;
 }
 
 async function listSince(clerk: Lister, position: WalkPosition, after: Seen): Promise<ListedPage> {
