@@ -15,7 +15,7 @@ let others: Reconciler[];
 
 const users = 4_300;
 const smallestPart = 1_000;
-/** Three pages are written at once. */
+/** Enough to write two pages at once. */
 const connections = 9;
 
 beforeEach(async () => {

@@ -207,16 +207,22 @@ function describeLasting(error: AppError, sinceMs: number): AppError {
   return new AppError(error.code, `${error.message}. This lasted ${minutes} minutes`, { cause: error });
 }
 
-/** Stops waiting when the signal is aborted. The work itself goes on, so it must be a read or safe to repeat. */
+/**
+ * Stops waiting when the signal is aborted. The work itself goes on, so it must be a read or safe to repeat.
+ *
+ * The listener is removed by hand. With the option `signal`, Node forgets to remove one of several listeners that wait at
+ * once, and each keeps the page that its work returned.
+ */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const ended = new AbortController();
+  let stop: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { signal: ended.signal });
+    stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop);
   });
   try {
     return await Promise.race([work, aborted]);
   } finally {
-    ended.abort();
+    signal.removeEventListener("abort", stop);
     work.catch(() => undefined);
   }
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { maxUsersPerPage } from "@rollcall/clerk";
 import { AppError } from "@rollcall/contracts";
@@ -37,8 +38,11 @@ export type WalkProgress = z.infer<typeof walkProgress>;
 const defaultConcurrency = 16;
 /** A cut costs two requests, so it must spare more of them. */
 const defaultSmallestPart = 5 * maxUsersPerPage;
-/** Pages that are parsed and written at once. Each needs a connection, and most of the pool is for sync jobs. */
-const mostPagesAtOnce = 3;
+/**
+ * Pages that are parsed and written at once: while Postgres works on one, this process parses the other. Each takes memory,
+ * and a connection that sync jobs need too.
+ */
+const mostPagesAtOnce = 2;
 
 /**
  * Walks over all of Clerk's users, several ranges of creation time at once. It writes the users that differ, and records
@@ -67,6 +71,8 @@ async function walkAllRanges(
   // A dry run predicts the order of the pages, so it collects one after the other.
   const pagesAtOnce = dryRun ? 1 : Math.min(mostPagesAtOnce, Math.max(1, Math.floor(pool.max / 3)));
   const stop = new AbortController();
+  // Each lane listens. Without this, Node warns of a leak.
+  setMaxListeners(0, stop.signal);
   const stopToo = () => stop.abort(signal.reason);
   if (signal.aborted) stopToo();
   signal.addEventListener("abort", stopToo);
