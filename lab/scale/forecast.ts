@@ -7,13 +7,14 @@ const msPerHour = 3_600_000;
 export type FullSyncForecast = {
   pages: number;
   hours: number;
-  /** pages: they are fetched one after the other. budget: the rate limit allows no more requests. */
+  /** pages: the lanes fetch and compare no more of them. budget: the rate limit allows no more requests. */
   limitedBy: "pages" | "budget";
 };
 
 /**
- * A full sync fetches pages one after the other, each with one request, and asks once for the number of users. A page
- * takes Clerk's time, or our time for the page before if that is longer.
+ * A full sync fetches each page with one request, and asks once for the number of users.
+ *
+ * @param pageMs the duration of a measured full sync, divided by its pages. Lanes overlap, so it is less than Clerk takes
  */
 export function forecastFullSync({
   users,

@@ -12,9 +12,10 @@ const shape = {
   // To delete cached sessions after a change by an operator.
   SESSION_CACHE_TTL_S: variables.SESSION_CACHE_TTL_S,
   APP_SESSION_KEY: variables.APP_SESSION_KEY,
-  // For reconcile: new profiles, and the share of Clerk's rate limit.
+  // For reconcile: new profiles, the ranges walked at once, and the share of Clerk's rate limit.
   DEFAULT_TURMA: variables.DEFAULT_TURMA,
   DEFAULT_NOME: variables.DEFAULT_NOME,
+  RECONCILE_CONCURRENCY: variables.RECONCILE_CONCURRENCY,
   CLERK_RATE_BUDGET: variables.CLERK_RATE_BUDGET,
 };
 

@@ -218,7 +218,7 @@ export const mutants: readonly Mutant[] = [
       fullSyncs: { "short-list": 10 },
     },
     patches: [
-      { within: reconcile, find: /if \(seen >= total\)(\s+return undefined;)/, replace: "if (seen >= 0)$1" },
+      { within: reconcile, find: /if \(seen >= total\)(\s+return true;)/, replace: "if (seen >= 0)$1" },
     ],
   },
   {

@@ -30,11 +30,14 @@ export type ClerkGateway = {
    * Lists users in one request. `cursor_refused`: Clerk refuses `startingAfter`, because that user is gone or because Clerk
    * does not know the parameter, which its public description does not name.
    *
-   * @param parseAfter keeps an early answer as bytes until then. Pages that are read ahead and parsed would live long
-   * enough to fill the memory
+   * @param beforeParse is called once the answer is there, and keeps it as bytes until its promise resolves. Pages that
+   * wait after they were parsed would fill the memory
    * @throws AppError like `readUser`
    */
-  listUsers(query: UserListQuery, parseAfter?: Promise<unknown>): Promise<ListedUser[] | "cursor_refused">;
+  listUsers(
+    query: UserListQuery,
+    beforeParse?: () => Promise<unknown>,
+  ): Promise<ListedUser[] | "cursor_refused">;
   /** Counts all users. This is the cheapest request without personal data. @throws AppError like `readUser` */
   countUsers(): Promise<number>;
   close(): Promise<void>;
@@ -74,7 +77,8 @@ export type ClerkGatewayOptions = {
 
 /** A gateway to Clerk's Backend API over HTTP, with a timeout for every request and typed errors. */
 export function createClerkGateway(options: ClerkGatewayOptions): ClerkGateway {
-  const agent = new Agent({ connections: 32, connect: { timeout: 3_000 }, keepAliveTimeout: 30_000 });
+  // The ranges of a full sync may take 100 of them. A connection is opened when it is needed.
+  const agent = new Agent({ connections: 128, connect: { timeout: 3_000 }, keepAliveTimeout: 30_000 });
   const requestOptions: ClerkRequestOptions = {
     dispatcher: agent,
     secretKey: options.secretKey,
@@ -112,8 +116,8 @@ export function createClerkGateway(options: ClerkGatewayOptions): ClerkGateway {
       // An entry without a readable id cannot be matched to a user.
       return new Map(listed.flatMap(({ clerkId, result }) => (clerkId === null ? [] : [[clerkId, result]])));
     },
-    listUsers: async (query, parseAfter) => {
-      const listOptions = { ...requestOptions, timeoutMs: options.listTimeoutMs ?? 15_000, parseAfter };
+    listUsers: async (query, beforeParse) => {
+      const listOptions = { ...requestOptions, timeoutMs: options.listTimeoutMs ?? 15_000, beforeParse };
       try {
         const body = await requestClerk(listOptions, `/v1/users?${toParameters(query)}`);
         if (Array.isArray(body)) {

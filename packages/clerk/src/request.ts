@@ -9,7 +9,7 @@ export type ClerkRequestOptions = {
   timeoutMs: number;
   onRequest: (status: string) => void;
   /** Awaited before the answer is parsed. Bytes are a fraction of the parsed size, and outside of the heap. */
-  parseAfter?: Promise<unknown> | undefined;
+  beforeParse?: (() => Promise<unknown>) | undefined;
 };
 
 const apiVersion = "2026-05-12";
@@ -33,7 +33,7 @@ export class ClerkRefusal extends AppError {
 export async function requestClerk(options: ClerkRequestOptions, path: string): Promise<unknown> {
   const { status, headers, bytes } = await exchange(options, path);
   if (status === 200) {
-    await options.parseAfter;
+    await options.beforeParse?.();
     return readJson(bytes.toString("utf8"), options.onRequest);
   }
   const text = bytes.toString("utf8");

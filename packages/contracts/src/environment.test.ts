@@ -51,6 +51,8 @@ test.each<[string, string]>([
   ["REDIS_URL", "rediss://u:p%40ss@a:6379,rediss://b:6379,rediss://u:p%40ss@[::1]:6379"],
   ["RECONCILE_FULL_CRON", "*/15 0,12 1-31/2 * 1-5"],
   ["CLERK_RATE_BUDGET", "1"],
+  ["RECONCILE_CONCURRENCY", "1"],
+  ["RECONCILE_CONCURRENCY", "100"],
   [
     "CLERK_AUTHORIZED_PARTIES",
     "https://app.example.com,chrome-extension://abcdefghijklmnopabcdefghijklmnop,tauri://localhost," +
@@ -102,6 +104,9 @@ test.each<[string, string, string]>([
   ["RECONCILE_FULL_CRON", "daily at 3 in night", "cron pattern of five fields"],
   ["CLERK_RATE_BUDGET", "0", "over 0"],
   ["CLERK_RATE_BUDGET", "1.5", "at most 1"],
+  ["RECONCILE_CONCURRENCY", "0", ">=1"],
+  ["RECONCILE_CONCURRENCY", "101", "<=100"],
+  ["RECONCILE_CONCURRENCY", "2.5", "int"],
   ["CLERK_AUTHORIZED_PARTIES", ",", "must name at least one"],
   ...[
     ...["https://app.example.com/", "https://APP.example.com", "https://u:p@app.example.com", "*", "null"],

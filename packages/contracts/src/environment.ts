@@ -133,6 +133,7 @@ export const variables = {
     .refine(isCronPattern, { error: "must be a cron pattern of five fields, like 0 3 * * *, in UTC" })
     .default("0 3 * * *"),
   RECONCILE_CATCHUP_EVERY_MS: milliseconds.default(60_000),
+  RECONCILE_CONCURRENCY: z.coerce.number().int().min(1).max(100).default(16),
   CLERK_RATE_BUDGET: z.coerce
     .number()
     .gt(0, "must be over 0 and at most 1")

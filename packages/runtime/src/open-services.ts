@@ -196,6 +196,7 @@ export type ReconcileConfig = Pick<ServicesConfig, "CLERK_SECRET_KEY" | "ENABLE_
   DEFAULT_NOME: string;
   DEFAULT_TURMA: string;
   CLERK_RATE_BUDGET: number;
+  RECONCILE_CONCURRENCY: number;
 };
 
 /** Services as reconcile runs take them. @throws EnvironmentError without CLERK_SECRET_KEY */
@@ -222,6 +223,7 @@ export function createReconcileContext(
       create: config.ENABLE_AUTO_CREATE && pool.tables.profile !== undefined,
     },
     budget: decideRequestBudget(config.CLERK_SECRET_KEY, config.CLERK_RATE_BUDGET),
+    concurrency: config.RECONCILE_CONCURRENCY,
     log,
     metrics,
   };

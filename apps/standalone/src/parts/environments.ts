@@ -97,6 +97,7 @@ const ofCommands = [
   "APP_SESSION_KEY",
   "DEFAULT_TURMA",
   "DEFAULT_NOME",
+  "RECONCILE_CONCURRENCY",
   "CLERK_RATE_BUDGET",
 ] as const;
 

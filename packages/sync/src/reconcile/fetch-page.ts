@@ -28,6 +28,13 @@ export const walkStart: WalkPosition = {
   cursorIgnored: false,
 };
 
+/** The place of a walk: it is behind `position`, or at the first user that was created after `afterMs`. */
+export type WalkPlace = {
+  /** Null for the oldest user. */
+  afterMs: number | null;
+  position: WalkPosition;
+};
+
 export type WalkedPage = {
   /** Users that no page before showed. */
   users: ListedUser[];
@@ -39,32 +46,52 @@ export type WalkedPage = {
 /** Pages of one millisecond overlap by this many users, because a deletion moves the users behind it forward. */
 const overlap = 50;
 
+/** Clerk's list of users, page by page. */
+export type Lister = Pick<RetryingClerk, "listPage">;
+
 /**
- * Fetches the page behind a position, oldest users first. Normally the page begins behind Clerk's cursor. Clerk refuses
+ * Fetches the page behind a place, oldest users first. Normally the page begins behind Clerk's cursor. Clerk refuses
  * a cursor whose user is deleted, and may ignore it, because its public documentation does not name the parameter. Then
  * the page begins at the last creation time, inclusive, without the users that were seen already.
  *
- * @param parseAfter see `ClerkGateway`
  * @throws AppError `reconcile.list_repeated` when the page still does not begin at the right user
  */
-export async function fetchPage(
-  retrying: RetryingClerk,
-  position: WalkPosition,
-  parseAfter?: Promise<unknown>,
-): Promise<WalkedPage> {
-  const clerk: Lister = { listPage: (query) => retrying.listPage(query, parseAfter) };
+export async function fetchPage(clerk: Lister, place: WalkPlace): Promise<WalkedPage> {
+  const { afterMs, position } = place;
   const { after, cursorIgnored, skipped } = position;
-  if (!after) return toPage(await list(clerk, skipped > 0 ? { offset: skipped } : {}), position);
+  if (!after) return toPage(await listAfter(clerk, afterMs, skipped), place);
   if (!cursorIgnored && skipped === 0) {
     const listed = await clerk.listPage({ ...wholePage, startingAfter: after.clerkId });
-    if (listed === "cursor_refused") return toPage(await listSince(clerk, position, after), position);
-    if (beginsBehind(listed.users, after)) return toPage(listed, position);
+    if (listed === "cursor_refused") {
+      return toPage(
+        (await listBehindTied(clerk, position, after)) ?? (await listSince(clerk, position, after)),
+        place,
+      );
+    }
+    if (beginsBehind(listed.users, after)) return toPage(listed, place);
   }
   const isIgnored = cursorIgnored || skipped === 0;
-  return toPage(await listSince(clerk, position, after), { ...position, cursorIgnored: isIgnored });
+  const listed = await listSince(clerk, position, after);
+  return toPage(listed, { afterMs, position: { ...position, cursorIgnored: isIgnored } });
 }
 
-type Lister = Pick<RetryingClerk, "listPage">;
+/**
+ * Asks Clerk for the creation time of the user behind `rank` older ones. It is an estimate: users come and go.
+ *
+ * @returns undefined when no such user can be read
+ */
+export async function findCreationTime(clerk: Lister, rank: number): Promise<number | undefined> {
+  const { users } = await list(clerk, { limit: 1, offset: rank });
+  const [user, ...others] = users;
+  return user && others.length === 0 ? readCreatedAtMs(user) : undefined;
+}
+
+/** Finds the oldest user that was created after a time. */
+export async function findUserAfter(clerk: Lister, afterMs: number): Promise<ListedUser | undefined> {
+  const { users } = await list(clerk, { limit: 1, createdAfterMs: afterMs });
+  return users[0];
+}
+
 type Seen = NonNullable<WalkPosition["after"]>;
 
 const wholePage = { orderBy: "+created_at", limit: maxUsersPerPage } as const;
@@ -82,6 +109,25 @@ function beginsBehind(listed: readonly ListedUser[], { clerkId, createdAtMs }: S
   );
 }
 
+const mostCursors = 10;
+
+/**
+ * Lists behind another user of the last page's millisecond, after the cursor's user was deleted. An offset into the
+ * millisecond would miss a user for each one that was deleted before it.
+ */
+async function listBehindTied(
+  clerk: Lister,
+  { tiedIds }: WalkPosition,
+  after: Seen,
+): Promise<ListedPage | undefined> {
+  const others = tiedIds.filter((id) => id !== after.clerkId).slice(-mostCursors);
+  for (const startingAfter of others.reverse()) {
+    const listed = await clerk.listPage({ ...wholePage, startingAfter });
+    if (listed !== "cursor_refused") return beginsBehind(listed.users, after) ? listed : undefined;
+  }
+  return undefined;
+}
+
 async function listSince(clerk: Lister, position: WalkPosition, after: Seen): Promise<ListedPage> {
   const { tiedIds, tiedSeen, skipped } = position;
   // No overlap with users that must be skipped: the page would end at the same one again.
@@ -92,31 +138,34 @@ async function listSince(clerk: Lister, position: WalkPosition, after: Seen): Pr
   return isSeen && !listed.isShort ? listFrom(clerk, after, tiedSeen) : listed;
 }
 
-async function listFrom(clerk: Lister, { createdAtMs }: Seen, offset: number): Promise<ListedPage> {
+/** Clerk's filter is exclusive. */
+const listFrom = (clerk: Lister, { createdAtMs }: Seen, offset: number) =>
+  listAfter(clerk, createdAtMs > 0 ? createdAtMs - 1 : null, offset);
+
+async function listAfter(clerk: Lister, afterMs: number | null, offset: number): Promise<ListedPage> {
   const listed = await list(clerk, {
-    // Clerk's filter is exclusive.
-    ...(createdAtMs > 0 ? { createdAfterMs: createdAtMs - 1 } : {}),
+    ...(afterMs === null ? {} : { createdAfterMs: afterMs }),
     ...(offset > 0 ? { offset } : {}),
   });
-  if (listed.users.some((entry) => (readCreatedAtMs(entry) ?? createdAtMs) < createdAtMs)) {
+  if (afterMs !== null && listed.users.some((entry) => (readCreatedAtMs(entry) ?? afterMs + 1) <= afterMs)) {
     throw new AppError("reconcile.list_repeated", "Clerk's list begins anew for every request");
   }
   return listed;
 }
 
-function toPage({ users: listed, isShort }: ListedPage, position: WalkPosition): WalkedPage {
-  const tied = new Set(position.tiedIds);
+function toPage({ users: listed, isShort }: ListedPage, place: WalkPlace): WalkedPage {
+  const tied = new Set(place.position.tiedIds);
   const users = listed.filter(({ clerkId }) => clerkId === null || !tied.has(clerkId));
   if (!isShort && users.length === 0) {
     throw new AppError("reconcile.list_repeated", "A page of Clerk's list repeats the page before");
   }
-  return { users, isLast: isShort, next: decideNext(listed, users, position) };
+  return { users, isLast: isShort, next: decideNext(listed, users, place) };
 }
 
 function decideNext(
   listed: readonly ListedUser[],
   users: readonly ListedUser[],
-  position: WalkPosition,
+  { afterMs, position }: WalkPlace,
 ): WalkPosition {
   const lastId = listed.findLast(({ clerkId }) => clerkId !== null)?.clerkId;
   if (lastId == null) {
@@ -124,7 +173,8 @@ function decideNext(
     if (listed.length < maxUsersPerPage) return { ...position, skipped: position.skipped + listed.length };
     throw new AppError("clerk.unreadable", "A page of Clerk's list has no readable user");
   }
-  const latestMs = getLatestMs(listed, position.after?.createdAtMs ?? 0);
+  // Users without a readable time come after the start of the walk all the same.
+  const latestMs = getLatestMs(listed, position.after?.createdAtMs ?? (afterMs === null ? 0 : afterMs + 1));
   const isTied = (entry: ListedUser) => readCreatedAtMs(entry) === latestMs;
   const seenBefore = position.after?.createdAtMs === latestMs ? position.tiedSeen : 0;
   return {
@@ -149,7 +199,8 @@ function getLatestMs(listed: readonly ListedUser[], afterMs: number): number {
   return latestMs;
 }
 
-function readCreatedAtMs({ result }: ListedUser): number | undefined {
+/** The creation time of a listed user; undefined if it cannot be read. */
+export function readCreatedAtMs({ result }: ListedUser): number | undefined {
   return "found" in result ? (result.found.created_at ?? undefined) : undefined;
 }
 

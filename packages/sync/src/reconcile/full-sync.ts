@@ -11,7 +11,8 @@ import {
 } from "@rollcall/db";
 import { z } from "zod";
 import { confirmAbsent, deleteMissing, tryDeletions } from "./delete-missing.ts";
-import { refuseEmptyList, walkStart } from "./fetch-page.ts";
+import { refuseEmptyList, walkPosition } from "./fetch-page.ts";
+import { wholeRange } from "./ranges.ts";
 import type { Runner } from "./runner.ts";
 import { walkProgress, walkUsers } from "./walk-users.ts";
 import { invalidateSessions, reportAbsent } from "./write-page.ts";
@@ -23,6 +24,16 @@ import { invalidateSessions, reportAbsent } from "./write-page.ts";
 const fullSyncCheckpoint = walkProgress.extend({ phase: z.enum(["walk", "confirm", "delete", "close"]) });
 
 type FullSyncCheckpoint = z.infer<typeof fullSyncCheckpoint>;
+
+/** The checkpoint of the version that walked page after page. A run that it began goes on. */
+const earlierCheckpoint = fullSyncCheckpoint
+  .omit({ ranges: true })
+  .extend({ position: walkPosition })
+  .transform(({ position, ...rest }): FullSyncCheckpoint => {
+    return { ...rest, ranges: [wholeRange(rest.total, position, rest.seen)] };
+  });
+
+const anyCheckpoint = z.union([fullSyncCheckpoint, earlierCheckpoint]);
 
 /**
  * Makes our rows equal to all of Clerk's users, and deletes users that Clerk no longer has. No deletion is decided before
@@ -55,7 +66,7 @@ export async function runFullSync(runner: Runner): Promise<RunView> {
 /** @returns undefined when there is no checkpoint, or another version wrote it: then the run begins anew */
 function readCheckpoint({ run, dryRun }: Runner): FullSyncCheckpoint | undefined {
   // The staging table of a dry run ended with its process.
-  return dryRun ? undefined : fullSyncCheckpoint.safeParse(run.checkpoint).data;
+  return dryRun ? undefined : anyCheckpoint.safeParse(run.checkpoint).data;
 }
 
 async function begin(runner: Runner): Promise<FullSyncCheckpoint> {
@@ -64,7 +75,7 @@ async function begin(runner: Runner): Promise<FullSyncCheckpoint> {
   if (total === 0) await refuseEmptyList(context.pool);
   const checkpoint: FullSyncCheckpoint = {
     phase: "walk",
-    position: walkStart,
+    ranges: [wholeRange(total)],
     pages: 0,
     total,
     seen: 0,

@@ -3,6 +3,7 @@ import { type ClerkGateway, type ListedUser, maxUsersPerPage, type UserListQuery
 import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { type Pool, type RequestBudget, takeClerkRequest } from "@rollcall/db";
 import type { Logger } from "@rollcall/observability";
+import { createSlots, type Turn } from "./slots.ts";
 
 /** Clerk inside a run: requests stay within the budget and are retried after failures that pass. */
 export type RetryingClerk = {
@@ -11,9 +12,9 @@ export type RetryingClerk = {
    * Lists up to `limit` users. A page over 10 MB is asked for again in half the size, down to one user. A single user over
    * 10 MB is an entry without an id.
    *
-   * @param parseAfter see `ClerkGateway`
+   * @param turn is entered before the answer is parsed, and left after a failure. The caller leaves it after a success
    */
-  listPage(query: UserListQuery, parseAfter?: Promise<unknown>): Promise<ListedPage | "cursor_refused">;
+  listPage(query: UserListQuery, turn?: Turn): Promise<ListedPage | "cursor_refused">;
   countUsers(): Promise<number>;
 };
 
@@ -36,34 +37,80 @@ export type ClerkContext = RetryContext & {
   budget: RequestBudget;
 };
 
+/** Lets requests to Clerk pass one after the other, within the budget. Lanes of one walk share a gate. */
+export type RequestGate = {
+  /** Resolves when a request may be sent. @throws the signal's reason once it is aborted */
+  pass(): Promise<void>;
+  /** Lets no request pass for this time: Clerk answered one of them with 429. */
+  pause(waitMs: number): void;
+};
+
+/**
+ * One request after the other takes its place in the budget. Otherwise all lanes would hold a connection to Postgres while
+ * they wait for the budget's lock.
+ */
+export function createRequestGate({ pool, budget }: ClerkContext, signal: AbortSignal): RequestGate {
+  const place = createSlots(1);
+  let pausedUntilMs = 0;
+  return {
+    pass: () =>
+      place.run(async () => {
+        for (;;) {
+          signal.throwIfAborted();
+          const pausedMs = pausedUntilMs - Date.now();
+          const waitMs = pausedMs > 0 ? pausedMs : await takeClerkRequest(pool, budget);
+          if (waitMs === 0) return;
+          await sleep(waitMs, undefined, { signal });
+        }
+      }),
+    pause: (waitMs) => {
+      pausedUntilMs = Math.max(pausedUntilMs, Date.now() + waitMs);
+    },
+  };
+}
+
 /** @param signal ends requests and waits when it is aborted */
-export function createRetryingClerk(context: ClerkContext, signal: AbortSignal): RetryingClerk {
+export function createRetryingClerk(
+  context: ClerkContext,
+  signal: AbortSignal,
+  gate: RequestGate = createRequestGate(context, signal),
+): RetryingClerk {
   const { clerk } = context;
 
   /** Takes a place in the budget before each attempt: Clerk counts failed requests too. */
   async function withinBudget<T>(request: () => Promise<T>): Promise<T> {
-    for (;;) {
-      const waitMs = await takeClerkRequest(context.pool, context.budget);
-      if (waitMs === 0) return request();
-      await sleep(waitMs, undefined, { signal });
+    await gate.pass();
+    try {
+      return await request();
+    } catch (error) {
+      if (error instanceof AppError && error.code === "clerk.rate_limited")
+        gate.pause(error.retryAfterMs ?? 0);
+      throw error;
     }
   }
 
-  const listUsers = (query: UserListQuery, parseAfter?: Promise<unknown>) =>
-    withRetry(context, signal, () => withinBudget(() => clerk.listUsers(query, parseAfter)));
+  async function listWithin(query: UserListQuery, turn: Turn | undefined) {
+    try {
+      return await clerk.listUsers(query, turn?.enter);
+    } catch (error) {
+      // A request that waits for its retry must not keep other pages waiting.
+      turn?.leave();
+      throw error;
+    }
+  }
+
+  const listUsers = (query: UserListQuery, turn?: Turn) =>
+    withRetry(context, signal, () => withinBudget(() => listWithin(query, turn)));
 
   let pageSize = maxUsersPerPage;
   let fits = 0;
 
   /** The size that fitted is kept for the next pages, because each page that is too large costs 10 MB for nothing. */
-  async function listPage(
-    query: UserListQuery,
-    parseAfter?: Promise<unknown>,
-  ): Promise<ListedPage | "cursor_refused"> {
+  async function listPage(query: UserListQuery, turn?: Turn): Promise<ListedPage | "cursor_refused"> {
     for (;;) {
       const limit = Math.min(query.limit, pageSize);
       try {
-        const users = await listUsers({ ...query, limit }, parseAfter);
+        const users = await listUsers({ ...query, limit }, turn);
         if (users === "cursor_refused") return users;
         if (++fits % pagesBeforeGrowth === 0) pageSize = Math.min(maxUsersPerPage, pageSize * 2);
         return { users, isShort: users.length < limit };
@@ -160,16 +207,22 @@ function describeLasting(error: AppError, sinceMs: number): AppError {
   return new AppError(error.code, `${error.message}. This lasted ${minutes} minutes`, { cause: error });
 }
 
-/** Stops waiting when the signal is aborted. The work itself goes on, so it must be a read or safe to repeat. */
+/**
+ * Stops waiting when the signal is aborted. The work itself goes on, so it must be a read or safe to repeat.
+ *
+ * The listener is removed by hand. With the option `signal`, Node forgets to remove one of several listeners that wait at
+ * once, and each keeps the page that its work returned.
+ */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const ended = new AbortController();
+  let stop: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { signal: ended.signal });
+    stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop);
   });
   try {
     return await Promise.race([work, aborted]);
   } finally {
-    ended.abort();
+    signal.removeEventListener("abort", stop);
     work.catch(() => undefined);
   }
 }

@@ -20,6 +20,10 @@ export type ReconcileContext = ClerkContext &
   PageContext & {
     /** A lease expires this long after its holder's last beat; 15 s by default. */
     leaseMs?: number;
+    /** Ranges that a full sync walks at once; 16 by default. */
+    concurrency?: number;
+    /** Users; a range is not cut into smaller parts. 2,500 by default. */
+    smallestPart?: number;
   };
 
 export type RunOptions = {

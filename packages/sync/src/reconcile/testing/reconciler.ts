@@ -21,13 +21,15 @@ export type Reconciler = {
 };
 
 export type ReconcilerOptions = Partial<
-  Pick<ReconcileContext, "budget" | "retryForMs" | "leaseMs" | "defaults">
+  Pick<ReconcileContext, "budget" | "retryForMs" | "leaseMs" | "defaults" | "concurrency" | "smallestPart">
 > & {
   /** Instead of the simulator's own address. */
   apiUrl?: string;
   sessionCache?: SessionCache;
   /** The timeout of requests to Clerk. */
   timeoutMs?: number;
+  /** Connections to Postgres. */
+  connections?: number;
 };
 
 export function createReconciler(
@@ -37,13 +39,14 @@ export function createReconciler(
     apiUrl = clerk.url,
     sessionCache = noSessionCache,
     timeoutMs = 2_000,
+    connections = 4,
     ...options
   }: ReconcilerOptions = {},
 ): Reconciler {
   const pool = createPool({
     databaseUrl,
     applicationName: "reconciler",
-    max: 4,
+    max: connections,
     onIdleError: () => undefined,
   });
   const gateway = createClerkGateway({
