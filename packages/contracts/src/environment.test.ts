@@ -76,6 +76,7 @@ test.each<[string, string]>([
 });
 
 test.each<[string, string, string]>([
+  ["CLERK_SECRET_KEY", "sk_test_…", "visible ASCII characters"],
   ["CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----", "RSA and whole"],
   ["CLERK_JWT_KEY", rsaKey.slice(0, -60), "RSA and whole"],
   ["CLERK_JWT_KEY", pem("ec"), "RSA and whole"],

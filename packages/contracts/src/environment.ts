@@ -71,7 +71,10 @@ export const variables = {
   HOST: text.default("127.0.0.1"),
   PORT: port.default(3000),
   WORKER_PORT: port.default(3001),
-  CLERK_SECRET_KEY: text.regex(/^sk_(test|live)_/, "must start with sk_test_ or sk_live_"),
+  CLERK_SECRET_KEY: text
+    .regex(/^sk_(test|live)_/, "must start with sk_test_ or sk_live_")
+    // Another character is no part of a header, and each request would fail as if Clerk were away.
+    .regex(/^[!-~]+$/, "must hold visible ASCII characters alone: copy the whole key"),
   CLERK_API_URL: webUrl.default("https://api.clerk.com"),
   CLERK_WEBHOOK_SIGNING_SECRET: list
     .refine((secrets) => secrets.every(isWebhookSecret), {
