@@ -178,6 +178,7 @@ export {
   type FoundDifference,
   findNewestDryRun,
   listDifferences,
+  listDifferencesOfKinds,
   listHeldOfRun,
   mostDifferences,
   recordDifferences,

@@ -68,6 +68,24 @@ export async function listDifferences(
   };
 }
 
+const differencesOfKinds = perTables(
+  ({ users: u }) => `
+select d.clerk_id as "clerkId", ${u.shownName} as name, d.kind, d.code
+from rollcall.run_differences d left join ${u.rows} u on u.${u.clerkId} = d.clerk_id
+where d.run_id = $1 and d.kind = any ($2::text[]) order by d.number limit $3
+`,
+);
+
+/** The first differences of a dry run that have one of the kinds, in their order. */
+export async function listDifferencesOfKinds(
+  db: Queryable,
+  runId: number,
+  kinds: readonly RunDifference["kind"][],
+  limit: number,
+): Promise<RunDifference[]> {
+  return readRows(runDifference, (await db.query(differencesOfKinds(db), [runId, kinds, limit])).rows);
+}
+
 /** The number of differences that a run still has. */
 export async function countDifferences(db: Queryable, runId: number): Promise<number> {
   const result = await db.query(

@@ -126,6 +126,7 @@ export const calls = {
   listConflicts: (pool) => db.listConflicts(pool, { state: "open", beforeId: undefined, limit: 1 }),
   listConflictsOfUser: (pool) => db.listConflictsOfUser(pool, "user_a"),
   listDifferences: (pool) => db.listDifferences(pool, 1, { after: undefined, limit: 1 }),
+  listDifferencesOfKinds: (pool) => db.listDifferencesOfKinds(pool, 1, ["deleted"], 1),
   listDueNotifications: (pool) => db.listDueNotifications(pool, 1),
   listEventsBetween: (pool) => db.listEventsBetween(pool, { afterId: 0, upToId: 1, limit: 1 }),
   listEventsOfUser: (pool) => db.listEventsOfUser(pool, "user_a", 1),

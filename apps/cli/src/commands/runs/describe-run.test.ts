@@ -1,6 +1,6 @@
 import type { RunView } from "@rollcall/contracts";
 import { expect, test } from "vitest";
-import { describeRun } from "./describe-run.ts";
+import { describeNamed, describeRun } from "./describe-run.ts";
 
 const counts = { created: 0, linked: 0, updated: 3, unchanged: 500, deleted: 0, held: 0, failed: 0 };
 const startedAt = "2026-01-01T00:00:00.000Z";
@@ -27,4 +27,18 @@ test("a confirmed run that still holds deletions does not say that no user was d
   const text = describeRun(view).join("\n");
   expect(text).toContain("1 are still held");
   expect(text).not.toContain("no user was deleted");
+});
+
+test("the users that a dry run would delete, hold or cannot write are named, and the rest is counted", () => {
+  const view = { ...dryRun, counts: { ...counts, deleted: 1, held: 3, failed: 1 } } as RunView;
+  const named = [
+    { clerkId: "user_a", name: null, kind: "deleted", code: null },
+    { clerkId: "user_b", name: "Beto", kind: "failed", code: "user.rejected" },
+  ] as const;
+  const text = describeNamed(view, named).join("\n");
+  expect(text).toMatch(/user_a +deleted/);
+  expect(text).toMatch(/user_b +failed +user.rejected/);
+  expect(text).toContain("and 3 more");
+  expect(text).not.toContain("Beto");
+  expect(describeNamed(view, [])).toEqual([]);
 });

@@ -1,10 +1,21 @@
-import type { RunCounts, RunView } from "@rollcall/contracts";
+import type { RunCounts, RunDifference, RunView } from "@rollcall/contracts";
 import { formatNumber, formatTable } from "../../print.ts";
 
 /** A run as text: its state or end, its outcomes, and what an operator can do next. */
 export function describeRun(run: RunView): string[] {
   const advice = adviseOn(run);
   return [describeEnd(run), ...describeOutcomes(run), ...(advice.length > 0 ? ["", ...advice] : [])];
+}
+
+/** The users that a dry run would delete or hold, or could not write; `named` may be the first of them. */
+export function describeNamed({ counts }: RunView, named: readonly RunDifference[]): string[] {
+  if (named.length === 0) return [];
+  const rest = counts.deleted + counts.held + counts.failed - named.length;
+  return [
+    "",
+    ...formatTable(named.map(({ clerkId, kind, code }) => [clerkId, kind, code ?? ""])),
+    ...(rest > 0 ? [`and ${formatNumber(rest)} more, on the page of the run in the console`] : []),
+  ];
 }
 
 function describeOutcomes({ dryRun, state, counts }: RunView): string[] {

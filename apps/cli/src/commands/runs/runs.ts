@@ -1,11 +1,11 @@
 import { Option } from "@commander-js/extra-typings";
 import { AppError, type RunMode, type RunView, runMode } from "@rollcall/contracts";
-import { findRun, listRuns } from "@rollcall/db";
+import { findRun, listDifferencesOfKinds, listRuns } from "@rollcall/db";
 import { cancelRun } from "@rollcall/sync";
 import { z } from "zod";
 import { type Cli, jsonOption, readTyped } from "../../cli.ts";
 import { formatTable } from "../../print.ts";
-import { describeRun, formatCounts, formatDuration, nameRun, tookMs } from "./describe-run.ts";
+import { describeNamed, describeRun, formatCounts, formatDuration, nameRun, tookMs } from "./describe-run.ts";
 
 export const typedRunId = z.coerce.number({ error: "must be a run's number" }).int().positive();
 
@@ -49,10 +49,17 @@ async function list({ open, print }: Cli, wanted: RunMode | undefined): Promise<
   print({ items }, () => describeList(items));
 }
 
+const mostNamed = 100;
+
 async function show({ open, print }: Cli, id: number): Promise<void> {
-  const run = await findRun(open().services.pool, id);
+  const { pool } = open().services;
+  const run = await findRun(pool, id);
   if (!run) throw new AppError("run.unknown", `There is no run ${id}`);
-  print(run, () => describeRun(run));
+  // What an operator must know before a real run. The console lists every difference.
+  const named = run.dryRun
+    ? await listDifferencesOfKinds(pool, id, ["deleted", "held", "failed"], mostNamed)
+    : [];
+  print(run, () => [...describeRun(run), ...describeNamed(run, named)]);
 }
 
 const titles: Record<RunMode, string> = { full: "Full syncs", "catch-up": "Catch-ups" };
