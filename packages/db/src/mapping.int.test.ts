@@ -338,7 +338,8 @@ describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
     await writeUsers(pool, [makeSnapshot()]);
     await db.inTransaction(pool, async (client) => {
       const { users: u } = client.tables;
-      await client.query(`update ${u.table} set ${u.createdAt} = now()`);
+      const table = u.isHeld("createdAt") ? "rollcall.user_states" : u.table;
+      await client.query(`update ${table} set ${u.createdAt} = now()`);
       await db.applySnapshots(client, [makeSnapshot({ email: "c@example.com", readTicket: 2 })]);
     });
     const { rows } = await pool.query("select kind from rollcall.events order by id");

@@ -413,7 +413,7 @@ function takeProfileColumns(
       taken.push({ field, column: column.name, why: `its name: from Clerk's ${source}` });
     } else if (column.notNull && !column.hasDefault && !times.includes(column.type)) {
       undecided.push(
-        `${label(table)}.${column.name} is required and has no default: write ${field} by hand, as { "from": "publicMetadata.…", "allowed": […], "default": … } or { "value": … }.`,
+        `${label(table)}.${column.name} is required and has no default: write ${field} by hand, as { "from": "name", "default": "…" }, { "from": "publicMetadata.…", "allowed": […], "default": … } or { "value": … }.`,
       );
     }
   }
