@@ -210,7 +210,7 @@ test("the overview has the problems with what helps, and every part of the syste
   const { status, body } = await read("overview");
   const found = overview.parse(body);
   expect(status).toBe(200);
-  expect(found.sources).toEqual({ postgres: "up", queue: "up", clerk: "not_configured" });
+  expect(found.sources).toEqual({ postgres: "up", queue: "up", clerk: "not_configured", workers: 0 });
   expect(found.attention).toContainEqual({
     code: "no_worker",
     count: 0,
