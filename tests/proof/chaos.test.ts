@@ -10,7 +10,7 @@ import { makeProcessFolder } from "../harness/process.ts";
 
 // More events and other seeds: npm run chaos -- --backend redis --seeds 1-10 --events 2000 [--mapping prisma]
 const events = "600";
-const seeds = { redis: "1-3", postgres: "1" } as const satisfies Record<Backend, string>;
+const seeds = { redis: "1-2", postgres: "1" } as const satisfies Record<Backend, string>;
 const anyBackend: Backend = inject("redisBinary") ? "redis" : "postgres";
 /** Slack for a busy machine. The invariants of the run itself limit how long each step may take. */
 const timeoutMs = 900_000;
@@ -26,13 +26,10 @@ for (const backend of ["redis", "postgres"] as const) {
   );
 }
 
-test.each([
-  ["clerk-id", "1"],
-  ["prisma", "2"],
-])(
-  "every invariant holds in chaos with the app's tables of mapping %s",
-  (mapping, seed) =>
-    runChaos(["--backend", anyBackend, "--mapping", mapping, "--seeds", seed, "--events", "200"]),
+// An app with profiles in tables of its own has every act of chaos. Runs of other apps: lab/README.md.
+test(
+  "every invariant holds in chaos with the tables of an app of Prisma",
+  () => runChaos(["--backend", anyBackend, "--mapping", "prisma", "--seeds", "2", "--events", "200"]),
   timeoutMs,
 );
 
