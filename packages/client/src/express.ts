@@ -1,4 +1,5 @@
 import type { Profile, UserRow } from "./rows.ts";
+import { type KeptProfiles, keepProfiles } from "./server/kept-profiles.ts";
 import { type Identity, type ProvisionedOptions, provision } from "./server/provision.ts";
 import { describeAnswer, ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
@@ -20,12 +21,7 @@ export type ProvisionedMiddleware<
   N extends string = "mentorado",
 > = {
   (req: Req, res: ResponseLike, next: (error?: unknown) => void): Promise<void>;
-  /**
-   * The value of `req.rollcall`, in the app's types.
-   *
-   * @throws Error for a request that did not pass the middleware
-   */
-  of(req: object): Profile<U, M, N>;
+  of: KeptProfiles<U, M, N>["of"];
 };
 
 /**
@@ -38,14 +34,14 @@ export function provisioned<
   M extends object = Mentorado,
   N extends string = "mentorado",
 >(options: ProvisionedOptions<Req, U, M, N>): ProvisionedMiddleware<Req, U, M, N> {
-  const profiles = new WeakMap<object, Profile<U, M, N>>();
+  const profiles = keepProfiles<U, M, N>();
 
   async function attach(req: Req, res: ResponseLike, next: (error?: unknown) => void): Promise<void> {
     const closed = new AbortController();
     res.once("close", () => closed.abort());
     try {
       const profile = await provision(options, await options.identify(req), closed.signal);
-      profiles.set(req, profile);
+      profiles.keep(req, profile);
       Object.assign(req, { rollcall: profile });
     } catch (error) {
       if (error instanceof ProvisioningError) answer(res, error);
@@ -55,13 +51,7 @@ export function provisioned<
     next();
   }
 
-  return Object.assign(attach, {
-    of(req: object): Profile<U, M, N> {
-      const profile = profiles.get(req);
-      if (!profile) throw new Error("provisioned() has not run before this handler");
-      return profile;
-    },
-  });
+  return Object.assign(attach, { of: profiles.of });
 }
 
 function answer(res: ResponseLike, error: ProvisioningError): void {

@@ -1,4 +1,5 @@
 import type { Profile, UserRow } from "./rows.ts";
+import { type KeptProfiles, keepProfiles } from "./server/kept-profiles.ts";
 import { type Identity, type ProvisionedOptions, provision } from "./server/provision.ts";
 import { describeAnswer, ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
@@ -15,12 +16,7 @@ type ReplyLike = {
 
 export type ProvisionedHook<Req, U extends UserRow, M extends object, N extends string = "mentorado"> = {
   (request: Req, reply: ReplyLike): Promise<unknown>;
-  /**
-   * User and profile of a request.
-   *
-   * @throws Error for a request that did not pass the hook
-   */
-  of(request: object): Profile<U, M, N>;
+  of: KeptProfiles<U, M, N>["of"];
 };
 
 /**
@@ -33,13 +29,13 @@ export function provisioned<
   M extends object = Mentorado,
   N extends string = "mentorado",
 >(options: ProvisionedOptions<Req, U, M, N>): ProvisionedHook<Req, U, M, N> {
-  const profiles = new WeakMap<object, Profile<U, M, N>>();
+  const profiles = keepProfiles<U, M, N>();
 
   async function attach(request: Req, reply: ReplyLike): Promise<unknown> {
     const closed = new AbortController();
     reply.raw.once("close", () => closed.abort());
     try {
-      profiles.set(request, await provision(options, await options.identify(request), closed.signal));
+      profiles.keep(request, await provision(options, await options.identify(request), closed.signal));
       return undefined;
     } catch (error) {
       if (!(error instanceof ProvisioningError)) throw error;
@@ -50,11 +46,5 @@ export function provisioned<
     }
   }
 
-  return Object.assign(attach, {
-    of(request: object): Profile<U, M, N> {
-      const profile = profiles.get(request);
-      if (!profile) throw new Error("provisioned() has not run before this handler");
-      return profile;
-    },
-  });
+  return Object.assign(attach, { of: profiles.of });
 }

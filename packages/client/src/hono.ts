@@ -1,9 +1,11 @@
 import type { Profile, UserRow } from "./rows.ts";
-import { toResponse, wrapHandler } from "./server/fetch.ts";
+import { toResponse } from "./server/fetch.ts";
+import { type KeptProfiles, keepProfiles } from "./server/kept-profiles.ts";
 import { type Identity, type ProvisionedOptions, provision } from "./server/provision.ts";
 import { ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
 
+export { withProvisioned } from "./server/fetch.ts";
 export { type Identity, type Profile, type ProvisionedOptions, ProvisioningError, type UserRow };
 
 /** The used part of Hono's context. */
@@ -16,12 +18,7 @@ export type ProvisionedMiddleware<
   N extends string = "mentorado",
 > = {
   (c: Context, next: () => Promise<void>): Promise<Response | undefined>;
-  /**
-   * User and profile of a request.
-   *
-   * @throws Error for a request that did not pass the middleware
-   */
-  of(c: object): Profile<U, M, N>;
+  of: KeptProfiles<U, M, N>["of"];
 };
 
 /**
@@ -34,11 +31,11 @@ export function provisioned<
   M extends object = Mentorado,
   N extends string = "mentorado",
 >(options: ProvisionedOptions<Context, U, M, N>): ProvisionedMiddleware<Context, U, M, N> {
-  const profiles = new WeakMap<object, Profile<U, M, N>>();
+  const profiles = keepProfiles<U, M, N>();
 
   async function attach(c: Context, next: () => Promise<void>): Promise<Response | undefined> {
     try {
-      profiles.set(c, await provision(options, await options.identify(c), c.req.raw.signal));
+      profiles.keep(c, await provision(options, await options.identify(c), c.req.raw.signal));
     } catch (error) {
       if (error instanceof ProvisioningError) return toResponse(error);
       throw error;
@@ -47,29 +44,5 @@ export function provisioned<
     return undefined;
   }
 
-  return Object.assign(attach, {
-    of(c: object): Profile<U, M, N> {
-      const profile = profiles.get(c);
-      if (!profile) throw new Error("provisioned() has not run before this handler");
-      return profile;
-    },
-  });
-}
-
-/**
- * For any other server of Fetch requests (Bun, Deno, workers): wraps a handler, which then runs only with user and profile.
- * Without a profile, the answer is that of `provisioned`.
- */
-export function withProvisioned<
-  Req extends Request,
-  U extends UserRow = User,
-  M extends object = Mentorado,
-  N extends string = "mentorado",
-  Rest extends unknown[] = [],
-  Answer = Response,
->(
-  options: ProvisionedOptions<Req, U, M, N>,
-  handler: (request: Req, profile: Profile<U, M, N>, ...rest: Rest) => Answer | Promise<Answer>,
-): (request: Req, ...rest: Rest) => Promise<Answer | Response> {
-  return wrapHandler(options, handler);
+  return Object.assign(attach, { of: profiles.of });
 }

@@ -1,5 +1,5 @@
 import type { Profile, UserRow } from "./rows.ts";
-import { wrapHandler } from "./server/fetch.ts";
+import { withProvisioned } from "./server/fetch.ts";
 import { type Identity, type ProvisionOptions, provision } from "./server/provision.ts";
 import { ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
@@ -60,6 +60,6 @@ export function createProvisioning<
         throw error;
       }
     },
-    withProvisioned: (handler) => wrapHandler(options, handler),
+    withProvisioned: (handler) => withProvisioned(options, handler),
   };
 }

@@ -1,4 +1,5 @@
 import type { Profile, UserRow } from "../rows.ts";
+import type { Mentorado, User } from "../wire.ts";
 import { type ProvisionedOptions, provision } from "./provision.ts";
 import { describeAnswer, ProvisioningError } from "./provisioning-error.ts";
 
@@ -9,17 +10,16 @@ export function toResponse(error: ProvisioningError): Response {
 }
 
 /**
- * Wraps a handler of Fetch requests, which then runs only with user and profile.
- *
- * @param rest further arguments of the handler, as its framework passes them
+ * For servers of Fetch requests (Bun, Deno, workers): wraps a handler, which then runs only with user and profile. Without a
+ * profile, the answer is 401, 403 or 503 (with `Retry-After`).
  */
-export function wrapHandler<
+export function withProvisioned<
   Req extends Request,
-  U extends UserRow,
-  M extends object,
-  N extends string,
-  Rest extends unknown[],
-  Answer,
+  U extends UserRow = User,
+  M extends object = Mentorado,
+  N extends string = "mentorado",
+  Rest extends unknown[] = [],
+  Answer = Response,
 >(
   options: ProvisionedOptions<Req, U, M, N>,
   handler: (request: Req, profile: Profile<U, M, N>, ...rest: Rest) => Answer | Promise<Answer>,
