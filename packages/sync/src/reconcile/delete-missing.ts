@@ -17,8 +17,8 @@ import {
 } from "@rollcall/db";
 import { confirmAbsence, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
 import type { DryRun } from "./dry-run.ts";
+import type { WalkProgress } from "./ranges.ts";
 import type { Runner } from "./runner.ts";
-import type { WalkProgress } from "./walk-users.ts";
 import { writePage } from "./write-page.ts";
 
 /**
