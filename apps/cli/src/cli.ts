@@ -10,8 +10,8 @@ import { printJson, printLines } from "./print.ts";
 export const exitCodes = { done: 0, failed: 1, usage: 2, held: 3 } as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-/** `secrets`: texts that no output may hold. */
-export type OpenCli = { config: CliConfig; secrets: readonly string[]; services: Services };
+/** `secrets`: texts that no output may hold. `system`: names what the command acts on, for what it confirms. */
+export type OpenCli = { config: CliConfig; secrets: readonly string[]; services: Services; system: string };
 
 /** Passed to every command: the program to which it adds itself, and the tools of its action. */
 export type Cli = {
@@ -45,7 +45,8 @@ export function createCli(readEnvironment: () => Environment): Cli {
       const environment = readEnvironment();
       const config = readCliConfig(environment);
       const services = openServices(config, { program: "cli" });
-      const open = { config, secrets: listSecrets(environment), services };
+      const system = nameSystem(config);
+      const open = { config, secrets: listSecrets(environment), services, system };
       opened.push(open);
       return open;
     },
@@ -127,6 +128,13 @@ export function readTyped<Schema extends z.ZodType>(
   if (result.success) return result.data;
   const faults = new Set(result.error.issues.map(({ message }) => message));
   return command.error(`${label}: ${[...faults].join("; ")}`);
+}
+
+/** The database without user and password. A socket's place stands in the query. */
+function nameSystem({ DATABASE_URL }: Pick<CliConfig, "DATABASE_URL">): string {
+  const { host, pathname, searchParams } = new URL(DATABASE_URL.replace("@/", "@socket/"));
+  const place = searchParams.get("host") ?? (host || "this machine");
+  return `the database ${decodeURIComponent(pathname.slice(1)) || "of the user's name"} at ${place}`;
 }
 
 function nameCaller(): string {

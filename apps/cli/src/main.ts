@@ -1,10 +1,8 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parseEnv } from "node:util";
 import { CommanderError } from "@commander-js/extra-typings";
 import { listSecrets } from "@rollcall/contracts";
 import { createRedactor } from "@rollcall/observability";
-import { createCli, type Environment, exitCodes, explainFailure } from "./cli.ts";
+import { createCli, exitCodes, explainFailure } from "./cli.ts";
+import { readCommandEnvironment } from "./command-environment.ts";
 import { addAlerts } from "./commands/alerts/alerts.ts";
 import { addConflicts } from "./commands/conflicts/conflicts.ts";
 import { addDeadLetters } from "./commands/dead-letters/dead-letters.ts";
@@ -22,20 +20,7 @@ import { addSync } from "./commands/sync/sync.ts";
 import { addUsers } from "./commands/users/users.ts";
 import { say } from "./print.ts";
 
-/** Without DATABASE_URL, a command works on the system that `npm start` runs in this folder. */
-function readCommandEnvironment(): Environment {
-  if (process.env["DATABASE_URL"]) return process.env;
-  const file = join(process.env["ROLLCALL_DIR"] ?? ".rollcall", "environment");
-  try {
-    const found = parseEnv(readFileSync(file, "utf8"));
-    say(`Using the system that npm start runs here (${file})`);
-    return { ...found, ...process.env };
-  } catch {
-    return process.env;
-  }
-}
-
-const cli = createCli(readCommandEnvironment);
+const cli = createCli(() => readCommandEnvironment(process.env, say));
 // In the order of the usage.
 for (const add of [addStatus, addAlerts, addDoctor, addInit, addSchema, addRoles, addOperator])
   add(cli, "System:");
