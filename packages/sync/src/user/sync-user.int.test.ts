@@ -164,6 +164,30 @@ describe("a delete job is a reason to ask Clerk, and no proof", () => {
     },
   );
 
+  // docs/SECURITY.md says so: whoever writes jobs needs such a key too, which doctor and the alert of held deletions show.
+  test("with the key of another instance, whose sentinel proves nothing, only jobs that an event led to delete", async () => {
+    const ids = Array.from({ length: 12 }, (_, index) => `user_ours${index}`);
+    for (const id of ids) await clerk.users.create({ id });
+    await Promise.all(ids.map((id) => syncUser(worker.context, refresh(id), 1)));
+    const stranger = await startClerkSimulator({ rateLimit: null });
+    await stranger.users.create({});
+    const misled = createTestWorker(databaseUrl, stranger);
+    const outcomes = await Promise.all(ids.map((id) => syncUser(misled.context, refresh(id), 1)));
+    const held = ids.filter((_, index) => outcomes[index] === "held");
+    expect(held.length).toBeGreaterThanOrEqual(7);
+    const [forged = "", ...others] = held;
+    const together = [deletionOf(forged), deletionOf("user_never")].map((job) =>
+      syncUser(misled.context, job, 1),
+    );
+    expect(await Promise.all(together)).toEqual(["tombstoned", "tombstoned"]);
+    for (const id of others) {
+      expect(await isDeleted(id)).toBe(false);
+      expect(await syncUser(worker.context, refresh(id), 1)).toBe("kept");
+    }
+    expect((await app.query("select from rollcall.held_deletions")).rowCount).toBe(0);
+    await Promise.all([misled.close(), stranger.stop()]);
+  });
+
   test("while Clerk is away, a deletion waits: it neither deletes nor gives up", async () => {
     await clerk.users.create({ id: "user_waits" });
     await syncUser(worker.context, refresh("user_waits"), 1);
