@@ -5,7 +5,8 @@ WORKDIR /app
 COPY . .
 # No dependency needs its install script, so none runs.
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
-RUN npm run build
+# The package for npm is no part of the image.
+RUN npm run build -- --filter='!@rollcall/package'
 # Only the packages that run. The omitted optional packages are embedded Postgres' binaries, the compiler (an optional
 # peer of valibot) and a native msgpackr that BullMQ works without. The simulator and the local services are removed
 # below, because a filtered install also links the dev dependencies of workspaces. apps/console keeps its dist alone, which
@@ -13,7 +14,7 @@ RUN npm run build
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts --omit=dev --omit=optional \
       --workspace=@rollcall/api --workspace=@rollcall/worker --workspace=@rollcall/cli \
-    && rm -rf apps/*/src packages/*/src apps/console/public apps/standalone packages/client \
+    && rm -rf apps/*/src packages/*/src apps/console/public apps/standalone apps/rollcall packages/client \
       packages/clerk-simulator packages/local-services \
       node_modules/@rollcall/clerk-simulator node_modules/@rollcall/local-services
 

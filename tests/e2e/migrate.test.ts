@@ -129,7 +129,7 @@ test.each([["--up"], ["--down=yes"], [`postgres://u:${secret}@h/db`]])(
   async (argument) => {
     const { code, stderr } = await migrate(inject("postgresUrl"), argument);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^Usage: npm run migrate/);
+    expect(stderr).toMatch(/^Usage: rollcall migrate/);
     expect(stderr).not.toContain(secret);
   },
 );
@@ -137,7 +137,7 @@ test.each([["--up"], ["--down=yes"], [`postgres://u:${secret}@h/db`]])(
 test("--help shows the usage with exit code 0 and connects to no database", async () => {
   const { code, stdout, stderr } = await migrate("", "--help");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toMatch(/^Usage: npm run migrate/);
+  expect(stdout).toMatch(/^Usage: rollcall migrate/);
 });
 
 test.each([

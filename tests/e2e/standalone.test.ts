@@ -94,7 +94,7 @@ describe("npm start without any settings", { timeout }, () => {
   test("the command rollcall works on this system, and names it before it deletes", async () => {
     const command = runProcess("apps/cli/dist/main.js", { ROLLCALL_DIR: dir }, ["reconcile"]);
     expect(await command.exited).toBe(0);
-    expect(command.output()).toContain(`Using the system that npm start runs here (${dir}/environment)`);
+    expect(command.output()).toContain(`Using the system that runs here (${dir}/environment)`);
     expect(command.output()).toMatch(/^Full sync \d+ of the database \w+ at 127\.0\.0\.1:\d+ starts\./m);
   });
 

@@ -45,9 +45,14 @@ export function runProcess(
     env: { PATH: process.env["PATH"] ?? "", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  return followProcess(child);
+}
+
+/** @param child with pipes for its output */
+export function followProcess(child: ChildProcess): RunningProcess {
   const chunks: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (chunk: string) => chunks.push(chunk));
+    stream?.setEncoding("utf8").on("data", (chunk: string) => chunks.push(chunk));
   }
   // At the event "exit", the last lines may still be in the pipe.
   const exited = once(child, "close").then(([code, signal]) => code ?? signal);

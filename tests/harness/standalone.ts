@@ -60,8 +60,8 @@ export async function untilReady(running: RunningProcess, dir: string): Promise<
     },
     120_000,
   );
-  const { pid } = running.child;
-  if (pid === undefined) throw new Error("The process has no pid");
+  // Not the pid of the child, which may be an npx. The cast is not checked: a missing pid fails the test.
+  const { pid } = JSON.parse(await readFile(join(dir, "running.lock"), "utf8")) as { pid: number };
   return {
     ...running,
     pid,

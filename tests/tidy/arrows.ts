@@ -26,6 +26,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "@rollcall/example-dashboard": ["@rollcall/client"],
   // It passes variables to its children, so it needs their names; it starts the other parts as processes.
   "@rollcall/standalone": ["@rollcall/contracts", "@rollcall/clerk-simulator", "@rollcall/local-services"],
+  // Its build bundles what these have built. It has no code of its own but the places of files.
+  "@rollcall/package": [
+    ...["@rollcall/api", "@rollcall/worker", "@rollcall/cli", "@rollcall/standalone", "@rollcall/console"],
+  ],
   ...Object.fromEntries(
     ["@rollcall/api", "@rollcall/worker", "@rollcall/cli"].map((app) => [
       app,

@@ -1,17 +1,14 @@
-import { fileURLToPath } from "node:url";
 import { createHttpServer, registerHealthRoutes, registerMetricsRoute } from "@rollcall/runtime";
 import type { FastifyInstance } from "fastify";
 import { registerAdmin } from "./admin/admin.ts";
 import { loadConsoleFiles } from "./admin/console-files.ts";
+import { consoleFolder } from "./console-folder.ts";
 import type { ApiContext } from "./context.ts";
 import { ensurePath, registerEnsureRoute } from "./ensure-route.ts";
 import { registerWebhookRoute } from "./webhook-route.ts";
 
 /** Some 20 MB of buffers. docs/SECURITY.md names the number. */
 const mostConnections = 2_000;
-
-/** The folder of the built console, beside this app's own, in the sources as in the build. */
-const consoleFolder = fileURLToPath(new URL("../../console/dist/", import.meta.url));
 
 /**
  * A refused probe would end a healthy process. Ensure answers after CORS, so that a page can read the 429. Operators have

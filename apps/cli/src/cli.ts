@@ -68,7 +68,7 @@ export const jsonOption = new Option("--json", "print one JSON document on stand
 function createProgram() {
   return (
     new Command("rollcall")
-      .description("Works directly on Postgres, the queues and Clerk. No api needs to run.")
+      .description("The commands work directly on Postgres, the queues and Clerk. No api needs to run.")
       .usage("<command> [options]")
       .addOption(jsonOption)
       .helpOption("-h, --help", "print this text")

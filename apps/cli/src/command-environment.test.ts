@@ -31,11 +31,11 @@ function read(own: Environment): { environment: Environment; said: string } {
   return { environment, said: said.join("\n") };
 }
 
-test("a command without a variable of its own works on the system that npm start runs here, and says so", () => {
+test("a command without a variable of its own works on the system that runs here, and says so", () => {
   start();
   const { environment, said } = read({ PATH: "/bin", PORT: "80", REDIS_URL: "" });
   expect(environment).toMatchObject({ ...started, PATH: "/bin" });
-  expect(said).toBe(`Using the system that npm start runs here (${dir}/environment)`);
+  expect(said).toBe(`Using the system that runs here (${dir}/environment)`);
 });
 
 test("the same value in both is no contradiction", () => {
@@ -77,7 +77,7 @@ test("a folder that npm start did not make there is not used", () => {
   renameSync(dir, moved);
   dir = moved;
   expect(read({}).environment).not.toHaveProperty("DATABASE_URL");
-  expect(read({}).said).toContain("did not write this file for this folder");
+  expect(read({}).said).toContain("was not written for this folder");
 });
 
 test("without the file, the environment is the caller's, and nothing is said", () => {

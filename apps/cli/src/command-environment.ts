@@ -5,7 +5,7 @@ import type { Environment } from "./cli.ts";
 import { commandVariables } from "./config.ts";
 
 /**
- * The environment of a command. Without a variable of its own, a command works on the system that `npm start` runs in this
+ * The environment of a command. Without a variable of its own, a command works on the system that `npm start` or `rollcall dev` runs in this
  * folder. With one, the two are never mixed: a command would act on another system than the caller means, or send the
  * caller's secret to an address out of a file.
  *
@@ -19,10 +19,10 @@ export function readCommandEnvironment(own: Environment, say: (line: string) => 
   const found = parseEnv(text);
   const reason = own["NODE_ENV"] === "production" ? "NODE_ENV is production" : findReason(own, found, file);
   if (reason !== undefined) {
-    say(`The system that npm start runs here (${file}) is not used: ${reason}`);
+    say(`The system that runs here (${file}) is not used: ${reason}`);
     return own;
   }
-  say(`Using the system that npm start runs here (${file})`);
+  say(`Using the system that runs here (${file})`);
   return { ...own, ...found };
 }
 
@@ -37,7 +37,7 @@ function readText(file: string): string | undefined {
 /** Why the system must not be used. */
 function findReason(own: Environment, found: Environment, file: string): string | undefined {
   if (found["ROLLCALL_DIR"] !== realpathSync(dirname(file)))
-    return "npm start did not write this file for this folder; start it again";
+    return "it was not written for this folder; end that system and start it here again";
   if (found["CLERK_SECRET_KEY"]?.startsWith("sk_live_"))
     return "it works on production users at Clerk; set the variables of the file yourself";
   const names = new Set([...commandVariables, ...Object.keys(found)]);

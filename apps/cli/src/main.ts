@@ -1,58 +1,11 @@
-import { CommanderError } from "@commander-js/extra-typings";
-import { listSecrets } from "@rollcall/contracts";
-import { createRedactor } from "@rollcall/observability";
-import { createCli, exitCodes, explainFailure } from "./cli.ts";
-import { readCommandEnvironment } from "./command-environment.ts";
-import { addAlerts } from "./commands/alerts/alerts.ts";
-import { addConflicts } from "./commands/conflicts/conflicts.ts";
-import { addDeadLetters } from "./commands/dead-letters/dead-letters.ts";
-import { addDoctor } from "./commands/doctor/doctor.ts";
-import { addExplain } from "./commands/explain/explain.ts";
-import { addInit } from "./commands/init/init.ts";
-import { addOperator } from "./commands/operator/operator.ts";
-import { addPurge } from "./commands/purge/purge.ts";
-import { addReconcile } from "./commands/reconcile/reconcile.ts";
-import { addRoles } from "./commands/roles/roles.ts";
-import { addRuns } from "./commands/runs/runs.ts";
-import { addSchema } from "./commands/schema/schema.ts";
-import { addStatus } from "./commands/status/status.ts";
-import { addSync } from "./commands/sync/sync.ts";
-import { addUsers } from "./commands/users/users.ts";
-import { say } from "./print.ts";
+import { findProgram } from "./programs.ts";
 
-const cli = createCli(() => readCommandEnvironment(process.env, say));
-// In the order of the usage.
-for (const add of [addStatus, addAlerts, addDoctor, addInit, addSchema, addRoles, addOperator])
-  add(cli, "System:");
-for (const add of [addUsers, addExplain, addSync, addPurge]) add(cli, "Users:");
-for (const add of [addDeadLetters, addConflicts]) add(cli, "Failed jobs and conflicts:");
-for (const add of [addReconcile, addRuns]) add(cli, "Reconcile:");
-cli.program.addHelpText(
-  "after",
-  `
-Options of a command: rollcall <command> --help
-
-Environment, as for the worker: DATABASE_URL, ROLLCALL_CONFIG, REDIS_URL,
-CLERK_SECRET_KEY, CLERK_API_URL, CLERK_RATE_BUDGET, RECONCILE_CONCURRENCY, ENABLE_AUTO_CREATE,
-DEFAULT_TURMA, DEFAULT_NOME, SESSION_CACHE_TTL_S, APP_SESSION_KEY`,
-);
-
-// A reader such as `head` may close the pipe before the end of the output.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-});
-
-try {
-  await cli.program.parseAsync();
-} catch (error) {
-  // Commander has printed its message or the usage. Exit code 0 means --help.
-  if (error instanceof CommanderError)
-    process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-  else {
-    const redact = createRedactor(listSecrets(process.env));
-    say(redact(explainFailure(error)).trimEnd());
-    process.exitCode = exitCodes.failed;
-  }
-} finally {
-  await cli.close();
+// A process loads its own program alone, before any module of the commands.
+const program = findProgram(process.argv.slice(2));
+if (program) {
+  // The program reads its options as if it had been started by its path.
+  process.argv.splice(2, 1);
+  await import(program.href);
+} else {
+  await import("./commands/main.ts");
 }

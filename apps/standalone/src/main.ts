@@ -1,13 +1,11 @@
-import { join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { relative, resolve } from "node:path";
 import { EnvironmentError, toPrintable, toPrintableLines } from "@rollcall/contracts";
 import { createPartStack } from "./parts/part.ts";
+import { places } from "./places.ts";
 import { run } from "./run.ts";
 import { readNamedEnvironment, readSettings } from "./settings.ts";
 import { StartError } from "./start-error.ts";
 import { createTerminal } from "./terminal/terminal.ts";
-
-const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 const parts = createPartStack();
 const stopping = new AbortController();
@@ -39,15 +37,14 @@ process.stderr.on("error", () => undefined);
 async function main(args: readonly string[]): Promise<void> {
   const unknown = args.filter((arg) => arg !== "--fresh");
   if (unknown.length > 0) {
-    throw new StartError(`Unknown: ${unknown.join(" ")}. The only option is: npm start -- --fresh`);
+    throw new StartError(`Unknown: ${unknown.join(" ")}. The only option is: ${places.freshCommand}`);
   }
-  const named = readNamedEnvironment(join(root, ".env"), process.env);
-  const settings = readSettings(named);
-  const dir = resolve(root, settings.dir ?? ".rollcall");
+  const named = readNamedEnvironment(places.environmentFile, process.env);
+  const settings = readSettings(named, { hasExample: places.programs.example !== undefined });
+  const dir = resolve(settings.dir ?? ".rollcall");
   await run({
     settings,
     named,
-    root,
     dir,
     shownDir: showPath(dir),
     fresh: args.includes("--fresh"),

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, realpath, rm } from "node:fs/promises";
+import { mkdir, realpath, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { removePostgres } from "@rollcall/local-services";
 import { runDemo } from "./demo.ts";
@@ -15,7 +15,6 @@ import type { Terminal } from "./terminal/terminal.ts";
 export type RunOptions = {
   settings: Settings;
   named: Environment;
-  root: string;
   dir: string;
   /** `dir` as it is shown on the terminal. */
   shownDir: string;
@@ -36,6 +35,8 @@ export async function run(options: RunOptions): Promise<void> {
   const { settings, terminal, parts, signal } = options;
   await mkdir(options.dir, { recursive: true, mode: 0o755 });
   const dir = await realpath(options.dir);
+  // The folder holds secrets, and may be in an app whose own .gitignore does not name it.
+  await writeFile(join(dir, ".gitignore"), "*\n");
   const lock = await takeStartLock(join(dir, "running.lock")).catch((error: unknown) => {
     throw error instanceof AlreadyRunningError ? new StartError(explainRunning(error)) : error;
   });

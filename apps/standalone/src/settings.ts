@@ -54,9 +54,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * The variables that the operator set, in the file and in the environment. The environment wins, also with an empty
  * value. The file may be missing.
  *
+ * @param file undefined: the environment alone
  * @throws StartError if the file cannot be read
  */
-export function readNamedEnvironment(file: string, environment: Environment): Environment {
+export function readNamedEnvironment(file: string | undefined, environment: Environment): Environment {
+  if (file === undefined) return environment;
   try {
     return { ...parseEnv(readFileSync(file, "utf8")), ...environment };
   } catch (error) {
@@ -66,7 +68,7 @@ export function readNamedEnvironment(file: string, environment: Environment): En
 }
 
 export type Settings = {
-  /** Undefined: `.rollcall` in the project's folder. */
+  /** Undefined: `.rollcall` in the current folder. */
   dir: string | undefined;
   host: string;
   /** Without `admin`, the console is on the api's port. */
@@ -81,7 +83,7 @@ export type Settings = {
   demo: boolean;
   /** The app's tables. */
   mapping: Mapping;
-  /** The example app reads the default tables, so it is left out where the app has others. */
+  /** The example app reads the default tables, so it is left out where the app has others. The package lacks it. */
   hasExample: boolean;
   /** A sentence for each part of the environment that is ignored or has a side effect. */
   remarks: string[];
@@ -99,8 +101,11 @@ export const portVariables = {
 // The cast states that an object has its own keys alone.
 const portNames = Object.keys(portVariables) as (keyof Settings["ports"])[];
 
-/** @throws EnvironmentError naming every variable that is missing or malformed, or every problem of the mapping */
-export function readSettings(environment: Environment): Settings {
+/**
+ * @param installed `hasExample`: the example app is here
+ * @throws EnvironmentError naming every variable that is missing or malformed, or every problem of the mapping
+ */
+export function readSettings(environment: Environment, installed = { hasExample: true }): Settings {
   const isReal = Boolean(environment["CLERK_SECRET_KEY"]?.trim());
   // The larger shape first, so that one list names every fault.
   const realClerk = isReal ? readRealClerk(environment) : undefined;
@@ -111,7 +116,7 @@ export function readSettings(environment: Environment): Settings {
     hasPassword ? environment : { ...environment, ADMIN_PASSWORD: "made by npm start" },
   );
   const mapping = readMapping(read.ROLLCALL_CONFIG);
-  const hasExample = compareMappings(mapping, defaultMapping).length === 0;
+  const hasDefaultTables = compareMappings(mapping, defaultMapping).length === 0;
   return {
     dir: read.ROLLCALL_DIR,
     host: read.HOST,
@@ -130,8 +135,13 @@ export function readSettings(environment: Environment): Settings {
     // Invented people become rows of the operator's own database only with ROLLCALL_DEMO=true.
     demo: !isReal && (read.ROLLCALL_DEMO ?? String(read.DATABASE_URL === undefined)) === "true",
     mapping,
-    hasExample,
-    remarks: isReal ? [] : [...remarksOnSimulator(environment), ...remarksOnExample(hasExample)],
+    hasExample: installed.hasExample && hasDefaultTables,
+    remarks: isReal
+      ? []
+      : [
+          ...remarksOnSimulator(environment),
+          ...(installed.hasExample ? remarksOnExample(hasDefaultTables) : []),
+        ],
   };
 }
 
@@ -145,8 +155,8 @@ function readMapping(file: string | undefined): Mapping {
   }
 }
 
-function remarksOnExample(hasExample: boolean): string[] {
-  return hasExample
+function remarksOnExample(hasDefaultTables: boolean): string[] {
+  return hasDefaultTables
     ? []
     : [
         "The example app is left out, because it reads users and mentorados, and ROLLCALL_CONFIG names others.",

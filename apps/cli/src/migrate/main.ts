@@ -11,8 +11,8 @@ import {
   UnrestoredError,
 } from "./migrate.ts";
 
-const usage = `Usage: npm run migrate            apply the missing migrations, and restore what the app's schema lost
-       npm run migrate -- --down  revert the last migration; the app's tables and data stay`;
+const usage = `Usage: rollcall migrate         apply the missing migrations, and restore what the app's schema lost
+       rollcall migrate --down  revert the last migration; the app's tables and data stay`;
 
 class UsageError extends Error {
   override readonly name = "UsageError";

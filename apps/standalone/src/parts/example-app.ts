@@ -6,13 +6,14 @@ import type { StartOptions } from "./part.ts";
 
 /** Starts the example app, which signs in at the simulator. It is not part of Rollcall, and uses it as any app does. */
 export async function startExampleApp(
-  { root, dir, named, parts, say, signal }: StartOptions,
+  { dir, named, parts, say, signal }: StartOptions,
   wiring: Wiring,
+  entry: string,
   urls: { api: string; simulator: string; example: string },
 ): Promise<void> {
   const example = await startProcess({
     name: "example app",
-    entry: join(root, "examples/dashboard/dist/server/main.js"),
+    entry,
     environment: {
       ...decideEnvironment("example", named, wiring),
       PORT: String(wiring.ports.example),

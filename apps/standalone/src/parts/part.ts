@@ -44,8 +44,6 @@ export type StartOptions = {
   settings: Settings;
   /** The variables that the operator set. A part gets only those that it needs. */
   named: Environment;
-  /** The project's folder. */
-  root: string;
   /** The folder of data, secrets and logs: absolute, and as it is shown on the terminal. */
   dir: string;
   shownDir: string;

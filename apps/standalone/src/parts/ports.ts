@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertPortFree, findFreePort } from "@rollcall/local-services";
+import { places } from "../places.ts";
 import { portVariables, type Settings } from "../settings.ts";
 import { StartError } from "../start-error.ts";
 
@@ -38,7 +39,7 @@ export async function settlePorts({ wanted, named, leftBehind, say }: PortOption
     const next = named.has(name) ? undefined : await findNextFree(port, spoken);
     if (next === undefined) {
       problems.push(
-        `Port ${port} is in use by another program. To use another one: ${variable}=${another(port)} npm start`,
+        `Port ${port} is in use by another program. To use another one: ${variable}=${another(port)} ${places.command}`,
       );
       continue;
     }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Provisioning, RollcallTables } from "@rollcall/clerk-simulator";
 import { defaultMapping, type Mapping, toQualified } from "@rollcall/contracts";
+import { places } from "../places.ts";
 import { untilAnswers } from "../processes/readiness.ts";
 import { startProcess } from "../processes/supervised-process.ts";
 import { originsOn, type Wiring } from "./environments.ts";
@@ -14,14 +15,14 @@ export type Simulator = {
 
 /** Starts the Clerk simulator with its page. */
 export async function startSimulator(
-  { root, dir, parts, narrator, say, signal }: StartOptions,
+  { dir, parts, narrator, say, signal }: StartOptions,
   { settings, secrets, ports, databaseUrl }: Wiring,
   apiUrl: string,
 ): Promise<Simulator> {
   say("Starting the Clerk simulator");
   const simulator = await startProcess({
     name: "simulator",
-    entry: join(root, "packages/clerk-simulator/dist/page/main.js"),
+    entry: places.programs.simulator,
     environment: {
       SIM_PORT: String(ports.simulator),
       SIM_SECRET_KEY: secrets.clerkSecretKey,

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { places } from "../places.ts";
 import { untilReady } from "../processes/readiness.ts";
 import { type SupervisedProcess, startProcess } from "../processes/supervised-process.ts";
 import type { Environment, Settings } from "../settings.ts";
@@ -28,14 +29,16 @@ export type StartedSystem = {
  * @throws StartError, or the signal's reason once it is aborted
  */
 export async function startSystem(options: StartOptions): Promise<StartedSystem> {
-  const { settings, root, dir, say, signal } = options;
+  const { settings, dir, say, signal } = options;
   const { namedPorts: named } = settings;
-  const ports = await settlePorts({
+  const settled = await settlePorts({
     wanted: decidePorts(settings),
     named,
     leftBehind: options.leftBehind,
     say,
   });
+  // Without the example app, another app of the operator may be on its port.
+  const ports = settings.hasExample ? settled : { ...settled, example: settings.ports.example };
   await mkdir(join(dir, "logs"), { recursive: true });
   const secrets = await keepSecrets(join(dir, "secrets.json"));
   signal.throwIfAborted();
@@ -59,8 +62,7 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
     adminPassword,
   };
   say("Applying migrations");
-  const migrateProgram = join(root, "apps/cli/dist/migrate/main.js");
-  await migrate(migrateProgram, decideEnvironment("migration", options.named, wiring));
+  await migrate(places.programs.migrate, decideEnvironment("migration", options.named, wiring));
   signal.throwIfAborted();
 
   const simulator = urls.simulated ? await startSimulator(options, wiring, urls.api) : undefined;
@@ -69,8 +71,9 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
   const worker = await startProgram(options, "worker", wiring);
   const api = await startProgram(options, "api", wiring);
   const { simulator: clerk, example } = urls.simulated ?? {};
-  if (clerk !== undefined && example !== undefined)
-    await startExampleApp(options, wiring, { api: urls.api, simulator: clerk, example });
+  const exampleProgram = places.programs.example;
+  if (exampleProgram !== undefined && clerk !== undefined && example !== undefined)
+    await startExampleApp(options, wiring, exampleProgram, { api: urls.api, simulator: clerk, example });
   await Promise.all([untilReady(worker, urls.worker, signal), untilReady(api, urls.api, signal)]);
   await writeCommandEnvironment(dir, {
     ...decideEnvironment("api", options.named, wiring),
@@ -80,8 +83,10 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
   return { addresses, apiUrl: urls.api, simulator };
 }
 
-function decidePorts({ ports, realClerk }: Settings): Partial<Settings["ports"]> {
-  return realClerk ? { api: ports.api, admin: ports.admin, worker: ports.worker } : ports;
+function decidePorts({ ports, realClerk, hasExample }: Settings): Partial<Settings["ports"]> {
+  const { simulator, example, ...own } = ports;
+  if (realClerk) return own;
+  return hasExample ? ports : { ...own, simulator };
 }
 
 function simulatedUrls(ports: Settings["ports"], { hasExample }: Settings): SimulatedUrls {
@@ -119,13 +124,13 @@ async function migrate(entry: string, environment: Environment): Promise<void> {
 }
 
 async function startProgram(
-  { root, dir, named, parts, narrator, say }: StartOptions,
+  { dir, named, parts, narrator, say }: StartOptions,
   name: "api" | "worker",
   wiring: Wiring,
 ): Promise<SupervisedProcess> {
   const part = await startProcess({
     name,
-    entry: join(root, `apps/${name}/dist/main.js`),
+    entry: places.programs[name],
     environment: decideEnvironment(name, named, wiring),
     logFile: join(dir, `logs/${name}.log`),
     onLine: narrator.readLog,

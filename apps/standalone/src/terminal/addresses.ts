@@ -1,3 +1,4 @@
+import { places } from "../places.ts";
 import type { Settings } from "../settings.ts";
 
 /** A line of the table: name, place, note. */
@@ -71,7 +72,7 @@ function listFolder({ dir, settings }: StartedParts): Address[] {
     settings.databaseUrl === undefined ? "kept between starts" : "secrets and the simulator's people";
   const rollcall = dir === ".rollcall" ? "npx rollcall" : `ROLLCALL_DIR=${dir} npx rollcall`;
   return [
-    ["Data", dir, `${kept}; to start empty: npm start -- --fresh`],
+    ["Data", dir, `${kept}; to start empty: ${places.freshCommand}`],
     ["Logs", `${dir}/logs`, "api.log, worker.log and more"],
     ...(settings.realClerk?.isProduction ? [] : listCommands(rollcall)),
     ["Stop", "Ctrl-C", "a second Ctrl-C stops at once"],

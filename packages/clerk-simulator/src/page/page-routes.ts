@@ -1,9 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { PageState } from "./page-state.ts";
-
-// The same folder from `src/page` and from `dist/page`: the browser's files are not compiled.
-const folder = new URL("../../src/page/static/", import.meta.url);
+import { staticFolder } from "./static-folder.ts";
 
 const files = {
   "index.html": "text/html; charset=utf-8",
@@ -29,7 +27,7 @@ export function registerPage(app: FastifyInstance, { apiUrl, readState }: PageOp
     reply
       .headers(headers)
       .type(files[name])
-      .send(await readFile(new URL(name, folder)));
+      .send(await readFile(new URL(name, staticFolder)));
 
   app.get("/", (_request, reply) => serve(reply, "index.html"));
   for (const name of Object.keys(files) as (keyof typeof files)[]) {

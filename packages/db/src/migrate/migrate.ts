@@ -1,6 +1,4 @@
 import { readdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { findSchemaProblems } from "../app-schema/find-schema-problems.ts";
 import { recordColumns } from "../app-schema/known-columns.ts";
@@ -11,6 +9,7 @@ import type { Connection, Pool, Queryable } from "../pool.ts";
 import { renderSql } from "../render-sql.ts";
 import { readRow, readRows } from "../rows.ts";
 import { requestRun } from "../runs.ts";
+import { sqlFolder } from "../sql-folder.ts";
 import { isDefaultMapping } from "../tables.ts";
 import { inTransaction } from "../transaction.ts";
 import { planAdoption } from "./adoption/plan-adoption.ts";
@@ -190,9 +189,7 @@ type Migration = {
   down: string;
 };
 
-// Found by the package's name, because a bundled program lies in another folder than this module.
-const workspace = createRequire(import.meta.url).resolve("@rollcall/db/package.json");
-const folder = new URL("migrations/", pathToFileURL(workspace));
+const folder = new URL("migrations/", sqlFolder);
 
 let read: Promise<Migration[]> | undefined;
 

@@ -16,7 +16,7 @@ export async function findBinaries(): Promise<Binaries> {
     entry = createRequire(import.meta.url).resolve(name);
   } catch (cause) {
     throw new Error(
-      `There is no embedded Postgres here (${name} is not installed). Run "npm ci" without --omit=optional, or use a Postgres of your own.`,
+      `There is no embedded Postgres here (${name} is not installed). Install without --omit=optional, or use a Postgres of your own.`,
       { cause },
     );
   }

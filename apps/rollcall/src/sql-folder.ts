@@ -1,0 +1,2 @@
+/** The folder of `migrations/` and `roles.sql`, as `@rollcall/db` has it. */
+export const sqlFolder = new URL("../sql/", import.meta.url);
