@@ -5,9 +5,9 @@ import type { Environment } from "./cli.ts";
 import { commandVariables } from "./config.ts";
 
 /**
- * The environment of a command. Without a variable of its own, a command works on the system that `npm start` or `rollcall dev` runs in this
- * folder. With one, the two are never mixed: a command would act on another system than the caller means, or send the
- * caller's secret to an address out of a file.
+ * The environment of a command. Without a variable of its own, a command works on the system that `npm start` or
+ * `rollcall dev` runs in this folder. With one, the two are never mixed: a command would act on another system than the
+ * caller means, or send the caller's secret to an address out of a file.
  *
  * @param say receives a line for people: the system that is used, or why it is not
  */
