@@ -20,7 +20,7 @@ import { addSchema } from "./commands/schema/schema.ts";
 import { addStatus } from "./commands/status/status.ts";
 import { addSync } from "./commands/sync/sync.ts";
 import { addUsers } from "./commands/users/users.ts";
-import { say } from "./print.ts";
+import { afterOutput, say } from "./print.ts";
 
 /** Without DATABASE_URL, a command works on the system that `npm start` runs in this folder. */
 function readCommandEnvironment(): Environment {
@@ -70,4 +70,5 @@ try {
   }
 } finally {
   await cli.close();
+  if (cli.hasLeftRequest()) afterOutput(() => process.exit());
 }
