@@ -6,6 +6,7 @@ import { listSecrets } from "@rollcall/contracts";
 import { createRedactor } from "@rollcall/observability";
 import { createCli, type Environment, exitCodes, explainFailure } from "./cli.ts";
 import { addAlerts } from "./commands/alerts/alerts.ts";
+import { addClerk } from "./commands/clerk/clerk.ts";
 import { addConflicts } from "./commands/conflicts/conflicts.ts";
 import { addDeadLetters } from "./commands/dead-letters/dead-letters.ts";
 import { addDoctor } from "./commands/doctor/doctor.ts";
@@ -29,15 +30,20 @@ function readCommandEnvironment(): Environment {
   try {
     const found = parseEnv(readFileSync(file, "utf8"));
     say(`Using the system that npm start runs here (${file})`);
-    return { ...found, ...process.env };
+    return { ...(process.env["CLERK_SECRET_KEY"] ? withoutClerk(found) : found), ...process.env };
   } catch {
     return process.env;
   }
 }
 
+/** The variables of another Clerk: a key of the real one is not sent to the simulator. */
+function withoutClerk(found: Environment): Environment {
+  return Object.fromEntries(Object.entries(found).filter(([name]) => !name.startsWith("CLERK_")));
+}
+
 const cli = createCli(readCommandEnvironment);
 // In the order of the usage.
-for (const add of [addStatus, addAlerts, addDoctor, addInit, addSchema, addRoles, addOperator])
+for (const add of [addStatus, addAlerts, addDoctor, addClerk, addInit, addSchema, addRoles, addOperator])
   add(cli, "System:");
 for (const add of [addUsers, addExplain, addSync, addPurge]) add(cli, "Users:");
 for (const add of [addDeadLetters, addConflicts]) add(cli, "Failed jobs and conflicts:");
