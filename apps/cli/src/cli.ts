@@ -23,6 +23,10 @@ export type Cli = {
   open(): OpenCli;
   /** Closes all services that `open` returned. */
   close(): Promise<void>;
+  /** For a request that goes on after its deadline and that nothing can end. */
+  leaveRequest(): void;
+  /** Whether such a request would keep the process alive. */
+  hasLeftRequest(): boolean;
   isJson(): boolean;
   /** With `--json` one document on standard output, else lines. */
   print(document: unknown, describe: () => readonly string[]): void;
@@ -37,6 +41,7 @@ export function createCli(readEnvironment: () => Environment): Cli {
     json = command.optsWithGlobals()["json"] === true;
   });
   const opened: OpenCli[] = [];
+  let hasLeftRequest = false;
   return {
     program,
     caller: nameCaller(),
@@ -53,6 +58,10 @@ export function createCli(readEnvironment: () => Environment): Cli {
     close: async () => {
       await Promise.all(opened.map(({ services }) => services.close()));
     },
+    leaveRequest: () => {
+      hasLeftRequest = true;
+    },
+    hasLeftRequest: () => hasLeftRequest,
     isJson: () => json,
     print: (document, describe) => {
       if (json) printJson(document);

@@ -208,11 +208,18 @@ async function requestClerk(options: ClerkRequestOptions, path: string): Promise
   if (status === 404 && isClerkError(text)) return undefined;
   const retryAfterMs = readRetryAfterMs(headers["retry-after"]);
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
-  if (status === 429) throw new AppError("clerk.rate_limited", "Clerk answered 429", wait);
-  if (status === 401 || status === 403) throw new AppError("clerk.unauthorized", `Clerk answered ${status}`);
-  if (status >= 500) throw new AppError("clerk.unavailable", `Clerk answered ${status}`, wait);
   if ((status === 400 || status === 422) && isClerkError(text)) throw new ClerkRefusal(status);
-  throw new AppError("clerk.unreadable", `Clerk answered ${status}`);
+  throw toStatusError(status, wait);
+}
+
+/** The error for a status that is no success. */
+export function toStatusError(status: number, wait: { retryAfterMs?: number }): AppError {
+  const says = `Clerk answered ${status}`;
+  if (status === 429) return new AppError("clerk.rate_limited", says, wait);
+  if (status === 401 || status === 403) return new AppError("clerk.unauthorized", says);
+  return status >= 500
+    ? new AppError("clerk.unavailable", says, wait)
+    : new AppError("clerk.unreadable", says);
 }
 
 /** A 404 of a proxy or of a wrong CLERK_API_URL is no absence. Otherwise it would delete users. */

@@ -215,6 +215,7 @@ export {
   hasRecentSample,
   keepPeaks,
   pruneSamples,
+  readLastDeliveries,
   readPeaks,
   readWebhookHours,
   sumSamples,

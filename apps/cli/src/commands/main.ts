@@ -3,8 +3,9 @@ import { listSecrets } from "@rollcall/contracts";
 import { createRedactor } from "@rollcall/observability";
 import { createCli, exitCodes, explainFailure } from "../cli.ts";
 import { readCommandEnvironment } from "../command-environment.ts";
-import { say } from "../print.ts";
+import { afterOutput, say } from "../print.ts";
 import { addAlerts } from "./alerts/alerts.ts";
+import { addClerk } from "./clerk/clerk.ts";
 import { addConflicts } from "./conflicts/conflicts.ts";
 import { addDeadLetters } from "./dead-letters/dead-letters.ts";
 import { addDoctor } from "./doctor/doctor.ts";
@@ -24,7 +25,7 @@ import { addUsers } from "./users/users.ts";
 const cli = createCli(() => readCommandEnvironment(process.env, say));
 // In the order of the usage.
 addProcesses(cli, "Processes:");
-for (const add of [addStatus, addAlerts, addDoctor, addInit, addSchema, addRoles, addOperator])
+for (const add of [addStatus, addAlerts, addDoctor, addClerk, addInit, addSchema, addRoles, addOperator])
   add(cli, "System:");
 for (const add of [addUsers, addExplain, addSync, addPurge]) add(cli, "Users:");
 for (const add of [addDeadLetters, addConflicts]) add(cli, "Failed jobs and conflicts:");
@@ -57,4 +58,5 @@ try {
   }
 } finally {
   await cli.close();
+  if (cli.hasLeftRequest()) afterOutput(() => process.exit());
 }

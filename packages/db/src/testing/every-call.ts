@@ -170,6 +170,7 @@ export const calls = {
   readDelivery: db.readDelivery,
   readGrowth: (pool) => db.readGrowth(pool, { days: 1, zone: "UTC" }),
   readGrowthHours: (pool) => db.readGrowthHours(pool, 1),
+  readLastDeliveries: db.readLastDeliveries,
   readNewestEventId: db.readNewestEventId,
   readPage: (pool) => db.readPage(pool, wish, { cursor: undefined, limit: 1 }),
   readPeaks: (pool) => db.readPeaks(pool, { metric: "any", hours: 1, stepS: 60 }),
