@@ -77,8 +77,8 @@ export {
   countHeldDeletions,
   countMissedByWebhooks,
   countOpenConflicts,
-  countUsers,
   countUsersByState,
+  countUsersWhenDue,
   countWithoutProfile,
   hasLiveUsers,
 } from "./counts.ts";
