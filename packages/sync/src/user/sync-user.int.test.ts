@@ -158,6 +158,9 @@ describe("a delete job is a reason to ask Clerk, and no proof", () => {
         if (path !== "/v1/users") return undefined;
         return fault === "empty" || parameters.has("user_id") ? [] : undefined;
       });
+      // In one turn of the event loop, so that both are in one list.
+      const read = await Promise.all([live, gone].map((id) => doubting.context.readDeleted(id)));
+      expect(read).toEqual([{ found: expect.objectContaining({ id: live }) }, { absent: true }]);
       const outcomes = [live, gone].map((id) => syncUser(doubting.context, deletionOf(id), 5));
       expect(await Promise.all(outcomes)).toEqual(["still_there", "tombstoned"]);
       await Promise.all([doubting.close(), proxy.close()]);
