@@ -1,5 +1,6 @@
 import { chmod, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { placeIn } from "../release/write-version.ts";
 import { bundlePrograms, type NpmImport } from "./bundle-programs.ts";
 
 type Manifest = Record<string, unknown> & { dependencies?: Record<string, string> };
@@ -50,7 +51,7 @@ function describePackage({ root, localServices, lock, imports }: Sources): Manif
     version,
     description,
     keywords: ["clerk", "user-sync", "webhooks", "postgres", "bullmq", "reconcile", "provisioning", "cli"],
-    ...{ license, homepage, bugs, repository },
+    ...{ license, homepage, bugs, repository: placeIn(repository, "apps/rollcall") },
     type: "module",
     bin: { rollcall: "dist/rollcall.js" },
     exports: { "./package.json": "./package.json" },
