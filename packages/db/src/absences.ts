@@ -45,7 +45,13 @@ rollcall.events e
 where e.kind = 'user_tombstoned' and e.details ->> 'by' = 'absence' and e.at > now() - interval '24 hours'
 `;
 
-const countRecent = `select count(*)::int as count from ${recentDeletions}`;
+// A full sync deletes in several transactions. Each of them moves a number of deletions from its run's row to the timeline.
+const countRecent = `
+select (select count(*) from ${recentDeletions})::int + (
+  select coalesce(sum((r.checkpoint -> 'deletions' ->> 'remaining')::int), 0)
+  from rollcall.runs r where r.mode = 'full' and not r.dry_run and r.state = 'running'
+)::int as count
+`;
 
 // Recently deleted users count too. Otherwise each deletion would lower the limit, and fewer users could be deleted one
 // by one than together. A user counts once, though an operator may have revived it. There are two counts, because no
@@ -64,8 +70,8 @@ const countRow = z.object({ count: z.number() });
 
 /**
  * Whether `wanted` more users may be deleted because Clerk lacks them. All such deletions in 24 hours, from every path,
- * may be at most max(5, 0.5 % of the live users), rounded down. Further deletions wait for an operator, because a wrong
- * key or an empty answer looks as if all users were gone.
+ * may be at most max(5, 0.5 % of the live users), rounded down. Deletions that a running full sync still has to carry out
+ * count too. Further ones wait for an operator, because a wrong key or an empty answer looks as if all users were gone.
  *
  * @param bornBefore counts only users with a row by then. A full sync with another instance's key creates users, which
  * would raise the limit that must stop this sync.

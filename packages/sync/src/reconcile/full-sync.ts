@@ -11,7 +11,7 @@ import {
   resetRun,
 } from "@rollcall/db";
 import { z } from "zod";
-import { confirmAbsent, deleteMissing, tryDeletions } from "./delete-missing.ts";
+import { confirmAbsent, deleteMissing, deletionProgress, tryDeletions } from "./delete-missing.ts";
 import { fetchPage, readCreatedAtMs, refuseEmptyList, walkPosition } from "./fetch-page.ts";
 import { type WalkProgress, walkProgress, wholeRange } from "./ranges.ts";
 import type { Runner } from "./runner.ts";
@@ -22,7 +22,10 @@ import { invalidateSessions, reportAbsent } from "./write-page.ts";
  * The checkpoint of a full sync. walk: Clerk's pages are read and written. confirm: Clerk is asked by id for each
  * deletion candidate. delete: absent users are deleted, or held. close: caches and conflicts.
  */
-const fullSyncCheckpoint = walkProgress.extend({ phase: z.enum(["walk", "confirm", "delete", "close"]) });
+const fullSyncCheckpoint = walkProgress.extend({
+  phase: z.enum(["walk", "confirm", "delete", "close"]),
+  deletions: deletionProgress.optional(),
+});
 
 type FullSyncCheckpoint = z.infer<typeof fullSyncCheckpoint>;
 
@@ -59,7 +62,7 @@ export async function runFullSync(runner: Runner): Promise<RunView> {
   }
   if (checkpoint.phase === "delete") {
     if (runner.dryRun) await tryDeletions(runner, runner.dryRun);
-    else await deleteMissing(runner, { ...checkpoint, phase: "close" });
+    else await deleteMissing(runner, checkpoint);
   }
   return close(runner);
 }
