@@ -67,8 +67,8 @@ export async function hasRecentSample(db: Queryable, metric: string): Promise<bo
   return result.rows.length > 0;
 }
 
-/** Deletes slices that are older than `hours`, at most 20,000 at a time. */
-export async function pruneSamples(db: Queryable, hours: number): Promise<void> {
+/** Deletes slices, at most 20,000 at a time, that are older than the longest window of an alert and the one before it. */
+export async function pruneSamples(db: Queryable, hours = 26): Promise<void> {
   await db.query(
     `delete from rollcall.samples where ctid in (
        select ctid from rollcall.samples where at < now() - $1 * interval '1 hour' order by at limit 20000
