@@ -80,8 +80,11 @@ delete from rollcall.samples where ctid in (
 )
 `;
 
-/** Deletes slices that are older than `hours`, at most 20,000 at a time. The last slice of each series of webhooks stays. */
-export async function pruneSamples(db: Queryable, hours: number): Promise<void> {
+/**
+ * Deletes slices, at most 20,000 at a time, that are older than the longest window of an alert and the one before it. The
+ * last slice of each series of webhooks stays.
+ */
+export async function pruneSamples(db: Queryable, hours = 26): Promise<void> {
   await db.query(prune, [hours]);
 }
 

@@ -167,7 +167,7 @@ describe("a delete job is a reason to ask Clerk, and no proof", () => {
     },
   );
 
-  // docs/SECURITY.md says so: a writer of jobs needs such a key too, which doctor and the alert of held deletions show.
+  // docs/SECURITY.md says so. Such a key is a mistake of an operator, which doctor and the alert of held deletions name.
   test("with the key of another instance, whose sentinel proves nothing, only jobs that an event led to delete", async () => {
     const ids = Array.from({ length: 12 }, (_, index) => `user_ours${index}`);
     for (const id of ids) await clerk.users.create({ id });
