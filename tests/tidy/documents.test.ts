@@ -77,3 +77,10 @@ test("a variable's line may be commented out, and a longer name does not count a
     "LOG_LEVEL",
   ]);
 });
+
+test("no server of the client kit's README takes a port of npm start, which runs beside it", () => {
+  const readme = readText("packages/client/README.md");
+  const blocks = [...readme.matchAll(/^```tsx?\n(.*?)^```$/gms)].map(([, code]) => String(code));
+  expect(blocks.join()).toContain("listen(4000)");
+  expect(blocks.filter((code) => /\b300[0-3]\b/.test(code))).toEqual([]);
+});
