@@ -114,6 +114,7 @@ const requests: [string, InjectOptions, number][] = [
   ["webhook, unsigned", webhook('{"type":"user.updated"}'), 400],
   ["webhook, unsigned, 250 KB", webhook(`"${"x".repeat(250_000)}"`), 400],
   ["/admin/queues", { url: "/admin/queues" }, 401],
+  ["a file of the board", { url: "/admin/queues/static/favicon.ico" }, 401],
   ["/api/admin/users", { url: "/api/admin/users" }, 401],
   ["a made-up session", { url: "/api/admin/users", headers: { cookie: madeUpSession } }, 401],
   ["a login without a password", { method: "POST", url: "/admin/login", payload: {} }, 400],
