@@ -5,6 +5,7 @@ import { CommanderError } from "@commander-js/extra-typings";
 import { listSecrets } from "@rollcall/contracts";
 import { createRedactor } from "@rollcall/observability";
 import { createCli, type Environment, exitCodes, explainFailure } from "./cli.ts";
+import { joinEnvironments } from "./command-environment.ts";
 import { addAlerts } from "./commands/alerts/alerts.ts";
 import { addClerk } from "./commands/clerk/clerk.ts";
 import { addConflicts } from "./commands/conflicts/conflicts.ts";
@@ -30,15 +31,10 @@ function readCommandEnvironment(): Environment {
   try {
     const found = parseEnv(readFileSync(file, "utf8"));
     say(`Using the system that npm start runs here (${file})`);
-    return { ...(process.env["CLERK_SECRET_KEY"] ? withoutClerk(found) : found), ...process.env };
+    return joinEnvironments(found, process.env);
   } catch {
     return process.env;
   }
-}
-
-/** The variables of another Clerk: a key of the real one is not sent to the simulator. */
-function withoutClerk(found: Environment): Environment {
-  return Object.fromEntries(Object.entries(found).filter(([name]) => !name.startsWith("CLERK_")));
 }
 
 const cli = createCli(readCommandEnvironment);
