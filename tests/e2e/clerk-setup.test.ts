@@ -1,15 +1,16 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { runProcess } from "../harness/process.ts";
 
 let clerk: ClerkSimulator;
-beforeEach(async () => {
+beforeAll(async () => {
   clerk = await startClerkSimulator();
 });
-afterEach(() => clerk.stop());
+beforeEach(() => clerk.webhooks.configure({ hasApp: false }));
+afterAll(() => clerk?.stop());
 
 async function setUp(args: readonly string[], environment: Record<string, string> = {}) {
   const named = { CLERK_SECRET_KEY: clerk.secretKey, CLERK_API_URL: clerk.url, ...environment };
@@ -20,6 +21,18 @@ async function setUp(args: readonly string[], environment: Record<string, string
 }
 
 const hasWebhooks = async () => (await clerk.webhooks.settings()).hasApp;
+
+async function withServer(answer: RequestListener, work: (url: string) => Promise<void>): Promise<void> {
+  const server = createServer(answer);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo; // It listens on a port and on no pipe.
+  try {
+    await work(`http://127.0.0.1:${port}`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
 
 test("a script changes nothing without --yes, and the steps say what is left to do by hand", async () => {
   const { code, output } = await setUp([]);
@@ -34,35 +47,40 @@ test("a script changes nothing without --yes, and the steps say what is left to 
     expect(output).toContain(step);
 });
 
-test("--yes turns webhooks on once, and only --link makes a login", async () => {
-  const first = await setUp(["--yes", "--json"]);
-  expect([first.code, await hasWebhooks()]).toEqual([0, true]);
-  expect(JSON.parse(first.output)).toMatchObject({ isOn: true, isChanged: true });
-  expect(first.output).not.toContain("svix.example");
-  const second = await setUp(["--yes", "--json", "--link"]);
+test("--yes turns webhooks on once, only --link makes a login, and --url is asked for an api", async () => {
+  const refusal = {
+    error: { code: "webhook.invalid_signature", message: "Invalid signature." },
+    requestId: "1",
+  };
+  const asked: string[] = [];
+  const api: RequestListener = ({ method, url }, response) => {
+    asked.push(`${method} ${url}`);
+    response.writeHead(400, { "content-type": "application/json" }).end(JSON.stringify(refusal));
+  };
+  await withServer(api, async (origin) => {
+    const first = await setUp(["--yes", "--json", "--url", origin]);
+    expect([first.code, await hasWebhooks(), asked]).toEqual([0, true, ["POST /api/webhooks/clerk"]]);
+    expect(JSON.parse(first.output)).toMatchObject({
+      isOn: true,
+      isChanged: true,
+      url: `${origin}/api/webhooks/clerk`,
+      answer: "a Rollcall api answers, and has a signing secret",
+    });
+    expect(first.output).not.toContain("svix.example");
+  });
+  const second = await setUp(["--yes", "--json", "--link", "--url", `${clerk.url}/elsewhere`]);
   expect(JSON.parse(second.output)).toMatchObject({
     isOn: true,
     isChanged: false,
     link: expect.stringContaining("https://svix.example/login#key="),
+    answer: "the answer is 401, and not of a Rollcall api",
   });
 });
 
-test("an address that Clerk cannot reach is refused, with the command that relays", async () => {
-  for (const url of ["http://rollcall.example.com", "https://localhost:3000", "https://192.168.0.7/api"]) {
-    const { code, output } = await setUp(["--url", url]);
-    expect(code).toBe(2);
-    expect(output).toMatch(/must be an https:\/\/ address|npx clerk webhooks listen --forward-to/);
-  }
-  expect(await clerk.requests.list()).toEqual([]);
-});
-
-test("an origin is completed, and an address without an api is named", async () => {
-  const { output } = await setUp(["--json", "--url", "https://rollcall.invalid"]);
-  const url = "https://rollcall.invalid/api/webhooks/clerk";
-  expect(JSON.parse(output.slice(output.indexOf("{")))).toMatchObject({
-    url,
-    answer: expect.stringContaining("no answer"),
-  });
+test("an address that the real Clerk cannot reach is refused, with the command that relays", async () => {
+  const real = { CLERK_API_URL: "https://clerk.invalid" };
+  const { code, output } = await setUp(["--url", "http://localhost:3000"], real);
+  expect([code, output]).toEqual([2, expect.stringContaining("npx clerk webhooks listen --forward-to")]);
 });
 
 test("a wrong key is named and not printed", async () => {
@@ -71,11 +89,11 @@ test("a wrong key is named and not printed", async () => {
 });
 
 test("a Clerk that hangs ends the command, which waits for no answer after the deadline", async () => {
-  const hung = createServer(() => undefined);
-  await once(hung.listen(0, "127.0.0.1"), "listening");
-  const { port } = hung.address() as AddressInfo; // It listens on a port and on no pipe.
-  const { code, output } = await setUp([], { CLERK_API_URL: `http://127.0.0.1:${port}` });
-  expect([code, output]).toEqual([1, expect.stringContaining("clerk.unavailable")]);
-  hung.closeAllConnections();
-  hung.close();
+  await withServer(
+    () => undefined,
+    async (origin) => {
+      const { code, output } = await setUp([], { CLERK_API_URL: origin });
+      expect([code, output]).toEqual([1, expect.stringContaining("clerk.unavailable")]);
+    },
+  );
 });

@@ -4,18 +4,18 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createInstanceApi, type InstanceApi } from "./instance-api.ts";
 
 let clerk: ClerkSimulator;
 let api: InstanceApi;
 let abandoned = 0;
-beforeEach(async () => {
+beforeAll(async () => {
   clerk = await startClerkSimulator({ rateLimit: null });
   api = open({});
-  abandoned = 0;
 });
-afterEach(() => clerk.stop());
+afterEach(() => clerk.faults.heal());
+afterAll(() => clerk?.stop());
 
 const open = (options: Partial<Parameters<typeof createInstanceApi>[0]>) =>
   createInstanceApi({
@@ -58,7 +58,7 @@ test("a Clerk that does not answer costs the deadline, and the request is report
   const impatient = open({ timeoutMs: 50 });
   await expect(impatient.readKeys()).rejects.toMatchObject({ code: "clerk.unavailable" });
   expect(abandoned).toBe(1);
-  clerk.faults.heal();
+  await clerk.faults.heal();
   await api.readKeys();
   expect(abandoned).toBe(1);
 });

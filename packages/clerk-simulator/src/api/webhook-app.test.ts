@@ -1,15 +1,15 @@
 import { createClerkClient } from "@clerk/backend";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ClerkSimulator, startClerkSimulator } from "../index.ts";
 
 let clerk: ClerkSimulator;
 let sdk: ReturnType<typeof createClerkClient>;
 
-beforeEach(async () => {
+beforeAll(async () => {
   clerk = await startClerkSimulator();
   sdk = createClerkClient({ secretKey: clerk.secretKey, apiUrl: clerk.url });
 });
-afterEach(() => clerk.stop());
+afterAll(() => clerk?.stop());
 
 const refusedWith = (code: string) => ({ status: 400, errors: [{ code }] });
 

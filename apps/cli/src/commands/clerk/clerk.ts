@@ -29,23 +29,33 @@ export function addClerk(cli: Cli, group: string): void {
     .addOption(jsonOption)
     .description("turn webhooks on, and print the steps that Clerk's API does not offer")
     .action(async ({ url, yes, link }, command) => {
-      const endpoint = url === undefined ? undefined : readTyped(command, "--url", endpointUrl, url);
-      await setUp(cli, { endpoint, mayChange: yes === true, wantsLink: link === true });
+      const clerk = readEnvironment(shape, cli.readEnvironment());
+      const isSimulated = isLocal(new URL(clerk.CLERK_API_URL).hostname);
+      const schema = isSimulated ? address : publicAddress;
+      const endpoint = url === undefined ? undefined : readTyped(command, "--url", schema, url);
+      await setUp(cli, clerk, { endpoint, isSimulated, mayChange: yes === true, wantsLink: link === true });
     });
 }
 
-/** Clerk's servers must reach it. An origin alone is completed. */
-const endpointUrl = z
-  .url({ protocol: /^https$/, error: "must be an https:// address" })
+const shape = { CLERK_SECRET_KEY: variables.CLERK_SECRET_KEY, CLERK_API_URL: variables.CLERK_API_URL };
+
+/** An origin alone is completed. */
+const address = z
+  .url({ protocol: /^https?$/, error: "must be an https:// address" })
   .transform((text) => new URL(text))
-  .refine(({ hostname }) => !isLocal(hostname), {
-    error:
-      "Clerk cannot reach this machine. Run npx clerk webhooks listen --forward-to with this address, and give --url the relay's address",
-  })
   .refine(({ username, password, hash }) => !username && !password && !hash, {
     error: "must hold no login and no #",
   })
   .transform((url) => (url.pathname === "/" ? new URL(webhookPath, url).href : url.href));
+
+/** The servers of the real Clerk must reach it. */
+const publicAddress = address
+  .refine((url) => !isLocal(new URL(url).hostname), {
+    error:
+      "Clerk cannot reach this machine. Run npx clerk webhooks listen --forward-to with this address, and give --url the relay's address",
+    abort: true,
+  })
+  .refine((url) => url.startsWith("https:"), { error: "must be an https:// address" });
 
 function isLocal(hostname: string): boolean {
   return /^(?:localhost|.*\.localhost|.*\.local|127\..*|10\..*|192\.168\..*|0\.0\.0\.0|\[::1\])$/.test(
@@ -53,15 +63,18 @@ function isLocal(hostname: string): boolean {
   );
 }
 
-type Wish = { endpoint: string | undefined; mayChange: boolean; wantsLink: boolean };
+type Wish = {
+  endpoint: string | undefined;
+  isSimulated: boolean;
+  mayChange: boolean;
+  wantsLink: boolean;
+};
 
-const shape = { CLERK_SECRET_KEY: variables.CLERK_SECRET_KEY, CLERK_API_URL: variables.CLERK_API_URL };
-
-async function setUp(cli: Cli, { endpoint, mayChange, wantsLink }: Wish): Promise<void> {
-  const { CLERK_SECRET_KEY: secretKey, CLERK_API_URL: apiUrl } = readEnvironment(
-    shape,
-    cli.readEnvironment(),
-  );
+async function setUp(
+  cli: Cli,
+  { CLERK_SECRET_KEY: secretKey, CLERK_API_URL: apiUrl }: { CLERK_SECRET_KEY: string; CLERK_API_URL: string },
+  { endpoint, isSimulated, mayChange, wantsLink }: Wish,
+): Promise<void> {
   const clerk = createInstanceApi({ secretKey, apiUrl, onAbandoned: cli.leaveRequest });
   const wasOn = (await clerk.findWebhookPage()) !== undefined;
   const isChanged = !wasOn && (mayChange || (await isConfirmed()));
@@ -72,6 +85,9 @@ async function setUp(cli: Cli, { endpoint, mayChange, wantsLink }: Wish): Promis
   const answer = endpoint === undefined ? undefined : await probe(endpoint);
   const steps = listSteps({ url, link });
   cli.print({ isOn, isChanged, url, eventTypes: subscribedEventTypes, link, answer, steps }, () => [
+    ...(isSimulated
+      ? ["Clerk is a simulator on this machine, which has its endpoint. The steps are for the real one."]
+      : []),
     describeState(isOn, isChanged),
     ...(answer === undefined ? [] : [`${url}: ${answer}`]),
     "Clerk's API makes no endpoint. If there is none yet for this address:",
