@@ -8,6 +8,7 @@ export const longest: readonly string[] = [
   "tests/proof/chaos.test.ts",
   "tests/proof/sync-job-stress.test.ts",
   "lab/chaos/mutants/mutants.test.ts",
+  "tests/proof/apps.test.ts",
   "tests/proof/alerts.test.ts",
   "tests/proof/alert-causes.test.ts",
   "tests/proof/long-outage.test.ts",
