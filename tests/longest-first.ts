@@ -10,6 +10,7 @@ export const longest: readonly string[] = [
   "lab/chaos/mutants/mutants.test.ts",
   "tests/proof/reconcile-chaos.test.ts",
   "tests/proof/reconcile-memory.test.ts",
+  "tests/proof/apps.test.ts",
   "tests/proof/alerts.test.ts",
   "tests/proof/reconcile-admin.test.ts",
   "tests/proof/alert-causes.test.ts",

@@ -19,6 +19,7 @@ const names = [
   "vite-trpc server",
   "vite-react18",
   "next",
+  "next-edge",
   "express",
   "fastify",
   "hono",
@@ -35,7 +36,7 @@ beforeAll(async () => {
   if (reason) return;
   // Next.js takes 127.0.0.1 for another server than its own, and Clerk's middleware then calls itself without an end.
   for (const name of names)
-    urls[name] = `http://${name === "next" ? "localhost" : "127.0.0.1"}:${await findFreePort()}`;
+    urls[name] = `http://${name.startsWith("next") ? "localhost" : "127.0.0.1"}:${await findFreePort()}`;
   apps = installApps();
   system = await startSystem({
     backend: "postgres",
@@ -111,7 +112,7 @@ async function start(name: Name, program: keyof typeof programs, ...args: readon
 }
 
 describe.skipIf(reason)(`the types of the apps${reason}`, () => {
-  test.each(["vite-trpc, express-bun, fastify and hono", "vite-react18", "next"])(
+  test.each(["vite-trpc, express-bun, fastify and hono", "vite-react18", "next", "next-edge"])(
     "tsc is strict and checks libraries in %s, and finds nothing in the app or the client",
     (name) => {
       const folder = name.includes(",") ? "." : name;
@@ -228,15 +229,32 @@ describeInBrowser(`pages whose Clerk is the simulator${reason}`, { timeout }, (o
       await signUp(urls["vite-react18"], "Olga");
     });
 
-    test("Next.js leads to the sign-in, renders the profile on Node and on the edge, and the browser does not ask again", async () => {
+    async function startNext(name: "next" | "next-edge"): Promise<void> {
       const next = pathOf("node_modules/next/dist/bin/next");
-      await run("next", next, "build", pathOf("next"));
-      await start("next", "node", next, "start", pathOf("next"), "-p", portOf("next"), "-H", "localhost");
+      await run(name, next, "build", pathOf(name));
+      await start(
+        name,
+        "node",
+        next,
+        "start",
+        pathOf(name),
+        "--port",
+        portOf(name),
+        "--hostname",
+        "localhost",
+      );
+    }
+
+    test("Next.js leads to the sign-in and renders the profile, and the browser does not ask again", async () => {
+      await startNext("next");
       const { page, ensured } = await signUp(`${urls.next}/dashboard`, "Nina");
       await page.getByText("Turma neon").waitFor();
       expect(ensured).toEqual([]);
-      await page.goto(`${urls.next}/edge`);
-      await untilHeading(page, "Nina");
+    });
+
+    test("Next.js on the edge runtime leads to the sign-in and renders the profile", async () => {
+      await startNext("next-edge");
+      await signUp(urls["next-edge"], "Edda");
     });
   });
 });

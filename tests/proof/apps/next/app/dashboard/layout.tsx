@@ -1,7 +1,15 @@
-import type { ReactNode } from "react";
+import { type ReactNode, Suspense } from "react";
 import { requireProvisioned } from "../../lib/rollcall";
 import { Providers } from "../providers";
 
-export default async function Layout({ children }: { children: ReactNode }) {
+async function Provisioned({ children }: { children: ReactNode }) {
   return <Providers initialSession={await requireProvisioned()}>{children}</Providers>;
+}
+
+export default function Layout({ children }: { children: ReactNode }) {
+  return (
+    <Suspense fallback={<p role="status">Preparando seu perfil…</p>}>
+      <Provisioned>{children}</Provisioned>
+    </Suspense>
+  );
 }

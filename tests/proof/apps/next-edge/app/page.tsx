@@ -1,4 +1,4 @@
-import { requireProvisioned } from "../../lib/rollcall-edge";
+import { requireProvisioned } from "../lib/rollcall";
 
 export const runtime = "edge";
 

@@ -1,0 +1,10 @@
+import { SignIn } from "@clerk/nextjs";
+import { Suspense } from "react";
+
+export default function Page() {
+  return (
+    <Suspense>
+      <SignIn />
+    </Suspense>
+  );
+}
