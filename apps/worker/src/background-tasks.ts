@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
   pruneBulkChanges,
-  pruneEvents,
   pruneFirings,
   prunePurges,
   pruneUnknownTombstones,
@@ -13,6 +12,7 @@ import { startPeriodicTask } from "@rollcall/runtime";
 import { recordNewDeadLetters, relayNotifications, workOnBulkChanges, workOnPurges } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
 import { createActivityCounter } from "./count-activity.ts";
+import { pruneOldEvents } from "./prune-events.ts";
 
 const moveEveryMs = 2_000;
 const moveDeadlineMs = 2_000;
@@ -45,7 +45,7 @@ export function startBackgroundTasks(context: WorkerContext): () => Promise<void
     }),
     startPeriodicTask(context, { name: "purges", everyMs: purgeEveryMs }, () => workOnPurges(context)),
     startPeriodicTask(context, { name: "pruning", everyMs: pruneEveryMs }, async () => {
-      await pruneEvents(pool);
+      await pruneOldEvents(pool, closing.signal);
       await pruneFirings(pool);
       await pruneUnknownTombstones(pool);
       await pruneBulkChanges(pool);

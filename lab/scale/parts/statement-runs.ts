@@ -82,9 +82,9 @@ export function listStatementRuns(runId: number): StatementRun[] {
     {
       name: "prune-events, 5000 are due",
       times: few,
-      call: (pool) => inRolledBackTransaction(pool, (client) => pruneEvents(client, 0)),
+      call: (pool) => inRolledBackTransaction(pool, (client) => pruneEvents(client, { days: 0 })),
     },
-    { name: "prune-events, none is due", times: few, call: (pool) => pruneEvents(pool, 90) },
+    { name: "prune-events, none is due", times: few, call: (pool) => pruneEvents(pool) },
     {
       name: "list-users by a part without a match",
       times: few,

@@ -1,4 +1,5 @@
 drop table rollcall.user_counts;
+alter table if exists rollcall.user_states reset (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor);
 alter table rollcall.events reset (
   autovacuum_vacuum_scale_factor, autovacuum_vacuum_insert_scale_factor, autovacuum_analyze_scale_factor
 );

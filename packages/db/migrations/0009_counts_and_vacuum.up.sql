@@ -12,6 +12,9 @@ create table rollcall.user_counts (
   took_ms         integer not null
 );
 
+-- With separate state, each refresh writes a row here.
+alter table if exists rollcall.user_states set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
 -- By default, autovacuum waits for a fifth of a table: for 4 million dead rows where 20 million are pruned.
 alter table rollcall.events set (
   autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02

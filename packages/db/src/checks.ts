@@ -149,6 +149,25 @@ export async function listTriggersWithoutPath(db: Queryable): Promise<string[]> 
   return readRows(z.object({ function: z.string() }), result.rows).map((row) => row.function);
 }
 
+// Autovacuum waits for a share of the table, which takes longest for the largest.
+const rarelyVacuumed = `
+select c.oid::regclass::text as table
+from pg_class c
+where c.oid = any (array(select to_regclass(name) from unnest($1::text[]) as name))
+  and c.reltuples >= 1e6
+  and coalesce(
+    (select option_value from pg_options_to_table(c.reloptions) where option_name = 'autovacuum_vacuum_scale_factor'),
+    current_setting('autovacuum_vacuum_scale_factor')
+  )::float8 > 0.05
+order by c.oid
+`;
+
+/** The app's tables of a million rows and more whose dead rows wait for a large share of the table. */
+export async function listRarelyVacuumed(db: Queryable): Promise<string[]> {
+  const result = await db.query(rarelyVacuumed, [declareTables(db).map(({ table }) => table)]);
+  return readRows(z.object({ table: z.string() }), result.rows).map((row) => row.table);
+}
+
 /** The app's own columns in its tables, such as `users.phone`. */
 export async function listAppColumns(db: Queryable): Promise<string[]> {
   const found: string[] = [];

@@ -55,6 +55,7 @@ const others = [
   ],
   ...["planMigration", "proposeMapping", "readCatalog"],
   ...["findMissingGrants", "findMissingMigrations", "listAppColumns"],
+  "listRarelyVacuumed",
   "listTriggersWithoutPath",
   ...["measureIdUse", "migrateUp", "migrateDown", "holdsSessions", "isTransactionPooled"],
   // It needs no tables, and returns the refusal.
@@ -109,6 +110,7 @@ test.each(
     restoreTables: db.restoreTables,
     findMissingGrants: (pool: db.Pool) => db.findMissingGrants(pool, { withQueues: true }),
     listAppColumns: db.listAppColumns,
+    listRarelyVacuumed: db.listRarelyVacuumed,
     listTriggersWithoutPath: db.listTriggersWithoutPath,
     measureIdUse: db.measureIdUse,
     lockAbsenceGuard: db.lockAbsenceGuard,

@@ -1,7 +1,7 @@
 import type { EventView } from "@rollcall/contracts";
 import { z } from "zod";
 import type { Pool, Queryable } from "./pool.ts";
-import { readRows } from "./rows.ts";
+import { readRow, readRows } from "./rows.ts";
 import { inTransaction } from "./transaction.ts";
 
 const eventRow = z.object({
@@ -127,15 +127,33 @@ export async function findLastActions(
   return readRows(actionRow, (await db.query(lastActions[key], [of])).rows);
 }
 
-/** Deletes events that are older than `days`, as docs/SECURITY.md names them, at most 5,000 at a time. @returns the number of deleted events */
-export async function pruneEvents(db: Queryable, days = 90): Promise<number> {
-  const result = await db.query(
-    `delete from rollcall.events where id in (
-       select id from rollcall.events
-       where at < now() - $1 * interval '1 day'
-       order by at limit 5000
-     )`,
-    [days],
-  );
-  return result.rowCount ?? 0;
+/** Each pruning is one short statement. */
+const eventsPerPruning = 5_000;
+
+const prune = `
+with due as (
+  select id, at from rollcall.events
+  where at < now() - $1 * interval '1 day' and at >= $2
+  -- Another worker may prune at the same time.
+  order by at limit ${eventsPerPruning} for update skip locked
+),
+pruned as (
+  delete from rollcall.events e using due where e.id = due.id
+)
+select count(*)::int as pruned, max(at) as "upTo" from due
+`;
+
+const prunedRow = z.object({ pruned: z.number(), upTo: z.date().nullable() });
+
+/**
+ * Deletes events that are older than `days`, as docs/SECURITY.md names them, at most 5,000 of them.
+ *
+ * @param after `upTo` of the pruning before. Without it, the index leads through the rows that were just deleted
+ * @returns `upTo` is null if it found none
+ */
+export async function pruneEvents(
+  db: Queryable,
+  { days = 90, after = null }: { days?: number; after?: Date | null } = {},
+): Promise<{ pruned: number; upTo: Date | null }> {
+  return readRow(prunedRow, (await db.query(prune, [days, after ?? "-infinity"])).rows);
 }

@@ -64,7 +64,13 @@ export {
 } from "./bulk-portions.ts";
 export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
 export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
-export { findMissingGrants, listAppColumns, listTriggersWithoutPath, measureIdUse } from "./checks.ts";
+export {
+  findMissingGrants,
+  listAppColumns,
+  listRarelyVacuumed,
+  listTriggersWithoutPath,
+  measureIdUse,
+} from "./checks.ts";
 export { type RequestBudget, takeClerkRequest } from "./clerk-budget.ts";
 export {
   evaluateConflicts,

@@ -17,7 +17,12 @@ afterAll(() => pool.end());
 
 /** As docs/SECURITY.md promises: the table, how long a row stays, a row of the time `at`, and what prunes it. */
 const promises: [string, string, (at: string) => string, (db: Pool) => Promise<unknown>][] = [
-  ["events", "90 days", (at) => `(at, kind, cause) values (${at}, 'user_created', 'webhook')`, pruneEvents],
+  [
+    "events",
+    "90 days",
+    (at) => `(at, kind, cause) values (${at}, 'user_created', 'webhook')`,
+    (db) => pruneEvents(db),
+  ],
   ["alert_firings", "90 days", (at) => `(name, fired_at) values ('dead_letters', ${at})`, pruneFirings],
   [
     "runs",

@@ -1,7 +1,7 @@
 import type { Mapping } from "@rollcall/contracts";
 import { createDatabase } from "@rollcall/local-services";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
-import { listAppColumns, measureIdUse } from "../checks.ts";
+import { listAppColumns, listRarelyVacuumed, measureIdUse } from "../checks.ts";
 import { findDuplicateRows } from "../migrate/adoption/row-problems.ts";
 import { migrateUp, restoreTables } from "../migrate/migrate.ts";
 import { mappedApps } from "../migrate/testing.ts";
@@ -89,6 +89,11 @@ test("the doctor's look-ups follow the mapping", async () => {
   expect((await findDuplicateRows(pool)).join()).toMatch(
     /^app\.members\.clerk_id must be unique.*clerk_id user_x/s,
   );
+  // A table of this size grows by two million dead rows before autovacuum begins.
+  await pool.query("update pg_class set reltuples = 1e7 where oid = 'app.members'::regclass");
+  expect(await listRarelyVacuumed(pool)).toEqual(["app.members"]);
+  await pool.query("alter table app.members set (autovacuum_vacuum_scale_factor = 0.02)");
+  expect(await listRarelyVacuumed(pool)).toEqual([]);
   // Keys of uuid are not used up.
   expect(await measureIdUse(pool)).toEqual([]);
   const { mapping, sql } = mappedApps.camelCase;

@@ -157,7 +157,7 @@ export const calls = {
   },
   pruneAdminSessions: (pool) => db.pruneAdminSessions(pool, [hash]),
   pruneBulkChanges: db.pruneBulkChanges,
-  pruneEvents: (pool) => db.pruneEvents(pool, 1),
+  pruneEvents: (pool) => db.pruneEvents(pool, { days: 1 }),
   pruneFirings: (pool) => db.pruneFirings(pool, 1),
   prunePurges: db.prunePurges,
   pruneRuns: db.pruneRuns,

@@ -60,15 +60,84 @@ function noOutcome(): AppError {
   return new AppError("internal", "A read returned no outcome for an id");
 }
 
-/** Coalesces up to 100 concurrent reads, gathered over 2 ms, into one request. */
-export function createUserReader(clerk: ClerkGateway, pool: Pool): UserReader {
-  const loader = new DataLoader<string, SequencedFetch>((ids) => readBatch(clerk, pool, ids), {
-    // A cached answer would be older than the sync job that needs it.
-    cache: false,
-    maxBatchSize: maxIdsPerRead,
-    batchScheduleFn: (run) => setTimeout(run, windowMs),
-  });
-  return (clerkId) => loader.load(clerkId);
+/** With this many users in unanswered requests, the next request waits for more users. */
+const manyInFlight = 50;
+/** Half of them mostly come back within this time, after their write. A request that hangs delays the others no longer. */
+const longestWindowMs = 50;
+
+/**
+ * Coalesces up to 100 concurrent reads into one request. They are gathered over 2 ms. Clerk limits requests and not users,
+ * so while 50 users are in flight, a request waits until it is full, until fewer are in flight, or for 50 ms.
+ */
+export function createUserReader(
+  clerk: ClerkGateway,
+  pool: Pool,
+  { longestMs = longestWindowMs }: { longestMs?: number } = {},
+): UserReader {
+  const window = createReadWindow(longestMs);
+  const loader = new DataLoader<string, SequencedFetch>(
+    async (ids) => {
+      const answered = window.send(ids.length);
+      return readBatch(clerk, pool, ids).finally(answered);
+    },
+    {
+      // A cached answer would be older than the sync job that needs it.
+      cache: false,
+      maxBatchSize: maxIdsPerRead,
+      batchScheduleFn: window.open,
+    },
+  );
+  return (clerkId) => {
+    const read = loader.load(clerkId);
+    window.gather();
+    return read;
+  };
+}
+
+/** Decides when the users that are gathered leave. */
+function createReadWindow(longestMs: number) {
+  let inFlight = 0;
+  let gathered = 0;
+  let leave: (() => void) | undefined;
+  let isWaiting = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  function close(): void {
+    clearTimeout(timer);
+    const run = leave;
+    leave = undefined;
+    run?.();
+  }
+
+  function closeIfFree(): void {
+    if (inFlight < manyInFlight) close();
+    else if (!isWaiting) {
+      isWaiting = true;
+      timer = setTimeout(close, longestMs);
+    }
+  }
+
+  return {
+    /** Begins to gather for a new request, which `run` sends. */
+    open(run: () => void): void {
+      leave = run;
+      gathered = 0;
+      isWaiting = false;
+      timer = setTimeout(closeIfFree, windowMs);
+    },
+    gather(): void {
+      gathered += 1;
+      if (gathered === maxIdsPerRead) close();
+    },
+    /** @returns to be called once the request is answered */
+    send(users: number): () => void {
+      inFlight += users;
+      return () => {
+        inFlight -= users;
+        if (isWaiting && leave) closeIfFree();
+      };
+    },
+  };
 }
 
 async function readBatch(

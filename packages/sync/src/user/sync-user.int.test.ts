@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createClerkGateway } from "@rollcall/clerk";
 import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import { createPool, findDrift, migrateUp, type Pool } from "@rollcall/db";
 import type { SyncJob } from "@rollcall/jobs";
@@ -5,6 +7,7 @@ import { createDatabase } from "@rollcall/local-services";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { startManglingProxy } from "../reconcile/testing/mangling-proxy.ts";
 import { createTestWorker, type TestWorker } from "../testing/workers.ts";
+import { createUserReader } from "./fetch-users.ts";
 import { decideSnapshot } from "./rules.ts";
 import { syncUser } from "./sync-user.ts";
 
@@ -37,6 +40,76 @@ const refresh = (clerkId: string): SyncJob => ({
   clerkId,
   cause: "webhook",
   eventAtMs: 0,
+});
+
+describe("reads under load", () => {
+  /** A reader whose requests are answered once `answer` is called. */
+  function createHeldReader(longestMs: number) {
+    const gateway = createClerkGateway({ secretKey: clerk.secretKey, apiUrl: clerk.url });
+    const sent: number[] = [];
+    let answer: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const readUsers = async (ids: readonly string[]) => {
+      sent.push(ids.length);
+      await answered;
+      return gateway.readUsers(ids);
+    };
+    const readUser = async (id: string) => {
+      sent.push(1);
+      return gateway.readUser(id);
+    };
+    const readOne = createUserReader({ ...gateway, readUsers, readUser }, app, { longestMs });
+    let ids: string[] = [];
+    return {
+      sent,
+      answer: () => answer(),
+      read: (users: number) => {
+        const [mine, rest] = [ids.slice(0, users), ids.slice(users)];
+        ids = rest;
+        return Promise.all(mine.map(readOne));
+      },
+      seed: async (users: number) => {
+        ids = await Promise.all(Array.from({ length: users }, async () => (await clerk.users.create()).id));
+      },
+      close: () => gateway.close(),
+    };
+  }
+
+  test("while many users are in flight, a request leaves full or when they are answered", async () => {
+    const { sent, answer, read, seed, close } = createHeldReader(60_000);
+    await seed(166);
+    const reads = [read(49)];
+    await expect.poll(() => sent).toEqual([49]);
+    // Fewer than 50 are in flight.
+    reads.push(read(2));
+    await expect.poll(() => sent).toEqual([49, 2]);
+    reads.push(read(10));
+    await sleep(20);
+    reads.push(read(90));
+    await expect.poll(() => sent).toEqual([49, 2, 100]);
+    reads.push(read(15));
+    await sleep(20);
+    expect(sent).toHaveLength(3);
+    answer();
+    const found = (await Promise.all(reads)).flat();
+    expect(sent).toEqual([49, 2, 100, 15]);
+    expect(found.every(({ result }) => "found" in result)).toBe(true);
+    await close();
+  });
+
+  test("a request that hangs delays the next one no longer than a moment", async () => {
+    const { sent, answer, read, seed, close } = createHeldReader(20);
+    await seed(61);
+    const reads = [read(60)];
+    await expect.poll(() => sent).toEqual([60]);
+    reads.push(read(1));
+    await expect.poll(() => sent).toEqual([60, 1]);
+    answer();
+    await Promise.all(reads);
+    await close();
+  });
 });
 
 test("an absence that was read before the sign-up never deletes the user, although the row exists when the job decides", async () => {

@@ -6,6 +6,7 @@ import {
   findMissingGrants,
   findMissingMigrations,
   findSchemaProblems,
+  listRarelyVacuumed,
   listTriggersWithoutPath,
   measureIdUse,
   type Pool,
@@ -24,6 +25,7 @@ export function checkTables(pool: Pool, { withQueues }: { withQueues: boolean })
     check("postgres.ids", () => checkIds(pool)),
     check("postgres.unerased", () => checkUnerased(pool)),
     check("postgres.triggers", () => checkTriggers(pool)),
+    check("postgres.vacuum", () => checkVacuum(pool)),
   ]);
 }
 
@@ -143,6 +145,18 @@ async function checkTriggers(pool: Pool): Promise<Finding> {
     `Rollcall's connections have no schema of the app in their search_path, and these trigger functions set none: ${list([first, ...more])}. If one names a table or function without its schema, Rollcall's writes fail.`,
     `As the owner, for each: alter function ${first} set search_path = public, pg_temp`,
   );
+}
+
+async function checkVacuum(pool: Pool): Promise<Finding> {
+  const name = "postgres.vacuum";
+  const tables = await listRarelyVacuumed(pool);
+  return tables.length === 0
+    ? ok(name, "Autovacuum does not wait for a large share of a large table.")
+    : note(
+        name,
+        `Autovacuum waits until a large share of ${list(tables)} is dead rows, and each table grows by it once.`,
+        `As the owner: ${tables.map((table) => `alter table ${table} set (autovacuum_vacuum_scale_factor = 0.02)`).join("; ")}`,
+      );
 }
 
 const mostListed = 10;
