@@ -87,7 +87,7 @@ function findUngated(of: Workflow): string[] {
     .map(([name]) => `${name}: publishes without the gate`);
 }
 
-/** A title or a branch in a command is code of whoever wrote it. */
+/** A title or a branch in a command is code of a stranger. */
 function findInjections(of: Workflow): string[] {
   return stepsOf(of).flatMap(({ run }) =>
     run?.includes("${{") ? [`${run}: pass the value by env, or use the runner's variable`] : [],
