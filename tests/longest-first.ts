@@ -1,29 +1,49 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
- * Test files that take minutes start first. If they started last, they would run alone and leave a core idle. Vitest
- * sorts by the last duration of a file, which a fresh clone does not have.
+ * Test files that take 40 seconds and more start first. If they started last, they would run alone and leave a core
+ * idle. Vitest sorts by the last duration of a file, which a fresh clone does not have.
  */
 export const longest: readonly string[] = [
-  "tests/proof/chaos.test.ts",
   "tests/proof/sync-job-stress.test.ts",
+  "tests/proof/chaos.test.ts",
   "lab/chaos/mutants/mutants.test.ts",
+  "tests/proof/reconcile-chaos.test.ts",
+  "tests/proof/reconcile-memory.test.ts",
   "tests/proof/alerts.test.ts",
-  "tests/proof/alert-causes.test.ts",
-  "tests/proof/long-outage.test.ts",
-  "tests/proof/outages.test.ts",
-  "tests/proof/standalone-heals.test.ts",
-  "tests/proof/reconcile-cli.test.ts",
-  "tests/proof/purge.test.ts",
   "tests/proof/reconcile-admin.test.ts",
-  "tests/e2e/dead-letters.test.ts",
-  "tests/proof/doctor.test.ts",
-  "tests/proof/board.test.ts",
+  "tests/proof/alert-causes.test.ts",
+  "tests/proof/forged-deletion.test.ts",
+  "tests/proof/mapped-console.test.ts",
+  "tests/proof/outages.test.ts",
+  "tests/proof/long-outage.test.ts",
   "tests/proof/reconcile.test.ts",
-  "tests/proof/mappings/default.test.ts",
-  "tests/proof/mappings/clerk-id.test.ts",
-  "tests/e2e/main-job.test.ts",
+  "tests/proof/bulk-changes.test.ts",
+  "tests/proof/standalone-heals.test.ts",
+  "tests/proof/rolling-release.test.ts",
+  "tests/proof/reconcile-cli.test.ts",
+  "tests/proof/security.test.ts",
+  "tests/proof/least-privilege.test.ts",
+  "tests/proof/pooler.test.ts",
+  "tests/proof/schema-changed.test.ts",
+  "tests/proof/dead-letters.test.ts",
   "tests/proof/notifications.test.ts",
+  "tests/proof/mappings/default.test.ts",
+  "packages/local-services/src/postgres/runtime.proof.test.ts",
+  "tests/proof/half-open.test.ts",
+  "tests/proof/reconcile-budget.test.ts",
+  "tests/proof/mappings/clerk-id.test.ts",
+  "tests/proof/refusals.test.ts",
+  "tests/proof/standstill.test.ts",
+  "tests/proof/activity.test.ts",
+  "packages/db/src/mapping.int.test.ts",
+  "apps/api/src/admin/live/live.int.test.ts",
+  "tests/e2e/dead-letters.test.ts",
+  "tests/e2e/standalone.test.ts",
+  "tests/e2e/console.test.ts",
+  "tests/e2e/main-job.test.ts",
+  "tests/e2e/dashboard.test.ts",
+  "tests/e2e/cli.test.ts",
 ];
 
 export class LongestFirst extends BaseSequencer {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { build as bundleForEdge } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { build } from "vite";
@@ -127,6 +128,25 @@ describe.skipIf(reason)(`the packed client in a project of its own${reason}`, ()
       expect(exported.sort()).toEqual(names);
     });
   });
+
+  test.each(["workerd", "edge-light"])(
+    "no entry needs Node under the conditions of %s: it imports peers alone, and no global of Node",
+    async (condition) => {
+      const { outputFiles, metafile } = await bundleForEdge({
+        ...{ entryPoints: Object.keys(entries), absWorkingDir: app.folder, outdir: "edge", write: false },
+        ...{ bundle: true, format: "esm", platform: "neutral", conditions: [condition], metafile: true },
+        external: ["react", "react/jsx-runtime", "@tanstack/react-query", "@trpc/server"],
+      });
+      const imported = Object.values(metafile.outputs).flatMap(({ imports }) =>
+        imports.map(({ path }) => path),
+      );
+      expect([...new Set(imported)].filter((path) => !/^(react|@tanstack|@trpc)\b/.test(path))).toEqual([]);
+      const texts = outputFiles.map(({ text }) => text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, ""));
+      expect(texts).toHaveLength(Object.keys(entries).length);
+      const globals = /\b(process\.|Buffer\b|require\(|__dirname|setImmediate)/;
+      expect(texts.filter((text) => globals.test(text))).toEqual([]);
+    },
+  );
 
   test.each([
     ["bundler", "esnext"],

@@ -67,6 +67,24 @@ test.each(processes)("%s: what is refused before a route has the error body and 
   );
 });
 
+test("a worker takes 200 connections, closes further ones, and then takes new ones again", async () => {
+  const { hostname, port } = new URL(system.workerUrl);
+  let closed = 0;
+  const sockets = Array.from({ length: 230 }, () =>
+    net
+      .connect(Number(port), hostname)
+      .on("error", () => undefined)
+      .once("close", () => closed++),
+  );
+  await waitFor("the connections beyond 200 to be closed", async () => (closed >= 30 ? true : undefined));
+  // Other connections of this file count too.
+  expect(230 - closed).toBeGreaterThan(150);
+  for (const socket of sockets) socket.destroy();
+  await waitFor("a new connection", async () =>
+    (await fetch(`${system.workerUrl}/healthz`).catch(() => undefined))?.ok ? true : undefined,
+  );
+});
+
 test("an id in the path may be as long as a Clerk id; what is longer is answered as malformed, or as too long", async () => {
   const ask = async (id: string) => {
     const { status, body } = await callAdmin(system, `/api/admin/users/${id}`);

@@ -73,6 +73,17 @@ test("init writes the mapping once, says why, and changes nothing in the databas
   ).toHaveLength(3);
 });
 
+test("docs/adopt/new-app.md: init takes the tables of the page, and nothing is left to solve", async () => {
+  const page = readFileSync(new URL("../../docs/adopt/new-app.md", import.meta.url), "utf8");
+  await run(String(/^```sql\n(.*?)^```$/ms.exec(page)?.[1]));
+  const { code, stdout } = await init();
+  expect([code, stdout]).toEqual([0, expect.not.stringMatching(/Not decided|To solve/)]);
+  expect(JSON.parse(readFileSync(file(), "utf8"))).toMatchObject({
+    users: { table: "members" },
+    profile: { name: "profile", table: "profiles", link: "user_id" },
+  });
+});
+
 test("--print-sql prints statements that a person can run", async () => {
   await run(app);
   const { code, stdout } = await init("--print-sql");

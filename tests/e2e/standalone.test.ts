@@ -8,6 +8,7 @@ import { connectClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simu
 import { removePostgres } from "@rollcall/local-services";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { postLogin } from "../harness/operators.ts";
+import { runProcess } from "../harness/process.ts";
 import {
   findByCommand,
   launchStandalone,
@@ -88,6 +89,13 @@ describe("npm start without any settings", { timeout }, () => {
     await clerk.sessions.signIn(id);
     await untilProvisioned(system, id);
     await untilSaid(system, /Grace provisioned .* by the webhook of a login/);
+  });
+
+  test("the command rollcall works on this system, and names it before it deletes", async () => {
+    const command = runProcess("apps/cli/dist/main.js", { ROLLCALL_DIR: dir }, ["reconcile"]);
+    expect(await command.exited).toBe(0);
+    expect(command.output()).toContain(`Using the system that runs here (${dir}/environment)`);
+    expect(command.output()).toMatch(/^Full sync \d+ of the database \w+ at 127\.0\.0\.1:\d+ starts\./m);
   });
 
   test("a second start in the same folder exits with 1, says why, and leaves the first one running", async () => {

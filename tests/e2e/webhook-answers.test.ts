@@ -1,5 +1,8 @@
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeOnOneBackend } from "../harness/backends.ts";
 import { postWebhook, readRows, untilProfile } from "../harness/calls.ts";
@@ -132,6 +135,29 @@ describeOnOneBackend((backend) => {
     const body = `\n {  "type" :"user.created",\t"data":{"id":"${person.id}","note":"a \\u0026 b \\/ c","n":12345678901234567890.10e3 },\r\n"timestamp":1654012591835}  `;
     expect(await postWebhook(system, body)).toMatchObject({ status: 200, body: { status: "accepted" } });
     await untilProfile(system, person.id);
+  });
+
+  test("a delivery through the relay of Clerk's command verifies: its headers are added to, its body is the same", async () => {
+    const { url } = await system.clerk.webhooks.settings();
+    // As `clerk webhooks listen --forward-to` does it: the headers of the hop are left out, and the body passes as a text.
+    const ofTheHop = ["connection", "host", "transfer-encoding", "keep-alive"];
+    const relay = createHttpServer(async (request, response) => {
+      const kept = Object.entries(request.headers).filter(([name]) => !ofTheHop.includes(name));
+      const passed = Object.fromEntries(kept.map(([name, value]) => [name, String(value)]));
+      const proxied = { "x-forwarded-for": "203.0.113.7", "x-forwarded-proto": "https" };
+      const body = await text(request);
+      const answer = await fetch(String(url), { method: "POST", headers: { ...passed, ...proxied }, body });
+      response.writeHead(answer.status).end();
+    });
+    await once(relay.listen(0, "127.0.0.1"), "listening");
+    const { port } = relay.address() as AddressInfo; // It listens on a port and on no pipe.
+    await system.clerk.webhooks.configure({ url: `http://127.0.0.1:${port}/in/c_AbCd123456/` });
+    const { id } = await system.clerk.users.create({ firstName: "João", lastName: "✓" });
+    await system.clerk.webhooks.drain();
+    const states = (await system.clerk.webhooks.list({ userId: id })).map(({ state }) => state);
+    await system.clerk.webhooks.configure({ url });
+    relay.close();
+    expect(states).toEqual(["delivered"]);
   });
 
   test("the envelope's timestamp may be seconds, milliseconds or missing", async () => {

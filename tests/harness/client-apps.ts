@@ -6,12 +6,6 @@ import { expect, test } from "vitest";
 test("this is React 18", () => expect([version, domVersion]).toEqual(["18.3.1", "18.3.1"]));
 `;
 
-/** The app's own database module that the README assumes. */
-export const database = `
-import type { Session } from "@rollcall/client";
-export declare function findProfile(clerkId: string): Promise<Session | undefined>;
-`;
-
 /** An app that uses every entry point of the client. */
 export const consumer = `
 import { createRollcallClient, type Provisioned, RollcallError, type User } from "@rollcall/client";

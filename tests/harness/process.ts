@@ -40,7 +40,16 @@ export function runProcess(
   environment: Record<string, string>,
   args: readonly string[] = [],
 ): RunningProcess {
-  const child = spawn(process.execPath, [resolve(repository, entry), ...args], {
+  return runProgram(process.execPath, [resolve(repository, entry), ...args], environment);
+}
+
+/** The same for any program. */
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  environment: Record<string, string>,
+): RunningProcess {
+  const child = spawn(program, args, {
     cwd: makeProcessFolder(),
     env: { PATH: process.env["PATH"] ?? "", ...environment },
     stdio: ["ignore", "pipe", "pipe"],

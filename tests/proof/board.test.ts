@@ -171,11 +171,18 @@ describe("with BOARD_READ_ONLY=false", () => {
   });
 
   describeInBrowser("in a browser", {}, (openBrowser) => {
-    test("the forms for a new job and for a payload cannot be seen", async () => {
+    test("nothing can be seen that leads to a write that does not exist, such as a form for a new job", async () => {
+      await postWebhook(system, "not json");
       const browser = await openBrowser();
       const page = await openAsOperator(browser, system, admin);
-      await page.goto(`${system.apiUrl}/admin/queues/queue/sync`);
-      await page.getByRole("link", { name: "dead-letter" }).first().waitFor();
+      await page.goto(`${system.apiUrl}/admin/queues/queue/dead-letter?status=waiting`);
+      await page.getByText("webhook.unreadable").first().waitFor();
+      // Of the job's own buttons, only the one that removes it is left.
+      expect(await page.locator("main button:visible .lucide:not(.lucide-copy)").count()).toBe(2);
+      await page.locator("main button:visible .lucide-trash-2").waitFor();
+      await page.locator("main button[aria-haspopup=menu]").first().click();
+      await page.getByRole("menuitem", { name: "Empty" }).waitFor();
+      expect(await page.locator("[role=menuitem]:visible").allInnerTexts()).toEqual(["Pause", "Empty"]);
       const displays = await page.evaluate(`["add-job-form", "edit-job-data-form"].map((id) => {
         const form = document.body.appendChild(Object.assign(document.createElement("form"), { id }));
         return getComputedStyle(form).display;

@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BareProject, createBareProject, findSkipReason, repository } from "../harness/bare-project.ts";
-import { database } from "../harness/client-apps.ts";
 
 /** The packages that both READMEs name, as an app installs them today. */
 const named = [
@@ -16,6 +15,7 @@ const named = [
   ],
   ...[
     "@types/node",
+    "@types/pg",
     "@types/react",
     "@types/react-dom",
     "@vitejs/plugin-react",
@@ -23,7 +23,7 @@ const named = [
     "fastify",
     "hono",
   ],
-  ...["next", "react", "react-dom", "vite"],
+  ...["next", "pg", "react", "react-dom", "vite"],
 ];
 
 const compiler = join(repository, "node_modules/typescript/bin/tsc");
@@ -67,7 +67,9 @@ describe.skipIf(reason)(`the READMEs${reason}`, () => {
       expect(blocks.length).toBeGreaterThanOrEqual(least);
       for (const [n, [, path = `snippet-${n}.tsx`, code]] of blocks.entries())
         app.write(`snippets/${path}`, String(code));
-      for (const folder of ["", "server/", "lib/"]) app.write(`snippets/${folder}database.ts`, database);
+      // The page shows the module once, and each server has its own.
+      const database = blocks.find(([, path]) => path === "server/database.ts")?.[2] ?? "";
+      for (const folder of ["", "lib/"]) app.write(`snippets/${folder}database.ts`, database);
       app.write("snippets/tsconfig.json", JSON.stringify({ compilerOptions, include: ["."] }));
       const { status, stdout } = app.node(compiler, "-p", "snippets");
       app.node("--eval", 'fs.rmSync("snippets", { recursive: true })');

@@ -9,6 +9,7 @@ import { createFakePostgres } from "../harness/fake-postgres.ts";
 import { migrate } from "../harness/migrate.ts";
 import { runProcess } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
 
 type Finding = { name: string; state: string; says: string; mend: string | null };
 type Report = { ok: boolean; findings: Finding[] };
@@ -69,9 +70,19 @@ test("the doctor finds no fault in a healthy system and checks every part", asyn
     wrong: [],
   });
   expect(report.findings.filter(({ state }) => state === "unknown")).toEqual([]);
+  expect(report.findings).toContainEqual(
+    expect.objectContaining({ name: "webhook.deliveries", says: expect.stringContaining("No webhook") }),
+  );
   const names = report.findings.map(({ name }) => name);
   expect(names).toEqual(
-    expect.arrayContaining(["environment", "webhook.secret", "clerk.key", "clerk.clock", "clerk.jwt_key"]),
+    expect.arrayContaining([
+      "environment",
+      "webhook.secret",
+      "clerk.key",
+      "clerk.clock",
+      "clerk.jwt_key",
+      "clerk.webhooks",
+    ]),
   );
   expect(names).toEqual(
     expect.arrayContaining([
@@ -140,6 +151,15 @@ describe("each planted fault is the only one that the doctor finds", () => {
     expect(await findNames({ ...healthy, CLERK_JWT_KEY: pem })).toEqual(["clerk.jwt_key"]);
   });
 
+  test("clerk.webhooks: the instance has none, so the signing secret is of another one", async () => {
+    const { url } = await system.clerk.webhooks.settings();
+    await system.clerk.webhooks.configure({ url: null, hasApp: false });
+    expect(await findNames(healthy)).toEqual(["clerk.webhooks"]);
+    const { CLERK_WEBHOOK_SIGNING_SECRET: _, ...withoutSecret } = healthy;
+    expect(await findNames(withoutSecret)).toEqual([]);
+    await system.clerk.webhooks.configure({ url });
+  });
+
   test("clerk.reachable: no server answers", async () => {
     expect(await findNames({ ...healthy, CLERK_API_URL: "http://127.0.0.1:65535" })).toEqual([
       "clerk.reachable",
@@ -151,11 +171,13 @@ describe("each planted fault is the only one that the doctor finds", () => {
     ["behind", 120_000],
   ])("clerk.clock: two minutes %s Clerk's", async (word, offsetMs) => {
     const answer: RequestListener = async (request, response) => {
+      const { authorization = "" } = request.headers;
       const real = await fetch(new URL(request.url ?? "", healthy["CLERK_API_URL"]), {
-        headers: { authorization: request.headers.authorization ?? "" },
+        method: request.method ?? "GET",
+        headers: { authorization },
       });
-      response.setHeader("date", new Date(Date.now() + offsetMs).toUTCString());
-      response.end(await real.text());
+      const date = new Date(Date.now() + offsetMs).toUTCString();
+      response.writeHead(real.status, { date, "content-type": "application/json" }).end(await real.text());
     };
     const faults = await withServer(createServer(answer), (port) =>
       findFaults({ ...healthy, CLERK_API_URL: `http://127.0.0.1:${port}` }),
@@ -421,4 +443,18 @@ test("the doctor changes nothing", async () => {
   };
   await examine(healthy);
   expect(await count()).toEqual([{ locks: "0" }]);
+});
+
+// The last test, because its user stays.
+test("the doctor names the event type of which no signed delivery has arrived", async () => {
+  const { id } = await system.clerk.users.create({ firstName: "Ana" });
+  await system.clerk.users.update(id, { firstName: "Ada" });
+  await system.clerk.sessions.signIn(id);
+  await waitFor("the counts of the api", async () => {
+    const { report } = await examine(healthy);
+    const { says, state } = report.findings.find(({ name }) => name === "webhook.deliveries") ?? {};
+    return state === "note" && says?.includes("No delivery within 7 days: user.deleted (never).")
+      ? true
+      : undefined;
+  });
 });

@@ -5,27 +5,52 @@ import { z } from "zod";
 import { readText } from "./tree.ts";
 
 const list = z.array(z.string());
-const service = z.object({
+const duration = z.string().regex(/^\d+s$/);
+/** Strict, as Compose is: an unknown key is a mistake. So `env_file`, `privileged` and `cap_add` are refused too. */
+const service = z.strictObject({
   image: z.string(),
+  build: z.literal(".").optional(),
   command: list.optional(),
   environment: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
-  env_file: z.unknown().optional(),
-  privileged: z.unknown().optional(),
-  cap_add: z.unknown().optional(),
   cap_drop: list,
   read_only: z.boolean(),
   security_opt: list,
   tmpfs: list,
   user: z.string().optional(),
   ports: list.optional(),
+  volumes: list.optional(),
   networks: list,
-  depends_on: z.record(z.string(), z.object({ condition: z.string() })).optional(),
+  healthcheck: z
+    .strictObject({
+      test: list.refine(([kind]) => kind === "CMD" || kind === "CMD-SHELL"),
+      ...{ interval: duration, timeout: duration, start_period: duration },
+    })
+    .optional(),
+  depends_on: z
+    .record(
+      z.string(),
+      z.strictObject({ condition: z.enum(["service_healthy", "service_completed_successfully"]) }),
+    )
+    .optional(),
+  restart: z.enum(["no", "unless-stopped"]),
+  stop_grace_period: duration.optional(),
 });
 
-// Compose merges `<<` as YAML 1.1 does.
-const { services } = z
-  .object({ services: z.record(z.string(), service) })
-  .parse(parse(readText("docker-compose.yml"), { merge: true }));
+const file = z.strictObject({
+  name: z.string(),
+  services: z.record(z.string(), service),
+  networks: z.record(z.string(), z.strictObject({ internal: z.literal(true) }).nullable()),
+  volumes: z.record(z.string(), z.null()),
+});
+
+// Compose merges `<<` as YAML 1.1 does, and ignores what begins with `x-`.
+const { services, networks, volumes } = file.parse(
+  Object.fromEntries(
+    Object.entries(
+      z.record(z.string(), z.unknown()).parse(parse(readText("docker-compose.yml"), { merge: true })),
+    ).filter(([name]) => !name.startsWith("x-")),
+  ),
+);
 const named = (name: string) => {
   const found = services[name];
   if (!found) throw new Error(`docker-compose.yml has no service ${name}`);
@@ -42,14 +67,26 @@ describe.each(Object.entries(services))("the service %s", (name, it) => {
       read_only: true,
       security_opt: ["no-new-privileges:true"],
     });
-    expect([it.privileged, it.cap_add]).toEqual([undefined, undefined]);
     // The image of Rollcall sets its user itself.
-    expect(it.image === "rollcall" || it.user !== undefined).toBe(true);
+    expect(it.user ?? /^USER (\w+)$/m.exec(readText("Dockerfile"))?.[1]).toMatch(/^(postgres|redis|node)$/);
     expect(it.tmpfs).toContain("/tmp");
   });
 
-  test("gets the variables that are named, and no whole file of them", () => {
-    expect(it.env_file).toBeUndefined();
+  test("names only networks and volumes of the file, and files of this repository", () => {
+    expect(it.networks.filter((one) => !(one in networks))).toEqual([]);
+    const sources = (it.volumes ?? []).map((volume) => volume.split(":")[0] ?? "");
+    expect(sources.filter((one) => !(one in volumes) && one !== "./ops")).toEqual([]);
+    for (const path of it.command?.filter((word) => word.startsWith("/ops/")) ?? [])
+      expect(readText(path.slice(1))).not.toBe("");
+    if (it.image === "rollcall") expect(it.build).toBe(".");
+  });
+
+  test("waits for services that can reach the state it waits for", () => {
+    for (const [other, { condition }] of Object.entries(it.depends_on ?? {})) {
+      const { healthcheck, restart } = named(other);
+      if (condition === "service_healthy") expect(healthcheck).toBeDefined();
+      else expect(restart).toBe("no");
+    }
   });
 
   test("publishes no port beyond this machine", () => {

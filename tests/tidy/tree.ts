@@ -26,6 +26,9 @@ export type Package = z.infer<typeof manifest> & {
 /** The folders of packages, as in the root's package.json. */
 const kinds = ["packages", "apps", "examples"];
 
+/** Apps of others, with packages of their own, which a test makes outside of the repository. */
+const foreignApps = "tests/proof/apps/";
+
 /** Reads a file by its path from the root of the repository; a missing file is an empty text. */
 export function readText(path: string): string {
   return existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "";
@@ -61,7 +64,7 @@ export function readSources(packages: readonly Package[]): Source[] {
           )
         : [],
     )
-    .filter((path) => /\.[cm]?tsx?$/.test(path))
+    .filter((path) => /\.[cm]?tsx?$/.test(path) && !path.startsWith(foreignApps))
     .map((path) => parseSource(path, readText(path)));
 }
 

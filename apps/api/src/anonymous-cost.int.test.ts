@@ -155,6 +155,10 @@ test("no anonymous request costs a query or a file operation; /readyz costs one 
   }
 });
 
+test("the api takes 2000 connections", () => {
+  expect(app.server.maxConnections).toBe(2_000);
+});
+
 test("a refresh of /readyz reads no migration from the disk again", async () => {
   await findMissingMigrations(context.pool);
   fileOperations = 0;

@@ -1,5 +1,4 @@
 import cors from "@fastify/cors";
-import rateLimit from "@fastify/rate-limit";
 import { type SessionIdentity, SessionRefusal } from "@rollcall/clerk";
 import {
   AppError,
@@ -9,7 +8,7 @@ import {
   ensureBody,
 } from "@rollcall/contracts";
 import type { Tables } from "@rollcall/db";
-import { answerError, answerLimited, createOriginLog } from "@rollcall/runtime";
+import { answerError, answerLimited, createEventCounter, createOriginLog } from "@rollcall/runtime";
 import { type EnsureResult, ensureUser } from "@rollcall/sync";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "./context.ts";
@@ -55,13 +54,8 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
   scope.addHook("onRequest", (request, reply, done) => {
     if (!answerLimited(context, request, reply)) done();
   });
-  await scope.register(rateLimit, { global: false });
   scope.decorateRequest("identity");
-  const checkLimit = scope.createRateLimit({
-    max: callsPerMinute,
-    timeWindow: 60_000,
-    keyGenerator: (request) => getIdentity(request).clerkId,
-  });
+  const calls = createEventCounter(60_000);
 
   acceptEmptyBody(scope);
   countOutcomes(scope, context);
@@ -74,12 +68,12 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
     handler: async (request, reply) => {
       const identity = getIdentity(request);
       checkBody(request.body, identity);
-      const limit = await checkLimit(request);
-      if (!limit.isAllowed && limit.isExceeded) {
-        const retryAfterMs = limit.ttlInSeconds * 1_000;
+      const { clerkId } = identity;
+      if (calls.add(clerkId) > callsPerMinute) {
+        const retryAfterMs = calls.readMsLeft(clerkId);
         return answerError(context, request, reply, "request.rate_limited", { retryAfterMs });
       }
-      const result = await ensureUser(context.ensure, identity.clerkId);
+      const result = await ensureUser(context.ensure, clerkId);
       reply.outcome = nameOutcome(result);
       return answer(context, request, reply, result);
     },

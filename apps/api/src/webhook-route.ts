@@ -1,5 +1,11 @@
 import type { Delivery } from "@rollcall/clerk";
-import { type ActedOnEventType, AppError, actedOnEventTypes, type WebhookAnswer } from "@rollcall/contracts";
+import {
+  type ActedOnEventType,
+  AppError,
+  actedOnEventTypes,
+  type WebhookAnswer,
+  webhookPath,
+} from "@rollcall/contracts";
 import { addSyncJob, quarantineDelivery, type SyncJob } from "@rollcall/jobs";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { ApiContext } from "./context.ts";
@@ -43,7 +49,7 @@ export function registerWebhookRoute(app: FastifyInstance, context: ApiContext):
       if (!reply.isDeliveryRead) countUnread(context, reply.statusCode);
       done();
     });
-    scope.post("/api/webhooks/clerk", { bodyLimit: maxBodyBytes }, async (request, reply) => {
+    scope.post(webhookPath, { bodyLimit: maxBodyBytes }, async (request, reply) => {
       if (!Buffer.isBuffer(request.body))
         throw new AppError("request.unsupported_media_type", "No JSON body");
       const delivery: Delivery = readDelivery?.(request.headers, request.body) ?? noSecret;

@@ -10,8 +10,8 @@ import { printJson, printLines } from "./print.ts";
 export const exitCodes = { done: 0, failed: 1, usage: 2, held: 3 } as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-/** `secrets`: texts that no output may hold. */
-export type OpenCli = { config: CliConfig; secrets: readonly string[]; services: Services };
+/** `secrets`: texts that no output may hold. `system`: names what the command acts on, for what it confirms. */
+export type OpenCli = { config: CliConfig; secrets: readonly string[]; services: Services; system: string };
 
 /** Passed to every command: the program to which it adds itself, and the tools of its action. */
 export type Cli = {
@@ -23,6 +23,10 @@ export type Cli = {
   open(): OpenCli;
   /** Closes all services that `open` returned. */
   close(): Promise<void>;
+  /** For a request that goes on after its deadline and that nothing can end. */
+  leaveRequest(): void;
+  /** Whether such a request would keep the process alive. */
+  hasLeftRequest(): boolean;
   isJson(): boolean;
   /** With `--json` one document on standard output, else lines. */
   print(document: unknown, describe: () => readonly string[]): void;
@@ -37,6 +41,7 @@ export function createCli(readEnvironment: () => Environment): Cli {
     json = command.optsWithGlobals()["json"] === true;
   });
   const opened: OpenCli[] = [];
+  let hasLeftRequest = false;
   return {
     program,
     caller: nameCaller(),
@@ -45,13 +50,18 @@ export function createCli(readEnvironment: () => Environment): Cli {
       const environment = readEnvironment();
       const config = readCliConfig(environment);
       const services = openServices(config, { program: "cli" });
-      const open = { config, secrets: listSecrets(environment), services };
+      const system = nameSystem(config);
+      const open = { config, secrets: listSecrets(environment), services, system };
       opened.push(open);
       return open;
     },
     close: async () => {
       await Promise.all(opened.map(({ services }) => services.close()));
     },
+    leaveRequest: () => {
+      hasLeftRequest = true;
+    },
+    hasLeftRequest: () => hasLeftRequest,
     isJson: () => json,
     print: (document, describe) => {
       if (json) printJson(document);
@@ -127,6 +137,13 @@ export function readTyped<Schema extends z.ZodType>(
   if (result.success) return result.data;
   const faults = new Set(result.error.issues.map(({ message }) => message));
   return command.error(`${label}: ${[...faults].join("; ")}`);
+}
+
+/** The database without user and password. A socket's place stands in the query. */
+function nameSystem({ DATABASE_URL }: Pick<CliConfig, "DATABASE_URL">): string {
+  const { host, pathname, searchParams } = new URL(DATABASE_URL.replace("@/", "@socket/"));
+  const place = searchParams.get("host") ?? (host || "this machine");
+  return `the database ${decodeURIComponent(pathname.slice(1)) || "of the user's name"} at ${place}`;
 }
 
 function nameCaller(): string {

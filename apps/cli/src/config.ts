@@ -19,6 +19,9 @@ const shape = {
   CLERK_RATE_BUDGET: variables.CLERK_RATE_BUDGET,
 };
 
+/** The variables that a command reads. */
+export const commandVariables: readonly string[] = Object.keys(shape);
+
 /** @throws EnvironmentError naming every variable that is missing or malformed */
 export function readCliConfig(environment: Readonly<Record<string, string | undefined>>) {
   return readEnvironment(shape, environment);

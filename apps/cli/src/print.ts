@@ -15,6 +15,11 @@ export function say(text: string): void {
   process.stderr.write(`${toPrintableLines(text)}\n`);
 }
 
+/** Calls back once standard output has taken all that was printed. */
+export function afterOutput(then: () => void): void {
+  process.stdout.write(toPrintable(""), then);
+}
+
 const grouped = new Intl.NumberFormat("en-US");
 
 export function formatNumber(count: number): string {

@@ -79,7 +79,7 @@ export type Settings = {
   usesRedis: boolean;
   admin: { username: string; password: string | undefined };
   /** Undefined: Clerk is the simulator. */
-  realClerk: { receivesWebhooks: boolean } | undefined;
+  realClerk: { receivesWebhooks: boolean; isProduction: boolean } | undefined;
   demo: boolean;
   /** The app's tables. */
   mapping: Mapping;
@@ -164,8 +164,11 @@ function remarksOnExample(hasDefaultTables: boolean): string[] {
 }
 
 function readRealClerk(environment: Environment): Settings["realClerk"] {
-  const { CLERK_WEBHOOK_SIGNING_SECRET: secret } = readEnvironment(realClerkShape, environment);
-  return { receivesWebhooks: secret !== undefined };
+  const read = readEnvironment(realClerkShape, environment);
+  return {
+    receivesWebhooks: read.CLERK_WEBHOOK_SIGNING_SECRET !== undefined,
+    isProduction: read.CLERK_SECRET_KEY.startsWith("sk_live_"),
+  };
 }
 
 function remarksOnSimulator(environment: Environment): string[] {

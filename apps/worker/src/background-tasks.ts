@@ -18,7 +18,6 @@ const moveEveryMs = 2_000;
 const moveDeadlineMs = 2_000;
 const relayEveryMs = 1_000;
 const pruneEveryMs = 10 * 60_000;
-const keepEventsDays = 90;
 const countEveryMs = 10_000;
 /** Postgres queues end up to a few thousand jobs in this time, which the board then lists beyond the history. */
 const trimEveryMs = 5_000;
@@ -46,8 +45,8 @@ export function startBackgroundTasks(context: WorkerContext): () => Promise<void
     }),
     startPeriodicTask(context, { name: "purges", everyMs: purgeEveryMs }, () => workOnPurges(context)),
     startPeriodicTask(context, { name: "pruning", everyMs: pruneEveryMs }, async () => {
-      await pruneEvents(pool, keepEventsDays);
-      await pruneFirings(pool, keepEventsDays);
+      await pruneEvents(pool);
+      await pruneFirings(pool);
       await pruneUnknownTombstones(pool);
       await pruneBulkChanges(pool);
       await prunePurges(pool);

@@ -1,5 +1,5 @@
 import type { ClerkUser } from "@rollcall/clerk-simulator";
-import { ensureReady, rowKey, userView } from "@rollcall/contracts";
+import { ensureReady, errorBody, rowKey, userView } from "@rollcall/contracts";
 import type { Tables as TableNames } from "@rollcall/db";
 import { z } from "zod";
 import type { Call, Ledger, Violation } from "../ledger.ts";
@@ -11,6 +11,8 @@ import { expectedRow } from "./expected-row.ts";
 import type { Tables } from "./recorder.ts";
 
 const longestMs = 5_000;
+/** Headers and body of a request must arrive within this time. */
+const requestTimeoutMs = 10_000;
 /** For the difference of two processes' clocks, and the time that a signal takes. */
 const marginMs = 200;
 
@@ -19,14 +21,30 @@ const allowed = { webhook: [200, 503], ensure: [200, 202, 403, 404, 410, 503] } 
 /** Checks every answer, and every request without one. */
 export function checkCalls(ledger: Ledger, stage: Stage, tables: Tables, machine: MachineLoad): Violation[] {
   return ledger.calls.flatMap((call) => {
-    const faults = call.status === undefined ? [] : checkAnswer(ledger, tables, call);
-    if (!wasAway(call, stage.processes[call.api].away)) faults.push(...checkTime(call, machine));
+    const { away } = stage.processes[call.api];
+    const isAnswered = call.status !== undefined && !arrivedTooLate(call, away);
+    const faults = isAnswered ? checkAnswer(ledger, tables, call) : [];
+    if (!wasAway(call, away)) faults.push(...checkTime(call, machine));
     return faults.map((fault) => ({ ...fault, clerkId: call.clerkId }));
   });
 }
 
 function wasAway({ fromMs, toMs }: Call, away: readonly Span[]): boolean {
   return away.some((span) => span.fromMs < toMs + marginMs && span.untilMs > fromMs - marginMs);
+}
+
+/** A process that was frozen for 10 s answers 408 to requests that it had begun to read. The body is ours. */
+function arrivedTooLate(call: Call, away: readonly Span[]): boolean {
+  const long = away.filter(({ fromMs, untilMs }) => untilMs - fromMs >= requestTimeoutMs);
+  return call.status === 408 && errorCodeOf(call.text) === "request.timeout" && wasAway(call, long);
+}
+
+function errorCodeOf(text: string): string | undefined {
+  try {
+    return errorBody.parse(JSON.parse(text)).error.code;
+  } catch {
+    return undefined;
+  }
 }
 
 function checkTime(call: Call, { lagMs, crowding }: MachineLoad): Violation[] {

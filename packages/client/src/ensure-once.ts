@@ -58,7 +58,8 @@ function readAnswer(
   const body = readJson(text);
   if (status === 200 && isReady(body, profile)) return body;
   if (status === 202) return ownError("pending", locale, { status, retryable: true, retryAfterMs });
-  const retryable = status === 429 || status >= 500;
+  // 408: the api was frozen while the request arrived.
+  const retryable = status === 408 || status === 429 || status >= 500;
   if (!isErrorBody(body)) return ownError("invalid_answer", locale, { status, retryable, retryAfterMs });
   const { error, requestId } = body;
   const hint = hintFor(error.code);

@@ -58,6 +58,7 @@ describe("an answer", () => {
 describe("retries", () => {
   test.each<[string, Behaviour]>([
     ["a connection that breaks", "break"],
+    ["408 of an api that was frozen", failure(408, "request.timeout")],
     ["429", failure(429, "request.rate_limited")],
     ["500", failure(500)],
     ["503", failure(503, "postgres.unavailable")],

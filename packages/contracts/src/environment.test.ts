@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
-import { EnvironmentError, listSecrets, readEnvironment, variables } from "./environment.ts";
+import { EnvironmentError, listSecrets, readEnvironment, secretVariables, variables } from "./environment.ts";
 
 const pem = (type: "rsa" | "ec") => {
   const { publicKey } =
@@ -207,6 +207,11 @@ test("a process that does not read a variable does not require the variable that
 test.each(Object.keys(variables))("a wrong %s is never printed", (name) => {
   const canary = "c4nary, -----BEGIN PUBLIC KEY-----c4nary";
   expect(problemsOf({ [name]: canary })).not.toContain("c4nary");
+});
+
+test("no secret has a default", () => {
+  for (const name of secretVariables)
+    expect([name, variables[name].safeParse(undefined).data]).toEqual([name, undefined]);
 });
 
 test("the secret parts of every secret variable are listed, and a database's name is not", () => {

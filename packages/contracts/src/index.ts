@@ -224,5 +224,12 @@ export {
   userQuery,
 } from "./users.ts";
 export { version } from "./version.ts";
-export { type ActedOnEventType, actedOnEventTypes, type WebhookAnswer, webhookAnswer } from "./webhook.ts";
+export {
+  type ActedOnEventType,
+  actedOnEventTypes,
+  subscribedEventTypes,
+  type WebhookAnswer,
+  webhookAnswer,
+  webhookPath,
+} from "./webhook.ts";
 export { withTimeout } from "./with-timeout.ts";

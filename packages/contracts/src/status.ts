@@ -33,6 +33,8 @@ export const systemStatus = z.object({
       withoutProfile: count.nullable(),
       banned: count,
       deleted: count,
+      /** When the four were counted, if that takes long; null for numbers of this moment. */
+      countedAt: z.iso.datetime({ offset: true }).nullable(),
     })
     .nullable(),
   /** Logins of the last 15 minutes, and the refused ones by outcome of `rollcall_ensure_total`. */

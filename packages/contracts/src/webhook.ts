@@ -18,3 +18,14 @@ export const actedOnEventTypes = [
 ] as const;
 
 export type ActedOnEventType = (typeof actedOnEventTypes)[number];
+
+/** The event types that an endpoint at Clerk must have. The edge's type is none that Clerk offers there. */
+export const subscribedEventTypes = [
+  "user.created",
+  "user.updated",
+  "user.deleted",
+  "session.created",
+] as const satisfies readonly ActedOnEventType[];
+
+/** The route of deliveries. */
+export const webhookPath = "/api/webhooks/clerk";

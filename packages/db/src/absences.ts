@@ -45,7 +45,13 @@ rollcall.events e
 where e.kind = 'user_tombstoned' and e.details ->> 'by' = 'absence' and e.at > now() - interval '24 hours'
 `;
 
-const countRecent = `select count(*)::int as count from ${recentDeletions}`;
+// A full sync deletes in several transactions. Each of them moves a number of deletions from its run's row to the timeline.
+const countRecent = `
+select (select count(*) from ${recentDeletions})::int + (
+  select coalesce(sum((r.checkpoint -> 'deletions' ->> 'remaining')::int), 0)
+  from rollcall.runs r where r.mode = 'full' and not r.dry_run and r.state = 'running'
+)::int as count
+`;
 
 // Recently deleted users count too. Otherwise each deletion would lower the limit, and fewer users could be deleted one
 // by one than together. A user counts once, though an operator may have revived it. There are two counts, because no
@@ -53,7 +59,7 @@ const countRecent = `select count(*)::int as count from ${recentDeletions}`;
 const countUsers = perTables(({ users: u }) => {
   const hadRow = `($1::timestamptz is null or u.${u.createdAt} < $1)`;
   return `
-select (select count(*) from ${u.rows} u where u.${u.deletedAt} is null and ${hadRow})::int
+select (select count(*) from (select from ${u.rows} u where u.${u.deletedAt} is null and ${hadRow} limit $2::bigint) live)::int
      + (select count(distinct u.${u.id}) from ${u.rows} u
         where u.${u.deletedAt} is not null and ${hadRow}
           and u.${u.clerkId} in (select e.clerk_id from ${recentDeletions}))::int as count
@@ -64,8 +70,8 @@ const countRow = z.object({ count: z.number() });
 
 /**
  * Whether `wanted` more users may be deleted because Clerk lacks them. All such deletions in 24 hours, from every path,
- * may be at most max(5, 0.5 % of the live users), rounded down. Further deletions wait for an operator, because a wrong
- * key or an empty answer looks as if all users were gone.
+ * may be at most max(5, 0.5 % of the live users), rounded down. Deletions that a running full sync still has to carry out
+ * count too. Further ones wait for an operator, because a wrong key or an empty answer looks as if all users were gone.
  *
  * @param bornBefore counts only users with a row by then. A full sync with another instance's key creates users, which
  * would raise the limit that must stop this sync.
@@ -77,7 +83,7 @@ export async function mayDeleteAbsent(
 ): Promise<boolean> {
   const inADay = readRow(countRow, (await db.query(countRecent)).rows).count + wanted;
   if (inADay <= fewInADay) return true;
-  // Counting a million rows is slow, and rarely needed.
-  const users = readRow(countRow, (await db.query(countUsers(db), [bornBefore])).rows).count;
-  return inADay * usersForEachInADay <= users;
+  const enough = inADay * usersForEachInADay;
+  const users = readRow(countRow, (await db.query(countUsers(db), [bornBefore, enough])).rows).count;
+  return enough <= users;
 }

@@ -95,7 +95,7 @@ export async function listFirings(
 }
 
 /** Deletes firings that are older than `days`, at most 5,000 at a time. */
-export async function pruneFirings(db: Queryable, days: number): Promise<void> {
+export async function pruneFirings(db: Queryable, days = 90): Promise<void> {
   await db.query(
     `delete from rollcall.alert_firings where id in (
        select id from rollcall.alert_firings where fired_at < now() - $1 * interval '1 day' order by fired_at limit 5000

@@ -5,7 +5,7 @@ import { recordAdminEvents } from "./events.ts";
 import type { Connection, Pool, Queryable } from "./pool.ts";
 import { readRow, readRows } from "./rows.ts";
 import { perTables } from "./tables.ts";
-import { inTransaction } from "./transaction.ts";
+import { inTransaction, readAtLength } from "./transaction.ts";
 import { createBind, type UserSelection, writeConditions } from "./user-filter.ts";
 import { stateTable } from "./user-rows.ts";
 import { isRefusedValue, refuseTier } from "./users.ts";
@@ -35,8 +35,6 @@ export type BulkSelection = { matching: UserSelection } | { clerkIds: readonly s
 
 /** Each portion is one transaction, and this many sync jobs are added at once. */
 export const portionSize = 500;
-/** A selection reads the whole table. Postgres itself needs a few seconds for a million users. */
-const longestSelectMs = 120_000;
 /** A script that starts changes without end must not fill the disk. */
 const mostOpen = 20;
 
@@ -74,14 +72,9 @@ function writeSelection(db: Queryable, selection: BulkSelection): { where: strin
 export function countSelected(pool: Pool, selection: BulkSelection): Promise<number> {
   const { where, values } = writeSelection(pool, selection);
   return inTransaction(pool, async (client) => {
-    const result = await runLong(client, usersOf(client).count(where), values);
+    const result = await readAtLength(client, usersOf(client).count(where), values);
     return readRow(z.object({ count: z.number() }), result.rows).count;
   });
-}
-
-async function runLong(client: Queryable, text: string, values: unknown[]) {
-  await client.query(`set local statement_timeout = ${longestSelectMs}`);
-  return client.query({ text, values, query_timeout: longestSelectMs });
 }
 
 /**
@@ -210,7 +203,7 @@ async function stagePortions(client: Queryable, id: number, selection: BulkSelec
       returning cardinality(clerk_ids) as size
     )
     select coalesce(sum(size), 0)::int as count from staged`;
-  const result = await runLong(client, text, [...values, id]);
+  const result = await readAtLength(client, text, [...values, id]);
   return readRow(z.object({ count: z.number() }), result.rows).count;
 }
 

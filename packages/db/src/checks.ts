@@ -122,8 +122,8 @@ const idUseRow = z.object({
 export type IdUse = z.infer<typeof idUseRow>;
 
 /**
- * The share of its ids that each table has used. A write to a known user takes an id of the users too. A table whose ids
- * come from another source is left out. A sequence that the role may not read counts as unused.
+ * The share of its ids that each table has used. A table whose ids come from another source is left out. A sequence that
+ * the role may not read counts as unused.
  */
 export async function measureIdUse(db: Queryable): Promise<IdUse[]> {
   return readRows(idUseRow, (await db.query(idUse, listKeys(declareTables(db)))).rows);

@@ -1,16 +1,15 @@
 import { z } from "zod";
-import type { Queryable } from "./pool.ts";
-import { readRow } from "./rows.ts";
+import type { Pool, Queryable } from "./pool.ts";
+import { readRow, readRows } from "./rows.ts";
 import { perProfile, perTables } from "./tables.ts";
+import { inTransaction, readAtLength } from "./transaction.ts";
 
-const usersRow = z.object({ live: z.number(), held: z.number() });
+const heldRow = z.object({ held: z.number() });
 
 const countsOf = perTables(({ users: u }) => ({
-  users: `
-select
-  (select count(*)::int from ${u.from} where ${u.deletedAt} is null) as live,
-  (select count(*)::int from rollcall.held_deletions h
-   join ${u.rows} u on u.${u.clerkId} = h.clerk_id where u.${u.deletedAt} is null) as held
+  held: `
+select count(*)::int as held from rollcall.held_deletions h
+join ${u.rows} u on u.${u.clerkId} = h.clerk_id where u.${u.deletedAt} is null
 `,
   anyLive: `select from ${u.from} where ${u.deletedAt} is null limit 1`,
   states: `
@@ -30,9 +29,60 @@ const profileCountsOf = perProfile(({ table, link, stored }, { users: u }) => ({
        and not exists (select from ${table} m where m.${link} = u.${u.id})`,
 }));
 
-/** The numbers of live users, and of live users whose deletion is held. */
-export async function countUsers(db: Queryable): Promise<z.infer<typeof usersRow>> {
-  return readRow(usersRow, (await db.query(countsOf(db).users)).rows);
+/** A longer count is kept and not repeated at each call: a statement of an api may take 1.5 s. */
+const longCountMs = 1_000;
+
+// A long count may take a twentieth of one connection's time.
+const isRecent = `
+select from rollcall.user_counts
+where took_ms > ${longCountMs} and now() < counted_at + 20 * took_ms * interval '1 millisecond'
+`;
+
+const keep = `
+insert into rollcall.user_counts as c (live, banned, deleted, without_profile, counted_at, took_ms)
+values ($1, $2, $3, $4, now(), $5)
+on conflict (only_row) do update set
+  live = excluded.live, banned = excluded.banned, deleted = excluded.deleted, without_profile = excluded.without_profile,
+  counted_at = excluded.counted_at, took_ms = excluded.took_ms
+`;
+
+/**
+ * Counts the users, and keeps the numbers for `countUsersByState` and `countWithoutProfile`. It reads whole tables. If that
+ * takes more than a second, it is due again only after 20 times as long.
+ *
+ * @returns live users, banned ones included, and those among them whose deletion is held; undefined while it is not due
+ */
+export function countUsersWhenDue(pool: Pool): Promise<{ live: number; held: number } | undefined> {
+  return inTransaction(pool, async (client) => {
+    if ((await client.query(isRecent)).rows.length > 0) return undefined;
+    const startedAtMs = performance.now();
+    const { states, held } = countsOf(client);
+    const { live, banned, deleted } = readRow(statesRow, (await readAtLength(client, states)).rows);
+    const counted = readRow(heldRow, (await readAtLength(client, held)).rows);
+    const without = profileCountsOf(client)?.without;
+    const withoutProfile = without ? readRow(countRow, (await readAtLength(client, without)).rows).count : 0;
+    const tookMs = Math.round(performance.now() - startedAtMs);
+    await client.query(keep, [live, banned, deleted, withoutProfile, tookMs]);
+    return { live: live + banned, held: counted.held };
+  });
+}
+
+const readKept = `
+select live, banned, deleted, without_profile as "withoutProfile", counted_at as "countedAt"
+from rollcall.user_counts where took_ms > ${longCountMs}
+`;
+
+const keptRow = z.object({
+  live: z.number(),
+  banned: z.number(),
+  deleted: z.number(),
+  withoutProfile: z.number(),
+  countedAt: z.date().transform((date) => date.toISOString()),
+});
+
+/** The kept numbers, if counting takes long. */
+async function findKept(db: Queryable): Promise<z.infer<typeof keptRow> | undefined> {
+  return readRows(keptRow, (await db.query(readKept)).rows)[0];
 }
 
 /** Whether there is a live user. */
@@ -42,9 +92,20 @@ export async function hasLiveUsers(db: Queryable): Promise<boolean> {
 
 const statesRow = z.object({ live: z.number(), banned: z.number(), deleted: z.number() });
 
-/** The number of users in each state. It reads the whole table, so do not call it for each scrape. */
-export async function countUsersByState(db: Queryable): Promise<z.infer<typeof statesRow>> {
-  return readRow(statesRow, (await db.query(countsOf(db).states)).rows);
+/**
+ * The number of users in each state. Where counting takes long, it is the one that the incremental sync kept.
+ *
+ * @returns `countedAt` is null for numbers of this moment
+ */
+export async function countUsersByState(
+  db: Queryable,
+): Promise<z.infer<typeof statesRow> & { countedAt: string | null }> {
+  const kept = await findKept(db);
+  if (kept) {
+    const { live, banned, deleted, countedAt } = kept;
+    return { live, banned, deleted, countedAt };
+  }
+  return { ...readRow(statesRow, (await db.query(countsOf(db).states)).rows), countedAt: null };
 }
 
 /** Deletions that wait for an operator. */
@@ -60,10 +121,11 @@ export function countOpenConflicts(db: Queryable): Promise<number> {
   return statements ? count(db, statements.openConflicts) : Promise.resolve(0);
 }
 
-/** Users that should have a profile and lack one. It reads both tables: half a second for a million users. */
-export function countWithoutProfile(db: Queryable): Promise<number> {
+/** Users that should have a profile and lack one. Where counting takes long, it is the number that was kept. */
+export async function countWithoutProfile(db: Queryable): Promise<number> {
   const statements = profileCountsOf(db);
-  return statements ? count(db, statements.without) : Promise.resolve(0);
+  if (!statements) return 0;
+  return (await findKept(db))?.withoutProfile ?? count(db, statements.without);
 }
 
 /** Changes that the incremental sync found within the last hour, and that webhooks should have reported. */
@@ -75,6 +137,8 @@ export function countMissedByWebhooks(db: Queryable): Promise<number> {
   );
 }
 
+const countRow = z.object({ count: z.number() });
+
 async function count(db: Queryable, sql: string): Promise<number> {
-  return readRow(z.object({ count: z.number() }), (await db.query(sql)).rows).count;
+  return readRow(countRow, (await db.query(sql)).rows).count;
 }

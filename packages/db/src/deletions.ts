@@ -22,7 +22,7 @@ export type Deletion = {
   ref: string | null;
 };
 
-const deletionsOf = perUserKey((tables, madeKey) => ({
+const deletionsOf = perUserKey((tables, { made: madeKey }) => ({
   ...(tables.users.isSeparate
     ? {
         lockUsers: lockStates(tables, "update"),

@@ -127,8 +127,8 @@ export async function findLastActions(
   return readRows(actionRow, (await db.query(lastActions[key], [of])).rows);
 }
 
-/** Deletes events that are older than `days`, at most 5,000 at a time. @returns the number of deleted events */
-export async function pruneEvents(db: Queryable, days: number): Promise<number> {
+/** Deletes events that are older than `days`, as docs/SECURITY.md names them, at most 5,000 at a time. @returns the number of deleted events */
+export async function pruneEvents(db: Queryable, days = 90): Promise<number> {
   const result = await db.query(
     `delete from rollcall.events where id in (
        select id from rollcall.events

@@ -77,8 +77,8 @@ export {
   countHeldDeletions,
   countMissedByWebhooks,
   countOpenConflicts,
-  countUsers,
   countUsersByState,
+  countUsersWhenDue,
   countWithoutProfile,
   hasLiveUsers,
 } from "./counts.ts";
@@ -215,6 +215,7 @@ export {
   hasRecentSample,
   keepPeaks,
   pruneSamples,
+  readLastDeliveries,
   readPeaks,
   readWebhookHours,
   sumSamples,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Queryable } from "./queryable.ts";
 import { readRows } from "./rows.ts";
-import { type KeyType, perTables, type Tables } from "./tables.ts";
+import type { KeyType, Tables } from "./tables.ts";
 
 // A domain may bring the default. No statement may write an identity column or a generated one.
 const readDefault = `
@@ -34,29 +34,87 @@ export async function findKeyMaker(
   return found?.hasDefault ? undefined : maker;
 }
 
-const ofUsers = new WeakMap<Tables, Promise<string | undefined>>();
+/** How an insert of users makes the key of a new row. */
+export type NewKey = {
+  /** An expression that goes in front of the other columns. Undefined if the database makes the key, or if it is the Clerk id. */
+  made: string | undefined;
+  /** The database's own expression, for an insert that must not evaluate it for each row. Known for keys of numbers alone. */
+  drawn: string | undefined;
+  /** Counts the answers of a pool that differ, from 1. */
+  number: number;
+};
 
-/** Asked once for each pool. A default that the app adds later is then not used, which harms nothing. */
-function findUserKeyMaker(db: Queryable): Promise<string | undefined> {
-  const { tables } = db;
-  const { key, columns } = tables.mapping.users;
-  if (makers[key.type] === undefined || key.column === columns.clerkId) return Promise.resolve(undefined);
-  const known = ofUsers.get(tables);
-  if (known) return known;
-  const asked = findKeyMaker(db, { table: tables.users.table, ...key });
-  ofUsers.set(tables, asked);
-  asked.catch(() => ofUsers.delete(tables));
+const numbers: readonly KeyType[] = ["integer", "bigint"];
+
+// A domain may bring the default. An identity column has none, and its sequence may lack the right that it does not need
+// by itself. A name that is not on the search path is written with its schema.
+const readDrawn = `
+select case
+  when a.attidentity = '' then coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(t.typdefaultbin, 0))
+  when has_sequence_privilege(s.oid, 'usage') then format('nextval(%s::oid::regclass)', s.oid)
+end as drawn
+from pg_attribute a
+join pg_type t on t.oid = a.atttypid
+left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+left join lateral (select pg_get_serial_sequence($1, $2)::regclass::oid as oid) s on true
+where a.attrelid = to_regclass($1) and a.attname = $2 and not a.attisdropped and a.attgenerated = ''
+`;
+
+async function readNewKey(db: Queryable): Promise<Omit<NewKey, "number">> {
+  const { users, mapping } = db.tables;
+  const { key, columns } = mapping.users;
+  if (key.column === columns.clerkId) return { made: undefined, drawn: undefined };
+  if (!numbers.includes(key.type)) {
+    const made = await findKeyMaker(db, { table: users.table, ...key });
+    return { made, drawn: undefined };
+  }
+  const { rows } = await db.query(readDrawn, [users.table, key.column]);
+  const [found] = readRows(z.object({ drawn: z.string().nullable() }), rows);
+  return { made: undefined, drawn: found?.drawn ?? undefined };
+}
+
+type Answer = { asked: Promise<NewKey>; isOld: boolean };
+
+const ofUsers = new WeakMap<Tables, Answer>();
+
+/** Asked once for each pool, and again after `forgetNewKey`. An answer that stays the same stays the same object. */
+function findNewKey(db: Queryable): Promise<NewKey> {
+  const known = ofUsers.get(db.tables);
+  if (known && !known.isOld) return known.asked;
+  const asked = askAgain(db, known?.asked);
+  const answer = { asked, isOld: false };
+  ofUsers.set(db.tables, answer);
+  asked.catch(() => {
+    if (ofUsers.get(db.tables) !== answer) return;
+    if (known) ofUsers.set(db.tables, known);
+    else ofUsers.delete(db.tables);
+  });
   return asked;
 }
 
-/**
- * Statements that insert users, made as `perTables` does. `madeKey` is the expression for the key, which follows `id` in
- * front of the other columns; undefined if the database makes the key, or if the key is the Clerk id.
- */
+async function askAgain(db: Queryable, before: Promise<NewKey> | undefined): Promise<NewKey> {
+  const [found, last] = [await readNewKey(db), await before];
+  if (last && last.made === found.made && last.drawn === found.drawn) return last;
+  return { ...found, number: (last?.number ?? 0) + 1 };
+}
+
+/** Lets the next write ask again. The app may have given the key another default, and dropped the sequence of the last. */
+export function forgetNewKey({ tables }: Pick<Queryable, "tables">): void {
+  const known = ofUsers.get(tables);
+  if (known) known.isOld = true;
+}
+
+/** Statements that insert users, made as `perTables` does. */
 export function perUserKey<Statements>(
-  make: (tables: Tables, madeKey: string | undefined) => Statements,
+  make: (tables: Tables, newKey: NewKey) => Statements,
 ): (db: Queryable) => Promise<Statements> {
-  const plain = perTables((tables) => make(tables, undefined));
-  const made = perTables((tables) => make(tables, makers[tables.users.keyType]));
-  return async (db) => ((await findUserKeyMaker(db)) === undefined ? plain(db) : made(db));
+  const made = new WeakMap<NewKey, Statements>();
+  return async (db) => {
+    const newKey = await findNewKey(db);
+    const known = made.get(newKey);
+    if (known !== undefined) return known;
+    const statements = make(db.tables, newKey);
+    made.set(newKey, statements);
+    return statements;
+  };
 }

@@ -92,3 +92,17 @@ test("one refused write closes the idle connections that were made before it too
   const old = before.map(({ rows }) => rows[0]?.pid);
   for (let turn = 0; turn < 8; turn++) expect(old).not.toContain(await readPid());
 });
+
+test("options in DATABASE_URL are kept, and do not reach past ours", async () => {
+  const url = new URL(inject("postgresUrl"));
+  url.searchParams.set("options", "-csearch_path=app,public -c timezone=America/Sao_Paulo -c work_mem=5MB");
+  const options = { databaseUrl: url.href, onIdleError: () => undefined };
+  const [pool, queues] = [createPool({ ...options, applicationName: "test" }), createQueuePool(options)];
+  onTestFinished(async () => void (await Promise.all([pool.end(), queues.end()])));
+  const show = (name: string) => `current_setting('${name}') as ${name}`;
+  const statement = `select ${["search_path", "timezone", "work_mem"].map(show).join(", ")}`;
+  const [own] = (await pool.query(statement)).rows;
+  expect(own).toEqual({ search_path: "pg_catalog,pg_temp", timezone: "UTC", work_mem: "5MB" });
+  const [theirs] = (await queues.query(statement)).rows;
+  expect(theirs).toMatchObject({ search_path: "bullmq,pg_temp", work_mem: "5MB" });
+});

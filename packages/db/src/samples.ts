@@ -67,14 +67,38 @@ export async function hasRecentSample(db: Queryable, metric: string): Promise<bo
   return result.rows.length > 0;
 }
 
-/** Deletes slices that are older than `hours`, at most 20,000 at a time. */
-export async function pruneSamples(db: Queryable, hours: number): Promise<void> {
-  await db.query(
-    `delete from rollcall.samples where ctid in (
-       select ctid from rollcall.samples where at < now() - $1 * interval '1 hour' order by at limit 20000
-     )`,
-    [hours],
-  );
+// The last delivery of an event type may be long ago, and only its sample proves that the endpoint has the type.
+const prune = `
+delete from rollcall.samples where ctid in (
+  select ctid from rollcall.samples s
+  where at < now() - $1 * interval '1 hour'
+    and (metric <> 'rollcall_webhooks_total' or exists (
+      select from rollcall.samples later
+      where later.metric = s.metric and later.labels = s.labels and later.at > s.at
+    ))
+  order by at limit 20000
+)
+`;
+
+/**
+ * Deletes slices, at most 20,000 at a time, that are older than the longest window of an alert and the one before it. The
+ * last slice of each series of webhooks stays.
+ */
+export async function pruneSamples(db: Queryable, hours = 26): Promise<void> {
+  await db.query(prune, [hours]);
+}
+
+const lastDeliveries = `
+select labels::jsonb ->> 'type' as type, max(at) as "lastAt" from rollcall.samples
+where metric = 'rollcall_webhooks_total' and labels::jsonb ->> 'outcome' in ('accepted', 'quarantined')
+group by 1 order by 1
+`;
+
+const lastDeliveryRow = z.object({ type: z.string(), lastAt: z.date() });
+
+/** When a delivery of each event type last arrived that had a right signature, to half a minute. */
+export async function readLastDeliveries(db: Queryable): Promise<z.infer<typeof lastDeliveryRow>[]> {
+  return readRows(lastDeliveryRow, (await db.query(lastDeliveries)).rows);
 }
 
 const keepHighest = `

@@ -195,7 +195,7 @@ describe("users of an app that keeps its table as it is", () => {
   test("a row that the app made counts as never synced, and a row without a Clerk id as no user", async () => {
     await makeRow("user_a", "app@example.com");
     await makeRow(null, "none@example.com");
-    expect(await db.countUsers(pool)).toEqual({ live: 1, held: 0 });
+    expect(await db.countUsersWhenDue(pool)).toEqual({ live: 1, held: 0 });
     expect((await getSession(pool)).user).toMatchObject({
       ...{ email: "app@example.com", emailVerified: false, role: "user", tier: "FREE", banned: false },
       ...{ deletedAt: null, clerkUpdatedAt: null, readTicket: null },
@@ -299,7 +299,7 @@ describe("users of an app that keeps its table as it is", () => {
     ]);
     await pool.query("delete from app.people");
     expect(await db.findSession(pool, "user_a")).toBeUndefined();
-    expect(await db.countUsers(pool)).toEqual({ live: 0, held: 0 });
+    expect(await db.countUsersWhenDue(pool)).toEqual({ live: 0, held: 0 });
     expect((await db.findDrift(pool, [makeSnapshot()], true)).get("user_a")).toBe("missing_row");
     await writeUsers(pool, [makeSnapshot()]);
     expect((await getSession(pool)).user).toMatchObject({ role: "user", roleSource: null, banned: false });

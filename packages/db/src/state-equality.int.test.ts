@@ -168,7 +168,11 @@ async function observe(pool: Pool) {
   return {
     sessions,
     profiles: profiles.rows,
-    counts: [await db.countUsers(pool), await db.countUsersByState(pool), await db.countUnerased(pool)],
+    counts: [
+      await db.countUsersWhenDue(pool),
+      await db.countUsersByState(pool),
+      await db.countUnerased(pool),
+    ],
     without: await db.countWithoutProfile(pool),
     drift: [...(await db.findDrift(pool, snapshots, true))].toSorted(),
     conflicts: (await db.listConflicts(pool, page))

@@ -77,3 +77,12 @@ export const longestLockWaitMs = 2_000;
 export async function waitBrieflyForLocks(db: Queryable, longestMs = longestLockWaitMs): Promise<void> {
   await db.query(`set local lock_timeout = ${longestMs}`);
 }
+
+/** Postgres itself needs a few seconds for a million users. */
+const longestReadMs = 120_000;
+
+/** Runs a statement that may read a whole table, in the open transaction. Its later statements have the same limit. */
+export async function readAtLength(client: Queryable, text: string, values: unknown[] = []) {
+  await client.query(`set local statement_timeout = ${longestReadMs}`);
+  return client.query({ text, values, query_timeout: longestReadMs });
+}

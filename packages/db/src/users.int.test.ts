@@ -1,11 +1,20 @@
 import { getTableColumns } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { PostgresError, readSqlState } from "./errors.ts";
 import type { Pool } from "./pool.ts";
 import { mentorados, users } from "./schema.ts";
-import { createTestPool, emptyTables, getSession, makeSnapshot, writeUsers } from "./testing.ts";
-import { inRolledBackTransaction } from "./transaction.ts";
+import {
+  createMappedPool,
+  createTestPool,
+  emptyTables,
+  getSession,
+  makeSnapshot,
+  untilBlocked,
+  writeUsers,
+} from "./testing.ts";
+import { inRolledBackTransaction, inTransaction } from "./transaction.ts";
 import type { UserSnapshot } from "./user-columns.ts";
-import { findSession } from "./users.ts";
+import { applySnapshots, findSession } from "./users.ts";
 
 let pool: Pool;
 
@@ -107,6 +116,91 @@ describe("role", () => {
     await pool.query("update users set role = 'user'");
     await write([snapshot({ isAdmin: true, readTicket: 2, clerkUpdatedAtMs: 2_000 })]);
     expect((await getSession(pool)).user.role).toBe("user");
+  });
+});
+
+describe("numbers of the users' key", () => {
+  const lastId = async (db = pool, table = "public.users", column = "id") =>
+    Number(
+      (
+        await db.query("select pg_sequence_last_value(pg_get_serial_sequence($1, $2)::regclass) as last", [
+          table,
+          column,
+        ])
+      ).rows[0].last,
+    );
+
+  test("a known user takes none, and a new one takes one", async () => {
+    const ids = Array.from({ length: 20 }, (_, index) => `user_${index}`);
+    const refresh = (clerkIds: string[], readTicket: number, name = "A") =>
+      write(clerkIds.map((clerkId) => snapshot({ clerkId, email: null, readTicket, name })));
+    await refresh(ids, 1);
+    const before = await lastId();
+    await refresh(ids, 2);
+    await refresh(ids, 3, "changed");
+    await write([snapshot({ clerkId: "user_7", readTicket: 4, unread: ["email"] })]);
+    expect(await lastId()).toBe(before);
+    await refresh([...ids, "user_new"], 5);
+    expect(await lastId()).toBe(before + 1);
+    expect((await pool.query("select max(id) as id from users")).rows).toEqual([{ id: before + 1 }]);
+  });
+
+  test("known users are still written when the sequence is at its end", async () => {
+    await write([snapshot()]);
+    const before = await lastId();
+    await pool.query("select setval('users_id_seq', 2147483647)");
+    const known = await write([snapshot({ readTicket: 2, name: "changed" })]).catch(String);
+    const added = await write([snapshot({ clerkId: "user_b" })]).catch(readSqlState);
+    await pool.query("select setval('users_id_seq', $1)", [before]);
+    expect([known, added]).toEqual([{ user_a: "kept" }, "2200H"]);
+    expect((await getSession(pool)).user.name).toBe("changed");
+  });
+
+  test("a user whose row appears meanwhile keeps that row, and the batch waits in the order of Clerk ids", async () => {
+    await write([snapshot({ clerkId: "user_b" })]);
+    const row = await inTransaction(pool, async (client) => {
+      await client.query("insert into users (clerk_id, name) values ('user_a', 'from the app')");
+      const batch = write([snapshot({ readTicket: 2, name: "Clerk's" }), snapshot({ clerkId: "user_b" })]);
+      await untilBlocked(pool);
+      // The batch holds no row behind the one for which it waits.
+      await client.query("select from users where clerk_id = 'user_b' for update nowait");
+      return { batch, id: (await client.query("select id from users where clerk_id = 'user_a'")).rows[0].id };
+    });
+    await row.batch;
+    expect((await getSession(pool)).user).toMatchObject({ id: row.id, name: "Clerk's" });
+  });
+
+  test("an identity column gives them as well, and the write after one that failed asks for the default again", async () => {
+    const mapped = await createMappedPool(
+      {
+        users: {
+          table: "accounts",
+          key: { column: "id", type: "bigint" },
+          state: "added",
+          columns: { clerkId: "clerk_id" },
+        },
+        profile: null,
+      },
+      "create table public.accounts (id bigint generated always as identity primary key, clerk_id text not null unique)",
+    );
+    const put = (...clerkIds: string[]) =>
+      applySnapshots(
+        mapped,
+        clerkIds.map((clerkId, index) => snapshot({ clerkId, readTicket: index })),
+      );
+    await put("user_a");
+    const before = await lastId(mapped, "public.accounts");
+    await put("user_a", "user_b", "user_a2");
+    expect(await lastId(mapped, "public.accounts")).toBe(before + 2);
+    await mapped.query(`
+      alter table public.accounts alter column id drop identity;
+      create sequence public.numbers start 70;
+      alter table public.accounts alter column id set default nextval('public.numbers')`);
+    await expect(put("user_c")).rejects.toBeInstanceOf(PostgresError);
+    await put("user_a", "user_c");
+    const made = await mapped.query("select id::int from public.accounts where clerk_id = 'user_c'");
+    expect(made.rows).toEqual([{ id: 70 }]);
+    await mapped.end();
   });
 });
 

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { describeChange } from "./describe-change.ts";
 import { type PostgresError, readSqlState } from "./errors.ts";
 import { recordAdminEvents } from "./events.ts";
-import { perUserKey } from "./made-keys.ts";
+import { forgetNewKey, type NewKey, perUserKey } from "./made-keys.ts";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows, UnexpectedRow } from "./rows.ts";
 import { type MappedProfile, type Mentorado, mentorados, type User, users } from "./schema.ts";
@@ -36,7 +36,7 @@ export async function nextReadSequence(db: Queryable): Promise<number> {
  */
 const upsert = (
   { users: u }: Tables,
-  madeKey: string | undefined,
+  newKey: NewKey,
   { rows, ignoresRole, isTracked }: { rows: string; ignoresRole: number; isTracked: boolean },
 ) => `
 with released as (
@@ -49,9 +49,9 @@ ${
 `
     : ""
 }written as (
-  insert into ${u.table} as u (${madeKey ? `${u.id}, ` : ""}${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket${u.insertedTimes})
+  insert into ${u.table} as u (${keyOf(u, newKey).column}${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket${u.insertedTimes})${keyOf(u, newKey).override}
   select
-    ${madeKey ? `${madeKey}, ` : ""}s.clerk_id, ${u.insertedValues},
+    ${keyOf(u, newKey).value}s.clerk_id, ${u.insertedValues},
     -- The last branch is never taken. It gives the literals the column's own type, which may be an enum of the app.
     case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select ${u.role} from ${u.table} limit 0) end,
     case when s.is_admin then 'clerk' end,
@@ -86,26 +86,46 @@ where a.ignores_role and exists (select from written w where w.clerk_id = a.cler
   and not exists (select from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored')
 `;
 
+/**
+ * The key of a row that is inserted. Postgres takes a number of the sequence before it looks for a conflict, so each known
+ * user would use one up. A known user is therefore given with the number that it has, and the sequence is read for the
+ * others alone. The insert stays one statement, because update and insert one after the other would lock two batches'
+ * rows in different orders if one of them is older than a row.
+ */
+function keyOf({ id, table, clerkId }: Tables["users"], { made, drawn }: NewKey) {
+  if (drawn !== undefined)
+    return {
+      column: `${id}, `,
+      override: " overriding system value",
+      value: `coalesce((select k.${id} from ${table} k where k.${clerkId} = s.clerk_id), ${drawn}), `,
+    };
+  return made === undefined
+    ? { column: "", override: "", value: "" }
+    : { column: `${id}, `, override: "", value: `${made}, ` };
+}
+
 /** The rows as they are under the lock. The upsert joins them, so that they are read before it writes. */
 const lockBefore = (u: Tables["users"]) => `before as materialized (
   select u.${u.clerkId} as clerk_id, ${u.visibleRow} as visible from ${u.table} u
   where u.${u.clerkId} = any ($3::text[]) order by u.${u.clerkId} collate "C" for update
 )`;
 
-const writes = perUserKey((tables, madeKey) => {
+const writes = perUserKey((tables, newKey) => {
   const { users: u } = tables;
   // Separate state compares with the snapshot, so a trigger of the app changes nothing of it.
   const make = (isTracked: boolean) => {
     const write = (rows: string, ignoresRole: number) =>
       u.isSeparate
-        ? writeStates(tables, madeKey, rows, ignoresRole)
-        : upsert(tables, madeKey, { rows, ignoresRole, isTracked });
+        ? writeStates(tables, newKey.made, rows, ignoresRole)
+        : upsert(tables, newKey, { rows, ignoresRole, isTracked });
     return {
       whole: write(u.snapshotRows(3), 3 + u.parameterCount),
       partlyRead: write(u.partlyReadRows(3), 4 + u.parameterCount),
     };
   };
   return {
+    // A connection keeps one statement for each name.
+    name: newKey.number === 1 ? "apply-snapshots" : `apply-snapshots-${newKey.number}`,
     plain: make(false),
     tracked: make(true),
     /** Values that stay must not change between the statement's snapshot and its update. */
@@ -124,7 +144,7 @@ export async function applySnapshots(db: Queryable, snapshots: readonly UserSnap
   const origins = [snapshots.map(({ cause }) => cause), snapshots.map(({ ref }) => ref)];
   const users = db.tables.users.listParameters(snapshots);
   const ignoresRole = snapshots.map((snapshot) => snapshot.ignoresRole === true);
-  const { plain, tracked, locks } = await writes(db);
+  const { name, plain, tracked, locks } = await writes(db);
   const { isSeparate } = db.tables.users;
   const { whole, partlyRead } = !isSeparate && (await hasUpdateTrigger(db)) ? tracked : plain;
   const areWhole = !snapshots.some(isPartlyRead);
@@ -133,11 +153,18 @@ export async function applySnapshots(db: Queryable, snapshots: readonly UserSnap
   if (areWhole) {
     const values = [...origins, ...users, ignoresRole];
     // With separate state, a kept plan of the time when both tables were small would read all of them for each write.
-    await db.query({ ...(isSeparate ? {} : { name: "apply-snapshots" }), text: whole, values });
+    const statement = { ...(isSeparate ? {} : { name }), text: whole, values };
+    await db.query(statement).catch(failWrite(db));
     return;
   }
-  await db.query(partlyRead, [...origins, ...users, listUnread(snapshots), ignoresRole]);
+  const values = [...origins, ...users, listUnread(snapshots), ignoresRole];
+  await db.query(partlyRead, values).catch(failWrite(db));
 }
+
+const failWrite = (db: Queryable) => (error: unknown) => {
+  forgetNewKey(db);
+  throw error;
+};
 
 /**
  * The columns of one of our tables, to be read from a row `alias` by the codecs of the schema.

@@ -10,8 +10,10 @@ import {
   listFirings,
   migrateUp,
   type Pool,
+  pruneSamples,
   readAlerts,
   readDelivery,
+  readLastDeliveries,
   readPeaks,
 } from "@rollcall/db";
 import { type PostgresServer, startPostgres } from "@rollcall/local-services";
@@ -243,6 +245,32 @@ test("the delivery keeps the host, the last success and the last failure, and no
   await works.turn();
   expect(await readDelivery(pool)).toMatchObject({ lastSentAt: expect.any(Date), lastFailedAt: null });
   await works.close();
+});
+
+test("the last signed delivery of an event type outlives the other counts", async () => {
+  const count = (type: string, outcome: string) => ({
+    metric: "rollcall_webhooks_total",
+    labels: { type, outcome },
+    value: 1,
+  });
+  const before = [count("user.created", "accepted"), count("user.deleted", "accepted")];
+  await addSamples(pool, [...before, { metric: "rollcall_ensure_total", labels: {}, value: 1 }]);
+  await pool.query("update rollcall.samples set at = at - interval '30 days'");
+  await addSamples(pool, [count("user.created", "accepted"), count("user.updated", "refused")]);
+  await pruneSamples(pool, 26);
+  const found = await readLastDeliveries(pool);
+  const days = found.map(({ type, lastAt }) => [
+    type,
+    Math.floor((Date.now() - lastAt.getTime()) / 86_400_000),
+  ]);
+  expect(days).toEqual([
+    ["user.created", 0],
+    ["user.deleted", 30],
+  ]);
+  const { rows } = await pool.query(
+    "select count(*)::int as old from rollcall.samples where at < now() - interval '1 day'",
+  );
+  expect(rows).toEqual([{ old: 1 }]);
 });
 
 test("the highest age of a queue in each span of time is kept", async () => {

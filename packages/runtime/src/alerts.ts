@@ -30,8 +30,6 @@ const everyMs = 10_000;
 const leaseMs = 60_000;
 /** Two turns, and the time of one in which Postgres is just coming back. */
 const graceMs = 30_000;
-/** The longest window, and the one before it. */
-const keepHours = 26;
 const pruneEveryTurns = 60;
 
 /** What the overview shows over time, besides what the rules need. */
@@ -67,7 +65,7 @@ export function startAlerts(options: AlertsOptions): () => Promise<void> {
     // Counted here, because in a quiet process no other query may fail while Postgres is away.
     await recorder.flush().catch((error: unknown) => countPostgresError(metrics, error));
     await evaluator.turn();
-    if (turns++ % pruneEveryTurns === 0) await pruneSamples(pool, keepHours);
+    if (turns++ % pruneEveryTurns === 0) await pruneSamples(pool);
   });
   return async () => {
     await stop();

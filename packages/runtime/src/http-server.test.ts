@@ -68,6 +68,12 @@ async function exchange(port: number, bytes: string): Promise<{ text: string; ms
   return { text, ms: performance.now() - beganAtMs };
 }
 
+test("headers and body have 10 s to arrive", async () => {
+  const { app } = await start();
+  expect([app.server.headersTimeout, app.server.requestTimeout]).toEqual([10_000, 10_000]);
+  await app.close();
+});
+
 describe("an answer that is made before a route has the error body, is safe, and is counted", () => {
   let server: Awaited<ReturnType<typeof start>>;
   beforeAll(async () => {

@@ -217,7 +217,7 @@ test("the overview has the problems with what helps, and every part of the syste
     params: {},
     helps: { page: null, command: "npm run start:worker" },
   });
-  expect(found.users).toEqual({ live: 0, withoutProfile: 0, banned: 0, deleted: 0 });
+  expect(found.users).toEqual({ live: 0, withoutProfile: 0, banned: 0, deleted: 0, countedAt: null });
   expect(found.signUps?.day).toHaveLength(30);
   expect(found.signUps?.hour).toHaveLength(48);
   expect(found.timeToProfile).toEqual([]);

@@ -49,7 +49,7 @@ export async function registerBoard(
     const isPage = String(reply.getHeader("content-type")).startsWith("text/html");
     if (isPage && request.adminSession && !readOnlyMode)
       setBoardToken(request, reply, path, request.adminSession.csrf);
-    return withoutForms(withoutOutsideFonts(payload));
+    return withoutDeadEnds(withoutOutsideFonts(payload));
   });
   // Otherwise a page of the console would answer.
   scope.get("/*", () => {
@@ -121,11 +121,19 @@ function withoutOutsideFonts(payload: unknown): unknown {
   return typeof payload === "string" ? payload.replaceAll(outsideFonts, "") : payload;
 }
 
-/** Bull Board has no setting that hides the forms for a new job and for a job's payload. Their routes do not exist here. */
+/**
+ * Bull Board has no setting that hides what leads to a write outside of `allowedWrites`. Each entry is known by its icon:
+ * a new job, concurrency, rate limit and obliterate of a queue; a copy and another payload of a job.
+ */
+const entries = ["plus", "chart-no-axes-gantt", "gauge", "ban"].map((icon) => `.lucide-${icon}`);
 const forms = ["add-job-form", "edit-job-data-form"];
-const hidden = forms.flatMap((id) => [`#${id}`, `[form="${id}"]`]).join(",");
+const hidden = [
+  `[role="menuitem"]:has(${entries.join(",")})`,
+  "main button:has(.lucide-files,.lucide-pencil)",
+  ...forms.flatMap((id) => [`#${id}`, `[form="${id}"]`]),
+].join(",");
 
-function withoutForms(payload: unknown): unknown {
+function withoutDeadEnds(payload: unknown): unknown {
   return typeof payload === "string"
     ? payload.replace("</head>", `<style>${hidden}{display:none!important}</style></head>`)
     : payload;

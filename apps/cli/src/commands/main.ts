@@ -1,12 +1,11 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parseEnv } from "node:util";
 import { CommanderError } from "@commander-js/extra-typings";
 import { listSecrets } from "@rollcall/contracts";
 import { createRedactor } from "@rollcall/observability";
-import { createCli, type Environment, exitCodes, explainFailure } from "../cli.ts";
-import { say } from "../print.ts";
+import { createCli, exitCodes, explainFailure } from "../cli.ts";
+import { readCommandEnvironment } from "../command-environment.ts";
+import { afterOutput, say } from "../print.ts";
 import { addAlerts } from "./alerts/alerts.ts";
+import { addClerk } from "./clerk/clerk.ts";
 import { addConflicts } from "./conflicts/conflicts.ts";
 import { addDeadLetters } from "./dead-letters/dead-letters.ts";
 import { addDoctor } from "./doctor/doctor.ts";
@@ -23,23 +22,10 @@ import { addStatus } from "./status/status.ts";
 import { addSync } from "./sync/sync.ts";
 import { addUsers } from "./users/users.ts";
 
-/** Without DATABASE_URL, a command works on the system that `npm start` or `rollcall dev` runs in this folder. */
-function readCommandEnvironment(): Environment {
-  if (process.env["DATABASE_URL"]) return process.env;
-  const file = join(process.env["ROLLCALL_DIR"] ?? ".rollcall", "environment");
-  try {
-    const found = parseEnv(readFileSync(file, "utf8"));
-    say(`Using the system that runs here (${file})`);
-    return { ...found, ...process.env };
-  } catch {
-    return process.env;
-  }
-}
-
-const cli = createCli(readCommandEnvironment);
+const cli = createCli(() => readCommandEnvironment(process.env, say));
 // In the order of the usage.
 addProcesses(cli, "Processes:");
-for (const add of [addStatus, addAlerts, addDoctor, addInit, addSchema, addRoles, addOperator])
+for (const add of [addStatus, addAlerts, addDoctor, addClerk, addInit, addSchema, addRoles, addOperator])
   add(cli, "System:");
 for (const add of [addUsers, addExplain, addSync, addPurge]) add(cli, "Users:");
 for (const add of [addDeadLetters, addConflicts]) add(cli, "Failed jobs and conflicts:");
@@ -72,4 +58,5 @@ try {
   }
 } finally {
   await cli.close();
+  if (cli.hasLeftRequest()) afterOutput(() => process.exit());
 }

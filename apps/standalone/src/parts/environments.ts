@@ -1,4 +1,5 @@
 import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { variables } from "@rollcall/contracts";
 import type { Environment, Settings } from "../settings.ts";
 import type { Secrets } from "./secrets.ts";
@@ -103,13 +104,17 @@ const ofCommands = [
 
 /**
  * Writes the variables of the command `rollcall` for a start in this folder without an own environment. Only the owner
- * may read the file, because it holds the database's password.
+ * may read the file, because it holds the database's password. ROLLCALL_DIR shows that the file was not moved here.
+ *
+ * @param dir a real path
  */
-export async function writeCommandEnvironment(file: string, environment: Environment): Promise<void> {
+export async function writeCommandEnvironment(dir: string, environment: Environment): Promise<void> {
+  const file = join(dir, "environment");
   const lines = ofCommands.flatMap((name) => {
     const value = environment[name];
     return value === undefined ? [] : [`${name}=${JSON.stringify(value)}`];
   });
+  lines.push(`ROLLCALL_DIR=${JSON.stringify(dir)}`);
   // Removed first, because an existing file keeps its mode.
   await rm(file, { force: true });
   await writeFile(file, `${lines.join("\n")}\n`, { mode: 0o600 });

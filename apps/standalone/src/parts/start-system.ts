@@ -75,7 +75,7 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
   if (exampleProgram !== undefined && clerk !== undefined && example !== undefined)
     await startExampleApp(options, wiring, exampleProgram, { api: urls.api, simulator: clerk, example });
   await Promise.all([untilReady(worker, urls.worker, signal), untilReady(api, urls.api, signal)]);
-  await writeCommandEnvironment(join(dir, "environment"), {
+  await writeCommandEnvironment(dir, {
     ...decideEnvironment("api", options.named, wiring),
     ...decideEnvironment("worker", options.named, wiring),
   });

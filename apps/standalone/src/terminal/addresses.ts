@@ -74,9 +74,16 @@ function listFolder({ dir, settings }: StartedParts): Address[] {
   return [
     ["Data", dir, `${kept}; to start empty: ${places.freshCommand}`],
     ["Logs", `${dir}/logs`, "api.log, worker.log and more"],
+    ...(settings.realClerk?.isProduction ? [] : listCommands(rollcall)),
+    ["Stop", "Ctrl-C", "a second Ctrl-C stops at once"],
+  ];
+}
+
+/** The command refuses to work on a start with production users. */
+function listCommands(rollcall: string): Address[] {
+  return [
     ["Explain", `${rollcall} explain <id>`, "why a user has a row or not; the page shows the ids"],
     ["Compare", `${rollcall} reconcile`, "compare every user at Clerk with the tables now"],
-    ["Stop", "Ctrl-C", "a second Ctrl-C stops at once"],
   ];
 }
 

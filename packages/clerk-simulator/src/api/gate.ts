@@ -9,7 +9,7 @@ import type { RequestLog } from "./request-log.ts";
 /** A request as an API route receives it: HTTP is parsed, and Clerk's parameters are not. */
 export type ApiRequest = { params: URLSearchParams; userId: string; body: unknown };
 
-/** Returns JSON text, or throws a `ClerkApiError`. */
+/** Returns JSON text, or an empty text for a 204. Throws a `ClerkApiError`. */
 export type ApiRoute = (request: ApiRequest) => string;
 
 type Answer = { status: number; body: string; retryAfterS?: number | undefined };
@@ -62,7 +62,8 @@ function refusal(context: GateContext, request: FastifyRequest): Answer | null {
 
 function run(context: GateContext, route: ApiRoute, request: ApiRequest): Answer {
   try {
-    return { status: 200, body: route(request) };
+    const body = route(request);
+    return { status: body === "" ? 204 : 200, body };
   } catch (error) {
     if (error instanceof ClerkApiError) return errorAnswer(context, error);
     throw error;
@@ -112,6 +113,7 @@ function halve({ status, body }: Answer): Answer {
 
 function send(reply: FastifyReply, { status, body, retryAfterS }: Answer): FastifyReply {
   if (retryAfterS !== undefined) reply.header("retry-after", String(retryAfterS));
+  if (status === 204) return reply.code(status).send();
   // Bytes, because Fastify adds a charset to text, and Clerk's SDK parses JSON only without a charset.
   return reply.code(status).header("content-type", "application/json").send(Buffer.from(body));
 }

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from "fastify";
+import type { Random } from "../random.ts";
 import type { TokenMint } from "../sessions.ts";
 import type { UserStore } from "../users/user-store.ts";
 import type { Users } from "../users/users.ts";
+import type { Webhooks } from "../webhooks/webhooks.ts";
 import { ClerkApiError, invalidParameter, userNotFound } from "./api-error.ts";
 import type { ApiRequest, ApiRoute, createGate } from "./gate.ts";
 import { countUsers, listUsers } from "./list-users.ts";
@@ -12,14 +14,59 @@ type ApiContext = {
   store: UserStore;
   users: Users;
   tokens: TokenMint;
+  webhooks: Webhooks;
+  random: Random;
   gate: ReturnType<typeof createGate>;
   /** False: `starting_after` is ignored. */
   hasCursor: boolean;
 };
 
-/** The part of Clerk's Backend API that concerns users. Source: its description of 2026-05-12. */
+/** The part of Clerk's Backend API that Rollcall uses. Source: its description of 2026-05-12. */
 export function registerApi(app: FastifyInstance, context: ApiContext): void {
-  const { store, users, tokens, gate, hasCursor } = context;
+  registerUsers(app, context);
+  registerWebhookApp(app, context);
+  app.get(
+    "/v1/jwks",
+    context.gate(() => JSON.stringify(context.tokens.jwks)),
+  );
+  app.setNotFoundHandler(
+    context.gate(() => {
+      throw new ClerkApiError(404, "resource_not_found", "Resource not found");
+    }),
+  );
+}
+
+/**
+ * An instance has webhooks once its app at Svix exists. The API makes and removes this app, and makes links to its page.
+ * It neither lists nor makes endpoints: that is done by hand, on the page.
+ */
+function registerWebhookApp(app: FastifyInstance, { gate, webhooks, random }: ApiContext): void {
+  const link: ApiRoute = () => {
+    if (webhooks.settings().hasApp)
+      return JSON.stringify({ svix_url: `https://svix.example/login#key=${random.base62(40)}` });
+    throw new ClerkApiError(
+      400,
+      "svix_app_missing",
+      "No Svix apps are associated with the current instance.",
+    );
+  };
+  const create: ApiRoute = (request) => {
+    if (webhooks.settings().hasApp)
+      throw new ClerkApiError(400, "svix_app_exists", "Only one Svix app is allowed per instance.");
+    webhooks.configure({ hasApp: true });
+    return link(request);
+  };
+  const remove: ApiRoute = () => {
+    webhooks.configure({ hasApp: false, url: null });
+    return "";
+  };
+  app.post("/v1/webhooks/svix", gate(create));
+  app.delete("/v1/webhooks/svix", gate(remove));
+  app.post("/v1/webhooks/svix_url", gate(link));
+}
+
+function registerUsers(app: FastifyInstance, context: ApiContext): void {
+  const { store, users, gate, hasCursor } = context;
   function slotOf(id: string): number {
     const slot = store.slotOf(id);
     if (slot === null) throw userNotFound(id);
@@ -69,15 +116,6 @@ export function registerApi(app: FastifyInstance, context: ApiContext): void {
   app.patch("/v1/users/:id/metadata", gate(updateMetadata));
   app.post("/v1/users/:id/ban", gate(setBanned(true)));
   app.post("/v1/users/:id/unban", gate(setBanned(false)));
-  app.get(
-    "/v1/jwks",
-    gate(() => JSON.stringify(tokens.jwks)),
-  );
-  app.setNotFoundHandler(
-    gate(() => {
-      throw new ClerkApiError(404, "resource_not_found", "Resource not found");
-    }),
-  );
 }
 
 /** Clerk keeps verified addresses unique. */

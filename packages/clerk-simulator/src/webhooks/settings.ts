@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { z } from "zod";
 
 const webhookPatchShape = {
+  /** Whether the instance has webhooks; it has them as soon as it has an endpoint. */
+  hasApp: z.boolean().optional(),
   /** The endpoint of deliveries; null: events are only counted. */
   url: z.string().nullable().optional(),
   /** `whsec_` and base64; shorthand for a list with one secret. */
@@ -24,6 +26,7 @@ export const webhookPatchSchema = z.object(webhookPatchShape);
 export type WebhookPatch = z.input<typeof webhookPatchSchema>;
 
 export type WebhookSettings = {
+  hasApp: boolean;
   url: string | null;
   secret: string;
   secrets: string[];
@@ -38,6 +41,7 @@ export type WebhookSettings = {
 export function initialSettings(): WebhookSettings {
   const secret = `whsec_${randomBytes(24).toString("base64")}`;
   return {
+    hasApp: false,
     url: null,
     secret,
     secrets: [secret],
@@ -52,8 +56,10 @@ export function initialSettings(): WebhookSettings {
 /** Applies a patch; a missing field keeps its value. */
 export function patchSettings(settings: WebhookSettings, patch: WebhookPatch): WebhookSettings {
   const secrets = patch.secrets ?? (patch.secret === undefined ? settings.secrets : [patch.secret]);
+  const url = patch.url === undefined ? settings.url : patch.url;
   return {
-    url: patch.url === undefined ? settings.url : patch.url,
+    hasApp: url !== null || (patch.hasApp ?? settings.hasApp),
+    url,
     secret: secrets[0] ?? settings.secret,
     secrets,
     timeScale: patch.timeScale ?? settings.timeScale,

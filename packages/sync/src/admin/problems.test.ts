@@ -11,7 +11,7 @@ const healthy: Facts = {
   workers: 1,
   forwardedUntrusted: false,
   queues: [],
-  users: { live: 3, withoutProfile: 0, banned: 0, deleted: 0 },
+  users: { live: 3, withoutProfile: 0, banned: 0, deleted: 0, countedAt: null },
   logins: { answered: 100, refused: { "unauthenticated.expired": 50 } },
   deadLetters: 0,
   conflictsOpen: 0,
@@ -66,7 +66,11 @@ const cases: [string, Partial<Facts>, string][] = [
   ["dead_letters", { deadLetters: 2 }, "2 dead letter(s)"],
   ["run_failed", { runs: [run] }, "The latest full run (7) failed: Clerk did not answer"],
   ["deletions_held", { deletionsHeld: 4 }, "4 deletion(s) held"],
-  ["profiles_missing", { users: { live: 3, withoutProfile: 1, banned: 0, deleted: 0 } }, "1 user(s) lack"],
+  [
+    "profiles_missing",
+    { users: { live: 3, withoutProfile: 1, banned: 0, deleted: 0, countedAt: null } },
+    "1 user(s) lack",
+  ],
   ["alerts_firing", { alertsFiring: ["no_worker", "queue_stalled"] }, "no_worker, queue_stalled"],
   ["forwarded_untrusted", { forwardedUntrusted: true }, "TRUST_PROXY"],
   ["conflicts_open", { conflictsOpen: 5 }, "5 conflict(s)"],
@@ -97,6 +101,6 @@ test("problems come in the order of the contract, the most urgent first", () => 
 });
 
 test("users without a profile are no problem while creating profiles is off", () => {
-  const users = { live: 3, withoutProfile: 1, banned: 0, deleted: 0 };
+  const users = { live: 3, withoutProfile: 1, banned: 0, deleted: 0, countedAt: null };
   expect(findProblems({ ...healthy, users }, { autoCreate: false })).toEqual([]);
 });

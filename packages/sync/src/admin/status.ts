@@ -80,7 +80,7 @@ export async function readFacts(
   };
 }
 
-/** Both counts read whole tables. Null after two seconds, and while Postgres is away. */
+/** Null after two seconds, and while Postgres is away. A count that takes long is one that was kept. */
 export async function countAll(pool: Pool): Promise<Facts["users"]> {
   const [users, withoutProfile] = await Promise.all([
     ask(countUsersByState(pool)),

@@ -2,23 +2,22 @@ import type { ListedUser } from "@rollcall/clerk";
 import {
   countAbsent,
   decideCandidates,
-  type FoundDifference,
   holdDeletions,
   inRolledBackTransaction,
   listAbsent,
   listCandidates,
   lockAbsenceGuard,
   mayDeleteAbsent,
-  mostDifferences,
   nextReadSequence,
   type Queryable,
   recordDifferences,
   tombstoneEach,
 } from "@rollcall/db";
+import { z } from "zod";
 import { confirmAbsence, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
 import type { DryRun } from "./dry-run.ts";
+import type { WalkProgress } from "./ranges.ts";
 import type { Runner } from "./runner.ts";
-import type { WalkProgress } from "./walk-users.ts";
 import { writePage } from "./write-page.ts";
 
 /**
@@ -51,66 +50,121 @@ export function toIds(listed: readonly ListedUser[]): string[] {
 
 const batchSize = 500;
 
+/** The part of a checkpoint that says what becomes of the absent users, once the guard has counted them. */
+export const deletionProgress = z.object({
+  mayDelete: z.boolean(),
+  /** Users up to this id are decided. */
+  after: z.string(),
+  /** Users that are still to be deleted. The guard counts them as deleted: see `mayDeleteAbsent`. */
+  remaining: z.number().int(),
+});
+
+type Deletions = z.infer<typeof deletionProgress>;
+
 /**
- * Deletes the users that Clerk does not have, in one transaction. If they are too many, it holds all these deletions: see
- * `mayDeleteAbsent`.
+ * Deletes the users that Clerk does not have. If they are too many, it holds all these deletions: see `mayDeleteAbsent`.
+ * The guard counts them once, before the first deletion. Each page is then a transaction of its own, so no row stays locked
+ * for longer than a page takes, and another process can go on behind the last page.
  *
- * @param next the checkpoint behind the deletions
+ * @param checkpoint the run's last one
  */
-export async function deleteMissing(runner: Runner, next: unknown): Promise<void> {
-  const { view } = runner.run;
-  await runner.advance(next, async (client) => {
+export async function deleteMissing(
+  runner: Runner,
+  { deletions, ...progress }: WalkProgress & { deletions?: Deletions | undefined },
+): Promise<void> {
+  const { context, run, signal } = runner;
+  const decided = deletions ?? (await countOnce(runner, progress));
+  if (!decided.mayDelete) {
+    // One transaction: a run that an operator cancels now holds all of them, or none.
+    await runner.advance({ ...progress, phase: "close" }, async (client) => {
+      return { counts: { held: await holdAll(client, run.view) } };
+    });
+    return;
+  }
+  for (let { after, remaining } = decided; ; ) {
+    signal.throwIfAborted();
+    const clerkIds = await listAbsent(context.pool, run.view.id, after, context.deletionsAtOnce ?? batchSize);
+    const last = clerkIds.at(-1);
+    if (last === undefined) break;
+    after = last;
+    remaining = Math.max(0, remaining - clerkIds.length);
+    const next = { ...progress, phase: "delete", deletions: { mayDelete: true, after, remaining } };
+    await runner.advance(next, async (client) => {
+      const { deleted, refused } = await deletePage(client, run.view, clerkIds);
+      return { counts: { deleted: deleted.length, failed: refused.length } };
+    });
+  }
+  await runner.advance({ ...progress, phase: "close" }, async () => ({}));
+}
+
+/** Lets the guard decide, and stores the decision. From then on, other paths count these deletions too. */
+async function countOnce({ advance, run: { view } }: Runner, progress: object): Promise<Deletions> {
+  let deletions: Deletions = { mayDelete: true, after: "", remaining: 0 };
+  await advance({}, async (client) => {
     await lockAbsenceGuard(client);
-    return { counts: await deleteOrHold(client, view) };
+    const mayDelete = await mayDeleteAll(client, view);
+    const remaining = mayDelete ? await countAbsent(client, view.id) : 0;
+    deletions = { mayDelete, after: "", remaining };
+    return { checkpoint: { ...progress, phase: "delete", deletions } };
   });
+  return deletions;
 }
 
 /** Finds out the counts of a dry run: it writes and deletes in transactions that are rolled back. */
 export async function tryDeletions(runner: Runner, dryRun: DryRun): Promise<void> {
-  const { context, run } = runner;
+  const { context, run, signal } = runner;
   const { counts, missed } = await dryRun.carryOut();
-  const found: FoundDifference[] = [];
-  const deletions = await inRolledBackTransaction(context.pool, (client) => {
-    found.length = 0;
-    return deleteOrHold(client, run.view, (difference) => {
-      if (found.length < mostDifferences) found.push(difference);
-    });
-  });
-  for (const difference of found) dryRun.differences.add(difference);
-  const failed = (counts.failed ?? 0) + deletions.failed;
+  const deletions = { deleted: 0, held: 0, failed: counts.failed ?? 0 };
+  const mayDelete = await mayDeleteAll(context.pool, run.view);
+  for (let after = ""; ; ) {
+    signal.throwIfAborted();
+    const clerkIds = await listAbsent(context.pool, run.view.id, after, batchSize);
+    const last = clerkIds.at(-1);
+    if (last === undefined) break;
+    after = last;
+    const { deleted, refused } = mayDelete
+      ? await inRolledBackTransaction(context.pool, (client) => deletePage(client, run.view, clerkIds))
+      : { deleted: [], refused: [] };
+    const held = mayDelete ? [] : clerkIds;
+    deletions.deleted += deleted.length;
+    deletions.failed += refused.length;
+    deletions.held += held.length;
+    for (const clerkId of deleted) dryRun.differences.add({ clerkId, kind: "deleted", ...unread });
+    for (const { clerkId, code } of refused)
+      dryRun.differences.add({ clerkId, kind: "failed", ...unread, code });
+    for (const clerkId of held) dryRun.differences.add({ clerkId, kind: "held", ...unread });
+  }
   await runner.advance({}, async (client) => {
     await recordDifferences(client, run.view.id, dryRun.differences.list());
-    return { counts: { ...counts, ...deletions, failed }, missed };
+    return { counts: { ...counts, ...deletions }, missed };
   });
 }
 
 /** Clerk has no version of these users. */
 const unread = { code: null, readSequence: null };
 
-async function deleteOrHold(
-  client: Queryable,
-  run: Runner["run"]["view"],
-  onDecided: (difference: FoundDifference) => void = () => undefined,
-) {
-  const absent = await countAbsent(client, run.id);
-  const mayDelete = absent === 0 || (await mayDeleteAbsent(client, absent, run.startedAt));
-  const origin = { cause: "reconcile", ref: String(run.id) };
-  const counts = { deleted: 0, held: 0, failed: 0 };
+type View = Runner["run"]["view"];
+
+async function mayDeleteAll(client: Queryable, { id, startedAt }: View): Promise<boolean> {
+  const absent = await countAbsent(client, id);
+  return absent === 0 || mayDeleteAbsent(client, absent, startedAt);
+}
+
+const originOf = ({ id }: View) => ({ cause: "reconcile", ref: String(id) });
+
+function deletePage(client: Queryable, run: View, clerkIds: readonly string[]) {
+  return tombstoneEach(client, clerkIds, { ...originOf(run), by: "absence" });
+}
+
+/** @returns the number of held deletions */
+async function holdAll(client: Queryable, run: View): Promise<number> {
+  let held = 0;
   for (let after = ""; ; ) {
     const clerkIds = await listAbsent(client, run.id, after, batchSize);
     const last = clerkIds.at(-1);
-    if (last === undefined) return counts;
+    if (last === undefined) return held;
     after = last;
-    const found = mayDelete
-      ? await tombstoneEach(client, clerkIds, { ...origin, by: "absence" })
-      : { deleted: [], refused: [] };
-    if (!mayDelete) await holdDeletions(client, clerkIds, origin);
-    const held = mayDelete ? [] : clerkIds;
-    counts.deleted += found.deleted.length;
-    counts.failed += found.refused.length;
-    counts.held += held.length;
-    for (const clerkId of found.deleted) onDecided({ clerkId, kind: "deleted", ...unread });
-    for (const { clerkId, code } of found.refused) onDecided({ clerkId, kind: "failed", ...unread, code });
-    for (const clerkId of held) onDecided({ clerkId, kind: "held", ...unread });
+    await holdDeletions(client, clerkIds, originOf(run));
+    held += clerkIds.length;
   }
 }

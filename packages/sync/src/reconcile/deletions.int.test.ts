@@ -1,5 +1,6 @@
+import type { RunView } from "@rollcall/contracts";
 import { acquireLease, findHeldRun, findRun, inTransaction, tombstoneAbsent } from "@rollcall/db";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { confirmDeletions } from "./confirm-held-deletions.ts";
 import { requestConfirmation, requestRun } from "./request-run.ts";
 import { findInequalities } from "./testing/clerk-equality.ts";
@@ -125,6 +126,59 @@ test("of many users 0.5 % may be deleted, and deletions from other paths count t
   const absent = { clerkId: "user_elsewhere", cause: "webhook", ref: null };
   await inTransaction(db, (client) => tombstoneAbsent(client, absent));
   expect(await proxied.complete("full")).toMatchObject({ state: "held", counts: { deleted: 0, held: 8 } });
+});
+
+describe("a full sync that deletes in several transactions", () => {
+  /** Starts a full sync that deletes two users at a time, and ends its process after the first two. */
+  async function dieAfterTwo() {
+    const process = new AbortController();
+    proxied.context.deletionsAtOnce = 2;
+    const onProgress = ({ counts }: RunView) => counts.deleted > 0 && process.abort();
+    expect((await proxied.run("full", { signal: process.signal, onProgress })).kind).toBe("interrupted");
+    expect(await countRows()).toEqual({ deleted: 2, kept: 0, held: 0 });
+  }
+
+  test("goes on behind the last one after a crash, and deletes and counts each user once", async () => {
+    const absent = await loseUsers(50, 5);
+    await dieAfterTwo();
+    const run = await proxied.complete("full");
+    expect(run).toMatchObject({ state: "succeeded", counts: { deleted: 5, held: 0, failed: 0 } });
+    expect(await countRows()).toEqual({ deleted: 5, kept: 0, held: 0 });
+    expect(new Set(invalidated)).toEqual(new Set(absent));
+    const events = await stage.db.query(
+      "select from rollcall.events where kind = 'user_tombstoned' and details ->> 'by' = 'absence'",
+    );
+    expect(events.rowCount).toBe(5);
+  });
+
+  test("is counted whole by the guard, once, before the first of them", async () => {
+    const { db } = stage;
+    await loseUsers(50, 5);
+    await dieAfterTwo();
+    await db.query("insert into users (clerk_id) values ('user_elsewhere')");
+    const absent = { clerkId: "user_elsewhere", cause: "webhook", ref: null };
+    // Two deletions are done and three are decided, which is the limit of a day. No run holds the guard's lock meanwhile.
+    expect(await inTransaction(db, (client) => tombstoneAbsent(client, absent))).toBe("held");
+    expect(await proxied.complete("full")).toMatchObject({ state: "succeeded", counts: { deleted: 5 } });
+    expect(await inTransaction(db, (client) => tombstoneAbsent(client, absent))).toBe("held");
+  });
+
+  test("holds all deletions or none, and keeps the decision of the guard over a crash", async () => {
+    const { db } = stage;
+    const last = (await loseUsers(50, 6)).toSorted().at(-1);
+    await db.query(`
+      create function fill() returns trigger language plpgsql as $$
+      begin if new.clerk_id = '${last}' then raise 'full' using errcode = '53100'; end if; return new; end $$;
+      create trigger fill before insert on rollcall.held_deletions for each row execute function fill()`);
+    expect((await proxied.run("full")).kind).toBe("interrupted");
+    await db.query("drop trigger fill on rollcall.held_deletions");
+    expect(await countRows()).toEqual({ deleted: 0, kept: 0, held: 0 });
+    // With so many users, the guard would decide otherwise now.
+    await db.query(
+      "insert into users (clerk_id, created_at) select 'user_' || i, '2020-01-01' from generate_series(1, 2000) i",
+    );
+    expect(await proxied.complete("full")).toMatchObject({ state: "held", counts: { deleted: 0, held: 6 } });
+  });
 });
 
 test("a user that Clerk has again at the confirmation is released and not deleted", async () => {

@@ -1,4 +1,5 @@
-import type { RunView } from "@rollcall/contracts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError, type RunView } from "@rollcall/contracts";
 import {
   addUndatedCandidates,
   dropCandidates,
@@ -10,18 +11,21 @@ import {
   resetRun,
 } from "@rollcall/db";
 import { z } from "zod";
-import { confirmAbsent, deleteMissing, tryDeletions } from "./delete-missing.ts";
-import { refuseEmptyList, walkPosition } from "./fetch-page.ts";
-import { wholeRange } from "./ranges.ts";
+import { confirmAbsent, deleteMissing, deletionProgress, tryDeletions } from "./delete-missing.ts";
+import { fetchPage, readCreatedAtMs, refuseEmptyList, walkPosition } from "./fetch-page.ts";
+import { type WalkProgress, walkProgress, wholeRange } from "./ranges.ts";
 import type { Runner } from "./runner.ts";
-import { walkProgress, walkUsers } from "./walk-users.ts";
+import { readBeginMs, walkUsers } from "./walk-users.ts";
 import { invalidateSessions, reportAbsent } from "./write-page.ts";
 
 /**
  * The checkpoint of a full sync. walk: Clerk's pages are read and written. confirm: Clerk is asked by id for each
  * deletion candidate. delete: absent users are deleted, or held. close: caches and conflicts.
  */
-const fullSyncCheckpoint = walkProgress.extend({ phase: z.enum(["walk", "confirm", "delete", "close"]) });
+const fullSyncCheckpoint = walkProgress.extend({
+  phase: z.enum(["walk", "confirm", "delete", "close"]),
+  deletions: deletionProgress.optional(),
+});
 
 type FullSyncCheckpoint = z.infer<typeof fullSyncCheckpoint>;
 
@@ -44,7 +48,7 @@ const anyCheckpoint = z.union([fullSyncCheckpoint, earlierCheckpoint]);
 export async function runFullSync(runner: Runner): Promise<RunView> {
   let checkpoint = readCheckpoint(runner) ?? (await begin(runner));
   if (checkpoint.phase === "walk") {
-    const walked = await walkUsers(runner, checkpoint);
+    const walked = await walkAllUsers(runner, checkpoint);
     checkpoint = { ...walked, phase: "confirm" };
     await runner.advance(checkpoint, async (client) => {
       await addUndatedCandidates(client, runner.run.view.id);
@@ -58,7 +62,7 @@ export async function runFullSync(runner: Runner): Promise<RunView> {
   }
   if (checkpoint.phase === "delete") {
     if (runner.dryRun) await tryDeletions(runner, runner.dryRun);
-    else await deleteMissing(runner, { ...checkpoint, phase: "close" });
+    else await deleteMissing(runner, checkpoint);
   }
   return close(runner);
 }
@@ -87,6 +91,47 @@ async function begin(runner: Runner): Promise<FullSyncCheckpoint> {
     return { total };
   });
   return checkpoint;
+}
+
+/**
+ * Walks until the walk is complete.
+ *
+ * @throws AppError `reconcile.list_*`
+ */
+async function walkAllUsers(runner: Runner, from: WalkProgress): Promise<WalkProgress> {
+  let progress = await walkUsers(runner, from, runner.run.isResumed);
+  while (!(await isComplete(runner, progress))) progress = await walkUsers(runner, progress, false);
+  return progress;
+}
+
+const maxRetries = 5;
+
+/**
+ * Decides whether a walk that came to a short page is complete. It is when it saw as many users as Clerk counted at the
+ * start, or counts now, because users may be deleted meanwhile. Users that signed up while the last page was read are
+ * walked too. An older user behind a short page proves that Clerk cut the list off.
+ *
+ * @returns false when there are users behind the end of the walk
+ * @throws AppError `reconcile.list_incomplete`
+ */
+async function isComplete(runner: Runner, { seen, total, ranges }: WalkProgress): Promise<boolean> {
+  if (seen >= total) return true;
+  const end = ranges.at(-1);
+  if (!end) throw new AppError("internal", "A walk has no range");
+  let now = total;
+  for (let retry = 1; retry <= maxRetries; retry++) {
+    now = await runner.clerk.countUsers();
+    if (seen >= Math.min(total, now)) return true;
+    const { users } = await fetchPage(runner.clerk, end);
+    const isLate = users.every((user) => (readCreatedAtMs(user) ?? 0) > readBeginMs(runner));
+    if (users.length > 0 && isLate) return false;
+    if (users.length > 0) break;
+    await sleep(retry * 200, undefined, { signal: runner.signal }).catch(() => undefined);
+  }
+  throw new AppError(
+    "reconcile.list_incomplete",
+    `Clerk's list ended after ${seen} of ${Math.min(total, now)} users`,
+  );
 }
 
 const batchSize = 500;

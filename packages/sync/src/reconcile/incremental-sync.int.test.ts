@@ -189,6 +189,20 @@ describe("a full sync is requested", () => {
     expect(await listFullSyncs()).toHaveLength(3);
   });
 
+  test("by a lasting difference that only passes with a count compare", async () => {
+    const { clerk, db } = stage;
+    await catchUpWith(20);
+    await clerk.users.delete((await clerk.users.list({ limit: 1 }))[0]?.id ?? "", { silent: true });
+    await proxied.complete("catch-up");
+    // A count that takes a second and a half is not due for half a minute.
+    await db.query("update rollcall.user_counts set took_ms = 1500, counted_at = now()");
+    for (const _ of [1, 2, 3]) await proxied.complete("catch-up");
+    expect(await listFullSyncs()).toHaveLength(1);
+    await db.query("update rollcall.user_counts set took_ms = 1");
+    for (const _ of [1, 2]) await proxied.complete("catch-up");
+    expect(await listFullSyncs()).toEqual(["catch-up", expect.anything()]);
+  });
+
   test("not by a difference that equals the held deletions", async () => {
     const { clerk } = stage;
     await clerk.users.seed(20);

@@ -2,7 +2,7 @@ import { type ListedUser, maxUsersPerPage } from "@rollcall/clerk";
 import { AppError, type RunView } from "@rollcall/contracts";
 import {
   type CatchUpState,
-  countUsers,
+  countUsersWhenDue,
   dropCandidatesOfEndedRuns,
   nextReadSequence,
   pruneRuns,
@@ -141,7 +141,8 @@ const lastingPasses = 3;
 
 /**
  * Compares the number of users here and at Clerk. A difference that stays the same over three passes without missed
- * changes requests a full sync. It does so once for each difference, because a full sync may be unable to repair it.
+ * changes requests a full sync. It does so once for each difference, because a full sync may be unable to repair it. A
+ * pass in which no count is due compares nothing.
  */
 async function compareCounts(
   { context, clerk }: Runner,
@@ -149,8 +150,9 @@ async function compareCounts(
   pass: Pass,
 ): Promise<Omit<CatchUpState, "watermarkMs">> {
   const atClerk = await clerk.countUsers();
-  const { live, held } = await countUsers(context.pool);
-  const surplus = live - held - atClerk;
+  const counted = await countUsersWhenDue(context.pool);
+  if (!counted) return pass.missed === 0 ? state : { ...state, surplusPasses: 0 };
+  const surplus = counted.live - counted.held - atClerk;
   if (surplus === 0) return { surplus, surplusPasses: 0, checkedSurplus: 0 };
   const lasts = surplus === state.surplus && pass.missed === 0;
   const surplusPasses = lasts ? state.surplusPasses + 1 : 1;

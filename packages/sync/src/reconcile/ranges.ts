@@ -1,5 +1,16 @@
+import { type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { z } from "zod";
-import { type WalkPosition, walkPosition, walkStart } from "./fetch-page.ts";
+import {
+  findCreationTime,
+  type Lister,
+  readCreatedAtMs,
+  type WalkedPage,
+  type WalkPlace,
+  type WalkPosition,
+  walkPosition,
+  walkStart,
+} from "./fetch-page.ts";
+import type { Turn } from "./retrying-clerk.ts";
 
 /** A range of creation times that is walked by itself; part of the checkpoint of a full sync. */
 export const walkRange = z.object({
@@ -15,6 +26,20 @@ export const walkRange = z.object({
 });
 
 export type WalkRange = z.infer<typeof walkRange>;
+
+/** The progress of a full sync over Clerk's users; part of its checkpoint. */
+export const walkProgress = z.object({
+  /** In the order of creation, without gaps. The last one has no end; the others are left out once they are walked. */
+  ranges: z.array(walkRange).min(1),
+  pages: z.number().int(),
+  /** Users that Clerk counted at the start of the run, and distinct users on its pages so far. */
+  total: z.number().int(),
+  seen: z.number().int(),
+  /** A user of the last page: an answer by id that lacks this user proves nothing. */
+  sentinel: z.string().nullable(),
+});
+
+export type WalkProgress = z.infer<typeof walkProgress>;
 
 /** The range of all users. */
 export function wholeRange(total: number, position: WalkPosition = walkStart, seen = 0): WalkRange {
@@ -40,20 +65,110 @@ export function openRange(stored: WalkRange, mayBeHalfDone: boolean): OpenRange 
   return { stored, state: "waiting", frontierMs, isStuck: false, mayBeHalfDone };
 }
 
+/** The ranges of a walk, and what its lanes know about cutting them. */
+export type RangeSet = {
+  /** In the order of creation. The last one has no end, and stays here when it is done. */
+  open: OpenRange[];
+  /** Users; a range is not cut into smaller parts. */
+  smallestPart: number;
+  /** Ranks at which lanes are about to cut. */
+  pending: Set<number>;
+  /** Answers of Clerk showed that its list cannot be entered in the middle. */
+  isWhole: boolean;
+};
+
+type First = { page: Promise<WalkedPage>; turn: Turn };
+
+/** How a lane cuts: it fetches the first page of a new range, and stores all ranges once they are cut. */
+type Cutting<Page extends First> = { fetchFirst(place: WalkPlace): Page; store(): Promise<void> };
+
+/** The answers of a Clerk that cannot list users from the middle on. The walk then stays whole. */
+const oddAnswers: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "clerk.unreadable",
+  "reconcile.list_repeated",
+]);
+
+/**
+ * Cuts the longest rest of a range in two, for a lane that has none.
+ *
+ * @returns the new range with its first page; undefined when no cut is worth it
+ */
+export async function cutLongest<Page extends First>(
+  set: RangeSet,
+  clerk: Lister,
+  cutting: Cutting<Page>,
+): Promise<{ range: OpenRange; first: Page } | undefined> {
+  while (!set.isWhole) {
+    const planned = chooseCut(set);
+    if (!planned) return undefined;
+    set.pending.add(planned.rank);
+    try {
+      const cut = await tryCut(set.open, clerk, planned, cutting);
+      if (cut) return cut;
+    } catch (error) {
+      if (!oddAnswers.has(readErrorCode(error))) throw error;
+      set.isWhole = true;
+    } finally {
+      set.pending.delete(planned.rank);
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Fetches the first page of a new range and then cuts. So the cut is made only if Clerk lists the users behind it, and
+ * beginning with the right one.
+ */
+async function tryCut<Page extends First>(
+  open: OpenRange[],
+  clerk: Lister,
+  { range: planned, rank }: { range: OpenRange; rank: number },
+  { fetchFirst, store }: Cutting<Page>,
+): Promise<{ range: OpenRange; first: Page } | undefined> {
+  const createdAtMs = await findCreationTime(clerk, rank);
+  const found = createdAtMs === undefined ? undefined : findCut(open, createdAtMs);
+  if (!found) {
+    // Otherwise its lane has passed that user meanwhile, and its rest is shorter now.
+    const isPassed = createdAtMs !== undefined && createdAtMs < (planned.frontierMs ?? 0);
+    planned.isStuck ||= !isPassed;
+    return undefined;
+  }
+  const { afterMs } = found;
+  const { cursorIgnored } = found.range.stored.position;
+  const first = fetchFirst({ afterMs, position: { ...walkStart, cursorIgnored } });
+  try {
+    const { users } = await first.page;
+    const [oldest] = users;
+    // A first user without a readable time might belong to both parts.
+    const isClear = oldest !== undefined && (readCreatedAtMs(oldest) ?? 0) > afterMs;
+    const victim = open.find((one) => canCut(one, afterMs));
+    planned.isStuck ||= !isClear;
+    if (isClear && victim) {
+      const range = cutRange(open, victim, { afterMs, rank });
+      range.state = "walked";
+      await store();
+      return { range, first };
+    }
+    first.turn.leave();
+    return undefined;
+  } catch (error) {
+    first.turn.leave();
+    throw error;
+  }
+}
+
 /**
  * Chooses the rank at which the next range should be cut: the middle of the longest part that no lane walks.
  *
- * @param pending ranks at which other lanes are about to cut
- * @param smallestPart users; no part becomes smaller
  * @returns undefined when each part is too small
  */
-export function chooseCut(
-  ranges: readonly OpenRange[],
-  pending: ReadonlySet<number>,
-  smallestPart: number,
-): { range: OpenRange; rank: number } | undefined {
+function chooseCut({
+  open,
+  pending,
+  smallestPart,
+}: RangeSet): { range: OpenRange; rank: number } | undefined {
   let best: { range: OpenRange; rank: number; size: number } | undefined;
-  for (const range of ranges) {
+  for (const range of open) {
     if (range.state === "ending" || range.state === "done" || range.isStuck) continue;
     const { firstRank, seen, endRank } = range.stored;
     const start = firstRank + seen;
@@ -73,7 +188,7 @@ export function chooseCut(
  *
  * @returns the range and the `afterMs` of its new right part; undefined if no cut leaves users on both sides
  */
-export function findCut(
+function findCut(
   ranges: readonly OpenRange[],
   createdAtMs: number,
 ): { range: OpenRange; afterMs: number } | undefined {
@@ -85,7 +200,7 @@ export function findCut(
 }
 
 /** Whether a range can end at `afterMs`: no user behind it is on a page of the range already. */
-export function canCut({ stored, state, frontierMs }: OpenRange, afterMs: number): boolean {
+function canCut({ stored, state, frontierMs }: OpenRange, afterMs: number): boolean {
   if (state === "ending" || state === "done" || afterMs < 0) return false;
   return (
     (frontierMs === null || afterMs >= frontierMs) &&
@@ -95,11 +210,7 @@ export function canCut({ stored, state, frontierMs }: OpenRange, afterMs: number
 }
 
 /** Cuts a range in two. @returns the right part, which comes right behind it in `ranges` */
-export function cutRange(
-  ranges: OpenRange[],
-  range: OpenRange,
-  cut: { afterMs: number; rank: number },
-): OpenRange {
+function cutRange(ranges: OpenRange[], range: OpenRange, cut: { afterMs: number; rank: number }): OpenRange {
   const { stored, mayBeHalfDone } = range;
   const { untilMs, position, firstRank, seen, endRank } = stored;
   const rank = Math.min(Math.max(cut.rank, firstRank + seen), endRank);

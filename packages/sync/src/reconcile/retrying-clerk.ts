@@ -3,7 +3,6 @@ import { type ClerkGateway, type ListedUser, maxUsersPerPage, type UserListQuery
 import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { type Pool, type RequestBudget, takeClerkRequest } from "@rollcall/db";
 import type { Logger } from "@rollcall/observability";
-import { createSlots, type Turn } from "./slots.ts";
 
 /** Clerk inside a run: requests stay within the budget and are retried after failures that pass. */
 export type RetryingClerk = {
@@ -16,6 +15,14 @@ export type RetryingClerk = {
    */
   listPage(query: UserListQuery, turn?: Turn): Promise<ListedPage | "cursor_refused">;
   countUsers(): Promise<number>;
+};
+
+/** The slot of one page, in which it is parsed and written. */
+export type Turn = {
+  /** Resolves once the slot is taken; at once if it is already. */
+  enter(): Promise<void>;
+  /** Gives the slot back. The turn may be entered again. */
+  leave(): void;
 };
 
 export type ListedPage = {
@@ -50,11 +57,11 @@ export type RequestGate = {
  * they wait for the budget's lock.
  */
 export function createRequestGate({ pool, budget }: ClerkContext, signal: AbortSignal): RequestGate {
-  const place = createSlots(1);
+  const inSequence = createSequence();
   let pausedUntilMs = 0;
   return {
     pass: () =>
-      place.run(async () => {
+      inSequence(async () => {
         for (;;) {
           signal.throwIfAborted();
           const pausedMs = pausedUntilMs - Date.now();
@@ -66,6 +73,18 @@ export function createRequestGate({ pool, budget }: ClerkContext, signal: AbortS
     pause: (waitMs) => {
       pausedUntilMs = Math.max(pausedUntilMs, Date.now() + waitMs);
     },
+  };
+}
+
+/** Runs tasks one after the other, in the order of the calls. */
+export type Sequence = <T>(task: () => Promise<T>) => Promise<T>;
+
+export function createSequence(): Sequence {
+  let last: Promise<unknown> = Promise.resolve();
+  return (task) => {
+    const next = last.then(task);
+    last = next.catch(() => undefined);
+    return next;
   };
 }
 

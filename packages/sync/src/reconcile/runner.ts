@@ -22,6 +22,8 @@ export type ReconcileContext = ClerkContext &
     leaseMs?: number;
     /** Ranges that a full sync walks at once; 16 by default. */
     concurrency?: number;
+    /** Absent users that one transaction deletes; 500 by default. */
+    deletionsAtOnce?: number;
     /** Users; a range is not cut into smaller parts. 2,500 by default. */
     smallestPart?: number;
   };
@@ -47,8 +49,11 @@ export class RunStop extends Error {
   }
 }
 
-/** Writes inside the transaction that stores the checkpoint, and returns the amounts to add to the run's row. */
-type Step = (client: Queryable) => Promise<RunProgress>;
+/**
+ * Writes inside the transaction that stores the checkpoint, and returns the amounts to add to the run's row. A checkpoint
+ * that only the step knows goes before the given one.
+ */
+type Step = (client: Queryable) => Promise<RunProgress & { checkpoint?: unknown }>;
 
 /** One process at work on one run, for as long as it holds the lease. */
 export type Runner = {
@@ -123,7 +128,10 @@ export function startRunner(
     signal: stop.signal,
     advance: (checkpoint, step) =>
       // The staging table of a dry run ends with its process, so a dry run cannot be resumed from a checkpoint.
-      fenced(async (client) => advanceRun(client, id, dryRun ? {} : checkpoint, await step(client))),
+      fenced(async (client) => {
+        const { checkpoint: known = checkpoint, ...progress } = await step(client);
+        return advanceRun(client, id, dryRun ? {} : known, progress);
+      }),
     end: (end, step) =>
       fenced(async (client) => {
         await step(client);

@@ -1,38 +1,34 @@
 import { setMaxListeners } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
-import { maxUsersPerPage } from "@rollcall/clerk";
+import { type ListedUser, maxUsersPerPage } from "@rollcall/clerk";
 import { AppError } from "@rollcall/contracts";
-import { addMissingCandidates, nextReadSequence } from "@rollcall/db";
-import { z } from "zod";
+import { addMissingCandidates, type CreationRange, nextReadSequence } from "@rollcall/db";
 import {
   fetchPage,
-  findCreationTime,
   findUserAfter,
   type Lister,
   readCreatedAtMs,
   refuseEmptyList,
+  type WalkedPage,
   type WalkPlace,
 } from "./fetch-page.ts";
-import { type WalkRange, walkRange } from "./ranges.ts";
-import { createRequestGate, createRetryingClerk, type RetryingClerk } from "./retrying-clerk.ts";
+import {
+  cutLongest,
+  type OpenRange,
+  openRange,
+  type RangeSet,
+  type WalkProgress,
+  type WalkRange,
+} from "./ranges.ts";
+import {
+  createRequestGate,
+  createRetryingClerk,
+  createSequence,
+  type RetryingClerk,
+  type Sequence,
+  type Turn,
+} from "./retrying-clerk.ts";
 import type { Runner } from "./runner.ts";
-import type { Turn } from "./slots.ts";
-import { type Lane, type SequencedPage, type WalkSteps, walkRanges } from "./walk-ranges.ts";
 import { type PageResult, writePage } from "./write-page.ts";
-
-/** The progress of a full sync over Clerk's users; part of its checkpoint. */
-export const walkProgress = z.object({
-  /** In the order of creation, without gaps. The last one has no end; the others are left out once they are walked. */
-  ranges: z.array(walkRange).min(1),
-  pages: z.number().int(),
-  /** Users that Clerk counted at the start of the run, and distinct users on its pages so far. */
-  total: z.number().int(),
-  seen: z.number().int(),
-  /** A user of the last page: an answer by id that lacks this user proves nothing. */
-  sentinel: z.string().nullable(),
-});
-
-export type WalkProgress = z.infer<typeof walkProgress>;
 
 /** The default of RECONCILE_CONCURRENCY. With Clerk at 250 ms a page, it uses up the budget of a production key. */
 const defaultConcurrency = 16;
@@ -48,20 +44,11 @@ const mostPagesAtOnce = 2;
  * Walks over all of Clerk's users, several ranges of creation time at once. It writes the users that differ, and records
  * live rows that the pages lack as deletion candidates.
  *
- * @returns the progress after a complete walk
+ * @param mayBeHalfDone another runner may have died after it wrote a page and before it stored that page
+ * @returns the progress at the end of Clerk's list
  * @throws AppError `reconcile.list_*` when the list is empty, ends early or repeats itself
  */
-export async function walkUsers(runner: Runner, from: WalkProgress): Promise<WalkProgress> {
-  let progress = from;
-  let mayBeHalfDone = runner.run.isResumed;
-  for (;;) {
-    progress = await walkAllRanges(runner, progress, mayBeHalfDone);
-    if (await isComplete(runner, progress)) return progress;
-    mayBeHalfDone = false;
-  }
-}
-
-async function walkAllRanges(
+export async function walkUsers(
   runner: Runner,
   from: WalkProgress,
   mayBeHalfDone: boolean,
@@ -76,9 +63,7 @@ async function walkAllRanges(
   const stopToo = () => stop.abort(signal.reason);
   if (signal.aborted) stopToo();
   signal.addEventListener("abort", stopToo);
-  const gate = createRequestGate(context, stop.signal);
-  const openLane = () => createLane(runner, createRetryingClerk(context, stop.signal, gate));
-  const { steps, readProgress } = createSteps(runner, from, openLane);
+  const { steps, readProgress } = createSteps(runner, from, stop.signal);
   const ranges = { ranges: from.ranges, mayBeHalfDone };
   try {
     await walkRanges(steps, ranges, { concurrency, pagesAtOnce, smallestPart }, stop);
@@ -88,44 +73,21 @@ async function walkAllRanges(
   }
 }
 
-/** A lane has its own size of pages: where users are large, only this lane's pages are small. */
-function createLane(runner: Runner, clerk: RetryingClerk): Lane {
-  const { pool } = runner.context;
-  return {
-    fetch: async (place, turn) => {
-      const page = await fetchSequenced(runner, clerk, place, turn);
-      const isFirst = place.afterMs === null && place.position.after === null;
-      if (isFirst && page.users.length === 0) await refuseEmptyList(pool);
-      return page;
-    },
-    findCreationTime: (rank) => findCreationTime(clerk, rank),
-    isCutOff: async (afterMs) => {
-      const user = await findUserAfter(clerk, afterMs);
-      return user !== undefined && (readCreatedAtMs(user) ?? 0) <= getBeginMs(runner);
-    },
-  };
-}
-
-async function fetchSequenced(
-  { context }: Runner,
-  clerk: RetryingClerk,
-  place: WalkPlace,
-  turn?: Turn,
-): Promise<SequencedPage> {
-  const readSequence = await nextReadSequence(context.pool);
-  const lister: Lister = { listPage: (query) => clerk.listPage(query, turn) };
-  return { ...(await fetchPage(lister, place)), readSequence };
-}
-
 function createSteps(
   runner: Runner,
   from: WalkProgress,
-  openLane: () => Lane,
+  signal: AbortSignal,
 ): { steps: WalkSteps<PageResult>; readProgress: () => WalkProgress } {
+  const { context, run } = runner;
+  const gate = createRequestGate(context, signal);
   let progress = from;
   let number = from.pages;
   const steps: WalkSteps<PageResult> = {
-    openLane,
+    openLane: () => {
+      const clerk = createRetryingClerk(context, signal, gate);
+      return { clerk, fetch: (place, turn) => fetchSequenced(runner, clerk, place, turn) };
+    },
+    runBeganAtMs: readBeginMs(runner),
     write: (page) => writePage(runner, { ...page, number: number++ }),
     store: async (ranges, stored) => {
       const clerkIds = stored?.page.users.flatMap(({ clerkId }) => clerkId ?? []) ?? [];
@@ -140,7 +102,7 @@ function createSteps(
         if (!stored) return {};
         const { page, written } = stored;
         const { isInStep, counts, missed } = written;
-        if (!isInStep) await addMissingCandidates(client, runner.run.view.id, { clerkIds, ...page.range });
+        if (!isInStep) await addMissingCandidates(client, run.view.id, { clerkIds, ...page.range });
         return { pages: 1, seen: page.users.length, counts, missed };
       });
       progress = next;
@@ -149,40 +111,258 @@ function createSteps(
   return { steps, readProgress: () => progress };
 }
 
-const maxRetries = 5;
+async function fetchSequenced(
+  { context }: Runner,
+  clerk: RetryingClerk,
+  place: WalkPlace,
+  turn: Turn,
+): Promise<SequencedPage> {
+  const readSequence = await nextReadSequence(context.pool);
+  const page = await fetchPage({ listPage: (query) => clerk.listPage(query, turn) }, place);
+  const isFirst = place.afterMs === null && place.position.after === null;
+  if (isFirst && page.users.length === 0) await refuseEmptyList(context.pool);
+  return { ...page, readSequence };
+}
+
 /** The largest assumed difference between Clerk's clock and ours. */
 const clockSkewMs = 60_000;
 
-const getBeginMs = ({ run }: Runner) => Date.parse(run.view.startedAt ?? "") - clockSkewMs;
-
-/**
- * Decides whether a walk that came to a short page is complete. It is when it saw as many users as Clerk counted at the
- * start, or counts now, because users may be deleted meanwhile. Users that signed up while the last page was read are
- * walked too. An older user behind a short page proves that Clerk cut the list off.
- *
- * @returns false when there are users behind the end of the walk
- * @throws AppError `reconcile.list_incomplete`
- */
-async function isComplete(runner: Runner, { seen, total, ranges }: WalkProgress): Promise<boolean> {
-  if (seen >= total) return true;
-  let now = total;
-  for (let retry = 1; retry <= maxRetries; retry++) {
-    now = await runner.clerk.countUsers();
-    if (seen >= Math.min(total, now)) return true;
-    const { users } = await fetchPage(runner.clerk, getEnd(ranges));
-    const isLate = users.every((user) => (readCreatedAtMs(user) ?? 0) > getBeginMs(runner));
-    if (users.length > 0 && isLate) return false;
-    if (users.length > 0) break;
-    await sleep(retry * 200, undefined, { signal: runner.signal }).catch(() => undefined);
-  }
-  throw new AppError(
-    "reconcile.list_incomplete",
-    `Clerk's list ended after ${seen} of ${Math.min(total, now)} users`,
-  );
+/** Users that were created later may have signed up while the run went on. */
+export function readBeginMs({ run }: Runner): number {
+  return Date.parse(run.view.startedAt ?? "") - clockSkewMs;
 }
 
-function getEnd(ranges: readonly WalkRange[]): WalkRange {
-  const last = ranges.at(-1);
-  if (!last) throw new AppError("internal", "A walk has no range");
-  return last;
+/** A page as Clerk answered it. The read sequence was drawn before the request left. */
+type SequencedPage = WalkedPage & { readSequence: number };
+
+/** A page within its range, and the creation times that it covers. */
+export type RangePage = Pick<SequencedPage, "readSequence"> & {
+  users: readonly ListedUser[];
+  range: CreationRange;
+  mayBeHalfDone: boolean;
+};
+
+/** Clerk, as one lane asks it. A lane has its own size of pages: where users are large, only its pages are small. */
+type Lane = {
+  clerk: Lister;
+  fetch(place: WalkPlace, turn: Turn): Promise<SequencedPage>;
+};
+
+/** What a walk does with its pages. */
+export type WalkSteps<Written> = {
+  openLane(): Lane;
+  /** By Clerk's clock: an older user than this is no sign-up of the meantime. */
+  runBeganAtMs: number;
+  /** Writes the users of a page. Several pages may be written at once. */
+  write(page: RangePage): Promise<Written>;
+  /** Stores the ranges, and a page that was written, as one checkpoint. Calls do not overlap. */
+  store(ranges: WalkRange[], stored?: { page: RangePage; written: Written }): Promise<void>;
+};
+
+export type WalkOptions = {
+  /** Ranges that are walked at once. */
+  concurrency: number;
+  /** Pages that are parsed and written at once. */
+  pagesAtOnce: number;
+  /** Users; a range is not cut into smaller parts. */
+  smallestPart: number;
+};
+
+type Walk<Written> = RangeSet & {
+  steps: WalkSteps<Written>;
+  takeTurn: (after?: Promise<unknown>) => Turn;
+  storing: Sequence;
+  signal: AbortSignal;
+};
+
+/**
+ * Walks over all users in ranges of creation time, several at once. A lane without a range cuts the longest rest of another
+ * one in two, at the creation time of the user in its middle. Ranges therefore end at about the same time, whenever the
+ * users signed up. With one lane it is a walk page after page.
+ *
+ * Each page is stored together with the places of all ranges. `stop` is aborted when a lane fails, so that the other lanes
+ * end too.
+ *
+ * @throws the first error of a lane, or the reason of `stop`
+ */
+export async function walkRanges<Written>(
+  steps: WalkSteps<Written>,
+  from: { ranges: readonly WalkRange[]; mayBeHalfDone: boolean },
+  { concurrency, pagesAtOnce, smallestPart }: WalkOptions,
+  stop: AbortController,
+): Promise<void> {
+  const walk: Walk<Written> = {
+    steps,
+    smallestPart,
+    open: from.ranges.map((range) => openRange(range, from.mayBeHalfDone)),
+    pending: new Set(),
+    isWhole: false,
+    takeTurn: createTurns(pagesAtOnce),
+    storing: createSequence(),
+    signal: stop.signal,
+  };
+  const lanes = Array.from({ length: concurrency }, () =>
+    runLane(walk, steps.openLane()).catch((error: unknown) => stop.abort(error)),
+  );
+  await Promise.all(lanes);
+  stop.signal.throwIfAborted();
+}
+
+/**
+ * Each page has a turn of its own, in which it is parsed and written: `size` of them at once, in the order in which their
+ * bytes came. A turn does not begin before the promise `after` is settled.
+ */
+function createTurns(size: number): (after?: Promise<unknown>) => Turn {
+  let free = size;
+  const waiting: (() => void)[] = [];
+
+  async function begin(): Promise<void> {
+    if (free > 0) free--;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+  }
+
+  function end(): void {
+    const next = waiting.shift();
+    if (next) next();
+    else free++;
+  }
+
+  return (after) => {
+    let begun: Promise<void> | undefined;
+    return {
+      enter: async () => {
+        await after;
+        begun ??= begin();
+        await begun;
+      },
+      leave: () => {
+        void begun?.then(end);
+        begun = undefined;
+      },
+    };
+  };
+}
+
+type Fetched = { page: Promise<SequencedPage>; turn: Turn };
+
+async function runLane<Written>(walk: Walk<Written>, lane: Lane): Promise<void> {
+  const { steps, storing, open } = walk;
+  const fetchFirst = (place: WalkPlace) => fetchAhead(walk, lane, place);
+  const store = () => storing(() => steps.store(open.map(({ stored }) => stored)));
+  for (;;) {
+    const waiting = open.find(({ state }) => state === "waiting");
+    if (waiting) {
+      waiting.state = "walked";
+      await walkToEnd(walk, lane, waiting, fetchFirst(waiting.stored));
+      continue;
+    }
+    const cut = await cutLongest(walk, lane.clerk, { fetchFirst, store });
+    if (!cut) return;
+    await walkToEnd(walk, lane, cut.range, cut.first);
+  }
+}
+
+function fetchAhead<Written>(
+  { takeTurn }: Walk<Written>,
+  lane: Lane,
+  place: WalkPlace,
+  after?: Promise<unknown>,
+): Fetched {
+  const turn = takeTurn(after);
+  const page = lane.fetch(place, turn);
+  // The lane awaits the page later. Until then its failure must not end the process.
+  page.catch(() => undefined);
+  return { page, turn };
+}
+
+/** Walks a range to its end. While a page is written, only the next page is fetched, and its answer is kept as bytes. */
+async function walkToEnd<Written>(
+  walk: Walk<Written>,
+  lane: Lane,
+  range: OpenRange,
+  first: Fetched,
+): Promise<void> {
+  for (let ahead = first; ; ) {
+    const { turn } = ahead;
+    try {
+      const fetched = await ahead.page;
+      await turn.enter();
+      walk.signal.throwIfAborted();
+      const placed = placePage(range, fetched);
+      if (placed.isUnproven) await refuseCutOff(walk, lane, placed.range);
+      const writing = writeAndStore(walk, range, fetched, placed);
+      if (!placed.isLast) {
+        const place = { afterMs: range.stored.afterMs, position: fetched.next };
+        ahead = fetchAhead(walk, lane, place, writing);
+      }
+      await writing;
+      if (placed.isLast) return;
+    } finally {
+      turn.leave();
+    }
+  }
+}
+
+type PlacedPage = RangePage & {
+  /** The range ends on this page. */
+  isLast: boolean;
+  /** Clerk's list ended, though it has shown users behind this range. */
+  isUnproven: boolean;
+};
+
+/** Leaves out the users behind the range's end. From here on, no cut lies before a user of this page. */
+function placePage(
+  range: OpenRange,
+  { users, next, isLast: isShort, readSequence }: SequencedPage,
+): PlacedPage {
+  const { afterMs, untilMs, position } = range.stored;
+  const end = untilMs === null ? -1 : users.findIndex((user) => (readCreatedAtMs(user) ?? 0) > untilMs);
+  const isLast = end !== -1 || isShort;
+  const fromMs = position.after?.createdAtMs ?? afterMs;
+  // Before the first user with a known time, the range of the page is empty.
+  const reachedMs = next.after?.createdAtMs ?? fromMs ?? 0;
+  const { mayBeHalfDone } = range;
+  range.mayBeHalfDone = false;
+  range.frontierMs = isLast ? range.frontierMs : reachedMs;
+  if (isLast) range.state = "ending";
+  return {
+    users: end === -1 ? users : users.slice(0, end),
+    readSequence,
+    range: { afterMs: fromMs, untilMs: isLast ? untilMs : reachedMs },
+    mayBeHalfDone,
+    isLast,
+    isUnproven: isShort && end === -1 && untilMs !== null,
+  };
+}
+
+/** An older user than this run behind a place at which Clerk's list has just ended proves that the list was cut off. */
+async function refuseCutOff<Written>(
+  { steps }: Walk<Written>,
+  { clerk }: Lane,
+  { untilMs }: CreationRange,
+): Promise<void> {
+  const user = await findUserAfter(clerk, untilMs ?? 0);
+  if (user && (readCreatedAtMs(user) ?? 0) <= steps.runBeganAtMs)
+    throw new AppError("reconcile.list_incomplete", "Clerk's list ended before its later users");
+}
+
+async function writeAndStore<Written>(
+  { steps, open, storing }: Walk<Written>,
+  range: OpenRange,
+  { next: position }: SequencedPage,
+  page: PlacedPage,
+): Promise<void> {
+  const written = await steps.write(page);
+  await storing(async () => {
+    const seen = range.stored.seen + page.users.length;
+    const isOver = page.isLast && range.stored.untilMs !== null;
+    const ranges = open
+      .filter((one) => one !== range || !isOver)
+      .map((one) => (one === range ? { ...one.stored, position, seen } : one.stored));
+    await steps.store(ranges, { page, written });
+    // It may have been cut meanwhile, so its end is not that of the checkpoint.
+    range.stored = { ...range.stored, position, seen };
+    if (page.isLast) range.state = "done";
+    if (isOver) open.splice(open.indexOf(range), 1);
+  });
 }

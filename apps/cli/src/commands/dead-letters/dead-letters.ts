@@ -58,12 +58,12 @@ export function addDeadLetters(cli: Cli, group: string): void {
     .action(async (typed, options, command) => {
       const ids = readTyped(command, "<ids...>", discardRequest.shape.ids, typed);
       const reason = readTyped(command, "--reason", discardRequest.shape.reason, options.reason);
-      const { discarded, refused } = await discardDeadLetters(
-        cli.open().services,
-        { ids, reason },
-        cli.caller,
-      );
-      cli.print({ discarded, refused }, () => [`${discarded} discarded.`, ...describeRefused(refused)]);
+      const { services, system } = cli.open();
+      const { discarded, refused } = await discardDeadLetters(services, { ids, reason }, cli.caller);
+      cli.print({ discarded, refused }, () => [
+        `${discarded} discarded from the queues of ${system}.`,
+        ...describeRefused(refused),
+      ]);
       if (refused.length > 0) process.exitCode = exitCodes.failed;
     });
 }

@@ -1,34 +1,56 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
-import { splitPublicKeys, variables } from "@rollcall/contracts";
-import { z } from "zod";
-import type { Environment } from "../../cli.ts";
+import { createInstanceApi } from "@rollcall/clerk/instance";
+import { AppError, splitPublicKeys, variables } from "@rollcall/contracts";
+import type { Cli, Environment } from "../../cli.ts";
 import { type Finding, note, ok, unknown, wrong } from "./finding.ts";
 
 /** Session tokens live for one minute and tolerate this much; webhooks tolerate five minutes. */
 const longestSkewMs = 5_000;
 /** The date header has whole seconds. */
 const dateGrainMs = 1_000;
+const timeoutMs = 5_000;
 
 const fromDashboard = "Copy it again from Clerk's dashboard, API keys";
 
-/** Checks the secret key, the clock and the JWT key with one request to Clerk. */
-export async function checkClerk(environment: Environment): Promise<Finding[]> {
+/** Checks the secret key, the clock, the JWT key, and whether the instance has webhooks, with one request for each answer. */
+export async function checkClerk(
+  environment: Environment,
+  { leaveRequest }: Pick<Cli, "leaveRequest">,
+): Promise<Finding[]> {
   const key = variables.CLERK_SECRET_KEY.safeParse(environment["CLERK_SECRET_KEY"]);
   const url = variables.CLERK_API_URL.safeParse(environment["CLERK_API_URL"]?.trim() || undefined);
   if (!key.success || !url.success) {
     return [unknown("clerk.key", "Not checked: CLERK_SECRET_KEY or CLERK_API_URL is missing or malformed.")];
   }
-  const answer = await askClerk(url.data, key.data);
-  if (!answer) {
+  const options = { secretKey: key.data, apiUrl: url.data, timeoutMs, onAbandoned: leaveRequest };
+  const { readKeys, findWebhookPage } = createInstanceApi(options);
+  const [clock, keys, page] = await Promise.all([
+    readClock(url.data),
+    settle(readKeys()),
+    settle(findWebhookPage()),
+  ]);
+  if (!clock) {
     const fix = "Check CLERK_API_URL, DNS and the firewall between this machine and Clerk.";
     return [wrong("clerk.reachable", "Clerk does not answer within 5 s.", fix)];
   }
   return [
     checkApiUrl(url.data),
-    checkKey(key.data, answer),
-    checkClock(answer),
-    checkJwtKey(environment["CLERK_JWT_KEY"], answer),
+    checkKey(key.data, keys),
+    checkClock(clock),
+    checkJwtKey(environment["CLERK_JWT_KEY"], keys),
+    checkWebhooks(Boolean(environment["CLERK_WEBHOOK_SIGNING_SECRET"]?.trim()), page),
   ];
+}
+
+type Settled<T> = { value: T } | { error: AppError };
+
+async function settle<T>(answer: Promise<T>): Promise<Settled<T>> {
+  try {
+    return { value: await answer };
+  } catch (error) {
+    if (error instanceof AppError) return { error };
+    throw error;
+  }
 }
 
 function checkApiUrl(apiUrl: string): Finding {
@@ -43,17 +65,39 @@ function checkApiUrl(apiUrl: string): Finding {
       );
 }
 
-function checkKey(secretKey: string, { status }: ClerkAnswer): Finding {
+function checkKey(secretKey: string, keys: Settled<unknown>): Finding {
   const name = "clerk.key";
-  if (status === 401 || status === 403)
-    return wrong(name, `Clerk refuses CLERK_SECRET_KEY (${status}).`, `${fromDashboard}, Secret keys.`);
-  if (status !== 200) return unknown(name, `Clerk answered ${status}.`);
+  if ("error" in keys) {
+    const { code, message } = keys.error;
+    return code === "clerk.unauthorized"
+      ? wrong(name, `Clerk refuses CLERK_SECRET_KEY: ${message}.`, `${fromDashboard}, Secret keys.`)
+      : unknown(name, `${message}.`);
+  }
   return secretKey.startsWith("sk_live_")
     ? ok(name, "A live key that Clerk accepts: 1000 requests in 10 s.")
     : note(name, "A test key that Clerk accepts: 100 requests in 10 s, for development only.");
 }
 
-function checkClock({ answeredAtMs, nowMs }: ClerkAnswer): Finding {
+/** Clerk tells whether an instance has webhooks, and has no API that lists their endpoints. */
+function checkWebhooks(hasSecret: boolean, page: Settled<string | undefined>): Finding {
+  const name = "clerk.webhooks";
+  if ("error" in page) return unknown(name, `Not known: ${page.error.message}.`);
+  if (page.value !== undefined)
+    return ok(
+      name,
+      "Webhooks are on at Clerk. Its API lists no endpoints; webhook.deliveries says what arrived.",
+    );
+  const says = "This Clerk instance has no webhooks, and so no endpoint.";
+  return hasSecret
+    ? wrong(
+        name,
+        `${says} CLERK_WEBHOOK_SIGNING_SECRET must belong to another one.`,
+        "rollcall clerk setup turns them on, and prints how to add the endpoint.",
+      )
+    : note(name, `${says} rollcall clerk setup turns them on.`);
+}
+
+function checkClock({ answeredAtMs, nowMs }: Clock): Finding {
   const name = "clerk.clock";
   if (answeredAtMs === undefined) return unknown(name, "Clerk's answer has no date.");
   const skewMs = nowMs - (answeredAtMs + dateGrainMs / 2);
@@ -66,12 +110,12 @@ function checkClock({ answeredAtMs, nowMs }: ClerkAnswer): Finding {
   );
 }
 
-function checkJwtKey(pem: string | undefined, { status, keys }: ClerkAnswer): Finding {
+function checkJwtKey(pem: string | undefined, keys: Settled<readonly JsonWebKey[]>): Finding {
   const name = "clerk.jwt_key";
   const read = variables.CLERK_JWT_KEY.safeParse(pem);
-  if (status !== 200 || !read.success) return unknown(name, "Not compared with Clerk's keys.");
+  if ("error" in keys || !read.success) return unknown(name, "Not compared with Clerk's keys.");
   const own = splitPublicKeys(read.data).map((key) => fingerprint(createPublicKey(key)));
-  return keys.some((jwk) => own.includes(readFingerprint(jwk) ?? ""))
+  return keys.value.some((jwk) => own.includes(readFingerprint(jwk) ?? ""))
     ? ok(name, "CLERK_JWT_KEY holds a key of the instance that CLERK_SECRET_KEY belongs to.")
     : wrong(
         name,
@@ -93,38 +137,22 @@ function fingerprint(key: KeyObject): string {
   return key.export({ type: "spki", format: "der" }).toString("base64");
 }
 
-/** Clerk's answer. `answeredAtMs` is the time of Clerk's clock, `nowMs` of ours. */
-type ClerkAnswer = {
-  status: number;
-  answeredAtMs: number | undefined;
-  nowMs: number;
-  keys: readonly JsonWebKey[];
-};
-
-const timeoutMs = 5_000;
-const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
+/** `answeredAtMs` is the time of Clerk's clock, `nowMs` of ours. */
+type Clock = { answeredAtMs: number | undefined; nowMs: number };
 
 /**
- * Reads the public keys of session tokens. The request needs the secret key, and the answer has a date.
+ * Reads the date of any answer, also of a refusal, so this request has no key. Clerk's package keeps no header.
  *
  * @returns undefined without an answer
  */
-async function askClerk(apiUrl: string, secretKey: string): Promise<ClerkAnswer | undefined> {
+async function readClock(apiUrl: string): Promise<Clock | undefined> {
   try {
     const startedMs = Date.now();
-    const response = await fetch(new URL("/v1/jwks", apiUrl), {
-      headers: { authorization: `Bearer ${secretKey}`, accept: "application/json" },
-      signal: AbortSignal.timeout(timeoutMs),
-    });
+    const response = await fetch(new URL("/v1/jwks", apiUrl), { signal: AbortSignal.timeout(timeoutMs) });
     const nowMs = (startedMs + Date.now()) / 2;
+    await response.body?.cancel();
     const answeredAtMs = Date.parse(response.headers.get("date") ?? "");
-    const body = keySet.safeParse(await response.json().catch(() => undefined));
-    return {
-      status: response.status,
-      answeredAtMs: Number.isNaN(answeredAtMs) ? undefined : answeredAtMs,
-      nowMs,
-      keys: body.data?.keys ?? [],
-    };
+    return { answeredAtMs: Number.isNaN(answeredAtMs) ? undefined : answeredAtMs, nowMs };
   } catch {
     return undefined;
   }

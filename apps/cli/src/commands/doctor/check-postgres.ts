@@ -13,6 +13,7 @@ import { openQueueBackend } from "@rollcall/runtime";
 import type { Environment } from "../../cli.ts";
 import { readMapping } from "../../config.ts";
 import { describePostgresFailure } from "../../describe-postgres-failure.ts";
+import { checkDeliveries } from "./check-deliveries.ts";
 import { checkTables } from "./check-tables.ts";
 import { type Finding, note, ok, unknown, wrong } from "./finding.ts";
 
@@ -84,6 +85,7 @@ async function examine(
     ...(withQueues ? [await checkQueues(databaseUrl)] : []),
     ...(await checkTables(pool, { withQueues })),
     ...(await checkProxy(pool)),
+    ...(await checkDeliveries(environment, pool)),
   ];
 }
 

@@ -9,14 +9,15 @@ import { checkPostgres } from "./check-postgres.ts";
 import { checkRedis } from "./check-redis.ts";
 import type { Finding } from "./finding.ts";
 
-export function addDoctor({ program, readEnvironment, print }: Cli, group: string): void {
+export function addDoctor(cli: Cli, group: string): void {
+  const { program, readEnvironment, print } = cli;
   program
     .command("doctor")
     .helpGroup(group)
     .addOption(jsonOption)
     .description("check environment, Clerk, Postgres and Redis; print a fix for each fault")
     .action(async () => {
-      const findings = await examine(readEnvironment());
+      const findings = await examine(readEnvironment(), cli);
       const faults = findings.filter(({ state }) => state === "wrong");
       print({ ok: faults.length === 0, findings }, () => describe(findings, faults));
       if (faults.length > 0) process.exitCode = exitCodes.failed;
@@ -25,9 +26,9 @@ export function addDoctor({ program, readEnvironment, print }: Cli, group: strin
 
 /** Runs every check, also after one has failed. It writes one row and one key that hold nothing, and shows no value of the
  * environment. */
-async function examine(environment: Environment): Promise<Finding[]> {
+async function examine(environment: Environment, cli: Pick<Cli, "leaveRequest">): Promise<Finding[]> {
   const [clerk, postgres, redis, backend] = await Promise.all([
-    checkClerk(environment),
+    checkClerk(environment, cli),
     checkPostgres(environment),
     checkRedis(environment),
     checkBackend(environment),

@@ -27,7 +27,7 @@ export function addPurge({ program, open, print, caller }: Cli, group: string): 
     .description("erase the remaining data of a deleted user for good; the tombstone keeps the Clerk id")
     .action(async (typed, options, command) => {
       const clerkId = readTyped(command, "<clerkId>", clerkUserId, typed);
-      const { services } = open();
+      const { services, system } = open();
       const { profile, profileName } = services.pool.tables;
       const ids = profileIds(profile?.keyType ?? "integer");
       const candidates = readTyped(command, "--also", ids, options.also);
@@ -35,12 +35,14 @@ export function addPurge({ program, open, print, caller }: Cli, group: string): 
       const purge = await purgeUser(services, clerkId, wish, caller);
       const { erased, kept, candidates: left, deadLetters, appColumns } = purge;
       const answer = { erased, kept, candidates: left, deadLetters, appColumns };
-      print({ clerkId, ...answer }, () => describe(clerkId, profileName, answer));
+      print({ clerkId, ...answer }, () =>
+        describe(`${clerkId} is purged from ${system}.`, profileName, answer),
+      );
     });
 }
 
 function describe(
-  clerkId: string,
+  done: string,
   profileName: string,
   answer: Pick<Purge, "erased" | "kept" | "candidates" | "deadLetters" | "appColumns">,
 ): string[] {
@@ -55,5 +57,5 @@ function describe(
     [deadLetters > 0, `${deadLetters} dead letter(s) of the user are gone.`],
     [appColumns.length > 0, `Columns of the app's own were not changed: ${appColumns.join(", ")}.`],
   ];
-  return [`${clerkId} is purged.`, ...said.flatMap(([isSo, sentence]) => (isSo ? [sentence] : []))];
+  return [done, ...said.flatMap(([isSo, sentence]) => (isSo ? [sentence] : []))];
 }

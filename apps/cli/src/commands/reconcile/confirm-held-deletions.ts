@@ -21,7 +21,7 @@ export async function confirmHeldDeletions(
   try {
     const held = await requestConfirmation(opened.services, runId, caller);
     sayUnlessJson(
-      `Asking Clerk again about each of ${formatNumber(held.counts.held)} users before any deletion.`,
+      `Asking Clerk again about each of ${formatNumber(held.counts.held)} users before any deletion in ${opened.system}.`,
     );
     const ended = await confirmDeletions(reconciling, runId, caller, { signal });
     print(ended, () => describeConfirmed(held, ended));

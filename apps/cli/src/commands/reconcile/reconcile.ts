@@ -46,7 +46,7 @@ async function runNow(
   try {
     const reconciling = createCliReconcileContext(opened, log.read);
     const { run, isNew } = await requestRun(opened.services, wanted, { operator: caller });
-    if (!isJson()) greet(run, isNew);
+    if (!isJson()) greet(run, isNew, opened.system);
     const ended = await follow(reconciling, run, { signal, progress });
     progress?.end();
     const faults = log.describe(ended);
@@ -60,10 +60,10 @@ async function runNow(
   }
 }
 
-function greet(run: RunView, isNew: boolean): void {
+function greet(run: RunView, isNew: boolean, system: string): void {
   say(
     isNew
-      ? `${nameRun(run)} starts. Ctrl-C leaves it in a state from which it can be continued.`
+      ? `${nameRun(run)} of ${system} starts. Ctrl-C leaves it in a state from which it can be continued.`
       : `${nameRun(run)}, started by ${run.startedBy}, is not over. This command continues it, or follows the process that runs it.`,
   );
 }

@@ -32,6 +32,7 @@ function describe(status: SystemStatus, mapping: string | undefined): string[] {
     ["Without profile", formatCount(users?.withoutProfile)],
     ["Banned", formatCount(users?.banned)],
     ["Deleted", formatCount(users?.deleted)],
+    ...(users?.countedAt ? [["Counted at", users.countedAt]] : []),
     ["Logins, 15 minutes", describeLogins(status.logins)],
     ["Alerts", status.alertsFiring.join(", ") || "none is firing"],
     ["Dead letters", formatCount(status.deadLetters)],

@@ -62,7 +62,10 @@ function Users({ users }: Pick<Overview, "users">) {
         <Gauge name={texts.banned} value={formats.number(users.banned)} />
         <Gauge name={texts.deleted} value={formats.number(users.deleted)} />
       </dl>
-      <p className="soft small">{texts.usersHint}</p>
+      <p className="soft small">
+        {texts.usersHint}
+        {users.countedAt !== null && ` ${texts.countedAt(formats.dateTime(users.countedAt))}`}
+      </p>
     </section>
   );
 }

@@ -77,6 +77,7 @@ export const overviewTexts = defineTexts({
     users: "Users",
     live: "Live",
     withoutProfile: "Without a profile",
+    countedAt: (at: string) => `Counted at ${at}.`,
     usersHint:
       "Rows of users here. A person at Clerk whose row is missing is not counted: a dry run finds them.",
     banned: "Banned",
@@ -139,6 +140,7 @@ export const overviewTexts = defineTexts({
     users: "Usuários",
     live: "Ativos",
     withoutProfile: "Sem perfil",
+    countedAt: (at: string) => `Contados em ${at}.`,
     usersHint:
       "Linhas de usuários daqui. Quem está no Clerk sem linha aqui não é contado: uma simulação os encontra.",
     banned: "Bloqueados",

@@ -21,7 +21,10 @@ export type Reconciler = {
 };
 
 export type ReconcilerOptions = Partial<
-  Pick<ReconcileContext, "budget" | "retryForMs" | "leaseMs" | "defaults" | "concurrency" | "smallestPart">
+  Pick<
+    ReconcileContext,
+    "budget" | "retryForMs" | "leaseMs" | "defaults" | "concurrency" | "smallestPart" | "deletionsAtOnce"
+  >
 > & {
   /** Instead of the simulator's own address. */
   apiUrl?: string;

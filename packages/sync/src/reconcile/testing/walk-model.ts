@@ -1,8 +1,8 @@
 import type { ListedUser, UserListQuery } from "@rollcall/clerk";
 import type { Scheduler } from "fast-check";
-import { fetchPage, findCreationTime, findUserAfter, type Lister, readCreatedAtMs } from "../fetch-page.ts";
+import { fetchPage, type Lister } from "../fetch-page.ts";
 import { type WalkRange, wholeRange } from "../ranges.ts";
-import { type RangePage, type WalkSteps, walkRanges } from "../walk-ranges.ts";
+import { type RangePage, type WalkSteps, walkRanges } from "../walk-users.ts";
 
 export type ModelUser = { id: string; createdAtMs: number };
 
@@ -153,17 +153,14 @@ export function startModel(options: ModelOptions) {
 
   const steps: WalkSteps<void> = {
     openLane: () => ({
+      clerk: lister,
       fetch: async (place, turn) => {
         const page = await fetchPage(lister, place);
         await Promise.race([turn.enter(), current.died]);
         return { ...page, readSequence: 0 };
       },
-      findCreationTime: (rank) => findCreationTime(lister, rank),
-      isCutOff: async (afterMs) => {
-        const user = await findUserAfter(lister, afterMs);
-        return user !== undefined && (readCreatedAtMs(user) ?? 0) < beganAtMs;
-      },
     }),
+    runBeganAtMs: beganAtMs - 1,
     write: async ({ users, mayBeHalfDone }) => {
       model.mostPages = Math.max(model.mostPages, ++pagesNow);
       try {

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { countUsersByState, countUsersWhenDue, countWithoutProfile } from "./counts.ts";
+import type { Pool } from "./pool.ts";
+import { createTestPool, emptyTables, makeSnapshot, writeUsers } from "./testing.ts";
+
+let pool: Pool;
+
+beforeAll(async () => {
+  pool = await createTestPool();
+});
+beforeEach(async () => {
+  await emptyTables(pool);
+  await pool.query("delete from rollcall.user_counts");
+});
+afterAll(() => pool.end());
+
+/** As if the last count had taken this long, and had ended this long ago. */
+const pretend = (tookS: number, agoS: number) =>
+  pool.query(
+    "update rollcall.user_counts set took_ms = $1 * 1000, counted_at = now() - $2 * interval '1 second'",
+    [tookS, agoS],
+  );
+
+test("short counts are made at each call", async () => {
+  await writeUsers(pool, [
+    makeSnapshot({ clerkId: "user_a" }),
+    makeSnapshot({ clerkId: "user_b", banned: true }),
+  ]);
+  await pool.query("insert into rollcall.held_deletions (clerk_id) values ('user_a'), ('user_unknown')");
+  expect(await countUsersWhenDue(pool)).toEqual({ live: 2, held: 1 });
+  await pretend(1, 0);
+  await writeUsers(pool, [makeSnapshot({ clerkId: "user_c" })], { create: false });
+  expect(await countUsersWhenDue(pool)).toEqual({ live: 3, held: 1 });
+  expect(await countUsersByState(pool)).toEqual({ live: 2, banned: 1, deleted: 0, countedAt: null });
+  expect(await countWithoutProfile(pool)).toBe(1);
+});
+
+test("long ones are shown as they were kept, with their time, and made again after 20 times as long", async () => {
+  await writeUsers(pool, [makeSnapshot({ clerkId: "user_a" })], { create: false });
+  await countUsersWhenDue(pool);
+  await writeUsers(pool, [makeSnapshot({ clerkId: "user_b" })], { create: false });
+  await pretend(2, 39);
+  expect(await countUsersWhenDue(pool)).toBeUndefined();
+  expect(await countUsersByState(pool)).toEqual({
+    live: 1,
+    banned: 0,
+    deleted: 0,
+    countedAt: expect.any(String),
+  });
+  expect(await countWithoutProfile(pool)).toBe(1);
+  await pretend(2, 41);
+  expect(await countUsersWhenDue(pool)).toEqual({ live: 2, held: 0 });
+  expect(await countWithoutProfile(pool)).toBe(2);
+});

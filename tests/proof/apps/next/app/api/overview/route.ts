@@ -1,0 +1,3 @@
+import { withProvisioned } from "../../../lib/rollcall";
+
+export const GET = withProvisioned((_request, { mentorado }) => Response.json({ turma: mentorado.turma }));
