@@ -70,7 +70,7 @@ async function release(version: string, acts: boolean): Promise<void> {
     return;
   }
   run(".ci/run");
-  // What the gate left behind is seen now.
+  // A push meanwhile, and what the gate left behind, is seen now.
   refuse(findRefusals(readState(version)));
   try {
     const files = await writeVersion(root, version, new Date().toISOString().slice(0, 10));

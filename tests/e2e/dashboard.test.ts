@@ -264,7 +264,7 @@ describeInBrowser("the example app in a browser", { timeout }, (openBrowser) => 
     await signOut(page);
     await page.getByRole("heading", { name: "Criar uma conta" }).waitFor();
     await expect.poll(() => page.locator(".toast").count()).toBe(0);
-    expect(await page.evaluate("localStorage.getItem('session')")).toBeNull();
+    expect(await page.evaluate("localStorage.getItem('rollcall-simulator-session')")).toBeNull();
   });
 
   test("the language button changes the page and its errors to English, and a reload keeps it", async () => {

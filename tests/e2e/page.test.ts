@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findFreePort } from "@rollcall/local-services";
 import axe from "axe-core";
 import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { describeInBrowser } from "../harness/browser.ts";
+import { type OwnApp, startOwnApp } from "../harness/own-app.ts";
 import {
   findByCommand,
   type Standalone,
@@ -19,13 +21,16 @@ const timeoutMs = 30_000;
 describeInBrowser("the simulator's page", {}, (openBrowser) => {
   let dir: string;
   let system: Standalone;
+  /** Of an app that is not ours, whose origin is listed under the name `localhost` alone. */
+  let appPort: number;
   let browser: Browser;
   let page: Page;
   const pageErrors: string[] = [];
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "rollcall-page-"));
-    system = await startStandalone(dir);
+    appPort = await findFreePort();
+    system = await startStandalone(dir, { CLERK_AUTHORIZED_PARTIES: `http://localhost:${appPort}` });
     await untilFirstFullSync(system);
     browser = await openBrowser();
   });
@@ -64,6 +69,12 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     const card = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: firstName }) });
     await card.waitFor();
     return card;
+  }
+
+  /** The page's own security policy would refuse axe, so the page was opened without it. */
+  async function findViolations(shown: Page): Promise<unknown> {
+    await shown.evaluate(axe.source);
+    return shown.evaluate("axe.run().then(({ violations }) => violations.map(({ id }) => id))");
   }
 
   const untilSays = (card: Locator, words: string | RegExp) => card.getByText(words).first().waitFor();
@@ -181,16 +192,60 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     ["a desktop at night", 1280, "dark"],
   ] as const)("is accessible and fits on %s", async (_name, width, colorScheme) => {
     const viewport = { width, height: 844 };
-    // The page's own security policy would refuse axe.
     const shown = await openPage({ viewport, colorScheme, locale: "pt-BR", bypassCSP: true });
     await shown.getByRole("heading", { level: 3 }).first().waitFor();
-    await shown.evaluate(axe.source);
-    const violations = await shown.evaluate(
-      "axe.run().then(({ violations }) => violations.map(({ id }) => id))",
-    );
-    expect(violations).toEqual([]);
+    expect(await findViolations(shown)).toEqual([]);
     expect(await shown.evaluate("document.documentElement.scrollWidth")).toBe(width);
     await shown.context().close();
+  });
+
+  describe("an app of one's own, on another port", () => {
+    let app: OwnApp;
+    beforeAll(async () => {
+      app = await startOwnApp(appPort, { api: system.apiUrl, simulator: system.pageUrl });
+    });
+    afterAll(() => app?.stop());
+
+    const openOwnApp = async (host: string) => {
+      await page.goto(`http://${host}:${appPort}/?month=5#goals`);
+      await page.getByRole("button", { name: "Sign in" }).click();
+    };
+
+    test("signs a user up and in on the simulator's page, and shows the profile", async () => {
+      await openOwnApp("localhost");
+      await page.getByRole("heading", { name: `localhost:${appPort}` }).waitFor();
+      await page.getByLabel("First name").fill("Own");
+      await page.getByLabel("Last name").fill("Person");
+      await page.getByRole("button", { name: "Sign up" }).click();
+      await page.getByText("Own Person", { exact: true }).waitFor();
+      expect(page.url()).toBe(`http://localhost:${appPort}/?month=5#goals`);
+      await page.reload();
+      await page.getByText("Own Person", { exact: true }).waitFor();
+      const other = await page.context().newPage();
+      await other.goto(page.url());
+      await other.getByRole("button", { name: "Sign out" }).click();
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByRole("button", { name: "Own Person" }).click();
+      await page.getByText("Own Person", { exact: true }).waitFor();
+      await other.close();
+    });
+
+    test("has a sign-in that is accessible and fits on a phone", async () => {
+      const viewport = { width: 390, height: 844 };
+      const shown = await openPage({ viewport, bypassCSP: true });
+      await shown.goto(`${system.pageUrl}/sign-in?return_to=http://localhost:${appPort}/`);
+      await shown.getByRole("button", { name: "Own Person" }).waitFor();
+      expect(await findViolations(shown)).toEqual([]);
+      expect(await shown.evaluate("document.documentElement.scrollWidth")).toBe(viewport.width);
+      if (process.env["ROLLCALL_SHOTS"])
+        await shown.screenshot({ path: `${process.env["ROLLCALL_SHOTS"]}/sign-in.png`, fullPage: true });
+      await shown.context().close();
+    });
+
+    test("is refused under a name that is not listed, and the variable is named", async () => {
+      await openOwnApp("127.0.0.1");
+      await page.getByText(`CLERK_AUTHORIZED_PARTIES=http://127.0.0.1:${appPort} npm start`).waitFor();
+    });
   });
 
   test("names a part that is down, and goes on when it is back", async () => {

@@ -59,6 +59,7 @@ describe.skipIf(reason)(`the READMEs${reason}`, () => {
   test.each([
     ["packages/client/README.md", 20],
     ["README.md", 1],
+    ["docs/DEVELOP.md", 1],
   ])(
     "every snippet of %s compiles unchanged against the packages that it names",
     (readme, least) => {

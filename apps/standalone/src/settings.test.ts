@@ -28,6 +28,14 @@ test("an operator may not have the name of the account that npm start makes", ()
   });
 });
 
+test("a malformed origin of an app is named, with the simulator too", () => {
+  expect(() => readSettings({ CLERK_AUTHORIZED_PARTIES: "http://localhost:5173/" })).toThrow(
+    "CLERK_AUTHORIZED_PARTIES",
+  );
+  const CLERK_AUTHORIZED_PARTIES = "http://localhost:5173,http://127.0.0.1:5173";
+  expect(readSettings({ CLERK_AUTHORIZED_PARTIES }).appOrigins).toEqual(CLERK_AUTHORIZED_PARTIES.split(","));
+});
+
 test("a missing file is allowed, and an unreadable file is named", () => {
   expect(readNamedEnvironment(join(folder, "none"), { PORT: "1" })).toEqual({ PORT: "1" });
   expect(() => readNamedEnvironment(folder, {})).toThrow(`${folder} cannot be read`);

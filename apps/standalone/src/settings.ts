@@ -35,6 +35,7 @@ const plainShape = {
   ADMIN_OPERATORS: variables.ADMIN_OPERATORS,
   ADMIN_PORT: variables.ADMIN_PORT,
   SUPPORT_URL: variables.SUPPORT_URL,
+  CLERK_AUTHORIZED_PARTIES: variables.CLERK_AUTHORIZED_PARTIES.optional(),
 };
 
 /** With a CLERK_SECRET_KEY, Clerk is the real one, and the variables that belong to the key are required. */
@@ -80,6 +81,8 @@ export type Settings = {
   admin: { username: string; password: string | undefined };
   /** Undefined: Clerk is the simulator. */
   realClerk: { receivesWebhooks: boolean; isProduction: boolean } | undefined;
+  /** The origins of the operator's own apps, besides those of the parts. */
+  appOrigins: readonly string[];
   demo: boolean;
   /** The app's tables. */
   mapping: Mapping;
@@ -132,6 +135,7 @@ export function readSettings(environment: Environment, installed = { hasExample:
     usesRedis: read.REDIS_URL !== undefined,
     admin: { username: read.ADMIN_USERNAME, password: hasPassword ? read.ADMIN_PASSWORD : undefined },
     realClerk,
+    appOrigins: read.CLERK_AUTHORIZED_PARTIES ?? [],
     // Invented people become rows of the operator's own database only with ROLLCALL_DEMO=true.
     demo: !isReal && (read.ROLLCALL_DEMO ?? String(read.DATABASE_URL === undefined)) === "true",
     mapping,

@@ -2,6 +2,7 @@ import { request } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { controlArguments } from "./control/arguments.ts";
 import type { ClerkSimulator } from "./control/control.ts";
+import { createAppSessions } from "./page/app-sessions.ts";
 import { registerFrontend } from "./page/frontend-routes.ts";
 import { startClerkSimulator } from "./simulator.ts";
 
@@ -12,7 +13,8 @@ let clerk: ClerkSimulator;
 beforeEach(async () => {
   clerk = await startClerkSimulator({
     hosts: ["simulator.internal"],
-    addRoutes: (server, control) => registerFrontend(server, control, { origins: [app] }),
+    addRoutes: (server, control) =>
+      registerFrontend(server, { control, sessions: createAppSessions(control), origins: [app] }),
   });
 });
 afterEach(() => clerk.stop());

@@ -91,7 +91,7 @@ test.each([
   );
 });
 
-test("no error holds the key, whatever the key is and whatever server answers", async () => {
+test("no error holds the key, whatever the key and the answer are", async () => {
   const echo: RequestListener = ({ headers }, response) => {
     const errors = [{ code: headers.authorization, message: headers.authorization }];
     response.writeHead(400, json).end(JSON.stringify({ errors }));

@@ -49,7 +49,7 @@ test("no part gets a secret that it does not need", () => {
 
 test("the simulator replaces every Clerk variable, and its pages are added to the app's own origins", () => {
   const named = { CLERK_JWT_KEY: "of another Clerk", CLERK_AUTHORIZED_PARTIES: "https://app.example.com" };
-  const api = decideEnvironment("api", named, wire({}, "http://127.0.0.1:3002"));
+  const api = decideEnvironment("api", named, wire(named, "http://127.0.0.1:3002"));
   expect(api["CLERK_JWT_KEY"]).toBe("public");
   expect(api["CLERK_AUTHORIZED_PARTIES"]).toBe(
     "http://127.0.0.1:3002,http://localhost:3002,http://127.0.0.1:3003,http://localhost:3003,https://app.example.com",

@@ -45,7 +45,7 @@ export function decideEnvironment(part: PartName, named: Environment, wiring: Wi
 const demoCatchUpEveryMs = "20000";
 
 function supply(named: Environment, wiring: Wiring): Environment {
-  const { databaseUrl, ports, adminPassword, simulatorUrl, secrets } = wiring;
+  const { settings, databaseUrl, ports, adminPassword, simulatorUrl, secrets } = wiring;
   const own = {
     DATABASE_URL: databaseUrl,
     PORT: String(ports.api),
@@ -67,14 +67,9 @@ function supply(named: Environment, wiring: Wiring): Environment {
     CLERK_AUTHORIZED_PARTIES: [
       ...originsOn(ports.simulator),
       ...originsOn(ports.example),
-      ...listed(named),
+      ...settings.appOrigins,
     ].join(","),
   };
-}
-
-function listed(named: Environment): string[] {
-  const origins = named["CLERK_AUTHORIZED_PARTIES"]?.trim();
-  return origins ? [origins] : [];
 }
 
 /** Both origins of a page on this machine. */

@@ -18,7 +18,7 @@ export async function startExampleApp(
       ...decideEnvironment("example", named, wiring),
       PORT: String(wiring.ports.example),
       ROLLCALL_URL: urls.api,
-      CLERK_FRONTEND_URL: `${urls.simulator}/frontend`,
+      SIMULATOR_URL: urls.simulator,
     },
     logFile: join(dir, "logs/example.log"),
     say,

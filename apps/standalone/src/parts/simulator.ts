@@ -32,7 +32,7 @@ export async function startSimulator(
       SIM_API_URL: apiUrl,
       SIM_DATABASE_URL: databaseUrl,
       SIM_TABLES: JSON.stringify(describeTables(settings.mapping)),
-      SIM_APP_ORIGINS: originsOn(ports.example).join(","),
+      SIM_APP_ORIGINS: [...originsOn(ports.example), ...settings.appOrigins].join(","),
     },
     logFile: join(dir, "logs/simulator.log"),
     onMessage: narrator.readHappening,

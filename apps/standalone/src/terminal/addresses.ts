@@ -39,12 +39,19 @@ function listUrls({ settings, urls, adminPassword }: StartedParts): Address[] {
     console,
     ["People", urls.simulated.simulator, "sign up people, lose their webhooks, watch their rows appear"],
     ...listExample(urls.simulated.example),
+    ...listOwnApps(settings, urls.simulated),
     ...addresses,
   ];
 }
 
 function listExample(example: string | undefined): Address[] {
   return example === undefined ? [] : [["An app", example, "sign up as a mentee, and see the dashboard"]];
+}
+
+/** Apps of the operator's own, which may use the simulator in Clerk's place. */
+function listOwnApps({ appOrigins }: Settings, { simulator }: SimulatedUrls): Address[] {
+  const note = `may sign users in at ${simulator}: see docs/DEVELOP.md`;
+  return appOrigins.map((origin) => ["Your app", origin, note]);
 }
 
 function listServices({ settings, dir }: StartedParts): Address[] {

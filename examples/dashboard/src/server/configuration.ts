@@ -9,8 +9,8 @@ export const configurationSchema = z.object({
   DATABASE_URL: text,
   /** Rollcall's api, as both this server and the browser reach it. */
   ROLLCALL_URL: z.url(),
-  /** The Clerk simulator's stand-in for Clerk's frontend API, for sign-up and sign-in. */
-  CLERK_FRONTEND_URL: z.url(),
+  /** The Clerk simulator, for sign-up and sign-in. */
+  SIMULATOR_URL: z.url(),
   /** PEM; a literal \n stands for a line break. */
   CLERK_JWT_KEY: text.transform((pem) => pem.replaceAll("\\n", "\n")),
   /** Origins whose session tokens are accepted, comma-separated. */
@@ -24,14 +24,14 @@ export type Configuration = z.infer<typeof configurationSchema>;
 /** The part of the configuration for the browser. */
 export type PageConfiguration = {
   rollcallUrl: string;
-  clerkUrl: string;
+  simulatorUrl: string;
   supportUrl: string | null;
 };
 
 export function toPageConfiguration(configuration: Configuration): PageConfiguration {
   return {
     rollcallUrl: configuration.ROLLCALL_URL,
-    clerkUrl: configuration.CLERK_FRONTEND_URL,
+    simulatorUrl: configuration.SIMULATOR_URL,
     supportUrl: configuration.SUPPORT_URL ?? null,
   };
 }

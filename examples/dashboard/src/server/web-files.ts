@@ -62,13 +62,13 @@ function fillIn(html: string, configuration: PageConfiguration): string {
   );
 }
 
-function contentSecurityPolicy({ rollcallUrl, clerkUrl }: PageConfiguration): string {
+function contentSecurityPolicy({ rollcallUrl, simulatorUrl }: PageConfiguration): string {
   return [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "img-src 'self' data:",
-    `connect-src 'self' ${new URL(rollcallUrl).origin} ${new URL(clerkUrl).origin}`,
+    `connect-src 'self' ${new URL(rollcallUrl).origin} ${new URL(simulatorUrl).origin}`,
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 const schema = z.object({
   rollcallUrl: z.url(),
-  clerkUrl: z.url(),
+  simulatorUrl: z.url(),
   supportUrl: z.string().nullable(),
 });
 

@@ -1,9 +1,9 @@
+import type { SimulatedUser } from "@rollcall/client/simulator";
 import type { ReactNode } from "react";
 import { useLanguage } from "./language/language.tsx";
 import { LanguageSwitch } from "./language/language-switch.tsx";
-import type { Person } from "./session/clerk.ts";
 
-type Props = { person: Person | undefined; onSignOut: () => void };
+type Props = { person: SimulatedUser | null; onSignOut: () => void };
 
 export function TopBar({ person, onSignOut }: Props): ReactNode {
   const { text } = useLanguage();

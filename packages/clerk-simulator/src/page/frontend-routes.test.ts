@@ -1,15 +1,21 @@
 import { verifyToken } from "@clerk/backend";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ClerkSimulator } from "../control/control.ts";
 import { startClerkSimulator } from "../simulator.ts";
+import { createAppSessions } from "./app-sessions.ts";
 import { registerFrontend } from "./frontend-routes.ts";
+import { registerSignIn } from "./sign-in-routes.ts";
 
 const origin = "http://localhost:3003";
 
 let clerk: ClerkSimulator;
 beforeEach(async () => {
   clerk = await startClerkSimulator({
-    addRoutes: (app, control) => registerFrontend(app, control, { origins: [origin] }),
+    addRoutes: (app, control) => {
+      const frontend = { control, sessions: createAppSessions(control), origins: [origin] };
+      registerFrontend(app, frontend);
+      registerSignIn(app, frontend);
+    },
   });
 });
 afterEach(() => clerk.stop());
@@ -92,4 +98,63 @@ test.each([
   const answer = await fetch(`${clerk.url}/frontend/sign-ups`, { method: "POST", headers, body });
   expect(answer.status).toBe(status);
   expect(await answer.json()).toEqual({ error: "The request could not be read" });
+});
+
+describe("the page that signs in for an app", () => {
+  const signIn = (body: object, headers: Record<string, string> = { origin: clerk.url }) =>
+    fetch(`${clerk.url}/sign-in`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+
+  test("returns to a listed app with a session, for a new and for a known user", async () => {
+    const visit = await fetch(`${clerk.url}/sign-in?return_to=${encodeURIComponent(`${origin}/goals`)}`);
+    expect([visit.status, visit.headers.get("content-security-policy")]).toEqual([
+      200,
+      expect.stringContaining("frame-ancestors 'none'"),
+    ]);
+    const { id: userId } = await clerk.users.create({ firstName: "Bia" });
+    for (const [chosen, name] of [
+      [{ person: ana }, "Ana Lima"],
+      [{ userId }, "Bia"],
+    ] as const) {
+      const answer = await signIn({ returnTo: `${origin}/goals?month=5#top`, ...chosen });
+      // The cast is not checked: a missing property fails the test.
+      const { location } = (await answer.json()) as { location: string };
+      const { origin: app, pathname, hash, searchParams } = new URL(location);
+      expect([app, pathname, hash, searchParams.get("month")]).toEqual([origin, "/goals", "#top", "5"]);
+      const session = await call("GET", `sessions/${searchParams.get("__simulator_session")}`);
+      expect(session.body.user.name).toBe(name);
+    }
+  });
+
+  test("returns to no other page, and names the variable that lists the apps", async () => {
+    for (const returnTo of [
+      "https://elsewhere.example/",
+      "http://localhost:5173/",
+      "javascript:alert(1)",
+      "",
+    ]) {
+      const visit = await fetch(`${clerk.url}/sign-in?return_to=${encodeURIComponent(returnTo)}`);
+      expect([visit.status, await visit.text()]).toEqual([403, expect.not.stringContaining("alert")]);
+      expect((await signIn({ returnTo, person: ana })).status).toBe(403);
+    }
+    const visit = await fetch(`${clerk.url}/sign-in?return_to=http://localhost:5173/a`);
+    expect(await visit.text()).toContain("CLERK_AUTHORIZED_PARTIES=http://localhost:5173 npm start");
+    expect(await clerk.users.count()).toBe(0);
+  });
+
+  test("begins no session for a banned user, a body that is none, or a page of another origin", async () => {
+    const { id: userId } = await clerk.users.create({ firstName: "Bia" });
+    await clerk.users.ban(userId);
+    const statuses = [
+      await signIn({ returnTo: origin, userId }),
+      await signIn({ returnTo: origin }),
+      await signIn({ returnTo: origin, person: ana }, { origin }),
+      await signIn({ returnTo: origin, person: ana }, { "content-type": "text/plain" }),
+    ].map(({ status }) => status);
+    expect(statuses).toEqual([403, 400, 403, 415]);
+    expect(await clerk.users.count()).toBe(1);
+  });
 });

@@ -1,11 +1,10 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { ClerkControl } from "../control/control.ts";
-import type { ClerkUser } from "../users/clerk-user.ts";
-import { findEmail, nameOf } from "../users/clerk-user.ts";
+import { type AppSessions, describeUser } from "./app-sessions.ts";
 
 const nameSchema = z.string().trim().max(80).nullable();
-const signUpSchema = z.object({
+export const signUpSchema = z.object({
   firstName: nameSchema,
   lastName: nameSchema,
   email: z.string().trim().max(200).nullable(),
@@ -13,31 +12,21 @@ const signUpSchema = z.object({
 const signInSchema = z.object({ userId: z.string() });
 const sessionSchema = z.object({ sessionId: z.string() });
 
-/** How many users an app's login page offers. */
-const shownPeople = 50;
-
-type FrontendOptions = {
+export type FrontendOptions = {
+  control: ClerkControl;
+  sessions: AppSessions;
   /** The apps that may call; the calling origin becomes the `azp` of a token. */
   origins: readonly string[];
 };
 
 /**
- * A stand-in for Clerk's frontend API for the login page of a demo app: sign-up, sign-in without a password, session
- * tokens, sign-out. Clerk identifies sessions by cookies; here a session id is enough. All sessions end with the process.
+ * A stand-in for Clerk's frontend API, for the login of an app: sign-up, sign-in without a password, session tokens,
+ * sign-out. An app without forms for it sends its users to the page `/sign-in`.
  */
 export function registerFrontend(
   app: FastifyInstance,
-  control: ClerkControl,
-  { origins }: FrontendOptions,
+  { control, sessions, origins }: FrontendOptions,
 ): void {
-  const sessions = new Map<string, string>();
-
-  async function begin(user: ClerkUser, reply: FastifyReply): Promise<FastifyReply> {
-    const sessionId = await control.sessions.signIn(user.id);
-    sessions.set(sessionId, user.id);
-    return reply.send({ sessionId, user: describe(user) });
-  }
-
   app.register(
     async (scope) => {
       scope.addHook("onRequest", async (request, reply) => admit(request, reply, origins));
@@ -47,29 +36,31 @@ export function registerFrontend(
       // The hook has already answered the browser's preflight request.
       scope.options("/*", () => undefined);
 
-      scope.get("/people", async (_request, reply) => {
-        const offset = Math.max(0, (await control.users.count()) - shownPeople);
-        const people = await control.users.list({ offset, limit: shownPeople });
-        return reply.send({ people: people.toReversed().map(describe) });
-      });
+      scope.get("/people", async (_request, reply) => reply.send({ people: await sessions.listPeople() }));
 
-      scope.post("/sign-ups", async (request, reply) =>
-        begin(await control.users.create(signUpSchema.parse(request.body)), reply),
-      );
+      scope.post("/sign-ups", async (request, reply) => {
+        const user = await control.users.create(signUpSchema.parse(request.body));
+        return reply.send(await sessions.begin(user));
+      });
 
       scope.post("/sign-ins", async (request, reply) => {
         const user = await control.users.find(signInSchema.parse(request.body).userId);
         if (user === null) return refuse(reply, 404, "There is no such user");
         if (user.banned) return refuse(reply, 403, "This user is banned");
-        return begin(user, reply);
+        return reply.send(await sessions.begin(user));
+      });
+
+      scope.get("/sessions/:sessionId", async (request, reply) => {
+        const { sessionId } = sessionSchema.parse(request.params);
+        const user = await sessions.findUser(sessionId);
+        if (user === null) return refuse(reply, 404, "There is no such session");
+        return reply.send({ sessionId, user: describeUser(user) });
       });
 
       scope.post("/sessions/:sessionId/tokens", async (request, reply) => {
         const { sessionId } = sessionSchema.parse(request.params);
-        const userId = sessions.get(sessionId);
-        const user = userId === undefined ? null : await control.users.find(userId);
-        // Clerk ends the sessions of a banned or deleted user.
-        if (user === null || user.banned) return refuse(reply, 404, "There is no such session");
+        const user = await sessions.findUser(sessionId);
+        if (user === null) return refuse(reply, 404, "There is no such session");
         const azp = request.headers.origin ?? null;
         return reply.send({
           token: await control.sessions.mintToken({ userId: user.id, sid: sessionId, azp }),
@@ -77,7 +68,7 @@ export function registerFrontend(
       });
 
       scope.delete("/sessions/:sessionId", async (request, reply) => {
-        sessions.delete(sessionSchema.parse(request.params).sessionId);
+        sessions.end(sessionSchema.parse(request.params).sessionId);
         return reply.code(204).send();
       });
     },
@@ -85,12 +76,8 @@ export function registerFrontend(
   );
 }
 
-function describe(user: ClerkUser) {
-  return { id: user.id, name: nameOf(user), email: findEmail(user) };
-}
-
 /** A request that cannot be read gets 400 from zod's errors, and from Fastify's own errors their status. */
-function decideStatus(error: FastifyError | z.ZodError): number {
+export function decideStatus(error: FastifyError | z.ZodError): number {
   if (error instanceof z.ZodError) return 400;
   return error.statusCode ?? 500;
 }

@@ -2,11 +2,13 @@ import { z } from "zod";
 import { startClerkSimulator } from "../simulator.ts";
 import { type ClerkUser, nameOf } from "../users/clerk-user.ts";
 import type { UserChange } from "../users/history.ts";
+import { createAppSessions } from "./app-sessions.ts";
 import { registerFrontend } from "./frontend-routes.ts";
 import { registerPage } from "./page-routes.ts";
 import { readPageState } from "./page-state.ts";
 import { openPeopleFile } from "./people-file.ts";
 import { openRollcallRows, rollcallTablesSchema } from "./rollcall-rows.ts";
+import { registerSignIn } from "./sign-in-routes.ts";
 import { openSupervisorChannel } from "./supervisor-channel.ts";
 
 /** The environment of the simulator under `npm start`: with its page, users kept on disk, and Rollcall's tables. */
@@ -55,7 +57,10 @@ async function run(environment: Environment): Promise<void> {
         apiUrl,
         readState: () => readPageState({ control, rows, hasProfiles, apiUrl, causes: people.causes, gone }),
       });
-      registerFrontend(app, control, { origins: environment.SIM_APP_ORIGINS });
+      const sessions = createAppSessions(control);
+      const frontend = { control, sessions, origins: environment.SIM_APP_ORIGINS };
+      registerFrontend(app, frontend);
+      registerSignIn(app, frontend);
     },
   });
   supervisor.onProvisioning(({ userId, cause }) => people.keepCause(userId, cause));

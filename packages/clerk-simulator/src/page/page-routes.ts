@@ -9,6 +9,8 @@ const files = {
   "app.js": "text/javascript; charset=utf-8",
   "clerk.js": "text/javascript; charset=utf-8",
   "person-card.js": "text/javascript; charset=utf-8",
+  "sign-in.html": "text/html; charset=utf-8",
+  "sign-in.js": "text/javascript; charset=utf-8",
   "status.js": "text/javascript; charset=utf-8",
   "texts.js": "text/javascript; charset=utf-8",
 } as const;
@@ -17,17 +19,9 @@ type PageOptions = { apiUrl: string; readState: () => Promise<PageState> };
 
 /** The page at `/`, its files and its state. The page changes users through the routes of the control. */
 export function registerPage(app: FastifyInstance, { apiUrl, readState }: PageOptions): void {
-  const headers = {
-    "content-security-policy": contentSecurityPolicy(apiUrl),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-cache",
-  };
-  const serve = async (reply: FastifyReply, name: keyof typeof files) =>
-    reply
-      .headers(headers)
-      .type(files[name])
-      .send(await readFile(new URL(name, staticFolder)));
+  // The page calls ensure from the browser as an app does.
+  const headers = headersOf([new URL(apiUrl).origin]);
+  const serve = (reply: FastifyReply, name: keyof typeof files) => sendFile(reply.headers(headers), name);
 
   app.get("/", (_request, reply) => serve(reply, "index.html"));
   for (const name of Object.keys(files) as (keyof typeof files)[]) {
@@ -41,16 +35,25 @@ export function registerPage(app: FastifyInstance, { apiUrl, readState }: PageOp
   );
 }
 
-/** `connect-src` holds the api, because the page calls ensure from the browser as an app does. */
-function contentSecurityPolicy(apiUrl: string): string {
-  return [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    `connect-src 'self' ${new URL(apiUrl).origin}`,
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join("; ");
+export async function sendFile(reply: FastifyReply, name: keyof typeof files): Promise<FastifyReply> {
+  return reply.type(files[name]).send(await readFile(new URL(name, staticFolder)));
+}
+
+/** The headers of a page that may call the simulator and `origins`. */
+export function headersOf(origins: readonly string[]) {
+  return {
+    "content-security-policy": [
+      "default-src 'none'",
+      "script-src 'self'",
+      "style-src 'self'",
+      "img-src 'self' data:",
+      ["connect-src 'self'", ...origins].join(" "),
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ].join("; "),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
+  };
 }

@@ -1,18 +1,18 @@
+import type { Simulator } from "@rollcall/client/simulator";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useId } from "react";
 import { useLanguage } from "../language/language.tsx";
-import type { Clerk } from "../session/clerk.ts";
 
-type Props = { clerk: Clerk; onSignIn: (userId: string) => void };
+type Props = { simulator: Simulator; onSignIn: (userId: string) => void };
 
 /** The users that have signed up, the latest first. */
-export function PeopleList({ clerk, onSignIn }: Props): ReactNode {
+export function PeopleList({ simulator, onSignIn }: Props): ReactNode {
   const { text } = useLanguage();
   const titleId = useId();
   // No user is signed in here, so the query belongs to no user.
   const { data: people, isError } = useQuery({
     queryKey: ["people"],
-    queryFn: clerk.listPeople,
+    queryFn: simulator.listPeople,
     refetchInterval: 5_000,
   });
   return (

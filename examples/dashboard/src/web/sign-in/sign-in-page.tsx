@@ -1,13 +1,12 @@
+import { type Simulator, SimulatorRefusal } from "@rollcall/client/simulator";
 import { type ReactNode, useState } from "react";
 import { useLanguage } from "../language/language.tsx";
 import type { TextKey } from "../language/texts.ts";
-import { type Clerk, ClerkRefusal } from "../session/clerk.ts";
-import type { Sessions } from "../session/sessions.ts";
 import { PeopleList } from "./people-list.tsx";
 import { SignUpForm } from "./sign-up-form.tsx";
 
 /** Sign-up, or sign-in as an existing user. In an app with Clerk, Clerk's own components do this. */
-export function SignInPage({ clerk, sessions }: { clerk: Clerk; sessions: Sessions }): ReactNode {
+export function SignInPage({ simulator }: { simulator: Simulator }): ReactNode {
   const { text } = useLanguage();
   const [problem, setProblem] = useState<TextKey>();
   const [busy, setBusy] = useState(false);
@@ -20,7 +19,7 @@ export function SignInPage({ clerk, sessions }: { clerk: Clerk; sessions: Sessio
     try {
       await signIn();
     } catch (error) {
-      setProblem(error instanceof ClerkRefusal ? "refused" : "clerkAway");
+      setProblem(error instanceof SimulatorRefusal ? "refused" : "clerkAway");
     } finally {
       setBusy(false);
     }
@@ -32,8 +31,8 @@ export function SignInPage({ clerk, sessions }: { clerk: Clerk; sessions: Sessio
       <div role="alert" className="problem">
         {problem && <p>{text(problem)}</p>}
       </div>
-      <SignUpForm busy={busy} onSignUp={(person) => void attempt(() => sessions.signUp(person))} />
-      <PeopleList clerk={clerk} onSignIn={(id) => void attempt(() => sessions.signIn(id))} />
+      <SignUpForm busy={busy} onSignUp={(person) => void attempt(() => simulator.signUp(person))} />
+      <PeopleList simulator={simulator} onSignIn={(id) => void attempt(() => simulator.signIn(id))} />
     </main>
   );
 }

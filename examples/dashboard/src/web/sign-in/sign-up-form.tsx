@@ -1,6 +1,6 @@
+import type { NewPerson } from "@rollcall/client/simulator";
 import { type FormEvent, type ReactNode, useId } from "react";
 import { useLanguage } from "../language/language.tsx";
-import type { NewPerson } from "../session/clerk.ts";
 
 type Props = { busy: boolean; onSignUp: (person: NewPerson) => void };
 

@@ -99,6 +99,10 @@ const texts = {
     saidSignedUp: "{name} signed up",
     saidProvisioned: "{name} is provisioned, {took}",
     saidGone: "{name} was deleted",
+    signInTagline: "The Clerk simulator, in the place of Clerk's sign-in. There are no passwords.",
+    signUpAndReturn: "Sign up",
+    signInPeople: "Sign in as",
+    signInFailed: "This did not work. Is npm start still running?",
   },
   "pt-BR": {
     tagline: "O simulador do Clerk: o que acontece no Clerk e o que o Rollcall faz com isso",
@@ -199,6 +203,10 @@ const texts = {
     saidSignedUp: "{name} se cadastrou",
     saidProvisioned: "{name} está provisionada, {took}",
     saidGone: "{name} foi excluída",
+    signInTagline: "O simulador do Clerk, no lugar da entrada do Clerk. Não há senhas.",
+    signUpAndReturn: "Cadastrar",
+    signInPeople: "Entrar como",
+    signInFailed: "Não deu certo. O npm start ainda roda?",
   },
 };
 
