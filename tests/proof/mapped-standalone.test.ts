@@ -111,6 +111,17 @@ test("without profiles, and without a column for the name, a row is all that the
   expect(state.parts).toMatchObject({ database: true, profiles: false });
 });
 
+test("tables that only the app's own database has need a DATABASE_URL", async () => {
+  const file = join(folder, "theirs.json");
+  const columns = { clerkId: "id", email: "email" };
+  const users = { table: "theirs", key: { column: "id", type: "text" }, columns };
+  await writeFile(file, JSON.stringify({ users, profile: null }));
+  const running = launchStandalone(join(folder, "start"), { ROLLCALL_CONFIG: file });
+  expect(await running.exited).toBe(1);
+  expect(running.output()).toContain("theirs does not exist");
+  expect(running.output()).toContain("Set DATABASE_URL to the one that has them.");
+});
+
 test("a wrong mapping stops the start before anything is started", async () => {
   const file = join(folder, "wrong.json");
   await writeFile(file, JSON.stringify({ users: { table: "users" }, profile: null }));

@@ -43,8 +43,9 @@ function start(command: readonly string[], environment: NodeJS.ProcessEnv): Runn
   );
 }
 
+/** What npx runs, without the second that npx takes. */
 async function rollcall(...args: string[]) {
-  const command = start(["npx", "--no-install", "rollcall", ...args], {});
+  const command = start(["node_modules/.bin/rollcall", ...args], {});
   return { code: await command.exited, output: command.output() };
 }
 

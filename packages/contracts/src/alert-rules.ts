@@ -247,7 +247,7 @@ export const alertRules = [
   {
     name: "schema_changed",
     severity: "page",
-    summary: "The app's schema lacks columns, keys or indexes that Rollcall needs: run npm run migrate.",
+    summary: "The app's schema lacks columns, keys or indexes that Rollcall needs: run npx rollcall migrate.",
     when: {
       kind: "gauge",
       of: { metric: "rollcall_schema_problems" },

@@ -13,7 +13,7 @@ export async function findMappingProblems(db: Queryable): Promise<SchemaProblem[
   return [
     {
       object: "ROLLCALL_CONFIG",
-      says: `The mapping of this process differs from the one that migrate recorded, in ${fields.join(", ")}: give each process the same ROLLCALL_CONFIG, and run npm run migrate after a change`,
+      says: `The mapping of this process differs from the one that migrate recorded, in ${fields.join(", ")}: give each process the same ROLLCALL_CONFIG, and run npx rollcall migrate after a change`,
       breaks: [{ states: [] }],
     },
   ];

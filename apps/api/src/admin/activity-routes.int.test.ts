@@ -215,7 +215,7 @@ test("the overview has the problems with what helps, and every part of the syste
     code: "no_worker",
     count: 0,
     params: {},
-    helps: { page: null, command: "npm run start:worker" },
+    helps: { page: null, command: "npx rollcall worker" },
   });
   expect(found.users).toEqual({ live: 0, withoutProfile: 0, banned: 0, deleted: 0, countedAt: null });
   expect(found.signUps?.day).toHaveLength(30);

@@ -67,7 +67,7 @@ export async function migrate(pool: Pool, direction: Direction): Promise<string>
   throw new UnrestoredError(
     [
       ...done,
-      "The app's schema still differs, and only a person may change this. Run each statement that is right, then npm run migrate again:",
+      "The app's schema still differs, and only a person may change this. Run each statement that is right, then npx rollcall migrate again:",
       ...describeLeft(left),
     ].join("\n"),
   );

@@ -62,7 +62,7 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
     adminPassword,
   };
   say("Applying migrations");
-  await migrate(places.programs.migrate, decideEnvironment("migration", options.named, wiring));
+  await migrate(decideEnvironment("migration", options.named, wiring), settings.databaseUrl !== undefined);
   signal.throwIfAborted();
 
   const simulator = urls.simulated ? await startSimulator(options, wiring, urls.api) : undefined;
@@ -103,10 +103,11 @@ async function startPostgresPart({ dir, parts, say }: StartOptions): Promise<str
 /**
  * Applies the migrations in a process of their own.
  *
+ * @param isForeign the Postgres is the operator's
  * @throws StartError with the error output of the migration
  */
-async function migrate(entry: string, environment: Environment): Promise<void> {
-  const child = spawn(process.execPath, [entry], {
+async function migrate(environment: Environment, isForeign: boolean): Promise<void> {
+  const child = spawn(process.execPath, [places.programs.migrate], {
     env: environment,
     detached: true,
     stdio: ["ignore", "ignore", "pipe"],
@@ -117,9 +118,10 @@ async function migrate(entry: string, environment: Environment): Promise<void> {
   });
   const [code] = await once(child, "close");
   if (code !== 0) {
-    throw new StartError(
-      `${errors.trim()}\nCheck that the Postgres of DATABASE_URL runs, and that its role may create tables.`,
-    );
+    const hint = isForeign
+      ? "Check that the Postgres of DATABASE_URL runs, and that its role may create tables."
+      : "The Postgres that was started here has no tables of your app. Set DATABASE_URL to the one that has them.";
+    throw new StartError(`${errors.trim()}\n${hint}`);
   }
 }
 

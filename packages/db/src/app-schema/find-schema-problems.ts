@@ -31,7 +31,7 @@ import { findMappingChanges } from "./mapping-changes.ts";
 
 /** A way in which the app's two tables changed since the migration. */
 export type SchemaProblem = FormProblem & {
-  /** How `npm run migrate` solves it. Undefined: a person runs `statement`. */
+  /** How `npx rollcall migrate` solves it. Undefined: a person runs `statement`. */
   restore?: {
     statements: readonly string[];
     /** Columns that must be there first. */
@@ -201,7 +201,7 @@ function describeMissing(
     object,
     says: `${object} is missing`,
     ...(needsValues && {
-      statement: `alter table ${table.table} add column ${column.column} ${column.type} -- then fill it, and run npm run migrate`,
+      statement: `alter table ${table.table} add column ${column.column} ${column.type} -- then fill it, and run npx rollcall migrate`,
     }),
     breaks: missingColumn,
     restore: {

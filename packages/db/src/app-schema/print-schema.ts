@@ -14,7 +14,7 @@ export type SchemaFormat = "drizzle" | "prisma" | "sql";
 
 /**
  * What an app's own schema must hold, so that its tools keep Rollcall's columns, keys and indexes. The app may have
- * further columns. It keeps its own names of keys, and its own types where `npm run migrate` accepted them. Of tables that
+ * further columns. It keeps its own names of keys, and its own types where `npx rollcall migrate` accepted them. Of tables that
  * the mapping names, it prints what Rollcall adds to them.
  */
 export function printSchema(format: SchemaFormat, mapping: Mapping = defaultMapping): string {

@@ -25,7 +25,7 @@ export function findProblems(facts: Facts, { autoCreate }: { autoCreate: boolean
   } = facts;
   const isDown = facts.postgres === "down";
   const refused = findRefusedLogins(facts.logins);
-  const migrate = { command: "npm run migrate" };
+  const migrate = { command: "npx rollcall migrate" };
   const found: (Found | false | undefined)[] = [
     isDown && missingMigrations === null && { code: "postgres_down" },
     isDown && missingMigrations !== null && { code: "postgres_refuses_writes" },
@@ -42,7 +42,7 @@ export function findProblems(facts: Facts, { autoCreate }: { autoCreate: boolean
       params: { problems: schemaProblems },
       helps: migrate,
     },
-    facts.workers === 0 && { code: "no_worker", count: 0, helps: { command: "npm run start:worker" } },
+    facts.workers === 0 && { code: "no_worker", count: 0, helps: { command: "npx rollcall worker" } },
     refused && {
       code: "logins_refused",
       count: refused.refused,
@@ -119,9 +119,9 @@ export function describeProblem({ code, count, params }: Problem): string {
     case "queue_down":
       return `The queues (${params["backend"]}) do not answer, or answer reads and refuse writes.`;
     case "migrations_missing":
-      return `Migrations are missing (${list("names")}): run npm run migrate.`;
+      return `Migrations are missing (${list("names")}): run npx rollcall migrate.`;
     case "schema_changed":
-      return `The app's schema changed: ${list("problems", "; ")}. Run npm run migrate.`;
+      return `The app's schema changed: ${list("problems", "; ")}. Run npx rollcall migrate.`;
     case "no_worker":
       return "No worker has reported within the last minute: jobs wait.";
     case "logins_refused":

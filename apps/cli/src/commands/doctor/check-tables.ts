@@ -46,7 +46,7 @@ async function checkMigrations(pool: Pool, withQueues: boolean): Promise<Finding
   const lacking = [...missing, ...(queues ? [] : ["BullMQ's"])];
   return lacking.length === 0
     ? ok(name, "All are applied.")
-    : wrong(name, `Missing: ${lacking.join(", ")}.`, "npm run migrate");
+    : wrong(name, `Missing: ${lacking.join(", ")}.`, "npx rollcall migrate");
 }
 
 async function checkGrants(pool: Pool, withQueues: boolean): Promise<Finding> {
@@ -63,14 +63,14 @@ async function checkForm(pool: Pool): Promise<Finding> {
   const name = "postgres.tables";
   // Before the migration there may be no tables.
   if ((await findMissingMigrations(pool)).length > 0)
-    return note(name, "Not checked before the migrations.", "npm run migrate");
+    return note(name, "Not checked before the migrations.", "npx rollcall migrate");
   const [difference] = (await findMappingProblems(pool)) ?? [];
   if (difference)
-    return wrong(name, `${difference.says}.`, "npm run migrate, with the ROLLCALL_CONFIG that is right");
+    return wrong(name, `${difference.says}.`, "npx rollcall migrate, with the ROLLCALL_CONFIG that is right");
   const problems = await findSchemaProblems(pool);
   const left = problems.filter(({ restore }) => !restore);
   const fix = [
-    ...(left.length < problems.length ? ["npm run migrate restores what was dropped."] : []),
+    ...(left.length < problems.length ? ["npx rollcall migrate restores what was dropped."] : []),
     ...describeLeft(left).map((line) => line.trim()),
     "rollcall schema prints what the app's own schema must hold, so that its next migration keeps it.",
   ].join(" ");
@@ -91,7 +91,7 @@ async function checkDuplicates(pool: Pool): Promise<Finding> {
   const problems = await findDuplicateRows(pool);
   const fix = pool.tables.users.isSeparate
     ? "Merge the rows by hand. Your app made the second one: a unique key of your own keeps it from doing so again."
-    : "Merge the rows by hand. Then npm run migrate adds the unique keys that are missing.";
+    : "Merge the rows by hand. Then npx rollcall migrate adds the unique keys that are missing.";
   return problems.length === 0
     ? ok(
         name,

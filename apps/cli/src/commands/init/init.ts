@@ -155,11 +155,11 @@ function describeList(title: string, lines: readonly string[]): string[] {
 }
 
 function describeEnd({ isDefault, written }: Result): string[] {
-  if (isDefault) return ["These are the default tables: no file is needed. Next: npm run migrate"];
+  if (isDefault) return ["These are the default tables: no file is needed. Next: npx rollcall migrate"];
   if (written === null)
     return [`${file} exists, and stays as it is. Delete it first to write what is taken now.`];
   return [
     `Wrote ${file}. Set ROLLCALL_CONFIG to its path in every process.`,
-    "Next: rollcall init --print-sql shows what npm run migrate will do.",
+    "Next: rollcall init --print-sql shows what npx rollcall migrate will do.",
   ];
 }

@@ -67,7 +67,7 @@ export const alertSentences = defineTexts({
       watches: "Fires while deletions wait for an admin to confirm them.",
     },
     schema_changed: {
-      fires: "The app’s schema lacks columns, keys or indexes that Rollcall needs: run npm run migrate.",
+      fires: "The app’s schema lacks columns, keys or indexes that Rollcall needs: run npx rollcall migrate.",
       watches: "Fires when the app’s schema lacks columns, keys or indexes that Rollcall needs.",
     },
     queue_memory: {
@@ -145,7 +145,7 @@ export const alertSentences = defineTexts({
     },
     schema_changed: {
       fires:
-        "O esquema do app não tem colunas, chaves ou índices de que o Rollcall precisa: npm run migrate.",
+        "O esquema do app não tem colunas, chaves ou índices de que o Rollcall precisa: npx rollcall migrate.",
       watches:
         "Dispara quando faltam no esquema do app colunas, chaves ou índices de que o Rollcall precisa.",
     },
