@@ -29,7 +29,7 @@ export type ReconcilerOptions = Partial<
   /** Instead of the simulator's own address. */
   apiUrl?: string;
   sessionCache?: SessionCache;
-  /** The timeout of requests to Clerk. */
+  /** The timeout of requests to Clerk: slack for a busy machine, unless a test is about it. */
   timeoutMs?: number;
   /** Connections to Postgres. */
   connections?: number;
@@ -41,7 +41,7 @@ export function createReconciler(
   {
     apiUrl = clerk.url,
     sessionCache = noSessionCache,
-    timeoutMs = 2_000,
+    timeoutMs = 30_000,
     connections = 4,
     ...options
   }: ReconcilerOptions = {},
