@@ -53,7 +53,7 @@ const others = [
     "describeLeft",
     "writeRoles",
   ],
-  ...["planMigration", "proposeMapping", "readCatalog"],
+  ...["planMigration", "proposeMapping", "readCatalog", "buildLargeIndexes"],
   ...["findMissingGrants", "findMissingMigrations", "listAppColumns"],
   "listRarelyVacuumed",
   "listTriggersWithoutPath",

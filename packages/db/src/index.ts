@@ -133,6 +133,7 @@ export { describeColumns, type ListColumns } from "./list-columns.ts";
 export { findMappingProblems } from "./mapping-watch.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicateRows } from "./migrate/adoption/row-problems.ts";
+export { buildLargeIndexes } from "./migrate/build-indexes.ts";
 export {
   findMissingMigrations,
   type MigrationPlan,

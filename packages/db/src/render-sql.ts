@@ -10,9 +10,18 @@ const bodyQuotes = "$$";
 /**
  * The text of a migration or of roles.sql with the mapped names in place of `{{name}}`. A line is left out if it names what
  * the mapping lacks: profiles, their email, or state in the app's tables.
+ *
+ * @param without names that count as lacking
  */
-export function renderSql(db: { readonly tables: Tables }, text: string): string {
-  const values: Readonly<Record<string, string | undefined>> = valuesOf(db);
+export function renderSql(
+  db: { readonly tables: Tables },
+  text: string,
+  { without = [] }: { without?: readonly string[] } = {},
+): string {
+  const values: Readonly<Record<string, string | undefined>> = {
+    ...valuesOf(db),
+    ...Object.fromEntries(without.map((name) => [name, undefined])),
+  };
   const lines = text.split("\n").flatMap((line) => {
     const names = [...line.matchAll(placeholder)].map(([, name = ""]) => name);
     const unknown = names.find((name) => !(name in values));

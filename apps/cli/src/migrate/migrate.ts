@@ -1,4 +1,5 @@
 import {
+  buildLargeIndexes,
   describeLeft,
   isTransactionPooled,
   migrateDown,
@@ -46,9 +47,11 @@ export async function migrate(pool: Pool, direction: Direction): Promise<string>
   await migrateQueues(pool.driver).catch((cause: unknown) => {
     throw new QueueMigrationError("BullMQ's migrations failed", { cause });
   });
+  const built = await buildLargeIndexes(pool);
   const { restored, left, remapped } = await restoreTables(pool);
   const done = [
     ...(applied.length > 0 ? [`Applied ${applied.join(", ")}`] : []),
+    ...(built.length > 0 ? ["Built while the app could write:", ...built.map((line) => `  ${line}`)] : []),
     ...(restored.length > 0
       ? [
           "Restored what the app's schema had lost:",

@@ -61,6 +61,29 @@ export async function findTableProblems(db: Queryable): Promise<SchemaProblem[]>
   return (await examineTables(db)).problems;
 }
 
+/**
+ * The indexes that some of the app's tables lack.
+ *
+ * @param tables their names, quoted
+ * @param isPlanned also those of columns that the migration adds; otherwise those that can be built now
+ */
+export async function findMissingIndexes(
+  db: Queryable,
+  tables: ReadonlySet<string>,
+  { isPlanned = false }: { isPlanned?: boolean } = {},
+): Promise<SchemaProblem[]> {
+  const found: SchemaProblem[] = [];
+  for (const table of declareTables(db)) {
+    if (!tables.has(table.table)) continue;
+    const live = new Map((await readLiveColumns(db, table)).map((column) => [column.name, column]));
+    const own = readRows(keyRow, (await db.query(keys, [table.table])).rows);
+    for (const index of table.indexes)
+      if (isPlanned || index.columns.every((column) => live.has(column)))
+        found.push(...(await findMissingIndex(db, table, index, { live, own })));
+  }
+  return found.filter(({ restore }) => restore);
+}
+
 /** Unique keys that the app's tables lack and must get from the app, with their statements. */
 export async function findLackingKeys(db: Queryable): Promise<SchemaProblem[]> {
   const found = new Map<TableKind, Columns>();
@@ -302,7 +325,7 @@ function findConstraintProblemsOf(
 
 const keys = `
 select i.relname as name, m.amname as method, x.indisunique as "isUnique",
-       x.indisvalid and x.indimmediate as "isUsable", x.indnkeyatts = 1 as "isSingle",
+       x.indisvalid and x.indimmediate as "isUsable", not x.indisvalid as "isUnfinished", x.indnkeyatts = 1 as "isSingle",
        x.indpred is not null as "isPartial", a.attname::text as "column",
        x.indexprs is not null as "isExpression",
        array(
@@ -323,6 +346,8 @@ const keyRow = z.object({
   method: z.string(),
   isUnique: z.boolean(),
   isUsable: z.boolean(),
+  /** A concurrent build of it ended before its time. */
+  isUnfinished: z.boolean(),
   isSingle: z.boolean(),
   isPartial: z.boolean(),
   /** Null for an expression. */
@@ -480,6 +505,7 @@ async function findMissingIndex(
   const [schema] = table.label.split(".");
   const object = `${schema}.${index.name}`;
   const isThere = named.some(({ name }) => name === index.name);
+  const isUnfinished = named.some((key) => key.name === index.name && key.isUnfinished);
   const name = isThere ? index.name : await chooseName(db, table, index.name);
   const create = writeIndex(table, { ...index, name });
   const drop = `drop index ${table.schema}.${quoteName(index.name)}`;
@@ -489,10 +515,12 @@ async function findMissingIndex(
     ? [
         {
           object,
-          says: `The index ${object} has another form`,
+          says: isUnfinished
+            ? `The build of the index ${object} did not end`
+            : `The index ${object} has another form`,
           breaks: [],
           // The app decided about any other form.
-          ...(fitting.some((key) => key.name === index.name)
+          ...(isUnfinished || fitting.some((key) => key.name === index.name)
             ? { restore: { statements: [drop, create], needs } }
             : { statement: `${drop}; ${create}` }),
         },

@@ -15,7 +15,7 @@ async function migrateTogether(prepare: string): Promise<string[][]> {
   const [first, ...others] = pools;
   try {
     await first?.query(prepare);
-    return await Promise.all(others.map(migrateUp));
+    return await Promise.all(others.map((pool) => migrateUp(pool)));
   } finally {
     await Promise.all(pools.map((pool) => pool.end()));
   }

@@ -1,6 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { z } from "zod";
-import { findSchemaProblems } from "../app-schema/find-schema-problems.ts";
+import {
+  findMissingIndexes,
+  findSchemaProblems,
+  type SchemaProblem,
+} from "../app-schema/find-schema-problems.ts";
 import { recordColumns } from "../app-schema/known-columns.ts";
 import { findMappingChanges } from "../app-schema/mapping-changes.ts";
 import { type Restoration, restoreSchema } from "../app-schema/restore-schema.ts";
@@ -15,6 +19,7 @@ import { inTransaction } from "../transaction.ts";
 import { planAdoption } from "./adoption/plan-adoption.ts";
 import { findUnfit, MigrationRefusal, refuseUnfit } from "./adoption/refuse-unfit.ts";
 import { tryWrites } from "./adoption/try-writes.ts";
+import { findLargeTables, writeConcurrently } from "./build-indexes.ts";
 
 /** The key of the advisory lock, unique in this code; it spells "roll". */
 const lockKey = 0x726f6c6c;
@@ -24,6 +29,9 @@ const adopting = "0001_users_and_mentorados";
 
 /** The migration of the tables that only a mapping with separate state has. */
 const separating = "0008_separate_state";
+
+/** The migration that makes indexes on the app's tables. */
+const indexing = "0002_rollcall";
 
 /** While the migration waits for a table, every later statement on the table waits too. So it gives up early. */
 const longestWaitForTables = "15s";
@@ -40,10 +48,16 @@ create table if not exists rollcall.migrations (
  * Applies the missing migrations, all or none. Several processes may start it at once: a transaction-scoped lock lets
  * one process work, and the others find nothing left to do.
  *
+ * Indexes on large tables of the app are left to `buildLargeIndexes`.
+ *
+ * @param options tables larger than this are large; 16 MB by default
  * @returns the applied ids, oldest first
  * @throws MigrationRefusal if the app's own tables cannot be adopted as they are; otherwise a PostgresError
  */
-export async function migrateUp(pool: Pool): Promise<string[]> {
+export async function migrateUp(
+  pool: Pool,
+  { largerThanBytes }: { largerThanBytes?: number } = {},
+): Promise<string[]> {
   const known = await readMigrations();
   return inLockedTransaction(pool, async (client) => {
     const applied = await listApplied(client);
@@ -53,7 +67,8 @@ export async function migrateUp(pool: Pool): Promise<string[]> {
     if (missing.length === 0) return [];
     await refuseUnfitDatabase(client);
     const adopts = missing.some((migration) => migration.id === adopting) && (await refuseUnfit(client));
-    for (const statement of await writeUp(client, missing)) await client.query(statement);
+    const large = await findLargeTables(client, largerThanBytes);
+    for (const statement of await writeUp(client, missing, large)) await client.query(statement);
     // The writes need all of our own tables too.
     if (adopts) await tryWrites(client);
     await recordColumns(client);
@@ -67,30 +82,67 @@ export type MigrationPlan = {
   problems: readonly string[];
   /** Its statements in their order, then those that restore what the app's own migrations dropped. */
   statements: readonly string[];
+  /** Statements behind that transaction, each alone. */
+  later: readonly string[];
 };
 
 /** Plans the missing migrations. It changes and locks nothing, and reads whole tables. @throws PostgresError */
-export async function planMigration(db: Queryable): Promise<MigrationPlan> {
+export async function planMigration(
+  db: Queryable,
+  { largerThanBytes }: { largerThanBytes?: number } = {},
+): Promise<MigrationPlan> {
   const changes = (await findMappingChanges(db)).map(({ says }) => says);
-  if (changes.length > 0) return { problems: changes, statements: [] };
+  if (changes.length > 0) return { problems: changes, statements: [], later: [] };
   const applied = await listApplied(db);
   const missing = (await readMigrations()).filter(({ id }) => !applied.includes(id));
+  const large = await findLargeTables(db, largerThanBytes);
   if (missing.length === 0) {
-    const found = await findSchemaProblems(db);
-    return { problems: [], statements: found.flatMap(({ restore }) => restore?.statements ?? []) };
+    const alone = await findMissingIndexes(db, large);
+    const found = (await findSchemaProblems(db)).filter(
+      ({ says }) => !alone.some((problem) => problem.says === says),
+    );
+    return {
+      problems: [],
+      statements: listStatements(found),
+      later: listStatements(alone).map(writeConcurrently),
+    };
   }
+  const lacksIndexes = missing.some(({ id }) => id === indexing);
+  const alone = lacksIndexes ? await findMissingIndexes(db, large, { isPlanned: true }) : [];
   const unfit = missing.some(({ id }) => id === adopting) ? await findUnfit(db) : [];
   const problems = [...(await findUnfitDatabase(db)), ...unfit];
-  return { problems, statements: await writeUp(db, missing) };
+  return {
+    problems,
+    statements: await writeUp(db, missing, large),
+    later: listStatements(alone).map(writeConcurrently),
+  };
+}
+
+const listStatements = (problems: readonly SchemaProblem[]) =>
+  problems.flatMap(({ restore }) => restore?.statements ?? []);
+
+/** The names in migrations without which the indexes of large tables are left out. */
+function listLargeIndexes({ tables }: Queryable, large: ReadonlySet<string>): string[] {
+  const { users, profile } = tables;
+  return [
+    ...(large.has(users.table) ? ["claimantIndex", "indexedDeletedAt", "createdIndex"] : []),
+    ...(profile && large.has(profile.table) ? ["profileIndex"] : []),
+  ];
 }
 
 /** The statements of migrations. Those that adopt tables of the app depend on the tables as they are now. */
-async function writeUp(db: Queryable, migrations: readonly Migration[]): Promise<string[]> {
+async function writeUp(
+  db: Queryable,
+  migrations: readonly Migration[],
+  large: ReadonlySet<string>,
+): Promise<string[]> {
+  const without = listLargeIndexes(db, large);
   const statements = [appliedTable];
   for (const { id, up } of migrations) {
     const adoptsMapped = id === adopting && !isDefaultMapping(db.tables.mapping);
     const isNeeded = id !== separating || db.tables.users.isSeparate;
-    if (isNeeded) statements.push(...(adoptsMapped ? await planAdoption(db) : [renderSql(db, up)]));
+    if (isNeeded)
+      statements.push(...(adoptsMapped ? await planAdoption(db) : [renderSql(db, up, { without })]));
     statements.push(`insert into rollcall.migrations (id) values ('${id}')`);
   }
   // A mapping that changes later is recorded once its tables are whole: see restoreTables.

@@ -81,18 +81,22 @@ async function planFor(environment: Environment): Promise<MigrationPlan> {
   return withPool(environment, mapping, planMigration);
 }
 
-function describePlan({ problems, statements }: MigrationPlan): string[] {
+function describePlan({ problems, statements, later }: MigrationPlan): string[] {
   if (problems.length > 0)
     return ["-- migrate would refuse, and change nothing:", ...problems.flatMap(toComment)];
-  if (statements.length === 0) return ["-- Nothing to apply."];
+  const alone = later.length === 0 ? [] : [largeTables, ...later.map((statement) => `${statement};`)];
+  if (statements.length === 0) return alone.length > 0 ? alone : ["-- Nothing to apply."];
   return [
     "-- migrate runs these statements in one transaction. Before its end it writes invented users and rolls them back.",
     "-- With queues on Postgres, BullMQ then makes its own tables in schema bullmq.",
     "begin;",
     ...statements.flatMap((statement) => `${statement.trim().replace(/;$/, "")};`.split("\n")),
     "commit;",
+    ...alone,
   ];
 }
+
+const largeTables = "-- Each of these is alone, so that your app can write to its large tables meanwhile.";
 
 const toComment = (text: string): string[] => text.split("\n").map((line) => `--   ${line}`);
 
