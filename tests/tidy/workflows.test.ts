@@ -10,12 +10,13 @@ test("every workflow has pinned actions, the least rights, and the gate before i
   for (const file of files) expect(findWorkflowFaults(readText(file)), file).toEqual([]);
 });
 
-test("the gate is .ci/run, at each push and pull request, on the oldest Node that is supported and the newest", () => {
+test("the gate is .ci/run, at each push and pull request, on each line of Node that is supported", () => {
   const { on, jobs } = parse(readText(".github/workflows/gate.yml"));
   const { engines } = JSON.parse(readText("package.json"));
   expect(Object.keys(on)).toEqual(["push", "pull_request", "workflow_call"]);
-  const [oldest, newest] = jobs.gate.strategy.matrix.node;
-  expect([`>=${oldest}.19`, newest]).toEqual([engines.node, "current"]);
+  const lines = jobs.gate.strategy.matrix.node;
+  expect(lines).toEqual(["20", "22", "24", "26"]);
+  expect(`>=${lines[0]}.19`).toBe(engines.node);
   expect(jobs.gate.steps.at(-1)).toEqual({ run: ".ci/run" });
 });
 
