@@ -43,6 +43,17 @@ test("100 users come in one request, and an unknown user is not in the map", asy
   expect(await clerk.requests.list()).toHaveLength(1);
 });
 
+test("a list that waits before it is parsed keeps its own bytes while others are read", async () => {
+  const people = await Promise.all(Array.from({ length: 3 }, () => clerk.users.create()));
+  const list = (id: string | undefined, beforeParse?: () => Promise<unknown>) =>
+    gateway.listUsers({ orderBy: "+created_at", limit: 1, clerkIds: id ? [id] : [] }, beforeParse);
+  const [first, ...others] = people.map(({ id }) => id);
+  const listed = await list(first, async () => {
+    for (const id of others) expect(await list(id)).toMatchObject([{ clerkId: id }]);
+  });
+  expect(listed).toMatchObject([{ clerkId: first }]);
+});
+
 describe("fields of an unexpected form", () => {
   const email = { id: "idn_1", email_address: "ada@example.com", verification: { status: "verified" } };
   test.each<[string, Record<string, unknown>, object, string[]]>([

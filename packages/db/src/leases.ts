@@ -37,7 +37,7 @@ returning token
  * @returns false if the lease expired or another process holds it
  */
 export async function holdLease(db: Queryable, { name, token, ttlMs }: Lease): Promise<boolean> {
-  return (await db.query(hold, [name, token, ttlMs])).rows.length > 0;
+  return (await db.query({ name: "hold-lease", text: hold, values: [name, token, ttlMs] })).rows.length > 0;
 }
 
 /** Releases a lease, so that no process waits until it expires. */

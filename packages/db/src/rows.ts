@@ -1,5 +1,5 @@
 import { AppError } from "@rollcall/contracts";
-import { z } from "zod";
+import type { z } from "zod";
 
 /** `internal`: a row of another form. A column of the app has a type that no statement expects. */
 export class UnexpectedRow extends AppError {
@@ -15,7 +15,7 @@ export class UnexpectedRow extends AppError {
  */
 export function readRows<Row extends z.ZodType>(row: Row, rows: readonly unknown[]): z.output<Row>[] {
   try {
-    return z.array(row).parse(rows);
+    return rows.map((one) => row.parse(one));
   } catch (cause) {
     throw new UnexpectedRow({ cause });
   }

@@ -76,7 +76,8 @@ export async function advanceRun(
 ): Promise<RunView | undefined> {
   const { created = 0, linked = 0, updated = 0, unchanged = 0, deleted = 0, held = 0, failed = 0 } = counts;
   const sums = [pages, seen, missed, created, linked, updated, unchanged, deleted, held, failed];
-  const result = await db.query(advance, [id, JSON.stringify(checkpoint), ...sums, total ?? null]);
+  const values = [id, JSON.stringify(checkpoint), ...sums, total ?? null];
+  const result = await db.query({ name: "advance-run", text: advance, values });
   return readRows(runRow, result.rows)[0];
 }
 

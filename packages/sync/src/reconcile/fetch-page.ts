@@ -33,6 +33,8 @@ export type WalkPlace = {
   /** Null for the oldest user. */
   afterMs: number | null;
   position: WalkPosition;
+  /** The most users that are needed; a whole page by default. */
+  most?: number;
 };
 
 export type WalkedPage = {
@@ -57,11 +59,11 @@ export type Lister = Pick<RetryingClerk, "listPage">;
  * @throws AppError `reconcile.list_repeated` when the page still does not begin at the right user
  */
 export async function fetchPage(clerk: Lister, place: WalkPlace): Promise<WalkedPage> {
-  const { afterMs, position } = place;
+  const { afterMs, position, most = maxUsersPerPage } = place;
   const { after, cursorIgnored, skipped } = position;
   if (!after) return toPage(await listAfter(clerk, afterMs, skipped), place);
   if (!cursorIgnored && skipped === 0) {
-    const listed = await clerk.listPage({ ...wholePage, startingAfter: after.clerkId });
+    const listed = await clerk.listPage({ ...wholePage, limit: most, startingAfter: after.clerkId });
     if (listed === "cursor_refused") {
       return toPage(
         (await listBehindTied(clerk, position, after)) ?? (await listSince(clerk, position, after)),

@@ -190,10 +190,10 @@ export async function claimIdleRuns({ pool }: { pool: Pool }): Promise<RunView[]
 }
 
 /**
- * Lets the heap grow to 1.6 times the live objects before V8 collects garbage, for a process that runs reconcile. V8's
- * default is four times, and then memory grows with the number of users. Measured: 145 MB at 20,000 and at 200,000
- * users, instead of 165 and 230.
+ * Lets the heap grow to twice the live objects before V8 collects garbage, for a process that runs reconcile. V8's default
+ * is four times, and then memory grows with the number of users. With 1.6 times, a full sync needs some 15 % more CPU and
+ * 10 MB less.
  */
 export function limitHeapGrowth(): void {
-  setFlagsFromString("--heap-growing-percent=60");
+  setFlagsFromString("--heap-growing-percent=100");
 }

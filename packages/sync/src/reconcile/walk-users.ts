@@ -245,21 +245,35 @@ function createTurns(size: number): (after?: Promise<unknown>) => Turn {
 
 type Fetched = { page: Promise<SequencedPage>; turn: Turn };
 
-async function runLane<Written>(walk: Walk<Written>, lane: Lane): Promise<void> {
+/** A lane, with the page that it fetches ahead. A variable of `runLane` would keep the first page while its range is walked. */
+type OpenLane = Lane & { ahead?: Fetched | undefined };
+
+async function runLane<Written>(walk: Walk<Written>, lane: OpenLane): Promise<void> {
+  for (;;) {
+    const range = await beginRange(walk, lane);
+    if (!range) return;
+    while (lane.ahead) {
+      const { ahead } = lane;
+      lane.ahead = undefined;
+      await walkPage(walk, lane, range, ahead);
+    }
+  }
+}
+
+/** Finds a range for a lane, and fetches its first page. @returns undefined when there is none */
+async function beginRange<Written>(walk: Walk<Written>, lane: OpenLane): Promise<OpenRange | undefined> {
   const { steps, storing, open } = walk;
   const fetchFirst = (place: WalkPlace) => fetchAhead(walk, lane, place);
-  const store = () => storing(() => steps.store(open.map(({ stored }) => stored)));
-  for (;;) {
-    const waiting = open.find(({ state }) => state === "waiting");
-    if (waiting) {
-      waiting.state = "walked";
-      await walkToEnd(walk, lane, waiting, fetchFirst(waiting.stored));
-      continue;
-    }
-    const cut = await cutLongest(walk, lane.clerk, { fetchFirst, store });
-    if (!cut) return;
-    await walkToEnd(walk, lane, cut.range, cut.first);
+  const waiting = open.find(({ state }) => state === "waiting");
+  if (waiting) {
+    waiting.state = "walked";
+    lane.ahead = fetchFirst(waiting.stored);
+    return waiting;
   }
+  const store = () => storing(() => steps.store(open.map(({ stored }) => stored)));
+  const cut = await cutLongest(walk, lane.clerk, { fetchFirst, store });
+  lane.ahead = cut?.first;
+  return cut?.range;
 }
 
 function fetchAhead<Written>(
@@ -275,32 +289,42 @@ function fetchAhead<Written>(
   return { page, turn };
 }
 
-/** Walks a range to its end. While a page is written, only the next page is fetched, and its answer is kept as bytes. */
-async function walkToEnd<Written>(
+/**
+ * Walks the page that the lane has fetched ahead. While it is written, only the next page is fetched, and its answer is kept
+ * as bytes.
+ */
+async function walkPage<Written>(
   walk: Walk<Written>,
-  lane: Lane,
+  lane: OpenLane,
   range: OpenRange,
-  first: Fetched,
+  { page, turn }: Fetched,
 ): Promise<void> {
-  for (let ahead = first; ; ) {
-    const { turn } = ahead;
-    try {
-      const fetched = await ahead.page;
-      await turn.enter();
-      walk.signal.throwIfAborted();
-      const placed = placePage(range, fetched);
-      if (placed.isUnproven) await refuseCutOff(walk, lane, placed.range);
-      const writing = writeAndStore(walk, range, fetched, placed);
-      if (!placed.isLast) {
-        const place = { afterMs: range.stored.afterMs, position: fetched.next };
-        ahead = fetchAhead(walk, lane, place, writing);
-      }
-      await writing;
-      if (placed.isLast) return;
-    } finally {
-      turn.leave();
+  try {
+    const fetched = await page;
+    await turn.enter();
+    walk.signal.throwIfAborted();
+    const placed = placePage(range, fetched);
+    if (placed.isUnproven) await refuseCutOff(walk, lane, placed.range);
+    const writing = writeAndStore(walk, range, fetched, placed);
+    if (!placed.isLast) {
+      const { afterMs } = range.stored;
+      const place = { afterMs, position: fetched.next, most: countNeeded(range, placed) };
+      lane.ahead = fetchAhead(walk, lane, place, writing);
     }
+    await writing;
+  } finally {
+    turn.leave();
   }
+}
+
+/**
+ * How many users the page behind this one needs: the rest of the range, and the first user behind it, which proves its end.
+ * The users of a whole page would be shown by the next range again.
+ */
+function countNeeded({ stored }: OpenRange, { users }: PlacedPage): number {
+  const rest = stored.endRank - stored.firstRank - stored.seen - users.length;
+  // The rank of the end is an estimate. Where it was wrong, whole pages go on.
+  return stored.untilMs === null || rest < 0 ? maxUsersPerPage : Math.min(rest + 1, maxUsersPerPage);
 }
 
 type PlacedPage = RangePage & {

@@ -72,7 +72,11 @@ export function startModel(options: ModelOptions) {
     unmarked: [] as string[],
     deaths: 0,
     requests: 0,
+    /** Users on all answers. */
+    answered: 0,
     rounds: 0,
+    /** Ranges that were stored. */
+    parts: 0,
     /** The most requests under way, pages that are written, and open ranges. */
     mostRequests: 0,
     mostPages: 0,
@@ -144,6 +148,7 @@ export function startModel(options: ModelOptions) {
         const page = matching.slice(0, most);
         const end = limit === 1 || !cutOff ? -1 : page.findIndex(cutOff);
         const users = (end === -1 ? page : page.slice(0, end)).map(toListed);
+        model.answered += users.length;
         return { users, isShort: users.length < most };
       } finally {
         requestsNow--;
@@ -179,6 +184,7 @@ export function startModel(options: ModelOptions) {
       await step("store");
       checkpoint = structuredClone(ranges);
       model.widest = Math.max(model.widest, ranges.length);
+      if (!stored) model.parts++;
       if (stored) storePage(stored.page);
       // The process may die after the commit and before it knows.
       await step("stored");
