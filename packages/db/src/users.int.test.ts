@@ -1,7 +1,7 @@
 import { getTableColumns } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { PostgresError, readSqlState } from "./errors.ts";
-import type { Pool } from "./pool.ts";
+import type { Pool, Queryable } from "./pool.ts";
 import { mentorados, users } from "./schema.ts";
 import {
   createMappedPool,
@@ -154,6 +154,42 @@ describe("numbers of the users' key", () => {
     await pool.query("select setval('users_id_seq', $1)", [before]);
     expect([known, added]).toEqual([{ user_a: "kept" }, "2200H"]);
     expect((await getSession(pool)).user.name).toBe("changed");
+  });
+
+  test("are looked up once for a batch, also by a plan of the time when the table was small", async () => {
+    const refresh = (client: Queryable, clerkIds: string[], readTicket: number) =>
+      applySnapshots(
+        client,
+        clerkIds.map((clerkId) => snapshot({ clerkId, email: null, readTicket })),
+      );
+    await refresh(
+      pool,
+      Array.from({ length: 60 }, (_, index) => `user_${index}`),
+      1,
+    );
+    await pool.query("analyze users");
+    const read = await inRolledBackTransaction(pool, async (client) => {
+      for (let time = 2; time < 14; time++) await refresh(client, ["user_1"], time);
+      await client.query(
+        "insert into users (clerk_id) select 'user_many' || i from generate_series(1, 5000) i",
+      );
+      const countRead = async () =>
+        Number(
+          (
+            await client.query(
+              "select seq_tup_read as n from pg_stat_xact_user_tables where relname = 'users'",
+            )
+          ).rows[0].n,
+        );
+      const before = await countRead();
+      await refresh(
+        client,
+        Array.from({ length: 100 }, (_, index) => `user_many${index + 1}`),
+        20,
+      );
+      return (await countRead()) - before;
+    });
+    expect(read).toBeLessThan(3 * 5_060);
   });
 
   test("a user whose row appears meanwhile keeps that row, and the batch waits in the order of Clerk ids", async () => {

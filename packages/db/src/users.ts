@@ -38,6 +38,7 @@ const upsert = (
   { users: u }: Tables,
   newKey: NewKey,
   { rows, ignoresRole, isTracked }: { rows: string; ignoresRole: number; isTracked: boolean },
+  key = keyOf(u, newKey),
 ) => `
 with released as (
   -- Clerk has these users, so no deletion of theirs may wait for confirmation.
@@ -48,15 +49,15 @@ ${
     ? `${lockBefore(u)},
 `
     : ""
-}written as (
-  insert into ${u.table} as u (${keyOf(u, newKey).column}${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket${u.insertedTimes})${keyOf(u, newKey).override}
+}${key.known}written as (
+  insert into ${u.table} as u (${key.column}${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket${u.insertedTimes})${key.override}
   select
-    ${keyOf(u, newKey).value}s.clerk_id, ${u.insertedValues},
+    ${key.value}s.clerk_id, ${u.insertedValues},
     -- The last branch is never taken. It gives the literals the column's own type, which may be an enum of the app.
     case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select ${u.role} from ${u.table} limit 0) end,
     case when s.is_admin then 'clerk' end,
     s.read_ticket${u.insertedNow}
-  from ${rows}${isTracked ? " left join before using (clerk_id)" : ""}
+  from ${rows}${isTracked ? " left join before using (clerk_id)" : ""}${key.join}
   order by s.clerk_id collate "C"
   on conflict (${u.clerkId}) do update set
     ${u.updatedColumns},
@@ -95,13 +96,22 @@ where a.ignores_role and exists (select from written w where w.clerk_id = a.cler
 function keyOf({ id, table, clerkId }: Tables["users"], { made, drawn }: NewKey) {
   if (drawn !== undefined)
     return {
+      // Once for all rows: a kept plan of the time when the table was small would read all of it for each of them.
+      known: `known as materialized (
+  select a.clerk_id, k.${id} as id from unnest($3::text[]) as a (clerk_id) join ${table} k on k.${clerkId} = a.clerk_id
+),
+`,
+      join: " left join known using (clerk_id)",
       column: `${id}, `,
       override: " overriding system value",
-      value: `coalesce((select k.${id} from ${table} k where k.${clerkId} = s.clerk_id), ${drawn}), `,
+      value: `coalesce(known.id, ${drawn}), `,
     };
-  return made === undefined
-    ? { column: "", override: "", value: "" }
-    : { column: `${id}, `, override: "", value: `${made}, ` };
+  return {
+    known: "",
+    join: "",
+    override: "",
+    ...(made === undefined ? { column: "", value: "" } : { column: `${id}, `, value: `${made}, ` }),
+  };
 }
 
 /** The rows as they are under the lock. The upsert joins them, so that they are read before it writes. */
