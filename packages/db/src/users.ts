@@ -5,7 +5,7 @@ import { z } from "zod";
 import { describeChange } from "./describe-change.ts";
 import { type PostgresError, readSqlState } from "./errors.ts";
 import { recordAdminEvents } from "./events.ts";
-import { forgetNewKey, type NewKey, perUserKey } from "./made-keys.ts";
+import { describeInsertedKey, failInsert, type NewKey, perUserKey } from "./made-keys.ts";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows, UnexpectedRow } from "./rows.ts";
 import { type MappedProfile, type Mentorado, mentorados, type User, users } from "./schema.ts";
@@ -38,7 +38,7 @@ const upsert = (
   { users: u }: Tables,
   newKey: NewKey,
   { rows, ignoresRole, isTracked }: { rows: string; ignoresRole: number; isTracked: boolean },
-  key = keyOf(u, newKey),
+  key = describeInsertedKey(u, newKey, "$3"),
 ) => `
 with released as (
   -- Clerk has these users, so no deletion of theirs may wait for confirmation.
@@ -86,33 +86,6 @@ from unnest($3::text[], $1::text[], $2::text[], $${ignoresRole}::boolean[]) as a
 where a.ignores_role and exists (select from written w where w.clerk_id = a.clerk_id)
   and not exists (select from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored')
 `;
-
-/**
- * The key of a row that is inserted. Postgres takes a number of the sequence before it looks for a conflict, so each known
- * user would use one up. A known user is therefore given with the number that it has, and the sequence is read for the
- * others alone. The insert stays one statement, because update and insert one after the other would lock two batches'
- * rows in different orders if one of them is older than a row.
- */
-function keyOf({ id, table, clerkId }: Tables["users"], { made, drawn }: NewKey) {
-  if (drawn !== undefined)
-    return {
-      // Once for all rows: a kept plan of the time when the table was small would read all of it for each of them.
-      known: `known as materialized (
-  select a.clerk_id, k.${id} as id from unnest($3::text[]) as a (clerk_id) join ${table} k on k.${clerkId} = a.clerk_id
-),
-`,
-      join: " left join known using (clerk_id)",
-      column: `${id}, `,
-      override: " overriding system value",
-      value: `coalesce(known.id, ${drawn}), `,
-    };
-  return {
-    known: "",
-    join: "",
-    override: "",
-    ...(made === undefined ? { column: "", value: "" } : { column: `${id}, `, value: `${made}, ` }),
-  };
-}
 
 /** The rows as they are under the lock. The upsert joins them, so that they are read before it writes. */
 const lockBefore = (u: Tables["users"]) => `before as materialized (
@@ -164,17 +137,12 @@ export async function applySnapshots(db: Queryable, snapshots: readonly UserSnap
     const values = [...origins, ...users, ignoresRole];
     // With separate state, a kept plan of the time when both tables were small would read all of them for each write.
     const statement = { ...(isSeparate ? {} : { name }), text: whole, values };
-    await db.query(statement).catch(failWrite(db));
+    await db.query(statement).catch(failInsert(db));
     return;
   }
   const values = [...origins, ...users, listUnread(snapshots), ignoresRole];
-  await db.query(partlyRead, values).catch(failWrite(db));
+  await db.query(partlyRead, values).catch(failInsert(db));
 }
-
-const failWrite = (db: Queryable) => (error: unknown) => {
-  forgetNewKey(db);
-  throw error;
-};
 
 /**
  * The columns of one of our tables, to be read from a row `alias` by the codecs of the schema.
