@@ -2,7 +2,7 @@ import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { z } from "zod";
 import { lockAbsenceGuard, mayDeleteAbsent } from "./absences.ts";
 import { evaluateConflicts } from "./conflicts.ts";
-import { perUserKey } from "./made-keys.ts";
+import { describeInsertedKey, failInsert, type NewKey, perUserKey } from "./made-keys.ts";
 import type { Queryable } from "./pool.ts";
 import { unlinkProfiles } from "./profiles.ts";
 import { readRow, readRows } from "./rows.ts";
@@ -22,14 +22,14 @@ export type Deletion = {
   ref: string | null;
 };
 
-const deletionsOf = perUserKey((tables, { made: madeKey }) => ({
+const deletionsOf = perUserKey((tables, newKey) => ({
   ...(tables.users.isSeparate
     ? {
         lockUsers: lockStates(tables, "update"),
-        deleteUsers: deleteStates(tables, madeKey),
+        deleteUsers: deleteStates(tables, newKey.made),
         eraseMarked: eraseStates(tables),
       }
-    : deleteRows(tables, madeKey)),
+    : deleteRows(tables, newKey)),
   findUndeleted: findUndeletedIn(tables),
 }));
 
@@ -38,7 +38,7 @@ select from ${u.rows} u
 where u.${u.clerkId} = any ($1::text[]) and (u.${u.deletedAt} is null or ${u.holdsPersonalData}) limit 1
 `;
 
-const deleteRows = ({ users: u }: Tables, madeKey: string | undefined) => ({
+const deleteRows = ({ users: u }: Tables, newKey: NewKey, key = describeInsertedKey(u, newKey, "$1")) => ({
   // FOR UPDATE also waits for a transaction that gives one of these users a profile. A weaker lock would miss it.
   lockUsers: [
     `
@@ -51,9 +51,9 @@ with before as materialized (
   select ${u.clerkId} as clerk_id, rollcall.fold_email(${u.email}::text) as folded_email
   from ${u.table} where ${u.clerkId} = any ($1::text[]) and ${u.deletedAt} is null
 ),
-deleted as (
-  insert into ${u.table} as u (${madeKey ? `${u.id}, ` : ""}${u.clerkId}, ${u.deletedAt}${u.insertedTimes})
-  select ${madeKey ? `${madeKey}, ` : ""}b.clerk_id, now()${u.insertedNow} from unnest($1::text[]) as b (clerk_id)
+${key.known}deleted as (
+  insert into ${u.table} as u (${key.column}${u.clerkId}, ${u.deletedAt}${u.insertedTimes})${key.override}
+  select ${key.value}b.clerk_id, now()${u.insertedNow} from unnest($1::text[]) as b (clerk_id)${key.join}
   order by b.clerk_id collate "C"
   on conflict (${u.clerkId}) do update set ${u.deletedAt} = now(), ${u.erasedColumns}, ${u.updatedAt} = now()
   where u.${u.deletedAt} is null
@@ -112,7 +112,8 @@ export async function tombstoneUsers(
   const ids = deletions.map((deletion) => deletion.clerkId);
   const { lockUsers, deleteUsers } = await deletionsOf(db);
   for (const lock of lockUsers) await db.query(lock, [ids]);
-  const deleted = readRows(deletedRow, (await db.query(deleteUsers, listParameters(deletions))).rows);
+  const { rows } = await db.query(deleteUsers, listParameters(deletions)).catch(failInsert(db));
+  const deleted = readRows(deletedRow, rows);
   const before = new Map(
     deleted.map(({ clerkId, isUnknown }) => [clerkId, isUnknown ? "unknown" : "live"] as const),
   );

@@ -77,7 +77,7 @@ type Answer = { asked: Promise<NewKey>; isOld: boolean };
 
 const ofUsers = new WeakMap<Tables, Answer>();
 
-/** Asked once for each pool, and again after `forgetNewKey`. An answer that stays the same stays the same object. */
+/** Asked once for each pool, and again after `failInsert`. An answer that stays the same stays the same object. */
 function findNewKey(db: Queryable): Promise<NewKey> {
   const known = ofUsers.get(db.tables);
   if (known && !known.isOld) return known.asked;
@@ -98,10 +98,47 @@ async function askAgain(db: Queryable, before: Promise<NewKey> | undefined): Pro
   return { ...found, number: (last?.number ?? 0) + 1 };
 }
 
-/** Lets the next write ask again. The app may have given the key another default, and dropped the sequence of the last. */
-export function forgetNewKey({ tables }: Pick<Queryable, "tables">): void {
-  const known = ofUsers.get(tables);
-  if (known) known.isOld = true;
+/**
+ * Rethrows the error of an insert, and lets the next one ask again. The app may have given the key another default, and
+ * dropped the sequence of the last.
+ */
+export const failInsert =
+  ({ tables }: Pick<Queryable, "tables">) =>
+  (error: unknown): never => {
+    const known = ofUsers.get(tables);
+    if (known) known.isOld = true;
+    throw error;
+  };
+
+/**
+ * The parts of an insert of users that give the key, for rows that have `clerk_id`. Postgres takes a number of the sequence
+ * before it looks for a conflict, so each known user would use one up, and none could be written once they are used up. A
+ * known user is therefore given with the number that it has, and the sequence is read for the others alone. The insert
+ * stays one statement, because update and insert one after the other would lock two batches' rows in different orders if
+ * one of them is older than a row.
+ *
+ * @param ids the parameter with all Clerk ids
+ */
+export function describeInsertedKey(
+  { id, table, clerkId }: Tables["users"],
+  { made, drawn }: NewKey,
+  ids: `$${number}`,
+): { known: string; join: string; column: string; override: string; value: string } {
+  if (drawn === undefined) {
+    const [column, value] = made === undefined ? ["", ""] : [`${id}, `, `${made}, `];
+    return { known: "", join: "", column, override: "", value };
+  }
+  return {
+    // Once for all rows: a kept plan of the time when the table was small would read all of it for each of them.
+    known: `known as materialized (
+  select a.clerk_id, k.${id} as id from unnest(${ids}::text[]) as a (clerk_id) join ${table} k on k.${clerkId} = a.clerk_id
+),
+`,
+    join: " left join known using (clerk_id)",
+    column: `${id}, `,
+    override: " overriding system value",
+    value: `coalesce(known.id, ${drawn}), `,
+  };
 }
 
 /** Statements that insert users, made as `perTables` does. */

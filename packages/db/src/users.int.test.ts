@@ -1,7 +1,8 @@
 import { getTableColumns } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { tombstoneUsers } from "./deletions.ts";
 import { PostgresError, readSqlState } from "./errors.ts";
-import type { Pool } from "./pool.ts";
+import type { Pool, Queryable } from "./pool.ts";
 import { mentorados, users } from "./schema.ts";
 import {
   createMappedPool,
@@ -130,6 +131,11 @@ describe("numbers of the users' key", () => {
       ).rows[0].last,
     );
 
+  const remove = (clerkId: string) =>
+    inTransaction(pool, (client) =>
+      tombstoneUsers(client, [{ clerkId, by: "signature", cause: "webhook", ref: null }]),
+    );
+
   test("a known user takes none, and a new one takes one", async () => {
     const ids = Array.from({ length: 20 }, (_, index) => `user_${index}`);
     const refresh = (clerkIds: string[], readTicket: number, name = "A") =>
@@ -139,21 +145,59 @@ describe("numbers of the users' key", () => {
     await refresh(ids, 2);
     await refresh(ids, 3, "changed");
     await write([snapshot({ clerkId: "user_7", readTicket: 4, unread: ["email"] })]);
+    for (let time = 0; time < 2; time++) await remove("user_8");
     expect(await lastId()).toBe(before);
     await refresh([...ids, "user_new"], 5);
     expect(await lastId()).toBe(before + 1);
     expect((await pool.query("select max(id) as id from users")).rows).toEqual([{ id: before + 1 }]);
   });
 
-  test("known users are still written when the sequence is at its end", async () => {
-    await write([snapshot()]);
+  test("known users are still written and deleted when the sequence is at its end", async () => {
+    await write([snapshot(), snapshot({ clerkId: "user_gone", email: null })]);
     const before = await lastId();
     await pool.query("select setval('users_id_seq', 2147483647)");
     const known = await write([snapshot({ readTicket: 2, name: "changed" })]).catch(String);
+    const deleted = await remove("user_gone").catch(String);
     const added = await write([snapshot({ clerkId: "user_b" })]).catch(readSqlState);
     await pool.query("select setval('users_id_seq', $1)", [before]);
-    expect([known, added]).toEqual([{ user_a: "kept" }, "2200H"]);
+    expect([known, deleted, added]).toEqual([{ user_a: "kept" }, new Map([["user_gone", "live"]]), "2200H"]);
     expect((await getSession(pool)).user.name).toBe("changed");
+  });
+
+  test("are looked up once for a batch, also by a plan of the time when the table was small", async () => {
+    const refresh = (client: Queryable, clerkIds: string[], readTicket: number) =>
+      applySnapshots(
+        client,
+        clerkIds.map((clerkId) => snapshot({ clerkId, email: null, readTicket })),
+      );
+    await refresh(
+      pool,
+      Array.from({ length: 60 }, (_, index) => `user_${index}`),
+      1,
+    );
+    await pool.query("analyze users");
+    const read = await inRolledBackTransaction(pool, async (client) => {
+      for (let time = 2; time < 14; time++) await refresh(client, ["user_1"], time);
+      await client.query(
+        "insert into users (clerk_id) select 'user_many' || i from generate_series(1, 5000) i",
+      );
+      const countRead = async () =>
+        Number(
+          (
+            await client.query(
+              "select seq_tup_read as n from pg_stat_xact_user_tables where relname = 'users'",
+            )
+          ).rows[0].n,
+        );
+      const before = await countRead();
+      await refresh(
+        client,
+        Array.from({ length: 100 }, (_, index) => `user_many${index + 1}`),
+        20,
+      );
+      return (await countRead()) - before;
+    });
+    expect(read).toBeLessThan(3 * 5_060);
   });
 
   test("a user whose row appears meanwhile keeps that row, and the batch waits in the order of Clerk ids", async () => {

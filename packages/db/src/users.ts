@@ -5,7 +5,7 @@ import { z } from "zod";
 import { describeChange } from "./describe-change.ts";
 import { type PostgresError, readSqlState } from "./errors.ts";
 import { recordAdminEvents } from "./events.ts";
-import { forgetNewKey, type NewKey, perUserKey } from "./made-keys.ts";
+import { describeInsertedKey, failInsert, type NewKey, perUserKey } from "./made-keys.ts";
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows, UnexpectedRow } from "./rows.ts";
 import { type MappedProfile, type Mentorado, mentorados, type User, users } from "./schema.ts";
@@ -38,6 +38,7 @@ const upsert = (
   { users: u }: Tables,
   newKey: NewKey,
   { rows, ignoresRole, isTracked }: { rows: string; ignoresRole: number; isTracked: boolean },
+  key = describeInsertedKey(u, newKey, "$3"),
 ) => `
 with released as (
   -- Clerk has these users, so no deletion of theirs may wait for confirmation.
@@ -48,15 +49,15 @@ ${
     ? `${lockBefore(u)},
 `
     : ""
-}written as (
-  insert into ${u.table} as u (${keyOf(u, newKey).column}${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket${u.insertedTimes})${keyOf(u, newKey).override}
+}${key.known}written as (
+  insert into ${u.table} as u (${key.column}${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket${u.insertedTimes})${key.override}
   select
-    ${keyOf(u, newKey).value}s.clerk_id, ${u.insertedValues},
+    ${key.value}s.clerk_id, ${u.insertedValues},
     -- The last branch is never taken. It gives the literals the column's own type, which may be an enum of the app.
     case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select ${u.role} from ${u.table} limit 0) end,
     case when s.is_admin then 'clerk' end,
     s.read_ticket${u.insertedNow}
-  from ${rows}${isTracked ? " left join before using (clerk_id)" : ""}
+  from ${rows}${isTracked ? " left join before using (clerk_id)" : ""}${key.join}
   order by s.clerk_id collate "C"
   on conflict (${u.clerkId}) do update set
     ${u.updatedColumns},
@@ -85,24 +86,6 @@ from unnest($3::text[], $1::text[], $2::text[], $${ignoresRole}::boolean[]) as a
 where a.ignores_role and exists (select from written w where w.clerk_id = a.clerk_id)
   and not exists (select from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored')
 `;
-
-/**
- * The key of a row that is inserted. Postgres takes a number of the sequence before it looks for a conflict, so each known
- * user would use one up. A known user is therefore given with the number that it has, and the sequence is read for the
- * others alone. The insert stays one statement, because update and insert one after the other would lock two batches'
- * rows in different orders if one of them is older than a row.
- */
-function keyOf({ id, table, clerkId }: Tables["users"], { made, drawn }: NewKey) {
-  if (drawn !== undefined)
-    return {
-      column: `${id}, `,
-      override: " overriding system value",
-      value: `coalesce((select k.${id} from ${table} k where k.${clerkId} = s.clerk_id), ${drawn}), `,
-    };
-  return made === undefined
-    ? { column: "", override: "", value: "" }
-    : { column: `${id}, `, override: "", value: `${made}, ` };
-}
 
 /** The rows as they are under the lock. The upsert joins them, so that they are read before it writes. */
 const lockBefore = (u: Tables["users"]) => `before as materialized (
@@ -154,17 +137,12 @@ export async function applySnapshots(db: Queryable, snapshots: readonly UserSnap
     const values = [...origins, ...users, ignoresRole];
     // With separate state, a kept plan of the time when both tables were small would read all of them for each write.
     const statement = { ...(isSeparate ? {} : { name }), text: whole, values };
-    await db.query(statement).catch(failWrite(db));
+    await db.query(statement).catch(failInsert(db));
     return;
   }
   const values = [...origins, ...users, listUnread(snapshots), ignoresRole];
-  await db.query(partlyRead, values).catch(failWrite(db));
+  await db.query(partlyRead, values).catch(failInsert(db));
 }
-
-const failWrite = (db: Queryable) => (error: unknown) => {
-  forgetNewKey(db);
-  throw error;
-};
 
 /**
  * The columns of one of our tables, to be read from a row `alias` by the codecs of the schema.

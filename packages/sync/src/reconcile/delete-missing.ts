@@ -18,7 +18,7 @@ import { confirmAbsence, maxIdsPerConfirmation } from "../user/confirm-absence.t
 import type { DryRun } from "./dry-run.ts";
 import type { WalkProgress } from "./ranges.ts";
 import type { Runner } from "./runner.ts";
-import { writePage } from "./write-page.ts";
+import { invalidateSessions, writePage } from "./write-page.ts";
 
 /**
  * Asks Clerk by id for each deletion candidate. A page may be older than a row that it lacks, but this request is younger
@@ -93,8 +93,21 @@ export async function deleteMissing(
       const { deleted, refused } = await deletePage(client, run.view, clerkIds);
       return { counts: { deleted: deleted.length, failed: refused.length } };
     });
+    await invalidateDeleted(runner, clerkIds);
   }
   await runner.advance({ ...progress, phase: "close" }, async () => ({}));
+}
+
+/**
+ * Invalidates the cache keys of one page's users. The end of the run does so for all of them, because this process may die
+ * here, but a cancelled run never comes to its end. So the first attempt is made also when the run stops at this moment.
+ */
+async function invalidateDeleted(runner: Runner, clerkIds: readonly string[]): Promise<void> {
+  try {
+    await runner.context.sessionCache.invalidate(clerkIds, { onFailure: "throw" });
+  } catch {
+    await invalidateSessions(runner, clerkIds);
+  }
 }
 
 /** Lets the guard decide, and stores the decision. From then on, other paths count these deletions too. */
