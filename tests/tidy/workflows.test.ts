@@ -29,6 +29,8 @@ test("a tag publishes both packages with provenance, and the image with its bill
     expect(commands).toContain(`.github/publish-package ${folder}`);
   expect(readText(".github/publish-package")).toContain("npm publish --provenance");
   expect(jobs.packages.permissions).toEqual({ contents: "read", "id-token": "write" });
+  // Only this job compares the tag with package.json and waits for the reviewers. An image cannot be taken back.
+  expect(jobs.image.needs).toContain("packages");
   const image = jobs.image.steps.find(({ uses = "" }) => uses.startsWith("docker/build-push-action@"));
   expect(image.with).toMatchObject({ push: true, sbom: true, provenance: "mode=max" });
 });

@@ -36,6 +36,13 @@ test("a malformed origin of an app is named, with the simulator too", () => {
   expect(readSettings({ CLERK_AUTHORIZED_PARTIES }).appOrigins).toEqual(CLERK_AUTHORIZED_PARTIES.split(","));
 });
 
+test("a database of the operator's own beside the simulator brings a warning that its users can be erased", () => {
+  const remarksOf = (environment: Record<string, string>) => readSettings(environment).remarks.join(" ");
+  const DATABASE_URL = "postgres://localhost/app";
+  expect(remarksOf({ DATABASE_URL })).toContain("erased");
+  expect(remarksOf({})).toBe("");
+});
+
 test("a missing file is allowed, and an unreadable file is named", () => {
   expect(readNamedEnvironment(join(folder, "none"), { PORT: "1" })).toEqual({ PORT: "1" });
   expect(() => readNamedEnvironment(folder, {})).toThrow(`${folder} cannot be read`);
