@@ -72,19 +72,21 @@ async function release(version: string, acts: boolean): Promise<void> {
   run(".ci/run");
   // A push meanwhile, and what the gate left behind, is seen now.
   refuse(findRefusals(readState(version)));
+  const before = ask("rev-parse", "HEAD");
   try {
     const files = await writeVersion(root, version, new Date().toISOString().slice(0, 10));
     run("npm", "run", "build");
     for (const folder of published) run("npm", "publish", "--dry-run", folder);
     run("git", "add", ...files);
     run("git", "commit", "--message", `Release ${version}`);
+    run("git", "tag", "--annotate", "--message", `Release ${version}`, tag);
+    run("git", "push", "--atomic", "origin", "main", tag);
   } catch (error) {
-    // The tree was clean, so that only the new version is lost.
-    run("git", "reset", "--hard");
+    // The tree was clean, so that only the new version is lost. A tag that stayed would refuse the next attempt.
+    if (ask("tag", "--list", tag)) run("git", "tag", "--delete", tag);
+    run("git", "reset", "--hard", before);
     throw error;
   }
-  run("git", "tag", "--annotate", "--message", `Release ${version}`, tag);
-  run("git", "push", "--atomic", "origin", "main", tag);
 }
 
 /** What the gate does not know, for the workflow that publishes. */

@@ -100,6 +100,16 @@ describe.skipIf(reason)(`a release in a repository of its own${reason}`, { timeo
     expect([git("status", "--porcelain"), git("tag")]).toEqual(["", ""]);
   });
 
+  test("a push that is refused leaves neither its commit nor its tag", () => {
+    const [elsewhere] = git("commit-tree", "-m", "Elsewhere", "HEAD^{tree}").split("\n");
+    git("push", "--quiet", "origin", `${elsewhere}:refs/heads/main`);
+    const { status, stderr } = release("--version", "0.2.0", "--publish");
+    expect([status, stderr]).toEqual([1, expect.stringContaining("Command failed: git push")]);
+    expect([git("status", "--porcelain"), git("tag")]).toEqual(["", ""]);
+    expect(git("log", "-1", "--format=%s")).toContain("Revert");
+    git("push", "--quiet", "origin", ":refs/heads/main");
+  });
+
   test("with --publish one commit and its tag are pushed, and the tag may be published", () => {
     const { status, stdout, stderr } = release("--version", "0.2.0", "--publish");
     expect(status, stdout + stderr).toBe(0);
