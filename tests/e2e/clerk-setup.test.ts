@@ -79,8 +79,10 @@ test("--yes turns webhooks on once, only --link makes a login, and --url is aske
 
 test("an address that the real Clerk cannot reach is refused, with the command that relays", async () => {
   const real = { CLERK_API_URL: "https://clerk.invalid" };
-  const { code, output } = await setUp(["--url", "http://localhost:3000"], real);
-  expect([code, output]).toEqual([2, expect.stringContaining("npx clerk webhooks listen --forward-to")]);
+  for (const url of ["http://localhost:3000", "https://172.20.0.2"]) {
+    const { code, output } = await setUp(["--url", url], real);
+    expect([code, output]).toEqual([2, expect.stringContaining("npx clerk webhooks listen --forward-to")]);
+  }
 });
 
 test("a wrong key is named and not printed", async () => {

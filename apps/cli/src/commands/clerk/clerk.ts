@@ -58,7 +58,7 @@ const publicAddress = address
   .refine((url) => url.startsWith("https:"), { error: "must be an https:// address" });
 
 function isLocal(hostname: string): boolean {
-  return /^(?:localhost|.*\.localhost|.*\.local|127\..*|10\..*|192\.168\..*|0\.0\.0\.0|\[::1\])$/.test(
+  return /^(?:localhost|.*\.localhost|.*\.local|127\..*|10\..*|192\.168\..*|172\.(?:1[6-9]|2\d|3[01])\..*|169\.254\..*|0\.0\.0\.0|\[::1\])$/.test(
     hostname,
   );
 }
