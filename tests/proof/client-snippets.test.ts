@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BareProject, createBareProject, findSkipReason, repository } from "../harness/bare-project.ts";
 
-/** The packages that both READMEs name, as an app installs them today. */
+/** The packages that the pages name, as an app installs them today. */
 const named = [
   ...["@clerk/backend", "@clerk/express", "@clerk/fastify", "@clerk/nextjs", "@clerk/react"],
   ...[
@@ -55,15 +55,16 @@ const compilerOptions = {
   ...{ strict: true, noEmit: true, skipLibCheck: true },
 };
 
-describe.skipIf(reason)(`the READMEs${reason}`, () => {
+describe.skipIf(reason)(`the pages for apps${reason}`, () => {
   test.each([
     ["packages/client/README.md", 20],
     ["README.md", 1],
-    ["docs/DEVELOP.md", 1],
+    ["docs/DEVELOP.md", 2],
+    ["docs/adopt/existing-app.md", 8],
   ])(
     "every snippet of %s compiles unchanged against the packages that it names",
-    (readme, least) => {
-      const text = readFileSync(join(repository, readme), "utf8");
+    (page, least) => {
+      const text = readFileSync(join(repository, page), "utf8");
       const blocks = [...text.matchAll(/^```tsx?\n(?:\/\/ (\S+\.tsx?)\n)?(.*?)^```$/gms)];
       expect(blocks.length).toBeGreaterThanOrEqual(least);
       for (const [n, [, path = `snippet-${n}.tsx`, code]] of blocks.entries())
