@@ -9,6 +9,7 @@ import {
   launchStandalone,
   readPerson,
   type Standalone,
+  startRun,
   startStandalone,
   untilSaid,
 } from "../harness/standalone.ts";
@@ -111,6 +112,47 @@ test("without profiles, and without a column for the name, a row is all that the
   expect(state.parts).toMatchObject({ database: true, profiles: false });
 });
 
+test("live users that the simulator never had stop the start before anything changes, unless an option accepts it", async () => {
+  await db.query(`create table members (id serial primary key, clerk_id text unique, mail text, name text, left_at timestamptz);
+    insert into members (clerk_id, mail, name, left_at) select 'user_' || n, n || '@example.com', 'Member ' || n,
+      case when n > 5 then now() end from generate_series(1, 6) n`);
+  const file = join(folder, "rollcall.config.json");
+  const columns = { clerkId: "clerk_id", email: "mail", name: "name", deletedAt: "left_at" };
+  const users = { table: "members", key: { column: "id", type: "integer" }, columns };
+  await writeFile(file, JSON.stringify({ users, profile: null }));
+  const environment = { DATABASE_URL: postgres.url, ROLLCALL_CONFIG: file };
+  const dir = join(folder, "start");
+  const accept = "--empty-unknown-users";
+  const readAll = async () => (await db.query("select * from members order by id")).rows;
+  const before = await readAll();
+
+  const expectRefused = async (count: string, args: string[]) => {
+    const refused = launchStandalone(dir, environment, args);
+    expect(await refused.exited).toBe(1);
+    expect(refused.output()).toContain(
+      `does not know ${count} of public.members in the database postgres at 127`,
+    );
+    expect(refused.output()).toContain(`npm start -- ${[...args, accept].join(" ")}`);
+    expect(refused.output()).not.toContain("Applying migrations");
+  };
+  await expectRefused("5 live users", []);
+  expect(await readAll()).toEqual(before);
+  expect((await db.query("select to_regnamespace('rollcall') as schema")).rows).toEqual([{ schema: null }]);
+
+  system = await startStandalone(dir, environment, [accept]);
+  await untilRow(system, await signUp(system));
+  await startRun(system, "full");
+  await untilSaid(system, /A full sync compared every user with Clerk, 1 in all: 5 corrected/);
+  await system.stop();
+  // The five are tombstones now, and the simulator has the sixth.
+  system = await startStandalone(dir, environment);
+  await system.stop();
+  system = undefined;
+  await expectRefused("1 live user", ["--fresh"]);
+  // The refused start made the simulator forget nothing.
+  system = await startStandalone(dir, environment);
+});
+
 test("tables that only the app's own database has need a DATABASE_URL", async () => {
   const file = join(folder, "theirs.json");
   const columns = { clerkId: "id", email: "email" };
@@ -132,4 +174,12 @@ test("a wrong mapping stops the start before anything is started", async () => {
   expect(await running.exited).toBe(1);
   expect(running.output()).toContain(`ROLLCALL_CONFIG (${file}): users.key`);
   expect(running.output()).not.toContain("Applying migrations");
+});
+
+test("a mapping in the current folder that no variable names stops the start before anything is started", async () => {
+  await writeFile(join(folder, "rollcall.config.json"), "{}");
+  const running = launchStandalone(join(folder, "start"), { DATABASE_URL: postgres.url }, [], folder);
+  expect(await running.exited).toBe(1);
+  expect(running.output()).toContain("rollcall.config.json is here, but ROLLCALL_CONFIG is not set");
+  expect((await db.query("select to_regclass('public.users') as users")).rows).toEqual([{ users: null }]);
 });

@@ -5,7 +5,7 @@ const beside = (name: string) => fileURLToPath(new URL(`./${name}.js`, import.me
 /** `rollcall dev` in an app's folder. */
 export const places = {
   command: "npx rollcall dev",
-  freshCommand: "npx rollcall dev --fresh",
+  commandWith: (option: string) => `npx rollcall dev ${option}`,
   // An app's `.env` names the app's own database and its Clerk. Only a variable of the environment is meant for us.
   environmentFile: undefined,
   programs: {

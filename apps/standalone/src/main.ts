@@ -1,6 +1,7 @@
 import { relative, resolve } from "node:path";
 import { EnvironmentError, toPrintable, toPrintableLines } from "@rollcall/contracts";
 import { createPartStack } from "./parts/part.ts";
+import { emptyUnknownUsers } from "./parts/unknown-users.ts";
 import { places } from "./places.ts";
 import { run } from "./run.ts";
 import { readNamedEnvironment, readSettings } from "./settings.ts";
@@ -34,10 +35,13 @@ process.on("SIGHUP", () => stop("The terminal was closed"));
 process.stdout.on("error", () => stopping.abort());
 process.stderr.on("error", () => undefined);
 
+const options = ["--fresh", emptyUnknownUsers] as const;
+
 async function main(args: readonly string[]): Promise<void> {
-  const unknown = args.filter((arg) => arg !== "--fresh");
+  const unknown = args.filter((arg) => !options.some((option) => option === arg));
   if (unknown.length > 0) {
-    throw new StartError(`Unknown: ${unknown.join(" ")}. The only option is: ${places.freshCommand}`);
+    const usage = options.map((option) => places.commandWith(option)).join("\n");
+    throw new StartError(`Unknown: ${unknown.join(" ")}. The options are:\n${usage}`);
   }
   const named = readNamedEnvironment(places.environmentFile, process.env);
   const settings = readSettings(named, { hasExample: places.programs.example !== undefined });
@@ -48,6 +52,7 @@ async function main(args: readonly string[]): Promise<void> {
     dir,
     shownDir: showPath(dir),
     fresh: args.includes("--fresh"),
+    emptiesUnknownUsers: args.includes(emptyUnknownUsers),
     terminal,
     parts,
     signal: stopping.signal,

@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 export type Places = {
   /** How an operator starts this program, as in "PORT=4000 npm start". */
   command: string;
-  /** The same, with the data removed first. */
-  freshCommand: string;
+  /** The same with an option. */
+  commandWith(option: `--${string}`): string;
   /** Read for variables that the environment lacks. Undefined in an app's folder, whose `.env` is the app's own. */
   environmentFile: string | undefined;
   /** Paths of the built entry points. */
@@ -16,7 +16,7 @@ const inRepository = (path: string) => fileURLToPath(new URL(`../../../${path}`,
 
 export const places: Places = {
   command: "npm start",
-  freshCommand: "npm start -- --fresh",
+  commandWith: (option) => `npm start -- ${option}`,
   environmentFile: inRepository(".env"),
   programs: {
     migrate: inRepository("apps/cli/dist/migrate/main.js"),

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { removePostgres } from "@rollcall/local-services";
 import { runDemo } from "./demo.ts";
 import type { PartStack } from "./parts/part.ts";
+import { peopleFileIn } from "./parts/simulator.ts";
 import { type StartedSystem, startSystem } from "./parts/start-system.ts";
+import { refuseUnknownUsers } from "./parts/unknown-users.ts";
 import type { Environment, Settings } from "./settings.ts";
 import { StartError } from "./start-error.ts";
 import { AlreadyRunningError, takeStartLock } from "./start-lock.ts";
@@ -19,6 +21,8 @@ export type RunOptions = {
   /** `dir` as it is shown on the terminal. */
   shownDir: string;
   fresh: boolean;
+  /** Whether the operator accepts that a full sync empties the rows of users that the simulator does not know. */
+  emptiesUnknownUsers: boolean;
   terminal: Terminal;
   parts: PartStack;
   /** Aborted by Ctrl-C. */
@@ -41,6 +45,8 @@ export async function run(options: RunOptions): Promise<void> {
     throw error instanceof AlreadyRunningError ? new StartError(explainRunning(error)) : error;
   });
   parts.push({ name: "lock", stop: lock.release, kill: lock.releaseNow });
+  // Before anything is removed or written. `--fresh` makes the simulator forget the people that it knows.
+  if (!options.emptiesUnknownUsers) await refuseUnknownUsers(settings, dir, options.fresh);
   if (options.fresh) {
     terminal.write(`Starting empty: removing the data in ${options.shownDir}`);
     if (settings.databaseUrl !== undefined) terminal.write("The database of DATABASE_URL stays as it is");
@@ -79,7 +85,7 @@ async function removeEarlierData(dir: string): Promise<void> {
   const secrets = join(dir, "secrets.json");
   if (!existsSync(secrets)) return;
   await removePostgres(join(dir, "postgres"));
-  for (const name of ["logs", "people.jsonl"]) await rm(join(dir, name), { recursive: true, force: true });
+  for (const path of [join(dir, "logs"), peopleFileIn(dir)]) await rm(path, { recursive: true, force: true });
   // Last, so that an interrupted removal can be repeated.
   await rm(secrets, { force: true });
 }

@@ -13,6 +13,9 @@ export type Simulator = {
   noteProvisioning(userId: string, cause: string): void;
 };
 
+/** The simulator keeps its people there. */
+export const peopleFileIn = (dir: string) => join(dir, "people.jsonl");
+
 /** Starts the Clerk simulator with its page. */
 export async function startSimulator(
   { dir, parts, narrator, say, signal }: StartOptions,
@@ -28,7 +31,7 @@ export async function startSimulator(
       SIM_SECRET_KEY: secrets.clerkSecretKey,
       SIM_WEBHOOK_SECRET: secrets.clerkWebhookSecret,
       SIM_SIGNING_KEY: secrets.clerkSigningKey,
-      SIM_PEOPLE_FILE: join(dir, "people.jsonl"),
+      SIM_PEOPLE_FILE: peopleFileIn(dir),
       SIM_API_URL: apiUrl,
       SIM_DATABASE_URL: databaseUrl,
       SIM_TABLES: JSON.stringify(describeTables(settings.mapping)),

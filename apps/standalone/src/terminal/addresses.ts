@@ -79,7 +79,7 @@ function listFolder({ dir, settings }: StartedParts): Address[] {
     settings.databaseUrl === undefined ? "kept between starts" : "secrets and the simulator's people";
   const rollcall = dir === ".rollcall" ? "npx rollcall" : `ROLLCALL_DIR=${dir} npx rollcall`;
   return [
-    ["Data", dir, `${kept}; to start empty: ${places.freshCommand}`],
+    ["Data", dir, `${kept}; to start empty: ${places.commandWith("--fresh")}`],
     ["Logs", `${dir}/logs`, "api.log, worker.log and more"],
     ...(settings.realClerk?.isProduction ? [] : listCommands(rollcall)),
     ["Stop", "Ctrl-C", "a second Ctrl-C stops at once"],

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { emptyUser } from "../users/clerk-user.ts";
-import { openPeopleFile } from "./people-file.ts";
+import { openPeopleFile, readKnownIds } from "./people-file.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -23,7 +23,8 @@ test("every user is restored in its last state and in order, except deleted user
   const again = openPeopleFile(path);
   expect(again.users).toEqual([{ ...ana, first_name: "Ana" }, caio]);
   expect([...again.causes]).toEqual([["user_a", "webhook"]]);
-  expect(readFileSync(path, "utf8").trim().split("\n")).toHaveLength(3);
+  expect(readFileSync(path, "utf8").trim().split("\n")).toHaveLength(4);
+  expect(readKnownIds(readFileSync(path, "utf8")).sort()).toEqual(["user_a", "user_b", "user_c"]);
 });
 
 test("a line that a full disk cut off loses only that line", () => {

@@ -22,12 +22,13 @@ type Line = z.infer<typeof lineSchema>;
 
 /**
  * Opens the file and compacts it. Each change appends one line at once, so that a kill loses no user. An incomplete line
- * is skipped. Seeded users are not kept.
+ * is skipped. Seeded users are not kept. Ids of deleted users stay, because Rollcall may still have a live row of one.
  */
 export function openPeopleFile(path: string): PeopleFile {
   mkdirSync(dirname(path), { recursive: true });
-  const { users, causes } = replay(existsSync(path) ? readFileSync(path, "utf8") : "");
+  const { users, causes, gone } = replay(existsSync(path) ? readFileSync(path, "utf8") : "");
   const lines: Line[] = [
+    ...[...gone].map((id) => ({ gone: id })),
     ...[...users.values()].map((user) => ({ user })),
     ...[...causes].map((cause) => ({ cause })),
   ];
@@ -49,20 +50,32 @@ export function openPeopleFile(path: string): PeopleFile {
   };
 }
 
+/** The ids of all users that the simulator has or had, deleted ones included, from the text of the file. */
+export function readKnownIds(text: string): string[] {
+  const { users, gone } = replay(text);
+  return [...users.keys(), ...gone];
+}
+
 type KeptUser = Extract<Line, { user: unknown }>["user"];
 
-function replay(text: string): { users: Map<string, KeptUser>; causes: Map<string, string> } {
+type Replayed = { users: Map<string, KeptUser>; causes: Map<string, string>; gone: Set<string> };
+
+function replay(text: string): Replayed {
   const users = new Map<string, KeptUser>();
   const causes = new Map<string, string>();
+  const gone = new Set<string>();
   for (const line of text.split("\n").flatMap(readLine)) {
-    if ("user" in line) users.set(line.user.id, line.user);
-    else if ("cause" in line) causes.set(...line.cause);
+    if ("user" in line) {
+      users.set(line.user.id, line.user);
+      gone.delete(line.user.id);
+    } else if ("cause" in line) causes.set(...line.cause);
     else {
       users.delete(line.gone);
       causes.delete(line.gone);
+      gone.add(line.gone);
     }
   }
-  return { users, causes };
+  return { users, causes, gone };
 }
 
 function readLine(text: string): Line[] {
