@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createPool, type Pool } from "@rollcall/db";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
@@ -18,13 +20,14 @@ afterAll(() => server.end());
 type Ended = { code: number; stdout: string; stderr: string };
 
 function migrate(databaseUrl: string, ...args: string[]): Promise<Ended> {
+  return migrateIn(makeProcessFolder(), databaseUrl, ...args);
+}
+
+function migrateIn(folder: string, databaseUrl: string, ...args: string[]): Promise<Ended> {
   const env = { PATH: process.env["PATH"], DATABASE_URL: databaseUrl };
   return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [main, ...args],
-      { cwd: makeProcessFolder(), env },
-      (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    const child = execFile(process.execPath, [main, ...args], { cwd: folder, env }, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
   });
 }
@@ -90,6 +93,19 @@ function createRefusal(code: string, text: string): Server {
     socket.once("data", () => socket.end(message("E", `SFATAL\0C${code}\0M${text}\0\0`)));
   });
 }
+
+test("a mapping in the current folder that no variable names is refused, and no table is made", async () => {
+  const folder = makeProcessFolder();
+  await writeFile(join(folder, "rollcall.config.json"), "{}");
+  const url = await createDatabase();
+  const { code, stderr } = await migrateIn(folder, url);
+  expect(code).toBe(1);
+  expect(stderr).toContain("rollcall.config.json is here, but ROLLCALL_CONFIG is not set");
+  const pool = openPool(url);
+  const made = await pool.query("select to_regclass('users') as users");
+  await pool.end();
+  expect(made.rows).toEqual([{ users: null }]);
+});
 
 test("several processes can run both kinds of migrations at once, and --down reverts one at a time", async () => {
   const url = await createDatabase();

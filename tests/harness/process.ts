@@ -34,13 +34,15 @@ export function makeProcessFolder(): string {
  * `environment`.
  *
  * @param entry from the repository's root, or absolute for another build
+ * @param folder in which it runs
  */
 export function runProcess(
   entry: string,
   environment: Record<string, string>,
   args: readonly string[] = [],
+  folder?: string,
 ): RunningProcess {
-  return runProgram(process.execPath, [resolve(repository, entry), ...args], environment);
+  return runProgram(process.execPath, [resolve(repository, entry), ...args], environment, folder);
 }
 
 /** The same for any program. */
@@ -48,9 +50,10 @@ export function runProgram(
   program: string,
   args: readonly string[],
   environment: Record<string, string>,
+  folder = makeProcessFolder(),
 ): RunningProcess {
   const child = spawn(program, args, {
-    cwd: makeProcessFolder(),
+    cwd: folder,
     env: { PATH: process.env["PATH"] ?? "", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -18,13 +18,20 @@ export type Standalone = RunningProcess & {
   pids(): Promise<number[]>;
 };
 
-/** Runs the program of `npm start` in a folder of its own. No setting comes from a project's `.env`. */
+/**
+ * Runs the program of `npm start` in a folder of its own. No setting comes from a project's `.env`.
+ *
+ * @param dir of its data
+ * @param folder in which it runs
+ */
 export function launchStandalone(
   dir: string,
   environment: Record<string, string> = {},
   args: readonly string[] = [],
+  folder?: string,
 ): RunningProcess {
-  return runProcess("apps/standalone/dist/main.js", standaloneEnvironment(dir, environment), args);
+  const own = standaloneEnvironment(dir, environment);
+  return runProcess("apps/standalone/dist/main.js", own, args, folder);
 }
 
 export function standaloneEnvironment(

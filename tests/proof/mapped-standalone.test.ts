@@ -175,3 +175,11 @@ test("a wrong mapping stops the start before anything is started", async () => {
   expect(running.output()).toContain(`ROLLCALL_CONFIG (${file}): users.key`);
   expect(running.output()).not.toContain("Applying migrations");
 });
+
+test("a mapping in the current folder that no variable names stops the start before anything is started", async () => {
+  await writeFile(join(folder, "rollcall.config.json"), "{}");
+  const running = launchStandalone(join(folder, "start"), { DATABASE_URL: postgres.url }, [], folder);
+  expect(await running.exited).toBe(1);
+  expect(running.output()).toContain("rollcall.config.json is here, but ROLLCALL_CONFIG is not set");
+  expect((await db.query("select to_regclass('public.users') as users")).rows).toEqual([{ users: null }]);
+});

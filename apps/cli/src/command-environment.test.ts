@@ -56,6 +56,11 @@ test.each([
   expect(said).not.toContain(value);
 });
 
+test("a publishable key of the app's own Clerk is no contradiction, because no command uses one", () => {
+  start({ ...started, CLERK_PUBLISHABLE_KEY: "pk_test_simulator" });
+  expect(read({ CLERK_PUBLISHABLE_KEY: "pk_test_own" }).environment).toMatchObject(started);
+});
+
 test("a command with a DATABASE_URL of its own reads no file", () => {
   start();
   const own = { DATABASE_URL: "postgres://elsewhere/app" };

@@ -41,7 +41,8 @@ function findReason(own: Environment, found: Environment, file: string): string 
   if (found["CLERK_SECRET_KEY"]?.startsWith("sk_live_"))
     return "it works on production users at Clerk; set the variables of the file yourself";
   const names = new Set([...commandVariables, ...Object.keys(found)]);
-  names.delete("ROLLCALL_DIR");
+  // No command uses these two.
+  for (const name of ["ROLLCALL_DIR", "CLERK_PUBLISHABLE_KEY"]) names.delete(name);
   const set = [...names].filter((name) => own[name]?.trim() && own[name] !== found[name]);
   return set.length === 0
     ? undefined

@@ -1,12 +1,14 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import {
   compareMappings,
   defaultMapping,
   EnvironmentError,
   type Mapping,
+  mappingFileName,
   parseMapping,
   readEnvironment,
+  unnamedMapping,
   variables,
 } from "@rollcall/contracts";
 import { z } from "zod";
@@ -150,7 +152,10 @@ export function readSettings(environment: Environment, installed = { hasExample:
 }
 
 function readMapping(file: string | undefined): Mapping {
-  if (file === undefined) return defaultMapping;
+  if (file === undefined) {
+    if (existsSync(mappingFileName)) throw new EnvironmentError([unnamedMapping]);
+    return defaultMapping;
+  }
   try {
     return parseMapping(readFileSync(file, "utf8"), file);
   } catch (error) {

@@ -157,9 +157,11 @@ export {
   describeMappingFile,
   isDefaultProfile,
   type Mapping,
+  mappingFileName,
   parseMapping,
   toAnswerKey,
   toQualified,
+  unnamedMapping,
 } from "./mapping.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
 export { nameNetworkFailure } from "./network-failure.ts";

@@ -7,6 +7,15 @@ import { toPrintable } from "./printable.ts";
  * editors is `ops/rollcall.config.schema.json`.
  */
 
+/** The name under which `rollcall init` writes the file into the current folder. */
+export const mappingFileName = "rollcall.config.json";
+
+/**
+ * The problem of a current folder with a mapping that no variable names. The default tables would be made beside the
+ * mapped ones.
+ */
+export const unnamedMapping = `${mappingFileName} is here, but ROLLCALL_CONFIG is not set: set ROLLCALL_CONFIG=${mappingFileName}, or move the file`;
+
 /** Postgres cuts longer names, and two cut names may be equal. */
 const longestNameBytes = 63;
 
@@ -304,5 +313,5 @@ function findDifferences(one: unknown, other: unknown, place = ""): string[] {
 
 /** The JSON Schema of the file, for editors. */
 export function describeMappingFile(): Record<string, unknown> {
-  return { title: "rollcall.config.json", ...z.toJSONSchema(mappingFile, { io: "input" }) };
+  return { title: mappingFileName, ...z.toJSONSchema(mappingFile, { io: "input" }) };
 }

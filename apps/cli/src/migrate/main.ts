@@ -1,5 +1,13 @@
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { EnvironmentError, readEnvironment, toPrintableLines, variables } from "@rollcall/contracts";
+import {
+  EnvironmentError,
+  mappingFileName,
+  readEnvironment,
+  toPrintableLines,
+  unnamedMapping,
+  variables,
+} from "@rollcall/contracts";
 import { createPool, MigrationRefusal, readSqlState, toPostgresError } from "@rollcall/db";
 import { loadMapping } from "@rollcall/runtime";
 import { describePostgresFailure } from "../describe-postgres-failure.ts";
@@ -36,6 +44,9 @@ function readArguments(args: readonly string[]): Direction | "help" {
 async function run(direction: Direction): Promise<string> {
   const shape = { DATABASE_URL: variables.DATABASE_URL, ROLLCALL_CONFIG: variables.ROLLCALL_CONFIG };
   const { DATABASE_URL, ROLLCALL_CONFIG } = readEnvironment(shape, process.env);
+  // The other programs act on the tables that are here. This one would make the default ones.
+  if (ROLLCALL_CONFIG === undefined && existsSync(mappingFileName))
+    throw new EnvironmentError([unnamedMapping]);
   const mapping = loadMapping(ROLLCALL_CONFIG);
   const pool = createPool({
     mapping,

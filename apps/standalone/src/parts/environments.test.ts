@@ -1,6 +1,10 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { expect, test } from "vitest";
 import { readSettings } from "../settings.ts";
-import { decideEnvironment, type Wiring } from "./environments.ts";
+import { decideEnvironment, type Wiring, writeCommandEnvironment } from "./environments.ts";
 
 const secrets = {
   adminPassword: "made up",
@@ -79,4 +83,18 @@ test("with the real Clerk no part gets a variable of the simulator, or one that 
     DATABASE_URL: "postgres://x",
     WORKER_PORT: "3001",
   });
+});
+
+test("the file for commands has a publishable key of the simulator, and none with the real Clerk", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "rollcall-environment-"));
+  const write = async (simulatorUrl: string | undefined) => {
+    await writeCommandEnvironment(dir, { DATABASE_URL: "postgres://x", LOG_LEVEL: "info" }, simulatorUrl);
+    return parseEnv(await readFile(join(dir, "environment"), "utf8"));
+  };
+  const { CLERK_PUBLISHABLE_KEY: key = "", ...others } = await write("http://127.0.0.1:3002");
+  expect(others).toEqual({ DATABASE_URL: "postgres://x", ROLLCALL_DIR: dir });
+  const [, host = ""] = /^pk_test_([A-Za-z0-9+/]+=*)$/.exec(key) ?? [];
+  expect(Buffer.from(host, "base64").toString()).toBe("127.0.0.1:3002$");
+  expect(await write(undefined)).not.toHaveProperty("CLERK_PUBLISHABLE_KEY");
+  await rm(dir, { recursive: true });
 });

@@ -101,14 +101,25 @@ const ofCommands = [
  * Writes the variables of the command `rollcall` for a start in this folder without an own environment. Only the owner
  * may read the file, because it holds the database's password. ROLLCALL_DIR shows that the file was not moved here.
  *
+ * With the simulator, an app's server may use the file too: `node --env-file=.rollcall/environment`. Clerk's middleware
+ * for servers starts only with a publishable key, which names the host of its Clerk.
+ *
  * @param dir a real path
  */
-export async function writeCommandEnvironment(dir: string, environment: Environment): Promise<void> {
+export async function writeCommandEnvironment(
+  dir: string,
+  environment: Environment,
+  simulatorUrl: string | undefined,
+): Promise<void> {
   const file = join(dir, "environment");
   const lines = ofCommands.flatMap((name) => {
     const value = environment[name];
     return value === undefined ? [] : [`${name}=${JSON.stringify(value)}`];
   });
+  if (simulatorUrl !== undefined) {
+    const host = Buffer.from(`${new URL(simulatorUrl).host}$`).toString("base64");
+    lines.push(`CLERK_PUBLISHABLE_KEY="pk_test_${host}"`);
+  }
   lines.push(`ROLLCALL_DIR=${JSON.stringify(dir)}`);
   // Removed first, because an existing file keeps its mode.
   await rm(file, { force: true });

@@ -75,10 +75,11 @@ export async function startSystem(options: StartOptions): Promise<StartedSystem>
   if (exampleProgram !== undefined && clerk !== undefined && example !== undefined)
     await startExampleApp(options, wiring, exampleProgram, { api: urls.api, simulator: clerk, example });
   await Promise.all([untilReady(worker, urls.worker, signal), untilReady(api, urls.api, signal)]);
-  await writeCommandEnvironment(dir, {
+  const ofCommands = {
     ...decideEnvironment("api", options.named, wiring),
     ...decideEnvironment("worker", options.named, wiring),
-  });
+  };
+  await writeCommandEnvironment(dir, ofCommands, wiring.simulatorUrl);
   const addresses = listAddresses({ settings, urls, dir: options.shownDir, adminPassword });
   return { addresses, apiUrl: urls.api, simulator };
 }

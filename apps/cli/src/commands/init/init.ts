@@ -2,6 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import {
   EnvironmentError,
   type Mapping,
+  mappingFileName,
   parseMapping,
   readEnvironment,
   variables,
@@ -21,7 +22,7 @@ import { readMapping } from "../../config.ts";
 import { formatTable } from "../../print.ts";
 
 /** In the working directory. */
-const file = "rollcall.config.json";
+const file = mappingFileName;
 
 /** The search for duplicates reads whole tables. */
 const longestStatementMs = 10 * 60_000;
