@@ -192,7 +192,9 @@ function remarksOnSimulator(environment: Environment): string[] {
     );
   }
   if (environment["DATABASE_URL"]?.trim()) {
-    remarks.push("The simulator's people become rows in the database of DATABASE_URL.");
+    remarks.push(
+      "The simulator's people become rows in the database of DATABASE_URL. None are invented there, unless ROLLCALL_DEMO is true.",
+    );
   }
   return remarks;
 }
