@@ -57,6 +57,7 @@ export async function run(options: RunOptions): Promise<void> {
   const narrator = createNarrator({
     show: terminal.showEvent,
     profileName: settings.mapping.profile?.name,
+    isSimulated: settings.realClerk === undefined,
     onProvisioned: (userId, cause) => started?.simulator?.noteProvisioning(userId, cause),
   });
   const say = (sentence: string) =>

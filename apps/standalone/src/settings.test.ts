@@ -36,10 +36,10 @@ test("a malformed origin of an app is named, with the simulator too", () => {
   expect(readSettings({ CLERK_AUTHORIZED_PARTIES }).appOrigins).toEqual(CLERK_AUTHORIZED_PARTIES.split(","));
 });
 
-test("a database of the operator's own beside the simulator brings a warning that its users can be erased", () => {
+test("a database of the operator's own beside the simulator brings a remark that people become rows there", () => {
   const remarksOf = (environment: Record<string, string>) => readSettings(environment).remarks.join(" ");
   const DATABASE_URL = "postgres://localhost/app";
-  expect(remarksOf({ DATABASE_URL })).toContain("erased");
+  expect(remarksOf({ DATABASE_URL })).toContain("None are invented there");
   expect(remarksOf({})).toBe("");
 });
 

@@ -193,7 +193,7 @@ function remarksOnSimulator(environment: Environment): string[] {
   }
   if (environment["DATABASE_URL"]?.trim()) {
     remarks.push(
-      "The simulator's people become rows in the database of DATABASE_URL. A user there whom the simulator lacks counts as deleted at Clerk: the row is erased, or waits for an operator if there are many. Use an empty database or a copy.",
+      "The simulator's people become rows in the database of DATABASE_URL. None are invented there, unless ROLLCALL_DEMO is true.",
     );
   }
   return remarks;

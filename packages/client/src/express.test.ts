@@ -22,6 +22,9 @@ afterEach(async () => {
   await rollcall.stop();
 });
 
+/** What Clerk's verifyToken throws for a key that it cannot read. */
+const keyFault = Object.assign(new Error("of ana@example.com"), { reason: "token-verification-failed" });
+
 /** Replaces the verification of session tokens in an app. */
 function getAuth(req: Request) {
   const userId = req.headers.authorization?.replace("Bearer token of ", "") ?? null;
@@ -99,6 +102,55 @@ test("while Rollcall is away the answer is 503 with Retry-After, and is not cach
   expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "3"]);
   expect(answer.headers.get("cache-control")).toBe("no-store");
   expect(await answer.json()).toMatchObject({ error: { code: "unavailable" } });
+});
+
+const identifyFailing = (error: Error) => () => {
+  throw error;
+};
+const failWith = async (error: Error) => {
+  const warnings: string[] = [];
+  const client = createRollcallClient({ baseUrl: rollcall.url, retryDelaysMs: [], locale: "en" });
+  const warn = (problem: string) => warnings.push(problem);
+  const mentee = provisioned({ client, warn, identify: identifyFailing(error) });
+  const app = express().get("/", mentee);
+  const fail: express.ErrorRequestHandler = (_error, _req, res, _next) => void res.status(418).end("{}");
+  const failing = createServer(app.use(fail));
+  await once(failing.listen(0, "127.0.0.1"), "listening");
+  const { port } = failing.address() as AddressInfo; // It listens on TCP.
+  const answer = await fetch(`http://127.0.0.1:${port}/`);
+  const { error: body } = (await answer.json()) as { error?: { code: string; message: string } };
+  failing.close();
+  failing.closeAllConnections();
+  return { status: answer.status, ...body, warnings };
+};
+
+test.each([
+  ["Clerk", { reason: "token-expired" }],
+  ["jose", { code: "ERR_JWS_SIGNATURE_VERIFICATION_FAILED" }],
+  ["jsonwebtoken", { name: "TokenExpiredError" }],
+])("a token that identify refuses by an error of %s gets 401, and no warning", async (_, fields) => {
+  const answer = await failWith(Object.assign(new Error("of ana@example.com"), fields));
+  expect(answer).toEqual({
+    ...{ status: 401, code: "unauthenticated", message: "Please sign in to continue." },
+    warnings: [],
+  });
+});
+
+test("a fault of identify gets 503 without its message, and the warning names the function", async () => {
+  for (const fault of [new TypeError("of ana@example.com"), keyFault]) {
+    const { warnings, ...answer } = await failWith(fault);
+    expect(answer).toMatchObject({ status: 503, code: "unavailable" });
+    expect(JSON.stringify(answer)).not.toContain("ana@");
+    expect(warnings).toEqual([
+      expect.stringMatching(/identify\(\) threw (Type)?Error at .*express\.test\.ts:\d+/),
+    ]);
+  }
+});
+
+test("an error of identify that states its own answer goes to the app's error handler", async () => {
+  expect(await failWith(Object.assign(new Error("gone"), { statusCode: 410 }))).toEqual({
+    ...{ status: 418, warnings: [] },
+  });
 });
 
 test("an error of the app goes to the app's error handler", async () => {

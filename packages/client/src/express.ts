@@ -1,6 +1,6 @@
 import type { Profile, UserRow } from "./rows.ts";
 import { type KeptProfiles, keepProfiles } from "./server/kept-profiles.ts";
-import { type Identity, type ProvisionedOptions, provision } from "./server/provision.ts";
+import { type Identity, identifyCaller, type ProvisionedOptions, provision } from "./server/provision.ts";
 import { describeAnswer, ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
 
@@ -40,7 +40,7 @@ export function provisioned<
     const closed = new AbortController();
     res.once("close", () => closed.abort());
     try {
-      const profile = await provision(options, await options.identify(req), closed.signal);
+      const profile = await provision(options, await identifyCaller(options, req), closed.signal);
       profiles.keep(req, profile);
       Object.assign(req, { rollcall: profile });
     } catch (error) {

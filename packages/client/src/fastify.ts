@@ -1,6 +1,6 @@
 import type { Profile, UserRow } from "./rows.ts";
 import { type KeptProfiles, keepProfiles } from "./server/kept-profiles.ts";
-import { type Identity, type ProvisionedOptions, provision } from "./server/provision.ts";
+import { type Identity, identifyCaller, type ProvisionedOptions, provision } from "./server/provision.ts";
 import { describeAnswer, ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
 
@@ -35,7 +35,7 @@ export function provisioned<
     const closed = new AbortController();
     reply.raw.once("close", () => closed.abort());
     try {
-      profiles.keep(request, await provision(options, await options.identify(request), closed.signal));
+      profiles.keep(request, await provision(options, await identifyCaller(options, request), closed.signal));
       return undefined;
     } catch (error) {
       if (!(error instanceof ProvisioningError)) throw error;

@@ -1,7 +1,7 @@
 import type { Profile, UserRow } from "./rows.ts";
 import { toResponse } from "./server/fetch.ts";
 import { type KeptProfiles, keepProfiles } from "./server/kept-profiles.ts";
-import { type Identity, type ProvisionedOptions, provision } from "./server/provision.ts";
+import { type Identity, identifyCaller, type ProvisionedOptions, provision } from "./server/provision.ts";
 import { ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
 
@@ -35,7 +35,7 @@ export function provisioned<
 
   async function attach(c: Context, next: () => Promise<void>): Promise<Response | undefined> {
     try {
-      profiles.keep(c, await provision(options, await options.identify(c), c.req.raw.signal));
+      profiles.keep(c, await provision(options, await identifyCaller(options, c), c.req.raw.signal));
     } catch (error) {
       if (error instanceof ProvisioningError) return toResponse(error);
       throw error;

@@ -1,6 +1,6 @@
 import { TRPCError, type TRPCMiddlewareFunction } from "@trpc/server";
 import { type Profile, pickProfile, type UserRow } from "./rows.ts";
-import { type Identity, type ProvisionedOptions, provision } from "./server/provision.ts";
+import { type Identity, identifyCaller, type ProvisionedOptions, provision } from "./server/provision.ts";
 import { ProvisioningError } from "./server/provisioning-error.ts";
 import type { Mentorado, User } from "./wire.ts";
 
@@ -20,7 +20,9 @@ export function provisioned<
   N extends string = "mentorado",
 >(options: ProvisionedOptions<Context, U, M, N>): Middleware<Context, Profile<U, M, N>> {
   const attach = async ({ ctx, next, signal }: Call<Context, Profile<U, M, N>>) => {
-    const found = await provision(options, await options.identify(ctx), signal).catch(refuse);
+    const found = await identifyCaller(options, ctx)
+      .then((identity) => provision(options, identity, signal))
+      .catch(refuse);
     return next({ ctx: pickProfile<U, M, N>(found, options.client.profile) });
   };
   // The types are equivalent. But tRPC cannot resolve its type of `ctx` while Context is generic, and the marker in its

@@ -35,6 +35,7 @@ export async function startSimulator(
       SIM_API_URL: apiUrl,
       SIM_DATABASE_URL: databaseUrl,
       SIM_TABLES: JSON.stringify(describeTables(settings.mapping)),
+      SIM_RESTART: `CLERK_AUTHORIZED_PARTIES=${[...settings.appOrigins, "{origin}"].join(",")} ${places.command}`,
       SIM_APP_ORIGINS: [...originsOn(ports.example), ...settings.appOrigins].join(","),
     },
     logFile: join(dir, "logs/simulator.log"),

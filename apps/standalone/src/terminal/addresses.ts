@@ -50,7 +50,7 @@ function listExample(example: string | undefined): Address[] {
 
 /** Apps of the operator's own, which may use the simulator in Clerk's place. */
 function listOwnApps({ appOrigins }: Settings, { simulator }: SimulatedUrls): Address[] {
-  const note = `may sign users in at ${simulator}: see docs/DEVELOP.md`;
+  const note = `may sign users in at ${simulator}: use connectSimulator of @rollcall/client/simulator`;
   return appOrigins.map((origin) => ["Your app", origin, note]);
 }
 

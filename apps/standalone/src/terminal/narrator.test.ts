@@ -44,6 +44,22 @@ describe("the narrator", () => {
     expect(provisioned).toEqual([[clerkId, "webhook"]]);
   });
 
+  test("a simulator without people is no failure, and a real Clerk without users is one", () => {
+    const failed = { event: "reconcile_failed", code: "reconcile.list_empty", time: 100_000 };
+    log(failed);
+    expect(shown).toEqual(["Comparing with Clerk failed (reconcile.list_empty); it is retried"]);
+    narrator = createNarrator({
+      show: (tone, sentence) => shown.push(`${tone}: ${sentence}`),
+      profileName: "mentorado",
+      isSimulated: true,
+      onProvisioned: () => undefined,
+    });
+    log(failed);
+    expect(shown.at(-1)).toBe(
+      "plain: The simulator has no people yet, so no user was compared; it is tried again",
+    );
+  });
+
   test("distinguishes a login's webhook from a change's, even without a message of the simulator", () => {
     log({ event: "webhook_accepted", type: "session.created", delivery: "msg_2" });
     log({ event: "mentorado_created", clerkId, cause: "webhook", delivery: "msg_2", outcome: "created" });

@@ -16,6 +16,8 @@ type NarratorOptions = {
   show: ShowEvent;
   /** The word for a profile, with which its log events begin. Undefined without profiles: a row makes a user complete. */
   profileName: string | undefined;
+  /** Whether Clerk is the simulator, which has no people at first. The real Clerk without users is a problem. */
+  isSimulated?: boolean;
   /** Called for each new or linked profile, or without profiles for each new row, with its cause. */
   onProvisioned(userId: string, cause: string): void;
 };
@@ -27,6 +29,7 @@ const repeatAfterMs = 30_000;
 export function createNarrator({
   show: showPrintable,
   profileName,
+  isSimulated = false,
   onProvisioned,
 }: NarratorOptions): Narrator {
   // Names are as people wrote them at Clerk.
@@ -142,10 +145,12 @@ export function createNarrator({
   function showProblem({ event, code, queue, time }: LogLine): void {
     const sentence = problemSentences[event];
     if (sentence === undefined) return;
+    const isEmpty = isSimulated && code === "reconcile.list_empty";
     const key = [event, code, queue].join(" ");
     if (time - (sentAt.get(key) ?? 0) < repeatAfterMs) return;
     sentAt.set(key, time);
-    show(event.endsWith("_back") ? "good" : "bad", sentence(code ?? queue ?? ""));
+    if (isEmpty) show("plain", "The simulator has no people yet, so no user was compared; it is tried again");
+    else show(event.endsWith("_back") ? "good" : "bad", sentence(code ?? queue ?? ""));
   }
 
   /** Logs call every webhook `webhook` and every run `reconcile`. The delivery's type and the run's mode say more. */

@@ -6,13 +6,15 @@ import { createAppSessions } from "./app-sessions.ts";
 import { registerFrontend } from "./frontend-routes.ts";
 import { registerSignIn } from "./sign-in-routes.ts";
 
+const restart = "CLERK_AUTHORIZED_PARTIES=http://a.test,{origin} npx rollcall dev";
+
 const origin = "http://localhost:3003";
 
 let clerk: ClerkSimulator;
 beforeEach(async () => {
   clerk = await startClerkSimulator({
     addRoutes: (app, control) => {
-      const frontend = { control, sessions: createAppSessions(control), origins: [origin] };
+      const frontend = { control, sessions: createAppSessions(control), origins: [origin], restart };
       registerFrontend(app, frontend);
       registerSignIn(app, frontend);
     },
@@ -141,7 +143,9 @@ describe("the page that signs in for an app", () => {
       expect((await signIn({ returnTo, person: ana })).status).toBe(403);
     }
     const visit = await fetch(`${clerk.url}/sign-in?return_to=http://localhost:5173/a`);
-    expect(await visit.text()).toContain("CLERK_AUTHORIZED_PARTIES=http://localhost:5173 npm start");
+    expect(await visit.text()).toContain(
+      "CLERK_AUTHORIZED_PARTIES=http://a.test,http://localhost:5173 npx rollcall dev",
+    );
     expect(await clerk.users.count()).toBe(0);
   });
 

@@ -17,6 +17,8 @@ export type FrontendOptions = {
   sessions: AppSessions;
   /** The apps that may call; the calling origin becomes the `azp` of a token. */
   origins: readonly string[];
+  /** How a developer starts Rollcall with one more origin, as in "CLERK_AUTHORIZED_PARTIES={origin} npm start". */
+  restart?: string;
 };
 
 /**

@@ -30,6 +30,7 @@ const environmentSchema = z.object({
     .string()
     .default("")
     .transform((origins) => origins.split(",").filter(Boolean)),
+  SIM_RESTART: z.string(),
 });
 
 type Environment = z.infer<typeof environmentSchema>;
@@ -58,7 +59,12 @@ async function run(environment: Environment): Promise<void> {
         readState: () => readPageState({ control, rows, hasProfiles, apiUrl, causes: people.causes, gone }),
       });
       const sessions = createAppSessions(control);
-      const frontend = { control, sessions, origins: environment.SIM_APP_ORIGINS };
+      const frontend = {
+        control,
+        sessions,
+        origins: environment.SIM_APP_ORIGINS,
+        restart: environment.SIM_RESTART,
+      };
       registerFrontend(app, frontend);
       registerSignIn(app, frontend);
     },

@@ -15,7 +15,10 @@ const parameter = "__simulator_session";
  * The page `/sign-in?return_to=…`, on which a developer signs up or in, and which returns to the app with a session. It returns
  * only to a listed app, because a session is all that a page needs to act for its user.
  */
-export function registerSignIn(app: FastifyInstance, { control, sessions, origins }: FrontendOptions): void {
+export function registerSignIn(
+  app: FastifyInstance,
+  { control, sessions, origins, restart = "CLERK_AUTHORIZED_PARTIES={origin} npm start" }: FrontendOptions,
+): void {
   const findReturn = (address: string) => {
     const url = URL.canParse(address) ? new URL(address) : undefined;
     return url && origins.includes(url.origin) ? url : undefined;
@@ -30,7 +33,7 @@ export function registerSignIn(app: FastifyInstance, { control, sessions, origin
     scope.get("/sign-in", async (request, reply) => {
       const address = query.parse(request.query).return_to;
       if (findReturn(address)) return sendFile(reply, "sign-in.html");
-      return reply.code(403).type("text/plain; charset=utf-8").send(explainUnknown(address));
+      return reply.code(403).type("text/plain; charset=utf-8").send(explainUnknown(address, restart));
     });
 
     scope.get("/sign-in/people", async () => ({ people: await sessions.listPeople() }));
@@ -38,7 +41,7 @@ export function registerSignIn(app: FastifyInstance, { control, sessions, origin
     scope.post("/sign-in", async (request, reply) => {
       const { returnTo, ...chosen } = choice.parse(request.body);
       const location = findReturn(returnTo);
-      if (!location) return reply.code(403).send({ error: explainUnknown(returnTo) });
+      if (!location) return reply.code(403).send({ error: explainUnknown(returnTo, restart) });
       const user =
         "person" in chosen
           ? await control.users.create(chosen.person)
@@ -50,9 +53,9 @@ export function registerSignIn(app: FastifyInstance, { control, sessions, origin
   });
 }
 
-function explainUnknown(address: string): string {
+function explainUnknown(address: string, restart: string): string {
   const origin = URL.canParse(address) ? new URL(address).origin : "null";
   return origin === "null"
     ? "The address lacks return_to, the http address of your app's page."
-    : `CLERK_AUTHORIZED_PARTIES lacks ${origin}, so this app cannot sign users in here. Start again with CLERK_AUTHORIZED_PARTIES=${origin} npm start`;
+    : `CLERK_AUTHORIZED_PARTIES lacks ${origin}, so this app cannot sign users in here. Start again with ${restart.replace("{origin}", () => origin)}`;
 }

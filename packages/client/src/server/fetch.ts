@@ -1,6 +1,6 @@
 import type { Profile, UserRow } from "../rows.ts";
 import type { Mentorado, User } from "../wire.ts";
-import { type ProvisionedOptions, provision } from "./provision.ts";
+import { identifyCaller, type ProvisionedOptions, provision } from "./provision.ts";
 import { describeAnswer, ProvisioningError } from "./provisioning-error.ts";
 
 /** The answer to a refused request: 401, 403 or 503 (with `Retry-After`) as `{"error":{"code","message"}}`. */
@@ -27,7 +27,7 @@ export function withProvisioned<
   return async (request, ...rest) => {
     let profile: Profile<U, M, N>;
     try {
-      profile = await provision(options, await options.identify(request), request.signal);
+      profile = await provision(options, await identifyCaller(options, request), request.signal);
     } catch (error) {
       if (error instanceof ProvisioningError) return toResponse(error);
       throw error;

@@ -47,6 +47,58 @@ export type ProvisionedOptions<
   identify: (call: Call) => Identity | null | undefined | Promise<Identity | null | undefined>;
 };
 
+/**
+ * The caller, from the app's `identify`.
+ *
+ * An error of `identify` becomes a refusal, because a framework may answer it with its stack. A token that a library
+ * refuses is a caller without a session. Any other error is a fault of the app, and must not look like one. An error that
+ * states its own answer (a status, a redirect of Next.js, a TRPCError) is passed on.
+ *
+ * @throws ProvisioningError with the error as its cause
+ */
+export async function identifyCaller<Call>(
+  {
+    client: { locale },
+    identify,
+    warn = warnOnConsole,
+  }: {
+    client: Pick<AnyRollcallClient, "locale">;
+    identify: (call: Call) => Identity | null | undefined | Promise<Identity | null | undefined>;
+    warn?: ((problem: string) => void) | undefined;
+  },
+  call: Call,
+): Promise<Identity | null | undefined> {
+  try {
+    return await identify(call);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    if (isRefusedToken(error)) throw new ProvisioningError("unauthenticated", locale, undefined, error);
+    if (statesAnswer(error)) throw error;
+    // Not its message, which may hold a token. The first place of the stack names the function.
+    const [, place = ""] = /\n +(at .+)/.exec(error.stack?.replace(error.message, "") ?? "") ?? [];
+    warn(`Rollcall answers 503, because identify() threw ${error.name} ${place}`.trimEnd());
+    throw new ProvisioningError("unavailable", locale, undefined, error);
+  }
+}
+
+function statesAnswer(error: Error): boolean {
+  return (
+    ["status", "statusCode", "digest"].some((name) => name in error) ||
+    error.name === "TRPCError" ||
+    error.name === "AbortError"
+  );
+}
+
+/** Clerk's `token-verification-failed` is left out: it is a key that cannot be read, a mistake of the app. */
+const refusedToken =
+  /^(token-(?!verification-failed).+|ERR_JW[ST]_.+|JsonWebTokenError|TokenExpiredError|NotBeforeError)$/;
+
+/** Whether it is how Clerk (`reason`), jose (`code`) or jsonwebtoken (`name`) refuses a token. */
+function isRefusedToken(error: Error): boolean {
+  const { reason, code, name }: { reason?: unknown; code?: unknown; name: string } = error;
+  return [reason, code, name].some((value) => typeof value === "string" && refusedToken.test(value));
+}
+
 /** The api itself answers within 2 s. During an outage, a quick 503 is better than a hanging request. */
 const defaultWaitMs = 3_000;
 
