@@ -231,7 +231,8 @@ describe("clearOnUserChange", () => {
     expect(isThere()).toBe(true);
     show(null, clear);
     await page.untilText("goal undefined");
-    expect(isThere()).toBe(!clear);
+    // React runs effects after the text is there.
+    await expect.poll(isThere).toBe(!clear);
   });
 
   test("also sees a user who changed while the provider was away", async () => {
@@ -243,6 +244,6 @@ describe("clearOnUserChange", () => {
     await page.untilText("signed out");
     show("user_b", true);
     await page.untilText("goal 16000");
-    expect(isThere()).toBe(false);
+    await expect.poll(isThere).toBe(false);
   });
 });
