@@ -244,7 +244,11 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
 
     test("is refused under a name that is not listed, and the variable is named", async () => {
       await openOwnApp("127.0.0.1");
-      await page.getByText(`CLERK_AUTHORIZED_PARTIES=http://127.0.0.1:${appPort} npm start`).waitFor();
+      await page
+        .getByText(
+          `CLERK_AUTHORIZED_PARTIES=http://localhost:${appPort},http://127.0.0.1:${appPort} npm start`,
+        )
+        .waitFor();
     });
   });
 
