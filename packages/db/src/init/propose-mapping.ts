@@ -252,7 +252,7 @@ const effects: Readonly<Partial<Record<UserField, string>>> = {
   emailVerified: "Rollcall writes Clerk's value over it",
   name: "Rollcall writes Clerk's name over it",
   imageUrl: "Rollcall writes Clerk's image over it",
-  role: "Rollcall writes admin and user from Clerk; another role of the app stays",
+  role: "Rollcall writes admin and user from Clerk, and user for new rows; another role of the app stays",
   tier: "Rollcall reads it; only an operator changes it",
   banned: "Rollcall writes Clerk's bans over it, so a ban that Clerk does not have ends",
   deletedAt: "Rollcall sets it when Clerk deletes the user",
