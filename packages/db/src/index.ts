@@ -242,9 +242,11 @@ export { listUsers, readPage, readWish, type UserPage, type UserWish } from "./u
 export {
   applySnapshots,
   changeTier,
+  findLoginRows,
   findProfiles,
   findSession,
   findTombstones,
+  type LoginRow,
   listOtherLiveIds,
   nextReadSequence,
 } from "./users.ts";

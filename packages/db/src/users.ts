@@ -287,6 +287,36 @@ export async function findSession(
   return { user, mentorado: ofProfile && hasProfile ? ofProfile.read(row) : null };
 }
 
+const loginRow = z.object({
+  clerkId: z.string(),
+  isDeleted: z.boolean(),
+  isBanned: z.boolean(),
+  isAdmin: z.boolean(),
+  hasProfile: z.boolean(),
+});
+
+/** What decides whether a user's rows are complete. */
+export type LoginRow = z.infer<typeof loginRow>;
+
+const loginRows = perTables((tables) => {
+  const { users: u, profile } = tables;
+  return `
+select
+  u.${u.clerkId}::text as "clerkId",
+  u.${u.deletedAt} is not null as "isDeleted",
+  coalesce(u.${u.banned}, false) as "isBanned",
+  coalesce(u.${u.role}::text = 'admin', false) as "isAdmin",
+  ${profile ? `m.${profile.id} is not null` : "false"} as "hasProfile"
+from ${u.rows} u ${joinProfile(tables)}
+where u.${u.clerkId} = any ($1::text[])
+`;
+});
+
+/** The rows that exist among `clerkIds`, deleted or not, in no order. Postgres plans the statement once for all of them. */
+export async function findLoginRows(db: Queryable, clerkIds: readonly string[]): Promise<LoginRow[]> {
+  return readRows(loginRow, (await db.query(loginRows(db), [clerkIds])).rows);
+}
+
 const profilesById = perProfile(({ rows, id, keyType }, tables) => {
   const columns = profileColumns({ tables });
   return (

@@ -24,7 +24,7 @@ import {
   type Producer,
   type Producers,
 } from "@rollcall/jobs";
-import { decideAccess, toSessionView } from "../ensure/session-view.ts";
+import { decideSessionAccess, toSessionView } from "../ensure/session-view.ts";
 import { decideSnapshot, readMetadata } from "../user/rules.ts";
 import { askQueue } from "./status.ts";
 
@@ -99,7 +99,7 @@ const complete = { missing: null, errorCode: null } as const;
 
 function explainRow(facts: Facts, session: SessionView): Explanation {
   if (facts.isHeld) return { ...complete, code: "held" };
-  const access = decideAccess(session, facts);
+  const access = decideSessionAccess(session, facts);
   switch (access) {
     case "deleted":
     case "banned":
