@@ -2,6 +2,7 @@ import type { BenchCase } from "./case.ts";
 import { ensureColdCase } from "./ensure-cold.ts";
 import { ensureHotCase } from "./ensure-hot.ts";
 import { fullSyncCase, fullSyncMillionCase } from "./full-sync.ts";
+import { peersCase } from "./peers.ts";
 import { startUpCase } from "./start-up.ts";
 import { syncJobsCase } from "./sync-jobs.ts";
 import { webhookCase } from "./webhook.ts";
@@ -12,6 +13,7 @@ export const cases = {
   "ensure-hot": ensureHotCase,
   "ensure-cold": ensureColdCase,
   "sync-jobs": syncJobsCase,
+  peers: peersCase,
   "full-sync": fullSyncCase,
   "start-up": startUpCase,
   "full-sync-1m": fullSyncMillionCase,
