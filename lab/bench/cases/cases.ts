@@ -3,6 +3,7 @@ import { ensureColdCase } from "./ensure-cold.ts";
 import { ensureHotCase } from "./ensure-hot.ts";
 import { firstFillCase, firstFillMillionCase } from "./first-fill.ts";
 import { fullSyncCase, fullSyncMillionCase } from "./full-sync.ts";
+import { peersCase } from "./peers.ts";
 import { startUpCase } from "./start-up.ts";
 import { syncJobsCase } from "./sync-jobs.ts";
 import { webhookCase } from "./webhook.ts";
@@ -14,6 +15,7 @@ export const cases = {
   "ensure-cold": ensureColdCase,
   "sync-jobs": syncJobsCase,
   "first-fill": firstFillCase,
+  peers: peersCase,
   "full-sync": fullSyncCase,
   "start-up": startUpCase,
   "first-fill-1m": firstFillMillionCase,

@@ -80,13 +80,16 @@ export async function readFacts(
   };
 }
 
-/** Null after two seconds, and while Postgres is away. A count that takes long is one that was kept. */
+/**
+ * Null after two seconds, while Postgres is away, and until an incremental sync has counted a large table. A count that
+ * takes long is one that was kept.
+ */
 export async function countAll(pool: Pool): Promise<Facts["users"]> {
   const [users, withoutProfile] = await Promise.all([
     ask(countUsersByState(pool)),
     ask(countWithoutProfile(pool)),
   ]);
-  return users && { ...users, withoutProfile };
+  return users ? { ...users, withoutProfile: withoutProfile ?? null } : null;
 }
 
 function ask<T>(work: Promise<T>): Promise<T | null> {

@@ -1,8 +1,8 @@
-import { findPostmaster } from "../../stage/postgres.ts";
-import { readCpuUs, readTreeCpuUs } from "../../stage/process-usage.ts";
+import { findPostmaster } from "./postgres.ts";
+import { readCpuUs, readTreeCpuUs } from "./process-usage.ts";
 
 /** The measured processes: apis or workers, and the two databases. */
-export type Watched = { pids: readonly number[]; redisPid: number; databaseUrl: string };
+export type Watched = { pids: readonly number[]; redisPid?: number; databaseUrl: string };
 
 /** CPU time of each in microseconds, and the duration. */
 export type CpuSplit = { oursUs: number; redisUs: number; postgresUs: number; wallMs: number };
@@ -14,7 +14,7 @@ export async function splitCpu(watched: Watched, work: () => Promise<unknown>): 
     const ours = await Promise.all(watched.pids.map(readCpuUs));
     return {
       oursUs: ours.reduce((sum, us) => sum + us, 0),
-      redisUs: await readCpuUs(watched.redisPid),
+      redisUs: watched.redisPid === undefined ? 0 : await readCpuUs(watched.redisPid),
       postgresUs: await readTreeCpuUs(postmaster),
     };
   };
