@@ -176,6 +176,7 @@ const clerkUser = (id: string, version: number): ClerkUser => ({
 
 testModel({
   model: "session-cache",
+  needsRedis: true,
   bugs: ["FILL_WITHOUT_LEASE", "SAME_LEASE"],
   situation: ["key", "lease0", "lease1"],
   open: async () => {
