@@ -78,7 +78,7 @@ describeOnRedis("QUEUE_SHARDS changes while jobs wait, run and are dead letters"
     return (body as { queues: { name: string; waiting: number; delayed: number }[] }).queues;
   }
 
-  test("from 1 to 4: a worker that was told 1 does the jobs of all shards", async () => {
+  test("from 1 to 4: a worker with 1 does the jobs of all shards", async () => {
     const dead = await addJob(0, { attempts: 1 }, async (forUser) => {
       await system.clerk.faults.add({ kind: "malformed", forUser });
     });

@@ -66,11 +66,11 @@ export const oneShard: Shards = {
   },
 };
 
-const lookEveryMs = 1_000;
+const searchEveryMs = 1_000;
 
 /**
- * Looks every second for shards that another process uses, or used under another QUEUE_SHARDS. So jobs that wait in a
- * shard are worked off, whatever the processes of now are told.
+ * Searches every second for shards that another process uses, or used under another QUEUE_SHARDS. So jobs that wait in a
+ * shard are worked off, whatever QUEUE_SHARDS says now.
  *
  * @param findUsed the shards that ever had a job
  */
@@ -80,32 +80,32 @@ export function watchShards(
 ): Shards & { close(): void } {
   const known = new Set(Array.from({ length: count }, (_, shard) => shard));
   const watchers = new Set<(shard: Shard) => void>();
-  let looking: Promise<void> | undefined;
-  let hasLooked = false;
+  let searching: Promise<void> | undefined;
+  let hasSearched = false;
 
-  async function look(): Promise<void> {
+  async function search(): Promise<void> {
     for (const shard of await findUsed()) {
       if (known.has(shard)) continue;
       known.add(shard);
       for (const onShard of watchers) onShard(shard);
     }
-    hasLooked = true;
+    hasSearched = true;
   }
 
-  /** One look at a time: while the database hangs, they would pile up. */
-  function lookOnce(): Promise<void> {
-    looking ??= look().finally(() => {
-      looking = undefined;
+  /** One search at a time: while the database hangs, they would pile up. */
+  function searchOnce(): Promise<void> {
+    searching ??= search().finally(() => {
+      searching = undefined;
     });
-    return looking;
+    return searching;
   }
 
-  const timer = setInterval(() => void lookOnce().catch(() => undefined), lookEveryMs);
+  const timer = setInterval(() => void searchOnce().catch(() => undefined), searchEveryMs);
   timer.unref();
   return {
     count,
     list: async () => {
-      if (!hasLooked) await lookOnce();
+      if (!hasSearched) await searchOnce();
       return [...known].sort((a, b) => a - b);
     },
     watch: (onShard) => {
