@@ -1,7 +1,14 @@
 import type { ClerkUser } from "@rollcall/clerk";
 import type { Pool } from "@rollcall/db";
 import { connectRedis } from "@rollcall/jobs";
-import { createSessionCache, createUserWriter, ensureUser, type SyncContext, syncUser } from "@rollcall/sync";
+import {
+  createRowReader,
+  createSessionCache,
+  createUserWriter,
+  ensureUser,
+  type SyncContext,
+  syncUser,
+} from "@rollcall/sync";
 import { createTestPool, testDefaults } from "@rollcall/sync/testing/fixtures";
 import { inject } from "vitest";
 import type { Replica } from "./replay.ts";
@@ -164,7 +171,13 @@ function ensureContext(pool: Pool, process: SteppedProcess) {
 
 function syncContext(pool: Pool): Omit<SyncContext, "sessionCache" | "readUser"> {
   const readDeleted = () => Promise.reject(new Error("No job of the model deletes a user"));
-  return { pool, readDeleted, writeUser: createUserWriter(pool, testDefaults), autoCreate: true };
+  return {
+    pool,
+    readRow: createRowReader(pool),
+    readDeleted,
+    writeUser: createUserWriter(pool, testDefaults),
+    autoCreate: true,
+  };
 }
 
 const clerkUser = (id: string, version: number): ClerkUser => ({

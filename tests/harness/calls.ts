@@ -68,18 +68,19 @@ export function untilProfile(system: System, clerkId: string, timeoutMs?: number
   return waitFor(`a profile for ${clerkId}`, ask, timeoutMs);
 }
 
-/** Opens a queue on a connection of its own, calls `use`, and closes it. */
+/** Opens a queue, or one of its shards, on a connection of its own, calls `use`, and closes it. */
 export async function withQueue<T>(
   system: System,
   name: QueueName,
   use: (queue: JobQueue) => Promise<T>,
+  shard = 0,
 ): Promise<T> {
   const backend = openQueueBackend({
     redisNodes: system.redis && [system.redis.url],
     databaseUrl: system.postgres.url,
     onError: () => undefined,
   });
-  const queue = backend.createQueue(name);
+  const queue = backend.createQueue(name, shard);
   try {
     await queue.waitUntilReady();
     return await use(queue);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ErrorCode, readErrorCode, type SessionView, withTimeout } from "@rollcall/contracts";
 import { findSession, type Pool, wasAbsent } from "@rollcall/db";
-import { addSyncJob, type Producer } from "@rollcall/jobs";
+import { addSyncJob, type UserProducer } from "@rollcall/jobs";
 import type { PostgresMonitor } from "./postgres-monitor.ts";
 import type { CacheResult, SessionCache } from "./session-cache.ts";
 import { decideSessionAccess, toSessionView } from "./session-view.ts";
@@ -10,7 +10,7 @@ export type EnsureContext = {
   pool: Pool;
   postgres: PostgresMonitor;
   sessionCache: SessionCache;
-  queue: Producer;
+  queue: UserProducer;
   autoCreate: boolean;
   timeoutMs: number;
   onCacheRead: (result: "hit" | "miss" | "incomplete") => void;
