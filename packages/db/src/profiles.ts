@@ -80,7 +80,7 @@ lateral (
 
 /**
  * Whether `matchesOfUser` can find anything for a row `u` of the users and its request `a`. Most users have one address,
- * and no profile has it. One look into the index then takes the place of the whole comparison.
+ * and no profile has it. One lookup in the index then takes the place of the whole comparison.
  */
 function mayMatch({ rows, link, email }: ProfileTable, { users: u }: Tables): string {
   if (email === undefined) return "false";
