@@ -84,7 +84,7 @@ union all
 select a.clerk_id, 'role_ignored', a.cause, a.ref
 from unnest($3::text[], $1::text[], $2::text[], $${ignoresRole}::boolean[]) as a (clerk_id, cause, ref, ignores_role)
 where a.ignores_role and exists (select from written w where w.clerk_id = a.clerk_id)
-  and not exists (select from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored')
+  and (select e.id from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored' limit 1) is null
 `;
 
 /** The rows as they are under the lock. The upsert joins them, so that they are read before it writes. */
