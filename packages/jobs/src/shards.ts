@@ -3,7 +3,7 @@ import { mostQueueShards } from "@rollcall/contracts";
 import type { QueueName, SyncQueueName } from "./queue-names.ts";
 
 // The queues of sync jobs may be several of one name, each under a hash tag of its own, so that a Redis Cluster keeps
-// them on several nodes. The other queues have few jobs and stay one: docs/adr/0015-queue-shards.md.
+// them on several nodes. The other queues have few jobs and stay one: docs/adr/0016-queue-shards.md.
 
 /** The number of a queue among those of its name, from 0. */
 export type Shard = number;
