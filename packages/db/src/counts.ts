@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Pool, Queryable } from "./pool.ts";
-import { readRow, readRows } from "./rows.ts";
+import { readRow } from "./rows.ts";
 import { perProfile, perTables } from "./tables.ts";
 import { inTransaction, readAtLength } from "./transaction.ts";
 
