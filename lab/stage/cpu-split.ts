@@ -1,5 +1,5 @@
-import { withClient } from "./postgres.ts";
-import { readCpuUs, readParent, readTreeCpuUs } from "./process-usage.ts";
+import { findPostmaster } from "./postgres.ts";
+import { readCpuUs, readTreeCpuUs } from "./process-usage.ts";
 
 /** The measured processes: apis or workers, and the two databases. */
 export type Watched = { pids: readonly number[]; redisPid?: number; databaseUrl: string };
@@ -29,12 +29,4 @@ export async function splitCpu(watched: Watched, work: () => Promise<unknown>): 
     postgresUs: after.postgresUs - before.postgresUs,
     wallMs,
   };
-}
-
-/** The process of each connection is a child of the postmaster. */
-async function findPostmaster(databaseUrl: string): Promise<number> {
-  return withClient(databaseUrl, async (db) => {
-    const { rows } = await db.query<{ pid: number }>("select pg_backend_pid() as pid");
-    return readParent(rows[0]?.pid ?? 0);
-  });
 }

@@ -140,7 +140,7 @@ describeInBrowser("the console's list of users", { timeout: 240_000 }, (openBrow
     await page.context().close();
   });
 
-  test("filters combine and stand in the address; an email never does", async () => {
+  test("filters combine, also two that are chosen at one moment, and stand in the address; an email never does", async () => {
     const page = await openAs(
       browser,
       system,
@@ -162,6 +162,17 @@ describeInBrowser("the console's list of users", { timeout: 240_000 }, (openBrow
     await page.getByText("50 shown").waitFor(slack);
     await page.getByRole("button", { name: "Show more" }).click();
     await page.getByText(/\d+ users, all of them/).waitFor(slack);
+
+    const names = () => [...new URL(page.url()).searchParams.keys()];
+    await page.evaluate("for (const box of document.querySelectorAll('.filter-checks input')) box.click()");
+    await expect.poll(names, slack).toEqual(["state", "turma", "withoutProfile", "drifted"]);
+    await page.goto("/admin/activity");
+    await page.getByLabel("What happened").waitFor(slack);
+    await page.evaluate(`for (const select of document.querySelectorAll(".filters select")) {
+      select.selectedIndex = 1;
+      select.dispatchEvent(new Event("change", { bubbles: true }));
+    }`);
+    await expect.poll(names, slack).toEqual(["kind", "cause"]);
     await page.context().close();
   });
 

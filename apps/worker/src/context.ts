@@ -2,6 +2,7 @@ import type { Logger } from "@rollcall/observability";
 import { createReconcileContext, openServices, type Services } from "@rollcall/runtime";
 import {
   createDeletionReader,
+  createRowReader,
   createUserReader,
   createUserWriter,
   type NotificationTarget,
@@ -32,6 +33,7 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
     outages: createOutageLog(log),
     sync: {
       pool,
+      readRow: createRowReader(pool),
       readUser: createUserReader(reconcile.clerk, pool),
       readDeleted: createDeletionReader(reconcile.clerk),
       writeUser: createUserWriter(pool, reconcile.defaults),

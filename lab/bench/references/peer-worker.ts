@@ -1,6 +1,12 @@
 import { createClerkGateway } from "@rollcall/clerk";
 import { createPool } from "@rollcall/db";
-import { createDeletionReader, createUserReader, createUserWriter, syncUser } from "@rollcall/sync";
+import {
+  createDeletionReader,
+  createRowReader,
+  createUserReader,
+  createUserWriter,
+  syncUser,
+} from "@rollcall/sync";
 import { Logger, run } from "graphile-worker";
 import { PgBoss } from "pg-boss";
 import { z } from "zod";
@@ -28,6 +34,7 @@ const clerk = createClerkGateway({ secretKey, apiUrl: clerkUrl });
 const context = {
   pool,
   readUser: createUserReader(clerk, pool),
+  readRow: createRowReader(pool),
   readDeleted: createDeletionReader(clerk),
   writeUser: createUserWriter(pool, { nomeCompleto: "New User", turma: "neon", create: true }),
   sessionCache: {

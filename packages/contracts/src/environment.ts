@@ -42,6 +42,9 @@ const webUrl = url("https", "http");
 /** A key of Standard Webhooks. Shorter keys than 24 bytes can be guessed. */
 const longKey = "must have at least 24 bytes of key after whsec_ (32 characters of base64)";
 
+/** The most queues of one name. On so many nodes, Redis takes some 80,000 webhooks a second. */
+export const mostQueueShards = 12;
+
 /**
  * Every environment variable of Rollcall, with its form and default. A process picks the variables that it needs, so it
  * never holds a secret that it does not use.
@@ -68,6 +71,7 @@ export const variables = {
       error: "must not name different users or passwords: all nodes of the cluster share one login",
     })
     .optional(),
+  QUEUE_SHARDS: z.coerce.number().int().min(1).max(mostQueueShards).default(1),
   HOST: text.default("127.0.0.1"),
   PORT: port.default(3000),
   WORKER_PORT: port.default(3001),
@@ -217,6 +221,10 @@ function findContradictions(
     problems.push(
       "ADMIN_OPERATORS has an entry with the name of ADMIN_USERNAME: give one of them another name",
     );
+  if ("QUEUE_SHARDS" in shape && areShardsOnPostgres(present))
+    problems.push(
+      "QUEUE_SHARDS is above 1 without REDIS_URL: queues on Postgres share one database, where shards bring nothing. Remove it",
+    );
   if ("ADMIN_PORT" in shape && isPortOfAll(present))
     problems.push("ADMIN_PORT is PORT: give one of them another number");
   return problems;
@@ -229,6 +237,13 @@ function hasNameOfAdmin(present: Readonly<Record<string, string | undefined>>): 
   const admin = ADMIN_USERNAME.safeParse(present["ADMIN_USERNAME"]).data?.toLowerCase();
   const operators = ADMIN_OPERATORS.safeParse(present["ADMIN_OPERATORS"]).data ?? [];
   return operators.some(({ name }) => name.toLowerCase() === admin);
+}
+
+function areShardsOnPostgres({
+  QUEUE_SHARDS,
+  REDIS_URL,
+}: Readonly<Record<string, string | undefined>>): boolean {
+  return REDIS_URL === undefined && (variables.QUEUE_SHARDS.safeParse(QUEUE_SHARDS).data ?? 1) > 1;
 }
 
 function isPortOfAll(present: Readonly<Record<string, string | undefined>>): boolean {

@@ -12,7 +12,7 @@ type MetricEntry = {
 };
 
 const requestSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5] as const;
-const lagSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86_400] as const;
+const lagSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 90, 300, 3600, 86_400] as const;
 
 /** Every metric that Rollcall exposes. No label ever holds an id, a name or an email. */
 export const metricTable = {
@@ -57,7 +57,7 @@ export const metricTable = {
   },
   rollcall_sync_lag_seconds: {
     type: "histogram",
-    help: "Seconds from the event at Clerk (or the ensure call) to the commit of its effect.",
+    help: "Seconds from the event at Clerk (or the ensure call) to the commit of its effect, by a sync job or the incremental sync.",
     labels: [],
     in: ["worker"],
     buckets: lagSeconds,

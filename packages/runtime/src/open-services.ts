@@ -51,6 +51,7 @@ export type ServicesConfig = {
   /** The longest wait of a login. Its statements do not wait longer for a connection. */
   ENSURE_TIMEOUT_MS?: number | undefined;
   REDIS_URL?: readonly string[] | undefined;
+  QUEUE_SHARDS?: number | undefined;
   CLERK_SECRET_KEY?: string | undefined;
   CLERK_API_URL: string;
   ENABLE_AUTO_CREATE: boolean;
@@ -126,6 +127,7 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
   });
   const backend = openQueueBackend({
     redisNodes: config.REDIS_URL,
+    shards: config.QUEUE_SHARDS,
     databaseUrl: config.DATABASE_URL,
     max: limits.queues,
     onError: warn(`${config.REDIS_URL ? "Redis" : "Postgres"} connection for queues`),
@@ -186,7 +188,8 @@ function reportPartlyRead(log: Logger, metrics: Metrics) {
 
 function createQueueLog(log: Logger): ProducerListener {
   return {
-    onConnected: (queue) => log.info({ event: "queue_connected", queue }, "Queue connected"),
+    onConnected: (queue, shard) =>
+      log.info({ event: "queue_connected", queue, ...(shard > 0 && { shard }) }, "Queue connected"),
     onError: (queue, error) => log.warn({ event: "queue_lost", queue, err: error }, "Queue not reached"),
   };
 }

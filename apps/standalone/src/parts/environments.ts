@@ -81,6 +81,7 @@ const ofCommands = [
   "DATABASE_URL",
   "ROLLCALL_CONFIG",
   "REDIS_URL",
+  "QUEUE_SHARDS",
   "CLERK_SECRET_KEY",
   "CLERK_API_URL",
   "CLERK_JWT_KEY",

@@ -24,6 +24,15 @@ const listFullSyncs = async () =>
     ({ startedBy }) => startedBy,
   );
 
+/** The observed lags: all of them, and those within `s` seconds. */
+async function readLags(s: number): Promise<{ all: number; within: number }> {
+  const totals = await proxied.context.metrics.readTotals();
+  const read = (le: string) =>
+    totals.find(({ metric, labels }) => metric === "rollcall_sync_lag_seconds_bucket" && labels["le"] === le)
+      ?.value ?? Number.NaN;
+  return { all: read("+Inf"), within: read(String(s)) };
+}
+
 /** Makes users at Clerk and their rows here. @returns the watermark */
 async function catchUpWith(users: number): Promise<number | null> {
   await stage.clerk.users.seed(users);
@@ -52,6 +61,26 @@ test("creations and updates are found without any webhook, and the changes that 
   // The five changes are seconds old, so their webhooks may still arrive.
   expect(run).toMatchObject({ counts: { created: 1, updated: 5 }, missed: 1 });
   expect(await findInequalities(db, clerk)).toEqual([]);
+});
+
+test("the lag is observed for each change since the last pass, and not for rows that differ for another reason", async () => {
+  const { clerk, db } = stage;
+  await clerk.users.seed(3, { firstCreatedAtMs: Date.now() - 3_600_000 });
+  await proxied.complete("catch-up");
+  // These users signed up before the installation.
+  expect(await readLags(90)).toEqual({ all: 0, within: 0 });
+  const [old, changed] = await clerk.users.list({ limit: 2 });
+  await db.query("update rollcall.catch_up set watermark_ms = $1", [Date.now() - 200_000]);
+  await db.query("delete from mentorados where user_id = (select id from users where clerk_id = $1)", [
+    old?.id,
+  ]);
+  await clerk.users.update(changed?.id ?? "", { lastName: "Changed" }, { silent: true });
+  await clerk.users.create({ createdAtMs: Date.now() - 150_000 }, { silent: true });
+  const { counts } = await proxied.complete("catch-up");
+  expect(counts).toMatchObject({ created: 2, updated: 1 });
+  expect(await readLags(90)).toEqual({ all: 2, within: 1 });
+  await proxied.complete("catch-up");
+  expect(await readLags(90)).toEqual({ all: 2, within: 1 });
 });
 
 test("it reads down to the watermark minus five minutes, inclusive, over pages that overlap", async () => {

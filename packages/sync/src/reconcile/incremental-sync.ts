@@ -86,6 +86,8 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
       users: fresh,
       readSequence,
       mayBeHalfDone,
+      // The first pass reads changes that are older than the installation.
+      ...(watermarkMs !== null && { lagFromMs: watermarkMs - overlapMs }),
     });
     await runner.advance({}, async () => ({ pages: 1, seen: fresh.length, counts, missed }));
     pass.missed += missed;

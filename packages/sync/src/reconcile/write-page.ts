@@ -55,6 +55,8 @@ export type Page = {
   mayBeHalfDone: boolean;
   /** Set when the page shows every user at Clerk that was created in this range. */
   range?: CreationRange;
+  /** Set by the incremental sync: the lag of changes from this time on is observed. Milliseconds. */
+  lagFromMs?: number;
 };
 
 export type PageResult = {
@@ -108,7 +110,10 @@ export async function writePage(writer: PageWriter, page: Page): Promise<PageRes
     const counted = classifyWrite(kind, outcome);
     counts[counted]++;
     const isAltered = altered.has(write.snapshot.clerkId);
-    if (counted !== "failed" && counted !== "unchanged" && !isAltered) repaired.push(one);
+    if (counted !== "failed" && counted !== "unchanged" && !isAltered) {
+      repaired.push(one);
+      observeLag(context, page, write.snapshot);
+    }
     reportWrite(context, write.snapshot, kind, outcome);
     if (isAltered) reportAltered(context, write.snapshot);
   }
@@ -259,6 +264,16 @@ function reportFailure({ pool, log, metrics }: PageContext, clerkId: string | nu
   countPostgresError(metrics, error);
   const event = nameProfileEvent("creation_failed", pool.tables.profileName);
   log.error({ event, clerkId, cause, code: error.code, err: error }, "A user could not be reconciled");
+}
+
+/** An older change was seen by an earlier pass, so the row differs for another reason than that change. */
+function observeLag(
+  { metrics }: PageContext,
+  { lagFromMs = Number.POSITIVE_INFINITY }: Page,
+  { clerkUpdatedAtMs }: UserSnapshot,
+): void {
+  if (clerkUpdatedAtMs === null || clerkUpdatedAtMs < lagFromMs) return;
+  metrics.observe("rollcall_sync_lag_seconds", {}, Math.max(0, Date.now() - clerkUpdatedAtMs) / 1_000);
 }
 
 /** Logs and counts users that are absent at Clerk. */

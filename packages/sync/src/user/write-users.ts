@@ -9,11 +9,11 @@ import {
   type ProfileDefaults,
   type ProfileOutcome,
   type ProfileRequest,
+  prepareWrite,
   type Queryable,
   readSqlState,
   splitOnRefusal,
   type UserSnapshot,
-  waitBrieflyForLocks,
 } from "@rollcall/db";
 import DataLoader from "dataloader";
 import type { UserWrite } from "./rules.ts";
@@ -101,7 +101,7 @@ export async function writeInTransaction(
   writes: readonly UserWrite[],
   defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
-  await waitBrieflyForLocks(client);
+  await prepareWrite(client);
   await applySnapshots(
     client,
     writes.map((write) => write.snapshot),

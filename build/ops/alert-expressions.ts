@@ -1,37 +1,11 @@
-import type { AlertCondition, AlertRule, SeriesOf } from "@rollcall/contracts";
+import type { AlertCondition, SeriesOf } from "@rollcall/contracts";
+import { select } from "./promql.ts";
 
-/** Writes the alert rules as Prometheus rules, so that both have one source. */
-export function writePrometheusRules(rules: readonly AlertRule[]): string {
-  const lines = rules.flatMap((rule) => [
-    `      - alert: rollcall_${rule.name}`,
-    `        expr: ${JSON.stringify(writeExpression(rule.when))}`,
-    ...(rule.forS > 0 ? [`        for: ${rule.forS}s`] : []),
-    "        labels:",
-    `          severity: ${rule.severity}`,
-    "        annotations:",
-    `          summary: ${JSON.stringify(writeSummary(rule))}`,
-    `          runbook: ${JSON.stringify(`docs/RUNBOOK.md#${rule.name}`)}`,
-  ]);
-  return [
-    "# Made from packages/contracts/src/alert-rules.ts: change them there, then",
-    "# npx vitest run --project tidy tests/tidy/alerts.test.ts -u",
-    "groups:",
-    "  - name: rollcall",
-    "    rules:",
-    ...lines,
-    "",
-  ].join("\n");
-}
-
-function writeSummary({ summary, when }: AlertRule): string {
-  return "lists" in when && when.lists ? `${summary} {{ $labels.${when.lists} }}` : summary;
-}
-
-// Every api process exports the gauges of the whole system, so the maximum by label is the value.
-function writeExpression(when: AlertCondition): string {
+/** The condition of an alert rule in PromQL. Each api process exports the gauges of the whole system; the maximum counts. */
+export function writeExpression(when: AlertCondition): string {
   switch (when.kind) {
     case "gauge": {
-      const shown = `max without (instance, job, pod) (${select(when.of)})`;
+      const shown = `max without (instance, job, pod) (${choose(when.of)})`;
       // One alert for each series, so that each names its own.
       if ("lists" in when && when.lists) return `${when.take} by (${when.lists}) (${shown}) > ${when.above}`;
       return `${when.take}(${shown}) ${"above" in when ? `> ${when.above}` : `< ${when.below}`}`;
@@ -49,12 +23,12 @@ function writeExpression(when: AlertCondition): string {
     }
     case "quantile": {
       const range = (suffix: string) =>
-        when.of.map((of) => `increase(${select(suffixed(of, suffix))}[${when.windowS}s])`).join(" or ");
+        when.of.map((of) => `increase(${choose(suffixed(of, suffix))}[${when.windowS}s])`).join(" or ");
       const value = `histogram_quantile(${when.quantile}, sum by (le) (${range("bucket")}))`;
       return `${value} > ${when.above} and on () sum(${range("count")}) >= ${when.atLeast}`;
     }
     case "silence": {
-      const conditions = when.while.map(({ of, above }) => `max(${select(of)}) > ${above}`);
+      const conditions = when.while.map(({ of, above }) => `max(${choose(of)}) > ${above}`);
       // A process that has just started has no series yet, which is silence too.
       return `((${increase(when.of, when.windowS)} or vector(0)) == 0) and on () ${conditions.join(" and on () ")}`;
     }
@@ -75,12 +49,11 @@ function suffixed({ metric, labels }: SeriesOf, suffix: string): Named {
   return { metric: `${metric}_${suffix}`, ...(labels && { labels }) };
 }
 
-function select({ metric, labels = {} }: Named): string {
-  const matchers = Object.entries(labels).map(([name, pattern]) => `${name}=~${JSON.stringify(pattern)}`);
-  return matchers.length === 0 ? metric : `${metric}{${matchers.join(",")}}`;
+function choose({ metric, labels }: Named): string {
+  return select(metric, labels);
 }
 
 function increase(series: Named, windowS: number, offsetS = 0): string {
   const offset = offsetS === 0 ? "" : ` offset ${offsetS}s`;
-  return `sum(increase(${select(series)}[${windowS}s]${offset}))`;
+  return `sum(increase(${choose(series)}[${windowS}s]${offset}))`;
 }
