@@ -5,6 +5,7 @@ import {
   type JobWorker,
   type QueuedJob,
   type QueueName,
+  traceJobs,
 } from "@rollcall/jobs";
 import { DelayedError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
@@ -71,10 +72,11 @@ const newerVersionWaitMs = 2_000;
  * If no such worker comes, the alert `queue_stalled` fires.
  */
 export function snoozeNewerVersions(
-  { log }: WorkerContext,
+  { log, tracing, producers }: WorkerContext,
   queue: QueueName,
-  process: JobProcessor,
+  processJob: JobProcessor,
 ): JobProcessor {
+  const process = traceJobs(tracing, queue, producers[queue].current, processJob);
   let isLogged = false;
   return async (job, token, signal) => {
     if (!isOfNewerVersion(job.data)) return process(job, token, signal);

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, withTimeout } from "@rollcall/contracts";
-import type { JobsOptions } from "bullmq";
-import type { JobQueue, QueueBackend } from "./backend.ts";
+import type { Tracing } from "@rollcall/observability";
+import type { AddedJob, JobQueue, JobToAdd, QueueBackend } from "./backend.ts";
+import { traceEnqueue } from "./job-traces.ts";
 import { type QueueName, queueNames } from "./queue-names.ts";
 
 const reachTimeoutMs = 10_000;
@@ -27,15 +28,19 @@ export type Producer = {
    *
    * @throws AppError `queue.unavailable`
    */
-  add(job: { name: string; payload: object; options: JobsOptions }, deadlineMs: number): Promise<void>;
+  add(job: JobToAdd, deadlineMs: number): Promise<void>;
   close(): Promise<void>;
 };
 
 export type Producers = Record<QueueName, Producer>;
 
 /** Opens every queue for adding, each as `openProducer` does. */
-export function openProducers(backend: QueueBackend, listener?: ProducerListener): Producers {
-  const open = (name: QueueName) => openProducer(backend, name, listener);
+export function openProducers(
+  backend: QueueBackend,
+  listener?: ProducerListener,
+  tracing?: Tracing,
+): Producers {
+  const open = (name: QueueName) => openProducer(backend, name, listener, tracing);
   return {
     ensure: open("ensure"),
     sync: open("sync"),
@@ -55,7 +60,12 @@ export async function closeProducers(producers: Producers): Promise<void> {
  * A BullMQ queue that is built while its database is down stays dead, and leaves a listener on the shared connection. So
  * it is built once the database answers, and again only when building fails. From then on BullMQ survives outages.
  */
-export function openProducer(backend: QueueBackend, name: QueueName, listener?: ProducerListener): Producer {
+export function openProducer(
+  backend: QueueBackend,
+  name: QueueName,
+  listener?: ProducerListener,
+  tracing?: Tracing,
+): Producer {
   const closing = new AbortController();
   const connection = awaitFirstConnection<JobQueue>(`Connecting queue ${name}`);
   connect().catch(connection.fail);
@@ -86,21 +96,31 @@ export function openProducer(backend: QueueBackend, name: QueueName, listener?: 
     }
   }
 
+  async function add({ name: jobName, payload, options }: JobToAdd, deadlineMs: number): Promise<AddedJob> {
+    if (!backend.hasRoom()) {
+      throw new AppError("queue.unavailable", `The database of queue ${name} has too little memory left`);
+    }
+    const startedMs = performance.now();
+    const queue = await connection.within(deadlineMs);
+    const leftMs = Math.ceil(deadlineMs - (performance.now() - startedMs));
+    if (leftMs <= 0) {
+      throw new AppError("queue.unavailable", `Connecting queue ${name} took longer than ${deadlineMs} ms`);
+    }
+    const job = await withQueueTimeout(
+      queue.add(jobName, payload, options),
+      leftMs,
+      `Adding to queue ${name}`,
+    );
+    return { queue, id: job.id };
+  }
+
   return {
     name,
     current: connection.current,
     connected: connection.within,
-    add: async ({ name: jobName, payload, options }, deadlineMs) => {
-      if (!backend.hasRoom()) {
-        throw new AppError("queue.unavailable", `The database of queue ${name} has too little memory left`);
-      }
-      const startedMs = performance.now();
-      const queue = await connection.within(deadlineMs);
-      const leftMs = Math.ceil(deadlineMs - (performance.now() - startedMs));
-      if (leftMs <= 0) {
-        throw new AppError("queue.unavailable", `Connecting queue ${name} took longer than ${deadlineMs} ms`);
-      }
-      await withQueueTimeout(queue.add(jobName, payload, options), leftMs, `Adding to queue ${name}`);
+    add: async (job, deadlineMs) => {
+      if (tracing) await traceEnqueue(tracing, name, job, (traced) => add(traced, deadlineMs));
+      else await add(job, deadlineMs);
     },
     close: async () => {
       closing.abort();
