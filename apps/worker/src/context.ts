@@ -1,4 +1,4 @@
-import type { Logger } from "@rollcall/observability";
+import type { Logger, Telemetry } from "@rollcall/observability";
 import { createReconcileContext, openServices, type Services } from "@rollcall/runtime";
 import {
   createDeletionReader,
@@ -23,9 +23,9 @@ export type WorkerContext = Services & {
 };
 
 /** Builds the context. It connects in the background, so the worker starts while a database is down. */
-export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerContext {
-  const services = openServices(config, { program: "worker", log });
-  const { pool, sessionCache, autoCreate } = services;
+export function createWorkerContext(config: WorkerConfig, log: Logger, telemetry?: Telemetry): WorkerContext {
+  const services = openServices(config, { program: "worker", log, telemetry });
+  const { pool, sessionCache, autoCreate, tracing } = services;
   const reconcile = createReconcileContext(services, config);
   return {
     ...services,
@@ -34,11 +34,12 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
     sync: {
       pool,
       readRow: createRowReader(pool),
-      readUser: createUserReader(reconcile.clerk, pool),
-      readDeleted: createDeletionReader(reconcile.clerk),
-      writeUser: createUserWriter(pool, reconcile.defaults),
+      readUser: createUserReader(reconcile.clerk, pool, { tracing }),
+      readDeleted: createDeletionReader(reconcile.clerk, tracing),
+      writeUser: createUserWriter(pool, reconcile.defaults, tracing),
       sessionCache,
       autoCreate,
+      tracing,
     },
     reconcile,
     notificationTarget: readNotificationTarget(config),

@@ -62,9 +62,13 @@ function createSyncWorker(
   shard: Shard,
   pauseQueue: PauseQueue,
 ): JobWorker {
+  const findQueue = () => {
+    const shards = context.producers[queue].current();
+    return shards.find((one) => one.shard === shard)?.queue;
+  };
   return context.backend.createWorker(
     queue,
-    snoozeNewerVersions(context, queue, (job) => {
+    snoozeNewerVersions(context, queue, findQueue, (job) => {
       const run = job.name === notificationJobName ? processNotificationJob : processSyncJob;
       return run(context, queue, job, pauseQueue);
     }),
