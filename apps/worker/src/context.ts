@@ -5,6 +5,7 @@ import {
   createUserReader,
   createUserWriter,
   type NotificationTarget,
+  type ReadLoad,
   type ReconcileContext,
   type SyncContext,
 } from "@rollcall/sync";
@@ -16,6 +17,8 @@ export type WorkerContext = Services & {
   config: WorkerConfig;
   outages: OutageLog;
   sync: SyncContext;
+  /** The users that sync jobs are reading at Clerk now. */
+  readLoad: ReadLoad;
   reconcile: ReconcileContext;
   /** Undefined when the app takes no notifications. */
   notificationTarget: NotificationTarget | undefined;
@@ -26,18 +29,20 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
   const services = openServices(config, { program: "worker", log });
   const { pool, sessionCache, autoCreate } = services;
   const reconcile = createReconcileContext(services, config);
+  const readLoad = { usersInFlight: 0 };
   return {
     ...services,
     config,
     outages: createOutageLog(log),
     sync: {
       pool,
-      readUser: createUserReader(reconcile.clerk, pool),
+      readUser: createUserReader(reconcile.clerk, pool, { load: readLoad }),
       readDeleted: createDeletionReader(reconcile.clerk),
       writeUser: createUserWriter(pool, reconcile.defaults),
       sessionCache,
       autoCreate,
     },
+    readLoad,
     reconcile,
     notificationTarget: readNotificationTarget(config),
   };

@@ -65,6 +65,9 @@ const manyInFlight = 50;
 /** Half of them mostly come back within this time, after their write. A request that hangs delays the others no longer. */
 const longestWindowMs = 50;
 
+/** What a reader has asked Clerk. The reader changes it. */
+export type ReadLoad = { usersInFlight: number };
+
 /**
  * Coalesces up to 100 concurrent reads into one request. They are gathered over 2 ms. Clerk limits requests and not users,
  * so while 50 users are in flight, a request waits until it is full, until fewer are in flight, or for 50 ms.
@@ -72,9 +75,9 @@ const longestWindowMs = 50;
 export function createUserReader(
   clerk: ClerkGateway,
   pool: Pool,
-  { longestMs = longestWindowMs }: { longestMs?: number } = {},
+  { longestMs = longestWindowMs, load = { usersInFlight: 0 } }: { longestMs?: number; load?: ReadLoad } = {},
 ): UserReader {
-  const window = createReadWindow(longestMs);
+  const window = createReadWindow(longestMs, load);
   const loader = new DataLoader<string, SequencedFetch>(
     async (ids) => {
       const answered = window.send(ids.length);
@@ -95,8 +98,7 @@ export function createUserReader(
 }
 
 /** Decides when the users that are gathered leave. */
-function createReadWindow(longestMs: number) {
-  let inFlight = 0;
+function createReadWindow(longestMs: number, load: ReadLoad) {
   let gathered = 0;
   let leave: (() => void) | undefined;
   let isWaiting = false;
@@ -110,7 +112,7 @@ function createReadWindow(longestMs: number) {
   }
 
   function closeIfFree(): void {
-    if (inFlight < manyInFlight) close();
+    if (load.usersInFlight < manyInFlight) close();
     else if (!isWaiting) {
       isWaiting = true;
       timer = setTimeout(close, longestMs);
@@ -131,9 +133,9 @@ function createReadWindow(longestMs: number) {
     },
     /** @returns to be called once the request is answered */
     send(users: number): () => void {
-      inFlight += users;
+      load.usersInFlight += users;
       return () => {
-        inFlight -= users;
+        load.usersInFlight -= users;
         if (isWaiting && leave) closeIfFree();
       };
     },
