@@ -6,6 +6,7 @@ import {
   createUserReader,
   createUserWriter,
   type NotificationTarget,
+  type ReadLoad,
   type ReconcileContext,
   type SyncContext,
 } from "@rollcall/sync";
@@ -17,6 +18,8 @@ export type WorkerContext = Services & {
   config: WorkerConfig;
   outages: OutageLog;
   sync: SyncContext;
+  /** The users that sync jobs are reading at Clerk now. */
+  readLoad: ReadLoad;
   reconcile: ReconcileContext;
   /** Undefined when the app takes no notifications. */
   notificationTarget: NotificationTarget | undefined;
@@ -27,6 +30,7 @@ export function createWorkerContext(config: WorkerConfig, log: Logger, telemetry
   const services = openServices(config, { program: "worker", log, telemetry });
   const { pool, sessionCache, autoCreate, tracing } = services;
   const reconcile = createReconcileContext(services, config);
+  const readLoad = { usersInFlight: 0 };
   return {
     ...services,
     config,
@@ -34,13 +38,14 @@ export function createWorkerContext(config: WorkerConfig, log: Logger, telemetry
     sync: {
       pool,
       readRow: createRowReader(pool),
-      readUser: createUserReader(reconcile.clerk, pool, { tracing }),
+      readUser: createUserReader(reconcile.clerk, pool, { load: readLoad, tracing }),
       readDeleted: createDeletionReader(reconcile.clerk, tracing),
       writeUser: createUserWriter(pool, reconcile.defaults, tracing),
       sessionCache,
       autoCreate,
       tracing,
     },
+    readLoad,
     reconcile,
     notificationTarget: readNotificationTarget(config),
   };

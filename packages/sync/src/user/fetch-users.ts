@@ -86,6 +86,9 @@ const manyInFlight = 50;
 /** Half of them mostly come back within this time, after their write. A request that hangs delays the others no longer. */
 const longestWindowMs = 50;
 
+/** What a reader has asked Clerk. The reader changes it. */
+export type ReadLoad = { usersInFlight: number };
+
 /**
  * Coalesces up to 100 concurrent reads into one request. They are gathered over 2 ms. Clerk limits requests and not users,
  * so while 50 users are in flight, a request waits until it is full, until fewer are in flight, or for 50 ms.
@@ -93,9 +96,13 @@ const longestWindowMs = 50;
 export function createUserReader(
   clerk: ClerkGateway,
   pool: Pool,
-  { longestMs = longestWindowMs, tracing }: { longestMs?: number; tracing?: Tracing | undefined } = {},
+  {
+    longestMs = longestWindowMs,
+    load = { usersInFlight: 0 },
+    tracing,
+  }: { longestMs?: number; load?: ReadLoad; tracing?: Tracing | undefined } = {},
 ): UserReader {
-  const window = createReadWindow(longestMs);
+  const window = createReadWindow(longestMs, load);
   const loader = new DataLoader<Call, SequencedFetch>(
     async (calls) => {
       const answered = window.send(calls.length);
@@ -118,8 +125,7 @@ export function createUserReader(
 }
 
 /** Decides when the users that are gathered leave. */
-function createReadWindow(longestMs: number) {
-  let inFlight = 0;
+function createReadWindow(longestMs: number, load: ReadLoad) {
   let gathered = 0;
   let leave: (() => void) | undefined;
   let isWaiting = false;
@@ -133,7 +139,7 @@ function createReadWindow(longestMs: number) {
   }
 
   function closeIfFree(): void {
-    if (inFlight < manyInFlight) close();
+    if (load.usersInFlight < manyInFlight) close();
     else if (!isWaiting) {
       isWaiting = true;
       timer = setTimeout(close, longestMs);
@@ -154,9 +160,9 @@ function createReadWindow(longestMs: number) {
     },
     /** @returns to be called once the request is answered */
     send(users: number): () => void {
-      inFlight += users;
+      load.usersInFlight += users;
       return () => {
-        inFlight -= users;
+        load.usersInFlight -= users;
         if (isWaiting && leave) closeIfFree();
       };
     },
