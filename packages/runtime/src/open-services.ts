@@ -225,7 +225,8 @@ export function createReconcileContext(
     sessionCache,
     log,
     metrics,
-  }: Pick<Services, "pool" | "clerk" | "sessionCache" | "log" | "metrics">,
+    tracing,
+  }: Pick<Services, "pool" | "clerk" | "sessionCache" | "log" | "metrics" | "tracing">,
   config: ReconcileConfig,
 ): ReconcileContext {
   if (!clerk || config.CLERK_SECRET_KEY === undefined) {
@@ -244,5 +245,6 @@ export function createReconcileContext(
     concurrency: config.RECONCILE_CONCURRENCY,
     log,
     metrics,
+    tracing,
   };
 }
