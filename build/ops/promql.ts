@@ -81,6 +81,11 @@ export function levelSum<Name extends GaugeName>(name: Name, { where }: Choice<N
   return `sum(${level(name, { ...(where && { where }), by: metricTable[name].labels })})`;
 }
 
+/** A series that appears with its first event is 0 before. */
+export function orNone(expr: string): string {
+  return `${expr} or vector(0)`;
+}
+
 export function select(name: string, where: Readonly<Record<string, string | undefined>> = {}): string {
   const matchers = Object.entries(where).flatMap(([label, pattern]) =>
     pattern === undefined ? [] : [`${label}=~${JSON.stringify(pattern)}`],

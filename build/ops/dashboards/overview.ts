@@ -1,5 +1,5 @@
 import { eventsRecord, missedRecord, objectives, ratioRecord, target } from "../objectives.ts";
-import { level, levelSum, perSecond, quantile } from "../promql.ts";
+import { level, levelSum, orNone, perSecond, quantile } from "../promql.ts";
 import type { DashboardSpec } from "./dashboard.ts";
 import type { PanelSpec } from "./panel.ts";
 
@@ -64,7 +64,9 @@ export const overview: DashboardSpec = {
           runbook: "alerts",
           queries: [
             {
-              expr: 'count(count by (alertname) (ALERTS{alertname=~"rollcall_.+",alertstate="firing"})) or vector(0)',
+              expr: orNone(
+                'count(count by (alertname) (ALERTS{alertname=~"rollcall_.+",alertstate="firing"}))',
+              ),
               legend: "alerts",
             },
           ],

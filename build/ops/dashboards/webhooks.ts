@@ -1,4 +1,12 @@
-import { abovePerSecond, increase, level, observedPerSecond, perSecond, quantile } from "../promql.ts";
+import {
+  abovePerSecond,
+  increase,
+  level,
+  observedPerSecond,
+  orNone,
+  perSecond,
+  quantile,
+} from "../promql.ts";
 import type { DashboardSpec } from "./dashboard.ts";
 
 export const webhooks: DashboardSpec = {
@@ -40,7 +48,7 @@ export const webhooks: DashboardSpec = {
           runbook: "webhookinvalid_signature",
           queries: [
             {
-              expr: increase("rollcall_webhooks_total", { where: { outcome: "refused" } }),
+              expr: orNone(increase("rollcall_webhooks_total", { where: { outcome: "refused" } })),
               legend: "refused",
             },
           ],
@@ -53,7 +61,7 @@ export const webhooks: DashboardSpec = {
           runbook: "webhookunreadable",
           queries: [
             {
-              expr: level("rollcall_dead_letters", { where: { code: "webhook[.]unreadable" } }),
+              expr: orNone(level("rollcall_dead_letters", { where: { code: "webhook[.]unreadable" } })),
               legend: "unreadable",
             },
           ],
