@@ -1,5 +1,6 @@
 import {
   cancelRun,
+  createRowReader,
   createUserWriter,
   requestRun,
   runReconcile,
@@ -178,6 +179,7 @@ function createJob({ pool, context: { sessionCache } }: ReconcileStage) {
   const process = new SteppedProcess();
   const context: SyncContext = {
     pool: stopStatements(pool, process, nameStop(lockGuard)),
+    readRow: createRowReader(pool),
     readUser: async () => ({ result: { absent: true }, readSequence: 1 }),
     readDeleted: () => Promise.reject(new Error("No job of the model is a deletion")),
     writeUser: createUserWriter(pool, testDefaults),
