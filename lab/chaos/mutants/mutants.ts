@@ -70,7 +70,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         within: db,
-        find: /(insert into \$\{u\.table\} as u [^;]*?\bdo update set)([^;]*?\bwhere) u\.\$\{u\.deletedAt\} is null(\s+and \(coalesce\(excluded)/,
+        find: /(\$\{insertRows\(u, key\)\}[^;]*?\bdo update set)([^;]*?\bwhere) u\.\$\{u\.deletedAt\} is null(\s+and \(coalesce\(excluded)/,
         replace: "$1 deleted_at = null,$2 true$3",
       },
     ],

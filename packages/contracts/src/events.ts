@@ -12,6 +12,7 @@ export const logEvents = [
   "mentorado_linked",
   "mentorado_creation_failed",
   "user_synced",
+  "users_created",
   "user_altered_by_app",
   "user_tombstoned",
   "user_deletion_failed",

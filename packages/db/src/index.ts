@@ -142,6 +142,7 @@ export {
   planMigration,
   restoreTables,
 } from "./migrate/migrate.ts";
+export { type InsertedUser, insertNewUsers } from "./new-users.ts";
 export {
   findUnsentNotification,
   listDueNotifications,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { addMissingCandidates } from "./deletion-candidates.ts";
 import { digestRows, findDrift } from "./drift.ts";
+import { insertNewUsers } from "./new-users.ts";
 import type { Connection, Pool } from "./pool.ts";
 import { giveProfiles, type ProfileRequest } from "./profiles.ts";
 import { createTestPool, makeSnapshot } from "./testing.ts";
@@ -23,7 +24,7 @@ afterAll(() => pool.end());
 const startMs = Date.parse("2026-01-01");
 const defaults = { nomeCompleto: "New User", turma: "neon", create: true };
 
-/** What a page of a full sync does with two users: one of them is known, and one asks for the role `Admin`. */
+/** What pages of a full sync do with three users. One is new, one is known, and one asks for the role `Admin`. */
 async function writePage(client: Connection, number: number): Promise<void> {
   const page = { afterMs: startMs + number - 1, untilMs: startMs + number };
   const snapshots = ["user_known", `user_${number}`].map((clerkId, index) =>
@@ -38,9 +39,20 @@ async function writePage(client: Connection, number: number): Promise<void> {
   await digestRows(client, page, true);
   await findDrift(client, snapshots, true);
   await prepareWrite(client);
+  const clerkId = `user_new_${number}`;
+  const fresh = makeSnapshot({ clerkId, email: `${clerkId}@example.com` });
+  const { cause, ref } = fresh;
+  const request = { clerkId, metadata: ["prata"], secondaryEmails: [], cause, ref };
+  expect(await insertNewUsers(client, [{ snapshot: fresh, request }], defaults)).toHaveLength(1);
   await applySnapshots(client, snapshots);
-  const requests = snapshots.map(({ clerkId, cause, ref }, index): ProfileRequest => {
-    return { clerkId, metadata: [null], secondaryEmails: index === 1 ? ["b@example.com"] : [], cause, ref };
+  const requests = snapshots.map(({ clerkId: id }, index): ProfileRequest => {
+    return {
+      clerkId: id,
+      metadata: [null],
+      secondaryEmails: index === 1 ? ["b@example.com"] : [],
+      cause,
+      ref,
+    };
   });
   await giveProfiles(client, requests, defaults);
   await addMissingCandidates(client, runId, { ...page, clerkIds: snapshots.map(({ clerkId }) => clerkId) });

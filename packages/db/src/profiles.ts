@@ -82,15 +82,21 @@ lateral (
  * Whether `matchesOfUser` can find anything for a row `u` of the users and its request `a`. Most users have one address,
  * and no profile has it. One lookup in the index then takes the place of the whole comparison.
  */
-function mayMatch({ rows, link, email }: ProfileTable, { users: u }: Tables): string {
+function mayMatch(profile: ProfileTable, { users: u }: Tables): string {
+  return `(a.secondary_emails is not null or a.similar_emails is not null or ${hasNearProfile(profile, { id: `u.${u.id}`, email: `u.${u.email}` })})`;
+}
+
+/** Whether another profile than the user's own has the user's address, or one that is near to it. */
+export function hasNearProfile(
+  { rows, link, email }: ProfileTable,
+  user: { id: string; email: string },
+): string {
   if (email === undefined) return "false";
   return `(
-           a.secondary_emails is not null or a.similar_emails is not null or (
-             select true from ${rows} m
-             where (m.${link} is null or m.${link} <> u.${u.id})
-               and rollcall.near_email(m.${email}::text) = rollcall.near_email(u.${u.email}::text) limit 1
-           ) is not null
-         )`;
+    select true from ${rows} m
+    where (m.${link} is null or m.${link} <> ${user.id})
+      and rollcall.near_email(m.${email}::text) = rollcall.near_email(${user.email}::text) limit 1
+  ) is not null`;
 }
 
 /**
@@ -167,21 +173,10 @@ export type ProfileDefaults = {
 const give = perProfile((profile, tables) => {
   const { users: u } = tables;
   const { table, id, link, stored } = profile;
-  const parameters: ((requests: readonly ProfileRequest[], defaults: ProfileDefaults) => unknown)[] = [];
-  const bind = (read: (typeof parameters)[number]) => `$${parameters.push(read)}`;
-  /** A parameter with one value for each request. */
-  const each = (name: string, type: string, read: (request: ProfileRequest) => unknown) => {
-    const parameter = bind((requests) => requests.map(read));
-    return { name, value: type === "" ? parameter : `${parameter}::${type}[]` };
-  };
+  const { bind, each, list } = createParameters();
   const requested = [
     each("clerk_id", "text", ({ clerkId }) => clerkId),
-    ...profile.columns
-      .filter((one) => one.source === "metadata")
-      .map(({ column, isText }, index) => {
-        const given = each(`metadata_${index + 1}`, isText ? "text" : "", ({ metadata }) => metadata[index]);
-        return isText ? given : { ...given, value: `coalesce(${given.value}, ${noneOf(profile, column)})` };
-      }),
+    ...bindMetadata(profile, each),
     each("secondary_emails", "jsonb", ({ secondaryEmails }) => toJsonList(secondaryEmails)),
     each("cause", "text", ({ cause }) => cause),
     each("ref", "text", ({ ref }) => ref),
@@ -224,7 +219,7 @@ linked as (
   where n.decision = 'link' and m.${id} = n.candidate_ids[1] and (m.${link} is null) is true${profile.isSeparate ? "" : " and m.linked_at is null"}
   returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}
 ),
-${profile.isDefault ? "" : claimed}${createProfiles(profile, inserted, create)},${profile.isSeparate ? recordLinks : ""}
+${profile.isDefault ? "" : claimed}${createProfiles(profile, inserted, `${create}::boolean and n.id not in (select user_id from linked)`)},${profile.isSeparate ? recordLinks : ""}
 conflicted as (
   insert into rollcall.conflicts as c (${stored.userId}, reason, ${stored.candidateIds}, ${stored.profileId}, profile_fingerprint)
   select ${stored.user.store("n.id")}, case n.decision when 'link' then 'lost_to_claimant' else n.decision end, ${stored.profile.storeAll("n.candidate_ids")},
@@ -283,8 +278,7 @@ left join created c on c.user_id = a.id
 `;
   return {
     text,
-    list: (requests: readonly ProfileRequest[], defaults: ProfileDefaults) =>
-      parameters.map((read) => read(requests, defaults)),
+    list,
     findLacking: `
 select from ${u.table} u
 where u.${u.clerkId} = any ($1::text[]) and not exists (select from ${table} m where m.${link} = u.${u.id}) limit 1
@@ -292,14 +286,43 @@ where u.${u.clerkId} = any ($1::text[]) and not exists (select from ${table} m w
   };
 });
 
+type Parameter = (requests: readonly ProfileRequest[], defaults: ProfileDefaults) => unknown;
+
+/** Parameters of a statement about requests. @param before the number of the parameters before them */
+export function createParameters(before = 0) {
+  const parameters: Parameter[] = [];
+  const bind: Bind = (read) => `$${before + parameters.push(read)}`;
+  /** A parameter with one value for each request. */
+  const each = (name: string, type: string, read: (request: ProfileRequest) => unknown) => {
+    const parameter = bind((requests) => requests.map(read));
+    return { name, value: type === "" ? parameter : `${parameter}::${type}[]` };
+  };
+  const list: (...given: Parameters<Parameter>) => unknown[] = (...given) =>
+    parameters.map((read) => read(...given));
+  return { bind, each, list };
+}
+
+/** Columns `metadata_1` and so on. */
+export function bindMetadata(
+  profile: ProfileTable,
+  each: ReturnType<typeof createParameters>["each"],
+): { name: string; value: string }[] {
+  return profile.columns
+    .filter((one) => one.source === "metadata")
+    .map(({ column, isText }, index) => {
+      const given = each(`metadata_${index + 1}`, isText ? "text" : "", ({ metadata }) => metadata[index]);
+      return isText ? given : { ...given, value: `coalesce(${given.value}, ${noneOf(profile, column)})` };
+    });
+}
+
 /** An array of no values that has the type of the column. An array beside it, in coalesce, is then read in that type. */
 const noneOf = ({ table }: ProfileTable, column: string) =>
   `(select array_agg(c.value) from (select ${column} as value from ${table} limit 0) c)`;
 
-type Bind = (read: (requests: readonly ProfileRequest[], defaults: ProfileDefaults) => unknown) => string;
+type Bind = (read: Parameter) => string;
 
 /** What a new profile of a row `n` gets, column by column. */
-function listInserted(profile: ProfileTable, bind: Bind): { column: string; value: string }[] {
+export function listInserted(profile: ProfileTable, bind: Bind): { column: string; value: string }[] {
   let metadata = 0;
   const inserted = profile.columns.map((one) => {
     const { column } = one;
@@ -346,11 +369,15 @@ recorded_profiles as (
   on conflict (profile_key) do update set user_key = excluded.user_key, linked_at = excluded.linked_at
 ),`;
 
-/** `created`, which makes a key for a profile if the table has no default for it. */
-function createProfiles(
+/**
+ * `created`, which makes a profile for each row `n` of `due`, and a key for it if the table has no default for one.
+ *
+ * @param isDue a condition for `n`
+ */
+export function createProfiles(
   { table, id, link, keyType, lacksKeyDefault, isSeparate }: ProfileTable,
   inserted: readonly { column: string; value: string }[],
-  create: string,
+  isDue: string,
 ): string {
   // With separate state, the app's table may have no such key. The user's row is locked, so the app gives no profile now.
   const kept = isSeparate
@@ -361,7 +388,7 @@ function createProfiles(
   insert into ${table} as m (${own.columns}${[link, ...inserted.map(({ column }) => column)].join(", ")}${isSeparate ? "" : ", linked_at"})
   select ${own.values}${["n.id", ...inserted.map(({ value }) => value)].join(", ")}${isSeparate ? "" : ", now()"}
   from due n
-  where ${create}::boolean and n.id not in (select user_id from linked)${condition}
+  where ${isDue}${condition}
   order by n.id
   ${kept}returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}, (m.*)::${table} as profile
 `;

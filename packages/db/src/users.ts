@@ -50,13 +50,7 @@ ${
 `
     : ""
 }${key.known}written as (
-  insert into ${u.table} as u (${key.column}${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket${u.insertedTimes})${key.override}
-  select
-    ${key.value}s.clerk_id, ${u.insertedValues},
-    -- The last branch is never taken. It gives the literals the column's own type, which may be an enum of the app.
-    case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select ${u.role} from ${u.table} limit 0) end,
-    case when s.is_admin then 'clerk' end,
-    s.read_ticket${u.insertedNow}
+  ${insertRows(u, key)}
   from ${rows}${isTracked ? " left join before using (clerk_id)" : ""}${key.join}
   order by s.clerk_id collate "C"
   on conflict (${u.clerkId}) do update set
@@ -86,6 +80,16 @@ from unnest($3::text[], $1::text[], $2::text[], $${ignoresRole}::boolean[]) as a
 where a.ignores_role and exists (select from written w where w.clerk_id = a.clerk_id)
   and (select e.id from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored' limit 1) is null
 `;
+
+/** An insert of users, up to the FROM with rows `s` of snapshots. */
+export const insertRows = (u: Tables["users"], key: { column: string; override: string; value: string }) =>
+  `insert into ${u.table} as u (${key.column}${u.clerkId}, ${u.insertedColumns}, ${u.role}, role_source, read_ticket${u.insertedTimes})${key.override}
+  select
+    ${key.value}s.clerk_id, ${u.insertedValues},
+    -- The last branch is never taken. It gives the literals the column's own type, which may be an enum of the app.
+    case when s.is_admin then 'admin' when not s.is_admin then 'user' else (select ${u.role} from ${u.table} limit 0) end,
+    case when s.is_admin then 'clerk' end,
+    s.read_ticket${u.insertedNow}`;
 
 /** The rows as they are under the lock. The upsert joins them, so that they are read before it writes. */
 const lockBefore = (u: Tables["users"]) => `before as materialized (

@@ -10,6 +10,7 @@ const deletion = { clerkId: "user_a", by: "signature", ...why } as const;
 const lease = { name: "full", token: "00000000-0000-0000-0000-000000000000", ttlMs: 1_000 };
 const page = { clerkIds: ids, afterMs: null, untilMs: null };
 const profile = { clerkId: "user_a", metadata: [null], secondaryEmails: [secret], ...why };
+const newUser = { snapshot: makeSnapshot({ email: secret }), request: { ...profile, secondaryEmails: [] } };
 const defaults = { nomeCompleto: "New User", turma: "neon", create: true };
 const sample = { metric: "any", labels: {}, value: 1 };
 const since = new Date();
@@ -111,6 +112,7 @@ export const calls = {
       { tier: "PRO", by: "ops" },
       "internal",
     ),
+  insertNewUsers: (pool) => db.insertNewUsers(pool, [newUser], defaults),
   holdLease: (pool) => db.holdLease(pool, lease),
   holdPurge: (pool) => db.holdPurge(pool, { id: 1, claim: 1 }, 1),
   isDeletionHeld: (pool) => db.isDeletionHeld(pool, "user_a"),

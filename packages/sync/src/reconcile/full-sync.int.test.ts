@@ -66,6 +66,55 @@ test("a run is a span, with a span for each page, in which its request and its w
   }
 });
 
+/** Collects the lines that the reconciler logs. */
+function collectLog(reconciler: Reconciler): { event?: string; clerkId?: string; users?: number }[] {
+  const lines: { event?: string; clerkId?: string; users?: number }[] = [];
+  const destination = { write: (line: string) => lines.push(JSON.parse(line)) };
+  reconciler.context.log = createLogger({ level: "info", process: "test", destination });
+  return lines;
+}
+
+test("a page of more than 50 new users is logged as one line, and a smaller one as a line for each user", async () => {
+  const lines = collectLog(proxied);
+  await stage.clerk.users.seed(551);
+  await proxied.complete("full");
+  const ofPages = lines.filter(({ event }) => event === "users_created");
+  expect(ofPages.map(({ users }) => users)).toEqual([500, 51]);
+  expect(lines.filter(({ event }) => event === "mentorado_created")).toEqual([]);
+  await stage.clerk.users.seed(50);
+  await proxied.complete("full");
+  expect(lines.filter(({ event }) => event === "users_created")).toHaveLength(2);
+  expect(lines.filter(({ event }) => event === "mentorado_created")).toHaveLength(50);
+  const { text: metrics } = await proxied.context.metrics.scrape();
+  expect(metrics).toContain('rollcall_reconcile_drift_total{kind="missing_row"} 601');
+  expect(metrics).toContain('rollcall_provision_total{cause="reconcile",outcome="created"} 601');
+});
+
+test("on a page of new users, known, deleted, invited and refused ones end as on any other page", async () => {
+  const { clerk, db } = stage;
+  await clerk.users.seed(120);
+  const [deleted, ofApp, invited, refused] = (await clerk.users.list()).map(({ id }) => id);
+  await db.query("insert into users (clerk_id, deleted_at) values ($1, now())", [deleted]);
+  await db.query("insert into users (clerk_id, name) values ($1, 'Of the app')", [ofApp]);
+  await clerk.users.update(refused ?? "", { firstName: "Refused" });
+  await db.query("alter table users add constraint no_refused check (name not like 'Refused%')");
+  const dropped: string[] = [];
+  const invalidate = async (clerkIds: readonly string[]) => void dropped.push(...clerkIds);
+  proxied.context.sessionCache = { ...proxied.context.sessionCache, invalidate };
+  const { counts } = await proxied.complete("full");
+  // Of the app's own user, the profile was made.
+  expect(counts).toMatchObject({ created: 118, updated: 0, unchanged: 1, failed: 1, linked: 0 });
+  expect(dropped).toHaveLength(119);
+  await db.query("alter table users drop constraint no_refused");
+  await db.query("truncate users, mentorados, rollcall.events");
+  await db.query(
+    "insert into mentorados (nome_completo, email, turma) values ('Invited', (select $1::text), 'neon')",
+    [(await clerk.users.list()).find(({ id }) => id === invited)?.email_addresses[0]?.email_address],
+  );
+  expect((await proxied.complete("full")).counts).toMatchObject({ created: 119, linked: 1, failed: 0 });
+  expect(await findInequalities(db, clerk)).toEqual([]);
+});
+
 test("every kind of drift is repaired, and edits of people and of the app stay", async () => {
   const { clerk, db, reconciler } = stage;
   await clerk.users.seed(12);

@@ -103,8 +103,8 @@ function createSteps(
       await runner.advance({ ...next, phase: "walk" }, async (client) => {
         if (!stored) return {};
         const { page, written } = stored;
-        const { isInStep, counts, missed } = written;
-        if (!isInStep) await addMissingCandidates(client, run.view.id, { clerkIds, ...page.range });
+        const { coversRange, counts, missed } = written;
+        if (!coversRange) await addMissingCandidates(client, run.view.id, { clerkIds, ...page.range });
         return { pages: 1, seen: page.users.length, counts, missed };
       });
       progress = next;

@@ -15,7 +15,7 @@ import type { Logger, Metrics } from "@rollcall/observability";
 import { countPostgresError } from "../count-postgres-error.ts";
 import type { SessionCache } from "../ensure/session-cache.ts";
 import { decideSnapshot, decideWrite, type UserWrite } from "../user/rules.ts";
-import { type WriteOutcome, writeUsers } from "../user/write-users.ts";
+import { type WriteOutcome, writeNewUsers, writeUsers } from "../user/write-users.ts";
 import { type RetryContext, withRetry } from "./retrying-clerk.ts";
 
 /** The services of a page's write. */
@@ -60,8 +60,8 @@ export type Page = {
 };
 
 export type PageResult = {
-  /** Page and rows have equal digests, and no other live row is in the page's range. */
-  isInStep: boolean;
+  /** No other live row is in the page's range, so none of them is a deletion candidate. */
+  coversRange: boolean;
   counts: Partial<RunCounts>;
   /**
    * Users that webhooks missed and this page repaired. A user that still differs is found again by each run. A dry run
@@ -79,12 +79,20 @@ export async function writePage(writer: PageWriter, page: Page): Promise<PageRes
   const users = newestOfEach(page.users);
   const origin = { cause, ref: String(writer.run.view.id) };
   const snapshots = users.map((user) => decideSnapshot(user, page.readSequence, origin));
-  if (await isInStep(context, page, snapshots))
-    return { isInStep: true, counts: { unchanged: users.length }, missed: 0 };
-  const drifted = await findDrifted(context, users, snapshots);
+  const digest = await compareDigests(context, page, snapshots);
+  if (digest === "equal") return { coversRange: true, counts: { unchanged: users.length }, missed: 0 };
+  const isNew = digest === "no_rows" && !dryRun && users.length > mostReportedUsers;
+  const fresh = isNew ? await writeNew(writer, users, snapshots) : noneFresh;
+  const drifted = await findDrifted(context, users, snapshots, fresh);
   const unreadable = page.users.filter(({ result }) => "unreadable" in result);
-  const counts = { created: 0, linked: 0, updated: 0, unchanged: 0, failed: unreadable.length };
-  counts.unchanged = page.users.length - unreadable.length - drifted.length;
+  const counts = {
+    created: fresh.done.length,
+    linked: 0,
+    updated: 0,
+    unchanged: 0,
+    failed: unreadable.length,
+  };
+  counts.unchanged = page.users.length - unreadable.length - drifted.length - fresh.done.length;
   if (dryRun) {
     await dryRun.collect(page.number, drifted);
     for (const { clerkId, result } of unreadable) {
@@ -92,16 +100,17 @@ export async function writePage(writer: PageWriter, page: Page): Promise<PageRes
       const { code } = result.unreadable;
       dryRun.differences.add({ clerkId, kind: "failed", code, readSequence: page.readSequence });
     }
-    return { isInStep: false, counts, missed: 0 };
+    return { coversRange: false, counts, missed: 0 };
   }
   const outcomes = await writeDrifted(context, drifted);
   // On a page that was half done, the written users do not differ any more.
   const touched = page.mayBeHalfDone
     ? page.users.flatMap(({ clerkId }) => clerkId ?? [])
-    : [...outcomes.keys()];
+    : [...outcomes.keys(), ...fresh.done.map(({ write }) => write.snapshot.clerkId)];
+  // New users too: the app may have deleted their earlier rows a moment ago.
   await invalidateSessions(writer, touched);
   const altered = await findAltered(context, drifted, outcomes);
-  const repaired: DriftedUser[] = [];
+  const repaired = [...fresh.done];
   for (const one of drifted) {
     const { write, kind } = one;
     const outcome =
@@ -119,34 +128,108 @@ export async function writePage(writer: PageWriter, page: Page): Promise<PageRes
   }
   for (const { clerkId, result } of unreadable)
     if ("unreadable" in result) reportFailure(context, clerkId, result.unreadable);
-  return { isInStep: false, counts, missed: countMissed(repaired) };
+  // The rows of all of them are newer than the digest, which found no other one.
+  const coversRange = fresh.done.length === page.users.length;
+  return { coversRange, counts, missed: countMissed(repaired) };
 }
 
 /**
  * Compares the page with its rows by one digest. Most pages have no drift, and the digest avoids sending 500 users to
  * Postgres.
  */
-async function isInStep(
+async function compareDigests(
   { pool, defaults }: PageContext,
   { users, range, mayBeHalfDone }: Page,
   snapshots: readonly UserSnapshot[],
-): Promise<boolean> {
-  if (!range || mayBeHalfDone || snapshots.length < users.length) return false;
+): Promise<"equal" | "no_rows" | "different"> {
+  if (!range || mayBeHalfDone || snapshots.length < users.length) return "different";
   // A user of the range's first millisecond may be on the page before. Then the digests differ, and users are compared.
   const rows = await digestRows(pool, range, defaults.create);
-  return rows === digestSnapshots(pool, snapshots);
+  if (rows === digestSnapshots(pool, snapshots)) return "equal";
+  return rows === digestSnapshots(pool, []) ? "no_rows" : "different";
+}
+
+/** Users that got their rows from this page. */
+type FreshUsers = {
+  /** They need no further write. */
+  done: readonly DriftedUser[];
+  /** They still need the whole write. */
+  begun: readonly DriftedUser[];
+};
+
+const noneFresh: FreshUsers = { done: [], begun: [] };
+
+/** A page with more new users than these is reported as one. */
+const mostReportedUsers = 50;
+
+/**
+ * Writes the users of a page that has no rows yet. A user that is known all the same, or needs more than a new row and
+ * profile, is left to the write.
+ */
+async function writeNew(
+  { context }: PageWriter,
+  users: readonly ClerkUser[],
+  snapshots: readonly UserSnapshot[],
+): Promise<FreshUsers> {
+  const { pool, defaults } = context;
+  const writes = users.flatMap((user, index) => {
+    const snapshot = snapshots[index];
+    return snapshot ? [decideWrite(user, snapshot, pool.tables)] : [];
+  });
+  const inserted = await writeNewUsers(pool, writes, defaults);
+  const fresh = writes
+    .filter(({ snapshot }) => inserted.has(snapshot.clerkId))
+    .map((write): DriftedUser => ({ write, kind: "missing_row" }));
+  const isDone = ({ write }: DriftedUser) => inserted.get(write.snapshot.clerkId) !== null;
+  const done = fresh.filter(isDone);
+  reportNew(context, done, inserted);
+  return { done, begun: fresh.filter((one) => !isDone(one)) };
+}
+
+/** Logs and counts the new users of a page together. */
+function reportNew(
+  { log, metrics }: PageContext,
+  done: readonly DriftedUser[],
+  inserted: Awaited<ReturnType<typeof writeNewUsers>>,
+): void {
+  const [first] = done;
+  if (!first) return;
+  const clerkIds = done.map(({ write }) => write.snapshot.clerkId);
+  const outcomes: Record<string, number> = {};
+  for (const clerkId of clerkIds) {
+    const outcome = inserted.get(clerkId);
+    if (outcome) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  }
+  metrics.count("rollcall_reconcile_drift_total", { kind: "missing_row" }, done.length);
+  for (const [outcome, count] of Object.entries(outcomes))
+    metrics.count("rollcall_provision_total", { cause, outcome }, count);
+  const facts = { event: "users_created", cause, runId: first.write.snapshot.ref } as const;
+  log.info({ ...facts, users: done.length, outcomes }, "New users reconciled");
+  log.debug({ ...facts, clerkIds }, "The new users of a page");
 }
 
 async function findDrifted(
   { pool, defaults }: PageContext,
   users: readonly ClerkUser[],
   snapshots: readonly UserSnapshot[],
+  { done, begun }: FreshUsers,
 ): Promise<DriftedUser[]> {
-  const kinds = await findDrift(pool, snapshots, defaults.create);
-  return users.flatMap((user, index) => {
-    const [kind, snapshot] = [kinds.get(user.id), snapshots[index]];
-    return kind && snapshot ? [{ write: decideWrite(user, snapshot, pool.tables), kind }] : [];
+  const fresh = new Set([...done, ...begun].map(({ write }) => write.snapshot.clerkId));
+  const known = users.flatMap((user, index) => {
+    const snapshot = snapshots[index];
+    return snapshot && !fresh.has(user.id) ? [{ user, snapshot }] : [];
   });
+  if (known.length === 0) return [...begun];
+  const kinds = await findDrift(
+    pool,
+    known.map(({ snapshot }) => snapshot),
+    defaults.create,
+  );
+  const drifted = known.flatMap(({ user, snapshot }) => {
+    const kind = kinds.get(user.id);
+    return kind ? [{ write: decideWrite(user, snapshot, pool.tables), kind }] : [];
+  });
+  return [...begun, ...drifted];
 }
 
 /** The readable users; of a user that is listed twice, the newer version. */

@@ -1,9 +1,11 @@
-import { AppError } from "@rollcall/contracts";
+import { AppError, isOutage } from "@rollcall/contracts";
 import {
   applySnapshots,
   evaluateConflicts,
   type GivenProfile,
   giveProfiles,
+  type InsertedUser,
+  insertNewUsers,
   inTransaction,
   type Pool,
   type ProfileDefaults,
@@ -99,6 +101,31 @@ async function writeBatch(pool: Pool, writes: readonly UserWrite[], defaults: Pr
     if (readSqlState(error) === uniqueViolation) return write();
     throw error;
   });
+}
+
+/**
+ * Writes users that should have no row, in one statement. It leaves alone whatever it was not made for, and all of them if
+ * Postgres refuses one.
+ *
+ * @returns the users that got their rows. Those without an outcome, and all others, are left to `writeUsers`
+ * @throws PostgresError `postgres.unavailable` when Postgres fails for every user
+ */
+export async function writeNewUsers(
+  pool: Pool,
+  writes: readonly UserWrite[],
+  defaults: ProfileDefaults,
+): Promise<Map<string, InsertedUser["outcome"]>> {
+  const users = writes.map((write) => ({ snapshot: write.snapshot, request: toProfileRequest(write) }));
+  try {
+    const inserted = await inTransaction(pool, async (client) => {
+      await prepareWrite(client);
+      return insertNewUsers(client, users, defaults);
+    });
+    return new Map(inserted.map(({ clerkId, outcome }) => [clerkId, outcome]));
+  } catch (error) {
+    if (isOutage(error)) throw error;
+    return new Map();
+  }
 }
 
 /** The two statements of the write, inside the caller's transaction. */
