@@ -191,6 +191,7 @@ export {
   recordDifferences,
 } from "./run-differences.ts";
 export {
+  advanceFencedRun,
   advanceRun,
   beatRun,
   cancelOpenRun,
