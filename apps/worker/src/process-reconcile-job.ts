@@ -25,7 +25,7 @@ export async function processReconcile(
   // The scheduled full sync comes once a day, so its job is kept. The next incremental sync comes within a minute.
   if (runId === undefined) return mode === "full" ? snooze(job, token, retryAfterMs) : undefined;
   try {
-    await runReconcile(context.reconcile, runId, { signal, onProgress: (run) => showProgress(job, run) });
+    await runReconcile(context.reconcile, runId, { signal, onProgress: createProgress(job) });
   } catch (error) {
     warn(context, { mode, runId, err: error });
   }
@@ -50,10 +50,19 @@ function warn({ log }: WorkerContext, facts: { mode: string; runId?: number; err
   log.warn({ queue: "reconcile", ...facts }, "A reconcile job was interrupted");
 }
 
-/** Shows the run's row on the board. */
-function showProgress(job: QueuedJob, run: RunView): void {
-  const { id: runId, state, pages, seen, total, counts, missed } = run;
-  const percent = total ? Math.min(100, Math.round((seen / total) * 100)) : null;
-  // A run goes on while the queue is away.
-  job.updateProgress({ runId, state, percent, pages, seen, total, missed, ...counts }).catch(() => undefined);
+const showEveryMs = 500;
+
+/** Shows the run's row on the board. A full sync stores a page every few milliseconds, and no reader follows each one. */
+function createProgress(job: QueuedJob): (run: RunView) => void {
+  let shownAtMs = Number.NEGATIVE_INFINITY;
+  return ({ id: runId, state, pages, seen, total, counts, missed }) => {
+    const nowMs = performance.now();
+    if (state === "running" && nowMs - shownAtMs < showEveryMs) return;
+    shownAtMs = nowMs;
+    const percent = total ? Math.min(100, Math.round((seen / total) * 100)) : null;
+    // A run goes on while the queue is away.
+    job
+      .updateProgress({ runId, state, percent, pages, seen, total, missed, ...counts })
+      .catch(() => undefined);
+  };
 }

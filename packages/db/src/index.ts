@@ -192,6 +192,7 @@ export {
   recordDifferences,
 } from "./run-differences.ts";
 export {
+  advanceFencedRun,
   advanceRun,
   beatRun,
   cancelOpenRun,

@@ -24,11 +24,16 @@ export async function acquireLease(db: Queryable, name: string, ttlMs: number): 
   return result.rows.length > 0 ? { name, token, ttlMs } : undefined;
 }
 
-const hold = `
-update rollcall.leases set expires_at = now() + $3 * interval '1 millisecond'
-where name = $1 and token = $2 and expires_at > now()
+/** @param first the number of the first parameter of `leaseValues` */
+export const holdStatement = (first: number) => `
+update rollcall.leases set expires_at = now() + $${first + 2} * interval '1 millisecond'
+where name = $${first} and token = $${first + 1} and expires_at > now()
 returning token
 `;
+
+export const leaseValues = ({ name, token, ttlMs }: Lease): unknown[] => [name, token, ttlMs];
+
+const hold = holdStatement(1);
 
 /**
  * Prolongs a lease that is still held, and locks its row until the transaction ends. A process that wants to take the
@@ -36,8 +41,8 @@ returning token
  *
  * @returns false if the lease expired or another process holds it
  */
-export async function holdLease(db: Queryable, { name, token, ttlMs }: Lease): Promise<boolean> {
-  return (await db.query({ name: "hold-lease", text: hold, values: [name, token, ttlMs] })).rows.length > 0;
+export async function holdLease(db: Queryable, lease: Lease): Promise<boolean> {
+  return (await db.query({ name: "hold-lease", text: hold, values: leaseValues(lease) })).rows.length > 0;
 }
 
 /** Releases a lease, so that no process waits until it expires. */

@@ -1,8 +1,10 @@
 import type { ErrorCode, RunCounts, RunState, RunView } from "@rollcall/contracts";
 import { z } from "zod";
-import type { Queryable } from "./pool.ts";
+import { holdStatement, type Lease, leaseValues } from "./leases.ts";
+import type { Pool, Queryable } from "./pool.ts";
 import { readRow, readRows } from "./rows.ts";
 import { runColumns, runRow } from "./runs.ts";
+import { rerun } from "./transaction.ts";
 
 /** A run as its runner needs it. */
 export type OpenRun = {
@@ -51,7 +53,7 @@ export type RunProgress = {
   total?: number;
 };
 
-const advance = `
+const advance = (from: string) => `
 update rollcall.runs r set
   pages     = r.pages + $3,     seen      = r.seen + $4,      missed = r.missed + $5,
   created   = r.created + $6,   linked    = r.linked + $7,    updated = r.updated + $8,
@@ -59,9 +61,27 @@ update rollcall.runs r set
   total = coalesce($13, r.total), checkpoint = $2, heartbeat_at = now(),
   -- An empty checkpoint is none: the next runner starts again.
   attempts = case when $2::jsonb = '{}' then r.attempts else 0 end
-where r.id = $1 and r.state = 'running'
+${from}where r.id = $1 and r.state = 'running'
 returning ${runColumns}
 `;
+
+const advanceAlone = advance("");
+
+/** The lease is held before the run is locked, in the order of the transactions that do both. */
+const advanceFenced = `
+with held as (${holdStatement(14)})
+${advance("from held ")}
+`;
+
+function advanceValues(
+  id: number,
+  checkpoint: unknown,
+  { pages = 0, seen = 0, missed = 0, counts = {}, total }: RunProgress,
+): unknown[] {
+  const { created = 0, linked = 0, updated = 0, unchanged = 0, deleted = 0, held = 0, failed = 0 } = counts;
+  const sums = [pages, seen, missed, created, linked, updated, unchanged, deleted, held, failed];
+  return [id, JSON.stringify(checkpoint), ...sums, total ?? null];
+}
 
 /**
  * Stores the progress of a run. Run it in the transaction that holds the lease.
@@ -72,13 +92,30 @@ export async function advanceRun(
   db: Queryable,
   id: number,
   checkpoint: unknown,
-  { pages = 0, seen = 0, missed = 0, counts = {}, total }: RunProgress,
+  progress: RunProgress,
 ): Promise<RunView | undefined> {
-  const { created = 0, linked = 0, updated = 0, unchanged = 0, deleted = 0, held = 0, failed = 0 } = counts;
-  const sums = [pages, seen, missed, created, linked, updated, unchanged, deleted, held, failed];
-  const values = [id, JSON.stringify(checkpoint), ...sums, total ?? null];
-  const result = await db.query({ name: "advance-run", text: advance, values });
+  const values = advanceValues(id, checkpoint, progress);
+  const result = await db.query({ name: "advance-run", text: advanceAlone, values });
   return readRows(runRow, result.rows)[0];
+}
+
+/**
+ * Does the same with the fence, in one statement: for a step that writes nothing else.
+ *
+ * @returns undefined if the run is over, or if the lease expired or another process holds it
+ */
+export function advanceFencedRun(
+  pool: Pool,
+  lease: Lease,
+  id: number,
+  checkpoint: unknown,
+  progress: RunProgress,
+): Promise<RunView | undefined> {
+  const values = [...advanceValues(id, checkpoint, progress), ...leaseValues(lease)];
+  return rerun(async () => {
+    const result = await pool.query({ name: "advance-fenced-run", text: advanceFenced, values });
+    return readRows(runRow, result.rows)[0];
+  });
 }
 
 const beat = `

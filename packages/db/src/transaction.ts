@@ -31,11 +31,20 @@ async function runTransaction<T>(
   work: (client: Connection) => Promise<T>,
   end: "commit" | "rollback",
 ): Promise<T> {
+  try {
+    return await rerun(() => runOnce(pool, work, end));
+  } catch (error) {
+    throw await pool.schema.explain(error);
+  }
+}
+
+/** Runs a transaction, or a statement that is one, up to five times after deadlocks and serialization failures. */
+export async function rerun<T>(attempt: () => Promise<T>): Promise<T> {
   for (let run = 1; ; run++) {
     try {
-      return await runOnce(pool, work, end);
+      return await attempt();
     } catch (error) {
-      if (run === maxRuns || !isRerunnable(error)) throw await pool.schema.explain(error);
+      if (run === maxRuns || !isRerunnable(error)) throw error;
     }
   }
 }

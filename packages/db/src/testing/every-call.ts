@@ -43,6 +43,7 @@ export const calls = {
   addMissingCandidates: (pool) => db.addMissingCandidates(pool, 1, page),
   addSamples: (pool) => db.addSamples(pool, [sample]),
   addUndatedCandidates: (pool) => db.addUndatedCandidates(pool, 1),
+  advanceFencedRun: (pool) => db.advanceFencedRun(pool, lease, 1, {}, {}),
   advanceRun: (pool) => db.advanceRun(pool, 1, {}, {}),
   applySnapshots: (pool) => db.applySnapshots(pool, [makeSnapshot({ email: secret })]),
   beatRun: (pool) => db.beatRun(pool, 1),

@@ -95,7 +95,7 @@ export async function deleteMissing(
     });
     await invalidateDeleted(runner, clerkIds);
   }
-  await runner.advance({ ...progress, phase: "close" }, async () => ({}));
+  await runner.advance({ ...progress, phase: "close" }, {});
 }
 
 /**

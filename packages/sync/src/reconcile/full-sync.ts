@@ -58,7 +58,7 @@ export async function runFullSync(runner: Runner): Promise<RunView> {
   if (checkpoint.phase === "confirm") {
     const confirmed = await confirmAbsent(runner, checkpoint);
     checkpoint = { ...confirmed, phase: "delete" };
-    await runner.advance(checkpoint, async () => ({}));
+    await runner.advance(checkpoint, {});
   }
   if (checkpoint.phase === "delete") {
     if (runner.dryRun) await tryDeletions(runner, runner.dryRun);

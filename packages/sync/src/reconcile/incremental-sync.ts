@@ -95,7 +95,7 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
       // The first pass reads changes that are older than the installation.
       ...(watermarkMs !== null && { lagFromMs: watermarkMs - overlapMs }),
     });
-    await runner.advance({}, async () => ({ pages: 1, seen: fresh.length, counts, missed }));
+    await runner.advance({}, { pages: 1, seen: fresh.length, counts, missed });
     pass.missed += missed;
     // The first pass has no watermark, so it reads one page and takes the watermark from it. The last page need not reach
     // the end of the overlap: otherwise many changes within five minutes would request one full sync after another.

@@ -35,7 +35,7 @@ const sleeper = () => another({ leaseMs: 600_000, apiUrl: proxy.url });
 const expireLeases = () =>
   stage.db.query("update rollcall.leases set expires_at = now() - interval '1 second'");
 
-const readPages = async () => (await findRun(stage.db, 1))?.pages;
+const readPages = async (runId = 1) => (await findRun(stage.db, runId))?.pages;
 
 test("two workers and a command line run one full sync together, with one request for each page", async () => {
   const { clerk, db } = stage;
@@ -96,6 +96,21 @@ describe("a holder that slept through its lease", () => {
     const run = await stage.reconciler.complete("full");
     expect(run).toMatchObject({ id: 1, state: "succeeded", seen: 1_700 });
     expect(await findInequalities(stage.db, stage.clerk)).toEqual([]);
+  });
+
+  // Such a page is stored by one statement, which has a fence of its own.
+  test("stores no page that is in step", async () => {
+    await stage.clerk.users.seed(1_700);
+    await stage.reconciler.complete("full");
+    let pagesThen: number | undefined;
+    proxy.mangle(async ({ parameters }) => {
+      if (!parameters.has("starting_after") || pagesThen !== undefined) return;
+      await expireLeases();
+      pagesThen = await readPages(2);
+    });
+    expect((await sleeper().run("full")).kind).toBe("interrupted");
+    expect(pagesThen).toBeDefined();
+    expect(await readPages(2)).toBe(pagesThen);
   });
 
   test("writes no tombstone", async () => {

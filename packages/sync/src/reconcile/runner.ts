@@ -1,5 +1,6 @@
 import type { RunView } from "@rollcall/contracts";
 import {
+  advanceFencedRun,
   advanceRun,
   beatRun,
   endRun,
@@ -70,11 +71,12 @@ export type Runner = {
   /** Aborted with a `RunStop`. */
   signal: AbortSignal;
   /**
-   * Stores a checkpoint together with the writes of `step`. The checkpoint `{}` lets a resumed run begin anew.
+   * Stores a checkpoint together with the writes of `step`, or with the amounts alone of a step that writes nothing. The
+   * checkpoint `{}` lets a resumed run begin anew.
    *
    * @throws RunStop when the lease is lost
    */
-  advance(checkpoint: unknown, step: Step): Promise<RunView>;
+  advance(checkpoint: unknown, step: Step | RunProgress): Promise<RunView>;
   /** Ends the run, together with the writes of `step`. @throws RunStop when the lease is lost */
   end(end: RunEnd, step: (client: Queryable) => Promise<void>): Promise<RunView>;
   close(): void;
@@ -108,15 +110,26 @@ export function startRunner(
 
   /** Checks and locks the lease in the writing transaction: a process that was suspended may have lost it. */
   async function fenced(work: (client: Queryable) => Promise<RunView | undefined>): Promise<RunView> {
-    const view = await inTransaction(context.pool, async (client) => {
+    const written = await inTransaction(context.pool, async (client) => {
       if (!(await holdLease(client, lease))) throw new RunStop("lost");
-      const written = await work(client);
-      if (!written) throw new RunStop("lost");
-      return written;
+      return keep(await work(client));
     });
+    return show(written);
+  }
+
+  // Before the commit: a run that is over must not get the writes of a step.
+  function keep(written: RunView | undefined): RunView {
+    if (!written) throw new RunStop("lost");
+    return written;
+  }
+
+  function show(view: RunView): RunView {
     onProgress?.(view);
     return view;
   }
+
+  // The staging table of a dry run ends with its process, so a dry run cannot be resumed from a checkpoint.
+  const resumable = (checkpoint: unknown) => (dryRun ? {} : checkpoint);
 
   return {
     context,
@@ -129,12 +142,13 @@ export function startRunner(
       dryRun = await openDryRun(context, stop.signal);
     },
     signal: stop.signal,
-    advance: (checkpoint, step) =>
-      // The staging table of a dry run ends with its process, so a dry run cannot be resumed from a checkpoint.
-      fenced(async (client) => {
-        const { checkpoint: known = checkpoint, ...progress } = await step(client);
-        return advanceRun(client, id, dryRun ? {} : known, progress);
-      }),
+    advance: async (checkpoint, step) =>
+      typeof step === "function"
+        ? fenced(async (client) => {
+            const { checkpoint: known = checkpoint, ...progress } = await step(client);
+            return advanceRun(client, id, resumable(known), progress);
+          })
+        : show(keep(await advanceFencedRun(context.pool, lease, id, resumable(checkpoint), step))),
     end: (end, step) =>
       fenced(async (client) => {
         await step(client);

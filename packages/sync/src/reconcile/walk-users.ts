@@ -83,6 +83,20 @@ function createSteps(
   const gate = createRequestGate(context, signal);
   let progress = from;
   let number = from.pages;
+
+  function advance(checkpoint: object, stored?: { page: RangePage; written: PageResult }) {
+    if (!stored) return runner.advance(checkpoint, {});
+    const { page, written } = stored;
+    const { coversRange, counts, missed } = written;
+    const amounts = { pages: 1, seen: page.users.length, counts, missed };
+    if (coversRange) return runner.advance(checkpoint, amounts);
+    const clerkIds = page.users.flatMap(({ clerkId }) => clerkId ?? []);
+    return runner.advance(checkpoint, async (client) => {
+      await addMissingCandidates(client, run.view.id, { clerkIds, ...page.range });
+      return amounts;
+    });
+  }
+
   const steps: WalkSteps<PageResult> = {
     openLane: () => {
       const clerk = createRetryingClerk(context, signal, gate);
@@ -92,21 +106,15 @@ function createSteps(
     tracing: context.tracing,
     write: (page) => writePage(runner, { ...page, number: number++ }),
     store: async (ranges, stored) => {
-      const clerkIds = stored?.page.users.flatMap(({ clerkId }) => clerkId ?? []) ?? [];
       const next: WalkProgress = {
         ...progress,
         ranges,
         pages: progress.pages + (stored ? 1 : 0),
         seen: progress.seen + (stored?.page.users.length ?? 0),
-        sentinel: clerkIds.at(-1) ?? progress.sentinel,
+        sentinel:
+          stored?.page.users.findLast(({ clerkId }) => clerkId !== null)?.clerkId ?? progress.sentinel,
       };
-      await runner.advance({ ...next, phase: "walk" }, async (client) => {
-        if (!stored) return {};
-        const { page, written } = stored;
-        const { coversRange, counts, missed } = written;
-        if (!coversRange) await addMissingCandidates(client, run.view.id, { clerkIds, ...page.range });
-        return { pages: 1, seen: page.users.length, counts, missed };
-      });
+      await advance({ ...next, phase: "walk" }, stored);
       progress = next;
     },
   };

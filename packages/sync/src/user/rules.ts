@@ -40,7 +40,7 @@ export function decideWrite(
 /** The content of a user's row in `public.users`, as Clerk described the user under `readSequence`. */
 export function decideSnapshot(user: ClerkUser, readSequence: number, origin: ChangeOrigin): UserSnapshot {
   const { email, verified } = decideEmail(user);
-  return {
+  const snapshot: UserSnapshot = {
     clerkId: user.id,
     email,
     emailVerified: verified,
@@ -51,10 +51,12 @@ export function decideSnapshot(user: ClerkUser, readSequence: number, origin: Ch
     clerkCreatedAtMs: user.created_at,
     clerkUpdatedAtMs: user.updated_at,
     readTicket: readSequence,
-    ...origin,
-    ...(user.unreadable === undefined ? {} : { unread: decideUnread(user, user.unreadable) }),
+    cause: origin.cause,
+    ref: origin.ref,
     ignoresRole: decideIgnoresRole(user),
   };
+  if (user.unreadable !== undefined) snapshot.unread = decideUnread(user, user.unreadable);
+  return snapshot;
 }
 
 /** The columns that unreadable fields leave undecided. An existing row keeps its values there. */
@@ -83,7 +85,8 @@ export function decideName(user: ClerkUser): string | null {
 }
 
 function readFullName(user: ClerkUser): string {
-  return [textOrNull(user.first_name), textOrNull(user.last_name)].filter((part) => part !== null).join(" ");
+  const [first, last] = [textOrNull(user.first_name), textOrNull(user.last_name)];
+  return first !== null && last !== null ? `${first} ${last}` : (first ?? last ?? "");
 }
 
 function localPart(email: string | null): string | null {
@@ -169,8 +172,12 @@ function readOwn(container: unknown, name: string): unknown {
 // Default_Ignorable_Code_Point has the zero-width characters and most blank letters, such as the Hangul filler.
 const visible = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]/u;
 
+/** Most texts: ASCII that can be seen, with spaces inside alone. */
+const plain = /^[!-~](?:[ -~]*[!-~])?$/;
+
 /** The text without surrounding space, or null when nothing that can be seen is left. */
 function textOrNull(value: string | null | undefined): string | null {
+  if (value && plain.test(value)) return value;
   const text = trimText(value ?? "");
   return visible.test(text) ? storableText(text) : null;
 }
