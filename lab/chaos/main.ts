@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { mostQueueShards } from "@rollcall/contracts";
 import { findRedisServer } from "@rollcall/local-services";
 import { z } from "zod";
 import { repository } from "../stage/repository.ts";
@@ -9,10 +10,11 @@ import { printPlan } from "./report.ts";
 import { runSeeds } from "./run-seeds.ts";
 import { runSoak } from "./soak/run-soak.ts";
 
-const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--mapping NAME] [--root DIR] [--no-faults] [--print]
+const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--shards N] [--mapping NAME] [--root DIR] [--no-faults] [--print]
   --seed, --seeds   the plans to run, one after the other; a random one by default
   --events          acts in a plan: 600
   --backend         the queues' service: redis
+  --shards          QUEUE_SHARDS of one of two apis: 1. The other processes keep 1, as during a rolling deploy
   --mapping         the app's tables: default (users and mentorados), clerk-id (the key is the Clerk id, no profiles),
                     prisma ("User" and "Profile" with keys and times of Prisma)
   --root            the folder of the built apps: this one
@@ -39,6 +41,7 @@ const options = z.object({
     .default(() => String(Date.now() % 1_000_000)),
   events: z.coerce.number().int().positive().default(600),
   backend: z.enum(["redis", "postgres"]).default("redis"),
+  shards: z.coerce.number().int().min(1).max(mostQueueShards).default(1),
   mapping: z.enum(appNames).default("default"),
   root: z.string().default(repository),
   "no-faults": z.boolean().default(false),
@@ -65,6 +68,7 @@ try {
       seeds: text,
       events: text,
       backend: text,
+      shards: text,
       mapping: text,
       root: text,
       "no-faults": flag,
@@ -89,9 +93,10 @@ try {
 async function run(chosen: z.infer<typeof options>): Promise<number> {
   const [first = 0, last = first] = chosen.seeds.split("-").map(Number);
   const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  const { events, backend, mapping: app, root } = chosen;
+  const { events, backend, shards, mapping: app, root } = chosen;
+  if (shards > 1 && backend !== "redis") throw new Error("Only queues on Redis have shards");
   const faults = !chosen["no-faults"];
-  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, app, faults }));
+  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, shards, app, faults }));
   const say = (line: string) => process.stdout.write(`${line}\n`);
   if (chosen.print) {
     for (const plan of plans) printPlan(plan, say);

@@ -4,8 +4,9 @@ import { describeFault } from "./scenario/inject-fault.ts";
 
 const longestList = 40;
 
-function describePlace({ backend, app }: Plan): string {
-  return app === "default" ? backend : `${backend}, mapping ${app}`;
+function describePlace({ backend, shards, app }: Plan): string {
+  const queues = shards === 1 ? backend : `${backend}, ${shards} shards`;
+  return app === "default" ? queues : `${queues}, mapping ${app}`;
 }
 
 /** One line about a run. */
@@ -38,7 +39,7 @@ export function describeFailure(plan: Plan, report: ChaosReport, commit: string,
   const history = clerkId === undefined ? [] : (report.ledger.histories.get(clerkId) ?? []);
   const indent = (lines: readonly string[]) => lines.map((line) => `    ${line}`);
   return [
-    `  seed ${plan.seed}, ${plan.acts.length} events, backend ${plan.backend}, mapping ${plan.app}, commit ${commit}`,
+    `  seed ${plan.seed}, ${plan.acts.length} events, backend ${plan.backend}, shards ${plan.shards}, mapping ${plan.app}, commit ${commit}`,
     `  logs and data are kept in ${folder}`,
     `  first violation: ${first?.invariant}: ${clerkId ?? ""} ${first?.detail}`,
     ...(history.length > 0 ? [`  changes, requests and answers of ${clerkId}:`, ...indent(history)] : []),

@@ -47,8 +47,8 @@ const noUnexpectedExit = "no process ends but those that were killed";
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { signal, plan, ...others } = options;
   const postgresLogFrom = (await stat(options.cluster.logFile)).size;
-  const { seed, backend, app, reconciles } = plan;
-  const stage = await startStage({ ...others, seed, backend, app, reconciles });
+  const { seed, backend, shards, app, reconciles } = plan;
+  const stage = await startStage({ ...others, seed, backend, shards, app, reconciles });
   const machine = watchMachineLoad();
   try {
     return await Promise.race([runAndCheck(stage, plan, postgresLogFrom, machine), untilAborted(signal)]);

@@ -1,7 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JobQueue } from "@rollcall/jobs";
+import type { JobQueue, QueueName } from "@rollcall/jobs";
 import { openQueueBackend } from "@rollcall/runtime";
 import { z } from "zod";
 import { waitFor } from "../../../tests/harness/wait-for.ts";
@@ -25,26 +25,26 @@ export type QueueWatch = {
  * @param mustFinish whether a user's delayed job counts as open
  */
 export async function watchQueues(
-  { redis, databaseUrl, folder }: Pick<Stage, "redis" | "databaseUrl" | "folder">,
+  { redis, shards, databaseUrl, folder }: Pick<Stage, "redis" | "shards" | "databaseUrl" | "folder">,
   mustFinish: (clerkId: string, jobName: string) => boolean,
 ): Promise<QueueWatch> {
   const ignore = () => undefined;
   const backend = openQueueBackend({ redisNodes: redis && [redis.url], databaseUrl, onError: ignore });
-  const openQueue = async (name: (typeof watched)[number] | "dead-letter"): Promise<JobQueue> => {
-    const queue = backend.createQueue(name);
+  const openQueue = async (name: QueueName, shard = 0): Promise<JobQueue> => {
+    const queue = backend.createQueue(name, shard);
     queue.on("error", ignore);
     await queue.waitUntilReady();
     return queue;
   };
-  const [ensure, sync, deadLetters] = await Promise.all([
-    openQueue("ensure"),
-    openQueue("sync"),
-    openQueue("dead-letter"),
-  ]);
+  const deadLetters = await openQueue("dead-letter");
+  const places = Array.from({ length: shards }, (_, shard) =>
+    watched.map((name) => ({ name, shard })),
+  ).flat();
+  const queues = await Promise.all(places.map(({ name, shard }) => openQueue(name, shard)));
 
   async function findOpen(): Promise<string[]> {
     try {
-      const found = await Promise.all([ensure, sync].map(findOpenIn));
+      const found = await Promise.all(queues.map(findOpenIn));
       return found.flat();
     } catch (error) {
       // The service is busy, or still starting.
@@ -90,7 +90,7 @@ export async function watchQueues(
         return (await deadLetters.getJobs([...states])).map((job) => job.data);
       }),
     close: async () => {
-      await Promise.all([ensure, sync, deadLetters].map((queue) => queue.close()));
+      await Promise.all([...queues, deadLetters].map((queue) => queue.close()));
       await backend.close();
     },
   };

@@ -9,6 +9,8 @@ export type Mutant = {
   breaks: string;
   /** The app whose tables show the fault, if the default ones do not. */
   app?: AppName;
+  /** See `Plan`. */
+  shards?: number;
   /** The invariant that must fail. A busy machine may break others, which prove nothing. */
   invariant: string;
   /** Acts and faults that its plans hold more of, if two of them must meet. */
@@ -124,6 +126,20 @@ export const mutants: readonly Mutant[] = [
     // Jobs of other queues have the same option.
     patches: [
       { within: "packages/jobs/dist/sync-job.js", find: /,\s*keepLastIfActive: true\b/, replace: "" },
+    ],
+  },
+  {
+    name: "shards-of-others",
+    breaks:
+      "A worker works on the shards of its own QUEUE_SHARDS alone, and not on those that an api already uses",
+    shards: 2,
+    invariant: "nothing accepted is lost",
+    patches: [
+      {
+        within: "packages/jobs/dist/redis-backend.js",
+        find: /\bwatchShards\((\w+), \(\) => findUsedShards\(\w+\)\)/,
+        replace: "watchShards($1, async () => [])",
+      },
     ],
   },
   {

@@ -39,7 +39,7 @@ export async function runMutants({ only, say, ...options }: Options): Promise<nu
 
 /** @returns the seed and the invariant that caught the mutant; undefined if none did */
 async function catchMutant(
-  { name, invariant, emphasis, patches, app: ownApp }: Mutant,
+  { name, invariant, emphasis, patches, app: ownApp, shards }: Mutant,
   options: Omit<Options, "only">,
 ): Promise<string | undefined> {
   const { events, backend, redisBinary, say } = options;
@@ -53,6 +53,7 @@ async function catchMutant(
         seed,
         events,
         backend,
+        shards,
         app,
         faults: true,
         emphasis: { reconciles: false, ...emphasis },

@@ -19,6 +19,8 @@ export type PlanOptions = {
   seed: number;
   events: number;
   backend: Plan["backend"];
+  /** 1 by default. */
+  shards?: number | undefined;
   app: AppName;
   /** false: only deliveries go wrong. */
   faults: boolean;
@@ -30,7 +32,7 @@ const leastSafetyMs = 4_000;
 const msPerEvent = 10.5;
 
 /** Draws a run from its seed. Acts and faults have their own dice, so `faults: false` changes no act. */
-export function drawPlan({ seed, events, backend, app, faults, emphasis }: PlanOptions): Plan {
+export function drawPlan({ seed, events, backend, shards = 1, app, faults, emphasis }: PlanOptions): Plan {
   const safetyMs = Math.round((leastSafetyMs + events * msPerEvent) * (emphasis?.slower ?? 1));
   // Alternating, so that any two seeds in a row hold both kinds.
   const reconciles = emphasis?.reconciles ?? seed % 2 === 0;
@@ -38,6 +40,7 @@ export function drawPlan({ seed, events, backend, app, faults, emphasis }: PlanO
   return {
     seed,
     backend,
+    shards,
     app,
     safetyMs,
     reconciles,

@@ -4,6 +4,8 @@ import type { AppName } from "../apps.ts";
 export type Plan = {
   seed: number;
   backend: "redis" | "postgres";
+  /** QUEUE_SHARDS of one api. The other processes have 1, as during a rolling deploy. */
+  shards: number;
   /** The app whose tables are mapped. */
   app: AppName;
   /** Length of the phase with faults. All times below count from its start. */

@@ -24,6 +24,8 @@ export type Stage = {
   readonly app: App;
   readonly databaseUrl: string;
   readonly redis: PrivateRedis | undefined;
+  /** The most shards that a process uses. */
+  readonly shards: number;
   readonly cluster: Cluster;
   readonly clerk: RemoteClerkSimulator;
   readonly tokens: TokenMint;
@@ -40,6 +42,8 @@ export type Stage = {
 export type StageOptions = {
   seed: number;
   backend: Plan["backend"];
+  /** As in `Plan`. */
+  shards?: number;
   app: AppName;
   /** The folder with the built apps: `apps/<app>/dist/main.js` and the packages that they import. */
   root: string;
@@ -72,7 +76,7 @@ async function startParts(
   closers: (() => Promise<unknown>)[],
   close: () => Promise<void>,
 ): Promise<Stage> {
-  const { backend, root, folder, cluster } = options;
+  const { backend, root, folder, cluster, shards = 1 } = options;
   await mkdir(folder, { recursive: true });
   const redis = backend === "redis" ? await startRedisIn(options) : undefined;
   if (redis) closers.push(redis.stop);
@@ -97,6 +101,7 @@ async function startParts(
     const environment = {
       DATABASE_URL: await openProxy(name, "postgres", databaseUrl),
       ...(redis && { REDIS_URL: await openProxy(name, "redis", redis.url) }),
+      QUEUE_SHARDS: String(name === "api0" ? shards : 1),
       CLERK_API_URL: await openProxy(name, "clerk", clerk.url),
       CLERK_SECRET_KEY: secretKey,
       CLERK_WEBHOOK_SIGNING_SECRET: webhookSecret,
@@ -135,6 +140,7 @@ async function startParts(
     app,
     databaseUrl,
     redis,
+    shards,
     cluster,
     clerk,
     tokens,
