@@ -167,7 +167,7 @@ function listReads(known: { clerk_id: string; email: string }): string[] {
     `/activity?clerkId=${known.clerk_id}`,
     "/activity?ref=msg_none",
     "/audit",
-    "/audit?by=nobody",
+    "/audit?by=unknown",
     "/audit?kind=tier_changed",
     "/growth?days=366",
     "/growth/hours",
