@@ -7,7 +7,7 @@ export type Objective = {
   title: string;
   /** The alert's sentence for people. */
   summary: string;
-  /** page: users are affected while it is missed. ticket: another way serves them meanwhile. */
+  /** `page`: users are affected while it is missed. `ticket`: another way serves them meanwhile. */
   severity: "page" | "ticket";
   /** PromQL: events a second; no sample without a source. */
   events: string;

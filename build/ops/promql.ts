@@ -28,6 +28,14 @@ export function perSecond<Name extends CounterName>(
   return `sum${grouped(by)}(rate(${select(name, where)}[${over}]))`;
 }
 
+/** Events within the time that Grafana shows. */
+export function increase<Name extends CounterName>(
+  name: Name,
+  { where, by, over = "$__range" }: Choice<Name> = {},
+): string {
+  return `sum${grouped(by)}(increase(${select(name, where)}[${over}]))`;
+}
+
 /** Observations a second. */
 export function observedPerSecond<Name extends HistogramName>(
   name: Name,
@@ -54,9 +62,28 @@ export function abovePerSecond<Name extends HistogramName>(
   return `${all} - sum${grouped(by)}(rate(${within}[${over}]))`;
 }
 
+export function quantile<Name extends HistogramName>(
+  share: number,
+  name: Name,
+  { where, by = [], over = chartWindow }: Choice<Name> = {},
+): string {
+  const rate = `rate(${select(`${name}_bucket`, where)}[${over}])`;
+  return `histogram_quantile(${share}, sum by (${["le", ...by].join(", ")}) (${rate}))`;
+}
+
 /** A gauge of the whole system. Every api process exports it, so the maximum of the processes is the value. */
 export function level<Name extends GaugeName>(name: Name, { where, by }: Choice<Name> = {}): string {
   return `max${grouped(by)}(${select(name, where)})`;
+}
+
+/** The sum of such a gauge over its labels. */
+export function levelSum<Name extends GaugeName>(name: Name, { where }: Choice<Name> = {}): string {
+  return `sum(${level(name, { ...(where && { where }), by: metricTable[name].labels })})`;
+}
+
+/** A series that appears with its first event is 0 before. */
+export function orNone(expr: string): string {
+  return `${expr} or vector(0)`;
 }
 
 export function select(name: string, where: Readonly<Record<string, string | undefined>> = {}): string {

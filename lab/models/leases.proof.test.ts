@@ -1,10 +1,9 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ReconcileContext, requestRun, runReconcile } from "@rollcall/sync";
 import { inject } from "vitest";
 import { openReconcileStage, type ReconcileStage } from "./reconcile-stage.ts";
 import type { Replica } from "./replay.ts";
 import { SteppedProcess } from "./stepped-process.ts";
-import { type Sent, stopStatements } from "./stop-statements.ts";
+import { proceedUnblocked, type Sent, stopStatements, untilBlocked } from "./stop-statements.ts";
 import { testModel } from "./test-model.ts";
 
 /** Places of the model, by the statement before which a process stops. */
@@ -55,6 +54,9 @@ async function createReplica({ pool, context }: ReconcileStage): Promise<Replica
   const runners = [createRunner(context), createRunner(context)] as const;
   const of = (number: number) => (number === 0 ? runners[0] : runners[1]);
 
+  /** No step of the model waits for a lock, but those that `wait` begins. */
+  const proceed = (number: number) => proceedUnblocked(pool, of(number).process);
+
   async function begin(number: number): Promise<SteppedProcess> {
     const { process, context: own } = of(number);
     await process.begin(() => runReconcile(own, requested.run.id));
@@ -68,29 +70,28 @@ async function createReplica({ pool, context }: ReconcileStage): Promise<Replica
     other.waiting = undefined;
   }
 
-  async function hold(number: number): Promise<void> {
-    await of(number).process.proceed();
-  }
-
   return {
     steps: {
-      acquire: async (number) => (await begin(number)).proceed(),
+      acquire: async (number) => {
+        await begin(number);
+        await proceed(number);
+      },
       wait: async (number) => {
         of(number).waiting = (await begin(number)).proceed();
         await untilBlocked(pool);
       },
-      "take-run": (number) => of(number).process.proceed(),
-      hold,
+      "take-run": proceed,
+      hold: proceed,
       "hold-too-long": async (number) => {
         of(number).isSlow = true;
-        await hold(number);
+        await proceed(number);
         of(number).isSlow = false;
       },
       commit: async (number) => {
         await of(number).process.proceed();
         await endWait(number);
       },
-      release: (number) => of(number).process.proceed(),
+      release: proceed,
       die: async (number) => {
         const { process } = of(number);
         const hadTransaction = process.at === "commit";
@@ -130,13 +131,6 @@ async function createReplica({ pool, context }: ReconcileStage): Promise<Replica
       await Promise.all(runners.map(({ process }) => process.die()));
     },
   };
-}
-
-/** Waits until a statement waits for the lock of another one. */
-async function untilBlocked(pool: ReconcileStage["pool"]): Promise<void> {
-  const blocked = `select from pg_stat_activity
-    where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`;
-  while ((await pool.query(blocked)).rows.length === 0) await nextTurn();
 }
 
 testModel({

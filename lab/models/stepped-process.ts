@@ -44,6 +44,11 @@ export class SteppedProcess {
     await this.#work;
   }
 
+  /** For the services of the process: a dead one does nothing more. @throws Died */
+  assertAlive(): void {
+    if (this.#isDead) throw new Died();
+  }
+
   /** For the services of the process: waits until the test lets the step happen. */
   stop = async (name: string): Promise<void> => {
     if (!this.#isDead) {
@@ -54,7 +59,7 @@ export class SteppedProcess {
       this.#stopped?.();
       await released;
     }
-    if (this.#isDead) throw new Died();
+    this.assertAlive();
   };
 
   async #arrive(): Promise<void> {

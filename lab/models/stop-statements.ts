@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, Pool, Queryable } from "@rollcall/db";
 import type { SteppedProcess } from "./stepped-process.ts";
 
@@ -27,6 +28,7 @@ export function stopStatements(
     return async (sent, values) => {
       const statement = typeof sent === "string" ? sent : (sent.name ?? sent.text);
       if (transaction && statement.startsWith("begin")) transaction.length = 0;
+      process.assertAlive();
       const stop = nameStop({ statement, before: transaction ?? [] });
       if (stop !== undefined) await process.stop(stop);
       transaction?.push(statement);
@@ -38,8 +40,43 @@ export function stopStatements(
     ...pool,
     query: stopOn(pool, undefined),
     connect: async (): Promise<Connection> => {
+      process.assertAlive();
       const client = await pool.connect();
       return { ...client, query: stopOn(client, []) };
     },
   };
+}
+
+const blocked = `
+select from pg_stat_activity
+where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`;
+
+async function isBlocked(pool: Pool): Promise<boolean> {
+  return (await pool.query(blocked)).rows.length > 0;
+}
+
+const pollMs = 5;
+
+/** Waits until a statement waits for the lock of an open transaction. */
+export async function untilBlocked(pool: Pool): Promise<void> {
+  while (!(await isBlocked(pool))) await sleep(pollMs);
+}
+
+/**
+ * Takes the step of a process while all others are stopped. So a transaction that blocks it never ends.
+ *
+ * @throws when the step waits for a lock
+ */
+export async function proceedUnblocked(pool: Pool, process: SteppedProcess): Promise<void> {
+  const step = process.proceed();
+  const waits = new AbortController();
+  const watch = async () => {
+    for (;;) {
+      await sleep(20 * pollMs, undefined, waits);
+      if (await isBlocked(pool)) throw new Error("It waits for a lock");
+    }
+  };
+  // The step may fail after the watch did, and the watch ends with an error.
+  step.catch(() => undefined);
+  await Promise.race([step, watch()]).finally(() => waits.abort());
 }

@@ -12,6 +12,8 @@ const someUsers = 60;
 
 describeOnRedis("QUEUE_SHARDS changes while jobs wait, run and are dead letters", () => {
   let system: System;
+  /** Users whose jobs a killed worker ran. It takes up to 20 s until another one runs them again. */
+  let running: string[];
   beforeAll(async () => {
     system = await startSystem({ backend: "redis" });
   });
@@ -31,6 +33,10 @@ describeOnRedis("QUEUE_SHARDS changes while jobs wait, run and are dead letters"
     return people.map(({ id }) => id);
   }
 
+  const refreshOf = (clerkId: string) => {
+    return { v: 1, kind: "refresh", clerkId, cause: "webhook", eventAtMs: Date.now() };
+  };
+
   /** Adds a job as an earlier process may have left it. */
   async function addJob(
     shard: number,
@@ -39,11 +45,10 @@ describeOnRedis("QUEUE_SHARDS changes while jobs wait, run and are dead letters"
   ): Promise<string> {
     const { id } = await system.clerk.users.create({}, { silent: true });
     await before(id);
-    const payload = { v: 1, kind: "refresh", clerkId: id, cause: "webhook", eventAtMs: Date.now() };
     await withQueue(
       system,
       "sync",
-      (queue) => queue.add("refresh", payload, { ...options, removeOnFail: false }),
+      (queue) => queue.add("refresh", refreshOf(id), { ...options, removeOnFail: false }),
       shard,
     );
     return id;
@@ -78,6 +83,21 @@ describeOnRedis("QUEUE_SHARDS changes while jobs wait, run and are dead letters"
     return (body as { queues: { name: string; waiting: number; delayed: number }[] }).queues;
   }
 
+  test("while Clerk does not answer, a worker takes more jobs than its own limit", async () => {
+    const people = await Promise.all(
+      Array.from({ length: 300 }, () => system.clerk.users.create({}, { silent: true })),
+    );
+    await system.clerk.faults.add({ kind: "hang" });
+    await withQueue(system, "sync", async (queue) => {
+      await queue.addBulk(people.map(({ id }) => ({ name: "refresh", data: refreshOf(id) })));
+      await waitFor("more than 200 active jobs", async () =>
+        (await queue.getActiveCount()) > 200 ? true : undefined,
+      );
+    });
+    await system.clerk.faults.heal();
+    await expectNothingLeft();
+  });
+
   test("from 1 to 4: a worker with 1 does the jobs of all shards", async () => {
     const dead = await addJob(0, { attempts: 1 }, async (forUser) => {
       await system.clerk.faults.add({ kind: "malformed", forUser });
@@ -88,7 +108,7 @@ describeOnRedis("QUEUE_SHARDS changes while jobs wait, run and are dead letters"
     await system.clerk.faults.heal();
 
     await system.clerk.faults.add({ kind: "hang" });
-    const running = await signUp();
+    running = await signUp();
     await waitFor("active jobs", () =>
       withQueue(system, "sync", async (queue) => ((await queue.getActiveCount()) > 0 ? true : undefined)),
     );
@@ -98,10 +118,11 @@ describeOnRedis("QUEUE_SHARDS changes while jobs wait, run and are dead letters"
     const delayed = await addJob(0, { attempts: 1, delay: 1_000 });
     await restart({ api: shards, worker: 1 });
     const added = await signUp();
-    for (const id of [...running, ...waiting, delayed, ...added]) await untilProfile(system, id, 60_000);
-    await expectNothingLeft();
-    const done = await ofAll("sync", (queue) => queue.getCompletedCount());
-    expect(done.every((count) => count > 0)).toBe(true);
+    for (const id of [...waiting, delayed, ...added]) await untilProfile(system, id, 60_000);
+    await waitFor("a completed job in each shard", async () => {
+      const done = await ofAll("sync", (queue) => queue.getCompletedCount());
+      return done.every((count) => count > 0) ? true : undefined;
+    });
 
     await callAdmin(system, "/api/admin/dead-letters/replay", { method: "POST", body: { all: true } });
     await untilProfile(system, dead);
@@ -118,16 +139,16 @@ describeOnRedis("QUEUE_SHARDS changes while jobs wait, run and are dead letters"
     await stop(system.api);
     system.api = system.startApi(withShards(2));
     await waitFor("the api", async () => ((await fetch(`${system.apiUrl}/readyz`)).ok ? true : undefined));
+    const inEach = await ofAll("sync", (queue) => queue.getWaitingCount());
+    const inAll = inEach.reduce((sum, count) => sum + count, 0);
     expect((await readStatus()).find(({ name }) => name === "sync")).toMatchObject({
-      waiting: someUsers,
+      waiting: inAll,
       delayed: 2,
     });
     const metrics = await (await fetch(`${system.apiUrl}/metrics`)).text();
-    expect(metrics).toMatch(
-      new RegExp(`rollcall_queue_jobs\\{queue="sync",state="waiting"\\} ${someUsers}\n`),
-    );
+    expect(metrics).toContain(`rollcall_queue_jobs{queue="sync",state="waiting"} ${inAll}\n`);
     system.worker = system.startWorker(withShards(2));
-    for (const id of [...waiting, ...delayed]) await untilProfile(system, id, 60_000);
+    for (const id of [...running, ...waiting, ...delayed]) await untilProfile(system, id, 60_000);
     await expectNothingLeft();
     expect(await readDeadLetters(system)).toEqual([]);
   });

@@ -35,8 +35,8 @@ const logins = (calls: { ready: string; pending?: string; quick: string; all: st
 });
 const everyPending = { ready: until(30), pending: from(30), quick: until(30), all: always(30) };
 
-const page = ["page 1h", "page 6h", "ticket 1d", "ticket 3d"];
-const ticket = ["ticket 1d", "ticket 1h", "ticket 3d", "ticket 6h"];
+const paging = ["page 1h", "page 6h", "ticket 1d", "ticket 3d"];
+const quiet = ["ticket 1d", "ticket 1h", "ticket 3d", "ticket 6h"];
 
 type Scenario = {
   name: string;
@@ -62,10 +62,10 @@ const scenarios: readonly Scenario[] = [
       quick: count(during(usual, 30), during(20, 0), during(20, 30)),
       all: always(30),
     }),
-    firing: { 55: [], 78: page, 90: ["page 6h", "ticket 1d", "ticket 3d"] },
+    firing: { 55: [], 78: paging, 90: ["page 6h", "ticket 1d", "ticket 3d"] },
   },
   {
-    name: "one login in forty is late: a ticket, and no page",
+    name: "one login in forty is late: no page, but an alert",
     objective: "login",
     series: logins({ ready: always(39), pending: always(1), quick: always(39), all: always(40) }),
     firing: { 98: ["ticket 3d"] },
@@ -74,13 +74,13 @@ const scenarios: readonly Scenario[] = [
     name: "ready, but after more than 2 s, where ENSURE_TIMEOUT_MS allows it",
     objective: "login",
     series: logins({ ready: always(30), quick: until(30), all: always(30) }),
-    firing: { 55: [], 78: page },
+    firing: { 55: [], 78: paging },
   },
   {
     name: "quick errors count, also without any histogram and any success",
     objective: "login",
     series: { 'rollcall_ensure_total{outcome="postgres.unavailable"}': always(30) },
-    firing: { 40: page },
+    firing: { 40: paging },
   },
   {
     name: "refused logins are no failure of Rollcall's",
@@ -106,10 +106,10 @@ const scenarios: readonly Scenario[] = [
   },
   { name: "no series", objective: "login", series: { up: "1x100" }, firing: { 40: [], 98: [] } },
   {
-    name: "a page ends with the traffic, and the tickets last as long as their short windows",
+    name: "a page ends with the traffic, and the other alerts last as long as their short windows",
     objective: "login",
     series: logins({ ...everyPending, pending: `${from(30)} 1200x60`, all: `${always(30)} _x60` }),
-    firing: { 78: page, 150: ["ticket 1d", "ticket 3d"] },
+    firing: { 78: paging, 150: ["ticket 1d", "ticket 3d"] },
   },
   {
     name: "a counter that starts again at zero is no burst",
@@ -129,7 +129,7 @@ const scenarios: readonly Scenario[] = [
       'rollcall_ensure_total{outcome="ready",instance="a"}': always(30),
       'rollcall_ensure_total{outcome="internal",instance="b"}': from(30),
     },
-    firing: { 55: [], 80: page },
+    firing: { 55: [], 80: paging },
   },
   {
     name: "webhooks that are answered late",
@@ -139,7 +139,7 @@ const scenarios: readonly Scenario[] = [
       'rollcall_webhook_seconds_bucket{le="1"}': until(30, 20),
       rollcall_webhook_seconds_count: always(30),
     },
-    firing: { 55: [], 95: ticket },
+    firing: { 55: [], 95: quiet },
   },
   {
     name: "the same with bounds as Prometheus 3 writes them",
@@ -149,7 +149,7 @@ const scenarios: readonly Scenario[] = [
       'rollcall_webhook_seconds_bucket{le="1.0"}': until(30, 20),
       rollcall_webhook_seconds_count: always(30),
     },
-    firing: { 55: [], 95: ticket },
+    firing: { 55: [], 95: quiet },
   },
   {
     name: "quick 503s to webhooks",
@@ -159,7 +159,7 @@ const scenarios: readonly Scenario[] = [
       'rollcall_webhook_seconds_bucket{le="1"}': always(30),
       rollcall_webhook_seconds_count: always(30),
     },
-    firing: { 40: ticket },
+    firing: { 40: quiet },
   },
   {
     name: "forged webhooks in any number",
@@ -180,7 +180,7 @@ const scenarios: readonly Scenario[] = [
       'rollcall_sync_lag_seconds_bucket{le="90"}': until(30, 15),
       rollcall_sync_lag_seconds_count: always(30),
     },
-    firing: { 55: [], 90: page },
+    firing: { 55: [], 90: paging },
   },
   {
     name: "an incremental sync that stands, seen by two api processes",
@@ -190,7 +190,7 @@ const scenarios: readonly Scenario[] = [
       'rollcall_reconcile_age_seconds{mode="catch-up",instance="b"}': "30x60 60+60x40",
       'rollcall_reconcile_age_seconds{mode="full",instance="a"}': "80000x100",
     },
-    firing: { 55: [], 80: ticket },
+    firing: { 55: [], 80: quiet },
   },
   {
     name: "an incremental sync whose age is not known any more",

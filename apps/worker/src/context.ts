@@ -1,4 +1,4 @@
-import type { Logger } from "@rollcall/observability";
+import type { Logger, Telemetry } from "@rollcall/observability";
 import { createReconcileContext, openServices, type Services } from "@rollcall/runtime";
 import {
   createDeletionReader,
@@ -6,6 +6,7 @@ import {
   createUserReader,
   createUserWriter,
   type NotificationTarget,
+  type ReadLoad,
   type ReconcileContext,
   type SyncContext,
 } from "@rollcall/sync";
@@ -17,16 +18,19 @@ export type WorkerContext = Services & {
   config: WorkerConfig;
   outages: OutageLog;
   sync: SyncContext;
+  /** The users that sync jobs are reading at Clerk now. */
+  readLoad: ReadLoad;
   reconcile: ReconcileContext;
   /** Undefined when the app takes no notifications. */
   notificationTarget: NotificationTarget | undefined;
 };
 
 /** Builds the context. It connects in the background, so the worker starts while a database is down. */
-export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerContext {
-  const services = openServices(config, { program: "worker", log });
-  const { pool, sessionCache, autoCreate } = services;
+export function createWorkerContext(config: WorkerConfig, log: Logger, telemetry?: Telemetry): WorkerContext {
+  const services = openServices(config, { program: "worker", log, telemetry });
+  const { pool, sessionCache, autoCreate, tracing } = services;
   const reconcile = createReconcileContext(services, config);
+  const readLoad = { usersInFlight: 0 };
   return {
     ...services,
     config,
@@ -34,12 +38,14 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
     sync: {
       pool,
       readRow: createRowReader(pool),
-      readUser: createUserReader(reconcile.clerk, pool),
-      readDeleted: createDeletionReader(reconcile.clerk),
-      writeUser: createUserWriter(pool, reconcile.defaults),
+      readUser: createUserReader(reconcile.clerk, pool, { load: readLoad, tracing }),
+      readDeleted: createDeletionReader(reconcile.clerk, tracing),
+      writeUser: createUserWriter(pool, reconcile.defaults, tracing),
       sessionCache,
       autoCreate,
+      tracing,
     },
+    readLoad,
     reconcile,
     notificationTarget: readNotificationTarget(config),
   };

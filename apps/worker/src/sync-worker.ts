@@ -12,10 +12,32 @@ import { processSyncJob } from "./process-sync-job.ts";
 import { type QueueWorker, snoozeNewerVersions, startQueueWorker } from "./queue-worker.ts";
 
 /**
- * A job mostly waits for a coalesced read and a coalesced write, so many run at once. On Postgres, jobs share a small pool
- * with the renewals of their locks. Completions are batched there, but a failed job still takes a connection for itself.
+ * The jobs of a queue that a worker runs at once: `least`, and one more for each user that waits for an answer of Clerk,
+ * up to `most`. A job that waits for Clerk uses no connection and no core, and a few kB of memory. Jobs beyond `least` would
+ * otherwise only wait for Postgres, in front of the jobs of people who log in. On Postgres, jobs share a small pool with the
+ * renewals of their locks. Completions are batched there, but a failed job still takes a connection for itself.
  */
-const concurrency = { redis: 200, postgres: 100 } as const;
+const limits = { redis: { least: 200, most: 1_000 }, postgres: { least: 100, most: 400 } } as const;
+/** A shard that alone has jobs is still worked off at this concurrency. */
+const leastOfShard = 50;
+const adaptEveryMs = 50;
+/** The users in flight become few when a request is answered, and many again with the next. Their peak halves in 0.7 s. */
+const keptOfPeak = 0.95;
+
+/**
+ * How many jobs a worker runs at once in each shard of a queue.
+ *
+ * @param usersInFlight users in unanswered requests to Clerk
+ */
+export function decideConcurrency(
+  backend: keyof typeof limits,
+  usersInFlight: number,
+  shards: number,
+): number {
+  const { least, most } = limits[backend];
+  const ofQueue = Math.min(most, least + usersInFlight);
+  return Math.max(leastOfShard, Math.ceil(ofQueue / shards));
+}
 
 const settings = {
   // A killed worker's jobs run again within lock duration and stalled interval together. With the default count of 1 a
@@ -48,8 +70,16 @@ export function startSyncWorker(context: WorkerContext, queue: SyncQueueName): Q
       }),
     );
   });
+  let peak = 0;
+  const adapt = setInterval(() => {
+    const { backend, readLoad } = context;
+    peak = Math.max(readLoad.usersInFlight, peak * keptOfPeak);
+    const concurrency = decideConcurrency(backend.kind, peak, running.size);
+    for (const worker of running.values()) worker.concurrency = concurrency;
+  }, adaptEveryMs);
   return {
     close: async () => {
+      clearInterval(adapt);
       stop();
       await Promise.all(started.map((worker) => worker.close()));
     },
@@ -62,15 +92,19 @@ function createSyncWorker(
   shard: Shard,
   pauseQueue: PauseQueue,
 ): JobWorker {
+  const findQueue = () => {
+    const shards = context.producers[queue].current();
+    return shards.find((one) => one.shard === shard)?.queue;
+  };
   return context.backend.createWorker(
     queue,
-    snoozeNewerVersions(context, queue, (job) => {
+    snoozeNewerVersions(context, queue, findQueue, (job) => {
       const run = job.name === notificationJobName ? processNotificationJob : processSyncJob;
       return run(context, queue, job, pauseQueue);
     }),
     {
       ...settings,
-      concurrency: concurrency[context.backend.kind],
+      concurrency: decideConcurrency(context.backend.kind, 0, context.backend.shards.count),
       settings: {
         // The message of a failure is its code: see `JobFailure`.
         backoffStrategy: (attemptsMade, _type, failure) =>

@@ -3,6 +3,7 @@ import { findHint } from "./development.ts";
 import type { Locale } from "./locale.ts";
 import { readRetryAfterMs } from "./retry-delay.ts";
 import { ownError, RollcallError } from "./rollcall-error.ts";
+import { traceHeaders } from "./trace.ts";
 import type { AnyReady, ErrorBody } from "./wire.ts";
 
 export type EnsureOnceOptions = {
@@ -10,6 +11,7 @@ export type EnsureOnceOptions = {
   fetch: typeof fetch;
   locale: Locale;
   timeoutMs: number;
+  traceparent: () => string | undefined;
   /** The profile's name in answers; null for an app without profiles. */
   profile: string | null;
   /** Errors name their likely cause for a developer. */
@@ -35,7 +37,11 @@ export function ensureOnce(
       token = taken;
       const response = await options.fetch(url, {
         method: "POST",
-        headers: { authorization: `Bearer ${token}`, "accept-language": locale },
+        headers: {
+          authorization: `Bearer ${token}`,
+          "accept-language": locale,
+          ...traceHeaders(options.traceparent),
+        },
         signal: limit,
       });
       return readAnswer(response, await response.text(), options, hintFor);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   createRollcallClient,
   type GetToken,
@@ -35,6 +35,36 @@ function createClient(options: Partial<RollcallClientOptions> = {}) {
     ...options,
   });
 }
+
+describe("the trace of a page", () => {
+  const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  afterEach(() => vi.unstubAllGlobals());
+
+  test("is named by the page's element, or by the app", async () => {
+    server.will(ready("user_1"));
+    await createClient().ensure();
+    vi.stubGlobal("document", { querySelector: () => ({ content: trace }) });
+    await createClient().ensure();
+    await createClient({ traceparent: () => trace.replace("4bf9", "5bf9") }).ensure();
+    const own = trace.replace("4bf9", "5bf9");
+    expect(server.calls.map(({ traceparent }) => traceparent)).toEqual([undefined, trace, own]);
+  });
+
+  test.each([
+    ["with a line break", () => `${trace}\n`],
+    ["of another form", () => "é"],
+    [
+      "that cannot be read",
+      () => {
+        throw new Error("no trace");
+      },
+    ],
+  ])("%s is left out, and the user gets in", async (_name, traceparent) => {
+    server.will(ready("user_1"));
+    await createClient({ traceparent }).ensure();
+    expect(server.calls.map((call) => call.traceparent)).toEqual([undefined]);
+  });
+});
 
 const failed = (promise: Promise<unknown>) => promise.then(() => undefined).catch((error: unknown) => error);
 

@@ -6,6 +6,7 @@ import { decideDelayMs } from "./retry-delay.ts";
 import { ownError, RollcallError } from "./rollcall-error.ts";
 import { shareCalls } from "./shared-calls.ts";
 import { readTokenSubject } from "./token-subject.ts";
+import { readPageTrace } from "./trace.ts";
 import type { Key, Mentorado, Session, User } from "./wire.ts";
 
 /**
@@ -36,6 +37,11 @@ export type RollcallClientOptions<N extends string = "mentorado"> = ProfileOptio
    * server: at `http://localhost` or another loopback host, with a port.
    */
   development?: boolean | undefined;
+  /**
+   * Names the trace that the call belongs to, as the header `traceparent`. By default the page's own, from its element
+   * `<meta name="traceparent">`. A server returns the trace of its request.
+   */
+  traceparent?: (() => string | undefined) | undefined;
 };
 
 /** The profile's name in the mapping, which is its key in answers; null for an app without profiles, whose N is never. */
@@ -142,7 +148,8 @@ export function createRollcallClient<
   const send = options.fetch ?? ((...request: Parameters<typeof fetch>) => fetch(...request));
   const url = `${options.baseUrl.replace(/\/+$/, "")}/api/ensure`;
   const { attemptTimeoutMs: timeoutMs = 10_000, development = isDevelopmentServer() } = options;
-  const once = { url, fetch: send, timeoutMs, development, profile };
+  const { traceparent = readPageTrace } = options;
+  const once = { url, fetch: send, timeoutMs, development, profile, traceparent };
   const pending = rememberPending();
   const join = shareCalls(ensureWithRetries);
   let unshared = 0;

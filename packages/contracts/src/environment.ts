@@ -159,6 +159,12 @@ export const variables = {
     .optional(),
   MESSAGES_LOCALE: z.enum(locales).default("pt-BR"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  // OpenTelemetry's SDK reads these and its other variables itself. A wrong one is logged, and stops no process.
+  OTEL_EXPORTER_OTLP_ENDPOINT: text.optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: text.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: text.optional(),
+  OTEL_EXPORTER_OTLP_METRICS_HEADERS: text.optional(),
+  OTEL_EXPORTER_OTLP_LOGS_HEADERS: text.optional(),
 } as const;
 
 /**
@@ -176,6 +182,11 @@ export const secretVariables = [
   "MENTORADO_CREATED_URL",
   "MENTORADO_CREATED_SECRET",
   "ALERT_WEBHOOK_URL",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_HEADERS",
+  "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+  "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+  "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
 ] as const satisfies readonly (keyof typeof variables)[];
 
 /**
@@ -197,6 +208,9 @@ function listSecretParts(value: string): string[] {
   if (key !== undefined) return [key];
   const hash = /:(scrypt\..+)$/.exec(value)?.[1];
   if (hash !== undefined) return [hash, ...hash.split(".").slice(-2)];
+  // OTEL_EXPORTER_OTLP_HEADERS: authorization=Bearer%20…
+  const header = /^[\w-]+=(.+)$/.exec(value)?.[1];
+  if (header !== undefined) return [header, ...header.split(/%20|\s/)];
   if (!URL.canParse(value)) return [];
   const { password, pathname, search, protocol } = new URL(value);
   // The path of a database's URL is the database's name, which is no secret.

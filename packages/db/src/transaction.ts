@@ -1,3 +1,4 @@
+import { inChildSpan } from "@rollcall/observability";
 import { isRerunnable, readSqlState } from "./errors.ts";
 import type { Connection, Pool, Queryable } from "./pool.ts";
 
@@ -15,13 +16,15 @@ const begin = "begin isolation level read committed";
  * @throws the error of `work`, BEGIN or COMMIT
  */
 export function inTransaction<T>(pool: Pool, work: (client: Connection) => Promise<T>): Promise<T> {
-  return runTransaction(pool, work, "commit");
+  return inChildSpan(pool.tracing, transactionSpan, () => runTransaction(pool, work, "commit"));
 }
 
 /** Runs `work` as `inTransaction` does, and then rolls everything back. */
 export function inRolledBackTransaction<T>(pool: Pool, work: (client: Connection) => Promise<T>): Promise<T> {
-  return runTransaction(pool, work, "rollback");
+  return inChildSpan(pool.tracing, transactionSpan, () => runTransaction(pool, work, "rollback"));
 }
+
+const transactionSpan = { name: "transaction", attributes: { "db.system.name": "postgresql" } };
 
 async function runTransaction<T>(
   pool: Pool,

@@ -1,4 +1,4 @@
-import type { Job, Processor, Queue, Worker, WorkerOptions } from "bullmq";
+import type { Job, JobsOptions, Processor, Queue, Worker, WorkerOptions } from "bullmq";
 import type { QueueName } from "./queue-names.ts";
 import type { Shard, Shards } from "./shards.ts";
 
@@ -13,6 +13,11 @@ export type JobWorker = Worker<unknown, void, string>;
 
 export type JobProcessor = Processor<unknown, void>;
 export type QueuedJob = Job<unknown, void>;
+
+export type JobToAdd = { name: string; payload: object; options: JobsOptions };
+
+/** The id is that of the waiting or active job if the new one merged into it. */
+export type AddedJob = { queue: JobQueue; id: string | undefined };
 
 /** Counts of the jobs of all queues of a name. Reading them is cheap, however long the queue is. */
 export type QueueStats = {

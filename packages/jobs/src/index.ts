@@ -20,6 +20,7 @@ export {
   type StoredDeadLetter,
   viewDeadLetter,
 } from "./dead-letters.ts";
+export { traceJobs } from "./job-traces.ts";
 export {
   addNotificationJob,
   type NotificationJob,

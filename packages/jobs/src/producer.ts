@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, withTimeout } from "@rollcall/contracts";
-import type { JobsOptions } from "bullmq";
-import type { JobQueue, QueueBackend } from "./backend.ts";
+import type { Tracing } from "@rollcall/observability";
+import type { AddedJob, JobQueue, JobToAdd, QueueBackend } from "./backend.ts";
+import { traceEnqueue } from "./job-traces.ts";
 import { type QueueName, queueNames, type SyncQueueName } from "./queue-names.ts";
 import { pickShard, type Shard } from "./shards.ts";
 
@@ -14,8 +15,6 @@ export type ProducerListener = {
   onConnected(queue: QueueName, shard: Shard): void;
   onError(queue: QueueName, error: Error): void;
 };
-
-export type NewJob = { name: string; payload: object; options: JobsOptions };
 
 /** Adds jobs to one queue, however often its database goes away and comes back. */
 export type Producer = {
@@ -30,14 +29,14 @@ export type Producer = {
    *
    * @throws AppError `queue.unavailable`
    */
-  add(job: NewJob, deadlineMs: number): Promise<void>;
+  add(job: JobToAdd, deadlineMs: number): Promise<void>;
   close(): Promise<void>;
 };
 
 /** Adds jobs about users. A `Producer` is one too. */
 export type UserProducer = {
   /** @throws AppError `queue.unavailable` */
-  add(job: NewJob & { clerkId: string }, deadlineMs: number): Promise<void>;
+  add(job: JobToAdd & { clerkId: string }, deadlineMs: number): Promise<void>;
 };
 
 /** Adds jobs to the queues of one name, each to the shard of its user. */
@@ -54,12 +53,16 @@ export type Producers = Record<SyncQueueName, ShardedProducer> &
   Record<Exclude<QueueName, SyncQueueName>, Producer>;
 
 /** Opens every queue for adding, each as `openProducer` does. */
-export function openProducers(backend: QueueBackend, listener?: ProducerListener): Producers {
+export function openProducers(
+  backend: QueueBackend,
+  listener?: ProducerListener,
+  tracing?: Tracing,
+): Producers {
   return {
-    ensure: openShardedProducer(backend, "ensure", listener),
-    sync: openShardedProducer(backend, "sync", listener),
-    reconcile: openProducer(backend, "reconcile", listener),
-    "dead-letter": openProducer(backend, "dead-letter", listener),
+    ensure: openShardedProducer(backend, "ensure", listener, tracing),
+    sync: openShardedProducer(backend, "sync", listener, tracing),
+    reconcile: openProducer(backend, "reconcile", listener, tracing),
+    "dead-letter": openProducer(backend, "dead-letter", listener, tracing),
   };
 }
 
@@ -73,11 +76,12 @@ export function openShardedProducer(
   backend: QueueBackend,
   name: SyncQueueName,
   listener?: ProducerListener,
+  tracing?: Tracing,
 ): ShardedProducer {
   const { shards } = backend;
   const opened = new Map<Shard, Producer>();
   const stop = shards.watch((shard) => {
-    opened.set(shard, openProducer(backend, name, listener, shard));
+    opened.set(shard, openProducer(backend, name, listener, tracing, shard));
   });
   return {
     name,
@@ -118,6 +122,7 @@ export function openProducer(
   backend: QueueBackend,
   name: QueueName,
   listener?: ProducerListener,
+  tracing?: Tracing,
   shard: Shard = 0,
 ): Producer {
   const closing = new AbortController();
@@ -150,21 +155,31 @@ export function openProducer(
     }
   }
 
+  async function add({ name: jobName, payload, options }: JobToAdd, deadlineMs: number): Promise<AddedJob> {
+    if (!backend.hasRoom()) {
+      throw new AppError("queue.unavailable", `The database of queue ${name} has too little memory left`);
+    }
+    const startedMs = performance.now();
+    const queue = await connection.within(deadlineMs);
+    const leftMs = Math.ceil(deadlineMs - (performance.now() - startedMs));
+    if (leftMs <= 0) {
+      throw new AppError("queue.unavailable", `Connecting queue ${name} took longer than ${deadlineMs} ms`);
+    }
+    const job = await withQueueTimeout(
+      queue.add(jobName, payload, options),
+      leftMs,
+      `Adding to queue ${name}`,
+    );
+    return { queue, id: job.id };
+  }
+
   return {
     name,
     current: connection.current,
     connected: connection.within,
-    add: async ({ name: jobName, payload, options }, deadlineMs) => {
-      if (!backend.hasRoom()) {
-        throw new AppError("queue.unavailable", `The database of queue ${name} has too little memory left`);
-      }
-      const startedMs = performance.now();
-      const queue = await connection.within(deadlineMs);
-      const leftMs = Math.ceil(deadlineMs - (performance.now() - startedMs));
-      if (leftMs <= 0) {
-        throw new AppError("queue.unavailable", `Connecting queue ${name} took longer than ${deadlineMs} ms`);
-      }
-      await withQueueTimeout(queue.add(jobName, payload, options), leftMs, `Adding to queue ${name}`);
+    add: async (job, deadlineMs) => {
+      if (tracing) await traceEnqueue(tracing, name, job, (traced) => add(traced, deadlineMs));
+      else await add(job, deadlineMs);
     },
     close: async () => {
       closing.abort();

@@ -30,7 +30,7 @@ export { cancelRun, requestConfirmation, requestRun } from "./reconcile/request-
 export { decideRequestBudget } from "./reconcile/retrying-clerk.ts";
 export { claimIdleRuns, followRun, limitHeapGrowth, runReconcile } from "./reconcile/run.ts";
 export type { ReconcileContext, RunOptions } from "./reconcile/runner.ts";
-export { createDeletionReader, createUserReader } from "./user/fetch-users.ts";
+export { createDeletionReader, createUserReader, type ReadLoad } from "./user/fetch-users.ts";
 export {
   giveUpNotification,
   type NotificationTarget,

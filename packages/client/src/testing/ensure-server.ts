@@ -4,7 +4,12 @@ import { buildProfile, buildUser } from "../testing.ts";
 import type { EnsureReady } from "../wire.ts";
 
 /** A call of ensure that the server received. */
-export type SeenCall = { token: string; language: string | undefined; closed: () => boolean };
+export type SeenCall = {
+  token: string;
+  language: string | undefined;
+  traceparent: string | undefined;
+  closed: () => boolean;
+};
 
 type Reply = { status: number; body?: unknown; headers?: Record<string, string> };
 
@@ -45,6 +50,7 @@ export async function startEnsureServer(): Promise<EnsureServer> {
     const call: SeenCall = {
       token: request.headers.authorization?.replace(/^Bearer /, "") ?? "",
       language: request.headers["accept-language"],
+      traceparent: [request.headers["traceparent"]].flat()[0],
       closed: () => response.destroyed && !response.writableFinished,
     };
     calls.push(call);

@@ -1,5 +1,6 @@
 import { createLogger } from "@rollcall/observability";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { recordTracing } from "../testing/recorded-tracing.ts";
 import { findInequalities } from "./testing/clerk-equality.ts";
 import { type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
 import { createReconciler, type Reconciler } from "./testing/reconciler.ts";
@@ -37,6 +38,32 @@ test("a first full sync makes a row and a profile for each user, with one reques
   const before = await db.query(marks);
   expect((await proxied.complete("full")).counts).toMatchObject({ created: 0, updated: 0, unchanged: 1_200 });
   expect((await db.query(marks)).rows).toEqual(before.rows);
+});
+
+test("a run is a span, with a span for each page, in which its request and its write are", async () => {
+  const { tracing, spans } = recordTracing();
+  const traced = createReconciler(stage.databaseUrl, stage.clerk, { tracing });
+  await stage.clerk.users.seed(1_001);
+  await traced.complete("full");
+  await traced.complete("catch-up");
+  await traced.close();
+  expect(spans.filter(({ hasEnded }) => !hasEnded)).toEqual([]);
+  for (const [mode, pages] of [
+    ["full", 3],
+    ["catch-up", 1],
+  ] as const) {
+    const [run, ...others] = spans.filter(({ name }) => name === `reconcile ${mode}`);
+    const ofRun = spans.filter(({ name }) => name === `reconcile ${mode} page`);
+    expect([others.length, ofRun.length]).toEqual([0, pages]);
+    for (const page of ofRun) {
+      const below = spans
+        .filter(({ parent }) => parent?.spanId === page.context.spanId)
+        .map(({ name }) => name);
+      expect(page.parent).toEqual(run?.context);
+      expect(below).toContain("GET /v1/users");
+      if (mode === "full") expect(below).toContain("transaction");
+    }
+  }
 });
 
 test("every kind of drift is repaired, and edits of people and of the app stay", async () => {

@@ -13,6 +13,7 @@ import {
   resetRun,
   storeSurplus,
 } from "@rollcall/db";
+import { inChildSpan } from "@rollcall/observability";
 import { refuseEmptyList } from "./fetch-page.ts";
 import type { ListedPage } from "./retrying-clerk.ts";
 import type { Runner } from "./runner.ts";
@@ -68,7 +69,12 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
   const pass: Pass = { newestMs: null, missed: 0, reachedEnd: false };
   let before: ReadonlySet<string | null> = new Set();
   let offset = 0;
-  for (let page = 0; offset < mostChanges && !pass.reachedEnd; page++) {
+  const span = { name: "reconcile catch-up page" };
+  for (let page = 0; offset < mostChanges && !pass.reachedEnd; page++)
+    await inChildSpan(runner.context.tracing, span, () => walkPage(page));
+  return pass;
+
+  async function walkPage(page: number): Promise<void> {
     const readSequence = await nextReadSequence(runner.context.pool);
     const { users, isShort } = await listChanges(runner, offset);
     offset += Math.max(1, Math.floor(users.length * pageStep));
@@ -98,7 +104,6 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
       watermarkMs === null ? Number.POSITIVE_INFINITY : watermarkMs - (isLastPage ? 0 : overlapMs);
     pass.reachedEnd = isShort || (oldestMs !== null && oldestMs < endMs);
   }
-  return pass;
 }
 
 const maxAttempts = 3;

@@ -13,6 +13,7 @@ import {
   requestDueFullSync,
   takeRun,
 } from "@rollcall/db";
+import { inSpan } from "@rollcall/observability";
 import { countPostgresError } from "../count-postgres-error.ts";
 import { runFullSync } from "./full-sync.ts";
 import { runIncrementalSync } from "./incremental-sync.ts";
@@ -72,8 +73,12 @@ async function runUnderLease(
     isResumed ? "A reconcile run is resumed" : "A reconcile run starts",
   );
   const runner = startRunner(context, run, lease, options);
+  const span = {
+    name: `reconcile ${mode}`,
+    attributes: { "rollcall.run.id": runId, "rollcall.run.dry": dryRun },
+  };
   try {
-    const ended = await work(runner);
+    const ended = await inSpan(context.tracing, span, () => work(runner));
     logEnd(context, ended);
     return { kind: "ended", run: ended };
   } catch (error) {

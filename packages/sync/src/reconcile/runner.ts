@@ -11,6 +11,7 @@ import {
   type RunEnd,
   type RunProgress,
 } from "@rollcall/db";
+import type { Tracing } from "@rollcall/observability";
 import { type DryRun, openDryRun } from "./dry-run.ts";
 import { type ClerkContext, createRetryingClerk, type RetryingClerk } from "./retrying-clerk.ts";
 import type { PageContext } from "./write-page.ts";
@@ -18,6 +19,8 @@ import type { PageContext } from "./write-page.ts";
 /** The services of reconcile runs. */
 export type ReconcileContext = ClerkContext &
   PageContext & {
+    /** A run is a span, and so is each of its pages. */
+    tracing?: Tracing | undefined;
     /** A lease expires this long after its holder's last beat; 15 s by default. */
     leaseMs?: number;
     /** Ranges that a full sync walks at once; 16 by default. */

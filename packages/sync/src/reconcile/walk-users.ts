@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { type ListedUser, maxUsersPerPage } from "@rollcall/clerk";
 import { AppError } from "@rollcall/contracts";
 import { addMissingCandidates, type CreationRange, nextReadSequence } from "@rollcall/db";
+import { nameErrorType, type Span, type Tracing } from "@rollcall/observability";
 import {
   fetchPage,
   findUserAfter,
@@ -88,6 +89,7 @@ function createSteps(
       return { clerk, fetch: (place, turn) => fetchSequenced(runner, clerk, place, turn) };
     },
     runBeganAtMs: readBeginMs(runner),
+    tracing: context.tracing,
     write: (page) => writePage(runner, { ...page, number: number++ }),
     store: async (ranges, stored) => {
       const clerkIds = stored?.page.users.flatMap(({ clerkId }) => clerkId ?? []) ?? [];
@@ -153,6 +155,8 @@ export type WalkSteps<Written> = {
   openLane(): Lane;
   /** By Clerk's clock: an older user than this is no sign-up of the meantime. */
   runBeganAtMs: number;
+  /** Each page is a span, from its request until it is stored. */
+  tracing?: Tracing | undefined;
   /** Writes the users of a page. Several pages may be written at once. */
   write(page: RangePage): Promise<Written>;
   /** Stores the ranges, and a page that was written, as one checkpoint. Calls do not overlap. */
@@ -243,7 +247,7 @@ function createTurns(size: number): (after?: Promise<unknown>) => Turn {
   };
 }
 
-type Fetched = { page: Promise<SequencedPage>; turn: Turn };
+type Fetched = { page: Promise<SequencedPage>; turn: Turn; span: Span | undefined };
 
 /** A lane, with the page that it fetches ahead. A variable of `runLane` would keep the first page while its range is walked. */
 type OpenLane = Lane & { ahead?: Fetched | undefined };
@@ -277,16 +281,18 @@ async function beginRange<Written>(walk: Walk<Written>, lane: OpenLane): Promise
 }
 
 function fetchAhead<Written>(
-  { takeTurn }: Walk<Written>,
+  { takeTurn, steps: { tracing } }: Walk<Written>,
   lane: Lane,
   place: WalkPlace,
   after?: Promise<unknown>,
 ): Fetched {
   const turn = takeTurn(after);
-  const page = lane.fetch(place, turn);
+  const span = tracing?.start({ name: "reconcile full page" });
+  const fetch = () => lane.fetch(place, turn);
+  const page = span && tracing ? tracing.run(span, fetch) : fetch();
   // The lane awaits the page later. Until then its failure must not end the process.
   page.catch(() => undefined);
-  return { page, turn };
+  return { page, turn, span };
 }
 
 /**
@@ -297,7 +303,7 @@ async function walkPage<Written>(
   walk: Walk<Written>,
   lane: OpenLane,
   range: OpenRange,
-  { page, turn }: Fetched,
+  { page, turn, span }: Fetched,
 ): Promise<void> {
   try {
     const fetched = await page;
@@ -305,14 +311,20 @@ async function walkPage<Written>(
     walk.signal.throwIfAborted();
     const placed = placePage(range, fetched);
     if (placed.isUnproven) await refuseCutOff(walk, lane, placed.range);
-    const writing = writeAndStore(walk, range, fetched, placed);
+    const write = () => writeAndStore(walk, range, fetched, placed);
+    const { tracing } = walk.steps;
+    const writing = span && tracing ? tracing.run(span, write) : write();
     if (!placed.isLast) {
       const { afterMs } = range.stored;
       const place = { afterMs, position: fetched.next, most: countNeeded(range, placed) };
       lane.ahead = fetchAhead(walk, lane, place, writing);
     }
     await writing;
+  } catch (error) {
+    span?.fail(nameErrorType(error));
+    throw error;
   } finally {
+    span?.end();
     turn.leave();
   }
 }

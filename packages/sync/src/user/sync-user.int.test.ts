@@ -4,8 +4,10 @@ import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simula
 import { createPool, findDrift, migrateUp, type Pool } from "@rollcall/db";
 import type { SyncJob } from "@rollcall/jobs";
 import { createDatabase } from "@rollcall/local-services";
+import { inSpan, type Tracing } from "@rollcall/observability";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { startManglingProxy } from "../reconcile/testing/mangling-proxy.ts";
+import { recordTracing } from "../testing/recorded-tracing.ts";
 import { createTestWorker, type TestWorker } from "../testing/workers.ts";
 import { createUserReader } from "./fetch-users.ts";
 import { createRowReader } from "./read-rows.ts";
@@ -45,7 +47,7 @@ const refresh = (clerkId: string): SyncJob => ({
 
 describe("reads under load", () => {
   /** A reader whose requests are answered once `answer` is called. */
-  function createHeldReader(longestMs: number) {
+  function createHeldReader(longestMs: number, tracing?: Tracing) {
     const gateway = createClerkGateway({ secretKey: clerk.secretKey, apiUrl: clerk.url });
     const sent: number[] = [];
     let answer: () => void = () => undefined;
@@ -61,7 +63,10 @@ describe("reads under load", () => {
       sent.push(1);
       return gateway.readUser(id);
     };
-    const readOne = createUserReader({ ...gateway, readUsers, readUser }, app, { longestMs });
+    const readOne = createUserReader({ ...gateway, readUsers, readUser }, app, {
+      longestMs,
+      tracing,
+    });
     let ids: string[] = [];
     return {
       sent,
@@ -69,7 +74,9 @@ describe("reads under load", () => {
       read: (users: number) => {
         const [mine, rest] = [ids.slice(0, users), ids.slice(users)];
         ids = rest;
-        return Promise.all(mine.map(readOne));
+        // Each job has its own trace.
+        const job = { name: "job", parent: null };
+        return Promise.all(mine.map((id) => inSpan(tracing, job, () => readOne(id))));
       },
       seed: async (users: number) => {
         ids = await Promise.all(Array.from({ length: users }, async () => (await clerk.users.create()).id));
@@ -98,6 +105,20 @@ describe("reads under load", () => {
     expect(sent).toEqual([49, 2, 100, 15]);
     expect(found.every(({ result }) => "found" in result)).toBe(true);
     await close();
+  });
+
+  test("a read that jobs share is a span below one of them, and links to each of the others", async () => {
+    const { tracing, spans } = recordTracing();
+    const { answer, read, seed, close } = createHeldReader(60_000, tracing);
+    await seed(3);
+    answer();
+    await read(3);
+    await close();
+    const [shared, ...others] = spans.filter(({ name }) => name === "read users");
+    const callers = spans.filter(({ name }) => name === "read user").map(({ context }) => context);
+    expect(others).toEqual([]);
+    expect([shared?.parent, ...(shared?.links ?? [])]).toEqual(callers);
+    expect(new Set(callers.map(({ traceId }) => traceId)).size).toBe(3);
   });
 
   test("a request that hangs delays the next one no longer than a moment", async () => {

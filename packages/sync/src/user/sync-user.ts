@@ -10,6 +10,7 @@ import {
   tombstoneUsers,
 } from "@rollcall/db";
 import type { SyncJob } from "@rollcall/jobs";
+import { inChildSpan, type Tracing } from "@rollcall/observability";
 import type { SessionCache } from "../ensure/session-cache.ts";
 import { decideAccess } from "../ensure/session-view.ts";
 import type { DeletionReader, UserReader } from "./fetch-users.ts";
@@ -25,6 +26,7 @@ export type SyncContext = {
   writeUser: UserWriter;
   sessionCache: SessionCache;
   autoCreate: boolean;
+  tracing?: Tracing | undefined;
 };
 
 /**
@@ -48,7 +50,9 @@ export async function syncUser(context: SyncContext, job: SyncJob, attempt: numb
   try {
     return await runSyncJob(context, job, attempt);
   } finally {
-    await context.sessionCache.invalidate([job.clerkId], { onFailure: "throw" });
+    await inChildSpan(context.tracing, { name: "invalidate session cache" }, () =>
+      context.sessionCache.invalidate([job.clerkId], { onFailure: "throw" }),
+    );
   }
 }
 

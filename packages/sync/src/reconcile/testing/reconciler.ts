@@ -23,7 +23,8 @@ export type Reconciler = {
 export type ReconcilerOptions = Partial<
   Pick<
     ReconcileContext,
-    "budget" | "retryForMs" | "leaseMs" | "defaults" | "concurrency" | "smallestPart" | "deletionsAtOnce"
+    | ("budget" | "retryForMs" | "leaseMs" | "defaults" | "concurrency" | "smallestPart" | "deletionsAtOnce")
+    | "tracing"
   >
 > & {
   /** Instead of the simulator's own address. */
@@ -50,11 +51,13 @@ export function createReconciler(
     databaseUrl,
     applicationName: "reconciler",
     max: connections,
+    tracing: options.tracing,
     onIdleError: () => undefined,
   });
   const gateway = createClerkGateway({
     secretKey: clerk.secretKey,
     apiUrl,
+    tracing: options.tracing,
     timeoutMs,
     listTimeoutMs: timeoutMs,
   });
