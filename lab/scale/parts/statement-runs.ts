@@ -91,9 +91,12 @@ export function listStatementRuns(runId: number): StatementRun[] {
       call: (pool) => listUsers(pool, { filter: { query: "zzzz" }, cursor: undefined, limit: 50 }),
     },
     {
-      name: "count-users-when-due, of the incremental sync",
+      name: "all counts of the incremental sync",
       times: 1,
-      call: (pool) => countUsersWhenDue(pool),
+      call: async (pool) => {
+        await pool.query("delete from rollcall.user_counts");
+        return countUsersWhenDue(pool);
+      },
     },
     { name: "count-users-by-state, of metrics", times: few, call: (pool) => countUsersByState(pool) },
     {
