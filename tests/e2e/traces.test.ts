@@ -1,4 +1,8 @@
+import { generateKeyPairSync } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, untilProfile, withQueue } from "../harness/calls.ts";
 import {
@@ -7,6 +11,7 @@ import {
   startOtlpReceiver,
   telemetryTo,
 } from "../harness/otlp-receiver.ts";
+import { makeProcessFolder, runProcess, untilOutput } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -149,4 +154,59 @@ describeOnBackends((backend) => {
     const requests = spansOf(traceId).filter(({ name }) => name.startsWith("GET /v1/users"));
     expect(requests.map(({ attributes }) => attributes["http.response.status_code"])).toContain(500);
   });
+
+  test("a worker that stops sends its last spans", async () => {
+    await system.worker.stop();
+    system.worker = system.startWorker({ ...system.environment, OTEL_BSP_SCHEDULE_DELAY: "600000" });
+    const since = Date.now();
+    const person = await system.clerk.users.create();
+    await untilProfile(system, person.id);
+    const traceId = await findWebhook(since);
+    await waitFor("the job to be over", async () =>
+      system.worker.output().includes(traceId) ? true : undefined,
+    );
+    expect(spansOf(traceId).some(({ process }) => process === "worker")).toBe(false);
+    expect(await system.worker.stop()).toBe(0);
+    expect(spansOf(traceId).some(({ name }) => name === "process sync")).toBe(true);
+  });
+});
+
+/** The files that a process loaded until it was stopped, by Node's own record. */
+async function listLoaded(app: "api" | "worker", environment: Record<string, string>): Promise<string[]> {
+  const folder = makeProcessFolder();
+  const process = runProcess(`apps/${app}/dist/main.js`, {
+    ...environment,
+    // Nothing is there. Both start all the same.
+    DATABASE_URL: "postgres://rollcall@127.0.0.1:9/rollcall",
+    PORT: "0",
+    WORKER_PORT: "0",
+    CLERK_SECRET_KEY: "sk_test_x",
+    CLERK_JWT_KEY: publicKey,
+    CLERK_AUTHORIZED_PARTIES: "http://localhost:5173",
+    NODE_V8_COVERAGE: folder,
+  });
+  await untilOutput(process, app === "api" ? "Listening" : "Working");
+  await process.stop();
+  const files = await Promise.all(
+    (await readdir(folder)).map((file) => readFile(join(folder, file), "utf8")),
+  );
+  return files.flatMap((text) => coverage.parse(JSON.parse(text)).result.map(({ url }) => url));
+}
+
+const coverage = z.object({ result: z.array(z.object({ url: z.string() })) });
+const publicKey = generateKeyPairSync("rsa", { modulusLength: 2_048 })
+  .publicKey.export({ type: "spki", format: "pem" })
+  .toString();
+
+test("without a collector, api and worker load no module of OpenTelemetry", async () => {
+  const isTelemetry = (url: string) => /open-?telemetry/.test(url);
+  for (const app of ["api", "worker"] as const) {
+    const loaded = await listLoaded(app, {});
+    expect(loaded.filter(isTelemetry)).toEqual([]);
+    expect(loaded.filter((url) => url.endsWith(`apps/${app}/dist/main.js`))).toHaveLength(1);
+    // The SDK is in no other file.
+    expect(await readFile(`apps/${app}/dist/main.js`, "utf8")).not.toContain("ParentBased");
+  }
+  const loaded = await listLoaded("api", { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" });
+  expect(loaded.filter(isTelemetry)).toEqual([expect.stringMatching(/dist\/open-telemetry\.js$/)]);
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, postWebhook, readDeadLetters, untilDeadLetter, untilProfile } from "../harness/calls.ts";
 import { findInPostgres, findInRedis } from "../harness/find-words.ts";
+import { type OtlpReceiver, startOtlpReceiver, telemetryTo } from "../harness/otlp-receiver.ts";
 import { type System, startSystem } from "../harness/system.ts";
 
 /** Words that none of our code contains. If one of them appears anywhere, personal data leaked. */
@@ -10,13 +11,18 @@ const email = "canary.serinus@example.com";
 const canary = /canar|serinus/i;
 
 describeOnBackends((backend) => {
+  let collector: OtlpReceiver;
   let system: System;
   beforeAll(async () => {
-    system = await startSystem({ backend, environment: { LOG_LEVEL: "trace" } });
+    collector = await startOtlpReceiver();
+    system = await startSystem({ backend, environment: { LOG_LEVEL: "trace", ...telemetryTo(collector) } });
   });
-  afterAll(() => system?.stop());
+  afterAll(async () => {
+    await system?.stop();
+    await collector?.close();
+  });
 
-  test("no email and no name is in jobs, dead letters, logs or metrics, also when jobs fail", async () => {
+  test("no email and no name is in jobs, dead letters, logs, metrics or telemetry, also when jobs fail", async () => {
     const [firstName, lastName] = name.split(" ") as [string, string];
     const person = await system.clerk.users.create({ firstName, lastName, email });
     await untilProfile(system, person.id);
@@ -36,6 +42,21 @@ describeOnBackends((backend) => {
     expect(logs.split("\n").filter((line) => canary.test(line))).toEqual([]);
     expect(metrics.join("\n").match(canary)).toBeNull();
     expect(await findInQueues(system)).toEqual([]);
+
+    await waitFor("spans of the poisoned job", async () =>
+      collector.spans.some(({ name, status }) => name === "process ensure" && status.code === 2)
+        ? true
+        : undefined,
+    );
+    const sent = collector.texts.join("\n");
+    expect(sent).toContain(person.id);
+    expect(sent.match(canary)).toBeNull();
+    // Lines name users by their ids. Spans name nobody, and hold no token and no query.
+    const spans = JSON.stringify(collector.spans);
+    expect(spans).not.toContain(person.id);
+    expect(spans).not.toMatch(/bearer|eyJ|whsec_|sk_test_|user_id=|\$1/i);
+    for (const kind of ["spans", "lines"] as const) expect(collector[kind].length).toBeGreaterThan(0);
+    expect(collector.metrics.has("worker rollcall_provision_total")).toBe(true);
   });
 
   /** Makes a user fail with an error in which Postgres quotes the row. */

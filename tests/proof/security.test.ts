@@ -275,6 +275,14 @@ test("no secret is printed while every server refuses it", async () => {
     CLERK_WEBHOOK_SIGNING_SECRET: `${webhookKey("webhook-secret")},${webhookSecret}`,
     ADMIN_PASSWORD: word("admin"),
     ADMIN_OPERATORS: operatorEntry,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:1/${word("collector")}`,
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${word("collector-key")}`,
+    ...Object.fromEntries(
+      ["TRACES", "METRICS", "LOGS"].map((signal) => [
+        `OTEL_EXPORTER_OTLP_${signal}_HEADERS`,
+        `x-key=${word(`collector-${signal.toLowerCase()}`)}`,
+      ]),
+    ),
     WORKER_PORT: String(await findFreePort()),
   };
   // A secret that is added later must be tried here too.

@@ -225,6 +225,7 @@ test("the secret parts of every secret variable are listed, and a database's nam
     ALERT_WEBHOOK_URL: "https://chat.example.com/hooks/t0ken?key=s3cret",
     CLERK_SECRET_KEY: "sk_test_abc",
     ADMIN_OPERATORS: `ana:viewer:${hash}`,
+    OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20otlp-k3y,x-tenant=mine",
     HOST: "127.0.0.1",
   });
   expect(secrets).toEqual(
@@ -236,6 +237,7 @@ test("the secret parts of every secret variable are listed, and a database's nam
       "/hooks/t0ken",
       "?key=s3cret",
       "sk_test_abc",
+      "otlp-k3y",
       "abc",
     ]),
   );

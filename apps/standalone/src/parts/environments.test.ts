@@ -85,6 +85,14 @@ test("with the real Clerk no part gets a variable of the simulator, or one that 
   });
 });
 
+test("api and worker alone get the variables of OpenTelemetry", () => {
+  const named = { OTEL_EXPORTER_OTLP_HEADERS: "x-key=secret", OTEL_TRACES_SAMPLER: "always_on" };
+  for (const part of ["api", "worker"] as const)
+    expect(decideEnvironment(part, named, wire({}, undefined))).toMatchObject(named);
+  for (const part of ["migration", "example"] as const)
+    expect(JSON.stringify(decideEnvironment(part, named, wire({}, undefined)))).not.toContain("OTEL");
+});
+
 test("the file for commands has a publishable key of the simulator, and none with the real Clerk", async () => {
   const dir = await mkdtemp(join(tmpdir(), "rollcall-environment-"));
   const write = async (simulatorUrl: string | undefined) => {

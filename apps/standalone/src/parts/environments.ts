@@ -36,7 +36,8 @@ function allBut(...names: string[]): string[] {
 
 /** The environment of one part: the operator's variables, and the supplied ones for the rest. */
 export function decideEnvironment(part: PartName, named: Environment, wiring: Wiring): Environment {
-  const wanted = [...Object.keys(variables), ...listTelemetry(named)].filter(
+  const sends = part === "api" || part === "worker";
+  const wanted = [...Object.keys(variables), ...(sends ? listTelemetry(named) : [])].filter(
     (name) => !notFor[part].includes(name),
   );
   const all = { ...named, ...supply(named, wiring) };

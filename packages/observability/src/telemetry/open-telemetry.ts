@@ -72,7 +72,14 @@ export function openTelemetry(settings: TelemetrySettings, process: MetricProces
   let timer: NodeJS.Timeout | undefined;
   return {
     tracing: createTracing(provider.getTracer(scope.name, scope.version)),
-    sendLogLine: (line) => logs?.add(toLogRecord(line, source)),
+    sendLogLine: (line) => {
+      try {
+        logs?.add(toLogRecord(line, source));
+      } catch {
+        // The line is in the log itself, and must not end the process.
+        losses.add("logs", 1);
+      }
+    },
     connect: (services) => {
       losses.connect(services);
       metrics = services.metrics;
