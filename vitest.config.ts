@@ -13,11 +13,14 @@ const load = [
   "lab/chaos/mutants/mutants.test.ts",
 ];
 
-const alone = { globalSetup: ["tests/run-folder.ts"], testTimeout: 60_000 };
+/** Vitest's own limit of one second would be a verdict about the machine. */
+const poll = (timeout: number) => ({ expect: { poll: { timeout } } });
+const alone = { globalSetup: ["tests/run-folder.ts"], testTimeout: 60_000, ...poll(30_000) };
 const withServices = {
   globalSetup: ["tests/run-folder.ts", "tests/services.ts"],
   testTimeout: 150_000,
   hookTimeout: 120_000,
+  ...poll(60_000),
 };
 
 export default defineConfig({

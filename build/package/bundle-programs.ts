@@ -24,6 +24,10 @@ const replaced: Readonly<Record<string, string>> = {
 
 type Plugin = NonNullable<BuildOptions["plugins"]>[number];
 
+function isTelemetry(path: string): boolean {
+  return /^(?:node_modules\/)?@opentelemetry\//.test(path);
+}
+
 /** A package on npm that a program imports, and the folder of the workspace that imports it, from the root. */
 export type NpmImport = { name: string; workspace: string };
 
@@ -47,6 +51,8 @@ export async function bundlePrograms(root: string, outdir: string): Promise<NpmI
       });
       onResolve({ filter: /^[^./]/ }, ({ path, importer, kind }) => {
         if (kind === "entry-point" || path.startsWith("@rollcall/")) return undefined;
+        // Installed, OpenTelemetry is 27 MB, of which a process needs one file, and only with a collector.
+        if (isTelemetry(path) || isTelemetry(relative(root, importer))) return undefined;
         if (!path.startsWith("node:")) {
           const name = path
             .split("/")
@@ -69,6 +75,8 @@ export async function bundlePrograms(root: string, outdir: string): Promise<NpmI
     platform: "node",
     target: "node20",
     chunkNames: "[name]-[hash]",
+    // OpenTelemetry's ES modules: what the programs require would need a `require`.
+    mainFields: ["module", "main"],
     logLevel: "warning",
     plugins: [places],
   });

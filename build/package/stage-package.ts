@@ -25,6 +25,8 @@ export async function stagePackage(root: string, folder: string): Promise<void> 
     // The commands name it where a variable is missing.
     ".env.example": ".env.example",
     LICENSE: "LICENSE",
+    // Its code is part of a program: see `bundlePrograms`.
+    "node_modules/@opentelemetry/api/LICENSE": "licenses/opentelemetry.txt",
   };
   for (const [from, to] of Object.entries(copies))
     await cp(join(root, from), join(dist, to), { recursive: true });
@@ -55,7 +57,7 @@ function describePackage({ root, localServices, lock, imports }: Sources): Manif
     type: "module",
     bin: { rollcall: "dist/rollcall.js" },
     exports: { "./package.json": "./package.json" },
-    files: ["dist", "sql", "simulator", "console", ".env.example"],
+    files: ["dist", "licenses", "sql", "simulator", "console", ".env.example"],
     engines,
     publishConfig: { access: "public", provenance: true },
     dependencies: readVersions(lock, imports),

@@ -8,7 +8,7 @@ import { type Stage, webhookSecret } from "../stage/stage.ts";
 /** Below node_modules, so that the references' imports resolve. */
 const outdir = `${repository}node_modules/.cache/rollcall-bench`;
 
-type ReferenceName = "http-routes" | "noop-worker" | "list-walker";
+type ReferenceName = "http-routes" | "noop-worker" | "list-walker" | "bulk-inserter" | "peer-worker";
 
 /**
  * A process to compare with: a minimal program for the same task. It is built JavaScript like the apps, so no loader is
@@ -27,7 +27,13 @@ const answerTimeoutMs = 600_000;
 
 /** Compiles the references. */
 export async function buildReferences(): Promise<void> {
-  const names = ["http-routes", "noop-worker", "list-walker"] satisfies ReferenceName[];
+  const names = [
+    "http-routes",
+    "noop-worker",
+    "list-walker",
+    "bulk-inserter",
+    "peer-worker",
+  ] satisfies ReferenceName[];
   await build({
     entryPoints: names.map((name) => `${repository}lab/bench/references/${name}.ts`),
     outdir,

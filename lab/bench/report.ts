@@ -9,6 +9,8 @@ export type Row = {
   /** In each round. */
   operations: number;
   cpuUs: number;
+  /** CPU of other processes, by their names. */
+  besideUs: Record<string, number>;
   perSecond: number;
   p50Ms: number | null;
   p99Ms: number | null;
@@ -35,6 +37,12 @@ export function toRow({ name, samples }: Measured): Row {
     rounds: samples.length,
     operations: median(samples.map(({ operations }) => operations)),
     cpuUs: median(samples.map(({ cpuUs, operations }) => cpuUs / operations)),
+    besideUs: Object.fromEntries(
+      Object.keys(samples[0]?.besideUs ?? {}).map((process) => [
+        process,
+        median(samples.map(({ besideUs, operations }) => (besideUs?.[process] ?? 0) / operations)),
+      ]),
+    ),
     perSecond: median(samples.map(({ wallMs, operations }) => operations / (wallMs / 1_000))),
     p50Ms: quantile(latencies, 0.5) ?? null,
     p99Ms: quantile(latencies, 0.99) ?? null,
@@ -76,10 +84,16 @@ function formatReport({ name, backend, operation, rows, ratios, verdicts }: Case
   return [
     `${`${name}, ${backend}`.padEnd(nameWidth)}${columns.map((column) => column.padStart(12)).join("")}`,
     ...rows.map(formatRow),
+    ...rows.flatMap(formatBeside),
     `  per ${operation}`,
     ...ratios.map(({ of, to, ratio }) => `  ${of}: ${ratio.toFixed(2)} × ${to}`),
     ...verdicts.map(formatVerdict),
   ].join("\n");
+}
+
+function formatBeside({ side, besideUs }: Row): string[] {
+  const parts = Object.entries(besideUs).map(([process, us]) => `${process} ${formatNumber(us)}`);
+  return parts.length === 0 ? [] : [`  ${side}: µs of other processes: ${parts.join(", ")}`];
 }
 
 function formatRow({ side, cpuUs, perSecond, p50Ms, p99Ms, rounds, operations }: Row): string {
@@ -95,5 +109,5 @@ function formatRow({ side, cpuUs, perSecond, p50Ms, p99Ms, rounds, operations }:
 
 function formatVerdict({ text, measured, atMost, unit, reached }: Verdict): string {
   const verdict = reached ? "reached    " : "NOT REACHED";
-  return `  ${verdict}  ${formatNumber(measured)} ${unit}, at most ${atMost} ${unit}: ${text}`;
+  return `  ${verdict}  ${formatNumber(measured)} ${unit}, at most ${formatNumber(atMost)} ${unit}: ${text}`;
 }

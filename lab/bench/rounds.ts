@@ -5,6 +5,8 @@ export type Sample = {
   operations: number;
   cpuUs: number;
   wallMs: number;
+  /** CPU time of other processes that the operations need; microseconds. */
+  besideUs?: Readonly<Record<string, number>>;
   /** The latency of each operation, if a caller waits for it. */
   latenciesMs?: readonly number[];
 };
@@ -56,4 +58,18 @@ export async function measureCost(
   await work();
   const wallMs = performance.now() - startedAtMs;
   return { cpuUs: (await readCpuUs(pid)) - cpuBeforeUs, wallMs };
+}
+
+/** The same, with the CPU time of other processes. Each is read by its function. */
+export async function measureCosts(
+  pid: number,
+  beside: Readonly<Record<string, () => Promise<number>>>,
+  work: () => Promise<unknown>,
+): Promise<Pick<Sample, "cpuUs" | "wallMs" | "besideUs">> {
+  const read = () => Promise.all(Object.values(beside).map((one) => one()));
+  const before = await read();
+  const cost = await measureCost(pid, work);
+  const after = await read();
+  const us = Object.keys(beside).map((name, index) => [name, (after[index] ?? 0) - (before[index] ?? 0)]);
+  return { ...cost, besideUs: Object.fromEntries(us) };
 }

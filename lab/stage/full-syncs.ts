@@ -26,6 +26,12 @@ const empty = `
 truncate public.users, public.mentorados, rollcall.events, rollcall.conflicts, rollcall.deletion_candidates restart identity cascade
 `;
 
+/** The ids of events begin anew, and so do their counts. */
+const emptyCounts = `
+with none as (delete from rollcall.activity_counts)
+update rollcall.activity_progress set counted_to = 0, installed_event = 0
+`;
+
 /** Lets the worker reconcile, and waits for the end of the full sync after a first boot. */
 export async function openFullSyncs({ backend, databaseUrl, redisUrl }: Stage): Promise<FullSyncs> {
   const db = new pg.Pool({ connectionString: databaseUrl, max: 2 });
@@ -69,6 +75,7 @@ export async function openFullSyncs({ backend, databaseUrl, redisUrl }: Stage): 
     },
     emptyTables: async () => {
       await db.query(empty);
+      await db.query(emptyCounts);
     },
     close: async () => {
       await producer.close();

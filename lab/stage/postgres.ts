@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { findFreePort, type PostgresServer, startPostgres } from "@rollcall/local-services";
 import pg from "pg";
+import { readParent } from "./process-usage.ts";
 
 /** A Postgres server for several runs, each with a database of its own. */
 export type Cluster = {
@@ -76,6 +77,14 @@ export async function withClient<T>(url: string, work: (client: pg.Client) => Pr
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** The pid of the server, whose children are the processes of its connections. */
+export function findPostmaster(databaseUrl: string): Promise<number> {
+  return withClient(databaseUrl, async (db) => {
+    const { rows } = await db.query<{ pid: number }>("select pg_backend_pid() as pid");
+    return readParent(rows[0]?.pid ?? 0);
+  });
 }
 
 /** Applies the migrations of the build at `root`. @param environment further variables */

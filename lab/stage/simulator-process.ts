@@ -6,7 +6,7 @@ import { repository } from "./repository.ts";
 
 const entry = `${repository}packages/clerk-simulator/dist/main.js`;
 
-export type SimulatorProcess = { clerk: RemoteClerkSimulator; stop(): Promise<void> };
+export type SimulatorProcess = { pid: number; clerk: RemoteClerkSimulator; stop(): Promise<void> };
 
 /** Starts the simulator in a process of its own, without a rate limit. It sends no webhooks; the lab sends them. */
 export async function startSimulatorProcess(secretKey: string, seed: number): Promise<SimulatorProcess> {
@@ -20,7 +20,9 @@ export async function startSimulatorProcess(secretKey: string, seed: number): Pr
     stdio: ["ignore", "pipe", "inherit"],
   });
   const { url } = await readFirstLine(child);
+  if (child.pid === undefined) throw new Error("The simulator has no pid");
   return {
+    pid: child.pid,
     clerk: await connectClerkSimulator(url),
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;

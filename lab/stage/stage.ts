@@ -21,6 +21,8 @@ export type Stage = {
   /** Addresses for a second set of queues on the same servers. */
   otherQueues(): Promise<{ databaseUrl: string; redisUrl: string }>;
   readonly clerk: RemoteClerkSimulator;
+  /** The process of the simulator. */
+  readonly clerkPid: number;
   readonly tokens: TokenMint;
   startApp(app: "api" | "worker", environment?: Record<string, string>): Promise<AppProcess>;
   /** The folder for CPU profiles, if they are wanted. */
@@ -79,6 +81,7 @@ export async function startStage({ services, backend, users, profileDir }: Stage
         redisUrl: `${redisUrl}/1`,
       }),
       clerk,
+      clerkPid: simulator.pid,
       tokens,
       startApp: async (app, environment = {}) => {
         const port = await findFreePort();

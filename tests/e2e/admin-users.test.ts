@@ -9,7 +9,7 @@ import {
   userReport,
 } from "@rollcall/contracts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { callAdmin } from "../harness/admin.ts";
+import { callAdmin, listAll } from "../harness/admin.ts";
 import { describeOnOneBackend } from "../harness/backends.ts";
 import { ensure, readRows, untilProfile } from "../harness/calls.ts";
 import { runProcess, untilOutput } from "../harness/process.ts";
@@ -17,8 +17,6 @@ import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 type Entry = { clerkId: string; email: string; mentoradoId: number | null; deletedAt: string | null };
-type Page = { items: Entry[]; nextCursor: string | null };
-
 describeOnOneBackend((backend) => {
   let system: System;
   beforeAll(async () => {
@@ -29,11 +27,8 @@ describeOnOneBackend((backend) => {
   const admin = (path: string, options?: Parameters<typeof callAdmin>[2]) =>
     callAdmin(system, `/api/admin${path}`, options);
 
-  async function search(query: string, rest = ""): Promise<Page> {
-    const answer = await admin(`/users?query=${encodeURIComponent(query)}${rest}`);
-    expect(answer.status).toBe(200);
-    return answer.body as Page;
-  }
+  const list = (query: string) => listAll<Entry>(system, `/api/admin/users?${query}`);
+  const search = (query: string, rest = "") => list(`query=${encodeURIComponent(query)}${rest}`);
 
   async function readTimeline(clerkId: string): Promise<Record<string, unknown>[]> {
     const { body } = await admin(`/users/${clerkId}`);
@@ -54,10 +49,11 @@ describeOnOneBackend((backend) => {
       });
       const { mentorados } = await untilProfile(system, person.id);
       for (const query of [person.id, "Q.ZACH@exa", "ntina zach", person.id.slice(6, 20)]) {
-        const { items } = await search(query);
-        expect(items).toMatchObject([{ clerkId: person.id, mentoradoId: mentorados[0]?.["id"] }]);
+        expect(await search(query)).toMatchObject([
+          { clerkId: person.id, mentoradoId: mentorados[0]?.["id"] },
+        ]);
       }
-      expect(await search("100%_unmatched")).toEqual({ items: [], nextCursor: null });
+      expect(await search("100%_unmatched")).toEqual([]);
     });
 
     test("newest first, page by page, each exactly once", async () => {
@@ -66,14 +62,10 @@ describeOnOneBackend((backend) => {
         const person = await system.clerk.users.create({ email: `${name}@pages.example.com` });
         await untilProfile(system, person.id);
       }
-      const seen: string[] = [];
-      let cursor = "";
-      do {
-        const page = await search("@pages.example", `&limit=2${cursor}`);
-        seen.push(...page.items.map(({ email }) => email));
-        cursor = page.nextCursor === null ? "" : `&cursor=${page.nextCursor}`;
-      } while (cursor !== "");
-      expect(seen).toEqual(names.toReversed().map((name) => `${name}@pages.example.com`));
+      const found = await search("@pages.example", "&limit=2");
+      expect(found.map(({ email }) => email)).toEqual(
+        names.toReversed().map((name) => `${name}@pages.example.com`),
+      );
     });
 
     test("by columns that combine, with the columns of the profile in each row", async () => {
@@ -95,12 +87,10 @@ describeOnOneBackend((backend) => {
           ]),
         },
       });
-      const { body } = await admin("/users?turma=rara&tier=FREE&state=live");
-      expect(body).toMatchObject({
-        items: [{ clerkId: person.id, profile: { turma: "rara" } }],
-        nextCursor: null,
-      });
-      expect((await admin("/users?turma=rara&tier=PRO")).body).toEqual({ items: [], nextCursor: null });
+      expect(await list("turma=rara&tier=FREE&state=live")).toMatchObject([
+        { clerkId: person.id, profile: { turma: "rara" } },
+      ]);
+      expect(await list("turma=rara&tier=PRO")).toEqual([]);
     });
 
     test("no log holds the text of a search", async () => {
@@ -236,9 +226,9 @@ describeOnOneBackend((backend) => {
   describe("status", () => {
     test("describes a healthy system and lists no problems", async () => {
       await system.db.query("delete from rollcall.conflicts");
-      const { status, body } = await admin("/status");
-      expect(status).toBe(200);
-      expect(body).toMatchObject({
+      // On a slow machine a part may answer too late, and is down for that one answer.
+      const readStatus = async () => (await admin("/status")).body;
+      await expect.poll(readStatus).toMatchObject({
         problems: [],
         postgres: "up",
         queue: { backend, state: "up" },
@@ -248,21 +238,19 @@ describeOnOneBackend((backend) => {
         users: { withoutProfile: 0 },
         deadLetters: 0,
       });
-      expect((body as { queues: { name: string }[] }).queues.map(({ name }) => name)).toEqual([
-        "ensure",
-        "sync",
-        "reconcile",
-      ]);
+      const { queues } = (await readStatus()) as { queues: { name: string }[] };
+      expect(queues.map(({ name }) => name)).toEqual(["ensure", "sync", "reconcile"]);
     });
 
     test("names an outage of Clerk as a problem and still answers 200", async () => {
       const fault = await system.clerk.faults.add({ kind: "status", status: 500 });
-      const { status, body } = await admin("/status");
+      await expect
+        .poll(() => admin("/status"))
+        .toMatchObject({
+          status: 200,
+          body: { clerk: { state: "down" }, problems: ["Clerk does not answer: jobs wait for it."] },
+        });
       await system.clerk.faults.remove(fault);
-      expect({ status, body }).toMatchObject({
-        status: 200,
-        body: { clerk: { state: "down" }, problems: ["Clerk does not answer: jobs wait for it."] },
-      });
     });
   });
 

@@ -3,6 +3,7 @@ import net from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
 import { ensure, postWebhook, readQueueCounts, untilProfile } from "../harness/calls.ts";
+import { sendRaw } from "../harness/raw-http.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -67,6 +68,8 @@ describeOnBackends((backend) => {
     );
     const finishBody = await beginDelivery(inBody, '"data"');
     const finishHead = await beginDelivery(inHead, "content-type: ");
+    // The api accepts connections in turn. Once it answers a later one, it has the two deliveries.
+    await sendRaw(system.apiUrl, { method: "GET", path: "/healthz", headers: {}, body: undefined });
     await waitFor("all logins to wait", async () => {
       const { waiting, active, delayed } = await readQueueCounts(system, "ensure");
       return waiting + active + delayed >= logins ? true : undefined;

@@ -1,11 +1,8 @@
 import { statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { describeInBrowser } from "../harness/browser.ts";
-import { logIn, makeOperators, openConsole, operators } from "../harness/console.ts";
-import { type System, startSystem } from "../harness/system.ts";
+import { beforeAll, expect, test } from "vitest";
+import { describeConsole, logIn, operators } from "../harness/console.ts";
 
 const picture = fileURLToPath(new URL("../../docs/console.png", import.meta.url));
 /** The README's reader loads it with the page. */
@@ -50,36 +47,23 @@ from generate_series(date_trunc('hour', now()) - interval '23 hours', now(), int
 on conflict do nothing;
 `;
 
-describeInBrowser("the README's picture", { timeout: 240_000 }, (openBrowser) => {
-  let system: System;
-  let browser: Browser;
-
+describeConsole("the README's picture", {}, (its) => {
   beforeAll(async () => {
-    system = await startSystem({
-      backend: "postgres",
-      environment: { ADMIN_OPERATORS: await makeOperators() },
-    });
-    browser = await openBrowser();
-    await system.db.query(history);
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await system?.stop();
+    await its.system.db.query(history);
   });
 
   // ROLLCALL_PICTURE=true makes the file anew.
   test("the overview shows the attention items and charts, and the picture stays below 200 kB", async () => {
-    const page = await openConsole(browser, system, "/admin/");
+    const page = await its.open("/admin/");
     await logIn(page, operators.admin);
-    await page.getByRole("heading", { name: "Needs attention" }).waitFor({ timeout: 60_000 });
-    await page.getByRole("link", { name: "Open conflicts" }).waitFor({ timeout: 60_000 });
-    await page.locator(".chart canvas").nth(5).waitFor({ timeout: 60_000 });
+    await page.getByRole("heading", { name: "Needs attention" }).waitFor();
+    await page.getByRole("link", { name: "Open conflicts" }).waitFor();
+    await page.locator(".chart canvas").nth(5).waitFor();
     // The heading has the focus, and its ring says nothing to the README's reader.
     await page.getByRole("heading", { level: 1 }).blur();
     const image = await page.screenshot();
     expect(image.byteLength).toBeLessThan(mostBytes);
     if (process.env["ROLLCALL_PICTURE"] === "true") await writeFile(picture, image);
     expect(statSync(picture).size).toBeLessThan(mostBytes);
-    await page.context().close();
   });
 });

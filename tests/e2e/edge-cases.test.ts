@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { callAdmin } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
-import { ensure, readRows, untilIdle, untilProfile } from "../harness/calls.ts";
+import { ensure, ensureAgain, readRows, untilIdle, untilProfile } from "../harness/calls.ts";
 import { untilOutput } from "../harness/process.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -28,7 +28,7 @@ describeOnBackends((backend) => {
     const person = await system.clerk.users.create({}, { silent: true });
     const devices = Array.from({ length: 5 }, async () => {
       await system.clerk.sessions.signIn(person.id);
-      return ensure(system, person.id);
+      return ensureAgain(system, person.id);
     });
     expect((await Promise.all(devices)).map((answer) => answer.status)).toEqual(Array(5).fill(200));
     expect(await counts(person.id)).toEqual([1, 1]);
@@ -116,7 +116,7 @@ describeOnBackends((backend) => {
         await system.clerk.webhooks.release();
         await untilProfile(system, person.id);
       }
-      expect((await ensure(system, person.id)).status).toBe(200);
+      expect((await ensureAgain(system, person.id)).status).toBe(200);
       await system.clerk.webhooks.release();
       await system.clerk.webhooks.drain();
       expect(await counts(person.id)).toEqual([1, 1]);
@@ -125,11 +125,11 @@ describeOnBackends((backend) => {
 
   test("an admin who creates the profile while the user logs in causes no second profile", async () => {
     const person = await system.clerk.users.create({ publicMetadata: { role: "admin" } });
-    await ensure(system, person.id);
+    await ensureAgain(system, person.id);
     const { users } = await readRows(system, person.id);
     await system.clerk.users.update(person.id, { publicMetadata: {} });
     const [answer] = await Promise.all([
-      ensure(system, person.id),
+      ensureAgain(system, person.id),
       system.db.query(
         "insert into mentorados (user_id, nome_completo) values ($1, 'by an admin') on conflict (user_id) do nothing",
         [users[0]?.["id"]],

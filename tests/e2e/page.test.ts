@@ -93,7 +93,7 @@ describeInBrowser("the simulator's page", {}, (openBrowser) => {
     const card = await signUp("Lost");
     await untilSays(card, "user.created: lost");
     await untilSays(card, "The webhook was lost");
-    expect(await page.getByLabel("Lose the next webhook").isChecked()).toBe(false);
+    await expect.poll(() => page.getByLabel("Lose the next webhook").isChecked()).toBe(false);
     await card.getByRole("button", { name: "Sign in: Lost Person" }).click();
     await untilSays(card, /Ensure answered 200 in \d+ ms: provisioned just now/);
     await untilSays(card, /after signing up, by the app's ensure call$/);

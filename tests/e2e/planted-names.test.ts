@@ -2,7 +2,7 @@ import { createDatabase } from "@rollcall/local-services";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
-import { ensure, untilProfile } from "../harness/calls.ts";
+import { ensureAgain, untilProfile } from "../harness/calls.ts";
 import { migrate } from "../harness/migrate.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
@@ -47,7 +47,10 @@ describeOnBackends((backend) => {
     const ana = await system.clerk.users.create({ firstName: "Ana" });
     await untilProfile(system, ana.id);
     const bia = await system.clerk.users.create({ firstName: "Bia" }, { silent: true });
-    expect(await ensure(system, bia.id)).toMatchObject({ status: 200, body: { user: { clerkId: bia.id } } });
+    expect(await ensureAgain(system, bia.id)).toMatchObject({
+      status: 200,
+      body: { user: { clerkId: bia.id } },
+    });
     const cid = await system.clerk.users.create({ firstName: "Cid" }, { silent: true });
     await untilProfile(system, cid.id);
     await system.clerk.users.delete(ana.id);

@@ -7,8 +7,8 @@ export type AlertReceiver = {
   url: string;
   /** The notifications that it accepted, in order. */
   notifications: AlertNotification[];
-  /** The ids of all notifications that were sent to it, accepted or refused. */
-  attempts: string[];
+  /** All notifications that were sent to it, accepted or refused. */
+  attempts: Pick<AlertNotification, "id" | "alert">[];
   /** Answers 500 from now on, or 200 again. */
   refuse(isRefusing: boolean): void;
   /** The types of the notifications about an alert, in order. */
@@ -18,13 +18,13 @@ export type AlertReceiver = {
 
 export async function startAlertReceiver(): Promise<AlertReceiver> {
   const notifications: AlertNotification[] = [];
-  const attempts: string[] = [];
+  const attempts: AlertReceiver["attempts"] = [];
   let isRefusing = false;
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const notification = alertNotification.parse(JSON.parse(Buffer.concat(chunks).toString()));
-    attempts.push(notification.id);
+    attempts.push(notification);
     if (!isRefusing) notifications.push(notification);
     response.writeHead(isRefusing ? 500 : 200).end();
   });

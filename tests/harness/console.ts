@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { hashPassword } from "@rollcall/runtime";
 import axe from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { expect } from "vitest";
-import type { System } from "./system.ts";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { describeInBrowser } from "./browser.ts";
+import { type System, startSystem } from "./system.ts";
 
 /** The folder for a screenshot of each screen, for a person to look at. Without it no screenshot is taken. */
 const shots = process.env["ROLLCALL_SHOTS"];
@@ -29,6 +30,54 @@ export type Look = {
 
 export type ConsolePage = Page & { faults: string[] };
 
+/** Many times what a step of a page needs on a busy machine. */
+const stepTimeoutMs = 60_000;
+
+/** A system with one operator of each role, and a browser. Each test starts without an open page. */
+export type Console = {
+  readonly system: System;
+  /** Opens a page for an operator that has not logged in. */
+  open(path?: string, look?: Look): Promise<ConsolePage>;
+  /** Opens a page and logs in as the operator of a role. */
+  openAs(role: keyof typeof operators, path: string, look?: Look): Promise<ConsolePage>;
+};
+
+/** Declares tests of the console. Without Chromium they are skipped and say so. */
+export function describeConsole(
+  name: string,
+  environment: Record<string, string>,
+  declare: (its: Console) => void,
+): void {
+  describeInBrowser(name, { timeout: 300_000 }, (openBrowser) => {
+    let system: System | undefined;
+    let browser: Browser | undefined;
+    beforeAll(async () => {
+      const ADMIN_OPERATORS = await makeOperators();
+      system = await startSystem({
+        backend: "postgres",
+        environment: { ADMIN_OPERATORS, ...environment },
+      });
+      browser = await openBrowser();
+    });
+    afterEach(() => Promise.all((browser?.contexts() ?? []).map((context) => context.close())));
+    afterAll(async () => {
+      await browser?.close();
+      await system?.stop();
+    });
+    const get = <T>(part: T | undefined): T => {
+      if (!part) throw new Error("The console starts before the first test");
+      return part;
+    };
+    declare({
+      get system() {
+        return get(system);
+      },
+      open: (path, look) => openConsole(get(browser), get(system), path, look),
+      openAs: (role, path, look) => openAs(get(browser), get(system), role, path, look),
+    });
+  });
+}
+
 /** Opens a page of the console. `faults` collects breaches of its content security policy and errors of its scripts. */
 export async function openConsole(
   browser: Browser,
@@ -41,6 +90,7 @@ export async function openConsole(
     reducedMotion: "reduce",
     baseURL: system.apiUrl,
   });
+  context.setDefaultTimeout(stepTimeoutMs);
   const page = await openPage(context);
   await page.goto(path);
   return page;
@@ -92,6 +142,6 @@ export async function openAs(
   const page = await openConsole(browser, system, path, look);
   await logIn(page, operators[role]);
   // On a phone the navigation is hidden.
-  await page.locator("nav").waitFor({ state: "attached", timeout: 60_000 });
+  await page.locator("nav").waitFor({ state: "attached" });
   return page;
 }

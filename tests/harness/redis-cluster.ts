@@ -17,6 +17,8 @@ export type RedisCluster = {
   url: string;
   /** Kills the primary that holds a key's slot. @returns resolves when its replica has taken over */
   failOver(key: string): Promise<void>;
+  /** The keys of a pattern that each node holds which began as a primary. */
+  listKeys(pattern: string): Promise<string[][]>;
   stop(): Promise<void>;
 };
 
@@ -80,6 +82,7 @@ export async function startRedisCluster(
         String(await replica?.client.call("ROLE")).startsWith("master") ? true : undefined,
       );
     },
+    listKeys: (pattern) => Promise.all(nodes.slice(0, primaries).map(({ client }) => client.keys(pattern))),
     stop: async () => {
       for (const { client } of nodes) client.disconnect();
       await Promise.all(nodes.map(({ server }) => server.stop()));

@@ -68,7 +68,8 @@ export type System = {
   redis: RedisServer | undefined;
   api: RunningProcess;
   worker: RunningProcess;
-  startApi(): RunningProcess;
+  /** Starts another api, with `own` as its environment if given. */
+  startApi(own?: Record<string, string>): RunningProcess;
   /** Starts another worker, with `own` as its environment if given. */
   startWorker(own?: Record<string, string>): RunningProcess;
   restartPostgres(): Promise<void>;
@@ -122,7 +123,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   if (!reconciles) await holdReconcile(db);
 
   const apiEnvironment = roles ? { ...environment, DATABASE_URL: roles.api } : environment;
-  const startApi = () => runProcess(join(root, "apps/api/dist/main.js"), apiEnvironment);
+  const startApi = (own = apiEnvironment) => runProcess(join(root, "apps/api/dist/main.js"), own);
   const startWorker = (own = environment) => runProcess(join(root, "apps/worker/dist/main.js"), own);
   const system: System = {
     apiUrl,

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
-import { ensure, postWebhook, readDeadLetters, untilProfile } from "../harness/calls.ts";
+import { ensure, postWebhook, readDeadLetters, untilDeadLetter, untilProfile } from "../harness/calls.ts";
 import { findInPostgres, findInRedis } from "../harness/find-words.ts";
 import { type System, startSystem } from "../harness/system.ts";
-import { waitFor } from "../harness/wait-for.ts";
 
 /** Words that none of our code contains. If one of them appears anywhere, personal data leaked. */
 const name = "Canaria Serinus";
@@ -46,12 +45,7 @@ describeOnBackends((backend) => {
     );
     const poison = await system.clerk.users.create({ email: address, firstName: name }, { silent: true });
     await ensure(system, poison.id);
-    await waitFor(
-      "the dead letter",
-      async () =>
-        (await readDeadLetters(system)).some((letter) => letter.includes(poison.id)) ? true : undefined,
-      120_000,
-    );
+    await untilDeadLetter(system, poison.id);
     expect((await readDeadLetters(system)).filter((letter) => canary.test(letter))).toEqual([]);
   }
 

@@ -1,7 +1,16 @@
 import { readSyncJob } from "@rollcall/jobs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { describeOnBackends, describeOnRedis } from "../harness/backends.ts";
-import { ensure, postWebhook, readDeadLetters, readRows, untilProfile, withQueue } from "../harness/calls.ts";
+import {
+  ensure,
+  ensureAgain,
+  postWebhook,
+  readDeadLetters,
+  readRows,
+  untilDeadLetter,
+  untilProfile,
+  withQueue,
+} from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -64,7 +73,7 @@ describeOnBackends((backend) => {
     expect(answer.headers.get("retry-after")).toBe("1");
     await system.restartPostgres();
     await system.untilReady();
-    expect((await ensure(system, person.id)).status).toBe(200);
+    expect((await ensureAgain(system, person.id)).status).toBe(200);
   });
 
   test.each([
@@ -108,18 +117,12 @@ describeOnBackends((backend) => {
       ensure(system, broken.id),
       ...Array.from({ length: 5 }, async () => {
         const person = await system.clerk.users.create({}, { silent: true });
-        return ensure(system, person.id);
+        return ensureAgain(system, person.id);
       }),
     ]);
     expect(others.map((answer) => answer.status)).toEqual(Array(5).fill(200));
-    const letters = await waitFor(
-      "the dead letter",
-      async () => {
-        const found = await readDeadLetters(system);
-        return found.length > 0 ? found : undefined;
-      },
-      120_000,
-    );
+    await untilDeadLetter(system, broken.id);
+    const letters = await readDeadLetters(system);
     expect(letters.map((letter) => JSON.parse(letter))).toMatchObject([
       { code: "clerk.unreadable", attempts: 5, payload: { clerkId: broken.id } },
     ]);

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
-import { ensure, postWebhook, readRows } from "../harness/calls.ts";
+import { ensure, ensureAgain, postWebhook, readRows } from "../harness/calls.ts";
 import { migrate } from "../harness/migrate.ts";
 import { type Pooler, type PoolerOptions, refusal, startPooler } from "../harness/pooler.ts";
 import { runProcess } from "../harness/process.ts";
@@ -162,7 +162,7 @@ describeOnBackends((backend) => {
         system.clerk.users.create({}, { silent: true }),
         system.clerk.users.create({}, { silent: true }),
       ]);
-      expect((await ensure(system, logged.id)).status).toBe(200);
+      expect((await ensureAgain(system, logged.id)).status).toBe(200);
       const delivery = JSON.stringify({ type: "user.created", data: { id: sent.id } });
       expect((await postWebhook(system, delivery)).status).toBe(200);
       await waitFor("the profile", async () =>

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { callAdmin } from "../harness/admin.ts";
+import { callAdmin, listAll } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { type Answer, readRows, withQueue } from "../harness/calls.ts";
 import { type System, startSystem } from "../harness/system.ts";
@@ -130,8 +130,7 @@ describeOnBackends((backend) => {
         { clerkId: missing.id, name: null, kind: "created", code: null },
       ]),
     );
-    const drifted = async () =>
-      ((await get("users?drifted=true")).body as { items: { clerkId: string }[] }).items;
+    const drifted = () => listAll(system, "/api/admin/users?drifted=true");
     expect(await drifted()).toMatchObject([{ clerkId: changed?.id }]);
     await untilState(readId(await post("reconcile")), "succeeded");
     expect(await drifted()).toEqual([]);

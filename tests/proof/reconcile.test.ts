@@ -83,6 +83,7 @@ describeOnBackends((backend) => {
     await waitFor("the second page of the full sync", async () =>
       ((await readFullSyncs(system)).at(before)?.pages ?? 0) >= 1 ? true : undefined,
     );
+    await clerk.faults.add({ kind: "hang" });
     await system.worker.stop("SIGKILL");
     await clerk.faults.heal();
     const [person] = await clerk.users.list({ limit: 1 });
@@ -105,6 +106,7 @@ describeOnBackends((backend) => {
     await waitFor("the full sync to run", async () =>
       ((await readFullSyncs(system)).at(before)?.pages ?? 0) >= 1 ? true : undefined,
     );
+    await system.clerk.faults.add({ kind: "hang" });
     expect(await system.worker.stop()).toBe(0);
     expect((await readFullSyncs(system)).at(before)).toMatchObject({ state: "running" });
     await system.clerk.faults.heal();

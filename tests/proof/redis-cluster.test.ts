@@ -30,6 +30,7 @@ describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) =
       // Redis acknowledges a write before a replica has it. The catch-up repairs a job that is lost with a primary.
       environment: {
         REDIS_URL: cluster.url,
+        QUEUE_SHARDS: "3",
         RECONCILE_CATCHUP_EVERY_MS: "5000",
         ...(certificates && { NODE_EXTRA_CA_CERTS: certificates.ca }),
       },
@@ -73,6 +74,11 @@ describeOnRedis(`on a Redis Cluster with a password, ${manner}`, (redisBinary) =
     const { findings } = JSON.parse(output) as { findings: { name: string; state: string }[] };
     expect(findings.filter(({ state }) => state === "wrong")).toEqual([]);
     expect(findings.filter(({ name }) => name === "redis.reachable")).toHaveLength(3);
+  });
+
+  test("three shards of a queue are on three nodes", async () => {
+    const keys = await cluster.listKeys("*:sync:meta");
+    expect(keys.map((found) => found.length)).toEqual([1, 1, 1]);
   });
 
   test.skipIf(!isEncrypted)("a cluster with another CA is refused, and the doctor says so", async () => {

@@ -41,6 +41,7 @@ async function createServer(context: ApiContext): Promise<FastifyInstance> {
     mostConnections,
     trustProxy: context.config.TRUST_PROXY,
     isNeverLimited: (route) => neverLimited.test(route),
+    continuesTrace: (route) => route === ensurePath,
   });
   app.addHook("onRequest", (request, _reply, done) => {
     context.forwardedHeader.note(request.headers);

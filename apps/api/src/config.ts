@@ -5,6 +5,7 @@ const shape = {
   DATABASE_MAX_CONNECTIONS: variables.DATABASE_MAX_CONNECTIONS,
   ROLLCALL_CONFIG: variables.ROLLCALL_CONFIG,
   REDIS_URL: variables.REDIS_URL,
+  QUEUE_SHARDS: variables.QUEUE_SHARDS,
   HOST: variables.HOST,
   PORT: variables.PORT,
   // Only for `GET users/:clerkId` and `GET status`. Everything else works without it.

@@ -5,7 +5,7 @@ import {
   type SessionVerifier,
 } from "@rollcall/clerk";
 import { nameProfileEvent, type Overview } from "@rollcall/contracts";
-import type { Logger } from "@rollcall/observability";
+import type { Logger, Telemetry } from "@rollcall/observability";
 import {
   createRefusalLimit,
   type ForwardedHeaderWatch,
@@ -36,8 +36,13 @@ export type ApiContext = Services & {
 };
 
 /** Builds the context. It connects in the background, so the api starts while a database is down. */
-export function createApiContext(config: ApiConfig, log: Logger): ApiContext {
-  const services = openServices(config, { program: "api", log, onIdleError: () => postgres.check() });
+export function createApiContext(config: ApiConfig, log: Logger, telemetry?: Telemetry): ApiContext {
+  const services = openServices(config, {
+    program: "api",
+    log,
+    telemetry,
+    onIdleError: () => postgres.check(),
+  });
   const { pool, metrics, sessionCache, producers, autoCreate } = services;
   const { profileName: profile } = pool.tables;
   const postgres = startPostgresMonitor(pool, (isDown, reason) => {

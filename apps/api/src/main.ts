@@ -1,5 +1,5 @@
 import { listSecrets } from "@rollcall/contracts";
-import { createLogger } from "@rollcall/observability";
+import { createLogger, startTelemetry } from "@rollcall/observability";
 import {
   forwardedUntrusted,
   listen,
@@ -17,8 +17,9 @@ const secrets = listSecrets(process.env);
 
 await runProcess("api", secrets, async () => {
   const config = readApiConfig(process.env);
-  const log = createLogger({ level: config.LOG_LEVEL, process: "api", secrets });
-  const context = createApiContext(config, log);
+  const telemetry = await startTelemetry(process.env, "api");
+  const log = createLogger({ level: config.LOG_LEVEL, process: "api", secrets, telemetry });
+  const context = createApiContext(config, log, telemetry);
   const app = await buildApp(context);
   const { HOST: host, PORT: port, ADMIN_PORT: adminPort } = config;
   const adminApp = adminPort === undefined ? undefined : await buildAdminApp(context);

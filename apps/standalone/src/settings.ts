@@ -29,6 +29,7 @@ const plainShape = {
   DATABASE_URL: variables.DATABASE_URL.optional(),
   ROLLCALL_CONFIG: variables.ROLLCALL_CONFIG,
   REDIS_URL: variables.REDIS_URL,
+  QUEUE_SHARDS: variables.QUEUE_SHARDS,
   HOST: variables.HOST,
   PORT: variables.PORT,
   WORKER_PORT: variables.WORKER_PORT,

@@ -7,7 +7,7 @@ import {
   recordWorker,
   removeWorker,
 } from "@rollcall/db";
-import { moveFailedJobs, type Producer, type StoredDeadLetter } from "@rollcall/jobs";
+import { moveFailedJobs, type ShardedProducer, type StoredDeadLetter } from "@rollcall/jobs";
 import { startPeriodicTask } from "@rollcall/runtime";
 import { recordNewDeadLetters, relayNotifications, workOnBulkChanges, workOnPurges } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
@@ -74,13 +74,15 @@ export function startBackgroundTasks(context: WorkerContext): () => Promise<void
   };
 }
 
-async function moveDeadLetters({ pool, producers, log }: WorkerContext, source: Producer): Promise<void> {
-  const queue = source.current();
-  if (!queue) return;
+async function moveDeadLetters(
+  { pool, producers, log }: WorkerContext,
+  source: ShardedProducer,
+): Promise<void> {
+  const target = producers["dead-letter"];
   const record = (letters: readonly StoredDeadLetter[]) => recordNewDeadLetters(pool, letters);
-  for (const letter of await moveFailedJobs(queue, producers["dead-letter"], record, moveDeadlineMs)) {
-    const { code, attempts } = letter;
-    log.error({ event: "dead_letter_moved", queue: source.name, code, attempts }, "A job is a dead letter");
+  for (const { queue, shard } of source.current()) {
+    for (const { code, attempts } of await moveFailedJobs(queue, target, record, moveDeadlineMs, shard))
+      log.error({ event: "dead_letter_moved", queue: source.name, code, attempts }, "A job is a dead letter");
   }
 }
 

@@ -1,7 +1,8 @@
-import type { Logger } from "@rollcall/observability";
+import type { Logger, Telemetry } from "@rollcall/observability";
 import { createReconcileContext, openServices, type Services } from "@rollcall/runtime";
 import {
   createDeletionReader,
+  createRowReader,
   createUserReader,
   createUserWriter,
   type NotificationTarget,
@@ -22,9 +23,9 @@ export type WorkerContext = Services & {
 };
 
 /** Builds the context. It connects in the background, so the worker starts while a database is down. */
-export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerContext {
-  const services = openServices(config, { program: "worker", log });
-  const { pool, sessionCache, autoCreate } = services;
+export function createWorkerContext(config: WorkerConfig, log: Logger, telemetry?: Telemetry): WorkerContext {
+  const services = openServices(config, { program: "worker", log, telemetry });
+  const { pool, sessionCache, autoCreate, tracing } = services;
   const reconcile = createReconcileContext(services, config);
   return {
     ...services,
@@ -32,11 +33,13 @@ export function createWorkerContext(config: WorkerConfig, log: Logger): WorkerCo
     outages: createOutageLog(log),
     sync: {
       pool,
-      readUser: createUserReader(reconcile.clerk, pool),
-      readDeleted: createDeletionReader(reconcile.clerk),
-      writeUser: createUserWriter(pool, reconcile.defaults),
+      readRow: createRowReader(pool),
+      readUser: createUserReader(reconcile.clerk, pool, { tracing }),
+      readDeleted: createDeletionReader(reconcile.clerk, tracing),
+      writeUser: createUserWriter(pool, reconcile.defaults, tracing),
       sessionCache,
       autoCreate,
+      tracing,
     },
     reconcile,
     notificationTarget: readNotificationTarget(config),

@@ -1,5 +1,5 @@
 import { listSecrets } from "@rollcall/contracts";
-import { createLogger } from "@rollcall/observability";
+import { createLogger, startTelemetry } from "@rollcall/observability";
 import {
   createHttpServer,
   createRefusalLimit,
@@ -26,8 +26,9 @@ const mostConnections = 200;
 await runProcess("worker", secrets, async () => {
   limitHeapGrowth();
   const config = readWorkerConfig(process.env);
-  const log = createLogger({ level: config.LOG_LEVEL, process: "worker", secrets });
-  const context = createWorkerContext(config, log);
+  const telemetry = await startTelemetry(process.env, "worker");
+  const log = createLogger({ level: config.LOG_LEVEL, process: "worker", secrets, telemetry });
+  const context = createWorkerContext(config, log, telemetry);
   const app = await createHttpServer(
     { ...context, refusalLimit: createRefusalLimit() },
     { mostConnections, isNeverLimited: (route) => route === "/healthz" || route === "/readyz" },

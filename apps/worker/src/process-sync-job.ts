@@ -24,6 +24,8 @@ export async function processSyncJob(
     report(context, syncJob, outcome, startedAtMs);
   } catch (failure) {
     const error = await context.pool.schema.explain(failure);
+    // An outage leaves this function as an error of BullMQ's, without the code.
+    context.tracing?.active()?.set({ "rollcall.error.code": readErrorCode(error) });
     await throwIfOutage(context, queue, error, pauseQueue);
     const code = readErrorCode(error);
     // These are no failures: the rules ask for another attempt.

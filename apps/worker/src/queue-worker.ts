@@ -2,9 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   isOfNewerVersion,
   type JobProcessor,
+  type JobQueue,
   type JobWorker,
   type QueuedJob,
   type QueueName,
+  traceJobs,
 } from "@rollcall/jobs";
 import { DelayedError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
@@ -71,10 +73,12 @@ const newerVersionWaitMs = 2_000;
  * If no such worker comes, the alert `queue_stalled` fires.
  */
 export function snoozeNewerVersions(
-  { log }: WorkerContext,
+  { log, tracing }: WorkerContext,
   queue: QueueName,
-  process: JobProcessor,
+  findQueue: () => JobQueue | undefined,
+  processJob: JobProcessor,
 ): JobProcessor {
+  const process = traceJobs(tracing, queue, findQueue, processJob);
   let isLogged = false;
   return async (job, token, signal) => {
     if (!isOfNewerVersion(job.data)) return process(job, token, signal);

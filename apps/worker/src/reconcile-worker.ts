@@ -31,7 +31,7 @@ export function startReconcileWorker(context: WorkerContext): QueueWorker {
   const worker = startQueueWorker(context, "reconcile", () =>
     context.backend.createWorker(
       "reconcile",
-      snoozeNewerVersions(context, "reconcile", (job, token) => {
+      snoozeNewerVersions(context, "reconcile", context.producers.reconcile.current, (job, token) => {
         const run = job.name === confirmationJobName ? processConfirmation : processReconcile;
         return run(context, job, { token, signal: closing.signal });
       }),

@@ -1,5 +1,12 @@
-import { decideRetryDelayMs, notificationJobName, type SyncQueueName } from "@rollcall/jobs";
+import {
+  decideRetryDelayMs,
+  type JobWorker,
+  notificationJobName,
+  type Shard,
+  type SyncQueueName,
+} from "@rollcall/jobs";
 import type { WorkerContext } from "./context.ts";
+import type { PauseQueue } from "./outage.ts";
 import { processNotificationJob } from "./process-notification-job.ts";
 import { processSyncJob } from "./process-sync-job.ts";
 import { type QueueWorker, snoozeNewerVersions, startQueueWorker } from "./queue-worker.ts";
@@ -21,25 +28,59 @@ const settings = {
   maximumRateLimitDelay: 5_000,
 };
 
-/** Works on a queue of sync jobs and notification jobs. */
+/**
+ * Works on a queue of sync jobs and notification jobs, in every shard that exists. A shard that no process adds to any
+ * more is worked off too.
+ */
 export function startSyncWorker(context: WorkerContext, queue: SyncQueueName): QueueWorker {
-  return startQueueWorker(context, queue, () => {
-    const worker = context.backend.createWorker(
-      queue,
-      snoozeNewerVersions(context, queue, (job) => {
-        const run = job.name === notificationJobName ? processNotificationJob : processSyncJob;
-        return run(context, queue, job, (ms) => worker.rateLimit(ms));
+  const running = new Map<Shard, JobWorker>();
+  const started: QueueWorker[] = [];
+  // An outage is one of all users. Otherwise each shard would ask Clerk once more.
+  const pauseQueue: PauseQueue = async (ms) => {
+    await Promise.all([...running.values()].map((worker) => worker.rateLimit(ms)));
+  };
+  const stop = context.backend.shards.watch((shard) => {
+    started.push(
+      startQueueWorker(context, queue, () => {
+        const worker = createSyncWorker(context, queue, shard, pauseQueue);
+        running.set(shard, worker);
+        return worker;
       }),
-      {
-        ...settings,
-        concurrency: concurrency[context.backend.kind],
-        settings: {
-          // The message of a failure is its code: see `JobFailure`.
-          backoffStrategy: (attemptsMade, _type, failure) =>
-            decideRetryDelayMs(queue, attemptsMade, failure?.message),
-        },
-      },
     );
-    return worker;
   });
+  return {
+    close: async () => {
+      stop();
+      await Promise.all(started.map((worker) => worker.close()));
+    },
+  };
+}
+
+function createSyncWorker(
+  context: WorkerContext,
+  queue: SyncQueueName,
+  shard: Shard,
+  pauseQueue: PauseQueue,
+): JobWorker {
+  const findQueue = () => {
+    const shards = context.producers[queue].current();
+    return shards.find((one) => one.shard === shard)?.queue;
+  };
+  return context.backend.createWorker(
+    queue,
+    snoozeNewerVersions(context, queue, findQueue, (job) => {
+      const run = job.name === notificationJobName ? processNotificationJob : processSyncJob;
+      return run(context, queue, job, pauseQueue);
+    }),
+    {
+      ...settings,
+      concurrency: concurrency[context.backend.kind],
+      settings: {
+        // The message of a failure is its code: see `JobFailure`.
+        backoffStrategy: (attemptsMade, _type, failure) =>
+          decideRetryDelayMs(queue, attemptsMade, failure?.message),
+      },
+    },
+    shard,
+  );
 }

@@ -9,7 +9,7 @@ import type { BenchCase, CaseOptions } from "./case.ts";
 
 const countUsers = ({ quick }: CaseOptions) => (quick ? 20_000 : 100_000);
 
-/** A full sync of unchanged users, and a first fill. */
+/** A full sync of unchanged users. */
 export const fullSyncCase: BenchCase = {
   backends: ["redis"],
   users: countUsers,
@@ -54,15 +54,10 @@ async function runFullSyncOnce(stage: Stage): Promise<void> {
   }
 }
 
-/** The script needs a round trip for each user. A few users give the same mean. */
-const scriptUsers = 3_000;
 /** CPU time is counted in steps of 10 ms. This many users take about a hundred steps. */
 const fewestParsed = 60_000;
 
-/**
- * Measures full syncs beside two references: one fetches and parses the same pages, and one writes user by user. The
- * worker's first boot must have filled the tables before.
- */
+/** Measures full syncs beside a reference that fetches and parses the same pages. The worker must have filled the tables. */
 async function measureFullSync(
   stage: Stage,
   worker: AppProcess,
@@ -75,13 +70,6 @@ async function measureFullSync(
     const address = { clerkUrl: stage.clerk.url, secretKey, databaseUrl: other.databaseUrl };
     const walker = await startReference(stage, "list-walker", address);
     const sides: Side[] = [
-      {
-        name: "first fill",
-        sample: async () => {
-          await fullSyncs.emptyTables();
-          return { operations: users, ...(await measureCost(worker.pid, () => fullSyncs.run(users))) };
-        },
-      },
       {
         name: "full sync, nothing drifted",
         sample: async () => ({
@@ -99,27 +87,16 @@ async function measureFullSync(
           return { operations: users * walks, ...cost };
         },
       },
-      {
-        name: "script, user by user",
-        sample: async () => ({
-          operations: scriptUsers,
-          ...(await measureCost(walker.pid, () => walker.ask({ limit: scriptUsers, write: true }))),
-        }),
-      },
     ];
-    const [fill, unchanged, parse, script] = await runRounds(sides, options);
-    if (!unchanged || !fill || !parse || !script) throw new Error("A side was not measured");
+    const [unchanged, parse] = await runRounds(sides, options);
+    if (!unchanged || !parse) throw new Error("A side was not measured");
     const peakMb = await readPeakRssMb(worker.pid);
-    const [toParse, fillToParse] = [compare(unchanged, parse), compare(fill, parse)];
+    const toParse = compare(unchanged, parse);
     return {
       operation: `user, of ${users}`,
-      rows: [unchanged, fill, parse, script].map(toRow),
-      ratios: [toParse, fillToParse, compare(fill, script)],
-      verdicts: [
-        checkLimit("fullSyncUnchanged", toParse.ratio),
-        checkLimit("fullSyncFill", fillToParse.ratio),
-        checkLimit("fullSyncMemory", peakMb),
-      ],
+      rows: [unchanged, parse].map(toRow),
+      ratios: [toParse],
+      verdicts: [checkLimit("fullSyncUnchanged", toParse.ratio), checkLimit("fullSyncMemory", peakMb)],
       peakMb,
     };
   } finally {

@@ -1,4 +1,5 @@
 import { addSyncJob } from "@rollcall/jobs";
+import { type CpuSplit, splitCpu } from "../../stage/cpu-split.ts";
 import { createDeliveryMint, sendRequests } from "../../stage/http-load.ts";
 import type { Services } from "../../stage/services.ts";
 import { startStage } from "../../stage/stage.ts";
@@ -6,7 +7,6 @@ import { openSyncQueue } from "../../stage/sync-queue.ts";
 import { addMany, openQueues } from "../queues.ts";
 import type { Cell } from "../report.ts";
 import { provisionJobOf } from "../rows/people.ts";
-import { type CpuSplit, splitCpu } from "./cpu-split.ts";
 import type { ScalePart } from "./part.ts";
 
 const accept = { webhooks: 20_000, warmUp: 5_000 };

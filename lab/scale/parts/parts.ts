@@ -2,6 +2,7 @@ import { connectionsPart } from "./connections.ts";
 import { coresPart } from "./cores.ts";
 import { fullSyncTimePart } from "./full-sync-time.ts";
 import { growthPart } from "./growth.ts";
+import { operationsPart } from "./operations.ts";
 import type { ScalePart } from "./part.ts";
 import { queueMemoryPart } from "./queue-memory.ts";
 import { queueTablesPart } from "./queue-tables.ts";
@@ -17,6 +18,7 @@ export const parts = {
   "full-sync-time": fullSyncTimePart,
   tables: tablesPart,
   statements: statementsPart,
+  operations: operationsPart,
   growth: growthPart,
 } as const satisfies Record<string, ScalePart>;
 

@@ -65,7 +65,7 @@ insert into public.users (
 )
 select ${id}, ${email}, g % 53 <> 52 and g % 211 <> 210, ${name}, ${image}, c.at, c.at, g / 500
 from generate_series(1, $1::bigint) as g,
-  lateral (select now() - ($1 - g) * interval '1 second' as at) c
+  lateral (select date_trunc('milliseconds', now()) - ($1 - g) * interval '1 second' as at) c
 order by g
 `;
 

@@ -1,4 +1,5 @@
 import { AppError, nameNetworkFailure } from "@rollcall/contracts";
+import { inChildSpan, type Span, type SpanOptions, type Tracing } from "@rollcall/observability";
 import { Agent, type Dispatcher, request } from "undici";
 import { z } from "zod";
 import { type ClerkField, type ClerkUser, readClerkUser, readField } from "./user.ts";
@@ -71,6 +72,7 @@ export type ClerkGatewayOptions = {
   listTimeoutMs?: number;
   /** Called with each request's HTTP status, or with timeout, network or unreadable. */
   onRequest?: (status: string) => void;
+  tracing?: Tracing | undefined;
   /** Called once for each answer that holds such users. */
   onPartlyRead?: (users: readonly PartlyReadUser[]) => void;
 };
@@ -84,6 +86,7 @@ export function createClerkGateway(options: ClerkGatewayOptions): ClerkGateway {
     secretKey: options.secretKey,
     apiUrl: options.apiUrl,
     timeoutMs: options.timeoutMs ?? 5_000,
+    tracing: options.tracing,
     onRequest: options.onRequest ?? (() => undefined),
     buffers: createAnswerBuffers(),
   };
@@ -100,7 +103,7 @@ export function createClerkGateway(options: ClerkGatewayOptions): ClerkGateway {
   return {
     readUser: async (clerkId) => {
       const path = `/v1/users/${encodeURIComponent(clerkId)}`;
-      const result = await requestClerk(requestOptions, path, readEntry);
+      const result = await requestClerk(requestOptions, path, readEntry, "/v1/users/{id}");
       if (result === undefined) return { absent: true };
       if ("found" in result && result.found.id !== clerkId)
         return unreadable("another id than the requested one");
@@ -182,6 +185,7 @@ type ClerkRequestOptions = {
   secretKey: string;
   apiUrl: string;
   timeoutMs: number;
+  tracing: Tracing | undefined;
   onRequest: (status: string) => void;
   buffers: AnswerBuffers;
   /** Awaited before the answer is parsed. Bytes are a fraction of the parsed size, and outside of the heap. */
@@ -202,6 +206,7 @@ class ClerkRefusal extends AppError {
 /**
  * One GET to Clerk's Backend API.
  *
+ * @param template the path without ids, for spans; by default the path, whose query no span has
  * @param read reduces the body at once. A promise that has waited since the request is old for V8: what it resolves to stays
  * in memory until the whole heap is collected, and a whole body would be five times the users that are read from it
  * @returns what was read, or undefined for a 404 of Clerk itself
@@ -212,8 +217,14 @@ async function requestClerk<T>(
   options: ClerkRequestOptions,
   path: string,
   read: (body: unknown) => T,
+  template?: string,
 ): Promise<T | undefined> {
-  const { status, headers, bytes } = await exchange(options, path);
+  const { tracing } = options;
+  const { status, headers, bytes } = tracing
+    ? await inChildSpan(tracing, describeRequest(options, template ?? path), (span) =>
+        exchange(options, path, span),
+      )
+    : await exchange(options, path);
   if (status === 200) await options.beforeParse?.();
   const text = bytes.toString("utf8");
   options.buffers.giveBack(bytes);
@@ -246,7 +257,24 @@ function isClerkError(text: string): boolean {
 
 type Exchange = { status: number; headers: Record<string, string | string[] | undefined>; bytes: Buffer };
 
-async function exchange(options: ClerkRequestOptions, path: string): Promise<Exchange> {
+/** A query and an id name users, so no span has them. No header names our trace to Clerk. */
+function describeRequest({ apiUrl }: ClerkRequestOptions, path: string): SpanOptions {
+  const { hostname, port, protocol } = new URL(apiUrl);
+  const [template] = path.split("?", 1);
+  return {
+    name: `GET ${template}`,
+    kind: "client",
+    attributes: {
+      "http.request.method": "GET",
+      "server.address": hostname,
+      "server.port": Number(port) || (protocol === "http:" ? 80 : 443),
+      "url.template": template ?? "",
+      "url.full": `${protocol}//${hostname}${port && `:${port}`}${template}`,
+    },
+  };
+}
+
+async function exchange(options: ClerkRequestOptions, path: string, span?: Span): Promise<Exchange> {
   // One signal for the whole exchange, so that a body that arrives too slowly ends with the timeout too.
   const signal = AbortSignal.timeout(options.timeoutMs);
   try {
@@ -262,6 +290,8 @@ async function exchange(options: ClerkRequestOptions, path: string): Promise<Exc
     });
     const bytes = await readBytes(answer.body, options.buffers);
     options.onRequest(String(answer.statusCode));
+    span?.set({ "http.response.status_code": answer.statusCode });
+    if (answer.statusCode >= 400) span?.fail(String(answer.statusCode));
     return { status: answer.statusCode, headers: answer.headers, bytes };
   } catch (error) {
     if (error instanceof AppError) {

@@ -53,6 +53,7 @@ test.each<[string, string]>([
   ["CLERK_RATE_BUDGET", "1"],
   ["RECONCILE_CONCURRENCY", "1"],
   ["RECONCILE_CONCURRENCY", "100"],
+  ["QUEUE_SHARDS", "1"],
   [
     "CLERK_AUTHORIZED_PARTIES",
     "https://app.example.com,chrome-extension://abcdefghijklmnopabcdefghijklmnop,tauri://localhost," +
@@ -105,6 +106,9 @@ test.each<[string, string, string]>([
   ["RECONCILE_FULL_CRON", "daily at 3 in night", "cron pattern of five fields"],
   ["CLERK_RATE_BUDGET", "0", "over 0"],
   ["CLERK_RATE_BUDGET", "1.5", "at most 1"],
+  ["QUEUE_SHARDS", "0", ">=1"],
+  ["QUEUE_SHARDS", "13", "<=12"],
+  ["QUEUE_SHARDS", "2", "without REDIS_URL"],
   ["RECONCILE_CONCURRENCY", "0", ">=1"],
   ["RECONCILE_CONCURRENCY", "101", "<=100"],
   ["RECONCILE_CONCURRENCY", "2.5", "int"],

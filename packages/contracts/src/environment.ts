@@ -42,6 +42,9 @@ const webUrl = url("https", "http");
 /** A key of Standard Webhooks. Shorter keys than 24 bytes can be guessed. */
 const longKey = "must have at least 24 bytes of key after whsec_ (32 characters of base64)";
 
+/** The most queues of one name. On so many nodes, Redis takes some 80,000 webhooks a second. */
+export const mostQueueShards = 12;
+
 /**
  * Every environment variable of Rollcall, with its form and default. A process picks the variables that it needs, so it
  * never holds a secret that it does not use.
@@ -68,6 +71,7 @@ export const variables = {
       error: "must not name different users or passwords: all nodes of the cluster share one login",
     })
     .optional(),
+  QUEUE_SHARDS: z.coerce.number().int().min(1).max(mostQueueShards).default(1),
   HOST: text.default("127.0.0.1"),
   PORT: port.default(3000),
   WORKER_PORT: port.default(3001),
@@ -155,6 +159,12 @@ export const variables = {
     .optional(),
   MESSAGES_LOCALE: z.enum(locales).default("pt-BR"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  // OpenTelemetry's SDK reads these and its other variables itself. A wrong one is logged, and stops no process.
+  OTEL_EXPORTER_OTLP_ENDPOINT: text.optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: text.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: text.optional(),
+  OTEL_EXPORTER_OTLP_METRICS_HEADERS: text.optional(),
+  OTEL_EXPORTER_OTLP_LOGS_HEADERS: text.optional(),
 } as const;
 
 /**
@@ -172,6 +182,11 @@ export const secretVariables = [
   "MENTORADO_CREATED_URL",
   "MENTORADO_CREATED_SECRET",
   "ALERT_WEBHOOK_URL",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_HEADERS",
+  "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+  "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+  "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
 ] as const satisfies readonly (keyof typeof variables)[];
 
 /**
@@ -193,6 +208,9 @@ function listSecretParts(value: string): string[] {
   if (key !== undefined) return [key];
   const hash = /:(scrypt\..+)$/.exec(value)?.[1];
   if (hash !== undefined) return [hash, ...hash.split(".").slice(-2)];
+  // OTEL_EXPORTER_OTLP_HEADERS: authorization=Bearer%20…
+  const header = /^[\w-]+=(.+)$/.exec(value)?.[1];
+  if (header !== undefined) return [header, ...header.split(/%20|\s/)];
   if (!URL.canParse(value)) return [];
   const { password, pathname, search, protocol } = new URL(value);
   // The path of a database's URL is the database's name, which is no secret.
@@ -217,6 +235,10 @@ function findContradictions(
     problems.push(
       "ADMIN_OPERATORS has an entry with the name of ADMIN_USERNAME: give one of them another name",
     );
+  if ("QUEUE_SHARDS" in shape && areShardsOnPostgres(present))
+    problems.push(
+      "QUEUE_SHARDS is above 1 without REDIS_URL: queues on Postgres share one database, where shards bring nothing. Remove it",
+    );
   if ("ADMIN_PORT" in shape && isPortOfAll(present))
     problems.push("ADMIN_PORT is PORT: give one of them another number");
   return problems;
@@ -229,6 +251,13 @@ function hasNameOfAdmin(present: Readonly<Record<string, string | undefined>>): 
   const admin = ADMIN_USERNAME.safeParse(present["ADMIN_USERNAME"]).data?.toLowerCase();
   const operators = ADMIN_OPERATORS.safeParse(present["ADMIN_OPERATORS"]).data ?? [];
   return operators.some(({ name }) => name.toLowerCase() === admin);
+}
+
+function areShardsOnPostgres({
+  QUEUE_SHARDS,
+  REDIS_URL,
+}: Readonly<Record<string, string | undefined>>): boolean {
+  return REDIS_URL === undefined && (variables.QUEUE_SHARDS.safeParse(QUEUE_SHARDS).data ?? 1) > 1;
 }
 
 function isPortOfAll(present: Readonly<Record<string, string | undefined>>): boolean {

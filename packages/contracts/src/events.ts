@@ -28,6 +28,8 @@ export const logEvents = [
   "bulk_ended",
   "users_exported",
   "user_purged",
+  "telemetry_lost",
+  "telemetry_misconfigured",
   "alert_fired",
   "alert_resolved",
   "alert_not_sent",

@@ -125,7 +125,14 @@ export {
   type UserView,
   userView,
 } from "./ensure.ts";
-export { EnvironmentError, listSecrets, readEnvironment, secretVariables, variables } from "./environment.ts";
+export {
+  EnvironmentError,
+  listSecrets,
+  mostQueueShards,
+  readEnvironment,
+  secretVariables,
+  variables,
+} from "./environment.ts";
 export { isOrigin, splitPublicKeys } from "./environment-checks.ts";
 export { type ErrorBody, type ErrorCode, errorBody, errorTable } from "./errors.ts";
 export { type LogEvent, logEvents, nameProfileEvent } from "./events.ts";

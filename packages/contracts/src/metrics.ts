@@ -170,6 +170,12 @@ export const metricTable = {
     labels: ["result"],
     in: ["api", "worker"],
   },
+  rollcall_telemetry_lost_total: {
+    type: "counter",
+    help: "Spans (traces), log lines (logs) and sendings of metrics that the OpenTelemetry collector did not take in time, by signal.",
+    labels: ["signal"],
+    in: ["api", "worker"],
+  },
   rollcall_bulk_users_total: {
     type: "counter",
     help: "Users of bulk changes, by action (tier, refresh) and outcome: done, failed, skipped (deleted meanwhile).",

@@ -145,6 +145,8 @@ test("many events are counted in bounded steps", async () => {
     `insert into rollcall.events (clerk_id, kind, cause)
      select 'user_' || n, 'mentorado_created', 'reconcile' from generate_series(1, 45000) n`,
   );
+  // A reader adds few of them.
+  expect(await readDays()).toEqual([`${dayAgo(0)} 0 5000 0`]);
   const finalId = await newestId();
   const more: boolean[] = [];
   do more.push(await inTransaction(pool, (client) => countEvents(client, finalId)));

@@ -52,3 +52,13 @@ test("long ones are shown as they were kept, with their time, and made again aft
   expect(await countUsersWhenDue(pool)).toEqual({ live: 2, held: 0 });
   expect(await countWithoutProfile(pool)).toBe(2);
 });
+
+test("a large table is not counted by readers before an incremental sync has counted it", async () => {
+  await writeUsers(pool, [makeSnapshot({ clerkId: "user_a" })], { create: false });
+  const large = { largeBytes: 0 };
+  expect(await countUsersByState(pool, large)).toBeUndefined();
+  expect(await countWithoutProfile(pool, large)).toBeUndefined();
+  await countUsersWhenDue(pool);
+  expect(await countUsersByState(pool, large)).toMatchObject({ live: 1 });
+  expect(await countWithoutProfile(pool, large)).toBe(1);
+});

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Pool, Queryable } from "./pool.ts";
-import { readRow, readRows } from "./rows.ts";
+import { readRow } from "./rows.ts";
 import { perProfile, perTables } from "./tables.ts";
 import { inTransaction, readAtLength } from "./transaction.ts";
 
@@ -67,9 +67,11 @@ export function countUsersWhenDue(pool: Pool): Promise<{ live: number; held: num
   });
 }
 
+// A size and no estimate of rows: a table that was never analysed has none.
 const readKept = `
-select live, banned, deleted, without_profile as "withoutProfile", counted_at as "countedAt"
-from rollcall.user_counts where took_ms > ${longCountMs}
+select c.live, c.banned, c.deleted, c.without_profile as "withoutProfile", c.counted_at as "countedAt", c.took_ms as "tookMs",
+  pg_relation_size(to_regclass($1)) as bytes
+from (select) as always left join rollcall.user_counts c on true
 `;
 
 const keptRow = z.object({
@@ -80,9 +82,23 @@ const keptRow = z.object({
   countedAt: z.date().transform((date) => date.toISOString()),
 });
 
-/** The kept numbers, if counting takes long. */
-async function findKept(db: Queryable): Promise<z.infer<typeof keptRow> | undefined> {
-  return readRows(keptRow, (await db.query(readKept)).rows)[0];
+const tookRow = z.object({ tookMs: z.number().nullable(), bytes: z.coerce.number().nullable() });
+
+/** About a million users. A statement of an api would be ended by its limit, at each call anew. */
+const largeTableBytes = 256 * 1_024 ** 2;
+
+/** `largeBytes`: a table above it is not counted before an incremental sync did. */
+export type CountOptions = { largeBytes?: number };
+
+/** The kept numbers, if counting takes long; `unknown` while there are none for a large table. */
+async function findKept(
+  db: Queryable,
+  { largeBytes = largeTableBytes }: CountOptions,
+): Promise<z.infer<typeof keptRow> | "unknown" | undefined> {
+  const { rows } = await db.query(readKept, [db.tables.users.table]);
+  const { tookMs, bytes } = readRow(tookRow, rows);
+  if (tookMs === null) return (bytes ?? 0) > largeBytes ? "unknown" : undefined;
+  return tookMs > longCountMs ? readRow(keptRow, rows) : undefined;
 }
 
 /** Whether there is a live user. */
@@ -95,12 +111,14 @@ const statesRow = z.object({ live: z.number(), banned: z.number(), deleted: z.nu
 /**
  * The number of users in each state. Where counting takes long, it is the one that the incremental sync kept.
  *
- * @returns `countedAt` is null for numbers of this moment
+ * @returns `countedAt` is null for numbers of this moment. Undefined while no number of a large table is kept
  */
 export async function countUsersByState(
   db: Queryable,
-): Promise<z.infer<typeof statesRow> & { countedAt: string | null }> {
-  const kept = await findKept(db);
+  options: CountOptions = {},
+): Promise<(z.infer<typeof statesRow> & { countedAt: string | null }) | undefined> {
+  const kept = await findKept(db, options);
+  if (kept === "unknown") return undefined;
   if (kept) {
     const { live, banned, deleted, countedAt } = kept;
     return { live, banned, deleted, countedAt };
@@ -121,11 +139,20 @@ export function countOpenConflicts(db: Queryable): Promise<number> {
   return statements ? count(db, statements.openConflicts) : Promise.resolve(0);
 }
 
-/** Users that should have a profile and lack one. Where counting takes long, it is the number that was kept. */
-export async function countWithoutProfile(db: Queryable): Promise<number> {
+/**
+ * Users that should have a profile and lack one. Where counting takes long, it is the number that was kept.
+ *
+ * @returns undefined while no number of a large table is kept
+ */
+export async function countWithoutProfile(
+  db: Queryable,
+  options: CountOptions = {},
+): Promise<number | undefined> {
   const statements = profileCountsOf(db);
   if (!statements) return 0;
-  return (await findKept(db))?.withoutProfile ?? count(db, statements.without);
+  const kept = await findKept(db, options);
+  if (kept === "unknown") return undefined;
+  return kept?.withoutProfile ?? count(db, statements.without);
 }
 
 /** Changes that the incremental sync found within the last hour, and that webhooks should have reported. */

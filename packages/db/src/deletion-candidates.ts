@@ -28,12 +28,8 @@ const clear = "delete from rollcall.deletion_candidates where run_id = $1 and cl
  */
 export async function addMissingCandidates(db: Queryable, runId: number, page: FullSyncPage): Promise<void> {
   const { clerkIds, afterMs, untilMs } = page;
-  await db.query({ name: "clear-candidates", text: clear, values: [runId, clerkIds] });
-  await db.query({
-    name: "add-missing-candidates",
-    text: addMissing(db),
-    values: [runId, clerkIds, afterMs, untilMs],
-  });
+  await db.query(clear, [runId, clerkIds]);
+  await db.query(addMissing(db), [runId, clerkIds, afterMs, untilMs]);
 }
 
 const undated = perTables(

@@ -55,7 +55,7 @@ export async function findDrift(
   const values = [create, ...db.tables.users.listParameters(snapshots)];
   const result = snapshots.some(isPartlyRead)
     ? await db.query(comparisons(db).partlyRead, [...values, listUnread(snapshots)])
-    : await db.query({ name: "find-drift", text: comparisons(db).whole, values });
+    : await db.query(comparisons(db).whole, values);
   return new Map(readRows(driftRow, result.rows).map(({ clerkId, kind }) => [clerkId, kind]));
 }
 
@@ -128,7 +128,7 @@ const digestRow = z.object({ digest: z.string() });
  */
 export async function digestRows(db: Queryable, range: CreationRange, create: boolean): Promise<string> {
   const values = [range.afterMs, range.untilMs, create];
-  const result = await db.query({ name: "digest-rows", text: digestOfRows(db), values });
+  const result = await db.query(digestOfRows(db), values);
   return readRow(digestRow, result.rows).digest;
 }
 

@@ -44,7 +44,7 @@ const others = [
     "splitInSavepoints",
     "splitOnRefusal",
   ],
-  ...["inTransaction", "inRolledBackTransaction", "waitBrieflyForLocks", "lockAbsenceGuard"],
+  ...["inTransaction", "inRolledBackTransaction", "prepareWrite", "lockAbsenceGuard"],
   ...[
     "findSchemaProblems",
     "findMappingProblems",
@@ -114,7 +114,7 @@ test.each(
     listTriggersWithoutPath: db.listTriggersWithoutPath,
     measureIdUse: db.measureIdUse,
     lockAbsenceGuard: db.lockAbsenceGuard,
-    waitBrieflyForLocks: db.waitBrieflyForLocks,
+    prepareWrite: db.prepareWrite,
   }),
 )("without a server %s throws a PostgresError", async (_, call) => {
   const pool = unreachable();

@@ -231,7 +231,7 @@ export type { MappedProfile, Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";
 export { createTables, type Tables } from "./tables.ts";
-export { inRolledBackTransaction, inTransaction, waitBrieflyForLocks } from "./transaction.ts";
+export { inRolledBackTransaction, inTransaction, prepareWrite } from "./transaction.ts";
 export {
   blankUser,
   compareWithClerk,
@@ -242,9 +242,11 @@ export { listUsers, readPage, readWish, type UserPage, type UserWish } from "./u
 export {
   applySnapshots,
   changeTier,
+  findLoginRows,
   findProfiles,
   findSession,
   findTombstones,
+  type LoginRow,
   listOtherLiveIds,
   nextReadSequence,
 } from "./users.ts";

@@ -129,9 +129,10 @@ export function describeInsertedKey(
     return { known: "", join: "", column, override: "", value };
   }
   return {
-    // Once for all rows: a kept plan of the time when the table was small would read all of it for each of them.
+    // One lookup for each id, as in the second statement of the write.
     known: `known as materialized (
-  select a.clerk_id, k.${id} as id from unnest(${ids}::text[]) as a (clerk_id) join ${table} k on k.${clerkId} = a.clerk_id
+  select a.clerk_id, k.id from unnest(${ids}::text[]) as a (clerk_id)
+  cross join lateral (select k.${id} as id from ${table} k where k.${clerkId} = a.clerk_id limit 1) k
 ),
 `,
     join: " left join known using (clerk_id)",

@@ -1,10 +1,12 @@
 import { defaultMapping, type Mapping } from "@rollcall/contracts";
+import { inChildSpan, type Tracing } from "@rollcall/observability";
 import type pg from "pg";
 import { createSchemaWatch, type SchemaWatch } from "./app-schema/schema-watch.ts";
 import { DriverPool } from "./driver-pool.ts";
-import { toPostgresError } from "./errors.ts";
+import { readSqlState, toPostgresError } from "./errors.ts";
 import { watchMapping } from "./mapping-watch.ts";
 import type { Connection, Queryable, Statement } from "./queryable.ts";
+import { createStatementDescriber, waitForConnection } from "./statement-spans.ts";
 import { createTables } from "./tables.ts";
 
 export type { Connection, Queryable };
@@ -19,6 +21,7 @@ export type Pool = Queryable & {
   readonly driver: pg.Pool;
   /** Whether the app's two tables still have our columns and keys. */
   readonly schema: SchemaWatch;
+  readonly tracing: Tracing | undefined;
 };
 
 export type PoolOptions = {
@@ -36,6 +39,8 @@ export type PoolOptions = {
   queryTimeoutMs?: number;
   /** Schemas in which unqualified names are found; by default none of the database's own. Only tests need one. */
   searchPath?: string;
+  /** Each statement, and each wait for a connection, is a span of it. */
+  tracing?: Tracing | undefined;
   /** Called for a broken idle connection. Without a listener `pg` ends the process. */
   onIdleError: (error: Error) => void;
   /** Called, at most once in five seconds, when the server grants no more connections. Work then waits. */
@@ -73,7 +78,9 @@ export function createPool(options: PoolOptions): Pool {
     ...(options.onRefused && { onRefused: options.onRefused }),
   });
   pool.on("error", options.onIdleError);
-  const send = query(pool);
+  const { tracing } = options;
+  const trace = tracing && { tracing, describe: createStatementDescriber() };
+  const send = query(pool, trace);
   const { mapping = defaultMapping } = options;
   const tables = createTables(mapping);
   const own = createSchemaWatch({ query: send, tables });
@@ -90,10 +97,11 @@ export function createPool(options: PoolOptions): Pool {
       return send(statement, values).catch(async (error) => Promise.reject(await schema.explain(error)));
     },
     schema,
+    tracing,
     connect: async () => {
       await agree();
-      const client = await pool.connect().catch(rethrow);
-      return { tables, query: query(client), release: (close) => client.release(close) };
+      const client = await inChildSpan(tracing, waitForConnection, () => pool.connect().catch(rethrow));
+      return { tables, query: query(client, trace), release: (close) => client.release(close) };
     },
     end: () => pool.end(),
     max,
@@ -101,9 +109,22 @@ export function createPool(options: PoolOptions): Pool {
   };
 }
 
-function query(client: pg.Pool | pg.PoolClient): Queryable["query"] {
-  return <Row extends pg.QueryResultRow>(statement: string | Statement, values?: readonly unknown[]) =>
+type StatementTracing = { tracing: Tracing; describe: ReturnType<typeof createStatementDescriber> };
+
+function query(client: pg.Pool | pg.PoolClient, trace: StatementTracing | undefined): Queryable["query"] {
+  const send = <Row extends pg.QueryResultRow>(statement: string | Statement, values?: readonly unknown[]) =>
     client.query<Row>(statement, values === undefined ? undefined : [...values]).catch(rethrow);
+  if (!trace) return send;
+  return (statement, values) =>
+    inChildSpan(trace.tracing, trace.describe(statement), async (span) => {
+      try {
+        return await send(statement, values);
+      } catch (error) {
+        const state = readSqlState(error);
+        if (state !== undefined) span?.set({ "db.response.status_code": state });
+        throw error;
+      }
+    });
 }
 
 function rethrow(error: unknown): never {

@@ -79,6 +79,21 @@ lateral (
 }
 
 /**
+ * Whether `matchesOfUser` can find anything for a row `u` of the users and its request `a`. Most users have one address,
+ * and no profile has it. One lookup in the index then takes the place of the whole comparison.
+ */
+function mayMatch({ rows, link, email }: ProfileTable, { users: u }: Tables): string {
+  if (email === undefined) return "false";
+  return `(
+           a.secondary_emails is not null or a.similar_emails is not null or (
+             select true from ${rows} m
+             where (m.${link} is null or m.${link} <> u.${u.id})
+               and rollcall.near_email(m.${email}::text) = rollcall.near_email(u.${u.email}::text) limit 1
+           ) is not null
+         )`;
+}
+
+/**
  * Whether giveProfiles would make or link a profile for a row `u` of the users' table.
  *
  * @param create the parameter that says whether profiles are made for all users
@@ -184,20 +199,29 @@ with requested as materialized (
          u.clerk_created_at, ${[...metadata, "cause", "ref"].map((name) => `a.${name}`).join(", ")},
          array(select jsonb_array_elements_text(a.secondary_emails)) as secondary_emails,
          array(select jsonb_array_elements_text(a.similar_emails)) as similar_emails,
-         exists (select from ${table} m where m.${link} = u.${u.id}) as has_profile
+         (select true from ${table} m where m.${link} = u.${u.id} limit 1) is not null as has_profile,
+         ${mayMatch(profile, tables)} as may_match
   from unnest(${requested.map(({ value }) => value).join(", ")})
     as a (${requested.map(({ name }) => name).join(", ")})
-  join ${u.rows} u on u.${u.clerkId} = a.clerk_id
+  -- One lookup for each user, here and above: "prepareWrite" says why. A join would read the whole table once.
+  cross join lateral (select * from ${u.from} where ${u.clerkId} = a.clerk_id limit 1) u
 ),
 due as materialized (
+  with all_due as (
+    select * from requested u
+    where not u.has_profile and u.deleted_at is null and not u.banned and u.role::text <> 'admin'
+  )
+  select u.*, null::text as decision, '{}'::${profile.keyType}[] as candidate_ids from all_due u where not u.may_match
+  union all
   select u.*, m.decision, m.candidate_ids
-  from requested u cross join ${matchesOfUser(profile, tables)} m
-  where not u.has_profile and u.deleted_at is null and not u.banned and u.role::text <> 'admin'
+  from all_due u cross join ${matchesOfUser(profile, tables)} m
+  where u.may_match
 ),
 linked as (
   update ${table} m set ${link} = n.id${profile.isSeparate ? "" : ", linked_at = clock_timestamp()"}${profile.touched}
   from due n
-  where n.decision = 'link' and m.${id} = n.candidate_ids[1] and m.${link} is null${profile.isSeparate ? "" : " and m.linked_at is null"}
+  -- By the key. The index of the link would lead through all profiles without a user.
+  where n.decision = 'link' and m.${id} = n.candidate_ids[1] and (m.${link} is null) is true${profile.isSeparate ? "" : " and m.linked_at is null"}
   returning ${selectAs("m", id, "id")}, ${selectAs("m", link, "user_id")}
 ),
 ${profile.isDefault ? "" : claimed}${createProfiles(profile, inserted, create)},${profile.isSeparate ? recordLinks : ""}

@@ -158,6 +158,20 @@ async function observe(pool: Pool) {
       };
     }),
   );
+  const logins = await db.findLoginRows(pool, users);
+  expect(logins.toSorted((a, b) => users.indexOf(a.clerkId) - users.indexOf(b.clerkId))).toEqual(
+    sessions.flatMap((session) =>
+      session === null
+        ? []
+        : {
+            clerkId: session.clerkId,
+            isDeleted: session.isDeleted,
+            isBanned: session.banned,
+            isAdmin: session.role === "admin",
+            hasProfile: session.profile !== null,
+          },
+    ),
+  );
   const snapshots = users.map((clerkId) => makeSnapshot({ clerkId, clerkUpdatedAtMs: 9, readTicket: 999 }));
   const page = { state: "open", beforeId: undefined, limit: 20 };
   const events = await pool.query("select clerk_id, kind from rollcall.events order by clerk_id, kind");

@@ -84,7 +84,7 @@ union all
 select a.clerk_id, 'role_ignored', a.cause, a.ref
 from unnest($3::text[], $1::text[], $2::text[], $${ignoresRole}::boolean[]) as a (clerk_id, cause, ref, ignores_role)
 where a.ignores_role and exists (select from written w where w.clerk_id = a.clerk_id)
-  and not exists (select from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored')
+  and (select e.id from rollcall.events e where e.clerk_id = a.clerk_id and e.kind = 'role_ignored' limit 1) is null
 `;
 
 /** The rows as they are under the lock. The upsert joins them, so that they are read before it writes. */
@@ -285,6 +285,36 @@ export async function findSession(
   const user = columns.read(row) as User;
   const hasProfile = (row["m.id"] ?? null) !== null;
   return { user, mentorado: ofProfile && hasProfile ? ofProfile.read(row) : null };
+}
+
+const loginRow = z.object({
+  clerkId: z.string(),
+  isDeleted: z.boolean(),
+  isBanned: z.boolean(),
+  isAdmin: z.boolean(),
+  hasProfile: z.boolean(),
+});
+
+/** What decides whether a user's rows are complete. */
+export type LoginRow = z.infer<typeof loginRow>;
+
+const loginRows = perTables((tables) => {
+  const { users: u, profile } = tables;
+  return `
+select
+  u.${u.clerkId}::text as "clerkId",
+  u.${u.deletedAt} is not null as "isDeleted",
+  coalesce(u.${u.banned}, false) as "isBanned",
+  coalesce(u.${u.role}::text = 'admin', false) as "isAdmin",
+  ${profile ? `m.${profile.id} is not null` : "false"} as "hasProfile"
+from ${u.rows} u ${joinProfile(tables)}
+where u.${u.clerkId} = any ($1::text[])
+`;
+});
+
+/** The rows that exist among `clerkIds`, deleted or not, in no order. Postgres plans the statement once for all of them. */
+export async function findLoginRows(db: Queryable, clerkIds: readonly string[]): Promise<LoginRow[]> {
+  return readRows(loginRow, (await db.query(loginRows(db), [clerkIds])).rows);
 }
 
 const profilesById = perProfile(({ rows, id, keyType }, tables) => {

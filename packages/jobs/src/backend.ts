@@ -1,5 +1,6 @@
-import type { Job, Processor, Queue, Worker, WorkerOptions } from "bullmq";
+import type { Job, JobsOptions, Processor, Queue, Worker, WorkerOptions } from "bullmq";
 import type { QueueName } from "./queue-names.ts";
+import type { Shard, Shards } from "./shards.ts";
 
 /** The settings that a worker may choose. Connection and key prefix belong to the backend. */
 export type WorkerSettings = Omit<WorkerOptions, "connection" | "prefix">;
@@ -13,7 +14,12 @@ export type JobWorker = Worker<unknown, void, string>;
 export type JobProcessor = Processor<unknown, void>;
 export type QueuedJob = Job<unknown, void>;
 
-/** Counts of a queue's jobs. Reading them is cheap, however long the queue is. */
+export type JobToAdd = { name: string; payload: object; options: JobsOptions };
+
+/** The id is that of the waiting or active job if the new one merged into it. */
+export type AddedJob = { queue: JobQueue; id: string | undefined };
+
+/** Counts of the jobs of all queues of a name. Reading them is cheap, however long the queue is. */
 export type QueueStats = {
   jobs: Record<"waiting" | "active" | "delayed" | "failed" | "completed", number>;
   /** When the oldest unfinished job was added; milliseconds since the epoch. */
@@ -34,11 +40,12 @@ export type QueueBackend = {
    * worker: one that is built too early stays dead, and its listeners stay on the shared connection.
    */
   reachable(): Promise<void>;
-  createQueue(name: QueueName): JobQueue;
-  createWorker(name: QueueName, processor: JobProcessor, settings: WorkerSettings): JobWorker;
-  /** Rejects while the database is away. */
+  readonly shards: Shards;
+  createQueue(name: QueueName, shard?: Shard): JobQueue;
+  createWorker(name: QueueName, processor: JobProcessor, settings: WorkerSettings, shard?: Shard): JobWorker;
+  /** Of all shards together. Rejects while the database is away. */
   readStats(name: QueueName): Promise<QueueStats>;
-  /** Counts the `limit` newest waiting jobs by name. Rejects while the database is away. */
+  /** Counts the `limit` newest waiting jobs of a queue without shards by name. Rejects while the database is away. */
   countNames(name: QueueName, limit: number): Promise<NameCounts>;
   /** The share of its memory limit that the database uses; undefined without such a limit. */
   readMemory(): Promise<number | undefined>;

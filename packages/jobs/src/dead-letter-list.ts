@@ -6,8 +6,11 @@ import { type Producer, withQueueTimeout } from "./producer.ts";
 /** A page is answered within this time, however long the queue is. */
 const longestReadMs = 5_000;
 const sliceLength = 200;
-/** A page of one code may have to pass over many others. After this many it ends early, with a cursor. */
+/** A page of one code may have to pass over many others. After this many, or this time, it ends early, with a cursor. */
 const longestScan = 5_000;
+const longestScanMs = 1_000;
+/** Of letters that are searched and not listed, more are read at once: this costs half as much for each. */
+const searchedTogether = 1_000;
 
 /**
  * Lists dead letters, newest first. The cursor counts from the oldest, so that new ones do not move a page. Replays and
@@ -18,14 +21,19 @@ const longestScan = 5_000;
 export function listDeadLetters(
   deadLetters: Producer,
   page: { code?: string | undefined; cursor?: string | undefined; limit: number },
+  { longestMs = longestScanMs }: { longestMs?: number } = {},
 ): Promise<{ items: StoredDeadLetter[]; nextCursor: string | null }> {
   return readQueue(deadLetters, async (queue) => {
     const total = await queue.getWaitingCount();
     const first = page.cursor === undefined ? 0 : Math.max(0, total - Number(page.cursor));
+    const together = page.code === undefined ? sliceLength : searchedTogether;
     const items: StoredDeadLetter[] = [];
+    const startedAtMs = performance.now();
     let at = first;
-    while (at < total && at - first < longestScan) {
-      for (const letter of await readSlice(queue, at, Math.min(sliceLength, total - at))) {
+    const isOver = () =>
+      at - first >= longestScan || (page.code !== undefined && performance.now() - startedAtMs > longestMs);
+    while (at < total && (at === first || !isOver())) {
+      for (const letter of await readSlice(queue, at, Math.min(together, total - at))) {
         at++;
         if (!letter || (page.code !== undefined && letter.code !== page.code)) continue;
         items.push(letter);
@@ -36,8 +44,6 @@ export function listDeadLetters(
   });
 }
 
-/** Of letters that are searched and not listed, more are read at once: this costs half as much for each. */
-const searchedTogether = 1_000;
 /** As with a list, many other letters may have to be passed over. Until one is found, the search goes on for longer. */
 const longestSearchFor = { more: longestScan, first: 200_000 } as const;
 

@@ -12,9 +12,10 @@ import type { Job } from "bullmq";
 import { z } from "zod";
 import type { JobQueue } from "./backend.ts";
 import { addNotificationJob, notificationJobName, readNotificationJob } from "./notification-job.ts";
-import type { Producer } from "./producer.ts";
+import type { Producer, UserProducer } from "./producer.ts";
 import type { SyncQueueName } from "./queue-names.ts";
 import { deadLetterOptions } from "./retry.ts";
+import type { Shard } from "./shards.ts";
 import { addSyncJob, syncJob } from "./sync-job.ts";
 
 /** A job that failed for good, kept until an operator replays or discards it. */
@@ -97,6 +98,7 @@ const batchSize = 100;
  * After a death in between, the next call finishes the move.
  *
  * @param record may be called again with the same letters
+ * @param shard of the source
  * @returns what was moved
  * @throws AppError `queue.unavailable`, or an error of `record`: the copies are there then, and the jobs too
  */
@@ -105,11 +107,14 @@ export async function moveFailedJobs(
   target: Producer,
   record: (letters: readonly StoredDeadLetter[]) => Promise<void>,
   deadlineMs: number,
+  shard: Shard = 0,
 ): Promise<DeadLetter[]> {
+  // Each shard counts its jobs from 1.
+  const place = shard === 0 ? source.name : `${source.name}-${shard}`;
   const jobs = (await source.getFailed(0, batchSize - 1)).filter(Boolean);
   const letters = jobs.map((job) => ({
     ...toDeadLetter(source.name, job),
-    id: `${source.name}.${job.id}.${job.timestamp}`,
+    id: `${place}.${job.id}.${job.timestamp}`,
   }));
   for (const { id, ...letter } of letters) await addDeadLetter(target, letter, id, deadlineMs);
   if (letters.length > 0) await record(letters);
@@ -157,7 +162,7 @@ function isErrorCode(value: string): value is ErrorCode {
  * @throws AppError `dead_letter.not_replayable` or `queue.unavailable`
  */
 export function replayDeadLetter(
-  producers: Readonly<Record<SyncQueueName, Producer>>,
+  producers: Readonly<Record<SyncQueueName, UserProducer>>,
   letter: StoredDeadLetter,
   deadlineMs: number,
 ): Promise<void> {

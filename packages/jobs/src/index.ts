@@ -20,6 +20,7 @@ export {
   type StoredDeadLetter,
   viewDeadLetter,
 } from "./dead-letters.ts";
+export { traceJobs } from "./job-traces.ts";
 export {
   addNotificationJob,
   type NotificationJob,
@@ -32,9 +33,12 @@ export {
   closeProducers,
   openProducer,
   openProducers,
+  openShardedProducer,
   type Producer,
   type ProducerListener,
   type Producers,
+  type ShardedProducer,
+  type UserProducer,
 } from "./producer.ts";
 export { type QueueName, queueNames, type SyncQueueName } from "./queue-names.ts";
 export {
@@ -50,4 +54,5 @@ export {
 } from "./reconcile-job.ts";
 export { createRedisBackend } from "./redis-backend.ts";
 export { decideRetryDelayMs } from "./retry.ts";
+export { type Shard, tagOf } from "./shards.ts";
 export { addSyncJob, findJobsOfUser, readSyncJob, type SyncJob, syncJob } from "./sync-job.ts";

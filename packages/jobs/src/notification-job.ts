@@ -1,6 +1,6 @@
 import { clerkUserId } from "@rollcall/contracts";
 import { z } from "zod";
-import type { Producer } from "./producer.ts";
+import type { UserProducer } from "./producer.ts";
 import { retryOptions } from "./retry.ts";
 
 /** The name of the job that tells the app of a new profile. */
@@ -17,15 +17,13 @@ export type NotificationJob = z.infer<typeof notificationJob>;
 
 /** Adds a notification job. A job of the same event that waits or runs is not added again. @throws AppError `queue.unavailable` */
 export function addNotificationJob(
-  producer: Producer,
+  producer: UserProducer,
   job: NotificationJob,
   deadlineMs: number,
 ): Promise<void> {
   const deduplication = { id: `${notificationJobName}.${job.eventId}` };
-  return producer.add(
-    { name: notificationJobName, payload: job, options: { ...retryOptions, deduplication } },
-    deadlineMs,
-  );
+  const options = { ...retryOptions, deduplication };
+  return producer.add({ name: notificationJobName, payload: job, options, clerkId: job.clerkId }, deadlineMs);
 }
 
 /** Undefined for a payload that this version cannot read. */

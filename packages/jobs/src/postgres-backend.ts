@@ -12,6 +12,7 @@ import { createFinishJobs, finishJobsSignature } from "./finish-jobs.ts";
 import { countPostgresNames, readPostgresStats } from "./postgres-stats.ts";
 import { queueNames } from "./queue-names.ts";
 import { histories } from "./retry.ts";
+import { oneShard } from "./shards.ts";
 import { trimPostgresHistory } from "./trim-history.ts";
 
 /**
@@ -25,6 +26,8 @@ export function createPostgresQueueBackend(pool: pg.Pool): QueueBackend {
   const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createBatchedBackend(pool));
   return {
     kind: "postgres",
+    // One database does all the work, however many queues it has.
+    shards: oneShard,
     // BullMQ's types differ by backend, in options that we do not use.
     createQueue: (name) => new PostgresQueue(name, { connection }) as unknown as JobQueue,
     createWorker: (name, processor, settings) =>

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, withTimeout } from "@rollcall/contracts";
-import type { JobsOptions } from "bullmq";
-import type { JobQueue, QueueBackend } from "./backend.ts";
-import { type QueueName, queueNames } from "./queue-names.ts";
+import type { Tracing } from "@rollcall/observability";
+import type { AddedJob, JobQueue, JobToAdd, QueueBackend } from "./backend.ts";
+import { traceEnqueue } from "./job-traces.ts";
+import { type QueueName, queueNames, type SyncQueueName } from "./queue-names.ts";
+import { pickShard, type Shard } from "./shards.ts";
 
 const reachTimeoutMs = 10_000;
 const connectTimeoutMs = 5_000;
@@ -10,7 +12,7 @@ const reconnectDelayMs = 1_000;
 
 /** Called when a queue is connected, and for every failed attempt to connect it. */
 export type ProducerListener = {
-  onConnected(queue: QueueName): void;
+  onConnected(queue: QueueName, shard: Shard): void;
   onError(queue: QueueName, error: Error): void;
 };
 
@@ -27,20 +29,40 @@ export type Producer = {
    *
    * @throws AppError `queue.unavailable`
    */
-  add(job: { name: string; payload: object; options: JobsOptions }, deadlineMs: number): Promise<void>;
+  add(job: JobToAdd, deadlineMs: number): Promise<void>;
   close(): Promise<void>;
 };
 
-export type Producers = Record<QueueName, Producer>;
+/** Adds jobs about users. A `Producer` is one too. */
+export type UserProducer = {
+  /** @throws AppError `queue.unavailable` */
+  add(job: JobToAdd & { clerkId: string }, deadlineMs: number): Promise<void>;
+};
+
+/** Adds jobs to the queues of one name, each to the shard of its user. */
+export type ShardedProducer = UserProducer & {
+  readonly name: SyncQueueName;
+  /** The connected queues of all shards that are known. */
+  current(): readonly { shard: Shard; queue: JobQueue }[];
+  /** The queues of all shards that exist, connected. @throws AppError `queue.unavailable` after `deadlineMs` */
+  connected(deadlineMs: number): Promise<readonly JobQueue[]>;
+  close(): Promise<void>;
+};
+
+export type Producers = Record<SyncQueueName, ShardedProducer> &
+  Record<Exclude<QueueName, SyncQueueName>, Producer>;
 
 /** Opens every queue for adding, each as `openProducer` does. */
-export function openProducers(backend: QueueBackend, listener?: ProducerListener): Producers {
-  const open = (name: QueueName) => openProducer(backend, name, listener);
+export function openProducers(
+  backend: QueueBackend,
+  listener?: ProducerListener,
+  tracing?: Tracing,
+): Producers {
   return {
-    ensure: open("ensure"),
-    sync: open("sync"),
-    reconcile: open("reconcile"),
-    "dead-letter": open("dead-letter"),
+    ensure: openShardedProducer(backend, "ensure", listener, tracing),
+    sync: openShardedProducer(backend, "sync", listener, tracing),
+    reconcile: openProducer(backend, "reconcile", listener, tracing),
+    "dead-letter": openProducer(backend, "dead-letter", listener, tracing),
   };
 }
 
@@ -49,13 +71,60 @@ export async function closeProducers(producers: Producers): Promise<void> {
   await Promise.allSettled(queueNames.map((name) => producers[name].close()));
 }
 
+/** Opens the queues of all shards of a name, and later those that another process begins to use. */
+export function openShardedProducer(
+  backend: QueueBackend,
+  name: SyncQueueName,
+  listener?: ProducerListener,
+  tracing?: Tracing,
+): ShardedProducer {
+  const { shards } = backend;
+  const opened = new Map<Shard, Producer>();
+  const stop = shards.watch((shard) => {
+    opened.set(shard, openProducer(backend, name, listener, tracing, shard));
+  });
+  return {
+    name,
+    add: ({ clerkId, ...job }, deadlineMs) => get(pickShard(clerkId, shards.count)).add(job, deadlineMs),
+    current: () =>
+      [...opened].flatMap(([shard, producer]) => {
+        const queue = producer.current();
+        return queue ? { shard, queue } : [];
+      }),
+    connected: async (deadlineMs) => {
+      const endMs = performance.now() + deadlineMs;
+      const leftMs = () => Math.max(1, Math.ceil(endMs - performance.now()));
+      // The shards are asked of a database that is connected.
+      await get(0).connected(deadlineMs);
+      const listed = await withQueueTimeout(shards.list(), leftMs(), `Listing the shards of queue ${name}`);
+      return Promise.all(listed.map((shard) => get(shard).connected(leftMs())));
+    },
+    close: async () => {
+      stop();
+      await Promise.allSettled([...opened.values()].map((producer) => producer.close()));
+    },
+  };
+
+  function get(shard: Shard): Producer {
+    const producer = opened.get(shard);
+    if (!producer) throw new AppError("internal", `Shard ${shard} of queue ${name} is not open`);
+    return producer;
+  }
+}
+
 /**
  * Opens a queue for adding. Returns at once; the first `add` waits for the connection within its own deadline.
  *
  * A BullMQ queue that is built while its database is down stays dead, and leaves a listener on the shared connection. So
  * it is built once the database answers, and again only when building fails. From then on BullMQ survives outages.
  */
-export function openProducer(backend: QueueBackend, name: QueueName, listener?: ProducerListener): Producer {
+export function openProducer(
+  backend: QueueBackend,
+  name: QueueName,
+  listener?: ProducerListener,
+  tracing?: Tracing,
+  shard: Shard = 0,
+): Producer {
   const closing = new AbortController();
   const connection = awaitFirstConnection<JobQueue>(`Connecting queue ${name}`);
   connect().catch(connection.fail);
@@ -65,7 +134,7 @@ export function openProducer(backend: QueueBackend, name: QueueName, listener?: 
       try {
         await withQueueTimeout(backend.reachable(), reachTimeoutMs, `Reaching the database of queue ${name}`);
         connection.arrive(await build());
-        listener?.onConnected(name);
+        listener?.onConnected(name, shard);
         return;
       } catch (error) {
         listener?.onError(name, error instanceof Error ? error : new Error(String(error)));
@@ -75,7 +144,7 @@ export function openProducer(backend: QueueBackend, name: QueueName, listener?: 
   }
 
   async function build(): Promise<JobQueue> {
-    const queue = backend.createQueue(name);
+    const queue = backend.createQueue(name, shard);
     queue.on("error", (error) => listener?.onError(name, error));
     try {
       await withQueueTimeout(queue.waitUntilReady(), connectTimeoutMs, `Connecting queue ${name}`);
@@ -86,21 +155,31 @@ export function openProducer(backend: QueueBackend, name: QueueName, listener?: 
     }
   }
 
+  async function add({ name: jobName, payload, options }: JobToAdd, deadlineMs: number): Promise<AddedJob> {
+    if (!backend.hasRoom()) {
+      throw new AppError("queue.unavailable", `The database of queue ${name} has too little memory left`);
+    }
+    const startedMs = performance.now();
+    const queue = await connection.within(deadlineMs);
+    const leftMs = Math.ceil(deadlineMs - (performance.now() - startedMs));
+    if (leftMs <= 0) {
+      throw new AppError("queue.unavailable", `Connecting queue ${name} took longer than ${deadlineMs} ms`);
+    }
+    const job = await withQueueTimeout(
+      queue.add(jobName, payload, options),
+      leftMs,
+      `Adding to queue ${name}`,
+    );
+    return { queue, id: job.id };
+  }
+
   return {
     name,
     current: connection.current,
     connected: connection.within,
-    add: async ({ name: jobName, payload, options }, deadlineMs) => {
-      if (!backend.hasRoom()) {
-        throw new AppError("queue.unavailable", `The database of queue ${name} has too little memory left`);
-      }
-      const startedMs = performance.now();
-      const queue = await connection.within(deadlineMs);
-      const leftMs = Math.ceil(deadlineMs - (performance.now() - startedMs));
-      if (leftMs <= 0) {
-        throw new AppError("queue.unavailable", `Connecting queue ${name} took longer than ${deadlineMs} ms`);
-      }
-      await withQueueTimeout(queue.add(jobName, payload, options), leftMs, `Adding to queue ${name}`);
+    add: async (job, deadlineMs) => {
+      if (tracing) await traceEnqueue(tracing, name, job, (traced) => add(traced, deadlineMs));
+      else await add(job, deadlineMs);
     },
     close: async () => {
       closing.abort();

@@ -1,6 +1,22 @@
 import type { Cluster, Redis } from "ioredis";
 import { type NameCounts, type QueueStats, sampled } from "./backend.ts";
 
+/** The jobs of several queues as if they were one. */
+export function addStats(stats: readonly QueueStats[]): QueueStats {
+  const total = (state: keyof QueueStats["jobs"]) => stats.reduce((sum, { jobs }) => sum + jobs[state], 0);
+  const oldest = stats.flatMap(({ oldestUnfinishedAtMs }) => oldestUnfinishedAtMs ?? []);
+  return {
+    jobs: {
+      waiting: total("waiting"),
+      active: total("active"),
+      delayed: total("delayed"),
+      failed: total("failed"),
+      completed: total("completed"),
+    },
+    oldestUnfinishedAtMs: oldest.length === 0 ? undefined : Math.min(...oldest),
+  };
+}
+
 /** Two round trips, while BullMQ's own getters read job by job. `key` gives a key of the queue. */
 export async function readRedisStats(
   redis: Redis | Cluster,

@@ -2,7 +2,7 @@ import { AppError, clerkUserId, type JobView } from "@rollcall/contracts";
 import type { JobsOptions } from "bullmq";
 import { z } from "zod";
 import type { JobQueue } from "./backend.ts";
-import type { Producer } from "./producer.ts";
+import type { UserProducer } from "./producer.ts";
 import { retryOptions } from "./retry.ts";
 
 /**
@@ -30,8 +30,9 @@ export const syncJob = z.object({
 export type SyncJob = z.infer<typeof syncJob>;
 
 /** Adds a sync job to a queue. @throws AppError `queue.unavailable` */
-export function addSyncJob(producer: Producer, job: SyncJob, deadlineMs: number): Promise<void> {
-  return producer.add({ name: job.kind, payload: job, options: decideJobOptions(job) }, deadlineMs);
+export function addSyncJob(producer: UserProducer, job: SyncJob, deadlineMs: number): Promise<void> {
+  const { kind: name, clerkId } = job;
+  return producer.add({ name, payload: job, options: decideJobOptions(job), clerkId }, deadlineMs);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { toPrintableJson } from "@rollcall/contracts";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { createRedactor } from "./redact.ts";
+import type { Tracing } from "./tracing.ts";
 
 export type { Logger } from "pino";
 
@@ -12,22 +13,41 @@ export type LoggerOptions = {
   secrets?: readonly string[];
   /** Standard output by default. */
   destination?: DestinationStream;
+  /** Gets each line too. Lines inside of a trace then have its `trace_id` and `span_id`. */
+  telemetry?: LogTelemetry | undefined;
 };
+
+/** The part of `Telemetry` that a logger needs. */
+type LogTelemetry = { tracing: Tracing; sendLogLine(line: string): void };
 
 /**
  * Writes JSON lines with ids and codes, never emails or names. Of an error only name, message, code, stack and cause are
  * written, because other fields of driver errors quote rows.
  */
 export function createLogger(options: LoggerOptions): Logger {
+  const { telemetry } = options;
   const settings = {
     level: options.level,
     base: { process: options.process },
     serializers: { err: describeError },
+    ...(telemetry && { mixin: () => nameSpan(telemetry) }),
   };
   const destination = options.destination ?? pino.destination(1);
   const redact = createRedactor(options.secrets ?? []);
-  // JSON.stringify leaves text direction and C1 sequences as they are, and a terminal obeys them.
-  return pino(settings, { write: (line) => destination.write(toPrintableJson(redact(line))) });
+  return pino(settings, {
+    write: (line) => {
+      // JSON.stringify leaves text direction and C1 sequences as they are, and a terminal obeys them.
+      const text = toPrintableJson(redact(line));
+      destination.write(text);
+      telemetry?.sendLogLine(text);
+    },
+  });
+}
+
+/** The names of OpenTelemetry for logs that are not its own. */
+function nameSpan({ tracing }: LogTelemetry): object {
+  const context = tracing.active()?.context;
+  return context ? { trace_id: context.traceId, span_id: context.spanId } : {};
 }
 
 type DescribedError = {

@@ -43,7 +43,8 @@ export function createGaugeReaders(pool: Pool, backend: QueueBackend): GaugeRead
       return [gauge(name, (await hasRecentSample(pool, name)) ? 1 : 0)];
     }),
     async () => {
-      const [{ countedAt: _, ...states }, held] = await Promise.all([countUsers(), countHeldDeletions(pool)]);
+      const [users, held] = await Promise.all([countUsers(), countHeldDeletions(pool)]);
+      const { countedAt: _, ...states } = users ?? { countedAt: null };
       return Object.entries({ ...states, held }).map(([state, value]) =>
         gauge("rollcall_users", value, { state }),
       );

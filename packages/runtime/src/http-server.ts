@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@rollcall/contracts";
+import type { Tracing } from "@rollcall/observability";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { readTrustProxy } from "./client-address.ts";
 import {
@@ -13,9 +14,10 @@ import {
 } from "./error-answers.ts";
 import type { RefusalLimit } from "./refusal-limit.ts";
 import { registerRefusalLog } from "./refusal-log.ts";
+import { traceRequests } from "./request-spans.ts";
 import { createUnroutedAnswers } from "./unrouted-answers.ts";
 
-export type HttpContext = ErrorContext & { refusalLimit: RefusalLimit };
+export type HttpContext = ErrorContext & { refusalLimit: RefusalLimit; tracing?: Tracing | undefined };
 
 export type HttpServerOptions = {
   /** Further connections are closed at once. */
@@ -24,6 +26,8 @@ export type HttpServerOptions = {
   trustProxy?: string | undefined;
   /** Routes that never answer 429 by address: see below. */
   isNeverLimited(route: string): boolean;
+  /** Routes whose callers may name the trace to continue; by default none. */
+  continuesTrace?(route: string): boolean;
 };
 
 /** Node looks for late requests at this interval. */
@@ -71,6 +75,7 @@ export async function createHttpServer(
       answerError(context, request, reply, code);
     },
   });
+  if (context.tracing) traceRequests(app, context.tracing, options.continuesTrace ?? (() => false));
   unrouted.watch(app.server);
   // Node's own answer, 417, has an empty body. A server may ignore an expectation that it does not know.
   app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));

@@ -19,7 +19,7 @@ const proxyHeaders = new Set([
 ]);
 
 /**
- * `/metrics` in Prometheus' format. With a token, its holders may read them. Without one, only a program on this machine
+ * `/metrics` in Prometheus' format, or in OpenMetrics, with exemplars, for a caller that accepts it. With a token, its holders may read them. Without one, only a program on this machine
  * that no proxy stands before. Every other caller gets `request.not_found`.
  */
 export function registerMetricsRoute(
@@ -29,7 +29,9 @@ export function registerMetricsRoute(
 ): void {
   app.get("/metrics", async (request, reply) => {
     if (!mayRead(request, token)) throw new AppError("request.not_found", "The caller may not read metrics");
-    const { contentType, text } = await metrics.scrape();
+    const accepts = request.headers.accept ?? "";
+    const format = accepts.includes("application/openmetrics-text") ? "openmetrics" : "prometheus";
+    const { contentType, text } = await metrics.scrape(format);
     return reply.type(contentType).send(text);
   });
 }

@@ -14,6 +14,8 @@ import {
   type GaugeReader,
   type Logger,
   type Metrics,
+  type Telemetry,
+  type Tracing,
 } from "@rollcall/observability";
 import {
   countPostgresError,
@@ -51,6 +53,7 @@ export type ServicesConfig = {
   /** The longest wait of a login. Its statements do not wait longer for a connection. */
   ENSURE_TIMEOUT_MS?: number | undefined;
   REDIS_URL?: readonly string[] | undefined;
+  QUEUE_SHARDS?: number | undefined;
   CLERK_SECRET_KEY?: string | undefined;
   CLERK_API_URL: string;
   ENABLE_AUTO_CREATE: boolean;
@@ -62,6 +65,8 @@ export type ServicesConfig = {
 export type Services = {
   log: Logger;
   metrics: Metrics;
+  /** Undefined without a collector: work is then done without spans. */
+  tracing: Tracing | undefined;
   pool: Pool;
   backend: QueueBackend;
   producers: Producers;
@@ -79,6 +84,8 @@ export type ServicesOptions = {
   program: keyof typeof programs;
   /** By default nothing is logged. */
   log?: Logger;
+  /** Of the process; stopped by `close`. */
+  telemetry?: Telemetry | undefined;
   /** Called for a broken idle connection to Postgres; by default it is logged. */
   onIdleError?: (error: Error) => void;
 };
@@ -93,7 +100,10 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
   const mapping = loadMapping(config.ROLLCALL_CONFIG);
   const program = programs[options.program];
   const { log = createLogger({ level: "silent", process: options.program }) } = options;
-  const metrics = createMetrics(program.metrics);
+  const { telemetry } = options;
+  const tracing = telemetry?.tracing;
+  const metrics = createMetrics(program.metrics, tracing);
+  telemetry?.connect({ log, metrics });
   const warn = (text: string) => (error: Error) => log.warn({ err: error }, text);
   if (config.ROLLCALL_CONFIG !== undefined)
     log.info(
@@ -121,22 +131,25 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
       waitTimeoutMs: Math.max(shortestWaitMs, config.ENSURE_TIMEOUT_MS),
     }),
     ...program.pool,
+    tracing,
     onIdleError: options.onIdleError ?? warn("An idle connection to Postgres broke"),
     onRefused,
   });
   const backend = openQueueBackend({
     redisNodes: config.REDIS_URL,
+    shards: config.QUEUE_SHARDS,
     databaseUrl: config.DATABASE_URL,
     max: limits.queues,
     onError: warn(`${config.REDIS_URL ? "Redis" : "Postgres"} connection for queues`),
     onRefused,
   });
-  const producers = openProducers(backend, createQueueLog(log));
+  const producers = openProducers(backend, createQueueLog(log), tracing);
   const sessionCache = openSessionCache({
     redisNodes: config.REDIS_URL,
     connection: program.sessionCache,
     ttlS: config.SESSION_CACHE_TTL_S,
     appSessionKey: config.APP_SESSION_KEY,
+    tracing,
     hasMappedProfile: pool.tables.profile?.isDefault === false,
   });
   const clerk =
@@ -145,6 +158,7 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
       : createClerkGateway({
           secretKey: config.CLERK_SECRET_KEY,
           apiUrl: config.CLERK_API_URL,
+          tracing,
           onRequest: (status) => metrics.count("rollcall_clerk_requests_total", { status }),
           onPartlyRead: reportPartlyRead(log, metrics),
         });
@@ -152,6 +166,7 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
   return {
     log,
     metrics,
+    tracing,
     pool,
     backend,
     producers,
@@ -163,6 +178,8 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
       await closeProducers(producers);
       sessionCache.close();
       await Promise.allSettled([backend.close(), clerk?.close(), pool.end()]);
+      // Last, so that the spans and lines of the stop are sent too.
+      await telemetry?.stop();
     },
   };
 }
@@ -186,7 +203,8 @@ function reportPartlyRead(log: Logger, metrics: Metrics) {
 
 function createQueueLog(log: Logger): ProducerListener {
   return {
-    onConnected: (queue) => log.info({ event: "queue_connected", queue }, "Queue connected"),
+    onConnected: (queue, shard) =>
+      log.info({ event: "queue_connected", queue, ...(shard > 0 && { shard }) }, "Queue connected"),
     onError: (queue, error) => log.warn({ event: "queue_lost", queue, err: error }, "Queue not reached"),
   };
 }

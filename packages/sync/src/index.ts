@@ -37,5 +37,6 @@ export {
   relayNotifications,
   sendNotification,
 } from "./user/notify-app.ts";
+export { createRowReader } from "./user/read-rows.ts";
 export { type SyncContext, type SyncOutcome, syncUser } from "./user/sync-user.ts";
 export { createUserWriter } from "./user/write-users.ts";

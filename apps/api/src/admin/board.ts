@@ -2,7 +2,7 @@ import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { FastifyAdapter } from "@bull-board/fastify";
 import { AppError } from "@rollcall/contracts";
-import { queueNames } from "@rollcall/jobs";
+import type { Producers } from "@rollcall/jobs";
 import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "../context.ts";
 import { setBoardToken } from "./access/session-cookie.ts";
@@ -37,11 +37,16 @@ export async function registerBoard(
 
   let shown = 0;
   const showConnected = () => {
-    const queues = queueNames.flatMap((name) => context.producers[name].current() ?? []);
+    const queues = findConnected(context.producers);
     if (queues.length === shown) return;
-    board.setQueues(queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode })));
+    board.setQueues(
+      queues.map(({ queue, shard }) => {
+        // The board knows a queue by prefix and name, and all shards have one name.
+        const names = shard > 0 && { prefix: `${shard}-`, displayName: `${queue.name}, shard ${shard}` };
+        return new BullMQAdapter(queue, { readOnlyMode, ...names });
+      }),
+    );
     shown = queues.length;
-    if (shown === queueNames.length) clearInterval(refresh);
   };
   const refresh = setInterval(showConnected, refreshMs);
   scope.addHook("onClose", async () => clearInterval(refresh));
@@ -57,6 +62,11 @@ export async function registerBoard(
   });
   showConnected();
   await scope.register(serverAdapter.registerPlugin());
+}
+
+function findConnected({ ensure, sync, ...others }: Producers) {
+  const single = [others.reconcile, others["dead-letter"]].flatMap((producer) => producer.current() ?? []);
+  return [...ensure.current(), ...sync.current(), ...single.map((queue) => ({ queue, shard: 0 }))];
 }
 
 type Routes = Parameters<FastifyAdapter["setApiRoutes"]>[0];

@@ -35,7 +35,7 @@ cli.program.addHelpText(
   `
 Options of a command: rollcall <command> --help
 
-Environment, as for the worker: DATABASE_URL, ROLLCALL_CONFIG, REDIS_URL,
+Environment, as for the worker: DATABASE_URL, ROLLCALL_CONFIG, REDIS_URL, QUEUE_SHARDS,
 CLERK_SECRET_KEY, CLERK_API_URL, CLERK_RATE_BUDGET, RECONCILE_CONCURRENCY, ENABLE_AUTO_CREATE,
 DEFAULT_TURMA, DEFAULT_NOME, SESSION_CACHE_TTL_S, APP_SESSION_KEY`,
 );

@@ -23,6 +23,11 @@ export function useFocusReturn(main: RefObject<HTMLElement | null>): void {
     const look = () => {
       isAsked = false;
       const isLost = document.activeElement === document.body && last !== null && !last.isConnected;
+      // A dialog that closes gives the focus back to its opener a frame later. An earlier change may have asked for this
+      // look, so that it comes before.
+      const isNew = last !== lost;
+      lost = isLost ? last : null;
+      if (isLost && isNew) return ask();
       if (!isLost && !wanted.current) return;
       const target =
         typeof wanted.current === "object"
@@ -35,10 +40,10 @@ export function useFocusReturn(main: RefObject<HTMLElement | null>): void {
       target.focus({ preventScroll: isLost });
     };
     let isAsked = false;
+    let lost: Element | null = null;
     const ask = () => {
       if (isAsked) return;
       isAsked = true;
-      // A closing dialog gives the focus back to its opener one frame later, and comes first.
       requestAnimationFrame(() => requestAnimationFrame(look));
     };
     const observer = new MutationObserver(ask);

@@ -36,10 +36,17 @@ function allBut(...names: string[]): string[] {
 
 /** The environment of one part: the operator's variables, and the supplied ones for the rest. */
 export function decideEnvironment(part: PartName, named: Environment, wiring: Wiring): Environment {
-  const wanted = Object.keys(variables).filter((name) => !notFor[part].includes(name));
+  const wanted = [...Object.keys(variables), ...listTelemetry(named)].filter(
+    (name) => !notFor[part].includes(name),
+  );
   const all = { ...named, ...supply(named, wiring) };
   const chosen = [...systemVariables, ...wanted].map((name) => [name, all[name]] as const);
   return Object.fromEntries(chosen.filter(([, value]) => value?.trim()));
+}
+
+/** OpenTelemetry's SDK reads its variables itself, and has many. */
+function listTelemetry(named: Environment): string[] {
+  return Object.keys(named).filter((name) => name.startsWith("OTEL_"));
 }
 
 const demoCatchUpEveryMs = "20000";
@@ -81,6 +88,7 @@ const ofCommands = [
   "DATABASE_URL",
   "ROLLCALL_CONFIG",
   "REDIS_URL",
+  "QUEUE_SHARDS",
   "CLERK_SECRET_KEY",
   "CLERK_API_URL",
   "CLERK_JWT_KEY",

@@ -84,6 +84,7 @@ export const calls = {
   findDrift: (pool) => db.findDrift(pool, [makeSnapshot({ email: secret })], true),
   findDuplicateRows: db.findDuplicateRows,
   findLastActions: (pool) => db.findLastActions(pool, "runId", ["1"]),
+  findLoginRows: (pool) => db.findLoginRows(pool, ids),
   findNewestDryRun: db.findNewestDryRun,
   findOpenAdminSessions: (pool) => db.findOpenAdminSessions(pool, [1]),
   findHeldRun: (pool) => db.findHeldRun(pool),

@@ -1,5 +1,5 @@
 import { createPool, createQueuePool, migrateUp, type Pool } from "@rollcall/db";
-import { createPostgresQueueBackend, migrateQueues, openProducer } from "@rollcall/jobs";
+import { createPostgresQueueBackend, migrateQueues, openProducer, type Producer } from "@rollcall/jobs";
 import { createDatabase } from "@rollcall/local-services";
 import { createLogger, createMetrics } from "@rollcall/observability";
 import {
@@ -24,6 +24,7 @@ import {
 
 let pool: Pool;
 let context: BulkContext;
+let unreached: Producer;
 let lines: string[];
 let databaseUrl: string;
 
@@ -43,10 +44,11 @@ beforeAll(async () => {
   const backend = createPostgresQueueBackend(
     createQueuePool({ databaseUrl: "postgres://unknown@127.0.0.1:9/none", onIdleError: () => undefined }),
   );
+  unreached = openProducer(backend, "sync");
   context = {
     pool,
     sessionCache: noSessionCache,
-    producers: { sync: openProducer(backend, "sync") },
+    producers: { sync: unreached },
     backend,
     log: createLogger({ level: "info", process: "test", destination: { write: (line) => lines.push(line) } }),
     metrics: createMetrics("worker"),
@@ -57,7 +59,7 @@ beforeEach(async () => {
   await pool.query("truncate users, mentorados, rollcall.events, rollcall.bulk_changes cascade");
 });
 afterAll(async () => {
-  await context?.producers.sync.close();
+  await unreached?.close();
   await pool?.end();
 });
 

@@ -33,7 +33,7 @@ import {
   stageBulkChange,
   writePortionTier,
 } from "@rollcall/db";
-import { addSyncJob, type Producers, type QueueBackend } from "@rollcall/jobs";
+import { addSyncJob, type QueueBackend, type UserProducer } from "@rollcall/jobs";
 import type { Logger, Metrics } from "@rollcall/observability";
 import { countPostgresError } from "../count-postgres-error.ts";
 import type { SessionCache } from "../ensure/session-cache.ts";
@@ -90,7 +90,7 @@ export function cancelBulk({ pool }: { pool: Pool }, id: number, by: string): Pr
 export type BulkContext = {
   pool: Pool;
   sessionCache: SessionCache;
-  producers: Pick<Producers, "sync">;
+  producers: { sync: UserProducer };
   backend: Pick<QueueBackend, "readStats">;
   log: Logger;
   metrics: Metrics;

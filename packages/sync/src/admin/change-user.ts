@@ -1,6 +1,6 @@
 import type { SyncAnswer, TierAnswer } from "@rollcall/contracts";
 import { changeTier, findTombstones, inTransaction, type Pool, recordAdminEvents } from "@rollcall/db";
-import { addSyncJob, type Producers } from "@rollcall/jobs";
+import { addSyncJob, type UserProducer } from "@rollcall/jobs";
 import type { SessionCache } from "../ensure/session-cache.ts";
 
 /** The services that an operator's change needs: the rows, and the cache keys that the change makes stale. */
@@ -8,7 +8,7 @@ export type ChangeContext = {
   pool: Pool;
   sessionCache: SessionCache;
   /** Takes a sync job when the cache cannot be invalidated. */
-  producers: Pick<Producers, "sync">;
+  producers: { sync: UserProducer };
 };
 
 const addDeadlineMs = 2_000;

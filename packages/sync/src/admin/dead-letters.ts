@@ -27,11 +27,12 @@ import {
   replayDeadLetter,
   type StoredDeadLetter,
   type SyncQueueName,
+  type UserProducer,
 } from "@rollcall/jobs";
 
 export type DeadLetterContext = {
   pool: Pool;
-  producers: Pick<Producers, SyncQueueName | "dead-letter">;
+  producers: Pick<Producers, "dead-letter"> & Record<SyncQueueName, UserProducer>;
 };
 
 /**

@@ -17,16 +17,10 @@ import {
   type Tables,
   type User,
 } from "@rollcall/db";
-import {
-  findDeadLettersOfUser,
-  findJobsOfUser,
-  type JobQueue,
-  type Producer,
-  type Producers,
-} from "@rollcall/jobs";
-import { decideAccess, toSessionView } from "../ensure/session-view.ts";
+import { findDeadLettersOfUser, findJobsOfUser, type Producers } from "@rollcall/jobs";
+import { decideSessionAccess, toSessionView } from "../ensure/session-view.ts";
 import { decideSnapshot, readMetadata } from "../user/rules.ts";
-import { askQueue } from "./status.ts";
+import { type Asked, askQueue } from "./status.ts";
 
 export type ExplainContext = {
   pool: Pool;
@@ -99,7 +93,7 @@ const complete = { missing: null, errorCode: null } as const;
 
 function explainRow(facts: Facts, session: SessionView): Explanation {
   if (facts.isHeld) return { ...complete, code: "held" };
-  const access = decideAccess(session, facts);
+  const access = decideSessionAccess(session, facts);
   switch (access) {
     case "deleted":
     case "banned":
@@ -219,7 +213,10 @@ function toIso(ms: number | null): string | null {
 async function findJobs({ producers }: ExplainContext, clerkId: string): Promise<JobView[]> {
   const lists = await Promise.all(
     [producers.ensure, producers.sync].map((producer) =>
-      findOrNothing(producer, (queue) => findJobsOfUser(queue, clerkId)),
+      // A job may still wait in the shard of an earlier QUEUE_SHARDS.
+      findOrNothing(producer, async (queues) =>
+        (await Promise.all(queues.map((queue) => findJobsOfUser(queue, clerkId)))).flat(),
+      ),
     ),
   );
   return lists.flat();
@@ -230,9 +227,9 @@ function findDeadLetters({ producers }: ExplainContext, clerkId: string): Promis
 }
 
 /** Finds nothing in a queue that is away or frozen: the rest of the report must still be answered. */
-async function findOrNothing<Found>(
-  producer: Producer,
-  find: (queue: JobQueue) => Promise<Found[]>,
+async function findOrNothing<Queues, Found>(
+  producer: Asked<Queues>,
+  find: (queues: Queues) => Promise<Found[]>,
 ): Promise<Found[]> {
   return (await askQueue(producer, queueTimeoutMs, find)) ?? [];
 }

@@ -22,7 +22,7 @@ import {
   readAlerts,
   sumSamples,
 } from "@rollcall/db";
-import type { JobQueue, Producer, Producers, QueueBackend } from "@rollcall/jobs";
+import type { JobQueue, Producer, Producers, QueueBackend, ShardedProducer } from "@rollcall/jobs";
 import { viewAlerts } from "@rollcall/observability";
 import { checkPostgres, checkQueue } from "./check-services.ts";
 import { describeProblem, type Facts, findProblems } from "./problems.ts";
@@ -80,13 +80,16 @@ export async function readFacts(
   };
 }
 
-/** Null after two seconds, and while Postgres is away. A count that takes long is one that was kept. */
+/**
+ * Null after two seconds, while Postgres is away, and until an incremental sync has counted a large table. A count that
+ * takes long is one that was kept.
+ */
 export async function countAll(pool: Pool): Promise<Facts["users"]> {
   const [users, withoutProfile] = await Promise.all([
     ask(countUsersByState(pool)),
     ask(countWithoutProfile(pool)),
   ]);
-  return users && { ...users, withoutProfile };
+  return users ? { ...users, withoutProfile: withoutProfile ?? null } : null;
 }
 
 function ask<T>(work: Promise<T>): Promise<T | null> {
@@ -175,18 +178,34 @@ export async function askClerk(clerk: ClerkGateway | undefined): Promise<Facts["
   }
 }
 
-async function countJobs(producer: Producer): Promise<SystemStatus["queues"][number] | undefined> {
-  const counts = await askQueue(producer, askTimeoutMs, (queue) => queue.getJobCounts());
+/** The jobs of all shards of a queue. */
+async function countJobs({
+  name,
+  connected,
+}: Producer | ShardedProducer): Promise<SystemStatus["queues"][number] | undefined> {
+  const producer: Asked<JobQueue | readonly JobQueue[]> = { connected };
+  const counts = await askQueue(producer, askTimeoutMs, (queues) =>
+    Promise.all([queues].flat().map((queue) => queue.getJobCounts())),
+  );
   if (!counts) return undefined;
-  const { waiting = 0, active = 0, delayed = 0, failed = 0 } = counts;
-  return { name: producer.name, waiting, active, delayed, failed };
+  const total = (state: string) => counts.reduce((sum, count) => sum + (count[state] ?? 0), 0);
+  return {
+    name,
+    waiting: total("waiting"),
+    active: total("active"),
+    delayed: total("delayed"),
+    failed: total("failed"),
+  };
 }
 
-/** The queue's answer, connection time included; undefined when it does not answer within `limitMs`. */
-export function askQueue<T>(
-  producer: Producer,
+/** A queue, or all its shards. */
+export type Asked<Queues> = { connected(deadlineMs: number): Promise<Queues> };
+
+/** The answer of a queue, or of all its shards, connection time included; undefined after `limitMs` without one. */
+export function askQueue<Queues, T>(
+  producer: Asked<Queues>,
   limitMs: number,
-  ask: (queue: JobQueue) => Promise<T>,
+  ask: (queues: Queues) => Promise<T>,
 ): Promise<T | undefined> {
   return withTimeout(producer.connected(limitMs).then(ask), limitMs).catch(() => undefined);
 }

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ErrorCode, readErrorCode, type SessionView, withTimeout } from "@rollcall/contracts";
 import { findSession, type Pool, wasAbsent } from "@rollcall/db";
-import { addSyncJob, type Producer } from "@rollcall/jobs";
+import { addSyncJob, type UserProducer } from "@rollcall/jobs";
 import type { PostgresMonitor } from "./postgres-monitor.ts";
 import type { CacheResult, SessionCache } from "./session-cache.ts";
-import { decideAccess, toSessionView } from "./session-view.ts";
+import { decideSessionAccess, toSessionView } from "./session-view.ts";
 
 export type EnsureContext = {
   pool: Pool;
   postgres: PostgresMonitor;
   sessionCache: SessionCache;
-  queue: Producer;
+  queue: UserProducer;
   autoCreate: boolean;
   timeoutMs: number;
   onCacheRead: (result: "hit" | "miss" | "incomplete") => void;
@@ -93,7 +93,7 @@ function answerFromRow(
   session: SessionView,
   found: { created: boolean; path: Path },
 ): EnsureResult | undefined {
-  const access = decideAccess(session, context);
+  const access = decideSessionAccess(session, context);
   switch (access) {
     case "ready":
       return { kind: "ready", session, ...found, stale: found.path === "cache" && isStale(context) };

@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { AppError, defaultSessionView, mappedSessionView, type SessionView } from "@rollcall/contracts";
 import { connectRedis, stayOnPrimary } from "@rollcall/jobs";
+import {
+  inChildSpan,
+  inSharedSpan,
+  type Span,
+  type SpanOptions,
+  type Tracing,
+} from "@rollcall/observability";
 import DataLoader from "dataloader";
 import { Cluster, type Redis } from "ioredis";
 import type { z } from "zod";
@@ -34,6 +41,7 @@ export type SessionCacheOptions = {
   appSessionKey: string;
   /** Whether profiles are those of another table than the default one; false by default. */
   hasMappedProfile?: boolean;
+  tracing?: Tracing | undefined;
 };
 
 const leasePrefix = "lease:";
@@ -56,16 +64,20 @@ export function createSessionCache({
   ttlS,
   appSessionKey,
   hasMappedProfile = false,
+  tracing,
 }: SessionCacheOptions): SessionCache {
   const view = hasMappedProfile ? mappedSessionView : defaultSessionView;
   const ownKey = (clerkId: string) => `rollcall:session:${clerkId}`;
   const keysOf = (clerkId: string) => [ownKey(clerkId), appSessionKey.replaceAll("{clerkId}", clerkId)];
   // Concurrent jobs finish together, so their keys are deleted with one command.
-  const deletions = new DataLoader<string, undefined>((clerkIds) => deleteKeys(clerkIds), {
-    cache: false,
-    maxBatchSize: maxUsersPerDelete,
-    batchScheduleFn: setImmediate,
-  });
+  const deletions = new DataLoader<{ clerkId: string; caller: Span | undefined }, undefined>(
+    (calls) => {
+      const clerkIds = calls.map(({ clerkId }) => clerkId);
+      const callers = calls.map(({ caller }) => caller);
+      return inSharedSpan(tracing, spans.delete, callers, () => deleteKeys(clerkIds));
+    },
+    { cache: false, maxBatchSize: maxUsersPerDelete, batchScheduleFn: setImmediate },
+  );
 
   async function deleteKeys(clerkIds: readonly string[]): Promise<undefined[]> {
     const keys = clerkIds.flatMap(keysOf);
@@ -76,14 +88,16 @@ export function createSessionCache({
 
   async function takeLease(clerkId: string): Promise<string | null> {
     const lease = `${leasePrefix}${randomUUID()}`;
-    const taken = await redis.set(ownKey(clerkId), lease, "PX", leaseMs, "NX");
+    const taken = await inChildSpan(tracing, spans.lease, () =>
+      redis.set(ownKey(clerkId), lease, "PX", leaseMs, "NX"),
+    );
     return taken === "OK" ? lease : null;
   }
 
   return {
     read: async (clerkId) => {
       try {
-        const stored = await redis.get(ownKey(clerkId));
+        const stored = await inChildSpan(tracing, spans.get, () => redis.get(ownKey(clerkId)));
         if (stored === null) return { miss: { lease: await takeLease(clerkId) } };
         const hit = stored.startsWith(leasePrefix) ? undefined : parseView(view, stored);
         return hit ? { hit } : { miss: { lease: null } };
@@ -93,13 +107,14 @@ export function createSessionCache({
     },
     fill: async (clerkId, lease, session) => {
       if (lease === null) return;
-      await redis
-        .eval(fillScript, 1, ownKey(clerkId), lease, JSON.stringify(session), ttlS)
-        .catch(() => undefined);
+      await inChildSpan(tracing, spans.fill, () =>
+        redis.eval(fillScript, 1, ownKey(clerkId), lease, JSON.stringify(session), ttlS),
+      ).catch(() => undefined);
     },
     invalidate: async (clerkIds, { onFailure }) => {
       try {
-        await Promise.all(clerkIds.map((clerkId) => deletions.load(clerkId)));
+        const caller = tracing?.active();
+        await Promise.all(clerkIds.map((clerkId) => deletions.load({ clerkId, caller })));
       } catch (cause) {
         const error = new AppError("queue.unavailable", "The session cache was not invalidated", { cause });
         if (onFailure === "throw") throw error;
@@ -108,6 +123,18 @@ export function createSessionCache({
     },
   };
 }
+
+function describeCommand<Name extends string>(command: Name) {
+  const attributes = { "db.system.name": "redis", "db.operation.name": command };
+  return { name: `${command} session cache`, kind: "client", attributes } as const satisfies SpanOptions;
+}
+
+const spans = {
+  get: describeCommand("GET"),
+  lease: describeCommand("SET"),
+  fill: describeCommand("EVAL"),
+  delete: describeCommand("DEL"),
+};
 
 /** An entry in the form of another version, or of another mapping, is a miss. */
 function parseView(view: z.ZodType<SessionView>, stored: string): SessionView | undefined {

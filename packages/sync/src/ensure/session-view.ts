@@ -1,5 +1,5 @@
 import type { ProfileView, SessionView, UserView } from "@rollcall/contracts";
-import type { MappedProfile, Mentorado, User } from "@rollcall/db";
+import type { LoginRow, MappedProfile, Mentorado, User } from "@rollcall/db";
 
 /** The rows as API answers show them: instants are ISO text. */
 export function toSessionView(rows: {
@@ -43,9 +43,25 @@ function toIso(instant: Date | null): string | null {
 export type Access = "ready" | "banned" | "deleted" | "incomplete";
 
 /** `incomplete`: the profile is missing. Admins need no profile, and no user does while auto-create is off. */
-export function decideAccess(session: SessionView, options: { autoCreate: boolean }): Access {
-  if (session.user.deletedAt !== null) return "deleted";
-  if (session.user.banned) return "banned";
-  const needsProfile = options.autoCreate && session.user.role !== "admin";
-  return session.mentorado !== null || !needsProfile ? "ready" : "incomplete";
+export function decideAccess(
+  row: Omit<LoginRow, "clerkId">,
+  { autoCreate }: { autoCreate: boolean },
+): Access {
+  if (row.isDeleted) return "deleted";
+  if (row.isBanned) return "banned";
+  return row.hasProfile || row.isAdmin || !autoCreate ? "ready" : "incomplete";
+}
+
+/** The same of a user whose rows were read as a whole. */
+export function decideSessionAccess(
+  { user, mentorado }: SessionView,
+  options: { autoCreate: boolean },
+): Access {
+  const row = {
+    isDeleted: user.deletedAt !== null,
+    isBanned: user.banned,
+    isAdmin: user.role === "admin",
+    hasProfile: mentorado !== null,
+  };
+  return decideAccess(row, options);
 }

@@ -3,6 +3,7 @@ import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import { createPool } from "@rollcall/db";
 import { noSessionCache } from "../ensure/session-cache.ts";
 import { createDeletionReader, createUserReader } from "../user/fetch-users.ts";
+import { createRowReader } from "../user/read-rows.ts";
 import type { SyncContext } from "../user/sync-user.ts";
 import { createUserWriter } from "../user/write-users.ts";
 import { testDefaults } from "./fixtures.ts";
@@ -35,6 +36,7 @@ export function createTestWorker(databaseUrl: string, clerk: ClerkSimulator): Te
   return {
     context: {
       pool,
+      readRow: createRowReader(pool),
       readUser: createUserReader(gated, pool),
       readDeleted: createDeletionReader(gated),
       writeUser: createUserWriter(pool, testDefaults),

@@ -1,6 +1,7 @@
 import { type ClerkGateway, type FetchResult, maxIdsPerRead } from "@rollcall/clerk";
 import { AppError, readErrorCode } from "@rollcall/contracts";
 import { nextReadSequence, type Pool } from "@rollcall/db";
+import { inChildSpan, inSharedSpan, type Span, type Tracing } from "@rollcall/observability";
 import DataLoader from "dataloader";
 import { confirmAbsence, maxIdsPerConfirmation } from "./confirm-absence.ts";
 
@@ -23,7 +24,7 @@ export type DeletionReader = (clerkId: string) => Promise<FetchResult>;
  * with a sentinel user proves that for all of them. A single user, and users of an answer that proves nothing, are read by
  * their own ids.
  */
-export function createDeletionReader(clerk: ClerkGateway): DeletionReader {
+export function createDeletionReader(clerk: ClerkGateway, tracing?: Tracing): DeletionReader {
   let sentinel: string | null = null;
 
   async function readDeleted(ids: readonly string[]): Promise<Map<string, FetchResult>> {
@@ -42,10 +43,11 @@ export function createDeletionReader(clerk: ClerkGateway): DeletionReader {
     }
   }
 
-  const loader = new DataLoader<string, FetchResult>(
-    async (ids) => {
-      const results = await readDeleted([...new Set(ids)]);
-      return ids.map((id) => results.get(id) ?? noOutcome());
+  const loader = new DataLoader<Call, FetchResult>(
+    async (calls) => {
+      const ids = [...new Set(calls.map(({ clerkId }) => clerkId))];
+      const results = await shareRead(tracing, calls, () => readDeleted(ids));
+      return calls.map(({ clerkId }) => results.get(clerkId) ?? noOutcome());
     },
     {
       cache: false,
@@ -53,7 +55,26 @@ export function createDeletionReader(clerk: ClerkGateway): DeletionReader {
       batchScheduleFn: (run) => setTimeout(run, windowMs),
     },
   );
-  return (clerkId) => loader.load(clerkId);
+  return (clerkId) => inChildSpan(tracing, userSpan, (caller) => loader.load({ clerkId, caller }));
+}
+
+/** A read, and the span that waits for it. */
+type Call = { clerkId: string; caller: Span | undefined };
+
+const userSpan = { name: "read user" };
+
+function shareRead<T>(
+  tracing: Tracing | undefined,
+  calls: readonly Call[],
+  read: () => Promise<T>,
+): Promise<T> {
+  const span = { name: "read users", attributes: { "rollcall.users": calls.length } };
+  return inSharedSpan(
+    tracing,
+    span,
+    calls.map(({ caller }) => caller),
+    read,
+  );
 }
 
 function noOutcome(): AppError {
@@ -72,13 +93,14 @@ const longestWindowMs = 50;
 export function createUserReader(
   clerk: ClerkGateway,
   pool: Pool,
-  { longestMs = longestWindowMs }: { longestMs?: number } = {},
+  { longestMs = longestWindowMs, tracing }: { longestMs?: number; tracing?: Tracing | undefined } = {},
 ): UserReader {
   const window = createReadWindow(longestMs);
-  const loader = new DataLoader<string, SequencedFetch>(
-    async (ids) => {
-      const answered = window.send(ids.length);
-      return readBatch(clerk, pool, ids).finally(answered);
+  const loader = new DataLoader<Call, SequencedFetch>(
+    async (calls) => {
+      const answered = window.send(calls.length);
+      const ids = calls.map(({ clerkId }) => clerkId);
+      return shareRead(tracing, calls, () => readBatch(clerk, pool, ids)).finally(answered);
     },
     {
       // A cached answer would be older than the sync job that needs it.
@@ -87,11 +109,12 @@ export function createUserReader(
       batchScheduleFn: window.open,
     },
   );
-  return (clerkId) => {
-    const read = loader.load(clerkId);
-    window.gather();
-    return read;
-  };
+  return (clerkId) =>
+    inChildSpan(tracing, userSpan, (caller) => {
+      const read = loader.load({ clerkId, caller });
+      window.gather();
+      return read;
+    });
 }
 
 /** Decides when the users that are gathered leave. */

@@ -8,7 +8,7 @@ import {
   returnNotification,
   settleNotification,
 } from "@rollcall/db";
-import { addNotificationJob, type NotificationJob, type Producer } from "@rollcall/jobs";
+import { addNotificationJob, type NotificationJob, type UserProducer } from "@rollcall/jobs";
 import { Webhook } from "standardwebhooks";
 
 export type NotificationTarget = {
@@ -29,7 +29,7 @@ const deliveryTimeoutMs = 10_000;
  * @returns the number of added jobs
  * @throws AppError `queue.unavailable` or `postgres.unavailable`
  */
-export async function relayNotifications(pool: Pool, queue: Producer): Promise<number> {
+export async function relayNotifications(pool: Pool, queue: UserProducer): Promise<number> {
   const due = await listDueNotifications(pool, maxQueued);
   const waiting = new Set(due.map(({ eventId }) => eventId));
   if (waiting.size === 0) return 0;

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { startManglingProxy } from "../reconcile/testing/mangling-proxy.ts";
 import { createTestWorker, type TestWorker } from "../testing/workers.ts";
 import { createUserReader } from "./fetch-users.ts";
+import { createRowReader } from "./read-rows.ts";
 import { decideSnapshot } from "./rules.ts";
 import { syncUser } from "./sync-user.ts";
 
@@ -109,6 +110,56 @@ describe("reads under load", () => {
     answer();
     await Promise.all(reads);
     await close();
+  });
+});
+
+describe("logins read their rows together", () => {
+  const provision = (clerkId: string): SyncJob => ({ ...refresh(clerkId), kind: "provision" });
+
+  /** A worker whose statements for rows begin once `release` is called. `sent` has the ids of each. */
+  function createHeldRows() {
+    const sent: string[][] = [];
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const query: Pool["query"] = async (statement, values) => {
+      sent.push(values?.[0] as string[]);
+      await released;
+      return app.query(statement, values);
+    };
+    const context = { ...worker.context, readRow: createRowReader({ ...app, query }) };
+    return { sent, release: () => release(), context };
+  }
+
+  test("in one statement, whose rows decide for each user alone", async () => {
+    const rows = createHeldRows();
+    const ids = ["user_in", "user_admin", "user_banned", "user_late"] as const;
+    await clerk.users.create({ id: "user_in" });
+    await clerk.users.create({ id: "user_admin", publicMetadata: { role: "admin" } });
+    await clerk.users.create({ id: "user_banned", banned: true });
+    await Promise.all(ids.slice(0, 3).map((id) => syncUser(worker.context, refresh(id), 1)));
+    await clerk.users.create({ id: "user_late" });
+    const outcomes = ids.map((id) => syncUser(rows.context, provision(id), 1));
+    rows.release();
+    expect(await Promise.all(outcomes)).toEqual(["present", "present", "present", "created"]);
+    expect(rows.sent).toEqual([[...ids]]);
+    await app.query(
+      "update mentorados set user_id = null where user_id = (select id from users where clerk_id = 'user_in')",
+    );
+    expect(await syncUser(rows.context, provision("user_in"), 1)).toBe("created");
+  });
+
+  test("a login that comes while rows are read gets a statement of its own, so no row is older than its login", async () => {
+    const rows = createHeldRows();
+    await clerk.users.create({ id: "user_again" });
+    await syncUser(worker.context, refresh("user_again"), 1);
+    const first = syncUser(rows.context, provision("user_again"), 1);
+    await expect.poll(() => rows.sent).toHaveLength(1);
+    const second = syncUser(rows.context, provision("user_again"), 1);
+    await expect.poll(() => rows.sent).toHaveLength(2);
+    rows.release();
+    expect(await Promise.all([first, second])).toEqual(["present", "present"]);
   });
 });
 

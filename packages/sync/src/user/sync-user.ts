@@ -1,7 +1,6 @@
 import type { ClerkUser } from "@rollcall/clerk";
 import { AppError } from "@rollcall/contracts";
 import {
-  findSession,
   inTransaction,
   type Pool,
   type ProfileOutcome,
@@ -11,19 +10,23 @@ import {
   tombstoneUsers,
 } from "@rollcall/db";
 import type { SyncJob } from "@rollcall/jobs";
+import { inChildSpan, type Tracing } from "@rollcall/observability";
 import type { SessionCache } from "../ensure/session-cache.ts";
-import { decideAccess, toSessionView } from "../ensure/session-view.ts";
+import { decideAccess } from "../ensure/session-view.ts";
 import type { DeletionReader, UserReader } from "./fetch-users.ts";
+import type { RowReader } from "./read-rows.ts";
 import { type ChangeOrigin, decideSnapshot, decideWrite } from "./rules.ts";
 import type { UserWriter } from "./write-users.ts";
 
 export type SyncContext = {
   pool: Pool;
+  readRow: RowReader;
   readUser: UserReader;
   readDeleted: DeletionReader;
   writeUser: UserWriter;
   sessionCache: SessionCache;
   autoCreate: boolean;
+  tracing?: Tracing | undefined;
 };
 
 /**
@@ -47,7 +50,9 @@ export async function syncUser(context: SyncContext, job: SyncJob, attempt: numb
   try {
     return await runSyncJob(context, job, attempt);
   } finally {
-    await context.sessionCache.invalidate([job.clerkId], { onFailure: "throw" });
+    await inChildSpan(context.tracing, { name: "invalidate session cache" }, () =>
+      context.sessionCache.invalidate([job.clerkId], { onFailure: "throw" }),
+    );
   }
 }
 
@@ -90,9 +95,9 @@ function originOf({ cause, delivery }: SyncJob): ChangeOrigin {
 async function recordAbsence(context: SyncContext, job: SyncJob, attempt: number): Promise<SyncOutcome> {
   const { pool } = context;
   const { clerkId } = job;
-  const session = await findSession(pool, clerkId);
-  if (session?.user.deletedAt) return "deleted";
-  if (session) return confirmAbsence(context, job);
+  const row = await context.readRow(clerkId);
+  if (row?.isDeleted) return "deleted";
+  if (row) return confirmAbsence(context, job);
   await recordAbsences(pool, [clerkId]);
   if (attempt < attemptsForAbsence) throw new AppError("user.absent", "Clerk has no such user yet");
   return "absent";
@@ -120,7 +125,7 @@ async function deleteUser(context: SyncContext, job: SyncJob, attempt: number): 
   const { pool } = context;
   const { clerkId } = job;
   // Read before Clerk is asked, so that the answer is younger than the row that it decides about.
-  const hadRow = (await findSession(pool, clerkId)) !== undefined;
+  const hadRow = (await context.readRow(clerkId)) !== undefined;
   const result = await context.readDeleted(clerkId);
   if ("unreadable" in result) throw result.unreadable;
   if ("found" in result) {
@@ -141,6 +146,6 @@ async function deleteUser(context: SyncContext, job: SyncJob, attempt: number): 
 }
 
 async function isInPlace(context: SyncContext, clerkId: string): Promise<boolean> {
-  const session = await findSession(context.pool, clerkId);
-  return session !== undefined && decideAccess(toSessionView(session), context) !== "incomplete";
+  const row = await context.readRow(clerkId);
+  return row !== undefined && decideAccess(row, context) !== "incomplete";
 }

@@ -9,12 +9,13 @@ import {
   type ProfileDefaults,
   type ProfileOutcome,
   type ProfileRequest,
+  prepareWrite,
   type Queryable,
   readSqlState,
   splitOnRefusal,
   type UserSnapshot,
-  waitBrieflyForLocks,
 } from "@rollcall/db";
+import { inChildSpan, inSharedSpan, type Span, type Tracing } from "@rollcall/observability";
 import DataLoader from "dataloader";
 import type { UserWrite } from "./rules.ts";
 
@@ -28,16 +29,21 @@ const windowMs = 2;
 const maxUsersPerWrite = 200;
 
 /** Coalesces up to 200 concurrent writes, gathered over 2 ms, into one transaction. */
-export function createUserWriter(pool: Pool, defaults: ProfileDefaults): UserWriter {
-  const loader = new DataLoader<UserWrite, ProfileOutcome>(
-    (writes) => writeTogether(pool, writes, defaults),
+export function createUserWriter(pool: Pool, defaults: ProfileDefaults, tracing?: Tracing): UserWriter {
+  const loader = new DataLoader<{ write: UserWrite; caller: Span | undefined }, ProfileOutcome>(
+    (calls) => {
+      const writes = calls.map(({ write }) => write);
+      const callers = calls.map(({ caller }) => caller);
+      const span = { name: "write users", attributes: { "rollcall.users": writes.length } };
+      return inSharedSpan(tracing, span, callers, () => writeTogether(pool, writes, defaults));
+    },
     {
       cache: false,
       maxBatchSize: maxUsersPerWrite,
       batchScheduleFn: (run) => setTimeout(run, windowMs),
     },
   );
-  return (write) => loader.load(write);
+  return (write) => inChildSpan(tracing, { name: "write user" }, (caller) => loader.load({ write, caller }));
 }
 
 async function writeTogether(
@@ -101,7 +107,7 @@ export async function writeInTransaction(
   writes: readonly UserWrite[],
   defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
-  await waitBrieflyForLocks(client);
+  await prepareWrite(client);
   await applySnapshots(
     client,
     writes.map((write) => write.snapshot),

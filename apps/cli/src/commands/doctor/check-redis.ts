@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { variables, withTimeout } from "@rollcall/contracts";
-import { connectRedis, writeKey } from "@rollcall/jobs";
+import { connectRedis, tagOf, writeKey } from "@rollcall/jobs";
 import type { Environment } from "../../cli.ts";
 import { type Finding, note, ok, unknown, wrong } from "./finding.ts";
 
@@ -20,6 +20,7 @@ export async function checkRedis(environment: Environment): Promise<Finding[]> {
   const nodes = variables.REDIS_URL.safeParse(given).data;
   if (!nodes) return [unknown("redis.reachable", "Not checked: REDIS_URL is malformed.")];
   const { client, findRefusal } = connect(nodes);
+  const shards = variables.QUEUE_SHARDS.catch(1).parse(environment["QUEUE_SHARDS"]?.trim() || undefined);
   try {
     // A cluster client looks for a node without end.
     await withTimeout(client.ping(), longestAnswerMs);
@@ -29,7 +30,7 @@ export async function checkRedis(environment: Environment): Promise<Finding[]> {
         wrong("redis.permissions", `Redis refuses ${denied.join(", ")} to this user (NOPERM).`, grantFix),
       ];
     const servers: Node[] = "nodes" in client ? client.nodes("master") : [client];
-    return [...(await Promise.all(servers.map(checkServer))).flat(), await checkWritable(client)];
+    return [...(await Promise.all(servers.map(checkServer))).flat(), await checkWritable(client, shards)];
   } catch (error) {
     const fix =
       "Start it, and check host, port, TLS (rediss://; a private CA: NODE_EXTRA_CA_CERTS), user and password in REDIS_URL.";
@@ -80,12 +81,20 @@ async function askAlone(node = ""): Promise<unknown> {
   }
 }
 
-async function checkWritable(client: ReturnType<typeof connectRedis>): Promise<Finding> {
+/** @param shards as in QUEUE_SHARDS. In a cluster, each may be on another node */
+async function checkWritable(client: ReturnType<typeof connectRedis>, shards: number): Promise<Finding> {
   const name = "redis.writable";
+  const keys = Array.from({ length: shards }, (_, shard) => `${tagOf(shard)}:write-check`);
   try {
-    await withTimeout(writeKey(client, "{rollcall}:write-check"), longestAnswerMs);
-    return ok(name, "A write succeeds.");
+    await withTimeout(Promise.all(keys.map((key) => writeKey(client, key))), longestAnswerMs);
+    return ok(name, shards === 1 ? "A write succeeds." : `A write succeeds in each of ${shards} shards.`);
   } catch (error) {
+    if (readDenied(error))
+      return wrong(
+        "redis.permissions",
+        "Redis refuses the keys of a shard to this user (NOPERM).",
+        "With QUEUE_SHARDS above 1, grant the pattern ~{rollcall* instead of ~{rollcall}*.",
+      );
     // The check of the memory names this.
     if (readReason(error) === "OOM") return unknown(name, "Not checked: Redis has no memory left.");
     return wrong(

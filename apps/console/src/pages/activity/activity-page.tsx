@@ -33,18 +33,16 @@ export function ActivityPage() {
   const hasProfiles = useProfileShape() !== null;
   const { kind = all, cause = all, ref } = useSearch({ from: "/activity" });
   const navigate = useNavigate({ from: "/activity" });
-  /** Another cause means another kind of `ref`. */
-  const choose = (next: { kind?: string; cause?: string }) => {
-    const chosen = { kind, cause, ...next };
+  /** Another cause means another kind of `ref`. A second choice may come before the page shows the first one. */
+  const choose = (name: "kind" | "cause", value: string) =>
     void navigate({
-      search: {
-        ...(chosen.kind !== all && { kind: chosen.kind }),
-        ...(chosen.cause !== all && { cause: chosen.cause }),
-        ...(ref !== undefined && chosen.cause === cause && { ref }),
-      },
+      search: ({ [name]: before = all, ref: kept, ...others }) => ({
+        ...others,
+        ...(value !== all && { [name]: value }),
+        ...(kept !== undefined && (name === "kind" || value === before) && { ref: kept }),
+      }),
       replace: true,
     });
-  };
   const [clerkId, setClerkId] = useState("");
   const isId = clerkIdForm.test(clerkId);
   const query = {
@@ -104,13 +102,13 @@ export function ActivityPage() {
         <Select
           label={texts.kind}
           value={kind}
-          onChange={(next) => choose({ kind: next })}
+          onChange={(next) => choose("kind", next)}
           options={choices(events.kinds).filter(({ value }) => hasProfiles || !ofProfiles.test(value))}
         />
         <Select
           label={texts.cause}
           value={cause}
-          onChange={(next) => choose({ cause: next })}
+          onChange={(next) => choose("cause", next)}
           options={choices(events.causes)}
         />
         <Field

@@ -8,6 +8,7 @@ import { Select } from "../../design/select.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { columnsTexts } from "./columns-texts.ts";
 import { nameColumn, useFilterTexts } from "./describe-filter.ts";
+import type { ChangeSearch } from "./use-user-search.ts";
 import { type FilterValues, isColumnValue, listFilterColumns, listMetadataColumns } from "./user-filter.ts";
 import { usersTexts } from "./users-texts.ts";
 import "./users.css";
@@ -16,7 +17,7 @@ type Props = {
   columns: ColumnsAnswer | undefined;
   filter: FilterValues;
   searchText: string;
-  onChange: (next: { filter?: FilterValues; searchText?: string }) => void;
+  onChange: ChangeSearch;
 };
 
 /** The search and the filters. Choices count at once; texts count with Enter, or when the field is left. */
@@ -32,11 +33,10 @@ export function FilterForm({ columns, filter, searchText, onChange }: Props) {
   const usualColumns = ["tier", ...listMetadataColumns(shape)];
   const all = columns ? listFilterColumns(columns) : [];
   const isShown = (key: string) => usualColumns.includes(key) || key in filter || added.includes(key);
-  const set = (key: string, value: string) => {
-    const { [key]: _, ...rest } = filter;
-    if ((filter[key] ?? "") === value) return;
-    onChange({ filter: value === "" ? rest : { ...rest, [key]: value } });
-  };
+  const set = (key: string, value: string) =>
+    onChange({
+      filter: ({ [key]: _, ...others }) => (value === "" ? others : { ...others, [key]: value }),
+    });
   const search = (event: FormEvent) => {
     event.preventDefault();
     onChange({ searchText: text.trim() });
@@ -128,7 +128,7 @@ export function FilterForm({ columns, filter, searchText, onChange }: Props) {
                 look="link"
                 onPress={() => {
                   setAdded([]);
-                  onChange({ filter: {} });
+                  onChange({ filter: () => ({}) });
                 }}
               >
                 {texts.clearFilters}
@@ -193,7 +193,7 @@ function ColumnFilter({
     );
   const isWrong = !isColumnValue(typed);
   const apply = () => {
-    if (!isWrong) onChange(typed.trim());
+    if (!isWrong && typed.trim() !== value) onChange(typed.trim());
   };
   // Tiers are upper case everywhere, as in the dialog that gives them.
   const type = (text: string) => setTyped(column.key === "tier" ? text.toUpperCase() : text);

@@ -1,6 +1,6 @@
-import { useNavigate, useRouterState, useSearch } from "@tanstack/react-router";
+import { type HistoryState, useNavigate, useRouterState, useSearch } from "@tanstack/react-router";
 import { useSession } from "../../api/session.tsx";
-import type { FilterValues } from "./user-filter.ts";
+import { type FilterValues, readFilter } from "./user-filter.ts";
 
 declare module "@tanstack/react-router" {
   interface HistoryState {
@@ -8,6 +8,11 @@ declare module "@tanstack/react-router" {
     userSearch?: { text: string; by: string };
   }
 }
+
+export type ChangeSearch = (change: {
+  filter?: (before: FilterValues) => FilterValues;
+  searchText?: string;
+}) => void;
 
 /**
  * What the list of users shows. Filters stand in the page's address. The search text stands in the state of the history
@@ -17,14 +22,14 @@ export function useUserSearch() {
   const filter: FilterValues = useSearch({ from: "/users" });
   const { session } = useSession();
   const by = session?.name ?? "";
-  const searchText = useRouterState({
-    select: ({ location: { state } }) => (state.userSearch?.by === by ? state.userSearch.text : ""),
-  });
+  const readText = ({ userSearch }: HistoryState) => (userSearch?.by === by ? userSearch.text : "");
+  const searchText = useRouterState({ select: ({ location }) => readText(location.state) });
   const navigate = useNavigate({ from: "/users" });
-  const change = (next: { filter?: FilterValues; searchText?: string }) =>
+  // A second change may come before the page shows the first one. It starts from the address, which has the first one.
+  const change: ChangeSearch = ({ filter: next = (before) => before, searchText: text }) =>
     void navigate({
-      search: next.filter ?? filter,
-      state: { userSearch: { text: next.searchText ?? searchText, by } },
+      search: (before) => next(readFilter(before)),
+      state: (before) => ({ userSearch: { text: text ?? readText(before), by } }),
       replace: true,
     });
   return { filter, searchText, change };

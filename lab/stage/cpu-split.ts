@@ -1,8 +1,8 @@
-import { withClient } from "../../stage/postgres.ts";
-import { readCpuUs, readParent, readTreeCpuUs } from "../../stage/process-usage.ts";
+import { findPostmaster } from "./postgres.ts";
+import { readCpuUs, readTreeCpuUs } from "./process-usage.ts";
 
 /** The measured processes: apis or workers, and the two databases. */
-export type Watched = { pids: readonly number[]; redisPid: number; databaseUrl: string };
+export type Watched = { pids: readonly number[]; redisPid?: number; databaseUrl: string };
 
 /** CPU time of each in microseconds, and the duration. */
 export type CpuSplit = { oursUs: number; redisUs: number; postgresUs: number; wallMs: number };
@@ -14,7 +14,7 @@ export async function splitCpu(watched: Watched, work: () => Promise<unknown>): 
     const ours = await Promise.all(watched.pids.map(readCpuUs));
     return {
       oursUs: ours.reduce((sum, us) => sum + us, 0),
-      redisUs: await readCpuUs(watched.redisPid),
+      redisUs: watched.redisPid === undefined ? 0 : await readCpuUs(watched.redisPid),
       postgresUs: await readTreeCpuUs(postmaster),
     };
   };
@@ -29,12 +29,4 @@ export async function splitCpu(watched: Watched, work: () => Promise<unknown>): 
     postgresUs: after.postgresUs - before.postgresUs,
     wallMs,
   };
-}
-
-/** The process of each connection is a child of the postmaster. */
-async function findPostmaster(databaseUrl: string): Promise<number> {
-  return withClient(databaseUrl, async (db) => {
-    const { rows } = await db.query<{ pid: number }>("select pg_backend_pid() as pid");
-    return readParent(rows[0]?.pid ?? 0);
-  });
 }

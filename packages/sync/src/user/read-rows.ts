@@ -1,0 +1,28 @@
+import { findLoginRows, type LoginRow, type Pool } from "@rollcall/db";
+import DataLoader from "dataloader";
+
+/** Reads one user's row, together with the other rows that are read at this moment. @throws PostgresError */
+export type RowReader = (clerkId: string) => Promise<LoginRow | undefined>;
+
+const windowMs = 2;
+const maxRowsPerRead = 200;
+
+/**
+ * Coalesces up to 200 concurrent reads, gathered over 2 ms, into one statement. A read begins after its call: a row that was
+ * read before would be older than what the caller knows by then, such as an answer of Clerk.
+ */
+export function createRowReader(pool: Pool): RowReader {
+  const loader = new DataLoader<string, LoginRow | undefined>(
+    async (clerkIds) => {
+      const rows = await findLoginRows(pool, [...new Set(clerkIds)]);
+      const byId = new Map(rows.map((row) => [row.clerkId, row]));
+      return clerkIds.map((clerkId) => byId.get(clerkId));
+    },
+    {
+      cache: false,
+      maxBatchSize: maxRowsPerRead,
+      batchScheduleFn: (run) => setTimeout(run, windowMs),
+    },
+  );
+  return (clerkId) => loader.load(clerkId);
+}
