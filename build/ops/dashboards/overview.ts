@@ -228,6 +228,19 @@ export const overview: DashboardSpec = {
             },
           ],
         },
+        {
+          title: "Telemetry that the collector did not take",
+          unit: "ops",
+          look: "bars",
+          help: "None is good. The collector is away, slow or full: traces and logs have gaps, and users notice nothing.",
+          runbook: "telemetry-is-lost",
+          queries: [
+            {
+              expr: perSecond("rollcall_telemetry_lost_total", { by: ["signal"] }),
+              legend: "{{signal}}",
+            },
+          ],
+        },
       ],
     },
   ],
