@@ -18,7 +18,7 @@
 #define WAIT 5
 
 /* The lease's owner: none yet, a process (1 and up), or work that is over or dead. */
-#define NO_OWNER 0
+#define UNTAKEN 0
 #define OF(p) (1 + (p))
 #define FORMER (1 + PROCESSES)
 
@@ -26,7 +26,7 @@
 #define PAGE 1
 #define END 2
 
-byte lease = NO_OWNER;
+byte lease = UNTAKEN;
 bit valid;
 byte place[PROCESSES];
 /* The next transaction of a process. */

@@ -191,7 +191,7 @@ testModel({
   model: "session-cache",
   needsRedis: true,
   bugs: ["FILL_WITHOUT_LEASE", "SAME_LEASE"],
-  situation: ["key", "lease0", "lease1"],
+  situation: ["key", "lease0"],
   open: async () => {
     const pool = await createTestPool(inject("postgresUrl"));
     const redis = connectRedis([inject("redisUrl") ?? ""], {}, never);

@@ -8,6 +8,13 @@ export type Sent = {
   statement: string;
   /** Statements of the open transaction so far; empty outside of one. */
   before: readonly string[];
+  values: readonly unknown[];
+};
+
+/** A process that a test stops. */
+type Stoppable = Pick<SteppedProcess, "assertAlive" | "stop"> & {
+  /** Called with each statement that was sent. */
+  track?: <T>(work: Promise<T>) => Promise<T>;
 };
 
 type ChangeValues = (statement: string, values: readonly unknown[] | undefined) => unknown[];
@@ -20,20 +27,22 @@ type ChangeValues = (statement: string, values: readonly unknown[] | undefined) 
  */
 export function stopStatements(
   pool: Pool,
-  process: SteppedProcess,
+  process: Stoppable,
   nameStop: (sent: Sent) => string | undefined,
   changeValues: ChangeValues = (_, values = []) => [...values],
 ): Pool {
+  const { track = (work) => work } = process;
   const stopOn = (db: Queryable, transaction: string[] | undefined): Queryable["query"] => {
     return async (sent, values) => {
       const statement = typeof sent === "string" ? sent : (sent.name ?? sent.text);
       if (transaction && statement.startsWith("begin")) transaction.length = 0;
       process.assertAlive();
-      const stop = nameStop({ statement, before: transaction ?? [] });
+      const given = (typeof sent === "string" ? values : sent.values) ?? [];
+      const stop = nameStop({ statement, before: transaction ?? [], values: given });
       if (stop !== undefined) await process.stop(stop);
       transaction?.push(statement);
-      if (typeof sent === "string") return db.query(sent, changeValues(statement, values));
-      return db.query({ ...sent, values: changeValues(statement, sent.values) });
+      if (typeof sent === "string") return track(db.query(sent, changeValues(statement, values)));
+      return track(db.query({ ...sent, values: changeValues(statement, sent.values) }));
     };
   };
   return {
@@ -41,7 +50,7 @@ export function stopStatements(
     query: stopOn(pool, undefined),
     connect: async (): Promise<Connection> => {
       process.assertAlive();
-      const client = await pool.connect();
+      const client = await track(pool.connect());
       return { ...client, query: stopOn(client, []) };
     },
   };

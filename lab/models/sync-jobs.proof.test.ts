@@ -239,7 +239,7 @@ const situation = ["job", "next", "owner"];
 testModel({
   ...shared,
   needsRedis: true,
-  situation: [...situation, "lock", "marked"],
+  situation: [...situation, "lock"],
   open: () => open(openRedisStore),
 });
 testModel({ ...shared, situation, variant: "POSTGRES", open: () => open(openPostgresStore) });
