@@ -79,7 +79,7 @@ const mixed = (): NewUser[] => [
   makeUser({ clerkId: "user_plain", email: "plain@example.com" }),
   makeUser({ clerkId: "user_recent", email: "recent@example.com", clerkCreatedAtMs: Date.now() }),
   makeUser({ clerkId: "user_class", email: "class@example.com" }, { metadata: ["prata"] }),
-  makeUser({ clerkId: "user_nobody", email: null, emailVerified: false, name: null, clerkUpdatedAtMs: null }),
+  makeUser({ clerkId: "user_bare", email: null, emailVerified: false, name: null, clerkUpdatedAtMs: null }),
   makeUser({ clerkId: "user_admin", email: "admin@example.com", isAdmin: true }),
   makeUser({ clerkId: "user_banned", email: "banned@example.com", banned: true }),
   makeUser({ clerkId: "user_twin_a", email: "twin@example.com" }),
@@ -108,7 +108,7 @@ test.each([true, false])(
     // Without these, everything could have been left to the write.
     const made = create ? "created" : "not_made";
     expect(outcomes).toEqual({
-      ...{ user_plain: made, user_recent: made, user_class: made, user_nobody: made },
+      ...{ user_plain: made, user_recent: made, user_class: made, user_bare: made },
       ...{ user_admin: "admin", user_banned: "banned", user_twin_a: made, user_twin_b: made },
       ...{ user_invited: null, user_near: null },
     });
