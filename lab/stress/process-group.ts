@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { type BundledPrograms, bundlePrograms } from "../stage/bundle-programs.ts";
 import { drawBetween, type Random } from "../stage/random.ts";
 import { repository } from "../stage/repository.ts";
 import { lockMs, type ProcessPlan, type StressPlan } from "./plan.ts";
@@ -20,24 +20,32 @@ export type ProcessGroup = {
   readonly unexpectedExits: string[];
 };
 
-const entries = {
+const sources = {
   producer: new URL("./producer-process.ts", import.meta.url),
   worker: new URL("./worker-process.ts", import.meta.url),
 };
+
+export const bundleGroups = () => bundlePrograms(Object.values(sources));
 
 /** A closing worker waits for its longest run and for a busy database. This is far more. */
 const closeDeadlineMs = 120_000;
 
 let startedCount = 0;
 
-export function startGroup(role: keyof typeof entries, size: number, plan: StressPlan): ProcessGroup {
+export function startGroup(
+  role: keyof typeof sources,
+  size: number,
+  plan: StressPlan,
+  programs: BundledPrograms,
+): ProcessGroup {
   const unexpectedExits: string[] = [];
   let ended = false;
   const stopping = new WeakSet<ChildProcess>();
   const start = (place: number): ChildProcess => {
     startedCount += 1;
     const name = `${role}${startedCount}`;
-    const child = launch(role, { ...plan, name, processSeed: plan.seed * 1_000 + startedCount });
+    const processPlan = { ...plan, name, processSeed: plan.seed * 1_000 + startedCount };
+    const child = launch(programs.pathOf(sources[role]), processPlan);
     let errors = "";
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       errors += text;
@@ -87,10 +95,10 @@ export function startGroup(role: keyof typeof entries, size: number, plan: Stres
   };
 }
 
-function launch(role: keyof typeof entries, plan: ProcessPlan): ChildProcess {
-  return fork(fileURLToPath(entries[role]), [JSON.stringify(plan)], {
+function launch(program: string, plan: ProcessPlan): ChildProcess {
+  return fork(program, [JSON.stringify(plan)], {
     cwd: repository,
-    execArgv: ["--conditions=@rollcall/source", "--import", "tsx"],
+    execArgv: [],
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
 }

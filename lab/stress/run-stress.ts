@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openProducer } from "@rollcall/jobs";
+import type { BundledPrograms } from "../stage/bundle-programs.ts";
 import { createRandom } from "../stage/random.ts";
 import { nameLane, type QueuedSyncJob, readLane } from "./draw-sync-job.ts";
 import { findLostJobs, type Verdict } from "./find-lost-jobs.ts";
 import { type JournalEntry, type JournalReader, openJournalReader, openJournalWriter } from "./journal.ts";
 import { producerCount, type StressPlan, workerCount } from "./plan.ts";
 import {
+  bundleGroups,
   type Fault,
   type FaultCounts,
   injectFaults,
@@ -48,16 +50,17 @@ export async function runStress({ adds, ...options }: StressOptions): Promise<St
   const journal = join(folder, "journal");
   const plan: StressPlan = { ...options, journal, startedAtMs: Date.now(), failures: true };
   const reader = openJournalReader(journal);
+  const programs = await bundleGroups();
   const backend = openBackend(plan);
   const queues = { ensure: openProducer(backend, "ensure"), sync: openProducer(backend, "sync") };
   const deadLetters = openProducer(backend, "dead-letter");
   try {
-    const disturbed = await runWithFaults(plan, adds, reader, queues);
+    const disturbed = await runWithFaults(plan, adds, reader, queues, programs);
     const letters = await findDeadLetters(deadLetters);
     const entries = [...reader.entries];
     const verdict = findLostJobs(entries, new Set(letters.keys()));
     const leftOver = await findDedupKeys(plan);
-    const undisturbed = await addForEveryLane(plan, reader, queues);
+    const undisturbed = await addForEveryLane(plan, reader, queues, programs);
     return {
       ...verdict,
       violations: [
@@ -80,15 +83,21 @@ export async function runStress({ adds, ...options }: StressOptions): Promise<St
     await Promise.all([queues.ensure, queues.sync, deadLetters].map((queue) => queue.close()));
     await backend.close();
     reader.close();
-    await rm(folder, { recursive: true });
+    await Promise.all([rm(folder, { recursive: true }), programs.remove()]);
   }
 }
 
 /** Runs producers and workers with faults, until enough sync jobs are accepted and the queues are idle again. */
-async function runWithFaults(plan: StressPlan, adds: number, reader: JournalReader, queues: SyncQueues) {
+async function runWithFaults(
+  plan: StressPlan,
+  adds: number,
+  reader: JournalReader,
+  queues: SyncQueues,
+  programs: BundledPrograms,
+) {
   const groups: Record<"producer" | "worker", ProcessGroup> = {
-    producer: startGroup("producer", producerCount, plan),
-    worker: startGroup("worker", workerCount, plan),
+    producer: startGroup("producer", producerCount, plan, programs),
+    worker: startGroup("worker", workerCount, plan, programs),
   };
   const stop = new AbortController();
   try {
@@ -133,10 +142,15 @@ async function untilAccepted(reader: JournalReader, adds: number): Promise<void>
  * Adds one more sync job in every lane, while nothing fails. A dedup key without a job would swallow it, and so would a
  * kept job with the same id.
  */
-async function addForEveryLane(plan: StressPlan, reader: JournalReader, queues: SyncQueues) {
+async function addForEveryLane(
+  plan: StressPlan,
+  reader: JournalReader,
+  queues: SyncQueues,
+  programs: BundledPrograms,
+) {
   const before = reader.entries.length;
   const lanes = new Set(reader.entries.flatMap((entry) => (entry.at === "issued" ? [entry.lane] : [])));
-  const workers = startGroup("worker", workerCount, { ...plan, failures: false });
+  const workers = startGroup("worker", workerCount, { ...plan, failures: false }, programs);
   try {
     await addAll(plan, queues, [...lanes].map(readLane));
     const stuck = await untilIdle(queues, () => countEntries(reader));

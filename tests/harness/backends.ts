@@ -2,12 +2,20 @@ import { describe, inject } from "vitest";
 
 export type Backend = "redis" | "postgres";
 
-/** Declares the tests once for each queue backend. Without a redis-server the Redis half is skipped and says why. */
-export function describeOnBackends(declare: (backend: Backend) => void): void {
+/**
+ * Declares the tests once for each queue backend. Without a redis-server the Redis half is skipped and says why.
+ *
+ * @param options.atOnce runs both halves at once, for tests that mostly wait. They must be `test.sequential`
+ */
+export function describeOnBackends(
+  declare: (backend: Backend) => void,
+  { atOnce = false }: { atOnce?: boolean } = {},
+): void {
   for (const backend of ["redis", "postgres"] as const) {
     const missing = backend === "redis" && !inject("redisBinary");
     const name = `with queues on ${backend}${missing ? " (skipped: no redis-server on PATH)" : ""}`;
-    describe.skipIf(missing)(name, () => declare(backend));
+    const suite = missing ? describe.skip : atOnce ? describe.concurrent : describe;
+    suite(name, () => declare(backend));
   }
 }
 

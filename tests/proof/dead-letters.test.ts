@@ -1,34 +1,26 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { migrateUp } from "@rollcall/db";
 import { findOldest, JobFailure, listDeadLetters, migrateQueues, moveFailedJobs } from "@rollcall/jobs";
 import { createDatabase, startRedis } from "@rollcall/local-services";
 import { recordNewDeadLetters, replayDeadLetters } from "@rollcall/sync";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
-import { bundle } from "../../build/bundle.ts";
+import { type BundledPrograms, bundlePrograms } from "../../lab/stage/bundle-programs.ts";
 import { runProcess } from "../harness/process.ts";
 import { openStage, type Place, type Stage } from "./deaths/stage.ts";
 
 const deadlineMs = 10_000;
-const program = fileURLToPath(new URL("deaths/dying-process.ts", import.meta.url));
-/** The bundle lies inside of node_modules, so that it finds the packages that it loads at run time. */
-const cache = fileURLToPath(new URL("../../node_modules/.cache/", import.meta.url));
-let folder: string;
+const program = new URL("deaths/dying-process.ts", import.meta.url);
+let programs: BundledPrograms;
 
-// These tests kill forty processes. A process starts with a fifth of the CPU if it is bundled into one file.
+// These tests kill forty processes.
 beforeAll(async () => {
-  await mkdir(cache, { recursive: true });
-  folder = await mkdtemp(join(cache, "rollcall-deaths-"));
-  const conditions = ["@rollcall/source"];
-  await bundle({ entryPoints: [program], outdir: folder, outExtension: { ".js": ".mjs" }, conditions });
+  programs = await bundlePrograms([program]);
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => programs?.remove());
 
 /** Runs the task in a process that kills itself at step `dieAt`. @returns whether the process died */
 async function runUntil(dieAt: number, task: "move" | "replay", place: Place): Promise<boolean> {
   const plan = JSON.stringify({ ...place, task, dieAt });
-  const running = runProcess(join(folder, "dying-process.mjs"), {}, [plan]);
+  const running = runProcess(programs.pathOf(program), {}, [plan]);
   const end = await running.exited;
   if (end !== "SIGKILL" && end !== 0) throw new Error(`The process ended with ${end}: ${running.output()}`);
   return end === "SIGKILL";

@@ -1,7 +1,7 @@
 import { migrateQueues } from "@rollcall/jobs";
 import { createDatabase, startRedis } from "@rollcall/local-services";
 import pg from "pg";
-import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { describe, expect, inject, type TestContext, test } from "vitest";
 import { findLostJobs } from "../../lab/stress/find-lost-jobs.ts";
 import type { JournalEntry } from "../../lab/stress/journal.ts";
 import { runStress, type StressOptions } from "../../lab/stress/run-stress.ts";
@@ -12,11 +12,16 @@ const seed = 20_260_729;
 /** Slack for a busy machine. The time that a run takes is not part of the test. */
 const timeoutMs = 600_000;
 
-describeOnBackends((backend) => {
-  test(
+const declareStress = (backend: Backend) => {
+  test.sequential(
     "no accepted sync job is lost and no dedup key stays behind, also when jobs fail and processes die",
-    async () => {
-      const report = await stress(backend, { queueing: "production", adds: 2_000, addsPerSecond: 300, seed });
+    async (context) => {
+      const report = await stress(backend, context, {
+        queueing: "production",
+        adds: 2_000,
+        addsPerSecond: 300,
+        seed,
+      });
       expect(report.violations).toEqual([]);
       expect(report.accepted).toBeGreaterThanOrEqual(2_000);
       expect(report.deadLetters).toBeGreaterThan(0);
@@ -24,29 +29,32 @@ describeOnBackends((backend) => {
     timeoutMs,
   );
 
-  test(
+  test.sequential(
     "dedup without keepLastIfActive loses sync jobs, and one of five stress runs finds them",
-    async () => {
+    async (context) => {
       const lost: string[] = [];
       for (let round = 0; round < 5 && lost.length === 0; round += 1) {
         const options = { queueing: "id-only", adds: 800, addsPerSecond: 300, seed: seed + round } as const;
-        lost.push(...(await stress(backend, options)).lost);
+        lost.push(...(await stress(backend, context, options)).lost);
       }
       expect(lost).not.toEqual([]);
     },
     timeoutMs,
   );
-});
+};
+// Most of the time, jobs wait for their retries.
+describeOnBackends(declareStress, { atOnce: true });
 
 async function stress(
   backend: Backend,
+  context: TestContext,
   options: Pick<StressOptions, "queueing" | "adds" | "addsPerSecond" | "seed">,
 ) {
-  const url = backend === "redis" ? await startOwnRedis() : await createOwnDatabase();
+  const url = backend === "redis" ? await startOwnRedis(context) : await createOwnDatabase();
   return runStress({ ...options, backend, url, faster: 3 });
 }
 
-async function startOwnRedis(): Promise<string> {
+async function startOwnRedis({ onTestFinished }: TestContext): Promise<string> {
   const binary = inject("redisBinary");
   if (!binary) throw new Error("This test needs redis-server");
   const redis = await startRedis({ binary });
