@@ -4,6 +4,7 @@ import { ensure, postWebhook, readDeadLetters, untilDeadLetter, untilProfile } f
 import { findInPostgres, findInRedis } from "../harness/find-words.ts";
 import { type OtlpReceiver, startOtlpReceiver, telemetryTo } from "../harness/otlp-receiver.ts";
 import { type System, startSystem } from "../harness/system.ts";
+import { waitFor } from "../harness/wait-for.ts";
 
 /** Words that none of our code contains. If one of them appears anywhere, personal data leaked. */
 const name = "Canaria Serinus";
@@ -51,7 +52,7 @@ describeOnBackends((backend) => {
     const sent = collector.texts.join("\n");
     expect(sent).toContain(person.id);
     expect(sent.match(canary)).toBeNull();
-    // Lines name users by their ids. Spans name nobody, and hold no token and no query.
+    // Lines name users by their ids. Spans name no user, and hold no token and no query.
     const spans = JSON.stringify(collector.spans);
     expect(spans).not.toContain(person.id);
     expect(spans).not.toMatch(/bearer|eyJ|whsec_|sk_test_|user_id=|\$1/i);
