@@ -37,6 +37,11 @@ export const limits = {
     atMost: 1.5,
     unit: "×",
   },
+  fullSyncOfBudget: {
+    text: "duration of a full sync, Clerk taking 250 ms a page, of what the budget allows",
+    atMost: 1.25,
+    unit: "×",
+  },
   fullSyncFill: {
     text: "CPU of a first fill, of fetching and parsing the same pages",
     atMost: 4,
