@@ -48,6 +48,11 @@ export const limits = {
     atMost: 1.5,
     unit: "×",
   },
+  fullSyncOfBudget: {
+    text: "duration of a full sync, Clerk taking 250 ms a page, of what the budget allows",
+    atMost: 1.25,
+    unit: "×",
+  },
   fullSyncMemory: { text: "peak memory of a worker that runs full syncs", atMost: 250, unit: "MB" },
   fullSyncGrowth: {
     text: "peak memory of a full sync of 1 M users, of one of 100 k",
