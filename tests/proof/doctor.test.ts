@@ -419,6 +419,18 @@ describe("each planted fault is the only one that the doctor finds", () => {
         expect(faults).toMatchObject([{ name: "redis.permissions", says: expect.stringContaining(refused) }]);
     });
 
+    test("redis.permissions: a user that may not reach the keys of a second shard", async () => {
+      const redis = new Redis(healthy["REDIS_URL"] ?? "");
+      const patterns = ["~{rollcall}*", "~rollcall:*", "~session:*"];
+      await redis.call("ACL", "SETUSER", "limited", "reset", "on", ">secret", ...patterns, "&*", "+@all");
+      const url = new URL(healthy["REDIS_URL"] ?? "");
+      Object.assign(url, { username: "limited", password: "secret" });
+      const faults = await findFaults({ ...healthy, REDIS_URL: url.href, QUEUE_SHARDS: "2" });
+      await redis.call("ACL", "DELUSER", "limited");
+      redis.disconnect();
+      expect(faults).toMatchObject([{ name: "redis.permissions", says: expect.stringContaining("shard") }]);
+    });
+
     test("redis.reachable: no server listens, or it requires a password", async () => {
       expect(await findNames({ ...healthy, REDIS_URL: "redis://127.0.0.1:1" })).toEqual(["redis.reachable"]);
       const redis = new Redis(healthy["REDIS_URL"] ?? "");

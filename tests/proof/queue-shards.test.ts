@@ -138,15 +138,23 @@ describeOnRedis("QUEUE_SHARDS changes while jobs wait, run and are dead letters"
     expect(inLast.every((count) => count > 0)).toBe(true);
     await stop(system.api);
     system.api = system.startApi(withShards(2));
-    await waitFor("the api", async () => ((await fetch(`${system.apiUrl}/readyz`)).ok ? true : undefined));
     const inEach = await ofAll("sync", (queue) => queue.getWaitingCount());
     const inAll = inEach.reduce((sum, count) => sum + count, 0);
-    expect((await readStatus()).find(({ name }) => name === "sync")).toMatchObject({
-      waiting: inAll,
-      delayed: 2,
+    // An api that starts may answer before it has reached the queues.
+    await waitFor(
+      "the status of all shards",
+      async () => {
+        const found = (await readStatus()).find(({ name }) => name === "sync");
+        return found?.waiting === inAll && found.delayed === delayed.length ? true : undefined;
+      },
+      100_000,
+    );
+    await waitFor("the gauge of all shards", async () => {
+      const metrics = await (await fetch(`${system.apiUrl}/metrics`)).text();
+      return metrics.includes(`rollcall_queue_jobs{queue="sync",state="waiting"} ${inAll}\n`)
+        ? true
+        : undefined;
     });
-    const metrics = await (await fetch(`${system.apiUrl}/metrics`)).text();
-    expect(metrics).toContain(`rollcall_queue_jobs{queue="sync",state="waiting"} ${inAll}\n`);
     system.worker = system.startWorker(withShards(2));
     for (const id of [...running, ...waiting, ...delayed]) await untilProfile(system, id, 60_000);
     await expectNothingLeft();

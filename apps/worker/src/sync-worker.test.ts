@@ -1,16 +1,24 @@
 import { expect, test } from "vitest";
 import { decideConcurrency } from "./sync-worker.ts";
 
+const redis = (count: number) => ({ kind: "redis", shards: { count } }) as const;
+const postgres = { kind: "postgres", shards: { count: 1 } } as const;
+
 test("jobs that wait for Clerk make room for others, up to a limit", () => {
-  expect(decideConcurrency("redis", 0, 1)).toBe(200);
-  expect(decideConcurrency("redis", 300, 1)).toBe(500);
-  expect(decideConcurrency("redis", 5_000, 1)).toBe(1_000);
-  expect(decideConcurrency("postgres", 0, 1)).toBe(100);
-  expect(decideConcurrency("postgres", 5_000, 1)).toBe(400);
+  expect(decideConcurrency(redis(1), 0, 0)).toBe(200);
+  expect(decideConcurrency(redis(1), 0, 300)).toBe(500);
+  expect(decideConcurrency(redis(1), 0, 5_000)).toBe(1_000);
+  expect(decideConcurrency(postgres, 0, 0)).toBe(100);
+  expect(decideConcurrency(postgres, 0, 5_000)).toBe(400);
 });
 
 test("the shards of a queue share its room, and each keeps enough to be worked off alone", () => {
-  expect(decideConcurrency("redis", 0, 3)).toBe(67);
-  expect(decideConcurrency("redis", 0, 12)).toBe(50);
-  expect(decideConcurrency("redis", 5_000, 12)).toBe(84);
+  expect(decideConcurrency(redis(3), 2, 0)).toBe(67);
+  expect(decideConcurrency(redis(12), 11, 0)).toBe(50);
+  expect(decideConcurrency(redis(12), 11, 5_000)).toBe(84);
+});
+
+test("a shard of an earlier QUEUE_SHARDS takes no room from the others", () => {
+  expect(decideConcurrency(redis(1), 0, 0)).toBe(200);
+  expect(decideConcurrency(redis(1), 3, 5_000)).toBe(50);
 });

@@ -18,25 +18,26 @@ import { type QueueWorker, snoozeNewerVersions, startQueueWorker } from "./queue
  * renewals of their locks. Completions are batched there, but a failed job still takes a connection for itself.
  */
 const limits = { redis: { least: 200, most: 1_000 }, postgres: { least: 100, most: 400 } } as const;
-/** A shard that alone has jobs is still worked off at this concurrency. */
+/** Also of a shard that gets no new jobs. It must not take room from the others for as long as the process lives. */
 const leastOfShard = 50;
 const adaptEveryMs = 50;
 /** The users in flight become few when a request is answered, and many again with the next. Their peak halves in 0.7 s. */
 const keptOfPeak = 0.95;
 
 /**
- * How many jobs a worker runs at once in each shard of a queue.
+ * How many jobs a worker runs at once in a shard of a queue.
  *
  * @param usersInFlight users in unanswered requests to Clerk
  */
 export function decideConcurrency(
-  backend: keyof typeof limits,
+  { kind, shards: { count } }: { kind: keyof typeof limits; shards: { count: number } },
+  shard: Shard,
   usersInFlight: number,
-  shards: number,
 ): number {
-  const { least, most } = limits[backend];
+  if (shard >= count) return leastOfShard;
+  const { least, most } = limits[kind];
   const ofQueue = Math.min(most, least + usersInFlight);
-  return Math.max(leastOfShard, Math.ceil(ofQueue / shards));
+  return Math.max(leastOfShard, Math.ceil(ofQueue / count));
 }
 
 const settings = {
@@ -74,8 +75,7 @@ export function startSyncWorker(context: WorkerContext, queue: SyncQueueName): Q
   const adapt = setInterval(() => {
     const { backend, readLoad } = context;
     peak = Math.max(readLoad.usersInFlight, peak * keptOfPeak);
-    const concurrency = decideConcurrency(backend.kind, peak, running.size);
-    for (const worker of running.values()) worker.concurrency = concurrency;
+    for (const [shard, worker] of running) worker.concurrency = decideConcurrency(backend, shard, peak);
   }, adaptEveryMs);
   return {
     close: async () => {
@@ -104,7 +104,7 @@ function createSyncWorker(
     }),
     {
       ...settings,
-      concurrency: decideConcurrency(context.backend.kind, 0, context.backend.shards.count),
+      concurrency: decideConcurrency(context.backend, shard, 0),
       settings: {
         // The message of a failure is its code: see `JobFailure`.
         backoffStrategy: (attemptsMade, _type, failure) =>

@@ -36,8 +36,8 @@ describe.skipIf(!redisBinary)(
     });
 
     /** A process with QUEUE_SHARDS=`count`. */
-    function open(count: number) {
-      const backend = createRedisBackend([server.url], () => undefined, count);
+    function open(count: number, url = server.url) {
+      const backend = createRedisBackend([url], () => undefined, count);
       const sync = openShardedProducer(backend, "sync");
       const deadLetters = openProducer(backend, "dead-letter");
       onTestFinished(async () => {
@@ -112,6 +112,18 @@ describe.skipIf(!redisBinary)(
       await expect
         .poll(async () => (await old.backend.readStats("sync")).jobs.waiting, { timeout: deadlineMs })
         .toBe(1);
+    });
+
+    test("a user of Redis that may reach the keys of before works without shards", async () => {
+      await redis.call("ACL", "SETUSER", "limited", "reset", "on", ">secret", "~{rollcall}*", "&*", "+@all");
+      const url = new URL(server.url);
+      Object.assign(url, { username: "limited", password: "secret" });
+      const { add, backend } = open(1, url.href);
+      await add("user_1");
+      expect(await backend.shards.list()).toEqual([0]);
+      expect((await backend.readStats("sync")).jobs.waiting).toBe(1);
+      await backend.checkWrite();
+      await expect(open(2, url.href).backend.checkWrite()).rejects.toThrow();
     });
 
     test("jobs of two shards with the same number become two dead letters", async () => {
