@@ -106,6 +106,7 @@ test("on a page of new users, known, deleted, invited and refused ones end as on
   expect(counts).toMatchObject({ created: 118, updated: 0, unchanged: 1, failed: 1, linked: 0 });
   expect(dropped).toHaveLength(119);
   await db.query("alter table users drop constraint no_refused");
+  const lines = collectLog(proxied);
   await db.query("truncate users, mentorados, rollcall.events");
   await db.query(
     "insert into mentorados (nome_completo, email, turma) values ('Invited', (select $1::text), 'neon')",
@@ -113,6 +114,15 @@ test("on a page of new users, known, deleted, invited and refused ones end as on
   );
   expect((await proxied.complete("full")).counts).toMatchObject({ created: 119, linked: 1, failed: 0 });
   expect(await findInequalities(db, clerk)).toEqual([]);
+  expect(lines.filter(({ event }) => event === "users_created").map(({ users }) => users)).toEqual([119]);
+  // All but 30 rows are there without a time of creation at Clerk, so the range of the page has none.
+  await db.query("truncate mentorados, rollcall.events");
+  await db.query("delete from users where id <= (select min(id) + 29 from users)");
+  await db.query("update users set clerk_created_at = null");
+  lines.length = 0;
+  expect((await proxied.complete("full")).counts).toMatchObject({ created: 120, failed: 0 });
+  expect(lines.filter(({ event }) => event === "users_created")).toEqual([]);
+  expect(lines.filter(({ event }) => event === "mentorado_created")).toHaveLength(120);
 });
 
 test("every kind of drift is repaired, and edits of people and of the app stay", async () => {

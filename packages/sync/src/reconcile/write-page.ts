@@ -186,14 +186,21 @@ async function writeNew(
   return { done, begun: fresh.filter((one) => !isDone(one)) };
 }
 
-/** Logs and counts the new users of a page together. */
+/** Logs and counts the new users of a page together; up to 50 of them one by one. */
 function reportNew(
-  { log, metrics }: PageContext,
+  context: PageContext,
   done: readonly DriftedUser[],
   inserted: Awaited<ReturnType<typeof writeNewUsers>>,
 ): void {
+  const { log, metrics } = context;
   const [first] = done;
-  if (!first) return;
+  if (!first || done.length <= mostReportedUsers) {
+    for (const { write, kind } of done) {
+      const outcome = inserted.get(write.snapshot.clerkId);
+      if (outcome) reportWrite(context, write.snapshot, kind, outcome);
+    }
+    return;
+  }
   const clerkIds = done.map(({ write }) => write.snapshot.clerkId);
   const outcomes: Record<string, number> = {};
   for (const clerkId of clerkIds) {
