@@ -52,7 +52,7 @@ describeOnBackends((backend) => {
     const sent = collector.texts.join("\n");
     expect(sent).toContain(person.id);
     expect(sent.match(canary)).toBeNull();
-    // Lines name users by their ids. Spans name nobody, and hold no token and no query.
+    // Lines name users by their ids. Spans name no user, and hold no token and no query.
     const spans = JSON.stringify(collector.spans);
     expect(spans).not.toContain(person.id);
     expect(spans).not.toMatch(/bearer|eyJ|whsec_|sk_test_|user_id=|\$1/i);
