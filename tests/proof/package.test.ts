@@ -59,6 +59,7 @@ describe.skipIf(reason)(`the package rollcall, installed in an app${reason}`, { 
       "console/index.html",
       "simulator/index.html",
       "LICENSE",
+      "licenses/opentelemetry.txt",
     ])
       expect(files).toContain(file);
     const modules = files.filter((path) => /^dist\/.*\.js$/.test(path));
@@ -126,7 +127,12 @@ describe.skipIf(reason)(`the package rollcall, installed in an app${reason}`, { 
     });
 
     test("migrate, worker and api also run alone, and SIGTERM stops them in order", async () => {
-      const environment = { ...(await readEnvironment()), PORT: "0", WORKER_PORT: "0", HOST: "127.0.0.1" };
+      const environment = {
+        ...(await readEnvironment()),
+        ...{ PORT: "0", WORKER_PORT: "0", HOST: "127.0.0.1" },
+        // The package holds what sends it. This collector is away.
+        OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+      };
       const migration = start(["npx", "--no-install", "rollcall", "migrate"], environment);
       expect(await migration.exited, migration.output()).toBe(0);
       const running = ["worker", "api"].map((name) =>

@@ -9,28 +9,29 @@ import type { BenchCase } from "./case.ts";
 
 const connections = 32;
 const userCount = 1_000;
-const shares = { "1 %": "0.01", "100 %": "1" } as const;
+/** A webhook also logs a line. */
+const senders = {
+  "1 %": { OTEL_TRACES_SAMPLER_ARG: "0.01", OTEL_LOGS_EXPORTER: "none" },
+  "100 %": { OTEL_TRACES_SAMPLER_ARG: "1", OTEL_LOGS_EXPORTER: "none" },
+  "1 % and logs": { OTEL_TRACES_SAMPLER_ARG: "0.01" },
+} as const;
 
-/** Webhooks and cached ensure calls, to an api without a collector and to apis that send 1 % and 100 % of their traces. */
+/** Webhooks and cached ensure calls, to an api without a collector, and to apis that send some or all of their traces. */
 export const telemetryCase: BenchCase = {
   backends: ["redis"],
   users: () => userCount,
   run: async (stage, options) => {
     const collector = await startCollector(stage);
     // The first calls fill the cache, and wait for the worker, however busy the machine is.
-    const patient = { ENSURE_TIMEOUT_MS: "60000" };
-    const apis = [{ name: "off", api: await stage.startApp("api", patient) }];
-    for (const [name, share] of Object.entries(shares)) {
-      const sampler = {
-        OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
-        OTEL_TRACES_SAMPLER_ARG: share,
-        ...patient,
-      };
-      apis.push({
-        name,
-        api: await stage.startApp("api", { OTEL_EXPORTER_OTLP_ENDPOINT: collector, ...sampler }),
-      });
-    }
+    const unhurried = { ENSURE_TIMEOUT_MS: "60000" };
+    const apis = [{ name: "off", api: await stage.startApp("api", unhurried) }];
+    const common = {
+      ...unhurried,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector,
+      OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+    };
+    for (const [name, sender] of Object.entries(senders))
+      apis.push({ name, api: await stage.startApp("api", { ...common, ...sender }) });
     const users = await stage.clerk.users.list({ limit: userCount });
     const [user] = users;
     if (!user) throw new Error("The simulator has no user");

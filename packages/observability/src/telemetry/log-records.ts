@@ -2,7 +2,7 @@ import type { Resource } from "@opentelemetry/resources";
 import type { ReadableLogRecord } from "@opentelemetry/sdk-logs";
 import { type InstrumentationScope, toTime } from "./sdk-types.ts";
 
-/** The number that Pino gives each severity, as OpenTelemetry names it. */
+/** OpenTelemetry's severity of each number that pino writes. */
 const severities: Readonly<Record<number, { severityText: string; severityNumber: number }>> = {
   10: { severityText: "TRACE", severityNumber: 1 },
   20: { severityText: "DEBUG", severityNumber: 5 },
