@@ -135,8 +135,16 @@ function createOpenMetrics(registry: Registry): Registry<OpenMetricsContentType>
   const page = new Registry<OpenMetricsContentType>();
   page.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   for (const { name } of registry.getMetricsAsArray()) {
-    const metric: Metric = Object.create(registry.getSingleMetric(name) ?? null);
-    page.registerMetric(metric);
+    const metric = registry.getSingleMetric(name);
+    if (!metric) continue;
+    // Not the metric as a prototype: V8 then slows each count.
+    const own = { ...metric, name, get: read, getForPromString: read };
+    page.registerMetric(own as unknown as Metric);
+    async function read() {
+      const values =
+        metric && "getForPromString" in metric ? (metric.getForPromString as Metric["get"]) : metric?.get;
+      return { ...(await values?.call(metric)), name: own.name };
+    }
   }
   return page;
 }
