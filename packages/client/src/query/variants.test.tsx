@@ -142,6 +142,17 @@ describe("useAuthedMutation", () => {
     saved.length = 0;
   });
 
+  /** Presses as early as a person could after a change: before React runs the effects that follow it. */
+  const pressSaveOnce = (shown: string) =>
+    new Promise<void>((resolve) => {
+      new window.MutationObserver((_, observer) => {
+        if (!page.text().includes(shown)) return;
+        observer.disconnect();
+        page.press("save");
+        resolve();
+      }).observe(document.body, { childList: true, characterData: true, subtree: true });
+    });
+
   test("waits for the profile", async () => {
     const { held, letGo } = holdBack();
     server.will(() => held.then(() => ready("user_a")));
@@ -171,11 +182,32 @@ describe("useAuthedMutation", () => {
     await until("the call", () => server.calls[0]);
     page.press("save");
     await page.untilText("Sentence of user.banned.");
+    const change = pressSaveOnce("no user:");
     show(null);
-    await page.untilText("no user:");
-    page.press("save");
+    await change;
     await page.untilText("Entre na sua conta para continuar.");
     expect(saved).toEqual([]);
+  });
+
+  test("waits for the next user's profile, also right after the previous user left", async () => {
+    server.will(ready("user_a"));
+    const show = (userId: string) =>
+      page.render(
+        <App userId={userId}>
+          <Save />
+        </App>,
+      );
+    show("user_a");
+    await page.untilText("user_a:");
+    await until("A's profile", () => (server.calls.length > 0 ? true : undefined));
+    page.press("save");
+    await page.untilText("saved x");
+    server.will(failure(403, "user.banned"));
+    const change = pressSaveOnce("user_b:");
+    show("user_b");
+    await change;
+    await page.untilText("Sentence of user.banned.");
+    expect(saved).toEqual(["x"]);
   });
 
   test("of a user who left does not run for the next user", async () => {

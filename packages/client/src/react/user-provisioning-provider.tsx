@@ -2,6 +2,7 @@ import {
   type ReactNode,
   useCallback,
   useEffect,
+  useLayoutEffect,
   useMemo,
   useRef,
   useState,
@@ -54,7 +55,8 @@ export function UserProvisioningProvider(props: UserProvisioningProviderProps): 
   const [initial] = useState(() => readInitialSession(props.initialSession, client.profile));
   const [provisioning] = useState(() => createProvisioning(initial));
   const wasLoaded = useRef(false);
-  useEffect(() => {
+  // Before the next event, so that a mutation of the next user does not ask for the profile of the previous one.
+  useCommitEffect(() => {
     wasLoaded.current ||= isLoaded;
     // Until the user is known for the first time, the initial session waits.
     if (!wasLoaded.current) return undefined;
@@ -97,10 +99,13 @@ export function UserProvisioningProvider(props: UserProvisioningProviderProps): 
   return <ProvisioningContext.Provider value={context}>{children}</ProvisioningContext.Provider>;
 }
 
+/** A layout effect. React 18 warns of one on a server, where no effect runs. */
+const useCommitEffect = typeof document === "undefined" ? useEffect : useLayoutEffect;
+
 /** A value of the latest render, for functions that run later. */
 function useLatest<Value>(value: Value): { readonly current: Value } {
   const latest = useRef(value);
-  useEffect(() => {
+  useCommitEffect(() => {
     latest.current = value;
   });
   return latest;
