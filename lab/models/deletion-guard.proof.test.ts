@@ -49,11 +49,12 @@ const clear = `
 delete from users; delete from rollcall.events; delete from rollcall.held_deletions;
 delete from rollcall.deletion_candidates; delete from rollcall.runs; delete from rollcall.leases`;
 
-/** A transaction stops before it locks the guard, and before its commit. */
+/** A transaction stops before it locks the guard, and before its commit. One statement alone is a transaction too. */
 const nameStop =
   (fence: string) =>
   ({ statement, before }: Sent): string | undefined => {
     if (statement === lockGuard) return "count";
+    if (statement === "advance-fenced-run") return "commit";
     return statement === "commit" && before.includes(fence) ? "commit" : undefined;
   };
 

@@ -4,8 +4,9 @@
  * Invariants 24 and 26: each mode has one runner. A process that lost its lease writes no page and no watermark.
  *
  * Two processes work on one incremental sync. Each takes the lease, then the run, and writes in three transactions: it
- * resets the run's counts, stores its page, and ends the run with the watermark. The first statement of a transaction
- * prolongs the lease and locks its row until the commit. A process may sleep at any place for as long as it likes.
+ * resets the run's counts, stores its page, and ends the run with the watermark. The page is stored by one
+ * statement, which prolongs the lease too. In the others the first statement does, and locks the lease's row until the
+ * commit. A process may sleep at any place for as long as it likes.
  */
 #define PROCESSES 2
 
@@ -103,9 +104,16 @@ end: do
       :: else -> place[me] = HOLD
       fi; DONE
     }
-  :: d_step { place[me] == HOLD && locked == 0 -> STEP("hold", me); hold(me); DONE }
   :: d_step {
-      place[me] == HOLD && locked == 0 && HOLDS(me) -> STEP("hold-too-long", me);
+      place[me] == HOLD && part[me] == PAGE && locked == 0 -> STEP("store-page", me);
+      if
+      :: HOLDS(me) && !over -> pages++; part[me] = END
+      :: else -> place[me] = RELEASE
+      fi; DONE
+    }
+  :: d_step { place[me] == HOLD && part[me] != PAGE && locked == 0 -> STEP("hold", me); hold(me); DONE }
+  :: d_step {
+      place[me] == HOLD && part[me] != PAGE && locked == 0 && HOLDS(me) -> STEP("hold-too-long", me);
       hold(me); late = 1; DONE
     }
   :: d_step {
@@ -113,7 +121,6 @@ end: do
       if
       :: over -> place[me] = RELEASE
       :: !over && part[me] == RESET -> pages = 0; part[me] = PAGE; place[me] = HOLD
-      :: !over && part[me] == PAGE -> pages++; part[me] = END; place[me] = HOLD
       :: !over && part[me] == END -> over = 1; place[me] = RELEASE
       fi;
       if

@@ -15,7 +15,7 @@ function nameStop({ statement, before }: Sent): string | undefined {
   if (/^\s*insert into rollcall\.leases/.test(statement)) return "acquire";
   if (/^\s*with before as materialized \(select id, started_at from rollcall\.runs/.test(statement))
     return "take-run";
-  if (statement === "hold-lease") return "hold";
+  if (statement === "hold-lease" || statement === "advance-fenced-run") return "hold";
   if (statement === "commit" && before.includes("hold-lease")) return "commit";
   if (/^update rollcall\.leases set expires_at = now\(\)/.test(statement)) return "release";
   return undefined;
@@ -82,6 +82,7 @@ async function createReplica({ pool, context }: ReconcileStage): Promise<Replica
       },
       "take-run": proceed,
       hold: proceed,
+      "store-page": proceed,
       "hold-too-long": async (number) => {
         of(number).isSlow = true;
         await proceed(number);

@@ -109,7 +109,7 @@ async function createReplica(
       const user = users.findIndex((id) => values.some((list) => Array.isArray(list) && list.includes(id)));
       return `write ${user < 2 ? 0 : 1}`;
     }
-    if (statement !== "advance-run") return undefined;
+    if (!/^advance-(fenced-)?run$/.test(statement)) return undefined;
     const checkpoint: Checkpoint = JSON.parse(String(values[1]));
     if (checkpoint.phase !== "walk") return "next phase";
     next = readPlaces(checkpoint, users);
