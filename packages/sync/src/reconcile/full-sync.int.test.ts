@@ -156,6 +156,21 @@ test("every kind of drift is repaired, and edits of people and of the app stay",
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
+test("a page whose triggers take too long for one statement is written by two", async () => {
+  const { clerk, db } = stage;
+  await clerk.users.seed(60);
+  // Postgres ends a statement at its limit with the same error. The limit leaves time to write the page anew.
+  await db.query(`
+    create function be_slow() returns trigger language plpgsql as $$ begin
+      if current_setting('statement_timeout')::interval <= '5 s' then raise exception using errcode = 'query_canceled'; end if;
+      return new;
+    end $$;
+    create trigger be_slow before insert on users for each row execute function be_slow()`);
+  const run = await proxied.complete("full");
+  expect(run).toMatchObject({ state: "succeeded", counts: { created: 60, failed: 0 } });
+  expect(await findInequalities(db, clerk)).toEqual([]);
+});
+
 test("a row that a trigger of the app changes is no missed webhook, and the log names it", async () => {
   const { clerk, db } = stage;
   await clerk.users.seed(3);
