@@ -41,7 +41,7 @@ export function startBackgroundTasks(context: WorkerContext): () => Promise<void
     ),
     // A scan, because an event that reports a failed job is lost when its process dies.
     startPeriodicTask(context, { name: "dead-letter mover", everyMs: moveEveryMs }, async () => {
-      for (const source of [producers.ensure, producers.sync]) await moveDeadLetters(context, source);
+      await moveDeadLetters(context, [producers.ensure, producers.sync]);
     }),
     startPeriodicTask(context, { name: "purges", everyMs: purgeEveryMs }, () => workOnPurges(context)),
     startPeriodicTask(context, { name: "pruning", everyMs: pruneEveryMs }, async () => {
@@ -74,16 +74,25 @@ export function startBackgroundTasks(context: WorkerContext): () => Promise<void
   };
 }
 
-async function moveDeadLetters(
-  { pool, producers, log }: WorkerContext,
-  source: ShardedProducer,
+/** @throws the first error, after every shard had its turn: one may be on a node of the cluster that is away */
+export async function moveDeadLetters(
+  { pool, producers, log }: Pick<WorkerContext, "pool" | "producers" | "log">,
+  sources: readonly Pick<ShardedProducer, "name" | "current">[],
 ): Promise<void> {
   const target = producers["dead-letter"];
   const record = (letters: readonly StoredDeadLetter[]) => recordNewDeadLetters(pool, letters);
-  for (const { queue, shard } of source.current()) {
-    for (const { code, attempts } of await moveFailedJobs(queue, target, record, moveDeadlineMs, shard))
-      log.error({ event: "dead_letter_moved", queue: source.name, code, attempts }, "A job is a dead letter");
+  const errors: unknown[] = [];
+  for (const { name, queue, shard } of sources.flatMap(({ name, current }) =>
+    current().map((one) => ({ name, ...one })),
+  )) {
+    try {
+      for (const { code, attempts } of await moveFailedJobs(queue, target, record, moveDeadlineMs, shard))
+        log.error({ event: "dead_letter_moved", queue: name, code, attempts }, "A job is a dead letter");
+    } catch (error) {
+      errors.push(error);
+    }
   }
+  if (errors.length > 0) throw errors[0];
 }
 
 const beatMs = 10_000;

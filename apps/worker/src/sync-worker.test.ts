@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decideConcurrency } from "./sync-worker.ts";
+import { createPause, decideConcurrency } from "./sync-worker.ts";
 
 const redis = (count: number) => ({ kind: "redis", shards: { count } }) as const;
 const postgres = { kind: "postgres", shards: { count: 1 } } as const;
@@ -21,4 +21,20 @@ test("the shards of a queue share its room, and each keeps enough to be worked o
 test("a shard of an earlier QUEUE_SHARDS takes no room from the others", () => {
   expect(decideConcurrency(redis(1), 0, 0)).toBe(200);
   expect(decideConcurrency(redis(1), 3, 5_000)).toBe(50);
+});
+
+test("an outage pauses all shards, and no job waits for the pause of a shard whose node is away", async () => {
+  const paused: string[] = [];
+  const shardOf = (shard: number, answer?: Promise<void>) => {
+    const rateLimit = async (ms: number) => {
+      paused.push(`${shard} for ${ms}`);
+      await answer;
+    };
+    return [shard, { rateLimit }] as const;
+  };
+  const pause = createPause(new Map([shardOf(0), shardOf(1, new Promise(() => {})), shardOf(2)]));
+  await pause(0, 1_000);
+  expect(paused.sort()).toEqual(["0 for 1000", "1 for 1000", "2 for 1000"]);
+  await pause(0, 2_000);
+  expect(paused.filter((one) => one.startsWith("1"))).toEqual(["1 for 1000"]);
 });

@@ -58,14 +58,11 @@ const settings = {
 export function startSyncWorker(context: WorkerContext, queue: SyncQueueName): QueueWorker {
   const running = new Map<Shard, JobWorker>();
   const started: QueueWorker[] = [];
-  // An outage is one of all users. Otherwise each shard would ask Clerk once more.
-  const pauseQueue: PauseQueue = async (ms) => {
-    await Promise.all([...running.values()].map((worker) => worker.rateLimit(ms)));
-  };
+  const pauseFrom = createPause(running);
   const stop = context.backend.shards.watch((shard) => {
     started.push(
       startQueueWorker(context, queue, () => {
-        const worker = createSyncWorker(context, queue, shard, pauseQueue);
+        const worker = createSyncWorker(context, queue, shard, (ms) => pauseFrom(shard, ms));
         running.set(shard, worker);
         return worker;
       }),
@@ -83,6 +80,26 @@ export function startSyncWorker(context: WorkerContext, queue: SyncQueueName): Q
       stop();
       await Promise.all(started.map((worker) => worker.close()));
     },
+  };
+}
+
+/**
+ * Pauses all shards: an outage is one of all users, and each shard would ask Clerk once more. A job waits for the pause of its
+ * own shard alone. Another shard may be on a node of the cluster that is away, and its worker's connection keeps commands
+ * until it is back. So one command waits there, however many jobs fail meanwhile.
+ */
+export function createPause(
+  running: ReadonlyMap<Shard, Pick<JobWorker, "rateLimit">>,
+): (own: Shard, ms: number) => Promise<void> {
+  const pausing = new Map<Shard, Promise<void>>();
+  return async (own, ms) => {
+    for (const [shard, worker] of running) {
+      if (shard === own || pausing.has(shard)) continue;
+      const pause = worker.rateLimit(ms).catch(() => undefined);
+      pausing.set(shard, pause);
+      void pause.then(() => pausing.delete(shard));
+    }
+    await running.get(own)?.rateLimit(ms);
   };
 }
 

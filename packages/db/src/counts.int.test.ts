@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { countUsersByState, countUsersWhenDue, countWithoutProfile } from "./counts.ts";
 import type { Pool } from "./pool.ts";
-import { createTestPool, emptyTables, makeSnapshot, writeUsers } from "./testing.ts";
+import { createTestPool, emptyTables, makeSnapshot, untilBlocked, writeUsers } from "./testing.ts";
+import { inTransaction } from "./transaction.ts";
 
 let pool: Pool;
 
@@ -61,4 +62,23 @@ test("a large table is not counted by readers before an incremental sync has cou
   await countUsersWhenDue(pool);
   expect(await countUsersByState(pool, large)).toMatchObject({ live: 1 });
   expect(await countWithoutProfile(pool, large)).toBe(1);
+});
+
+test("if the count of users without a profile is ended by its limit, the others are kept", async () => {
+  await writeUsers(pool, [makeSnapshot({ clerkId: "user_a" })], { create: false });
+  await countUsersWhenDue(pool);
+  const counted = await inTransaction(pool, async (client) => {
+    await client.query("lock table mentorados in access exclusive mode");
+    const counting = countUsersWhenDue(pool);
+    await untilBlocked(pool);
+    // The limit cancels the statement likewise.
+    await pool.query(
+      "select pg_cancel_backend(pid) from pg_stat_activity where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0",
+    );
+    return await counting;
+  });
+  expect(counted).toEqual({ live: 1, held: 0 });
+  await pretend(2, 0);
+  expect(await countUsersByState(pool)).toMatchObject({ live: 1, countedAt: expect.any(String) });
+  expect(await countWithoutProfile(pool)).toBeUndefined();
 });

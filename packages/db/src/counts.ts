@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isTooSlow } from "./errors.ts";
 import type { Pool, Queryable } from "./pool.ts";
 import { readRow } from "./rows.ts";
 import { perProfile, perTables } from "./tables.ts";
@@ -46,6 +47,23 @@ on conflict (only_row) do update set
   counted_at = excluded.counted_at, took_ms = excluded.took_ms
 `;
 
+/** Is kept as the number of users without a profile if their count was ended by its limit. */
+const unknownNumber = -1;
+
+/** It takes longest, and is for operators alone. So it fails alone: the comparison with Clerk needs the others. */
+async function countLacking(client: Queryable): Promise<number> {
+  const without = profileCountsOf(client)?.without;
+  if (without === undefined) return 0;
+  await client.query("savepoint lacking");
+  try {
+    return readRow(countRow, (await readAtLength(client, without)).rows).count;
+  } catch (error) {
+    if (!isTooSlow(error)) throw error;
+    await client.query("rollback to savepoint lacking");
+    return unknownNumber;
+  }
+}
+
 /**
  * Counts the users, and keeps the numbers for `countUsersByState` and `countWithoutProfile`. It reads whole tables. If that
  * takes more than a second, it is due again only after 20 times as long.
@@ -59,8 +77,7 @@ export function countUsersWhenDue(pool: Pool): Promise<{ live: number; held: num
     const { states, held } = countsOf(client);
     const { live, banned, deleted } = readRow(statesRow, (await readAtLength(client, states)).rows);
     const counted = readRow(heldRow, (await readAtLength(client, held)).rows);
-    const without = profileCountsOf(client)?.without;
-    const withoutProfile = without ? readRow(countRow, (await readAtLength(client, without)).rows).count : 0;
+    const withoutProfile = await countLacking(client);
     const tookMs = Math.round(performance.now() - startedAtMs);
     await client.query(keep, [live, banned, deleted, withoutProfile, tookMs]);
     return { live: live + banned, held: counted.held };
@@ -78,7 +95,7 @@ const keptRow = z.object({
   live: z.number(),
   banned: z.number(),
   deleted: z.number(),
-  withoutProfile: z.number(),
+  withoutProfile: z.number().transform((number) => (number === unknownNumber ? undefined : number)),
   countedAt: z.date().transform((date) => date.toISOString()),
 });
 
@@ -142,7 +159,7 @@ export function countOpenConflicts(db: Queryable): Promise<number> {
 /**
  * Users that should have a profile and lack one. Where counting takes long, it is the number that was kept.
  *
- * @returns undefined while no number of a large table is kept
+ * @returns undefined while no number of a large table is kept, and if its count was ended by its limit
  */
 export async function countWithoutProfile(
   db: Queryable,
@@ -152,7 +169,7 @@ export async function countWithoutProfile(
   if (!statements) return 0;
   const kept = await findKept(db, options);
   if (kept === "unknown") return undefined;
-  return kept?.withoutProfile ?? count(db, statements.without);
+  return kept ? kept.withoutProfile : count(db, statements.without);
 }
 
 /** Changes that the incremental sync found within the last hour, and that webhooks should have reported. */

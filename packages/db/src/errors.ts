@@ -43,6 +43,11 @@ export function isRerunnable(error: unknown): boolean {
   return readSqlState(error)?.startsWith("40") ?? false;
 }
 
+/** Whether Postgres answers, and ended a statement at its time limit. Unlike an outage, this does not end by itself. */
+export function isTooSlow(error: unknown): boolean {
+  return readSqlState(error) === "57014";
+}
+
 /** The SQLSTATE of a PostgresError. Undefined for every other error, and if no server answered. */
 export function readSqlState(error: unknown): string | undefined {
   return error instanceof PostgresError && error.sqlState !== noAnswer ? error.sqlState : undefined;

@@ -113,7 +113,14 @@ export { describeChange } from "./describe-change.ts";
 export { type CreationRange, type DriftKind, digestRows, digestSnapshots, findDrift } from "./drift.ts";
 export { trimText } from "./email.ts";
 export { countUnerased, type Erasure, erasePerson, isErased } from "./erasure.ts";
-export { isRerunnable, PostgresError, readRefusal, readSqlState, toPostgresError } from "./errors.ts";
+export {
+  isRerunnable,
+  isTooSlow,
+  PostgresError,
+  readRefusal,
+  readSqlState,
+  toPostgresError,
+} from "./errors.ts";
 export {
   type AdminAction,
   type AdminEvent,

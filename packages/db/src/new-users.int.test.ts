@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { insertNewUsers, type NewUser } from "./new-users.ts";
 import type { Pool } from "./pool.ts";
 import { giveProfiles } from "./profiles.ts";
@@ -154,3 +154,27 @@ test("a deletion that waits for confirmation ends when the user is new", async (
   await inTransaction(pool, (client) => insertNewUsers(client, [makeUser()], defaults));
   expect((await pool.query("select from rollcall.held_deletions")).rows).toEqual([]);
 });
+
+test.each([
+  {
+    does: "makes the profile",
+    act: "insert into mentorados (user_id, nome_completo, turma) values (new.id, 'By the app', 'neon') on conflict do nothing",
+  },
+  { does: "makes the user an admin", act: "update users set role = 'admin' where id = new.id" },
+])(
+  "a trigger of the app that $does behind each new user finds what it would find by the write",
+  async ({ act }) => {
+    const trigger = `
+    create function follow() returns trigger language plpgsql as $$ begin ${act}; return null; end $$;
+    alter function follow() set search_path = public;
+    create trigger follow after insert on users for each row execute function follow()`;
+    for (const db of [pool, other]) await db.query(trigger);
+    onTestFinished(async () => {
+      for (const db of [pool, other]) await db.query("drop function follow cascade");
+    });
+    const users = mixed();
+    await write(users);
+    await writeByTwo(other, users);
+    expect((await pool.query(state)).rows).toEqual((await other.query(state)).rows);
+  },
+);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hasInsertTrigger } from "./app-triggers.ts";
 import { perUserKey } from "./made-keys.ts";
 import type { Queryable } from "./pool.ts";
 import {
@@ -25,6 +26,9 @@ import { insertRows } from "./users.ts";
  *
  * The statement sees the state at its start. giveProfiles must not, because it may wait for a row. This statement never
  * changes a row that it waited for.
+ *
+ * Triggers of the app that run behind an insert run behind the whole statement. If there is one on the users, the statement
+ * is not used: the trigger may make the profile itself, or change what decides about the profile.
  */
 const inserts = perUserKey(({ users: u, profile }, newKey) => {
   // Separate state has tables of its own. Without profiles, or for columns that the table lacks, the write is as fast.
@@ -123,7 +127,7 @@ export async function insertNewUsers(
   const statement = await inserts(db);
   const plain = users.filter(isPlain);
   const [first] = plain;
-  if (!statement || !first) return [];
+  if (!statement || !first || (await hasInsertTrigger(db))) return [];
   const { name, text, list } = statement;
   const { cause, ref } = first.snapshot;
   const snapshots = plain.map(({ snapshot }) => snapshot);

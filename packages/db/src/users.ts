@@ -2,6 +2,7 @@ import { AppError, type ColumnValue, type RowKey, rowKey } from "@rollcall/contr
 import { type Column, getTableColumns } from "drizzle-orm";
 import pg from "pg";
 import { z } from "zod";
+import { hasUpdateTrigger } from "./app-triggers.ts";
 import { describeChange } from "./describe-change.ts";
 import { type PostgresError, readSqlState } from "./errors.ts";
 import { recordAdminEvents } from "./events.ts";
@@ -11,7 +12,6 @@ import { readRow, readRows, UnexpectedRow } from "./rows.ts";
 import { type MappedProfile, type Mentorado, mentorados, type User, users } from "./schema.ts";
 import { joinProfile, perProfile, perTables, type Tables } from "./tables.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
-import { hasUpdateTrigger } from "./update-triggers.ts";
 import { isPartlyRead, listUnread, type UserSnapshot } from "./user-columns.ts";
 import { lockStates, lockTiers, writeStates, writeTiers } from "./user-states.ts";
 

@@ -1,6 +1,6 @@
 import { mostQueueShards } from "@rollcall/contracts";
 import { expect, test } from "vitest";
-import { hashTags, pickShard, tagOf } from "./shards.ts";
+import { hashTags, pickShard, tagOf, watchShards } from "./shards.ts";
 
 const slots = 16_384;
 
@@ -42,4 +42,16 @@ test("users spread over all shards alike", () => {
     );
     expect(Math.min(...users.values())).toBeGreaterThan((0.8 * ids.length) / count);
   }
+});
+
+test("a shard that a search finds during the close is not opened", async () => {
+  let answer = (_: readonly number[]) => {};
+  const shards = watchShards(1, () => new Promise((resolve) => (answer = resolve)));
+  const opened: number[] = [];
+  shards.watch((shard) => opened.push(shard));
+  const listed = shards.list();
+  shards.close();
+  answer([0, 1]);
+  await listed;
+  expect(opened).toEqual([0]);
 });

@@ -113,6 +113,10 @@ export function watchShards(
       for (const shard of known) onShard(shard);
       return () => watchers.delete(onShard);
     },
-    close: () => clearInterval(timer),
+    close: () => {
+      clearInterval(timer);
+      // A search may still be under way. What it finds must not be opened any more.
+      watchers.clear();
+    },
   };
 }

@@ -21,12 +21,12 @@ import {
   finishPortion,
   halvePortion,
   inTransaction,
+  isTooSlow,
   listOpenBulkChanges,
   type OpenBulkChange,
   type Pool,
   PortionLost,
   type Queryable,
-  readSqlState,
   readWish,
   returnPortion,
   settlePortion,
@@ -154,9 +154,6 @@ async function workOnChange(context: BulkContext, change: OpenBulkChange): Promi
   }
 }
 
-/** The code of Postgres for a statement that took too long. */
-const tooSlow = "57014";
-
 async function writeTier(
   context: BulkContext,
   portion: ClaimedPortion,
@@ -169,8 +166,7 @@ async function writeTier(
     if (written.isHopeless) reportFailure(context, portion, { rule: written.hopeless?.rule });
     await settle(context, portion, written.writtenIds);
   } catch (error) {
-    // Postgres answers, and a trigger of the app is slow: unlike an outage, this does not end by itself.
-    if (readSqlState(error) !== tooSlow) throw error;
+    if (!isTooSlow(error)) throw error;
     const { counts, isHopeless } = await halvePortion(pool, portion, change, readErrorCode(error));
     if (counts) countUsers(context, "tier", counts);
     if (isHopeless) reportFailure(context, portion, { err: error });

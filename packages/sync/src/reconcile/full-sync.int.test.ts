@@ -156,6 +156,29 @@ test("every kind of drift is repaired, and edits of people and of the app stay",
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
+test.each([
+  { does: "takes", setting: "statement_timeout", limit: "5 s", error: "query_canceled" },
+  { does: "waits for a lock", setting: "lock_timeout", limit: "0.1 s", error: "lock_not_available" },
+])(
+  "a page of new users that $does too long is written by two statements",
+  async ({ setting, limit, error }) => {
+    const { clerk, db } = stage;
+    const lines = collectLog(proxied);
+    await clerk.users.seed(60);
+    // Postgres ends a statement at its limit with the same error. The two statements have a longer one.
+    await db.query(`
+    create function be_slow() returns trigger language plpgsql as $$ begin
+      if current_setting('${setting}')::interval <= '${limit}' then raise exception using errcode = '${error}'; end if;
+      return new;
+    end $$;
+    create trigger be_slow before insert on users for each row execute function be_slow()`);
+    const run = await proxied.complete("full");
+    expect(run).toMatchObject({ state: "succeeded", counts: { created: 60, failed: 0 } });
+    expect(await findInequalities(db, clerk)).toEqual([]);
+    expect(lines.filter(({ event }) => event === "users_created")).toEqual([]);
+  },
+);
+
 test("a row that a trigger of the app changes is no missed webhook, and the log names it", async () => {
   const { clerk, db } = stage;
   await clerk.users.seed(3);

@@ -86,7 +86,7 @@ const manyInFlight = 50;
 /** Half of them mostly come back within this time, after their write. A request that hangs delays the others no longer. */
 const longestWindowMs = 50;
 
-/** What a reader has asked Clerk. The reader changes it. */
+/** What a reader has asked Clerk, without reads that still wait for Postgres. The reader changes it. */
 export type ReadLoad = { usersInFlight: number };
 
 /**
@@ -102,12 +102,12 @@ export function createUserReader(
     tracing,
   }: { longestMs?: number; load?: ReadLoad; tracing?: Tracing | undefined } = {},
 ): UserReader {
-  const window = createReadWindow(longestMs, load);
+  const window = createReadWindow(longestMs);
   const loader = new DataLoader<Call, SequencedFetch>(
     async (calls) => {
       const answered = window.send(calls.length);
       const ids = calls.map(({ clerkId }) => clerkId);
-      return shareRead(tracing, calls, () => readBatch(clerk, pool, ids)).finally(answered);
+      return shareRead(tracing, calls, () => readBatch({ clerk, pool, load }, ids)).finally(answered);
     },
     {
       // A cached answer would be older than the sync job that needs it.
@@ -125,7 +125,8 @@ export function createUserReader(
 }
 
 /** Decides when the users that are gathered leave. */
-function createReadWindow(longestMs: number, load: ReadLoad) {
+function createReadWindow(longestMs: number) {
+  let inFlight = 0;
   let gathered = 0;
   let leave: (() => void) | undefined;
   let isWaiting = false;
@@ -139,7 +140,7 @@ function createReadWindow(longestMs: number, load: ReadLoad) {
   }
 
   function closeIfFree(): void {
-    if (load.usersInFlight < manyInFlight) close();
+    if (inFlight < manyInFlight) close();
     else if (!isWaiting) {
       isWaiting = true;
       timer = setTimeout(close, longestMs);
@@ -160,9 +161,9 @@ function createReadWindow(longestMs: number, load: ReadLoad) {
     },
     /** @returns to be called once the request is answered */
     send(users: number): () => void {
-      load.usersInFlight += users;
+      inFlight += users;
       return () => {
-        load.usersInFlight -= users;
+        inFlight -= users;
         if (isWaiting && leave) closeIfFree();
       };
     },
@@ -170,12 +171,14 @@ function createReadWindow(longestMs: number, load: ReadLoad) {
 }
 
 async function readBatch(
-  clerk: ClerkGateway,
-  pool: Pool,
+  { clerk, pool, load }: { clerk: ClerkGateway; pool: Pool; load: ReadLoad },
   ids: readonly string[],
 ): Promise<(SequencedFetch | Error)[]> {
   const readSequence = await nextReadSequence(pool);
-  const results = await readDistinct(clerk, [...new Set(ids)]);
+  load.usersInFlight += ids.length;
+  const results = await readDistinct(clerk, [...new Set(ids)]).finally(() => {
+    load.usersInFlight -= ids.length;
+  });
   return ids.map((id) => {
     const result = results.get(id);
     return result ? { result, readSequence } : noOutcome();

@@ -107,6 +107,24 @@ describe("reads under load", () => {
     await close();
   });
 
+  test("users count as in flight at Clerk, and not while Postgres keeps their read waiting", async () => {
+    const load = { usersInFlight: 0 };
+    const seen: number[] = [];
+    const gateway = createClerkGateway({ secretKey: clerk.secretKey, apiUrl: clerk.url });
+    const query: Pool["query"] = (...statement) => {
+      seen.push(load.usersInFlight);
+      return app.query(...statement);
+    };
+    const readUsers = (ids: readonly string[]) => {
+      seen.push(load.usersInFlight);
+      return gateway.readUsers(ids);
+    };
+    const readOne = createUserReader({ ...gateway, readUsers }, { ...app, query }, { load });
+    await Promise.all(["user_one", "user_two"].map((id) => readOne(id)));
+    expect([...seen, load.usersInFlight]).toEqual([0, 2, 0]);
+    await gateway.close();
+  });
+
   test("a read that jobs share is a span below one of them, and links to each of the others", async () => {
     const { tracing, spans } = recordTracing();
     const { answer, read, seed, close } = createHeldReader(60_000, tracing);

@@ -7,6 +7,7 @@ import {
   type InsertedUser,
   insertNewUsers,
   inTransaction,
+  isTooSlow,
   type Pool,
   type ProfileDefaults,
   type ProfileOutcome,
@@ -103,9 +104,17 @@ async function writeBatch(pool: Pool, writes: readonly UserWrite[], defaults: Pr
   });
 }
 
+/** Half of a statement's limit. The two statements of `writeUsers` may take twice as long, and so may the app's triggers. */
+const longestInsertMs = 5_000;
+/**
+ * The statement sees the state at its start. While it waits for a row that is made at this moment, the app may add a profile
+ * with the address of another user of the page, whose match it would miss.
+ */
+const longestInsertWaitMs = 100;
+
 /**
  * Writes users that should have no row, in one statement. It leaves alone whatever it was not made for, and all of them if
- * Postgres refuses one.
+ * Postgres refuses one, or the statement takes or waits too long.
  *
  * @returns the users that got their rows. Those without an outcome, and all others, are left to `writeUsers`
  * @throws PostgresError `postgres.unavailable` when Postgres fails for every user
@@ -119,11 +128,14 @@ export async function writeNewUsers(
   try {
     const inserted = await inTransaction(pool, async (client) => {
       await prepareWrite(client);
+      await client.query(
+        `set local statement_timeout = ${longestInsertMs}; set local lock_timeout = ${longestInsertWaitMs}`,
+      );
       return insertNewUsers(client, users, defaults);
     });
     return new Map(inserted.map(({ clerkId, outcome }) => [clerkId, outcome]));
   } catch (error) {
-    if (isOutage(error)) throw error;
+    if (isOutage(error) && !isTooSlow(error)) throw error;
     return new Map();
   }
 }
