@@ -26,20 +26,20 @@ export function createBatches<Item>(options: BatchesOptions<Item>): Batches<Item
   let sending: Promise<void> | undefined;
 
   async function sendAll(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
     while (waiting.length > 0) {
       const items = waiting.slice(0, batch);
       waiting = waiting.slice(batch);
       await send(items).catch(() => onLost(items.length));
     }
+    // At once, so that no item comes after the last look and before this.
+    sending = undefined;
   }
 
-  function flush(): Promise<void> {
-    sending ??= sendAll().finally(() => {
-      sending = undefined;
-    });
-    return sending;
+  async function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    if (waiting.length > 0) sending ??= sendAll();
+    await sending;
   }
 
   return {
