@@ -3,7 +3,8 @@ import type { BatchLimits } from "./settings.ts";
 export type BatchesOptions<Item> = BatchLimits & {
   /** Sends one batch. A rejection loses it. */
   send(items: readonly Item[]): Promise<void>;
-  onLost(items: number): void;
+  /** @param error of `send`; undefined when the queue was full */
+  onLost(items: number, error?: unknown): void;
 };
 
 export type Batches<Item> = {
@@ -29,7 +30,7 @@ export function createBatches<Item>(options: BatchesOptions<Item>): Batches<Item
     while (waiting.length > 0) {
       const items = waiting.slice(0, batch);
       waiting = waiting.slice(batch);
-      await send(items).catch(() => onLost(items.length));
+      await send(items).catch((error: unknown) => onLost(items.length, error));
     }
     // At once, so that no item comes after the last look and before this.
     sending = undefined;

@@ -102,12 +102,13 @@ test("counters keep their names on both pages, however often each is read", asyn
   expect(open.text.trimEnd().endsWith("# EOF")).toBe(true);
 });
 
-test.each<[string, RequestListener]>([
-  ["is away", (request) => request.socket.destroy()],
-  ["refuses", (_request, response) => response.writeHead(400).end("<html>")],
-  ["is full", (_request, response) => response.writeHead(429).end()],
-  ["never ends its answer", (_request, response) => response.writeHead(200).write("x")],
-])("a collector that %s loses spans, which are counted and logged once", async (_name, refuse) => {
+test.each<[string, RequestListener, string]>([
+  ["is away", (request) => request.socket.destroy(), "ECONNRESET"],
+  ["refuses", (_request, response) => response.writeHead(401, "s3cret").end("s3cret"), "401"],
+  ["is elsewhere", (_request, response) => response.writeHead(302, { location: "/" }).end(), "302"],
+  ["is full", (_request, response) => response.writeHead(429).end(), "429, 502, 503 or 504"],
+  ["never ends its answer", (_request, response) => response.writeHead(200).write("x"), "no answer"],
+])("a collector that %s loses spans, which are counted and logged once", async (_name, refuse, reason) => {
   answer = refuse;
   const { telemetry, readLost } = await start({
     ...tracesAlone,
@@ -118,8 +119,9 @@ test.each<[string, RequestListener]>([
   await telemetry.stop();
   await vi.waitFor(async () => expect(await readLost("traces")).toBe(4), { timeout: 30_000 });
   expect(lines.map((line) => JSON.parse(line))).toEqual([
-    expect.objectContaining({ event: "telemetry_lost", level: 40 }),
+    expect.objectContaining({ event: "telemetry_lost", level: 40, reason }),
   ]);
+  expect(lines.join()).not.toContain("s3cret");
 });
 
 test("a collector that answers garbage with 200 has taken the spans", async () => {
