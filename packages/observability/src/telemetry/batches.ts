@@ -32,7 +32,7 @@ export function createBatches<Item>(options: BatchesOptions<Item>): Batches<Item
       waiting = waiting.slice(batch);
       await send(items).catch((error: unknown) => onLost(items.length, error));
     }
-    // At once, so that no item comes after the last look and before this.
+    // At once, so that no item comes after the loop and before this.
     sending = undefined;
   }
 
