@@ -92,6 +92,19 @@ test.each([
   },
 );
 
+test("an error goes out with its code and causes, and without what Postgres quotes", async () => {
+  const { telemetry, log } = await start({ OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" });
+  const refused = Object.assign(new Error("Key (email)=(ada@example.com) exists"), {
+    ...{ code: "23505", severity: "ERROR", detail: "ada@example.com" },
+  });
+  log.warn({ err: new Error("The write failed", { cause: refused }) }, "A job failed");
+  await telemetry.stop();
+  const [{ body = "" } = {}] = bodiesOf("/v1/logs");
+  for (const text of ["exception.message", "The write failed", "err.cause", "23505"])
+    expect(body).toContain(text);
+  expect(body).not.toContain("ada@example.com");
+});
+
 test("counters keep their names on both pages, however often each is read", async () => {
   const metrics = createMetrics("api");
   metrics.count("rollcall_ensure_total", { outcome: "ready" });
