@@ -107,6 +107,12 @@ test.each(["api", "worker"] as const)("the %s gets every variable that it reads"
   expect(read.filter((name) => !variablesOf(app).includes(name))).toEqual([]);
 });
 
+test.each(["api", "worker"] as const)("the %s gets OpenTelemetry's variables that the docs name", (app) => {
+  const texts = [".env.example", "docs/OPERATE.md", "docs/DEPLOY.md"].map(readText).join("\n");
+  const documented = new Set(texts.match(/\bOTEL_[A-Z_]+(?![A-Z_*])/g));
+  expect(variablesOf(app)).toEqual(expect.arrayContaining([...documented]));
+});
+
 test("a secret is in the services that need it, and in no other", () => {
   const holders = (secret: string) =>
     Object.entries(services)

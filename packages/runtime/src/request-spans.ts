@@ -1,10 +1,12 @@
-import { parseTraceparent, type Span, type Tracing } from "@rollcall/observability";
+import { parseTraceparent, type Span, type SpanContext, type Tracing } from "@rollcall/observability";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** Undefined without tracing, and for probes. */
     span?: Span;
+    /** The span that the caller names, on a route that may continue its trace. */
+    callerSpan?: { context: SpanContext; arrivedAtMs: number };
   }
 }
 
@@ -15,7 +17,8 @@ const untraced = new Set(["/healthz", "/readyz", "/metrics"]);
  * Records each request as a span, in which all hooks and handlers run. It registers hooks, so call it before all others
  * are registered.
  *
- * @param continuesTrace the routes whose callers may name the trace to continue. Any other caller could make us record
+ * @param continuesTrace the routes whose callers may name the trace to continue, if no `onRequest` hook refuses them. Their
+ * span begins after these hooks. Any other caller could make us record, whatever the sampler's share is
  */
 export function traceRequests(
   app: FastifyInstance,
@@ -23,17 +26,29 @@ export function traceRequests(
   continuesTrace: (route: string) => boolean,
 ): void {
   app.decorateRequest("span");
+  app.decorateRequest("callerSpan");
+  const begin = (request: FastifyRequest, parent: SpanContext | null): Span => {
+    request.span = startSpan(tracing, request, parent);
+    return request.span;
+  };
   app.addHook("onRequest", (request, reply, done) => {
     const route = request.routeOptions.url;
     if (route !== undefined && untraced.has(route)) return done();
-    const span = startSpan(tracing, request, route !== undefined && continuesTrace(route));
-    request.span = span;
     // Also when the caller went away, and no answer was sent.
     reply.raw.once("close", () => {
+      const span = request.span ?? begin(request, null);
       if (!reply.raw.writableFinished) span.fail("aborted");
       span.end();
     });
-    tracing.run(span, done);
+    const mayContinue = route !== undefined && continuesTrace(route);
+    const context = mayContinue ? parseTraceparent(request.headers["traceparent"]) : undefined;
+    if (!context) return tracing.run(begin(request, null), done);
+    request.callerSpan = { context, arrivedAtMs: Date.now() };
+    done();
+  });
+  app.addHook("preParsing", (request, _reply, _payload, done) => {
+    if (request.callerSpan) tracing.run(begin(request, request.callerSpan.context), done);
+    else done();
   });
   // The body arrived by events of the connection, which is not inside of the span.
   app.addHook("preValidation", (request, _reply, done) => {
@@ -41,7 +56,8 @@ export function traceRequests(
     else done();
   });
   app.addHook("onResponse", (request, reply, done) => {
-    const { span } = request;
+    // A caller that was refused begins a trace, which the sampler may leave out.
+    const span = request.span ?? (request.callerSpan && begin(request, null));
     if (!span) return done();
     span.set({ "http.response.status_code": reply.statusCode });
     if (reply.errorCode !== undefined) span.set({ "rollcall.error.code": reply.errorCode });
@@ -51,16 +67,18 @@ export function traceRequests(
 }
 
 /** The URL stays out: it may hold ids, and a caller may write anything into it. */
-function startSpan(tracing: Tracing, request: FastifyRequest, mayContinue: boolean): Span {
-  const { method } = request;
+function startSpan(tracing: Tracing, request: FastifyRequest, parent: SpanContext | null): Span {
+  const { method, callerSpan } = request;
   const route = request.routeOptions.url;
   return tracing.start({
     name: route === undefined ? method : `${method} ${route}`,
     kind: "server",
-    parent: mayContinue ? (parseTraceparent(request.headers["traceparent"]) ?? null) : null,
+    parent,
+    ...(callerSpan && { startMs: callerSpan.arrivedAtMs }),
     attributes: {
       "http.request.method": method,
-      "url.scheme": request.protocol,
+      // A proxy may pass on what the caller wrote.
+      "url.scheme": request.protocol === "https" ? "https" : "http",
       ...(route !== undefined && { "http.route": route }),
     },
   });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createPool, migrateUp } from "@rollcall/db";
 import { migrateQueues } from "@rollcall/jobs";
 import { type PostgresServer, startPostgres } from "@rollcall/local-services";
-import { createLogger } from "@rollcall/observability";
+import { createLogger, type Telemetry } from "@rollcall/observability";
 import type { FastifyInstance } from "fastify";
 import pg from "pg";
 import { buildApp } from "../app.ts";
@@ -62,16 +62,17 @@ export async function startTestDatabase(): Promise<TestDatabase> {
 }
 
 /** The api in this process, with its queues on Postgres and without Clerk. It listens on a free port. */
-export async function startTestApi({
-  url,
-}: TestDatabase): Promise<{ app: FastifyInstance; context: ApiContext }> {
+export async function startTestApi(
+  { url }: TestDatabase,
+  telemetry?: Telemetry,
+): Promise<{ app: FastifyInstance; context: ApiContext }> {
   const config = readApiConfig({
     DATABASE_URL: url,
     CLERK_JWT_KEY: publicKey,
     CLERK_AUTHORIZED_PARTIES: "http://localhost:5173",
     ADMIN_PASSWORD: password,
   });
-  const context = createApiContext(config, createLogger({ level: "silent", process: "api" }));
+  const context = createApiContext(config, createLogger({ level: "silent", process: "api" }), telemetry);
   const app = await buildApp(context);
   await app.listen({ host: "127.0.0.1", port: 0 });
   return { app, context };

@@ -3,7 +3,8 @@ import type { BatchLimits } from "./settings.ts";
 export type BatchesOptions<Item> = BatchLimits & {
   /** Sends one batch. A rejection loses it. */
   send(items: readonly Item[]): Promise<void>;
-  onLost(items: number): void;
+  /** @param error of `send`; undefined when the queue was full */
+  onLost(items: number, error?: unknown): void;
 };
 
 export type Batches<Item> = {
@@ -26,20 +27,20 @@ export function createBatches<Item>(options: BatchesOptions<Item>): Batches<Item
   let sending: Promise<void> | undefined;
 
   async function sendAll(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
     while (waiting.length > 0) {
       const items = waiting.slice(0, batch);
       waiting = waiting.slice(batch);
-      await send(items).catch(() => onLost(items.length));
+      await send(items).catch((error: unknown) => onLost(items.length, error));
     }
+    // At once, so that no item comes after the loop and before this.
+    sending = undefined;
   }
 
-  function flush(): Promise<void> {
-    sending ??= sendAll().finally(() => {
-      sending = undefined;
-    });
-    return sending;
+  async function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    if (waiting.length > 0) sending ??= sendAll();
+    await sending;
   }
 
   return {

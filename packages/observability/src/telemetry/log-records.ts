@@ -56,11 +56,17 @@ function toAttribute(value: unknown): string | number | boolean {
     : JSON.stringify(value);
 }
 
-function describeError(error: unknown): Record<string, string> {
+/** By OpenTelemetry's names. The code and the causes, as the logger writes them, have no such names. */
+function describeError(error: unknown): Record<string, string | number | boolean> {
   if (typeof error !== "object" || error === null) return {};
-  const names = { name: "exception.type", message: "exception.message", stack: "exception.stacktrace" };
-  const found = Object.entries(error).flatMap(([field, value]) =>
-    field in names && typeof value === "string" ? [[names[field as keyof typeof names], value] as const] : [],
+  const named = Object.entries(error).map(
+    ([field, value]) => [errorNames[field] ?? `err.${field}`, value] as const,
   );
-  return Object.fromEntries(found);
+  return Object.fromEntries(named.map(([name, value]) => [name, toAttribute(value)]));
 }
+
+const errorNames: Readonly<Record<string, string>> = {
+  name: "exception.type",
+  message: "exception.message",
+  stack: "exception.stacktrace",
+};

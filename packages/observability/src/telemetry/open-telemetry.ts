@@ -37,20 +37,20 @@ export function openTelemetry(settings: TelemetrySettings, process: MetricProces
     createBatches<ReadableSpan>({
       ...settings.spans,
       send: send.traces,
-      onLost: (count) => losses.add("traces", count),
+      onLost: (count, error) => losses.add("traces", count, error),
     });
   const logs =
     send.logs &&
     createBatches<ReadableLogRecord>({
       ...settings.logs,
       send: send.logs,
-      onLost: (count) => losses.add("logs", count),
+      onLost: (count, error) => losses.add("logs", count, error),
     });
   const sendMetrics: Send<Metrics> | undefined =
     send.metrics &&
     (async (metrics) => {
       const data = toResourceMetrics(await metrics.collect(), { resource, scope, startMs });
-      await send.metrics?.(data).catch(() => losses.add("metrics", 1));
+      await send.metrics?.(data).catch((error: unknown) => losses.add("metrics", 1, error));
     });
 
   const provider = new BasicTracerProvider({

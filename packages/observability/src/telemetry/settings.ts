@@ -42,15 +42,20 @@ export function readTelemetrySettings(environment: Environment): TelemetrySettin
   const number = (name: string, fallback: number) => {
     const value = read(name);
     if (value === undefined) return fallback;
-    if (/^\d+$/.test(value) && Number(value) > 0) return Number(value);
-    problems.push(`${name} must be a whole number over 0`);
+    if (/^\d+$/.test(value) && Number(value) > 0 && Number(value) <= longestTimerMs) return Number(value);
+    problems.push(`${name} must be a whole number from 1 to ${longestTimerMs}`);
     return fallback;
   };
-  const limits = (prefix: string, delayMs: number) => ({
-    queue: number(`${prefix}_MAX_QUEUE_SIZE`, 2_048),
-    batch: number(`${prefix}_MAX_EXPORT_BATCH_SIZE`, 512),
-    delayMs: number(`${prefix}_SCHEDULE_DELAY`, delayMs),
-  });
+  const limits = (prefix: string, delayMs: number) => {
+    const queue = number(`${prefix}_MAX_QUEUE_SIZE`, 2_048);
+    return {
+      queue,
+      // A batch that the queue cannot hold would never be full, and wait for its delay while records are lost.
+      batch: Math.min(queue, number(`${prefix}_MAX_EXPORT_BATCH_SIZE`, 512)),
+      delayMs: number(`${prefix}_SCHEDULE_DELAY`, delayMs),
+    };
+  };
+  reportIgnored(read, problems);
   return {
     signals: Object.fromEntries(chosen),
     spans: limits("OTEL_BSP", 5_000),
@@ -87,5 +92,50 @@ function readSignal(
     problems.push(
       `OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf (the default, mostly port 4318) or http/json: no ${signal} are sent`,
     );
+  if (signal === "traces" && !isSamplerReadable(read, problems)) return undefined;
   return protocol;
+}
+
+/** For a longer time Node's timers take 1 ms. */
+const longestTimerMs = 2_147_483_647;
+
+const samplers = ["always_on", "always_off", "traceidratio"].flatMap((name) => [name, `parentbased_${name}`]);
+
+/** The SDK takes a sampler that it cannot read as one that records everything, which costs most. */
+function isSamplerReadable(read: (name: string) => string | undefined, problems: string[]): boolean {
+  const sampler = read("OTEL_TRACES_SAMPLER");
+  if (sampler !== undefined && !samplers.includes(sampler)) {
+    problems.push(`OTEL_TRACES_SAMPLER must be one of ${samplers.join(", ")}: no traces are sent`);
+    return false;
+  }
+  const share = read("OTEL_TRACES_SAMPLER_ARG");
+  if (!sampler?.endsWith("traceidratio") || share === undefined) return true;
+  if (Number(share) >= 0 && Number(share) <= 1) return true;
+  problems.push("OTEL_TRACES_SAMPLER_ARG must be a share from 0 to 1: no traces are sent");
+  return false;
+}
+
+const headerPairs = /^([\w!#$%&'*+.^`|~-]+\s*=[^,]*(,\s*|$))+$/;
+
+/** Reports what the SDK ignores without a word: it then uses its default. */
+function reportIgnored(read: (name: string) => string | undefined, problems: string[]): void {
+  for (const of of ["", ...signals.map((signal) => `${signal.toUpperCase()}_`)]) {
+    const check = (name: string, isReadable: (value: string) => boolean, form: string) => {
+      const value = read(`OTEL_EXPORTER_OTLP_${of}${name}`);
+      if (value !== undefined && !isReadable(value))
+        problems.push(`OTEL_EXPORTER_OTLP_${of}${name} must be ${form}`);
+    };
+    check("TIMEOUT", (value) => Number(value) > 0 && Number(value) <= longestTimerMs, "milliseconds over 0");
+    check("COMPRESSION", (value) => value === "gzip" || value === "none", "gzip or none");
+    check("HEADERS", areHeaders, "name=value, with commas between several, and values as in a URL");
+  }
+}
+
+function areHeaders(value: string): boolean {
+  try {
+    // A decoded line break would make each request fail.
+    return headerPairs.test(value) && /^[\t\x20-\x7e\x80-\xff]*$/.test(decodeURIComponent(value));
+  } catch {
+    return false;
+  }
 }

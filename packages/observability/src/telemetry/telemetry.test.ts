@@ -92,6 +92,19 @@ test.each([
   },
 );
 
+test("an error goes out with its code and causes, and without what Postgres quotes", async () => {
+  const { telemetry, log } = await start({ OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" });
+  const refused = Object.assign(new Error("Key (email)=(ada@example.com) exists"), {
+    ...{ code: "23505", severity: "ERROR", detail: "ada@example.com" },
+  });
+  log.warn({ err: new Error("The write failed", { cause: refused }) }, "A job failed");
+  await telemetry.stop();
+  const [{ body = "" } = {}] = bodiesOf("/v1/logs");
+  for (const text of ["exception.message", "The write failed", "err.cause", "23505"])
+    expect(body).toContain(text);
+  expect(body).not.toContain("ada@example.com");
+});
+
 test("counters keep their names on both pages, however often each is read", async () => {
   const metrics = createMetrics("api");
   metrics.count("rollcall_ensure_total", { outcome: "ready" });
@@ -102,12 +115,13 @@ test("counters keep their names on both pages, however often each is read", asyn
   expect(open.text.trimEnd().endsWith("# EOF")).toBe(true);
 });
 
-test.each<[string, RequestListener]>([
-  ["is away", (request) => request.socket.destroy()],
-  ["refuses", (_request, response) => response.writeHead(400).end("<html>")],
-  ["is full", (_request, response) => response.writeHead(429).end()],
-  ["never ends its answer", (_request, response) => response.writeHead(200).write("x")],
-])("a collector that %s loses spans, which are counted and logged once", async (_name, refuse) => {
+test.each<[string, RequestListener, string]>([
+  ["is away", (request) => request.socket.destroy(), "ECONNRESET"],
+  ["refuses", (_request, response) => response.writeHead(401, "s3cret").end("s3cret"), "401"],
+  ["is elsewhere", (_request, response) => response.writeHead(302, { location: "/" }).end(), "302"],
+  ["is full", (_request, response) => response.writeHead(429).end(), "429, 502, 503 or 504"],
+  ["never ends its answer", (_request, response) => response.writeHead(200).write("x"), "no answer"],
+])("a collector that %s loses spans, which are counted and logged once", async (_name, refuse, reason) => {
   answer = refuse;
   const { telemetry, readLost } = await start({
     ...tracesAlone,
@@ -118,8 +132,9 @@ test.each<[string, RequestListener]>([
   await telemetry.stop();
   await vi.waitFor(async () => expect(await readLost("traces")).toBe(4), { timeout: 30_000 });
   expect(lines.map((line) => JSON.parse(line))).toEqual([
-    expect.objectContaining({ event: "telemetry_lost", level: 40 }),
+    expect.objectContaining({ event: "telemetry_lost", level: 40, reason }),
   ]);
+  expect(lines.join()).not.toContain("s3cret");
 });
 
 test("a collector that answers garbage with 200 has taken the spans", async () => {
@@ -155,9 +170,56 @@ test("a wrong variable is logged, and the other signals are sent", async () => {
   expect(lines.map((line) => JSON.parse(line).msg)).toEqual([
     expect.stringContaining("OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf"),
     expect.stringContaining("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT must be a URL"),
-    "OTEL_BSP_MAX_QUEUE_SIZE must be a whole number over 0",
+    "OTEL_BSP_MAX_QUEUE_SIZE must be a whole number from 1 to 2147483647",
   ]);
 });
+
+test.each([
+  [{ OTEL_TRACES_SAMPLER: "traceidratio=0.01" }],
+  [{ OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "1%" }],
+  [{ OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "10" }],
+])("a share that cannot be read records nothing, and is logged: %o", async (variables) => {
+  const { telemetry } = await start({ ...tracesAlone, ...variables });
+  makeSpans(telemetry, 1);
+  await telemetry.stop();
+  expect(received).toEqual([]);
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual([
+    expect.stringMatching(/^OTEL_TRACES_SAMPLER(_ARG)? must be .*: no traces are sent$/),
+  ]);
+});
+
+test.each([
+  ["OTEL_METRIC_EXPORT_INTERVAL", "9999999999"],
+  ["OTEL_EXPORTER_OTLP_TIMEOUT", "ten"],
+  ["OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "brotli"],
+  ["OTEL_EXPORTER_OTLP_HEADERS", "s3cret-key"],
+  ["OTEL_EXPORTER_OTLP_HEADERS", "authorization=s3cret%0Akey"],
+  ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "authorization=s3cret%E0%A4%A"],
+])("%s=%s is logged by its name, without its value", async (name, value) => {
+  const { telemetry } = await start({ [name]: value });
+  await telemetry.stop();
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({ event: "telemetry_misconfigured" });
+  expect(JSON.parse(lines[0] ?? "").msg).toMatch(new RegExp(`^${name} must be `));
+  expect(lines.join()).not.toContain("s3cret");
+});
+
+test("a batch is sent when the queue is full, also if the variables name a longer one", async () => {
+  const limits = { OTEL_BSP_MAX_QUEUE_SIZE: "5", OTEL_BSP_SCHEDULE_DELAY: "600000" };
+  const { telemetry, readLost } = await start({ ...tracesAlone, ...limits });
+  makeSpans(telemetry, 5);
+  await vi.waitFor(() => expect(bodiesOf("/v1/traces")).toHaveLength(1), { timeout: 30_000 });
+  expect(await readLost("traces")).toBeUndefined();
+  await telemetry.stop();
+});
+
+test.each(["authorization=Bearer%20a", "x-a=b,x-c=d", "x-a=b, c = d", "x-a=a=b=="])(
+  "headers of the form %s are right",
+  async (headers) => {
+    const { telemetry } = await start({ OTEL_EXPORTER_OTLP_HEADERS: headers });
+    await telemetry.stop();
+    expect(lines).toEqual([]);
+  },
+);
 
 test("the sampler of the environment decides, and a caller decides for its trace", async () => {
   const sampler = { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0" };

@@ -66,6 +66,19 @@ test("a run is a span, with a span for each page, in which its request and its w
   }
 });
 
+test("a run that is interrupted leaves no span open, also of the page that it had fetched ahead", async () => {
+  const { tracing, spans } = recordTracing();
+  const traced = createReconciler(stage.databaseUrl, stage.clerk, { tracing });
+  await stage.clerk.users.seed(501);
+  // The write fails for every user, as in an outage.
+  await stage.db.query("alter table rollcall.held_deletions rename to away");
+  expect((await traced.run("full")).kind).toBe("interrupted");
+  await stage.db.query("alter table rollcall.away rename to held_deletions");
+  await traced.close();
+  expect(spans.filter(({ name }) => name === "reconcile full page").length).toBeGreaterThan(1);
+  await expect.poll(() => spans.filter(({ hasEnded }) => !hasEnded)).toEqual([]);
+});
+
 /** Collects the lines that the reconciler logs. */
 function collectLog(reconciler: Reconciler): { event?: string; clerkId?: string; users?: number }[] {
   const lines: { event?: string; clerkId?: string; users?: number }[] = [];

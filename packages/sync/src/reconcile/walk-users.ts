@@ -261,14 +261,19 @@ type Fetched = { page: Promise<SequencedPage>; turn: Turn; span: Span | undefine
 type OpenLane = Lane & { ahead?: Fetched | undefined };
 
 async function runLane<Written>(walk: Walk<Written>, lane: OpenLane): Promise<void> {
-  for (;;) {
-    const range = await beginRange(walk, lane);
-    if (!range) return;
-    while (lane.ahead) {
-      const { ahead } = lane;
-      lane.ahead = undefined;
-      await walkPage(walk, lane, range, ahead);
+  try {
+    for (;;) {
+      const range = await beginRange(walk, lane);
+      if (!range) return;
+      while (lane.ahead) {
+        const { ahead } = lane;
+        lane.ahead = undefined;
+        await walkPage(walk, lane, range, ahead);
+      }
     }
+  } finally {
+    // The page before it failed. Without an end, its span would be missing from the trace, above its request.
+    lane.ahead?.span?.end();
   }
 }
 
@@ -300,7 +305,11 @@ function fetchAhead<Written>(
   const page = span && tracing ? tracing.run(span, fetch) : fetch();
   // The lane awaits the page later. Until then its failure must not end the process.
   page.catch(() => undefined);
-  return { page, turn, span };
+  const leave = () => {
+    turn.leave();
+    span?.end();
+  };
+  return { page, turn: { ...turn, leave }, span };
 }
 
 /**
@@ -332,7 +341,6 @@ async function walkPage<Written>(
     span?.fail(nameErrorType(error));
     throw error;
   } finally {
-    span?.end();
     turn.leave();
   }
 }

@@ -1,4 +1,5 @@
 import { findLoginRows, type LoginRow, type Pool } from "@rollcall/db";
+import { inChildSpan, inSharedSpan, type Span } from "@rollcall/observability";
 import DataLoader from "dataloader";
 
 /** Reads one user's row, together with the other rows that are read at this moment. @throws PostgresError */
@@ -12,11 +13,15 @@ const maxRowsPerRead = 200;
  * read before would be older than what the caller knows by then, such as an answer of Clerk.
  */
 export function createRowReader(pool: Pool): RowReader {
-  const loader = new DataLoader<string, LoginRow | undefined>(
-    async (clerkIds) => {
-      const rows = await findLoginRows(pool, [...new Set(clerkIds)]);
+  const { tracing } = pool;
+  const loader = new DataLoader<{ clerkId: string; caller: Span | undefined }, LoginRow | undefined>(
+    async (calls) => {
+      const clerkIds = [...new Set(calls.map(({ clerkId }) => clerkId))];
+      const callers = calls.map(({ caller }) => caller);
+      const span = { name: "read rows", attributes: { "rollcall.users": calls.length } };
+      const rows = await inSharedSpan(tracing, span, callers, () => findLoginRows(pool, clerkIds));
       const byId = new Map(rows.map((row) => [row.clerkId, row]));
-      return clerkIds.map((clerkId) => byId.get(clerkId));
+      return calls.map(({ clerkId }) => byId.get(clerkId));
     },
     {
       cache: false,
@@ -24,5 +29,6 @@ export function createRowReader(pool: Pool): RowReader {
       batchScheduleFn: (run) => setTimeout(run, windowMs),
     },
   );
-  return (clerkId) => loader.load(clerkId);
+  return (clerkId) =>
+    inChildSpan(tracing, { name: "read row" }, (caller) => loader.load({ clerkId, caller }));
 }

@@ -156,7 +156,7 @@ describe("logins read their rows together", () => {
   const provision = (clerkId: string): SyncJob => ({ ...refresh(clerkId), kind: "provision" });
 
   /** A worker whose statements for rows begin once `release` is called. `sent` has the ids of each. */
-  function createHeldRows() {
+  function createHeldRows(tracing?: Tracing) {
     const sent: string[][] = [];
     let release: () => void = () => undefined;
     const released = new Promise<void>((resolve) => {
@@ -167,7 +167,7 @@ describe("logins read their rows together", () => {
       await released;
       return app.query(statement, values);
     };
-    const context = { ...worker.context, readRow: createRowReader({ ...app, query }) };
+    const context = { ...worker.context, readRow: createRowReader({ ...app, query, tracing }) };
     return { sent, release: () => release(), context };
   }
 
@@ -199,6 +199,20 @@ describe("logins read their rows together", () => {
     await expect.poll(() => rows.sent).toHaveLength(2);
     rows.release();
     expect(await Promise.all([first, second])).toEqual(["present", "present"]);
+  });
+
+  test("in a span below one of them, with a link to each of the others", async () => {
+    const { tracing, spans } = recordTracing();
+    const rows = createHeldRows(tracing);
+    rows.release();
+    const jobs = ["user_1", "user_2", "user_3"].map((clerkId) =>
+      inSpan(tracing, { name: "job" }, () => rows.context.readRow(clerkId)),
+    );
+    await Promise.all(jobs);
+    const callers = spans.filter(({ name }) => name === "read row").map(({ context }) => context);
+    const shared = spans.filter(({ name }) => name === "read rows");
+    expect(shared.map(({ parent, links }) => [parent, ...links])).toEqual([callers]);
+    expect(new Set(callers.map(({ traceId }) => traceId)).size).toBe(3);
   });
 });
 

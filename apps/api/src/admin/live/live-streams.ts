@@ -58,9 +58,9 @@ const reconnectMs = { least: 1_000, spread: 2_000 };
 
 /** The server-sent events of `GET live`. One feed serves all streams, and runs only while there is one. */
 export function createLiveStreams(
-  context: Pick<Services, "pool" | "backend" | "log" | "metrics">,
+  context: Pick<Services, "pool" | "backend" | "log" | "metrics" | "tracing">,
 ): LiveStreams {
-  const { pool, log } = context;
+  const { pool, log, tracing } = context;
   const clients = new Set<Client>();
   let running: { feed: EventFeed; hasCompared: boolean; stop(): Promise<void> } | undefined;
 
@@ -293,7 +293,8 @@ export function createLiveStreams(
       };
       clients.add(client);
       stream.once("close", () => forget(client));
-      running ??= run();
+      // The feed outlives this request, so its statements are none of the request's trace.
+      running ??= tracing ? tracing.run(undefined, run) : run();
       const { least, spread } = reconnectMs;
       stream.push(`retry: ${least + Math.floor(Math.random() * spread)}\n\n`);
       send(client, formatHeartbeat(running.feed));

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { get, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { type LiveEventData, type LiveEventName, liveEvents } from "@rollcall/contracts";
+import { recordTracing } from "@rollcall/sync/testing/recorded-tracing";
 import type { FastifyInstance } from "fastify";
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
@@ -412,4 +413,26 @@ test("the streams of a session end when the session is revoked, and others stay"
   const id = await add();
   await until(() => idsOf(other).includes(id));
   expect((await open({ cookie })).response.statusCode).toBe(401);
+});
+
+test("the feed of all streams is no part of the trace of the request that started it", async () => {
+  await app.close();
+  await context.close();
+  const { tracing, spans } = recordTracing();
+  const [noLines, noStop] = [() => undefined, async () => undefined];
+  const telemetry = { tracing, sendLogLine: noLines, connect: noLines, stop: noStop };
+  ({ app, context } = await startTestApi(database, telemetry));
+  const stream = await openReady();
+  const ids: number[] = [];
+  const readNext = async () => {
+    ids.push(await add());
+    await untilIds(stream, ids);
+  };
+  // The stream itself reads what it missed, until the feed sends it each event.
+  await readNext();
+  await readNext();
+  const recorded = spans.length;
+  expect(spans.map(({ name }) => name)).toContain("GET /api/admin/live");
+  await readNext();
+  expect(spans.slice(recorded)).toEqual([]);
 });
