@@ -38,6 +38,7 @@ const others = [
   ],
   ...[
     "isRerunnable",
+    "isTooSlow",
     "readRefusal",
     "readSqlState",
     "toPostgresError",
