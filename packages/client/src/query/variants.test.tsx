@@ -138,6 +138,12 @@ describe("useAuthedMutation", () => {
       </>
     );
   }
+  const show = (userId: string | null) =>
+    page.render(
+      <App userId={userId}>
+        <Save />
+      </App>,
+    );
   beforeEach(() => {
     saved.length = 0;
   });
@@ -156,11 +162,7 @@ describe("useAuthedMutation", () => {
   test("waits for the profile", async () => {
     const { held, letGo } = holdBack();
     server.will(() => held.then(() => ready("user_a")));
-    page.render(
-      <App userId="user_a">
-        <Save />
-      </App>,
-    );
+    show("user_a");
     await until("the call", () => server.calls[0]);
     page.press("save");
     await page.untilText("waiting");
@@ -172,12 +174,6 @@ describe("useAuthedMutation", () => {
 
   test("fails with the error of the profile, and without a user", async () => {
     server.will(failure(403, "user.banned"));
-    const show = (userId: string | null) =>
-      page.render(
-        <App userId={userId}>
-          <Save />
-        </App>,
-      );
     show("user_a");
     await until("the call", () => server.calls[0]);
     page.press("save");
@@ -191,12 +187,6 @@ describe("useAuthedMutation", () => {
 
   test("waits for the next user's profile, also right after the previous user left", async () => {
     server.will(ready("user_a"));
-    const show = (userId: string) =>
-      page.render(
-        <App userId={userId}>
-          <Save />
-        </App>,
-      );
     show("user_a");
     await page.untilText("user_a:");
     await until("A's profile", () => (server.calls.length > 0 ? true : undefined));
@@ -212,12 +202,6 @@ describe("useAuthedMutation", () => {
 
   test("of a user who left does not run for the next user", async () => {
     server.will("hang");
-    const show = (userId: string) =>
-      page.render(
-        <App userId={userId}>
-          <Save />
-        </App>,
-      );
     show("user_a");
     await until("A's call", () => server.calls[0]);
     page.press("save");
