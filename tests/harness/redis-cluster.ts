@@ -1,12 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  assertPortFree,
-  findFreePort,
-  PortBusyError,
-  type RedisServer,
-  startRedis,
-} from "@rollcall/local-services";
+import { findFreePort, type RedisServer, startRedis } from "@rollcall/local-services";
 import { Redis } from "ioredis";
 import type { Certificates } from "./certificates.ts";
 import { waitFor } from "./wait-for.ts";
@@ -22,7 +16,7 @@ export type RedisCluster = {
   stop(): Promise<void>;
 };
 
-type Node = { server: RedisServer; client: Redis; id: string };
+type Node = { server: RedisServer; busPort: number; client: Redis; id: string };
 
 const slots = 16_384;
 const primaries = 3;
@@ -57,8 +51,8 @@ export async function startRedisCluster(
         client.call("CLUSTER", "ADDSLOTSRANGE", index * share, Math.min(slots, (index + 1) * share) - 1),
       ),
   );
-  for (const { server } of nodes.slice(1))
-    await first.client.call("CLUSTER", "MEET", "127.0.0.1", server.port);
+  for (const { server, busPort } of nodes.slice(1))
+    await first.client.call("CLUSTER", "MEET", "127.0.0.1", server.port, busPort);
   for (const [index, { client }] of nodes.slice(primaries).entries()) {
     // The command is refused until the nodes know each other.
     await waitFor("a replica to know its primary", async () => {
@@ -96,9 +90,11 @@ function urlOf(port: number, certificates: Certificates | undefined): string {
 
 async function startNode(binary: string, dir: string, certificates: Certificates | undefined): Promise<Node> {
   await mkdir(dir, { recursive: true });
-  // The cluster bus listens 10,000 above the port.
-  const port = await findPortWithBus();
-  const server = await startRedis({ binary, dir, port, settings });
+  const port = await findFreePort();
+  // Without a setting the bus listens 10,000 above the port, where another program may be.
+  const busPort = await findFreePort();
+  const busSettings = { ...settings, "cluster-port": String(busPort) };
+  const server = await startRedis({ binary, dir, port, settings: busSettings });
   const address = { host: "127.0.0.1", port };
   const setup = new Redis(address);
   if (certificates) await encrypt(setup, port, certificates);
@@ -108,7 +104,7 @@ async function startNode(binary: string, dir: string, certificates: Certificates
   const tls = certificates && { tls: { ca: await readFile(certificates.ca) } };
   const client = new Redis({ ...address, password, ...tls });
   client.on("error", () => undefined);
-  return { server, client, id: String(await client.call("CLUSTER", "MYID")) };
+  return { server, busPort, client, id: String(await client.call("CLUSTER", "MYID")) };
 }
 
 /** Makes the node accept only TLS on the same port. */
@@ -118,20 +114,6 @@ async function encrypt(setup: Redis, port: number, { ca, cert, key }: Certificat
   await setup.config("SET", "tls-replication", "yes", "tls-cluster", "yes");
   await setup.config("SET", "port", 0);
   await setup.config("SET", "tls-port", port);
-}
-
-/** The bus's port must be free too, and below the ports that outgoing connections take. */
-async function findPortWithBus(): Promise<number> {
-  for (;;) {
-    const port = await findFreePort();
-    const isBusFree = port < 22_768 && (await assertPortFree(port + 10_000).then(() => true, isBusy));
-    if (isBusFree) return port;
-  }
-}
-
-function isBusy(error: unknown): false {
-  if (error instanceof PortBusyError) return false;
-  throw error;
 }
 
 async function isSettled(client: Redis): Promise<boolean> {
