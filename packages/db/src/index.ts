@@ -1,4 +1,10 @@
-export { lockAbsenceGuard, mayDeleteAbsent, recordAbsences, wasAbsent } from "./absences.ts";
+export {
+  lockAbsenceGuard,
+  mayDeleteAbsent,
+  readRecentVersions,
+  recordAbsences,
+  wasAbsent,
+} from "./absences.ts";
 export {
   hasMoreEvents,
   listActivity,
@@ -62,7 +68,13 @@ export {
   settlePortion,
   writePortionTier,
 } from "./bulk-portions.ts";
-export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
+export {
+  type CatchUpState,
+  forgetCheckedSurplus,
+  raiseWatermark,
+  readCatchUp,
+  storeSurplus,
+} from "./catch-up.ts";
 export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
 export {
   findMissingGrants,

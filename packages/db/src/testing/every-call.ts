@@ -101,6 +101,7 @@ export const calls = {
   finishPortion: (pool) => db.finishPortion(pool, portion, { skipped: 0 }),
   finishPurge: (pool) => db.finishPurge(pool, { id: 1, claim: 1 }, { answer: {} }),
   giveProfiles: (pool) => db.giveProfiles(pool, [profile], defaults),
+  forgetCheckedSurplus: (pool) => db.forgetCheckedSurplus(pool),
   hasLiveUsers: db.hasLiveUsers,
   hasMoreEvents: (pool) => db.hasMoreEvents(pool, { afterId: 0, upToId: 2, count: 1 }),
   hasOpenFullSync: db.hasOpenFullSync,
@@ -183,6 +184,7 @@ export const calls = {
   readTimesToProfile: (pool) => db.readTimesToProfile(pool, 1),
   readWebhookHours: (pool) => db.readWebhookHours(pool, 1),
   readWish: (pool) => db.readWish(pool, { query: secret }),
+  readRecentVersions: (pool) => db.readRecentVersions(pool, ids, 1),
   recordAbsences: (pool) => db.recordAbsences(pool, ids),
   recordAdminEvents: (pool) => db.recordAdminEvents(pool, "ops", []),
   recordDeadLetters: (pool) =>

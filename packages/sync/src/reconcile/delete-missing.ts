@@ -2,6 +2,7 @@ import type { ListedUser } from "@rollcall/clerk";
 import {
   countAbsent,
   decideCandidates,
+  forgetCheckedSurplus,
   holdDeletions,
   inRolledBackTransaction,
   listAbsent,
@@ -10,11 +11,12 @@ import {
   mayDeleteAbsent,
   nextReadSequence,
   type Queryable,
+  readRecentVersions,
   recordDifferences,
   tombstoneEach,
 } from "@rollcall/db";
 import { z } from "zod";
-import { confirmAbsence, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
+import { confirmAbsence, longestReadLagMs, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
 import type { DryRun } from "./dry-run.ts";
 import type { WalkProgress } from "./ranges.ts";
 import type { Runner } from "./runner.ts";
@@ -22,7 +24,8 @@ import { invalidateSessions, writePage } from "./write-page.ts";
 
 /**
  * Asks Clerk by id for each deletion candidate. A page may be older than a row that it lacks, but this request is younger
- * than every row that it decides about. A candidate that Clerk still has is written like the users of a page.
+ * than every row that it decides about. A candidate that Clerk still has is written like the users of a page. One whose
+ * absence is not proven stays live, and a later full sync decides.
  */
 export async function confirmAbsent(runner: Runner, from: WalkProgress): Promise<WalkProgress> {
   const { context, run } = runner;
@@ -32,12 +35,16 @@ export async function confirmAbsent(runner: Runner, from: WalkProgress): Promise
     const candidates = await listCandidates(context.pool, runId, maxIdsPerConfirmation);
     if (candidates.length === 0) return progress;
     const readSequence = await nextReadSequence(context.pool);
-    const { present, absent, sentinel } = await confirmAbsence(runner.clerk, candidates, progress.sentinel);
+    const versions = await readRecentVersions(context.pool, candidates, longestReadLagMs);
+    const answer = await confirmAbsence(runner.clerk, candidates, versions, progress.sentinel);
+    const { present, absent, unproven, sentinel } = answer;
     const page = { number: progress.pages, users: present, readSequence, mayBeHalfDone: run.isResumed };
     const { counts, missed } = await writePage(runner, page);
     progress = { ...progress, pages: progress.pages + 1, sentinel };
     await runner.advance({ ...progress, phase: "confirm" }, async (client) => {
-      await decideCandidates(client, runId, { absent, present: toIds(present) });
+      await decideCandidates(client, runId, { absent, present: [...toIds(present), ...unproven] });
+      // The difference in the number of users may remain. It then requests another full sync.
+      if (unproven.length > 0 && !runner.dryRun) await forgetCheckedSurplus(client);
       // Most present candidates were on a page too, under another creation time, and were counted there.
       return { counts: { ...counts, unchanged: 0 }, missed };
     });
