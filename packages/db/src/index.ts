@@ -217,6 +217,7 @@ export {
   findHeldRun,
   findRun,
   hasOpenFullSync,
+  hasScheduledRun,
   isNewestComplete,
   listRuns,
   pruneRuns,
@@ -224,6 +225,7 @@ export {
   readRunAges,
   requestDueFullSync,
   requestRun,
+  requestWholeSync,
   resetRun,
 } from "./runs.ts";
 export {
