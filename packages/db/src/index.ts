@@ -229,6 +229,7 @@ export {
   findHeldRun,
   findRun,
   hasOpenFullSync,
+  hasScheduledRun,
   isNewestComplete,
   listRuns,
   pruneRuns,
@@ -236,6 +237,7 @@ export {
   readRunAges,
   requestDueFullSync,
   requestRun,
+  requestWholeSync,
   resetRun,
 } from "./runs.ts";
 export {

@@ -45,6 +45,7 @@ export {
   addReconcile,
   hasSchedules,
   isFullSyncOverdue,
+  lacksSchedule,
   type ReconcileJob,
   type ReconcileSchedule,
   type ReconcileSchedules,

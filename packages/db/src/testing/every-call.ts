@@ -105,6 +105,7 @@ export const calls = {
   hasLiveUsers: db.hasLiveUsers,
   hasMoreEvents: (pool) => db.hasMoreEvents(pool, { afterId: 0, upToId: 2, count: 1 }),
   hasOpenFullSync: db.hasOpenFullSync,
+  hasScheduledRun: db.hasScheduledRun,
   hasRecentSample: (pool) => db.hasRecentSample(pool, "any"),
   holdDeletions: (pool) => db.holdDeletions(pool, ids, why),
   halvePortion: (pool) =>
@@ -199,6 +200,7 @@ export const calls = {
   requestDueFullSync: (pool) => db.requestDueFullSync(pool, 1),
   requestPurge: (pool) => db.requestPurge(pool, purge, 1),
   requestRun: (pool) => db.requestRun(pool, { mode: "full", dryRun: false, startedBy: "ops" }),
+  requestWholeSync: (pool) => db.requestWholeSync(pool, "ops"),
   resetRun: (pool) => db.resetRun(pool, 1),
   returnNotification: (pool) => db.returnNotification(pool, 1, 1),
   returnPortion: (pool) => db.returnPortion(pool, portion),
