@@ -21,6 +21,8 @@ import { type Stage, startStage } from "./stage/stage.ts";
 export type ChaosOptions = {
   plan: Plan;
   root: string;
+  /** See `StageOptions`. */
+  otherRoot?: string | undefined;
   folder: string;
   cluster: Cluster;
   redisBinary: string | undefined;

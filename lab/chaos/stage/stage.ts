@@ -47,6 +47,8 @@ export type StageOptions = {
   app: AppName;
   /** The folder with the built apps: `apps/<app>/dist/main.js` and the packages that they import. */
   root: string;
+  /** The same folder of another build, for api1 and worker1: two releases side by side. */
+  otherRoot?: string | undefined;
   /** For logs and data. */
   folder: string;
   cluster: Cluster;
@@ -97,6 +99,7 @@ async function startParts(
   };
   const start = async (name: ProcessName) => {
     const program = name.startsWith("api") ? "api" : "worker";
+    const home = name.endsWith("1") ? (options.otherRoot ?? root) : root;
     const port = await findFreePort();
     const environment = {
       DATABASE_URL: await openProxy(name, "postgres", databaseUrl),
@@ -118,8 +121,8 @@ async function startParts(
     };
     const started = superviseProcess({
       name,
-      entry: join(root, `apps/${program}/dist/main.js`),
-      root,
+      entry: join(home, `apps/${program}/dist/main.js`),
+      root: home,
       environment,
       url: `http://127.0.0.1:${port}`,
       logFile: join(folder, `${name}.log`),
