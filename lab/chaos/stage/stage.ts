@@ -55,6 +55,8 @@ export type StageOptions = {
   redisBinary: string | undefined;
   /** See `Plan`. false: no reconcile runs before healing. */
   reconciles?: boolean;
+  /** Fills Clerk before the first process starts. The stage does not wait for the full sync that then finds its users. */
+  fillClerk?: ((clerk: RemoteClerkSimulator) => Promise<void>) | undefined;
   /** The URL of a module that each process loads first. */
   preload?: (process: ProcessName) => string;
 };
@@ -89,6 +91,7 @@ async function startParts(
   closers.push(simulator.stop);
   const [tokens, databaseUrl] = await Promise.all([createTokenMint(), cluster.createDatabase()]);
   const { clerk } = simulator;
+  await options.fillClerk?.(clerk);
 
   const proxies = new Map<string, TcpProxy>();
   const openProxy = async (process: ProcessName, service: Service, url: string) => {
@@ -134,7 +137,7 @@ async function startParts(
   const [worker0, worker1] = [await start("worker0"), await start("worker1")];
   const processes = { api0, api1, worker0, worker1 };
   await Promise.all(Object.values(processes).map((process) => process.untilAlive(60_000)));
-  await untilFirstFullSync(databaseUrl);
+  if (!options.fillClerk) await untilFirstFullSync(databaseUrl);
   if (!options.reconciles) await takeReconcileLeases(databaseUrl);
 
   return {
