@@ -9,6 +9,8 @@ export type Account = {
   leftAtMs: number | undefined;
   /** Clerk describes the user in an unreadable form. */
   isPoison: boolean;
+  /** Clerk had it before Rollcall first started, and no act has met it so far. */
+  isUntouched?: boolean;
 };
 
 /** Work that Rollcall accepted: a 2xx for a webhook, or an ensure that queued a sync job. */
@@ -53,14 +55,17 @@ export type Ledger = {
 
 export function createLedger(startedAtMs: number): Ledger {
   const histories = new Map<string, string[]>();
+  const accounts = new Map<string, Account>();
   return {
     startedAtMs,
-    accounts: new Map(),
+    accounts,
     acceptances: [],
     calls: [],
     quarantined: new Set(),
     histories,
     note: (clerkId, line) => {
+      const account = accounts.get(clerkId);
+      if (account?.isUntouched) account.isUntouched = false;
       const history = histories.get(clerkId) ?? [];
       histories.set(clerkId, history);
       history.push(`${String(Date.now() - startedAtMs).padStart(6)} ms  ${line}`);

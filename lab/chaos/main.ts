@@ -8,6 +8,8 @@ import { runMutants } from "./mutants/run-mutants.ts";
 import { drawPlan } from "./plan/draw-plan.ts";
 import { printPlan } from "./report.ts";
 import { runSeeds } from "./run-seeds.ts";
+import { describeRuns } from "./series/describe-runs.ts";
+import { readRuns } from "./series/run-record.ts";
 import { runSoak } from "./soak/run-soak.ts";
 
 const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--shards N] [--mapping NAME] [--root DIR] [--no-faults] [--print]
@@ -18,6 +20,10 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --mapping         the app's tables: default (users and mentorados), clerk-id (the key is the Clerk id, no profiles),
                     prisma ("User" and "Profile" with keys and times of Prisma)
   --root            the folder of the built apps: this one
+  --other-root      the folder of a second build: api1 and worker1 are of that one, throughout
+  --record FILE     appends each run to a file, and leaves out runs that are in it for this commit
+  --any-commit      leaves out runs that are in the file for another commit too
+  --report FILE     prints the table of a file of runs
   --no-faults       injects no faults; deliveries are still lost, doubled and late
   --keep            keeps logs and data of every run, not only of a failed one
   --print           prints the plan and runs nothing
@@ -44,6 +50,10 @@ const options = z.object({
   shards: z.coerce.number().int().min(1).max(mostQueueShards).default(1),
   mapping: z.enum(appNames).default("default"),
   root: z.string().default(repository),
+  "other-root": z.string().optional(),
+  record: z.string().optional(),
+  "any-commit": z.boolean().default(false),
+  report: z.string().optional(),
   "no-faults": z.boolean().default(false),
   keep: z.boolean().default(false),
   print: z.boolean().default(false),
@@ -71,6 +81,10 @@ try {
       shards: text,
       mapping: text,
       root: text,
+      "other-root": text,
+      record: text,
+      "any-commit": flag,
+      report: text,
       "no-faults": flag,
       keep: flag,
       print: flag,
@@ -94,10 +108,14 @@ async function run(chosen: z.infer<typeof options>): Promise<number> {
   const [first = 0, last = first] = chosen.seeds.split("-").map(Number);
   const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
   const { events, backend, shards, mapping: app, root } = chosen;
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  if (chosen.report !== undefined) {
+    say(describeRuns(readRuns(chosen.report)));
+    return 0;
+  }
   if (shards > 1 && backend !== "redis") throw new Error("Only queues on Redis have shards");
   const faults = !chosen["no-faults"];
   const plans = seeds.map((seed) => drawPlan({ seed, events, backend, shards, app, faults }));
-  const say = (line: string) => process.stdout.write(`${line}\n`);
   if (chosen.print) {
     for (const plan of plans) printPlan(plan, say);
     return 0;
@@ -113,15 +131,18 @@ async function run(chosen: z.infer<typeof options>): Promise<number> {
     const soak = { seed, backend, app, root, redisBinary, forMs, warmUpMs, rate, keep, signal, say };
     return (await runSoak(soak)) === 0 ? 0 : 1;
   }
-  return (await runSeeds({
+  const failures = await runSeeds({
     plans,
+    events,
     app,
     root,
+    otherRoot: chosen["other-root"],
     redisBinary,
+    record: chosen.record,
+    anyCommit: chosen["any-commit"],
     keep: chosen.keep,
     signal,
     say,
-  })) === 0
-    ? 0
-    : 1;
+  });
+  return failures === 0 ? 0 : 1;
 }

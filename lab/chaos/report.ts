@@ -23,6 +23,7 @@ export function describeRun(plan: Plan, report: ChaosReport, seconds: number): s
     `ensure calls ${count("ensure", true)} with 200, ${count("ensure", false)} without`,
     `${acceptances.length} sync jobs`,
     ...(report.linked > 0 ? [`${report.linked} profiles linked`] : []),
+    ...(report.filled > 0 ? [`${report.filled} users filled`] : []),
     `${injected} faults${missed.length > 0 ? ` (${missed.length} missed)` : ""}`,
   ];
   const verdict = report.violations.length === 0 ? "holds" : `BROKEN (${report.violations.length})`;
@@ -58,9 +59,9 @@ export function describeFailure(plan: Plan, report: ChaosReport, commit: string,
 
 /** Prints a line for each act and each fault, in the order of their times. */
 export function printPlan(plan: Plan, say: (line: string) => void): void {
-  const { seed, safetyMs, acts, faults } = plan;
+  const { seed, safetyMs, acts, residents, faults } = plan;
   say(
-    `seed ${seed} on ${describePlace(plan)}: ${acts.length} events and ${faults.length} faults in ${safetyMs} ms`,
+    `seed ${seed} on ${describePlace(plan)}: ${acts.length} events, ${residents} residents and ${faults.length} faults in ${safetyMs} ms`,
   );
   const lines = [
     ...acts.map(({ atMs, ...act }) => ({

@@ -12,6 +12,7 @@ import { findCanaries } from "./invariants/find-canaries.ts";
 import { type Change, readChanges, readTables } from "./invariants/recorder.ts";
 import { createLedger, type Ledger, type Violation } from "./ledger.ts";
 import type { Plan } from "./plan/plan.ts";
+import { countFilled, createFirstFill, type FirstFill } from "./scenario/first-fill.ts";
 import { type InjectedFaults, injectFaults } from "./scenario/inject-fault.ts";
 import { runActs } from "./scenario/run-acts.ts";
 import { createWebhookSender } from "./scenario/webhook-sender.ts";
@@ -21,6 +22,8 @@ import { type Stage, startStage } from "./stage/stage.ts";
 export type ChaosOptions = {
   plan: Plan;
   root: string;
+  /** See `StageOptions`. */
+  otherRoot?: string | undefined;
   folder: string;
   cluster: Cluster;
   redisBinary: string | undefined;
@@ -34,6 +37,8 @@ export type ChaosReport = {
   ledger: Ledger;
   /** Unclaimed profiles that a user got. */
   linked: number;
+  /** Users that got their rows by the statement for a page of new users. */
+  filled: number;
   /** The timeline of the user in the first violation. */
   timeline: string[];
   /** See `MachineLoad`. */
@@ -48,27 +53,37 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { signal, plan, ...others } = options;
   const postgresLogFrom = (await stat(options.cluster.logFile)).size;
   const { seed, backend, shards, app, reconciles } = plan;
-  const stage = await startStage({ ...others, seed, backend, shards, app, reconciles });
+  const fill = plan.residents > 0 ? createFirstFill(plan) : undefined;
+  const stage = await startStage({
+    ...others,
+    ...{ seed, backend, shards, app, reconciles },
+    fillClerk: fill?.begin,
+  });
   const machine = watchMachineLoad();
   try {
-    return await Promise.race([runAndCheck(stage, plan, postgresLogFrom, machine), untilAborted(signal)]);
+    return await Promise.race([
+      runAndCheck(stage, plan, { postgresLogFrom, machine, fill }),
+      untilAborted(signal),
+    ]);
   } finally {
     machine.stop();
     await stage.close();
   }
 }
 
+type Surroundings = { postgresLogFrom: number; machine: MachineLoad; fill: FirstFill | undefined };
+
 async function runAndCheck(
   stage: Stage,
   plan: Plan,
-  postgresLogFrom: number,
-  machine: MachineLoad,
+  { postgresLogFrom, machine, fill }: Surroundings,
 ): Promise<ChaosReport> {
   const ledger = createLedger(Date.now());
   const sender = createWebhookSender(stage, ledger);
   const [faults] = await Promise.all([
     injectFaults(stage, plan, ledger.startedAtMs),
-    runActs(stage, ledger, sender, plan),
+    runActs(stage, ledger, sender, plan, fill?.residents ?? []),
+    fill?.end(stage.clerk),
   ]);
   const healingFromMs = Date.now();
   const safetyMs = healingFromMs - ledger.startedAtMs;
@@ -87,6 +102,7 @@ async function runAndCheck(
     faults,
     ledger,
     linked: changes.filter(isLink).length,
+    filled: await countFilled(stage),
     crowding: machine.crowding(),
     timeline: await readTimeline(stage, violations[0]?.clerkId),
     seconds: {

@@ -118,12 +118,14 @@ async function confirm(stage: Stage, { id }: RunView): Promise<RunView> {
 const mostAttempts = 5;
 
 /**
- * Calls ensure for every live user, and for as many deleted users as the apis' rate limit allows. After a 503 it calls
+ * Calls ensure for every live user that an act met, and for as many deleted users as the apis' rate limit allows. After a 503 it calls
  * again, up to `attempts` times.
  */
 async function ensureUsers(stage: Stage, ledger: Ledger, attempts: number): Promise<Call[]> {
   const calls: Call[] = [];
-  const readable = [...ledger.accounts.values()].filter(({ isPoison }) => !isPoison);
+  const readable = [...ledger.accounts.values()].filter(
+    ({ isPoison, isUntouched }) => !isPoison && !isUntouched,
+  );
   const gone = readable.filter(({ leftAtMs }) => leftAtMs !== undefined);
   const live = readable.filter(({ leftAtMs }) => leftAtMs === undefined);
   const accounts = [...live, ...gone].slice(0, mostLastEnsures).entries();

@@ -22,9 +22,14 @@ const readProfile = ({ id, link, email }: ProfileNames) => `jsonb_build_object(
   'id', m.${id}, 'user_id', m.${link}, 'email', ${email === undefined ? "null" : `m.${email}`}, 'linked_at', ${inMs("m.linked_at")}
 )`;
 
+/** A page of new users is written by one statement only if no trigger of the app runs right behind an insert of users. */
+const recordEach = (table: string, run: string) =>
+  `create constraint trigger record after insert or update or delete on ${table}
+deferrable initially deferred for each row execute function recorder.${run}();`;
+
 /**
- * Triggers that record every change of the app's tables, in the transaction of the change. They see states that lasted
- * only a moment, and record nothing that is rolled back.
+ * Triggers that record every change of the app's tables, at the end of the transaction of the change. They see each version
+ * of a row, and record nothing that is rolled back.
  */
 const setup = (names: TableNames) => `
 create schema recorder;
@@ -45,7 +50,7 @@ begin
   values ('users', recorder.read_user(old), recorder.read_user(new));
   return null;
 end $$;
-create trigger record after insert or update or delete on ${names.users.table} for each row execute function recorder.record_user();
+${recordEach(names.users.table, "record_user")}
 ${names.profile ? recordProfiles(names, names.profile) : ""}
 -- Steps of a reconcile run whose own transaction did not hold the run's lease.
 create table recorder.unfenced_steps (run_id bigint not null, mode text not null, state text not null);
@@ -95,7 +100,7 @@ begin
   ));
   return null;
 end $$;
-create trigger record after insert or update or delete on ${profile.table} for each row execute function recorder.record_profile();
+${recordEach(profile.table, "record_profile")}
 `;
 
 const text = z.string().nullable();

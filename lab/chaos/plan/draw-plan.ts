@@ -13,6 +13,8 @@ export type Emphasis = {
   slower?: number;
   /** Overrides the seed's choice. */
   reconciles?: boolean;
+  /** 0 by default. */
+  residents?: number;
 };
 
 export type PlanOptions = {
@@ -27,6 +29,9 @@ export type PlanOptions = {
   emphasis?: Emphasis | undefined;
 };
 
+/** Four pages of a full sync. The first incremental sync writes the newest 500 users, and no page with a row is a new one. */
+const manyResidents = 1_800;
+
 const leastSafetyMs = 4_000;
 /** Two busy cores can work off about eighty events a second. */
 const msPerEvent = 10.5;
@@ -37,6 +42,7 @@ export function drawPlan({ seed, events, backend, shards = 1, app, faults, empha
   // Alternating, so that any two seeds in a row hold both kinds.
   const reconciles = emphasis?.reconciles ?? seed % 2 === 0;
   const { faults: times, fullSyncs } = emphasis ?? {};
+  const residents = emphasis ? (emphasis.residents ?? 0) : reconciles ? manyResidents : 0;
   return {
     seed,
     backend,
@@ -44,9 +50,11 @@ export function drawPlan({ seed, events, backend, shards = 1, app, faults, empha
     app,
     safetyMs,
     reconciles,
+    residents,
     acts: drawActs(createDice(seed * 2 + 1), events, safetyMs, {
       ...emphasis?.acts,
       invites: apps[app].invite !== undefined,
+      residents,
     }),
     faults: faults
       ? drawFaults(createDice(seed * 2 + 2), { backend, safetyMs, reconciles, times, fullSyncs })

@@ -15,9 +15,14 @@ export type Plan = {
    * loss. false: reconcile starts only after all accepted work was checked, so "nothing accepted is lost" is strict.
    */
   reconciles: boolean;
+  /** Users that Clerk has before Rollcall first starts. The first full sync meets the first acts and faults. */
+  residents: number;
   acts: readonly Act[];
   faults: readonly Fault[];
 };
+
+/** The index of the first resident. Those of all other people are smaller. */
+export const firstResident = 1_000_000;
 
 /** One of the N events of a run. */
 export type Act = { atMs: number } & (ClerkChange | Call);

@@ -47,12 +47,16 @@ export type StageOptions = {
   app: AppName;
   /** The folder with the built apps: `apps/<app>/dist/main.js` and the packages that they import. */
   root: string;
+  /** The same folder of another build, for api1 and worker1: two releases side by side. */
+  otherRoot?: string | undefined;
   /** For logs and data. */
   folder: string;
   cluster: Cluster;
   redisBinary: string | undefined;
   /** See `Plan`. false: no reconcile runs before healing. */
   reconciles?: boolean;
+  /** Fills Clerk before the first process starts. The stage does not wait for the full sync that then finds its users. */
+  fillClerk?: ((clerk: RemoteClerkSimulator) => Promise<void>) | undefined;
   /** The URL of a module that each process loads first. */
   preload?: (process: ProcessName) => string;
 };
@@ -87,6 +91,7 @@ async function startParts(
   closers.push(simulator.stop);
   const [tokens, databaseUrl] = await Promise.all([createTokenMint(), cluster.createDatabase()]);
   const { clerk } = simulator;
+  await options.fillClerk?.(clerk);
 
   const proxies = new Map<string, TcpProxy>();
   const openProxy = async (process: ProcessName, service: Service, url: string) => {
@@ -97,6 +102,7 @@ async function startParts(
   };
   const start = async (name: ProcessName) => {
     const program = name.startsWith("api") ? "api" : "worker";
+    const home = name.endsWith("1") ? (options.otherRoot ?? root) : root;
     const port = await findFreePort();
     const environment = {
       DATABASE_URL: await openProxy(name, "postgres", databaseUrl),
@@ -118,8 +124,8 @@ async function startParts(
     };
     const started = superviseProcess({
       name,
-      entry: join(root, `apps/${program}/dist/main.js`),
-      root,
+      entry: join(home, `apps/${program}/dist/main.js`),
+      root: home,
       environment,
       url: `http://127.0.0.1:${port}`,
       logFile: join(folder, `${name}.log`),
@@ -131,7 +137,7 @@ async function startParts(
   const [worker0, worker1] = [await start("worker0"), await start("worker1")];
   const processes = { api0, api1, worker0, worker1 };
   await Promise.all(Object.values(processes).map((process) => process.untilAlive(60_000)));
-  await untilFirstFullSync(databaseUrl);
+  if (!options.fillClerk) await untilFirstFullSync(databaseUrl);
   if (!options.reconciles) await takeReconcileLeases(databaseUrl);
 
   return {

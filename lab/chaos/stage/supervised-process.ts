@@ -122,11 +122,13 @@ export function superviseProcess(options: ProcessOptions): SupervisedProcess {
       endAway(span);
     },
     freeze: async (until) => {
+      // A wait that fails while the process is down must not end the run.
+      const over = typeof until === "number" ? until : until.catch(() => undefined);
       const target = child;
       if (!target) return;
       const span = beginAway();
       target.kill("SIGSTOP");
-      await (typeof until === "number" ? sleep(until) : until.catch(() => undefined));
+      await (typeof over === "number" ? sleep(over) : over);
       target.kill("SIGCONT");
       // The process first answers the requests that arrived meanwhile.
       await untilAlive(aliveTimeoutMs);
