@@ -182,7 +182,7 @@ function createJob({ pool, context: { sessionCache } }: ReconcileStage) {
     pool: stopStatements(pool, process, nameStop(lockGuard)),
     readRow: createRowReader(pool),
     readUser: async () => ({ result: { absent: true }, readSequence: 1 }),
-    readDeleted: async () => ({ absent: true }),
+    readDeleted: () => Promise.reject(new Error("No job of the model is a deletion")),
     writeUser: createUserWriter(pool, testDefaults),
     sessionCache,
     autoCreate: true,

@@ -24,9 +24,8 @@ describe("npm start, while no user logs in", { timeout }, () => {
     await untilProvisioned(system, leaver.id);
     await untilFirstFullSync(system);
     await clerk.webhooks.disturb({ loseNext: 2 });
-    await clerk.users.update(leaver.id, { firstName: "Renamed" });
-    // The later change. Without it, Clerk's lists could be older than the leaver's row.
     const lost = await clerk.users.create({ firstName: "Lost" });
+    await clerk.users.update(leaver.id, { firstName: "Renamed" });
     await untilSaid(system, /Lost provisioned .* by the catch-up/, 60_000);
     await untilSaid(system, /Renamed is in step \(by the catch-up\)/);
     expect((await readPerson(system, lost.id))?.cause).toBe("catch-up");

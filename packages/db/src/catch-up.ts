@@ -39,8 +39,3 @@ export async function storeSurplus(
     checkedSurplus,
   ]);
 }
-
-/** Lets the present difference request a full sync again. */
-export async function forgetCheckedSurplus(db: Queryable): Promise<void> {
-  await db.query("update rollcall.catch_up set checked_surplus = 0");
-}

@@ -68,13 +68,7 @@ export {
   settlePortion,
   writePortionTier,
 } from "./bulk-portions.ts";
-export {
-  type CatchUpState,
-  forgetCheckedSurplus,
-  raiseWatermark,
-  readCatchUp,
-  storeSurplus,
-} from "./catch-up.ts";
+export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
 export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
 export {
   findMissingGrants,

@@ -101,7 +101,6 @@ export const calls = {
   finishPortion: (pool) => db.finishPortion(pool, portion, { skipped: 0 }),
   finishPurge: (pool) => db.finishPurge(pool, { id: 1, claim: 1 }, { answer: {} }),
   giveProfiles: (pool) => db.giveProfiles(pool, [profile], defaults),
-  forgetCheckedSurplus: (pool) => db.forgetCheckedSurplus(pool),
   hasLiveUsers: db.hasLiveUsers,
   hasMoreEvents: (pool) => db.hasMoreEvents(pool, { afterId: 0, upToId: 2, count: 1 }),
   hasOpenFullSync: db.hasOpenFullSync,

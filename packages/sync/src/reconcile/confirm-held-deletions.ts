@@ -18,7 +18,7 @@ import {
 import {
   type AbsenceAnswer,
   confirmAbsence,
-  longestReadLagMs,
+  longestListLagMs,
   maxIdsPerConfirmation,
 } from "../user/confirm-absence.ts";
 import { toIds } from "./delete-missing.ts";
@@ -31,7 +31,7 @@ const beatMs = 10_000;
 
 /**
  * Carries out the held deletions of a run after an operator's confirmation. It asks Clerk about each user again, and
- * releases the users that exist, or whose absence is not proven. After a failure it may be called again.
+ * releases the users that exist. After a failure it may be called again.
  *
  * @param by the operator, for the run's row and the timeline
  * @throws AppError `run.unknown`, `run.not_held`, `run.superseded`, `run.busy`, `reconcile.unconfirmed`, or the error of
@@ -86,8 +86,8 @@ async function confirmAll(context: ReconcileContext, confirmation: Confirmation)
   for (;;) {
     const held = await listAbsent(context.pool, run.id, "", maxIdsPerConfirmation);
     if (held.length === 0) return run;
-    const versions = await readRecentVersions(context.pool, held, longestReadLagMs);
-    const answer = await confirmAbsence(clerk, held, versions, sentinel);
+    const versions = await readRecentVersions(context.pool, held, longestListLagMs);
+    const answer = await confirmAbsence(clerk, held, sentinel, versions);
     sentinel = answer.sentinel;
     const { failed } = await deleteAbsent(context, confirmation, answer);
     // Before the users leave the list: if this process dies in between, the next call invalidates them again.
@@ -100,7 +100,7 @@ async function confirmAll(context: ReconcileContext, confirmation: Confirmation)
 function deleteAbsent(
   { pool }: ReconcileContext,
   { run, lease, by }: Confirmation,
-  { present, absent, unproven }: AbsenceAnswer,
+  { present, absent }: AbsenceAnswer,
 ): Promise<{ failed: number }> {
   return inTransaction(pool, async (client) => {
     if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another process took the lease");
@@ -109,7 +109,7 @@ function deleteAbsent(
       cause: "admin",
       ref: by,
     });
-    await releaseDeletions(client, [...toIds(present), ...unproven]);
+    await releaseDeletions(client, toIds(present));
     const failed = refused.length;
     const amounts = { deleted: deleted.length, failed, decided: 0, by };
     const confirmed = await confirmHeldRun(client, run.id, amounts);
@@ -122,10 +122,10 @@ function deleteAbsent(
 function clear(
   { pool }: ReconcileContext,
   { run, lease, by }: Confirmation,
-  { present, absent, unproven }: AbsenceAnswer,
+  { present, absent }: AbsenceAnswer,
   failed: number,
 ): Promise<RunView> {
-  const decidedIds = [...toIds(present), ...absent, ...unproven];
+  const decidedIds = [...toIds(present), ...absent];
   return inTransaction(pool, async (client) => {
     if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another process took the lease");
     await decideCandidates(client, run.id, { present: decidedIds, absent: [] });

@@ -2,7 +2,6 @@ import type { ListedUser } from "@rollcall/clerk";
 import {
   countAbsent,
   decideCandidates,
-  forgetCheckedSurplus,
   holdDeletions,
   inRolledBackTransaction,
   listAbsent,
@@ -16,7 +15,7 @@ import {
   tombstoneEach,
 } from "@rollcall/db";
 import { z } from "zod";
-import { confirmAbsence, longestReadLagMs, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
+import { confirmAbsence, longestListLagMs, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
 import type { DryRun } from "./dry-run.ts";
 import type { WalkProgress } from "./ranges.ts";
 import type { Runner } from "./runner.ts";
@@ -24,8 +23,7 @@ import { invalidateSessions, writePage } from "./write-page.ts";
 
 /**
  * Asks Clerk by id for each deletion candidate. A page may be older than a row that it lacks, but this request is younger
- * than every row that it decides about. A candidate that Clerk still has is written like the users of a page. One whose
- * absence is not proven stays live, and a later full sync decides.
+ * than every row that it decides about. A candidate that Clerk still has is written like the users of a page.
  */
 export async function confirmAbsent(runner: Runner, from: WalkProgress): Promise<WalkProgress> {
   const { context, run } = runner;
@@ -35,16 +33,14 @@ export async function confirmAbsent(runner: Runner, from: WalkProgress): Promise
     const candidates = await listCandidates(context.pool, runId, maxIdsPerConfirmation);
     if (candidates.length === 0) return progress;
     const readSequence = await nextReadSequence(context.pool);
-    const versions = await readRecentVersions(context.pool, candidates, longestReadLagMs);
-    const answer = await confirmAbsence(runner.clerk, candidates, versions, progress.sentinel);
-    const { present, absent, unproven, sentinel } = answer;
+    const versions = await readRecentVersions(context.pool, candidates, longestListLagMs);
+    const answer = await confirmAbsence(runner.clerk, candidates, progress.sentinel, versions);
+    const { present, absent, sentinel } = answer;
     const page = { number: progress.pages, users: present, readSequence, mayBeHalfDone: run.isResumed };
     const { counts, missed } = await writePage(runner, page);
     progress = { ...progress, pages: progress.pages + 1, sentinel };
     await runner.advance({ ...progress, phase: "confirm" }, async (client) => {
-      await decideCandidates(client, runId, { absent, present: [...toIds(present), ...unproven] });
-      // The difference in the number of users may remain. It then requests another full sync.
-      if (unproven.length > 0 && !runner.dryRun) await forgetCheckedSurplus(client);
+      await decideCandidates(client, runId, { absent, present: toIds(present) });
       // Most present candidates were on a page too, under another creation time, and were counted there.
       return { counts: { ...counts, unchanged: 0 }, missed };
     });

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ClerkGateway, type ListedUser, maxUsersPerPage, type UserListQuery } from "@rollcall/clerk";
+import {
+  type ClerkGateway,
+  type FetchResult,
+  type ListedUser,
+  maxUsersPerPage,
+  type UserListQuery,
+} from "@rollcall/clerk";
 import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { type Pool, type RequestBudget, takeClerkRequest } from "@rollcall/db";
 import type { Logger } from "@rollcall/observability";
@@ -14,6 +20,7 @@ export type RetryingClerk = {
    * @param turn is entered before the answer is parsed, and left after a failure. The caller leaves it after a success
    */
   listPage(query: UserListQuery, turn?: Turn): Promise<ListedPage | "cursor_refused">;
+  readUser(clerkId: string): Promise<FetchResult>;
   countUsers(): Promise<number>;
 };
 
@@ -146,6 +153,7 @@ export function createRetryingClerk(
   return {
     listUsers: (query) => listUsers(query),
     listPage,
+    readUser: (clerkId) => withRetry(context, signal, () => withinBudget(() => clerk.readUser(clerkId))),
     countUsers: () => withRetry(context, signal, () => withinBudget(() => clerk.countUsers())),
   };
 }

@@ -16,61 +16,39 @@ const windowMs = 2;
 /** These codes may mean that Clerk is down or that one user is unreadable. A second request decides. */
 const ambiguousCodes = new Set(["clerk.unavailable", "clerk.unreadable"]);
 
-/** What Clerk said of a user that it may have deleted. unproven: see `AbsenceAnswer`. */
-export type AbsenceFetch = FetchResult | { unproven: true };
-
-/**
- * Reads one user that may be deleted, together with the others of this moment.
- *
- * @param changedAtMs the version of the row that an absence must be newer than. Without it, every absence is proven
- * @throws AppError
- */
-export type DeletionReader = (clerkId: string, changedAtMs?: number) => Promise<AbsenceFetch>;
+/** Reads one user that a deletion names, together with the other deletions of this moment. @throws AppError */
+export type DeletionReader = (clerkId: string) => Promise<FetchResult>;
 
 /**
  * Coalesces up to 99 concurrent reads, gathered over 2 ms, into one list by ids. Mostly the users are absent, and a list
  * with a sentinel user proves that for all of them. A single user, and users of an answer that proves nothing, are read by
- * their own ids. A user whose absence must be newer than its row is always listed with a sentinel.
+ * their own ids.
  */
 export function createDeletionReader(clerk: ClerkGateway, tracing?: Tracing): DeletionReader {
   let sentinel: string | null = null;
 
-  async function readDeleted(
-    ids: readonly string[],
-    versions: ReadonlyMap<string, number>,
-  ): Promise<Map<string, AbsenceFetch>> {
-    if (ids.length === 1 && versions.size === 0) return readOneByOne(clerk, ids);
+  async function readDeleted(ids: readonly string[]): Promise<Map<string, FetchResult>> {
+    if (ids.length === 1) return readOneByOne(clerk, ids);
     try {
-      const answer = await confirmAbsence(clerk, ids, versions, sentinel);
+      // A signed event says that these users were there, so an answer of before them is no danger.
+      const answer = await confirmAbsence(clerk, ids, sentinel, new Map());
       sentinel = answer.sentinel;
       const present = answer.present.map(({ clerkId, result }) => [clerkId ?? "", result] as const);
-      return new Map<string, AbsenceFetch>([
+      return new Map<string, FetchResult>([
         ...present,
         ...answer.absent.map((id) => [id, { absent: true }] as const),
-        ...answer.unproven.map((id) => [id, { unproven: true }] as const),
       ]);
     } catch (error) {
       if (readErrorCode(error) !== "reconcile.unconfirmed") await confirmClerkAnswers(clerk, error);
-      const alone = new Map<string, AbsenceFetch>(await readOneByOne(clerk, ids));
-      for (const id of versions.keys()) if (isAbsent(alone.get(id))) alone.set(id, { unproven: true });
-      return alone;
+      return readOneByOne(clerk, ids);
     }
   }
 
-  const loader = new DataLoader<Call & { changedAtMs: number | undefined }, AbsenceFetch>(
+  const loader = new DataLoader<Call, FetchResult>(
     async (calls) => {
       const ids = [...new Set(calls.map(({ clerkId }) => clerkId))];
-      const versions = new Map(
-        calls.flatMap(({ clerkId, changedAtMs }) =>
-          changedAtMs === undefined ? [] : [[clerkId, changedAtMs] as const],
-        ),
-      );
-      const results = await shareRead(tracing, calls, () => readDeleted(ids, versions));
-      return calls.map(({ clerkId, changedAtMs }) => {
-        const result = results.get(clerkId) ?? noOutcome();
-        // Two jobs of one user share the answer, and only one of them asks for a newer one than the row.
-        return "unproven" in result && changedAtMs === undefined ? { absent: true } : result;
-      });
+      const results = await shareRead(tracing, calls, () => readDeleted(ids));
+      return calls.map(({ clerkId }) => results.get(clerkId) ?? noOutcome());
     },
     {
       cache: false,
@@ -78,12 +56,7 @@ export function createDeletionReader(clerk: ClerkGateway, tracing?: Tracing): De
       batchScheduleFn: (run) => setTimeout(run, windowMs),
     },
   );
-  return (clerkId, changedAtMs) =>
-    inChildSpan(tracing, userSpan, (caller) => loader.load({ clerkId, changedAtMs, caller }));
-}
-
-function isAbsent(result: AbsenceFetch | undefined): boolean {
-  return result !== undefined && "absent" in result;
+  return (clerkId) => inChildSpan(tracing, userSpan, (caller) => loader.load({ clerkId, caller }));
 }
 
 /** A read, and the span that waits for it. */

@@ -4,7 +4,6 @@ import {
   inTransaction,
   type Pool,
   type ProfileOutcome,
-  readRecentVersions,
   recordAbsences,
   recordEvent,
   tombstoneAbsent,
@@ -14,7 +13,6 @@ import type { SyncJob } from "@rollcall/jobs";
 import { inChildSpan, type Tracing } from "@rollcall/observability";
 import type { SessionCache } from "../ensure/session-cache.ts";
 import { decideAccess } from "../ensure/session-view.ts";
-import { longestReadLagMs } from "./confirm-absence.ts";
 import type { DeletionReader, UserReader } from "./fetch-users.ts";
 import type { RowReader } from "./read-rows.ts";
 import { type ChangeOrigin, decideSnapshot, decideWrite } from "./rules.ts";
@@ -99,7 +97,7 @@ async function recordAbsence(context: SyncContext, job: SyncJob, attempt: number
   const { clerkId } = job;
   const row = await context.readRow(clerkId);
   if (row?.isDeleted) return "deleted";
-  if (row) return confirmAbsence(context, job, attempt);
+  if (row) return confirmAbsence(context, job);
   await recordAbsences(pool, [clerkId]);
   if (attempt < attemptsForAbsence) throw new AppError("user.absent", "Clerk has no such user yet");
   return "absent";
@@ -108,21 +106,12 @@ async function recordAbsence(context: SyncContext, job: SyncJob, attempt: number
 /**
  * Reads Clerk again now that the row is known. The first read may be older than the row: another worker may have read
  * and written the user in between. Read sequences cannot decide this, because Clerk may answer an early request late.
- * The second answer may be old too, if Clerk's reads lag behind its writes. Then the row stays live: a deletion is final.
  */
-async function confirmAbsence(context: SyncContext, job: SyncJob, attempt: number): Promise<SyncOutcome> {
-  const { pool } = context;
-  const { clerkId } = job;
-  const versions = await readRecentVersions(pool, [clerkId], longestReadLagMs);
-  const result = await context.readDeleted(clerkId, versions.get(clerkId));
-  if ("absent" in result)
-    return inTransaction(pool, (client) => tombstoneAbsent(client, { clerkId, ...originOf(job) }));
-  if ("unproven" in result && attempt >= attemptsForAbsence) return "absent";
-  if ("unproven" in result) throw new AppError("user.absent", "Clerk's answer may be older than the user");
-  // The user is there after all, and is written like any other.
-  const found = await fetchFound(context, clerkId);
+async function confirmAbsence(context: SyncContext, job: SyncJob): Promise<SyncOutcome> {
+  const found = await fetchFound(context, job.clerkId);
   if (found) return writeFound(context, job, found);
-  throw new AppError("user.absent", "Clerk has this user in some answers and not in others");
+  const absence = { clerkId: job.clerkId, ...originOf(job) };
+  return inTransaction(context.pool, (client) => tombstoneAbsent(client, absence));
 }
 
 /** Attempts until a deletion of a user that Clerk still has is left to reconcile: a minute, see `decideRetryDelayMs`. */
