@@ -22,6 +22,8 @@ export type Acceptance = {
   version: number | undefined;
   /** The account was already deleted before the request. */
   wasGone: boolean;
+  /** The time of the request, in milliseconds since the epoch. */
+  atMs: number;
 };
 
 /** A request to one of the apis. Times are milliseconds since the epoch. */
@@ -87,5 +89,6 @@ export function draftAcceptance(
     via,
     version: account?.versions.at(-1)?.updated_at,
     wasGone: account?.leftAtMs !== undefined,
+    atMs: Date.now(),
   };
 }

@@ -6,19 +6,22 @@ import { repository } from "../stage/repository.ts";
 import { appNames } from "./apps.ts";
 import { runMutants } from "./mutants/run-mutants.ts";
 import { drawPlan } from "./plan/draw-plan.ts";
+import { setups } from "./plan/plan.ts";
 import { printPlan } from "./report.ts";
 import { runSeeds } from "./run-seeds.ts";
 import { describeRuns } from "./series/describe-runs.ts";
 import { readRuns } from "./series/run-record.ts";
 import { runSoak } from "./soak/run-soak.ts";
 
-const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--shards N] [--mapping NAME] [--root DIR] [--no-faults] [--print]
+const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--shards N] [--mapping NAME] [--setup NAME] [--root DIR] [--no-faults] [--print]
   --seed, --seeds   the plans to run, one after the other; a random one by default
   --events          acts in a plan: 600
   --backend         the queues' service: redis
   --shards          QUEUE_SHARDS of one of two apis: 1. The other processes keep 1, as during a rolling deploy
   --mapping         the app's tables: default (users and mentorados), clerk-id (the key is the Clerk id, no profiles),
                     prisma ("User" and "Profile" with keys and times of Prisma)
+  --setup           what stands behind Postgres' and Redis' addresses: single (one server each), replica (Postgres fails over
+                    to an asynchronous replica), sync-replica. The seed decides by default
   --root            the folder of the built apps: this one
   --other-root      the folder of a second build: api1 and worker1 are of that one, throughout
   --record FILE     appends each run to a file, and leaves out runs that are in it for this commit
@@ -49,6 +52,7 @@ const options = z.object({
   backend: z.enum(["redis", "postgres"]).default("redis"),
   shards: z.coerce.number().int().min(1).max(mostQueueShards).default(1),
   mapping: z.enum(appNames).default("default"),
+  setup: z.enum(setups).optional(),
   root: z.string().default(repository),
   "other-root": z.string().optional(),
   record: z.string().optional(),
@@ -80,6 +84,7 @@ try {
       backend: text,
       shards: text,
       mapping: text,
+      setup: text,
       root: text,
       "other-root": text,
       record: text,
@@ -107,7 +112,7 @@ try {
 async function run(chosen: z.infer<typeof options>): Promise<number> {
   const [first = 0, last = first] = chosen.seeds.split("-").map(Number);
   const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  const { events, backend, shards, mapping: app, root } = chosen;
+  const { events, backend, shards, mapping: app, setup, root } = chosen;
   const say = (line: string) => process.stdout.write(`${line}\n`);
   if (chosen.report !== undefined) {
     say(describeRuns(readRuns(chosen.report)));
@@ -115,7 +120,7 @@ async function run(chosen: z.infer<typeof options>): Promise<number> {
   }
   if (shards > 1 && backend !== "redis") throw new Error("Only queues on Redis have shards");
   const faults = !chosen["no-faults"];
-  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, shards, app, faults }));
+  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, shards, app, setup, faults }));
   if (chosen.print) {
     for (const plan of plans) printPlan(plan, say);
     return 0;

@@ -10,10 +10,10 @@ import { checkLogs, checkPostgresLog } from "./invariants/check-logs.ts";
 import { checkRuns } from "./invariants/check-runs.ts";
 import { findCanaries } from "./invariants/find-canaries.ts";
 import { type Change, readChanges, readTables } from "./invariants/recorder.ts";
-import { createLedger, type Ledger, type Violation } from "./ledger.ts";
+import { type Acceptance, createLedger, type Ledger, type Violation } from "./ledger.ts";
 import type { Plan } from "./plan/plan.ts";
 import { countFilled, createFirstFill, type FirstFill } from "./scenario/first-fill.ts";
-import { type InjectedFaults, injectFaults } from "./scenario/inject-fault.ts";
+import { type InjectedFaults, injectFaults, type Loss } from "./scenario/inject-fault.ts";
 import { runActs } from "./scenario/run-acts.ts";
 import { createWebhookSender } from "./scenario/webhook-sender.ts";
 import { type MachineLoad, watchMachineLoad } from "./stage/machine-load.ts";
@@ -51,32 +51,33 @@ const noUnexpectedExit = "no process ends but those that were killed";
 /** Runs a plan on a stage of its own, heals the stage, and checks all invariants. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { signal, plan, ...others } = options;
-  const postgresLogFrom = (await stat(options.cluster.logFile)).size;
-  const { seed, backend, shards, app, reconciles } = plan;
+  const logSizes = await measureLogs(options.cluster);
+  const { seed, backend, shards, app, setup, reconciles } = plan;
   const fill = plan.residents > 0 ? createFirstFill(plan) : undefined;
   const stage = await startStage({
     ...others,
-    ...{ seed, backend, shards, app, reconciles },
+    ...{ seed, backend, shards, app, setup, reconciles },
     fillClerk: fill?.begin,
   });
   const machine = watchMachineLoad();
   try {
-    return await Promise.race([
-      runAndCheck(stage, plan, { postgresLogFrom, machine, fill }),
-      untilAborted(signal),
-    ]);
+    return await Promise.race([runAndCheck(stage, plan, { logSizes, machine, fill }), untilAborted(signal)]);
   } finally {
     machine.stop();
     await stage.close();
   }
 }
 
-type Surroundings = { postgresLogFrom: number; machine: MachineLoad; fill: FirstFill | undefined };
+type Surroundings = {
+  logSizes: ReadonlyMap<string, number>;
+  machine: MachineLoad;
+  fill: FirstFill | undefined;
+};
 
 async function runAndCheck(
   stage: Stage,
   plan: Plan,
-  { postgresLogFrom, machine, fill }: Surroundings,
+  { logSizes, machine, fill }: Surroundings,
 ): Promise<ChaosReport> {
   const ledger = createLedger(Date.now());
   const sender = createWebhookSender(stage, ledger);
@@ -92,8 +93,8 @@ async function runAndCheck(
   const changes = await withClient(stage.databaseUrl, readChanges);
   const violations = [
     ...healed.violations,
-    ...(await checkAll(stage, ledger, healed, changes, machine)),
-    ...(await checkPostgresLog(stage.cluster.logFile, postgresLogFrom)),
+    ...(await checkAll(stage, ledger, healed, changes, faults.losses, machine)),
+    ...(await checkPostgresLogs(stage, logSizes)),
   ];
   const badExits = await stage.stopProcesses();
   violations.push(...badExits.map((detail) => ({ invariant: noUnexpectedExit, detail })));
@@ -127,24 +128,47 @@ async function checkAll(
   ledger: Ledger,
   healed: Healed,
   changes: readonly Change[],
+  losses: readonly Loss[],
   machine: MachineLoad,
 ): Promise<Violation[]> {
+  const areRowsLost = losses.length > 0;
+  const areJobsLost = areRowsLost && stage.backend === "postgres";
   const unexpected = Object.values(stage.processes).flatMap((process) => process.unexpectedExits);
   return withClient(stage.databaseUrl, async (db) => {
     const tables = await readTables(db, stage.app.names);
     return [
       ...unexpected.map((detail) => ({ invariant: noUnexpectedExit, detail })),
-      ...checkAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
+      ...checkAcceptances(ledger, findKept(healed.acceptedBefore, losses), healed.tablesBefore),
       ...checkChanges(ledger, stage.app.names, changes),
       ...(await checkEnd(ledger, tables, stage)),
-      ...checkDeadLetters(ledger, healed.deadLetters),
-      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, call)),
-      ...checkCalls(ledger, stage, tables, machine),
+      ...checkDeadLetters(ledger, healed.deadLetters, { mayLack: areJobsLost }),
+      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, tables, call)),
+      ...checkCalls(ledger, stage, tables, machine, { areRowsLost }),
       ...(await checkLogs(stage)),
       ...(await checkRuns(stage, ledger, tables, db)),
       ...(await findCanaries(stage)),
     ];
   });
+}
+
+/** A failover may have lost what an earlier job wrote. Reconcile must repair that, which other invariants check. */
+function findKept(accepted: readonly Acceptance[], losses: readonly Loss[]): Acceptance[] {
+  const lastLossAtMs = Math.max(0, ...losses.map(({ atMs }) => atMs));
+  return accepted.filter(({ atMs }) => atMs > lastLossAtMs);
+}
+
+/** The size of each server's log, so that only later lines are checked. */
+async function measureLogs({ logFiles }: Cluster): Promise<ReadonlyMap<string, number>> {
+  const sizes = logFiles.map(async (file) => [file, (await stat(file)).size] as const);
+  return new Map(await Promise.all(sizes));
+}
+
+async function checkPostgresLogs(
+  { cluster: { logFiles }, setup }: Stage,
+  sizes: ReadonlyMap<string, number>,
+): Promise<Violation[]> {
+  const checks = logFiles.map((file) => checkPostgresLog(file, sizes.get(file) ?? 0, setup));
+  return (await Promise.all(checks)).flat();
 }
 
 async function readTimeline(stage: Stage, clerkId: string | undefined): Promise<string[]> {

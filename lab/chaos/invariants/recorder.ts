@@ -152,6 +152,12 @@ export async function readChanges(db: pg.Client): Promise<Change[]> {
   return z.array(change).parse(found.rows);
 }
 
+/** The number of changes so far. */
+export async function countChanges(db: pg.Client): Promise<number> {
+  const { rows } = await db.query("select count(*)::int as count from recorder.changes");
+  return z.object({ count: z.number() }).parse(rows[0]).count;
+}
+
 export type Tables = {
   /** By Clerk id. */
   users: ReadonlyMap<string, UserRow>;

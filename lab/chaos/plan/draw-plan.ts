@@ -2,7 +2,7 @@ import { type AppName, apps } from "../apps.ts";
 import { createDice, type Times } from "./dice.ts";
 import { type ActEmphasis, drawActs } from "./draw-acts.ts";
 import { drawFaults, type FaultKind } from "./draw-faults.ts";
-import type { FullSyncFault, Plan } from "./plan.ts";
+import type { FullSyncFault, Plan, Setup } from "./plan.ts";
 
 /** Acts and faults that a run for one purpose holds more of. */
 export type Emphasis = {
@@ -17,6 +17,9 @@ export type Emphasis = {
   residents?: number;
 };
 
+/** Other setups than single servers make a run longer, and have faults of their own. */
+const setupWeights: Readonly<Record<Setup, number>> = { single: 5, replica: 1, "sync-replica": 1 };
+
 export type PlanOptions = {
   seed: number;
   events: number;
@@ -24,6 +27,8 @@ export type PlanOptions = {
   /** 1 by default. */
   shards?: number | undefined;
   app: AppName;
+  /** Overrides the seed's choice. */
+  setup?: Setup | undefined;
   /** false: only deliveries go wrong. */
   faults: boolean;
   emphasis?: Emphasis | undefined;
@@ -37,17 +42,20 @@ const leastSafetyMs = 4_000;
 const msPerEvent = 10.5;
 
 /** Draws a run from its seed. Acts and faults have their own dice, so `faults: false` changes no act. */
-export function drawPlan({ seed, events, backend, shards = 1, app, faults, emphasis }: PlanOptions): Plan {
+export function drawPlan(options: PlanOptions): Plan {
+  const { seed, events, backend, shards = 1, app, faults, emphasis } = options;
   const safetyMs = Math.round((leastSafetyMs + events * msPerEvent) * (emphasis?.slower ?? 1));
   // Alternating, so that any two seeds in a row hold both kinds.
   const reconciles = emphasis?.reconciles ?? seed % 2 === 0;
   const { faults: times, fullSyncs } = emphasis ?? {};
   const residents = emphasis ? (emphasis.residents ?? 0) : reconciles ? manyResidents : 0;
+  const setup = options.setup ?? drawSetup(seed, faults);
   return {
     seed,
     backend,
     shards,
     app,
+    setup,
     safetyMs,
     reconciles,
     residents,
@@ -57,7 +65,22 @@ export function drawPlan({ seed, events, backend, shards = 1, app, faults, empha
       residents,
     }),
     faults: faults
-      ? drawFaults(createDice(seed * 2 + 2), { backend, safetyMs, reconciles, times, fullSyncs })
+      ? drawFaults(createDice(seed * 2 + 2), {
+          backend,
+          setup,
+          safetyMs,
+          reconciles,
+          times,
+          fullSyncs,
+        })
       : [],
   };
 }
+
+/** It has dice of its own too, so that it changes no act. */
+function drawSetup(seed: number, faults: boolean): Setup {
+  return faults ? createDice(setupSalt + seed).weighted(setupWeights) : "single";
+}
+
+/** Far from the seeds of acts and faults. */
+const setupSalt = 1_000_003;

@@ -8,6 +8,7 @@ export type Plan = {
   shards: number;
   /** The app whose tables are mapped. */
   app: AppName;
+  setup: Setup;
   /** Length of the phase with faults. All times below count from its start. */
   safetyMs: number;
   /**
@@ -23,6 +24,16 @@ export type Plan = {
 
 /** The index of the first resident. Those of all other people are smaller. */
 export const firstResident = 1_000_000;
+
+/**
+ * What stands behind the addresses of Postgres and Redis. A seed has one of these, with the faults that it allows.
+ *
+ * - single: one server each.
+ * - replica, sync-replica: Postgres fails over to a streaming replica. Without `sync`, the last transactions are lost.
+ */
+export const setups = ["single", "replica", "sync-replica"] as const;
+
+export type Setup = (typeof setups)[number];
 
 /** One of the N events of a run. */
 export type Act = { atMs: number } & (ClerkChange | Call);
@@ -76,6 +87,8 @@ export type FaultSpec =
   | { fault: "redis-full"; share: number }
   | { fault: "postgres-crash" | "postgres-terminate" | "postgres-lock-table" }
   | { fault: "postgres-lock-rows"; share: number }
+  /** The replica gets nothing for `lostMs` before the primary dies. Its address is read-only for `readOnlyMs`. */
+  | { fault: "postgres-failover"; lostMs: number; readOnlyMs: number }
   | { fault: "half-open" | "reset"; process: ProcessName; service: Service }
   | { fault: "delay"; process: ProcessName; service: Service; longestMs: number }
   | { fault: "clerk"; kind: ClerkFault; share: number }

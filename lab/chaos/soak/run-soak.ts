@@ -108,7 +108,7 @@ async function checkLoad(
       ...checkAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
       ...(await checkEnd(ledger, tables, stage)),
       ...checkDeadLetters(ledger, healed.deadLetters),
-      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, call)),
+      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, tables, call)),
       ...checkCalls(ledger, stage, tables, machine),
     ];
   });

@@ -10,7 +10,7 @@ import { takeReconcileLeases, untilFirstFullSync } from "../../stage/reconcile-l
 import { createTokenMint, origin, type TokenMint } from "../../stage/session-tokens.ts";
 import { startSimulatorProcess } from "../../stage/simulator-process.ts";
 import { type App, type AppName, apps } from "../apps.ts";
-import type { Plan, ProcessName, Service } from "../plan/plan.ts";
+import type { Plan, ProcessName, Service, Setup } from "../plan/plan.ts";
 import { type PrivateRedis, startPrivateRedis } from "./private-redis.ts";
 import { type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
 
@@ -21,6 +21,7 @@ export const adminPassword = "a password of the chaos runs";
 export type Stage = {
   readonly folder: string;
   readonly backend: Plan["backend"];
+  readonly setup: Setup;
   readonly app: App;
   readonly databaseUrl: string;
   readonly redis: PrivateRedis | undefined;
@@ -45,6 +46,8 @@ export type StageOptions = {
   /** As in `Plan`. */
   shards?: number;
   app: AppName;
+  /** As in `Plan`; "single" by default. */
+  setup?: Setup;
   /** The folder with the built apps: `apps/<app>/dist/main.js` and the packages that they import. */
   root: string;
   /** The same folder of another build, for api1 and worker1: two releases side by side. */
@@ -80,7 +83,7 @@ async function startParts(
   closers: (() => Promise<unknown>)[],
   close: () => Promise<void>,
 ): Promise<Stage> {
-  const { backend, root, folder, cluster, shards = 1 } = options;
+  const { backend, root, folder, cluster, shards = 1, setup = "single" } = options;
   await mkdir(folder, { recursive: true });
   const redis = backend === "redis" ? await startRedisIn(options) : undefined;
   if (redis) closers.push(redis.stop);
@@ -89,6 +92,10 @@ async function startParts(
   const secretKey = "sk_test_chaos";
   const simulator = await startSimulatorProcess(secretKey, options.seed);
   closers.push(simulator.stop);
+  if (setup === "replica" || setup === "sync-replica") {
+    await cluster.replicate(setup === "replica" ? "async" : "sync");
+    closers.push(cluster.endReplication);
+  }
   const [tokens, databaseUrl] = await Promise.all([createTokenMint(), cluster.createDatabase()]);
   const { clerk } = simulator;
   await options.fillClerk?.(clerk);
@@ -143,6 +150,7 @@ async function startParts(
   return {
     folder,
     backend,
+    setup,
     app,
     databaseUrl,
     redis,
