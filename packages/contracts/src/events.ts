@@ -37,6 +37,7 @@ export const logEvents = [
   "clerk_fields_unreadable",
   "queue_connected",
   "queue_lost",
+  "clock_wrong",
   "schema_changed",
   "schema_restored",
   "postgres_lost",
