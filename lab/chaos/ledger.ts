@@ -1,5 +1,5 @@
 import type { ClerkUser } from "@rollcall/clerk-simulator";
-import type { ProcessName } from "./plan/plan.ts";
+import type { ProcessName } from "./plan/process-name.ts";
 
 /** An account at Clerk, with every version that it had there. */
 export type Account = {
@@ -20,6 +20,8 @@ export type Acceptance = {
   version: number | undefined;
   /** The account was already deleted before the request. */
   wasGone: boolean;
+  /** The time of the request, in milliseconds since the epoch. */
+  atMs: number;
 };
 
 /** A request to one of the apis. Times are milliseconds since the epoch. */
@@ -82,5 +84,6 @@ export function draftAcceptance(
     via,
     version: account?.versions.at(-1)?.updated_at,
     wasGone: account?.leftAtMs !== undefined,
+    atMs: Date.now(),
   };
 }

@@ -5,7 +5,8 @@ import { z } from "zod";
 import { repository } from "../stage/repository.ts";
 import { appNames } from "./apps.ts";
 import { runMutants } from "./mutants/run-mutants.ts";
-import { drawPlan } from "./plan/draw-plan.ts";
+import { faultKinds } from "./plan/draw-faults.ts";
+import { drawPlan, type Emphasis } from "./plan/draw-plan.ts";
 import { printPlan } from "./report.ts";
 import { runSeeds } from "./run-seeds.ts";
 import { runSoak } from "./soak/run-soak.ts";
@@ -18,6 +19,7 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --mapping         the app's tables: default (users and mentorados), clerk-id (the key is the Clerk id, no profiles),
                     prisma ("User" and "Profile" with keys and times of Prisma)
   --root            the folder of the built apps: this one
+  --more KIND,…     draws these kinds of faults ten times as often
   --no-faults       injects no faults; deliveries are still lost, doubled and late
   --keep            keeps logs and data of every run, not only of a failed one
   --print           prints the plan and runs nothing
@@ -44,6 +46,7 @@ const options = z.object({
   shards: z.coerce.number().int().min(1).max(mostQueueShards).default(1),
   mapping: z.enum(appNames).default("default"),
   root: z.string().default(repository),
+  more: z.string().optional(),
   "no-faults": z.boolean().default(false),
   keep: z.boolean().default(false),
   print: z.boolean().default(false),
@@ -71,6 +74,7 @@ try {
       shards: text,
       mapping: text,
       root: text,
+      more: text,
       "no-faults": flag,
       keep: flag,
       print: flag,
@@ -89,6 +93,12 @@ try {
   process.exit(2);
 }
 
+function emphasize(kinds: readonly string[]): Emphasis {
+  const unknown = kinds.find((kind) => !faultKinds.includes(kind));
+  if (unknown !== undefined) throw new Error(`There is no fault ${unknown}: ${faultKinds.join(", ")}`);
+  return { faults: Object.fromEntries(kinds.map((kind) => [kind, 10])) };
+}
+
 /** @returns the exit code: 1 if an invariant was broken */
 async function run(chosen: z.infer<typeof options>): Promise<number> {
   const [first = 0, last = first] = chosen.seeds.split("-").map(Number);
@@ -96,7 +106,8 @@ async function run(chosen: z.infer<typeof options>): Promise<number> {
   const { events, backend, shards, mapping: app, root } = chosen;
   if (shards > 1 && backend !== "redis") throw new Error("Only queues on Redis have shards");
   const faults = !chosen["no-faults"];
-  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, shards, app, faults }));
+  const emphasis = chosen.more === undefined ? undefined : emphasize(chosen.more.split(","));
+  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, shards, app, faults, emphasis }));
   const say = (line: string) => process.stdout.write(`${line}\n`);
   if (chosen.print) {
     for (const plan of plans) printPlan(plan, say);

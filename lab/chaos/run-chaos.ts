@@ -9,6 +9,7 @@ import { checkEnd } from "./invariants/check-end.ts";
 import { checkLogs, checkPostgresLog } from "./invariants/check-logs.ts";
 import { checkRuns } from "./invariants/check-runs.ts";
 import { findCanaries } from "./invariants/find-canaries.ts";
+import { isProvoked, withoutSkewedCalls, withoutStaleWork } from "./invariants/outer-spans.ts";
 import { type Change, readChanges, readTables } from "./invariants/recorder.ts";
 import { createLedger, type Ledger, type Violation } from "./ledger.ts";
 import type { Plan } from "./plan/plan.ts";
@@ -48,7 +49,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { signal, plan, ...others } = options;
   const postgresLogFrom = (await stat(options.cluster.logFile)).size;
   const { seed, backend, shards, app, reconciles } = plan;
-  const stage = await startStage({ ...others, seed, backend, shards, app, reconciles });
+  const stage = await startStage({
+    ...others,
+    ...{ seed, backend, shards, app, reconciles },
+    movesClocks: plan.faults.some(({ fault }) => fault === "clock"),
+  });
   const machine = watchMachineLoad();
   try {
     return await Promise.race([runAndCheck(stage, plan, postgresLogFrom, machine), untilAborted(signal)]);
@@ -78,7 +83,9 @@ async function runAndCheck(
   const violations = [
     ...healed.violations,
     ...(await checkAll(stage, ledger, healed, changes, machine)),
-    ...(await checkPostgresLog(stage.cluster.logFile, postgresLogFrom)),
+    ...(await checkPostgresLog(stage.cluster.logFile, postgresLogFrom)).filter(
+      (one) => !isProvoked(one, stage.outerSpans),
+    ),
   ];
   const badExits = await stage.stopProcesses();
   violations.push(...badExits.map((detail) => ({ invariant: noUnexpectedExit, detail })));
@@ -114,16 +121,20 @@ async function checkAll(
   machine: MachineLoad,
 ): Promise<Violation[]> {
   const unexpected = Object.values(stage.processes).flatMap((process) => process.unexpectedExits);
+  const { acceptances } = withoutStaleWork(
+    { ...ledger, acceptances: [...healed.acceptedBefore] },
+    stage.outerSpans,
+  );
   return withClient(stage.databaseUrl, async (db) => {
     const tables = await readTables(db, stage.app.names);
     return [
       ...unexpected.map((detail) => ({ invariant: noUnexpectedExit, detail })),
-      ...checkAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
+      ...checkAcceptances(ledger, acceptances, healed.tablesBefore),
       ...checkChanges(ledger, stage.app.names, changes),
       ...(await checkEnd(ledger, tables, stage)),
-      ...checkDeadLetters(ledger, healed.deadLetters),
+      ...checkDeadLetters(withoutStaleWork(ledger, stage.outerSpans), healed.deadLetters),
       ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, call)),
-      ...checkCalls(ledger, stage, tables, machine),
+      ...checkCalls(withoutSkewedCalls(ledger, stage.outerSpans), stage, tables, machine),
       ...(await checkLogs(stage)),
       ...(await checkRuns(stage, ledger, tables, db)),
       ...(await findCanaries(stage)),

@@ -7,6 +7,7 @@ import type { Fault, FaultSpec, FullSyncFault, Plan } from "../plan/plan.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { SupervisedProcess } from "../stage/supervised-process.ts";
 import { requestNewRun, untilRun } from "./admin-api.ts";
+import { injectOuterFault } from "./inject-outer-fault.ts";
 
 export type InjectedFaults = {
   injected: number;
@@ -82,7 +83,7 @@ async function injectFault(stage: Stage, spec: FaultSpec, forMs: number): Promis
     case "full-sync":
       return disturbFullSync(stage, spec.meanwhile, forMs);
     default:
-      return spec satisfies never;
+      return injectOuterFault(stage, spec, forMs);
   }
 }
 
