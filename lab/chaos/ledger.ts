@@ -1,5 +1,5 @@
 import type { ClerkUser } from "@rollcall/clerk-simulator";
-import type { ProcessName } from "./plan/plan.ts";
+import type { ProcessName } from "./plan/process-name.ts";
 
 /** An account at Clerk, with every version that it had there. */
 export type Account = {

@@ -5,7 +5,8 @@ import { z } from "zod";
 import { repository } from "../stage/repository.ts";
 import { appNames } from "./apps.ts";
 import { runMutants } from "./mutants/run-mutants.ts";
-import { drawPlan } from "./plan/draw-plan.ts";
+import { faultKinds } from "./plan/draw-faults.ts";
+import { drawPlan, type Emphasis } from "./plan/draw-plan.ts";
 import { setups } from "./plan/plan.ts";
 import { printPlan } from "./report.ts";
 import { runSeeds } from "./run-seeds.ts";
@@ -27,6 +28,7 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --record FILE     appends each run to a file, and leaves out runs that are in it for this commit
   --any-commit      leaves out runs that are in the file for another commit too
   --report FILE     prints the table of a file of runs
+  --more KIND,…     draws these kinds of faults ten times as often
   --no-faults       injects no faults; deliveries are still lost, doubled and late
   --keep            keeps logs and data of every run, not only of a failed one
   --print           prints the plan and runs nothing
@@ -58,6 +60,7 @@ const options = z.object({
   record: z.string().optional(),
   "any-commit": z.boolean().default(false),
   report: z.string().optional(),
+  more: z.string().optional(),
   "no-faults": z.boolean().default(false),
   keep: z.boolean().default(false),
   print: z.boolean().default(false),
@@ -90,6 +93,7 @@ try {
       record: text,
       "any-commit": flag,
       report: text,
+      more: text,
       "no-faults": flag,
       keep: flag,
       print: flag,
@@ -108,6 +112,12 @@ try {
   process.exit(2);
 }
 
+function emphasize(kinds: readonly string[]): Emphasis {
+  const unknown = kinds.find((kind) => !faultKinds.includes(kind));
+  if (unknown !== undefined) throw new Error(`There is no fault ${unknown}: ${faultKinds.join(", ")}`);
+  return { faults: Object.fromEntries(kinds.map((kind) => [kind, 10])) };
+}
+
 /** @returns the exit code: 1 if an invariant was broken */
 async function run(chosen: z.infer<typeof options>): Promise<number> {
   const [first = 0, last = first] = chosen.seeds.split("-").map(Number);
@@ -120,7 +130,10 @@ async function run(chosen: z.infer<typeof options>): Promise<number> {
   }
   if (shards > 1 && backend !== "redis") throw new Error("Only queues on Redis have shards");
   const faults = !chosen["no-faults"];
-  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, shards, app, setup, faults }));
+  const emphasis = chosen.more === undefined ? undefined : emphasize(chosen.more.split(","));
+  const plans = seeds.map((seed) =>
+    drawPlan({ seed, events, backend, shards, app, setup, faults, emphasis }),
+  );
   if (chosen.print) {
     for (const plan of plans) printPlan(plan, say);
     return 0;

@@ -9,6 +9,7 @@ import { checkEnd } from "./invariants/check-end.ts";
 import { checkLogs, checkPostgresLog } from "./invariants/check-logs.ts";
 import { checkRuns } from "./invariants/check-runs.ts";
 import { findCanaries } from "./invariants/find-canaries.ts";
+import { isProvoked, withoutSkewedCalls, withoutStaleWork } from "./invariants/outer-spans.ts";
 import { type Change, readChanges, readTables } from "./invariants/recorder.ts";
 import { type Acceptance, createLedger, type Ledger, type Violation } from "./ledger.ts";
 import type { Plan } from "./plan/plan.ts";
@@ -58,6 +59,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     ...others,
     ...{ seed, backend, shards, app, setup, reconciles },
     fillClerk: fill?.begin,
+    movesClocks: plan.faults.some(({ fault }) => fault === "clock"),
   });
   const machine = watchMachineLoad();
   try {
@@ -94,7 +96,7 @@ async function runAndCheck(
   const violations = [
     ...healed.violations,
     ...(await checkAll(stage, ledger, healed, changes, faults.losses, machine)),
-    ...(await checkPostgresLogs(stage, logSizes)),
+    ...(await checkPostgresLogs(stage, logSizes)).filter((one) => !isProvoked(one, stage.outerSpans)),
   ];
   const badExits = await stage.stopProcesses();
   violations.push(...badExits.map((detail) => ({ invariant: noUnexpectedExit, detail })));
@@ -134,16 +136,22 @@ async function checkAll(
   const areRowsLost = losses.length > 0;
   const areJobsLost = areRowsLost && stage.backend === "postgres";
   const unexpected = Object.values(stage.processes).flatMap((process) => process.unexpectedExits);
+  const { acceptances } = withoutStaleWork(
+    { ...ledger, acceptances: [...healed.acceptedBefore] },
+    stage.outerSpans,
+  );
   return withClient(stage.databaseUrl, async (db) => {
     const tables = await readTables(db, stage.app.names);
     return [
       ...unexpected.map((detail) => ({ invariant: noUnexpectedExit, detail })),
-      ...checkAcceptances(ledger, findKept(healed.acceptedBefore, losses), healed.tablesBefore),
+      ...checkAcceptances(ledger, findKept(acceptances, losses), healed.tablesBefore),
       ...checkChanges(ledger, stage.app.names, changes),
       ...(await checkEnd(ledger, tables, stage)),
-      ...checkDeadLetters(ledger, healed.deadLetters, { mayLack: areJobsLost }),
+      ...checkDeadLetters(withoutStaleWork(ledger, stage.outerSpans), healed.deadLetters, {
+        mayLack: areJobsLost,
+      }),
       ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, tables, call)),
-      ...checkCalls(ledger, stage, tables, machine, { areRowsLost }),
+      ...checkCalls(withoutSkewedCalls(ledger, stage.outerSpans), stage, tables, machine, { areRowsLost }),
       ...(await checkLogs(stage)),
       ...(await checkRuns(stage, ledger, tables, db)),
       ...(await findCanaries(stage)),

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { applyRoles } from "../../tests/harness/roles.ts";
 import { type Cluster, migrateDatabase, startCluster, withClient } from "../stage/postgres.ts";
 import { type App, type AppName, apps } from "./apps.ts";
 import { installRecorder } from "./invariants/recorder.ts";
@@ -100,12 +101,34 @@ export async function prepareDatabase(root: string, databaseUrl: string, app: Ap
   if (tables !== undefined) await withClient(databaseUrl, (db) => db.query(tables));
   const folder = await mkdtemp(join(tmpdir(), "rollcall-chaos-mapping-"));
   try {
-    await migrateDatabase(root, databaseUrl, await writeConfiguration(folder, app));
+    await migrateUnderRoles(root, databaseUrl, app, await writeConfiguration(folder, app));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  await withClient(databaseUrl, (db) => installRecorder(db, app.names));
+  await withClient(databaseUrl, async (db) => {
+    await installRecorder(db, app.names);
+    await db.query(copyTimeZone);
+  });
 }
+
+/** Migrates with minimal rights, as the stage's processes then work. @param environment further variables */
+export async function migrateUnderRoles(
+  root: string,
+  databaseUrl: string,
+  { mapping }: Pick<App, "mapping">,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const { migrator } = await applyRoles(databaseUrl, mapping);
+  await migrateDatabase(root, migrator, environment);
+  await applyRoles(databaseUrl, mapping);
+}
+
+/** The app's database is in its owner's zone for every role. */
+const copyTimeZone = `
+do $$ begin
+  execute format('alter role rollcall_api set timezone = %L', current_setting('TimeZone'));
+  execute format('alter role rollcall_worker set timezone = %L', current_setting('TimeZone'));
+end $$`;
 
 async function readCommit(root: string): Promise<string> {
   const git = async (...args: string[]) =>

@@ -3,7 +3,9 @@ import { nameProfileEvent } from "@rollcall/contracts";
 import type pg from "pg";
 import { z } from "zod";
 import type { Ledger, Violation } from "../ledger.ts";
+import type { OuterSpan } from "../plan/outer-faults.ts";
 import type { Stage } from "../stage/stage.ts";
+import { findOldestRead } from "./outer-spans.ts";
 import type { Tables } from "./recorder.ts";
 
 /** For the difference between our timestamps and the simulator's. Both use one machine's clock. */
@@ -25,7 +27,7 @@ export async function checkRuns(
   return [
     ...checkDeletions(tables, stays),
     ...(await checkAbsences(db, tables)),
-    ...(await checkFullSyncs(db, stays)),
+    ...(await checkFullSyncs(db, stays, stage.outerSpans)),
     ...(await checkSteps(db)),
     ...(await checkWatermarks(db, ledger, await readUnwritable(stage))),
   ];
@@ -79,7 +81,11 @@ const fullSync = z.object({
 });
 
 /** A user that existed from before a full sync until after it must have been on one of its pages. */
-async function checkFullSyncs(db: pg.Client, stays: ReadonlyMap<string, Stay>): Promise<Violation[]> {
+async function checkFullSyncs(
+  db: pg.Client,
+  stays: ReadonlyMap<string, Stay>,
+  spans: readonly OuterSpan[],
+): Promise<Violation[]> {
   const { rows } = await db.query(
     `select id, seen, started_at as "startedAt", finished_at as "finishedAt" from rollcall.runs
      where mode = 'full' and not dry_run and state in ('succeeded', 'held')`,
@@ -88,8 +94,8 @@ async function checkFullSyncs(db: pg.Client, stays: ReadonlyMap<string, Stay>): 
     .array(fullSync)
     .parse(rows)
     .flatMap(({ id, seen, startedAt, finishedAt }) => {
-      const fromMs = startedAt.getTime() - marginMs;
       const untilMs = finishedAt.getTime() + marginMs;
+      const fromMs = findOldestRead(spans, { fromMs: startedAt.getTime() - marginMs, untilMs });
       const there = [...stays.values()].filter((stay) => stay.fromMs < fromMs && stay.untilMs > untilMs);
       const invariant = "a full sync that succeeded has seen every user";
       return seen < there.length

@@ -44,7 +44,7 @@ create table recorder.changes (
 create function recorder.read_user(u ${names.users.table}) returns jsonb language sql stable strict as $$
   select ${readUser(names)}
 $$;
-create function recorder.record_user() returns trigger language plpgsql as $$
+create function recorder.record_user() returns trigger language plpgsql security definer as $$
 begin
   insert into recorder.changes (table_name, before, after)
   values ('users', recorder.read_user(old), recorder.read_user(new));
@@ -54,7 +54,7 @@ ${recordEach(names.users.table, "record_user")}
 ${names.profile ? recordProfiles(names, names.profile) : ""}
 -- Steps of a reconcile run whose own transaction did not hold the run's lease.
 create table recorder.unfenced_steps (run_id bigint not null, mode text not null, state text not null);
-create function recorder.evaluate_step() returns trigger language plpgsql as $$
+create function recorder.evaluate_step() returns trigger language plpgsql security definer as $$
 begin
   if not exists (
     select from rollcall.leases l
@@ -72,7 +72,7 @@ execute function recorder.evaluate_step();
 
 -- The rows' versions whenever the watermark rose: milliseconds by Clerk id, null for a tombstone.
 create table recorder.watermarks (at timestamptz not null, watermark_ms bigint not null, rows jsonb not null);
-create function recorder.record_watermark() returns trigger language plpgsql as $$
+create function recorder.record_watermark() returns trigger language plpgsql security definer as $$
 begin
   insert into recorder.watermarks
   select clock_timestamp(), new.watermark_ms, coalesce(jsonb_object_agg(
@@ -88,7 +88,7 @@ const recordProfiles = ({ users: u }: TableNames, profile: ProfileNames) => `
 create function recorder.read_profile(m ${profile.table}) returns jsonb language sql stable strict as $$
   select ${readProfile(profile)}
 $$;
-create function recorder.record_profile() returns trigger language plpgsql as $$
+create function recorder.record_profile() returns trigger language plpgsql security definer as $$
 declare
   before jsonb := recorder.read_profile(old);
   after  jsonb := recorder.read_profile(new);

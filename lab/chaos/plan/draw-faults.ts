@@ -1,4 +1,5 @@
 import type { Dice, Times } from "./dice.ts";
+import { drawOuterFault, isOuterFault, outerWeights } from "./outer-faults.ts";
 import {
   type ClerkFault,
   type Fault,
@@ -6,14 +7,12 @@ import {
   type FullSyncFault,
   findLastMoment,
   type Plan,
-  type ProcessName,
   type Service,
 } from "./plan.ts";
+import { processNames } from "./process-name.ts";
 
 /** The time between the starts of two faults. Faults last longer, so several overlap. */
 const everyMs = [350, 1_000] as const;
-
-const processNames = ["api0", "api1", "worker0", "worker1"] as const satisfies readonly ProcessName[];
 
 const weights = {
   kill: 12,
@@ -32,9 +31,12 @@ const weights = {
   "full-sync": 30,
   // Only a plan with a replica draws it.
   "postgres-failover": 10,
+  ...outerWeights,
 } as const;
 
 export type FaultKind = keyof typeof weights;
+
+export const faultKinds: readonly string[] = Object.keys(weights);
 
 const clerkWeights: Readonly<Record<ClerkFault, number>> = {
   status: 4,
@@ -99,7 +101,7 @@ function drawFault(
   dice: Dice,
   fault: FaultKind,
   atMs: number,
-  { backend, safetyMs, fullSyncs }: FaultOptions,
+  { backend, safetyMs, reconciles, fullSyncs }: FaultOptions,
 ): Fault | undefined {
   const isEarly = atMs < findLastMoment(safetyMs, lateFaultHealsMs);
   const lasting = (spec: FaultSpec, low: number, high: number): Fault => ({
@@ -108,6 +110,10 @@ function drawFault(
     ...spec,
   });
   if (fault.startsWith("redis") && backend === "postgres") return undefined;
+  if (isOuterFault(fault)) {
+    const drawn = drawOuterFault(dice, fault, { safetyMs, reconciles, backend });
+    return drawn && lasting(drawn.spec, drawn.low, drawn.high);
+  }
   switch (fault) {
     case "kill":
       return isEarly ? lasting({ fault, process: dice.pick(processNames) }, 200, 1_500) : undefined;

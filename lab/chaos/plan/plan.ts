@@ -1,4 +1,6 @@
 import type { AppName } from "../apps.ts";
+import type { OuterFaultSpec } from "./outer-faults.ts";
+import type { ProcessName } from "./process-name.ts";
 
 /** All acts and faults of a run, drawn before it begins. The same seed gives the same plan. */
 export type Plan = {
@@ -77,7 +79,7 @@ export type Delivery = { afterMs: number; api: number };
 /** A fault that starts at `atMs` and is undone after `forMs`. */
 export type Fault = { atMs: number; forMs: number } & FaultSpec;
 
-export type ProcessName = "api0" | "api1" | "worker0" | "worker1";
+export type { ProcessName };
 export type Service = "redis" | "postgres" | "clerk";
 
 export type FaultSpec =
@@ -92,7 +94,8 @@ export type FaultSpec =
   | { fault: "half-open" | "reset"; process: ProcessName; service: Service }
   | { fault: "delay"; process: ProcessName; service: Service; longestMs: number }
   | { fault: "clerk"; kind: ClerkFault; share: number }
-  | { fault: "full-sync"; meanwhile: FullSyncFault };
+  | { fault: "full-sync"; meanwhile: FullSyncFault }
+  | OuterFaultSpec;
 
 export type ClerkFault =
   | "status"

@@ -8,6 +8,7 @@ import type { Fault, FaultSpec, FullSyncFault, Plan } from "../plan/plan.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { SupervisedProcess } from "../stage/supervised-process.ts";
 import { requestNewRun, untilRun } from "./admin-api.ts";
+import { injectOuterFault } from "./inject-outer-fault.ts";
 
 export type InjectedFaults = {
   injected: number;
@@ -94,7 +95,7 @@ async function injectFault(stage: Stage, spec: FaultSpec, forMs: number, losses:
     case "full-sync":
       return disturbFullSync(stage, spec.meanwhile, forMs);
     default:
-      return spec satisfies never;
+      return injectOuterFault(stage, spec, forMs);
   }
 }
 

@@ -4,13 +4,17 @@ import type { RemoteClerkSimulator } from "@rollcall/clerk-simulator";
 import { defaultMapping } from "@rollcall/contracts";
 import { findFreePort } from "@rollcall/local-services";
 import { makeDistantCron } from "../../../tests/harness/distant-cron.ts";
+import { urlOfRole } from "../../../tests/harness/roles.ts";
 import { startTcpProxy, type TcpProxy } from "../../../tests/harness/tcp-proxy.ts";
 import type { Cluster } from "../../stage/postgres.ts";
 import { takeReconcileLeases, untilFirstFullSync } from "../../stage/reconcile-leases.ts";
 import { createTokenMint, origin, type TokenMint } from "../../stage/session-tokens.ts";
 import { startSimulatorProcess } from "../../stage/simulator-process.ts";
 import { type App, type AppName, apps } from "../apps.ts";
-import type { Plan, ProcessName, Service, Setup } from "../plan/plan.ts";
+import type { OuterSpan } from "../plan/outer-faults.ts";
+import type { Plan, Service, Setup } from "../plan/plan.ts";
+import type { ProcessName } from "../plan/process-name.ts";
+import { type Clock, createClock, findFaketime } from "./clock.ts";
 import { type PrivateRedis, startPrivateRedis } from "./private-redis.ts";
 import { type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
 
@@ -32,6 +36,10 @@ export type Stage = {
   readonly tokens: TokenMint;
   readonly processes: Readonly<Record<ProcessName, SupervisedProcess>>;
   readonly apis: readonly [SupervisedProcess, SupervisedProcess];
+  /** Undefined without libfaketime, and if the plan moves no clock. */
+  readonly clocks: Readonly<Record<ProcessName, Clock>> | undefined;
+  /** When faults of what surrounds Rollcall began and ended. */
+  readonly outerSpans: OuterSpan[];
   /** Undefined for Redis when queues are on Postgres. */
   proxy(process: ProcessName, service: Service): TcpProxy | undefined;
   /** Stops the apis and workers gracefully. @returns the exits with another code than 0 */
@@ -60,6 +68,8 @@ export type StageOptions = {
   reconciles?: boolean;
   /** Fills Clerk before the first process starts. The stage does not wait for the full sync that then finds its users. */
   fillClerk?: ((clerk: RemoteClerkSimulator) => Promise<void>) | undefined;
+  /** Gives each process a clock of its own. */
+  movesClocks?: boolean;
   /** The URL of a module that each process loads first. */
   preload?: (process: ProcessName) => string;
 };
@@ -107,12 +117,15 @@ async function startParts(
     proxies.set(`${process} ${service}`, proxy);
     return proxy.proxied(url);
   };
+  const faketime = options.movesClocks ? await findFaketime() : undefined;
+  const clocks =
+    faketime === undefined ? undefined : makeForEach((name) => createClock(faketime, folder, name));
   const start = async (name: ProcessName) => {
     const program = name.startsWith("api") ? "api" : "worker";
     const home = name.endsWith("1") ? (options.otherRoot ?? root) : root;
     const port = await findFreePort();
     const environment = {
-      DATABASE_URL: await openProxy(name, "postgres", databaseUrl),
+      DATABASE_URL: await openProxy(name, "postgres", urlOfRole(databaseUrl, program)),
       ...(redis && { REDIS_URL: await openProxy(name, "redis", redis.url) }),
       QUEUE_SHARDS: String(name === "api0" ? shards : 1),
       CLERK_API_URL: await openProxy(name, "clerk", clerk.url),
@@ -127,6 +140,7 @@ async function startParts(
       MALLOC_ARENA_MAX: "2",
       ...(options.preload && { NODE_OPTIONS: `--import ${options.preload(name)}` }),
       ...configuration,
+      ...clocks?.[name].environment,
       [program === "api" ? "PORT" : "WORKER_PORT"]: String(port),
     };
     const started = superviseProcess({
@@ -159,6 +173,8 @@ async function startParts(
     clerk,
     tokens,
     processes,
+    clocks,
+    outerSpans: [],
     apis: [api0, api1],
     proxy: (process, service) => proxies.get(`${process} ${service}`),
     stopProcesses: async () =>
@@ -167,6 +183,10 @@ async function startParts(
       ),
     close,
   };
+}
+
+function makeForEach<T>(make: (name: ProcessName) => T): Record<ProcessName, T> {
+  return { api0: make("api0"), api1: make("api1"), worker0: make("worker0"), worker1: make("worker1") };
 }
 
 /** Writes the mapping of an app into a folder. @returns the variable that names it; none for the default */

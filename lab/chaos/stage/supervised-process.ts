@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { callHttp } from "../../stage/http-call.ts";
-import type { ProcessName } from "../plan/plan.ts";
+import type { ProcessName } from "../plan/process-name.ts";
 
 /** A span of time; `untilMs` is infinite while it lasts. */
 export type Span = { fromMs: number; untilMs: number };

@@ -38,6 +38,7 @@ export const logEvents = [
   "queue_connected",
   "queue_lost",
   "queue_emptied",
+  "clock_wrong",
   "schema_changed",
   "schema_restored",
   "postgres_lost",

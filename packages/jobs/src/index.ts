@@ -21,6 +21,7 @@ export {
   viewDeadLetter,
 } from "./dead-letters.ts";
 export { traceJobs } from "./job-traces.ts";
+export { runLateJobs } from "./late-jobs.ts";
 export {
   addNotificationJob,
   type NotificationJob,
