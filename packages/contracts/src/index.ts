@@ -150,6 +150,7 @@ export {
 } from "./growth.ts";
 export {
   type ClerkUserId,
+  clerkOrganizationId,
   clerkUserId,
   type KeyType,
   keyOf,
