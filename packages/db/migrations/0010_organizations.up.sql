@@ -9,6 +9,8 @@ create table rollcall.organization_states (
   read_ticket      bigint,
   -- Set for good: Clerk never reuses the id.
   deleted_at       timestamptz,
+  -- signature, absence or person. The guard counts those by absence.
+  deleted_by       text,
   -- Clerk lacks the organization, and its deletion waits for an operator.
   held_at          timestamptz
 );
@@ -24,6 +26,8 @@ create table rollcall.membership_states (
   clerk_updated_at timestamptz,
   read_ticket      bigint,
   deleted_at       timestamptz,
+  -- The same, or organization or user: its membership ended with it.
+  deleted_by       text,
   held_at          timestamptz,
   primary key (clerk_org_id, clerk_id)
 );

@@ -1,4 +1,4 @@
-import { type KeyType, type Mapping, resolveOrganizations, toQualified } from "@rollcall/contracts";
+import { type Mapping, resolveOrganizations, toQualified } from "@rollcall/contracts";
 import { quoteName } from "./quote-name.ts";
 
 /** An organization as Clerk described it at one moment, reduced to the columns of its table. */
@@ -16,6 +16,20 @@ export type OrganizationSnapshot = {
   /** The read sequence of the Clerk request. */
   readTicket: number;
   /** The origin of the sync job, for the timeline. */
+  cause: string;
+  ref: string | null;
+};
+
+/** A membership as Clerk described it at one moment. Times are as in `OrganizationSnapshot`. */
+export type MembershipSnapshot = {
+  clerkOrgId: string;
+  clerkId: string;
+  /** `orgmem_…`. A user who joins again has another one. */
+  membershipId: string;
+  role: string;
+  clerkCreatedAtMs: number | null;
+  clerkUpdatedAtMs: number | null;
+  readTicket: number;
   cause: string;
   ref: string | null;
 };
@@ -83,6 +97,3 @@ function nameTable({ table }: { table: string }) {
 }
 
 const quoteOptional = (name: string | undefined) => (name === undefined ? undefined : quoteName(name));
-
-/** A key that Rollcall may have to make. */
-export type MadeKey = { column: string; type: KeyType };
