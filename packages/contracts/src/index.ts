@@ -237,6 +237,8 @@ export { version } from "./version.ts";
 export {
   type ActedOnEventType,
   actedOnEventTypes,
+  type OrganizationEventType,
+  organizationEventTypes,
   subscribedEventTypes,
   type WebhookAnswer,
   webhookAnswer,
