@@ -116,6 +116,7 @@ async function decideAnswer(context: ApiContext, delivery: Delivery): Promise<We
       return { status: "quarantined", id };
     }
     case "ignored":
+    case "organization-event":
       return { status: "ignored", id: delivery.id };
     case "event":
       await addSyncJob(context.producers.sync, toSyncJob(delivery), enqueueDeadlineMs);

@@ -239,6 +239,8 @@ export { version } from "./version.ts";
 export {
   type ActedOnEventType,
   actedOnEventTypes,
+  type OrganizationEventType,
+  organizationEventTypes,
   subscribedEventTypes,
   type WebhookAnswer,
   webhookAnswer,
