@@ -49,7 +49,7 @@ export type MembershipListQuery = {
   | { of: "instance"; orderBy: MembershipOrder }
   /** With `clerkIds`, only these users' memberships, up to 100. */
   | { of: "organization"; clerkOrgId: string; orderBy: MembershipOrder; clerkIds?: readonly string[] }
-  /** Clerk lets nobody choose the order of this list. */
+  /** The order of this list cannot be chosen. */
   | { of: "user"; clerkId: string }
 );
 
