@@ -49,7 +49,7 @@ export type MembershipListQuery = {
   | { of: "instance"; orderBy: MembershipOrder }
   /** With `clerkIds`, only these users' memberships, up to 100. */
   | { of: "organization"; clerkOrgId: string; orderBy: MembershipOrder; clerkIds?: readonly string[] }
-  /** Clerk's order of this list is fixed. */
+  /** The order of this list cannot be chosen. */
   | { of: "user"; clerkId: string }
 );
 

@@ -8,6 +8,8 @@ const scope = {
   share: z.number().min(0).max(1).optional(),
   /** Only requests that name this user, in the path or by `user_id`. */
   forUser: z.string().optional(),
+  /** Only requests that name this organization, in the path or by `organization_id`. */
+  forOrganization: z.string().optional(),
   /** Only requests of this method. */
   method: z.string().optional(),
   /** Only requests whose path starts with this. */
@@ -30,9 +32,9 @@ export const faultSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("malformed"), ...scope }),
   /** The normal headers and half of the body; then the connection breaks. */
   z.object({ kind: z.literal("truncated"), ...scope }),
-  /** 200 and `[]`; hits only lists of users. */
+  /** 200 and no entry; hits only lists of users, organizations and memberships. */
   z.object({ kind: z.literal("empty-list"), ...scope }),
-  /** 200 and the first half of the list; hits only lists of users without ids. */
+  /** 200 and the first half of the list; hits only such lists without ids. */
   z.object({ kind: z.literal("short-list"), ...scope }),
   /** The normal answer, later. */
   z.object({ kind: z.literal("latency"), ms: z.number().nonnegative(), ...scope }),
@@ -40,7 +42,13 @@ export const faultSchema = z.discriminatedUnion("kind", [
 export type FaultInput = z.input<typeof faultSchema>;
 export type Fault = FaultInput & { id: number; hits: number };
 
-type FaultTarget = { method: string; path: string; userIds: string[] };
+type FaultTarget = { method: string; path: string; userIds: string[]; organizationIds: string[] };
+
+/** The ids in the path are no filter of the list. */
+const lists = [
+  { path: /^\/v1\/(users|organizations|organization_memberships)$/, idsInPath: 0 },
+  { path: /^\/v1\/(organizations|users)\/[^/]+\/(organization_)?memberships$/, idsInPath: 1 },
+];
 
 export type Faults = {
   /** Adds a fault and returns its id. Of several faults in scope the oldest wins; latency combines with another fault. */
@@ -65,9 +73,12 @@ export function createFaults(random: Random): Faults {
     if (fault.method !== undefined && fault.method !== target.method) return false;
     if (fault.path !== undefined && !target.path.startsWith(fault.path)) return false;
     if (fault.forUser !== undefined && !target.userIds.includes(fault.forUser)) return false;
-    const isList = target.method === "GET" && target.path === "/v1/users";
-    if (fault.kind === "empty-list" && !isList) return false;
-    if (fault.kind === "short-list" && !(isList && target.userIds.every((id) => id === ""))) return false;
+    const { forOrganization } = fault;
+    if (forOrganization !== undefined && !target.organizationIds.includes(forOrganization)) return false;
+    const list = target.method === "GET" ? lists.find(({ path }) => path.test(target.path)) : undefined;
+    const ids = target.userIds.length + target.organizationIds.length;
+    if (fault.kind === "empty-list" && !list) return false;
+    if (fault.kind === "short-list" && list?.idsInPath !== ids) return false;
     return fault.share === undefined || random.next() < fault.share;
   }
 
