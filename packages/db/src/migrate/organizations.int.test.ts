@@ -154,6 +154,12 @@ test("tables that do not fit are refused with every reason, and nothing is chang
     /app.teams.title is integer, but must be text.*app.teams.owner is NOT NULL without a default.*clerk_org org_a: teams/s,
   );
   expect(await dumpDatabase(pool)).toEqual(before);
+  await pool.query(
+    "alter table app.teams drop column owner, alter title type text; delete from app.teams where title = '1'",
+  );
+  await pool.query("alter table app.teams add constraint known check (clerk_org = 'org_a')");
+  await expect(migrateUp(pool)).rejects.toThrow(/test write with invented users failed.*"known"/);
+  expect(await listTables(pool)).toEqual([]);
   const gone = open({ ...mapping, organizations: { ...ofApp, table: "app.gone" } });
   await expect(migrateUp(gone)).rejects.toThrow(
     "app.gone does not exist, but organizations.table names it: the app makes it",
