@@ -27,7 +27,7 @@ beforeAll(async () => {
   context = {
     ...real,
     // The token is the id: this test is not about tokens, and signing thousands takes seconds.
-    verifySession: async (clerkId) => ({ clerkId, sessionId: "sess_1", pending: false }),
+    verifySession: async (clerkId) => ({ clerkId, sessionId: "sess_1", clerkOrgId: null, pending: false }),
     ensure: {
       ...real.ensure,
       sessionCache: {

@@ -9,6 +9,8 @@ import { refuseForeignPages } from "./callers.ts";
 import type { ClerkControl, ClerkSimulator } from "./control/control.ts";
 import { createLocalControl, type SimulatorParts } from "./control/local-control.ts";
 import { registerControl } from "./control/routes.ts";
+import { createOrganizationStore } from "./organizations/organization-store.ts";
+import { createOrganizations } from "./organizations/organizations.ts";
 import { createRandom } from "./random.ts";
 import { createTokenMint } from "./sessions.ts";
 import type { ClerkUser } from "./users/clerk-user.ts";
@@ -96,11 +98,29 @@ async function createParts(
   });
   if (options.webhook != null) webhooks.configure(options.webhook);
   const limit = options.rateLimit === undefined ? defaultRateLimit(secretKey) : options.rateLimit;
-  const users = createUsers({ store, history, random, now, announce: webhooks.announce });
+  const organizationStore = createOrganizationStore();
+  const organizations = createOrganizations({
+    store: organizationStore,
+    users: store,
+    random: createRandom(seed ^ 7),
+    now,
+    announce: webhooks.announce,
+    announcesEnds: () => webhooks.settings().announcesEnds,
+  });
+  const users = createUsers({
+    store,
+    history,
+    random,
+    now,
+    announce: webhooks.announce,
+    beforeDelete: organizations.removeUser,
+  });
   for (const user of options.users ?? []) users.restore(user);
   return {
     store,
     users,
+    organizationStore,
+    organizations,
     tokens: await createTokenMint({
       issuer: "https://simulator.clerk.accounts.dev",
       random: createRandom(seed ^ 4),

@@ -117,6 +117,42 @@ describe("refused, although a key holder signed something near it", () => {
   });
 });
 
+describe("events of organizations and memberships", () => {
+  const withOrganizations = createDeliveryReader([secret], { organizations: true });
+  const organization = { id: "org_1", name: "Acme" };
+  const membership = { id: "orgmem_1", organization, public_user_data: { user_id: "user_1" } };
+  const readEvent = (type: string, data: unknown, reader = withOrganizations) => {
+    const body = JSON.stringify({ type, data });
+    return reader(sign(body), Buffer.from(body));
+  };
+
+  test.each([
+    ["organization.created", organization, { clerkOrgId: "org_1", clerkId: undefined }],
+    ["organization.updated", organization, { clerkOrgId: "org_1", clerkId: undefined }],
+    ["organization.deleted", { id: "org_1", deleted: true }, { clerkOrgId: "org_1", clerkId: undefined }],
+    ["organizationMembership.created", membership, { clerkOrgId: "org_1", clerkId: "user_1" }],
+    ["organizationMembership.updated", membership, { clerkOrgId: "org_1", clerkId: "user_1" }],
+    ["organizationMembership.deleted", membership, { clerkOrgId: "org_1", clerkId: "user_1" }],
+  ])("%s names its ids, and is ignored without organizations", (type, data, ids) => {
+    expect(readEvent(type, data)).toMatchObject({ kind: "organization-event", type, ...ids });
+    expect(readEvent(type, data, read)).toMatchObject({ kind: "ignored", type });
+  });
+
+  test.each([
+    ["organization.deleted", { deleted: true }],
+    ["organization.created", { id: "user_1" }],
+    ["organizationMembership.deleted", { id: "orgmem_1", deleted: true }],
+    ["organizationMembership.created", { ...membership, public_user_data: null }],
+    ["organizationMembership.created", { ...membership, organization: { id: "org_../x" } }],
+  ])("%s without readable ids is unreadable: %j", (type, data) => {
+    expect(readEvent(type, data)).toMatchObject({ kind: "unreadable", type });
+  });
+
+  test("a user's event is read as without organizations", () => {
+    expect(readEvent("user.updated", { id: "user_1" })).toMatchObject({ kind: "event", clerkId: "user_1" });
+  });
+});
+
 test("an unsigned large body never reaches svix, and a signed one does", () => {
   const verify = vi.spyOn(Webhook.prototype, "verify");
   const body = Buffer.from(large("user.updated"));

@@ -1,6 +1,12 @@
 import { isUtf8 } from "node:buffer";
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { actedOnEventTypes, clerkUserId } from "@rollcall/contracts";
+import {
+  actedOnEventTypes,
+  clerkOrganizationId,
+  clerkUserId,
+  type OrganizationEventType,
+  organizationEventTypes,
+} from "@rollcall/contracts";
 import { Webhook } from "svix";
 import { z } from "zod";
 
@@ -17,6 +23,17 @@ export type Delivery =
       clerkId: string;
       /** Milliseconds since the epoch. */
       eventAtMs: number;
+    }
+  /** Only a reader with organizations returns it. */
+  | {
+      kind: "organization-event";
+      id: string;
+      type: OrganizationEventType;
+      clerkOrgId: string;
+      /** The member, if the event is about a membership. */
+      clerkId: string | undefined;
+      /** Milliseconds since the epoch. */
+      eventAtMs: number;
     };
 
 export type DeliveryHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -24,6 +41,7 @@ export type DeliveryHeaders = Readonly<Record<string, string | string[] | undefi
 export type DeliveryReader = (headers: DeliveryHeaders, rawBody: Buffer) => Delivery;
 
 const actedOn = z.enum(actedOnEventTypes);
+const organizationEvent = z.enum(organizationEventTypes);
 const envelope = z.object({
   type: z.string(),
   timestamp: z.unknown().optional(),
@@ -31,14 +49,20 @@ const envelope = z.object({
 });
 const ownId = z.object({ id: clerkUserId });
 const sessionData = z.object({ user_id: clerkUserId });
+const organizationData = z.object({ id: clerkOrganizationId });
+const membershipData = z.object({ organization: organizationData, public_user_data: sessionData });
 
 /**
  * Reads deliveries that Svix signed with any of `secrets`; there are several while a secret is rotated. The signature
  * covers the raw bytes, so the body must be passed as it arrived.
  *
  * @param secrets `whsec_…`
+ * @param options.organizations whether events of organizations and memberships are read; by default they are ignored
  */
-export function createDeliveryReader(secrets: readonly string[]): DeliveryReader {
+export function createDeliveryReader(
+  secrets: readonly string[],
+  { organizations = false }: { organizations?: boolean } = {},
+): DeliveryReader {
   const signers = secrets.map((secret) => ({ webhook: new Webhook(secret), key: readKey(secret) }));
   return (headers, rawBody) => {
     const signed = readSignedHeaders(headers);
@@ -48,7 +72,7 @@ export function createDeliveryReader(secrets: readonly string[]): DeliveryReader
     for (const { webhook, key } of signers) {
       if (rawBody.length > largeBytes && !hasSignature(key, signed, rawBody)) continue;
       const verified = verify(webhook, signed, rawBody);
-      if (verified) return readDelivery(signed["svix-id"], verified.event, rawBody);
+      if (verified) return readDelivery(signed["svix-id"], verified.event, rawBody, organizations);
     }
     return { kind: "refused", reason: isCurrent(signed["svix-timestamp"]) ? "signature" : "timestamp" };
   };
@@ -127,15 +151,40 @@ function parseJson(rawBody: Buffer): unknown {
   }
 }
 
-function readDelivery(id: string, event: unknown, rawBody: Buffer): Delivery {
+function readDelivery(id: string, event: unknown, rawBody: Buffer, organizations: boolean): Delivery {
   const read = envelope.safeParse(event);
   if (!read.success) return unreadable(id, null, rawBody);
   const { type, timestamp, data } = read.data;
+  const eventAtMs = readTimestampMs(timestamp);
+  const ofOrganization = organizationEvent.safeParse(type);
+  if (organizations && ofOrganization.success) {
+    const ids = readOrganizationIds(ofOrganization.data, data);
+    if (ids === undefined) return unreadable(id, ofOrganization.data, rawBody);
+    return { kind: "organization-event", id, type: ofOrganization.data, ...ids, eventAtMs };
+  }
   const known = actedOn.safeParse(type);
   if (!known.success) return { kind: "ignored", id, type };
   const clerkId = readClerkId(known.data, data);
   if (clerkId === undefined) return unreadable(id, known.data, rawBody);
-  return { kind: "event", id, type: known.data, clerkId, eventAtMs: readTimestampMs(timestamp) };
+  return { kind: "event", id, type: known.data, clerkId, eventAtMs };
+}
+
+/** The event of a removed member is a whole membership; only that of a deleted organization is reduced to its id. */
+function readOrganizationIds(
+  type: OrganizationEventType,
+  data: unknown,
+): { clerkOrgId: string; clerkId: string | undefined } | undefined {
+  if (!type.startsWith("organizationMembership.")) {
+    const organization = organizationData.safeParse(data).data;
+    return organization && { clerkOrgId: organization.id, clerkId: undefined };
+  }
+  const membership = membershipData.safeParse(data).data;
+  return (
+    membership && {
+      clerkOrgId: membership.organization.id,
+      clerkId: membership.public_user_data.user_id,
+    }
+  );
 }
 
 function readClerkId(type: (typeof actedOnEventTypes)[number], data: unknown): string | undefined {

@@ -6,9 +6,28 @@ export {
   type ListedUser,
   maxIdsPerRead,
   maxUsersPerPage,
-  type PartlyReadUser,
   type UserListQuery,
 } from "./gateway.ts";
+export type { ClerkMembership, ClerkOrganization, MembershipPair } from "./organization.ts";
+export type {
+  ListedMembership,
+  ListedOrganization,
+  MembershipListQuery,
+  MembershipPage,
+  MembershipResult,
+  OrganizationListQuery,
+  OrganizationPage,
+  OrganizationReads,
+  OrganizationResult,
+} from "./organization-reads.ts";
+export type { PartlyRead } from "./read-fields.ts";
+export {
+  confirmMemberships,
+  type MembershipAnswer,
+  type MembershipLister,
+  maxMembersPerConfirmation,
+  readMembership,
+} from "./read-membership.ts";
 export {
   createSessionVerifier,
   type SessionIdentity,

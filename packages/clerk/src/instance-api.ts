@@ -1,7 +1,7 @@
 import type { JsonWebKey } from "node:crypto";
 import { AppError, withTimeout } from "@rollcall/contracts";
 import { z } from "zod";
-import { toStatusError } from "./gateway.ts";
+import { toStatusError } from "./request.ts";
 
 /**
  * What commands ask Clerk about the instance itself. These requests are rare, so they go through Clerk's own package. Each

@@ -15,7 +15,24 @@ afterAll(() => clerk.stop());
 
 test("a session token names user and session", async () => {
   const token = await clerk.sessions.mintToken({ userId: "user_1", azp, sid: "sess_1" });
-  expect(await verify(token)).toEqual({ clerkId: "user_1", sessionId: "sess_1", pending: false });
+  expect(await verify(token)).toEqual({
+    clerkId: "user_1",
+    sessionId: "sess_1",
+    clerkOrgId: null,
+    pending: false,
+  });
+});
+
+test.each<[string, Parameters<ClerkSimulator["sessions"]["mintToken"]>[0]["overrides"], string | null]>([
+  ["version 2", { o: { id: "org_1", rol: "admin", slg: "acme" } }, "org_1"],
+  ["version 1", { v: undefined, org_id: "org_1", org_role: "org:admin" }, "org_1"],
+  ["version 2, personal account", {}, null],
+  ["version 2 with a claim of version 1", { org_id: "org_1" }, null],
+  ["version 2 without a readable id", { o: { id: 5 } }, null],
+  ["version 1 without a readable id", { v: 1, org_id: "user_1" }, null],
+])("a token names its active organization: %s", async (_case, overrides, clerkOrgId) => {
+  const token = await clerk.sessions.mintToken({ userId: "user_1", azp, overrides });
+  expect(await verify(token)).toMatchObject({ clerkId: "user_1", clerkOrgId });
 });
 
 test("a token of a pending session is marked as pending", async () => {

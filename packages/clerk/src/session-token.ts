@@ -1,6 +1,7 @@
 import { createPublicKey, hash } from "node:crypto";
 import {
   AppError,
+  clerkOrganizationId,
   clerkUserId,
   isOrigin,
   type SessionRefusalReason,
@@ -14,6 +15,8 @@ import { z } from "zod";
 export type SessionIdentity = {
   clerkId: string;
   sessionId: string;
+  /** The active organization; null for the personal account, and for an id that cannot be read. */
+  clerkOrgId: string | null;
   /** The session has unfinished tasks (`sts` is `pending`): the user is not signed in yet. */
   pending: boolean;
 };
@@ -73,7 +76,17 @@ const claims = z.object({
   sid: z.unknown().optional(),
   azp: z.unknown().optional(),
   sts: z.unknown().optional(),
+  v: z.unknown().optional(),
+  o: z.unknown().optional(),
+  org_id: z.unknown().optional(),
 });
+
+const organizationClaim = z.object({ id: clerkOrganizationId });
+
+/** Version 2 has its claims of the organization in `o`. A token of version 1 names no version. */
+function readOrganization({ v, o, org_id: id }: z.infer<typeof claims>): string | null {
+  return organizationClaim.safeParse(v === 2 ? o : { id }).data?.id ?? null;
+}
 
 /** Values of `sts`. A token of an older version has none. */
 const sessionStates: readonly unknown[] = [undefined, "active", "pending"];
@@ -109,7 +122,12 @@ export function createSessionVerifier(options: SessionVerifierOptions): SessionV
     const reason = findRefusal(read.data, options);
     if (reason !== undefined) throw new SessionRefusal(reason, { party: read.data.azp });
     return {
-      identity: { clerkId: sub, sessionId: String(sid), pending: sts === "pending" },
+      identity: {
+        clerkId: sub,
+        sessionId: String(sid),
+        clerkOrgId: readOrganization(read.data),
+        pending: sts === "pending",
+      },
       expiresAtS: exp,
     };
   }

@@ -1,12 +1,13 @@
 import { clerkUserId } from "@rollcall/contracts";
 import { z } from "zod";
+import { readField, readFields } from "./read-fields.ts";
 
 const verification = z.object({ status: z.string().nullish() }).nullish();
 const emailAddress = z.object({ id: z.string(), email_address: z.string(), verification });
 
 /** Up to the last date of JavaScript. */
-const timeMs = z.number().int().nonnegative().max(8_640_000_000_000_000);
-const text = z.string().nullish();
+export const timeMs = z.number().int().nonnegative().max(8_640_000_000_000_000);
+export const text = z.string().nullish();
 
 const fields = {
   username: text,
@@ -46,30 +47,9 @@ export function readClerkUser(value: unknown): ClerkUser | undefined {
   if (whole.success) return whole.data;
   const id = clerkUserId.safeParse(readField(value, "id"));
   if (!id.success) return undefined;
-  const unreadable = new Set<ClerkField>();
-
-  function read<Name extends ClerkField>(name: Name): z.infer<(typeof fields)[Name]> | null {
-    const field = fields[name].safeParse(readField(value, name));
-    // The cast states that a schema's result has the schema's type, which TypeScript loses in the generic lookup.
-    if (field.success) return field.data as z.infer<(typeof fields)[Name]>;
-    unreadable.add(name);
-    return null;
-  }
-
-  const user: ClerkUser = {
-    id: id.data,
-    username: read("username"),
-    first_name: read("first_name"),
-    last_name: read("last_name"),
-    image_url: read("image_url"),
-    primary_email_address_id: read("primary_email_address_id"),
-    email_addresses: read("email_addresses") ?? readEntries(readField(value, "email_addresses")),
-    public_metadata: read("public_metadata"),
-    banned: read("banned"),
-    created_at: read("created_at"),
-    updated_at: read("updated_at"),
-  };
-  return { ...user, unreadable: [...unreadable] };
+  const { values, unreadable } = readFields(fields, value);
+  const email_addresses = values.email_addresses ?? readEntries(readField(value, "email_addresses"));
+  return { id: id.data, ...values, email_addresses, unreadable };
 }
 
 /** The readable addresses of a list. An address whose verification cannot be read is not verified. */
@@ -81,8 +61,4 @@ function readEntries(list: unknown): WholeUser["email_addresses"] {
     const bare = emailAddress.omit({ verification: true }).safeParse(entry);
     return bare.success ? { ...bare.data, verification: null } : [];
   });
-}
-
-export function readField(value: unknown, field: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, field) : undefined;
 }

@@ -3,6 +3,9 @@ import { z } from "zod";
 /** A Clerk user id, `user_…`. The limited length makes ids safe in keys, URLs and indexes. */
 export const clerkUserId = z.string().regex(/^user_[A-Za-z0-9_-]{1,128}$/, "must look like user_…");
 
+/** A Clerk organization id, `org_…`, limited like a user's. */
+export const clerkOrganizationId = z.string().regex(/^org_[A-Za-z0-9_-]{1,128}$/, "must look like org_…");
+
 /** The Clerk id of a row in an answer. An app may have rows with ids that are not Clerk's, such as an earlier provider's. */
 export const rowClerkId = z.string();
 

@@ -150,6 +150,7 @@ export {
 } from "./growth.ts";
 export {
   type ClerkUserId,
+  clerkOrganizationId,
   clerkUserId,
   type KeyType,
   keyOf,
@@ -163,9 +164,11 @@ export {
   defaultMapping,
   describeMappingFile,
   isDefaultProfile,
+  type MappedOrganizations,
   type Mapping,
   mappingFileName,
   parseMapping,
+  resolveOrganizations,
   toAnswerKey,
   toQualified,
   unnamedMapping,
@@ -236,6 +239,8 @@ export { version } from "./version.ts";
 export {
   type ActedOnEventType,
   actedOnEventTypes,
+  type OrganizationEventType,
+  organizationEventTypes,
   subscribedEventTypes,
   type WebhookAnswer,
   webhookAnswer,

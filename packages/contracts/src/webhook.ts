@@ -19,6 +19,18 @@ export const actedOnEventTypes = [
 
 export type ActedOnEventType = (typeof actedOnEventTypes)[number];
 
+/** Clerk's event types of organizations and memberships. They are ignored while the mapping has no organizations. */
+export const organizationEventTypes = [
+  "organization.created",
+  "organization.updated",
+  "organization.deleted",
+  "organizationMembership.created",
+  "organizationMembership.updated",
+  "organizationMembership.deleted",
+] as const;
+
+export type OrganizationEventType = (typeof organizationEventTypes)[number];
+
 /** The event types that an endpoint at Clerk must have. The edge's type is none that Clerk offers there. */
 export const subscribedEventTypes = [
   "user.created",

@@ -1,4 +1,4 @@
-import { type ClerkGateway, createClerkGateway, type PartlyReadUser } from "@rollcall/clerk";
+import { type ClerkGateway, createClerkGateway, type PartlyRead } from "@rollcall/clerk";
 import { EnvironmentError } from "@rollcall/contracts";
 import { createPool, type Pool, toPostgresError } from "@rollcall/db";
 import {
@@ -186,18 +186,18 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
 
 const mostLoggedIds = 20;
 
-/** Counts fields that could not be read, and logs them once for each answer: a page may hold 500 such users. */
+/** Counts fields that could not be read, and logs them once for each answer: a page may hold 500 such entries. */
 function reportPartlyRead(log: Logger, metrics: Metrics) {
-  return (users: readonly PartlyReadUser[]): void => {
-    for (const { fields } of users)
+  return (entries: readonly PartlyRead[]): void => {
+    for (const { fields } of entries)
       for (const field of fields) metrics.count("rollcall_clerk_unreadable_fields_total", { field });
     const line = {
       event: "clerk_fields_unreadable",
-      fields: [...new Set(users.flatMap(({ fields }) => fields))],
-      clerkIds: users.slice(0, mostLoggedIds).map(({ clerkId }) => clerkId),
-      users: users.length,
+      fields: [...new Set(entries.flatMap(({ fields }) => fields))],
+      clerkIds: entries.slice(0, mostLoggedIds).map(({ clerkId }) => clerkId),
+      entries: entries.length,
     } as const;
-    log.warn(line, "Fields of users at Clerk have an unexpected form and are left out");
+    log.warn(line, "Fields at Clerk have an unexpected form and are left out");
   };
 }
 

@@ -28,9 +28,13 @@ export function invalidParameter(name: string, message: string, code = "form_par
   return new ClerkApiError(422, code, message, { meta: { param_name: name } });
 }
 
-/** 404 for a user that does not exist or was deleted. */
+/** 404 for something that does not exist or was deleted. */
+export function notFound(thing: string, id: string): ClerkApiError {
+  return new ClerkApiError(404, "resource_not_found", `No ${thing} was found with id ${id}`);
+}
+
 export function userNotFound(id: string): ClerkApiError {
-  return new ClerkApiError(404, "resource_not_found", `No user was found with id ${id}`);
+  return notFound("user", id);
 }
 
 /** 429 with the seconds to wait. Source: Clerk's "Rate limits" guide. */

@@ -9,6 +9,8 @@ const scope = {
   share: z.number().min(0).max(1).optional(),
   /** Only requests that name this user, in the path or by `user_id`. */
   forUser: z.string().optional(),
+  /** Only requests that name this organization, in the path or by `organization_id`. */
+  forOrganization: z.string().optional(),
   /** Only requests of this method. */
   method: z.string().optional(),
   /** Only requests whose path starts with this. */
@@ -31,9 +33,9 @@ export const faultSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("malformed"), ...scope }),
   /** The normal headers and half of the body; then the connection breaks. */
   z.object({ kind: z.literal("truncated"), ...scope }),
-  /** 200 and `[]`; hits only lists of users. */
+  /** 200 and no entry; hits only lists of users, organizations and memberships. */
   z.object({ kind: z.literal("empty-list"), ...scope }),
-  /** 200 and the first half of the list; hits only lists of users without ids. */
+  /** 200 and the first half of the list; hits only such lists without ids. */
   z.object({ kind: z.literal("short-list"), ...scope }),
   /**
    * Reads of users are answered as of the moment at which the fault was added, like those of a replica that lags behind.
@@ -49,7 +51,13 @@ export type Fault = FaultInput & { id: number; hits: number };
 /** A fault that hits a request. `users`: from where a stale answer comes. */
 export type InjectedFault = FaultInput & { users?: UserStore | undefined };
 
-type FaultTarget = { method: string; path: string; userIds: string[] };
+type FaultTarget = { method: string; path: string; userIds: string[]; organizationIds: string[] };
+
+/** The ids in the path are no filter of the list. */
+const lists = [
+  { path: /^\/v1\/(users|organizations|organization_memberships)$/, idsInPath: 0 },
+  { path: /^\/v1\/(organizations|users)\/[^/]+\/(organization_)?memberships$/, idsInPath: 1 },
+];
 
 export type Faults = {
   /** Adds a fault and returns its id. Of several faults in scope the oldest wins; latency combines with another fault. */
@@ -78,9 +86,12 @@ export function createFaults(random: Random, copyUsers: () => UserStore): Faults
     if (fault.method !== undefined && fault.method !== target.method) return false;
     if (fault.path !== undefined && !target.path.startsWith(fault.path)) return false;
     if (fault.forUser !== undefined && !target.userIds.includes(fault.forUser)) return false;
-    const isList = target.method === "GET" && target.path === "/v1/users";
-    if (fault.kind === "empty-list" && !isList) return false;
-    if (fault.kind === "short-list" && !(isList && target.userIds.every((id) => id === ""))) return false;
+    const { forOrganization } = fault;
+    if (forOrganization !== undefined && !target.organizationIds.includes(forOrganization)) return false;
+    const list = target.method === "GET" ? lists.find(({ path }) => path.test(target.path)) : undefined;
+    const ids = target.userIds.length + target.organizationIds.length;
+    if (fault.kind === "empty-list" && !list) return false;
+    if (fault.kind === "short-list" && list?.idsInPath !== ids) return false;
     if (fault.kind === "stale" && !isStaleRead(target, fault.reads === "lists")) return false;
     return fault.share === undefined || random.next() < fault.share;
   }

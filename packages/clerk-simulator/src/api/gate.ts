@@ -11,7 +11,13 @@ import type { RequestLog } from "./request-log.ts";
  * A request as an API route receives it: HTTP is parsed, and Clerk's parameters are not. `store` has the users that it
  * reads.
  */
-export type ApiRequest = { params: URLSearchParams; userId: string; body: unknown; store: UserStore };
+export type ApiRequest = {
+  params: URLSearchParams;
+  userId: string;
+  organizationId: string;
+  body: unknown;
+  store: UserStore;
+};
 
 /** Returns JSON text, or an empty text for a 204. Throws a `ClerkApiError`. */
 export type ApiRoute = (request: ApiRequest) => string;
@@ -36,24 +42,36 @@ export function createGate(context: GateContext) {
     const apiVersion = request.headers["clerk-api-version"]?.toString() ?? null;
     const entry = log.begin({ method: request.method, path, query, apiVersion });
     const params = new URLSearchParams(query);
-    const { id = "" } = request.params as { id?: string }; // The routes have no other parameter.
+    // The routes have no other parameters.
+    const { id = "", organization = "" } = request.params as { id?: string; organization?: string };
     const refused = refusal(context, request);
-    const userIds = [id, ...params.getAll("user_id"), ...params.getAll("user_id[]")];
-    const injected = refused === null ? faults.inject({ method: request.method, path, userIds }) : [];
+    const target = {
+      method: request.method,
+      path,
+      userIds: idsOf(id, params, "user_id"),
+      organizationIds: idsOf(organization, params, "organization_id"),
+    };
+    const injected = refused === null ? faults.inject(target) : [];
     entry.fault = injected.map((fault) => fault.kind).join("+") || null;
     for (const fault of injected)
       if (fault.kind === "latency") await sleep(fault.ms, undefined, { ref: false });
     const fault = injected.find((candidate) => candidate.kind !== "latency");
     if (fault?.kind === "hang") await faults.whenHealed();
     const store = fault?.users ?? context.store;
-    const respond = () => run(context, route, { params, userId: id, body: request.body, store });
-    const answer = refused ?? faultAnswer(fault, respond) ?? respond();
+    const sent = { params, userId: id, organizationId: organization, body: request.body, store };
+    const respond = () => run(context, route, sent);
+    const answer = refused ?? faultAnswer(fault, path, respond) ?? respond();
     const broken = fault?.kind === "reset" || fault?.kind === "truncated";
     log.finish(entry, fault?.kind === "reset" ? null : answer.status);
     return broken ? breakOff(reply, fault.kind === "reset" ? null : answer) : send(reply, answer);
   }
 
   return (route: ApiRoute) => (request: FastifyRequest, reply: FastifyReply) => pass(route, request, reply);
+}
+
+/** The ids that a request names, in its path or query. */
+function idsOf(id: string, params: URLSearchParams, name: string): string[] {
+  return [id, ...params.getAll(name), ...params.getAll(`${name}[]`)].filter((named) => named !== "");
 }
 
 function refusal(context: GateContext, request: FastifyRequest): Answer | null {
@@ -84,7 +102,7 @@ function errorAnswer(context: Pick<GateContext, "random">, error: ClerkApiError)
   };
 }
 
-function faultAnswer(fault: FaultInput | undefined, respond: () => Answer): Answer | null {
+function faultAnswer(fault: FaultInput | undefined, path: string, respond: () => Answer): Answer | null {
   switch (fault?.kind) {
     case "status": {
       const error = new ClerkApiError(fault.status ?? 500, "internal_clerk_error", "Something went wrong.");
@@ -97,7 +115,7 @@ function faultAnswer(fault: FaultInput | undefined, respond: () => Answer): Answ
     case "malformed":
       return { status: 200, body: '{"id":"user_' };
     case "empty-list":
-      return { status: 200, body: "[]" };
+      return { status: 200, body: path === "/v1/users" ? "[]" : '{"data":[],"total_count":0}' };
     case "short-list":
       return halve(respond());
     case "hang":
@@ -112,10 +130,17 @@ function faultAnswer(fault: FaultInput | undefined, respond: () => Answer): Answ
   }
 }
 
+/** Of a page with a total, only the entries are halved. */
 function halve({ status, body }: Answer): Answer {
-  const list: unknown = JSON.parse(body);
-  if (!Array.isArray(list)) return { status, body };
-  return { status, body: JSON.stringify(list.slice(0, Math.floor(list.length / 2))) };
+  const answer: unknown = JSON.parse(body);
+  const half = (list: unknown[]) => list.slice(0, Math.floor(list.length / 2));
+  if (Array.isArray(answer)) return { status, body: JSON.stringify(half(answer)) };
+  if (!isPage(answer)) return { status, body };
+  return { status, body: JSON.stringify({ ...answer, data: half(answer.data) }) };
+}
+
+function isPage(answer: unknown): answer is { data: unknown[] } {
+  return typeof answer === "object" && answer !== null && "data" in answer && Array.isArray(answer.data);
 }
 
 function send(reply: FastifyReply, { status, body, retryAfterS }: Answer): FastifyReply {

@@ -22,6 +22,12 @@ export function countUsers(store: UserStore, query: UserQuery): number {
   return isFiltered(query) ? matchingSlots(store, query).length : store.byCreation.size();
 }
 
+/** Whether the user in a slot matches the filters of a query. */
+export function matchUsers(store: UserStore, query: UserQuery): (slot: number) => boolean {
+  const matching = new Set(matchingSlots(store, query));
+  return (slot) => matching.has(slot);
+}
+
 function cursorSlot(store: UserStore, id: string): number {
   const slot = store.slotOf(id);
   if (slot === null)

@@ -32,7 +32,7 @@ const metadataSchema = updateSchema.pick({
 
 /** The body of `POST /v1/users`, with the fields that the simulator supports. Throws a 422. */
 export function readCreateBody(body: unknown): UserInput {
-  const { email_address, created_at, banned, ...fields } = parse(createSchema, body);
+  const { email_address, created_at, banned, ...fields } = parseBody(createSchema, body);
   return {
     ...patchOf(fields),
     ...(email_address === undefined ? {} : { emails: email_address }),
@@ -43,12 +43,12 @@ export function readCreateBody(body: unknown): UserInput {
 
 /** The body of `PATCH /v1/users/:id`. Throws a 422. */
 export function readUpdateBody(body: unknown): UserPatch {
-  return patchOf(parse(updateSchema, body));
+  return patchOf(parseBody(updateSchema, body));
 }
 
 /** The body of `PATCH /v1/users/:id/metadata`, merged into the user's metadata; null removes a key. Throws a 422. */
 export function readMetadataBody(body: unknown, user: ClerkUser): UserPatch {
-  const given = parse(metadataSchema, body);
+  const given = parseBody(metadataSchema, body);
   return {
     publicMetadata: merge(user.public_metadata, given.public_metadata),
     privateMetadata: merge(user.private_metadata, given.private_metadata),
@@ -56,7 +56,8 @@ export function readMetadataBody(body: unknown, user: ClerkUser): UserPatch {
   };
 }
 
-function parse<T>(schema: z.ZodType<T>, body: unknown): T {
+/** Throws a 422. */
+export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body ?? {});
   if (result.success) return result.data;
   const issue = result.error.issues[0];
@@ -91,7 +92,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function readTime(name: string, value: string): number {
+export function readTime(name: string, value: string): number {
   const timeMs = Date.parse(value);
   if (Number.isNaN(timeMs)) throw invalidParameter(name, `${name} must be an RFC 3339 time`);
   return timeMs;

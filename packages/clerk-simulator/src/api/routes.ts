@@ -1,4 +1,6 @@
 import type { FastifyInstance } from "fastify";
+import type { OrganizationStore } from "../organizations/organization-store.ts";
+import type { Organizations } from "../organizations/organizations.ts";
 import type { Random } from "../random.ts";
 import type { TokenMint } from "../sessions.ts";
 import type { UserStore } from "../users/user-store.ts";
@@ -7,11 +9,15 @@ import type { Webhooks } from "../webhooks/webhooks.ts";
 import { ClerkApiError, invalidParameter, userNotFound } from "./api-error.ts";
 import type { ApiRequest, ApiRoute, createGate } from "./gate.ts";
 import { countUsers, listUsers } from "./list-users.ts";
+import { registerOrganizations } from "./organization-routes.ts";
 import { readCreateBody, readMetadataBody, readUpdateBody } from "./read-body.ts";
 import { readUserQuery } from "./user-query.ts";
 
 type ApiContext = {
+  store: UserStore;
   users: Users;
+  organizationStore: OrganizationStore;
+  organizations: Organizations;
   tokens: TokenMint;
   webhooks: Webhooks;
   random: Random;
@@ -23,6 +29,7 @@ type ApiContext = {
 /** The part of Clerk's Backend API that Rollcall uses. Source: its description of 2026-05-12. */
 export function registerApi(app: FastifyInstance, context: ApiContext): void {
   registerUsers(app, context);
+  registerOrganizations(app, context);
   registerWebhookApp(app, context);
   app.get(
     "/v1/jwks",

@@ -102,13 +102,13 @@ function readOrder(text: string | null): UserQuery["orderBy"] {
   return { field, descending: text.startsWith("-") };
 }
 
-function readLimit(params: URLSearchParams): number {
+export function readLimit(params: URLSearchParams): number {
   const limit = readInteger(params, "limit", 1) ?? defaultLimit;
   // Measured: Clerk does not refuse a limit that is too large. It answers with the default page size.
   return limit > maxLimit ? defaultLimit : limit;
 }
 
-function readInteger(params: URLSearchParams, name: string, minimum: number): number | null {
+export function readInteger(params: URLSearchParams, name: string, minimum: number): number | null {
   const text = params.get(name);
   if (text === null) return null;
   const value = Number(text);
@@ -125,7 +125,7 @@ function readBoolean(params: URLSearchParams, name: string): boolean | null {
   return text === "true";
 }
 
-function readList(params: URLSearchParams, name: string): string[] | null {
+export function readList(params: URLSearchParams, name: string): string[] | null {
   const values = [...params.getAll(name), ...params.getAll(`${name}[]`)];
   if (values.length > maxListed) {
     throw invalidParameter(

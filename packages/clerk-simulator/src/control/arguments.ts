@@ -2,7 +2,14 @@ import { z } from "zod";
 import { faultSchema } from "../api/faults.ts";
 import { rateLimitSchema } from "../api/rate-limit.ts";
 import { requestFilterSchema } from "../api/request-log.ts";
-import { tokenInputSchema } from "../sessions.ts";
+import {
+  membershipInputSchema,
+  membershipPatchSchema,
+  organizationInputSchema,
+  organizationPatchSchema,
+  organizationSeedSchema,
+} from "../organizations/organizations.ts";
+import { sessionTokenInputSchema } from "../sessions.ts";
 import { historyFilterSchema } from "../users/history.ts";
 import { userInputSchema, userPatchSchema } from "../users/user-input.ts";
 import { changeOptionsSchema, seedOptionsSchema } from "../users/users.ts";
@@ -43,9 +50,26 @@ export const controlArguments: ControlArguments = {
     count: none,
     seed: z.tuple([count, seedOptionsSchema.optional()]),
   },
+  organizations: {
+    create: z.tuple([organizationInputSchema.optional(), changeOptionsSchema.optional()]),
+    update: z.tuple([id, organizationPatchSchema, changeOptionsSchema.optional()]),
+    delete: z.tuple([id, changeOptionsSchema.optional()]),
+    find: z.tuple([id]),
+    list: z.tuple([paging.optional()]),
+    count: none,
+    seed: z.tuple([count, organizationSeedSchema.optional()]),
+  },
+  memberships: {
+    create: z.tuple([id, id, membershipInputSchema.optional(), changeOptionsSchema.optional()]),
+    update: z.tuple([id, id, membershipPatchSchema, changeOptionsSchema.optional()]),
+    delete: z.tuple([id, id, changeOptionsSchema.optional()]),
+    find: z.tuple([id, id]),
+    list: z.tuple([paging.optional()]),
+    count: none,
+  },
   sessions: {
     signIn: z.tuple([id, z.object({ silent: z.boolean().optional() }).optional()]),
-    mintToken: z.tuple([tokenInputSchema]),
+    mintToken: z.tuple([sessionTokenInputSchema]),
   },
   webhooks: {
     configure: z.tuple([webhookPatchSchema]),

@@ -1,7 +1,15 @@
 import type { Fault, FaultInput } from "../api/faults.ts";
 import type { RateLimit, RateWindow } from "../api/rate-limit.ts";
 import type { LoggedRequest, RequestFilter, RequestTotals } from "../api/request-log.ts";
-import type { TokenInput } from "../sessions.ts";
+import type { ClerkMembership, ClerkOrganization } from "../organizations/clerk-organization.ts";
+import type {
+  MembershipInput,
+  MembershipPatch,
+  OrganizationInput,
+  OrganizationPatch,
+  OrganizationSeed,
+} from "../organizations/organizations.ts";
+import type { SessionTokenInput } from "../sessions.ts";
 import type { ClerkUser } from "../users/clerk-user.ts";
 import type { HistoryEntry, HistoryFilter } from "../users/history.ts";
 import type { UserInput, UserPatch } from "../users/user-input.ts";
@@ -32,10 +40,42 @@ export type ClerkControl = {
     /** Adds synthetic users without webhooks. */
     seed(count: number, options?: SeedOptions): Promise<void>;
   };
+  organizations: {
+    create(input?: OrganizationInput, options?: ChangeOptions): Promise<ClerkOrganization>;
+    update(id: string, patch: OrganizationPatch, options?: ChangeOptions): Promise<ClerkOrganization>;
+    /** Ends its memberships too. */
+    delete(id: string, options?: ChangeOptions): Promise<void>;
+    find(id: string): Promise<ClerkOrganization | null>;
+    /** In the order in which they were made; 500 by default, without an upper limit. */
+    list(paging?: { offset?: number | undefined; limit?: number | undefined }): Promise<ClerkOrganization[]>;
+    count(): Promise<number>;
+    /** Adds organizations without webhooks. Their members are users that exist. */
+    seed(count: number, options?: OrganizationSeed): Promise<void>;
+  };
+  memberships: {
+    create(
+      organizationId: string,
+      userId: string,
+      input?: MembershipInput,
+      options?: ChangeOptions,
+    ): Promise<ClerkMembership>;
+    update(
+      organizationId: string,
+      userId: string,
+      patch: MembershipPatch,
+      options?: ChangeOptions,
+    ): Promise<ClerkMembership>;
+    delete(organizationId: string, userId: string, options?: ChangeOptions): Promise<void>;
+    find(organizationId: string, userId: string): Promise<ClerkMembership | null>;
+    /** Oldest first; 500 by default, without an upper limit. */
+    list(paging?: { offset?: number | undefined; limit?: number | undefined }): Promise<ClerkMembership[]>;
+    count(): Promise<number>;
+  };
   sessions: {
     /** Signs a user in, which sends `session.created`. Returns the session's id. */
     signIn(userId: string, options?: { silent?: boolean | undefined }): Promise<string>;
-    mintToken(input: TokenInput): Promise<string>;
+    /** Rejects for an `organizationId` of which the user is no member. */
+    mintToken(input: SessionTokenInput): Promise<string>;
   };
   webhooks: {
     configure(patch: WebhookPatch): Promise<WebhookSettings>;

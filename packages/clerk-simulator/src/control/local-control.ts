@@ -1,8 +1,10 @@
 import type { Faults } from "../api/faults.ts";
 import type { RateLimiter } from "../api/rate-limit.ts";
 import type { RequestLog } from "../api/request-log.ts";
+import type { OrganizationStore } from "../organizations/organization-store.ts";
+import { NoMemberError, type Organizations } from "../organizations/organizations.ts";
 import type { Random } from "../random.ts";
-import { sessionCreated, type TokenMint } from "../sessions.ts";
+import { type SessionTokenInput, sessionCreated, type TokenMint } from "../sessions.ts";
 import type { History } from "../users/history.ts";
 import type { UserStore } from "../users/user-store.ts";
 import { UnknownUserError, type Users } from "../users/users.ts";
@@ -12,6 +14,8 @@ import type { ClerkControl } from "./control.ts";
 export type SimulatorParts = {
   store: UserStore;
   users: Users;
+  organizationStore: OrganizationStore;
+  organizations: Organizations;
   tokens: TokenMint;
   webhooks: Webhooks;
   faults: Faults;
@@ -24,12 +28,14 @@ export type SimulatorParts = {
 
 /** The control of a simulator in the same process. It is asynchronous so that errors reject as they do remotely. */
 export function createLocalControl(parts: SimulatorParts): ClerkControl {
-  const { webhooks, faults, limiter, requests, history, tokens } = parts;
+  const { webhooks, faults, limiter, requests, history } = parts;
   return {
     users: userControl(parts),
+    organizations: organizationControl(parts),
+    memberships: membershipControl(parts),
     sessions: {
       signIn: async (userId, options) => signIn(parts, userId, options?.silent === true),
-      mintToken: tokens.mint,
+      mintToken: async (input) => mintToken(parts, input),
     },
     webhooks: {
       configure: async (patch) => webhooks.configure(patch),
@@ -84,6 +90,59 @@ function userControl({ users, store }: SimulatorParts): ClerkControl["users"] {
     count: async () => store.byCreation.size(),
     seed: async (count, options) => users.seed(count, options),
   };
+}
+
+function organizationControl({
+  organizations,
+  organizationStore: store,
+}: SimulatorParts): ClerkControl["organizations"] {
+  return {
+    create: async (input, options) => organizations.create(input, options),
+    update: async (id, patch, options) => organizations.update(id, patch, options),
+    delete: async (id, options) => organizations.delete(id, options),
+    async find(id) {
+      const stored = store.find(id);
+      return stored === undefined ? null : organizations.organizationOf(stored, { withCount: true });
+    },
+    list: async ({ offset = 0, limit = 500 } = {}) => {
+      const page = store.all().slice(offset, offset + limit);
+      return page.map((stored) => organizations.organizationOf(stored, { withCount: true }));
+    },
+    count: async () => store.all().length,
+    seed: async (count, options) => organizations.seed(count, options),
+  };
+}
+
+function membershipControl({
+  organizations,
+  organizationStore: store,
+}: SimulatorParts): ClerkControl["memberships"] {
+  return {
+    create: async (id, userId, input, options) => organizations.addMember(id, userId, input, options),
+    update: async (id, userId, patch, options) => organizations.changeMember(id, userId, patch, options),
+    delete: async (id, userId, options) => void organizations.removeMember(id, userId, options),
+    async find(id, userId) {
+      const slot = store.find(id)?.slotByUser.get(userId);
+      return slot === undefined ? null : organizations.membershipOf(slot);
+    },
+    list: async ({ offset = 0, limit = 500 } = {}) =>
+      store.memberships.range(offset, offset + limit).map(organizations.membershipOf),
+    count: async () => store.memberships.size(),
+  };
+}
+
+/** The token holds the role of now, as at Clerk: it keeps it when the member is removed later. */
+async function mintToken(
+  { tokens, organizationStore: store }: SimulatorParts,
+  { organizationId, ...input }: SessionTokenInput,
+): Promise<string> {
+  if (organizationId === undefined) return tokens.mint(input);
+  const stored = store.find(organizationId);
+  const slot = stored?.slotByUser.get(input.userId);
+  if (stored === undefined || slot === undefined) throw new NoMemberError(organizationId, input.userId);
+  const { role } = store.membershipOf(slot);
+  const organization = { id: organizationId, slug: stored.organization.slug, role };
+  return tokens.mint({ organization, ...input });
 }
 
 function signIn({ users, webhooks, random, now }: SimulatorParts, userId: string, silent: boolean): string {

@@ -10,6 +10,10 @@ const reads: ReadonlySet<string> = new Set([
   ...[
     "users.count",
     "users.list",
+    "organizations.count",
+    "organizations.list",
+    "memberships.count",
+    "memberships.list",
     "webhooks.settings",
     "webhooks.disturbance",
     "webhooks.list",

@@ -38,6 +38,8 @@ type UsersContext = {
   now: () => number;
   /** Sends the webhook of a change that is not silent; `json` is the event's serialised `data`. */
   announce(type: string, userId: string, json: string): void;
+  /** Called while the user still exists. */
+  beforeDelete(userId: string, options: ChangeOptions): void;
 };
 
 /** The id belongs to no user, or to a deleted one. */
@@ -48,7 +50,8 @@ export class UnknownUserError extends Error {
 }
 
 /** All changes of users: each one is stored, recorded in the history and announced by webhook. */
-export function createUsers({ store, history, random, now, announce }: UsersContext): Users {
+export function createUsers(context: UsersContext): Users {
+  const { store, history, random, now, announce } = context;
   const newEmailId = () => `idn_2${random.base62(26)}`;
 
   function slotOf(id: string): number {
@@ -81,7 +84,9 @@ export function createUsers({ store, history, random, now, announce }: UsersCont
   }
 
   function remove(id: string, options: ChangeOptions = {}): void {
-    store.remove(slotOf(id));
+    const slot = slotOf(id);
+    context.beforeDelete(id, options);
+    store.remove(slot);
     history.record("deleted", id);
     if (options.silent !== true) {
       announce("user.deleted", id, JSON.stringify({ object: "user", id, deleted: true }));

@@ -14,6 +14,11 @@ const webhookPatchShape = {
   timeScale: z.number().positive().optional(),
   /** The subscribed event types; null: all. */
   events: z.array(z.string()).nullable().optional(),
+  /**
+   * Whether a deleted user or organization also sends `organizationMembership.deleted` for each membership that ends; true
+   * by default. Clerk documents that the memberships end, and not whether their events are sent.
+   */
+  announcesEnds: z.boolean().optional(),
   /** Unit of the envelope's `timestamp`; Clerk's documentation shows both. */
   timestampUnit: z.enum(["ms", "s"]).optional(),
   /** Deliveries in flight at once; 32 by default. */
@@ -32,6 +37,7 @@ export type WebhookSettings = {
   secrets: string[];
   timeScale: number;
   events: string[] | null;
+  announcesEnds: boolean;
   timestampUnit: "ms" | "s";
   concurrency: number;
   attemptTimeoutMs: number | null;
@@ -47,6 +53,7 @@ export function initialSettings(): WebhookSettings {
     secrets: [secret],
     timeScale: 1,
     events: null,
+    announcesEnds: true,
     timestampUnit: "ms",
     concurrency: 32,
     attemptTimeoutMs: null,
@@ -64,6 +71,7 @@ export function patchSettings(settings: WebhookSettings, patch: WebhookPatch): W
     secrets,
     timeScale: patch.timeScale ?? settings.timeScale,
     events: patch.events === undefined ? settings.events : patch.events,
+    announcesEnds: patch.announcesEnds ?? settings.announcesEnds,
     timestampUnit: patch.timestampUnit ?? settings.timestampUnit,
     concurrency: patch.concurrency ?? settings.concurrency,
     attemptTimeoutMs:

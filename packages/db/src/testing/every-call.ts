@@ -24,6 +24,15 @@ const purge = { clerkId: "user_a", keepProfile: false, also: [], preview: false,
 const noColumns = { users: [], profile: null };
 const wish = { selection: selection.matching, columns: noColumns };
 
+const stamps = { clerkCreatedAtMs: 1, clerkUpdatedAtMs: 1, readTicket: 1, ...why };
+const organization = {
+  ...{ clerkOrgId: "org_a", name: secret, slug: null, imageUrl: null, membersCount: null },
+  ...stamps,
+};
+const pair = { clerkOrgId: "org_a", clerkId: "user_a" };
+const membership = { ...pair, membershipId: "orgmem_a", role: "org:admin", ...stamps };
+const before = { membershipId: null, readTicket: 1 };
+
 const hash = Buffer.alloc(32);
 const session = { idHash: hash, operator: "ops", accountHash: hash, replaces: undefined };
 const activity = {
@@ -45,6 +54,8 @@ export const calls = {
   addUndatedCandidates: (pool) => db.addUndatedCandidates(pool, 1),
   advanceFencedRun: (pool) => db.advanceFencedRun(pool, lease, 1, {}, {}),
   advanceRun: (pool) => db.advanceRun(pool, 1, {}, {}),
+  applyMemberships: (pool) => db.applyMemberships(pool, [membership]),
+  applyOrganizations: (pool) => db.applyOrganizations(pool, [organization]),
   applySnapshots: (pool) => db.applySnapshots(pool, [makeSnapshot({ email: secret })]),
   beatRun: (pool) => db.beatRun(pool, 1),
   cancelBulkChange: (pool) => db.cancelBulkChange(pool, 1, "ops"),
@@ -76,6 +87,8 @@ export const calls = {
   dropCandidatesOfEarlierRuns: (pool) => db.dropCandidatesOfEarlierRuns(pool, 1),
   dropCandidatesOfEndedRuns: db.dropCandidatesOfEndedRuns,
   dropPortions: (pool) => db.dropPortions(pool, 1),
+  endAbsentMembership: (pool) => db.endAbsentMembership(pool, pair, before, why),
+  endMembership: (pool) => db.endMembership(pool, pair, before, { by: "signature", ...why }),
   endRun: (pool) => db.endRun(pool, 1, { state: "succeeded" }),
   erasePerson: (pool) => db.erasePerson(pool, "user_a", { candidates: [], keepProfile: false }),
   evaluateConflicts: (pool) => db.evaluateConflicts(pool, "sync"),
@@ -90,6 +103,8 @@ export const calls = {
   findNewestDryRun: db.findNewestDryRun,
   findOpenAdminSessions: (pool) => db.findOpenAdminSessions(pool, [1]),
   findHeldRun: (pool) => db.findHeldRun(pool),
+  findMembershipState: (pool) => db.findMembershipState(pool, pair),
+  findOrganizationState: (pool) => db.findOrganizationState(pool, "org_a"),
   findPeople: (pool) => db.findPeople(pool, ids),
   findProfiles: (pool) => db.findProfiles(pool, [keyFor(pool)]),
   findPurge: (pool) => db.findPurge(pool, 1),
@@ -211,6 +226,8 @@ export const calls = {
   sumSamples: (pool) => db.sumSamples(pool, [{ metric: "any", fromS: 60, untilS: 0 }]),
   takeClerkRequest: (pool) => db.takeClerkRequest(pool, { requests: 1, windowMs: 1 }),
   takeRun: (pool) => db.takeRun(pool, 1),
+  tombstoneAbsentOrganization: (pool) => db.tombstoneAbsentOrganization(pool, "org_a", why),
+  tombstoneOrganization: (pool) => db.tombstoneOrganization(pool, "org_a", { by: "signature", ...why }),
   tombstoneAbsent: (pool) => db.tombstoneAbsent(pool, { clerkId: "user_a", ...why }),
   tombstoneEach: (pool) => db.inTransaction(pool, (client) => db.tombstoneEach(client, ids, deletion)),
   tombstoneUsers: (pool) => db.tombstoneUsers(pool, [deletion]),
