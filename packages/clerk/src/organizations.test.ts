@@ -117,6 +117,22 @@ describe("organizations", () => {
   });
 });
 
+test("organizations that are off at Clerk are no outage, and another 403 still is", async () => {
+  const query = { orderBy: "+created_at", limit: 1 } as const;
+  await clerk.faults.add({
+    kind: "status",
+    status: 403,
+    times: 1,
+    code: "organization_not_enabled_in_instance",
+  });
+  await expect(gateway.listOrganizations(query)).rejects.toMatchObject({
+    code: "clerk.unreadable",
+    message: expect.stringContaining("not enabled"),
+  });
+  await clerk.faults.add({ kind: "status", status: 403 });
+  await expect(gateway.listOrganizations(query)).rejects.toMatchObject({ code: "clerk.unauthorized" });
+});
+
 describe("lists of memberships", () => {
   test("of the instance, of an organization and of a user hold pair, id, role and times", async () => {
     const { team, users } = await createTeam(2);
