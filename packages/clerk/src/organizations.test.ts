@@ -5,7 +5,8 @@ import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simula
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type ClerkGateway, createClerkGateway } from "./gateway.ts";
-import { confirmMemberships } from "./read-membership.ts";
+import type { MembershipListQuery, MembershipPage } from "./organization-reads.ts";
+import { confirmMemberships, type MembershipLister } from "./read-membership.ts";
 
 let clerk: ClerkSimulator;
 let gateway: ClerkGateway;
@@ -114,6 +115,22 @@ describe("organizations", () => {
     expect(await gateway.readOrganization(id)).toMatchObject({ found: { id, slug: null } });
     expect(partlyRead).toEqual([]);
   });
+});
+
+test("organizations that are off at Clerk are no outage, and another 403 still is", async () => {
+  const query = { orderBy: "+created_at", limit: 1 } as const;
+  await clerk.faults.add({
+    kind: "status",
+    status: 403,
+    times: 1,
+    code: "organization_not_enabled_in_instance",
+  });
+  await expect(gateway.listOrganizations(query)).rejects.toMatchObject({
+    code: "clerk.unreadable",
+    message: expect.stringContaining("not enabled"),
+  });
+  await clerk.faults.add({ kind: "status", status: 403 });
+  await expect(gateway.listOrganizations(query)).rejects.toMatchObject({ code: "clerk.unauthorized" });
 });
 
 describe("lists of memberships", () => {
@@ -246,10 +263,31 @@ describe("many users of one organization", () => {
     expect(requests).toBe(2);
   });
 
-  test("are all of them asked for: the organization's number of members takes the sentinel's place", async () => {
+  test("need no member besides them: one of them is the sentinel", async () => {
     const { team, users } = await createTeam(3);
     const { present, absent } = await confirmMemberships(gateway, team, [...users, "user_absent"]);
     expect([present.length, absent]).toEqual([3, ["user_absent"]]);
+  });
+
+  test.each<[string, number, (query: MembershipListQuery, page: MembershipPage) => MembershipPage]>([
+    [
+      "lists by ids that lack the sentinel",
+      1,
+      (query, page) => ("clerkIds" in query ? { memberships: [], totalCount: 0 } : page),
+    ],
+    ["an empty list with a total", 0, () => ({ memberships: [], totalCount: 1 })],
+  ])("are not confirmed by %s", async (_case, members, spoil) => {
+    const { team } = await createTeam(members);
+    const spoiled: MembershipLister = {
+      readOrganization: gateway.readOrganization,
+      listMemberships: async (query) => {
+        const page = await gateway.listMemberships(query);
+        return page === "absent" ? page : spoil(query, page);
+      },
+    };
+    await expect(confirmMemberships(spoiled, team, ["user_absent"])).rejects.toMatchObject({
+      code: "reconcile.unconfirmed",
+    });
   });
 
   test("are not confirmed by lists that contradict the organization", async () => {

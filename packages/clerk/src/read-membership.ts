@@ -51,8 +51,8 @@ const maxAttempts = 5;
  * Asks Clerk which of up to 99 users are members of an organization. An empty list alone proves nothing. What counts:
  *
  * - 404 for the organization: it has no members.
- * - A list by ids that contains a sentinel: another member, which a list without ids has just shown.
- * - For an organization without another member: an empty list, and the organization itself says that it has none.
+ * - A list by ids that contains a sentinel: a member that a list without ids has just shown.
+ * - For an empty list without ids: the organization itself says that it has no members.
  *
  * @throws AppError `reconcile.unconfirmed` when the answers contradict each other five times
  */
@@ -68,39 +68,36 @@ export async function confirmMemberships(
   throw new AppError("reconcile.unconfirmed", "Clerk's lists of members lack members that exist");
 }
 
+/** The newest member may be unreadable. */
+const sentinelCandidates = 10;
+
 /** @returns undefined when the answer proves nothing */
 async function askOnce(
   clerk: MembershipLister,
   clerkOrgId: string,
   clerkIds: readonly string[],
 ): Promise<MembershipAnswer | undefined> {
-  const absent = { present: [], absent: [...clerkIds] };
+  const noMembers = { present: [], absent: [...clerkIds] };
   const list = { of: "organization", clerkOrgId, orderBy: "-created_at" } as const;
-  // More than are asked for, so that a member besides them is among them if there is one.
-  const members = await clerk.listMemberships({ ...list, limit: clerkIds.length + 1 });
-  if (members === "absent") return absent;
-  const sentinel = idsOf(members).find((id) => id !== null && !clerkIds.includes(id));
-  if (sentinel == null) return confirmByCount(clerk, clerkOrgId, clerkIds, members);
+  const members = await clerk.listMemberships({ ...list, limit: sentinelCandidates });
+  if (members === "absent") return noMembers;
+  const sentinel = idsOf(members).find((id) => id !== null);
+  if (sentinel == null) return (await isEmpty(clerk, clerkOrgId, members)) ? noMembers : undefined;
   const ids = [...new Set([...clerkIds, sentinel])];
   const named = await clerk.listMemberships({ ...list, clerkIds: ids, limit: ids.length });
-  if (named === "absent") return absent;
+  if (named === "absent") return noMembers;
   return idsOf(named).includes(sentinel) ? split(named, clerkIds) : undefined;
 }
 
-/** All members were asked for, or there are none. The number of members comes from another answer than the list. */
-async function confirmByCount(
+/** Whether an organization has no members by three counts, of which one is of another answer than the list. */
+async function isEmpty(
   clerk: MembershipLister,
   clerkOrgId: string,
-  clerkIds: readonly string[],
-  members: MembershipPage,
-): Promise<MembershipAnswer | undefined> {
+  { memberships, totalCount }: MembershipPage,
+): Promise<boolean> {
+  if (memberships.length > 0 || totalCount > 0) return false;
   const organization = await clerk.readOrganization(clerkOrgId);
-  if ("absent" in organization) return { present: [], absent: [...clerkIds] };
-  if (!("found" in organization)) return undefined;
-  const isWhole =
-    organization.found.members_count === members.memberships.length &&
-    members.totalCount === members.memberships.length;
-  return isWhole ? split(members, clerkIds) : undefined;
+  return "absent" in organization || ("found" in organization && organization.found.members_count === 0);
 }
 
 /** @returns undefined for an answer with an entry that may be any of these users */

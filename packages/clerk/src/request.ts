@@ -52,10 +52,12 @@ export async function requestClerk<T>(
   const text = bytes.toString("utf8");
   options.buffers.giveBack(bytes);
   if (status === 200) return read(parseJson(text, options.onRequest));
-  if (status === 404 && isClerkError(text)) return undefined;
+  if (status === 404 && readErrorCodes(text)) return undefined;
+  if (status === 403 && readErrorCodes(text)?.includes(organizationsOff))
+    throw new AppError("clerk.unreadable", "Organizations are not enabled in the instance at Clerk");
   const retryAfterMs = readRetryAfterMs(headers["retry-after"]);
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
-  if ((status === 400 || status === 422) && isClerkError(text)) throw new ClerkRefusal(status);
+  if ((status === 400 || status === 422) && readErrorCodes(text)) throw new ClerkRefusal(status);
   throw toStatusError(status, wait);
 }
 
@@ -69,14 +71,20 @@ export function toStatusError(status: number, wait: { retryAfterMs?: number }): 
     : new AppError("clerk.unreadable", says);
 }
 
-/** A 404 of a proxy or of a wrong CLERK_API_URL is no absence. Otherwise it would delete users. */
-function isClerkError(text: string): boolean {
+/**
+ * The codes of an error body of Clerk. A 404 of a proxy or of a wrong CLERK_API_URL has none, so it is no absence.
+ * Otherwise it would delete users.
+ */
+function readErrorCodes(text: string): string[] | undefined {
   try {
-    return clerkError.safeParse(JSON.parse(text)).success;
+    return clerkError.safeParse(JSON.parse(text)).data?.errors.map(({ code }) => code);
   } catch {
-    return false;
+    return undefined;
   }
 }
+
+/** The key is right, so this 403 must not pause the work for all users as that of a wrong key does. */
+const organizationsOff = "organization_not_enabled_in_instance";
 
 type Exchange = { status: number; headers: Record<string, string | string[] | undefined>; bytes: Buffer };
 

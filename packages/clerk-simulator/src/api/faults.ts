@@ -19,7 +19,13 @@ const scope = {
 
 export const faultSchema = z.discriminatedUnion("kind", [
   /** An error of this status, 500 by default, in Clerk's error shape. */
-  z.object({ kind: z.literal("status"), status: z.number().int().min(400).max(599).optional(), ...scope }),
+  z.object({
+    kind: z.literal("status"),
+    status: z.number().int().min(400).max(599).optional(),
+    /** Clerk's code of the error. */
+    code: z.string().optional(),
+    ...scope,
+  }),
   z.object({
     kind: z.literal("rate-limit"),
     retryAfterS: z.number().int().nonnegative().optional(),

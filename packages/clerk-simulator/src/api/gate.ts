@@ -105,7 +105,8 @@ function errorAnswer(context: Pick<GateContext, "random">, error: ClerkApiError)
 function faultAnswer(fault: FaultInput | undefined, path: string, respond: () => Answer): Answer | null {
   switch (fault?.kind) {
     case "status": {
-      const error = new ClerkApiError(fault.status ?? 500, "internal_clerk_error", "Something went wrong.");
+      const { status = 500, code = "internal_clerk_error" } = fault;
+      const error = new ClerkApiError(status, code, "Something went wrong.");
       return { status: error.status, body: errorBody(error, "trace") };
     }
     case "rate-limit": {

@@ -78,6 +78,20 @@ it("each change sends the event with Clerk's payload, and a silent one sends non
   expect(received[5]?.data).toMatchObject({ role: "org:admin", organization: { id: made.id } });
 });
 
+it("the events are lost, doubled and held as those of users", async () => {
+  const { team } = await createTeam();
+  await clerk.webhooks.disturb({ loseNext: 1, copies: 2 });
+  await clerk.webhooks.hold();
+  for (const name of ["A", "B", "C"]) await clerk.organizations.update(team, { name });
+  await clerk.webhooks.drain();
+  expect(received).toEqual([]);
+  await clerk.webhooks.release({ order: "reversed" });
+  await clerk.webhooks.drain();
+  expect(received.map(({ data }) => data["name"])).toEqual(["C", "C", "B", "B"]);
+  expect(await clerk.webhooks.list({ state: "lost" })).toMatchObject([{ type: "organization.updated" }]);
+  await clerk.webhooks.calm();
+});
+
 it("a deleted organization or user ends memberships, with or without their events", async () => {
   const first = await createTeam();
   await clerk.organizations.delete(first.team);

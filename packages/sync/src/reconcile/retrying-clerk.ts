@@ -2,8 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   type ClerkGateway,
   type FetchResult,
+  type ListedMembership,
+  type ListedOrganization,
   type ListedUser,
+  type MembershipLister,
+  type MembershipListQuery,
   maxUsersPerPage,
+  type OrganizationListQuery,
   type UserListQuery,
 } from "@rollcall/clerk";
 import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
@@ -11,7 +16,7 @@ import { type Pool, type RequestBudget, takeClerkRequest } from "@rollcall/db";
 import type { Logger } from "@rollcall/observability";
 
 /** Clerk inside a run: requests stay within the budget and are retried after failures that pass. */
-export type RetryingClerk = {
+export type RetryingClerk = MembershipLister & {
   listUsers(query: UserListQuery): Promise<ListedUser[] | "cursor_refused">;
   /**
    * Lists up to `limit` users. A page over 10 MB is asked for again in half the size, down to one user. A single user over
@@ -22,6 +27,18 @@ export type RetryingClerk = {
   listPage(query: UserListQuery, turn?: Turn): Promise<ListedPage | "cursor_refused">;
   readUser(clerkId: string): Promise<FetchResult>;
   countUsers(): Promise<number>;
+  /** Lists up to `limit` organizations, in a smaller page if need be, as `listPage` does. */
+  listOrganizationPage(query: OrganizationListQuery): Promise<EntryPage<ListedOrganization>>;
+  /** Lists up to `limit` memberships like organizations. `absent`: Clerk has no such organization or user. */
+  listMembershipPage(query: MembershipListQuery): Promise<EntryPage<ListedMembership> | "absent">;
+};
+
+/** `totalCount` counts the whole list. It is null for the answer of a single entry over 10 MB. */
+export type EntryPage<Entry> = {
+  entries: Entry[];
+  totalCount: number | null;
+  /** Clerk returned fewer entries than the request allowed, so the list ends here. */
+  isShort: boolean;
 };
 
 /** The slot of one page, in which it is parsed and written. */
@@ -128,33 +145,77 @@ export function createRetryingClerk(
   const listUsers = (query: UserListQuery, turn?: Turn) =>
     withRetry(context, signal, () => withinBudget(() => listWithin(query, turn)));
 
-  let pageSize = maxUsersPerPage;
-  let fits = 0;
+  const within = <T>(request: () => Promise<T>) => withRetry(context, signal, () => withinBudget(request));
 
-  /** The size that fitted is kept for the next pages, because each page that is too large costs 10 MB for nothing. */
-  async function listPage(query: UserListQuery, turn?: Turn): Promise<ListedPage | "cursor_refused"> {
-    for (;;) {
-      const limit = Math.min(query.limit, pageSize);
-      try {
-        const users = await listUsers({ ...query, limit }, turn);
-        if (users === "cursor_refused") return users;
-        if (++fits % pagesBeforeGrowth === 0) pageSize = Math.min(maxUsersPerPage, pageSize * 2);
-        return { users, isShort: users.length < limit };
-      } catch (error) {
-        if (!(error instanceof AppError) || error.code !== "clerk.too_large") throw error;
-        fits = 0;
-        if (limit === 1) return { users: [{ clerkId: null, result: { unreadable: error } }], isShort: false };
-        pageSize = Math.ceil(limit / 2);
-        context.log.info({ code: error.code, pageSize }, "A page is asked for again, smaller");
-      }
-    }
-  }
+  const listMemberships = (query: MembershipListQuery) => within(() => clerk.listMemberships(query));
+
+  const fitUsers = createFitter(context.log);
+  const fitOrganizations = createFitter(context.log);
+  const fitMemberships = createFitter(context.log);
 
   return {
     listUsers: (query) => listUsers(query),
-    listPage,
-    readUser: (clerkId) => withRetry(context, signal, () => withinBudget(() => clerk.readUser(clerkId))),
-    countUsers: () => withRetry(context, signal, () => withinBudget(() => clerk.countUsers())),
+    listPage: async (query, turn) => {
+      const { limit, answer } = await fitUsers(query.limit, (limit) => listUsers({ ...query, limit }, turn));
+      if (answer instanceof AppError)
+        return { users: [{ clerkId: null, result: { unreadable: answer } }], isShort: false };
+      return answer === "cursor_refused" ? answer : { users: answer, isShort: answer.length < limit };
+    },
+    readUser: (clerkId) => within(() => clerk.readUser(clerkId)),
+    countUsers: () => within(() => clerk.countUsers()),
+    readOrganization: (clerkOrgId) => within(() => clerk.readOrganization(clerkOrgId)),
+    listMemberships,
+    listOrganizationPage: async (query) => {
+      const { limit, answer } = await fitOrganizations(query.limit, (limit) =>
+        within(() => clerk.listOrganizations({ ...query, limit })),
+      );
+      if (answer instanceof AppError)
+        return toEntryPage([{ clerkOrgId: null, result: { unreadable: answer } }], null, limit);
+      return toEntryPage(answer.organizations, answer.totalCount, limit);
+    },
+    listMembershipPage: async (query) => {
+      const { limit, answer } = await fitMemberships(query.limit, (limit) =>
+        listMemberships({ ...query, limit }),
+      );
+      if (answer === "absent") return answer;
+      if (answer instanceof AppError)
+        return toEntryPage([{ pair: null, result: { unreadable: answer } }], null, limit);
+      return toEntryPage(answer.memberships, answer.totalCount, limit);
+    },
+  };
+}
+
+function toEntryPage<Entry>(entries: Entry[], totalCount: number | null, limit: number): EntryPage<Entry> {
+  return { entries, totalCount, isShort: entries.length < limit };
+}
+
+/**
+ * Makes a function that asks for a page again in half the size when the answer is over 10 MB. The size that fitted is kept
+ * for the next pages, because each page that is too large costs 10 MB for nothing. The answer is the error if one entry
+ * alone is too large.
+ */
+function createFitter(log: Logger) {
+  let pageSize = maxUsersPerPage;
+  let fits = 0;
+
+  return async <Page>(
+    wanted: number,
+    request: (limit: number) => Promise<Page>,
+  ): Promise<{ limit: number; answer: Page | AppError }> => {
+    for (;;) {
+      const limit = Math.min(wanted, pageSize);
+      try {
+        const answer = await request(limit);
+        if (++fits % pagesBeforeGrowth === 0) pageSize = Math.min(maxUsersPerPage, pageSize * 2);
+        return { limit, answer };
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== "clerk.too_large") throw error;
+        fits = 0;
+        if (limit === 1) return { limit, answer: error };
+        pageSize = Math.ceil(limit / 2);
+        log.info({ code: error.code, pageSize }, "A page is asked for again, smaller");
+      }
+    }
   };
 }
 
