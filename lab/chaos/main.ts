@@ -30,8 +30,8 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --soak 30m        a steady load without faults, measured for this time: memory and connections must not grow
   --rate            events a second of the soak: 100
   --warm-up         time before the measurement of a soak: 20m
-  --mutants         runs each mutant of the build, which must break its invariant within five seeds
-  --mutant NAME     runs one mutant`;
+  --mutants         runs each mutant, which must break its invariant within five seeds, or fail its test
+  --mutant A,B      runs mutants of these names`;
 
 const unitsMs = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 /** `90s`, `30m` or `2h`, as milliseconds. */
@@ -122,7 +122,10 @@ async function run(chosen: z.infer<typeof options>): Promise<number> {
   }
   const redisBinary = findRedisServer(process.env["PATH"]);
   if (chosen.mutants || chosen.mutant !== undefined) {
-    return (await runMutants({ events, backend, app, redisBinary, only: chosen.mutant, say })) === 0 ? 0 : 1;
+    return (await runMutants({ events, backend, app, redisBinary, only: chosen.mutant?.split(","), say })) ===
+      0
+      ? 0
+      : 1;
   }
   const { signal } = interruption;
   if (chosen.soak !== undefined) {
