@@ -23,6 +23,7 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --other-root      the folder of a second build: api1 and worker1 are of that one, throughout
   --record FILE     appends each run to a file, and leaves out runs that are in it for this commit
   --any-commit      leaves out runs that are in the file for another commit too
+  --shorten N       after a failed seed, runs up to N shorter plans in search of the shortest that fails: 12
   --report FILE     prints the table of a file of runs
   --no-faults       injects no faults; deliveries are still lost, doubled and late
   --keep            keeps logs and data of every run, not only of a failed one
@@ -53,6 +54,7 @@ const options = z.object({
   "other-root": z.string().optional(),
   record: z.string().optional(),
   "any-commit": z.boolean().default(false),
+  shorten: z.coerce.number().int().nonnegative().default(12),
   report: z.string().optional(),
   "no-faults": z.boolean().default(false),
   keep: z.boolean().default(false),
@@ -84,6 +86,7 @@ try {
       "other-root": text,
       record: text,
       "any-commit": flag,
+      shorten: text,
       report: text,
       "no-faults": flag,
       keep: flag,
@@ -143,6 +146,7 @@ async function run(chosen: z.infer<typeof options>): Promise<number> {
     redisBinary,
     record: chosen.record,
     anyCommit: chosen["any-commit"],
+    shorten: chosen.shorten,
     keep: chosen.keep,
     signal,
     say,
