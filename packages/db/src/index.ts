@@ -151,6 +151,7 @@ export {
 } from "./migrate/migrate.ts";
 export { type InsertedUser, insertNewUsers } from "./new-users.ts";
 export {
+  type DueNotification,
   findUnsentNotification,
   listDueNotifications,
   markNotificationSent,
