@@ -173,6 +173,7 @@ export {
   tombstoneOrganization,
 } from "./organizations.ts";
 export {
+  type DueNotification,
   findUnsentNotification,
   listDueNotifications,
   markNotificationSent,
