@@ -6,7 +6,7 @@ import { mappedApps, separate } from "./migrate/testing.ts";
 import type { MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
 import { applyOrganizations, tombstoneAbsentOrganization, tombstoneOrganization } from "./organizations.ts";
 import type { Pool } from "./pool.ts";
-import { createMappedPool, createTestPool, makeSnapshot, writeUsers } from "./testing.ts";
+import { createMappedPool, createTestPool, makeSnapshot, untilBlocked, writeUsers } from "./testing.ts";
 import { inTransaction } from "./transaction.ts";
 
 const why = { cause: "webhook", ref: "msg_1" };
@@ -127,6 +127,7 @@ test.each(Object.keys(makers) as (keyof typeof makers)[])(
     expect(await listMemberships()).toEqual(["org_a user_a org:member"]);
     // The question was older than the second membership.
     expect(await end("orgmem_1")).toBe("changed");
+    expect(await findMembershipState(pool, pair)).toEqual({ membershipId: "orgmem_2", isEnded: false });
     expect(await listMemberships()).toEqual(["org_a user_a org:member"]);
   },
 );
@@ -145,12 +146,17 @@ test.each(Object.keys(makers) as (keyof typeof makers)[])(
     expect(await deleteOrganization("org_a")).toBe("live");
     expect(await listMemberships()).toEqual(["org_b user_b org:member"]);
     expect(await deleteOrganization("org_a")).toBe("deleted");
-    expect(await writeOrganization({ clerkUpdatedAtMs: 9_000, readTicket: 200 })).toBe("deleted");
+    const late = { name: "Revived", clerkUpdatedAtMs: 9_000, readTicket: 200 };
+    expect(await writeOrganization(late)).toBe("deleted");
     const later = { clerkCreatedAtMs: 9_000, membershipId: "orgmem_9", readTicket: 200 };
     expect(await write({ ...later, clerkId: "user_b" })).toBe("organization_deleted");
     expect(await write({ ...later, clerkOrgId: "org_b" })).toBe("user_deleted");
     expect(await deleteOrganization("org_unknown")).toBe("unknown");
-    expect(await writeOrganization({ clerkOrgId: "org_unknown", readTicket: 300 })).toBe("deleted");
+    expect(await writeOrganization({ ...late, clerkOrgId: "org_unknown" })).toBe("deleted");
+    const { organizations: o } = pool.tables;
+    const teams = await pool.query(`select to_jsonb(o)::text as row from ${o?.table} o`);
+    expect(teams.rows).toHaveLength(2);
+    expect(JSON.stringify(teams.rows)).not.toContain("Revived");
     expect(await listMemberships()).toEqual(["org_b user_b org:member"]);
   },
 );
@@ -162,6 +168,24 @@ test("a pair that ended before it was read takes only younger reads", async () =
   expect(await listMemberships()).toEqual([]);
   expect(await write({ readTicket: 11 })).toBe("written");
   expect(await findMembershipState(pool, pair)).toEqual({ membershipId: "orgmem_1", isEnded: false });
+});
+
+test("a user whose row comes too late to be locked counts as missing, because its deletion would not wait", async () => {
+  await start("default tables");
+  const late = { clerkId: "user_late" };
+  const blocker = await pool.connect();
+  try {
+    await blocker.query("begin");
+    await blocker.query("select from rollcall.organization_states where clerk_org_id = 'org_a' for update");
+    const outcome = write(late);
+    await untilBlocked(pool);
+    await writeUsers(pool, [makeSnapshot({ ...late, email: "late@example.com" })]);
+    await blocker.query("commit");
+    expect(await outcome).toBe("user_missing");
+  } finally {
+    blocker.release();
+  }
+  expect(await write(late)).toBe("written");
 });
 
 test("absences without a signed event are limited for organizations and memberships, each apart", async () => {

@@ -95,7 +95,7 @@ async function findDue(
 type Refill = { object: string; needsClerkIds: boolean; statement: string };
 
 /** Values of restored columns that Rollcall's own tables still know, and that no full sync would write. */
-const refills = perTables(({ users: u, profile, mapping }): readonly Refill[] => {
+const refills = perTables(({ users: u, profile, mapping, organizations: o }): readonly Refill[] => {
   const { deletedAt = "deleted_at", tier = "tier" } = mapping.users.columns;
   return [
     {
@@ -118,6 +118,17 @@ from (
 ) e
 where e.clerk_id = u.${u.clerkId}`,
     },
+    ...(o?.deletedAt === undefined
+      ? []
+      : [
+          {
+            object: `${o.label}.${o.mapped.columns.deletedAt}`,
+            needsClerkIds: false,
+            statement: `
+update ${o.table} o set ${o.deletedAt} = t.deleted_at from rollcall.organization_states t
+where t.clerk_org_id = o.${o.clerkOrgId} and t.deleted_at is not null and o.${o.deletedAt} is null`,
+          },
+        ]),
     ...(profile
       ? [
           {

@@ -78,6 +78,16 @@ test("a table or a key of organizations that is lost is named, and migrate resto
   ];
   expect((await findSchemaProblems(pool)).map((problem) => problem.says)).toEqual(says);
   expect(await restoreTables(pool)).toMatchObject({ restored: says, left: [] });
+  await pool.query(
+    `insert into public.organizations (clerk_org_id) values ('org_a'), ('org_b');
+     insert into rollcall.organization_states (clerk_org_id, deleted_at) values ('org_a', now());
+     alter table public.organizations drop column deleted_at`,
+  );
+  await restoreTables(pool);
+  const { rows } = await pool.query(
+    "select clerk_org_id from public.organizations where deleted_at is not null",
+  );
+  expect(rows).toEqual([{ clerk_org_id: "org_a" }]);
   await pool.query("drop table public.organization_memberships");
   expect((await findSchemaProblems(pool)).map((problem) => problem.says)).toEqual([
     "public.organization_memberships is missing",
