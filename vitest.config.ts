@@ -34,7 +34,10 @@ export default defineConfig({
         ...sources,
         test: {
           name: "unit",
-          include: ["{packages,apps,examples}/*/src/**/*.test.{ts,tsx}", "lab/{bench,scale}/**/*.test.ts"],
+          include: [
+            "{packages,apps,examples}/*/src/**/*.test.{ts,tsx}",
+            "lab/{bench,scale,chaos/series}/**/*.test.ts",
+          ],
           exclude: ["**/*.{int,proof}.test.ts"],
           ...alone,
         },

@@ -9,12 +9,12 @@ export type Limit = {
 export const limits = {
   webhook: {
     text: "CPU to accept a webhook (Redis), of a bare Fastify route that answers the same",
-    atMost: 4,
+    atMost: 3,
     unit: "×",
   },
   ensureHot: {
     text: "CPU of a hot ensure, of a bare Fastify route with one Redis GET",
-    atMost: 2.5,
+    atMost: 1.4,
     unit: "×",
   },
   ensureCold: {
@@ -24,7 +24,7 @@ export const limits = {
   },
   syncJob: {
     text: "CPU from sync job to committed rows (Redis, coalesced), of a no-op job with the same options",
-    atMost: 2.5,
+    atMost: 2,
     unit: "×",
   },
   syncJobOnPostgres: {
@@ -45,7 +45,7 @@ export const limits = {
   firstFillMillion: { text: "duration of a first fill of a million users", atMost: 90, unit: "s" },
   fullSyncUnchanged: {
     text: "CPU of a full sync, nothing drifted, of fetching and parsing the same pages",
-    atMost: 1.5,
+    atMost: 1.4,
     unit: "×",
   },
   fullSyncOfBudget: {

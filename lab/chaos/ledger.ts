@@ -1,5 +1,5 @@
 import type { ClerkUser } from "@rollcall/clerk-simulator";
-import type { ProcessName } from "./plan/plan.ts";
+import type { ProcessName } from "./plan/process-name.ts";
 
 /** An account at Clerk, with every version that it had there. */
 export type Account = {
@@ -9,6 +9,8 @@ export type Account = {
   leftAtMs: number | undefined;
   /** Clerk describes the user in an unreadable form. */
   isPoison: boolean;
+  /** Clerk had it before Rollcall first started, and no act has met it so far. */
+  isUntouched?: boolean;
 };
 
 /** Work that Rollcall accepted: a 2xx for a webhook, or an ensure that queued a sync job. */
@@ -20,6 +22,8 @@ export type Acceptance = {
   version: number | undefined;
   /** The account was already deleted before the request. */
   wasGone: boolean;
+  /** The time of the request, in milliseconds since the epoch. */
+  atMs: number;
 };
 
 /** A request to one of the apis. Times are milliseconds since the epoch. */
@@ -53,14 +57,17 @@ export type Ledger = {
 
 export function createLedger(startedAtMs: number): Ledger {
   const histories = new Map<string, string[]>();
+  const accounts = new Map<string, Account>();
   return {
     startedAtMs,
-    accounts: new Map(),
+    accounts,
     acceptances: [],
     calls: [],
     quarantined: new Set(),
     histories,
     note: (clerkId, line) => {
+      const account = accounts.get(clerkId);
+      if (account?.isUntouched) account.isUntouched = false;
       const history = histories.get(clerkId) ?? [];
       histories.set(clerkId, history);
       history.push(`${String(Date.now() - startedAtMs).padStart(6)} ms  ${line}`);
@@ -82,5 +89,6 @@ export function draftAcceptance(
     via,
     version: account?.versions.at(-1)?.updated_at,
     wasGone: account?.leftAtMs !== undefined,
+    atMs: Date.now(),
   };
 }

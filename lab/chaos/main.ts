@@ -5,19 +5,30 @@ import { z } from "zod";
 import { repository } from "../stage/repository.ts";
 import { appNames } from "./apps.ts";
 import { runMutants } from "./mutants/run-mutants.ts";
-import { drawPlan } from "./plan/draw-plan.ts";
+import { faultKinds } from "./plan/draw-faults.ts";
+import { drawPlan, type Emphasis } from "./plan/draw-plan.ts";
+import { setups } from "./plan/plan.ts";
 import { printPlan } from "./report.ts";
 import { runSeeds } from "./run-seeds.ts";
+import { describeRuns } from "./series/describe-runs.ts";
+import { readRuns } from "./series/run-record.ts";
 import { runSoak } from "./soak/run-soak.ts";
 
-const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--shards N] [--mapping NAME] [--root DIR] [--no-faults] [--print]
+const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend redis|postgres] [--shards N] [--mapping NAME] [--setup NAME] [--root DIR] [--no-faults] [--print]
   --seed, --seeds   the plans to run, one after the other; a random one by default
   --events          acts in a plan: 600
   --backend         the queues' service: redis
   --shards          QUEUE_SHARDS of one of two apis: 1. The other processes keep 1, as during a rolling deploy
   --mapping         the app's tables: default (users and mentorados), clerk-id (the key is the Clerk id, no profiles),
                     prisma ("User" and "Profile" with keys and times of Prisma)
+  --setup           what stands behind Postgres' and Redis' addresses: single (one server each), replica (Postgres fails over
+                    to an asynchronous replica), sync-replica. The seed decides by default
   --root            the folder of the built apps: this one
+  --other-root      the folder of a second build: api1 and worker1 are of that one, throughout
+  --record FILE     appends each run to a file, and leaves out runs that are in it for this commit
+  --any-commit      leaves out runs that are in the file for another commit too
+  --report FILE     prints the table of a file of runs
+  --more KIND,…     draws these kinds of faults ten times as often
   --no-faults       injects no faults; deliveries are still lost, doubled and late
   --keep            keeps logs and data of every run, not only of a failed one
   --print           prints the plan and runs nothing
@@ -43,7 +54,13 @@ const options = z.object({
   backend: z.enum(["redis", "postgres"]).default("redis"),
   shards: z.coerce.number().int().min(1).max(mostQueueShards).default(1),
   mapping: z.enum(appNames).default("default"),
+  setup: z.enum(setups).optional(),
   root: z.string().default(repository),
+  "other-root": z.string().optional(),
+  record: z.string().optional(),
+  "any-commit": z.boolean().default(false),
+  report: z.string().optional(),
+  more: z.string().optional(),
   "no-faults": z.boolean().default(false),
   keep: z.boolean().default(false),
   print: z.boolean().default(false),
@@ -70,7 +87,13 @@ try {
       backend: text,
       shards: text,
       mapping: text,
+      setup: text,
       root: text,
+      "other-root": text,
+      record: text,
+      "any-commit": flag,
+      report: text,
+      more: text,
       "no-faults": flag,
       keep: flag,
       print: flag,
@@ -89,15 +112,28 @@ try {
   process.exit(2);
 }
 
+function emphasize(kinds: readonly string[]): Emphasis {
+  const unknown = kinds.find((kind) => !faultKinds.includes(kind));
+  if (unknown !== undefined) throw new Error(`There is no fault ${unknown}: ${faultKinds.join(", ")}`);
+  return { faults: Object.fromEntries(kinds.map((kind) => [kind, 10])) };
+}
+
 /** @returns the exit code: 1 if an invariant was broken */
 async function run(chosen: z.infer<typeof options>): Promise<number> {
   const [first = 0, last = first] = chosen.seeds.split("-").map(Number);
   const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  const { events, backend, shards, mapping: app, root } = chosen;
+  const { events, backend, shards, mapping: app, setup, root } = chosen;
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  if (chosen.report !== undefined) {
+    say(describeRuns(readRuns(chosen.report)));
+    return 0;
+  }
   if (shards > 1 && backend !== "redis") throw new Error("Only queues on Redis have shards");
   const faults = !chosen["no-faults"];
-  const plans = seeds.map((seed) => drawPlan({ seed, events, backend, shards, app, faults }));
-  const say = (line: string) => process.stdout.write(`${line}\n`);
+  const emphasis = chosen.more === undefined ? undefined : emphasize(chosen.more.split(","));
+  const plans = seeds.map((seed) =>
+    drawPlan({ seed, events, backend, shards, app, setup, faults, emphasis }),
+  );
   if (chosen.print) {
     for (const plan of plans) printPlan(plan, say);
     return 0;
@@ -113,15 +149,18 @@ async function run(chosen: z.infer<typeof options>): Promise<number> {
     const soak = { seed, backend, app, root, redisBinary, forMs, warmUpMs, rate, keep, signal, say };
     return (await runSoak(soak)) === 0 ? 0 : 1;
   }
-  return (await runSeeds({
+  const failures = await runSeeds({
     plans,
+    events,
     app,
     root,
+    otherRoot: chosen["other-root"],
     redisBinary,
+    record: chosen.record,
+    anyCommit: chosen["any-commit"],
     keep: chosen.keep,
     signal,
     say,
-  })) === 0
-    ? 0
-    : 1;
+  });
+  return failures === 0 ? 0 : 1;
 }

@@ -4,15 +4,19 @@ import { describeFault } from "./scenario/inject-fault.ts";
 
 const longestList = 40;
 
-function describePlace({ backend, shards, app }: Plan): string {
-  const queues = shards === 1 ? backend : `${backend}, ${shards} shards`;
-  return app === "default" ? queues : `${queues}, mapping ${app}`;
+function describePlace({ backend, shards, app, setup }: Plan): string {
+  return [
+    backend,
+    ...(shards === 1 ? [] : [`${shards} shards`]),
+    ...(setup === "single" ? [] : [`setup ${setup}`]),
+    ...(app === "default" ? [] : [`mapping ${app}`]),
+  ].join(", ");
 }
 
 /** One line about a run. */
 export function describeRun(plan: Plan, report: ChaosReport, seconds: number): string {
   const { calls, accounts, acceptances } = report.ledger;
-  const { injected, missed } = report.faults;
+  const { injected, missed, losses } = report.faults;
   const isAccepted = (status: number | undefined) => status === 200;
   const count = (route: string, accepted: boolean) =>
     calls.filter((call) => call.route === route && isAccepted(call.status) === accepted).length;
@@ -23,6 +27,8 @@ export function describeRun(plan: Plan, report: ChaosReport, seconds: number): s
     `ensure calls ${count("ensure", true)} with 200, ${count("ensure", false)} without`,
     `${acceptances.length} sync jobs`,
     ...(report.linked > 0 ? [`${report.linked} profiles linked`] : []),
+    ...(report.filled > 0 ? [`${report.filled} users filled`] : []),
+    ...losses.map(({ changes }) => `${changes} changes lost by a failover`),
     `${injected} faults${missed.length > 0 ? ` (${missed.length} missed)` : ""}`,
   ];
   const verdict = report.violations.length === 0 ? "holds" : `BROKEN (${report.violations.length})`;
@@ -39,7 +45,7 @@ export function describeFailure(plan: Plan, report: ChaosReport, commit: string,
   const history = clerkId === undefined ? [] : (report.ledger.histories.get(clerkId) ?? []);
   const indent = (lines: readonly string[]) => lines.map((line) => `    ${line}`);
   return [
-    `  seed ${plan.seed}, ${plan.acts.length} events, backend ${plan.backend}, shards ${plan.shards}, mapping ${plan.app}, commit ${commit}`,
+    `  seed ${plan.seed}, ${plan.acts.length} events, backend ${plan.backend}, shards ${plan.shards}, mapping ${plan.app}, setup ${plan.setup}, commit ${commit}`,
     `  logs and data are kept in ${folder}`,
     `  first violation: ${first?.invariant}: ${clerkId ?? ""} ${first?.detail}`,
     ...(history.length > 0 ? [`  changes, requests and answers of ${clerkId}:`, ...indent(history)] : []),
@@ -58,9 +64,9 @@ export function describeFailure(plan: Plan, report: ChaosReport, commit: string,
 
 /** Prints a line for each act and each fault, in the order of their times. */
 export function printPlan(plan: Plan, say: (line: string) => void): void {
-  const { seed, safetyMs, acts, faults } = plan;
+  const { seed, safetyMs, acts, residents, faults } = plan;
   say(
-    `seed ${seed} on ${describePlace(plan)}: ${acts.length} events and ${faults.length} faults in ${safetyMs} ms`,
+    `seed ${seed} on ${describePlace(plan)}: ${acts.length} events, ${residents} residents and ${faults.length} faults in ${safetyMs} ms`,
   );
   const lines = [
     ...acts.map(({ atMs, ...act }) => ({

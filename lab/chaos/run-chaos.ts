@@ -9,10 +9,12 @@ import { checkEnd } from "./invariants/check-end.ts";
 import { checkLogs, checkPostgresLog } from "./invariants/check-logs.ts";
 import { checkRuns } from "./invariants/check-runs.ts";
 import { findCanaries } from "./invariants/find-canaries.ts";
+import { isProvoked, withoutSkewedCalls, withoutStaleWork } from "./invariants/outer-spans.ts";
 import { type Change, readChanges, readTables } from "./invariants/recorder.ts";
-import { createLedger, type Ledger, type Violation } from "./ledger.ts";
+import { type Acceptance, createLedger, type Ledger, type Violation } from "./ledger.ts";
 import type { Plan } from "./plan/plan.ts";
-import { type InjectedFaults, injectFaults } from "./scenario/inject-fault.ts";
+import { countFilled, createFirstFill, type FirstFill } from "./scenario/first-fill.ts";
+import { type InjectedFaults, injectFaults, type Loss } from "./scenario/inject-fault.ts";
 import { runActs } from "./scenario/run-acts.ts";
 import { createWebhookSender } from "./scenario/webhook-sender.ts";
 import { type MachineLoad, watchMachineLoad } from "./stage/machine-load.ts";
@@ -21,6 +23,8 @@ import { type Stage, startStage } from "./stage/stage.ts";
 export type ChaosOptions = {
   plan: Plan;
   root: string;
+  /** See `StageOptions`. */
+  otherRoot?: string | undefined;
   folder: string;
   cluster: Cluster;
   redisBinary: string | undefined;
@@ -34,6 +38,8 @@ export type ChaosReport = {
   ledger: Ledger;
   /** Unclaimed profiles that a user got. */
   linked: number;
+  /** Users that got their rows by the statement for a page of new users. */
+  filled: number;
   /** The timeline of the user in the first violation. */
   timeline: string[];
   /** See `MachineLoad`. */
@@ -46,29 +52,41 @@ const noUnexpectedExit = "no process ends but those that were killed";
 /** Runs a plan on a stage of its own, heals the stage, and checks all invariants. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { signal, plan, ...others } = options;
-  const postgresLogFrom = (await stat(options.cluster.logFile)).size;
-  const { seed, backend, shards, app, reconciles } = plan;
-  const stage = await startStage({ ...others, seed, backend, shards, app, reconciles });
+  const logSizes = await measureLogs(options.cluster);
+  const { seed, backend, shards, app, setup, reconciles } = plan;
+  const fill = plan.residents > 0 ? createFirstFill(plan) : undefined;
+  const stage = await startStage({
+    ...others,
+    ...{ seed, backend, shards, app, setup, reconciles },
+    fillClerk: fill?.begin,
+    movesClocks: plan.faults.some(({ fault }) => fault === "clock"),
+  });
   const machine = watchMachineLoad();
   try {
-    return await Promise.race([runAndCheck(stage, plan, postgresLogFrom, machine), untilAborted(signal)]);
+    return await Promise.race([runAndCheck(stage, plan, { logSizes, machine, fill }), untilAborted(signal)]);
   } finally {
     machine.stop();
     await stage.close();
   }
 }
 
+type Surroundings = {
+  logSizes: ReadonlyMap<string, number>;
+  machine: MachineLoad;
+  fill: FirstFill | undefined;
+};
+
 async function runAndCheck(
   stage: Stage,
   plan: Plan,
-  postgresLogFrom: number,
-  machine: MachineLoad,
+  { logSizes, machine, fill }: Surroundings,
 ): Promise<ChaosReport> {
   const ledger = createLedger(Date.now());
   const sender = createWebhookSender(stage, ledger);
   const [faults] = await Promise.all([
     injectFaults(stage, plan, ledger.startedAtMs),
-    runActs(stage, ledger, sender, plan),
+    runActs(stage, ledger, sender, plan, fill?.residents ?? []),
+    fill?.end(stage.clerk),
   ]);
   const healingFromMs = Date.now();
   const safetyMs = healingFromMs - ledger.startedAtMs;
@@ -77,8 +95,8 @@ async function runAndCheck(
   const changes = await withClient(stage.databaseUrl, readChanges);
   const violations = [
     ...healed.violations,
-    ...(await checkAll(stage, ledger, healed, changes, machine)),
-    ...(await checkPostgresLog(stage.cluster.logFile, postgresLogFrom)),
+    ...(await checkAll(stage, ledger, healed, changes, faults.losses, machine)),
+    ...(await checkPostgresLogs(stage, logSizes)).filter((one) => !isProvoked(one, stage.outerSpans)),
   ];
   const badExits = await stage.stopProcesses();
   violations.push(...badExits.map((detail) => ({ invariant: noUnexpectedExit, detail })));
@@ -87,6 +105,7 @@ async function runAndCheck(
     faults,
     ledger,
     linked: changes.filter(isLink).length,
+    filled: await countFilled(stage),
     crowding: machine.crowding(),
     timeline: await readTimeline(stage, violations[0]?.clerkId),
     seconds: {
@@ -111,24 +130,53 @@ async function checkAll(
   ledger: Ledger,
   healed: Healed,
   changes: readonly Change[],
+  losses: readonly Loss[],
   machine: MachineLoad,
 ): Promise<Violation[]> {
+  const areRowsLost = losses.length > 0;
+  const areJobsLost = areRowsLost && stage.backend === "postgres";
   const unexpected = Object.values(stage.processes).flatMap((process) => process.unexpectedExits);
+  const { acceptances } = withoutStaleWork(
+    { ...ledger, acceptances: [...healed.acceptedBefore] },
+    stage.outerSpans,
+  );
   return withClient(stage.databaseUrl, async (db) => {
     const tables = await readTables(db, stage.app.names);
     return [
       ...unexpected.map((detail) => ({ invariant: noUnexpectedExit, detail })),
-      ...checkAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
+      ...checkAcceptances(ledger, findKept(acceptances, losses), healed.tablesBefore),
       ...checkChanges(ledger, stage.app.names, changes),
       ...(await checkEnd(ledger, tables, stage)),
-      ...checkDeadLetters(ledger, healed.deadLetters),
-      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, call)),
-      ...checkCalls(ledger, stage, tables, machine),
+      ...checkDeadLetters(withoutStaleWork(ledger, stage.outerSpans), healed.deadLetters, {
+        mayLack: areJobsLost,
+      }),
+      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, tables, call)),
+      ...checkCalls(withoutSkewedCalls(ledger, stage.outerSpans), stage, tables, machine, { areRowsLost }),
       ...(await checkLogs(stage)),
       ...(await checkRuns(stage, ledger, tables, db)),
       ...(await findCanaries(stage)),
     ];
   });
+}
+
+/** A failover may have lost what an earlier job wrote. Reconcile must repair that, which other invariants check. */
+function findKept(accepted: readonly Acceptance[], losses: readonly Loss[]): Acceptance[] {
+  const lastLossAtMs = Math.max(0, ...losses.map(({ atMs }) => atMs));
+  return accepted.filter(({ atMs }) => atMs > lastLossAtMs);
+}
+
+/** The size of each server's log, so that only later lines are checked. */
+async function measureLogs({ logFiles }: Cluster): Promise<ReadonlyMap<string, number>> {
+  const sizes = logFiles.map(async (file) => [file, (await stat(file)).size] as const);
+  return new Map(await Promise.all(sizes));
+}
+
+async function checkPostgresLogs(
+  { cluster: { logFiles }, setup }: Stage,
+  sizes: ReadonlyMap<string, number>,
+): Promise<Violation[]> {
+  const checks = logFiles.map((file) => checkPostgresLog(file, sizes.get(file) ?? 0, setup));
+  return (await Promise.all(checks)).flat();
 }
 
 async function readTimeline(stage: Stage, clerkId: string | undefined): Promise<string[]> {

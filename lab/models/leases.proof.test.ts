@@ -37,10 +37,10 @@ function createRunner(context: ReconcileContext): Runner {
   const process = new SteppedProcess();
   const runner: Runner = { process, context, token: undefined, isSlow: false, waiting: undefined };
   const pool = stopStatements(context.pool, process, nameStop, (statement, values = []) => {
-    const [name, token, ttlMs] = values;
+    const [name, token, ttlMs, ...others] = values;
     if (/^\s*insert into rollcall\.leases/.test(statement)) runner.token = token;
     // The lease then ends with the transaction's first moment.
-    return statement === "hold-lease" ? [name, token, runner.isSlow ? 0 : ttlMs] : [...values];
+    return statement === "hold-lease" ? [name, token, runner.isSlow ? 0 : ttlMs, ...others] : [...values];
   });
   runner.context = { ...context, pool };
   return runner;

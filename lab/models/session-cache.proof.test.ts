@@ -157,7 +157,7 @@ function ensureContext(pool: Pool, process: SteppedProcess) {
         return pool.query(...sent);
       },
     } as Pool,
-    postgres: { isDown: () => false, check: never, close: never },
+    postgres: { isDown: () => false, serverStart: () => undefined, check: never, close: never },
     // Row and profile exist, so no job is added.
     queue: undefined as never,
     autoCreate: true,

@@ -35,13 +35,19 @@ async function runRoles(ownerUrl: string, run: (owner: pg.Client) => Promise<voi
   } finally {
     await owner.end();
   }
-  const urlOf = (name: string) => {
-    const url = new URL(ownerUrl);
-    url.username = `rollcall_${name}`;
-    url.password = passwordOf(name);
-    return url.href;
+  return {
+    migrator: urlOfRole(ownerUrl, "migrator"),
+    api: urlOfRole(ownerUrl, "api"),
+    worker: urlOfRole(ownerUrl, "worker"),
   };
-  return { migrator: urlOf("migrator"), api: urlOf("api"), worker: urlOf("worker") };
+}
+
+/** The URL of the same database for a role that `applyRoles` made. */
+export function urlOfRole(ownerUrl: string, name: keyof RoleUrls): string {
+  const url = new URL(ownerUrl);
+  url.username = `rollcall_${name}`;
+  url.password = passwordOf(name);
+  return url.href;
 }
 
 const passwordOf = (name: string) => `of-${name}`;

@@ -168,7 +168,7 @@ describeOnBackends((backend) => {
     });
   }
 
-  test("schedules are restored after the queue was emptied, and a changed schedule takes effect on restart", async () => {
+  test("after the queue was emptied, schedules are restored and a full sync starts, and a changed schedule takes effect on restart", async () => {
     const schedules = () =>
       withQueue(system, "reconcile", async (queue) => {
         const found = await queue.getJobSchedulers();
@@ -178,10 +178,13 @@ describeOnBackends((backend) => {
       { key: "catch-up", every: 1_000 },
       { key: "full", pattern: fullCron },
     ]);
+    const before = (await readFullSyncs(system)).length;
     await withQueue(system, "reconcile", (queue) => queue.obliterate({ force: true }));
     await withQueue(system, "reconcile", (queue) =>
       waitFor("the schedules", async () => ((await hasSchedules(queue)) ? true : undefined)),
     );
+    // Sync jobs may have been lost too.
+    expect((await readFullSyncs(system)).slice(before)).toMatchObject([{ started_by: "emptied-queue" }]);
     await system.worker.stop();
     const changedCron = makeDistantCron(2);
     const environment = {

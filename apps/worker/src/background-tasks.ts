@@ -7,7 +7,7 @@ import {
   recordWorker,
   removeWorker,
 } from "@rollcall/db";
-import { moveFailedJobs, type ShardedProducer, type StoredDeadLetter } from "@rollcall/jobs";
+import { moveFailedJobs, runLateJobs, type ShardedProducer, type StoredDeadLetter } from "@rollcall/jobs";
 import { startPeriodicTask } from "@rollcall/runtime";
 import { recordNewDeadLetters, relayNotifications, workOnBulkChanges, workOnPurges } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
@@ -22,6 +22,9 @@ const countEveryMs = 10_000;
 /** Postgres queues end up to a few thousand jobs in this time, which the board then lists beyond the history. */
 const trimEveryMs = 5_000;
 
+/** A job that a wrong clock delayed waits for up to two of them. */
+const lateEveryMs = 10_000;
+
 const bulkEveryMs = 1_000;
 const purgeEveryMs = 500;
 
@@ -32,7 +35,7 @@ const purgeEveryMs = 500;
  * @returns stops it, and resolves when the turns that still run have ended
  */
 export function startBackgroundTasks(context: WorkerContext): () => Promise<void> {
-  const { backend, pool, producers } = context;
+  const { backend, log, pool, producers } = context;
   const closing = new AbortController();
   const stops = [
     // A task and no job: the portions in Postgres are the work, and no lost job can leave them undone.
@@ -42,6 +45,17 @@ export function startBackgroundTasks(context: WorkerContext): () => Promise<void
     // A scan, because an event that reports a failed job is lost when its process dies.
     startPeriodicTask(context, { name: "dead-letter mover", everyMs: moveEveryMs }, async () => {
       await moveDeadLetters(context, [producers.ensure, producers.sync]);
+    }),
+    startPeriodicTask(context, { name: "late jobs", everyMs: lateEveryMs }, async () => {
+      for (const { name, current } of [producers.ensure, producers.sync])
+        for (const one of current()) {
+          const jobs = await runLateJobs(backend, { name, ...one });
+          if (jobs > 0)
+            log.warn(
+              { event: "clock_wrong", queue: name, jobs },
+              "Jobs run now that waited for a wrong time",
+            );
+        }
     }),
     startPeriodicTask(context, { name: "purges", everyMs: purgeEveryMs }, () => workOnPurges(context)),
     startPeriodicTask(context, { name: "pruning", everyMs: pruneEveryMs }, async () => {

@@ -1,8 +1,10 @@
+import { hasScheduledRun, inTransaction, requestWholeSync } from "@rollcall/db";
 import {
   addReconcile,
   confirmationJobName,
   hasSchedules,
   isFullSyncOverdue,
+  lacksSchedule,
   scheduleReconcile,
 } from "@rollcall/jobs";
 import { startPeriodicTask } from "@rollcall/runtime";
@@ -68,8 +70,11 @@ function startMaintenance(context: WorkerContext): () => Promise<void> {
     for (const { id: runId, mode } of await claimIdleRuns(context)) {
       await addReconcile(producers.reconcile, { v: 1, mode, runId }, enqueueDeadlineMs);
     }
+    // Asked first: another worker that makes the first schedules now must not look like one whose schedules were lost.
+    const wasScheduled = isConfigured || (await hasScheduledRun(context.pool));
     const queue = await producers.reconcile.connected(enqueueDeadlineMs);
     if (!isConfigured || !(await hasSchedules(queue))) {
+      if (wasScheduled && (await lacksSchedule(queue))) await recoverJobs(context);
       // The full sync came due while no worker ran. Scheduling anew would skip it until the next day.
       if (await isFullSyncOverdue(queue))
         await requestRun(context, { mode: "full", dryRun: false }, { program: "schedule" });
@@ -80,4 +85,16 @@ function startMaintenance(context: WorkerContext): () => Promise<void> {
 
   const task = { name: "reconcile maintenance", everyMs: maintenanceEveryMs, startsAtOnce: true };
   return startPeriodicTask(context, task, turn);
+}
+
+/**
+ * Schedules are lost only with all other jobs. Sync jobs that were accepted may be among them, and an incremental sync sees
+ * no deletion. So a full sync compares every user from now on, also if one is under way.
+ */
+async function recoverJobs({ pool, log }: WorkerContext): Promise<void> {
+  log.warn(
+    { event: "queue_emptied" },
+    "The queues lost their jobs; a full sync repairs what the jobs would have done",
+  );
+  await inTransaction(pool, (client) => requestWholeSync(client, "emptied-queue"));
 }

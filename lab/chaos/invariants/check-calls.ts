@@ -8,7 +8,7 @@ import type { MachineLoad } from "../stage/machine-load.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Span } from "../stage/supervised-process.ts";
 import { expectedRow } from "./expected-row.ts";
-import type { Tables } from "./recorder.ts";
+import type { Tables, UserRow } from "./recorder.ts";
 
 const longestMs = 5_000;
 /** Headers and body of a request must arrive within this time. */
@@ -18,12 +18,22 @@ const marginMs = 200;
 
 const allowed = { webhook: [200, 503], ensure: [200, 202, 403, 404, 410, 503] } as const;
 
-/** Checks every answer, and every request without one. */
-export function checkCalls(ledger: Ledger, stage: Stage, tables: Tables, machine: MachineLoad): Violation[] {
+/**
+ * Checks every answer, and every request without one.
+ *
+ * @param options.areRowsLost a failover lost rows. Those of users that have left Clerk are not made again
+ */
+export function checkCalls(
+  ledger: Ledger,
+  stage: Stage,
+  tables: Tables,
+  machine: MachineLoad,
+  { areRowsLost = false }: { areRowsLost?: boolean } = {},
+): Violation[] {
   return ledger.calls.flatMap((call) => {
     const { away } = stage.processes[call.api];
     const isAnswered = call.status !== undefined && !arrivedTooLate(call, away);
-    const faults = isAnswered ? checkAnswer(ledger, tables, call) : [];
+    const faults = isAnswered ? checkAnswer(ledger, tables, call, areRowsLost) : [];
     if (!wasAway(call, away)) faults.push(...checkTime(call, machine));
     return faults.map((fault) => ({ ...fault, clerkId: call.clerkId }));
   });
@@ -64,6 +74,7 @@ function checkAnswer(
   { accounts }: Ledger,
   tables: Tables,
   { route, clerkId, status = 0, text }: Call,
+  areRowsLost: boolean,
 ): Violation[] {
   const possible: readonly number[] = allowed[route];
   if (!possible.includes(status)) {
@@ -78,6 +89,7 @@ function checkAnswer(
   }
   if (status !== 200) return [];
   const row = tables.users.get(clerkId);
+  if (!row && areRowsLost && account?.leftAtMs !== undefined) return [];
   const isTheirs = text.includes(`"clerkId":"${clerkId}"`);
   return row && isTheirs
     ? []
@@ -90,6 +102,7 @@ const invariant = "ensure answers what Clerk has";
 export function checkLastEnsures(
   ledger: Ledger,
   { app }: Pick<Stage, "app">,
+  tables: Tables,
   { clerkId, status, text }: Call,
 ): Violation[] {
   const account = ledger.accounts.get(clerkId);
@@ -100,12 +113,22 @@ export function checkLastEnsures(
   const fault = (detail: string) => [{ invariant, detail, clerkId }];
   if (!wanted.some((one) => one === status))
     return fault(`was answered ${status} instead of ${wanted.join(" or ")}`);
-  return status === 200 ? findStale(JSON.parse(text), last, app.names).flatMap(fault) : [];
+  if (status !== 200) return [];
+  const answer: unknown = JSON.parse(text);
+  return [...findStale(answer, last, app.names), ...findWrongKey(answer, tables.users.get(clerkId))].flatMap(
+    fault,
+  );
 }
 
 /** An answer under any mapping. The profile is under its own name. */
 const ready = z.looseObject({ success: z.literal(true), created: z.boolean(), user: userView });
 const ownedProfile = z.looseObject({ userId: rowKey }).nullable();
+
+/** A key that was drawn again belongs to another user. */
+function findWrongKey(answer: unknown, row: UserRow | undefined): string[] {
+  const { user } = ready.parse(answer);
+  return user.id === row?.id ? [] : [`was answered with the key ${user.id}, and the row has ${row?.id}`];
+}
 
 function findStale(answer: unknown, last: ClerkUser, names: TableNames): string[] {
   const { user, ...others } = ready.parse(answer);

@@ -9,8 +9,16 @@ const letter = z.object({
   payload: z.object({ clerkId: z.string().optional(), sha256: z.string().optional() }),
 });
 
-/** Each poisoned body and each requested, unreadable user has a dead letter. There are no other dead letters. */
-export function checkDeadLetters(ledger: Ledger, found: readonly unknown[]): Violation[] {
+/**
+ * Each poisoned body and each requested, unreadable user has a dead letter. There are no other dead letters.
+ *
+ * @param options.mayLack a failover may have lost dead letters
+ */
+export function checkDeadLetters(
+  ledger: Ledger,
+  found: readonly unknown[],
+  { mayLack = false }: { mayLack?: boolean } = {},
+): Violation[] {
   const letters = z.array(letter).parse(found);
   const bodies = new Set(
     [...ledger.quarantined].map((body) => createHash("sha256").update(body).digest("hex")),
@@ -22,13 +30,16 @@ export function checkDeadLetters(ledger: Ledger, found: readonly unknown[]): Vio
   const foundUsers = new Set(letters.flatMap(({ payload }) => payload.clerkId ?? []));
   return [
     ...[...bodies]
-      .filter((sha256) => foundBodies.filter((one) => one === sha256).length !== 1)
+      .filter((sha256) => {
+        const count = foundBodies.filter((one) => one === sha256).length;
+        return count > 1 || (count === 0 && !mayLack);
+      })
       .map((sha256) => ({ invariant, detail: `the quarantined body ${sha256} does not have exactly one` })),
     ...foundBodies
       .filter((sha256) => !bodies.has(sha256))
       .map((sha256) => ({ invariant, detail: `${sha256} was never sent` })),
     ...[...users]
-      .filter((id) => !foundUsers.has(id))
+      .filter((id) => !foundUsers.has(id) && !mayLack)
       .map((clerkId) => ({ invariant, detail: "has none", clerkId })),
     ...letters.flatMap(({ code, payload: { clerkId } }) =>
       clerkId === undefined || ledger.accounts.get(clerkId)?.isPoison

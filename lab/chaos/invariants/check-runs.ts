@@ -3,7 +3,9 @@ import { nameProfileEvent } from "@rollcall/contracts";
 import type pg from "pg";
 import { z } from "zod";
 import type { Ledger, Violation } from "../ledger.ts";
+import type { OuterSpan } from "../plan/outer-faults.ts";
 import type { Stage } from "../stage/stage.ts";
+import { findOldestRead } from "./outer-spans.ts";
 import type { Tables } from "./recorder.ts";
 
 /** For the difference between our timestamps and the simulator's. Both use one machine's clock. */
@@ -25,7 +27,7 @@ export async function checkRuns(
   return [
     ...checkDeletions(tables, stays),
     ...(await checkAbsences(db, tables)),
-    ...(await checkFullSyncs(db, stays)),
+    ...(await checkFullSyncs(db, stays, stage.outerSpans)),
     ...(await checkSteps(db)),
     ...(await checkWatermarks(db, ledger, await readUnwritable(stage))),
   ];
@@ -79,7 +81,11 @@ const fullSync = z.object({
 });
 
 /** A user that existed from before a full sync until after it must have been on one of its pages. */
-async function checkFullSyncs(db: pg.Client, stays: ReadonlyMap<string, Stay>): Promise<Violation[]> {
+async function checkFullSyncs(
+  db: pg.Client,
+  stays: ReadonlyMap<string, Stay>,
+  spans: readonly OuterSpan[],
+): Promise<Violation[]> {
   const { rows } = await db.query(
     `select id, seen, started_at as "startedAt", finished_at as "finishedAt" from rollcall.runs
      where mode = 'full' and not dry_run and state in ('succeeded', 'held')`,
@@ -88,8 +94,8 @@ async function checkFullSyncs(db: pg.Client, stays: ReadonlyMap<string, Stay>): 
     .array(fullSync)
     .parse(rows)
     .flatMap(({ id, seen, startedAt, finishedAt }) => {
-      const fromMs = startedAt.getTime() - marginMs;
       const untilMs = finishedAt.getTime() + marginMs;
+      const fromMs = findOldestRead(spans, { fromMs: startedAt.getTime() - marginMs, untilMs });
       const there = [...stays.values()].filter((stay) => stay.fromMs < fromMs && stay.untilMs > untilMs);
       const invariant = "a full sync that succeeded has seen every user";
       return seen < there.length
@@ -108,10 +114,16 @@ async function checkSteps(db: pg.Client): Promise<Violation[]> {
 const watermark = z.object({
   watermarkMs: z.coerce.number(),
   rows: z.record(z.string(), z.number().nullable()),
+  isEarly: z.boolean(),
 });
 
+const untilFirstFullSync = `
+at < coalesce((select min(finished_at) from rollcall.runs where mode = 'full' and state in ('succeeded', 'held')), 'infinity')
+`;
+
 /**
- * When the watermark rises, our rows hold every change that Clerk showed up to it. Exceptions are users whose write
+ * When the watermark rises, our rows hold every change that Clerk showed up to it. The first incremental sync takes the
+ * watermark from one page. Until the first full sync ends, older changes are therefore missing. Other exceptions are users whose write
  * failed, which the log names, and users that left, which no list shows any more.
  */
 async function checkWatermarks(
@@ -120,23 +132,23 @@ async function checkWatermarks(
   unwritable: ReadonlySet<string>,
 ): Promise<Violation[]> {
   const found = await db.query(
-    'select watermark_ms as "watermarkMs", rows from recorder.watermarks order by at',
+    `select watermark_ms as "watermarkMs", rows, ${untilFirstFullSync} as "isEarly" from recorder.watermarks order by at`,
   );
   const accounts = [...ledger.accounts.values()].filter(
     ({ id, isPoison, leftAtMs }) => !isPoison && leftAtMs === undefined && !unwritable.has(id),
   );
-  return z
-    .array(watermark)
-    .parse(found.rows)
-    .flatMap(({ watermarkMs, rows }) =>
-      accounts.flatMap(({ id, versions }) => {
-        const shown = versions.findLast(({ updated_at: atMs }) => atMs < watermarkMs - marginMs)?.updated_at;
-        const written = rows[id];
-        if (shown === undefined || written === null || (written ?? 0) >= shown) return [];
-        const detail = `the watermark rose to ${watermarkMs}, and the row has version ${written} instead of ${shown}`;
-        return [{ invariant: "the watermark is never ahead of the rows", detail, clerkId: id }];
-      }),
-    );
+  const watermarks = z.array(watermark).parse(found.rows);
+  const firstMs = watermarks[0]?.watermarkMs ?? 0;
+  return watermarks.flatMap(({ watermarkMs, rows, isEarly }) =>
+    accounts.flatMap(({ id, versions }) => {
+      const shown = versions.findLast(({ updated_at: atMs }) => atMs < watermarkMs - marginMs)?.updated_at;
+      const written = rows[id];
+      if (shown === undefined || (isEarly && shown <= firstMs)) return [];
+      if (written === null || (written ?? 0) >= shown) return [];
+      const detail = `the watermark rose to ${watermarkMs}, and the row has version ${written} instead of ${shown}`;
+      return [{ invariant: "the watermark is never ahead of the rows", detail, clerkId: id }];
+    }),
+  );
 }
 
 /** Users whose write failed in a reconcile run, by the workers' logs. Most often, a row was locked for long. */

@@ -22,9 +22,14 @@ const readProfile = ({ id, link, email }: ProfileNames) => `jsonb_build_object(
   'id', m.${id}, 'user_id', m.${link}, 'email', ${email === undefined ? "null" : `m.${email}`}, 'linked_at', ${inMs("m.linked_at")}
 )`;
 
+/** A page of new users is written by one statement only if no trigger of the app runs right behind an insert of users. */
+const recordEach = (table: string, run: string) =>
+  `create constraint trigger record after insert or update or delete on ${table}
+deferrable initially deferred for each row execute function recorder.${run}();`;
+
 /**
- * Triggers that record every change of the app's tables, in the transaction of the change. They see states that lasted
- * only a moment, and record nothing that is rolled back.
+ * Triggers that record every change of the app's tables, at the end of the transaction of the change. They see each version
+ * of a row, and record nothing that is rolled back.
  */
 const setup = (names: TableNames) => `
 create schema recorder;
@@ -39,17 +44,17 @@ create table recorder.changes (
 create function recorder.read_user(u ${names.users.table}) returns jsonb language sql stable strict as $$
   select ${readUser(names)}
 $$;
-create function recorder.record_user() returns trigger language plpgsql as $$
+create function recorder.record_user() returns trigger language plpgsql security definer as $$
 begin
   insert into recorder.changes (table_name, before, after)
   values ('users', recorder.read_user(old), recorder.read_user(new));
   return null;
 end $$;
-create trigger record after insert or update or delete on ${names.users.table} for each row execute function recorder.record_user();
+${recordEach(names.users.table, "record_user")}
 ${names.profile ? recordProfiles(names, names.profile) : ""}
 -- Steps of a reconcile run whose own transaction did not hold the run's lease.
 create table recorder.unfenced_steps (run_id bigint not null, mode text not null, state text not null);
-create function recorder.evaluate_step() returns trigger language plpgsql as $$
+create function recorder.evaluate_step() returns trigger language plpgsql security definer as $$
 begin
   if not exists (
     select from rollcall.leases l
@@ -67,7 +72,7 @@ execute function recorder.evaluate_step();
 
 -- The rows' versions whenever the watermark rose: milliseconds by Clerk id, null for a tombstone.
 create table recorder.watermarks (at timestamptz not null, watermark_ms bigint not null, rows jsonb not null);
-create function recorder.record_watermark() returns trigger language plpgsql as $$
+create function recorder.record_watermark() returns trigger language plpgsql security definer as $$
 begin
   insert into recorder.watermarks
   select clock_timestamp(), new.watermark_ms, coalesce(jsonb_object_agg(
@@ -83,7 +88,7 @@ const recordProfiles = ({ users: u }: TableNames, profile: ProfileNames) => `
 create function recorder.read_profile(m ${profile.table}) returns jsonb language sql stable strict as $$
   select ${readProfile(profile)}
 $$;
-create function recorder.record_profile() returns trigger language plpgsql as $$
+create function recorder.record_profile() returns trigger language plpgsql security definer as $$
 declare
   before jsonb := recorder.read_profile(old);
   after  jsonb := recorder.read_profile(new);
@@ -95,7 +100,7 @@ begin
   ));
   return null;
 end $$;
-create trigger record after insert or update or delete on ${profile.table} for each row execute function recorder.record_profile();
+${recordEach(profile.table, "record_profile")}
 `;
 
 const text = z.string().nullable();
@@ -145,6 +150,12 @@ export async function readChanges(db: pg.Client): Promise<Change[]> {
     "select table_name, writer, before, after, owner from recorder.changes order by id",
   );
   return z.array(change).parse(found.rows);
+}
+
+/** The number of changes so far. */
+export async function countChanges(db: pg.Client): Promise<number> {
+  const { rows } = await db.query("select count(*)::int as count from recorder.changes");
+  return z.object({ count: z.number() }).parse(rows[0]).count;
 }
 
 export type Tables = {

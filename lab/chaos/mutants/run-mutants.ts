@@ -55,6 +55,7 @@ async function catchMutant(
         backend,
         shards,
         app,
+        setup: "single",
         faults: true,
         emphasis: { reconciles: false, ...emphasis },
       });

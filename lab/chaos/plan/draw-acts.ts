@@ -1,5 +1,13 @@
 import type { Dice, Times } from "./dice.ts";
-import { type Act, type Call, type Change, type ClerkChange, type Delivery, findLastMoment } from "./plan.ts";
+import {
+  type Act,
+  type Call,
+  type Change,
+  type ClerkChange,
+  type Delivery,
+  findLastMoment,
+  firstResident,
+} from "./plan.ts";
 
 /** The mean. Few enough that many users are active at once, and enough that each one changes several times. */
 const eventsPerUser = 8;
@@ -21,9 +29,13 @@ const weights = {
   unknown: 1,
   "poison-body": 1,
   "poison-user": 0.6,
-  // The last one, so that a run without invitations draws what it drew before there were any.
+  // The last ones, so that a run without them draws what it drew before there were any.
   invite: 4,
+  // One in four seconds: during the first full sync, most of its pages must stay without rows.
+  resident: 0.25,
 } as const;
+
+const residentWeights = { ensure: 4, change: 3, leave: 1, login: 2, invite: 4 } as const;
 
 export type ActEmphasis = {
   /** Factors for the weights. */
@@ -43,12 +55,18 @@ export function drawActs(
   dice: Dice,
   count: number,
   safetyMs: number,
-  { times, circle = Number.POSITIVE_INFINITY, invites }: ActEmphasis & { invites: boolean },
+  {
+    times,
+    circle = Number.POSITIVE_INFINITY,
+    invites,
+    residents,
+  }: ActEmphasis & { invites: boolean; residents: number },
 ): Act[] {
   const people: Person[] = Array.from({ length: Math.ceil(count / eventsPerUser) }, () => ({
     state: "absent",
   }));
   const acts: Act[] = [];
+  const goneResidents = new Set<number>();
   let number = 0;
   let poisonUsers = 0;
 
@@ -82,7 +100,11 @@ export function drawActs(
   });
 
   function draw(isLate: boolean): (ClerkChange | Call)[] {
-    const kind = dice.weighted(weights, { ...times, ...(!invites && { invite: 0 }) });
+    const kind = dice.weighted(weights, {
+      ...times,
+      ...(!invites && { invite: 0 }),
+      ...(residents === 0 && { resident: 0 }),
+    });
     switch (kind) {
       case "sign-up":
         return changeState(firstAbsent(people), "here", (user) => signUp(user));
@@ -145,6 +167,29 @@ export function drawActs(
         number += 1;
         poisonUsers += 1;
         return [{ act: "poison-user", number, api: dice.between(0, 2) }];
+      case "resident":
+        return drawResident(firstResident + dice.between(0, residents));
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  /** What meets the first full sync, which makes the user's row at this moment. */
+  function drawResident(user: number): (ClerkChange | Call)[] {
+    if (goneResidents.has(user)) return [];
+    const kind = dice.weighted(residentWeights, { ...(!invites && { invite: 0 }) });
+    switch (kind) {
+      case "ensure":
+        return [{ act: "ensure", user, api: dice.between(0, 2) }];
+      case "change":
+        return [change(user)];
+      case "leave":
+        goneResidents.add(user);
+        return [{ act: "leave", user, deliveries: drawDeliveries(dice) }];
+      case "login":
+        return [{ act: "login", user, deliveries: drawDeliveries(dice) }];
+      case "invite":
+        return [{ act: "invite", user }];
       default:
         return kind satisfies never;
     }

@@ -1,4 +1,5 @@
 import type { Dice, Times } from "./dice.ts";
+import { drawOuterFault, isOuterFault, outerWeights } from "./outer-faults.ts";
 import {
   type ClerkFault,
   type Fault,
@@ -6,14 +7,12 @@ import {
   type FullSyncFault,
   findLastMoment,
   type Plan,
-  type ProcessName,
   type Service,
 } from "./plan.ts";
+import { processNames } from "./process-name.ts";
 
 /** The time between the starts of two faults. Faults last longer, so several overlap. */
 const everyMs = [350, 1_000] as const;
-
-const processNames = ["api0", "api1", "worker0", "worker1"] as const satisfies readonly ProcessName[];
 
 const weights = {
   kill: 12,
@@ -30,9 +29,14 @@ const weights = {
   delay: 12,
   clerk: 20,
   "full-sync": 30,
+  // Only a plan with a replica draws it.
+  "postgres-failover": 10,
+  ...outerWeights,
 } as const;
 
 export type FaultKind = keyof typeof weights;
+
+export const faultKinds: readonly string[] = Object.keys(weights);
 
 const clerkWeights: Readonly<Record<ClerkFault, number>> = {
   status: 4,
@@ -56,21 +60,27 @@ const fullSyncWeights: Readonly<Record<FullSyncFault, number>> = {
 /** A lease outlives its holder by 15 s. Then another worker must take over. */
 const longestFreezeMs = 25_000;
 
-export type FaultOptions = Pick<Plan, "backend" | "safetyMs" | "reconciles"> & {
+export type FaultOptions = Pick<Plan, "backend" | "setup" | "safetyMs" | "reconciles"> & {
   times?: Times<FaultKind> | undefined;
   fullSyncs?: Times<FullSyncFault> | undefined;
 };
 
 /** A dead worker's jobs run again after 20 s. Healing should not take much longer than half of that. */
 const lateFaultHealsMs = 9_000;
+/** A backup of the new primary, on a busy machine. */
+const newReplicaMs = 3_000;
 
 /**
  * Draws the faults. A fault that is noticed or repaired late starts early enough: a dead worker's jobs run again after
  * 20 s, and a silent connection is dropped after 15 s.
  */
 export function drawFaults(dice: Dice, options: FaultOptions): Fault[] {
-  const { safetyMs, reconciles } = options;
-  const times = reconciles ? options.times : { ...options.times, "full-sync": 0 };
+  const { safetyMs, reconciles, setup } = options;
+  const times = {
+    ...options.times,
+    ...(!reconciles && { "full-sync": 0 }),
+    ...(!setup.endsWith("replica") && { "postgres-failover": 0 }),
+  };
   const faults: Fault[] = [];
   const busyUntilMs = new Map<string, number>();
   let atMs = 800;
@@ -91,7 +101,7 @@ function drawFault(
   dice: Dice,
   fault: FaultKind,
   atMs: number,
-  { backend, safetyMs, fullSyncs }: FaultOptions,
+  { backend, safetyMs, reconciles, fullSyncs }: FaultOptions,
 ): Fault | undefined {
   const isEarly = atMs < findLastMoment(safetyMs, lateFaultHealsMs);
   const lasting = (spec: FaultSpec, low: number, high: number): Fault => ({
@@ -100,6 +110,10 @@ function drawFault(
     ...spec,
   });
   if (fault.startsWith("redis") && backend === "postgres") return undefined;
+  if (isOuterFault(fault)) {
+    const drawn = drawOuterFault(dice, fault, { safetyMs, reconciles, backend });
+    return drawn && lasting(drawn.spec, drawn.low, drawn.high);
+  }
   switch (fault) {
     case "kill":
       return isEarly ? lasting({ fault, process: dice.pick(processNames) }, 200, 1_500) : undefined;
@@ -122,6 +136,12 @@ function drawFault(
       return lasting({ fault }, 500, 3_500);
     case "postgres-lock-rows":
       return lasting({ fault, share: 0.05 }, 1_000, 5_000);
+    case "postgres-failover": {
+      // Healing takes a reconcile, and the next failover a new replica.
+      const lostMs = dice.between(50, 1_500);
+      const readOnlyMs = dice.pick([0, dice.between(100, 2_000)]);
+      return { atMs, forMs: lostMs + readOnlyMs + newReplicaMs, fault, lostMs, readOnlyMs };
+    }
     case "half-open":
     case "reset": {
       if (fault === "half-open" && !isEarly) return undefined;
@@ -183,6 +203,9 @@ function nameTarget(fault: Fault): string {
       return `${fault.process} ${fault.service}`;
     case "clerk":
       return "clerk";
+    case "postgres-crash":
+    case "postgres-failover":
+      return "postgres-server";
     default:
       return fault.fault.startsWith("redis") ? "redis" : fault.fault;
   }

@@ -1,4 +1,6 @@
 import type { AppName } from "../apps.ts";
+import type { OuterFaultSpec } from "./outer-faults.ts";
+import type { ProcessName } from "./process-name.ts";
 
 /** All acts and faults of a run, drawn before it begins. The same seed gives the same plan. */
 export type Plan = {
@@ -8,6 +10,7 @@ export type Plan = {
   shards: number;
   /** The app whose tables are mapped. */
   app: AppName;
+  setup: Setup;
   /** Length of the phase with faults. All times below count from its start. */
   safetyMs: number;
   /**
@@ -15,9 +18,24 @@ export type Plan = {
    * loss. false: reconcile starts only after all accepted work was checked, so "nothing accepted is lost" is strict.
    */
   reconciles: boolean;
+  /** Users that Clerk has before Rollcall first starts. The first full sync meets the first acts and faults. */
+  residents: number;
   acts: readonly Act[];
   faults: readonly Fault[];
 };
+
+/** The index of the first resident. Those of all other people are smaller. */
+export const firstResident = 1_000_000;
+
+/**
+ * What stands behind the addresses of Postgres and Redis. A seed has one of these, with the faults that it allows.
+ *
+ * - single: one server each.
+ * - replica, sync-replica: Postgres fails over to a streaming replica. Without `sync`, the last transactions are lost.
+ */
+export const setups = ["single", "replica", "sync-replica"] as const;
+
+export type Setup = (typeof setups)[number];
 
 /** One of the N events of a run. */
 export type Act = { atMs: number } & (ClerkChange | Call);
@@ -61,7 +79,7 @@ export type Delivery = { afterMs: number; api: number };
 /** A fault that starts at `atMs` and is undone after `forMs`. */
 export type Fault = { atMs: number; forMs: number } & FaultSpec;
 
-export type ProcessName = "api0" | "api1" | "worker0" | "worker1";
+export type { ProcessName };
 export type Service = "redis" | "postgres" | "clerk";
 
 export type FaultSpec =
@@ -71,10 +89,13 @@ export type FaultSpec =
   | { fault: "redis-full"; share: number }
   | { fault: "postgres-crash" | "postgres-terminate" | "postgres-lock-table" }
   | { fault: "postgres-lock-rows"; share: number }
+  /** The replica gets nothing for `lostMs` before the primary dies. Its address is read-only for `readOnlyMs`. */
+  | { fault: "postgres-failover"; lostMs: number; readOnlyMs: number }
   | { fault: "half-open" | "reset"; process: ProcessName; service: Service }
   | { fault: "delay"; process: ProcessName; service: Service; longestMs: number }
   | { fault: "clerk"; kind: ClerkFault; share: number }
-  | { fault: "full-sync"; meanwhile: FullSyncFault };
+  | { fault: "full-sync"; meanwhile: FullSyncFault }
+  | OuterFaultSpec;
 
 export type ClerkFault =
   | "status"

@@ -12,7 +12,7 @@ export type ClerkAccounts = ReturnType<typeof createClerkAccounts>;
  */
 export function createClerkAccounts(clerk: RemoteClerkSimulator, ledger: Ledger, seed: number) {
   const generations = new Map<number, number>();
-  const idOf = (user: number, generation: number) => `user_s${seed}p${user}g${generation}`;
+  const idOf = (user: number, generation: number) => nameAccount(seed, user, generation);
   /** The user's account now, or its last one, or its first one before it signs up. */
   const currentId = (user: number) => idOf(user, Math.max(0, (generations.get(user) ?? 0) - 1));
 
@@ -29,17 +29,14 @@ export function createClerkAccounts(clerk: RemoteClerkSimulator, ledger: Ledger,
       const id = idOf(user, generation);
       generations.set(user, generation + 1);
       ledger.accounts.set(id, { id, versions: [], leftAtMs: undefined, isPoison: false });
-      const created = await clerk.users.create(
-        {
-          id,
-          firstName: "Canaria",
-          lastName: `Serinus ${user}`,
-          emails: [{ address: addressOf(user), status: isVerified ? "verified" : "unverified" }],
-          imageUrl: `https://img.example/canary/${user}.png`,
-        },
-        { silent: true },
-      );
+      const created = await clerk.users.create(describePerson(id, user, isVerified), { silent: true });
       return record(id, created, "signed up");
+    },
+    /** Takes over a user that signed up before the run. */
+    adopt: (user: number, version: ClerkUser): void => {
+      generations.set(user, 1);
+      const rest = { leftAtMs: undefined, isPoison: false, isUntouched: true };
+      ledger.accounts.set(version.id, { id: version.id, versions: [version], ...rest });
     },
     change: async (user: number, change: Change): Promise<ClerkUser> => {
       const id = currentId(user);
@@ -60,6 +57,21 @@ export function createClerkAccounts(clerk: RemoteClerkSimulator, ledger: Ledger,
       ledger.note(id, "at Clerk: signed up, with an unreadable id");
       return id;
     },
+  };
+}
+
+/** The id of a user's account: the first one has generation 0. */
+export function nameAccount(seed: number, user: number, generation: number): string {
+  return `user_s${seed}p${user}g${generation}`;
+}
+
+export function describePerson(id: string, user: number, isVerified: boolean): Patch {
+  return {
+    id,
+    firstName: "Canaria",
+    lastName: `Serinus ${user}`,
+    emails: [{ address: addressOf(user), status: isVerified ? "verified" : "unverified" }],
+    imageUrl: `https://img.example/canary/${user}.png`,
   };
 }
 

@@ -3,25 +3,36 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { waitFor } from "../../../tests/harness/wait-for.ts";
 import { withClient } from "../../stage/postgres.ts";
+import { countChanges } from "../invariants/recorder.ts";
 import type { Fault, FaultSpec, FullSyncFault, Plan } from "../plan/plan.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { SupervisedProcess } from "../stage/supervised-process.ts";
 import { requestNewRun, untilRun } from "./admin-api.ts";
+import { injectOuterFault } from "./inject-outer-fault.ts";
 
 export type InjectedFaults = {
   injected: number;
   /** Faults whose target was down at that moment. They are reported and break no invariant. */
   missed: string[];
+  /** Failovers to a replica that lacked the last transactions. */
+  losses: Loss[];
+};
+
+export type Loss = {
+  /** When the primary was dead, in milliseconds since the epoch. Nothing later was lost. */
+  atMs: number;
+  /** Changes of the app's tables that the replica lacked. */
+  changes: number;
 };
 
 /** Injects the plan's faults at their times. Returns after all are undone. */
 export async function injectFaults(stage: Stage, plan: Plan, startedAtMs: number): Promise<InjectedFaults> {
-  const faults: InjectedFaults = { injected: 0, missed: [] };
+  const faults: InjectedFaults = { injected: 0, missed: [], losses: [] };
   await Promise.all(
     plan.faults.map(async (fault) => {
       await sleep(Math.max(0, startedAtMs + fault.atMs - Date.now()));
       try {
-        await injectFault(stage, fault, fault.forMs);
+        await injectFault(stage, fault, fault.forMs, faults.losses);
         faults.injected += 1;
       } catch (error) {
         faults.missed.push(`${describeFault(fault)}: ${error instanceof Error ? error.message : error}`);
@@ -35,7 +46,7 @@ export function describeFault({ atMs, forMs, ...spec }: Fault): string {
   return `${String(atMs).padStart(6)} ms  ${Object.values(spec).join(" ")} for ${forMs} ms`;
 }
 
-async function injectFault(stage: Stage, spec: FaultSpec, forMs: number): Promise<void> {
+async function injectFault(stage: Stage, spec: FaultSpec, forMs: number, losses: Loss[]): Promise<void> {
   const { users } = stage.app.names;
   switch (spec.fault) {
     case "kill":
@@ -61,6 +72,8 @@ async function injectFault(stage: Stage, spec: FaultSpec, forMs: number): Promis
         `select from ${users.table} where hashtext(${users.id}::text) % ${everyNth} = 0 for update`,
       ]);
     }
+    case "postgres-failover":
+      return failOver(stage, spec, losses);
     case "half-open":
       return stage.proxy(spec.process, spec.service)?.blackhole();
     case "reset":
@@ -82,8 +95,27 @@ async function injectFault(stage: Stage, spec: FaultSpec, forMs: number): Promis
     case "full-sync":
       return disturbFullSync(stage, spec.meanwhile, forMs);
     default:
-      return spec satisfies never;
+      return injectOuterFault(stage, spec, forMs);
   }
+}
+
+/** Counts the changes on both servers, so that the report tells whether anything was lost. */
+async function failOver(
+  { cluster, databaseUrl, setup }: Stage,
+  { lostMs, readOnlyMs }: { lostMs: number; readOnlyMs: number },
+  losses: Loss[],
+): Promise<void> {
+  const counts: number[] = [];
+  const observe = async (serverUrl: string) => {
+    const url = new URL(serverUrl);
+    url.pathname = new URL(databaseUrl).pathname;
+    counts.push(await withClient(url.href, countChanges));
+  };
+  const atMs = await cluster.failOver({ lostMs, readOnlyMs, observe });
+  const [before = 0, after = 0] = counts;
+  // A commit that waits for its replica is not visible yet, so a replica lacks nothing that was.
+  if (setup === "sync-replica" && after < before) throw new Error(`${before - after} changes were lost`);
+  if (setup === "replica") losses.push({ atMs, changes: before - after });
 }
 
 const terminateOthers =

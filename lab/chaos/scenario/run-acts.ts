@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ClerkUser } from "@rollcall/clerk-simulator";
 import pg from "pg";
 import type { Ledger } from "../ledger.ts";
-import type { Act, Plan } from "../plan/plan.ts";
+import { type Act, firstResident, type Plan } from "../plan/plan.ts";
 import type { Stage } from "../stage/stage.ts";
 import { callEnsure } from "./call-api.ts";
 import { addressOf, type ClerkAccounts, createClerkAccounts } from "./clerk-accounts.ts";
@@ -24,8 +25,10 @@ export async function runActs(
   ledger: Ledger,
   sender: WebhookSender,
   plan: Plan,
+  residents: readonly ClerkUser[],
 ): Promise<void> {
   const clerk = createClerkAccounts(stage.clerk, ledger, plan.seed);
+  for (const [index, user] of residents.entries()) clerk.adopt(firstResident + index, user);
   const db = new pg.Pool({ connectionString: stage.databaseUrl, application_name: "chaos", max: 8 });
   db.on("error", () => undefined);
   try {

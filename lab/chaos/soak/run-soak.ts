@@ -2,7 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { migrateDatabase, startCluster, withClient } from "../../stage/postgres.ts";
+import { startCluster, withClient } from "../../stage/postgres.ts";
+import { apps } from "../apps.ts";
 import { heal } from "../heal/heal.ts";
 import { checkAcceptances } from "../invariants/check-acceptances.ts";
 import { checkCalls, checkLastEnsures } from "../invariants/check-calls.ts";
@@ -11,6 +12,7 @@ import { checkEnd } from "../invariants/check-end.ts";
 import { readTables } from "../invariants/recorder.ts";
 import { createLedger, type Ledger, type Violation } from "../ledger.ts";
 import { createDice } from "../plan/dice.ts";
+import { migrateUnderRoles } from "../run-seeds.ts";
 import { createWebhookSender } from "../scenario/webhook-sender.ts";
 import { type MachineLoad, watchMachineLoad } from "../stage/machine-load.ts";
 import { type Stage, type StageOptions, startStage } from "../stage/stage.ts";
@@ -108,7 +110,7 @@ async function checkLoad(
       ...checkAcceptances(ledger, healed.acceptedBefore, healed.tablesBefore),
       ...(await checkEnd(ledger, tables, stage)),
       ...checkDeadLetters(ledger, healed.deadLetters),
-      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, call)),
+      ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, tables, call)),
       ...checkCalls(ledger, stage, tables, machine),
     ];
   });
@@ -119,7 +121,7 @@ export async function runSoak(
   options: Omit<SoakOptions, "cluster" | "folder"> & { keep: boolean },
 ): Promise<number> {
   const { root, backend, keep, say } = options;
-  const cluster = await startCluster((databaseUrl) => migrateDatabase(root, databaseUrl));
+  const cluster = await startCluster((databaseUrl) => migrateUnderRoles(root, databaseUrl, apps.default));
   const folder = await mkdtemp(join(tmpdir(), `rollcall-soak-${backend}-`));
   try {
     const broken = await measureSoak({ ...options, cluster, folder });

@@ -4,13 +4,17 @@ import type { RemoteClerkSimulator } from "@rollcall/clerk-simulator";
 import { defaultMapping } from "@rollcall/contracts";
 import { findFreePort } from "@rollcall/local-services";
 import { makeDistantCron } from "../../../tests/harness/distant-cron.ts";
+import { urlOfRole } from "../../../tests/harness/roles.ts";
 import { startTcpProxy, type TcpProxy } from "../../../tests/harness/tcp-proxy.ts";
 import type { Cluster } from "../../stage/postgres.ts";
 import { takeReconcileLeases, untilFirstFullSync } from "../../stage/reconcile-leases.ts";
 import { createTokenMint, origin, type TokenMint } from "../../stage/session-tokens.ts";
 import { startSimulatorProcess } from "../../stage/simulator-process.ts";
 import { type App, type AppName, apps } from "../apps.ts";
-import type { Plan, ProcessName, Service } from "../plan/plan.ts";
+import type { OuterSpan } from "../plan/outer-faults.ts";
+import type { Plan, Service, Setup } from "../plan/plan.ts";
+import type { ProcessName } from "../plan/process-name.ts";
+import { type Clock, createClock, findFaketime } from "./clock.ts";
 import { type PrivateRedis, startPrivateRedis } from "./private-redis.ts";
 import { type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
 
@@ -21,6 +25,7 @@ export const adminPassword = "a password of the chaos runs";
 export type Stage = {
   readonly folder: string;
   readonly backend: Plan["backend"];
+  readonly setup: Setup;
   readonly app: App;
   readonly databaseUrl: string;
   readonly redis: PrivateRedis | undefined;
@@ -31,6 +36,10 @@ export type Stage = {
   readonly tokens: TokenMint;
   readonly processes: Readonly<Record<ProcessName, SupervisedProcess>>;
   readonly apis: readonly [SupervisedProcess, SupervisedProcess];
+  /** Undefined without libfaketime, and if the plan moves no clock. */
+  readonly clocks: Readonly<Record<ProcessName, Clock>> | undefined;
+  /** When faults of what surrounds Rollcall began and ended. */
+  readonly outerSpans: OuterSpan[];
   /** Undefined for Redis when queues are on Postgres. */
   proxy(process: ProcessName, service: Service): TcpProxy | undefined;
   /** Stops the apis and workers gracefully. @returns the exits with another code than 0 */
@@ -45,14 +54,22 @@ export type StageOptions = {
   /** As in `Plan`. */
   shards?: number;
   app: AppName;
+  /** As in `Plan`; "single" by default. */
+  setup?: Setup;
   /** The folder with the built apps: `apps/<app>/dist/main.js` and the packages that they import. */
   root: string;
+  /** The same folder of another build, for api1 and worker1: two releases side by side. */
+  otherRoot?: string | undefined;
   /** For logs and data. */
   folder: string;
   cluster: Cluster;
   redisBinary: string | undefined;
   /** See `Plan`. false: no reconcile runs before healing. */
   reconciles?: boolean;
+  /** Fills Clerk before the first process starts. The stage does not wait for the full sync that then finds its users. */
+  fillClerk?: ((clerk: RemoteClerkSimulator) => Promise<void>) | undefined;
+  /** Gives each process a clock of its own. */
+  movesClocks?: boolean;
   /** The URL of a module that each process loads first. */
   preload?: (process: ProcessName) => string;
 };
@@ -76,7 +93,7 @@ async function startParts(
   closers: (() => Promise<unknown>)[],
   close: () => Promise<void>,
 ): Promise<Stage> {
-  const { backend, root, folder, cluster, shards = 1 } = options;
+  const { backend, root, folder, cluster, shards = 1, setup = "single" } = options;
   await mkdir(folder, { recursive: true });
   const redis = backend === "redis" ? await startRedisIn(options) : undefined;
   if (redis) closers.push(redis.stop);
@@ -85,8 +102,13 @@ async function startParts(
   const secretKey = "sk_test_chaos";
   const simulator = await startSimulatorProcess(secretKey, options.seed);
   closers.push(simulator.stop);
+  if (setup === "replica" || setup === "sync-replica") {
+    await cluster.replicate(setup === "replica" ? "async" : "sync");
+    closers.push(cluster.endReplication);
+  }
   const [tokens, databaseUrl] = await Promise.all([createTokenMint(), cluster.createDatabase()]);
   const { clerk } = simulator;
+  await options.fillClerk?.(clerk);
 
   const proxies = new Map<string, TcpProxy>();
   const openProxy = async (process: ProcessName, service: Service, url: string) => {
@@ -95,11 +117,15 @@ async function startParts(
     proxies.set(`${process} ${service}`, proxy);
     return proxy.proxied(url);
   };
+  const faketime = options.movesClocks ? await findFaketime() : undefined;
+  const clocks =
+    faketime === undefined ? undefined : makeForEach((name) => createClock(faketime, folder, name));
   const start = async (name: ProcessName) => {
     const program = name.startsWith("api") ? "api" : "worker";
+    const home = name.endsWith("1") ? (options.otherRoot ?? root) : root;
     const port = await findFreePort();
     const environment = {
-      DATABASE_URL: await openProxy(name, "postgres", databaseUrl),
+      DATABASE_URL: await openProxy(name, "postgres", urlOfRole(databaseUrl, program)),
       ...(redis && { REDIS_URL: await openProxy(name, "redis", redis.url) }),
       QUEUE_SHARDS: String(name === "api0" ? shards : 1),
       CLERK_API_URL: await openProxy(name, "clerk", clerk.url),
@@ -114,12 +140,13 @@ async function startParts(
       MALLOC_ARENA_MAX: "2",
       ...(options.preload && { NODE_OPTIONS: `--import ${options.preload(name)}` }),
       ...configuration,
+      ...clocks?.[name].environment,
       [program === "api" ? "PORT" : "WORKER_PORT"]: String(port),
     };
     const started = superviseProcess({
       name,
-      entry: join(root, `apps/${program}/dist/main.js`),
-      root,
+      entry: join(home, `apps/${program}/dist/main.js`),
+      root: home,
       environment,
       url: `http://127.0.0.1:${port}`,
       logFile: join(folder, `${name}.log`),
@@ -131,12 +158,13 @@ async function startParts(
   const [worker0, worker1] = [await start("worker0"), await start("worker1")];
   const processes = { api0, api1, worker0, worker1 };
   await Promise.all(Object.values(processes).map((process) => process.untilAlive(60_000)));
-  await untilFirstFullSync(databaseUrl);
+  if (!options.fillClerk) await untilFirstFullSync(databaseUrl);
   if (!options.reconciles) await takeReconcileLeases(databaseUrl);
 
   return {
     folder,
     backend,
+    setup,
     app,
     databaseUrl,
     redis,
@@ -145,6 +173,8 @@ async function startParts(
     clerk,
     tokens,
     processes,
+    clocks,
+    outerSpans: [],
     apis: [api0, api1],
     proxy: (process, service) => proxies.get(`${process} ${service}`),
     stopProcesses: async () =>
@@ -153,6 +183,10 @@ async function startParts(
       ),
     close,
   };
+}
+
+function makeForEach<T>(make: (name: ProcessName) => T): Record<ProcessName, T> {
+  return { api0: make("api0"), api1: make("api1"), worker0: make("worker0"), worker1: make("worker1") };
 }
 
 /** Writes the mapping of an app into a folder. @returns the variable that names it; none for the default */

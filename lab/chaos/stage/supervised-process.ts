@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { callHttp } from "../../stage/http-call.ts";
-import type { ProcessName } from "../plan/plan.ts";
+import type { ProcessName } from "../plan/process-name.ts";
 
 /** A span of time; `untilMs` is infinite while it lasts. */
 export type Span = { fromMs: number; untilMs: number };
@@ -122,11 +122,13 @@ export function superviseProcess(options: ProcessOptions): SupervisedProcess {
       endAway(span);
     },
     freeze: async (until) => {
+      // A wait that fails while the process is down must not end the run.
+      const over = typeof until === "number" ? until : until.catch(() => undefined);
       const target = child;
       if (!target) return;
       const span = beginAway();
       target.kill("SIGSTOP");
-      await (typeof until === "number" ? sleep(until) : until.catch(() => undefined));
+      await (typeof over === "number" ? sleep(over) : over);
       target.kill("SIGCONT");
       // The process first answers the requests that arrived meanwhile.
       await untilAlive(aliveTimeoutMs);

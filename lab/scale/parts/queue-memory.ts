@@ -94,10 +94,11 @@ async function fillSessions(redisUrl: string, count: number): Promise<void> {
   const redis = connectRedis([redisUrl], { maxRetriesPerRequest: 3 }, () => undefined);
   // The entries must not expire before their memory is measured.
   const cache = createSessionCache({ redis, ttlS: 3_600, appSessionKey: "session:{clerkId}" });
+  const serverStart = "1765432100.123456";
   await addMany(0, count, async (number) => {
-    const found = await cache.read(clerkIdOf(number));
+    const found = await cache.read(clerkIdOf(number), serverStart);
     if ("hit" in found) throw new Error("The session cache is not empty");
-    await cache.fill(clerkIdOf(number), found.miss.lease, sessionOf(number));
+    await cache.fill(clerkIdOf(number), found.miss.lease, { view: sessionOf(number), serverStart });
   });
   redis.disconnect();
 }

@@ -128,7 +128,7 @@ async function createParts(
       signingKey: options.signingKey,
     }),
     webhooks,
-    faults: createFaults(createRandom(seed ^ 5)),
+    faults: createFaults(createRandom(seed ^ 5), store.copy),
     limiter: createRateLimiter(limit, now),
     requests: createRequestLog(now),
     history,
@@ -153,8 +153,8 @@ function createServer(
   refuseForeignPages(app, options.hosts ?? []);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "string" }, parseJson);
-  const { faults, limiter, requests: log } = parts;
-  const gate = createGate({ secretKey, faults, limiter, log, random: createRandom(seed ^ 6) });
+  const { store, faults, limiter, requests: log } = parts;
+  const gate = createGate({ secretKey, store, faults, limiter, log, random: createRandom(seed ^ 6) });
   registerApi(app, { ...parts, gate, hasCursor: options.cursor !== "ignored" });
   return app;
 }

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey } from "node:crypto";
+import { createPublicKey, hash } from "node:crypto";
 import {
   AppError,
   clerkOrganizationId,
@@ -103,7 +103,7 @@ export function createSessionVerifier(options: SessionVerifierOptions): SessionV
   const verified = new LRUCache<string, SessionIdentity>({ max: 10_000 });
 
   return async (token) => {
-    const digest = createHash("sha256").update(token).digest("base64url");
+    const digest = hash("sha256", token, "base64url");
     const known = verified.get(digest);
     if (known) return known;
     const { identity, expiresAtS } = await verify(token);

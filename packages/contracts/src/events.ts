@@ -37,6 +37,8 @@ export const logEvents = [
   "clerk_fields_unreadable",
   "queue_connected",
   "queue_lost",
+  "queue_emptied",
+  "clock_wrong",
   "schema_changed",
   "schema_restored",
   "postgres_lost",

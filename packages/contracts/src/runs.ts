@@ -39,7 +39,7 @@ export const runView = z.object({
   mode: runMode,
   dryRun: z.boolean(),
   state: runState,
-  /** An operator, or `schedule`, `first-boot`, `catch-up` or `retry`. */
+  /** An operator, or `schedule`, `first-boot`, `catch-up`, `retry`, `migrate` or `emptied-queue`. */
   startedBy: z.string(),
   pages: count,
   /** The users compared so far, and the users at Clerk when the run began; null until Clerk has answered. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
-import { readRow } from "./rows.ts";
+import { readRow, readRows } from "./rows.ts";
 import { perTables } from "./tables.ts";
 
 const record = `
@@ -26,6 +26,33 @@ export async function wasAbsent(db: Queryable, clerkId: string, withinMs: number
     [clerkId, withinMs],
   );
   return result.rows.length > 0;
+}
+
+const recentVersions = perTables(
+  ({ users: u }) => `
+select clerk_id as "clerkId", (extract(epoch from changed_at) * 1000)::float8 as "changedAtMs" from (
+  select u.${u.clerkId}::text as clerk_id, coalesce(u.clerk_updated_at, u.${u.createdAt}) as changed_at
+  from ${u.rows} u where u.${u.clerkId} = any ($1::text[])
+) rows
+where changed_at > now() - $2 * interval '1 millisecond'
+`,
+);
+
+const recentVersion = z.object({ clerkId: z.string(), changedAtMs: z.number() });
+
+/**
+ * The versions of those users that changed at Clerk within the last `withinMs`, as milliseconds of Clerk's clock. For a
+ * row that was never synced, it is the time of its creation.
+ */
+export async function readRecentVersions(
+  db: Queryable,
+  clerkIds: readonly string[],
+  withinMs: number,
+): Promise<Map<string, number>> {
+  const { rows } = await db.query(recentVersions(db), [clerkIds, withinMs]);
+  return new Map(
+    readRows(recentVersion, rows).map(({ clerkId, changedAtMs }) => [clerkId, changedAtMs] as const),
+  );
 }
 
 /** The key of the guard's advisory lock, unique in this code; it spells "gone". */

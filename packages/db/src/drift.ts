@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { z } from "zod";
 import type { Queryable } from "./pool.ts";
 import { lacksProfile } from "./profiles.ts";
@@ -139,7 +139,7 @@ export function digestSnapshots(
 ): string {
   const { clerkColumns } = tables.users;
   const lines = snapshots.toSorted(byCreation).map((snapshot) => toLine(snapshot, clerkColumns));
-  return createHash("sha256").update(lines.join("")).digest("hex");
+  return hash("sha256", lines.join(""));
 }
 
 function byCreation(a: UserSnapshot, b: UserSnapshot): number {

@@ -1,4 +1,10 @@
-export { lockAbsenceGuard, mayDeleteAbsent, recordAbsences, wasAbsent } from "./absences.ts";
+export {
+  lockAbsenceGuard,
+  mayDeleteAbsent,
+  readRecentVersions,
+  recordAbsences,
+  wasAbsent,
+} from "./absences.ts";
 export {
   hasMoreEvents,
   listActivity,
@@ -217,6 +223,7 @@ export {
   findHeldRun,
   findRun,
   hasOpenFullSync,
+  hasScheduledRun,
   isNewestComplete,
   listRuns,
   pruneRuns,
@@ -224,6 +231,7 @@ export {
   readRunAges,
   requestDueFullSync,
   requestRun,
+  requestWholeSync,
   resetRun,
 } from "./runs.ts";
 export {

@@ -93,7 +93,8 @@ function findNewKey(db: Queryable): Promise<NewKey> {
 }
 
 async function askAgain(db: Queryable, before: Promise<NewKey> | undefined): Promise<NewKey> {
-  const [found, last] = [await readNewKey(db), await before];
+  // The answer before may have failed too, for example while the app kept the table locked. Its error must not last.
+  const [found, last] = [await readNewKey(db), await before?.catch(() => undefined)];
   if (last && last.made === found.made && last.drawn === found.drawn) return last;
   return { ...found, number: (last?.number ?? 0) + 1 };
 }

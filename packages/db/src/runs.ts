@@ -85,6 +85,11 @@ export async function requestWholeSync(db: Queryable, startedBy: string): Promis
   if (!isNew) await db.query(requestWhole, [run.id]);
 }
 
+/** Whether a schedule ever started a run here. */
+export async function hasScheduledRun(db: Queryable): Promise<boolean> {
+  return (await db.query("select from rollcall.runs where started_by = 'schedule' limit 1")).rows.length > 0;
+}
+
 const requestDue = `
 with latest as (
   select state, finished_at from rollcall.runs

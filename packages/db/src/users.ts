@@ -10,6 +10,7 @@ import { describeInsertedKey, failInsert, type NewKey, perUserKey } from "./made
 import type { Queryable } from "./pool.ts";
 import { readRow, readRows, UnexpectedRow } from "./rows.ts";
 import { type MappedProfile, type Mentorado, mentorados, type User, users } from "./schema.ts";
+import { serverStart } from "./server-start.ts";
 import { joinProfile, perProfile, perTables, type Tables } from "./tables.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
 import { isPartlyRead, listUnread, type UserSnapshot } from "./user-columns.ts";
@@ -253,11 +254,11 @@ const sessions = perTables((tables) => {
     text:
       profile && ofProfile
         ? `
-select ${columns.select}, ${ofProfile.select}
+select ${columns.select}, ${ofProfile.select}, ${serverStart} as "serverStart"
 from ${u.rows} u ${joinProfile(tables)}
 where u.${u.clerkId} = $1
 `
-        : `select ${columns.select} from ${u.rows} u where u.${u.clerkId} = $1`,
+        : `select ${columns.select}, ${serverStart} as "serverStart" from ${u.rows} u where u.${u.clerkId} = $1`,
   };
 });
 
@@ -275,12 +276,12 @@ const timesAsText = {
  * Finds the user, deleted or not, with its profile. Columns of the app are left out. The statement has no name, so
  * Postgres keeps no plan that a later ALTER TABLE of the app would break.
  *
- * @returns undefined without a row for the id
+ * @returns undefined without a row for the id. `serverStart` is the server's that has the rows, as in `checkWrites`
  */
 export async function findSession(
   db: Queryable,
   clerkId: string,
-): Promise<{ user: User; mentorado: Mentorado | MappedProfile | null } | undefined> {
+): Promise<{ user: User; mentorado: Mentorado | MappedProfile | null; serverStart: string } | undefined> {
   const { columns, ofProfile, text } = sessions(db);
   const { rows } = await db.query({ text, values: [clerkId], types: timesAsText });
   const [row] = rows;
@@ -288,7 +289,11 @@ export async function findSession(
   // The casts state that the schema's codecs give the schema's types.
   const user = columns.read(row) as User;
   const hasProfile = (row["m.id"] ?? null) !== null;
-  return { user, mentorado: ofProfile && hasProfile ? ofProfile.read(row) : null };
+  return {
+    user,
+    mentorado: ofProfile && hasProfile ? ofProfile.read(row) : null,
+    serverStart: String(row["serverStart"]),
+  };
 }
 
 const loginRow = z.object({

@@ -1,5 +1,5 @@
 import type { Job, JobsOptions, Processor, Queue, Worker, WorkerOptions } from "bullmq";
-import type { QueueName } from "./queue-names.ts";
+import type { QueueName, SyncQueueName } from "./queue-names.ts";
 import type { Shard, Shards } from "./shards.ts";
 
 /** The settings that a worker may choose. Connection and key prefix belong to the backend. */
@@ -54,6 +54,8 @@ export type QueueBackend = {
    * trims at each completion, it does nothing. Rejects while the database is away.
    */
   trimHistory(signal: AbortSignal): Promise<void>;
+  /** Ids of jobs that wait for longer than any delay, by the database's clock: see `runLateJobs`. */
+  listLateJobs(name: SyncQueueName, shard?: Shard): Promise<string[]>;
   /**
    * Writes over the connections that the work uses. Rejects while the database is away, and while it answers reads and
    * refuses writes, as a demoted primary does.

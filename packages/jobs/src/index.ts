@@ -21,6 +21,7 @@ export {
   viewDeadLetter,
 } from "./dead-letters.ts";
 export { traceJobs } from "./job-traces.ts";
+export { runLateJobs } from "./late-jobs.ts";
 export {
   addNotificationJob,
   type NotificationJob,
@@ -45,6 +46,7 @@ export {
   addReconcile,
   hasSchedules,
   isFullSyncOverdue,
+  lacksSchedule,
   type ReconcileJob,
   type ReconcileSchedule,
   type ReconcileSchedules,

@@ -9,6 +9,7 @@ import type pg from "pg";
 import type { JobQueue, JobWorker, QueueBackend } from "./backend.ts";
 import { createBatchedBackend } from "./batched-backend.ts";
 import { createFinishJobs, finishJobsSignature } from "./finish-jobs.ts";
+import { listLatePostgresJobs } from "./late-jobs.ts";
 import { countPostgresNames, readPostgresStats } from "./postgres-stats.ts";
 import { queueNames } from "./queue-names.ts";
 import { histories } from "./retry.ts";
@@ -44,6 +45,7 @@ export function createPostgresQueueBackend(pool: pg.Pool): QueueBackend {
         if (history) await trimPostgresHistory(pool, name, history, signal);
       }
     },
+    listLateJobs: (name) => listLatePostgresJobs(pool, name),
     hasRoom: () => true,
     checkWrite: async () => {
       await pool.query(writeNothing);

@@ -93,10 +93,16 @@ export function readSchedules(queue: JobQueue): Promise<ReconcileSchedule[]> {
 /** Long enough for a worker to start a job that is due. */
 const overdueMs = 5 * 60_000;
 
-/** Whether both modes have a schedule that goes on. A queue that was emptied has lost its schedules. */
+/** Whether both modes have a schedule that goes on. */
 export async function hasSchedules(queue: JobQueue): Promise<boolean> {
   const found = await Promise.all(runMode.options.map((mode) => queue.getJobScheduler(mode)));
   return found.every((scheduler) => (scheduler?.next ?? 0) > Date.now() - overdueMs);
+}
+
+/** Whether a mode has no schedule at all, as in a queue that is new, or that was emptied. */
+export async function lacksSchedule(queue: JobQueue): Promise<boolean> {
+  const found = await Promise.all(runMode.options.map((mode) => queue.getJobScheduler(mode)));
+  return found.some((scheduler) => !scheduler);
 }
 
 /** Whether the job of the scheduled full sync is due and not started. Scheduling anew would remove that job. */

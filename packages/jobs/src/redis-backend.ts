@@ -9,6 +9,7 @@ import {
   stayOnPrimary,
   writeKey,
 } from "./connect-redis.ts";
+import { listLateRedisJobs } from "./late-jobs.ts";
 import type { QueueName } from "./queue-names.ts";
 import { addStats, countRedisNames, readRedisMemory, readRedisStats } from "./redis-stats.ts";
 import { hashTags, isSharded, type Shard, tagOf, watchShards } from "./shards.ts";
@@ -68,6 +69,7 @@ export function createRedisBackend(
     countNames: (name, limit) => countRedisNames(producer, keyOf(name, 0), limit),
     readMemory,
     trimHistory: async () => undefined,
+    listLateJobs: (name, shard = 0) => listLateRedisJobs(producer, keyOf(name, shard)),
     checkWrite: async () => {
       // Without a worker in this process, the second one never connects.
       const used = consumer.status === "wait" ? [producer] : [producer, consumer];

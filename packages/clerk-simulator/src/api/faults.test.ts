@@ -135,3 +135,32 @@ it("a fault for a path or method does not affect other requests", async () => {
   const headers = { authorization: `Bearer ${clerk.secretKey}` };
   expect((await fetch(`${clerk.url}/v1/users`, { method: "POST", headers })).status).toBe(200);
 });
+
+it("stale reads lack newer users, have deleted ones, and tell old versions, until healed", async () => {
+  const [gone, changed] = await clerk.users.list({ limit: 2 });
+  if (!gone || !changed) throw new Error("There are no users");
+  const given = await clerk.users.create({ id: "user_given", email: "given@example.com" });
+  await clerk.faults.add({ kind: "stale" });
+  await clerk.users.delete(gone.id);
+  await clerk.users.update(changed.id, { firstName: "Later" });
+  const { id: younger } = await clerk.users.create();
+  const read = async (path: string) => (await get(path)).json();
+  const list = async () => ((await read("/v1/users?limit=500")) as { id: string }[]).map(({ id }) => id);
+  expect(await list()).toContain(gone.id);
+  expect(await list()).not.toContain(younger);
+  expect(await read("/v1/users/count")).toMatchObject({ total_count: 21 });
+  expect(await read(`/v1/users/${gone.id}`)).toMatchObject({ id: gone.id });
+  expect(await statusOf(`/v1/users/${younger}`)).toBe(404);
+  expect(await read(`/v1/users/${changed.id}`)).toEqual(changed);
+  expect(await read("/v1/users?email_address=given@example.com")).toEqual([given]);
+  await clerk.faults.heal();
+  expect(await list()).not.toContain(gone.id);
+  expect(await statusOf(`/v1/users/${younger}`)).toBe(200);
+});
+
+it("stale lists leave reads of one user as they are", async () => {
+  await clerk.faults.add({ kind: "stale", reads: "lists" });
+  const { id } = await clerk.users.create();
+  expect(await statusOf(`/v1/users/${id}`)).toBe(200);
+  expect(await (await get(`/v1/users?user_id=${id}`)).json()).toEqual([]);
+});

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Random } from "../random.ts";
+import type { UserStore } from "../users/user-store.ts";
 
 const scope = {
   /** How many requests the fault hits; without it, the fault hits every request until it is healed. */
@@ -42,11 +43,19 @@ export const faultSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("empty-list"), ...scope }),
   /** 200 and the first half of the list; hits only such lists without ids. */
   z.object({ kind: z.literal("short-list"), ...scope }),
+  /**
+   * Reads of users are answered as of the moment at which the fault was added, like those of a replica that lags behind.
+   * `reads`: all of them (the default), or lists and counts alone.
+   */
+  z.object({ kind: z.literal("stale"), reads: z.enum(["all", "lists"]).optional(), ...scope }),
   /** The normal answer, later. */
   z.object({ kind: z.literal("latency"), ms: z.number().nonnegative(), ...scope }),
 ]);
 export type FaultInput = z.input<typeof faultSchema>;
 export type Fault = FaultInput & { id: number; hits: number };
+
+/** A fault that hits a request. `users`: from where a stale answer comes. */
+export type InjectedFault = FaultInput & { users?: UserStore | undefined };
 
 type FaultTarget = { method: string; path: string; userIds: string[]; organizationIds: string[] };
 
@@ -64,14 +73,18 @@ export type Faults = {
   heal(): void;
   list(): Fault[];
   /** Returns the faults that hit a request, and counts the hits. */
-  inject(target: FaultTarget): FaultInput[];
+  inject(target: FaultTarget): InjectedFault[];
   /** Resolves when the hang is healed or the simulator stops. */
   whenHealed(): Promise<void>;
 };
 
-/** The faults of Clerk's API that tests have added. Shares use the seeded random source. */
-export function createFaults(random: Random): Faults {
-  let faults: Fault[] = [];
+/**
+ * The faults of Clerk's API that tests have added. Shares use the seeded random source.
+ *
+ * @param copyUsers the users of this moment
+ */
+export function createFaults(random: Random, copyUsers: () => UserStore): Faults {
+  let faults: (Fault & InjectedFault)[] = [];
   let nextId = 1;
   let hanging: (() => void)[] = [];
 
@@ -85,11 +98,12 @@ export function createFaults(random: Random): Faults {
     const ids = target.userIds.length + target.organizationIds.length;
     if (fault.kind === "empty-list" && !list) return false;
     if (fault.kind === "short-list" && list?.idsInPath !== ids) return false;
+    if (fault.kind === "stale" && !isStaleRead(target, fault.reads === "lists")) return false;
     return fault.share === undefined || random.next() < fault.share;
   }
 
-  function inject(target: FaultTarget): FaultInput[] {
-    const hit: Fault[] = [];
+  function inject(target: FaultTarget): InjectedFault[] {
+    const hit: typeof faults = [];
     for (const fault of faults) {
       const taken = fault.kind !== "latency" && hit.some((other) => other.kind !== "latency");
       if (!taken && isDue(fault, target)) hit.push(fault);
@@ -107,7 +121,7 @@ export function createFaults(random: Random): Faults {
   return {
     add(fault) {
       const id = nextId++;
-      faults.push({ ...fault, id, hits: 0 });
+      faults.push({ ...fault, id, hits: 0, users: fault.kind === "stale" ? copyUsers() : undefined });
       return id;
     },
     remove(id) {
@@ -119,8 +133,14 @@ export function createFaults(random: Random): Faults {
       faults = [];
       resumeHanging();
     },
-    list: () => faults.map((fault) => ({ ...fault })),
+    list: () => faults.map(({ users: _, ...fault }) => fault),
     inject,
     whenHealed: () => new Promise((resolve) => hanging.push(resolve)),
   };
+}
+
+function isStaleRead({ method, path }: FaultTarget, listsOnly: boolean): boolean {
+  if (method !== "GET") return false;
+  if (path === "/v1/users" || path === "/v1/users/count") return true;
+  return !listsOnly && /^\/v1\/users\/[^/]+$/.test(path);
 }

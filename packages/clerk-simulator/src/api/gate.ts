@@ -1,13 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Random } from "../random.ts";
+import type { UserStore } from "../users/user-store.ts";
 import { ClerkApiError, errorBody, tooManyRequests } from "./api-error.ts";
 import type { FaultInput, Faults } from "./faults.ts";
 import type { RateLimiter } from "./rate-limit.ts";
 import type { RequestLog } from "./request-log.ts";
 
-/** A request as an API route receives it: HTTP is parsed, and Clerk's parameters are not. */
-export type ApiRequest = { params: URLSearchParams; userId: string; organizationId: string; body: unknown };
+/**
+ * A request as an API route receives it: HTTP is parsed, and Clerk's parameters are not. `store` has the users that it
+ * reads.
+ */
+export type ApiRequest = {
+  params: URLSearchParams;
+  userId: string;
+  organizationId: string;
+  body: unknown;
+  store: UserStore;
+};
 
 /** Returns JSON text, or an empty text for a 204. Throws a `ClerkApiError`. */
 export type ApiRoute = (request: ApiRequest) => string;
@@ -16,6 +26,7 @@ type Answer = { status: number; body: string; retryAfterS?: number | undefined }
 
 export type GateContext = {
   secretKey: string;
+  store: UserStore;
   faults: Faults;
   limiter: RateLimiter;
   log: RequestLog;
@@ -46,8 +57,9 @@ export function createGate(context: GateContext) {
       if (fault.kind === "latency") await sleep(fault.ms, undefined, { ref: false });
     const fault = injected.find((candidate) => candidate.kind !== "latency");
     if (fault?.kind === "hang") await faults.whenHealed();
-    const respond = () =>
-      run(context, route, { params, userId: id, organizationId: organization, body: request.body });
+    const store = fault?.users ?? context.store;
+    const call = { params, userId: id, organizationId: organization, body: request.body, store };
+    const respond = () => run(context, route, call);
     const answer = refused ?? faultAnswer(fault, path, respond) ?? respond();
     const broken = fault?.kind === "reset" || fault?.kind === "truncated";
     log.finish(entry, fault?.kind === "reset" ? null : answer.status);
@@ -109,6 +121,7 @@ function faultAnswer(fault: FaultInput | undefined, path: string, respond: () =>
       return halve(respond());
     case "hang":
     case "latency":
+    case "stale":
     case "truncated":
     case "reset":
     case undefined:

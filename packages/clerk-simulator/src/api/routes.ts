@@ -14,7 +14,6 @@ import { readCreateBody, readMetadataBody, readUpdateBody } from "./read-body.ts
 import { readUserQuery } from "./user-query.ts";
 
 type ApiContext = {
-  store: UserStore;
   users: Users;
   organizationStore: OrganizationStore;
   organizations: Organizations;
@@ -72,43 +71,38 @@ function registerWebhookApp(app: FastifyInstance, { gate, webhooks, random }: Ap
 }
 
 function registerUsers(app: FastifyInstance, context: ApiContext): void {
-  const { store, users, gate, hasCursor } = context;
-  function slotOf(id: string): number {
-    const slot = store.slotOf(id);
-    if (slot === null) throw userNotFound(id);
-    return slot;
-  }
+  const { users, gate, hasCursor } = context;
 
-  const list: ApiRoute = ({ params }) => {
+  const list: ApiRoute = ({ params, store }) => {
     if (!hasCursor) params.delete("starting_after");
     const slots = listUsers(store, readUserQuery(params));
     return `[${slots.map(store.jsonOf).join(",")}]`;
   };
-  const count: ApiRoute = ({ params }) => {
+  const count: ApiRoute = ({ params, store }) => {
     return JSON.stringify({ object: "total_count", total_count: countUsers(store, readUserQuery(params)) });
   };
-  const get: ApiRoute = ({ userId }) => store.jsonOf(slotOf(userId));
-  const create: ApiRoute = ({ body }) => {
+  const get: ApiRoute = ({ userId, store }) => store.jsonOf(getSlot(store, userId));
+  const create: ApiRoute = ({ body, store }) => {
     const input = readCreateBody(body);
     for (const address of input.emails ?? []) refuseTakenEmail(store, String(address));
     return JSON.stringify(users.create(input));
   };
-  const update: ApiRoute = ({ userId, body }) => {
-    slotOf(userId);
+  const update: ApiRoute = ({ userId, body, store }) => {
+    getSlot(store, userId);
     return JSON.stringify(users.update(userId, readUpdateBody(body)));
   };
-  const updateMetadata: ApiRoute = ({ userId, body }) => {
-    const user = store.userOf(slotOf(userId));
+  const updateMetadata: ApiRoute = ({ userId, body, store }) => {
+    const user = store.userOf(getSlot(store, userId));
     return JSON.stringify(users.update(userId, readMetadataBody(body, user)));
   };
-  const remove: ApiRoute = ({ userId }) => {
-    slotOf(userId);
+  const remove: ApiRoute = ({ userId, store }) => {
+    getSlot(store, userId);
     users.delete(userId);
     return JSON.stringify({ object: "user", id: userId, deleted: true });
   };
   const setBanned = (banned: boolean) => {
-    return ({ userId }: ApiRequest) => {
-      slotOf(userId);
+    return ({ userId, store }: ApiRequest) => {
+      getSlot(store, userId);
       return JSON.stringify(users.update(userId, { banned }));
     };
   };
@@ -122,6 +116,12 @@ function registerUsers(app: FastifyInstance, context: ApiContext): void {
   app.patch("/v1/users/:id/metadata", gate(updateMetadata));
   app.post("/v1/users/:id/ban", gate(setBanned(true)));
   app.post("/v1/users/:id/unban", gate(setBanned(false)));
+}
+
+function getSlot(store: UserStore, id: string): number {
+  const slot = store.slotOf(id);
+  if (slot === null) throw userNotFound(id);
+  return slot;
 }
 
 /** Clerk keeps verified addresses unique. */

@@ -26,19 +26,30 @@ export type UserStore = {
   createdAtOf(slot: number): number;
   updatedAtOf(slot: number): number;
   compareCreation(a: number, b: number): number;
+  /** The users of this moment, which later changes of this store leave as they are. */
+  copy(): UserStore;
 };
 
 /** The sort keys of a user, in milliseconds. They are separate from the JSON, because a test may spoil the JSON. */
 type UserTimes = { createdAtMs: number; updatedAtMs: number };
 
-export function createUserStore(seed: number): UserStore {
+/** What a store holds. Everything else follows from it and the seed. */
+type Contents = {
+  createdAt: number[];
+  updatedAt: number[];
+  kept: Map<number, string>;
+  removed: Set<number>;
+  given: [slot: number, id: string][];
+};
+
+export function createUserStore(seed: number, contents?: Contents): UserStore {
   const ids = createUserIds(seed);
   const synthetic = createSyntheticUsers(seed, ids);
-  const createdAt: number[] = [];
-  const updatedAt: number[] = [];
-  const kept = new Map<number, string>();
-  const removed = new Set<number>();
-  const given = createGivenIds(ids);
+  const createdAt = [...(contents?.createdAt ?? [])];
+  const updatedAt = [...(contents?.updatedAt ?? [])];
+  const kept = new Map(contents?.kept);
+  const removed = new Set(contents?.removed);
+  const given = createGivenIds(ids, contents?.given);
   const emails = new Map<string, Set<number>>();
 
   const compareCreation = compareBy(createdAtOf, given.idOf);
@@ -75,9 +86,19 @@ export function createUserStore(seed: number): UserStore {
   }
   function keep(slot: number, user: ClerkUser, times: UserTimes): void {
     kept.set(slot, JSON.stringify(user));
+    rememberAddresses(slot, user);
+    place(slot, times);
+  }
+  function rememberAddresses(slot: number, user: ClerkUser): void {
     for (const address of foldedAddresses(user))
       emails.set(address, (emails.get(address) ?? new Set()).add(slot));
-    place(slot, times);
+  }
+
+  for (const slot of createdAt.keys()) {
+    if (removed.has(slot)) continue;
+    byCreation.insert(slot);
+    byUpdate.insert(slot);
+    if (kept.has(slot)) rememberAddresses(slot, userOf(slot));
   }
 
   return {
@@ -90,6 +111,7 @@ export function createUserStore(seed: number): UserStore {
     jsonOf,
     userOf,
     nextSlot: () => createdAt.length,
+    copy: () => createUserStore(seed, { createdAt, updatedAt, kept, removed, given: given.list() }),
     add(slot, user, times, id = user.id) {
       given.remember(slot, id);
       keep(slot, user, times);
@@ -118,10 +140,11 @@ export function createUserStore(seed: number): UserStore {
 }
 
 /** Ids chosen by a test, beside the ids that follow from the slot. */
-function createGivenIds(ids: UserIds) {
-  const idBySlot = new Map<number, string>();
-  const slotById = new Map<string, number>();
+function createGivenIds(ids: UserIds, given: readonly [slot: number, id: string][] = []) {
+  const idBySlot = new Map(given);
+  const slotById = new Map(given.map(([slot, id]) => [id, slot]));
   return {
+    list: () => [...idBySlot],
     idOf: (slot: number) => idBySlot.get(slot) ?? ids.idOf(slot),
     slotOf: (id: string) => slotById.get(id) ?? ids.slotOf(id),
     remember(slot: number, id: string) {

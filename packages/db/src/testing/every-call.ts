@@ -7,7 +7,7 @@ export const secret = "ana@example.com";
 const ids = ["user_a"];
 const why = { cause: "webhook", ref: null };
 const deletion = { clerkId: "user_a", by: "signature", ...why } as const;
-const lease = { name: "full", token: "00000000-0000-0000-0000-000000000000", ttlMs: 1_000 };
+const lease = { name: "full", token: "00000000-0000-0000-0000-000000000000", ttlMs: 1_000, serverStart: "0" };
 const page = { clerkIds: ids, afterMs: null, untilMs: null };
 const profile = { clerkId: "user_a", metadata: [null], secondaryEmails: [secret], ...why };
 const newUser = { snapshot: makeSnapshot({ email: secret }), request: { ...profile, secondaryEmails: [] } };
@@ -104,6 +104,7 @@ export const calls = {
   hasLiveUsers: db.hasLiveUsers,
   hasMoreEvents: (pool) => db.hasMoreEvents(pool, { afterId: 0, upToId: 2, count: 1 }),
   hasOpenFullSync: db.hasOpenFullSync,
+  hasScheduledRun: db.hasScheduledRun,
   hasRecentSample: (pool) => db.hasRecentSample(pool, "any"),
   holdDeletions: (pool) => db.holdDeletions(pool, ids, why),
   halvePortion: (pool) =>
@@ -183,6 +184,7 @@ export const calls = {
   readTimesToProfile: (pool) => db.readTimesToProfile(pool, 1),
   readWebhookHours: (pool) => db.readWebhookHours(pool, 1),
   readWish: (pool) => db.readWish(pool, { query: secret }),
+  readRecentVersions: (pool) => db.readRecentVersions(pool, ids, 1),
   recordAbsences: (pool) => db.recordAbsences(pool, ids),
   recordAdminEvents: (pool) => db.recordAdminEvents(pool, "ops", []),
   recordDeadLetters: (pool) =>
@@ -197,6 +199,7 @@ export const calls = {
   requestDueFullSync: (pool) => db.requestDueFullSync(pool, 1),
   requestPurge: (pool) => db.requestPurge(pool, purge, 1),
   requestRun: (pool) => db.requestRun(pool, { mode: "full", dryRun: false, startedBy: "ops" }),
+  requestWholeSync: (pool) => db.requestWholeSync(pool, "ops"),
   resetRun: (pool) => db.resetRun(pool, 1),
   returnNotification: (pool) => db.returnNotification(pool, 1, 1),
   returnPortion: (pool) => db.returnPortion(pool, portion),

@@ -20,7 +20,7 @@ export function checkQueue(
 }
 
 async function findFailure(
-  work: Promise<void>,
+  work: Promise<unknown>,
   limitMs: number,
   code: "postgres.unavailable" | "queue.unavailable",
   what: string,

@@ -3,7 +3,7 @@ import { type ErrorCode, readErrorCode, type SessionView, withTimeout } from "@r
 import { findSession, type Pool, wasAbsent } from "@rollcall/db";
 import { addSyncJob, type UserProducer } from "@rollcall/jobs";
 import type { PostgresMonitor } from "./postgres-monitor.ts";
-import type { CacheResult, SessionCache } from "./session-cache.ts";
+import type { CachedSession, CacheResult, SessionCache } from "./session-cache.ts";
 import { decideSessionAccess, toSessionView } from "./session-view.ts";
 
 export type EnsureContext = {
@@ -44,14 +44,15 @@ const absenceValidForMs = 30_000;
  */
 export async function ensureUser(context: EnsureContext, clerkId: string): Promise<EnsureResult> {
   const deadline = Date.now() + context.timeoutMs;
-  const cached = await context.sessionCache.read(clerkId);
+  const cached = await context.sessionCache.read(clerkId, context.postgres.serverStart());
   const fromCache = answerFromCache(context, clerkId, cached);
   if (fromCache) return fromCache;
   try {
     const session = await readSession(context, clerkId, deadline);
-    const known = session && answerFromRow(context, session, { created: false, path: "row" });
+    const known = session && answerFromRow(context, session.view, { created: false, path: "row" });
     if (session && known) {
-      await fillCache(context, clerkId, cached, known);
+      if (known.kind === "ready" && "miss" in cached)
+        await context.sessionCache.fill(clerkId, cached.miss.lease, session);
       return known;
     }
     await addSyncJob(context.queue, syncJobFor(clerkId), Math.max(1, deadline - Date.now()));
@@ -118,7 +119,7 @@ async function pollRow(context: EnsureContext, clerkId: string, deadline: number
   while (Date.now() + pollMs < deadline) {
     await sleep(pollMs);
     const session = await readSession(context, clerkId, deadline);
-    const answer = session && answerFromRow(context, session, { created: true, path: "queue" });
+    const answer = session && answerFromRow(context, session.view, { created: true, path: "queue" });
     if (answer) return answer;
     pollMs = Math.min(pollMs * pollGrowth, longestPollMs);
   }
@@ -130,9 +131,9 @@ async function readSession(
   context: EnsureContext,
   clerkId: string,
   deadline: number,
-): Promise<SessionView | undefined> {
+): Promise<CachedSession | undefined> {
   const rows = await beforeDeadline(findSession(context.pool, clerkId), deadline);
-  return rows && toSessionView(rows);
+  return rows && { view: toSessionView(rows), serverStart: rows.serverStart };
 }
 
 /** The pool limits the wait for a connection and for a statement. Their sum may be longer than the deadline. */
@@ -143,14 +144,4 @@ function beforeDeadline<T>(read: Promise<T>, deadline: number): Promise<T> {
     "postgres.unavailable",
     "Reading rows",
   );
-}
-
-async function fillCache(
-  context: EnsureContext,
-  clerkId: string,
-  cached: CacheResult,
-  answer: EnsureResult,
-): Promise<void> {
-  if (answer.kind !== "ready" || !("miss" in cached)) return;
-  await context.sessionCache.fill(clerkId, cached.miss.lease, answer.session);
 }

@@ -3,6 +3,8 @@ import { checkWrites, type Pool } from "@rollcall/db";
 /** Reports whether Postgres does its work, without a query for each call. */
 export type PostgresMonitor = {
   isDown(): boolean;
+  /** When the server that answered last began; undefined before its first answer. See `findSession`. */
+  serverStart(): string | undefined;
   /** Asks Postgres at once instead of at the next beat, because a query has failed. */
   check(): void;
   close(): void;
@@ -21,6 +23,7 @@ export function startPostgresMonitor(
   onChange: (down: boolean, reason?: unknown) => void,
 ): PostgresMonitor {
   let down = false;
+  let serverStart: string | undefined;
   let isChecking = false;
 
   async function ask(): Promise<void> {
@@ -29,7 +32,7 @@ export function startPostgresMonitor(
     let isDown = false;
     let reason: unknown;
     try {
-      await checkWrites(pool);
+      serverStart = await checkWrites(pool);
     } catch (error) {
       isDown = true;
       reason = error;
@@ -45,6 +48,7 @@ export function startPostgresMonitor(
   void ask();
   return {
     isDown: () => down,
+    serverStart: () => serverStart,
     check: () => void ask(),
     close: () => clearInterval(beat),
   };

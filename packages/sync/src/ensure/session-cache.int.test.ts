@@ -2,7 +2,7 @@ import type { SessionView } from "@rollcall/contracts";
 import { connectRedis } from "@rollcall/jobs";
 import type { Cluster, Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
-import { createSessionCache, type SessionCache } from "./session-cache.ts";
+import { type CachedSession, createSessionCache, type SessionCache } from "./session-cache.ts";
 
 const redisUrl = inject("redisUrl");
 
@@ -20,15 +20,17 @@ describe.skipIf(!redisUrl)(`session cache${redisUrl ? "" : " (skipped: no Redis)
 
   const invalidate = (...clerkIds: string[]) => cache.invalidate(clerkIds, { onFailure: "throw" });
 
+  const read = (serverStart: string | undefined = "a") => cache.read(clerkId, serverStart);
+
   async function missLease(): Promise<string | null> {
-    const result = await cache.read(clerkId);
+    const result = await read();
     if ("hit" in result) throw new Error("Expected a miss");
     return result.miss.lease;
   }
 
   test("a miss gives a lease, the lease allows a fill, and the next read is a hit that expires", async () => {
-    await cache.fill(clerkId, await missLease(), view());
-    expect(await cache.read(clerkId)).toEqual({ hit: view() });
+    await cache.fill(clerkId, await missLease(), session());
+    expect(await read()).toEqual({ hit: view() });
     expect(await redis.ttl(`rollcall:session:${clerkId}`)).toBeGreaterThan(50);
   });
 
@@ -46,15 +48,15 @@ describe.skipIf(!redisUrl)(`session cache${redisUrl ? "" : " (skipped: no Redis)
   test("a slow reader cannot restore an entry that a writer invalidated", async () => {
     const lease = await missLease();
     await invalidate(clerkId);
-    await cache.fill(clerkId, lease, view());
-    expect(await cache.read(clerkId)).toHaveProperty("miss");
+    await cache.fill(clerkId, lease, session());
+    expect(await read()).toHaveProperty("miss");
   });
 
   test("of two readers that miss at once, one may fill", async () => {
     const leases = await Promise.all([missLease(), missLease()]);
     expect(leases.filter((lease) => lease !== null)).toHaveLength(1);
-    await cache.fill(clerkId, null, view());
-    expect(await cache.read(clerkId)).toHaveProperty("miss");
+    await cache.fill(clerkId, null, session());
+    expect(await read()).toHaveProperty("miss");
   });
 
   test("the lease of a reader that died expires", async () => {
@@ -70,7 +72,26 @@ describe.skipIf(!redisUrl)(`session cache${redisUrl ? "" : " (skipped: no Redis)
 
   test("an entry in the form of another version is a miss", async () => {
     await redis.set(`rollcall:session:${clerkId}`, '{"user":{"id":"other form"}}');
-    expect(await cache.read(clerkId)).toHaveProperty("miss");
+    expect(await read()).toHaveProperty("miss");
+  });
+
+  test("an entry of a server that another one has replaced is a miss, and one of its readers may fill", async () => {
+    await cache.fill(clerkId, await missLease(), session("a"));
+    expect(await read("a")).toEqual({ hit: view() });
+    const results = await Promise.all([read("b"), read("b")]);
+    const leases = results.map((result) => ("miss" in result ? result.miss.lease : "hit"));
+    expect(leases.filter((lease) => lease !== null)).toEqual([expect.stringContaining("lease:")]);
+    // The row was read before the failover, by a slow reader.
+    await cache.fill(clerkId, leases.find((lease) => lease !== null) ?? null, session("a"));
+    expect(await read("b")).toHaveProperty("miss");
+  });
+
+  test("while no server has answered yet, any entry is a hit, also one of the version before", async () => {
+    await cache.fill(clerkId, await missLease(), session("a"));
+    expect(await cache.read(clerkId, undefined)).toEqual({ hit: view() });
+    await redis.set(`rollcall:session:${clerkId}`, JSON.stringify(view()));
+    expect(await cache.read(clerkId, undefined)).toEqual({ hit: view() });
+    expect(await read("a")).toHaveProperty("miss");
   });
 
   test("while Redis is away, a read is a miss and an invalidation fails as its caller wants", async () => {
@@ -80,8 +101,8 @@ describe.skipIf(!redisUrl)(`session cache${redisUrl ? "" : " (skipped: no Redis)
       () => undefined,
     );
     const away = createSessionCache({ redis: unreachable, ttlS: 60, appSessionKey: "x" });
-    expect(await away.read(clerkId)).toEqual({ miss: { lease: null } });
-    await away.fill(clerkId, "lease:x", view());
+    expect(await away.read(clerkId, "a")).toEqual({ miss: { lease: null } });
+    await away.fill(clerkId, "lease:x", session());
     const failed = away.invalidate([clerkId], { onFailure: "throw" });
     await expect(failed).rejects.toMatchObject({ code: "queue.unavailable" });
     const failures: string[] = [];
@@ -90,6 +111,10 @@ describe.skipIf(!redisUrl)(`session cache${redisUrl ? "" : " (skipped: no Redis)
     unreachable.disconnect();
   });
 });
+
+function session(serverStart = "a"): CachedSession {
+  return { view: view(), serverStart };
+}
 
 function view(): SessionView {
   const now = new Date(0).toISOString();

@@ -10,17 +10,25 @@ import {
 } from "@rollcall/observability";
 import DataLoader from "dataloader";
 import { Cluster, type Redis } from "ioredis";
-import type { z } from "zod";
+import { z } from "zod";
 
 /** The result of a read. After a miss, a lease allows one fill; it is null while another reader holds it. */
 export type CacheResult = { hit: SessionView } | { miss: { lease: string | null } };
 
+/** A user's rows, and when the server that has them began: see `findSession`. */
+export type CachedSession = { view: SessionView; serverStart: string };
+
 /** Users with their profiles, for logins. */
 export type SessionCache = {
-  /** Never fails: while Redis is away, every read is a miss. */
-  read(clerkId: string): Promise<CacheResult>;
+  /**
+   * Never fails: while Redis is away, every read is a miss.
+   *
+   * @param serverStart when the present server of the rows began. An entry of another server is a miss: after a failover
+   * the rows may be gone, and their keys those of other users. Undefined: any entry counts
+   */
+  read(clerkId: string, serverStart: string | undefined): Promise<CacheResult>;
   /** Never fails: an entry that is not stored is read from the rows again. */
-  fill(clerkId: string, lease: string | null, view: SessionView): Promise<void>;
+  fill(clerkId: string, lease: string | null, session: CachedSession): Promise<void>;
   /**
    * Deletes the keys of users whose rows may have changed: ours, and the app's own. A key that stays would be a wrong
    * answer until it expires, so each caller decides what a failure means.
@@ -57,6 +65,12 @@ if redis.call("get", KEYS[1]) == ARGV[1] then
   return redis.call("set", KEYS[1], ARGV[2], "EX", ARGV[3])
 end`;
 
+/** Replaces an outdated entry with a lease. Of several readers that found it, one gets the lease. */
+const replaceScript = `
+if redis.call("get", KEYS[1]) == ARGV[1] then
+  return redis.call("set", KEYS[1], ARGV[2], "PX", ARGV[3])
+end`;
+
 const maxUsersPerDelete = 250;
 
 export function createSessionCache({
@@ -66,7 +80,7 @@ export function createSessionCache({
   hasMappedProfile = false,
   tracing,
 }: SessionCacheOptions): SessionCache {
-  const view = hasMappedProfile ? mappedSessionView : defaultSessionView;
+  const form = hasMappedProfile ? mappedEntry : defaultEntry;
   const ownKey = (clerkId: string) => `rollcall:session:${clerkId}`;
   const keysOf = (clerkId: string) => [ownKey(clerkId), appSessionKey.replaceAll("{clerkId}", clerkId)];
   // Concurrent jobs finish together, so their keys are deleted with one command.
@@ -94,21 +108,33 @@ export function createSessionCache({
     return taken === "OK" ? lease : null;
   }
 
+  async function takeLeaseOf(clerkId: string, outdated: string): Promise<string | null> {
+    const lease = `${leasePrefix}${randomUUID()}`;
+    const taken = await inChildSpan(tracing, spans.replace, () =>
+      redis.eval(replaceScript, 1, ownKey(clerkId), outdated, lease, leaseMs),
+    );
+    return taken === "OK" ? lease : null;
+  }
+
   return {
-    read: async (clerkId) => {
+    read: async (clerkId, serverStart) => {
       try {
         const stored = await inChildSpan(tracing, spans.get, () => redis.get(ownKey(clerkId)));
         if (stored === null) return { miss: { lease: await takeLease(clerkId) } };
-        const hit = stored.startsWith(leasePrefix) ? undefined : parseView(view, stored);
-        return hit ? { hit } : { miss: { lease: null } };
+        const entry = stored.startsWith(leasePrefix) ? undefined : parseEntry(form, stored);
+        if (!entry) return { miss: { lease: null } };
+        const { serverStart: filledFrom, ...hit } = entry;
+        const isOutdated = serverStart !== undefined && filledFrom !== serverStart;
+        return isOutdated ? { miss: { lease: await takeLeaseOf(clerkId, stored) } } : { hit };
       } catch {
         return { miss: { lease: null } };
       }
     },
-    fill: async (clerkId, lease, session) => {
+    fill: async (clerkId, lease, { view: session, serverStart }) => {
       if (lease === null) return;
+      const entry = { ...session, serverStart };
       await inChildSpan(tracing, spans.fill, () =>
-        redis.eval(fillScript, 1, ownKey(clerkId), lease, JSON.stringify(session), ttlS),
+        redis.eval(fillScript, 1, ownKey(clerkId), lease, JSON.stringify(entry), ttlS),
       ).catch(() => undefined);
     },
     invalidate: async (clerkIds, { onFailure }) => {
@@ -133,13 +159,21 @@ const spans = {
   get: describeCommand("GET"),
   lease: describeCommand("SET"),
   fill: describeCommand("EVAL"),
+  replace: describeCommand("EVAL"),
   delete: describeCommand("DEL"),
 };
 
+/** The version before knew no server. */
+type Entry = SessionView & { serverStart?: string | undefined };
+
+const ofServer = { serverStart: z.string().optional() };
+const defaultEntry = defaultSessionView.extend(ofServer);
+const mappedEntry = mappedSessionView.extend(ofServer);
+
 /** An entry in the form of another version, or of another mapping, is a miss. */
-function parseView(view: z.ZodType<SessionView>, stored: string): SessionView | undefined {
+function parseEntry(form: z.ZodType<Entry>, stored: string): Entry | undefined {
   try {
-    return view.safeParse(JSON.parse(stored)).data;
+    return form.safeParse(JSON.parse(stored)).data;
   } catch {
     return undefined;
   }

@@ -10,11 +10,17 @@ import {
   type Lease,
   leaseName,
   listAbsent,
+  readRecentVersions,
   releaseDeletions,
   releaseLease,
   tombstoneEach,
 } from "@rollcall/db";
-import { type AbsenceAnswer, confirmAbsence, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
+import {
+  type AbsenceAnswer,
+  confirmAbsence,
+  longestListLagMs,
+  maxIdsPerConfirmation,
+} from "../user/confirm-absence.ts";
 import { toIds } from "./delete-missing.ts";
 import { createRetryingClerk } from "./retrying-clerk.ts";
 import type { ReconcileContext } from "./runner.ts";
@@ -80,7 +86,8 @@ async function confirmAll(context: ReconcileContext, confirmation: Confirmation)
   for (;;) {
     const held = await listAbsent(context.pool, run.id, "", maxIdsPerConfirmation);
     if (held.length === 0) return run;
-    const answer = await confirmAbsence(clerk, held, sentinel);
+    const versions = await readRecentVersions(context.pool, held, longestListLagMs);
+    const answer = await confirmAbsence(clerk, held, sentinel, versions);
     sentinel = answer.sentinel;
     const { failed } = await deleteAbsent(context, confirmation, answer);
     // Before the users leave the list: if this process dies in between, the next call invalidates them again.

@@ -10,11 +10,12 @@ import {
   mayDeleteAbsent,
   nextReadSequence,
   type Queryable,
+  readRecentVersions,
   recordDifferences,
   tombstoneEach,
 } from "@rollcall/db";
 import { z } from "zod";
-import { confirmAbsence, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
+import { confirmAbsence, longestListLagMs, maxIdsPerConfirmation } from "../user/confirm-absence.ts";
 import type { DryRun } from "./dry-run.ts";
 import type { WalkProgress } from "./ranges.ts";
 import type { Runner } from "./runner.ts";
@@ -32,7 +33,9 @@ export async function confirmAbsent(runner: Runner, from: WalkProgress): Promise
     const candidates = await listCandidates(context.pool, runId, maxIdsPerConfirmation);
     if (candidates.length === 0) return progress;
     const readSequence = await nextReadSequence(context.pool);
-    const { present, absent, sentinel } = await confirmAbsence(runner.clerk, candidates, progress.sentinel);
+    const versions = await readRecentVersions(context.pool, candidates, longestListLagMs);
+    const answer = await confirmAbsence(runner.clerk, candidates, progress.sentinel, versions);
+    const { present, absent, sentinel } = answer;
     const page = { number: progress.pages, users: present, readSequence, mayBeHalfDone: run.isResumed };
     const { counts, missed } = await writePage(runner, page);
     progress = { ...progress, pages: progress.pages + 1, sentinel };

@@ -327,6 +327,41 @@ test("a user who came while the full sync ran is not deleted by an older page", 
   ).toBe(1);
 });
 
+describe("while Clerk's lists lag behind its writes", () => {
+  test("a full sync deletes no user that signed up since", async () => {
+    const { clerk, db } = stage;
+    const [gone = ""] = await loseUsers(20, 1);
+    await clerk.faults.add({ kind: "stale", reads: "lists" });
+    const young = await clerk.users.create();
+    await db.query(
+      `insert into users (clerk_id, clerk_created_at, clerk_updated_at)
+       values ($1, to_timestamp($2 / 1000.0), to_timestamp($3 / 1000.0))`,
+      [young.id, young.created_at, young.updated_at],
+    );
+    const run = await proxied.complete("full");
+    expect(run).toMatchObject({ state: "succeeded", counts: { deleted: 1, held: 0 } });
+    const deleted = await db.query("select clerk_id from users where deleted_at is not null");
+    expect(deleted.rows).toEqual([{ clerk_id: gone }]);
+    expect(await findInequalities(db, clerk)).toEqual([]);
+  });
+
+  test("an operator's confirmation deletes no user that exists", async () => {
+    const { clerk, db } = stage;
+    const absent = await loseUsers(50, 6);
+    const held = await proxied.complete("full");
+    await clerk.faults.add({ kind: "stale", reads: "lists" });
+    const young = await clerk.users.create();
+    await db.query("insert into users (clerk_id, clerk_updated_at) values ($1, now())", [young.id]);
+    await db.query(
+      "update rollcall.deletion_candidates set clerk_id = $1 where run_id = $2 and clerk_id = $3",
+      [young.id, held.id, absent[0]],
+    );
+    await confirmDeletions(proxied.context, held.id, "ops");
+    const kept = await db.query("select deleted_at from users where clerk_id = $1", [young.id]);
+    expect(kept.rows).toEqual([{ deleted_at: null }]);
+  });
+});
+
 test("a user that the app's own rules protect does not stop the other deletions", async () => {
   const [protectedId] = await loseUsers(50, 4);
   await protect(protectedId);

@@ -14,6 +14,7 @@ import {
   storeSurplus,
 } from "@rollcall/db";
 import { inChildSpan } from "@rollcall/observability";
+import { longestListLagMs } from "../user/confirm-absence.ts";
 import { refuseEmptyList } from "./fetch-page.ts";
 import type { ListedPage } from "./retrying-clerk.ts";
 import type { Runner } from "./runner.ts";
@@ -23,8 +24,6 @@ import { writePage } from "./write-page.ts";
 const pageStep = 0.9;
 /** 20 whole pages. */
 const mostChanges = 20 * maxUsersPerPage * pageStep;
-/** Clerk may show a change after it shows a later one. */
-const overlapMs = 5 * 60_000;
 
 type Pass = { newestMs: number | null; missed: number; reachedEnd: boolean };
 
@@ -93,7 +92,7 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
       readSequence,
       mayBeHalfDone,
       // The first pass reads changes that are older than the installation.
-      ...(watermarkMs !== null && { lagFromMs: watermarkMs - overlapMs }),
+      ...(watermarkMs !== null && { lagFromMs: watermarkMs - longestListLagMs }),
     });
     await runner.advance({}, { pages: 1, seen: fresh.length, counts, missed });
     pass.missed += missed;
@@ -101,7 +100,7 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
     // the end of the overlap: otherwise many changes within five minutes would request one full sync after another.
     const isLastPage = offset >= mostChanges;
     const endMs =
-      watermarkMs === null ? Number.POSITIVE_INFINITY : watermarkMs - (isLastPage ? 0 : overlapMs);
+      watermarkMs === null ? Number.POSITIVE_INFINITY : watermarkMs - (isLastPage ? 0 : longestListLagMs);
     pass.reachedEnd = isShort || (oldestMs !== null && oldestMs < endMs);
   }
 }

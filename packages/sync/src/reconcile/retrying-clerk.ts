@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type ClerkGateway,
+  type FetchResult,
   type ListedMembership,
   type ListedOrganization,
   type ListedUser,
@@ -10,6 +11,7 @@ import {
   type OrganizationListQuery,
   type UserListQuery,
 } from "@rollcall/clerk";
+
 import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { type Pool, type RequestBudget, takeClerkRequest } from "@rollcall/db";
 import type { Logger } from "@rollcall/observability";
@@ -24,6 +26,7 @@ export type RetryingClerk = MembershipLister & {
    * @param turn is entered before the answer is parsed, and left after a failure. The caller leaves it after a success
    */
   listPage(query: UserListQuery, turn?: Turn): Promise<ListedPage | "cursor_refused">;
+  readUser(clerkId: string): Promise<FetchResult>;
   countUsers(): Promise<number>;
   /** Lists up to `limit` organizations, in a smaller page if need be, as `listPage` does. */
   listOrganizationPage(query: OrganizationListQuery): Promise<EntryPage<ListedOrganization>>;
@@ -159,6 +162,7 @@ export function createRetryingClerk(
         return { users: [{ clerkId: null, result: { unreadable: answer } }], isShort: false };
       return answer === "cursor_refused" ? answer : { users: answer, isShort: answer.length < limit };
     },
+    readUser: (clerkId) => within(() => clerk.readUser(clerkId)),
     countUsers: () => within(() => clerk.countUsers()),
     readOrganization: (clerkOrgId) => within(() => clerk.readOrganization(clerkOrgId)),
     listMemberships,

@@ -39,7 +39,7 @@ const defaultSmallestPart = 5 * maxUsersPerPage;
  * Pages that are parsed and written at once: while Postgres works on one, this process parses the other. Each takes memory,
  * and a connection that sync jobs need too.
  */
-const mostPagesAtOnce = 2;
+const mostPagesAtOnce = 3;
 
 /**
  * Walks over all of Clerk's users, several ranges of creation time at once. It writes the users that differ, and records

@@ -137,7 +137,7 @@ async function checkQueues(databaseUrl: string): Promise<Finding> {
 /** Missing tables and grants, which other checks name. */
 const unprepared = new Set(["42P01", "42501", "3F000"]);
 
-async function checkWritable(name: string, write: () => Promise<void>): Promise<Finding> {
+async function checkWritable(name: string, write: () => Promise<unknown>): Promise<Finding> {
   try {
     await write();
     return ok(name, "A write succeeds over the connections that api and worker use.");
