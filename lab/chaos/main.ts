@@ -27,6 +27,7 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --other-root      the folder of a second build: api1 and worker1 are of that one, throughout
   --record FILE     appends each run to a file, and leaves out runs that are in it for this commit
   --any-commit      leaves out runs that are in the file for another commit too
+  --shorten N       after a failed seed, runs up to N shorter plans in search of the shortest that fails: 12
   --report FILE     prints the table of a file of runs
   --more KIND,…     draws these kinds of faults ten times as often
   --no-faults       injects no faults; deliveries are still lost, doubled and late
@@ -35,8 +36,8 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --soak 30m        a steady load without faults, measured for this time: memory and connections must not grow
   --rate            events a second of the soak: 100
   --warm-up         time before the measurement of a soak: 20m
-  --mutants         runs each mutant of the build, which must break its invariant within five seeds
-  --mutant NAME     runs one mutant`;
+  --mutants         runs each mutant, which must break its invariant within five seeds, or fail its test
+  --mutant A,B      runs mutants of these names`;
 
 const unitsMs = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 /** `90s`, `30m` or `2h`, as milliseconds. */
@@ -59,6 +60,7 @@ const options = z.object({
   "other-root": z.string().optional(),
   record: z.string().optional(),
   "any-commit": z.boolean().default(false),
+  shorten: z.coerce.number().int().nonnegative().default(12),
   report: z.string().optional(),
   more: z.string().optional(),
   "no-faults": z.boolean().default(false),
@@ -92,6 +94,7 @@ try {
       "other-root": text,
       record: text,
       "any-commit": flag,
+      shorten: text,
       report: text,
       more: text,
       "no-faults": flag,
@@ -140,7 +143,10 @@ async function run(chosen: z.infer<typeof options>): Promise<number> {
   }
   const redisBinary = findRedisServer(process.env["PATH"]);
   if (chosen.mutants || chosen.mutant !== undefined) {
-    return (await runMutants({ events, backend, app, redisBinary, only: chosen.mutant, say })) === 0 ? 0 : 1;
+    return (await runMutants({ events, backend, app, redisBinary, only: chosen.mutant?.split(","), say })) ===
+      0
+      ? 0
+      : 1;
   }
   const { signal } = interruption;
   if (chosen.soak !== undefined) {
@@ -158,6 +164,7 @@ async function run(chosen: z.infer<typeof options>): Promise<number> {
     redisBinary,
     record: chosen.record,
     anyCommit: chosen["any-commit"],
+    shorten: chosen.shorten,
     keep: chosen.keep,
     signal,
     say,

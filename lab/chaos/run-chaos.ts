@@ -47,7 +47,7 @@ export type ChaosReport = {
   seconds: { safety: number; healing: number };
 };
 
-const noUnexpectedExit = "no process ends but those that were killed";
+export const noUnexpectedExit = "no process ends but those that were killed";
 
 /** Runs a plan on a stage of its own, heals the stage, and checks all invariants. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {

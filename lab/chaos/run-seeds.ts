@@ -11,6 +11,7 @@ import type { Plan } from "./plan/plan.ts";
 import { describeFailure, describeRun } from "./report.ts";
 import { runChaos } from "./run-chaos.ts";
 import { appendRun, changed, hasVerdict, keyOf, type RunRecord, readRuns } from "./series/run-record.ts";
+import { describeShortened, shortenPlan } from "./shorten/shorten-plan.ts";
 import { writeConfiguration } from "./stage/stage.ts";
 
 type Options = {
@@ -27,6 +28,8 @@ type Options = {
   record: string | undefined;
   /** A run that the file holds for another commit is left out too. */
   anyCommit: boolean;
+  /** The most runs in search of a shorter plan that breaks the same invariant. */
+  shorten: number;
   /** Logs and data of successful runs are kept too. */
   keep: boolean;
   signal: AbortSignal;
@@ -63,7 +66,7 @@ type Commits = { commit: string; otherCommit: string | undefined };
 
 /** @returns whether every invariant held */
 async function runOne(
-  { root, otherRoot, redisBinary, events, record, keep, signal, say }: Options,
+  { root, otherRoot, redisBinary, events, record, shorten, keep, signal, say }: Options,
   cluster: Cluster,
   plan: Plan,
   { commit, otherCommit }: Commits,
@@ -92,6 +95,14 @@ async function runOne(
     return true;
   }
   for (const line of describeFailure(plan, report, commit, folder)) say(line);
+  if (shorten === 0) return false;
+  const fails = async (shorter: Plan) => {
+    const place = await mkdtemp(join(tmpdir(), `rollcall-chaos-shorter-${plan.seed}-`));
+    const { violations } = await runChaos({ ...run, plan: shorter, folder: place });
+    await rm(place, { recursive: true, force: true });
+    return violations.some(({ invariant }) => invariant === broken[0]);
+  };
+  for (const line of describeShortened(plan, await shortenPlan(plan, fails, shorten))) say(line);
   return false;
 }
 

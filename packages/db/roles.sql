@@ -137,6 +137,10 @@ begin
       -- A user's row is never deleted: a tombstone stays.
       ('select, insert, update', {{usersText}}, 'rollcall_worker'),
       ('select, insert, update, delete', {{profileText}}, 'rollcall_worker'),
+      ('select, insert, update', {{organizationsText}}, 'rollcall_worker'), -- A row of an organization is never deleted either.
+      ('select, insert, update, delete', {{membershipsText}}, 'rollcall_worker'), -- An ended membership may have no row.
+      ('select', {{organizationsText}}, 'rollcall_api'),
+      ('select', {{membershipsText}}, 'rollcall_api'),
       -- The api changes a tier. When an operator resolves a conflict, the api links the profile and deletes the fresh one.
       ({{apiOnUsers}}, {{usersText}}, 'rollcall_api'),
       ({{apiOnProfile}}, {{profileText}}, 'rollcall_api'),

@@ -39,7 +39,15 @@ test(
 async function runChaos(args: readonly string[]): Promise<void> {
   const child = spawn(
     process.execPath,
-    ["--conditions=@rollcall/source", "--import", import.meta.resolve("tsx"), program, ...args],
+    [
+      "--conditions=@rollcall/source",
+      "--import",
+      import.meta.resolve("tsx"),
+      program,
+      ...args,
+      // Shorter plans would take longer than the test may.
+      ...["--shorten", "0"],
+    ],
     { cwd: makeProcessFolder(), stdio: ["ignore", "pipe", "pipe"] },
   );
   let output = "";

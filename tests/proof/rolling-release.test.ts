@@ -12,16 +12,16 @@ import { waitFor } from "../harness/wait-for.ts";
 
 /** A release whose api queues sync jobs of a newer version, which older workers cannot read. */
 const newerVersion = [
-  { within: "packages/jobs/dist", find: /\bconst newest = 1;/, replace: "const newest = 2;" },
+  { within: "packages/jobs/dist", find: /\bconst newest = 2;/, replace: "const newest = 3;" },
   {
     within: "packages/jobs/dist",
     find: /\bv: z\.literal\(1\),(\s+kind: syncJobKind)/,
-    replace: "v: z.literal([1, 2]),$1",
+    replace: "v: z.literal([1, 3]),$1",
   },
   {
     within: "apps/api/dist/modules/webhook-route.js",
     find: /\bv: 1,/,
-    replace: "v: 2,\n        more: true,",
+    replace: "v: 3,\n        more: true,",
   },
 ];
 
@@ -80,7 +80,7 @@ describeOnBackends((backend) => {
 
   test("a job of a newer version waits for a newer worker, without an attempt or a dead letter", async () => {
     const { id: clerkId } = await single.clerk.users.create({}, { silent: true });
-    const syncJob = { v: 2, kind: "refresh", clerkId, cause: "webhook", eventAtMs: Date.now() };
+    const syncJob = { v: 3, kind: "refresh", clerkId, cause: "webhook", eventAtMs: Date.now() };
     const jobId = await withQueue(
       single,
       "sync",

@@ -75,7 +75,10 @@ export function createApiContext(config: ApiConfig, log: Logger, telemetry?: Tel
       issuer: config.CLERK_ISSUER,
     }),
     readDelivery:
-      config.CLERK_WEBHOOK_SIGNING_SECRET && createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET),
+      config.CLERK_WEBHOOK_SIGNING_SECRET &&
+      createDeliveryReader(config.CLERK_WEBHOOK_SIGNING_SECRET, {
+        organizations: pool.tables.organizations !== undefined,
+      }),
     refusalLimit: createRefusalLimit(),
     forwardedHeader: watchForwardedHeader(log, config.TRUST_PROXY),
     readOverview: createOverviewReader(services),

@@ -3,10 +3,17 @@ import {
   type ActedOnEventType,
   AppError,
   actedOnEventTypes,
+  organizationEventTypes,
   type WebhookAnswer,
   webhookPath,
 } from "@rollcall/contracts";
-import { addSyncJob, quarantineDelivery, type SyncJob } from "@rollcall/jobs";
+import {
+  addOrganizationJob,
+  addSyncJob,
+  type OrganizationJob,
+  quarantineDelivery,
+  type SyncJob,
+} from "@rollcall/jobs";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { ApiContext } from "./context.ts";
 
@@ -116,8 +123,10 @@ async function decideAnswer(context: ApiContext, delivery: Delivery): Promise<We
       return { status: "quarantined", id };
     }
     case "ignored":
-    case "organization-event":
       return { status: "ignored", id: delivery.id };
+    case "organization-event":
+      await addOrganizationJob(context.producers.sync, toOrganizationJob(delivery), enqueueDeadlineMs);
+      return { status: "accepted", id: delivery.id };
     case "event":
       await addSyncJob(context.producers.sync, toSyncJob(delivery), enqueueDeadlineMs);
       return { status: "accepted", id: delivery.id };
@@ -137,9 +146,21 @@ function toSyncJob(delivery: Extract<Delivery, { kind: "event" }>): SyncJob {
   };
 }
 
+function toOrganizationJob(delivery: Extract<Delivery, { kind: "organization-event" }>): OrganizationJob {
+  const { clerkOrgId, clerkId, eventAtMs, id } = delivery;
+  const isDeletion = delivery.type.endsWith(".deleted");
+  const named = { v: 2, clerkOrgId, cause: "webhook", eventAtMs, delivery: id } as const;
+  return clerkId === undefined
+    ? { ...named, kind: isDeletion ? "delete-organization" : "refresh-organization" }
+    : { ...named, kind: isDeletion ? "delete-membership" : "refresh-membership", clerkId };
+}
+
 /** All types that Rollcall ignores share one label value, because Clerk may add any number of types. */
 function countWebhook({ metrics, log }: ApiContext, delivery: Delivery, outcome: string): void {
-  const type = "type" in delivery ? actedOnEventTypes.find((known) => known === delivery.type) : undefined;
+  const type =
+    "type" in delivery && delivery.kind !== "ignored"
+      ? [...actedOnEventTypes, ...organizationEventTypes].find((known) => known === delivery.type)
+      : undefined;
   metrics.count("rollcall_webhooks_total", { type: type ?? "other", outcome });
   // A refusal is logged with its answer, within a limit: any caller can cause it.
   if (delivery.kind === "refused") return;

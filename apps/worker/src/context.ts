@@ -6,9 +6,11 @@ import {
   createUserReader,
   createUserWriter,
   type NotificationTarget,
+  type OrganizationContext,
   type ReadLoad,
   type ReconcileContext,
   type SyncContext,
+  syncUser,
 } from "@rollcall/sync";
 import type { WorkerConfig } from "./config.ts";
 import { createOutageLog, type OutageLog } from "./outage.ts";
@@ -18,6 +20,7 @@ export type WorkerContext = Services & {
   config: WorkerConfig;
   outages: OutageLog;
   sync: SyncContext;
+  organizations: OrganizationContext;
   /** The users that sync jobs are reading at Clerk now. */
   readLoad: ReadLoad;
   reconcile: ReconcileContext;
@@ -31,19 +34,26 @@ export function createWorkerContext(config: WorkerConfig, log: Logger, telemetry
   const { pool, sessionCache, autoCreate, tracing } = services;
   const reconcile = createReconcileContext(services, config);
   const readLoad = { usersInFlight: 0 };
+  const sync: SyncContext = {
+    pool,
+    readRow: createRowReader(pool),
+    readUser: createUserReader(reconcile.clerk, pool, { load: readLoad, tracing }),
+    readDeleted: createDeletionReader(reconcile.clerk, tracing),
+    writeUser: createUserWriter(pool, reconcile.defaults, tracing),
+    sessionCache,
+    autoCreate,
+    tracing,
+  };
   return {
     ...services,
     config,
     outages: createOutageLog(log),
-    sync: {
+    sync,
+    organizations: {
       pool,
-      readRow: createRowReader(pool),
-      readUser: createUserReader(reconcile.clerk, pool, { load: readLoad, tracing }),
-      readDeleted: createDeletionReader(reconcile.clerk, tracing),
-      writeUser: createUserWriter(pool, reconcile.defaults, tracing),
-      sessionCache,
-      autoCreate,
-      tracing,
+      clerk: reconcile.clerk,
+      refreshUser: (clerkId, { cause, eventAtMs, delivery }, attempt) =>
+        syncUser(sync, { v: 1, kind: "refresh", clerkId, cause, eventAtMs, delivery }, attempt),
     },
     readLoad,
     reconcile,

@@ -1,5 +1,5 @@
 import { readErrorCode } from "@rollcall/contracts";
-import { returnNotification } from "@rollcall/db";
+import { type DueNotification, returnNotification } from "@rollcall/db";
 import { JobFailure, type QueuedJob, readNotificationJob, type SyncQueueName } from "@rollcall/jobs";
 import { giveUpNotification, sendNotification } from "@rollcall/sync";
 import { UnrecoverableError } from "bullmq";
@@ -35,7 +35,7 @@ export async function processNotificationJob(
       );
   } catch (error) {
     await throwIfOutage(context, queue, error, pauseQueue);
-    if (job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) await giveUp(context, eventId);
+    if (job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) await giveUp(context, { eventId, clerkId });
     const code = readErrorCode(error);
     context.log.warn(
       { clerkId, eventId, code, err: error },
@@ -46,8 +46,8 @@ export async function processNotificationJob(
 }
 
 /** The job fails either way. If this write fails, the relay adds the notification again and it may be sent twice. */
-async function giveUp({ pool, log }: WorkerContext, eventId: number): Promise<void> {
-  await giveUpNotification(pool, eventId).catch((error: unknown) => {
-    log.warn({ eventId, err: error }, "A notification that was given up is still due");
+async function giveUp({ pool, log }: WorkerContext, due: DueNotification): Promise<void> {
+  await giveUpNotification(pool, due).catch((error: unknown) => {
+    log.warn({ eventId: due.eventId, err: error }, "A notification that was given up is still due");
   });
 }

@@ -1,5 +1,6 @@
 import {
   decideRetryDelayMs,
+  isOrganizationJobName,
   type JobWorker,
   notificationJobName,
   type Shard,
@@ -8,6 +9,7 @@ import {
 import type { WorkerContext } from "./context.ts";
 import type { PauseQueue } from "./outage.ts";
 import { processNotificationJob } from "./process-notification-job.ts";
+import { processOrganizationJob } from "./process-organization-job.ts";
 import { processSyncJob } from "./process-sync-job.ts";
 import { type QueueWorker, snoozeNewerVersions, startQueueWorker } from "./queue-worker.ts";
 
@@ -103,6 +105,11 @@ export function createPause(
   };
 }
 
+function chooseProcessor(jobName: string): typeof processSyncJob {
+  if (jobName === notificationJobName) return processNotificationJob;
+  return isOrganizationJobName(jobName) ? processOrganizationJob : processSyncJob;
+}
+
 function createSyncWorker(
   context: WorkerContext,
   queue: SyncQueueName,
@@ -116,8 +123,7 @@ function createSyncWorker(
   return context.backend.createWorker(
     queue,
     snoozeNewerVersions(context, queue, findQueue, (job) => {
-      const run = job.name === notificationJobName ? processNotificationJob : processSyncJob;
-      return run(context, queue, job, pauseQueue);
+      return chooseProcessor(job.name)(context, queue, job, pauseQueue);
     }),
     {
       ...settings,

@@ -61,6 +61,19 @@ export const sync: DashboardSpec = {
           ],
         },
         {
+          title: "Organizations and memberships, finished by outcome",
+          unit: "ops",
+          look: "bars",
+          help: "Empty while the mapping has no organizations. `written` and `unchanged` are usual. Codes with a dot, and `internal`, are failures: each has its section.",
+          runbook: "failed_syncs",
+          queries: [
+            {
+              expr: perSecond("rollcall_organization_syncs_total", { by: ["kind", "outcome"] }),
+              legend: "{{kind}} {{outcome}}",
+            },
+          ],
+        },
+        {
           title: "Finished by cause",
           unit: "ops",
           look: "bars",

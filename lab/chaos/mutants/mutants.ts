@@ -94,7 +94,7 @@ export const mutants: readonly Mutant[] = [
     name: "unique-index",
     breaks: "A user may have two profiles",
     invariant: "one profile each",
-    emphasis: { acts: { times: { "by-hand": 5 } } },
+    emphasis: { acts: { times: { "by-hand": 20, "sign-up": 4 }, circle: 4 } },
     patches: [
       {
         within: "packages/db/migrations",

@@ -5,10 +5,12 @@ import { startCluster } from "../../stage/postgres.ts";
 import { type AppName, apps } from "../apps.ts";
 import { drawPlan } from "../plan/draw-plan.ts";
 import type { Plan } from "../plan/plan.ts";
-import { runChaos } from "../run-chaos.ts";
+import { type ChaosOptions, noUnexpectedExit, runChaos } from "../run-chaos.ts";
 import { prepareDatabase } from "../run-seeds.ts";
 import { buildChanged } from "./build-mutant.ts";
 import { type Mutant, mutants } from "./mutants.ts";
+import { runTestedMutant } from "./run-tested-mutant.ts";
+import { testedMutants } from "./tested-mutants.ts";
 
 type Options = {
   events: number;
@@ -16,19 +18,31 @@ type Options = {
   /** The app of mutants that name none. */
   app: AppName;
   redisBinary: string | undefined;
-  /** The name of one mutant. Undefined: all of them. */
-  only?: string | undefined;
+  /** Names of mutants. Undefined: all of them. */
+  only?: readonly string[] | undefined;
   say: (line: string) => void;
 };
 
 /** If these seeds do not find a guard missing, chaos does not prove the guard. */
 const seeds = [1, 2, 3, 4, 5];
 
-/** Runs each mutant until its invariant fails. @returns how many mutants survived */
+/**
+ * Runs each mutant until its invariant fails, or against the test that must fail without its guard.
+ *
+ * @returns how many mutants survived
+ */
 export async function runMutants({ only, say, ...options }: Options): Promise<number> {
-  const chosen = mutants.filter(({ name }) => only === undefined || only === name);
-  if (chosen.length === 0) throw new Error(`There is no mutant ${only}`);
+  const isChosen = ({ name }: { name: string }) => only === undefined || only.includes(name);
+  const known = new Set([...mutants, ...testedMutants].map(({ name }) => name));
+  for (const name of only ?? []) if (!known.has(name)) throw new Error(`There is no mutant ${name}`);
+  const chosen = mutants.filter(isChosen);
   let survivors = 0;
+  for (const mutant of testedMutants.filter(isChosen)) {
+    const failed = await runTestedMutant(mutant);
+    if (failed === undefined) survivors += 1;
+    const verdict = failed === undefined ? `SURVIVED ${mutant.test.name}` : `caught by the test "${failed}"`;
+    say(`${mutant.name} (${mutant.breaks}): ${verdict}`);
+  }
   for (const mutant of chosen) {
     const caught = await catchMutant(mutant, { ...options, say });
     if (caught === undefined) survivors += 1;
@@ -47,6 +61,11 @@ async function catchMutant(
   const { root, remove } = await buildChanged(name, patches);
   const cluster = await startCluster((databaseUrl) => prepareDatabase(root, databaseUrl, apps[app]));
   try {
+    const common = { root, cluster, redisBinary };
+    if (!(await works(drawPlan({ seed: 1, events: 40, backend, shards, app, faults: false }), common))) {
+      say(`  ${name} does not work while nothing fails, so a broken invariant would prove nothing`);
+      return undefined;
+    }
     for (const seed of seeds) {
       // A working reconcile would repair most of the damage.
       const plan = drawPlan({
@@ -60,7 +79,7 @@ async function catchMutant(
         emphasis: { reconciles: false, ...emphasis },
       });
       const folder = await mkdtemp(join(tmpdir(), `rollcall-chaos-${name}-${seed}-`));
-      const { violations } = await runChaos({ plan, root, folder, cluster, redisBinary });
+      const { violations } = await runChaos({ ...common, plan, folder });
       await rm(folder, { recursive: true, force: true });
       const broken = new Set(violations.map((violation) => violation.invariant));
       if (broken.has(invariant)) return `caught by seed ${seed} of ${seeds.length}: ${invariant}`;
@@ -70,5 +89,20 @@ async function catchMutant(
   } finally {
     await cluster.stop();
     await remove();
+  }
+}
+
+/** Whether the mutant's processes run, and users get their rows, while deliveries alone go wrong. */
+async function works(
+  plan: Plan,
+  options: Pick<ChaosOptions, "root" | "cluster" | "redisBinary">,
+): Promise<boolean> {
+  const folder = await mkdtemp(join(tmpdir(), "rollcall-chaos-works-"));
+  try {
+    const { violations, ledger } = await runChaos({ ...options, plan, folder });
+    const hasExited = violations.some(({ invariant }) => invariant === noUnexpectedExit);
+    return !hasExited && ledger.calls.some(({ route, status }) => route === "ensure" && status === 200);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -3,8 +3,8 @@ import { type ProcessName, processNames } from "./process-name.ts";
 
 /** Faults of what surrounds Rollcall: Clerk's replicas, the app, its database roles, clocks, and the machine. */
 export type OuterFaultSpec =
-  /** Clerk's reads are answered as of the fault's start: all of them, or lists and counts alone. */
-  | { fault: "clerk-stale"; reads: "all" | "lists"; share: number }
+  /** Clerk's lists and counts are answered as of the fault's start. A user alone is answered as it is now. */
+  | { fault: "clerk-stale"; share: number }
   /** The app holds a lock that no other transaction may share, on the users' or the profiles' table. */
   | { fault: "app-lock"; table: "users" | "profiles" }
   /** The app fills a table of its own that references the users, and truncates it. */
@@ -71,7 +71,7 @@ export function drawOuterFault(
       // A job that reads an older version than the one that caused it is done. Only a reconcile heals that.
       if (!reconciles) return undefined;
       return {
-        spec: { fault, reads: dice.pick(["all", "lists"]), share: dice.pick([1, 1, 0.5]) },
+        spec: { fault, share: dice.pick([1, 1, 0.5]) },
         low: 1_500,
         high: 6_000,
       };

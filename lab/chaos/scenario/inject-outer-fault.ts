@@ -21,7 +21,7 @@ async function inject(stage: Stage, spec: OuterFaultSpec, forMs: number): Promis
   switch (spec.fault) {
     case "clerk-stale": {
       const { faults } = stage.clerk;
-      const id = await faults.add({ kind: "stale", reads: spec.reads, share: spec.share });
+      const id = await faults.add({ kind: "stale", reads: "lists", share: spec.share });
       await sleep(forMs);
       return faults.remove(id);
     }

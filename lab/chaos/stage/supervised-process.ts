@@ -109,7 +109,8 @@ export function superviseProcess(options: ProcessOptions): SupervisedProcess {
     untilAlive,
     kill: async (downMs) => {
       const target = child;
-      if (!target) return;
+      // A full sync's fault may kill the same process at this moment. Both would start it again, on one port.
+      if (!target || killed) return;
       const span = beginAway();
       killed = true;
       const ended = once(target, "exit");

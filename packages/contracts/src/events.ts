@@ -16,6 +16,8 @@ export const logEvents = [
   "user_altered_by_app",
   "user_tombstoned",
   "user_deletion_failed",
+  "organization_synced",
+  "organization_sync_failed",
   "deletion_held",
   "deletion_unconfirmed",
   "cache_hit_no_mentorado",

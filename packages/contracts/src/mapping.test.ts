@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { EnvironmentError } from "./environment.ts";
-import { defaultMapping, describeMappingFile, parseMapping } from "./mapping.ts";
+import { defaultMapping, describeMappingFile, parseMapping, resolveOrganizations } from "./mapping.ts";
 
 const schemaFile = fileURLToPath(new URL("../../../ops/rollcall.config.schema.json", import.meta.url));
 
@@ -156,9 +156,58 @@ test("columns of a profile that contradict each other are refused", () => {
   ]);
 });
 
-test("a mapping that this version does not carry out is refused by the name of each part", () => {
-  expect(problemsOf({ ...defaultMapping, organizations: {} })).toEqual([
-    "organizations: this version does not support it yet",
+const organizations = {
+  table: "app.teams",
+  key: { column: "id", type: "uuid" },
+  columns: { clerkOrgId: "clerk_id", name: "title" },
+  memberships: {
+    table: "app.seats",
+    user: "member_id",
+    organization: "team_id",
+    columns: { role: "role" },
+  },
+};
+
+test("organizations are off without their part, and have default tables where it names none", () => {
+  expect(resolveOrganizations(parse(defaultMapping))).toBeUndefined();
+  expect(resolveOrganizations(parse({ ...defaultMapping, organizations: {} }))).toMatchObject({
+    isOurs: true,
+    table: "public.organizations",
+    memberships: { isOurs: true, table: "public.organization_memberships" },
+  });
+  expect(resolveOrganizations(parse({ ...defaultMapping, organizations }))).toEqual({
+    ...organizations,
+    isOurs: false,
+    memberships: { ...organizations.memberships, isOurs: false },
+  });
+  const { memberships: _, ...teams } = organizations;
+  expect(resolveOrganizations(parse({ ...defaultMapping, organizations: teams }))).toMatchObject({
+    isOurs: false,
+    memberships: { isOurs: true },
+  });
+});
+
+test("tables of organizations that contradict each other are refused, each by its name", () => {
+  const problems = problemsOf({
+    ...defaultMapping,
+    organizations: {
+      table: "users",
+      memberships: { ...organizations.memberships, table: "public.users", organization: "member_id" },
+    },
+  });
+  expect(problems).toEqual([
+    "organizations.key is missing: name table, key and columns, or none of the three",
+    "organizations.columns is missing: name table, key and columns, or none of the three",
+    "organizations.memberships.table (public.users) must be another table than users.table",
+    "organizations.memberships.organization must not name the column member_id of organizations.memberships.user again",
+  ]);
+  const columns = { clerkOrgId: "id", name: "title", slug: "title" };
+  expect(
+    problemsOf({ ...defaultMapping, organizations: { ...organizations, table: "mentorados", columns } }),
+  ).toEqual([
+    "organizations.table (mentorados) must be another table than profile.table",
+    "organizations.key.type must be text, because the key column is the Clerk id",
+    "organizations.columns.slug must not name the column title of organizations.columns.name again",
   ]);
 });
 

@@ -102,6 +102,49 @@ const profile = z.strictObject({
   columns: z.record(identifier, profileColumn),
 });
 
+const organizationColumns = z.strictObject({
+  clerkOrgId: identifier.describe("Holds the Clerk id. It may be the key column, of type text."),
+  name: identifier.optional(),
+  slug: identifier.optional(),
+  imageUrl: identifier.optional(),
+  membersCount: identifier.optional(),
+  clerkCreatedAt: identifier.optional(),
+  clerkUpdatedAt: identifier.optional(),
+  deletedAt: identifier.optional(),
+  createdAt: identifier.optional(),
+  updatedAt: identifier.optional(),
+});
+
+const membershipColumns = z.strictObject({
+  role: identifier.optional(),
+  deletedAt: identifier
+    .optional()
+    .describe("Set when the membership ends. Without it, Rollcall deletes the row then."),
+  createdAt: identifier.optional(),
+  updatedAt: identifier.optional(),
+});
+
+const memberships = z.strictObject({
+  table: tableName,
+  key: key.optional().describe("Only of a table with a key of its own, besides user and organization."),
+  user: identifier.describe("The column that refers to the key of the users."),
+  organization: identifier.describe("The column that refers to the key of the organizations."),
+  columns: membershipColumns,
+});
+
+const organizations = z
+  .strictObject({
+    table: tableName.optional(),
+    key: key.optional(),
+    columns: organizationColumns.optional(),
+    memberships: memberships
+      .optional()
+      .describe("Without it, Rollcall makes the table public.organization_memberships."),
+  })
+  .describe(
+    "Turns organizations on. Without table, key and columns, Rollcall makes the table public.organizations.",
+  );
+
 const mappingFile = z.strictObject({
   $schema: z.string().optional(),
   users: z.strictObject({
@@ -114,7 +157,7 @@ const mappingFile = z.strictObject({
     columns: userColumns,
   }),
   profile: profile.nullable(),
-  organizations: z.strictObject({}).optional(),
+  organizations: organizations.optional(),
 });
 
 /** The mapping of the tables, parsed. */
@@ -155,6 +198,57 @@ export const defaultMapping: Mapping = {
   },
 };
 
+type OrganizationsMapping = NonNullable<Mapping["organizations"]>;
+
+/** The tables of organizations and of their memberships, with every name. */
+export type MappedOrganizations = {
+  /** Rollcall makes the table, with every column. */
+  isOurs: boolean;
+  table: string;
+  key: Mapping["users"]["key"];
+  columns: NonNullable<OrganizationsMapping["columns"]>;
+  memberships: NonNullable<OrganizationsMapping["memberships"]> & { isOurs: boolean };
+};
+
+const defaultOrganizations: Omit<MappedOrganizations, "memberships"> = {
+  isOurs: true,
+  table: "public.organizations",
+  key: { column: "id", type: "integer" },
+  columns: {
+    clerkOrgId: "clerk_org_id",
+    name: "name",
+    slug: "slug",
+    imageUrl: "image_url",
+    membersCount: "members_count",
+    clerkCreatedAt: "clerk_created_at",
+    clerkUpdatedAt: "clerk_updated_at",
+    deletedAt: "deleted_at",
+    createdAt: "created_at",
+    updatedAt: "updated_at",
+  },
+};
+
+/** The row of a membership goes with it: a query that forgets a condition must not let a former member in. */
+const defaultMemberships: MappedOrganizations["memberships"] = {
+  isOurs: true,
+  table: "public.organization_memberships",
+  key: { column: "id", type: "integer" },
+  user: "user_id",
+  organization: "organization_id",
+  columns: { role: "role", createdAt: "created_at", updatedAt: "updated_at" },
+};
+
+/** The tables of organizations that a mapping means; undefined while organizations are off. */
+export function resolveOrganizations({ organizations: mapped }: Mapping): MappedOrganizations | undefined {
+  if (!mapped) return undefined;
+  const { table, key: own, columns } = mapped;
+  return {
+    // The parser refuses a mapping that names one of the three alone.
+    ...(table && own && columns ? { isOurs: false, table, key: own, columns } : defaultOrganizations),
+    memberships: mapped.memberships ? { ...mapped.memberships, isOurs: false } : defaultMemberships,
+  };
+}
+
 /**
  * Parses the text of the file that ROLLCALL_CONFIG names.
  *
@@ -172,7 +266,7 @@ export function parseMapping(text: string, file: string): Mapping {
   const result = mappingFile.safeParse(json);
   if (!result.success) throw refuse(file, result.error.issues.flatMap(describeIssue));
   const { $schema: _, ...mapping } = result.data;
-  const problems = [...findContradictions(mapping), ...findUnsupported(mapping)];
+  const problems = [...findContradictions(mapping), ...findOrganizationProblems(mapping)];
   if (problems.length > 0) throw refuse(file, problems);
   return mapping;
 }
@@ -221,7 +315,7 @@ function findContradictions({ users, profile: mapped }: Mapping): string[] {
         `${field} must not name the column ${column}, which Rollcall ${users.state === "added" ? "adds" : "has"} for itself`,
       );
   if (!mapped) return problems;
-  if (toQualified(mapped.table).join(".") === toQualified(users.table).join("."))
+  if (sameTable(mapped.table, users.table))
     problems.push("profile.table must be another table than users.table");
   const own = [mapped.key.column, mapped.link, mapped.updatedAt];
   for (const column of Object.keys(mapped.columns))
@@ -277,9 +371,66 @@ export function toQualified(table: string): [schema: string, name: string] {
   return second === undefined ? ["public", first] : [first, second];
 }
 
-/** Mappings that are right and that this version does not carry out. */
-function findUnsupported({ organizations }: Mapping): string[] {
-  return organizations ? ["organizations: this version does not support it yet"] : [];
+/** Problems of the tables of organizations. Rollcall adds no column to them, so only their own names can clash. */
+function findOrganizationProblems(mapping: Mapping): string[] {
+  const { organizations: mapped, users, profile: ofPeople } = mapping;
+  const resolved = resolveOrganizations(mapping);
+  if (!mapped || !resolved) return [];
+  const together = ["table", "key", "columns"] as const;
+  const missing = together.filter((field) => mapped[field] === undefined);
+  const problems =
+    missing.length === 0 || missing.length === together.length
+      ? []
+      : missing.map(
+          (field) => `organizations.${field} is missing: name table, key and columns, or none of the three`,
+        );
+  const { memberships: pairs } = resolved;
+  const tables: [field: string, table: string][] = [
+    ["users.table", users.table],
+    ...(ofPeople ? [["profile.table", ofPeople.table] as [string, string]] : []),
+    ["organizations.table", resolved.table],
+    ["organizations.memberships.table", pairs.table],
+  ];
+  for (const [index, [field, table]] of tables.entries()) {
+    const other = tables.slice(0, index).find(([, name]) => sameTable(name, table));
+    if (other && field.startsWith("organizations"))
+      problems.push(`${field} (${table}) must be another table than ${other[0]}`);
+  }
+  const { key: own, columns } = resolved;
+  const keyIsClerkId = own.column === columns.clerkOrgId;
+  if (keyIsClerkId && own.type !== "text")
+    problems.push("organizations.key.type must be text, because the key column is the Clerk id");
+  return [
+    ...problems,
+    ...findRepeated([
+      ...(keyIsClerkId ? [] : [["organizations.key.column", own.column] as const]),
+      ...prefix("organizations.columns", columns),
+    ]),
+    ...findRepeated([
+      ...(pairs.key ? [["organizations.memberships.key.column", pairs.key.column] as const] : []),
+      ["organizations.memberships.user", pairs.user],
+      ["organizations.memberships.organization", pairs.organization],
+      ...prefix("organizations.memberships.columns", pairs.columns),
+    ]),
+  ];
+}
+
+const sameTable = (one: string, other: string) => toQualified(one).join(".") === toQualified(other).join(".");
+
+type NamedColumn = readonly [field: string, column: string | undefined];
+
+function prefix(place: string, columns: Readonly<Record<string, string | undefined>>): NamedColumn[] {
+  return Object.entries(columns).map(([field, column]) => [`${place}.${field}`, column] as const);
+}
+
+function findRepeated(named: readonly NamedColumn[]): string[] {
+  const used = new Map<string, string>();
+  return named.flatMap(([field, column]) => {
+    if (column === undefined) return [];
+    const other = used.get(column);
+    used.set(column, field);
+    return other === undefined ? [] : [`${field} must not name the column ${column} of ${other} again`];
+  });
 }
 
 /**
@@ -307,7 +458,7 @@ function findDifferences(one: unknown, other: unknown, place = ""): string[] {
     );
   }
   const isTable = place.endsWith(".table") && typeof one === "string" && typeof other === "string";
-  const isSame = isTable ? toQualified(one).join(".") === toQualified(other).join(".") : one === other;
+  const isSame = isTable ? sameTable(one, other) : one === other;
   return isSame ? [] : [place];
 }
 

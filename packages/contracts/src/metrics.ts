@@ -48,6 +48,12 @@ export const metricTable = {
     labels: ["cause", "outcome"],
     in: ["worker"],
   },
+  rollcall_organization_syncs_total: {
+    type: "counter",
+    help: "Finished jobs about organizations and memberships, by kind, cause and outcome.",
+    labels: ["kind", "cause", "outcome"],
+    in: ["worker"],
+  },
   rollcall_provision_seconds: {
     type: "histogram",
     help: "Seconds from the start of a sync job to its commit.",

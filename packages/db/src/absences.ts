@@ -114,3 +114,21 @@ export async function mayDeleteAbsent(
   const users = readRow(countRow, (await db.query(countUsers(db), [bornBefore, enough])).rows).count;
   return enough <= users;
 }
+
+const countStates = (table: "organization_states" | "membership_states") => `
+select count(*) filter (where deleted_by = 'absence' and deleted_at > now() - interval '24 hours')::int as deleted,
+       count(*) filter (where deleted_at is null and read_ticket is not null)::int as live
+from rollcall.${table}
+`;
+
+const statesRow = z.object({ deleted: z.number(), live: z.number() });
+
+/** The same for one more organization or membership. Each kind has a limit of its own. */
+export async function mayDeleteAbsentOf(
+  db: Queryable,
+  table: "organization_states" | "membership_states",
+): Promise<boolean> {
+  const { deleted, live } = readRow(statesRow, (await db.query(countStates(table))).rows);
+  const inADay = deleted + 1;
+  return inADay <= fewInADay || inADay * usersForEachInADay <= live + deleted;
+}

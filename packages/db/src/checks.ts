@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type DeclaredTable, declareTables } from "./app-schema/declared-tables.ts";
+import type { DeclaredTable } from "./app-schema/declared-table.ts";
+import { declareTables } from "./app-schema/declared-tables.ts";
 import { hidesRows } from "./app-schema/hides-rows.ts";
 import { usedSequences } from "./app-schema/used-sequences.ts";
 import { readLiveColumns } from "./migrate/adoption/column-problems.ts";
@@ -23,7 +24,7 @@ needed (oid, name, privilege) as (
   left join app on app.relation = c.oid
   cross join unnest(array['select', 'insert', 'update', 'delete']) as p
   where case
-    when s.is_app then app.kind = 'profile' or app.kind = 'users' and p <> 'delete'
+    when s.is_app then app.kind in ('profile', 'memberships') or app.kind in ('users', 'organizations') and p <> 'delete'
     when s.nspname = 'rollcall' then c.relname <> 'admin_sessions'
       and (c.relname not in ('migrations', 'known_columns') or p = 'select')
     else true end

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { lockAbsenceGuard, mayDeleteAbsent } from "./absences.ts";
 import { evaluateConflicts } from "./conflicts.ts";
 import { describeInsertedKey, failInsert, type NewKey, perUserKey } from "./made-keys.ts";
+import { endMembershipsOf } from "./memberships.ts";
 import type { Queryable } from "./pool.ts";
 import { unlinkProfiles } from "./profiles.ts";
 import { readRow, readRows } from "./rows.ts";
@@ -125,6 +126,8 @@ export async function tombstoneUsers(
   await unlinkProfiles(db, ids);
   await refuseUndeleted(db, ids);
   await releaseDeletions(db, ids);
+  const { cause = "delete", ref = null } = deletions[0] ?? {};
+  await endMembershipsOf(db, "user", ids, { cause, ref });
   await evaluateConflicts(db, deletions[0]?.cause ?? "delete", {
     userIds: [...deleted.map(({ userId }) => userId), ...erased],
     foldedEmails: deleted.flatMap(({ foldedEmail }) => foldedEmail ?? []),

@@ -1,4 +1,4 @@
-import { AppError } from "@rollcall/contracts";
+import { AppError, defaultMapping } from "@rollcall/contracts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as db from "./index.ts";
 import { calls, secret } from "./testing/every-call.ts";
@@ -8,8 +8,9 @@ let empty: db.Pool;
 let migrated: db.Pool;
 
 beforeAll(async () => {
-  empty = await createEmptyPool();
-  migrated = await createTestPool();
+  const mapping = { ...defaultMapping, organizations: {} };
+  empty = await createEmptyPool(mapping);
+  migrated = await createTestPool(mapping);
 });
 afterAll(async () => {
   await empty.end();
@@ -21,6 +22,7 @@ const others = [
   ...[
     "blankUser",
     "trimText",
+    "nameMembership",
     "createPool",
     "createQueuePool",
     "createTables",

@@ -144,6 +144,14 @@ export { readCatalog } from "./init/read-catalog.ts";
 export { acquireLease, checkWrites, holdLease, type Lease, leaseName, releaseLease } from "./leases.ts";
 export { describeColumns, type ListColumns } from "./list-columns.ts";
 export { findMappingProblems } from "./mapping-watch.ts";
+export {
+  applyMemberships,
+  endAbsentMembership,
+  endMembership,
+  findMembershipState,
+  type MembershipOutcome,
+  nameMembership,
+} from "./memberships.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicateRows } from "./migrate/adoption/row-problems.ts";
 export { buildLargeIndexes } from "./migrate/build-indexes.ts";
@@ -156,7 +164,16 @@ export {
   restoreTables,
 } from "./migrate/migrate.ts";
 export { type InsertedUser, insertNewUsers } from "./new-users.ts";
+export type { MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
 export {
+  applyOrganizations,
+  findOrganizationState,
+  type OrganizationOutcome,
+  tombstoneAbsentOrganization,
+  tombstoneOrganization,
+} from "./organizations.ts";
+export {
+  type DueNotification,
   findUnsentNotification,
   listDueNotifications,
   markNotificationSent,

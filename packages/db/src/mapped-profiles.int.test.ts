@@ -393,7 +393,10 @@ describe("a profile's table with uuid keys, an enum and columns from several sou
     const session = await findSession(pool, "user_a");
     const { rows } = await pool.query("select id from rollcall.events where notification_due_at is not null");
     expect(rows).toHaveLength(1);
-    expect(await findUnsentNotification(pool, Number(rows[0].id))).toMatchObject({
+    const due = { eventId: Number(rows[0].id), clerkId: "user_a" };
+    // The job of an event that a failover lost, whose id was given again.
+    expect(await findUnsentNotification(pool, { ...due, clerkId: "user_lost" })).toBeUndefined();
+    expect(await findUnsentNotification(pool, due)).toMatchObject({
       userId: session?.user.id,
       profileId: session?.mentorado?.id,
     });

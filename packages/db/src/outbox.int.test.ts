@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import {
+  type DueNotification,
   listDueNotifications,
   markNotificationSent,
   markNotificationsQueued,
@@ -26,6 +27,11 @@ async function makeDue(count: number): Promise<number[]> {
   return made.rows.map(({ id }) => id);
 }
 
+async function describe(eventId: number): Promise<DueNotification> {
+  const { rows } = await pool.query("select clerk_id from rollcall.events where id = $1", [eventId]);
+  return { eventId, clerkId: String(rows[0]?.clerk_id) };
+}
+
 async function listIds(mostUnderWay: number): Promise<number[]> {
   return (await listDueNotifications(pool, mostUnderWay)).map(({ eventId }) => eventId);
 }
@@ -41,7 +47,7 @@ test("the oldest notifications are due first, and only a limited number is in th
   expect(await listIds(3)).toEqual([first, second, third]);
   await markNotificationsQueued(pool, [first, second, third]);
   expect(await listIds(3)).toEqual([]);
-  await markNotificationSent(pool, second);
+  await markNotificationSent(pool, await describe(second));
   expect(await listIds(3)).toEqual([fourth]);
 });
 
@@ -49,9 +55,17 @@ test("a notification whose job was lost is due again, unless it was sent or sett
   const [lost = 0, sent = 0, settled = 0, fresh = 0] = await makeDue(4);
   await queuedAgo("11 minutes", [lost, sent, settled]);
   await queuedAgo("9 minutes", [fresh]);
-  await markNotificationSent(pool, sent);
-  await settleNotification(pool, settled);
+  await markNotificationSent(pool, await describe(sent));
+  await settleNotification(pool, await describe(settled));
   expect(await listIds(10)).toEqual([lost]);
+});
+
+test("the job of an event that a failover lost neither sends nor settles the event that has its id now", async () => {
+  const [eventId = 0] = await makeDue(1);
+  const lost = { eventId, clerkId: "user_lost" };
+  await markNotificationSent(pool, lost);
+  await settleNotification(pool, lost);
+  expect(await listIds(10)).toEqual([eventId]);
 });
 
 test("a notification that waited for a day is not sent any more", async () => {

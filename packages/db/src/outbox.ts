@@ -4,7 +4,10 @@ import type { Queryable } from "./pool.ts";
 import { readRows } from "./rows.ts";
 import { perProfile } from "./tables.ts";
 
-/** An event for which the app gets a notification. */
+/**
+ * An event for which the app gets a notification. The id alone does not name it: after a failover that lost events, their
+ * ids are given again, while jobs of the lost ones still wait.
+ */
 export type DueNotification = { eventId: number; clerkId: string };
 
 const dueRow = z.object({ eventId: z.coerce.number(), clerkId: z.string() });
@@ -63,22 +66,34 @@ const unsent = perProfile(
   ({ stored }, { users: u }) =>
     `select e.at, u.${u.id} as "userId", ${stored.profile.type === "integer" ? "(e.details ->> 'mentoradoId')::int" : "e.details ->> 'mentoradoId'"} as "profileId"
      from rollcall.events e join ${u.rows} u on u.${u.clerkId} = e.clerk_id
-     where e.id = $1 and e.notification_sent_at is null and u.${u.deletedAt} is null`,
+     where e.id = $1 and e.clerk_id = $2 and e.notification_sent_at is null and u.${u.deletedAt} is null`,
 );
 
-/** The content of a notification. @returns undefined if it was sent, or if the user is deleted by now */
-export async function findUnsentNotification(db: Queryable, eventId: number) {
+/** The content of a notification. @returns undefined if it was sent or lost, or if the user is deleted by now */
+export async function findUnsentNotification(db: Queryable, { eventId, clerkId }: DueNotification) {
   const statement = unsent(db);
   if (statement === undefined) return undefined;
-  return readRows(notificationRow, (await db.query(statement, [eventId])).rows)[0];
+  return readRows(notificationRow, (await db.query(statement, [eventId, clerkId])).rows)[0];
 }
 
 /** Records that the app accepted the notification. */
-export async function markNotificationSent(db: Queryable, eventId: number): Promise<void> {
-  await db.query("update rollcall.events set notification_sent_at = now() where id = $1", [eventId]);
+export async function markNotificationSent(
+  db: Queryable,
+  { eventId, clerkId }: DueNotification,
+): Promise<void> {
+  await db.query("update rollcall.events set notification_sent_at = now() where id = $1 and clerk_id = $2", [
+    eventId,
+    clerkId,
+  ]);
 }
 
 /** Records that no notification is due any more: the user is deleted, or the job became a dead letter. */
-export async function settleNotification(db: Queryable, eventId: number): Promise<void> {
-  await db.query("update rollcall.events set notification_due_at = null where id = $1", [eventId]);
+export async function settleNotification(
+  db: Queryable,
+  { eventId, clerkId }: DueNotification,
+): Promise<void> {
+  await db.query("update rollcall.events set notification_due_at = null where id = $1 and clerk_id = $2", [
+    eventId,
+    clerkId,
+  ]);
 }

@@ -1,4 +1,5 @@
-import { type DeclaredTable, declareTables } from "./app-schema/declared-tables.ts";
+import type { DeclaredTable } from "./app-schema/declared-table.ts";
+import { declareTables, findDeclared } from "./app-schema/declared-tables.ts";
 import { usedSequences } from "./app-schema/used-sequences.ts";
 import { quoteName, quoteText } from "./quote-name.ts";
 import { perTables, type Tables } from "./tables.ts";
@@ -41,14 +42,19 @@ function pickQuotes(values: readonly (string | undefined)[]): string {
 }
 
 const valuesOf = perTables((tables) => {
-  const { users: u, mapping } = tables;
+  const { users: u, mapping, organizations: o } = tables;
   const app = declareTables({ tables });
-  const [users, profile] = app;
+  const users = findDeclared({ tables }, "users");
+  const profile = findDeclared({ tables }, "profile");
+  // Tables that keep their form also keep their owner.
+  const adopted = app.filter(({ keepsForm }) => !keepsForm);
+  const kept = app.filter(({ keepsForm }) => keepsForm);
   const [claimantIndex, createdIndex] = users?.indexes.map(({ name }) => quoteName(name)) ?? [];
-  const appTables = app.map(({ table }) => `to_regclass(${quoteText(table)})`).join(", ");
+  const listOids = (of: readonly DeclaredTable[]) =>
+    of.map(({ table }) => `to_regclass(${quoteText(table)})`).join(", ");
   const [profileIndex] = profile?.indexes.map(({ name }) => quoteName(name)) ?? [];
-  const schemas = [...new Set(app.map(({ schema }) => schema))].join(", ");
-  const sequences = app.map(findSequence).join(", ");
+  const listSchemas = (of: readonly DeclaredTable[]) =>
+    of.length > 0 ? [...new Set(of.map(({ schema }) => schema))].join(", ") : undefined;
   const written = listWritten(tables);
   const email = Object.entries(mapping.profile?.columns ?? {}).find(
     ([, source]) => "from" in source && source.from === "email",
@@ -84,14 +90,19 @@ const valuesOf = perTables((tables) => {
     profileEmail: email && quoteName(email[0]),
     profileText: profile && quoteText(profile.table),
     profileRegclass: profile ? `${quoteText(profile.table)}::regclass` : "null::regclass",
-    appTables: u.isSeparate ? "null" : appTables,
-    usedSequences: usedSequences(appTables),
-    appSchemas: schemas,
-    adoptedSchemas: u.isSeparate ? undefined : schemas,
-    keptSchemas: u.isSeparate ? schemas : undefined,
-    keptTables: u.isSeparate ? app.map(({ table }) => table).join(", ") : undefined,
-    keptSequences: u.isSeparate ? sequences : undefined,
-    keySequences: sequences,
+    appTables: listOids(adopted) || "null",
+    usedSequences: usedSequences(listOids(app)),
+    appSchemas: listSchemas(app),
+    adoptedSchemas: listSchemas(adopted),
+    keptSchemas: listSchemas(kept),
+    keptTables: kept.map(({ table }) => table).join(", ") || undefined,
+    keptSequences: kept.map(findSequence).join(", ") || undefined,
+    keySequences: app.map(findSequence).join(", "),
+    organizations: o?.table,
+    organizationsText: o && quoteText(o.table),
+    organizationId: o?.clerkOrgId,
+    organizationDeletedAt: o?.deletedAt,
+    membershipsText: o && quoteText(o.memberships.table),
     stateText: u.isSeparate ? quoteText(stateTable) : undefined,
     linksText: u.isSeparate && profile ? quoteText(linkTable) : undefined,
     apiOnUsers: quoteText(

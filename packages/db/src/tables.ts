@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { defaultMapping, type Mapping, toQualified } from "@rollcall/contracts";
+import { createOrganizationTables, type OrganizationTables } from "./organization-columns.ts";
 import { describeProfile, type ProfileTable } from "./profile-columns.ts";
 import { quoteName } from "./quote-name.ts";
 import { describeUserColumns, type UserColumns } from "./user-columns.ts";
@@ -16,6 +17,8 @@ export type Tables = {
   profile: ProfileTable | undefined;
   /** The word for a profile in names of log events and notifications, also for an app without profiles. */
   profileName: string;
+  /** The tables of organizations and memberships; undefined while organizations are off. */
+  organizations: OrganizationTables | undefined;
   users: UserColumns & {
     /** `schema.table`. */
     table: string;
@@ -38,6 +41,7 @@ export function createTables(mapping: Mapping): Tables {
     mapping,
     profile,
     profileName: profile?.name ?? "mentorado",
+    organizations: createOrganizationTables(mapping),
     users: {
       ...columns,
       table: qualified.map(quoteName).join("."),
@@ -86,6 +90,13 @@ export function perProfile<Statements>(
   make: (profile: ProfileTable, tables: Tables) => Statements,
 ): (db: { readonly tables: Tables }) => Statements | undefined {
   return perTables((tables) => tables.profile && make(tables.profile, tables));
+}
+
+/** Statements about organizations, made as `perTables` does. They are undefined while organizations are off. */
+export function perOrganizations<Statements>(
+  make: (organizations: OrganizationTables, tables: Tables) => Statements,
+): (db: { readonly tables: Tables }) => Statements | undefined {
+  return perTables((tables) => tables.organizations && make(tables.organizations, tables));
 }
 
 /** The join of a user `u` with its profile `m`; empty for an app without profiles. */

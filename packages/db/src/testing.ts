@@ -9,11 +9,12 @@ import { blankUser, type UserSnapshot } from "./user-columns.ts";
 import { applySnapshots, findSession } from "./users.ts";
 
 /** A pool on a fresh, empty database of the test server. */
-export async function createEmptyPool(): Promise<Pool> {
+export async function createEmptyPool(mapping?: Mapping): Promise<Pool> {
   const databaseUrl = await createDatabase(inject("postgresUrl"));
   // With `public`, statements of tests need no schema. tests/e2e/planted-names.test.ts runs the processes without it.
   return createPool({
     databaseUrl,
+    ...(mapping && { mapping }),
     applicationName: "test",
     searchPath: "public",
     onIdleError: () => undefined,
@@ -21,8 +22,8 @@ export async function createEmptyPool(): Promise<Pool> {
 }
 
 /** A pool on a fresh, migrated database of the test server. */
-export async function createTestPool(): Promise<Pool> {
-  const pool = await createEmptyPool();
+export async function createTestPool(mapping?: Mapping): Promise<Pool> {
+  const pool = await createEmptyPool(mapping);
   await migrateUp(pool);
   return pool;
 }

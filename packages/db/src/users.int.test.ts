@@ -15,7 +15,7 @@ import {
 } from "./testing.ts";
 import { inRolledBackTransaction, inTransaction } from "./transaction.ts";
 import type { UserSnapshot } from "./user-columns.ts";
-import { applySnapshots, findSession } from "./users.ts";
+import { applySnapshots, findSession, nextReadSequence } from "./users.ts";
 
 let pool: Pool;
 
@@ -51,6 +51,21 @@ describe("order", () => {
     await write([snapshot({ name: "now", readTicket: 9 })]);
     await write([snapshot({ name: "then", readTicket: 5 })]);
     expect((await getSession(pool)).user).toMatchObject({ name: "now", readTicket: 9 });
+  });
+
+  test("a read after a failover that lost draws still wins over a read before", async () => {
+    const before = await nextReadSequence(pool);
+    await write([snapshot({ name: "read before", readTicket: before })]);
+    await pool.query("select setval('rollcall.read_sequence', $1)", [before + 500]);
+    const lost = await nextReadSequence(pool);
+    await write([snapshot({ name: "read before, written after", readTicket: lost })]);
+    // As a replica that lacks the last draws has it.
+    await pool.query("select setval('rollcall.read_sequence', $1)", [before]);
+    const after = await nextReadSequence(pool);
+    expect(after).toBe(lost + 1);
+    await write([snapshot({ name: "read after", readTicket: after })]);
+    expect((await getSession(pool)).user.name).toBe("read after");
+    expect(await nextReadSequence(pool)).toBe(after + 1);
   });
 
   test("milliseconds count", async () => {

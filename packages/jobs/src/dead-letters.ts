@@ -12,6 +12,7 @@ import type { Job } from "bullmq";
 import { z } from "zod";
 import type { JobQueue } from "./backend.ts";
 import { addNotificationJob, notificationJobName, readNotificationJob } from "./notification-job.ts";
+import { addOrganizationJob, isOrganizationJobName, organizationJob } from "./organization-job.ts";
 import type { Producer, UserProducer } from "./producer.ts";
 import type { SyncQueueName } from "./queue-names.ts";
 import { deadLetterOptions } from "./retry.ts";
@@ -169,6 +170,7 @@ export function replayDeadLetter(
   const producer = letter.queue === "ensure" ? producers.ensure : producers.sync;
   const work = letter.replayable ? readWork(letter) : undefined;
   if (work?.kind === "notification") return addNotificationJob(producer, work.job, deadlineMs);
+  if (work?.kind === "organization") return addOrganizationJob(producer, work.job, deadlineMs);
   if (work?.kind === "sync") return addSyncJob(producer, work.job, deadlineMs);
   throw new AppError("dead_letter.not_replayable", "The dead letter's payload names no work");
 }
@@ -183,9 +185,18 @@ function readWork({ name, payload }: DeadLetter) {
     const job = readNotificationJob(payload);
     return job && { kind: "notification" as const, job };
   }
+  // The replay has its own cause and time: the delivery behind the first job may be days old.
+  if (isOrganizationJobName(name)) {
+    const of = organizationJob.safeParse(payload).data;
+    if (!of) return undefined;
+    const { delivery: _, ...named } = of;
+    return {
+      kind: "organization" as const,
+      job: { ...named, cause: "replay" as const, eventAtMs: Date.now() },
+    };
+  }
   const read = syncJob.safeParse(payload).data;
   if (!read) return undefined;
-  // The replay has its own cause and time: the delivery behind the first job may be days old.
   const { v, kind, clerkId } = read;
   return {
     kind: "sync" as const,

@@ -28,6 +28,14 @@ export {
   notificationJobName,
   readNotificationJob,
 } from "./notification-job.ts";
+export {
+  addOrganizationJob,
+  isOrganizationJobName,
+  type MembershipJob,
+  type OrganizationJob,
+  organizationJob,
+  readOrganizationJob,
+} from "./organization-job.ts";
 export { isOfNewerVersion } from "./payload-version.ts";
 export { areQueueTablesCurrent, createPostgresQueueBackend, migrateQueues } from "./postgres-backend.ts";
 export {

@@ -21,7 +21,8 @@ export function addNotificationJob(
   job: NotificationJob,
   deadlineMs: number,
 ): Promise<void> {
-  const deduplication = { id: `${notificationJobName}.${job.eventId}` };
+  // The id of an event that a failover lost is given again, while its job may still wait.
+  const deduplication = { id: `${notificationJobName}.${job.eventId}.${job.clerkId}` };
   const options = { ...retryOptions, deduplication };
   return producer.add({ name: notificationJobName, payload: job, options, clerkId: job.clerkId }, deadlineMs);
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
  * The newest payload version that this version of Rollcall reads. A change that adds a payload field, a job name or a
  * sync job kind raises it.
  */
-const newest = 1;
+const newest = 2;
 
 const versioned = z.object({ v: z.int() });
 

@@ -13,7 +13,7 @@ import { retryOptions } from "./retry.ts";
 const syncJobKind = z.enum(["refresh", "provision", "delete"]);
 
 /** The cause of the job. It is a metric label, so the list stays short. */
-const syncCause = z.enum(["webhook", "ensure", "reconcile", "replay", "admin"]);
+export const syncCause = z.enum(["webhook", "ensure", "reconcile", "replay", "admin"]);
 
 /** The whole payload: "bring user X up to date". It names a user and never describes one. */
 export const syncJob = z.object({

@@ -58,8 +58,8 @@ export function createGate(context: GateContext) {
     const fault = injected.find((candidate) => candidate.kind !== "latency");
     if (fault?.kind === "hang") await faults.whenHealed();
     const store = fault?.users ?? context.store;
-    const call = { params, userId: id, organizationId: organization, body: request.body, store };
-    const respond = () => run(context, route, call);
+    const sent = { params, userId: id, organizationId: organization, body: request.body, store };
+    const respond = () => run(context, route, sent);
     const answer = refused ?? faultAnswer(fault, path, respond) ?? respond();
     const broken = fault?.kind === "reset" || fault?.kind === "truncated";
     log.finish(entry, fault?.kind === "reset" ? null : answer.status);

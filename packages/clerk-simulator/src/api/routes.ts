@@ -14,6 +14,7 @@ import { readCreateBody, readMetadataBody, readUpdateBody } from "./read-body.ts
 import { readUserQuery } from "./user-query.ts";
 
 type ApiContext = {
+  store: UserStore;
   users: Users;
   organizationStore: OrganizationStore;
   organizations: Organizations;

@@ -107,6 +107,9 @@ const keyRules: Readonly<Record<Mapping["users"]["key"]["type"], ColumnRule>> = 
   text: { types: ["text", "varchar"], says: "text, or varchar of at least 36", minLength: 36 },
 };
 
+/** A column that refers to a key in every row. */
+export const keyReferenceRule = (type: Mapping["users"]["key"]["type"]): ColumnRule => keyRules[type];
+
 /** A column that refers to a key. Our own tables refer to keys too. */
 export const referenceRule = (type: Mapping["users"]["key"]["type"]): ColumnRule => nullable(keyRules[type]);
 

@@ -1,7 +1,8 @@
 import { defaultMapping } from "@rollcall/contracts";
 import { expect, test } from "vitest";
 import { createTables } from "../tables.ts";
-import { declareTables, nameObject } from "./declared-tables.ts";
+import { nameObject } from "./declared-table.ts";
+import { declareTables } from "./declared-tables.ts";
 
 const longest = `${"é".repeat(31)}x`;
 

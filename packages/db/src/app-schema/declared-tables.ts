@@ -1,10 +1,10 @@
-import { type Mapping, toQualified } from "@rollcall/contracts";
+import type { Mapping } from "@rollcall/contracts";
 import { getTableColumns, is, SQL } from "drizzle-orm";
 import { type PgColumn, PgDialect } from "drizzle-orm/pg-core";
 import { foldedEmailSql, nearEmailSql } from "../email.ts";
 import { quoteName, quoteText } from "../quote-name.ts";
 import { mentorados, type User, users } from "../schema.ts";
-import { isDefaultMapping, perTables, type Tables } from "../tables.ts";
+import { perTables, type Tables } from "../tables.ts";
 import {
   amount,
   anything,
@@ -23,113 +23,31 @@ import {
   text,
   unfilled,
 } from "./column-rules.ts";
-
-/**
- * The app's tables as Rollcall needs them: the one source of what migrate checks, adds and restores, and what
- * `rollcall schema` prints. Types and defaults come from `schema.ts`, names from the mapping.
- */
-export type DeclaredTable = {
-  kind: TableKind;
-  /** `schema.table`, quoted. */
-  table: string;
-  /** The same without quotes, for messages. */
-  label: string;
-  /** The schema, quoted, and the name of the table alone. */
-  schema: string;
-  name: string;
-  /** Rollcall makes the default tables with every column. In tables of another mapping it adds only its own columns. */
-  isOurs: boolean;
-  /** With separate state, Rollcall changes nothing about the table itself: a person solves each problem. */
-  keepsForm: boolean;
-  columns: readonly DeclaredColumn[];
-  indexes: readonly DeclaredIndex[];
-  /** Indexes that make statements on a large table fast, and that only the app may add: see `keepsForm`. */
-  advisedIndexes: readonly DeclaredIndex[];
-  foreignKeys: readonly DeclaredForeignKey[];
-};
-
-export type TableKind = "users" | "profile";
-
-export type DeclaredColumn = {
-  name: string;
-  /** The name, quoted. */
-  column: string;
-  /** The name in drizzle's table and in answers of the API. */
-  property: string;
-  /** The field of the mapping that names the column: `users.columns.tier`. Undefined if the mapping does not. */
-  field: string | undefined;
-  /** A field of the mapping that may name the column. */
-  possibleField: string | undefined;
-  /** As in `create table`; `serial` for an id. */
-  type: string;
-  notNull: boolean;
-  /** The SQL of the default; undefined without one, and for an id. */
-  default: string | undefined;
-  isPrimary: boolean;
-  /** The name of the unique key over this column alone. */
-  uniqueKey: string | undefined;
-  /** The values must be distinct, and the app's table may lack a key that says so. */
-  isWatched?: boolean;
-  rule: ColumnRule;
-};
-
-export type DeclaredIndex = {
-  name: string;
-  method: string;
-  /** The plain column; undefined for an expression. */
-  column: string | undefined;
-  /** All columns that it reads. */
-  columns: readonly string[];
-  /** The column, quoted, or the expression, as in `create index`. */
-  key: string;
-  /** The property of the plain column. */
-  property: string | undefined;
-  predicate: string | undefined;
-};
-
-export type DeclaredForeignKey = {
-  name: string;
-  column: string;
-  property: string;
-  target: { kind: TableKind; table: string; label: string; column: string; property: string };
-  onDelete: string;
-};
+import { declareOrganizations } from "./declared-organizations.ts";
+import {
+  type DeclaredColumn,
+  type DeclaredIndex,
+  type DeclaredTable,
+  describeTable,
+  nameObject,
+  type TableKind,
+  typeOfKey,
+} from "./declared-table.ts";
 
 /** The users' table first. */
 export const declareTables = perTables((tables): readonly DeclaredTable[] => {
   const ofUsers = declareUsers(tables);
   const { profile } = tables.mapping;
-  return profile ? [ofUsers, declareProfile(tables, profile, ofUsers)] : [ofUsers];
+  return [
+    ofUsers,
+    ...(profile ? [declareProfile(tables, profile, ofUsers)] : []),
+    ...(tables.organizations ? declareOrganizations(tables, tables.organizations.mapped, ofUsers) : []),
+  ];
 });
 
-/** Postgres cuts longer names, and two cut names may be equal. */
-const longestNameBytes = 63;
-
-/** A name for a key or an index, of the table's name and a suffix. It is cut where it would be too long. */
-export function nameObject(table: string, suffix: string): string {
-  // A character has up to four bytes.
-  const end = cutName(suffix, longestNameBytes - 5);
-  const start = cutName(table, longestNameBytes - 1 - Buffer.byteLength(end));
-  return `${start}_${end}`;
-}
-
-function cutName(name: string, longestBytes: number): string {
-  let cut = [...name];
-  while (Buffer.byteLength(cut.join("")) > longestBytes) cut = cut.slice(0, -1);
-  return cut.join("");
-}
-
-function describeTable(kind: TableKind, table: string, { mapping }: Tables) {
-  const [schema, name] = toQualified(table);
-  return {
-    kind,
-    table: `${quoteName(schema)}.${quoteName(name)}`,
-    label: `${schema}.${name}`,
-    schema: quoteName(schema),
-    name,
-    isOurs: isDefaultMapping(mapping),
-    keepsForm: mapping.users.state === "separate",
-  };
+/** The table of a kind, if the mapping has it. */
+export function findDeclared(db: { readonly tables: Tables }, kind: TableKind): DeclaredTable | undefined {
+  return declareTables(db).find((table) => table.kind === kind);
 }
 
 const dialect = new PgDialect();
@@ -206,6 +124,7 @@ function declareUsers(tables: Tables): DeclaredTable {
   return {
     ...own,
     columns,
+    uniqueTogether: [],
     indexes: u.isSeparate ? [] : [claimant, created],
     advisedIndexes: u.isSeparate && !u.isHeld("email") ? [claimant] : [],
     foreignKeys: [],
@@ -229,8 +148,6 @@ const mappableFields: Readonly<Record<keyof Mapping["users"]["columns"], true>> 
 function nameField(property: string): string | undefined {
   return property in mappableFields ? `users.columns.${property}` : undefined;
 }
-
-const typeOfKey = (type: Mapping["users"]["key"]["type"]) => (type === "integer" ? "serial" : type);
 
 function rulesOfUsers({ users: u, mapping }: Tables, isOurs: boolean): Record<keyof User, ColumnRule> {
   const { key, columns } = mapping.users;
@@ -314,6 +231,7 @@ function declareProfile(tables: Tables, profile: Profile, ofUsers: DeclaredTable
   return {
     ...own,
     columns,
+    uniqueTogether: [],
     indexes: own.keepsForm ? [] : nearEmail,
     advisedIndexes: own.keepsForm ? [ofLink, ...nearEmail] : [],
     // The app decides what becomes of its rows when it deletes a user's row. Rollcall deletes none that has a profile.
@@ -444,42 +362,4 @@ function ruleOfValues(
   if (typeof value === "number" || typeof value === "boolean" || allowed?.every(isPlain)) return anything;
   const values = new Set([...(allowed ?? []), ...(typeof value === "string" ? [value] : [])]);
   return allowed ? oneOf(...values) : text(mostCharacters[from] ?? 64);
-}
-
-/** The column as in `create table` and `add column`. */
-export function writeColumn({ column, type, notNull, default: value }: DeclaredColumn): string {
-  return [
-    column,
-    type,
-    ...(value === undefined ? [] : [`default ${value}`]),
-    ...(notNull && type !== "serial" ? ["not null"] : []),
-  ].join(" ");
-}
-
-export function writeIndex(
-  { table }: DeclaredTable,
-  { name, method, column, key, predicate }: DeclaredIndex,
-): string {
-  const on = `create index ${quoteName(name)} on ${table} using ${method} (${column === undefined ? `(${key})` : key})`;
-  return predicate === undefined ? on : `${on} where ${predicate}`;
-}
-
-/** `create table`, with the table's keys. */
-export function writeTable({ table, columns, foreignKeys }: DeclaredTable): string {
-  const lines = [
-    ...columns.map((column) =>
-      [
-        `  ${writeColumn(column)}`,
-        ...(column.isPrimary ? ["primary key"] : []),
-        ...(column.uniqueKey === undefined ? [] : [`constraint ${column.uniqueKey} unique`]),
-      ].join(" "),
-    ),
-    ...foreignKeys.map((key) => `  constraint ${key.name} ${writeForeignKey(key)}`),
-  ];
-  return `create table ${table} (\n${lines.join(",\n")}\n)`;
-}
-
-/** The clause of a foreign key, after its name. */
-export function writeForeignKey({ column, target, onDelete }: DeclaredForeignKey): string {
-  return `foreign key (${quoteName(column)}) references ${target.table} (${quoteName(target.column)}) on delete ${onDelete}`;
 }

@@ -9,7 +9,14 @@ import {
   readLiveColumns,
 } from "../migrate/adoption/column-problems.ts";
 import { findKeyProblems } from "../migrate/adoption/key-problems.ts";
-import { findDuplicates, findNulls, findOrphans, findRowsLacking } from "../migrate/adoption/row-problems.ts";
+import {
+  findDangling,
+  findDuplicatePairs,
+  findDuplicates,
+  findNulls,
+  findOrphans,
+  findRowsLacking,
+} from "../migrate/adoption/row-problems.ts";
 import type { Queryable } from "../queryable.ts";
 import { quoteName } from "../quote-name.ts";
 import { readRows } from "../rows.ts";
@@ -18,14 +25,16 @@ import {
   type DeclaredForeignKey,
   type DeclaredIndex,
   type DeclaredTable,
-  declareTables,
   nameObject,
   type TableKind,
+  tableKinds,
   writeColumn,
   writeForeignKey,
   writeIndex,
   writeTable,
-} from "./declared-tables.ts";
+  writeTogether,
+} from "./declared-table.ts";
+import { declareTables, findDeclared } from "./declared-tables.ts";
 import { findRenamedTable, readKnownColumns } from "./known-columns.ts";
 import { findMappingChanges } from "./mapping-changes.ts";
 
@@ -56,9 +65,12 @@ export async function findSchemaProblems(db: Queryable): Promise<SchemaProblem[]
   return [...problems, ...indexes];
 }
 
-/** The same without indexes that only make statements faster. */
-export async function findTableProblems(db: Queryable): Promise<SchemaProblem[]> {
-  return (await examineTables(db)).problems;
+/** The same of some tables, without indexes that only make statements faster. */
+export async function findTableProblems(
+  db: Queryable,
+  kinds: readonly TableKind[],
+): Promise<SchemaProblem[]> {
+  return (await examineTables(db, kinds)).problems;
 }
 
 /**
@@ -84,29 +96,32 @@ export async function findMissingIndexes(
   return found.filter(({ restore }) => restore);
 }
 
-/** Unique keys that the app's tables lack and must get from the app, with their statements. */
+/** Unique keys that tables that keep their form lack and must get from the app, with their statements. */
 export async function findLackingKeys(db: Queryable): Promise<SchemaProblem[]> {
   const found = new Map<TableKind, Columns>();
-  for (const table of declareTables(db)) {
+  for (const table of declareTables(db).filter(({ keepsForm }) => keepsForm)) {
     const live = await readLiveColumns(db, table);
     if (live.length > 0) found.set(table.kind, new Map(live.map((column) => [column.name, column])));
   }
-  return leaveToApp((await findMissingKeys(db, found)).problems);
+  return (await findMissingKeys(db, found)).problems;
 }
 
-/** Problems that migrate would solve, and that a person solves in a table that keeps its form. */
-function leaveToApp(problems: readonly SchemaProblem[]): SchemaProblem[] {
+/** Problems that migrate would solve. In a table that keeps its form, a person solves them. */
+function leaveToApp({ keepsForm }: DeclaredTable, problems: SchemaProblem[]): SchemaProblem[] {
+  if (!keepsForm) return problems;
   return problems.map(({ restore, ...problem }) =>
     restore ? { statement: restore.statements.join("; "), ...problem } : problem,
   );
 }
 
-async function examineTables(
+/** The problems of some tables, and the indexes that they lack. */
+export async function examineTables(
   db: Queryable,
+  kinds: readonly TableKind[] = tableKinds,
 ): Promise<{ problems: SchemaProblem[]; indexes: SchemaProblem[] }> {
   const problems: SchemaProblem[] = [];
   const found = new Map<TableKind, Columns>();
-  const declared = declareTables(db);
+  const declared = declareTables(db).filter(({ kind }) => kinds.includes(kind));
   for (const table of declared) {
     const live = await readLiveColumns(db, table);
     const columns = new Map(live.map((column) => [column.name, column]));
@@ -116,20 +131,17 @@ async function examineTables(
     }
     found.set(table.kind, columns);
     problems.push(...findColumnProblems(table, live));
-    problems.push(...(await findMissingColumns(db, table, columns)));
-    problems.push(...findConstraintProblems(table, columns));
+    problems.push(...leaveToApp(table, await findMissingColumns(db, table, columns)));
+    problems.push(...leaveToApp(table, findConstraintProblems(table, columns)));
   }
-  const keys = await findKeyProblems(db);
+  const keys = kinds.includes("users") ? await findKeyProblems(db) : [];
   // While a table is missing, its foreign key may follow it under its new name, and is right there.
   const isWhole = found.size === declared.length;
   const relevant = isWhole
     ? keys
     : keys.filter(({ breaks }) => !breaks.some((one) => one.states.includes("23503")));
   const missing = await findMissingKeys(db, found);
-  const all = [...problems, ...relevant, ...missing.problems];
-  return db.tables.users.isSeparate
-    ? { problems: leaveToApp(all), indexes: leaveToApp(missing.indexes) }
-    : { problems: all, indexes: missing.indexes };
+  return { problems: [...problems, ...relevant, ...missing.problems], indexes: missing.indexes };
 }
 
 async function describeMissingTable(db: Queryable, table: DeclaredTable): Promise<SchemaProblem> {
@@ -150,7 +162,7 @@ async function describeMissingTable(db: Queryable, table: DeclaredTable): Promis
     says: `${object} is missing`,
     breaks,
     restore: {
-      statements: [writeTable(table)],
+      statements: [writeTable(table), ...table.uniqueTogether.map((key) => writeTogether(table, key))],
       // A new table counts its ids from 1, and the profiles would belong to other users.
       ...(table.kind === "users" && { blockers: (client: Queryable) => findOrphansWithoutUsers(client) }),
     },
@@ -158,7 +170,7 @@ async function describeMissingTable(db: Queryable, table: DeclaredTable): Promis
 }
 
 async function findOrphansWithoutUsers(db: Queryable): Promise<string[]> {
-  const profile = declareTables(db).find(({ kind }) => kind === "profile");
+  const profile = findDeclared(db, "profile");
   const live = profile ? await readLiveColumns(db, profile) : [];
   return live.some(({ name }) => name === db.tables.mapping.profile?.link) ? findOrphans(db, false) : [];
 }
@@ -360,7 +372,7 @@ const keyRow = z.object({
 type Key = z.infer<typeof keyRow>;
 
 const foreignKeys = `
-select c.conname as name, c.confdeltype = 'n' and c.convalidated as "isRight"
+select c.conname as name, c.confdeltype = $3 and c.convalidated as "isRight"
 from pg_constraint c
 join pg_attribute a on a.attrelid = c.conrelid and a.attname = $2
 where c.conrelid = to_regclass($1) and c.contype = 'f' and c.conkey = array[a.attnum]
@@ -387,15 +399,20 @@ async function findMissingKeys(
     const columns = live.get(table.kind);
     if (!columns) continue;
     const own = readRows(keyRow, (await db.query(keys, [table.table])).rows);
+    const lacking: SchemaProblem[] = [];
     for (const column of table.columns) {
-      problems.push(...(await findMissingUnique(db, table, column, columns, own)));
+      lacking.push(...(await findMissingUnique(db, table, column, columns, own)));
     }
+    lacking.push(...(await findMissingTogether(db, table, columns)));
     for (const key of table.foreignKeys) {
       // A missing target has its own line, and a table that was renamed keeps the key.
-      if (live.has(key.target.kind)) problems.push(...(await findMissingForeignKey(db, table, key)));
+      if (live.has(key.target.kind)) lacking.push(...(await findMissingForeignKey(db, table, key)));
     }
-    for (const index of table.indexes)
-      indexes.push(...(await findMissingIndex(db, table, index, { live: columns, own })));
+    problems.push(...leaveToApp(table, lacking));
+    for (const index of table.indexes) {
+      const found = await findMissingIndex(db, table, index, { live: columns, own });
+      indexes.push(...leaveToApp(table, found));
+    }
   }
   return { problems, indexes };
 }
@@ -444,12 +461,49 @@ async function findMissingUnique(
   ];
 }
 
+/** A unique key over exactly these columns, in any order. */
+const sameTogether = `
+select from pg_index x
+where x.indrelid = to_regclass($1) and x.indisunique and x.indisvalid and x.indimmediate
+  and x.indpred is null and x.indexprs is null and x.indnkeyatts = cardinality($2::text[])
+  and $2::text[] <@ array(
+    select a.attname::text from pg_attribute a
+    where a.attrelid = x.indrelid and a.attnum = any ((x.indkey::smallint[])[0:x.indnkeyatts - 1])
+  )
+`;
+
+async function findMissingTogether(
+  db: Queryable,
+  table: DeclaredTable,
+  live: Columns,
+): Promise<SchemaProblem[]> {
+  const problems: SchemaProblem[] = [];
+  for (const { name, columns } of table.uniqueTogether) {
+    const names = columns.map((column) => column.name);
+    if ((await db.query(sameTogether, [table.table, names])).rows.length > 0) continue;
+    const chosen = await chooseName(db, table, name);
+    problems.push({
+      object: chosen,
+      says: `${table.label} has no unique key over ${names.join(" and ")} (${chosen})`,
+      breaks: [{ states: ["42P10"] }],
+      ...(names.every((one) => live.has(one)) && {
+        restore: {
+          statements: [writeTogether(table, { name: chosen, columns })],
+          blockers: (client: Queryable) => findDuplicatePairs(client, table, columns),
+        },
+      }),
+    });
+  }
+  return problems;
+}
+
 async function findMissingForeignKey(
   db: Queryable,
   table: DeclaredTable,
   key: DeclaredForeignKey,
 ): Promise<SchemaProblem[]> {
-  const found = readRows(foreignKeyRow, (await db.query(foreignKeys, [table.table, key.column])).rows);
+  const values = [table.table, key.column, key.onDelete === "cascade" ? "c" : "n"];
+  const found = readRows(foreignKeyRow, (await db.query(foreignKeys, values)).rows);
   const wrong = found.filter(({ isRight }) => !isRight);
   if (found.length > 0 && wrong.length === 0) return [];
   const object = `${table.label}.${key.column}`;
@@ -473,7 +527,8 @@ async function findMissingForeignKey(
               ...drops,
               `alter table ${table.table} add constraint ${quoteName(name)} ${writeForeignKey(key)}`,
             ],
-        blockers: (client) => findOrphans(client, true),
+        blockers: (client) =>
+          table.kind === "profile" ? findOrphans(client, true) : findDangling(client, table, key),
       },
     },
   ];

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Queryable } from "../queryable.ts";
 import { readRow, readRows } from "../rows.ts";
-import { type DeclaredTable, declareTables } from "./declared-tables.ts";
+import { type DeclaredTable, tableKinds } from "./declared-table.ts";
+import { declareTables } from "./declared-tables.ts";
 
 const record = `
 insert into rollcall.known_columns (table_name, relation, column_name, number)
@@ -34,7 +35,7 @@ left join pg_class c on c.oid = k.relation
 `;
 
 const knownRow = z.object({
-  kind: z.enum(["users", "profile"]),
+  kind: z.enum(tableKinds),
   column: z.string(),
   number: z.number(),
   relation: z.string(),

@@ -1,14 +1,15 @@
-import { defaultMapping, type Mapping } from "@rollcall/contracts";
+import { defaultMapping, type Mapping, toAnswerKey } from "@rollcall/contracts";
 import { createTables } from "../tables.ts";
 import {
   type DeclaredColumn,
   type DeclaredIndex,
   type DeclaredTable,
-  declareTables,
   writeColumn,
   writeIndex,
   writeTable,
-} from "./declared-tables.ts";
+  writeTogether,
+} from "./declared-table.ts";
+import { declareTables } from "./declared-tables.ts";
 
 export type SchemaFormat = "drizzle" | "prisma" | "sql";
 
@@ -20,14 +21,17 @@ export type SchemaFormat = "drizzle" | "prisma" | "sql";
 export function printSchema(format: SchemaFormat, mapping: Mapping = defaultMapping): string {
   const tables = declareTables({ tables: createTables(mapping) });
   if (tables.every(({ keepsForm }) => keepsForm)) return printNeeds(format === "sql" ? "--" : "//", tables);
-  const isOurs = tables.every((table) => table.isOurs);
+  const made = tables.filter(({ isOurs }) => isOurs);
+  const added = tables.filter(({ isOurs, keepsForm }) => !isOurs && !keepsForm);
+  const kept = tables.filter(({ keepsForm }) => keepsForm);
+  const needs = kept.length > 0 ? printNeeds(format === "sql" ? "--" : "//", kept) : "";
   switch (format) {
     case "drizzle":
-      return isOurs ? printDrizzle(tables) : printDrizzleAdditions(tables);
+      return needs + printDrizzle(made, added);
     case "prisma":
-      return isOurs ? printPrisma(tables) : printPrismaAdditions(tables);
+      return needs + printPrisma(made, added);
     case "sql":
-      return isOurs ? printSql(tables) : printSqlAdditions(tables);
+      return needs + printSql(made) + printSqlAdditions(added);
     default:
       return format satisfies never;
   }
@@ -39,6 +43,7 @@ const builders: Readonly<Record<string, { name: string; options?: string }>> = {
   boolean: { name: "boolean" },
   integer: { name: "integer" },
   bigint: { name: "bigint", options: `{ mode: "number" }` },
+  uuid: { name: "uuid" },
   "timestamp with time zone": { name: "timestamp", options: "{ withTimezone: true }" },
 };
 
@@ -48,12 +53,21 @@ function builderOf({ type }: DeclaredColumn) {
   return builder;
 }
 
-function printDrizzle(tables: readonly DeclaredTable[]): string {
-  const used = new Set(tables.flatMap(({ columns }) => columns.map((column) => builderOf(column).name)));
+/** @param made tables that Rollcall makes. @param added tables of the app that Rollcall adds to */
+function printDrizzle(made: readonly DeclaredTable[], added: readonly DeclaredTable[]): string {
+  const columns = [...made.flatMap((table) => table.columns), ...added.flatMap(listAdded)];
+  const names = [
+    "index",
+    ...(made.length > 0 ? ["pgTable"] : []),
+    ...(made.some(({ uniqueTogether }) => uniqueTogether.length > 0) ? ["uniqueIndex"] : []),
+    ...new Set(columns.map((column) => builderOf(column).name)),
+  ].toSorted();
+  const imported = added.some(describeIndexed) ? ["type ExtraConfigColumn", ...names] : names;
   return [
     `import { sql } from "drizzle-orm";`,
-    `import { ${["index", "pgTable", ...used].toSorted().join(", ")} } from "drizzle-orm/pg-core";`,
-    ...tables.flatMap((table) => ["", ...printDrizzleTable(table)]),
+    `import { ${imported.join(", ")} } from "drizzle-orm/pg-core";`,
+    ...made.flatMap((table) => ["", ...printDrizzleTable(table)]),
+    ...printDrizzleAdditions(added),
     "",
   ].join("\n");
 }
@@ -65,24 +79,35 @@ function printDrizzleTable(table: DeclaredTable): string[] {
       writeDrizzleColumn(column),
       ...(key
         ? [
-            `.references(() => ${key.target.kind === "users" ? "users" : "mentorados"}.${key.target.property}, { onDelete: ${JSON.stringify(key.onDelete)} })`,
+            `.references(() => ${toConstant(key.target.label)}.${key.target.property}, { onDelete: ${JSON.stringify(key.onDelete)} })`,
           ]
         : []),
     ];
     return `    ${column.property}: ${parts.join("")},`;
   });
-  const indexes = table.indexes.map((index) => `    ${writeDrizzleIndex(index)},`);
+  const indexes = [
+    ...table.uniqueTogether.map(
+      (key) =>
+        `    uniqueIndex(${JSON.stringify(key.name)}).on(${key.columns.map(({ property }) => `table.${property}`).join(", ")}),`,
+    ),
+    ...table.indexes.map((index) => `    ${writeDrizzleIndex(index)},`),
+  ];
   return [
-    `export const ${table.name} = pgTable(`,
+    `export const ${toConstant(table.label)} = pgTable(`,
     `  ${JSON.stringify(table.name)},`,
     "  {",
     ...columns,
     "  },",
-    `  (${indexes.some((line) => line.includes("table.")) ? "table" : ""}) => [`,
-    ...indexes,
-    "  ],",
+    ...(indexes.length === 0
+      ? []
+      : [`  (${indexes.some((line) => line.includes("table.")) ? "table" : ""}) => [`, ...indexes, "  ],"]),
     ");",
   ];
+}
+
+/** The constant of a table that Rollcall makes: `organizationMemberships`. */
+function toConstant(label: string): string {
+  return toAnswerKey(label.split(".")[1] ?? label);
 }
 
 function writeDrizzleColumn(column: DeclaredColumn): string {
@@ -108,18 +133,25 @@ function listAdded({ columns }: DeclaredTable): DeclaredColumn[] {
 }
 
 /** What the app's own columns need, one line each. */
-function describeNeeds({ columns, label }: DeclaredTable): string[] {
-  return columns.flatMap(({ name, field, uniqueKey, notNull, isPrimary, default: value, rule }) => {
-    if (field === undefined) return [];
-    const needsDefault = rule.isFilled
-      ? "NOT NULL, and the default of migrate if it could be null before"
-      : `NOT NULL and a default (${value}, if it has none)`;
-    const needs = [
-      ...(uniqueKey === undefined || isPrimary ? [] : [`a unique key (${uniqueKey}, if it has none)`]),
-      ...(notNull && !isPrimary && value !== undefined ? [needsDefault] : []),
-    ];
-    return needs.length === 0 ? [] : [`${label}.${name} needs ${needs.join(", ")}`];
-  });
+function describeNeeds({ columns, uniqueTogether, label }: DeclaredTable): string[] {
+  const ofColumns = columns.flatMap(
+    ({ name, field, uniqueKey, notNull, isPrimary, default: value, rule }) => {
+      if (field === undefined) return [];
+      const needsDefault = rule.isFilled
+        ? "NOT NULL, and the default of migrate if it could be null before"
+        : `NOT NULL and a default (${value}, if it has none)`;
+      const needs = [
+        ...(uniqueKey === undefined || isPrimary ? [] : [`a unique key (${uniqueKey}, if it has none)`]),
+        ...(notNull && !isPrimary && value !== undefined ? [needsDefault] : []),
+      ];
+      return needs.length === 0 ? [] : [`${label}.${name} needs ${needs.join(", ")}`];
+    },
+  );
+  const together = uniqueTogether.map(
+    (key) =>
+      `${label} needs a unique key over ${key.columns.map(({ name }) => name).join(" and ")} (${key.name}, if it has none)`,
+  );
+  return [...ofColumns, ...together];
 }
 
 /** With separate state, the app's tables get nothing. */
@@ -134,25 +166,30 @@ function printNeeds(comment: string, tables: readonly DeclaredTable[]): string {
     .join("");
 }
 
-function printDrizzleAdditions(tables: readonly DeclaredTable[]): string {
-  const used = new Set(tables.flatMap((table) => listAdded(table).map((column) => builderOf(column).name)));
+function printDrizzleAdditions(tables: readonly DeclaredTable[]): string[] {
+  if (tables.length === 0) return [];
   return [
-    `import { sql } from "drizzle-orm";`,
-    `import { type ExtraConfigColumn, ${["index", ...used].toSorted().join(", ")} } from "drizzle-orm/pg-core";`,
     "// If your table already has a property of such a name, rename the one below. Only the name in quotes counts.",
     ...tables.flatMap((table) => [
       "",
       ...describeNeeds(table).map((line) => `// ${line}`),
-      `// Columns and indexes of ${table.label}: pgTable("…", { …, ...${table.kind}Columns }, (table) => [ …, ...${table.kind}Indexes(${describeIndexed(table) && "table"}) ])`,
-      `export const ${table.kind}Columns = {`,
-      ...listAdded(table).map((column) => `  ${column.property}: ${writeDrizzleColumn(column)},`),
-      "};",
-      `export const ${table.kind}Indexes = (${describeIndexed(table)}) => [`,
-      ...table.indexes.map((index) => `  ${writeDrizzleIndex(index)},`),
-      "];",
+      ...printDrizzleAddition(table),
     ]),
-    "",
-  ].join("\n");
+  ];
+}
+
+function printDrizzleAddition(table: DeclaredTable): string[] {
+  return listAdded(table).length + table.indexes.length === 0
+    ? []
+    : [
+        `// Columns and indexes of ${table.label}: pgTable("…", { …, ...${table.kind}Columns }, (table) => [ …, ...${table.kind}Indexes(${describeIndexed(table) && "table"}) ])`,
+        `export const ${table.kind}Columns = {`,
+        ...listAdded(table).map((column) => `  ${column.property}: ${writeDrizzleColumn(column)},`),
+        "};",
+        `export const ${table.kind}Indexes = (${describeIndexed(table)}) => [`,
+        ...table.indexes.map((index) => `  ${writeDrizzleIndex(index)},`),
+        "];",
+      ];
 }
 
 /** The parameter with the columns that plain indexes read. */
@@ -163,18 +200,17 @@ function describeIndexed({ indexes }: DeclaredTable): string {
     : `table: { ${properties.map((property) => `${property}: ExtraConfigColumn`).join("; ")} }`;
 }
 
-function printPrismaAdditions(tables: readonly DeclaredTable[]): string {
+function printPrismaAdditions(tables: readonly DeclaredTable[]): string[] {
+  if (tables.length === 0) return [];
   return [
-    ...describePrismaIndexes(tables),
     "// If your model already has a field of such a name, rename the one below, and give it @map with the column's name.",
     ...tables.flatMap((table) => [
       "",
       ...describeNeeds(table).map((line) => `// ${line}`),
-      `// Fields of the model of ${table.label}:`,
+      ...(listAdded(table).length > 0 ? [`// Fields of the model of ${table.label}:`] : []),
       ...listAdded(table).map((column) => `  ${writePrismaField(column)}`),
     ]),
-    "",
-  ].join("\n");
+  ];
 }
 
 function printSqlAdditions(tables: readonly DeclaredTable[]): string {
@@ -204,25 +240,35 @@ const prismaTypes: Readonly<Record<string, { name: string; attribute?: string }>
   boolean: { name: "Boolean" },
   integer: { name: "Int" },
   bigint: { name: "BigInt" },
+  uuid: { name: "String", attribute: "@db.Uuid" },
   "timestamp with time zone": { name: "DateTime", attribute: "@db.Timestamptz(6)" },
 };
 
 const models = {
   users: { name: "User", relation: "user" },
   profile: { name: "Mentorado", relation: "mentorado" },
+  organizations: { name: "Organization", relation: "organization" },
+  memberships: { name: "OrganizationMembership", relation: "memberships" },
 } as const;
 
-function printPrisma(tables: readonly DeclaredTable[]): string {
+function printPrisma(made: readonly DeclaredTable[], added: readonly DeclaredTable[]): string {
   return [
-    ...describePrismaIndexes(tables),
-    ...tables.flatMap((table) => ["", ...printPrismaModel(table, tables)]),
+    ...describePrismaIndexes([...made, ...added]),
+    ...made.flatMap((table) => ["", ...printPrismaModel(table, made)]),
+    ...printPrismaAdditions(added),
     "",
   ].join("\n");
 }
 
-/** Models hold none of the indexes. Prisma 7.4 dropped partial ones: https://github.com/prisma/prisma/issues/29220 */
+/** An index that a model can hold. */
+const isPlain = ({ column, predicate }: DeclaredIndex) => column !== undefined && predicate === undefined;
+
+/** Models hold none of these indexes. Prisma 7.4 dropped partial ones: https://github.com/prisma/prisma/issues/29220 */
 function describePrismaIndexes(tables: readonly DeclaredTable[]): string[] {
-  const indexes = tables.flatMap((table) => table.indexes.map((index) => ({ ...index, label: table.label })));
+  const indexes = tables.flatMap((table) =>
+    table.indexes.filter((index) => !isPlain(index)).map((index) => ({ ...index, label: table.label })),
+  );
+  if (indexes.length === 0) return [];
   const partial = indexes.flatMap(({ name, property, predicate, label }) =>
     property === undefined || predicate === undefined
       ? []
@@ -244,16 +290,26 @@ function printPrismaModel(table: DeclaredTable, tables: readonly DeclaredTable[]
     ({ name, property, target, onDelete }) =>
       `${models[target.kind].relation} ${models[target.kind].name}? @relation(fields: [${property}], references: [${target.property}], onDelete: ${prismaActions[onDelete]}, onUpdate: NoAction, map: ${JSON.stringify(name)})`,
   );
-  // The key is unique, so the other side has at most one row.
+  // A key of one column is unique, so the other side has at most one row. A user has several memberships.
   const backRelations = tables.flatMap((other) =>
     other.foreignKeys
       .filter(({ target }) => target.kind === table.kind)
-      .map(() => `${models[other.kind].relation} ${models[other.kind].name}?`),
+      .map(
+        () =>
+          `${models[other.kind].relation} ${models[other.kind].name}${other.uniqueTogether.length > 0 ? "[]" : "?"}`,
+      ),
   );
   return [
     `model ${models[table.kind].name} {`,
     ...[...fields, ...relations, ...backRelations].map((line) => `  ${line}`),
     "",
+    ...table.uniqueTogether.map(
+      ({ name, columns }) =>
+        `  @@unique([${columns.map(({ property }) => property).join(", ")}], map: ${JSON.stringify(name)})`,
+    ),
+    ...table.indexes
+      .filter(isPlain)
+      .map(({ name, property }) => `  @@index([${property}], map: ${JSON.stringify(name)})`),
     `  @@map(${JSON.stringify(table.name)})`,
     "}",
   ];
@@ -273,7 +329,11 @@ function writePrismaField(column: DeclaredColumn): string {
   ].join(" ");
 }
 
-const prismaActions: Readonly<Record<string, string>> = { "set null": "SetNull", "no action": "NoAction" };
+const prismaActions: Readonly<Record<string, string>> = {
+  "set null": "SetNull",
+  cascade: "Cascade",
+  "no action": "NoAction",
+};
 
 function prismaDefault(value: string): string {
   return isText(value) ? JSON.stringify(readText(value)) : value;
@@ -283,6 +343,7 @@ function printSql(tables: readonly DeclaredTable[]): string {
   return tables
     .flatMap((table) => [
       `${writeTable(table)};`,
+      ...table.uniqueTogether.map((key) => `${writeTogether(table, key)};`),
       ...table.indexes.map((index) => `${writeIndex(table, index)};`),
       "",
     ])

@@ -1,3 +1,4 @@
+import { defaultMapping } from "@rollcall/contracts";
 import { createDatabase } from "@rollcall/local-services";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { migrateDown, migrateUp, restoreTables } from "../migrate/migrate.ts";
@@ -86,12 +87,20 @@ test("an app pushes its own schema again: all that it drops is named, restored, 
 });
 
 test("the printed drizzle schema changes nothing after the migration, and makes tables that need none", async () => {
-  await migrateUp(pool);
-  expect(await push(printSchema("drizzle"))).toContain("No changes detected");
-  expect(await findSchemaProblems(pool)).toEqual([]);
-  await pool.query("drop table public.mentorados, public.users");
-  expect(await push(printSchema("drizzle"))).toContain("Changes applied");
-  expect(await findSchemaProblems(pool)).toEqual([]);
+  const mapping = { ...defaultMapping, organizations: {} };
+  const whole = createPool({ databaseUrl, mapping, applicationName: "test", onIdleError: () => undefined });
+  try {
+    await migrateUp(whole);
+    expect(await push(printSchema("drizzle", mapping))).toContain("No changes detected");
+    expect(await findSchemaProblems(whole)).toEqual([]);
+    await whole.query(
+      "drop table public.organization_memberships, public.organizations, public.mentorados, public.users",
+    );
+    expect(await push(printSchema("drizzle", mapping))).toContain("Changes applied");
+    expect(await findSchemaProblems(whole)).toEqual([]);
+  } finally {
+    await whole.end();
+  }
 });
 
 test("the printed SQL makes tables that need no change", async () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { createPool, type Pool } from "../pool.ts";
 import { untilBlocked } from "../testing.ts";
 import { buildLargeIndexes } from "./build-indexes.ts";
-import { migrateDown, migrateUp, planMigration, readMigrations, restoreTables } from "./migrate.ts";
+import { listNeededMigrations, migrateDown, migrateUp, planMigration, restoreTables } from "./migrate.ts";
 import { liveApp } from "./testing.ts";
 
 /** Every table with a row is large. */
@@ -50,16 +50,16 @@ test("migrate leaves the indexes of large tables out, and then builds each alone
   expect(await buildLargeIndexes(pool, large)).toEqual([]);
   expect(await planMigration(pool, large)).toEqual({ problems: [], statements: [], later: [] });
   expect(await restoreTables(pool)).toEqual({ restored: [], left: [] });
-  for (const _ of await readMigrations()) await migrateDown(pool);
+  for (const _ of await listNeededMigrations(pool)) await migrateDown(pool);
   expect(await listIndexes()).toEqual([]);
 });
 
 test("small tables get them in the transaction of the migration, and a migration without a build can be reverted", async () => {
   await migrateUp(pool);
   expect(await listIndexes()).toEqual(names);
-  for (const _ of await readMigrations()) await migrateDown(pool);
+  for (const _ of await listNeededMigrations(pool)) await migrateDown(pool);
   await migrateUp(pool, large);
-  for (const _ of await readMigrations()) await migrateDown(pool);
+  for (const _ of await listNeededMigrations(pool)) await migrateDown(pool);
   await migrateUp(pool);
   expect(await listIndexes()).toEqual(names);
 });

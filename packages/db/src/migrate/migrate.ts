@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { z } from "zod";
+import type { TableKind } from "../app-schema/declared-table.ts";
 import {
   findMissingIndexes,
   findSchemaProblems,
@@ -14,9 +15,9 @@ import { renderSql } from "../render-sql.ts";
 import { readRow, readRows } from "../rows.ts";
 import { requestRun } from "../runs.ts";
 import { sqlFolder } from "../sql-folder.ts";
-import { isDefaultMapping } from "../tables.ts";
+import { isDefaultMapping, type Tables } from "../tables.ts";
 import { inTransaction } from "../transaction.ts";
-import { planAdoption } from "./adoption/plan-adoption.ts";
+import { planAdoption, planOrganizations } from "./adoption/plan-adoption.ts";
 import { findUnfit, MigrationRefusal, refuseUnfit } from "./adoption/refuse-unfit.ts";
 import { tryWrites } from "./adoption/try-writes.ts";
 import { findLargeTables, writeConcurrently } from "./build-indexes.ts";
@@ -29,6 +30,9 @@ const adopting = "0001_users_and_mentorados";
 
 /** The migration of the tables that only a mapping with separate state has. */
 const separating = "0008_separate_state";
+
+/** The migration of organizations. It is due only while the mapping has them, at any later time too. */
+const organizing = "0010_organizations";
 
 /** The migration that makes indexes on the app's tables. */
 const indexing = "0002_rollcall";
@@ -58,7 +62,7 @@ export async function migrateUp(
   pool: Pool,
   { largerThanBytes }: { largerThanBytes?: number } = {},
 ): Promise<string[]> {
-  const known = await readMigrations();
+  const known = await listNeededMigrations(pool);
   return inLockedTransaction(pool, async (client) => {
     const applied = await listApplied(client);
     const changes = (await findMappingChanges(client)).map(({ says }) => says);
@@ -66,7 +70,8 @@ export async function migrateUp(
     const missing = known.filter((migration) => !applied.includes(migration.id));
     if (missing.length === 0) return [];
     await refuseUnfitDatabase(client);
-    const adopts = missing.some((migration) => migration.id === adopting) && (await refuseUnfit(client));
+    const kinds = listAdopted(missing);
+    const adopts = kinds.length > 0 && (await refuseUnfit(client, kinds));
     const large = await findLargeTables(client, largerThanBytes);
     for (const statement of await writeUp(client, missing, large)) await client.query(statement);
     // The writes need all of our own tables too.
@@ -94,7 +99,7 @@ export async function planMigration(
   const changes = (await findMappingChanges(db)).map(({ says }) => says);
   if (changes.length > 0) return { problems: changes, statements: [], later: [] };
   const applied = await listApplied(db);
-  const missing = (await readMigrations()).filter(({ id }) => !applied.includes(id));
+  const missing = (await listNeededMigrations(db)).filter(({ id }) => !applied.includes(id));
   const large = await findLargeTables(db, largerThanBytes);
   if (missing.length === 0) {
     const alone = await findMissingIndexes(db, large);
@@ -109,7 +114,8 @@ export async function planMigration(
   }
   const lacksIndexes = missing.some(({ id }) => id === indexing);
   const alone = lacksIndexes ? await findMissingIndexes(db, large, { isPlanned: true }) : [];
-  const unfit = missing.some(({ id }) => id === adopting) ? await findUnfit(db) : [];
+  const kinds = listAdopted(missing);
+  const unfit = kinds.length > 0 ? await findUnfit(db, kinds) : [];
   const problems = [...(await findUnfitDatabase(db)), ...unfit];
   return {
     problems,
@@ -120,6 +126,15 @@ export async function planMigration(
 
 const listStatements = (problems: readonly SchemaProblem[]) =>
   problems.flatMap(({ restore }) => restore?.statements ?? []);
+
+/** The tables of the app that migrations make or adopt. */
+function listAdopted(migrations: readonly Migration[]): TableKind[] {
+  const applies = (id: string) => migrations.some((migration) => migration.id === id);
+  return [
+    ...(applies(adopting) ? (["users", "profile"] as const) : []),
+    ...(applies(organizing) ? (["organizations", "memberships"] as const) : []),
+  ];
+}
 
 /** The names in migrations without which the indexes of large tables are left out. */
 function listLargeIndexes({ tables }: Queryable, large: ReadonlySet<string>): string[] {
@@ -141,6 +156,7 @@ async function writeUp(
   for (const { id, up } of migrations) {
     const adoptsMapped = id === adopting && !isDefaultMapping(db.tables.mapping);
     const isNeeded = id !== separating || db.tables.users.isSeparate;
+    if (id === organizing) statements.push(...(await planOrganizations(db)));
     if (isNeeded)
       statements.push(...(adoptsMapped ? await planAdoption(db) : [renderSql(db, up, { without })]));
     statements.push(`insert into rollcall.migrations (id) values ('${id}')`);
@@ -215,7 +231,7 @@ export async function migrateDown(pool: Pool): Promise<string | undefined> {
 
 /** Ids of migrations that this version needs and the database lacks. */
 export async function findMissingMigrations(db: Queryable): Promise<string[]> {
-  const known = await readMigrations();
+  const known = await listNeededMigrations(db);
   const applied = await listApplied(db);
   return known.map((migration) => migration.id).filter((id) => !applied.includes(id));
 }
@@ -245,8 +261,18 @@ const folder = new URL("migrations/", sqlFolder);
 
 let read: Promise<Migration[]> | undefined;
 
+/** The migrations that the mapping needs, oldest first. */
+export async function listNeededMigrations({
+  tables,
+}: {
+  readonly tables: Tables;
+}): Promise<readonly Migration[]> {
+  const known = await readMigrations();
+  return tables.organizations ? known : known.filter(({ id }) => id !== organizing);
+}
+
 /** All migrations of this version, oldest first. Their files are read once, because `/readyz` asks at each call. */
-export function readMigrations(): Promise<Migration[]> {
+function readMigrations(): Promise<Migration[]> {
   read ??= readFiles().catch((error: unknown) => {
     read = undefined;
     throw error;

@@ -24,6 +24,15 @@ const purge = { clerkId: "user_a", keepProfile: false, also: [], preview: false,
 const noColumns = { users: [], profile: null };
 const wish = { selection: selection.matching, columns: noColumns };
 
+const stamps = { clerkCreatedAtMs: 1, clerkUpdatedAtMs: 1, readTicket: 1, ...why };
+const organization = {
+  ...{ clerkOrgId: "org_a", name: secret, slug: null, imageUrl: null, membersCount: null },
+  ...stamps,
+};
+const pair = { clerkOrgId: "org_a", clerkId: "user_a" };
+const membership = { ...pair, membershipId: "orgmem_a", role: "org:admin", ...stamps };
+const before = { membershipId: null, readTicket: 1 };
+
 const hash = Buffer.alloc(32);
 const session = { idHash: hash, operator: "ops", accountHash: hash, replaces: undefined };
 const activity = {
@@ -45,6 +54,8 @@ export const calls = {
   addUndatedCandidates: (pool) => db.addUndatedCandidates(pool, 1),
   advanceFencedRun: (pool) => db.advanceFencedRun(pool, lease, 1, {}, {}),
   advanceRun: (pool) => db.advanceRun(pool, 1, {}, {}),
+  applyMemberships: (pool) => db.applyMemberships(pool, [membership]),
+  applyOrganizations: (pool) => db.applyOrganizations(pool, [organization]),
   applySnapshots: (pool) => db.applySnapshots(pool, [makeSnapshot({ email: secret })]),
   beatRun: (pool) => db.beatRun(pool, 1),
   cancelBulkChange: (pool) => db.cancelBulkChange(pool, 1, "ops"),
@@ -76,6 +87,8 @@ export const calls = {
   dropCandidatesOfEarlierRuns: (pool) => db.dropCandidatesOfEarlierRuns(pool, 1),
   dropCandidatesOfEndedRuns: db.dropCandidatesOfEndedRuns,
   dropPortions: (pool) => db.dropPortions(pool, 1),
+  endAbsentMembership: (pool) => db.endAbsentMembership(pool, pair, before, why),
+  endMembership: (pool) => db.endMembership(pool, pair, before, { by: "signature", ...why }),
   endRun: (pool) => db.endRun(pool, 1, { state: "succeeded" }),
   erasePerson: (pool) => db.erasePerson(pool, "user_a", { candidates: [], keepProfile: false }),
   evaluateConflicts: (pool) => db.evaluateConflicts(pool, "sync"),
@@ -90,13 +103,15 @@ export const calls = {
   findNewestDryRun: db.findNewestDryRun,
   findOpenAdminSessions: (pool) => db.findOpenAdminSessions(pool, [1]),
   findHeldRun: (pool) => db.findHeldRun(pool),
+  findMembershipState: (pool) => db.findMembershipState(pool, pair),
+  findOrganizationState: (pool) => db.findOrganizationState(pool, "org_a"),
   findPeople: (pool) => db.findPeople(pool, ids),
   findProfiles: (pool) => db.findProfiles(pool, [keyFor(pool)]),
   findPurge: (pool) => db.findPurge(pool, 1),
   findRun: (pool) => db.findRun(pool, 1),
   findSession: (pool) => db.findSession(pool, "user_a"),
   findTombstones: (pool) => db.findTombstones(pool, ids),
-  findUnsentNotification: (pool) => db.findUnsentNotification(pool, 1),
+  findUnsentNotification: (pool) => db.findUnsentNotification(pool, { eventId: 1, clerkId: "user_a" }),
   finishBulkChange: (pool) => db.finishBulkChange(pool, 1),
   finishPortion: (pool) => db.finishPortion(pool, portion, { skipped: 0 }),
   finishPurge: (pool) => db.finishPurge(pool, { id: 1, claim: 1 }, { answer: {} }),
@@ -145,7 +160,7 @@ export const calls = {
   listRuns: (pool) => db.listRuns(pool, { beforeId: undefined, limit: 1 }),
   listUsers: (pool) => db.listUsers(pool, { filter: { query: secret }, cursor: undefined, limit: 1 }),
   lockRun: (pool) => db.lockRun(pool, 1),
-  markNotificationSent: (pool) => db.markNotificationSent(pool, 1),
+  markNotificationSent: (pool) => db.markNotificationSent(pool, { eventId: 1, clerkId: "user_a" }),
   markNotificationsQueued: (pool) => db.markNotificationsQueued(pool, [1]),
   mayDeleteAbsent: (pool) => db.mayDeleteAbsent(pool, 6),
   nextReadSequence: db.nextReadSequence,
@@ -204,13 +219,15 @@ export const calls = {
   returnNotification: (pool) => db.returnNotification(pool, 1, 1),
   returnPortion: (pool) => db.returnPortion(pool, portion),
   returnPurge: (pool) => db.returnPurge(pool, { id: 1, claim: 1 }, 1),
-  settleNotification: (pool) => db.settleNotification(pool, 1),
+  settleNotification: (pool) => db.settleNotification(pool, { eventId: 1, clerkId: "user_a" }),
   settlePortion: (pool) => db.settlePortion(pool, portion),
   stageBulkChange: (pool) => db.stageBulkChange(pool, { ...change, expected: undefined, by: "ops" }),
   storeSurplus: (pool) => db.storeSurplus(pool, { surplus: 0, surplusPasses: 0, checkedSurplus: 0 }),
   sumSamples: (pool) => db.sumSamples(pool, [{ metric: "any", fromS: 60, untilS: 0 }]),
   takeClerkRequest: (pool) => db.takeClerkRequest(pool, { requests: 1, windowMs: 1 }),
   takeRun: (pool) => db.takeRun(pool, 1),
+  tombstoneAbsentOrganization: (pool) => db.tombstoneAbsentOrganization(pool, "org_a", why),
+  tombstoneOrganization: (pool) => db.tombstoneOrganization(pool, "org_a", { by: "signature", ...why }),
   tombstoneAbsent: (pool) => db.tombstoneAbsent(pool, { clerkId: "user_a", ...why }),
   tombstoneEach: (pool) => db.inTransaction(pool, (client) => db.tombstoneEach(client, ids, deletion)),
   tombstoneUsers: (pool) => db.tombstoneUsers(pool, [deletion]),

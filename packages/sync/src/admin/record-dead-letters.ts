@@ -1,5 +1,5 @@
 import { type Pool, recordDeadLetters } from "@rollcall/db";
-import { readClerkId, type StoredDeadLetter, syncJob } from "@rollcall/jobs";
+import { organizationJob, readClerkId, type StoredDeadLetter, syncJob } from "@rollcall/jobs";
 
 /**
  * Records in the users' timelines that jobs failed for good. A letter that names no user has no timeline. It may be called
@@ -12,7 +12,7 @@ export function recordNewDeadLetters(pool: Pool, letters: readonly StoredDeadLet
     const clerkId = readClerkId(letter);
     if (clerkId === null) return [];
     const { id: deadLetterId, code, queue, name: job, attempts, refusal } = letter;
-    const work = syncJob.safeParse(letter.payload).data;
+    const work = syncJob.safeParse(letter.payload).data ?? organizationJob.safeParse(letter.payload).data;
     return {
       clerkId,
       // The other job is a notification, which no event outside of Rollcall causes.

@@ -1,12 +1,14 @@
+import type { Mapping } from "@rollcall/contracts";
 import { blankUser, createPool, migrateUp, type Pool, type UserSnapshot } from "@rollcall/db";
 import { createDatabase } from "@rollcall/local-services";
 import { decideSimilarEmails, type UserWrite } from "../user/rules.ts";
 
 /** A pool on a fresh, migrated database of the test server. */
-export async function createTestPool(serverUrl: string): Promise<Pool> {
+export async function createTestPool(serverUrl: string, mapping?: Mapping): Promise<Pool> {
   const databaseUrl = await createDatabase(serverUrl);
   const pool = createPool({
     databaseUrl,
+    ...(mapping && { mapping }),
     applicationName: "test",
     searchPath: "public",
     onIdleError: () => undefined,

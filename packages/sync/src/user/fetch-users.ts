@@ -212,19 +212,28 @@ async function readDistinct(clerk: ClerkGateway, ids: readonly string[]): Promis
 
 /** Makes one request for each user, all at once. A user that cannot be read does not fail the others. */
 async function readOneByOne(clerk: ClerkGateway, ids: readonly string[]): Promise<Map<string, FetchResult>> {
-  return new Map(await Promise.all(ids.map(async (id) => [id, await readAlone(clerk, id)] as const)));
+  return new Map(
+    await Promise.all(ids.map(async (id) => [id, await readAlone(clerk, () => clerk.readUser(id))] as const)),
+  );
 }
 
-/** Reads twice: the second attempt tells a user that cannot be read from an outage that has just ended. */
-async function readAlone(clerk: ClerkGateway, id: string): Promise<FetchResult> {
+/**
+ * Reads one user or organization, twice: the second attempt tells one that cannot be read from an outage that has just ended.
+ *
+ * @throws AppError when Clerk fails for every user
+ */
+export async function readAlone<Result>(
+  clerk: Pick<ClerkGateway, "countUsers">,
+  read: () => Promise<Result>,
+): Promise<Result | { unreadable: AppError }> {
   try {
-    return await clerk.readUser(id);
+    return await read();
   } catch (error) {
     if (isTooLarge(error)) return { unreadable: error };
     await confirmClerkAnswers(clerk, error);
   }
   try {
-    return await clerk.readUser(id);
+    return await read();
   } catch (error) {
     if (isTooLarge(error)) return { unreadable: error };
     const { message } = getAmbiguous(error);
@@ -244,7 +253,7 @@ function getAmbiguous(error: unknown): AppError {
 }
 
 /** @throws AppError when Clerk does not answer a request that names no user either */
-async function confirmClerkAnswers(clerk: ClerkGateway, failure: unknown): Promise<void> {
+async function confirmClerkAnswers(clerk: Pick<ClerkGateway, "countUsers">, failure: unknown): Promise<void> {
   const original = getAmbiguous(failure);
   try {
     await clerk.countUsers();

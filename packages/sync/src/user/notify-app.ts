@@ -1,5 +1,6 @@
 import { AppError, nameNetworkFailure } from "@rollcall/contracts";
 import {
+  type DueNotification,
   findUnsentNotification,
   listDueNotifications,
   markNotificationSent,
@@ -59,9 +60,10 @@ export async function sendNotification(
   target: NotificationTarget,
   { eventId, clerkId }: NotificationJob,
 ): Promise<boolean> {
-  const event = await findUnsentNotification(pool, eventId);
+  const due = { eventId, clerkId };
+  const event = await findUnsentNotification(pool, due);
   if (!event) {
-    await giveUpNotification(pool, eventId);
+    await giveUpNotification(pool, due);
     return false;
   }
   const { userId, profileId } = event;
@@ -71,14 +73,15 @@ export async function sendNotification(
     timestamp: event.at.toISOString(),
     data: { clerkId, userId, [`${profileName}Id`]: profileId },
   });
-  await post(target, `evt_${eventId}`, body);
-  await markNotificationSent(pool, eventId);
+  // With the time, because the id of a lost event is given again, and the app leaves out what it has had.
+  await post(target, `evt_${eventId}_${event.at.getTime()}`, body);
+  await markNotificationSent(pool, due);
   return true;
 }
 
 /** Stops adding jobs for a notification that became a dead letter. @throws AppError `postgres.unavailable` */
-export async function giveUpNotification(pool: Pool, eventId: number): Promise<void> {
-  await settleNotification(pool, eventId);
+export async function giveUpNotification(pool: Pool, due: DueNotification): Promise<void> {
+  await settleNotification(pool, due);
 }
 
 async function post({ url, secret }: NotificationTarget, id: string, body: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { subscribedEventTypes } from "@rollcall/contracts";
+import { organizationEventTypes, subscribedEventTypes } from "@rollcall/contracts";
 import { type Pool, readLastDeliveries } from "@rollcall/db";
 import type { Environment } from "../../cli.ts";
 import { type Finding, note, ok } from "./finding.ts";
@@ -14,24 +14,30 @@ const dayMs = 86_400_000;
 export async function checkDeliveries(environment: Environment, pool: Pool): Promise<Finding[]> {
   if (!environment["CLERK_WEBHOOK_SIGNING_SECRET"]?.trim()) return [];
   const found = await readLastDeliveries(pool).catch(() => undefined);
-  return found ? [judgeDeliveries(new Map(found.map(({ type, lastAt }) => [type, lastAt])), Date.now())] : [];
+  if (!found) return [];
+  const types = [...subscribedEventTypes, ...(pool.tables.organizations ? organizationEventTypes : [])];
+  return [judgeDeliveries(new Map(found.map(({ type, lastAt }) => [type, lastAt])), Date.now(), types)];
 }
 
-/** @param last the time of the last verified delivery, by event type */
-export function judgeDeliveries(last: ReadonlyMap<string, Date>, nowMs: number): Finding {
+/**
+ * @param last the time of the last verified delivery, by event type
+ * @param types those that the endpoint must have
+ */
+export function judgeDeliveries(
+  last: ReadonlyMap<string, Date>,
+  nowMs: number,
+  types: readonly string[] = subscribedEventTypes,
+): Finding {
   const name = "webhook.deliveries";
-  const silent = subscribedEventTypes.flatMap((type) => {
+  const silent = types.flatMap((type) => {
     const at = last.get(type);
     if (at === undefined) return [`${type} (never)`];
     const days = Math.floor((nowMs - at.getTime()) / dayMs);
     return days >= longestSilenceDays ? [`${type} (${days} days ago)`] : [];
   });
   if (silent.length === 0)
-    return ok(
-      name,
-      `All ${subscribedEventTypes.length} event types arrived within ${longestSilenceDays} days.`,
-    );
-  const isFirst = subscribedEventTypes.every((type) => !last.has(type));
+    return ok(name, `All ${types.length} event types arrived within ${longestSilenceDays} days.`);
+  const isFirst = types.every((type) => !last.has(type));
   return isFirst
     ? note(name, "No webhook with a right signature has arrived yet. rollcall clerk setup prints the steps.")
     : note(

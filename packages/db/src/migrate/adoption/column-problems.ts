@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ColumnRule } from "../../app-schema/column-rules.ts";
-import type { DeclaredColumn, DeclaredTable } from "../../app-schema/declared-tables.ts";
+import type { DeclaredColumn, DeclaredTable } from "../../app-schema/declared-table.ts";
 import type { Queryable } from "../../queryable.ts";
 import { quoteName, quoteText } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";

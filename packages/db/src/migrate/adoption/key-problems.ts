@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type DeclaredTable, declareTables } from "../../app-schema/declared-tables.ts";
+import type { DeclaredTable } from "../../app-schema/declared-table.ts";
+import { findDeclared } from "../../app-schema/declared-tables.ts";
 import type { Queryable } from "../../queryable.ts";
 import { quoteName } from "../../quote-name.ts";
 import { readRows } from "../../rows.ts";
@@ -82,7 +83,8 @@ const foreignKey = z.object({ constraint: z.string(), target: z.string() });
 
 /** Unique indexes and foreign keys that would make our writes fail. */
 export async function findKeyProblems(db: Queryable): Promise<FormProblem[]> {
-  const [users, profile] = declareTables(db);
+  const users = findDeclared(db, "users");
+  const profile = findDeclared(db, "profile");
   const tables = [users, profile].filter((one) => one !== undefined);
   const problems: FormProblem[] = [];
   for (const table of tables) {

@@ -1,5 +1,6 @@
-import { declareTables } from "../../app-schema/declared-tables.ts";
-import { findTableProblems } from "../../app-schema/find-schema-problems.ts";
+import { writeIndex } from "../../app-schema/declared-table.ts";
+import { findDeclared } from "../../app-schema/declared-tables.ts";
+import { examineTables, findTableProblems } from "../../app-schema/find-schema-problems.ts";
 import type { Queryable } from "../../queryable.ts";
 
 /**
@@ -9,8 +10,8 @@ import type { Queryable } from "../../queryable.ts";
  */
 export async function planAdoption(db: Queryable): Promise<string[]> {
   if (db.tables.users.isSeparate) return [];
-  const problems = await findTableProblems(db);
-  const profile = declareTables(db).find(({ kind }) => kind === "profile");
+  const problems = await findTableProblems(db, ["users", "profile"]);
+  const profile = findDeclared(db, "profile");
   const { profile: names } = db.tables;
   return [
     // ALTER TABLE fails while a deferred check is pending.
@@ -23,4 +24,17 @@ export async function planAdoption(db: Queryable): Promise<string[]> {
         ]
       : []),
   ];
+}
+
+/** The statements that make the tables of organizations, or add to tables of the app the unique keys that they lack. */
+export async function planOrganizations(db: Queryable): Promise<string[]> {
+  const { problems, indexes } = await examineTables(db, ["organizations", "memberships"]);
+  const made = ["organizations", "memberships"] as const;
+  const indexesOfMade = made.flatMap((kind) => {
+    const table = findDeclared(db, kind);
+    return table && problems.some(({ object }) => object === table.label)
+      ? table.indexes.map((index) => writeIndex(table, index))
+      : [];
+  });
+  return [...[...problems, ...indexes].flatMap(({ restore }) => restore?.statements ?? []), ...indexesOfMade];
 }

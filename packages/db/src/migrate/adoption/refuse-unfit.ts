@@ -2,9 +2,10 @@ import { z } from "zod";
 import {
   type DeclaredColumn,
   type DeclaredTable,
-  declareTables,
   type TableKind,
-} from "../../app-schema/declared-tables.ts";
+  tableKinds,
+} from "../../app-schema/declared-table.ts";
+import { declareTables } from "../../app-schema/declared-tables.ts";
 import { findLackingKeys } from "../../app-schema/find-schema-problems.ts";
 import { hidesRows } from "../../app-schema/hides-rows.ts";
 import type { Queryable } from "../../pool.ts";
@@ -19,6 +20,7 @@ import {
 } from "./column-problems.ts";
 import { findKeyProblems } from "./key-problems.ts";
 import {
+  findDuplicatePairs,
   findDuplicates,
   findLinkTimesWithoutUser,
   findNulls,
@@ -48,11 +50,12 @@ type Columns = ReadonlyMap<string, LiveColumn>;
  * Checks the tables that the app already has. It locks them until the transaction ends, so that the result still holds
  * when they are changed.
  *
+ * @param kinds of the tables to check
  * @returns whether there is such a table
  * @throws MigrationRefusal with every problem, also if the role may not read the tables
  */
-export async function refuseUnfit(db: Queryable): Promise<boolean> {
-  const existing = await lockTables(db);
+export async function refuseUnfit(db: Queryable, kinds: readonly TableKind[]): Promise<boolean> {
+  const existing = await lockTables(db, kinds);
   if (existing.length === 0) return false;
   const found = await findProblems(db, existing);
   if (found.length > 0) throw new MigrationRefusal(found);
@@ -64,19 +67,22 @@ export async function refuseUnfit(db: Queryable): Promise<boolean> {
  *
  * @throws MigrationRefusal if the role may not read or change them, or if one is no ordinary table
  */
-export async function lockTables(db: Queryable): Promise<readonly DeclaredTable[]> {
-  const { existing, problems } = await readTables(db);
+export async function lockTables(
+  db: Queryable,
+  kinds: readonly TableKind[] = tableKinds,
+): Promise<readonly DeclaredTable[]> {
+  const { existing, problems } = await readTables(db, kinds);
   if (problems.length > 0) throw new MigrationRefusal(problems);
   // Nothing about tables that keep their form is changed.
-  if (existing.every(({ keepsForm }) => keepsForm)) return existing;
+  const changed = existing.filter(({ keepsForm }) => !keepsForm).map(({ table }) => table);
   // ALTER TABLE needs the strongest lock. Taking a weaker lock first could deadlock with the app.
-  await db.query(`lock table ${existing.map(({ table }) => table).join(", ")} in access exclusive mode`);
+  if (changed.length > 0) await db.query(`lock table ${changed.join(", ")} in access exclusive mode`);
   return existing;
 }
 
 /** The problems of the tables that the app already has, without a lock on them. It reads their rows. */
-export async function findUnfit(db: Queryable): Promise<readonly string[]> {
-  const { existing, problems } = await readTables(db);
+export async function findUnfit(db: Queryable, kinds: readonly TableKind[]): Promise<readonly string[]> {
+  const { existing, problems } = await readTables(db, kinds);
   return problems.length > 0 ? problems : findProblems(db, existing);
 }
 
@@ -93,7 +99,7 @@ async function findProblems(db: Queryable, existing: readonly DeclaredTable[]): 
   if (!isSeparate && !columns.get("users")?.has(ownColumn))
     problems.push(...(await findForeignLinkTimes(db, columns)));
   problems.push(...(await findKeyProblems(db)).map(withStatement));
-  if (isSeparate)
+  if (existing.some(({ keepsForm }) => keepsForm))
     for (const { says, statement } of await findLackingKeys(db))
       problems.push(statement === undefined ? says : `${says}: ${statement}`);
   for (const table of existing) problems.push(...(await findRowProblems(db, table, columns.get(table.kind))));
@@ -163,7 +169,8 @@ async function findForeignLinkTimes(
 function whyNull(kind: TableKind, field: string | undefined): string {
   if (field === "profile.link") return "because a profile outlives its user";
   if (kind === "profile") return "because the mapping gives it no default, or a purge erases it";
-  return "because Clerk has users without it, and a deleted user has none";
+  if (kind === "users") return "because Clerk has users without it, and a deleted user has none";
+  return "because Clerk has organizations without it";
 }
 
 async function findRowProblems(db: Queryable, table: DeclaredTable, live?: Columns): Promise<string[]> {
@@ -177,12 +184,19 @@ async function findRowProblems(db: Queryable, table: DeclaredTable, live?: Colum
   for (const column of table.columns.filter(({ isPrimary }) => isPrimary))
     if (!lacks(column)) problems.push(...(await findNulls(db, table, column)));
   for (const column of table.columns) {
-    const found = live?.get(column.name);
     // Some types, such as json, cannot be compared.
-    if (isDistinct(column) && found && hasRightType(column, found))
+    if (isDistinct(column) && isComparable(column, live))
       problems.push(...(await findDuplicates(db, table, column)));
   }
+  for (const { columns } of table.uniqueTogether)
+    if (columns.every((column) => isComparable(column, live)))
+      problems.push(...(await findDuplicatePairs(db, table, columns)));
   return problems;
+}
+
+function isComparable(column: DeclaredColumn, live: Columns | undefined): boolean {
+  const found = live?.get(column.name);
+  return found !== undefined && hasRightType(column, found);
 }
 
 /** Only the app knows the values of such a column. */
@@ -230,7 +244,7 @@ order by t.place
 `;
 
 const tableRow = z.object({
-  kind: z.enum(["users", "profile"]),
+  kind: z.enum(tableKinds),
   exists: z.boolean(),
   ordinary: z.boolean(),
   inherited: z.boolean(),
@@ -243,8 +257,9 @@ const tableRow = z.object({
 /** The tables that the app already has, and the problems that prevent a check of their content. */
 async function readTables(
   db: Queryable,
+  kinds: readonly TableKind[],
 ): Promise<{ existing: readonly DeclaredTable[]; problems: readonly string[] }> {
-  const declared = declareTables(db);
+  const declared = declareTables(db).filter(({ kind }) => kinds.includes(kind));
   const result = await db.query(tables, [
     declared.map(({ kind }) => kind),
     declared.map(({ table }) => table),
@@ -278,6 +293,12 @@ async function findUnwritable(db: Queryable, declared: readonly DeclaredTable[])
   return problems;
 }
 
+const isOfOrganizations = (kind: TableKind) => kind === "organizations" || kind === "memberships";
+
+function nameTableField(kind: TableKind): string {
+  return kind === "memberships" ? "organizations.memberships.table" : `${kind}.table`;
+}
+
 function findAccessProblems(
   { kind, label, isOurs, keepsForm, schema }: DeclaredTable,
   all: readonly z.infer<typeof tableRow>[],
@@ -286,7 +307,7 @@ function findAccessProblems(
   if (!table?.exists) {
     if (!isOurs)
       return [
-        `${label} does not exist, but ${kind}.table names it: the app makes it${keepsForm ? "" : ", and Rollcall adds columns"}`,
+        `${label} does not exist, but ${nameTableField(kind)} names it: the app makes it${keepsForm || isOfOrganizations(kind) ? "" : ", and Rollcall adds columns"}`,
       ];
     return table?.mayAddTables
       ? []

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { type DeclaredColumn, type DeclaredTable, declareTables } from "../../app-schema/declared-tables.ts";
+import type { DeclaredColumn, DeclaredForeignKey, DeclaredTable } from "../../app-schema/declared-table.ts";
+import { declareTables, findDeclared } from "../../app-schema/declared-tables.ts";
 import type { Queryable } from "../../queryable.ts";
-import { quoteText } from "../../quote-name.ts";
+import { quoteName, quoteText } from "../../quote-name.ts";
 import { readRow, readRows } from "../../rows.ts";
 
 /** The longest list in a message. A table may have a million bad rows. */
@@ -109,7 +110,8 @@ const orphan = z.object({ id: z.string(), userId: z.string(), total: z.coerce.nu
  * @param usersHaveIds false if the users have no key column: then every user is missing
  */
 export async function findOrphans(db: Queryable, usersHaveIds: boolean): Promise<string[]> {
-  const [users, table] = declareTables(db);
+  const users = findDeclared(db, "users");
+  const table = findDeclared(db, "profile");
   const { profile, users: u, mapping } = db.tables;
   if (!users || !table || !profile) return [];
   const link = mapping.profile?.link ?? "";
@@ -131,13 +133,51 @@ export async function findOrphans(db: Queryable, usersHaveIds: boolean): Promise
   );
 }
 
-/** Rows that share a Clerk id, and profiles that share a user. */
+/** Lists the rows that share their values of several columns. */
+export async function findDuplicatePairs(
+  db: Queryable,
+  table: DeclaredTable,
+  columns: readonly DeclaredColumn[],
+): Promise<string[]> {
+  const { id, byId } = readId("t", table);
+  const key = columns.map(({ column }) => `t.${column}`).join(", ");
+  const result = await db.query(`
+    select concat_ws(', ', ${columns.map(({ name, column }) => `${quoteText(`${name} `)} || t.${column}::text`).join(", ")}) as value,
+           count(*) as rows, count(*) over () as groups,
+           (array_agg(${id} ${byId}))[1:${mostListed}] as ids
+    from ${table.table} t group by ${key} having count(*) > 1 order by ${key} limit ${mostListed}`);
+  const groups = readRows(group, result.rows);
+  return summarize(
+    `${table.label} must have one row for each ${columns.map(({ name }) => name).join(" and ")}, but rows share them`,
+    groups.map(({ value, ids, rows }) => `${value}: ${table.name} ${listIds(ids, rows)}`),
+    groups[0]?.groups ?? 0,
+  );
+}
+
+/** One line that names the rows whose foreign key has no target; none without such a row. */
+export async function findDangling(
+  db: Queryable,
+  table: DeclaredTable,
+  { column, target }: DeclaredForeignKey,
+): Promise<string[]> {
+  const quoted = quoteName(column);
+  const rows = await listRows(
+    db,
+    table,
+    `t.${quoted} is not null and not exists (select from ${target.table} x where x.${quoteName(target.column)} = t.${quoted})`,
+  );
+  return rows.map((listed) => `${table.label}.${column} has no row of ${target.label} in ${listed}`);
+}
+
+/** Rows that share a Clerk id or a pair, and profiles that share a user. */
 export async function findDuplicateRows(db: Queryable): Promise<string[]> {
   const found: string[] = [];
   for (const table of declareTables(db)) {
     for (const column of table.columns)
       if (column.uniqueKey !== undefined || column.isWatched)
         found.push(...(await findDuplicates(db, table, column)));
+    for (const { columns } of table.uniqueTogether)
+      found.push(...(await findDuplicatePairs(db, table, columns)));
   }
   return found;
 }

@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import { AppError } from "@rollcall/contracts";
 import { tombstoneUsers } from "../../deletions.ts";
 import { PostgresError, readSqlState } from "../../errors.ts";
+import { applyMemberships, nameMembership } from "../../memberships.ts";
+import { applyOrganizations, tombstoneOrganization } from "../../organizations.ts";
 import type { Queryable } from "../../pool.ts";
 import { giveProfiles, listNoMetadata } from "../../profiles.ts";
 import { blankUser, type UserSnapshot } from "../../user-columns.ts";
@@ -55,12 +57,32 @@ async function writeInvented(db: Queryable): Promise<string | undefined> {
     })),
     { nomeCompleto: "Test", turma: "test", create: true },
   );
-  const lost = await findLost(db, member.clerkId);
+  const lost =
+    (await findLost(db, member.clerkId)) ?? (await tryOrganization(db, member.clerkId, readTicket));
   if (lost) return lost;
   await tombstoneUsers(
     db,
     invented.map(({ clerkId }) => ({ clerkId, by: "signature", ...why })),
   );
+  return undefined;
+}
+
+/** An organization with an invented member, and the end of both. Nothing while organizations are off. */
+async function tryOrganization(
+  db: Queryable,
+  clerkId: string,
+  readTicket: number,
+): Promise<string | undefined> {
+  if (!db.tables.organizations) return undefined;
+  const clerkOrgId = `org_A${clerkId.slice("user_A".length)}`;
+  const stamps = { clerkCreatedAtMs: Date.now(), clerkUpdatedAtMs: Date.now(), readTicket, ...why };
+  const named = { clerkOrgId, name: "Test", slug: null, imageUrl: null, membersCount: 1 };
+  const membership = { clerkOrgId, clerkId, membershipId: "orgmem_test", role: "org:member" };
+  const made = await applyOrganizations(db, [{ ...named, ...stamps }]);
+  if (made.get(clerkOrgId) !== "written") return "no row was made for a new organization";
+  const joined = await applyMemberships(db, [{ ...membership, ...stamps }]);
+  if (joined.get(nameMembership(membership)) !== "written") return "no row was made for a new membership";
+  await tombstoneOrganization(db, clerkOrgId, { by: "signature", ...why });
   return undefined;
 }
 

@@ -1,0 +1,65 @@
+import { readErrorCode } from "@rollcall/contracts";
+import { readRefusal } from "@rollcall/db";
+import {
+  JobFailure,
+  type OrganizationJob,
+  type QueuedJob,
+  readOrganizationJob,
+  type SyncQueueName,
+} from "@rollcall/jobs";
+import { syncOrganization } from "@rollcall/sync";
+import { UnrecoverableError } from "bullmq";
+import type { WorkerContext } from "./context.ts";
+import { type PauseQueue, throwIfOutage } from "./outage.ts";
+
+/** Runs one job about an organization or a membership, as `processSyncJob` does for a user. */
+export async function processOrganizationJob(
+  context: WorkerContext,
+  queue: SyncQueueName,
+  job: QueuedJob,
+  pauseQueue: PauseQueue,
+): Promise<void> {
+  const startedAtMs = Date.now();
+  const organizationJob = readPayload(context, job);
+  const { kind, cause, clerkOrgId, delivery } = organizationJob;
+  const named = {
+    kind,
+    cause,
+    clerkOrgId,
+    ...("clerkId" in organizationJob && { clerkId: organizationJob.clerkId }),
+  };
+  const count = (outcome: string) =>
+    context.metrics.count("rollcall_organization_syncs_total", { kind, cause, outcome });
+  try {
+    const outcome = await syncOrganization(context.organizations, organizationJob, job.attemptsMade + 1);
+    count(outcome);
+    const lagMs = Math.max(0, Date.now() - organizationJob.eventAtMs);
+    context.metrics.observe("rollcall_sync_lag_seconds", {}, lagMs / 1_000);
+    const ms = Date.now() - startedAtMs;
+    const line = { event: "organization_synced", ...named, outcome, delivery, ms } as const;
+    if (outcome === "still_there") context.log.warn(line, "Clerk still has what a deletion names");
+    else context.log.info(line, "Organization synced");
+  } catch (failure) {
+    const error = await context.pool.schema.explain(failure);
+    const code = readErrorCode(error);
+    context.tracing?.active()?.set({ "rollcall.error.code": code });
+    await throwIfOutage(context, queue, error, pauseQueue);
+    // These are no failures: the rules ask for another attempt.
+    if (code !== "user.absent" && code !== "user.still_there") {
+      count(code);
+      const line = { event: "organization_sync_failed", ...named, code, err: error } as const;
+      context.log.error(line, "An organization could not be synced");
+    }
+    throw new JobFailure(code, readRefusal(error));
+  }
+  context.outages.end(queue);
+}
+
+function readPayload(context: WorkerContext, job: QueuedJob): OrganizationJob {
+  try {
+    return readOrganizationJob(job.data);
+  } catch (error) {
+    context.log.error({ jobId: job.id, err: error }, "A job could not be read");
+    throw new UnrecoverableError(readErrorCode(error));
+  }
+}

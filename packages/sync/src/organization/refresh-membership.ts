@@ -1,0 +1,154 @@
+import type { ClerkMembership, MembershipResult } from "@rollcall/clerk";
+import { AppError } from "@rollcall/contracts";
+import {
+  applyMemberships,
+  endAbsentMembership,
+  endMembership,
+  findMembershipState,
+  inTransaction,
+  type MembershipOutcome,
+  nameMembership,
+  nextReadSequence,
+  recordEvent,
+} from "@rollcall/db";
+import type { MembershipJob } from "@rollcall/jobs";
+import { readAlone } from "../user/fetch-users.ts";
+import {
+  attemptsForAbsence,
+  attemptsForDeletion,
+  type OrganizationContext,
+  type OrganizationSyncOutcome,
+  originOf,
+} from "./organization-context.ts";
+import { refreshOrganization } from "./refresh-organization.ts";
+
+type Read = { result: Exclude<MembershipResult, { unreadable: AppError }>; readTicket: number };
+
+async function read({ pool, clerk }: OrganizationContext, pair: MembershipJob): Promise<Read> {
+  const { clerkOrgId, clerkId } = pair;
+  const readTicket = await nextReadSequence(pool);
+  const result = await readAlone(clerk, () => clerk.readMembership({ clerkOrgId, clerkId }));
+  if ("unreadable" in result) throw result.unreadable;
+  return { result, readTicket };
+}
+
+/** Reads the membership of a job's pair at Clerk and writes what is there. */
+export async function refreshMembership(
+  context: OrganizationContext,
+  job: MembershipJob,
+  attempt: number,
+): Promise<OrganizationSyncOutcome> {
+  const { pool } = context;
+  const first = await read(context, job);
+  if ("found" in first.result) return writeFound(context, job, attempt, first.result.found, first.readTicket);
+  const before = await findMembershipState(pool, job);
+  if (before.isEnded) return "deleted";
+  if (before.membershipId === null) {
+    if (attempt < attemptsForAbsence) throw new AppError("user.absent", "Clerk has no such membership yet");
+    return "absent";
+  }
+  // The first read may be older than the row: another worker may have written it in between.
+  const second = await read(context, job);
+  if ("found" in second.result)
+    return writeFound(context, job, attempt, second.result.found, second.readTicket);
+  const { readTicket } = second;
+  const { membershipId } = before;
+  const outcome = await inTransaction(pool, (client) =>
+    endAbsentMembership(client, job, { membershipId, readTicket }, originOf(job)),
+  );
+  return outcome === "changed" ? askAgain() : outcome;
+}
+
+function askAgain(): never {
+  throw new AppError("user.absent", "The membership changed while Clerk was asked");
+}
+
+/**
+ * Writes a membership. If its user or its organization is missing, it refreshes that first: their events may come later, or
+ * never. The user comes first in the order of locks, but each refresh is a transaction of its own.
+ */
+async function writeFound(
+  context: OrganizationContext,
+  job: MembershipJob,
+  attempt: number,
+  found: ClerkMembership,
+  readTicket: number,
+): Promise<OrganizationSyncOutcome> {
+  const write = () => writeOnce(context, job, found, readTicket);
+  let outcome = await write();
+  if (outcome === "user_missing" || outcome === "organization_missing") {
+    await context.refreshUser(job.clerkId, job, attempt);
+    await refreshOrganization(context, job, attempt);
+    outcome = await write();
+  }
+  switch (outcome) {
+    case "written":
+    case "unchanged":
+      return outcome;
+    case "ended":
+    case "user_deleted":
+    case "organization_deleted":
+      return "deleted";
+    case "user_missing":
+    case "organization_missing":
+      if (attempt >= attemptsForAbsence) return "absent";
+      throw new AppError("user.absent", "The membership's user or organization has no row yet");
+    case "stale":
+      return askAgain();
+    default:
+      return outcome satisfies never;
+  }
+}
+
+async function writeOnce(
+  { pool }: OrganizationContext,
+  job: MembershipJob,
+  found: ClerkMembership,
+  readTicket: number,
+): Promise<MembershipOutcome> {
+  // A row without its role could let a member do what only an admin may, in an app that has such a default.
+  if (found.role === null) throw new AppError("clerk.unreadable", "The role of a membership cannot be read");
+  const snapshot = {
+    clerkOrgId: found.clerkOrgId,
+    clerkId: found.clerkId,
+    membershipId: found.id,
+    role: found.role,
+    clerkCreatedAtMs: found.created_at,
+    clerkUpdatedAtMs: found.updated_at,
+    readTicket,
+    ...originOf(job),
+  };
+  const outcomes = await inTransaction(pool, (client) => applyMemberships(client, [snapshot]));
+  const outcome = outcomes.get(nameMembership(found));
+  if (outcome === undefined) throw new AppError("internal", "A write returned no outcome for a pair");
+  return outcome;
+}
+
+/** A delete job is a reason to ask Clerk and no proof. A user who joined again meanwhile is a member. */
+export async function deleteMembership(
+  context: OrganizationContext,
+  job: MembershipJob,
+  attempt: number,
+): Promise<OrganizationSyncOutcome> {
+  const { pool } = context;
+  // Read before Clerk is asked, so that the answer is younger than the row that it decides about.
+  const before = await findMembershipState(pool, job);
+  const { result, readTicket } = await read(context, job);
+  if ("found" in result) {
+    const { found } = result;
+    if (before.membershipId !== null && before.membershipId !== found.id)
+      return writeFound(context, job, attempt, found, readTicket);
+    if (attempt < attemptsForDeletion)
+      throw new AppError("user.still_there", "Clerk still has the membership");
+    if (before.membershipId !== null)
+      await recordEvent(pool, { clerkId: job.clerkId, kind: "membership_end_unconfirmed", ...originOf(job) });
+    return "still_there";
+  }
+  const { membershipId } = before;
+  const outcome = await inTransaction(pool, (client) =>
+    endMembership(client, job, { membershipId, readTicket }, { by: "signature", ...originOf(job) }),
+  );
+  if (outcome === "changed")
+    throw new AppError("user.still_there", "The membership's row is younger than Clerk's answer");
+  return outcome;
+}
