@@ -54,7 +54,7 @@ async function inject(stage: Stage, spec: OuterFaultSpec, forMs: number): Promis
 const clockTimeoutMs = 60_000;
 const rightMs = 5_000;
 
-/** A process notices within a second of its own that its clock was set. It may be frozen or dead until then. */
+/** A process sees within a second of its own that its clock was set. It may be frozen or dead until then. */
 async function untilClockIsRight(url: string): Promise<void> {
   await waitFor(
     "a right clock",

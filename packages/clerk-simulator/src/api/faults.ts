@@ -141,5 +141,6 @@ export function createFaults(random: Random, copyUsers: () => UserStore): Faults
 
 function isStaleRead({ method, path }: FaultTarget, listsOnly: boolean): boolean {
   if (method !== "GET") return false;
-  return path === "/v1/users" || path === "/v1/users/count" || (!listsOnly && path.startsWith("/v1/users/"));
+  if (path === "/v1/users" || path === "/v1/users/count") return true;
+  return !listsOnly && /^\/v1\/users\/[^/]+$/.test(path);
 }

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { OrganizationStore, StoredOrganization } from "../organizations/organization-store.ts";
 import type { Organizations } from "../organizations/organizations.ts";
-import type { UserStore } from "../users/user-store.ts";
 import { ClerkApiError, invalidParameter, notFound, userNotFound } from "./api-error.ts";
 import type { ApiRoute, createGate } from "./gate.ts";
 import {
@@ -20,7 +19,6 @@ import {
 } from "./organization-query.ts";
 
 type OrganizationContext = {
-  store: UserStore;
   organizationStore: OrganizationStore;
   organizations: Organizations;
   gate: ReturnType<typeof createGate>;
@@ -34,7 +32,7 @@ export function registerOrganizations(app: FastifyInstance, context: Organizatio
 
 function registerOrganizationRoutes(
   app: FastifyInstance,
-  { store, organizationStore, organizations, gate }: OrganizationContext,
+  { organizationStore, organizations, gate }: OrganizationContext,
 ): void {
   const list: ApiRoute = ({ params }) => {
     const { entries, total } = listOrganizations(organizationStore, params);
@@ -48,7 +46,7 @@ function registerOrganizationRoutes(
     if (stored === undefined) throw notFound("organization", organizationId);
     return JSON.stringify(organizations.organizationOf(stored, { withCount: wantsMembersCount(params) }));
   };
-  const create: ApiRoute = ({ body }) => {
+  const create: ApiRoute = ({ body, store }) => {
     const input = readOrganizationBody(body);
     if (input.slug !== undefined && organizationStore.findBySlug(input.slug) !== undefined) throw slugTaken();
     if (input.createdBy !== undefined && store.slotOf(input.createdBy) === null)
@@ -77,21 +75,22 @@ function registerOrganizationRoutes(
 
 function registerMembershipRoutes(
   app: FastifyInstance,
-  { store, organizationStore, organizations, gate }: OrganizationContext,
+  { organizationStore, organizations, gate }: OrganizationContext,
 ): void {
   const toBody = ({ entries, total }: { entries: number[]; total: number }) =>
     JSON.stringify({ data: entries.map(organizations.membershipOf), total_count: total });
 
-  const listAll: ApiRoute = ({ params }) => toBody(listAllMemberships(organizationStore, store, params));
-  const listOfOne: ApiRoute = ({ params, organizationId }) => {
+  const listAll: ApiRoute = ({ params, store }) =>
+    toBody(listAllMemberships(organizationStore, store, params));
+  const listOfOne: ApiRoute = ({ params, organizationId, store }) => {
     const stored = getOrganization(organizationStore, organizationId);
     return toBody(listMembers(organizationStore, store, stored, params));
   };
-  const ofUser: ApiRoute = ({ params, userId }) => {
+  const ofUser: ApiRoute = ({ params, userId, store }) => {
     if (store.slotOf(userId) === null) throw userNotFound(userId);
     return toBody(listOfUser(organizationStore, userId, params));
   };
-  const add: ApiRoute = ({ organizationId, body }) => {
+  const add: ApiRoute = ({ organizationId, body, store }) => {
     const stored = getOrganization(organizationStore, organizationId);
     const { userId, input } = readMembershipBody(body);
     if (store.slotOf(userId) === null) throw userNotFound(userId);

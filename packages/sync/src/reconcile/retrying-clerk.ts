@@ -11,6 +11,7 @@ import {
   type OrganizationListQuery,
   type UserListQuery,
 } from "@rollcall/clerk";
+
 import { AppError, type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { type Pool, type RequestBudget, takeClerkRequest } from "@rollcall/db";
 import type { Logger } from "@rollcall/observability";
