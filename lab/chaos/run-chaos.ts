@@ -9,9 +9,15 @@ import { checkEnd } from "./invariants/check-end.ts";
 import { checkLogs, checkPostgresLog } from "./invariants/check-logs.ts";
 import { checkRuns } from "./invariants/check-runs.ts";
 import { findCanaries } from "./invariants/find-canaries.ts";
-import { isProvoked, withoutSkewedCalls, withoutStaleWork } from "./invariants/outer-spans.ts";
+import {
+  isProvoked,
+  withoutLostCalls,
+  withoutSkewedCalls,
+  withoutStaleWork,
+} from "./invariants/outer-spans.ts";
 import { type Change, readChanges, readTables } from "./invariants/recorder.ts";
 import { createLedger, type Ledger, type Violation } from "./ledger.ts";
+import { networkFaults } from "./plan/outer-faults.ts";
 import type { Plan } from "./plan/plan.ts";
 import { type InjectedFaults, injectFaults } from "./scenario/inject-fault.ts";
 import { runActs } from "./scenario/run-acts.ts";
@@ -52,6 +58,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const stage = await startStage({
     ...others,
     ...{ seed, backend, shards, app, reconciles },
+    hasNetwork: plan.faults.some(({ fault }) => networkFaults.includes(fault)),
     movesClocks: plan.faults.some(({ fault }) => fault === "clock"),
   });
   const machine = watchMachineLoad();
@@ -134,7 +141,12 @@ async function checkAll(
       ...(await checkEnd(ledger, tables, stage)),
       ...checkDeadLetters(withoutStaleWork(ledger, stage.outerSpans), healed.deadLetters),
       ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, call)),
-      ...checkCalls(withoutSkewedCalls(ledger, stage.outerSpans), stage, tables, machine),
+      ...checkCalls(
+        withoutLostCalls(withoutSkewedCalls(ledger, stage.outerSpans), stage.outerSpans),
+        stage,
+        tables,
+        machine,
+      ),
       ...(await checkLogs(stage)),
       ...(await checkRuns(stage, ledger, tables, db)),
       ...(await findCanaries(stage)),

@@ -189,6 +189,12 @@ function nameTarget(fault: Fault): string {
       return `${fault.process} ${fault.service}`;
     case "clerk":
       return "clerk";
+    case "one-way":
+    case "packet-loss":
+      return `${fault.process} network`;
+    case "clock":
+    case "names":
+      return `${fault.process} ${fault.fault}`;
     default:
       return fault.fault.startsWith("redis") ? "redis" : fault.fault;
   }
