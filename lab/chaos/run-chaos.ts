@@ -9,9 +9,15 @@ import { checkEnd } from "./invariants/check-end.ts";
 import { checkLogs, checkPostgresLog } from "./invariants/check-logs.ts";
 import { checkRuns } from "./invariants/check-runs.ts";
 import { findCanaries } from "./invariants/find-canaries.ts";
-import { isProvoked, withoutSkewedCalls, withoutStaleWork } from "./invariants/outer-spans.ts";
+import {
+  isProvoked,
+  withoutLostCalls,
+  withoutSkewedCalls,
+  withoutStaleWork,
+} from "./invariants/outer-spans.ts";
 import { type Change, readChanges, readTables } from "./invariants/recorder.ts";
 import { type Acceptance, createLedger, type Ledger, type Violation } from "./ledger.ts";
+import { networkFaults } from "./plan/outer-faults.ts";
 import type { Plan } from "./plan/plan.ts";
 import { countFilled, createFirstFill, type FirstFill } from "./scenario/first-fill.ts";
 import { type InjectedFaults, injectFaults, type Loss } from "./scenario/inject-fault.ts";
@@ -59,6 +65,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     ...others,
     ...{ seed, backend, shards, app, setup, reconciles },
     fillClerk: fill?.begin,
+    hasNetwork: plan.faults.some(({ fault }) => networkFaults.includes(fault)),
     movesClocks: plan.faults.some(({ fault }) => fault === "clock"),
   });
   const machine = watchMachineLoad();
@@ -151,7 +158,13 @@ async function checkAll(
         mayLack: areJobsLost,
       }),
       ...healed.lastEnsures.flatMap((call) => checkLastEnsures(ledger, stage, tables, call)),
-      ...checkCalls(withoutSkewedCalls(ledger, stage.outerSpans), stage, tables, machine, { areRowsLost }),
+      ...checkCalls(
+        withoutLostCalls(withoutSkewedCalls(ledger, stage.outerSpans), stage.outerSpans),
+        stage,
+        tables,
+        machine,
+        { areRowsLost },
+      ),
       ...(await checkLogs(stage)),
       ...(await checkRuns(stage, ledger, tables, db)),
       ...(await findCanaries(stage)),

@@ -8,13 +8,18 @@ const entry = `${repository}packages/clerk-simulator/dist/main.js`;
 
 export type SimulatorProcess = { pid: number; clerk: RemoteClerkSimulator; stop(): Promise<void> };
 
-/** Starts the simulator in a process of its own, without a rate limit. It sends no webhooks; the lab sends them. */
-export async function startSimulatorProcess(secretKey: string, seed: number): Promise<SimulatorProcess> {
+/** Starts the simulator in a process of its own, without a rate limit. It sends no webhooks; the lab sends them. @param hosts as in SIM_HOSTS */
+export async function startSimulatorProcess(
+  secretKey: string,
+  seed: number,
+  hosts = "",
+): Promise<SimulatorProcess> {
   const child = spawn(process.execPath, [entry], {
     env: {
       PATH: process.env["PATH"] ?? "",
       SIM_SECRET_KEY: secretKey,
       SIM_RATE_LIMIT: "off",
+      SIM_HOSTS: hosts,
       SIM_RANDOM_SEED: String(seed),
     },
     stdio: ["ignore", "pipe", "inherit"],

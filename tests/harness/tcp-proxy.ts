@@ -23,8 +23,13 @@ type Pair = { near: net.Socket; far: net.Socket; silent: boolean };
 /**
  * Forwards to a port of this machine. Its black hole stands for a failed-over load balancer or an expired NAT entry.
  * Both kernels go on acknowledging, so TCP keepalive detects nothing and only a deadline can.
+ *
+ * @param place.host the address at which the proxy listens. place.name: the host of the URLs that lead to it
  */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+export async function startTcpProxy(
+  targetPort: number,
+  { host = "127.0.0.1", name = host }: { host?: string; name?: string } = {},
+): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   let longestDelayMs = 0;
   let target = targetPort;
@@ -56,7 +61,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     from.on("error", () => undefined);
   }
 
-  server.listen(0, "127.0.0.1");
+  server.listen(0, host);
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("The proxy has no port");
@@ -65,7 +70,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     port,
     proxied: (url) => {
       const through = new URL(url);
-      through.hostname = "127.0.0.1";
+      through.hostname = name;
       through.port = String(port);
       return through.href;
     },

@@ -29,6 +29,24 @@ export function findOldestRead(spans: readonly OuterSpan[], { fromMs, untilMs }:
 /** A token of now and a delivery of now are refused by a process whose clock is ten minutes off. */
 const skewed: Readonly<Record<Call["route"], number>> = { webhook: 400, ensure: 401 };
 
+/** For so long, a connection may wait to send a packet again that was lost for a few seconds. */
+const resentMs = 10_000;
+
+/** As for every call: see `checkCalls`. */
+const longestMs = 5_000;
+
+/** The ledger without late and lost answers over a cable that lost packets, which is the one to the process' callers too. */
+export function withoutLostCalls(ledger: Ledger, spans: readonly OuterSpan[]): Ledger {
+  const losses = [...spansOf(spans, "one-way"), ...spansOf(spans, "packet-loss")];
+  const isLost = ({ api, fromMs, toMs, status }: Call) =>
+    (status === undefined || toMs - fromMs > longestMs) &&
+    losses.some(
+      ({ fault, ...span }) =>
+        "process" in fault && fault.process === api && span.fromMs < toMs && span.untilMs + resentMs > fromMs,
+    );
+  return { ...ledger, calls: ledger.calls.filter((call) => !isLost(call)) };
+}
+
 /** The ledger without the refusals of processes whose clocks were wrong. Such a delivery is sent again. */
 export function withoutSkewedCalls(ledger: Ledger, spans: readonly OuterSpan[]): Ledger {
   const jumps = spansOf(spans, "clock");

@@ -206,6 +206,12 @@ function nameTarget(fault: Fault): string {
     case "postgres-crash":
     case "postgres-failover":
       return "postgres-server";
+    case "one-way":
+    case "packet-loss":
+      return `${fault.process} network`;
+    case "clock":
+    case "names":
+      return `${fault.process} ${fault.fault}`;
     default:
       return fault.fault.startsWith("redis") ? "redis" : fault.fault;
   }

@@ -18,7 +18,16 @@ export type OuterFaultSpec =
   /** The wall clock of a process jumps, and back at the end. */
   | { fault: "clock"; process: ProcessName; minutes: number }
   /** Every process of Rollcall, Redis and Postgres stop. */
-  | { fault: "standstill" };
+  | { fault: "standstill" }
+  /** All packets of one direction are lost between a process and everything else. */
+  | { fault: "one-way"; process: ProcessName; direction: "from" | "to" }
+  /** Packets are lost in short bursts. */
+  | { fault: "packet-loss"; process: ProcessName }
+  /** A process connects anew while names are resolved late, to a wrong address, or not at all. */
+  | { fault: "names"; process: ProcessName; answer: "right" | "wrong" | "none"; lateMs: number };
+
+/** The faults for which each process has a network namespace. */
+export const networkFaults: readonly string[] = ["one-way", "packet-loss", "names"];
 
 /** See `rights` of `scenario/revoke.ts`. */
 export type Right =
@@ -40,6 +49,9 @@ export const outerWeights = {
   revoke: 3,
   clock: 5,
   standstill: 1,
+  "one-way": 3,
+  "packet-loss": 3,
+  names: 4,
 } as const;
 
 export type OuterFaultKind = keyof typeof outerWeights;
@@ -71,7 +83,7 @@ export function drawOuterFault(
       // A job that reads an older version than the one that caused it is done. Only a reconcile heals that.
       if (!reconciles) return undefined;
       return {
-        spec: { fault, share: dice.pick([1, 1, 0.5]) },
+        spec: { fault, share: dice.pick([1, 0.6]) },
         low: 1_500,
         high: 6_000,
       };
@@ -103,6 +115,20 @@ export function drawOuterFault(
     case "standstill":
       // A short run would consist of it.
       return safetyMs < leastForStandstillMs ? undefined : { spec: { fault }, low: 20_000, high: 30_000 };
+    case "one-way":
+      return {
+        spec: { fault, process: dice.pick(processNames), direction: dice.pick(["from", "to"]) },
+        low: 500,
+        high: 4_000,
+      };
+    case "packet-loss":
+      return { spec: { fault, process: dice.pick(processNames) }, low: 1_000, high: 4_000 };
+    case "names": {
+      const process = dice.pick(processNames);
+      const answer = dice.pick<"right" | "wrong" | "none">(["right", "wrong", "none"]);
+      const lateMs = answer === "right" || dice.chance(0.5) ? dice.between(500, 4_000) : 0;
+      return { spec: { fault, process, answer, lateMs }, low: 1_000, high: 5_000 };
+    }
     default:
       return fault satisfies never;
   }

@@ -3,6 +3,7 @@ import { waitFor } from "../../../tests/harness/wait-for.ts";
 import type { OuterFaultSpec } from "../plan/outer-faults.ts";
 import type { Stage } from "../stage/stage.ts";
 import { lockAppTable, migrateAppTables, truncateAppCache, writeAppRows } from "./app-faults.ts";
+import { confuseNames, cutOneWay, losePackets } from "./network-faults.ts";
 import { revokeRight } from "./revoke.ts";
 import { standStill } from "./standstill.ts";
 
@@ -45,6 +46,12 @@ async function inject(stage: Stage, spec: OuterFaultSpec, forMs: number): Promis
     }
     case "standstill":
       return standStill(stage, forMs);
+    case "one-way":
+      return cutOneWay(stage, spec.process, spec.direction, forMs);
+    case "packet-loss":
+      return losePackets(stage, spec.process, forMs);
+    case "names":
+      return confuseNames(stage, spec.process, spec, forMs);
     default:
       return spec satisfies never;
   }
@@ -54,7 +61,7 @@ async function inject(stage: Stage, spec: OuterFaultSpec, forMs: number): Promis
 const clockTimeoutMs = 60_000;
 const rightMs = 5_000;
 
-/** A process sees within a second of its own that its clock was set. It may be frozen or dead until then. */
+/** A process reads its clock file again after a second. It may be frozen or dead until then. */
 async function untilClockIsRight(url: string): Promise<void> {
   await waitFor(
     "a right clock",

@@ -15,6 +15,7 @@ import type { OuterSpan } from "../plan/outer-faults.ts";
 import type { Plan, Service, Setup } from "../plan/plan.ts";
 import type { ProcessName } from "../plan/process-name.ts";
 import { type Clock, createClock, findFaketime } from "./clock.ts";
+import { type Network, openNetwork } from "./network.ts";
 import { type PrivateRedis, startPrivateRedis } from "./private-redis.ts";
 import { type SupervisedProcess, superviseProcess } from "./supervised-process.ts";
 
@@ -38,6 +39,8 @@ export type Stage = {
   readonly apis: readonly [SupervisedProcess, SupervisedProcess];
   /** Undefined without libfaketime, and if the plan moves no clock. */
   readonly clocks: Readonly<Record<ProcessName, Clock>> | undefined;
+  /** Undefined where namespaces are forbidden, and if the plan has no fault of the network. */
+  readonly network: Network | undefined;
   /** When faults of what surrounds Rollcall began and ended. */
   readonly outerSpans: OuterSpan[];
   /** Undefined for Redis when queues are on Postgres. */
@@ -68,6 +71,8 @@ export type StageOptions = {
   reconciles?: boolean;
   /** Fills Clerk before the first process starts. The stage does not wait for the full sync that then finds its users. */
   fillClerk?: ((clerk: RemoteClerkSimulator) => Promise<void>) | undefined;
+  /** Gives each process a network namespace of its own, in which services have names. */
+  hasNetwork?: boolean;
   /** Gives each process a clock of its own. */
   movesClocks?: boolean;
   /** The URL of a module that each process loads first. */
@@ -100,7 +105,7 @@ async function startParts(
   const app = apps[options.app];
   const configuration = await writeConfiguration(folder, app);
   const secretKey = "sk_test_chaos";
-  const simulator = await startSimulatorProcess(secretKey, options.seed);
+  const simulator = await startSimulatorProcess(secretKey, options.seed, nameOf("clerk"));
   closers.push(simulator.stop);
   if (setup === "replica" || setup === "sync-replica") {
     await cluster.replicate(setup === "replica" ? "async" : "sync");
@@ -110,9 +115,13 @@ async function startParts(
   const { clerk } = simulator;
   await options.fillClerk?.(clerk);
 
+  const network = options.hasNetwork ? await openNetwork() : undefined;
+  if (network) closers.push(network.close);
   const proxies = new Map<string, TcpProxy>();
   const openProxy = async (process: ProcessName, service: Service, url: string) => {
-    const proxy = await startTcpProxy(Number(new URL(url).port));
+    const link = network?.links[process];
+    const place = link && { host: link.host, name: nameOf(service) };
+    const proxy = await startTcpProxy(Number(new URL(url).port), place);
     closers.push(proxy.close);
     proxies.set(`${process} ${service}`, proxy);
     return proxy.proxied(url);
@@ -124,6 +133,8 @@ async function startParts(
     const program = name.startsWith("api") ? "api" : "worker";
     const home = name.endsWith("1") ? (options.otherRoot ?? root) : root;
     const port = await findFreePort();
+    const link = network?.links[name];
+    const host = link?.address ?? "127.0.0.1";
     const environment = {
       DATABASE_URL: await openProxy(name, "postgres", urlOfRole(databaseUrl, program)),
       ...(redis && { REDIS_URL: await openProxy(name, "redis", redis.url) }),
@@ -141,6 +152,7 @@ async function startParts(
       ...(options.preload && { NODE_OPTIONS: `--import ${options.preload(name)}` }),
       ...configuration,
       ...clocks?.[name].environment,
+      HOST: host,
       [program === "api" ? "PORT" : "WORKER_PORT"]: String(port),
     };
     const started = superviseProcess({
@@ -148,7 +160,8 @@ async function startParts(
       entry: join(home, `apps/${program}/dist/main.js`),
       root: home,
       environment,
-      url: `http://127.0.0.1:${port}`,
+      url: `http://${host}:${port}`,
+      command: link?.command ?? ((program, args) => [program, [...args]]),
       logFile: join(folder, `${name}.log`),
     });
     closers.push(started.stop);
@@ -174,6 +187,7 @@ async function startParts(
     tokens,
     processes,
     clocks,
+    network,
     outerSpans: [],
     apis: [api0, api1],
     proxy: (process, service) => proxies.get(`${process} ${service}`),
@@ -184,6 +198,9 @@ async function startParts(
     close,
   };
 }
+
+/** The host name of a service in the processes' namespaces. */
+const nameOf = (service: Service) => `${service}.chaos.test`;
 
 function makeForEach<T>(make: (name: ProcessName) => T): Record<ProcessName, T> {
   return { api0: make("api0"), api1: make("api1"), worker0: make("worker0"), worker1: make("worker1") };

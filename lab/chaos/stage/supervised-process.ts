@@ -30,6 +30,8 @@ export type SupervisedProcess = {
 type ProcessOptions = {
   name: ProcessName;
   entry: string;
+  /** The command line that runs a program where the process belongs. */
+  command: (program: string, args: readonly string[]) => [string, string[]];
   root: string;
   environment: Record<string, string>;
   url: string;
@@ -53,7 +55,8 @@ export function superviseProcess(options: ProcessOptions): SupervisedProcess {
 
   function start(): void {
     const log = openSync(logFile, "a");
-    const started = spawn(process.execPath, [options.entry], {
+    const [program, args] = options.command(process.execPath, [options.entry]);
+    const started = spawn(program, args, {
       cwd: options.root,
       env: { PATH: process.env["PATH"] ?? "", ...options.environment },
       stdio: ["ignore", log, log],
