@@ -27,12 +27,12 @@ export type Link = {
 export type Network = { links: Readonly<Record<ProcessName, Link>>; close(): Promise<void> };
 
 /**
- * Opens the namespaces. Their cables lose packets by a wrong neighbour entry: the frames go to an address that nobody has.
+ * Opens the namespaces. Their cables lose packets by a wrong neighbour entry: the frames go to an address that no device has.
  * That works on every kernel, while netem is a module that many lack.
  *
  * `ip netns exec` puts the namespace's resolv.conf over that of the machine, so programs resolve names as they always do.
  *
- * @returns undefined where namespaces are forbidden, as in many sandboxes
+ * @returns undefined where namespaces are forbidden, as in many containers
  */
 export async function openNetwork(): Promise<Network | undefined> {
   const closers: (() => Promise<unknown>)[] = [];
@@ -51,7 +51,7 @@ export async function openNetwork(): Promise<Network | undefined> {
 }
 
 /** The addresses of frames on each cable. */
-const [ofHost, ofProcess, nobody] = ["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"] as const;
+const [ofHost, ofProcess, ofNone] = ["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"] as const;
 
 async function openLink(index: number, closers: (() => Promise<unknown>)[]): Promise<Link> {
   // Two runs at once have different pids.
@@ -89,7 +89,7 @@ async function openLink(index: number, closers: (() => Promise<unknown>)[]): Pro
     host,
     names,
     command: (program, args) => ["ip", ["netns", "exec", space, program, ...args]],
-    cut: (direction) => direct(direction, nobody),
+    cut: (direction) => direct(direction, ofNone),
     mend: (direction) => direct(direction, direction === "from" ? ofHost : ofProcess),
   };
 }
