@@ -14,7 +14,7 @@ export type NameServer = {
 const port = 53;
 const headerBytes = 12;
 const addressType = 1;
-/** Nobody has an address of this documentation network, and the namespaces have no route to it. */
+/** No machine has an address of this documentation network, and the namespaces have no route to it. */
 const wrongAddress = "192.0.2.1";
 const serverFailure = 2;
 

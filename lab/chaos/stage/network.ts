@@ -27,12 +27,12 @@ export type Link = {
 export type Network = { links: Readonly<Record<ProcessName, Link>>; close(): Promise<void> };
 
 /**
- * Opens the namespaces. Their cables lose packets by a wrong neighbour entry: the frames go to an address that nobody has.
+ * Opens the namespaces. Their cables lose packets by a wrong neighbour entry: the frames go to an address that no device has.
  * That works on every kernel, while netem is a module that many lack.
  *
  * `ip netns exec` puts the namespace's resolv.conf over that of the machine, so programs resolve names as they always do.
  *
- * @returns undefined where namespaces are forbidden, as in many sandboxes
+ * @returns undefined where namespaces are forbidden, as in many containers
  */
 export async function openNetwork(): Promise<Network | undefined> {
   const closers: (() => Promise<unknown>)[] = [];
@@ -50,7 +50,8 @@ export async function openNetwork(): Promise<Network | undefined> {
   }
 }
 
-const nobody = "02:00:00:00:00:01";
+/** The addresses of frames on each cable. */
+const [ofHost, ofProcess, ofNone] = ["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"] as const;
 
 async function openLink(index: number, closers: (() => Promise<unknown>)[]): Promise<Link> {
   // Two runs at once have different pids.
@@ -66,7 +67,8 @@ async function openLink(index: number, closers: (() => Promise<unknown>)[]): Pro
   closers.push(() => ip("netns", "del", space));
   await ip("netns", "add", space);
   closers.push(() => ip("link", "del", near));
-  await ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", space);
+  const peer = ["peer", "name", far, "address", ofProcess, "netns", space];
+  await ip("link", "add", near, "address", ofHost, "type", "veth", ...peer);
   await ip("addr", "add", `${host}/30`, "dev", near);
   await ip("link", "set", near, "up");
   await ip("-n", space, "addr", "add", `${address}/30`, "dev", far);
@@ -77,18 +79,17 @@ async function openLink(index: number, closers: (() => Promise<unknown>)[]): Pro
   const names = await startNameServer(host);
   closers.push(names.close);
 
-  const neighbour = { from: ["-n", space, "neigh"], to: ["neigh"] };
-  const entry = { from: [host, "dev", far], to: [address, "dev", near] };
+  /** Says to which address the frames of a direction go, for good. Nothing is asked on the cable. */
+  const direct = async (direction: Direction, mac: string): Promise<void> => {
+    const [where, to, device] = direction === "from" ? [["-n", space], host, far] : [[], address, near];
+    await ip(...where, "neigh", "replace", to, "dev", device, "lladdr", mac, "nud", "permanent");
+  };
   return {
     address,
     host,
     names,
     command: (program, args) => ["ip", ["netns", "exec", space, program, ...args]],
-    cut: async (direction) => {
-      await ip(...neighbour[direction], "replace", ...entry[direction], "lladdr", nobody, "nud", "permanent");
-    },
-    mend: async (direction) => {
-      await ip(...neighbour[direction], "del", ...entry[direction]);
-    },
+    cut: (direction) => direct(direction, ofNone),
+    mend: (direction) => direct(direction, direction === "from" ? ofHost : ofProcess),
   };
 }
