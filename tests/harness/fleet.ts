@@ -25,12 +25,8 @@ export type Fleet = {
 /** A load balancer takes a server out of rotation before the server gets SIGTERM, so that requests in flight arrive. */
 const deregistrationMs = 500;
 
-/**
- * Replaces the api and the worker of a system with the fleet. Clerk delivers to the balancer from then on.
- *
- * @param roots the builds of the first and the second process of each kind; by default the repository's own
- */
-export async function startFleet(single: System, roots = ["", ""]): Promise<Fleet> {
+/** Replaces the api and the worker of a system with the fleet. Clerk delivers to the balancer from then on. */
+export async function startFleet(single: System): Promise<Fleet> {
   const balancer = await startBalancer();
   const members: Record<Kind, Member[]> = { api: [], worker: [] };
   const outputs: (() => string)[] = [];
@@ -55,8 +51,7 @@ export async function startFleet(single: System, roots = ["", ""]): Promise<Flee
 
   const route = () => balancer.use(members.api.map(({ port }) => port));
   await Promise.all([single.api.stop(), single.worker.stop()]);
-  for (const kind of ["worker", "api"] as const)
-    for (const root of roots) members[kind].push(await launch(kind, { root }));
+  for (const kind of ["worker", "worker", "api", "api"] as const) members[kind].push(await launch(kind));
   route();
   await single.clerk.webhooks.configure({ url: `${balancer.url}/api/webhooks/clerk` });
 

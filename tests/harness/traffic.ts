@@ -1,7 +1,5 @@
-import { expect } from "vitest";
-import { callEnsure, readDeadLetters } from "./calls.ts";
+import { callEnsure } from "./calls.ts";
 import { origin, type System } from "./system.ts";
-import { waitFor } from "./wait-for.ts";
 
 export type Traffic = {
   /** Makes another Clerk sign the session tokens from now on. */
@@ -52,36 +50,4 @@ export function startTraffic(system: System): Traffic {
       return { people, ensureStatuses: statuses };
     },
   };
-}
-
-const isCalm = (status: string) => status === "503" || status.startsWith("2");
-
-/**
- * Stops traffic. Expects that all answers were 2xx or 503, that every user has a profile, and that there is no dead letter.
- */
-export async function expectNothingLost(system: System, traffic: Traffic): Promise<void> {
-  const { people, ensureStatuses } = await traffic.stop();
-  await system.clerk.webhooks.drain({ retries: true });
-  const attempts = (await system.clerk.webhooks.list()).flatMap((message) => message.attempts);
-  const answers = attempts.flatMap(({ status }) => (status === null ? [] : [String(status)]));
-  expect(people.length).toBeGreaterThan(20);
-  expect(answers.length).toBeGreaterThanOrEqual(people.length);
-  const notCalm = (statuses: readonly string[]) => [...new Set(statuses)].filter((one) => !isCalm(one));
-  // Statuses come first: a user that was refused for good never gets a profile, and the wait would hide the reason.
-  expect({ logins: notCalm(Object.keys(ensureStatuses)), deliveries: notCalm(answers) }).toEqual({
-    logins: [],
-    deliveries: [],
-  });
-  await waitFor(
-    "every user's profile",
-    async () => {
-      const { rows } = await system.db.query(
-        "select from users u join mentorados m on m.user_id = u.id where u.clerk_id = any ($1)",
-        [people],
-      );
-      return rows.length === people.length ? true : undefined;
-    },
-    120_000,
-  );
-  expect(await readDeadLetters(system)).toEqual([]);
 }
