@@ -57,6 +57,8 @@ export type StageOptions = {
   reconciles?: boolean;
   /** Fills Clerk before the first process starts. The stage does not wait for the full sync that then finds its users. */
   fillClerk?: ((clerk: RemoteClerkSimulator) => Promise<void>) | undefined;
+  /** Variables of each process, beside those of the stage. */
+  environment?: Readonly<Record<string, string>> | undefined;
   /** The URL of a module that each process loads first. */
   preload?: (process: ProcessName) => string;
 };
@@ -120,6 +122,7 @@ async function startParts(
       MALLOC_ARENA_MAX: "2",
       ...(options.preload && { NODE_OPTIONS: `--import ${options.preload(name)}` }),
       ...configuration,
+      ...options.environment,
       [program === "api" ? "PORT" : "WORKER_PORT"]: String(port),
     };
     const started = superviseProcess({
