@@ -1,6 +1,4 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import { findFreePort } from "@rollcall/local-services";
+import { startCollector } from "../../stage/collector.ts";
 import { createDeliveryMint, encodeEnsureCalls, sendRequests } from "../../stage/http-load.ts";
 import type { Stage } from "../../stage/stage.ts";
 import { compare, toRow } from "../report.ts";
@@ -21,13 +19,14 @@ export const telemetryCase: BenchCase = {
   backends: ["redis"],
   users: () => userCount,
   run: async (stage, options) => {
-    const collector = await startCollector(stage);
+    const collector = await startCollector();
+    stage.onClose(async () => collector.close());
     // The first calls fill the cache, and wait for the worker, however busy the machine is.
     const unhurried = { ENSURE_TIMEOUT_MS: "60000" };
     const apis = [{ name: "off", api: await stage.startApp("api", unhurried) }];
     const common = {
       ...unhurried,
-      OTEL_EXPORTER_OTLP_ENDPOINT: collector,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
     };
     for (const [name, sender] of Object.entries(senders))
@@ -84,17 +83,4 @@ async function fillCache(
   await send(calls);
   await worker.stop();
   await send(calls);
-}
-
-/** Takes everything at once, and keeps nothing. */
-async function startCollector(stage: Stage): Promise<string> {
-  const server = createServer((request, response) => request.resume().on("end", () => response.end()));
-  const port = await findFreePort();
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
-  stage.onClose(async () => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${port}`;
 }

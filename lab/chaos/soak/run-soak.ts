@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { startCollector } from "../../stage/collector.ts";
 import { startCluster, withClient } from "../../stage/postgres.ts";
 import { apps } from "../apps.ts";
 import { heal } from "../heal/heal.ts";
@@ -18,7 +19,9 @@ import { type MachineLoad, watchMachineLoad } from "../stage/machine-load.ts";
 import { type Stage, type StageOptions, startStage } from "../stage/stage.ts";
 import { checkSamples } from "./check-samples.ts";
 import { applyLoad } from "./load.ts";
+import { openConsole } from "./open-console.ts";
 import { memoryModule, type Sample, takeSample } from "./samples.ts";
+import { ageTimeline } from "./sizes.ts";
 
 type SoakOptions = StageOptions & {
   /** The measured time, after the warm-up. */
@@ -33,10 +36,20 @@ type SoakOptions = StageOptions & {
 const sampleEveryMs = 10_000;
 const megabyte = 1_048_576;
 
-/** Runs a steady load without faults. @returns the violations */
+/** Runs a steady load without faults, with reconcile, tracing and an open console. @returns the violations */
 async function measureSoak(options: SoakOptions): Promise<string[]> {
   const { say, seed, rate, forMs, warmUpMs, signal } = options;
-  const stage = await startStage({ ...options, preload: (name) => memoryModule(options.folder, name) });
+  const collector = await startCollector();
+  const stage = await startStage({
+    ...options,
+    reconciles: true,
+    environment: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER_ARG: "1" },
+    preload: (name) => memoryModule(options.folder, name),
+  }).catch((error: unknown) => {
+    collector.close();
+    throw error;
+  });
+  const console = openConsole(stage);
   const machine = watchMachineLoad();
   const sampling = new AbortController();
   try {
@@ -54,11 +67,17 @@ async function measureSoak(options: SoakOptions): Promise<string[]> {
     await sampled;
     const seconds = (Date.now() - ledger.startedAtMs) / 1_000;
     say(`${events} events in ${seconds.toFixed(0)} s; ${ledger.calls.length} requests`);
+    await console.close();
+    say(`the console saw ${console.events()} events and polled ${console.polls()} times`);
+    say(`the collector received ${collector.received()} requests`);
 
     const violations = await checkLoad(stage, ledger, sender, machine);
     for (const { invariant, detail, clerkId } of violations.slice(0, 40))
       say(`${invariant}: ${clerkId ?? ""} ${detail}`);
-    const verdicts = checkSamples(samples.filter(({ atMs }) => atMs >= ledger.startedAtMs + warmUpMs));
+    const verdicts = checkSamples(
+      samples.filter(({ atMs }) => atMs >= ledger.startedAtMs + warmUpMs),
+      rate,
+    );
     for (const { line } of verdicts) say(line);
     return [
       ...violations.map(({ detail }) => detail),
@@ -67,6 +86,8 @@ async function measureSoak(options: SoakOptions): Promise<string[]> {
   } finally {
     sampling.abort();
     machine.stop();
+    await console.close();
+    collector.close();
     await stage.close();
   }
 }
@@ -85,6 +106,7 @@ async function sample(
         `${name} ${(live / megabyte).toFixed(1)} of ${(resident / megabyte).toFixed(1)} MB ${Reflect.get(one.connections, name)} conn`,
     );
     if (samples.length % 6 === 1) {
+      await ageTimeline(stage);
       say(
         `${new Date(one.atMs).toISOString()}  ${each.join(", ")}, queues ${(one.queueBytes / megabyte).toFixed(1)} MB`,
       );

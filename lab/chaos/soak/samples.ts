@@ -6,6 +6,7 @@ import { z } from "zod";
 import { withClient } from "../../stage/postgres.ts";
 import type { ProcessName } from "../plan/plan.ts";
 import type { Stage } from "../stage/stage.ts";
+import { readSizes, type Sizes } from "./sizes.ts";
 
 export type Sample = {
   atMs: number;
@@ -14,10 +15,17 @@ export type Sample = {
   connections: Readonly<Record<ProcessName, number>>;
   /** Size of the queues: Redis' `used_memory`, or BullMQ's tables with their indexes. */
   queueBytes: number;
+  sizes: Sizes;
+  /** The number of events in the timeline. */
+  events: number;
 };
 
 export async function takeSample(stage: Stage): Promise<Sample> {
-  const [memory, queueBytes] = await Promise.all([readMemory(stage), readQueueBytes(stage)]);
+  const [memory, queueBytes, sizes] = await Promise.all([
+    readMemory(stage),
+    readQueueBytes(stage),
+    readSizes(stage),
+  ]);
   const connected = (name: ProcessName) => stage.proxy(name, "postgres")?.connections() ?? 0;
   return {
     atMs: Date.now(),
@@ -29,6 +37,7 @@ export async function takeSample(stage: Stage): Promise<Sample> {
       worker1: connected("worker1"),
     },
     queueBytes,
+    ...sizes,
   };
 }
 

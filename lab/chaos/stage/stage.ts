@@ -75,6 +75,8 @@ export type StageOptions = {
   hasNetwork?: boolean;
   /** Gives each process a clock of its own. */
   movesClocks?: boolean;
+  /** Variables of each process, beside those of the stage. */
+  environment?: Readonly<Record<string, string>> | undefined;
   /** The URL of a module that each process loads first. */
   preload?: (process: ProcessName) => string;
 };
@@ -153,6 +155,7 @@ async function startParts(
       ...configuration,
       ...clocks?.[name].environment,
       HOST: host,
+      ...options.environment,
       [program === "api" ? "PORT" : "WORKER_PORT"]: String(port),
     };
     const started = superviseProcess({
