@@ -183,7 +183,7 @@ const ofState = ({ tables }: db.Pool) =>
 describe.each(Object.entries(apps))("with %s", (_, { users, sql, key }) => {
   let pool: db.Pool;
   beforeAll(async () => {
-    pool = await createMappedPool({ users, profile: null }, sql);
+    pool = await createMappedPool({ users, profile: null, organizations: {} }, sql);
   });
   afterAll(() => pool?.end());
 
@@ -463,7 +463,7 @@ const appsWithProfiles: Record<string, MappedApp> = {
 describe.each(Object.entries(appsWithProfiles))("with profiles: %s", (_, { mapping, sql }) => {
   let pool: db.Pool;
   beforeAll(async () => {
-    pool = await createMappedPool(mapping, sql);
+    pool = await createMappedPool({ ...mapping, organizations: {} }, sql);
   });
   afterAll(() => pool?.end());
 
