@@ -9,8 +9,9 @@ export const waitForConnection: SpanOptions = { name: "connect", kind: "client",
 /** Each statement begins with one of these words, after a comment or a space. Anything else is named `statement`. */
 const operations =
   /^\s*(?:--.*\n\s*)*(with|select|insert|update|delete|merge|begin|commit|rollback|set|call|lock|create)\b/i;
-/** The first table that a statement writes or reads, as `schema.table` or `table`. */
-const target = /\b(?:into|update|from|join)\s+(?:only\s+)?((?:"[^"]+"|[a-z_]+)(?:\.(?:"[^"]+"|[a-z_]+))?)/i;
+/** The first table that a statement writes or reads, as `schema.table` or `table`. What `extract` takes a part of is none. */
+const target =
+  /(?<!\bextract\(\w+ )\b(?:into|update|from|join)\s+(?:only\s+)?((?:"[^"]+"|[a-z_]+)(?:\.(?:"[^"]+"|[a-z_]+))?)/i;
 
 /** Rollcall has fewer statements. Their texts hold no values. */
 const mostRemembered = 1_000;
