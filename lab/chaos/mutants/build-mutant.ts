@@ -37,7 +37,8 @@ export async function buildChanged(name: string, patches: readonly Patch[]): Pro
   try {
     await copyBuild(root);
     for (const patch of patches) await applyPatch(root, name, patch);
-    await Promise.all([bundleApp(root, "api"), bundleApp(root, "worker")]);
+    // The cli migrates, so a patch of the tables needs it too.
+    await Promise.all([bundleApp(root, "api"), bundleApp(root, "worker"), bundleApp(root, "cli")]);
   } catch (error) {
     await remove();
     throw error;

@@ -101,6 +101,8 @@ export const mutants: readonly Mutant[] = [
         find: /\('mentorados', 'id'\),\s+\('mentorados', 'user_id'\)/,
         replace: "('mentorados', 'id')",
       },
+      // Migrate makes a missing key again.
+      { within: db, find: /uniqueKey: property === "userId" \? [^:]*:/, replace: "uniqueKey:" },
       { within: db, find: /\bon conflict \(\$\{link\}\) do nothing\s/, replace: "" },
     ],
   },
