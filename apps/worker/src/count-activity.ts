@@ -26,7 +26,7 @@ export function createActivityCounter({ pool }: { pool: Pool }): () => Promise<v
 
   return async () => {
     const isHeld = lease !== undefined && (await holdLease(pool, lease));
-    if (!isHeld) lease = await acquireLease(pool, "activity-counts", leaseMs);
+    if (!isHeld) lease = await acquireLease(pool, "activity-counts", leaseMs, { outlivesServer: true });
     if (!lease) return;
     const { finalId } = await readFinalId(pool, 0);
     if (finalId === undefined) return;

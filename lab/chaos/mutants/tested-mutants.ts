@@ -154,8 +154,8 @@ export const testedMutants: readonly TestedMutant[] = [
     name: "cache-lease",
     breaks: "A slow reader restores the cache entry that a writer deleted",
     within: "packages/sync/src/ensure/session-cache.ts",
-    find: /if redis\.call\("get", KEYS\[1\]\) == ARGV\[1\] then/,
-    replace: "if true then",
+    find: /(const fillScript = `\n)if redis\.call\("get", KEYS\[1\]\) == ARGV\[1\] then/,
+    replace: "$1if true then",
     test: {
       file: "packages/sync/src/ensure/session-cache.int.test.ts",
       name: "a slow reader cannot restore an entry that a writer invalidated",
@@ -198,7 +198,7 @@ export const testedMutants: readonly TestedMutant[] = [
     name: "watermark-overlap",
     breaks: "A change that Clerk shows late is behind the watermark and never read",
     within: `${reconcile}/incremental-sync.ts`,
-    find: /watermarkMs - \(isLastPage \? 0 : overlapMs\)/,
+    find: /watermarkMs - \(isLastPage \? 0 : longestListLagMs\)/,
     replace: "watermarkMs",
     test: {
       file: `${reconcile}/incremental-sync.int.test.ts`,

@@ -10,8 +10,11 @@ export type Lease = {
   name: string;
   token: string;
   ttlMs: number;
-  /** When the server that gave the lease began. A replica that takes over may lack steps of the holder. */
-  serverStart: string;
+  /**
+   * When the server that gave the lease began. A replica that takes over may lack steps of the holder. Null for a holder
+   * that remembers no steps: its lease outlives the server.
+   */
+  serverStart: string | null;
 };
 
 /** The lease of a mode. Dry runs have their own leases. */
@@ -28,19 +31,29 @@ returning ${serverStart} as "serverStart"
 
 const serverRow = z.object({ serverStart: z.string() });
 
-/** Takes a lease. @returns undefined while another process holds it */
-export async function acquireLease(db: Queryable, name: string, ttlMs: number): Promise<Lease | undefined> {
+/**
+ * Takes a lease.
+ *
+ * @param outlivesServer the holder goes on after a restart of Postgres. Otherwise nobody has the lease until it expires
+ * @returns undefined while another process holds it
+ */
+export async function acquireLease(
+  db: Queryable,
+  name: string,
+  ttlMs: number,
+  { outlivesServer = false } = {},
+): Promise<Lease | undefined> {
   const token = randomUUID();
   const result = await db.query(acquire, [name, token, ttlMs]);
   const [taken] = readRows(serverRow, result.rows);
-  return taken && { name, token, ttlMs, ...taken };
+  return taken && { name, token, ttlMs, serverStart: outlivesServer ? null : taken.serverStart };
 }
 
 /** @param first the number of the first parameter of `leaseValues` */
 export const holdStatement = (first: number) => `
 update rollcall.leases set expires_at = now() + $${first + 2} * interval '1 millisecond'
 where name = $${first} and token = $${first + 1} and expires_at > now()
-  and $${first + 3} = ${serverStart}
+  and coalesce($${first + 3}, ${serverStart}) = ${serverStart}
 returning token
 `;
 

@@ -90,7 +90,7 @@ export function createAlertStore(pool: Pool, leaseName: string, durationMs: numb
       ),
     holdLease: async () => lease !== undefined && (await holdLease(pool, lease)),
     acquireLease: async () => {
-      lease = await acquireLease(pool, leaseName, durationMs);
+      lease = await acquireLease(pool, leaseName, durationMs, { outlivesServer: true });
       return lease !== undefined;
     },
     releaseLease: async () => {

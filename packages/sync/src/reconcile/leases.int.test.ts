@@ -67,6 +67,9 @@ test("a lease has one holder until it expires or is released", async () => {
   expect(await holdLease(db, lease)).toBe(true);
   // A replica that has taken over, or a server after a crash, may lack steps of the holder.
   expect(await holdLease(db, { ...lease, serverStart: "0" })).toBe(false);
+  const lasting = await acquireLease(db, "lasting", 60_000, { outlivesServer: true });
+  expect(lasting).toMatchObject({ serverStart: null });
+  expect(lasting && (await holdLease(db, lasting))).toBe(true);
   await expireLeases();
   // An expired lease is lost, also when no other process took it.
   expect(await holdLease(db, lease)).toBe(false);
