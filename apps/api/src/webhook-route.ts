@@ -155,11 +155,13 @@ function toOrganizationJob(delivery: Extract<Delivery, { kind: "organization-eve
     : { ...named, kind: isDeletion ? "delete-membership" : "refresh-membership", clerkId };
 }
 
+const countedTypes = [...actedOnEventTypes, ...organizationEventTypes];
+
 /** All types that Rollcall ignores share one label value, because Clerk may add any number of types. */
 function countWebhook({ metrics, log }: ApiContext, delivery: Delivery, outcome: string): void {
   const type =
     "type" in delivery && delivery.kind !== "ignored"
-      ? [...actedOnEventTypes, ...organizationEventTypes].find((known) => known === delivery.type)
+      ? countedTypes.find((known) => known === delivery.type)
       : undefined;
   metrics.count("rollcall_webhooks_total", { type: type ?? "other", outcome });
   // A refusal is logged with its answer, within a limit: any caller can cause it.

@@ -156,14 +156,15 @@ function readDelivery(id: string, event: unknown, rawBody: Buffer, organizations
   if (!read.success) return unreadable(id, null, rawBody);
   const { type, timestamp, data } = read.data;
   const eventAtMs = readTimestampMs(timestamp);
-  const ofOrganization = organizationEvent.safeParse(type);
-  if (organizations && ofOrganization.success) {
+  const known = actedOn.safeParse(type);
+  if (!known.success) {
+    // A type that does not match costs zod an error, so users' events are not compared with these.
+    const ofOrganization = organizationEvent.safeParse(type);
+    if (!organizations || !ofOrganization.success) return { kind: "ignored", id, type };
     const ids = readOrganizationIds(ofOrganization.data, data);
     if (ids === undefined) return unreadable(id, ofOrganization.data, rawBody);
     return { kind: "organization-event", id, type: ofOrganization.data, ...ids, eventAtMs };
   }
-  const known = actedOn.safeParse(type);
-  if (!known.success) return { kind: "ignored", id, type };
   const clerkId = readClerkId(known.data, data);
   if (clerkId === undefined) return unreadable(id, known.data, rawBody);
   return { kind: "event", id, type: known.data, clerkId, eventAtMs };
