@@ -34,7 +34,7 @@ const serverRow = z.object({ serverStart: z.string() });
 /**
  * Takes a lease.
  *
- * @param outlivesServer the holder goes on after a restart of Postgres. Otherwise nobody has the lease until it expires
+ * @param outlivesServer the holder goes on after a restart of Postgres. Otherwise no process has the lease until it expires
  * @returns undefined while another process holds it
  */
 export async function acquireLease(
