@@ -1,16 +1,10 @@
 import { readErrorCode } from "@rollcall/contracts";
 import { readRefusal } from "@rollcall/db";
-import {
-  JobFailure,
-  type OrganizationJob,
-  type QueuedJob,
-  readOrganizationJob,
-  type SyncQueueName,
-} from "@rollcall/jobs";
+import { JobFailure, type QueuedJob, readOrganizationJob, type SyncQueueName } from "@rollcall/jobs";
 import { syncOrganization } from "@rollcall/sync";
-import { UnrecoverableError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
 import { type PauseQueue, throwIfOutage } from "./outage.ts";
+import { readPayload } from "./read-payload.ts";
 
 /** Runs one job about an organization or a membership, as `processSyncJob` does for a user. */
 export async function processOrganizationJob(
@@ -20,7 +14,7 @@ export async function processOrganizationJob(
   pauseQueue: PauseQueue,
 ): Promise<void> {
   const startedAtMs = Date.now();
-  const organizationJob = readPayload(context, job);
+  const organizationJob = readPayload(context, job, readOrganizationJob);
   const { kind, cause, clerkOrgId, delivery } = organizationJob;
   const named = {
     kind,
@@ -53,13 +47,4 @@ export async function processOrganizationJob(
     throw new JobFailure(code, readRefusal(error));
   }
   context.outages.end(queue);
-}
-
-function readPayload(context: WorkerContext, job: QueuedJob): OrganizationJob {
-  try {
-    return readOrganizationJob(job.data);
-  } catch (error) {
-    context.log.error({ jobId: job.id, err: error }, "A job could not be read");
-    throw new UnrecoverableError(readErrorCode(error));
-  }
 }

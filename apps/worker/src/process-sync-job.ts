@@ -2,9 +2,9 @@ import { type ErrorCode, type LogEvent, nameProfileEvent, readErrorCode } from "
 import { readRefusal } from "@rollcall/db";
 import { JobFailure, type QueuedJob, readSyncJob, type SyncJob, type SyncQueueName } from "@rollcall/jobs";
 import { type SyncOutcome, syncUser } from "@rollcall/sync";
-import { UnrecoverableError } from "bullmq";
 import type { WorkerContext } from "./context.ts";
 import { type PauseQueue, throwIfOutage } from "./outage.ts";
+import { readPayload } from "./read-payload.ts";
 
 /**
  * Runs one sync job. It returns nothing, because BullMQ would store the result.
@@ -18,7 +18,7 @@ export async function processSyncJob(
   pauseQueue: PauseQueue,
 ): Promise<void> {
   const startedAtMs = Date.now();
-  const syncJob = readPayload(context, job);
+  const syncJob = readPayload(context, job, readSyncJob);
   try {
     const outcome = await syncUser(context.sync, syncJob, job.attemptsMade + 1);
     report(context, syncJob, outcome, startedAtMs);
@@ -33,15 +33,6 @@ export async function processSyncJob(
     throw new JobFailure(code, readRefusal(error));
   }
   context.outages.end(queue);
-}
-
-function readPayload(context: WorkerContext, job: QueuedJob): SyncJob {
-  try {
-    return readSyncJob(job.data);
-  } catch (error) {
-    context.log.error({ jobId: job.id, err: error }, "A job could not be read");
-    throw new UnrecoverableError(readErrorCode(error));
-  }
 }
 
 /** Outcomes with their own log event, besides those of a new profile. */
