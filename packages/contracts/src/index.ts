@@ -173,6 +173,14 @@ export {
   toQualified,
   unnamedMapping,
 } from "./mapping.ts";
+export {
+  type OrganizationMember,
+  organizationMember,
+  type UserMembership,
+  type UserMemberships,
+  userMembership,
+  userMemberships,
+} from "./memberships.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
 export { nameNetworkFailure } from "./network-failure.ts";
 export {
@@ -184,6 +192,17 @@ export {
   writeOperatorEntry,
   writePasswordHash,
 } from "./operators.ts";
+export {
+  memberQuery,
+  type OrganizationEntry,
+  type OrganizationExplanation,
+  type OrganizationReport,
+  organizationEntry,
+  organizationExplanationCodes,
+  organizationQuery,
+  organizationReport,
+  organizationSyncAnswer,
+} from "./organizations.ts";
 export {
   type Overview,
   overview,

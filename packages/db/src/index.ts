@@ -166,6 +166,12 @@ export {
 export { type InsertedUser, insertNewUsers } from "./new-users.ts";
 export type { MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
 export {
+  findOrganization,
+  listMembers,
+  listMembershipsOfUser,
+  listOrganizations,
+} from "./organization-list.ts";
+export {
   applyOrganizations,
   findOrganizationState,
   type OrganizationOutcome,

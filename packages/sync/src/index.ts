@@ -14,6 +14,13 @@ export {
   replayDeadLetters,
 } from "./admin/dead-letters.ts";
 export { explainUser } from "./admin/explain.ts";
+export {
+  explainOrganization,
+  findMembers,
+  findOrganizations,
+  type OrganizationReportContext,
+  requestOrganizationSync,
+} from "./admin/organizations.ts";
 export { describePeople } from "./admin/people.ts";
 export { findProblems } from "./admin/problems.ts";
 export { type Purge, purgeUser } from "./admin/purge.ts";

@@ -141,7 +141,10 @@ export async function deleteMembership(
     if (attempt < attemptsForDeletion)
       throw new AppError("user.still_there", "Clerk still has the membership");
     if (before.membershipId !== null)
-      await recordEvent(pool, { clerkId: job.clerkId, kind: "membership_end_unconfirmed", ...originOf(job) });
+      await recordEvent(pool, {
+        ...{ clerkId: job.clerkId, kind: "membership_end_unconfirmed", ...originOf(job) },
+        details: { clerkOrgId: job.clerkOrgId },
+      });
     return "still_there";
   }
   const { membershipId } = before;
