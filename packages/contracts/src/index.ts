@@ -258,9 +258,9 @@ export { version } from "./version.ts";
 export {
   type ActedOnEventType,
   actedOnEventTypes,
+  listSubscribedEventTypes,
   type OrganizationEventType,
   organizationEventTypes,
-  subscribedEventTypes,
   type WebhookAnswer,
   webhookAnswer,
   webhookPath,
