@@ -265,7 +265,7 @@ export type { MappedProfile, Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";
 export { createTables, type Tables } from "./tables.ts";
-export { inRolledBackTransaction, inTransaction, prepareWrite } from "./transaction.ts";
+export { inRolledBackTransaction, inTransaction, inWriteTransaction, prepareWrite } from "./transaction.ts";
 export {
   blankUser,
   compareWithClerk,
