@@ -68,7 +68,16 @@ export {
   settlePortion,
   writePortionTier,
 } from "./bulk-portions.ts";
-export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
+export {
+  type CatchUpState,
+  type Cover,
+  extendCover,
+  findCoverBeyond,
+  raiseWatermark,
+  raiseWatermarkToCover,
+  readCatchUp,
+  storeSurplus,
+} from "./catch-up.ts";
 export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
 export {
   findMissingGrants,

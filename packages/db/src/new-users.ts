@@ -47,9 +47,9 @@ with released as (
 written as (
   ${insertRows(u, key)}
   from ${u.snapshotRows(3)}
-  -- Before the conflict, because each row that is tried draws a number for its key.
-  where (select true from ${u.table} k where k.${u.clerkId} = s.clerk_id limit 1) is null
-    and not ${hasInsertTrigger(quoteText(u.table))}
+  where not ${hasInsertTrigger(quoteText(u.table))}
+    -- Before the conflict, because each row that is tried draws a number for its key.
+    and (select true from ${u.table} k where k.${u.clerkId} = s.clerk_id limit 1) is null
   order by s.clerk_id collate "C"
   on conflict (${u.clerkId}) do nothing
   returning ${selectAs("u", u.id, "id")}, u.${u.clerkId}::text as clerk_id, ${selectAs("u", u.name, "name")}, ${selectAs("u", u.email, "email")},
