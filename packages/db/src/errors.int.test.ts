@@ -47,7 +47,7 @@ const others = [
     "splitInSavepoints",
     "splitOnRefusal",
   ],
-  ...["inTransaction", "inRolledBackTransaction", "prepareWrite", "lockAbsenceGuard"],
+  ...["inTransaction", "inWriteTransaction", "inRolledBackTransaction", "prepareWrite", "lockAbsenceGuard"],
   ...[
     "findSchemaProblems",
     "findMappingProblems",

@@ -68,7 +68,16 @@ export {
   settlePortion,
   writePortionTier,
 } from "./bulk-portions.ts";
-export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
+export {
+  type CatchUpState,
+  type Cover,
+  extendCover,
+  findCoverBeyond,
+  raiseWatermark,
+  raiseWatermarkToCover,
+  readCatchUp,
+  storeSurplus,
+} from "./catch-up.ts";
 export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
 export {
   findMissingGrants,
@@ -271,7 +280,7 @@ export type { MappedProfile, Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";
 export { createTables, type Tables } from "./tables.ts";
-export { inRolledBackTransaction, inTransaction, prepareWrite } from "./transaction.ts";
+export { inRolledBackTransaction, inTransaction, inWriteTransaction, prepareWrite } from "./transaction.ts";
 export {
   blankUser,
   compareWithClerk,
