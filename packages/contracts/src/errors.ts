@@ -170,6 +170,12 @@ export const errorTable = {
   "user.forbidden": entry(403, false, "Este usuário não é você.", "This user is not you."),
   "user.banned": entry(403, false, "Esta conta está bloqueada.", "This account is banned."),
   "user.deleted": entry(410, false, "Esta conta foi excluída.", "This account was deleted."),
+  "organization.not_a_member": entry(
+    403,
+    false,
+    "Você não é membro desta organização.",
+    "You are not a member of this organization.",
+  ),
   "user.not_deleted": entry(
     409,
     false,

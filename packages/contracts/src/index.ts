@@ -116,6 +116,8 @@ export {
   type MentoradoView,
   mappedSessionView,
   mentoradoView,
+  type OrganizationView,
+  organizationView,
   type ProfileView,
   profileView,
   type SessionRefusalReason,

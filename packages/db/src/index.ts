@@ -1,10 +1,13 @@
 export {
   lockAbsenceGuard,
   mayDeleteAbsent,
+  readClock,
   readRecentVersions,
+  recordAbsenceAt,
   recordAbsences,
   wasAbsent,
 } from "./absences.ts";
+export { type ActiveOrganization, findActiveOrganization } from "./active-organization.ts";
 export {
   hasMoreEvents,
   listActivity,

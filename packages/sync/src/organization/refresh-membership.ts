@@ -9,6 +9,8 @@ import {
   type MembershipOutcome,
   nameMembership,
   nextReadSequence,
+  readClock,
+  recordAbsenceAt,
   recordEvent,
 } from "@rollcall/db";
 import type { MembershipJob } from "@rollcall/jobs";
@@ -39,14 +41,27 @@ export async function refreshMembership(
   attempt: number,
 ): Promise<OrganizationSyncOutcome> {
   const { pool } = context;
+  // An ensure call waits for the answer, and counts only one that was asked for after it began.
+  const askedAt = job.cause === "ensure" ? await readClock(pool) : undefined;
+  const outcome = await bringUpToDate(context, job, attempt);
+  if (askedAt !== undefined && outcome !== "written" && outcome !== "unchanged")
+    await recordAbsenceAt(pool, nameMembership(job), askedAt);
+  if (outcome === "absent" && attempt < attemptsForAbsence)
+    throw new AppError("user.absent", "Clerk has no such membership yet");
+  return outcome;
+}
+
+async function bringUpToDate(
+  context: OrganizationContext,
+  job: MembershipJob,
+  attempt: number,
+): Promise<OrganizationSyncOutcome> {
+  const { pool } = context;
   const first = await read(context, job);
   if ("found" in first.result) return writeFound(context, job, attempt, first.result.found, first.readTicket);
   const before = await findMembershipState(pool, job);
   if (before.isEnded) return "deleted";
-  if (before.membershipId === null) {
-    if (attempt < attemptsForAbsence) throw new AppError("user.absent", "Clerk has no such membership yet");
-    return "absent";
-  }
+  if (before.membershipId === null) return "absent";
   // The first read may be older than the row: another worker may have written it in between.
   const second = await read(context, job);
   if ("found" in second.result)
