@@ -238,6 +238,7 @@ export {
   scheduleView,
 } from "./runs.ts";
 export { type SystemStatus, systemStatus } from "./status.ts";
+export { storableText } from "./storable-text.ts";
 export {
   exportQuery,
   type PurgeAnswer,
