@@ -53,6 +53,7 @@ export function createWorkerContext(config: WorkerConfig, log: Logger, telemetry
     organizations: createOrganizationContext(
       {
         pool,
+        sessionCache,
         refreshUser: (clerkId, { cause, eventAtMs, delivery }, attempt) =>
           syncUser(sync, { v: 1, kind: "refresh", clerkId, cause, eventAtMs, delivery }, attempt),
       },

@@ -1,46 +1,32 @@
-import { type ClerkGateway, createClerkGateway } from "@rollcall/clerk";
 import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
 import { defaultMapping } from "@rollcall/contracts";
-import type { MembershipSnapshot, Pool } from "@rollcall/db";
+import { type MembershipSnapshot, migrateUp, type Pool } from "@rollcall/db";
 import type { OrganizationJob } from "@rollcall/jobs";
+import { createDatabase } from "@rollcall/local-services";
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
-import { noSessionCache } from "../ensure/session-cache.ts";
-import { createTestPool, testDefaults } from "../testing/fixtures.ts";
-import { createDeletionReader, createUserReader } from "../user/fetch-users.ts";
-import { createRowReader } from "../user/read-rows.ts";
-import { syncUser } from "../user/sync-user.ts";
-import { createUserWriter } from "../user/write-users.ts";
-import { createOrganizationContext, type OrganizationContext } from "./organization-context.ts";
+import { createTestWorker, type TestWorker } from "../testing/workers.ts";
+import type { OrganizationContext } from "./organization-context.ts";
 import { syncOrganization } from "./sync-organization.ts";
 
 let clerk: ClerkSimulator;
-let gateway: ClerkGateway;
-let pool: Pool;
+let worker: TestWorker;
 let context: OrganizationContext;
+let pool: Pool;
 
 beforeAll(async () => {
   clerk = await startClerkSimulator({ rateLimit: null });
-  gateway = createClerkGateway({ secretKey: clerk.secretKey, apiUrl: clerk.url });
-  pool = await createTestPool(inject("postgresUrl"), { ...defaultMapping, organizations: {} });
-  const users = {
-    pool,
-    readRow: createRowReader(pool),
-    readUser: createUserReader(gateway, pool),
-    readDeleted: createDeletionReader(gateway),
-    writeUser: createUserWriter(pool, testDefaults),
-    sessionCache: noSessionCache,
-    autoCreate: true,
-  };
-  const refreshUser: OrganizationContext["refreshUser"] = (clerkId, { cause, eventAtMs }, attempt) =>
-    syncUser(users, { v: 1, kind: "refresh", clerkId, cause, eventAtMs }, attempt);
-  context = createOrganizationContext({ pool, refreshUser }, gateway);
+  const databaseUrl = await createDatabase(inject("postgresUrl"));
+  worker = createTestWorker(databaseUrl, clerk, { ...defaultMapping, organizations: {} });
+  context = worker.organizations;
+  pool = context.pool;
+  await migrateUp(pool);
 });
 beforeEach(async () => {
   await clerk.faults.heal();
-  await pool.query("truncate organization_memberships");
+  await pool.query("truncate public.organization_memberships");
 });
 afterAll(async () => {
-  await Promise.all([pool.end(), gateway.close()]);
+  await worker.close();
   await clerk.stop();
 });
 
@@ -66,7 +52,7 @@ test("500 jobs of an import whose users and organization have no rows yet take f
   await clerk.requests.clear();
   const outcomes = await runAll(users.map((user) => join(id, user)));
   expect(new Set(outcomes.map((one) => "value" in one && one.value))).toEqual(new Set(["written"]));
-  const { rows } = await pool.query("select count(*)::int as n from organization_memberships");
+  const { rows } = await pool.query("select count(*)::int as n from public.organization_memberships");
   expect(rows).toEqual([{ n: 500 }]);
   // Six lists of members. The other requests read users, 100 at once, and the organization for several jobs at once.
   const { total } = await clerk.requests.totals();
@@ -131,13 +117,15 @@ test("of two reads of one pair, the newer is written in whatever order they come
           }),
     };
     await Promise.all((n % 2 === 0 ? [newer, older] : [older, newer]).map(context.writeMembership));
-    const { rows } = await pool.query("select role from organization_memberships");
+    const { rows } = await pool.query("select role from public.organization_memberships");
     expect(rows).toEqual([{ role: newer.role }]);
   }
 });
 
 test("a membership that Postgres refuses does not fail the others of its write", async () => {
-  await pool.query("alter table organization_memberships add constraint known check (role <> 'org:odd')");
+  await pool.query(
+    "alter table public.organization_memberships add constraint known check (role <> 'org:odd')",
+  );
   const { id } = await clerk.organizations.create();
   const users = await createUsers(3);
   for (const [index, user] of users.entries())

@@ -35,7 +35,7 @@ import type { SyncContext } from "../user/sync-user.ts";
  * Reads and writes of one organization or membership, each together with the others of this moment. Reads throw for what
  * cannot be read. A membership may first refresh its user: see `SyncContext`.
  */
-export type OrganizationContext = Pick<SyncContext, "pool"> & {
+export type OrganizationContext = Pick<SyncContext, "pool" | "sessionCache"> & {
   readOrganization: (clerkOrgId: string) => Promise<Sequenced<Exclude<OrganizationResult, Unreadable>>>;
   readMembership: (pair: MembershipPair) => Promise<Sequenced<Exclude<MembershipResult, Unreadable>>>;
   writeOrganization: (snapshot: OrganizationSnapshot) => Promise<OrganizationOutcome>;
@@ -56,7 +56,7 @@ const maxPairsPerRead = 500;
 
 /** @param clerk its lists by ids serve several jobs in one request */
 export function createOrganizationContext(
-  { pool, refreshUser }: Pick<OrganizationContext, "pool" | "refreshUser">,
+  { pool, sessionCache, refreshUser }: Pick<OrganizationContext, "pool" | "sessionCache" | "refreshUser">,
   clerk: OrganizationClerk,
   options: ReaderOptions = {},
 ): OrganizationContext {
@@ -89,6 +89,7 @@ export function createOrganizationContext(
   const { tracing } = options;
   return {
     pool,
+    sessionCache,
     refreshUser,
     readOrganization: async (id) => getReadable(await readOrganization(id)),
     readMembership: async (pair) => getReadable(await readMembership(pair)),

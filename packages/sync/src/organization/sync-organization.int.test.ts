@@ -3,6 +3,7 @@ import { AppError, defaultMapping, readErrorCode } from "@rollcall/contracts";
 import { inTransaction, nextReadSequence, type Pool, tombstoneUsers } from "@rollcall/db";
 import type { OrganizationJob } from "@rollcall/jobs";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
+import { noSessionCache } from "../ensure/session-cache.ts";
 import { createTestPool, testDefaults, userWrite } from "../testing/fixtures.ts";
 import { writeUsers } from "../user/write-users.ts";
 import { createOrganizationContext, type OrganizationContext } from "./organization-context.ts";
@@ -34,7 +35,7 @@ beforeEach(async () => {
     const readTicket = await nextReadSequence(pool);
     await writeUsers(pool, [userWrite(clerkId, { readTicket })], testDefaults);
   };
-  context = createOrganizationContext({ pool, refreshUser }, requests);
+  context = createOrganizationContext({ pool, sessionCache: noSessionCache, refreshUser }, requests);
 });
 afterEach(() => pool.end());
 
