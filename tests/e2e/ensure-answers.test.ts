@@ -131,6 +131,15 @@ describeOnOneBackend((backend) => {
     expect(answer).toMatchObject({ status: 403, body: { error: { code: "session.pending" } } });
   });
 
+  test("while organizations are off, the answer to a token with an active one has no such key", async () => {
+    const { id: userId } = await system.clerk.users.create();
+    await untilProfile(system, userId);
+    const organization = { id: "org_any", slug: "any", role: "org:admin" };
+    const token = await system.clerk.sessions.mintToken({ userId, azp: origin, organization });
+    const { status, body } = await callEnsure(system, { authorization: `Bearer ${token}` });
+    expect([status, Object.keys(body as object)]).toEqual([200, ["success", "created", "user", "mentorado"]]);
+  });
+
   test("403 for a banned user, who gets no profile", async () => {
     const person = await system.clerk.users.create({}, { silent: true });
     await system.clerk.users.ban(person.id);

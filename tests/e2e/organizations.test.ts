@@ -1,8 +1,8 @@
 import { defaultMapping } from "@rollcall/contracts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnBackends } from "../harness/backends.ts";
-import { readDeadLetters, untilIdle } from "../harness/calls.ts";
-import { type System, startSystem } from "../harness/system.ts";
+import { type Answer, callEnsure, readDeadLetters, untilIdle } from "../harness/calls.ts";
+import { origin, type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
 describeOnBackends((backend) => {
@@ -31,6 +31,71 @@ describeOnBackends((backend) => {
     waitFor(`the members ${expected.join(", ")}`, async () =>
       (await listMembers(clerkOrgId)).join() === expected.join() ? true : undefined,
     );
+
+  const mint = (userId: string, organizationId?: string) =>
+    system.clerk.sessions.mintToken({ userId, azp: origin, ...(organizationId && { organizationId }) });
+
+  /** Calls ensure with a token, again while the answer is 202. */
+  const ensureWith = (token: string): Promise<Answer> =>
+    waitFor("an answer of ensure", async () => {
+      const answer = await callEnsure(system, { authorization: `Bearer ${token}` });
+      return answer.status === 202 ? undefined : answer;
+    });
+
+  const refusal = { status: 403, body: { error: { code: "organization.not_a_member" } } };
+
+  test("ensure answers the active organization of a member whom no webhook announced, and refuses a former member", async () => {
+    const { clerk } = system;
+    const silent = { silent: true };
+    const [ana, bia] = [await clerk.users.create({}, silent), await clerk.users.create({}, silent)];
+    const [one, two] = [
+      await clerk.organizations.create({ name: "Turma 1", slug: "turma-1" }, silent),
+      await clerk.organizations.create({ name: "Turma 2" }, silent),
+    ];
+    await clerk.memberships.create(one.id, ana.id, { role: "org:admin" }, silent);
+    await clerk.memberships.create(two.id, ana.id, { role: "org:member" }, silent);
+    await clerk.memberships.create(two.id, bia.id, { role: "org:admin" }, silent);
+
+    const inOne = await mint(ana.id, one.id);
+    const first = await ensureWith(inOne);
+    expect(first).toMatchObject({
+      status: 200,
+      body: {
+        user: { clerkId: ana.id },
+        mentorado: { nomeCompleto: expect.any(String) },
+        organization: { clerkOrgId: one.id, name: "Turma 1", slug: "turma-1", role: "org:admin" },
+      },
+    });
+    // Ana switches, and each answer is about the organization of its token.
+    const inTwo = await mint(ana.id, two.id);
+    const second = { status: 200, body: { organization: { clerkOrgId: two.id, role: "org:member" } } };
+    expect(await ensureWith(inTwo)).toMatchObject(second);
+    expect(await ensureWith(inOne)).toMatchObject({ body: { organization: { clerkOrgId: one.id } } });
+    expect(await ensureWith(await mint(ana.id))).toMatchObject({ status: 200, body: { organization: null } });
+
+    // The role is the row's, whatever the token says.
+    await clerk.memberships.update(two.id, ana.id, { role: "org:admin" });
+    await untilMembers(two.id, [`${ana.id} org:admin`]);
+    await untilIdle(system, "sync");
+    expect(await ensureWith(inTwo)).toMatchObject({ body: { organization: { role: "org:admin" } } });
+
+    await clerk.memberships.delete(two.id, ana.id);
+    await untilMembers(two.id, []);
+    await untilIdle(system, "sync");
+    expect(await ensureWith(inTwo)).toMatchObject(refusal);
+    expect(await ensureWith(inOne)).toMatchObject({ status: 200 });
+    await clerk.memberships.create(two.id, ana.id, { role: "org:member" }, silent);
+    expect(await ensureWith(await mint(ana.id, two.id))).toMatchObject(second);
+
+    const ofBia = await mint(bia.id, two.id);
+    expect(await ensureWith(ofBia)).toMatchObject({ body: { organization: { role: "org:admin" } } });
+    await clerk.organizations.delete(two.id);
+    await untilMembers(two.id, []);
+    await untilIdle(system, "sync");
+    expect(await ensureWith(ofBia)).toMatchObject(refusal);
+    expect(await ensureWith(await mint(bia.id))).toMatchObject({ status: 200, body: { organization: null } });
+    expect(await readDeadLetters(system)).toEqual([]);
+  });
 
   test("a webhook of a new membership makes the rows of user, organization and membership, and deletions end them", async () => {
     const { clerk } = system;
@@ -67,8 +132,8 @@ describeOnBackends((backend) => {
     await untilIdle(system, "sync");
     const left = await system.db.query(
       `select name, deleted_at is not null as "isDeleted",
-              (select count(*)::int from public.organization_memberships) as memberships
-       from public.organizations where clerk_org_id = $1`,
+              (select count(*)::int from public.organization_memberships m where m.organization_id = o.id) as memberships
+       from public.organizations o where clerk_org_id = $1`,
       [id],
     );
     expect(left.rows).toEqual([{ name: "Turma B", isDeleted: true, memberships: 0 }]);

@@ -68,12 +68,12 @@ export async function registerEnsureRoute(scope: FastifyInstance, context: ApiCo
     handler: async (request, reply) => {
       const identity = getIdentity(request);
       checkBody(request.body, identity);
-      const { clerkId } = identity;
+      const { clerkId, clerkOrgId } = identity;
       if (calls.add(clerkId) > callsPerMinute) {
         const retryAfterMs = calls.readMsLeft(clerkId);
         return answerError(context, request, reply, "request.rate_limited", { retryAfterMs });
       }
-      const result = await ensureUser(context.ensure, clerkId);
+      const result = await ensureUser(context.ensure, clerkId, clerkOrgId);
       reply.outcome = nameOutcome(result);
       return answer(context, request, reply, result);
     },
@@ -180,11 +180,15 @@ function answer(
   }
 }
 
-/** The profile has its name as its key. An app without profiles has no such key. */
+/**
+ * The profile has its name as its key. An app without profiles has no such key, and none without organizations has the key of
+ * the active one.
+ */
 function toReadyBody(
-  { session: { user, mentorado }, created, stale }: Extract<EnsureResult, { kind: "ready" }>,
-  { profile }: Pick<Tables, "profile">,
-): Pick<EnsureReady, "success" | "created" | "stale"> & Record<string, unknown> {
+  { session: { user, mentorado }, organization, created, stale }: Extract<EnsureResult, { kind: "ready" }>,
+  { profile, organizations }: Pick<Tables, "profile" | "organizations">,
+): Pick<EnsureReady, "success" | "created" | "stale" | "organization"> & Record<string, unknown> {
   const named = profile ? { [profile.name]: mentorado } : {};
-  return { success: true, created, user, ...named, ...(stale ? { stale } : {}) };
+  const active = organizations ? { organization: organization ?? null } : {};
+  return { success: true, created, user, ...named, ...active, ...(stale ? { stale } : {}) };
 }

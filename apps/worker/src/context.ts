@@ -51,6 +51,7 @@ export function createWorkerContext(config: WorkerConfig, log: Logger, telemetry
     sync,
     organizations: {
       pool,
+      sessionCache,
       clerk: reconcile.clerk,
       refreshUser: (clerkId, { cause, eventAtMs, delivery }, attempt) =>
         syncUser(sync, { v: 1, kind: "refresh", clerkId, cause, eventAtMs, delivery }, attempt),

@@ -5,6 +5,7 @@ import {
   createRowReader,
   createUserReader,
   createUserWriter,
+  noSessionCache,
   syncUser,
 } from "@rollcall/sync";
 import { Logger, run } from "graphile-worker";
@@ -37,11 +38,7 @@ const context = {
   readRow: createRowReader(pool),
   readDeleted: createDeletionReader(clerk),
   writeUser: createUserWriter(pool, { nomeCompleto: "New User", turma: "neon", create: true }),
-  sessionCache: {
-    read: async () => ({ miss: { lease: null } }),
-    fill: async () => undefined,
-    invalidate: async () => undefined,
-  },
+  sessionCache: noSessionCache,
   autoCreate: true,
 };
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { columnValue } from "./columns.ts";
-import { clerkUserId, rowKey } from "./ids.ts";
+import { clerkOrganizationId, clerkUserId, rowKey } from "./ids.ts";
 
 /** The optional body of `POST /api/ensure`. The user id comes from the token. */
 export const ensureBody = z.strictObject({ userId: clerkUserId.optional() });
@@ -87,6 +87,23 @@ export const profileView = z.union([mentoradoView, mappedProfileView]);
 
 export type ProfileView = z.infer<typeof profileView>;
 
+/**
+ * The active organization of a session, and the caller's role in it. Name, slug, image and role are null where the mapping
+ * names no column for them.
+ */
+export const organizationView = z.object({
+  /** The key of the organization's row. */
+  id: rowKey,
+  clerkOrgId: clerkOrganizationId,
+  name: z.string().nullable(),
+  slug: z.string().nullable(),
+  imageUrl: z.string().nullable(),
+  /** Clerk's role of the member, such as `org:admin`. */
+  role: z.string().nullable(),
+});
+
+export type OrganizationView = z.infer<typeof organizationView>;
+
 /** User and profile together, as a login needs them and the session cache holds them. */
 export const sessionView = z.object({ user: userView, mentorado: profileView.nullable() });
 
@@ -105,6 +122,8 @@ export const ensureReady = defaultSessionView.extend({
   success: z.literal(true),
   created: z.boolean(),
   stale: z.literal(true).optional(),
+  /** Null if the token names no organization. The key is missing while the mapping has no organizations. */
+  organization: organizationView.nullable().optional(),
 });
 
 export type EnsureReady = z.infer<typeof ensureReady>;

@@ -170,6 +170,12 @@ export const errorTable = {
   "user.forbidden": entry(403, false, "Este usuário não é você.", "This user is not you."),
   "user.banned": entry(403, false, "Esta conta está bloqueada.", "This account is banned."),
   "user.deleted": entry(410, false, "Esta conta foi excluída.", "This account was deleted."),
+  "organization.not_a_member": entry(
+    403,
+    false,
+    "Você não é membro desta organização.",
+    "You are not a member of this organization.",
+  ),
   "user.not_deleted": entry(
     409,
     false,
@@ -189,6 +195,19 @@ export const errorTable = {
     false,
     "Os dados desta conta não puderam ser gravados.",
     "The data of this account could not be stored.",
+  ),
+  "organization.off": entry(
+    404,
+    false,
+    'Organizações estão desligadas. Acrescente "organizations": {} ao mapeamento de ROLLCALL_CONFIG e execute rollcall migrate: veja docs/ADOPT.md.',
+    'Organizations are off. Add "organizations": {} to the mapping that ROLLCALL_CONFIG names, and run rollcall migrate: see docs/ADOPT.md.',
+  ),
+  "organization.unknown": entry(404, false, "Organização não encontrada.", "Organization not found."),
+  "organization.deleted": entry(
+    410,
+    false,
+    "Esta organização foi excluída.",
+    "This organization was deleted.",
   ),
   "queue.unavailable": entry(
     503,

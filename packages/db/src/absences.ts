@@ -19,6 +19,29 @@ export async function recordAbsences(db: Queryable, clerkIds: readonly string[])
   await db.query(prune);
 }
 
+const recordAt = `
+insert into rollcall.absences as a (clerk_id, seen_at) values ($1, $2::timestamptz)
+on conflict (clerk_id) do update set seen_at = greatest(a.seen_at, excluded.seen_at)
+`;
+
+/**
+ * Records that Clerk lacked a user or a membership when it was asked.
+ *
+ * @param id a Clerk id, or the name of a membership
+ * @param askedAt what `readClock` returned before Clerk was asked. An answer that took long must not count as a younger one
+ */
+export async function recordAbsenceAt(db: Queryable, id: string, askedAt: string): Promise<void> {
+  await db.query(recordAt, [id, askedAt]);
+  await db.query(prune);
+}
+
+const clockRow = z.object({ at: z.string() });
+
+/** The time of Postgres' clock, as a text with all its digits. */
+export async function readClock(db: Queryable): Promise<string> {
+  return readRow(clockRow, (await db.query("select now()::text as at")).rows).at;
+}
+
 /** Whether Clerk lacked the user at a request within the last `withinMs`. */
 export async function wasAbsent(db: Queryable, clerkId: string, withinMs: number): Promise<boolean> {
   const result = await db.query(

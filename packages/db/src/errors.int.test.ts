@@ -47,7 +47,8 @@ const others = [
     "splitInSavepoints",
     "splitOnRefusal",
   ],
-  ...["inTransaction", "inRolledBackTransaction", "prepareWrite", "lockAbsenceGuard"],
+  ...["inTransaction", "inWriteTransaction", "inRolledBackTransaction", "prepareWrite"],
+  ...["lockAbsenceGuard", "readClock"],
   ...[
     "findSchemaProblems",
     "findMappingProblems",
@@ -118,6 +119,7 @@ test.each(
     measureIdUse: db.measureIdUse,
     lockAbsenceGuard: db.lockAbsenceGuard,
     prepareWrite: db.prepareWrite,
+    readClock: db.readClock,
   }),
 )("without a server %s throws a PostgresError", async (_, call) => {
   const pool = unreachable();

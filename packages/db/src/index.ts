@@ -1,10 +1,13 @@
 export {
   lockAbsenceGuard,
   mayDeleteAbsent,
+  readClock,
   readRecentVersions,
+  recordAbsenceAt,
   recordAbsences,
   wasAbsent,
 } from "./absences.ts";
+export { type ActiveOrganization, findActiveOrganization } from "./active-organization.ts";
 export {
   hasMoreEvents,
   listActivity,
@@ -68,7 +71,16 @@ export {
   settlePortion,
   writePortionTier,
 } from "./bulk-portions.ts";
-export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
+export {
+  type CatchUpState,
+  type Cover,
+  extendCover,
+  findCoverBeyond,
+  raiseWatermark,
+  raiseWatermarkToCover,
+  readCatchUp,
+  storeSurplus,
+} from "./catch-up.ts";
 export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
 export {
   findMissingGrants,
@@ -166,6 +178,12 @@ export {
 } from "./migrate/migrate.ts";
 export { type InsertedUser, insertNewUsers } from "./new-users.ts";
 export type { MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
+export {
+  findOrganization,
+  listMembers,
+  listMembershipsOfUser,
+  listOrganizations,
+} from "./organization-list.ts";
 export {
   applyOrganizations,
   findOrganizationState,
@@ -266,7 +284,7 @@ export type { MappedProfile, Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";
 export { createTables, type Tables } from "./tables.ts";
-export { inRolledBackTransaction, inTransaction, prepareWrite } from "./transaction.ts";
+export { inRolledBackTransaction, inTransaction, inWriteTransaction, prepareWrite } from "./transaction.ts";
 export {
   blankUser,
   compareWithClerk,

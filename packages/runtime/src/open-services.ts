@@ -151,6 +151,7 @@ export function openServices(config: ServicesConfig, options: ServicesOptions): 
     appSessionKey: config.APP_SESSION_KEY,
     tracing,
     hasMappedProfile: pool.tables.profile?.isDefault === false,
+    hasOrganizations: pool.tables.organizations !== undefined,
   });
   const clerk =
     config.CLERK_SECRET_KEY === undefined

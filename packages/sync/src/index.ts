@@ -14,6 +14,13 @@ export {
   replayDeadLetters,
 } from "./admin/dead-letters.ts";
 export { explainUser } from "./admin/explain.ts";
+export {
+  explainOrganization,
+  findMembers,
+  findOrganizations,
+  type OrganizationReportContext,
+  requestOrganizationSync,
+} from "./admin/organizations.ts";
 export { describePeople } from "./admin/people.ts";
 export { findProblems } from "./admin/problems.ts";
 export { type Purge, purgeUser } from "./admin/purge.ts";
@@ -24,7 +31,12 @@ export { askClerk, countAll, readFacts, readStatus } from "./admin/status.ts";
 export { countPostgresError } from "./count-postgres-error.ts";
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure/ensure.ts";
 export { startPostgresMonitor } from "./ensure/postgres-monitor.ts";
-export { createSessionCache, openSessionCache, type SessionCache } from "./ensure/session-cache.ts";
+export {
+  createSessionCache,
+  noSessionCache,
+  openSessionCache,
+  type SessionCache,
+} from "./ensure/session-cache.ts";
 export type { OrganizationContext, OrganizationSyncOutcome } from "./organization/organization-context.ts";
 export { syncOrganization } from "./organization/sync-organization.ts";
 export { confirmDeletions } from "./reconcile/confirm-held-deletions.ts";

@@ -1,7 +1,7 @@
-import type { SessionView } from "@rollcall/contracts";
 import { connectRedis } from "@rollcall/jobs";
 import type { Cluster, Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { sessionView } from "../testing/fixtures.ts";
 import { type CachedSession, createSessionCache, type SessionCache } from "./session-cache.ts";
 
 const redisUrl = inject("redisUrl");
@@ -116,27 +116,4 @@ function session(serverStart = "a"): CachedSession {
   return { view: view(), serverStart };
 }
 
-function view(): SessionView {
-  const now = new Date(0).toISOString();
-  return {
-    user: {
-      id: 1,
-      clerkId: "user_cache_test",
-      email: null,
-      emailVerified: false,
-      name: "Ada",
-      imageUrl: null,
-      role: "admin",
-      roleSource: "clerk",
-      tier: "FREE",
-      banned: false,
-      clerkCreatedAt: now,
-      clerkUpdatedAt: now,
-      readTicket: 1,
-      deletedAt: null,
-      createdAt: now,
-      updatedAt: now,
-    },
-    mentorado: null,
-  };
-}
+const view = () => sessionView("user_cache_test");

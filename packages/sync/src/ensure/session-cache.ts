@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { AppError, defaultSessionView, mappedSessionView, type SessionView } from "@rollcall/contracts";
+import { defaultSessionView, mappedSessionView, type SessionView } from "@rollcall/contracts";
 import { connectRedis, stayOnPrimary } from "@rollcall/jobs";
 import {
   inChildSpan,
@@ -11,9 +11,21 @@ import {
 import DataLoader from "dataloader";
 import { Cluster, type Redis } from "ioredis";
 import { z } from "zod";
+import { invalidateKeys, type OnInvalidationFailure } from "./invalidation.ts";
+import {
+  createOrganizationCache,
+  noOrganizationCache,
+  type OrganizationCache,
+  organizationsKey,
+} from "./organization-cache.ts";
 
-/** The result of a read. After a miss, a lease allows one fill; it is null while another reader holds it. */
-export type CacheResult = { hit: SessionView } | { miss: { lease: string | null } };
+/**
+ * The result of a read. After a miss, a lease allows one fill; it is null while another reader holds it. A hit names the
+ * generation of its entry, which is the lease that it was filled with. While organizations are off it has none.
+ */
+export type CacheResult =
+  | { hit: SessionView; generation?: string | undefined }
+  | { miss: { lease: string | null } };
 
 /** A user's rows, and when the server that has them began: see `findSession`. */
 export type CachedSession = { view: SessionView; serverStart: string };
@@ -34,13 +46,9 @@ export type SessionCache = {
    * answer until it expires, so each caller decides what a failure means.
    */
   invalidate(clerkIds: readonly string[], options: { onFailure: OnInvalidationFailure }): Promise<void>;
+  /** The active organizations of these users. */
+  organizations: OrganizationCache;
 };
-
-/**
- * `throw`: `invalidate` throws AppError `queue.unavailable`, and the caller's work is repeated. A function: it gets that
- * error, and compensates for the keys or throws an error of its own.
- */
-export type OnInvalidationFailure = "throw" | ((error: AppError) => unknown);
 
 export type SessionCacheOptions = {
   redis: Redis | Cluster;
@@ -49,6 +57,8 @@ export type SessionCacheOptions = {
   appSessionKey: string;
   /** Whether profiles are those of another table than the default one; false by default. */
   hasMappedProfile?: boolean;
+  /** Whether the mapping has organizations; false by default. */
+  hasOrganizations?: boolean;
   tracing?: Tracing | undefined;
 };
 
@@ -78,11 +88,16 @@ export function createSessionCache({
   ttlS,
   appSessionKey,
   hasMappedProfile = false,
+  hasOrganizations = false,
   tracing,
 }: SessionCacheOptions): SessionCache {
   const form = hasMappedProfile ? mappedEntry : defaultEntry;
   const ownKey = (clerkId: string) => `rollcall:session:${clerkId}`;
-  const keysOf = (clerkId: string) => [ownKey(clerkId), appSessionKey.replaceAll("{clerkId}", clerkId)];
+  const keysOf = (clerkId: string) => [
+    ownKey(clerkId),
+    appSessionKey.replaceAll("{clerkId}", clerkId),
+    ...(hasOrganizations ? [organizationsKey(clerkId)] : []),
+  ];
   // Concurrent jobs finish together, so their keys are deleted with one command.
   const deletions = new DataLoader<{ clerkId: string; caller: Span | undefined }, undefined>(
     (calls) => {
@@ -123,30 +138,27 @@ export function createSessionCache({
         if (stored === null) return { miss: { lease: await takeLease(clerkId) } };
         const entry = stored.startsWith(leasePrefix) ? undefined : parseEntry(form, stored);
         if (!entry) return { miss: { lease: null } };
-        const { serverStart: filledFrom, ...hit } = entry;
+        const { serverStart: filledFrom, generation, ...hit } = entry;
         const isOutdated = serverStart !== undefined && filledFrom !== serverStart;
-        return isOutdated ? { miss: { lease: await takeLeaseOf(clerkId, stored) } } : { hit };
+        if (isOutdated) return { miss: { lease: await takeLeaseOf(clerkId, stored) } };
+        return { hit, generation };
       } catch {
         return { miss: { lease: null } };
       }
     },
     fill: async (clerkId, lease, { view: session, serverStart }) => {
       if (lease === null) return;
-      const entry = { ...session, serverStart };
+      const entry = { ...session, serverStart, ...(hasOrganizations && { generation: lease }) };
       await inChildSpan(tracing, spans.fill, () =>
         redis.eval(fillScript, 1, ownKey(clerkId), lease, JSON.stringify(entry), ttlS),
       ).catch(() => undefined);
     },
-    invalidate: async (clerkIds, { onFailure }) => {
-      try {
-        const caller = tracing?.active();
-        await Promise.all(clerkIds.map((clerkId) => deletions.load({ clerkId, caller })));
-      } catch (cause) {
-        const error = new AppError("queue.unavailable", "The session cache was not invalidated", { cause });
-        if (onFailure === "throw") throw error;
-        await onFailure(error);
-      }
+    invalidate: (clerkIds, options) => {
+      const caller = tracing?.active();
+      const deleteAll = () => Promise.all(clerkIds.map((clerkId) => deletions.load({ clerkId, caller })));
+      return invalidateKeys(deleteAll, options);
     },
+    organizations: hasOrganizations ? createOrganizationCache({ redis, ttlS, tracing }) : noOrganizationCache,
   };
 }
 
@@ -163,12 +175,12 @@ const spans = {
   delete: describeCommand("DEL"),
 };
 
-/** The version before knew no server. */
-type Entry = SessionView & { serverStart?: string | undefined };
+/** The version before knew no server. An entry that was made while organizations were off has no generation. */
+type Entry = SessionView & { serverStart?: string | undefined; generation?: string | undefined };
 
-const ofServer = { serverStart: z.string().optional() };
-const defaultEntry = defaultSessionView.extend(ofServer);
-const mappedEntry = mappedSessionView.extend(ofServer);
+const origin = { serverStart: z.string().optional(), generation: z.string().optional() };
+const defaultEntry = defaultSessionView.extend(origin);
+const mappedEntry = mappedSessionView.extend(origin);
 
 /** An entry in the form of another version, or of another mapping, is a miss. */
 function parseEntry(form: z.ZodType<Entry>, stored: string): Entry | undefined {
@@ -184,6 +196,7 @@ export const noSessionCache: SessionCache = {
   read: async () => ({ miss: { lease: null } }),
   fill: async () => undefined,
   invalidate: async () => undefined,
+  organizations: noOrganizationCache,
 };
 
 /**

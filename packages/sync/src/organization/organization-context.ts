@@ -4,7 +4,7 @@ import type { ChangeOrigin } from "../user/rules.ts";
 import type { SyncContext } from "../user/sync-user.ts";
 
 /** Reads and writes of one organization or membership. A membership may first refresh its user: see `SyncContext`. */
-export type OrganizationContext = Pick<SyncContext, "pool"> & {
+export type OrganizationContext = Pick<SyncContext, "pool" | "sessionCache"> & {
   clerk: Pick<ClerkGateway, "readOrganization" | "readMembership" | "countUsers">;
   /** Brings a user up to date, as a sync job does. */
   refreshUser: (clerkId: string, job: OrganizationJob, attempt: number) => Promise<unknown>;

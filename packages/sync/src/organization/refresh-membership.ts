@@ -10,6 +10,8 @@ import {
   type MembershipState,
   nameMembership,
   nextReadSequence,
+  readClock,
+  recordAbsenceAt,
   recordEvent,
 } from "@rollcall/db";
 import type { MembershipJob } from "@rollcall/jobs";
@@ -41,14 +43,27 @@ export async function refreshMembership(
   attempt: number,
 ): Promise<OrganizationSyncOutcome> {
   const { pool } = context;
+  // An ensure call waits for the answer, and counts only one that was asked for after it began.
+  const askedAt = job.cause === "ensure" ? await readClock(pool) : undefined;
+  const outcome = await bringUpToDate(context, job, attempt);
+  if (askedAt !== undefined && outcome !== "written" && outcome !== "unchanged")
+    await recordAbsenceAt(pool, nameMembership(job), askedAt);
+  if (outcome === "absent" && attempt < attemptsForAbsence)
+    throw new AppError("user.absent", "Clerk has no such membership yet");
+  return outcome;
+}
+
+async function bringUpToDate(
+  context: OrganizationContext,
+  job: MembershipJob,
+  attempt: number,
+): Promise<OrganizationSyncOutcome> {
+  const { pool } = context;
   const first = await read(context, job);
   if ("found" in first.result) return writeFound(context, job, attempt, first.result.found, first.readTicket);
   const before = await findMembershipState(pool, job);
   if (before.isEnded) return "deleted";
-  if (before.membershipId === null) {
-    if (attempt < attemptsForAbsence) throw new AppError("user.absent", "Clerk has no such membership yet");
-    return "absent";
-  }
+  if (before.membershipId === null) return "absent";
   // The first read may be older than the row: another worker may have written it in between.
   const second = await read(context, job);
   if ("found" in second.result)
@@ -156,7 +171,10 @@ export async function deleteMembership(
     if (attempt < attemptsForDeletion)
       throw new AppError("user.still_there", "Clerk still has the membership");
     if (before.membershipId !== null)
-      await recordEvent(pool, { clerkId: job.clerkId, kind: "membership_end_unconfirmed", ...originOf(job) });
+      await recordEvent(pool, {
+        ...{ clerkId: job.clerkId, kind: "membership_end_unconfirmed", ...originOf(job) },
+        details: { clerkOrgId: job.clerkOrgId },
+      });
     return "still_there";
   }
   // The event is about an earlier membership of the pair, so it proves nothing about this one.

@@ -29,8 +29,29 @@ async function read({ pool, clerk }: OrganizationContext, clerkOrgId: string): P
   return { result, readSequence };
 }
 
+/** Whatever the work ended with, no member may get an answer from before it. */
+async function thenInvalidate<Outcome>(
+  { sessionCache }: OrganizationContext,
+  { clerkOrgId }: OrganizationJob,
+  work: Promise<Outcome>,
+): Promise<Outcome> {
+  try {
+    return await work;
+  } finally {
+    await sessionCache.organizations.invalidate([clerkOrgId], { onFailure: "throw" });
+  }
+}
+
 /** Reads the organization of a job at Clerk and writes what is there. */
-export async function refreshOrganization(
+export function refreshOrganization(
+  context: OrganizationContext,
+  job: OrganizationJob,
+  attempt: number,
+): Promise<OrganizationSyncOutcome> {
+  return thenInvalidate(context, job, bringUpToDate(context, job, attempt));
+}
+
+async function bringUpToDate(
   context: OrganizationContext,
   job: OrganizationJob,
   attempt: number,
@@ -76,7 +97,15 @@ async function write(
 }
 
 /** A delete job is a reason to ask Clerk and no proof. A confirmed absence does not count against the guard. */
-export async function deleteOrganization(
+export function deleteOrganization(
+  context: OrganizationContext,
+  job: OrganizationJob,
+  attempt: number,
+): Promise<OrganizationSyncOutcome> {
+  return thenInvalidate(context, job, confirmDeletion(context, job, attempt));
+}
+
+async function confirmDeletion(
   context: OrganizationContext,
   job: OrganizationJob,
   attempt: number,

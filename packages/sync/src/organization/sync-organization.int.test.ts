@@ -3,6 +3,7 @@ import { AppError, defaultMapping, readErrorCode } from "@rollcall/contracts";
 import { inTransaction, nextReadSequence, type Pool, tombstoneUsers } from "@rollcall/db";
 import type { OrganizationJob } from "@rollcall/jobs";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
+import { noSessionCache } from "../ensure/session-cache.ts";
 import { createTestPool, testDefaults, userWrite } from "../testing/fixtures.ts";
 import { writeUsers } from "../user/write-users.ts";
 import type { OrganizationContext } from "./organization-context.ts";
@@ -31,6 +32,7 @@ beforeEach(async () => {
   };
   context = {
     pool,
+    sessionCache: noSessionCache,
     clerk: {
       readOrganization: (id) => answer(clerk.organizations.get(id)),
       readMembership: ({ clerkOrgId, clerkId }) => answer(clerk.memberships.get(`${clerkOrgId} ${clerkId}`)),

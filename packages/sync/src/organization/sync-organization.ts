@@ -1,4 +1,4 @@
-import type { OrganizationJob } from "@rollcall/jobs";
+import type { MembershipJob, OrganizationJob } from "@rollcall/jobs";
 import type { OrganizationContext, OrganizationSyncOutcome } from "./organization-context.ts";
 import { deleteMembership, refreshMembership } from "./refresh-membership.ts";
 import { deleteOrganization, refreshOrganization } from "./refresh-organization.ts";
@@ -7,7 +7,8 @@ import { deleteOrganization, refreshOrganization } from "./refresh-organization.
  * The one handler behind every job about organizations. It may run twice, late or out of order.
  *
  * @param attempt counts from 1
- * @throws AppError; `user.absent` and `user.still_there` ask for another attempt, as for users
+ * @throws AppError; `user.absent` and `user.still_there` ask for another attempt, as for users, and `queue.unavailable` when
+ * the session cache was not invalidated
  */
 export async function syncOrganization(
   context: OrganizationContext,
@@ -21,10 +22,23 @@ export async function syncOrganization(
     case "delete-organization":
       return deleteOrganization(context, job, attempt);
     case "refresh-membership":
-      return refreshMembership(context, job, attempt);
+      return thenInvalidate(context, job, refreshMembership(context, job, attempt));
     case "delete-membership":
-      return deleteMembership(context, job, attempt);
+      return thenInvalidate(context, job, deleteMembership(context, job, attempt));
     default:
       return job satisfies never;
+  }
+}
+
+/** The memberships of a user are in the user's part of the session cache: see `OrganizationCache`. */
+async function thenInvalidate<Outcome>(
+  { sessionCache }: OrganizationContext,
+  { clerkId }: MembershipJob,
+  work: Promise<Outcome>,
+): Promise<Outcome> {
+  try {
+    return await work;
+  } finally {
+    await sessionCache.invalidate([clerkId], { onFailure: "throw" });
   }
 }

@@ -1,6 +1,7 @@
 import type { RunView } from "@rollcall/contracts";
 import { acquireLease, findHeldRun, findRun, inTransaction, tombstoneAbsent } from "@rollcall/db";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { noSessionCache } from "../ensure/session-cache.ts";
 import { confirmDeletions } from "./confirm-held-deletions.ts";
 import { cancelRun, requestConfirmation, requestRun } from "./request-run.ts";
 import { findInequalities } from "./testing/clerk-equality.ts";
@@ -21,8 +22,7 @@ beforeEach(async () => {
   invalidated = [];
   onInvalidate = () => undefined;
   const sessionCache = {
-    read: async () => ({ miss: { lease: null } }),
-    fill: async () => undefined,
+    ...noSessionCache,
     invalidate: async (clerkIds: readonly string[]) => {
       onInvalidate();
       invalidated.push(...clerkIds);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { acquireLease, findRun, holdLease, leaseName, readCatchUp, releaseLease } from "@rollcall/db";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { noSessionCache } from "../ensure/session-cache.ts";
 import { cancelRun, requestRun } from "./request-run.ts";
 import { claimIdleRuns, followRun } from "./run.ts";
 import { findInequalities } from "./testing/clerk-equality.ts";
@@ -176,8 +177,7 @@ describe("a runner that dies", () => {
     await clerk.users.seed(20);
     const invalidated: string[] = [];
     const sessionCache = {
-      read: async () => ({ miss: { lease: null } }),
-      fill: async () => undefined,
+      ...noSessionCache,
       invalidate: async (clerkIds: readonly string[]) => {
         invalidated.push(...clerkIds);
       },

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { acquireLease, findRun } from "@rollcall/db";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { noSessionCache } from "../ensure/session-cache.ts";
 import { cancelRun, requestRun } from "./request-run.ts";
 import { createRequestGate } from "./retrying-clerk.ts";
 import { followRun } from "./run.ts";
@@ -189,8 +190,7 @@ describe("a run that is resumed", () => {
     await stage.reconciler.complete("full");
     const invalidated = new Set<string>();
     const sessionCache = {
-      read: async () => ({ miss: { lease: null } }),
-      fill: async () => undefined,
+      ...noSessionCache,
       invalidate: async (clerkIds: readonly string[]) => {
         for (const id of clerkIds) invalidated.add(id);
       },

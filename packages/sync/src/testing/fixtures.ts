@@ -1,4 +1,4 @@
-import type { Mapping } from "@rollcall/contracts";
+import type { Mapping, SessionView } from "@rollcall/contracts";
 import { blankUser, createPool, migrateUp, type Pool, type UserSnapshot } from "@rollcall/db";
 import { createDatabase } from "@rollcall/local-services";
 import { decideSimilarEmails, type UserWrite } from "../user/rules.ts";
@@ -37,4 +37,30 @@ export function userWrite(
     ...fields,
   };
   return { snapshot, metadata: [null], secondaryEmails, similarEmails: decideSimilarEmails(snapshot.email) };
+}
+
+/** A cached admin, who needs no profile. */
+export function sessionView(clerkId: string): SessionView {
+  const now = new Date(0).toISOString();
+  return {
+    user: {
+      id: 1,
+      clerkId,
+      email: null,
+      emailVerified: false,
+      name: "Ada",
+      imageUrl: null,
+      role: "admin",
+      roleSource: "clerk",
+      tier: "FREE",
+      banned: false,
+      clerkCreatedAt: now,
+      clerkUpdatedAt: now,
+      readTicket: 1,
+      deletedAt: null,
+      createdAt: now,
+      updatedAt: now,
+    },
+    mentorado: null,
+  };
 }

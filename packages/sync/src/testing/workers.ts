@@ -53,6 +53,7 @@ export function createTestWorker(databaseUrl: string, clerk: ClerkSimulator, map
     organizations: {
       pool,
       clerk: gated,
+      sessionCache: noSessionCache,
       refreshUser: (clerkId, { cause, eventAtMs }, attempt) =>
         syncUser(context, { v: 1, kind: "refresh", clerkId, cause, eventAtMs }, attempt),
     },

@@ -6,13 +6,12 @@ import {
   giveProfiles,
   type InsertedUser,
   insertNewUsers,
-  inTransaction,
+  inWriteTransaction,
   isTooSlow,
   type Pool,
   type ProfileDefaults,
   type ProfileOutcome,
   type ProfileRequest,
-  prepareWrite,
   type Queryable,
   readSqlState,
   splitOnRefusal,
@@ -97,7 +96,7 @@ const uniqueViolation = "23505";
 
 /** Runs twice if the app gives a user a profile while we link another one: the second transaction sees it. */
 async function writeBatch(pool: Pool, writes: readonly UserWrite[], defaults: ProfileDefaults) {
-  const write = () => inTransaction(pool, (client) => writeInTransaction(client, writes, defaults));
+  const write = () => inWriteTransaction(pool, (client) => writeInTransaction(client, writes, defaults));
   return write().catch((error: unknown) => {
     if (readSqlState(error) === uniqueViolation) return write();
     throw error;
@@ -126,13 +125,12 @@ export async function writeNewUsers(
 ): Promise<Map<string, InsertedUser["outcome"]>> {
   const users = writes.map((write) => ({ snapshot: write.snapshot, request: toProfileRequest(write) }));
   try {
-    const inserted = await inTransaction(pool, async (client) => {
-      await prepareWrite(client);
-      await client.query(
-        `set local statement_timeout = ${longestInsertMs}; set local lock_timeout = ${longestInsertWaitMs}`,
-      );
-      return insertNewUsers(client, users, defaults);
-    });
+    const limits = { statementMs: longestInsertMs, lockMs: longestInsertWaitMs };
+    const inserted = await inWriteTransaction(
+      pool,
+      (client) => insertNewUsers(client, users, defaults),
+      limits,
+    );
     return new Map(inserted.map(({ clerkId, outcome }) => [clerkId, outcome]));
   } catch (error) {
     if (isOutage(error) && !isTooSlow(error)) throw error;
@@ -140,13 +138,12 @@ export async function writeNewUsers(
   }
 }
 
-/** The two statements of the write, inside the caller's transaction. */
+/** The two statements of the write, inside the caller's transaction, which `prepareWrite` or `inWriteTransaction` prepared. */
 export async function writeInTransaction(
   client: Queryable,
   writes: readonly UserWrite[],
   defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
-  await prepareWrite(client);
   await applySnapshots(
     client,
     writes.map((write) => write.snapshot),
