@@ -162,6 +162,7 @@ export {
   endMembership,
   findMembershipState,
   type MembershipOutcome,
+  type MembershipState,
   nameMembership,
 } from "./memberships.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
