@@ -180,6 +180,7 @@ export { type InsertedUser, insertNewUsers } from "./new-users.ts";
 export type { MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
 export {
   findOrganization,
+  findOrganizationNames,
   listMembers,
   listMembershipsOfUser,
   listOrganizations,

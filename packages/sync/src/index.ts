@@ -18,6 +18,7 @@ export {
   explainOrganization,
   findMembers,
   findOrganizations,
+  nameOrganizations,
   type OrganizationReportContext,
   requestOrganizationSync,
 } from "./admin/organizations.ts";

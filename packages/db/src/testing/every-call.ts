@@ -104,6 +104,7 @@ export const calls = {
   findNewestDryRun: db.findNewestDryRun,
   findOpenAdminSessions: (pool) => db.findOpenAdminSessions(pool, [1]),
   findHeldRun: (pool) => db.findHeldRun(pool),
+  findOrganizationNames: (pool) => db.findOrganizationNames(pool, ["org_a"]),
   findOrganization: (pool) => db.findOrganization(pool, "org_a"),
   findMembershipState: (pool) => db.findMembershipState(pool, pair),
   findOrganizationState: (pool) => db.findOrganizationState(pool, "org_a"),
