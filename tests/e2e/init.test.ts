@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { defaultMapping, parseMapping } from "@rollcall/contracts";
 import { createDatabase } from "@rollcall/local-services";
 import pg from "pg";
 import { beforeEach, expect, inject, test } from "vitest";
@@ -51,6 +52,7 @@ test("init writes the mapping once, says why, and changes nothing in the databas
     /users\.columns\.clerkId +id +the key is a text, and its values look like Clerk ids/,
   );
   expect(stdout).toContain("Wrote rollcall.config.json");
+  expect(stdout).toContain("Organizations stay off: no table has a column for Clerk's organization id");
   expect(stdout).not.toContain("hidden@example.com");
   expect(JSON.parse(readFileSync(file(), "utf8"))).toEqual({
     users: {
@@ -97,6 +99,23 @@ test("--print-sql prints statements that a person can run", async () => {
   expect(await run("select id from rollcall.migrations order by id limit 1")).toEqual([
     { id: "0001_users_and_mentorados" },
   ]);
+});
+
+test("--organizations turns them on beside the default tables, and init takes an app's teams", async () => {
+  await run(
+    "create table users (id serial primary key, clerk_id text unique); create table mentorados (id serial primary key, nome_completo text)",
+  );
+  expect((await init()).stdout).toContain("no file is needed");
+  const { code, stdout } = await init("--organizations");
+  expect([code, stdout]).toEqual([0, expect.not.stringMatching(/Not decided|To solve|stay off/)]);
+  expect(parseMapping(readFileSync(file(), "utf8"), "")).toEqual({ ...defaultMapping, organizations: {} });
+  expect((await init("--print-sql")).stdout).toContain("create table public.organizations");
+  rmSync(file());
+  await run(`
+    create table teams (id serial primary key, clerk_org_id text, name text);
+    create table seats (user_id int references users (id), team_id int references teams (id), role text not null)`);
+  expect((await init()).stdout).toMatch(/organizations\.memberships\.table +seats +it refers to/);
+  expect((await init("--print-sql")).stdout).toContain("on public.seats (user_id, team_id)");
 });
 
 test("what migrate would refuse is printed in place of statements, and what is undecided in place of a file", async () => {

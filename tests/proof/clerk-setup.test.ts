@@ -1,9 +1,12 @@
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { type ClerkSimulator, startClerkSimulator } from "@rollcall/clerk-simulator";
+import { defaultMapping } from "@rollcall/contracts";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { runProcess } from "../harness/process.ts";
+import { makeProcessFolder, runProcess } from "../harness/process.ts";
 
 let clerk: ClerkSimulator;
 beforeAll(async () => {
@@ -45,6 +48,19 @@ test("a script changes nothing without --yes, and the steps say what is left to 
     "CLERK_WEBHOOK_SIGNING_SECRET",
   ])
     expect(output).toContain(step);
+});
+
+test("with organizations in the mapping, the steps name their types too", async () => {
+  const file = join(makeProcessFolder(), "mapping.json");
+  writeFileSync(file, JSON.stringify({ ...defaultMapping, organizations: {} }));
+  const { output } = await setUp(["--yes", "--json"], { ROLLCALL_CONFIG: file });
+  const { eventTypes, steps } = JSON.parse(output);
+  expect(eventTypes).toHaveLength(10);
+  expect(steps.join()).toContain("session.created, organization.created");
+  // The simulator takes them for its endpoint, as Clerk does.
+  await clerk.webhooks.configure({ url: `${clerk.url}/elsewhere`, events: eventTypes });
+  expect((await clerk.webhooks.settings()).events).toEqual(eventTypes);
+  await clerk.webhooks.configure({ url: null, events: null });
 });
 
 test("--yes turns webhooks on once, only --link makes a login, and --url is asked for an api", async () => {

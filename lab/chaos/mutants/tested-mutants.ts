@@ -27,7 +27,7 @@ export const testedMutants: readonly TestedMutant[] = [
     name: "fill-known",
     breaks: "A page of new users tries each known user too, and uses up a number for its key",
     within: fill,
-    find: /\n {2}where \(select true from \$\{u\.table\} k [^\n]*/,
+    find: /\n {4}and \(select true from \$\{u\.table\} k [^\n]*/,
     replace: "",
     test: fillTest("a known user, also a deleted one, is left alone and draws no number"),
   },
@@ -91,8 +91,8 @@ export const testedMutants: readonly TestedMutant[] = [
     name: "fill-trigger",
     breaks: "A profile is made beside the one that a trigger of the app makes behind the statement",
     within: fill,
-    find: / \|\| \(await hasInsertTrigger\(db\)\)/,
-    replace: "",
+    find: /where not \$\{hasInsertTrigger\([^\n]*/,
+    replace: "where true",
     test: fillTest("a trigger of the app that 'makes the profile' behind each new user"),
   },
   {
@@ -198,8 +198,8 @@ export const testedMutants: readonly TestedMutant[] = [
     name: "watermark-overlap",
     breaks: "A change that Clerk shows late is behind the watermark and never read",
     within: `${reconcile}/incremental-sync.ts`,
-    find: /watermarkMs - \(isLastPage \? 0 : longestListLagMs\)/,
-    replace: "watermarkMs",
+    find: /fromMs - \(isLastPage \? 0 : longestListLagMs\)/,
+    replace: "fromMs",
     test: {
       file: `${reconcile}/incremental-sync.int.test.ts`,
       name: "it reads down to the watermark minus five minutes, inclusive, over pages that overlap",
@@ -214,6 +214,17 @@ export const testedMutants: readonly TestedMutant[] = [
     test: {
       file: `${reconcile}/fetch-page.test.ts`,
       name: "misses no user of one millisecond when the cursor's user and many users before it are deleted",
+    },
+  },
+  {
+    name: "cover-extended",
+    breaks: "The watermark rises to changes behind a full sync that may fail",
+    within: `${reconcile}/incremental-sync.ts`,
+    find: /if \(cover\) await extendCover\([^;]*;\n\s*else /,
+    replace: "",
+    test: {
+      file: `${reconcile}/incremental-sync.int.test.ts`,
+      name: "a full sync is requested by too many changes once: until its end, passes read the changes since then",
     },
   },
   {

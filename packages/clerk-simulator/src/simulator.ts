@@ -128,7 +128,10 @@ async function createParts(
       signingKey: options.signingKey,
     }),
     webhooks,
-    faults: createFaults(createRandom(seed ^ 5), store.copy),
+    faults: createFaults(createRandom(seed ^ 5), () => ({
+      store: store.copy(),
+      organizationStore: organizationStore.copy(),
+    })),
     limiter: createRateLimiter(limit, now),
     requests: createRequestLog(now),
     history,
@@ -153,8 +156,9 @@ function createServer(
   refuseForeignPages(app, options.hosts ?? []);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "string" }, parseJson);
-  const { store, faults, limiter, requests: log } = parts;
-  const gate = createGate({ secretKey, store, faults, limiter, log, random: createRandom(seed ^ 6) });
+  const { store, organizationStore, faults, limiter, requests: log } = parts;
+  const stores = { store, organizationStore };
+  const gate = createGate({ secretKey, ...stores, faults, limiter, log, random: createRandom(seed ^ 6) });
   registerApi(app, { ...parts, gate, hasCursor: options.cursor !== "ignored" });
   return app;
 }

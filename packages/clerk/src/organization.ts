@@ -1,7 +1,9 @@
-import { clerkOrganizationId, clerkUserId } from "@rollcall/contracts";
+import { clerkOrganizationId, clerkUserId, storableText } from "@rollcall/contracts";
 import { z } from "zod";
 import { readField, readFields } from "./read-fields.ts";
-import { text, timeMs } from "./user.ts";
+import { text as anyText, timeMs } from "./user.ts";
+
+const text = anyText.transform((value) => (value == null ? value : storableText(value)));
 
 const organizationFields = {
   name: text,
@@ -15,7 +17,7 @@ const organizationFields = {
 };
 
 const membershipFields = {
-  role: z.string().min(1),
+  role: z.string().min(1).transform(storableText),
   created_at: timeMs,
   updated_at: timeMs,
 };

@@ -117,6 +117,15 @@ describe("organizations", () => {
   });
 });
 
+test("text that Postgres cannot store arrives as text that it can", async () => {
+  const { id } = await clerk.organizations.create({ name: "N\0L", raw: { slug: "\uD800" } });
+  const user = await clerk.users.create();
+  await clerk.memberships.create(id, user.id, { raw: { role: "org:\0" } });
+  expect(await gateway.readOrganization(id)).toMatchObject({ found: { name: "N\uFFFDL", slug: "\uFFFD" } });
+  const pair = { clerkOrgId: id, clerkId: user.id };
+  expect(await gateway.readMembership(pair)).toMatchObject({ found: { role: "org:\uFFFD" } });
+});
+
 test("organizations that are off at Clerk are no outage, and another 403 still is", async () => {
   const query = { orderBy: "+created_at", limit: 1 } as const;
   await clerk.faults.add({

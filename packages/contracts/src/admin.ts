@@ -2,6 +2,7 @@ import { z } from "zod";
 import { columnValue } from "./columns.ts";
 import { profileView, userView } from "./ensure.ts";
 import { clerkUserId, type KeyType, keyOf, rowClerkId, rowKey } from "./ids.ts";
+import { userMemberships } from "./memberships.ts";
 
 /** Every admin list: the items, and the cursor of the next page. */
 export function listOf<Item extends z.ZodType>(item: Item) {
@@ -101,8 +102,14 @@ export const rowRefusal = z.object({
 
 export type RowRefusal = z.infer<typeof rowRefusal>;
 
-/** A dead letter in a user's report. `dead-letters replay` takes its id. */
-export const jobDeadLetter = jobView.extend({ id: z.string(), refusal: rowRefusal.nullable() });
+/** A dead letter in the report of a user or an organization. `dead-letters replay` takes its id. */
+export const jobDeadLetter = jobView.extend({
+  id: z.string(),
+  /** Of whom it is: a user, an organization, or the pair of both. */
+  clerkId: z.string().nullable(),
+  clerkOrgId: z.string().nullable(),
+  refusal: rowRefusal.nullable(),
+});
 
 export type JobDeadLetter = z.infer<typeof jobDeadLetter>;
 
@@ -176,6 +183,8 @@ export const userReport = z.object({
   differences: z.array(userDifference).nullable(),
   /** Null while Clerk does not answer, and when Clerk lacks the user. */
   clerkUser: clerkUserView.nullable(),
+  /** Absent while organizations are off. */
+  memberships: userMemberships.optional(),
 });
 
 export type UserReport = z.infer<typeof userReport>;

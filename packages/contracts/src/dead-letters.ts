@@ -19,6 +19,8 @@ export const deadLetterView = z.object({
   kind: z.string(),
   /** Null for a delivery that names no user, and for a payload that cannot be read. */
   clerkId: z.string().nullable(),
+  /** Of a job about an organization, or about the pair of an organization and a user. */
+  clerkOrgId: z.string().nullable(),
   /** From the user's row or, without a row, from Clerk. Null while neither tells it. */
   person: person.nullable(),
   attempts: z.number().int(),

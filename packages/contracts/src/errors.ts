@@ -196,6 +196,19 @@ export const errorTable = {
     "Os dados desta conta não puderam ser gravados.",
     "The data of this account could not be stored.",
   ),
+  "organization.off": entry(
+    404,
+    false,
+    'Organizações estão desligadas. Acrescente "organizations": {} ao mapeamento de ROLLCALL_CONFIG e execute rollcall migrate: veja docs/ADOPT.md.',
+    'Organizations are off. Add "organizations": {} to the mapping that ROLLCALL_CONFIG names, and run rollcall migrate: see docs/ADOPT.md.',
+  ),
+  "organization.unknown": entry(404, false, "Organização não encontrada.", "Organization not found."),
+  "organization.deleted": entry(
+    410,
+    false,
+    "Esta organização foi excluída.",
+    "This organization was deleted.",
+  ),
   "queue.unavailable": entry(
     503,
     true,

@@ -175,6 +175,14 @@ export {
   toQualified,
   unnamedMapping,
 } from "./mapping.ts";
+export {
+  type OrganizationMember,
+  organizationMember,
+  type UserMembership,
+  type UserMemberships,
+  userMembership,
+  userMemberships,
+} from "./memberships.ts";
 export { type MetricName, type MetricProcess, metricTable } from "./metrics.ts";
 export { nameNetworkFailure } from "./network-failure.ts";
 export {
@@ -186,6 +194,17 @@ export {
   writeOperatorEntry,
   writePasswordHash,
 } from "./operators.ts";
+export {
+  memberQuery,
+  type OrganizationEntry,
+  type OrganizationExplanation,
+  type OrganizationReport,
+  organizationEntry,
+  organizationExplanationCodes,
+  organizationQuery,
+  organizationReport,
+  organizationSyncAnswer,
+} from "./organizations.ts";
 export {
   type Overview,
   overview,
@@ -219,6 +238,7 @@ export {
   scheduleView,
 } from "./runs.ts";
 export { type SystemStatus, systemStatus } from "./status.ts";
+export { storableText } from "./storable-text.ts";
 export {
   exportQuery,
   type PurgeAnswer,
@@ -241,9 +261,9 @@ export { version } from "./version.ts";
 export {
   type ActedOnEventType,
   actedOnEventTypes,
+  listSubscribedEventTypes,
   type OrganizationEventType,
   organizationEventTypes,
-  subscribedEventTypes,
   type WebhookAnswer,
   webhookAnswer,
   webhookPath,

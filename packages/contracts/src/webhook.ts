@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Mapping } from "./mapping.ts";
 
 /** 200 of `POST /api/webhooks/clerk`. `id` is the delivery's svix-id. */
 export const webhookAnswer = z.object({
@@ -31,13 +32,20 @@ export const organizationEventTypes = [
 
 export type OrganizationEventType = (typeof organizationEventTypes)[number];
 
-/** The event types that an endpoint at Clerk must have. The edge's type is none that Clerk offers there. */
-export const subscribedEventTypes = [
+/** The event types that every endpoint at Clerk must have. The edge's type is none that Clerk offers there. */
+const userEventTypes = [
   "user.created",
   "user.updated",
   "user.deleted",
   "session.created",
 ] as const satisfies readonly ActedOnEventType[];
+
+/** The event types that the endpoint at Clerk must have. Types of organizations cost deliveries, so only with organizations. */
+export function listSubscribedEventTypes({
+  organizations,
+}: Pick<Mapping, "organizations">): readonly string[] {
+  return organizations ? [...userEventTypes, ...organizationEventTypes] : userEventTypes;
+}
 
 /** The route of deliveries. */
 export const webhookPath = "/api/webhooks/clerk";

@@ -34,5 +34,8 @@ create table rollcall.membership_states (
 -- The deletion of a user ends the user's memberships.
 create index membership_states_of_user on rollcall.membership_states (clerk_id);
 
+-- An event of a membership is in the timeline of its user. This finds it for the organization.
+create index events_of_organization on rollcall.events ((details ->> 'clerkOrgId'), id desc) where details ->> 'clerkOrgId' is not null;
+
 -- The tables outlive a down migration, and their tombstones are final.
 insert into rollcall.organization_states (clerk_org_id, deleted_at) select {{organizationId}}, {{organizationDeletedAt}} from {{organizations}} where {{organizationId}} is not null and {{organizationDeletedAt}} is not null;

@@ -45,6 +45,24 @@ where clerk_id = $5 and id < $3
 order by id desc limit $6
 `;
 
+/** The events of an organization, and those of its memberships, which are under the ids of their users. */
+const activityOfOrganization = (() => {
+  const isWanted = `id < $3
+  and ($1::text[] is null or kind = any ($1)) and ($2::text[] is null or cause = any ($2))
+  and ($4::text is null or ref = $4)
+  order by id desc limit $6`;
+  const read = (where: string) => `(
+  select ${activityColumns} from rollcall.events where ${where} and ${isWanted}
+)`;
+  // An event of the organization may name it twice.
+  return `
+${read("clerk_id = $5")}
+union all
+${read("details ->> 'clerkOrgId' = $5 and clerk_id is distinct from $5")}
+order by id desc limit $6
+`;
+})();
+
 const idRange = `
 select coalesce((select max(id) from rollcall.events), 0) as newest, coalesce((select min(id) from rollcall.events), 0) as oldest
 `;
@@ -52,7 +70,7 @@ select coalesce((select max(id) from rollcall.events), 0) as newest, coalesce((s
 const idRangeRow = z.object({ newest: z.coerce.number(), oldest: z.coerce.number() });
 
 /**
- * Events of all users or of one, newest first. A page ends after 100,000 ids: it may hold fewer events than `limit`, or
+ * Events of all users, or of one user or organization, newest first. A page ends after 100,000 ids: it may hold fewer events than `limit`, or
  * none, and still have a next page.
  */
 export async function listActivity(
@@ -63,7 +81,10 @@ export async function listActivity(
   const before = cursor === undefined ? newest + 1 : Number(cursor);
   const filters = [kinds ?? null, causes ?? null, before, ref ?? null];
   if (clerkId !== undefined) {
-    const { rows } = await db.query(activityOfUser, [...filters, clerkId, limit]);
+    // Without organizations the index is missing.
+    const isOrganization = db.tables.organizations !== undefined && clerkId.startsWith("org_");
+    const statement = isOrganization ? activityOfOrganization : activityOfUser;
+    const { rows } = await db.query(statement, [...filters, clerkId, limit]);
     return toPage(readRows(activityRow, rows), limit);
   }
   const lowest = before - idsPerPage;

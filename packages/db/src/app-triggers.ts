@@ -4,21 +4,12 @@ import { readRow } from "./rows.ts";
 import type { Tables } from "./tables.ts";
 
 // The bits of tgtype: 1 for each row, 2 before, 4 insert, 16 update, 64 instead.
-const search = (condition: string) => `
-select exists (
+const search = (table: string, condition: string) => `exists (
   select from pg_trigger t
-  where t.tgrelid = to_regclass($1) and not t.tgisinternal and t.tgenabled in ('O', 'A') and ${condition}
-) as found
-`;
+  where t.tgrelid = to_regclass(${table}) and not t.tgisinternal and t.tgenabled in ('O', 'A') and ${condition}
+)`;
 
-const beforeUpdate = search("t.tgtype & 19 = 19");
-// A deferred one runs at the commit.
-const afterInsert = search("t.tgtype & 70 = 4 and not t.tginitdeferred");
-
-async function findTrigger(db: Queryable, text: string): Promise<boolean> {
-  return readRow(z.object({ found: z.boolean() }), (await db.query(text, [db.tables.users.table])).rows)
-    .found;
-}
+const beforeUpdate = `select ${search("$1", "t.tgtype & 19 = 19")} as found`;
 
 const found = new WeakMap<Tables, Promise<boolean>>();
 
@@ -30,16 +21,23 @@ export function hasUpdateTrigger(db: Queryable): Promise<boolean> {
   const { tables } = db;
   const known = found.get(tables);
   if (known) return known;
-  const asked = findTrigger(db, beforeUpdate);
+  const asked = findUpdateTrigger(db);
   found.set(tables, asked);
   asked.catch(() => found.delete(tables));
   return asked;
 }
 
+async function findUpdateTrigger(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query(beforeUpdate, [db.tables.users.table]);
+  return readRow(z.object({ found: z.boolean() }), rows).found;
+}
+
 /**
  * Whether a trigger of the app runs behind a statement that inserts users. It may make a profile for each, or change the
  * rows.
+ *
+ * @param table an SQL expression of the table's quoted name
  */
-export function hasInsertTrigger(db: Queryable): Promise<boolean> {
-  return findTrigger(db, afterInsert);
-}
+export const hasInsertTrigger = (table: string): string =>
+  // A deferred one runs at the commit.
+  search(table, "t.tgtype & 70 = 4 and not t.tginitdeferred");

@@ -47,7 +47,8 @@ const others = [
     "splitInSavepoints",
     "splitOnRefusal",
   ],
-  ...["inTransaction", "inRolledBackTransaction", "prepareWrite", "lockAbsenceGuard", "readClock"],
+  ...["inTransaction", "inWriteTransaction", "inRolledBackTransaction", "prepareWrite"],
+  ...["lockAbsenceGuard", "readClock"],
   ...[
     "findSchemaProblems",
     "findMappingProblems",

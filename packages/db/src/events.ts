@@ -22,14 +22,22 @@ export async function listEventsOfUser(db: Queryable, clerkId: string, limit: nu
   return readRows(eventRow, result.rows);
 }
 
-const recordOne = "insert into rollcall.events (clerk_id, kind, cause, ref) values ($1, $2, $3, $4)";
+const recordOne =
+  "insert into rollcall.events (clerk_id, kind, cause, ref, details) values ($1, $2, $3, $4, $5)";
 
 /** Adds an event that no write of rows records by itself. */
 export async function recordEvent(
   db: Queryable,
-  event: { clerkId: string; kind: string; cause: string; ref: string | null },
+  event: {
+    clerkId: string;
+    kind: string;
+    cause: string;
+    ref: string | null;
+    details?: Readonly<Record<string, string>>;
+  },
 ): Promise<void> {
-  await db.query(recordOne, [event.clerkId, event.kind, event.cause, event.ref]);
+  const { clerkId, kind, cause, ref, details = {} } = event;
+  await db.query(recordOne, [clerkId, kind, cause, ref, JSON.stringify(details)]);
 }
 
 /** The end of a job as a dead letter. */

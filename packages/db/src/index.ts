@@ -71,7 +71,16 @@ export {
   settlePortion,
   writePortionTier,
 } from "./bulk-portions.ts";
-export { type CatchUpState, raiseWatermark, readCatchUp, storeSurplus } from "./catch-up.ts";
+export {
+  type CatchUpState,
+  type Cover,
+  extendCover,
+  findCoverBeyond,
+  raiseWatermark,
+  raiseWatermarkToCover,
+  readCatchUp,
+  storeSurplus,
+} from "./catch-up.ts";
 export { type ChangeMarks, readChangeMarks } from "./change-marks.ts";
 export {
   findMissingGrants,
@@ -153,6 +162,7 @@ export {
   endMembership,
   findMembershipState,
   type MembershipOutcome,
+  type MembershipState,
   nameMembership,
 } from "./memberships.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
@@ -168,6 +178,13 @@ export {
 } from "./migrate/migrate.ts";
 export { type InsertedUser, insertNewUsers } from "./new-users.ts";
 export type { MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
+export {
+  findOrganization,
+  findOrganizationNames,
+  listMembers,
+  listMembershipsOfUser,
+  listOrganizations,
+} from "./organization-list.ts";
 export {
   applyOrganizations,
   findOrganizationState,
@@ -268,7 +285,7 @@ export type { MappedProfile, Mentorado, User } from "./schema.ts";
 export { splitInSavepoints, splitOnRefusal } from "./split-on-refusal.ts";
 export { openStagingTable, type StagedUser, type StagingTable } from "./staging-table.ts";
 export { createTables, type Tables } from "./tables.ts";
-export { inRolledBackTransaction, inTransaction, prepareWrite } from "./transaction.ts";
+export { inRolledBackTransaction, inTransaction, inWriteTransaction, prepareWrite } from "./transaction.ts";
 export {
   blankUser,
   compareWithClerk,

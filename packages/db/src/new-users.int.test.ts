@@ -10,7 +10,7 @@ import {
   untilBlocked,
   writeUsers,
 } from "./testing.ts";
-import { inTransaction, prepareWrite } from "./transaction.ts";
+import { inTransaction, inWriteTransaction } from "./transaction.ts";
 import type { UserSnapshot } from "./user-columns.ts";
 import { applySnapshots } from "./users.ts";
 
@@ -34,10 +34,7 @@ function makeUser(fields: Partial<UserSnapshot> = {}, request: Partial<NewUser["
 
 /** What a page of a full sync does. @returns the users that needed no second write */
 async function write(users: readonly NewUser[], options = defaults): Promise<Record<string, string | null>> {
-  const inserted = await inTransaction(pool, async (client) => {
-    await prepareWrite(client);
-    return insertNewUsers(client, users, options);
-  });
+  const inserted = await inWriteTransaction(pool, (client) => insertNewUsers(client, users, options));
   const done = new Set(inserted.filter(({ outcome }) => outcome !== null).map(({ clerkId }) => clerkId));
   await writeByTwo(
     pool,
@@ -48,8 +45,7 @@ async function write(users: readonly NewUser[], options = defaults): Promise<Rec
 }
 
 const writeByTwo = (to: Pool, users: readonly NewUser[], options = defaults) =>
-  inTransaction(to, async (client) => {
-    await prepareWrite(client);
+  inWriteTransaction(to, async (client) => {
     await applySnapshots(
       client,
       users.map(({ snapshot }) => snapshot),

@@ -11,7 +11,7 @@ import {
   type ProfileDefaults,
   type ProfileRequest,
 } from "./profiles.ts";
-import { selectAs } from "./quote-name.ts";
+import { quoteText, selectAs } from "./quote-name.ts";
 import { readRows } from "./rows.ts";
 import { isPartlyRead, type UserSnapshot } from "./user-columns.ts";
 import { insertRows } from "./users.ts";
@@ -28,7 +28,7 @@ import { insertRows } from "./users.ts";
  * changes a row that it waited for.
  *
  * Triggers of the app that run behind an insert run behind the whole statement. If there is one on the users, the statement
- * is not used: the trigger may make the profile itself, or change what decides about the profile.
+ * inserts nobody: the trigger may make the profile itself, or change what decides about the profile.
  */
 const inserts = perUserKey(({ users: u, profile }, newKey) => {
   // Separate state has tables of its own. Without profiles, or for columns that the table lacks, the write is as fast.
@@ -47,8 +47,9 @@ with released as (
 written as (
   ${insertRows(u, key)}
   from ${u.snapshotRows(3)}
-  -- Before the conflict, because each row that is tried draws a number for its key.
-  where (select true from ${u.table} k where k.${u.clerkId} = s.clerk_id limit 1) is null
+  where not ${hasInsertTrigger(quoteText(u.table))}
+    -- Before the conflict, because each row that is tried draws a number for its key.
+    and (select true from ${u.table} k where k.${u.clerkId} = s.clerk_id limit 1) is null
   order by s.clerk_id collate "C"
   on conflict (${u.clerkId}) do nothing
   returning ${selectAs("u", u.id, "id")}, u.${u.clerkId}::text as clerk_id, ${selectAs("u", u.name, "name")}, ${selectAs("u", u.email, "email")},
@@ -113,7 +114,7 @@ function isPlain({ snapshot, request }: NewUser): boolean {
 }
 
 /**
- * Inserts those of the users that have no row, with their profiles. Run it inside a transaction that `prepareWrite` began.
+ * Inserts those of the users that have no row, with their profiles. Run it in an `inWriteTransaction`.
  *
  * @param users distinct ones of one origin
  * @returns the users that got their rows. Every other one must be written by applySnapshots and giveProfiles, and so must
@@ -127,7 +128,7 @@ export async function insertNewUsers(
   const statement = await inserts(db);
   const plain = users.filter(isPlain);
   const [first] = plain;
-  if (!statement || !first || (await hasInsertTrigger(db))) return [];
+  if (!statement || !first) return [];
   const { name, text, list } = statement;
   const { cause, ref } = first.snapshot;
   const snapshots = plain.map(({ snapshot }) => snapshot);

@@ -15,7 +15,6 @@ export type OpenRun = {
   attempts: number;
   /** Another runner worked on it before. */
   isResumed: boolean;
-  watermarkMs: number | null;
 };
 
 const take = `
@@ -24,23 +23,21 @@ update rollcall.runs r set
   state = 'running', started_at = coalesce(r.started_at, now()), heartbeat_at = now(), attempts = r.attempts + 1
 from before
 where r.id = before.id and r.state in ('waiting', 'running')
-returning ${runColumns}, r.checkpoint, r.attempts, before.started_at is not null as "isResumed",
-          r.watermark_ms as "watermarkMs"
+returning ${runColumns}, r.checkpoint, r.attempts, before.started_at is not null as "isResumed"
 `;
 
 const taken = runRow.extend({
   checkpoint: z.unknown(),
   attempts: z.number().int(),
   isResumed: z.boolean(),
-  watermarkMs: z.coerce.number().nullable(),
 });
 
 /** Starts or resumes a run. Hold its lease first. @returns undefined if the run is over */
 export async function takeRun(db: Queryable, id: number): Promise<OpenRun | undefined> {
   const result = await db.query(take, [id]);
   if (result.rows.length === 0) return undefined;
-  const { checkpoint, attempts, isResumed, watermarkMs, ...view } = readRow(taken, result.rows);
-  return { view, checkpoint, attempts, isResumed, watermarkMs };
+  const { checkpoint, attempts, isResumed, ...view } = readRow(taken, result.rows);
+  return { view, checkpoint, attempts, isResumed };
 }
 
 /** The values that a step adds to the row of a run. */

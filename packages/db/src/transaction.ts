@@ -16,23 +16,47 @@ const begin = "begin isolation level read committed";
  * @throws the error of `work`, BEGIN or COMMIT
  */
 export function inTransaction<T>(pool: Pool, work: (client: Connection) => Promise<T>): Promise<T> {
-  return inChildSpan(pool.tracing, transactionSpan, () => runTransaction(pool, work, "commit"));
+  return inChildSpan(pool.tracing, transactionSpan, () =>
+    runTransaction(pool, { work, begin, end: "commit" }),
+  );
+}
+
+/**
+ * Runs `work` as `inTransaction` does, prepared for the write of users: see `prepareWrite`. The settings travel with BEGIN,
+ * which saves a round trip for each write.
+ *
+ * @param limits of each statement's time, and of each wait for a lock, in milliseconds
+ */
+export function inWriteTransaction<T>(
+  pool: Pool,
+  work: (client: Connection) => Promise<T>,
+  limits: { statementMs?: number; lockMs?: number } = {},
+): Promise<T> {
+  const { statementMs, lockMs } = limits;
+  const prepared = `${begin}; ${setForWrite(lockMs)}${statementMs === undefined ? "" : `; set local statement_timeout = ${statementMs}`}`;
+  return inChildSpan(pool.tracing, transactionSpan, () =>
+    runTransaction(pool, { work, begin: prepared, end: "commit" }),
+  );
 }
 
 /** Runs `work` as `inTransaction` does, and then rolls everything back. */
 export function inRolledBackTransaction<T>(pool: Pool, work: (client: Connection) => Promise<T>): Promise<T> {
-  return inChildSpan(pool.tracing, transactionSpan, () => runTransaction(pool, work, "rollback"));
+  return inChildSpan(pool.tracing, transactionSpan, () =>
+    runTransaction(pool, { work, begin, end: "rollback" }),
+  );
 }
 
 const transactionSpan = { name: "transaction", attributes: { "db.system.name": "postgresql" } };
 
-async function runTransaction<T>(
-  pool: Pool,
-  work: (client: Connection) => Promise<T>,
-  end: "commit" | "rollback",
-): Promise<T> {
+type Transaction<T> = {
+  work: (client: Connection) => Promise<T>;
+  begin: string;
+  end: "commit" | "rollback";
+};
+
+async function runTransaction<T>(pool: Pool, transaction: Transaction<T>): Promise<T> {
   try {
-    return await rerun(() => runOnce(pool, work, end));
+    return await rerun(() => runOnce(pool, transaction));
   } catch (error) {
     throw await pool.schema.explain(error);
   }
@@ -49,11 +73,7 @@ export async function rerun<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-async function runOnce<T>(
-  pool: Pool,
-  work: (client: Connection) => Promise<T>,
-  end: "commit" | "rollback",
-): Promise<T> {
+async function runOnce<T>(pool: Pool, { work, begin, end }: Transaction<T>): Promise<T> {
   const client = await pool.connect();
   let reusable = false;
   try {
@@ -99,10 +119,11 @@ export async function waitBrieflyForLocks(db: Queryable, longestMs = longestLock
  * would compile it. The two settings hold for the triggers of the app too, which a transaction of the write runs.
  */
 export async function prepareWrite(db: Queryable): Promise<void> {
-  await db.query(
-    `set local lock_timeout = ${longestLockWaitMs}; set local enable_seqscan = off; set local jit = off`,
-  );
+  await db.query(setForWrite());
 }
+
+const setForWrite = (lockMs = longestLockWaitMs): string =>
+  `set local lock_timeout = ${lockMs}; set local enable_seqscan = off; set local jit = off`;
 
 /** Postgres itself needs a few seconds for a million users. */
 const longestReadMs = 120_000;

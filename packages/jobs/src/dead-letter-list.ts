@@ -1,6 +1,13 @@
 import { type DeadLetterCount, errorTable, type JobDeadLetter } from "@rollcall/contracts";
 import type { JobQueue, QueueBackend, QueuedJob } from "./backend.ts";
-import { canReplay, deadLetter, readClerkId, type StoredDeadLetter } from "./dead-letters.ts";
+import {
+  canReplay,
+  type DeadLetter,
+  deadLetter,
+  readClerkId,
+  readClerkOrgId,
+  type StoredDeadLetter,
+} from "./dead-letters.ts";
 import { type Producer, withQueueTimeout } from "./producer.ts";
 
 /** A page is answered within this time, however long the queue is. */
@@ -98,16 +105,26 @@ export function removeDeadLetters(deadLetters: Producer, ids: readonly string[])
 
 const longestSearch = 1_000;
 
-/** A user's dead letters among the newest thousand. */
-export async function findDeadLettersOfUser(queue: JobQueue, clerkId: string): Promise<JobDeadLetter[]> {
+/** A user's dead letters among the newest thousand, those of memberships included. */
+export function findDeadLettersOfUser(queue: JobQueue, clerkId: string): Promise<JobDeadLetter[]> {
+  return search(queue, (letter) => readClerkId(letter) === clerkId);
+}
+
+/** An organization's dead letters among the newest thousand, those of its memberships included. */
+export function findDeadLettersOfOrganization(queue: JobQueue, clerkOrgId: string): Promise<JobDeadLetter[]> {
+  return search(queue, (letter) => readClerkOrgId(letter) === clerkOrgId);
+}
+
+async function search(queue: JobQueue, isWanted: (letter: DeadLetter) => boolean): Promise<JobDeadLetter[]> {
   const jobs = await queue.getJobs(["waiting"], 0, longestSearch - 1, false);
   return jobs.flatMap((job) => {
     const letter = deadLetter.safeParse(job?.data).data;
-    if (!letter || readClerkId(letter) !== clerkId) return [];
+    if (!letter || !isWanted(letter)) return [];
     const { queue: from, name: kind, attempts, code } = letter;
     const at = new Date(letter.failedAtMs).toISOString();
+    const of = { clerkId: readClerkId(letter), clerkOrgId: readClerkOrgId(letter) };
     const refusal = letter.refusal ?? null;
-    return [{ id: String(job.id), queue: from, kind, state: "dead", attempts, code, at, refusal }];
+    return [{ id: String(job.id), queue: from, kind, state: "dead", attempts, code, at, ...of, refusal }];
   });
 }
 

@@ -1,5 +1,6 @@
 import {
   AppError,
+  clerkOrganizationId,
   clerkUserId,
   type DeadLetterView,
   type ErrorCode,
@@ -211,6 +212,27 @@ export function readClerkId({ payload }: DeadLetter): string | null {
   return aboutUser.safeParse(payload).data?.clerkId ?? null;
 }
 
+const aboutOrganization = z.object({ clerkOrgId: clerkOrganizationId });
+
+/** The organization that a dead letter is about, alone or as a part of a pair; null when it names none. */
+export function readClerkOrgId({ payload }: DeadLetter): string | null {
+  return aboutOrganization.safeParse(payload).data?.clerkOrgId ?? null;
+}
+
+/**
+ * Whose timeline has the events of a dead letter: the user's or, without a user, the organization's. The details of a pair
+ * name its organization, whose timeline has them too.
+ */
+export function readSubject(letter: DeadLetter): {
+  clerkId: string | null;
+  details: { clerkOrgId?: string };
+} {
+  const clerkId = readClerkId(letter);
+  const clerkOrgId = readClerkOrgId(letter);
+  if (clerkId === null) return { clerkId: clerkOrgId, details: {} };
+  return { clerkId, details: clerkOrgId === null ? {} : { clerkOrgId } };
+}
+
 /**
  * A dead letter as operators see it. Of its payload it shows only the parts that are known to be ids.
  *
@@ -228,6 +250,7 @@ export function viewDeadLetter(
     queue,
     kind,
     clerkId,
+    clerkOrgId: readClerkOrgId(letter),
     person: (clerkId !== null && people.get(clerkId)) || null,
     attempts,
     firstAt: new Date(letter.firstAtMs).toISOString(),

@@ -4,6 +4,7 @@ export { connectRedis, stayOnPrimary, writeKey } from "./connect-redis.ts";
 export {
   countDeadLetters,
   findDeadLetters,
+  findDeadLettersOfOrganization,
   findDeadLettersOfUser,
   findOldest,
   listDeadLetters,
@@ -16,6 +17,7 @@ export {
   type QuarantinedDelivery,
   quarantineDelivery,
   readClerkId,
+  readSubject,
   replayDeadLetter,
   type StoredDeadLetter,
   viewDeadLetter,
@@ -30,6 +32,7 @@ export {
 } from "./notification-job.ts";
 export {
   addOrganizationJob,
+  findJobsOfOrganization,
   isOrganizationJobName,
   type MembershipJob,
   type OrganizationJob,

@@ -1,8 +1,9 @@
-import { AppError, clerkOrganizationId, clerkUserId } from "@rollcall/contracts";
+import { AppError, clerkOrganizationId, clerkUserId, type JobView } from "@rollcall/contracts";
 import { z } from "zod";
+import type { JobQueue } from "./backend.ts";
 import type { UserProducer } from "./producer.ts";
 import { retryOptions } from "./retry.ts";
-import { syncCause } from "./sync-job.ts";
+import { findJobs, syncCause } from "./sync-job.ts";
 
 const common = {
   // Version 2: an older worker leaves the job waiting.
@@ -40,10 +41,21 @@ export function addOrganizationJob(
 ): Promise<void> {
   const ids = "clerkId" in job ? [job.clerkOrgId, job.clerkId] : [job.clerkOrgId];
   // Waiting jobs of one kind and organization or pair merge: see decideJobOptions of sync jobs.
-  const deduplication = { id: [job.kind, ...ids].join("."), keepLastIfActive: true };
+  const deduplication = { id: dedupId(job.kind, ids), keepLastIfActive: true };
   const options = { ...retryOptions, deduplication };
   // Jobs that merge must be in one shard. A pair's is that of its organization.
   return producer.add({ name: job.kind, payload: job, options, clerkId: job.clerkOrgId }, deadlineMs);
+}
+
+const dedupId = (kind: OrganizationJob["kind"], ids: readonly string[]) => [kind, ...ids].join(".");
+
+/** An organization's waiting and active jobs in a queue, those of its memberships left out. */
+export function findJobsOfOrganization(queue: JobQueue, clerkOrgId: string): Promise<JobView[]> {
+  const [own] = organizationJob.options;
+  return findJobs(
+    queue,
+    own.shape.kind.options.map((kind) => dedupId(kind, [clerkOrgId])),
+  );
 }
 
 /** Reads a job's payload. @throws AppError `job.unreadable` */

@@ -58,11 +58,19 @@ export function readSyncJob(payload: unknown): SyncJob {
   throw new AppError("job.unreadable", `This version reads no such sync job: ${fields.join(", ")}`);
 }
 
-/** A user's waiting and active sync jobs in a queue, found by their deduplication ids. */
-export async function findJobsOfUser(queue: JobQueue, clerkId: string): Promise<JobView[]> {
+/** A user's waiting and active sync jobs in a queue. */
+export function findJobsOfUser(queue: JobQueue, clerkId: string): Promise<JobView[]> {
+  return findJobs(
+    queue,
+    syncJobKind.options.map((kind) => dedupId(kind, clerkId)),
+  );
+}
+
+/** The waiting and active jobs with these deduplication ids. */
+export async function findJobs(queue: JobQueue, dedupIds: readonly string[]): Promise<JobView[]> {
   const found = await Promise.all(
-    syncJobKind.options.map(async (kind): Promise<JobView[]> => {
-      const jobId = await queue.getDeduplicationJobId(dedupId(kind, clerkId));
+    dedupIds.map(async (id): Promise<JobView[]> => {
+      const jobId = await queue.getDeduplicationJobId(id);
       const job = jobId ? await queue.getJob(jobId) : undefined;
       if (!job) return [];
       return [

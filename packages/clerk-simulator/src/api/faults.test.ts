@@ -158,9 +158,40 @@ it("stale reads lack newer users, have deleted ones, and tell old versions, unti
   expect(await statusOf(`/v1/users/${younger}`)).toBe(200);
 });
 
+it("a fault that comes later lets the first requests pass, and its stale answers are of its start", async () => {
+  await clerk.faults.add({ kind: "stale", after: 2 });
+  const { id } = await clerk.users.create();
+  expect(await statusOf(`/v1/users/${id}`)).toBe(200);
+  expect(await statusOf(`/v1/users/${id}`)).toBe(200);
+  expect(await statusOf(`/v1/users/${id}`)).toBe(404);
+});
+
 it("stale lists leave reads of one user as they are", async () => {
   await clerk.faults.add({ kind: "stale", reads: "lists" });
   const { id } = await clerk.users.create();
   expect(await statusOf(`/v1/users/${id}`)).toBe(200);
   expect(await (await get(`/v1/users?user_id=${id}`)).json()).toEqual([]);
+});
+
+it("stale lists of organizations and members are those of the fault's start, until healed", async () => {
+  const [member, later] = await clerk.users.list({ limit: 2 });
+  if (!member || !later) throw new Error("There are no users");
+  const { id } = await clerk.organizations.create({ createdBy: member.id });
+  await clerk.faults.add({ kind: "stale", reads: "lists" });
+  await clerk.memberships.update(id, member.id, { role: "org:member" });
+  await clerk.memberships.create(id, later.id);
+  const { id: younger } = await clerk.organizations.create();
+  const read = async (path: string) => (await (await get(path)).json()) as { data: { id: string }[] };
+  const roles = async () =>
+    ((await read(`/v1/organizations/${id}/memberships`)).data as { role?: string }[]).map(({ role }) => role);
+  expect(await roles()).toEqual(["org:admin"]);
+  expect((await read("/v1/organizations")).data.map((one) => one.id)).not.toContain(younger);
+  expect(await statusOf(`/v1/organizations/${younger}`)).toBe(200);
+  expect(await statusOf(`/v1/organizations/${younger}/memberships`)).toBe(404);
+  expect((await read(`/v1/users/${later.id}/organization_memberships`)).data).toEqual([]);
+  await clerk.organizations.delete(id);
+  await clerk.users.delete(member.id);
+  expect(await roles()).toEqual(["org:admin"]);
+  await clerk.faults.heal();
+  expect(await statusOf(`/v1/organizations/${id}/memberships`)).toBe(404);
 });

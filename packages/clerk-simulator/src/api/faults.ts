@@ -1,8 +1,10 @@
 import { z } from "zod";
+import type { MembershipStores } from "../organizations/organizations.ts";
 import type { Random } from "../random.ts";
-import type { UserStore } from "../users/user-store.ts";
 
 const scope = {
+  /** How many requests in scope pass before the fault hits one. */
+  after: z.number().int().nonnegative().optional(),
   /** How many requests the fault hits; without it, the fault hits every request until it is healed. */
   times: z.number().int().positive().optional(),
   /** Share of the requests in scope that the fault hits. */
@@ -44,7 +46,7 @@ export const faultSchema = z.discriminatedUnion("kind", [
   /** 200 and the first half of the list; hits only such lists without ids. */
   z.object({ kind: z.literal("short-list"), ...scope }),
   /**
-   * Reads of users are answered as of the moment at which the fault was added, like those of a replica that lags behind.
+   * Reads are answered as of the moment at which the fault was added, like those of a replica that lags behind.
    * `reads`: all of them (the default), or lists and counts alone.
    */
   z.object({ kind: z.literal("stale"), reads: z.enum(["all", "lists"]).optional(), ...scope }),
@@ -54,8 +56,8 @@ export const faultSchema = z.discriminatedUnion("kind", [
 export type FaultInput = z.input<typeof faultSchema>;
 export type Fault = FaultInput & { id: number; hits: number };
 
-/** A fault that hits a request. `users`: from where a stale answer comes. */
-export type InjectedFault = FaultInput & { users?: UserStore | undefined };
+/** A fault that hits a request. `past`: from where a stale answer comes. */
+export type InjectedFault = FaultInput & { past?: MembershipStores | undefined };
 
 type FaultTarget = { method: string; path: string; userIds: string[]; organizationIds: string[] };
 
@@ -81,9 +83,9 @@ export type Faults = {
 /**
  * The faults of Clerk's API that tests have added. Shares use the seeded random source.
  *
- * @param copyUsers the users of this moment
+ * @param copy what Clerk has at this moment
  */
-export function createFaults(random: Random, copyUsers: () => UserStore): Faults {
+export function createFaults(random: Random, copy: () => MembershipStores): Faults {
   let faults: (Fault & InjectedFault)[] = [];
   let nextId = 1;
   let hanging: (() => void)[] = [];
@@ -106,7 +108,9 @@ export function createFaults(random: Random, copyUsers: () => UserStore): Faults
     const hit: typeof faults = [];
     for (const fault of faults) {
       const taken = fault.kind !== "latency" && hit.some((other) => other.kind !== "latency");
-      if (!taken && isDue(fault, target)) hit.push(fault);
+      if (taken || !isDue(fault, target)) continue;
+      if (fault.after) fault.after--;
+      else hit.push(fault);
     }
     for (const fault of hit) fault.hits++;
     faults = faults.filter((fault) => fault.times === undefined || fault.hits < fault.times);
@@ -121,7 +125,7 @@ export function createFaults(random: Random, copyUsers: () => UserStore): Faults
   return {
     add(fault) {
       const id = nextId++;
-      faults.push({ ...fault, id, hits: 0, users: fault.kind === "stale" ? copyUsers() : undefined });
+      faults.push({ ...fault, id, hits: 0, past: fault.kind === "stale" ? copy() : undefined });
       return id;
     },
     remove(id) {
@@ -133,7 +137,7 @@ export function createFaults(random: Random, copyUsers: () => UserStore): Faults
       faults = [];
       resumeHanging();
     },
-    list: () => faults.map(({ users: _, ...fault }) => fault),
+    list: () => faults.map(({ past: _, ...fault }) => fault),
     inject,
     whenHealed: () => new Promise((resolve) => hanging.push(resolve)),
   };
@@ -141,6 +145,6 @@ export function createFaults(random: Random, copyUsers: () => UserStore): Faults
 
 function isStaleRead({ method, path }: FaultTarget, listsOnly: boolean): boolean {
   if (method !== "GET") return false;
-  if (path === "/v1/users" || path === "/v1/users/count") return true;
-  return !listsOnly && /^\/v1\/users\/[^/]+$/.test(path);
+  if (path === "/v1/users/count" || lists.some((list) => list.path.test(path))) return true;
+  return !listsOnly && /^\/v1\/(users|organizations)\/[^/]+$/.test(path);
 }

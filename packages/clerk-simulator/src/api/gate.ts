@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { OrganizationStore } from "../organizations/organization-store.ts";
 import type { Random } from "../random.ts";
 import type { UserStore } from "../users/user-store.ts";
 import { ClerkApiError, errorBody, tooManyRequests } from "./api-error.ts";
@@ -8,8 +9,7 @@ import type { RateLimiter } from "./rate-limit.ts";
 import type { RequestLog } from "./request-log.ts";
 
 /**
- * A request as an API route receives it: HTTP is parsed, and Clerk's parameters are not. `store` has the users that it
- * reads.
+ * A request as an API route receives it: HTTP is parsed, and Clerk's parameters are not. The stores have what it reads.
  */
 export type ApiRequest = {
   params: URLSearchParams;
@@ -17,6 +17,7 @@ export type ApiRequest = {
   organizationId: string;
   body: unknown;
   store: UserStore;
+  organizationStore: OrganizationStore;
 };
 
 /** Returns JSON text, or an empty text for a 204. Throws a `ClerkApiError`. */
@@ -27,6 +28,7 @@ type Answer = { status: number; body: string; retryAfterS?: number | undefined }
 export type GateContext = {
   secretKey: string;
   store: UserStore;
+  organizationStore: OrganizationStore;
   faults: Faults;
   limiter: RateLimiter;
   log: RequestLog;
@@ -57,8 +59,9 @@ export function createGate(context: GateContext) {
       if (fault.kind === "latency") await sleep(fault.ms, undefined, { ref: false });
     const fault = injected.find((candidate) => candidate.kind !== "latency");
     if (fault?.kind === "hang") await faults.whenHealed();
-    const store = fault?.users ?? context.store;
-    const sent = { params, userId: id, organizationId: organization, body: request.body, store };
+    const { store, organizationStore } = fault?.past ?? context;
+    const ids = { userId: id, organizationId: organization };
+    const sent = { params, ...ids, body: request.body, store, organizationStore };
     const respond = () => run(context, route, sent);
     const answer = refused ?? faultAnswer(fault, path, respond) ?? respond();
     const broken = fault?.kind === "reset" || fault?.kind === "truncated";

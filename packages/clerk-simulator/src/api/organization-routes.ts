@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { OrganizationStore, StoredOrganization } from "../organizations/organization-store.ts";
-import type { Organizations } from "../organizations/organizations.ts";
+import type { MembershipStores, Organizations } from "../organizations/organizations.ts";
 import { ClerkApiError, invalidParameter, notFound, userNotFound } from "./api-error.ts";
 import type { ApiRoute, createGate } from "./gate.ts";
 import {
@@ -34,13 +34,13 @@ function registerOrganizationRoutes(
   app: FastifyInstance,
   { organizationStore, organizations, gate }: OrganizationContext,
 ): void {
-  const list: ApiRoute = ({ params }) => {
+  const list: ApiRoute = ({ params, organizationStore }) => {
     const { entries, total } = listOrganizations(organizationStore, params);
     const options = { withCount: wantsMembersCount(params) };
     const data = entries.map((stored) => organizations.organizationOf(stored, options));
     return JSON.stringify({ data, total_count: total });
   };
-  const get: ApiRoute = ({ params, organizationId }) => {
+  const get: ApiRoute = ({ params, organizationId, organizationStore }) => {
     // Only this request takes a slug too.
     const stored = organizationStore.find(organizationId) ?? organizationStore.findBySlug(organizationId);
     if (stored === undefined) throw notFound("organization", organizationId);
@@ -77,18 +77,21 @@ function registerMembershipRoutes(
   app: FastifyInstance,
   { organizationStore, organizations, gate }: OrganizationContext,
 ): void {
-  const toBody = ({ entries, total }: { entries: number[]; total: number }) =>
-    JSON.stringify({ data: entries.map(organizations.membershipOf), total_count: total });
+  const toBody = ({ entries, total }: { entries: number[]; total: number }, from: MembershipStores) =>
+    JSON.stringify({
+      data: entries.map((slot) => organizations.membershipOf(slot, from)),
+      total_count: total,
+    });
 
-  const listAll: ApiRoute = ({ params, store }) =>
-    toBody(listAllMemberships(organizationStore, store, params));
-  const listOfOne: ApiRoute = ({ params, organizationId, store }) => {
-    const stored = getOrganization(organizationStore, organizationId);
-    return toBody(listMembers(organizationStore, store, stored, params));
+  const listAll: ApiRoute = ({ params, ...from }) =>
+    toBody(listAllMemberships(from.organizationStore, from.store, params), from);
+  const listOfOne: ApiRoute = ({ params, organizationId, ...from }) => {
+    const stored = getOrganization(from.organizationStore, organizationId);
+    return toBody(listMembers(from.organizationStore, from.store, stored, params), from);
   };
-  const ofUser: ApiRoute = ({ params, userId, store }) => {
-    if (store.slotOf(userId) === null) throw userNotFound(userId);
-    return toBody(listOfUser(organizationStore, userId, params));
+  const ofUser: ApiRoute = ({ params, userId, ...from }) => {
+    if (from.store.slotOf(userId) === null) throw userNotFound(userId);
+    return toBody(listOfUser(from.organizationStore, userId, params), from);
   };
   const add: ApiRoute = ({ organizationId, body, store }) => {
     const stored = getOrganization(organizationStore, organizationId);

@@ -126,7 +126,7 @@ function membershipControl({
       return slot === undefined ? null : organizations.membershipOf(slot);
     },
     list: async ({ offset = 0, limit = 500 } = {}) =>
-      store.memberships.range(offset, offset + limit).map(organizations.membershipOf),
+      store.memberships.range(offset, offset + limit).map((slot) => organizations.membershipOf(slot)),
     count: async () => store.memberships.size(),
   };
 }

@@ -47,6 +47,8 @@ export type OrganizationStore = {
   removeMembership(slot: number): void;
   compareCreation(a: number, b: number): number;
   newMembers(): OrderedSlots;
+  /** The organizations and memberships of this moment, which later changes of this store leave as they are. */
+  copy(): OrganizationStore;
 };
 
 export function createOrganizationStore(): OrganizationStore {
@@ -117,5 +119,16 @@ export function createOrganizationStore(): OrganizationStore {
     },
     compareCreation,
     newMembers: () => createOrderedSlots(compareCreation),
+    copy,
   };
+
+  function copy(): OrganizationStore {
+    const copied = createOrganizationStore();
+    for (const stored of byId.values())
+      copied.add({ ...stored, members: copied.newMembers(), slotByUser: new Map() });
+    // Slots of the copy are numbers of its own.
+    for (const slot of byCreation.range(0, byCreation.size()))
+      copied.addMembership({ ...membershipOf(slot) });
+    return copied;
+  }
 }

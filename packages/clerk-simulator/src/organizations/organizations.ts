@@ -68,8 +68,11 @@ export type Organizations = {
   removeUser(userId: string, options?: ChangeOptions): void;
   seed(count: number, options?: OrganizationSeed): void;
   organizationOf(stored: StoredOrganization, options?: { withCount: boolean }): ClerkOrganization;
-  membershipOf(slot: number): ClerkMembership;
+  /** @param from where the slot is; a stale answer is of a copy */
+  membershipOf(slot: number, from?: MembershipStores): ClerkMembership;
 };
+
+export type MembershipStores = { store: UserStore; organizationStore: OrganizationStore };
 
 type OrganizationsContext = {
   store: OrganizationStore;
@@ -116,15 +119,21 @@ export function createOrganizations(context: OrganizationsContext): Organization
     return { ...organization, ...count, ...raw };
   }
 
-  function membershipOf(slot: number): ClerkMembership {
-    return serialize(slot, false);
+  function membershipOf(slot: number, from?: MembershipStores): ClerkMembership {
+    return serialize(slot, false, from);
   }
 
-  function serialize(slot: number, withCount: boolean): ClerkMembership {
-    const stored = store.membershipOf(slot);
+  function serialize(
+    slot: number,
+    withCount: boolean,
+    from: MembershipStores = { store: users, organizationStore: store },
+  ): ClerkMembership {
+    const stored = from.organizationStore.membershipOf(slot);
     const { id, organizationId, userId, role, createdAtMs, updatedAtMs, publicMetadata, raw } = stored;
-    const userSlot = users.slotOf(userId);
+    const userSlot = from.store.slotOf(userId);
     if (userSlot === null) throw new UnknownUserError(userId);
+    const organization = from.organizationStore.find(organizationId);
+    if (organization === undefined) throw new UnknownOrganizationError(organizationId);
     return {
       object: "organization_membership",
       id,
@@ -133,8 +142,8 @@ export function createOrganizations(context: OrganizationsContext): Organization
       permissions: permissionsOf(role),
       public_metadata: publicMetadata,
       private_metadata: stored.privateMetadata,
-      organization: organizationOf(get(organizationId), { withCount }),
-      public_user_data: publicUserData(users.userOf(userSlot), userId),
+      organization: organizationOf(organization, { withCount }),
+      public_user_data: publicUserData(from.store.userOf(userSlot), userId),
       created_at: createdAtMs,
       updated_at: updatedAtMs,
       ...raw,

@@ -1,4 +1,16 @@
 import { defaultMapping, type Mapping } from "@rollcall/contracts";
+import {
+  findReference,
+  hasDot,
+  type Key,
+  label,
+  simplify,
+  type Taken,
+  texts,
+  times,
+  toKeyType,
+} from "./match-names.ts";
+import { isNamedLikeOrganizations, proposeOrganizations } from "./propose-organizations.ts";
 import type { CatalogColumn, CatalogTable } from "./read-catalog.ts";
 
 /** What `rollcall init` makes of a database. */
@@ -11,15 +23,11 @@ export type Proposal = {
   taken: readonly Taken[];
   /** What it could not decide, and what a person can do. */
   undecided: readonly string[];
+  /** Why organizations stay off. Undefined while they are on, and without a mapping. */
+  organizationsOff?: string | undefined;
 };
 
-export type Taken = { field: string; column: string; why: string };
-
 type UserField = keyof Mapping["users"]["columns"];
-type KeyType = Mapping["users"]["key"]["type"];
-
-const texts = ["text", "varchar", "citext"];
-const times = ["timestamp", "timestamptz"];
 
 /** The names that a field's column may have, without case and separators, the usual one first. */
 const names: Readonly<Record<Exclude<UserField, "clerkId">, readonly string[]>> = {
@@ -62,42 +70,57 @@ const userNames = [
 ];
 const profileNames = ["profiles", "profile", "userprofiles", "userprofile", "memberprofiles", "mentorados"];
 
-const simplify = (name: string) => name.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
-const label = ({ schema, name }: CatalogTable) => (schema === "public" ? name : `${schema}.${name}`);
-
 /** Proposes a mapping from the catalog alone. It decides only what has one answer. Pure. */
 export function proposeMapping(tables: readonly CatalogTable[]): Proposal {
   const found = findUsers(tables);
   if (!found.table) return { mapping: undefined, isDefault: false, taken: [], undecided: found.undecided };
   const users = found.table;
-  if (isDefault(tables, users)) return describeDefault();
+  if (isDefault(tables, users)) return proposeDefault(tables, users);
   const taken: Taken[] = [];
   const undecided: string[] = [];
   const key = takeKey(users, taken, undecided);
   const clerkId = takeClerkId(users, key?.column, taken, undecided);
   const columns = takeUserFields(users, [key?.column, clerkId], taken, undecided);
   const profile = key ? proposeProfile(tables, users, key, taken, undecided) : null;
+  taken.unshift({ field: "users.table", column: label(users), why: found.why });
+  if (!key || clerkId === undefined) return { mapping: undefined, isDefault: false, taken, undecided };
+  const mapping: Mapping = {
+    users: { table: label(users), key, state: "added", columns: { clerkId, ...columns } },
+    profile,
+  };
+  return addOrganizations(tables, users, { mapping, isDefault: false, taken, undecided });
+}
+
+/** Adds the tables of organizations to a proposal, if there are some. */
+function addOrganizations(
+  tables: readonly CatalogTable[],
+  users: CatalogTable,
+  proposal: Proposal & { mapping: Mapping },
+): Proposal {
+  const others = tables.filter(
+    (table) => table !== users && label(table) !== proposal.mapping.profile?.table && !hasDot(table),
+  );
+  const { mapping, off, ...lines } = proposeOrganizations(others, users, proposal.mapping.users);
   return {
-    mapping:
-      key && clerkId !== undefined
-        ? {
-            users: { table: label(users), key, state: "added", columns: { clerkId, ...columns } },
-            profile,
-          }
-        : undefined,
-    isDefault: false,
-    taken: [{ field: "users.table", column: label(users), why: found.why }, ...taken],
-    undecided,
+    ...proposal,
+    ...(mapping && { mapping: { ...proposal.mapping, organizations: mapping }, isDefault: false }),
+    taken: [...proposal.taken, ...lines.taken],
+    undecided: [...proposal.undecided, ...lines.undecided],
+    organizationsOff: off,
   };
 }
 
 function findUsers(
   tables: readonly CatalogTable[],
 ): { table: CatalogTable; why: string } | { table?: undefined; undecided: string[] } {
-  const withClerkId = tables.filter(({ columns }) =>
-    columns.some(({ name }) => clerkIdNames.includes(simplify(name))),
+  const withClerkId = tables.filter(
+    (table) =>
+      !isNamedLikeOrganizations(table) &&
+      table.columns.some(({ name }) => clerkIdNames.includes(simplify(name))),
   );
-  const named = tables.filter(({ name }) => userNames.includes(simplify(name)));
+  const allNamed = tables.filter(({ name }) => userNames.includes(simplify(name)));
+  // Members of a team, or accounts of a login, refer to the users.
+  const named = allNamed.filter((table) => !allNamed.some((other) => refersTo(table, other)));
   const both = withClerkId.filter((table) => named.includes(table));
   // A table of payments may have a Clerk id too, beside users whose key it is.
   const candidates = both.length > 0 ? both : [...withClerkId, ...named];
@@ -126,8 +149,14 @@ function findUsers(
   };
 }
 
-/** The file would mean another table. */
-const hasDot = ({ schema, name }: CatalogTable) => `${schema}${name}`.includes(".");
+function refersTo(table: CatalogTable, other: CatalogTable): boolean {
+  return (
+    table !== other &&
+    table.columns.some(
+      ({ refersTo: target }) => target?.schema === other.schema && target.table === other.name,
+    )
+  );
+}
 
 /** The two tables that Rollcall makes by itself, or would adopt without a file. */
 function isDefault(tables: readonly CatalogTable[], users: CatalogTable): boolean {
@@ -144,9 +173,9 @@ function isDefault(tables: readonly CatalogTable[], users: CatalogTable): boolea
   );
 }
 
-function describeDefault(): Proposal {
+function proposeDefault(tables: readonly CatalogTable[], users: CatalogTable): Proposal {
   const why = "the default table";
-  return {
+  return addOrganizations(tables, users, {
     mapping: defaultMapping,
     isDefault: true,
     taken: [
@@ -154,25 +183,10 @@ function describeDefault(): Proposal {
       { field: "profile.table", column: "mentorados", why },
     ],
     undecided: [],
-  };
+  });
 }
 
-function toKeyType({ type }: CatalogColumn): KeyType | undefined {
-  const types: Readonly<Record<string, KeyType>> = {
-    int4: "integer",
-    int8: "bigint",
-    uuid: "uuid",
-    text: "text",
-    varchar: "text",
-  };
-  return types[type];
-}
-
-function takeKey(
-  table: CatalogTable,
-  taken: Taken[],
-  undecided: string[],
-): Mapping["users"]["key"] | undefined {
+function takeKey(table: CatalogTable, taken: Taken[], undecided: string[]): Key | undefined {
   const column = table.columns.find(({ isPrimary }) => isPrimary);
   const type = column && toKeyType(column);
   if (!column || !type) {
@@ -202,7 +216,7 @@ function takeClerkId(
     return column.name;
   }
   const own = table.columns.find(({ name }) => name === key);
-  if (!column && own && ["text", "varchar"].includes(own.type) && own.looks !== "different") {
+  if (!column && own && ["text", "varchar"].includes(own.type) && [undefined, "users"].includes(own.looks)) {
     const looks = own.looks ? "its values look like Clerk ids" : "no other column can hold it";
     taken.push({ field, column: own.name, why: `the key is a text, and ${looks}` });
     if (!own.looks)
@@ -329,12 +343,12 @@ type Link = { table: CatalogTable; link: CatalogColumn };
 function proposeProfile(
   tables: readonly CatalogTable[],
   users: CatalogTable,
-  key: Mapping["users"]["key"],
+  key: Key,
   taken: Taken[],
   undecided: string[],
 ): Mapping["profile"] {
   const links = tables.flatMap((table): Link[] => {
-    const link = table === users || hasDot(table) ? undefined : findLink(table, users, key);
+    const link = table === users || hasDot(table) ? undefined : findReference(table, users, key, ["userid"]);
     return link ? [{ table, link }] : [];
   });
   const candidates = links.filter(({ table }) => profileNames.includes(simplify(table.name)));
@@ -374,26 +388,6 @@ function proposeProfile(
     ...(updatedAt && { updatedAt: updatedAt.name }),
     columns: takeProfileColumns(table, [own.name, link.name], taken, undecided),
   };
-}
-
-function findLink(
-  table: CatalogTable,
-  users: CatalogTable,
-  key: Mapping["users"]["key"],
-): CatalogColumn | undefined {
-  const referring = table.columns.filter(
-    ({ refersTo }) =>
-      refersTo?.schema === users.schema && refersTo.table === users.name && refersTo.column === key.column,
-  );
-  const singular = simplify(users.name).replace(/s$/, "");
-  const named = table.columns.filter(
-    (column) =>
-      toKeyType(column) === key.type &&
-      !column.isPrimary &&
-      ["userid", `${singular}id`].includes(simplify(column.name)),
-  );
-  const [link, other] = referring.length > 0 ? referring : named;
-  return other ? undefined : link;
 }
 
 function takeProfileColumns(

@@ -23,8 +23,8 @@ const column = z.object({
 const catalogTable = z.object({ schema: z.string(), name: z.string(), columns: z.array(column) });
 
 export type CatalogColumn = z.infer<typeof column> & {
-  /** What the values of a text key look like; undefined for any other column, and without rows. */
-  looks?: "like Clerk ids" | "different" | undefined;
+  /** Whose ids at Clerk the values of a text key look like; undefined for any other column, and without rows. */
+  looks?: "users" | "organizations" | "neither" | undefined;
 };
 
 /** A table of the app, as the catalog describes it. */
@@ -69,7 +69,7 @@ order by n.nspname, c.relname
 
 const sampleSize = 100;
 
-const sampled = z.object({ rows: z.number(), like: z.number() });
+const sampled = z.object({ rows: z.number(), users: z.number(), organizations: z.number() });
 
 /** The app's tables. Of their rows, it reads some values of text keys. @throws PostgresError */
 export async function readCatalog(db: Queryable): Promise<CatalogTable[]> {
@@ -91,9 +91,13 @@ async function readLooks(
   ]);
   if (readable.rows[0]?.readable !== true) return undefined;
   const result = await db.query(`
-    select count(*)::int as rows, (count(*) filter (where starts_with(key, 'user_')))::int as like
+    select count(*)::int as rows, (count(*) filter (where starts_with(key, 'user_')))::int as users,
+           (count(*) filter (where starts_with(key, 'org_')))::int as organizations
     from (select ${quoteName(key)}::text as key from ${quoteName(schema)}.${quoteName(name)} limit ${sampleSize}) s`);
-  const [{ rows, like } = { rows: 0, like: 0 }] = readRows(sampled, result.rows);
+  const [{ rows, users, organizations } = { rows: 0, users: 0, organizations: 0 }] = readRows(
+    sampled,
+    result.rows,
+  );
   if (rows === 0) return undefined;
-  return like === rows ? "like Clerk ids" : "different";
+  return users === rows ? "users" : organizations === rows ? "organizations" : "neither";
 }

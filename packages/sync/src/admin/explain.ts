@@ -13,6 +13,7 @@ import {
   isDeletionHeld,
   listConflictsOfUser,
   listEventsOfUser,
+  listMembershipsOfUser,
   type Pool,
   type Tables,
   type User,
@@ -41,7 +42,7 @@ const queueTimeoutMs = 3_000;
  */
 export async function explainUser(context: ExplainContext, clerkId: string): Promise<UserReport | undefined> {
   const { pool } = context;
-  const [rows, atClerk, jobs, deadLetters, conflicts, timeline, isHeld] = await Promise.all([
+  const [rows, atClerk, jobs, deadLetters, conflicts, timeline, isHeld, memberships] = await Promise.all([
     findSession(pool, clerkId),
     askClerk(context.clerk, clerkId),
     findJobs(context, clerkId),
@@ -49,10 +50,11 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
     listConflictsOfUser(pool, clerkId),
     listEventsOfUser(pool, clerkId, timelineLength),
     isDeletionHeld(pool, clerkId),
+    listMembershipsOfUser(pool, clerkId),
   ]);
   const { clerk, found } = atClerk;
   const session = rows && toSessionView(rows);
-  const traces = jobs.length + deadLetters.length + timeline.length;
+  const traces = jobs.length + deadLetters.length + timeline.length + (memberships?.items.length ?? 0);
   if (clerk === "absent" && !session && traces === 0 && !isHeld) return undefined;
   const hasProfiles = pool.tables.profile !== undefined;
   const facts = { session, clerk, jobs, deadLetters, isHeld, autoCreate: context.autoCreate, hasProfiles };
@@ -69,6 +71,7 @@ export async function explainUser(context: ExplainContext, clerkId: string): Pro
     timeline,
     differences: rows && found ? findDifferences(pool, rows.user, found) : null,
     clerkUser: found ? viewClerkUser(found, pool.tables) : null,
+    ...(memberships && { memberships }),
   };
 }
 

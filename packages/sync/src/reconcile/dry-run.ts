@@ -6,6 +6,7 @@ import {
   openStagingTable,
   type Pool,
   type ProfileDefaults,
+  prepareWrite,
   type Queryable,
   splitInSavepoints,
 } from "@rollcall/db";
@@ -126,6 +127,7 @@ async function tryWrites(
   defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
   return inRolledBackTransaction(pool, async (client) => {
+    await prepareWrite(client);
     const outcomes = new Map<string, WriteOutcome>();
     for (const drifted of pages) {
       const writes = drifted.map(({ write }) => write);

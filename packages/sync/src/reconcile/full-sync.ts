@@ -7,7 +7,7 @@ import {
   evaluateConflicts,
   findRun,
   listAbsent,
-  raiseWatermark,
+  raiseWatermarkToCover,
   resetRun,
 } from "@rollcall/db";
 import { z } from "zod";
@@ -160,6 +160,6 @@ async function close(runner: Runner): Promise<RunView> {
     // The candidates of a held run stay until an operator confirms them.
     if (held === 0) await dropCandidates(client, runId);
     // Every change that Clerk showed before this run began is in our rows now.
-    if (run.watermarkMs !== null) await raiseWatermark(client, run.watermarkMs);
+    await raiseWatermarkToCover(client, runId);
   });
 }

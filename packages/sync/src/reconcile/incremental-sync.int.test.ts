@@ -1,5 +1,6 @@
 import { listRuns, readCatchUp } from "@rollcall/db";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { cancelRun } from "./request-run.ts";
 import { findInequalities } from "./testing/clerk-equality.ts";
 import { type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
 import { createReconciler, type Reconciler } from "./testing/reconciler.ts";
@@ -176,6 +177,21 @@ test("the watermark is never ahead of rows that are not written", async () => {
   expect(await findInequalities(db, clerk)).toEqual([]);
 });
 
+test("while the changes of a minute are more than half of what a pass reads, the next pass does not wait for its time", async () => {
+  const { clerk, db } = stage;
+  const newest = Date.now();
+  await clerk.users.seed(500, { firstCreatedAtMs: newest - 4_990, stepMs: 10 });
+  const waiting = async (spanMs: number) => {
+    await db.query("update rollcall.catch_up set watermark_ms = $1", [newest - spanMs]);
+    await proxied.complete("catch-up");
+    const runs = await listRuns(stage.db, { mode: "catch-up", beforeId: undefined, limit: 10 });
+    return runs.flatMap(({ state, startedBy }) => (state === "waiting" ? [startedBy] : []));
+  };
+  // 100 a second, and then 50.
+  expect(await waiting(5_000)).toEqual(["catch-up"]);
+  expect(await waiting(10_000)).toEqual([]);
+});
+
 describe("a full sync is requested", () => {
   test("by more than twenty pages of changes; its end raises the watermark", async () => {
     const { clerk, db } = stage;
@@ -193,6 +209,37 @@ describe("a full sync is requested", () => {
     // No change is left that would request another full sync.
     expect(await proxied.complete("catch-up")).toMatchObject({ reason: null });
     expect(await listFullSyncs()).toEqual(["catch-up"]);
+  });
+
+  test("by too many changes once: until its end, passes read the changes since then, and its end covers them", async () => {
+    const { clerk, db } = stage;
+    const now = Date.now();
+    await clerk.users.seed(9_400, { firstCreatedAtMs: now - 100_000, stepMs: 10 });
+    await db.query("update rollcall.catch_up set watermark_ms = $1", [now - 1_000_000]);
+    await proxied.complete("catch-up");
+    const user = await clerk.users.create({}, { silent: true });
+    for (const created of [1, 0]) {
+      expect(await proxied.complete("catch-up")).toMatchObject({ reason: null, counts: { created } });
+      // The full sync may fail.
+      expect(await readWatermark()).toBe(now - 1_000_000);
+    }
+    expect(await proxied.complete("full")).toMatchObject({ state: "succeeded" });
+    expect(await readWatermark()).toBe(user.updated_at);
+    expect(await listFullSyncs()).toEqual(["catch-up"]);
+  });
+
+  test("anew by the next pass, when the one that covered its changes was cancelled", async () => {
+    const { clerk, db } = stage;
+    const now = Date.now();
+    await clerk.users.seed(9_400, { firstCreatedAtMs: now - 100_000, stepMs: 10 });
+    await db.query("update rollcall.catch_up set watermark_ms = $1", [now - 1_000_000]);
+    await proxied.complete("catch-up");
+    await proxied.complete("catch-up");
+    const [full] = await listRuns(stage.db, { mode: "full", beforeId: undefined, limit: 1 });
+    await cancelRun({ pool: stage.db }, full?.id ?? 0, "ana");
+    await proxied.complete("catch-up");
+    expect(await listFullSyncs()).toEqual(["catch-up", "catch-up"]);
+    expect(await readWatermark()).toBe(now - 1_000_000);
   });
 
   test("by a lasting difference in the number of users, once", async () => {

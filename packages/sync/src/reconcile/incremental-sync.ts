@@ -4,6 +4,8 @@ import {
   type CatchUpState,
   countUsersWhenDue,
   dropCandidatesOfEndedRuns,
+  extendCover,
+  findCoverBeyond,
   nextReadSequence,
   pruneRuns,
   raiseWatermark,
@@ -25,7 +27,13 @@ const pageStep = 0.9;
 /** 20 whole pages. */
 const mostChanges = 20 * maxUsersPerPage * pageStep;
 
-type Pass = { newestMs: number | null; missed: number; reachedEnd: boolean };
+type Pass = {
+  newestMs: number | null;
+  missed: number;
+  reachedEnd: boolean;
+  /** Users that changed after the time down to which the pass had to read. */
+  changes: number;
+};
 
 /**
  * Writes the latest changes at Clerk, newest first, down to the watermark of the last pass. It requests a full sync if
@@ -42,7 +50,10 @@ export async function runIncrementalSync(runner: Runner): Promise<RunView> {
     return {};
   });
   const state = await readCatchUp(pool);
-  const pass = await walkChanges(runner, state);
+  // Too many changes for one pass wait for a full sync. Without its cover, each pass until its end would be too long too.
+  const cover = await findCoverBeyond(pool, state.watermarkMs);
+  const fromMs = cover?.untilMs ?? state.watermarkMs;
+  const pass = await walkChanges(runner, fromMs);
   if (dryRun) {
     const { counts, missed } = await dryRun.carryOut();
     await runner.advance({}, async (client) => {
@@ -54,18 +65,37 @@ export async function runIncrementalSync(runner: Runner): Promise<RunView> {
   if (!pass.reachedEnd && !dryRun) await requestFullSync(runner, pass);
   const reason = "More changes than one catch-up reads: a full sync was requested";
   const end = { state: "succeeded", ...(pass.reachedEnd ? {} : { reason }) } as const;
-  return runner.end(end, async (client) => {
+  const ended = await runner.end(end, async (client) => {
     if (dryRun) return;
     // In the transaction that ends the run: a watermark ahead of the rows would hide changes that they lack.
-    if (pass.reachedEnd && pass.newestMs !== null) await raiseWatermark(client, pass.newestMs);
+    if (pass.reachedEnd && pass.newestMs !== null) {
+      if (cover) await extendCover(client, cover.runId, pass.newestMs);
+      else await raiseWatermark(client, pass.newestMs);
+    }
     await storeSurplus(client, surplus);
     await dropCandidatesOfEndedRuns(client);
     await pruneRuns(client);
   });
+  if (!dryRun && isBusy(pass, fromMs))
+    await requestRun(pool, { mode: "catch-up", dryRun: false, startedBy: "catch-up" });
+  return ended;
 }
 
-async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promise<Pass> {
-  const pass: Pass = { newestMs: null, missed: 0, reachedEnd: false };
+/** The default of RECONCILE_CATCHUP_EVERY_MS. */
+const passEveryMs = 60_000;
+
+/**
+ * Whether the changes of a minute are more than half of what one pass reads. Then the next pass does not wait for its time:
+ * a worker claims it within seconds.
+ */
+function isBusy({ changes, newestMs }: Pass, fromMs: number | null): boolean {
+  if (newestMs === null || fromMs === null || newestMs <= fromMs) return false;
+  return (changes / (newestMs - fromMs)) * passEveryMs > mostChanges / 2;
+}
+
+/** @param fromMs the time down to which every change must be read; null without one */
+async function walkChanges(runner: Runner, fromMs: number | null): Promise<Pass> {
+  const pass: Pass = { newestMs: null, missed: 0, reachedEnd: false, changes: 0 };
   let before: ReadonlySet<string | null> = new Set();
   let offset = 0;
   const span = { name: "reconcile catch-up page" };
@@ -92,17 +122,22 @@ async function walkChanges(runner: Runner, { watermarkMs }: CatchUpState): Promi
       readSequence,
       mayBeHalfDone,
       // The first pass reads changes that are older than the installation.
-      ...(watermarkMs !== null && { lagFromMs: watermarkMs - longestListLagMs }),
+      ...(fromMs !== null && { lagFromMs: fromMs - longestListLagMs }),
     });
     await runner.advance({}, { pages: 1, seen: fresh.length, counts, missed });
     pass.missed += missed;
+    pass.changes += countChanges(fresh, fromMs);
     // The first pass has no watermark, so it reads one page and takes the watermark from it. The last page need not reach
     // the end of the overlap: otherwise many changes within five minutes would request one full sync after another.
     const isLastPage = offset >= mostChanges;
-    const endMs =
-      watermarkMs === null ? Number.POSITIVE_INFINITY : watermarkMs - (isLastPage ? 0 : longestListLagMs);
+    const endMs = fromMs === null ? Number.POSITIVE_INFINITY : fromMs - (isLastPage ? 0 : longestListLagMs);
     pass.reachedEnd = isShort || (oldestMs !== null && oldestMs < endMs);
   }
+}
+
+function countChanges(users: readonly ListedUser[], fromMs: number | null): number {
+  if (fromMs === null) return 0;
+  return users.filter(({ result }) => "found" in result && (result.found.updated_at ?? 0) > fromMs).length;
 }
 
 const maxAttempts = 3;

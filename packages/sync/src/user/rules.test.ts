@@ -10,7 +10,6 @@ import {
   decideName,
   decideSimilarEmails,
   decideSnapshot,
-  storableText,
 } from "./rules.ts";
 
 function user(fields: Partial<ClerkUser> = {}): ClerkUser {
@@ -203,24 +202,6 @@ describe("other spellings of an address", () => {
         expect(decideSimilarEmails(`ana@${domain}`)).toEqual([...new Set(others)].map((one) => `ana@${one}`));
       }),
       { numRuns: 2_000 },
-    );
-  });
-});
-
-describe("text", () => {
-  test("NUL bytes and lone surrogates become U+FFFD, and other characters stay", () => {
-    expect(storableText("a\0b")).toBe("a\uFFFDb");
-    expect(storableText("a\uD800b\uDC00")).toBe("a\uFFFDb\uFFFD");
-    expect(storableText("maçã 🍎")).toBe("maçã 🍎");
-  });
-
-  test("any text becomes well-formed and free of NUL", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
-        const stored = storableText(text);
-        expect(stored.isWellFormed()).toBe(true);
-        expect(stored).not.toContain("\0");
-      }),
     );
   });
 });

@@ -1,5 +1,6 @@
 import { domainToASCII, domainToUnicode } from "node:url";
 import type { ClerkField, ClerkUser } from "@rollcall/clerk";
+import { storableText } from "@rollcall/contracts";
 import {
   type MetadataSource,
   type ProfileValue,
@@ -180,14 +181,4 @@ function textOrNull(value: string | null | undefined): string | null {
   if (value && plain.test(value)) return value;
   const text = trimText(value ?? "");
   return visible.test(text) ? storableText(text) : null;
-}
-
-/**
- * Text as Postgres can store it: one NUL byte fails a whole statement, and a lone surrogate is not valid UTF-8.
- * Both become U+FFFD.
- */
-export function storableText(value: string): string {
-  // replaceAll takes seven times as long as includes, and hardly any text has such a byte.
-  const withoutNul = value.includes("\0") ? value.replaceAll("\0", "\uFFFD") : value;
-  return withoutNul.toWellFormed();
 }

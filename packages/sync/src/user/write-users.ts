@@ -1,4 +1,4 @@
-import { AppError, isOutage } from "@rollcall/contracts";
+import { type AppError, isOutage } from "@rollcall/contracts";
 import {
   applySnapshots,
   evaluateConflicts,
@@ -6,20 +6,18 @@ import {
   giveProfiles,
   type InsertedUser,
   insertNewUsers,
-  inTransaction,
+  inWriteTransaction,
   isTooSlow,
   type Pool,
   type ProfileDefaults,
   type ProfileOutcome,
   type ProfileRequest,
-  prepareWrite,
   type Queryable,
   readSqlState,
   splitOnRefusal,
-  type UserSnapshot,
 } from "@rollcall/db";
-import { inChildSpan, inSharedSpan, type Span, type Tracing } from "@rollcall/observability";
-import DataLoader from "dataloader";
+import type { Tracing } from "@rollcall/observability";
+import { createCoalescedWriter, isNewerRead, toRefusal } from "../coalesce/coalesced-writer.ts";
 import type { UserWrite } from "./rules.ts";
 
 /** Writes one user, together with the other users that are written at this moment. @throws AppError */
@@ -28,53 +26,17 @@ export type UserWriter = (write: UserWrite) => Promise<ProfileOutcome>;
 /** The result for one user: the profile's outcome, or the reason why this user alone was not written. */
 export type WriteOutcome = ProfileOutcome | AppError;
 
-const windowMs = 2;
-const maxUsersPerWrite = 200;
-
-/** Coalesces up to 200 concurrent writes, gathered over 2 ms, into one transaction. */
+/** Coalesces up to 200 concurrent writes into one transaction. */
 export function createUserWriter(pool: Pool, defaults: ProfileDefaults, tracing?: Tracing): UserWriter {
-  const loader = new DataLoader<{ write: UserWrite; caller: Span | undefined }, ProfileOutcome>(
-    (calls) => {
-      const writes = calls.map(({ write }) => write);
-      const callers = calls.map(({ caller }) => caller);
-      const span = { name: "write users", attributes: { "rollcall.users": writes.length } };
-      return inSharedSpan(tracing, span, callers, () => writeTogether(pool, writes, defaults));
-    },
+  return createCoalescedWriter<UserWrite, ProfileOutcome>(
+    { one: "user", many: "users" },
     {
-      cache: false,
-      maxBatchSize: maxUsersPerWrite,
-      batchScheduleFn: (run) => setTimeout(run, windowMs),
+      keyOf: ({ snapshot }) => snapshot.clerkId,
+      isNewer: (one, other) => isNewerRead(one.snapshot, other.snapshot),
+      write: (writes) => writeUsers(pool, writes, defaults),
     },
+    tracing,
   );
-  return (write) => inChildSpan(tracing, { name: "write user" }, (caller) => loader.load({ write, caller }));
-}
-
-async function writeTogether(
-  pool: Pool,
-  writes: readonly UserWrite[],
-  defaults: ProfileDefaults,
-): Promise<(ProfileOutcome | Error)[]> {
-  const outcomes = await writeUsers(pool, newestOfEach(writes), defaults);
-  return writes.map(
-    ({ snapshot }) =>
-      outcomes.get(snapshot.clerkId) ?? new AppError("internal", "A write returned no outcome for an id"),
-  );
-}
-
-/** Two jobs may write one user at once. A statement may not, so the newest snapshot is written for both. */
-function newestOfEach(writes: readonly UserWrite[]): UserWrite[] {
-  const newest = new Map<string, UserWrite>();
-  for (const write of writes) {
-    const rival = newest.get(write.snapshot.clerkId);
-    if (!rival || isNewer(write.snapshot, rival.snapshot)) newest.set(write.snapshot.clerkId, write);
-  }
-  return [...newest.values()];
-}
-
-function isNewer(a: UserSnapshot, b: UserSnapshot): boolean {
-  // An unreadable time is the oldest.
-  const [aMs, bMs] = [a.clerkUpdatedAtMs ?? -1, b.clerkUpdatedAtMs ?? -1];
-  return aMs === bMs ? a.readTicket > b.readTicket : aMs > bMs;
 }
 
 /**
@@ -97,7 +59,7 @@ const uniqueViolation = "23505";
 
 /** Runs twice if the app gives a user a profile while we link another one: the second transaction sees it. */
 async function writeBatch(pool: Pool, writes: readonly UserWrite[], defaults: ProfileDefaults) {
-  const write = () => inTransaction(pool, (client) => writeInTransaction(client, writes, defaults));
+  const write = () => inWriteTransaction(pool, (client) => writeInTransaction(client, writes, defaults));
   return write().catch((error: unknown) => {
     if (readSqlState(error) === uniqueViolation) return write();
     throw error;
@@ -126,13 +88,12 @@ export async function writeNewUsers(
 ): Promise<Map<string, InsertedUser["outcome"]>> {
   const users = writes.map((write) => ({ snapshot: write.snapshot, request: toProfileRequest(write) }));
   try {
-    const inserted = await inTransaction(pool, async (client) => {
-      await prepareWrite(client);
-      await client.query(
-        `set local statement_timeout = ${longestInsertMs}; set local lock_timeout = ${longestInsertWaitMs}`,
-      );
-      return insertNewUsers(client, users, defaults);
-    });
+    const limits = { statementMs: longestInsertMs, lockMs: longestInsertWaitMs };
+    const inserted = await inWriteTransaction(
+      pool,
+      (client) => insertNewUsers(client, users, defaults),
+      limits,
+    );
     return new Map(inserted.map(({ clerkId, outcome }) => [clerkId, outcome]));
   } catch (error) {
     if (isOutage(error) && !isTooSlow(error)) throw error;
@@ -140,13 +101,12 @@ export async function writeNewUsers(
   }
 }
 
-/** The two statements of the write, inside the caller's transaction. */
+/** The two statements of the write, inside the caller's transaction, which `prepareWrite` or `inWriteTransaction` prepared. */
 export async function writeInTransaction(
   client: Queryable,
   writes: readonly UserWrite[],
   defaults: ProfileDefaults,
 ): Promise<Map<string, WriteOutcome>> {
-  await prepareWrite(client);
   await applySnapshots(
     client,
     writes.map((write) => write.snapshot),
@@ -176,11 +136,7 @@ async function evaluateTouchedConflicts(client: Queryable, given: readonly Given
   await evaluateConflicts(client, "sync", { userIds, candidateIds });
 }
 
-/** The outcome of a user that fails alone. An error of our own code must not stop the other users of the batch either. */
+/** The outcome of a user that fails alone. */
 export function refuse({ snapshot }: UserWrite, error: unknown): Map<string, WriteOutcome> {
-  const refusal =
-    error instanceof AppError
-      ? error
-      : new AppError("internal", `A ${error instanceof Error ? error.name : "failure"} while writing`);
-  return new Map([[snapshot.clerkId, refusal]]);
+  return new Map([[snapshot.clerkId, toRefusal(error)]]);
 }

@@ -2,13 +2,14 @@ import { createInterface } from "node:readline/promises";
 import { createInstanceApi } from "@rollcall/clerk/instance";
 import {
   errorBody,
+  listSubscribedEventTypes,
   readEnvironment,
-  subscribedEventTypes,
   variables,
   webhookPath,
 } from "@rollcall/contracts";
 import { z } from "zod";
 import { type Cli, exitCodes, jsonOption, readTyped } from "../../cli.ts";
+import { readMapping } from "../../config.ts";
 import { say } from "../../print.ts";
 
 const webhooksPage = "https://dashboard.clerk.com/~/webhooks";
@@ -29,11 +30,14 @@ export function addClerk(cli: Cli, group: string): void {
     .addOption(jsonOption)
     .description("turn webhooks on, and print the steps that Clerk's API does not offer")
     .action(async ({ url, yes, link }, command) => {
-      const clerk = readEnvironment(shape, cli.readEnvironment());
+      const environment = cli.readEnvironment();
+      const clerk = readEnvironment(shape, environment);
+      const eventTypes = listSubscribedEventTypes(readMapping(environment));
       const isSimulated = isLocal(new URL(clerk.CLERK_API_URL).hostname);
       const schema = isSimulated ? address : publicAddress;
       const endpoint = url === undefined ? undefined : readTyped(command, "--url", schema, url);
-      await setUp(cli, clerk, { endpoint, isSimulated, mayChange: yes === true, wantsLink: link === true });
+      const wish = { endpoint, isSimulated, mayChange: yes === true, wantsLink: link === true };
+      await setUp(cli, clerk, { ...wish, eventTypes });
     });
 }
 
@@ -65,6 +69,7 @@ function isLocal(hostname: string): boolean {
 
 type Wish = {
   endpoint: string | undefined;
+  eventTypes: readonly string[];
   isSimulated: boolean;
   mayChange: boolean;
   wantsLink: boolean;
@@ -73,7 +78,7 @@ type Wish = {
 async function setUp(
   cli: Cli,
   { CLERK_SECRET_KEY: secretKey, CLERK_API_URL: apiUrl }: { CLERK_SECRET_KEY: string; CLERK_API_URL: string },
-  { endpoint, isSimulated, mayChange, wantsLink }: Wish,
+  { endpoint, eventTypes, isSimulated, mayChange, wantsLink }: Wish,
 ): Promise<void> {
   const clerk = createInstanceApi({ secretKey, apiUrl, onAbandoned: cli.leaveRequest });
   const wasOn = (await clerk.findWebhookPage()) !== undefined;
@@ -83,8 +88,8 @@ async function setUp(
   const link = wantsLink && isOn ? await clerk.findWebhookPage() : undefined;
   const url = endpoint ?? `https://<your api>${webhookPath}`;
   const answer = endpoint === undefined ? undefined : await probe(endpoint);
-  const steps = listSteps({ url, link });
-  cli.print({ isOn, isChanged, url, eventTypes: subscribedEventTypes, link, answer, steps }, () => [
+  const steps = listSteps({ url, link, eventTypes });
+  cli.print({ isOn, isChanged, url, eventTypes, link, answer, steps }, () => [
     ...(isSimulated
       ? ["Clerk is a simulator on this machine, which has its endpoint. The steps are for the real one."]
       : []),
@@ -117,11 +122,13 @@ async function isConfirmed(): Promise<boolean> {
   }
 }
 
-function listSteps({ url, link }: { url: string; link: string | undefined }): string[] {
+type Step = { url: string; link: string | undefined; eventTypes: readonly string[] };
+
+function listSteps({ url, link, eventTypes }: Step): string[] {
   return [
     `Open ${link ?? webhooksPage} and choose Add Endpoint.`,
     `Endpoint URL: ${url}`,
-    `Subscribe to events: ${subscribedEventTypes.join(", ")}. Then choose Create.`,
+    `Subscribe to events: ${eventTypes.join(", ")}. Then choose Create.`,
     "Copy the Signing Secret of the new endpoint into CLERK_WEBHOOK_SIGNING_SECRET of the api, and restart it.",
     "Send an example of each event from the endpoint's tab Testing. Then rollcall doctor shows them as webhook.deliveries.",
   ];

@@ -1,4 +1,4 @@
-import { organizationEventTypes, subscribedEventTypes } from "@rollcall/contracts";
+import { listSubscribedEventTypes } from "@rollcall/contracts";
 import { type Pool, readLastDeliveries } from "@rollcall/db";
 import type { Environment } from "../../cli.ts";
 import { type Finding, note, ok } from "./finding.ts";
@@ -15,8 +15,8 @@ export async function checkDeliveries(environment: Environment, pool: Pool): Pro
   if (!environment["CLERK_WEBHOOK_SIGNING_SECRET"]?.trim()) return [];
   const found = await readLastDeliveries(pool).catch(() => undefined);
   if (!found) return [];
-  const types = [...subscribedEventTypes, ...(pool.tables.organizations ? organizationEventTypes : [])];
-  return [judgeDeliveries(new Map(found.map(({ type, lastAt }) => [type, lastAt])), Date.now(), types)];
+  const last = new Map(found.map(({ type, lastAt }) => [type, lastAt]));
+  return [judgeDeliveries(last, Date.now(), listSubscribedEventTypes(pool.tables.mapping))];
 }
 
 /**
@@ -26,7 +26,7 @@ export async function checkDeliveries(environment: Environment, pool: Pool): Pro
 export function judgeDeliveries(
   last: ReadonlyMap<string, Date>,
   nowMs: number,
-  types: readonly string[] = subscribedEventTypes,
+  types: readonly string[],
 ): Finding {
   const name = "webhook.deliveries";
   const silent = types.flatMap((type) => {

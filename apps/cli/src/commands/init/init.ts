@@ -34,7 +34,8 @@ export function addInit({ program, readEnvironment: read, print }: Cli, group: s
     .addOption(jsonOption)
     .description(`look at the app's tables and propose their mapping as ${file}, which it never overwrites`)
     .option("--print-sql", "print what migrate will do for the mapping, and write no file")
-    .action(async ({ printSql }) => {
+    .option("--organizations", "turn organizations on even if no table holds them: Rollcall makes its own")
+    .action(async ({ printSql, organizations }) => {
       const environment = read();
       if (printSql) {
         const plan = await planFor(environment);
@@ -42,7 +43,7 @@ export function addInit({ program, readEnvironment: read, print }: Cli, group: s
         if (plan.problems.length > 0) process.exitCode = exitCodes.failed;
         return;
       }
-      const result = await propose(environment);
+      const result = await propose(environment, organizations === true);
       print(result, () => describeResult(result));
       if (result.written === null && !result.isDefault) process.exitCode = exitCodes.failed;
     });
@@ -108,8 +109,9 @@ type Result = Proposal & {
   written: string | null;
 };
 
-async function propose(environment: Environment): Promise<Result> {
-  const proposal = await readProposal(environment);
+async function propose(environment: Environment, turnsOn: boolean): Promise<Result> {
+  const read = await readProposal(environment);
+  const proposal = turnsOn ? turnOn(read) : read;
   const { mapping } = proposal;
   if (!mapping) return { ...proposal, problems: [], written: null };
   const plan = await withPool(environment, mapping, planMigration);
@@ -117,6 +119,13 @@ async function propose(environment: Environment): Promise<Result> {
   const problems = [...findUnsupported(text), ...plan.problems];
   if (proposal.isDefault) return { ...proposal, problems, written: null };
   return { ...proposal, problems, written: write(text) ? file : null };
+}
+
+/** The default tables need a file then. */
+function turnOn(proposal: Proposal): Proposal {
+  const { mapping, organizationsOff: _, ...rest } = proposal;
+  if (!mapping || mapping.organizations) return proposal;
+  return { ...rest, mapping: { ...mapping, organizations: {} }, isDefault: false };
 }
 
 function findUnsupported(text: string): readonly string[] {
@@ -141,15 +150,23 @@ function write(text: string): boolean {
 }
 
 function describeResult(result: Result): string[] {
-  const { mapping, taken, undecided, problems } = result;
+  const { mapping, taken, undecided, problems, organizationsOff } = result;
   return [
     ...(taken.length > 0
       ? ["Taken:", ...formatTable(taken.map(({ field, column, why }) => [field, column, why]))]
       : []),
     ...describeList("Not decided:", undecided),
     ...describeList("To solve before migrate:", problems),
+    ...(organizationsOff === undefined ? [] : ["", ...describeOff(organizationsOff)]),
     "",
     ...(mapping ? describeEnd(result) : ["No file was written."]),
+  ];
+}
+
+function describeOff(reason: string): string[] {
+  return [
+    `Organizations stay off: ${reason}.`,
+    `To turn them on, name your tables under organizations in ${file}, or run init --organizations, and Rollcall makes its own.`,
   ];
 }
 
