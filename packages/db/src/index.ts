@@ -1,6 +1,7 @@
 export {
   lockAbsenceGuard,
   mayDeleteAbsent,
+  mayDeleteAbsentOf,
   readRecentVersions,
   recordAbsences,
   wasAbsent,
@@ -102,6 +103,7 @@ export {
   dropCandidates,
   dropCandidatesOfEarlierRuns,
   dropCandidatesOfEndedRuns,
+  dropUserCandidates,
   type FullSyncPage,
   listAbsent,
   listCandidates,
@@ -148,9 +150,12 @@ export {
   applyMemberships,
   endAbsentMembership,
   endMembership,
+  endMemberships,
   findMembershipState,
+  holdMemberships,
   type MembershipOutcome,
   nameMembership,
+  releaseMemberships,
 } from "./memberships.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicateRows } from "./migrate/adoption/row-problems.ts";
@@ -164,13 +169,36 @@ export {
   restoreTables,
 } from "./migrate/migrate.ts";
 export { type InsertedUser, insertNewUsers } from "./new-users.ts";
-export type { MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
+export {
+  addMissingEntries,
+  addUndatedEntries,
+  countEntryCandidates,
+  decideEntryCandidates,
+  dropDecidedMemberships,
+  dropEntryCandidates,
+  type EntryKind,
+  listAbsentMemberships,
+  listAbsentOrganizations,
+  listMembershipCandidates,
+  listOrganizationCandidates,
+} from "./organization-candidates.ts";
+export {
+  countEntriesWhenDue,
+  hasLiveEntries,
+  readEntryCatchUp,
+  storeEntryCatchUp,
+} from "./organization-catch-up.ts";
+export type { EndReason, MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
+export { type EntryDrift, findMembershipDrift, findOrganizationDrift } from "./organization-drift.ts";
 export {
   applyOrganizations,
   findOrganizationState,
+  holdOrganizations,
   type OrganizationOutcome,
+  releaseOrganizations,
   tombstoneAbsentOrganization,
   tombstoneOrganization,
+  tombstoneOrganizations,
 } from "./organizations.ts";
 export {
   type DueNotification,
