@@ -21,6 +21,7 @@ import {
   originOf,
 } from "./organization-context.ts";
 import { refreshOrganization } from "./refresh-organization.ts";
+import { toMembershipSnapshot } from "./snapshots.ts";
 
 type Read = { result: Exclude<MembershipResult, { unreadable: AppError }>; readTicket: number };
 
@@ -106,18 +107,7 @@ async function writeOnce(
   found: ClerkMembership,
   readTicket: number,
 ): Promise<MembershipOutcome> {
-  // A row without its role could let a member do what only an admin may, in an app that has such a default.
-  if (found.role === null) throw new AppError("clerk.unreadable", "The role of a membership cannot be read");
-  const snapshot = {
-    clerkOrgId: found.clerkOrgId,
-    clerkId: found.clerkId,
-    membershipId: found.id,
-    role: found.role,
-    clerkCreatedAtMs: found.created_at,
-    clerkUpdatedAtMs: found.updated_at,
-    readTicket,
-    ...originOf(job),
-  };
+  const snapshot = toMembershipSnapshot(found, { readTicket, ...originOf(job) });
   const outcomes = await inTransaction(pool, (client) => applyMemberships(client, [snapshot]));
   const outcome = outcomes.get(nameMembership(found));
   if (outcome === undefined) throw new AppError("internal", "A write returned no outcome for a pair");

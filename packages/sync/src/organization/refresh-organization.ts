@@ -19,6 +19,7 @@ import {
   type OrganizationSyncOutcome,
   originOf,
 } from "./organization-context.ts";
+import { toOrganizationSnapshot } from "./snapshots.ts";
 
 type Read = { result: Exclude<OrganizationResult, { unreadable: AppError }>; readSequence: number };
 
@@ -58,17 +59,7 @@ async function write(
   found: ClerkOrganization,
   readTicket: number,
 ): Promise<OrganizationOutcome> {
-  const snapshot = {
-    clerkOrgId: found.id,
-    name: found.name ?? found.id,
-    slug: found.slug ?? null,
-    imageUrl: found.image_url ?? null,
-    membersCount: found.members_count ?? null,
-    clerkCreatedAtMs: found.created_at,
-    clerkUpdatedAtMs: found.updated_at,
-    readTicket,
-    ...originOf(job),
-  };
+  const snapshot = toOrganizationSnapshot(found, { readTicket, ...originOf(job) });
   const outcomes = await inTransaction(pool, (client) => applyOrganizations(client, [snapshot]));
   const outcome = outcomes.get(found.id);
   if (outcome === undefined) throw new AppError("internal", "A write returned no outcome for an id");

@@ -178,9 +178,11 @@ async function evaluateTouchedConflicts(client: Queryable, given: readonly Given
 
 /** The outcome of a user that fails alone. An error of our own code must not stop the other users of the batch either. */
 export function refuse({ snapshot }: UserWrite, error: unknown): Map<string, WriteOutcome> {
-  const refusal =
-    error instanceof AppError
-      ? error
-      : new AppError("internal", `A ${error instanceof Error ? error.name : "failure"} while writing`);
-  return new Map([[snapshot.clerkId, refusal]]);
+  return new Map([[snapshot.clerkId, toRefusal(error)]]);
+}
+
+/** Why one row was not written. */
+export function toRefusal(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  return new AppError("internal", `A ${error instanceof Error ? error.name : "failure"} while writing`);
 }
