@@ -121,12 +121,27 @@ export async function dropDecidedMemberships(db: Queryable, runId: number): Prom
   await db.query(dropDecided, [runId]);
 }
 
-/** A row of this age may be younger than Clerk's lists, which lag behind its writes. */
-const isYoung = `coalesce(t.clerk_updated_at > now() - interval '5 minutes', true) as "isYoung"`;
+/** Lists of Clerk lag this far behind its writes. */
+const listLag = "interval '5 minutes'";
+
+/** A candidate for which Clerk was not asked yet. */
+export type EntryAge = {
+  /** The row may be younger than a list that Clerk answers now. */
+  isYoung: boolean;
+  /** Every list that the run has read should show it, if it exists. */
+  isOld: boolean;
+};
+
+const entryAge = z.object({ isYoung: z.boolean(), isOld: z.boolean() });
+
+const ages = `
+  coalesce(t.clerk_updated_at > now() - ${listLag}, true) as "isYoung",
+  coalesce(t.clerk_created_at < r.started_at - ${listLag}, false) as "isOld"`;
 
 const organizationCandidates = `
-select c.clerk_org_id as "clerkOrgId", ${isYoung}
-from rollcall.organization_candidates c join rollcall.organization_states t using (clerk_org_id)
+select c.clerk_org_id as "clerkOrgId", ${ages}
+from rollcall.organization_candidates c join rollcall.runs r on r.id = c.run_id
+join rollcall.organization_states t using (clerk_org_id)
 where c.run_id = $1 and c.clerk_id = '' and not c.is_absent order by c.clerk_org_id collate "C" limit $2
 `;
 
@@ -135,14 +150,15 @@ export async function listOrganizationCandidates(
   db: Queryable,
   runId: number,
   limit: number,
-): Promise<{ clerkOrgId: string; isYoung: boolean }[]> {
-  const row = z.object({ clerkOrgId: z.string(), isYoung: z.boolean() });
+): Promise<({ clerkOrgId: string } & EntryAge)[]> {
+  const row = entryAge.extend({ clerkOrgId: z.string() });
   return readRows(row, (await db.query(organizationCandidates, [runId, limit])).rows);
 }
 
 const membershipCandidates = `
-select c.clerk_org_id as "clerkOrgId", c.clerk_id as "clerkId", ${isYoung}
-from rollcall.organization_candidates c left join rollcall.membership_states t using (clerk_org_id, clerk_id)
+select c.clerk_org_id as "clerkOrgId", c.clerk_id as "clerkId", ${ages}
+from rollcall.organization_candidates c join rollcall.runs r on r.id = c.run_id
+left join rollcall.membership_states t using (clerk_org_id, clerk_id)
 where c.run_id = $1 and c.clerk_id <> '' and c.is_absent = $3 and c.clerk_org_id = (
   select clerk_org_id from rollcall.organization_candidates
   where run_id = $1 and clerk_id <> '' and is_absent = $3 order by clerk_org_id collate "C" limit 1
@@ -158,8 +174,8 @@ export async function listMembershipCandidates(
   runId: number,
   limit: number,
   { isAbsent = false } = {},
-): Promise<(Pair & { isYoung: boolean })[]> {
-  const row = pairRow.extend({ isYoung: z.boolean() });
+): Promise<(Pair & EntryAge)[]> {
+  const row = pairRow.extend(entryAge.shape);
   return readRows(row, (await db.query(membershipCandidates, [runId, limit, isAbsent])).rows);
 }
 

@@ -14,8 +14,6 @@ export const organizationProgress = z.object({
   position: entryPosition,
   /** Walks over the present list. */
   walks: z.number().int(),
-  /** Lists that showed fewer entries than Clerk had counted before. */
-  isShort: perKind(z.boolean()),
   /** Rows that this run made. */
   made: perKind(z.number().int()),
   /** Ends that it holds. */
@@ -29,7 +27,6 @@ export const organizationStart: OrganizationProgress = {
   phase: "organizations",
   position: entryStart,
   walks: 1,
-  isShort: { organizations: false, memberships: false },
   made: { organizations: 0, memberships: 0 },
   held: { organizations: 0, memberships: 0 },
 };

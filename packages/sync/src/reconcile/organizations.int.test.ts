@@ -1,6 +1,6 @@
 import type { ClerkGateway } from "@rollcall/clerk";
 import { defaultMapping, type RunView } from "@rollcall/contracts";
-import { countHeldDeletions, listDifferences } from "@rollcall/db";
+import { countHeldDeletions, listDifferences, listRuns } from "@rollcall/db";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { confirmDeletions } from "./confirm-held-deletions.ts";
 import { requestRun } from "./request-run.ts";
@@ -153,5 +153,27 @@ test("a run that is killed at any page goes on at its checkpoint", async () => {
   }
   expect(ended).toMatchObject({ state: "succeeded", counts: { failed: 0 } });
   expect(requests).toBeGreaterThan(6);
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
+});
+
+test("an incremental sync writes new organizations and memberships; a lasting difference requests a full sync", async () => {
+  const { clerk, db, reconciler } = stage;
+  await reconciler.complete("catch-up");
+  const owner = await clerk.users.create({}, silent);
+  const { id } = await clerk.organizations.create({ createdBy: owner.id }, silent);
+  const dry = await reconciler.complete("catch-up", { dryRun: true });
+  const run = await reconciler.complete("catch-up");
+  expect(run).toMatchObject({ state: "succeeded", counts: { created: 3, failed: 0 } });
+  expect(dry.counts).toMatchObject({ created: 3 });
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
+  await clerk.memberships.delete(id, owner.id, silent);
+  const open = async () =>
+    (await listRuns(db, { mode: "full", beforeId: undefined, limit: 1 }))[0]?.finishedAt === null;
+  for (let pass = 1; pass <= 3; pass++) {
+    expect(await open()).toBe(false);
+    await reconciler.complete("catch-up");
+  }
+  expect(await open()).toBe(true);
+  await reconciler.complete("full");
   expect(await findTeamInequalities(db, clerk)).toEqual([]);
 });

@@ -93,16 +93,8 @@ async function walkList<Entry>(
     ));
     if (!isLast) continue;
     const isComplete = await checkEnd(runner, progress, kind);
-    const { seen, total } = progress.position;
-    progress = isComplete
-      ? {
-          ...progress,
-          phase: walk.next,
-          position: entryStart,
-          walks: 1,
-          isShort: { ...progress.isShort, [kind]: seen < total || total === 0 },
-        }
-      : { ...progress, position: entryStart, walks: progress.walks + 1 };
+    const rest = isComplete ? { phase: walk.next, walks: 1 } : { walks: progress.walks + 1 };
+    progress = { ...progress, ...rest, position: entryStart };
     await advance(progress, async (client) => {
       if (isComplete) await addUndatedEntries(client, runId, kind);
       return {};
@@ -163,10 +155,10 @@ async function checkEnd(
 }
 
 /**
- * Asks Clerk by id for each candidate. One that Clerk has is written. If the list was short, it proves that Clerk cut the
- * list off, and then nothing ends.
+ * Asks Clerk by id for each candidate. One that Clerk has is written, and if it is older than the lists, it proves that they
+ * were cut off. Then nothing ends.
  *
- * @throws AppError `reconcile.unconfirmed`, `reconcile.list_incomplete` or `reconcile.list_empty`
+ * @throws AppError `reconcile.unconfirmed` or `reconcile.list_incomplete`
  */
 async function confirmAll(runner: Runner, progress: OrganizationProgress, advance: Advance): Promise<void> {
   const { context, clerk, run } = runner;
@@ -176,7 +168,11 @@ async function confirmAll(runner: Runner, progress: OrganizationProgress, advanc
     if (candidates.length === 0) break;
     const readTicket = await nextReadSequence(context.pool);
     const { present, absent } = await confirmOrganizations(clerk, candidates);
-    refusePresent(progress, "organizations", present.length);
+    const gone = new Set(absent);
+    refuseUnlisted(
+      "organizations",
+      candidates.filter(({ clerkOrgId }) => !gone.has(clerkOrgId)),
+    );
     const counts = await writeOrganizations(runner, present, readTicket);
     await store(counts, {
       present: present.flatMap(({ clerkOrgId }) => (clerkOrgId === null ? [] : [{ clerkOrgId }])),
@@ -194,7 +190,11 @@ async function confirmAll(runner: Runner, progress: OrganizationProgress, advanc
     const { clerkOrgId } = first;
     const readTicket = await nextReadSequence(context.pool);
     const { present, absent } = await confirmMembers(clerk, pairs);
-    refusePresent(progress, "memberships", present.length);
+    const found = new Set(present.map(({ pair }) => pair?.clerkId));
+    refuseUnlisted(
+      "memberships",
+      pairs.filter(({ clerkId }) => found.has(clerkId)),
+    );
     const counts = await writeMemberships(runner, present, readTicket);
     const gone = new Set(absent);
     await store(counts, {
@@ -214,7 +214,11 @@ async function confirmAll(runner: Runner, progress: OrganizationProgress, advanc
   }
 }
 
-function refusePresent({ isShort }: OrganizationProgress, kind: EntryKind, present: number): void {
-  if (present === 0 || !isShort[kind]) return;
-  throw new AppError("reconcile.list_incomplete", `Clerk's list of ${kind} lacks some that exist`);
+function refuseUnlisted(kind: EntryKind, present: readonly { isOld: boolean }[]): void {
+  const unlisted = present.filter(({ isOld }) => isOld).length;
+  if (unlisted === 0) return;
+  throw new AppError(
+    "reconcile.list_incomplete",
+    `Clerk's list of ${kind} lacks ${unlisted} or more that exist`,
+  );
 }
