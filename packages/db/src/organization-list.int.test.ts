@@ -100,13 +100,14 @@ describe.each<[string, () => Promise<Pool>, slugOfA: string | null, countOfA: nu
     expect((await search("acme")).ids).toEqual(["org_a"]);
     const entry = {
       ...{ clerkOrgId: "org_a", name: "Acme Dental", slug, membersCount, state: "live" },
+      members: { count: 2, more: false },
       ...{ clerkCreatedAt: createdAt, clerkUpdatedAt: createdAt, deletedAt: null },
     };
     expect((await listOrganizations(pool, { query: "org_a", cursor: undefined, limit: 1 })).items).toEqual([
       entry,
     ]);
     expect(await findOrganization(pool, "org_a")).toEqual({
-      ...{ organization: entry, hasRow: true, readTicket: 1, members: { count: 2, more: false } },
+      ...{ organization: entry, hasRow: true, readTicket: 1 },
     });
     expect(await findOrganization(pool, "org_x")).toBeUndefined();
 
