@@ -1,5 +1,6 @@
 import {
   AppError,
+  clerkOrganizationId,
   type OrganizationEntry,
   type OrganizationMember,
   type OrganizationReport,
@@ -170,6 +171,7 @@ from ${o.table} o where o.${o.clerkOrgId} = any ($1::text[])
 const statements = perOrganizations((own, tables) => ({
   names: names(own),
   findOne: findOne(own),
+  organization: sliceOfOrganizations(own)(`and o.${own.clerkOrgId} = $2::text`),
   organizations: bothStarts(sliceOfOrganizations(own), (id) => `and o.${own.clerkOrgId} < ${id}`),
   members: bothStarts(sliceOfMembers(own, tables), (id) => `and clerk_id < ${id}`),
   ofUser: membershipsOfUser(own, tables),
@@ -188,11 +190,15 @@ export async function listOrganizations(
 ): Promise<Page<OrganizationEntry>> {
   const own = statements(db);
   if (!own) return { items: [], nextCursor: null };
-  const read = await readPage(
-    ...([db, own.organizations, query ?? null, page, listedRow] as const),
-    ({ clerkOrgId }) => clerkOrgId,
-  );
-  return { ...read, items: read.items.map((row) => toEntry(row, "list")) };
+  const read = (statement: typeof own.organizations, wish: PageWish) =>
+    readPage(db, statement, query ?? null, wish, listedRow, ({ clerkOrgId }) => clerkOrgId);
+  const isWholeId = page.cursor === undefined && clerkOrganizationId.safeParse(query).success;
+  const whole = isWholeId
+    ? await read({ first: own.organization, next: own.organization }, { ...page, limit: 1 })
+    : undefined;
+  // A part of an id may look like a whole one, and is then searched for.
+  const { items, nextCursor } = whole?.items.length ? whole : await read(own.organizations, page);
+  return { items: items.map((row) => toEntry(row, "list")), nextCursor };
 }
 
 const memberRow = z.object({
