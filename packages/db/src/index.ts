@@ -178,6 +178,7 @@ export {
 export { type InsertedUser, insertNewUsers } from "./new-users.ts";
 export type { MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
 export {
+  findMembership,
   findOrganization,
   listMembers,
   listMembershipsOfUser,
