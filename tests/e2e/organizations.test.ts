@@ -1,5 +1,13 @@
-import { defaultMapping } from "@rollcall/contracts";
+import {
+  defaultMapping,
+  listOf,
+  organizationEntry,
+  organizationMember,
+  organizationReport,
+  userReport,
+} from "@rollcall/contracts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { callAdmin, listAll } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { type Answer, callEnsure, readDeadLetters, untilIdle } from "../harness/calls.ts";
 import { runProcess } from "../harness/process.ts";
@@ -139,6 +147,58 @@ describeOnBackends((backend) => {
     );
     expect(left.rows).toEqual([{ name: "Turma B", isDeleted: true, memberships: 0 }]);
     expect(await readDeadLetters(system)).toEqual([]);
+  });
+
+  const admin = (path: string, options?: Parameters<typeof callAdmin>[2]) =>
+    callAdmin(system, `/api/admin${path}`, options);
+
+  const readReport = async (clerkOrgId: string) =>
+    organizationReport.parse((await admin(`/organizations/${clerkOrgId}`)).body);
+
+  test("operators find an organization, its members and its timeline, and sync what no webhook announced", async () => {
+    const { clerk } = system;
+    const ana = await clerk.users.create({ firstName: "Ana" }, { silent: true });
+    const { id } = await clerk.organizations.create({ name: "Clínica Sol", slug: "sol" }, { silent: true });
+    expect(await readReport(id)).toMatchObject({
+      ...{ clerk: "there", organization: null, explanation: { code: "not_arrived" } },
+      why: expect.stringContaining("no webhook has arrived"),
+    });
+    expect((await admin(`/organizations/${id}/sync`, { method: "POST" })).status).toBe(202);
+    await clerk.memberships.create(id, ana.id, { role: "org:admin" });
+    await untilMembers(id, [`${ana.id} org:admin`]);
+    await untilIdle(system, "sync");
+
+    const found = await listAll(system, "/api/admin/organizations?query=cl%C3%ADnica");
+    expect(found).toMatchObject([{ clerkOrgId: id, name: "Clínica Sol", slug: "sol", state: "live" }]);
+    listOf(organizationEntry).parse((await admin("/organizations?limit=1")).body);
+    const members = listOf(organizationMember).parse((await admin(`/organizations/${id}/members`)).body);
+    expect(members).toMatchObject({
+      ...{ items: [{ clerkId: ana.id, name: "Ana", role: "org:admin", hasRow: true }], nextCursor: null },
+    });
+    const report = await readReport(id);
+    expect(report).toMatchObject({ members: { count: 1 }, clerkOrganization: { membersCount: 1 }, jobs: [] });
+    expect(report.timeline.map(({ kind, clerkId, cause }) => [kind, clerkId, cause])).toEqual([
+      ["membership_created", ana.id, "webhook"],
+      ["organization_created", id, "admin"],
+      ["sync_requested", id, "admin"],
+    ]);
+    expect((await admin(`/activity?clerkId=${id}&limit=1`)).body).toMatchObject({
+      items: [{ kind: "membership_created", name: "Ana", details: { clerkOrgId: id } }],
+    });
+    expect((await admin(`/audit?clerkId=${id}`)).body).toMatchObject({
+      items: [{ kind: "sync_requested", by: "admin", clerkId: id, name: "Clínica Sol" }],
+    });
+    const user = userReport.parse((await admin(`/users/${ana.id}`)).body);
+    expect(user.memberships).toMatchObject({ items: [{ clerkOrgId: id, name: "Clínica Sol" }], more: false });
+
+    await clerk.organizations.delete(id);
+    await untilMembers(id, []);
+    expect(await readReport(id)).toMatchObject({ clerk: "absent", explanation: { code: "deleted" } });
+    const refused = await admin(`/organizations/${id}/sync`, { method: "POST" });
+    expect([refused.status, refused.body]).toMatchObject([410, { error: { code: "organization.deleted" } }]);
+    const unknown = await admin("/organizations/org_none");
+    expect([unknown.status, unknown.body]).toMatchObject([404, { error: { code: "organization.unknown" } }]);
+    expect((await admin("/organizations?cursor=7")).status).toBe(400);
   });
 
   // The commands are the same on each backend.

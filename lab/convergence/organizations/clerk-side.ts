@@ -12,8 +12,6 @@ export type Ledger = {
   memberships: Map<string, Membership[]>;
 };
 
-export type ClerkSide = ReturnType<typeof createClerkSide>;
-
 export const nameOf = (clerkOrgId: string, clerkId: string): string => `${clerkOrgId} ${clerkId}`;
 
 const readable = "org:member";

@@ -32,8 +32,8 @@ export type Step =
   /** Refreshes whose request to Clerk (`before`) or whose answer (`after`) is held back until a release. */
   | { hold: Delivery; point: "before" | "after" }
   | { release: number }
-  /** From now on, Clerk's lists are as of this moment, or are up to date again. */
-  | { lag: boolean }
+  /** After so many requests, Clerk's lists are as of this moment. Null: they are up to date again. */
+  | { lag: number | null }
   | { pass: true };
 
 export type History = readonly Step[];
@@ -114,6 +114,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ hold: delivery, point: fc.constantFrom("before" as const, "after" as const) }),
   },
   { weight: 3, arbitrary: fc.nat({ max: 5 }).map((release) => ({ release })) },
+  { weight: 2, arbitrary: fc.option(fc.nat({ max: 20 }), { freq: 2 }).map((lag) => ({ lag })) },
 );
 
 /** A member leaves and joins again, and every job of the pair runs late. Too long to be frequent by chance. */
@@ -134,10 +135,41 @@ const comeBack: fc.Arbitrary<Step[]> = fc.record({ team, person }).map((pair) =>
   ];
 });
 
+/** A list shows a new member, and an older one does not. */
+const lagBehind: fc.Arbitrary<Step[]> = fc
+  .record({ team, people: fc.uniqueArray(person, { minLength: 2, maxLength: 2 }), worker })
+  .map(({ team, people: [older = 0, younger = 0], worker }) => {
+    const deliver = (person: number): Step => ({
+      deliver: [
+        {
+          kind: "refresh",
+          of: "membership",
+          team,
+          person,
+          formerPerson: false,
+          formerTeam: false,
+          worker,
+          attempt: 4,
+        },
+      ],
+      withHeld: false,
+    });
+    return [
+      { lag: null },
+      { clerk: "join", team, person: older, role: "org:member", keepStamp: false },
+      { clerk: "part", team, person: younger },
+      { lag: 1 },
+      { clerk: "join", team, person: younger, role: "org:member", keepStamp: false },
+      deliver(younger),
+      deliver(younger),
+    ];
+  });
+
 const steps = fc.oneof(
   { withCrossShrink: true },
   { weight: 20, arbitrary: step.map((one) => [one]) },
   { weight: 1, arbitrary: comeBack },
+  { weight: 1, arbitrary: lagBehind },
 );
 
 /** Histories of at least 30 steps with four people, three teams, their memberships at Clerk, and three workers. */

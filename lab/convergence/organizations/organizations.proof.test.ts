@@ -10,7 +10,7 @@ import { installRecorder } from "./recorder.ts";
 import { runHistory } from "./run-history.ts";
 
 // For more histories, or to repeat a failing one: ROLLCALL_PROPERTY_RUNS=1000 ROLLCALL_PROPERTY_SEED=7 npx vitest …
-const runs = Number(process.env["ROLLCALL_PROPERTY_RUNS"] || 12);
+const runs = Number(process.env["ROLLCALL_PROPERTY_RUNS"] || 30);
 const seed = Number(process.env["ROLLCALL_PROPERTY_SEED"] || 20_261_201);
 const budgetMs = 120_000 + runs * 2_000;
 

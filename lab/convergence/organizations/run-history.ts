@@ -111,11 +111,9 @@ export async function runHistory(world: World, steps: History, run: number): Pro
     throwFirst((await Promise.all(some.map(({ outcomes }) => outcomes))).flat());
   }
 
-  async function setLag(isOn: boolean): Promise<void> {
+  async function setLag(after: number | null): Promise<void> {
     if (lag !== undefined) await clerk.faults.remove(lag);
-    lag = isOn
-      ? await clerk.faults.add({ kind: "stale", reads: "lists", path: "/v1/organizations" })
-      : undefined;
+    lag = after === null ? undefined : await clerk.faults.add({ kind: "stale", reads: "lists", after });
   }
 
   async function perform(step: Step): Promise<void> {
@@ -173,7 +171,7 @@ export async function runHistory(world: World, steps: History, run: number): Pro
   try {
     for (const [index, step] of steps.entries()) await checked(`step ${index}`, () => perform(step));
     await checked("the end of the lag", async () => {
-      await setLag(false);
+      await setLag(null);
       await side.mendRoles();
     });
     await checked("early releases", () => release(held.filter((_, index) => index % 2 === 0).reverse()));
@@ -182,7 +180,7 @@ export async function runHistory(world: World, steps: History, run: number): Pro
     );
     await checked("late releases", () => release(held));
   } finally {
-    await setLag(false);
+    await setLag(null);
     await release(held).catch(() => undefined);
   }
   const memberships = new Map((await readMemberships(app)).map(({ pair, role }) => [pair, role]));

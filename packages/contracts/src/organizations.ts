@@ -93,6 +93,8 @@ export const organizationReport = z.object({
   organization: organizationEntry.nullable(),
   /** Whether the app's table has a row. A tombstone of an id that was never read has none. */
   hasRow: z.boolean(),
+  /** The read sequence of the last read that was written. Each sync of a live organization moves it. */
+  readTicket: z.number().int().nullable(),
   /** `unknown` when Clerk gave no answer; `clerkError` then says why. */
   clerk: z.enum(["there", "absent", "unknown"]),
   /** The error's code. Null also without CLERK_SECRET_KEY. */

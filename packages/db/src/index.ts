@@ -162,6 +162,7 @@ export {
   endMembership,
   findMembershipState,
   type MembershipOutcome,
+  type MembershipState,
   nameMembership,
 } from "./memberships.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
@@ -180,6 +181,7 @@ export type { MembershipSnapshot, OrganizationSnapshot } from "./organization-co
 export {
   findMembership,
   findOrganization,
+  findOrganizationNames,
   listMembers,
   listMembershipsOfUser,
   listOrganizations,

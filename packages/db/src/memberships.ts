@@ -216,13 +216,21 @@ export async function applyMemberships(
 }
 
 const findState = `
-select membership_id as "membershipId", deleted_at is not null as "isEnded"
+select membership_id as "membershipId", deleted_at is not null as "isEnded",
+  floor(extract(epoch from clerk_created_at) * 1000)::float8 as "createdAtMs"
 from rollcall.membership_states where clerk_org_id = $1 and clerk_id = $2
 `;
 
-const stateRow = z.object({ membershipId: z.string().nullable(), isEnded: z.boolean() });
+const stateRow = z.object({
+  membershipId: z.string().nullable(),
+  isEnded: z.boolean(),
+  createdAtMs: z.number().nullable(),
+});
 
-/** What Rollcall knows of a pair: its newest membership, and whether it ended. Without a state it knows none. */
+/**
+ * What Rollcall knows of a pair: its newest membership, when Clerk made that, in milliseconds, and whether it ended. Without a
+ * state it knows none.
+ */
 export type MembershipState = z.infer<typeof stateRow>;
 
 export async function findMembershipState(
@@ -230,7 +238,7 @@ export async function findMembershipState(
   { clerkOrgId, clerkId }: Pair,
 ): Promise<MembershipState> {
   const [state] = readRows(stateRow, (await db.query(findState, [clerkOrgId, clerkId])).rows);
-  return state ?? { membershipId: null, isEnded: false };
+  return state ?? { membershipId: null, isEnded: false, createdAtMs: null };
 }
 
 /** Ends rows of the pairs `$1`, `$2`: the row goes, or gets its time where the mapping names a column for it. */

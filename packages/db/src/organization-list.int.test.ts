@@ -106,7 +106,7 @@ describe.each<[string, () => Promise<Pool>, slugOfA: string | null, countOfA: nu
       entry,
     ]);
     expect(await findOrganization(pool, "org_a")).toEqual({
-      ...{ organization: entry, hasRow: true, members: { count: 2, more: false } },
+      ...{ organization: entry, hasRow: true, readTicket: 1, members: { count: 2, more: false } },
     });
     expect(await findOrganization(pool, "org_x")).toBeUndefined();
 

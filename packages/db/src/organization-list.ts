@@ -2,6 +2,7 @@ import {
   AppError,
   type OrganizationEntry,
   type OrganizationMember,
+  type OrganizationReport,
   organizationEntry,
   type UserMembership,
   type UserMemberships,
@@ -150,7 +151,7 @@ order by k.clerk_org_id desc
 export const mostCountedMembers = 100_000;
 
 const findOne = (o: OrganizationTables) => `
-select ${selectEntry(o)}, o.${o.clerkOrgId} is not null as "hasRow", t.clerk_org_id is not null as "hasState", (
+select ${selectEntry(o)}, o.${o.clerkOrgId} is not null as "hasRow", t.clerk_org_id is not null as "hasState", t.read_ticket as "readTicket", (
     select count(*)::int from (
       select from rollcall.membership_states where clerk_org_id = $1 and ${isMember} limit ${mostCountedMembers + 1}
     ) members
@@ -160,7 +161,13 @@ left join ${o.table} o on o.${o.clerkOrgId} = given.id
 left join rollcall.organization_states t on t.clerk_org_id = given.id
 `;
 
+const names = (o: OrganizationTables) => `
+select o.${o.clerkOrgId}::text as "clerkOrgId", ${reference("o", describeColumns(o).name, "text")} as name
+from ${o.table} o where o.${o.clerkOrgId} = any ($1::text[])
+`;
+
 const statements = perOrganizations((own, tables) => ({
+  names: names(own),
   findOne: findOne(own),
   organizations: bothStarts(sliceOfOrganizations(own), (id) => `and o.${own.clerkOrgId} < ${id}`),
   members: bothStarts(sliceOfMembers(own, tables), (id) => `and clerk_id < ${id}`),
@@ -229,24 +236,43 @@ export async function findMembership(
   return found;
 }
 
-const foundRow = listedRow
-  .omit({ clerkOrgId: true })
-  .extend({ hasRow: z.boolean(), hasState: z.boolean(), members: z.number() });
+const foundRow = listedRow.omit({ clerkOrgId: true }).extend({
+  hasRow: z.boolean(),
+  hasState: z.boolean(),
+  readTicket: z.coerce.number().nullable(),
+  members: z.number(),
+});
+
+type FoundOrganization = Pick<OrganizationReport, "hasRow" | "readTicket" | "members"> & {
+  organization: OrganizationEntry;
+};
 
 /** What Rollcall has of an organization, with its live members. Undefined while it has neither a row nor a state. */
 export async function findOrganization(
   db: Queryable,
   clerkOrgId: string,
-): Promise<
-  { organization: OrganizationEntry; hasRow: boolean; members: { count: number; more: boolean } } | undefined
-> {
+): Promise<FoundOrganization | undefined> {
   const own = statements(db);
   if (!own) return undefined;
   const { rows } = await db.query(own.findOne, [clerkOrgId]);
-  const { hasRow, hasState, members, ...found } = readRow(foundRow, rows);
+  const { hasRow, hasState, readTicket, members, ...found } = readRow(foundRow, rows);
   if (!hasRow && !hasState) return undefined;
   const count = Math.min(members, mostCountedMembers);
-  return { organization: { clerkOrgId, ...found }, hasRow, members: { count, more: members > count } };
+  const organization = { clerkOrgId, ...found };
+  return { organization, hasRow, readTicket, members: { count, more: members > count } };
+}
+
+const nameRow = z.object({ clerkOrgId: z.string(), name: z.string().nullable() });
+
+/** The names of the organizations that have a row, by Clerk id. */
+export async function findOrganizationNames(
+  db: Queryable,
+  clerkOrgIds: readonly string[],
+): Promise<Map<string, string | null>> {
+  const own = statements(db);
+  if (!own) return new Map();
+  const { rows } = await db.query(own.names, [clerkOrgIds]);
+  return new Map(readRows(nameRow, rows).map(({ clerkOrgId, name }) => [clerkOrgId, name]));
 }
 
 async function readPage<Row extends z.ZodType>(

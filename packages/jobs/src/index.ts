@@ -17,7 +17,7 @@ export {
   type QuarantinedDelivery,
   quarantineDelivery,
   readClerkId,
-  readClerkOrgId,
+  readSubject,
   replayDeadLetter,
   type StoredDeadLetter,
   viewDeadLetter,

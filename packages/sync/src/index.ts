@@ -22,6 +22,7 @@ export {
   explainOrganization,
   findMembers,
   findOrganizations,
+  nameOrganizations,
   type OrganizationReportContext,
   requestOrganizationSync,
 } from "./admin/organizations.ts";

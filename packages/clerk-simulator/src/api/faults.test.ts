@@ -158,6 +158,14 @@ it("stale reads lack newer users, have deleted ones, and tell old versions, unti
   expect(await statusOf(`/v1/users/${younger}`)).toBe(200);
 });
 
+it("a fault that comes later lets the first requests pass, and its stale answers are of its start", async () => {
+  await clerk.faults.add({ kind: "stale", after: 2 });
+  const { id } = await clerk.users.create();
+  expect(await statusOf(`/v1/users/${id}`)).toBe(200);
+  expect(await statusOf(`/v1/users/${id}`)).toBe(200);
+  expect(await statusOf(`/v1/users/${id}`)).toBe(404);
+});
+
 it("stale lists leave reads of one user as they are", async () => {
   await clerk.faults.add({ kind: "stale", reads: "lists" });
   const { id } = await clerk.users.create();

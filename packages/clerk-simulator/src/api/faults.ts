@@ -3,6 +3,8 @@ import type { MembershipStores } from "../organizations/organizations.ts";
 import type { Random } from "../random.ts";
 
 const scope = {
+  /** How many requests in scope pass before the fault hits one. */
+  after: z.number().int().nonnegative().optional(),
   /** How many requests the fault hits; without it, the fault hits every request until it is healed. */
   times: z.number().int().positive().optional(),
   /** Share of the requests in scope that the fault hits. */
@@ -106,7 +108,9 @@ export function createFaults(random: Random, copy: () => MembershipStores): Faul
     const hit: typeof faults = [];
     for (const fault of faults) {
       const taken = fault.kind !== "latency" && hit.some((other) => other.kind !== "latency");
-      if (!taken && isDue(fault, target)) hit.push(fault);
+      if (taken || !isDue(fault, target)) continue;
+      if (fault.after) fault.after--;
+      else hit.push(fault);
     }
     for (const fault of hit) fault.hits++;
     faults = faults.filter((fault) => fault.times === undefined || fault.hits < fault.times);

@@ -10,6 +10,7 @@ import {
 } from "@rollcall/contracts";
 import {
   findOrganization,
+  findOrganizationNames,
   findOrganizationState,
   listActivity,
   listMembers,
@@ -61,6 +62,20 @@ export async function findMembers(
 ): Promise<Page<OrganizationMember>> {
   requireOrganizations(pool);
   return listMembers(pool, wish);
+}
+
+/** The names of the organizations among these ids, by id. They stand in answers alone, as those of people do. */
+export async function nameOrganizations(
+  pool: Pool,
+  ids: readonly (string | null)[],
+): Promise<Map<string, string | null>> {
+  const ours = [...new Set(ids.filter((id) => id?.startsWith("org_")))];
+  if (ours.length === 0) return new Map();
+  // A list is whole without names.
+  return findOrganizationNames(
+    pool,
+    ours.filter((id) => id != null),
+  ).catch(() => new Map());
 }
 
 /**
@@ -128,6 +143,7 @@ export async function explainOrganization(
     explanation,
     organization: here?.organization ?? null,
     hasRow: facts.hasRow,
+    readTicket: here?.readTicket ?? null,
     clerk,
     clerkError,
     clerkOrganization: found ? viewClerkOrganization(found) : null,

@@ -174,7 +174,7 @@ function isNewerMembership(one: MembershipSnapshot, other: MembershipSnapshot): 
  * The outcome of a job about an organization or a membership. written, unchanged: Clerk has it, and the row did or did not
  * change. tombstoned: it ended now; deleted: it had ended before. absent: Clerk has none, and there is no row. held: it is
  * absent without a signed event, and so are too many others. still_there: Clerk still has what a deletion names.
- * off: the mapping has no organizations.
+ * unconfirmed: Clerk's lists lack a membership, and may be older than it. off: the mapping has no organizations.
  */
 export type OrganizationSyncOutcome =
   | "written"
@@ -184,6 +184,7 @@ export type OrganizationSyncOutcome =
   | "absent"
   | "held"
   | "still_there"
+  | "unconfirmed"
   | "off";
 
 /** Attempts until an id without a row counts as absent: Clerk's reads may lag behind its writes. */

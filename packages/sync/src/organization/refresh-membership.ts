@@ -5,12 +5,14 @@ import {
   endMembership,
   findMembershipState,
   inTransaction,
+  type MembershipState,
   nameMembership,
   readClock,
   recordAbsenceAt,
   recordEvent,
 } from "@rollcall/db";
 import type { MembershipJob } from "@rollcall/jobs";
+import { longestListLagMs } from "../user/confirm-absence.ts";
 import {
   attemptsForAbsence,
   attemptsForDeletion,
@@ -54,12 +56,25 @@ async function bringUpToDate(
   const second = await context.readMembership(job);
   if ("found" in second.result)
     return writeFound(context, job, attempt, second.result.found, second.readSequence);
+  if (isYoung(before)) return leaveYoung(attempt);
   const readTicket = second.readSequence;
   const { membershipId } = before;
   const outcome = await inTransaction(pool, (client) =>
     endAbsentMembership(client, job, { membershipId, readTicket }, originOf(job)),
   );
   return outcome === "changed" ? askAgain() : outcome;
+}
+
+/** Clerk has no request for one membership, only lists. They may lag behind its writes, and an end is final. */
+function isYoung({ createdAtMs }: MembershipState): boolean {
+  return createdAtMs !== null && Date.now() - createdAtMs < longestListLagMs;
+}
+
+/** Leaves a membership that a list may be too old to show. A signed end, or the next full sync, decides about it. */
+function leaveYoung(attempt: number): "unconfirmed" {
+  if (attempt < attemptsForAbsence)
+    throw new AppError("user.absent", "Clerk's list may be older than the membership");
+  return "unconfirmed";
 }
 
 function askAgain(): never {
@@ -127,6 +142,8 @@ export async function deleteMembership(
       });
     return "still_there";
   }
+  // The event is about an earlier membership of the pair, so it proves nothing about this one.
+  if (isYoung(before) && isEarlier(job.eventAtMs, before)) return leaveYoung(attempt);
   const { membershipId } = before;
   const outcome = await inTransaction(pool, (client) =>
     endMembership(client, job, { membershipId, readTicket }, { by: "signature", ...originOf(job) }),
@@ -134,4 +151,10 @@ export async function deleteMembership(
   if (outcome === "changed")
     throw new AppError("user.still_there", "The membership's row is younger than Clerk's answer");
   return outcome;
+}
+
+/** Clerk tells the time of an event in seconds or in milliseconds. A whole second may be up to a second too early. */
+function isEarlier(eventAtMs: number, { createdAtMs }: MembershipState): boolean {
+  const latestMs = eventAtMs % 1_000 === 0 ? eventAtMs + 999 : eventAtMs;
+  return createdAtMs !== null && latestMs < createdAtMs;
 }

@@ -213,6 +213,27 @@ test("an answer older than the row neither deletes nor ends anything", async () 
   });
 });
 
+test("a list that may be older than a membership ends it only after a signed event about it", async () => {
+  addOrganization("org_a");
+  const long = clock;
+  clock = Date.now();
+  addMember("org_a", "user_a");
+  const joinedAtMs = clock;
+  clock = long;
+  await run(join("org_a", "user_a"));
+  const young = clerk.memberships.get("org_a user_a");
+  clerk.memberships.clear();
+  for (const job of [join("org_a", "user_a"), leave("org_a", "user_a")]) {
+    expect(await run(job)).toBe("user.absent");
+    expect(await run(job, 4)).toBe("unconfirmed");
+  }
+  expect((await listRows()).memberships).toHaveLength(1);
+  expect(await run({ ...leave("org_a", "user_a"), eventAtMs: joinedAtMs })).toBe("tombstoned");
+  expect((await listRows()).memberships).toEqual([]);
+  if (young) clerk.memberships.set("org_a user_a", young);
+  expect(await run(join("org_a", "user_a"))).toBe("deleted");
+});
+
 test("what Clerk lacks without a signed event is asked for twice and then ended, up to the guard", async () => {
   for (let n = 0; n < 6; n++) {
     addOrganization(`org_${n}`);
