@@ -5,6 +5,7 @@ import {
   type OrganizationMember,
   type OrganizationReport,
   organizationEntry,
+  type UserMembership,
   type UserMemberships,
 } from "@rollcall/contracts";
 import { z } from "zod";
@@ -144,10 +145,10 @@ order by k.n
 `;
 };
 
-const membershipsOfUser = (o: OrganizationTables, tables: Tables) => `
+const membershipsOfUser = (o: OrganizationTables, tables: Tables, where = "") => `
 with k as materialized (
   select clerk_org_id, clerk_id, held_at, clerk_created_at from rollcall.membership_states
-  where clerk_id = $1 and ${isMember}
+  where clerk_id = $1 and ${isMember} ${where}
   order by clerk_org_id desc limit $2
 )
 select k.clerk_org_id as "clerkOrgId", ${reference("o", describeColumns(o).name, "text")} as name, ${selectPair(o)}
@@ -175,6 +176,7 @@ const statements = perOrganizations((own, tables) => ({
   organizations: bothStarts(sliceOfOrganizations(own), (id) => `and o.${own.clerkOrgId} < ${id}`),
   members: bothStarts(sliceOfMembers(own, tables), (id) => `and clerk_id < ${id}`),
   ofUser: membershipsOfUser(own, tables),
+  ofPair: membershipsOfUser(own, tables, "and clerk_org_id = $3"),
 }));
 
 /** The statement for the first slice, and the one behind an id. A condition that may be null would use no index. */
@@ -233,6 +235,17 @@ export async function listMembershipsOfUser(
   const { rows } = await db.query(own.ofUser, [clerkId, mostMemberships + 1]);
   const found = readRows(membershipRow, rows);
   return { items: found.slice(0, mostMemberships), more: found.length > mostMemberships };
+}
+
+/** The live membership of a pair. Undefined without one, and while organizations are off. */
+export async function findMembership(
+  db: Queryable,
+  { clerkOrgId, clerkId }: { clerkOrgId: string; clerkId: string },
+): Promise<UserMembership | undefined> {
+  const own = statements(db);
+  if (!own) return undefined;
+  const [found] = readRows(membershipRow, (await db.query(own.ofPair, [clerkId, 1, clerkOrgId])).rows);
+  return found;
 }
 
 const foundRow = listedRow.omit({ clerkOrgId: true }).extend({

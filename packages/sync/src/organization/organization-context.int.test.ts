@@ -14,7 +14,8 @@ let context: OrganizationContext;
 let pool: Pool;
 
 beforeAll(async () => {
-  clerk = await startClerkSimulator({ rateLimit: null });
+  // An hour ago, so that no list may be older than a membership.
+  clerk = await startClerkSimulator({ rateLimit: null, now: () => Date.now() - 3_600_000 });
   const databaseUrl = await createDatabase(inject("postgresUrl"));
   worker = createTestWorker(databaseUrl, clerk, { ...defaultMapping, organizations: {} });
   context = worker.organizations;
