@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { callAdmin, listAll } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { type Answer, callEnsure, readDeadLetters, untilIdle } from "../harness/calls.ts";
+import { runProcess } from "../harness/process.ts";
 import { origin, type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -163,6 +164,8 @@ describeOnBackends((backend) => {
       why: expect.stringContaining("no webhook has arrived"),
     });
     expect((await admin(`/organizations/${id}/sync`, { method: "POST" })).status).toBe(202);
+    // A membership would refresh the organization too, for another cause.
+    await untilIdle(system, "sync");
     await clerk.memberships.create(id, ana.id, { role: "org:admin" });
     await untilMembers(id, [`${ana.id} org:admin`]);
     await untilIdle(system, "sync");
@@ -175,7 +178,13 @@ describeOnBackends((backend) => {
       ...{ items: [{ clerkId: ana.id, name: "Ana", role: "org:admin", hasRow: true }], nextCursor: null },
     });
     const report = await readReport(id);
-    expect(report).toMatchObject({ members: { count: 1 }, clerkOrganization: { membersCount: 1 }, jobs: [] });
+    expect(report).toMatchObject({
+      ...{
+        organization: { members: { count: 1, more: false } },
+        clerkOrganization: { membersCount: 1 },
+        jobs: [],
+      },
+    });
     expect(report.timeline.map(({ kind, clerkId, cause }) => [kind, clerkId, cause])).toEqual([
       ["membership_created", ana.id, "webhook"],
       ["organization_created", id, "admin"],
@@ -199,4 +208,52 @@ describeOnBackends((backend) => {
     expect([unknown.status, unknown.body]).toMatchObject([404, { error: { code: "organization.unknown" } }]);
     expect((await admin("/organizations?cursor=7")).status).toBe(400);
   });
+
+  // The commands are the same on each backend.
+  test.runIf(backend === "postgres")(
+    "the command line finds organizations, explains them and syncs one",
+    async () => {
+      const { clerk } = system;
+      const silent = { silent: true };
+      const ana = await clerk.users.create({ firstName: "Hidden" }, silent);
+      const stranger = await clerk.users.create({}, silent);
+      const { id } = await clerk.organizations.create({ name: "Turma da linha" }, silent);
+      await clerk.memberships.create(id, ana.id, { role: "org:admin" });
+      await untilMembers(id, [`${ana.id} org:admin`]);
+      await untilIdle(system, "sync");
+      const rollcall = async (...args: string[]) => {
+        const command = runProcess("apps/cli/dist/main.js", system.environment, args);
+        return { code: await command.exited, output: command.output() };
+      };
+      const asked = [
+        ["orgs", "da linha"],
+        ["orgs", id],
+        ["explain", id],
+        ["explain", id, ana.id],
+        ["explain", ana.id],
+        ["explain", id, stranger.id],
+        ["orgs", "org_none"],
+      ];
+      const answers = await Promise.all(asked.map((args) => rollcall(...args)));
+      expect(answers.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0, 1, 1]);
+      const [found, one, explained, pair, user] = answers.map(({ output }) => output);
+      expect(found).toMatch(new RegExp(`${id} +Turma da linha +turma-da-linha.* +1 +live`));
+      expect(one).toMatch(
+        new RegExp(`In place: the organization has a row.*Members\\n *${ana.id} +org:admin`, "s"),
+      );
+      expect(explained).toContain("organization_created by webhook");
+      expect(pair).toMatch(/In place: a member with the role org:admin.*membership_created by webhook/s);
+      expect(user).toMatch(new RegExp(`Memberships\\n *${id} +org:admin`));
+      for (const { output } of answers) expect(output).not.toContain("Hidden");
+
+      await clerk.organizations.update(id, { name: "Outra" }, silent);
+      expect((await rollcall("sync", id)).code).toBe(0);
+      await untilIdle(system, "sync");
+      const renamed = JSON.parse((await rollcall("orgs", id, "--json")).output);
+      expect(renamed).toMatchObject({
+        organization: { name: "Outra", state: "live" },
+        listedMembers: { items: [{ clerkId: ana.id }], more: false },
+      });
+    },
+  );
 });

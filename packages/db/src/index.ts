@@ -204,6 +204,7 @@ export {
 export type { EndReason, MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
 export { type EntryDrift, findMembershipDrift, findOrganizationDrift } from "./organization-drift.ts";
 export {
+  findMembership,
   findOrganization,
   findOrganizationNames,
   listMembers,

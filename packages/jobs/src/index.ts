@@ -32,6 +32,7 @@ export {
 } from "./notification-job.ts";
 export {
   addOrganizationJob,
+  findJobsOfMembership,
   findJobsOfOrganization,
   isOrganizationJobName,
   type MembershipJob,

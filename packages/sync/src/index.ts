@@ -15,6 +15,10 @@ export {
 } from "./admin/dead-letters.ts";
 export { explainUser } from "./admin/explain.ts";
 export {
+  explainMembership,
+  type MembershipReport,
+} from "./admin/memberships.ts";
+export {
   explainOrganization,
   findMembers,
   findOrganizations,

@@ -116,6 +116,7 @@ export const calls = {
   findNewestDryRun: db.findNewestDryRun,
   findOpenAdminSessions: (pool) => db.findOpenAdminSessions(pool, [1]),
   findHeldRun: (pool) => db.findHeldRun(pool),
+  findMembership: (pool) => db.findMembership(pool, { clerkOrgId: "org_a", clerkId: "user_a" }),
   findOrganizationNames: (pool) => db.findOrganizationNames(pool, ["org_a"]),
   findOrganization: (pool) => db.findOrganization(pool, "org_a"),
   findMembershipState: (pool) => db.findMembershipState(pool, pair),

@@ -204,3 +204,19 @@ test("an incremental sync writes new organizations and memberships; a lasting di
   await reconciler.complete("full");
   expect(await findTeamInequalities(db, clerk)).toEqual([]);
 });
+
+test("while organizations are off, runs ask Clerk for none, and no table of theirs exists", async () => {
+  const off = await openStage();
+  await off.clerk.users.seed(10);
+  await off.clerk.organizations.seed(5, { members: 2 });
+  for (const mode of ["full", "catch-up"] as const)
+    for (const dryRun of [true, false])
+      expect(await off.reconciler.complete(mode, { dryRun })).toMatchObject({ state: "succeeded", seen: 10 });
+  const requests = await off.clerk.requests.list();
+  expect(requests.filter(({ path }) => path.includes("organization"))).toEqual([]);
+  const { rows } = await off.db.query(
+    "select relname from pg_class where relnamespace = 'rollcall'::regnamespace and relname ~ 'organization|membership'",
+  );
+  expect(rows).toEqual([]);
+  await off.close();
+});

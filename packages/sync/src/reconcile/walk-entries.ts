@@ -14,6 +14,8 @@ export const entryPosition = z.object({
   afterMs: z.number().nullable(),
   /** Ids of the last entries, and of all entries of that time: the next page shows them again. */
   tailIds: z.array(z.string()),
+  /** The last entry of the page before. */
+  lastId: z.string().nullable(),
   /** Distinct entries so far. */
   seen: z.number().int(),
   /** Entries at Clerk when the walk began. */
@@ -22,7 +24,14 @@ export const entryPosition = z.object({
 
 export type EntryPosition = z.infer<typeof entryPosition>;
 
-export const entryStart: EntryPosition = { offset: 0, afterMs: null, tailIds: [], seen: 0, total: 0 };
+export const entryStart: EntryPosition = {
+  offset: 0,
+  afterMs: null,
+  tailIds: [],
+  lastId: null,
+  seen: 0,
+  total: 0,
+};
 
 /** One list of Clerk's. */
 export type EntryList<Entry> = {
@@ -98,7 +107,9 @@ function toWalked<Entry>(
   const isFresh = ({ id, createdAtMs }: Shown, index: number) =>
     id === null ? index > lastKnown : !tail.has(id) && (createdAtMs ?? fromMs) >= fromMs;
   const fresh = shown.filter(isFresh).length;
-  if (fresh === 0 && !isShort && !steppedBack)
+  const lastId = shown.at(-1)?.id ?? null;
+  // Behind a step back, pages may show nothing new, but each of them ends further on.
+  if (fresh === 0 && !isShort && !steppedBack && lastId === position.lastId)
     throw new AppError(
       "reconcile.list_repeated",
       `A page of Clerk's list of ${name} repeats the page before`,
@@ -118,6 +129,7 @@ function toWalked<Entry>(
       offset: position.offset + entries.length - Math.min(overlap, Math.floor(entries.length / 2)),
       afterMs: lastMs === Number.NEGATIVE_INFINITY ? null : lastMs,
       tailIds,
+      lastId,
       seen: position.seen + fresh,
       total: isFirst ? (totalCount ?? 0) : position.total,
     },
