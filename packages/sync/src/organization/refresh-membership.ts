@@ -23,6 +23,9 @@ import {
 import { refreshOrganization } from "./refresh-organization.ts";
 import { toMembershipSnapshot } from "./snapshots.ts";
 
+/** What Clerk's lack of a membership led to. An unconfirmed one may be older than Clerk's list. */
+const provenAbsences: readonly OrganizationSyncOutcome[] = ["absent", "deleted", "tombstoned", "held"];
+
 /** Reads the membership of a job's pair at Clerk and writes what is there. */
 export async function refreshMembership(
   context: OrganizationContext,
@@ -33,7 +36,7 @@ export async function refreshMembership(
   // An ensure call waits for the answer, and counts only one that was asked for after it began.
   const askedAt = job.cause === "ensure" ? await readClock(pool) : undefined;
   const outcome = await bringUpToDate(context, job, attempt);
-  if (askedAt !== undefined && outcome !== "written" && outcome !== "unchanged")
+  if (askedAt !== undefined && provenAbsences.includes(outcome))
     await recordAbsenceAt(pool, nameMembership(job), askedAt);
   if (outcome === "absent" && attempt < attemptsForAbsence)
     throw new AppError("user.absent", "Clerk has no such membership yet");

@@ -1,6 +1,13 @@
 import type { ClerkMembership, ClerkOrganization, MembershipPair } from "@rollcall/clerk";
 import { AppError, defaultMapping, readErrorCode } from "@rollcall/contracts";
-import { inTransaction, nextReadSequence, type Pool, tombstoneUsers } from "@rollcall/db";
+import {
+  findActiveOrganization,
+  inTransaction,
+  nextReadSequence,
+  type Pool,
+  readClock,
+  tombstoneUsers,
+} from "@rollcall/db";
 import type { OrganizationJob } from "@rollcall/jobs";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { noSessionCache } from "../ensure/session-cache.ts";
@@ -21,6 +28,8 @@ type Clerk = {
 let pool: Pool;
 let clerk: Clerk;
 let context: OrganizationContext;
+/** The ids of users and organizations whose cached entries were dropped. */
+let dropped: string[];
 
 beforeEach(async () => {
   pool = await createTestPool(inject("postgresUrl"), { ...defaultMapping, organizations: {} });
@@ -35,7 +44,11 @@ beforeEach(async () => {
     const readTicket = await nextReadSequence(pool);
     await writeUsers(pool, [userWrite(clerkId, { readTicket })], testDefaults);
   };
-  context = createOrganizationContext({ pool, sessionCache: noSessionCache, refreshUser }, requests);
+  dropped = [];
+  const drop = async (ids: readonly string[]) => void dropped.push(...ids);
+  const organizations = { ...noSessionCache.organizations, invalidate: drop };
+  const sessionCache = { ...noSessionCache, invalidate: drop, organizations };
+  context = createOrganizationContext({ pool, sessionCache, refreshUser }, requests);
 });
 afterEach(() => pool.end());
 
@@ -244,6 +257,45 @@ test("what Clerk lacks without a signed event is asked for twice and then ended,
   for (let n = 0; n < 6; n++) outcomes.push(await run(refresh(`org_${n}`)));
   expect(outcomes).toEqual([...Array(5).fill("tombstoned"), "held"]);
   expect((await listRows()).organizations).toHaveLength(1);
+});
+
+test("an ensure job records that Clerk lacks a membership, as of the time before it asked", async () => {
+  addOrganization("org_a");
+  addMember("org_a", "user_a");
+  const fromEnsure = { ...join("org_a", "user_a"), cause: "ensure" } as const;
+  const readAbsent = async (since: string) =>
+    (await findActiveOrganization(pool, { clerkOrgId: "org_a", clerkId: "user_a" }, since))?.isAbsent;
+  const before = await readClock(pool);
+  expect([await run(fromEnsure), await readAbsent(before)]).toEqual(["written", false]);
+
+  clerk.memberships.clear();
+  expect([await run(leave("org_a", "user_a")), await readAbsent(before)]).toEqual(["tombstoned", false]);
+  // A call that began while Clerk was asked: the answer may be older than a new membership.
+  let meanwhile = "";
+  clerk.beforeAnswer = async () => {
+    meanwhile = await readClock(pool);
+  };
+  expect(await run(fromEnsure)).toBe("deleted");
+  expect([await readAbsent(before), await readAbsent(meanwhile)]).toEqual([true, false]);
+  const other = { ...fromEnsure, clerkId: "user_b" };
+  expect([await run(other, 1), await run(other, 4)]).toEqual(["user.absent", "absent"]);
+});
+
+test("each job drops the cached entries of its user, and those of an organization that it read", async () => {
+  addOrganization("org_a");
+  addMember("org_a", "user_a");
+  const dropsOf = async (job: OrganizationJob) => {
+    dropped = [];
+    await run(job);
+    return dropped.join();
+  };
+  expect(await dropsOf(join("org_a", "user_a"))).toBe("org_a,user_a");
+  expect(await dropsOf(join("org_a", "user_a"))).toBe("user_a");
+  expect(await dropsOf(refresh("org_a"))).toBe("org_a");
+  expect(await dropsOf(leave("org_a", "user_a"))).toBe("user_a");
+  clerk.organizations.clear();
+  expect(await dropsOf(remove("org_a"))).toBe("org_a");
+  expect(await dropsOf(remove("org_unknown"))).toBe("org_unknown");
 });
 
 test("a role that cannot be read writes nothing, and organizations that are off ask nothing", async () => {

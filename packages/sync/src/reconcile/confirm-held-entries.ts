@@ -13,7 +13,7 @@ import {
 import { confirmMembers, confirmOrganizations, maxOrganizationsPerConfirmation } from "./confirm-entries.ts";
 import type { RetryingClerk } from "./retrying-clerk.ts";
 import type { ReconcileContext } from "./runner.ts";
-import { invalidateSessions } from "./write-page.ts";
+import { invalidateOrganizations, invalidateSessions } from "./write-page.ts";
 
 type EndHeld = { context: ReconcileContext; clerk: RetryingClerk; signal: AbortSignal; by: string };
 
@@ -35,7 +35,7 @@ export async function confirmHeldEntries(
 }
 
 async function confirmHeldOrganizations(
-  { context, clerk, by }: EndHeld,
+  { context, clerk, signal, by }: EndHeld,
   from: RunView,
   record: RecordStep,
 ): Promise<RunView> {
@@ -60,6 +60,7 @@ async function confirmHeldOrganizations(
       // One that Postgres refused stays held, until the next full sync finds it again.
       return { deleted: deleted.length, failed: refused.length, decided: held.length - refused.length };
     });
+    await invalidateOrganizations({ context, signal }, absent);
   }
 }
 

@@ -17,7 +17,7 @@ import {
 import type { DryRun } from "./dry-run.ts";
 import type { Advance, OrganizationProgress } from "./organization-progress.ts";
 import type { Runner } from "./runner.ts";
-import { invalidateSessions } from "./write-page.ts";
+import { invalidateOrganizations, invalidateSessions } from "./write-page.ts";
 
 /** What became of the absent entries of one kind, by name: see `Drifted` of write-entries. */
 type Ends = { deleted: string[]; held: string[]; refused: { name: string; code: ErrorCode }[] };
@@ -58,6 +58,7 @@ export async function endMissing(
   });
   if (!ends) throw new AppError("internal", "A step of a run did not run");
   for (const kind of kinds) report(runner, kind, ends[kind]);
+  await invalidateOrganizations(runner, ends.organizations.deleted);
   await invalidateSessions(runner, [...new Set(ends.memberIds)]);
   return toDone(ends);
 }

@@ -2,6 +2,7 @@ import type { ClerkGateway } from "@rollcall/clerk";
 import { defaultMapping, type RunView } from "@rollcall/contracts";
 import { countHeldDeletions, listDifferences, listRuns } from "@rollcall/db";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { noSessionCache, type SessionCache } from "../ensure/session-cache.ts";
 import { confirmDeletions } from "./confirm-held-deletions.ts";
 import { requestRun } from "./request-run.ts";
 import { runReconcile } from "./run.ts";
@@ -57,6 +58,32 @@ test("a full sync repairs what webhooks missed: renames, roles, members who left
   expect(await findTeamInequalities(db, clerk)).toEqual([]);
   const candidates = await db.query("select from rollcall.organization_candidates");
   expect(candidates.rows).toEqual([]);
+});
+
+test("a full sync drops the cached sessions of members, and the organizations, that it writes or ends", async () => {
+  const { clerk, db } = stage;
+  const [renamed, left, gone] = await clerk.organizations.list({ offset: 10, limit: 3 });
+  const member = (await clerk.memberships.list()).find(({ organization }) => organization.id === left?.id);
+  const clerkId = member?.public_user_data.user_id ?? "";
+  await clerk.organizations.update(renamed?.id ?? "", { name: "Renamed again" }, silent);
+  await clerk.memberships.delete(left?.id ?? "", clerkId, silent);
+  await clerk.organizations.delete(gone?.id ?? "", silent);
+  const [users, organizations] = [new Set<string>(), new Set<string>()];
+  const collect = (into: Set<string>) => async (ids: readonly string[]) => {
+    for (const id of ids) into.add(id);
+  };
+  const sessionCache: SessionCache = {
+    ...noSessionCache,
+    invalidate: collect(users),
+    organizations: { ...noSessionCache.organizations, invalidate: collect(organizations) },
+  };
+  const own = createReconciler(stage.databaseUrl, clerk, { mapping, sessionCache });
+  expect(await own.complete("full")).toMatchObject({ state: "succeeded" });
+  await own.close();
+  expect([...users]).toEqual([clerkId]);
+  // One member less is another number of members.
+  expect([...organizations].sort()).toEqual([renamed?.id, left?.id, gone?.id].sort());
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
 });
 
 /** Deletes this many organizations at Clerk, the newest first. */

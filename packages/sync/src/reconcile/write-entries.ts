@@ -20,7 +20,7 @@ import { toRefusal } from "../coalesce/coalesced-writer.ts";
 import { countPostgresError } from "../count-postgres-error.ts";
 import { toMembershipSnapshot, toOrganizationSnapshot } from "../organization/snapshots.ts";
 import type { Runner } from "./runner.ts";
-import { invalidateSessions, writePage } from "./write-page.ts";
+import { invalidateOrganizations, invalidateSessions, writePage } from "./write-page.ts";
 
 /** What the write of a page did. Entries without a difference are in no count. */
 export type EntryCounts = Pick<RunCounts, "created" | "updated" | "failed">;
@@ -48,6 +48,11 @@ export async function writeOrganizations(
   const outcomes = runner.dryRun
     ? new Map<string, Outcome>()
     : await applyEach(drifted, (part) => inTransaction(pool, (client) => applyOrganizations(client, part)));
+  if (!runner.dryRun)
+    await invalidateOrganizations(
+      runner,
+      listWritten(runner, snapshots, drifted).map(({ clerkOrgId }) => clerkOrgId),
+    );
   return report(runner, "organizations", { drifted, outcomes, failed, readTicket });
 }
 
@@ -78,9 +83,10 @@ export async function writeMemberships(
     );
     for (const [name, outcome] of await applyEach(lacking, apply)) outcomes.set(name, outcome);
   }
-  // An app may keep a member's organization in its cache of the session.
-  if (outcomes.size > 0)
-    await invalidateSessions(runner, [...new Set(drifted.map(({ snapshot }) => snapshot.clerkId))]);
+  if (!runner.dryRun) {
+    const written = listWritten(runner, snapshots, drifted);
+    await invalidateSessions(runner, [...new Set(written.map(({ clerkId }) => clerkId))]);
+  }
   return report(runner, "memberships", { drifted, outcomes, failed, readTicket });
 }
 
@@ -125,6 +131,15 @@ const cause = "reconcile";
 function isNewer(a: Stamped, b: Stamped): boolean {
   const [aMs, bMs] = [a.clerkCreatedAtMs ?? -1, b.clerkCreatedAtMs ?? -1];
   return aMs === bMs ? (a.clerkUpdatedAtMs ?? -1) > (b.clerkUpdatedAtMs ?? -1) : aMs > bMs;
+}
+
+/** The entries that a page wrote. A process that died may have written some of a resumed run's page, which differ no more. */
+function listWritten<Snapshot>(
+  { run }: EntryRunner,
+  snapshots: ReadonlyMap<string, Snapshot>,
+  drifted: readonly Drifted<Snapshot>[],
+): Snapshot[] {
+  return run.isResumed ? [...snapshots.values()] : drifted.map(({ snapshot }) => snapshot);
 }
 
 function listDrifted<Snapshot>(

@@ -305,6 +305,16 @@ export async function invalidateSessions(
   await withRetry(context, signal, () => context.sessionCache.invalidate(clerkIds, { onFailure: "throw" }));
 }
 
+/** The same for organizations: no member may get an answer from before the change. */
+export async function invalidateOrganizations(
+  { context, signal }: Pick<PageWriter, "context" | "signal">,
+  clerkOrgIds: readonly string[],
+): Promise<void> {
+  if (clerkOrgIds.length === 0) return;
+  const { organizations } = context.sessionCache;
+  await withRetry(context, signal, () => organizations.invalidate(clerkOrgIds, { onFailure: "throw" }));
+}
+
 /** The count of a run that a drifted user adds to. Created: a row or a profile. Linked: an unclaimed profile. */
 export function classifyWrite(
   kind: DriftKind,
