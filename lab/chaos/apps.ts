@@ -14,7 +14,7 @@ export type App = {
   invite: string | undefined;
 };
 
-export const appNames = ["default", "clerk-id", "prisma"] as const;
+export const appNames = ["default", "clerk-id", "prisma", "organizations"] as const;
 
 export type AppName = (typeof appNames)[number];
 
@@ -55,18 +55,20 @@ const prisma: Mapping = {
   },
 };
 
-export const apps: Readonly<Record<AppName, App>> = {
-  default: describeApp({
-    mapping: defaultMapping,
-    tables: undefined,
-    // The row is locked, so the user is neither banned nor deleted between the check and the insert.
-    insertProfile: `
+const ownTables = {
+  tables: undefined,
+  // The row is locked, so the user is neither banned nor deleted between the check and the insert.
+  insertProfile: `
 insert into public.mentorados (user_id, nome_completo)
 select id, 'By hand' from public.users
 where clerk_id = $1 and deleted_at is null and not banned and role <> 'admin'
 for share`,
-    invite: undefined,
-  }),
+  invite: undefined,
+};
+
+export const apps: Readonly<Record<AppName, App>> = {
+  default: describeApp({ mapping: defaultMapping, ...ownTables }),
+  organizations: describeApp({ mapping: { ...defaultMapping, organizations: {} }, ...ownTables }),
   "clerk-id": describeApp({
     mapping: clerkId,
     tables: "create table public.users (id text primary key, email text, tier text)",

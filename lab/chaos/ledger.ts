@@ -26,6 +26,27 @@ export type Acceptance = {
   atMs: number;
 };
 
+/** A membership at Clerk. A pair may have several, one after the other. */
+export type Membership = {
+  id: string;
+  versions: { updatedAtMs: number; role: string }[];
+  endedAtMs: number | undefined;
+};
+
+/** An organization, or the pair of a membership, by its name. `version`: see `Acceptance`. */
+export type TeamAcceptance = {
+  name: string;
+  kind: "refresh" | "delete";
+  /** Of a membership, the one that the pair had. */
+  membershipId: string | undefined;
+  version: number | undefined;
+  wasGone: boolean;
+  atMs: number;
+};
+
+/** An organization at Clerk, with the times of its versions. */
+export type Team = { id: string; versions: number[]; goneAtMs: number | undefined };
+
 /** A request to one of the apis. Times are milliseconds since the epoch. */
 export type Call = {
   api: ProcessName;
@@ -48,6 +69,11 @@ export type Ledger = {
   readonly accounts: Map<string, Account>;
   readonly acceptances: Acceptance[];
   readonly calls: Call[];
+  /** By their ids. */
+  readonly teams: Map<string, Team>;
+  /** By organization and user, oldest first. */
+  readonly memberships: Map<string, Membership[]>;
+  readonly teamAcceptances: TeamAcceptance[];
   /** Bodies that were answered with `quarantined`. */
   readonly quarantined: Set<string>;
   /** By Clerk id: the user's changes, requests and answers, in order. */
@@ -63,6 +89,9 @@ export function createLedger(startedAtMs: number): Ledger {
     accounts,
     acceptances: [],
     calls: [],
+    teams: new Map(),
+    memberships: new Map(),
+    teamAcceptances: [],
     quarantined: new Set(),
     histories,
     note: (clerkId, line) => {
@@ -89,6 +118,24 @@ export function draftAcceptance(
     via,
     version: account?.versions.at(-1)?.updated_at,
     wasGone: account?.leftAtMs !== undefined,
+    atMs: Date.now(),
+  };
+}
+
+/** The same for an organization or a pair. */
+export function draftTeamAcceptance(
+  { teams, memberships }: Ledger,
+  name: string,
+  kind: TeamAcceptance["kind"],
+): TeamAcceptance {
+  const team = teams.get(name);
+  const last = memberships.get(name)?.at(-1);
+  return {
+    name,
+    kind,
+    membershipId: last?.id,
+    version: team?.versions.at(-1) ?? last?.versions.at(-1)?.updatedAtMs,
+    wasGone: team?.goneAtMs !== undefined || last?.endedAtMs !== undefined,
     atMs: Date.now(),
   };
 }

@@ -20,7 +20,7 @@ const usage = `npm run chaos -- [--seed N | --seeds A-B] [--events N] [--backend
   --backend         the queues' service: redis
   --shards          QUEUE_SHARDS of one of two apis: 1. The other processes keep 1, as during a rolling deploy
   --mapping         the app's tables: default (users and mentorados), clerk-id (the key is the Clerk id, no profiles),
-                    prisma ("User" and "Profile" with keys and times of Prisma)
+                    prisma ("User" and "Profile" with keys and times of Prisma), organizations (default, and organizations)
   --setup           what stands behind Postgres' and Redis' addresses: single (one server each), replica (Postgres fails over
                     to an asynchronous replica), sync-replica. The seed decides by default
   --root            the folder of the built apps: this one

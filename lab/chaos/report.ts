@@ -26,6 +26,9 @@ export function describeRun(plan: Plan, report: ChaosReport, seconds: number): s
     `webhooks ${count("webhook", true)} accepted, ${count("webhook", false)} not`,
     `ensure calls ${count("ensure", true)} with 200, ${count("ensure", false)} without`,
     `${acceptances.length} sync jobs`,
+    ...(report.ledger.teams.size > 0
+      ? [`${report.ledger.teams.size} organizations with ${report.ledger.memberships.size} pairs`]
+      : []),
     ...(report.linked > 0 ? [`${report.linked} profiles linked`] : []),
     ...(report.filled > 0 ? [`${report.filled} users filled`] : []),
     ...losses.map(({ changes }) => `${changes} changes lost by a failover`),

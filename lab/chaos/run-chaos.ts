@@ -8,15 +8,18 @@ import { checkDeadLetters } from "./invariants/check-dead-letters.ts";
 import { checkEnd } from "./invariants/check-end.ts";
 import { checkLogs, checkPostgresLog } from "./invariants/check-logs.ts";
 import { checkRuns } from "./invariants/check-runs.ts";
+import { checkTeamAcceptances, checkTeamsEnd } from "./invariants/check-teams.ts";
 import { findCanaries } from "./invariants/find-canaries.ts";
 import {
   isProvoked,
   withoutLostCalls,
   withoutSkewedCalls,
+  withoutStale,
   withoutStaleWork,
 } from "./invariants/outer-spans.ts";
 import { type Change, readChanges, readTables } from "./invariants/recorder.ts";
-import { type Acceptance, createLedger, type Ledger, type Violation } from "./ledger.ts";
+import { readTeams } from "./invariants/team-rows.ts";
+import { createLedger, type Ledger, type Violation } from "./ledger.ts";
 import { networkFaults } from "./plan/outer-faults.ts";
 import type { Plan } from "./plan/plan.ts";
 import { countFilled, createFirstFill, type FirstFill } from "./scenario/first-fill.ts";
@@ -149,11 +152,15 @@ async function checkAll(
   );
   return withClient(stage.databaseUrl, async (db) => {
     const tables = await readTables(db, stage.app.names);
+    const teams = await readTeams(db, stage.app);
+    const lasting = findKept(withoutStale(healed.teamsAcceptedBefore, stage.outerSpans), losses);
     return [
       ...unexpected.map((detail) => ({ invariant: noUnexpectedExit, detail })),
       ...checkAcceptances(ledger, findKept(acceptances, losses), healed.tablesBefore),
       ...checkChanges(ledger, stage.app.names, changes),
       ...(await checkEnd(ledger, tables, stage)),
+      ...checkTeamAcceptances(ledger, lasting, healed.teamsBefore),
+      ...(stage.app.mapping.organizations ? await checkTeamsEnd(stage, teams) : []),
       ...checkDeadLetters(withoutStaleWork(ledger, stage.outerSpans), healed.deadLetters, {
         mayLack: areJobsLost,
       }),
@@ -173,7 +180,7 @@ async function checkAll(
 }
 
 /** A failover may have lost what an earlier job wrote. Reconcile must repair that, which other invariants check. */
-function findKept(accepted: readonly Acceptance[], losses: readonly Loss[]): Acceptance[] {
+function findKept<T extends { atMs: number }>(accepted: readonly T[], losses: readonly Loss[]): T[] {
   const lastLossAtMs = Math.max(0, ...losses.map(({ atMs }) => atMs));
   return accepted.filter(({ atMs }) => atMs > lastLossAtMs);
 }

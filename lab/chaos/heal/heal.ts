@@ -3,9 +3,11 @@ import type { RunMode, RunView } from "@rollcall/contracts";
 import { withClient } from "../../stage/postgres.ts";
 import { releaseReconcileLeases } from "../../stage/reconcile-leases.ts";
 import { readTables, type Tables } from "../invariants/recorder.ts";
-import type { Acceptance, Call, Ledger, Violation } from "../ledger.ts";
+import { readTeams, type Teams } from "../invariants/team-rows.ts";
+import type { Acceptance, Call, Ledger, TeamAcceptance, Violation } from "../ledger.ts";
 import { confirmDeletions, requestNewRun, untilRun } from "../scenario/admin-api.ts";
 import { callEnsure } from "../scenario/call-api.ts";
+import { writeTeamMessage } from "../scenario/messages.ts";
 import type { WebhookSender } from "../scenario/webhook-sender.ts";
 import type { Stage } from "../stage/stage.ts";
 import { watchQueues } from "./queue-watch.ts";
@@ -15,6 +17,9 @@ export type Healed = {
   /** The tables after all accepted work, and before any reconcile repaired what was lost. */
   tablesBefore: Tables;
   acceptedBefore: readonly Acceptance[];
+  /** The same for organizations and memberships. */
+  teamsBefore: Teams;
+  teamsAcceptedBefore: readonly TeamAcceptance[];
   deadLetters: unknown[];
   lastEnsures: Call[];
   healedAtMs: number;
@@ -59,16 +64,22 @@ export async function heal(
   try {
     for (const open of await queues.untilIdle(deadlineMs)) report(`before the reconcile: ${open}`);
     const acceptedBefore = [...ledger.acceptances];
+    const teamsAcceptedBefore = [...ledger.teamAcceptances];
+    const teamsBefore = await withClient(stage.databaseUrl, (db) => readTeams(db, stage.app));
     const tablesBefore = await withClient(stage.databaseUrl, (db) => readTables(db, stage.app.names));
     const reconciled = reconcile(stage).then((failures) => failures.forEach(report));
     await inTime("the reconcile does not end", reconciled);
     for (const open of await queues.untilIdle(deadlineMs)) report(`after the reconcile: ${open}`);
+    await announceTeams(stage, ledger, sender);
+    await inTime("a last webhook of a team is not accepted", sender.delivered());
+    for (const open of await queues.untilIdle(deadlineMs)) report(`after the last webhooks: ${open}`);
     const healedAtMs = Date.now();
     for (const open of sender.open()) report(`not accepted: ${open}`);
     sender.giveUp();
     const lastEnsures = await ensureUsers(stage, ledger, slowness > 1 ? mostAttempts : 1);
     const deadLetters = await queues.readDeadLetters();
-    return { violations, tablesBefore, acceptedBefore, deadLetters, lastEnsures, healedAtMs };
+    const before = { tablesBefore, acceptedBefore, teamsBefore, teamsAcceptedBefore };
+    return { violations, ...before, deadLetters, lastEnsures, healedAtMs };
   } finally {
     await queues.close();
   }
@@ -80,8 +91,37 @@ async function signUpLast({ clerk }: Stage, { accounts }: Ledger): Promise<void>
   accounts.set(last.id, { id: last.id, versions: [last], leftAtMs: undefined, isPoison: false });
 }
 
+/** Clerk announces every organization and membership once more: no full sync compares them yet. */
+async function announceTeams(
+  { clerk }: Stage,
+  { teams, memberships }: Ledger,
+  sender: WebhookSender,
+): Promise<void> {
+  const atMs = Date.now();
+  for (const id of teams.keys()) {
+    const found = await clerk.organizations.find(id);
+    const type = found ? "organization.updated" : "organization.deleted";
+    const data = found ?? { object: "organization", id, deleted: true };
+    sender.send(writeTeamMessage(type, id, data, atMs), [{ afterMs: 0, api: 0 }]);
+  }
+  for (const pair of memberships.keys()) {
+    const [organization = "", user = ""] = pair.split(" ");
+    const found = await clerk.memberships.find(organization, user);
+    const type = found ? "organizationMembership.updated" : "organizationMembership.deleted";
+    const data = found ?? {
+      ...{ object: "organization_membership", id: memberships.get(pair)?.at(-1)?.id },
+      ...{ organization: { id: organization }, public_user_data: { user_id: user } },
+    };
+    sender.send(writeTeamMessage(type, pair, data, atMs), [{ afterMs: 0, api: 1 }]);
+  }
+}
+
 /** The refresh of an absent user is retried for 21 s and changes nothing, so healing does not wait for it. */
-function mustFinish({ accounts }: Ledger, clerkId: string, jobName: string): boolean {
+function mustFinish({ accounts, teams, memberships }: Ledger, clerkId: string, jobName: string): boolean {
+  const team = teams.get(clerkId);
+  const member = memberships.get(clerkId)?.at(-1);
+  if (team ?? member)
+    return jobName.startsWith("delete") || (team?.goneAtMs ?? member?.endedAtMs) === undefined;
   const account = accounts.get(clerkId);
   return account !== undefined && (account.leftAtMs === undefined || jobName === "delete");
 }

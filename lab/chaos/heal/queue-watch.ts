@@ -9,7 +9,7 @@ import type { Stage } from "../stage/stage.ts";
 
 const watched = ["ensure", "sync"] as const;
 const open = ["waiting", "prioritized", "active", "failed"] as const;
-const syncJob = z.object({ clerkId: z.string() });
+const anyJob = z.object({ clerkId: z.string().optional(), clerkOrgId: z.string().optional() });
 
 export type QueueWatch = {
   /** Resolves when the queues are idle. @returns the open jobs, if the deadline passes first */
@@ -22,7 +22,7 @@ export type QueueWatch = {
 /**
  * Reads the queues directly, without a proxy.
  *
- * @param mustFinish whether a user's delayed job counts as open
+ * @param mustFinish whether the delayed job of a user, an organization or a pair counts as open
  */
 export async function watchQueues(
   { redis, shards, databaseUrl, folder }: Pick<Stage, "redis" | "shards" | "databaseUrl" | "folder">,
@@ -63,9 +63,11 @@ export async function watchQueues(
 
   async function findDelayedIn(queue: JobQueue): Promise<string[]> {
     return (await queue.getJobs(["delayed"])).flatMap((job) => {
-      const clerkId = job && syncJob.parse(job.data).clerkId;
-      if (!clerkId || !mustFinish(clerkId, job.name)) return [];
-      return `${clerkId} delayed in ${queue.name} after ${job.attemptsMade} attempts: ${job.failedReason}`;
+      const { clerkOrgId, clerkId } = anyJob.parse(job?.data ?? {});
+      // As the ledger names it: a user, an organization, or a pair.
+      const name = [clerkOrgId, clerkId].filter((id) => id !== undefined).join(" ");
+      if (!job || !mustFinish(name, job.name)) return [];
+      return `${name} delayed in ${queue.name} after ${job.attemptsMade} attempts: ${job.failedReason}`;
     });
   }
 

@@ -6,7 +6,11 @@ const invariant = "dead letters are exactly the poison";
 
 const letter = z.object({
   code: z.string(),
-  payload: z.object({ clerkId: z.string().optional(), sha256: z.string().optional() }),
+  payload: z.object({
+    clerkId: z.string().optional(),
+    clerkOrgId: z.string().optional(),
+    sha256: z.string().optional(),
+  }),
 });
 
 /**
@@ -41,8 +45,11 @@ export function checkDeadLetters(
     ...[...users]
       .filter((id) => !foundUsers.has(id) && !mayLack)
       .map((clerkId) => ({ invariant, detail: "has none", clerkId })),
-    ...letters.flatMap(({ code, payload: { clerkId } }) =>
-      clerkId === undefined || ledger.accounts.get(clerkId)?.isPoison
+    ...letters.flatMap(({ code, payload: { clerkId, clerkOrgId } }) =>
+      clerkOrgId === undefined ? [] : [{ invariant, detail: `one of ${clerkOrgId} is by ${code}`, clerkId }],
+    ),
+    ...letters.flatMap(({ code, payload: { clerkId, clerkOrgId } }) =>
+      clerkOrgId !== undefined || clerkId === undefined || ledger.accounts.get(clerkId)?.isPoison
         ? []
         : [{ invariant, detail: `is one by ${code}`, clerkId }],
     ),

@@ -1,4 +1,4 @@
-import type { Acceptance, Call, Ledger, Violation } from "../ledger.ts";
+import type { Call, Ledger, Violation } from "../ledger.ts";
 import type { OuterFaultSpec, OuterSpan, Right } from "../plan/outer-faults.ts";
 
 type Span = { fromMs: number; untilMs: number };
@@ -13,9 +13,15 @@ function spansOf(spans: readonly OuterSpan[], kind: OuterFaultSpec["fault"]): Ou
  * yet, is done. Reconcile heals that later, and the last check compares every row.
  */
 export function withoutStaleWork(ledger: Ledger, spans: readonly OuterSpan[]): Ledger {
+  return { ...ledger, acceptances: withoutStale(ledger.acceptances, spans) };
+}
+
+export function withoutStale<T extends { atMs: number }>(
+  accepted: readonly T[],
+  spans: readonly OuterSpan[],
+): T[] {
   const stale = spansOf(spans, "clerk-stale");
-  const isStrict = ({ atMs }: Acceptance) => stale.every(({ untilMs }) => atMs > untilMs);
-  return { ...ledger, acceptances: ledger.acceptances.filter(isStrict) };
+  return accepted.filter(({ atMs }) => stale.every(({ untilMs }) => atMs > untilMs));
 }
 
 /** The moment as of which a full sync may have read Clerk, in milliseconds since the epoch. */

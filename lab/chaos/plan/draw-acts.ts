@@ -226,7 +226,7 @@ function drawChange(dice: Dice, number: number): Change {
 const ways = { prompt: 74, shuffled: 8, late: 8, tenfold: 4, lost: 6 } as const;
 
 /** Draws the copies of one event's webhook. Without copies, it is lost. */
-function drawDeliveries(dice: Dice): Delivery[] {
+export function drawDeliveries(dice: Dice): Delivery[] {
   const way = dice.weighted(ways);
   switch (way) {
     case "lost":

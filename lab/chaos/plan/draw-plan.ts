@@ -2,6 +2,7 @@ import { type AppName, apps } from "../apps.ts";
 import { createDice, type Times } from "./dice.ts";
 import { type ActEmphasis, drawActs } from "./draw-acts.ts";
 import { drawFaults, type FaultKind } from "./draw-faults.ts";
+import { drawTeamActs } from "./draw-team-acts.ts";
 import type { FullSyncFault, Plan, Setup } from "./plan.ts";
 
 /** Acts and faults that a run for one purpose holds more of. */
@@ -64,6 +65,9 @@ export function drawPlan(options: PlanOptions): Plan {
       invites: apps[app].invite !== undefined,
       residents,
     }),
+    teamActs: apps[app].mapping.organizations
+      ? drawTeamActs(createDice(teamSalt + seed), events, safetyMs)
+      : [],
     faults: faults
       ? drawFaults(createDice(seed * 2 + 2), {
           backend,
@@ -84,3 +88,4 @@ function drawSetup(seed: number, faults: boolean): Setup {
 
 /** Far from the seeds of acts and faults. */
 const setupSalt = 1_000_003;
+const teamSalt = 2_000_003;

@@ -21,6 +21,8 @@ export type Plan = {
   /** Users that Clerk has before Rollcall first starts. The first full sync meets the first acts and faults. */
   residents: number;
   acts: readonly Act[];
+  /** Empty, unless the app has organizations. */
+  teamActs: readonly TeamAct[];
   faults: readonly Fault[];
 };
 
@@ -66,6 +68,15 @@ export type Call =
   | { act: "poison-body"; number: number; isJson: boolean; deliveries: readonly Delivery[] }
   /** A user that Clerk describes in an unreadable form signs up and logs in. */
   | { act: "poison-user"; number: number; api: number };
+
+/** An organization or a membership changes at Clerk. `user` and `team` are indexes; after a deletion, the team has a new id. */
+export type TeamAct = { atMs: number; team: number; deliveries: readonly Delivery[] } & (
+  | { act: "team"; number: number }
+  | { act: "team-gone" }
+  /** The user joins, or gets another role. It does nothing for a user without an account. */
+  | { act: "join"; user: number; role: string }
+  | { act: "part"; user: number }
+);
 
 /** `number` makes each name and address unique. */
 export type Change =

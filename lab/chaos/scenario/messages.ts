@@ -6,9 +6,10 @@ export type Message = {
   /** The svix-id, the same for every copy. */
   id: string;
   body: string;
-  /** The user that it names; undefined if the body is unreadable. */
+  /** The user, the organization or the pair that it names; undefined if the body is unreadable. */
   clerkId: string | undefined;
   kind: Acceptance["kind"];
+  ofTeam?: boolean;
 };
 
 const kinds = {
@@ -33,6 +34,24 @@ export function writeMessage(type: MessageType, clerkId: string, user?: ClerkUse
       timestamp: Date.now(),
       type,
     }),
+  };
+}
+
+/** @param name the organization, or the pair */
+export function writeTeamMessage(
+  type:
+    | `organization.${"created" | "updated" | "deleted"}`
+    | `organizationMembership.${"created" | "updated" | "deleted"}`,
+  name: string,
+  data: unknown,
+  atMs: number,
+): Message {
+  return {
+    id: nextId(),
+    clerkId: name,
+    kind: type.endsWith(".deleted") ? "delete" : "refresh",
+    ofTeam: true,
+    body: JSON.stringify({ data, object: "event", timestamp: atMs, type }),
   };
 }
 

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ClerkUser } from "@rollcall/clerk-simulator";
 import pg from "pg";
 import type { Ledger } from "../ledger.ts";
-import { type Act, firstResident, type Plan } from "../plan/plan.ts";
+import { type Act, firstResident, type Plan, type TeamAct } from "../plan/plan.ts";
 import type { Stage } from "../stage/stage.ts";
 import { callEnsure } from "./call-api.ts";
 import { addressOf, type ClerkAccounts, createClerkAccounts } from "./clerk-accounts.ts";
-import { writeMessage, writePoison } from "./messages.ts";
+import { createClerkTeams, endMembershipsOf } from "./clerk-teams.ts";
+import { type Message, writeMessage, writePoison } from "./messages.ts";
 import type { WebhookSender } from "./webhook-sender.ts";
 
 type Scenario = {
@@ -32,7 +33,8 @@ export async function runActs(
   const db = new pg.Pool({ connectionString: stage.databaseUrl, application_name: "chaos", max: 8 });
   db.on("error", () => undefined);
   try {
-    await runEach({ stage, db, ledger, sender, plan, clerk });
+    const scenario = { stage, db, ledger, sender, plan, clerk };
+    await Promise.all([runEach(scenario), runTeamActs(scenario)]);
   } finally {
     await db.end();
   }
@@ -57,6 +59,30 @@ async function runEach(scenario: Scenario): Promise<void> {
   await Promise.all([...lastOfUser.values(), ...calls]);
 }
 
+/** Acts of teams run one after the other, because each costs a request to the simulator alone. */
+async function runTeamActs({ stage, ledger, sender, plan, clerk }: Scenario): Promise<void> {
+  const teams = createClerkTeams(stage.clerk, ledger, plan.seed);
+  const perform = async (act: TeamAct): Promise<Message[]> => {
+    if (act.act === "team") return teams.make(act.team, act.number);
+    if (act.act === "team-gone") return teams.remove(act.team);
+    const clerkId = clerk.currentId(act.user);
+    const account = ledger.accounts.get(clerkId);
+    if (!account || account.versions.length === 0 || account.leftAtMs !== undefined) return [];
+    return act.act === "join" ? teams.join(act.team, clerkId, act.role) : teams.part(act.team, clerkId);
+  };
+  for (const act of plan.teamActs) {
+    const waitMs = ledger.startedAtMs + act.atMs - Date.now();
+    if (waitMs > 0) await sleep(waitMs);
+    // The user may leave at this moment.
+    const messages = await perform(act).catch((error: unknown) => {
+      if (String(error).includes("there is no user")) return [];
+      if (String(error).includes("is no member")) return [];
+      throw error;
+    });
+    for (const message of messages) sender.send(message, act.deliveries);
+  }
+}
+
 async function runAct(scenario: Scenario, act: Act): Promise<void> {
   const { stage, ledger, sender, clerk, plan } = scenario;
   switch (act.act) {
@@ -70,6 +96,7 @@ async function runAct(scenario: Scenario, act: Act): Promise<void> {
     }
     case "leave":
       await clerk.leave(act.user);
+      endMembershipsOf(ledger, clerk.currentId(act.user));
       return sender.send(writeMessage("user.deleted", clerk.currentId(act.user)), act.deliveries);
     case "login":
       return sender.send(writeMessage("session.created", clerk.currentId(act.user)), act.deliveries);

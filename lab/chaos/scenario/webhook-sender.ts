@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Webhook } from "svix";
-import { draftAcceptance, type Ledger } from "../ledger.ts";
+import { draftAcceptance, draftTeamAcceptance, type Ledger } from "../ledger.ts";
 import type { Delivery } from "../plan/plan.ts";
 import { type Stage, webhookSecret } from "../stage/stage.ts";
 import { callApi } from "./call-api.ts";
@@ -38,9 +38,10 @@ export function createWebhookSender(stage: Stage, ledger: Ledger): WebhookSender
     }
   }
 
-  async function attemptOnce({ id, body, clerkId, kind }: Message, api: number): Promise<boolean> {
+  async function attemptOnce({ id, body, clerkId, kind, ofTeam }: Message, api: number): Promise<boolean> {
     const name = clerkId ?? "poison";
     const acceptance = draftAcceptance(ledger, name, kind, "webhook");
+    const ofTeams = ofTeam && draftTeamAcceptance(ledger, name, kind === "delete" ? kind : "refresh");
     const now = new Date();
     const process = stage.apis[api] ?? stage.apis[0];
     const { status, text } = await callApi(ledger, process, {
@@ -61,6 +62,7 @@ export function createWebhookSender(stage: Stage, ledger: Ledger): WebhookSender
     );
     if (status !== 200) return false;
     if (clerkId === undefined) ledger.quarantined.add(body);
+    else if (ofTeams) ledger.teamAcceptances.push(ofTeams);
     else ledger.acceptances.push(acceptance);
     return true;
   }

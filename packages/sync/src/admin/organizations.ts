@@ -125,7 +125,6 @@ export async function explainOrganization(
   const letters = deadLetters ?? [];
   const traces = jobs.length + letters.length + timeline.length;
   if (clerk === "absent" && !here && traces === 0) return undefined;
-  const members = here?.members ?? { count: 0, more: false };
   const facts: OrganizationFacts = {
     state: here?.organization.state,
     hasRow: here?.hasRow ?? false,
@@ -133,7 +132,7 @@ export async function explainOrganization(
     jobs,
     // A letter of a member says nothing about the organization's own row.
     deadLetters: letters.filter(({ clerkId }) => clerkId === null),
-    members,
+    members: here?.organization.members,
     membersAtClerk: found?.members_count ?? null,
   };
   const explanation = decideOrganizationExplanation(facts);
@@ -147,7 +146,6 @@ export async function explainOrganization(
     clerk,
     clerkError,
     clerkOrganization: found ? viewClerkOrganization(found) : null,
-    members,
     jobs,
     deadLetters: letters,
     timeline,
@@ -161,7 +159,7 @@ export type OrganizationFacts = {
   clerk: OrganizationReport["clerk"];
   jobs: readonly Pick<JobView, "code">[];
   deadLetters: readonly Pick<JobView, "code">[];
-  members: OrganizationReport["members"];
+  members: OrganizationEntry["members"] | undefined;
   membersAtClerk: number | null;
 };
 
@@ -173,7 +171,7 @@ export function decideOrganizationExplanation(facts: OrganizationFacts): Organiz
   if (state === "live" && facts.hasRow) {
     if (clerk === "absent") return { code: "absent_at_clerk", errorCode };
     const { members, membersAtClerk } = facts;
-    const differ = membersAtClerk !== null && !members.more && members.count !== membersAtClerk;
+    const differ = membersAtClerk !== null && members?.more === false && members.count !== membersAtClerk;
     return { code: differ ? "members_differ" : "in_place", errorCode };
   }
   if (jobs.length > 0) {

@@ -4,7 +4,7 @@ import { describeWork, section } from "./describe-report.ts";
 
 /** The report of an organization as lines of a terminal. It holds no name of a user. */
 export function describeOrganization(report: OrganizationReport): string[] {
-  const { clerkOrgId, why, organization, hasRow, clerk, clerkError, members, timeline } = report;
+  const { clerkOrgId, why, organization, hasRow, clerk, clerkError, timeline } = report;
   return [
     clerkOrgId,
     why,
@@ -12,7 +12,7 @@ export function describeOrganization(report: OrganizationReport): string[] {
       ["Clerk", describeClerk(clerk, clerkError)],
       ["state", organization?.state ?? "unknown"],
       ["row", hasRow ? (organization?.name ?? "without a name") : "none"],
-      ["members", `${members.count}${members.more ? " and more" : ""}`],
+      ["members", describeMembers(organization)],
     ]),
     ...describeWork(report),
     ...section(
@@ -43,6 +43,12 @@ export function describeMembership(report: MembershipReport): string[] {
       timeline.map(({ at, kind, cause, ref }) => [at, `${kind} by ${cause}${ref ? ` ${ref}` : ""}`]),
     ),
   ];
+}
+
+function describeMembers(organization: OrganizationReport["organization"]): string {
+  if (organization === null) return "none";
+  const { count, more } = organization.members;
+  return `${count}${more ? " and more" : ""}`;
 }
 
 const describeClerk = (clerk: string, error: string | null) =>
