@@ -158,11 +158,13 @@ test("a deletion is believed only when Clerk confirms it", async () => {
   addOrganization("org_a");
   addMember("org_a", "user_a");
   await run(join("org_a", "user_a"));
-  for (const job of [remove("org_a"), leave("org_a", "user_a")]) {
+  for (const job of [remove("org_a"), { ...leave("org_a", "user_a"), eventAtMs: clock }]) {
     expect(await run(job)).toBe("user.still_there");
     expect(await run(job, 5)).toBe("still_there");
   }
   expect((await listRows()).memberships).toHaveLength(1);
+  // The event is older than the membership, so it was about an earlier one.
+  expect(await run({ ...leave("org_a", "user_a"), eventAtMs: clock - 1 })).toBe("unchanged");
   // The user left and joined again before the job ran.
   addMember("org_a", "user_a", "org:admin");
   expect(await run(leave("org_a", "user_a"))).toBe("written");
@@ -212,7 +214,8 @@ test("a list that may be older than a membership ends it only after a signed eve
   await run(join("org_a", "user_a"));
   const young = clerk.memberships.get("org_a user_a");
   clerk.memberships.clear();
-  for (const job of [join("org_a", "user_a"), leave("org_a", "user_a")]) {
+  const replayed = { ...leave("org_a", "user_a"), cause: "replay", eventAtMs: Date.now() } as const;
+  for (const job of [join("org_a", "user_a"), leave("org_a", "user_a"), replayed]) {
     expect(await run(job)).toBe("user.absent");
     expect(await run(job, 4)).toBe("unconfirmed");
   }
