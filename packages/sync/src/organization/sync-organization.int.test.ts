@@ -105,6 +105,12 @@ const leave = (clerkOrgId: string, clerkId: string): OrganizationJob => ({
 const run = (job: OrganizationJob, attempt = 1) =>
   syncOrganization(context, job, attempt).catch((error: unknown) => readErrorCode(error));
 
+/** A change before the next answer alone. */
+const once = (change: () => Promise<unknown>) => async () => {
+  clerk.beforeAnswer = async () => undefined;
+  await change();
+};
+
 /** Runs a job up to five times, as the queue does. */
 async function settle(job: OrganizationJob): Promise<void> {
   for (let attempt = 1; attempt <= 5; attempt++) {
@@ -183,10 +189,7 @@ test("a deletion is believed only when Clerk confirms it", async () => {
 test("an answer older than the row neither deletes nor ends anything", async () => {
   // The row comes while the deletion asks Clerk, and Clerk's answer is from before.
   const interrupt = (change: () => Promise<unknown>) => {
-    clerk.beforeAnswer = async () => {
-      clerk.beforeAnswer = async () => undefined;
-      await change();
-    };
+    clerk.beforeAnswer = once(change);
   };
   interrupt(async () => {
     addOrganization("org_a");
@@ -202,6 +205,20 @@ test("an answer older than the row neither deletes nor ends anything", async () 
     organizations: [expect.any(String)],
     memberships: [expect.any(String)],
   });
+});
+
+test("a refresh that asked before the row was there asks again, and neither deletes nor ends anything", async () => {
+  clerk.beforeAnswer = once(async () => {
+    addOrganization("org_a");
+    await run(refresh("org_a"));
+  });
+  expect(await run(refresh("org_a"))).toBe("unchanged");
+  clerk.beforeAnswer = once(async () => {
+    addMember("org_a", "user_a");
+    await run(join("org_a", "user_a"));
+  });
+  expect(await run(join("org_a", "user_a"))).toBe("unchanged");
+  expect((await listRows()).memberships).toEqual(["org_a user_a org:member"]);
 });
 
 test("a list that may be older than a membership ends it only after a signed event about it", async () => {
