@@ -187,6 +187,8 @@ describeOnBackends((backend) => {
     });
     expect(report.timeline.map(({ kind, clerkId, cause }) => [kind, clerkId, cause])).toEqual([
       ["membership_created", ana.id, "webhook"],
+      // The user had no row, so both were refreshed first. The organization has a member now.
+      ["organization_updated", id, "webhook"],
       ["organization_created", id, "admin"],
       ["sync_requested", id, "admin"],
     ]);

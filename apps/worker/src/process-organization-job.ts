@@ -1,10 +1,9 @@
-import { readErrorCode } from "@rollcall/contracts";
-import { readRefusal } from "@rollcall/db";
-import { JobFailure, type QueuedJob, readOrganizationJob, type SyncQueueName } from "@rollcall/jobs";
+import { type QueuedJob, readOrganizationJob, type SyncQueueName } from "@rollcall/jobs";
 import { syncOrganization } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
-import { type PauseQueue, throwIfOutage } from "./outage.ts";
+import type { PauseQueue } from "./outage.ts";
 import { readPayload } from "./read-payload.ts";
+import { runSyncWork } from "./run-sync-work.ts";
 
 /** Runs one job about an organization or a membership, as `processSyncJob` does for a user. */
 export async function processOrganizationJob(
@@ -24,7 +23,7 @@ export async function processOrganizationJob(
   };
   const count = (outcome: string) =>
     context.metrics.count("rollcall_organization_syncs_total", { kind, cause, outcome });
-  try {
+  const work = async () => {
     const outcome = await syncOrganization(context.organizations, organizationJob, job.attemptsMade + 1);
     count(outcome);
     const lagMs = Math.max(0, Date.now() - organizationJob.eventAtMs);
@@ -33,18 +32,10 @@ export async function processOrganizationJob(
     const line = { event: "organization_synced", ...named, outcome, delivery, ms } as const;
     if (outcome === "still_there") context.log.warn(line, "Clerk still has what a deletion names");
     else context.log.info(line, "Organization synced");
-  } catch (failure) {
-    const error = await context.pool.schema.explain(failure);
-    const code = readErrorCode(error);
-    context.tracing?.active()?.set({ "rollcall.error.code": code });
-    await throwIfOutage(context, queue, error, pauseQueue);
-    // These are no failures: the rules ask for another attempt.
-    if (code !== "user.absent" && code !== "user.still_there") {
-      count(code);
-      const line = { event: "organization_sync_failed", ...named, code, err: error } as const;
-      context.log.error(line, "An organization could not be synced");
-    }
-    throw new JobFailure(code, readRefusal(error));
-  }
-  context.outages.end(queue);
+  };
+  await runSyncWork(context, { queue, pauseQueue }, work, (code, error) => {
+    count(code);
+    const line = { event: "organization_sync_failed", ...named, code, err: error } as const;
+    context.log.error(line, "An organization could not be synced");
+  });
 }

@@ -1,10 +1,10 @@
-import { type ErrorCode, type LogEvent, nameProfileEvent, readErrorCode } from "@rollcall/contracts";
-import { readRefusal } from "@rollcall/db";
-import { JobFailure, type QueuedJob, readSyncJob, type SyncJob, type SyncQueueName } from "@rollcall/jobs";
+import { type ErrorCode, type LogEvent, nameProfileEvent } from "@rollcall/contracts";
+import { type QueuedJob, readSyncJob, type SyncJob, type SyncQueueName } from "@rollcall/jobs";
 import { type SyncOutcome, syncUser } from "@rollcall/sync";
 import type { WorkerContext } from "./context.ts";
-import { type PauseQueue, throwIfOutage } from "./outage.ts";
+import type { PauseQueue } from "./outage.ts";
 import { readPayload } from "./read-payload.ts";
+import { runSyncWork } from "./run-sync-work.ts";
 
 /**
  * Runs one sync job. It returns nothing, because BullMQ would store the result.
@@ -19,20 +19,13 @@ export async function processSyncJob(
 ): Promise<void> {
   const startedAtMs = Date.now();
   const syncJob = readPayload(context, job, readSyncJob);
-  try {
+  const work = async () => {
     const outcome = await syncUser(context.sync, syncJob, job.attemptsMade + 1);
     report(context, syncJob, outcome, startedAtMs);
-  } catch (failure) {
-    const error = await context.pool.schema.explain(failure);
-    // An outage leaves this function as an error of BullMQ's, without the code.
-    context.tracing?.active()?.set({ "rollcall.error.code": readErrorCode(error) });
-    await throwIfOutage(context, queue, error, pauseQueue);
-    const code = readErrorCode(error);
-    // These are no failures: the rules ask for another attempt.
-    if (code !== "user.absent" && code !== "user.still_there") reportFailure(context, syncJob, code, error);
-    throw new JobFailure(code, readRefusal(error));
-  }
-  context.outages.end(queue);
+  };
+  await runSyncWork(context, { queue, pauseQueue }, work, (code, error) =>
+    reportFailure(context, syncJob, code, error),
+  );
 }
 
 /** Outcomes with their own log event, besides those of a new profile. */

@@ -67,12 +67,11 @@ export async function heal(
     const teamsAcceptedBefore = [...ledger.teamAcceptances];
     const teamsBefore = await withClient(stage.databaseUrl, (db) => readTeams(db, stage.app));
     const tablesBefore = await withClient(stage.databaseUrl, (db) => readTables(db, stage.app.names));
+    await announceTeams(stage, ledger, sender);
     const reconciled = reconcile(stage).then((failures) => failures.forEach(report));
     await inTime("the reconcile does not end", reconciled);
-    for (const open of await queues.untilIdle(deadlineMs)) report(`after the reconcile: ${open}`);
-    await announceTeams(stage, ledger, sender);
     await inTime("a last webhook of a team is not accepted", sender.delivered());
-    for (const open of await queues.untilIdle(deadlineMs)) report(`after the last webhooks: ${open}`);
+    for (const open of await queues.untilIdle(deadlineMs)) report(`after the reconcile: ${open}`);
     const healedAtMs = Date.now();
     for (const open of sender.open()) report(`not accepted: ${open}`);
     sender.giveUp();

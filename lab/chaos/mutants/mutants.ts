@@ -176,7 +176,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       // Notification jobs have the same line.
       {
-        within: "apps/worker/dist/modules/process-sync-job.js",
+        within: "apps/worker/dist/modules/run-sync-work.js",
         find: /await throwIfOutage\([^;]*\);/,
         replace: "",
       },

@@ -21,6 +21,19 @@ const fill = `${db}/new-users.ts`;
 const fillTest = (name: string) => ({ file: `${db}/new-users.int.test.ts`, name });
 const asByTheWrite = fillTest("new users get the same rows, profiles, conflicts and events as by the write");
 
+const organization = "packages/sync/src/organization";
+const memberships = `${db}/memberships.ts`;
+const pairTest = (name: string) => ({ file: `${db}/memberships.int.test.ts`, name });
+const newerWins = pairTest("with default tables, newer reads win, ends are final");
+const endTogether = pairTest(
+  "with default tables, the deletion of a user or an organization ends its memberships",
+);
+const guardedApart = pairTest(
+  "absences without a signed event are limited for organizations and memberships",
+);
+const jobTest = (name: string) => ({ file: `${organization}/sync-organization.int.test.ts`, name });
+const asksAgain = jobTest("a refresh that asked before the row was there asks again");
+
 /** The guards that a named test must find missing. Each source file is changed for the one run alone. */
 export const testedMutants: readonly TestedMutant[] = [
   {
@@ -256,5 +269,109 @@ export const testedMutants: readonly TestedMutant[] = [
     find: /verified\.set\(digest, identity, \{ ttl \}\)/,
     replace: "verified.set(digest, identity)",
     test: { file: "packages/clerk/src/session-token.test.ts", name: "a remembered token still expires" },
+  },
+  {
+    name: "later-membership",
+    breaks: "A late answer about an earlier membership of a pair wins over the later one",
+    within: memberships,
+    find: /\n {4}when k\.clerk_created_at <> t\.clerk_created_at then k\.clerk_created_at > t\.clerk_created_at/,
+    replace: "",
+    test: newerWins,
+  },
+  {
+    name: "final-end",
+    breaks: "A late answer brings an ended membership back",
+    within: memberships,
+    find: /when t\.membership_id = k\.membership_id then t\.deleted_at is null/,
+    replace: "when t.membership_id = k.membership_id then true",
+    test: newerWins,
+  },
+  {
+    name: "membership-sequence",
+    breaks: "Of two reads of one version of a membership, the earlier one wins",
+    within: memberships,
+    find: /\(coalesce\(k\.clerk_updated_at, '-infinity'\), k\.read_ticket\)\s+> \(coalesce\(t\.clerk_updated_at, '-infinity'\), coalesce\(t\.read_ticket, 0\)\)/,
+    replace: "coalesce(k.clerk_updated_at, '-infinity') >= coalesce(t.clerk_updated_at, '-infinity')",
+    test: newerWins,
+  },
+  {
+    name: "end-of-another",
+    breaks: "An absence ends another membership of the pair than the one that Clerk was asked about",
+    within: memberships,
+    find: / and t\.membership_id is not distinct from \$7(\n {2}returning)/,
+    replace: "$1",
+    test: newerWins,
+  },
+  {
+    name: "locked-user",
+    breaks: "A membership is written beside the deletion of its user",
+    within: memberships,
+    find: / or a\.clerk_id <> all \(\$10::text\[\]\)/,
+    replace: "",
+    test: pairTest("a user whose row comes too late to be locked counts as missing"),
+  },
+  {
+    name: "end-with-organization",
+    breaks: "A deleted organization keeps its members",
+    within: `${db}/organizations.ts`,
+    find: /await endMembershipsOf\(db, "organization"[^\n]*/,
+    replace: "",
+    test: endTogether,
+  },
+  {
+    name: "end-with-user",
+    breaks: "A deleted user stays a member",
+    within: `${db}/deletions.ts`,
+    find: /await endMembershipsOf\(db, "user"[^\n]*/,
+    replace: "",
+    test: endTogether,
+  },
+  {
+    name: "guard-organizations",
+    breaks: "Any number of organizations is deleted because Clerk's answers lack them",
+    within: `${db}/organizations.ts`,
+    find: /!\(await mayDeleteAbsentOf\(db, "organization_states"[^)]*\)\)/,
+    replace: "false",
+    test: guardedApart,
+  },
+  {
+    name: "guard-memberships",
+    breaks: "Any number of memberships ends because Clerk's answers lack them",
+    within: memberships,
+    find: /!\(await mayDeleteAbsentOf\(db, "membership_states"[^)]*\)\)/,
+    replace: "false",
+    test: guardedApart,
+  },
+  {
+    name: "pair-lock-order",
+    breaks: "Two writes of the same pairs lock them in different orders",
+    within: memberships,
+    find: / order by o collate "C", u collate "C"(\non conflict)/,
+    replace: "$1",
+    test: pairTest("writes of pairs and deletions of their users and organizations never deadlock"),
+  },
+  {
+    name: "organization-second-read",
+    breaks: "An organization is deleted by an absence that was read before it was made",
+    within: `${organization}/refresh-organization.ts`,
+    find: /\n {2}if \("found" in second\.result\) return write\([^;]*;/,
+    replace: "",
+    test: asksAgain,
+  },
+  {
+    name: "membership-second-read",
+    breaks: "A membership is ended by an absence that was read before it was made",
+    within: `${organization}/refresh-membership.ts`,
+    find: /\n {2}if \("found" in second\.result\)\s+return writeFound\([^;]*;/,
+    replace: "",
+    test: asksAgain,
+  },
+  {
+    name: "young-membership",
+    breaks: "A list that is older than a membership ends it",
+    within: `${organization}/refresh-membership.ts`,
+    find: /\n {2}if \(isYoung\(before\)\) return leaveYoung\(attempt\);/,
+    replace: "",
+    test: jobTest("a list that may be older than a membership ends it only after a signed event about it"),
   },
 ];

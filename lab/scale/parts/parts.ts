@@ -3,6 +3,7 @@ import { coresPart } from "./cores.ts";
 import { fullSyncTimePart } from "./full-sync-time.ts";
 import { growthPart } from "./growth.ts";
 import { operationsPart } from "./operations.ts";
+import { organizationsPart } from "./organizations.ts";
 import type { ScalePart } from "./part.ts";
 import { queueMemoryPart } from "./queue-memory.ts";
 import { queueTablesPart } from "./queue-tables.ts";
@@ -16,6 +17,7 @@ export const parts = {
   connections: connectionsPart,
   cores: coresPart,
   "full-sync-time": fullSyncTimePart,
+  organizations: organizationsPart,
   tables: tablesPart,
   statements: statementsPart,
   operations: operationsPart,

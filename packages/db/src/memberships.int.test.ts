@@ -108,6 +108,7 @@ test.each(Object.keys(makers) as (keyof typeof makers)[])(
     expect(await write()).toBe("written");
     expect(await write({ role: "org:admin", clerkUpdatedAtMs: 2_000, readTicket: 2 })).toBe("written");
     expect(await write({ readTicket: 3 })).toBe("unchanged");
+    expect(await write({ clerkUpdatedAtMs: 2_000, readTicket: 1 })).toBe("unchanged");
     expect(await listMemberships()).toEqual(["org_a user_a org:admin"]);
 
     expect(await end("orgmem_1")).toBe("tombstoned");

@@ -23,6 +23,8 @@ test("jobs of another kind, organization or user never merge, and those that mer
     { ...asked, kind: "delete-organization" },
     membership,
     { ...membership, kind: "delete-membership" },
+    // The user joined again, and left again.
+    { ...membership, kind: "delete-membership", eventAtMs: 2 },
     { ...membership, clerkId: "user_b" },
     { ...membership, clerkOrgId: "org_b" },
   ];

@@ -40,8 +40,10 @@ export function addOrganizationJob(
   deadlineMs: number,
 ): Promise<void> {
   const ids = "clerkId" in job ? [job.clerkOrgId, job.clerkId] : [job.clerkOrgId];
-  // Waiting jobs of one kind and organization or pair merge: see decideJobOptions of sync jobs.
-  const deduplication = { id: dedupId(job.kind, ids), keepLastIfActive: true };
+  // Waiting jobs of one kind and organization or pair merge: see decideJobOptions of sync jobs. The end of a membership merges
+  // with its own copies alone, because its time says which membership of the pair it can be.
+  const time = job.kind === "delete-membership" ? [String(job.eventAtMs)] : [];
+  const deduplication = { id: dedupId(job.kind, [...ids, ...time]), keepLastIfActive: true };
   const options = { ...retryOptions, deduplication };
   // Jobs that merge must be in one shard. A pair's is that of its organization.
   return producer.add({ name: job.kind, payload: job, options, clerkId: job.clerkOrgId }, deadlineMs);

@@ -134,7 +134,8 @@ export async function deleteMembership(
   const { result, readSequence: readTicket } = await context.readMembership(job);
   if ("found" in result) {
     const { found } = result;
-    if (before.membershipId !== null && before.membershipId !== found.id)
+    const isOther = before.membershipId !== null && before.membershipId !== found.id;
+    if (isOther || isOfEarlier(job, found.created_at))
       return writeFound(context, job, attempt, found, readTicket);
     if (attempt < attemptsForDeletion)
       throw new AppError("user.still_there", "Clerk still has the membership");
@@ -146,7 +147,8 @@ export async function deleteMembership(
     return "still_there";
   }
   // The event is about an earlier membership of the pair, so it proves nothing about this one.
-  if (isYoung(before) && isEarlier(job.eventAtMs, before)) return leaveYoung(attempt);
+  if (isYoung(before) && (job.cause !== "webhook" || isOfEarlier(job, before.createdAtMs)))
+    return leaveYoung(attempt);
   const { membershipId } = before;
   const outcome = await inTransaction(pool, (client) =>
     endMembership(client, job, { membershipId, readTicket }, { by: "signature", ...originOf(job) }),
@@ -156,8 +158,11 @@ export async function deleteMembership(
   return outcome;
 }
 
-/** Clerk tells the time of an event in seconds or in milliseconds. A whole second may be up to a second too early. */
-function isEarlier(eventAtMs: number, { createdAtMs }: MembershipState): boolean {
+/**
+ * Whether the event of a job came before a membership began, so that it was about an earlier one. Clerk tells times of events in
+ * seconds or in milliseconds, and a whole second may be up to a second too early. A replayed job has the time of its replay.
+ */
+function isOfEarlier({ eventAtMs }: MembershipJob, createdAtMs: number | null): boolean {
   const latestMs = eventAtMs % 1_000 === 0 ? eventAtMs + 999 : eventAtMs;
   return createdAtMs !== null && latestMs < createdAtMs;
 }

@@ -129,6 +129,12 @@ const leave = (clerkOrgId: string, clerkId: string): OrganizationJob => ({
 const run = (job: OrganizationJob, attempt = 1) =>
   syncOrganization(context, job, attempt).catch((error: unknown) => readErrorCode(error));
 
+/** A change before the next answer alone. */
+const once = (change: () => Promise<unknown>) => async () => {
+  clerk.beforeAnswer = async () => undefined;
+  await change();
+};
+
 /** Runs a job up to five times, as the queue does. */
 async function settle(job: OrganizationJob): Promise<void> {
   for (let attempt = 1; attempt <= 5; attempt++) {
@@ -182,11 +188,13 @@ test("a deletion is believed only when Clerk confirms it", async () => {
   addOrganization("org_a");
   addMember("org_a", "user_a");
   await run(join("org_a", "user_a"));
-  for (const job of [remove("org_a"), leave("org_a", "user_a")]) {
+  for (const job of [remove("org_a"), { ...leave("org_a", "user_a"), eventAtMs: clock }]) {
     expect(await run(job)).toBe("user.still_there");
     expect(await run(job, 5)).toBe("still_there");
   }
   expect((await listRows()).memberships).toHaveLength(1);
+  // The event is older than the membership, so it was about an earlier one.
+  expect(await run({ ...leave("org_a", "user_a"), eventAtMs: clock - 1 })).toBe("unchanged");
   // The user left and joined again before the job ran.
   addMember("org_a", "user_a", "org:admin");
   expect(await run(leave("org_a", "user_a"))).toBe("written");
@@ -205,10 +213,7 @@ test("a deletion is believed only when Clerk confirms it", async () => {
 test("an answer older than the row neither deletes nor ends anything", async () => {
   // The row comes while the deletion asks Clerk, and Clerk's answer is from before.
   const interrupt = (change: () => Promise<unknown>) => {
-    clerk.beforeAnswer = async () => {
-      clerk.beforeAnswer = async () => undefined;
-      await change();
-    };
+    clerk.beforeAnswer = once(change);
   };
   interrupt(async () => {
     addOrganization("org_a");
@@ -226,6 +231,20 @@ test("an answer older than the row neither deletes nor ends anything", async () 
   });
 });
 
+test("a refresh that asked before the row was there asks again, and neither deletes nor ends anything", async () => {
+  clerk.beforeAnswer = once(async () => {
+    addOrganization("org_a");
+    await run(refresh("org_a"));
+  });
+  expect(await run(refresh("org_a"))).toBe("unchanged");
+  clerk.beforeAnswer = once(async () => {
+    addMember("org_a", "user_a");
+    await run(join("org_a", "user_a"));
+  });
+  expect(await run(join("org_a", "user_a"))).toBe("unchanged");
+  expect((await listRows()).memberships).toEqual(["org_a user_a org:member"]);
+});
+
 test("a list that may be older than a membership ends it only after a signed event about it", async () => {
   addOrganization("org_a");
   const long = clock;
@@ -236,7 +255,8 @@ test("a list that may be older than a membership ends it only after a signed eve
   await run(join("org_a", "user_a"));
   const young = clerk.memberships.get("org_a user_a");
   clerk.memberships.clear();
-  for (const job of [join("org_a", "user_a"), leave("org_a", "user_a")]) {
+  const replayed = { ...leave("org_a", "user_a"), cause: "replay", eventAtMs: Date.now() } as const;
+  for (const job of [join("org_a", "user_a"), leave("org_a", "user_a"), replayed]) {
     expect(await run(job)).toBe("user.absent");
     expect(await run(job, 4)).toBe("unconfirmed");
   }

@@ -147,3 +147,31 @@ test("a failing list of organizations keeps no change of a user back, and the ne
   expect(await proxied.complete("full")).toMatchObject({ state: "succeeded", counts: { deleted: 2 } });
   expect(await findTeamInequalities(stage.db, stage.clerk)).toEqual([]);
 });
+
+test("a membership that is younger than the lists does not end, and the next run decides it", async () => {
+  const { clerk, db } = stage;
+  const [team] = await clerk.organizations.list();
+  const clerkOrgId = team?.id ?? "";
+  const newcomer = await clerk.users.create({}, silent);
+  await clerk.memberships.create(clerkOrgId, newcomer.id, {}, silent);
+  await proxied.complete("full");
+  // Lists as of a moment ago. The organization itself counts its members now.
+  proxy.mangle(({ path }, answer) => {
+    if (!/organization_memberships|organizations.*memberships/.test(path)) return undefined;
+    const { data, total_count } = answer as {
+      data: { public_user_data: { user_id: string } }[];
+      total_count: number;
+    };
+    const older = data.filter(({ public_user_data }) => public_user_data.user_id !== newcomer.id);
+    return { data: older, total_count: total_count - 1 };
+  });
+  expect(await proxied.complete("full")).toMatchObject({
+    state: "succeeded",
+    counts: { deleted: 0, held: 0 },
+  });
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
+  proxy.mangle(undefined);
+  await clerk.memberships.delete(clerkOrgId, newcomer.id, silent);
+  expect(await proxied.complete("full")).toMatchObject({ state: "succeeded", counts: { deleted: 1 } });
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
+});
