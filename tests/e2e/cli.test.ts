@@ -46,6 +46,13 @@ describeOnOneBackend((backend) => {
     expect(JSON.parse(output)).toMatchObject({ clerkId: person.id, clerk: "there" });
   });
 
+  test("commands about organizations say that they are off", async () => {
+    for (const args of [["orgs"], ["explain", "org_1", "user_1"]]) {
+      const { code, output } = await rollcall(...args);
+      expect([code, output]).toEqual([1, expect.stringContaining("organization.off")]);
+    }
+  });
+
   test("an unknown id exits with 1, and wrong arguments exit with 2 and print the usage", async () => {
     expect((await rollcall("explain", "user_unknown")).code).toBe(1);
     for (const args of [[], ["explain"], ["dance"], ["explain", "a", "b"], ["explain", "a", "--fast"]]) {
@@ -87,8 +94,8 @@ test("the lines above cover all commands", async () => {
   expect(await command.exited).toBe(0);
   const named = [...command.output().matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, name]) => name);
   expect(named).toContain("status");
-  // Other tests run these: programs of their own, and commands that need no environment.
-  const others = ["api", "worker", "migrate", "dev", "clerk", "schema", "roles", "operator"];
+  // Other tests run these: programs of their own, commands that need no environment, and one that asks the mapping first.
+  const others = ["api", "worker", "migrate", "dev", "clerk", "schema", "roles", "operator", "orgs"];
   expect(new Set([...lines.map(([name]) => name), ...others])).toEqual(new Set(named));
 });
 

@@ -1,8 +1,13 @@
+import { defaultMapping } from "@rollcall/contracts";
 import { expect, test } from "vitest";
 import { readRows, untilProfile } from "../harness/calls.ts";
-import { describeConsole, expectSound, operators } from "../harness/console.ts";
+import { type Console, describeConsole, expectSound, operators } from "../harness/console.ts";
 
-describeConsole("the console's page of one user", {}, (its) => {
+const on = { ...defaultMapping, organizations: {} };
+
+describeConsole("the console's pages of one user and one organization", {}, declare, on);
+
+function declare(its: Console): void {
   async function signUp(firstName: string): Promise<string> {
     const email = `${firstName.toLowerCase()}@example.com`;
     const { id } = await its.system.clerk.users.create({ firstName, lastName: "Prado", email });
@@ -139,4 +144,47 @@ describeConsole("the console's page of one user", {}, (its) => {
     expect(await actions.count()).toBe(0);
     await expectSound(page, "user-viewer");
   });
-});
+
+  test("an organization that no webhook announced is fetched, and its page and those of its members lead to each other", async () => {
+    const { clerk } = its.system;
+    const userId = await signUp("Lia");
+    const { id } = await clerk.organizations.create({ name: "Clínica Sol", slug: "sol" }, { silent: true });
+    const page = await its.openAs("operator", "/admin/");
+    await page.getByRole("link", { name: "Organizations" }).click();
+    await page.getByText("There are no organizations yet.").waitFor();
+    await page.getByRole("searchbox").fill(id);
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: `Open ${id}` }).click();
+    await page.getByText("no webhook has arrived here").waitFor();
+    await expectSound(page, "organization-missing");
+
+    await page.getByRole("button", { name: "Fetch from Clerk" }).click();
+    await page.getByText("Fetched from Clerk: Organization created.").waitFor();
+    await page.getByText("In place: the organization has a row.").waitFor();
+    await clerk.memberships.create(id, userId, { role: "org:admin" });
+    // The page follows the event by itself.
+    const members = page.getByRole("table", { name: "Members" });
+    await members.getByText("org:admin").waitFor();
+    await page.getByRole("table", { name: "Timeline" }).getByText("Membership created").waitFor();
+    await expectSound(page, "organization");
+    await members.getByRole("link", { name: "Lia Prado" }).click();
+    const memberships = page.getByRole("table", { name: "Memberships" });
+    await memberships.getByText("org:admin").waitFor();
+    await expectSound(page, "user-memberships");
+    await memberships.getByRole("link", { name: "Clínica Sol" }).click();
+    await page.getByRole("heading", { level: 1, name: "Clínica Sol" }).waitFor();
+
+    const phone = { language: "pt-BR", width: 390, colorScheme: "dark" } as const;
+    const small = await its.openAs("viewer", "/admin/organizations", phone);
+    await small.getByRole("searchbox").fill("clínica");
+    await small.keyboard.press("Enter");
+    await small.getByText("1 organização").waitFor();
+    await expectSound(small, "organizations-pt-BR");
+    await small.getByRole("link", { name: "Clínica Sol" }).click();
+    await small.getByText("Em ordem: a organização tem linha.").waitFor();
+    await small.getByRole("table", { name: "Linha do tempo" }).getByText("Membro adicionado").waitFor();
+    await expectSound(small, "organization-pt-BR");
+    const ofOrganization = small.getByRole("button", { name: "Atualizar do Clerk" });
+    expect(await ofOrganization.count()).toBe(0);
+  });
+}

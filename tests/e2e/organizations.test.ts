@@ -1,7 +1,16 @@
-import { defaultMapping } from "@rollcall/contracts";
+import {
+  defaultMapping,
+  listOf,
+  organizationEntry,
+  organizationMember,
+  organizationReport,
+  userReport,
+} from "@rollcall/contracts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { callAdmin, listAll } from "../harness/admin.ts";
 import { describeOnBackends } from "../harness/backends.ts";
 import { type Answer, callEnsure, readDeadLetters, untilIdle } from "../harness/calls.ts";
+import { runProcess } from "../harness/process.ts";
 import { origin, type System, startSystem } from "../harness/system.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -139,4 +148,114 @@ describeOnBackends((backend) => {
     expect(left.rows).toEqual([{ name: "Turma B", isDeleted: true, memberships: 0 }]);
     expect(await readDeadLetters(system)).toEqual([]);
   });
+
+  const admin = (path: string, options?: Parameters<typeof callAdmin>[2]) =>
+    callAdmin(system, `/api/admin${path}`, options);
+
+  const readReport = async (clerkOrgId: string) =>
+    organizationReport.parse((await admin(`/organizations/${clerkOrgId}`)).body);
+
+  test("operators find an organization, its members and its timeline, and sync what no webhook announced", async () => {
+    const { clerk } = system;
+    const ana = await clerk.users.create({ firstName: "Ana" }, { silent: true });
+    const { id } = await clerk.organizations.create({ name: "Clínica Sol", slug: "sol" }, { silent: true });
+    expect(await readReport(id)).toMatchObject({
+      ...{ clerk: "there", organization: null, explanation: { code: "not_arrived" } },
+      why: expect.stringContaining("no webhook has arrived"),
+    });
+    expect((await admin(`/organizations/${id}/sync`, { method: "POST" })).status).toBe(202);
+    // A membership would refresh the organization too, for another cause.
+    await untilIdle(system, "sync");
+    await clerk.memberships.create(id, ana.id, { role: "org:admin" });
+    await untilMembers(id, [`${ana.id} org:admin`]);
+    await untilIdle(system, "sync");
+
+    const found = await listAll(system, "/api/admin/organizations?query=cl%C3%ADnica");
+    expect(found).toMatchObject([{ clerkOrgId: id, name: "Clínica Sol", slug: "sol", state: "live" }]);
+    listOf(organizationEntry).parse((await admin("/organizations?limit=1")).body);
+    const members = listOf(organizationMember).parse((await admin(`/organizations/${id}/members`)).body);
+    expect(members).toMatchObject({
+      ...{ items: [{ clerkId: ana.id, name: "Ana", role: "org:admin", hasRow: true }], nextCursor: null },
+    });
+    const report = await readReport(id);
+    expect(report).toMatchObject({
+      ...{
+        organization: { members: { count: 1, more: false } },
+        clerkOrganization: { membersCount: 1 },
+        jobs: [],
+      },
+    });
+    expect(report.timeline.map(({ kind, clerkId, cause }) => [kind, clerkId, cause])).toEqual([
+      ["membership_created", ana.id, "webhook"],
+      // The user had no row, so both were refreshed first. The organization has a member now.
+      ["organization_updated", id, "webhook"],
+      ["organization_created", id, "admin"],
+      ["sync_requested", id, "admin"],
+    ]);
+    expect((await admin(`/activity?clerkId=${id}&limit=1`)).body).toMatchObject({
+      items: [{ kind: "membership_created", name: "Ana", details: { clerkOrgId: id } }],
+    });
+    expect((await admin(`/audit?clerkId=${id}`)).body).toMatchObject({
+      items: [{ kind: "sync_requested", by: "admin", clerkId: id, name: "Clínica Sol" }],
+    });
+    const user = userReport.parse((await admin(`/users/${ana.id}`)).body);
+    expect(user.memberships).toMatchObject({ items: [{ clerkOrgId: id, name: "Clínica Sol" }], more: false });
+
+    await clerk.organizations.delete(id);
+    await untilMembers(id, []);
+    expect(await readReport(id)).toMatchObject({ clerk: "absent", explanation: { code: "deleted" } });
+    const refused = await admin(`/organizations/${id}/sync`, { method: "POST" });
+    expect([refused.status, refused.body]).toMatchObject([410, { error: { code: "organization.deleted" } }]);
+    const unknown = await admin("/organizations/org_none");
+    expect([unknown.status, unknown.body]).toMatchObject([404, { error: { code: "organization.unknown" } }]);
+    expect((await admin("/organizations?cursor=7")).status).toBe(400);
+  });
+
+  // The commands are the same on each backend.
+  test.runIf(backend === "postgres")(
+    "the command line finds organizations, explains them and syncs one",
+    async () => {
+      const { clerk } = system;
+      const silent = { silent: true };
+      const ana = await clerk.users.create({ firstName: "Hidden" }, silent);
+      const stranger = await clerk.users.create({}, silent);
+      const { id } = await clerk.organizations.create({ name: "Turma da linha" }, silent);
+      await clerk.memberships.create(id, ana.id, { role: "org:admin" });
+      await untilMembers(id, [`${ana.id} org:admin`]);
+      await untilIdle(system, "sync");
+      const rollcall = async (...args: string[]) => {
+        const command = runProcess("apps/cli/dist/main.js", system.environment, args);
+        return { code: await command.exited, output: command.output() };
+      };
+      const asked = [
+        ["orgs", "da linha"],
+        ["orgs", id],
+        ["explain", id],
+        ["explain", id, ana.id],
+        ["explain", ana.id],
+        ["explain", id, stranger.id],
+        ["orgs", "org_none"],
+      ];
+      const answers = await Promise.all(asked.map((args) => rollcall(...args)));
+      expect(answers.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0, 1, 1]);
+      const [found, one, explained, pair, user] = answers.map(({ output }) => output);
+      expect(found).toMatch(new RegExp(`${id} +Turma da linha +turma-da-linha.* +1 +live`));
+      expect(one).toMatch(
+        new RegExp(`In place: the organization has a row.*Members\\n *${ana.id} +org:admin`, "s"),
+      );
+      expect(explained).toContain("organization_created by webhook");
+      expect(pair).toMatch(/In place: a member with the role org:admin.*membership_created by webhook/s);
+      expect(user).toMatch(new RegExp(`Memberships\\n *${id} +org:admin`));
+      for (const { output } of answers) expect(output).not.toContain("Hidden");
+
+      await clerk.organizations.update(id, { name: "Outra" }, silent);
+      expect((await rollcall("sync", id)).code).toBe(0);
+      await untilIdle(system, "sync");
+      const renamed = JSON.parse((await rollcall("orgs", id, "--json")).output);
+      expect(renamed).toMatchObject({
+        organization: { name: "Outra", state: "live" },
+        listedMembers: { items: [{ clerkId: ana.id }], more: false },
+      });
+    },
+  );
 });

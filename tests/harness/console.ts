@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Mapping } from "@rollcall/contracts";
 import { hashPassword } from "@rollcall/runtime";
 import axe from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
@@ -42,11 +43,16 @@ export type Console = {
   openAs(role: keyof typeof operators, path: string, look?: Look): Promise<ConsolePage>;
 };
 
-/** Declares tests of the console. Without Chromium they are skipped and say so. */
+/**
+ * Declares tests of the console. Without Chromium they are skipped and say so.
+ *
+ * @param mapping of the default tables, if it is not the default one
+ */
 export function describeConsole(
   name: string,
   environment: Record<string, string>,
   declare: (its: Console) => void,
+  mapping?: Mapping,
 ): void {
   describeInBrowser(name, { timeout: 300_000 }, (openBrowser) => {
     let system: System | undefined;
@@ -56,6 +62,7 @@ export function describeConsole(
       system = await startSystem({
         backend: "postgres",
         environment: { ADMIN_OPERATORS, ...environment },
+        ...(mapping && { app: { mapping, fill: async () => undefined } }),
       });
       browser = await openBrowser();
     });

@@ -57,7 +57,7 @@ const compilerOptions = {
 
 describe.skipIf(reason)(`the pages for apps${reason}`, () => {
   test.each([
-    ["packages/client/README.md", 20],
+    ["packages/client/README.md", 22],
     ["README.md", 1],
     ["docs/DEVELOP.md", 2],
     ["docs/adopt/existing-app.md", 8],

@@ -56,6 +56,22 @@ const routes = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: "/organizations",
+    component: lazyRouteComponent(
+      () => import("./pages/organizations/organizations-page.tsx"),
+      "OrganizationsPage",
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/organizations/$clerkOrgId",
+    component: lazyRouteComponent(
+      () => import("./pages/organization/organization-page.tsx"),
+      "OrganizationPage",
+    ),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: "/activity",
     validateSearch: ({ kind, cause, ref }: Search): { kind?: string; cause?: string; ref?: string } => ({
       ...(isWord(kind) && { kind }),

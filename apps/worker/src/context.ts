@@ -2,6 +2,7 @@ import type { Logger, Telemetry } from "@rollcall/observability";
 import { createReconcileContext, openServices, type Services } from "@rollcall/runtime";
 import {
   createDeletionReader,
+  createOrganizationContext,
   createRowReader,
   createUserReader,
   createUserWriter,
@@ -21,7 +22,7 @@ export type WorkerContext = Services & {
   outages: OutageLog;
   sync: SyncContext;
   organizations: OrganizationContext;
-  /** The users that sync jobs are reading at Clerk now. */
+  /** The users, organizations and memberships that jobs are reading at Clerk now. */
   readLoad: ReadLoad;
   reconcile: ReconcileContext;
   /** Undefined when the app takes no notifications. */
@@ -49,13 +50,16 @@ export function createWorkerContext(config: WorkerConfig, log: Logger, telemetry
     config,
     outages: createOutageLog(log),
     sync,
-    organizations: {
-      pool,
-      sessionCache,
-      clerk: reconcile.clerk,
-      refreshUser: (clerkId, { cause, eventAtMs, delivery }, attempt) =>
-        syncUser(sync, { v: 1, kind: "refresh", clerkId, cause, eventAtMs, delivery }, attempt),
-    },
+    organizations: createOrganizationContext(
+      {
+        pool,
+        sessionCache,
+        refreshUser: (clerkId, { cause, eventAtMs, delivery }, attempt) =>
+          syncUser(sync, { v: 1, kind: "refresh", clerkId, cause, eventAtMs, delivery }, attempt),
+      },
+      reconcile.clerk,
+      { load: readLoad, tracing },
+    ),
     readLoad,
     reconcile,
     notificationTarget: readNotificationTarget(config),

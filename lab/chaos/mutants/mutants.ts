@@ -163,7 +163,7 @@ export const mutants: readonly Mutant[] = [
     invariant: "Postgres refuses no statement of ours",
     patches: [
       {
-        within: "packages/sync/dist/user",
+        within: "packages/sync/dist/coalesce",
         find: /(?<!function )\bnewest\w*\((writes)\)/,
         replace: "$1",
       },

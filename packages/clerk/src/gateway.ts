@@ -9,7 +9,7 @@ import {
   type OrganizationReads,
 } from "./organization-reads.ts";
 import { type PartlyRead, readField } from "./read-fields.ts";
-import { readMembership } from "./read-membership.ts";
+import { readMembership, readMemberships } from "./read-membership.ts";
 import { ClerkRefusal, type ClerkRequestOptions, createAnswerBuffers, requestClerk } from "./request.ts";
 import { type ClerkUser, readClerkUser } from "./user.ts";
 
@@ -22,6 +22,8 @@ export type FetchResult = { found: ClerkUser } | { absent: true } | { unreadable
 export type ClerkGateway = OrganizationReads & {
   /** Reads the membership of a pair: see `readMembership`. */
   readMembership(pair: MembershipPair): Promise<MembershipResult>;
+  /** Reads the memberships of up to 99 users of one organization: see `readMemberships`. */
+  readMemberships(clerkOrgId: string, clerkIds: readonly string[]): Promise<Map<string, MembershipResult>>;
   /**
    * Reads one user. A 404 is an absence, not an error.
    *
@@ -164,6 +166,7 @@ export function createClerkGateway(options: ClerkGatewayOptions): ClerkGateway {
     },
     ...organizations,
     readMembership: (pair) => readMembership(organizations, pair),
+    readMemberships: (clerkOrgId, clerkIds) => readMemberships(organizations, clerkOrgId, clerkIds),
     close: () => agent.close(),
   };
 }

@@ -11,8 +11,8 @@ import type {
 export type MembershipLister = Pick<OrganizationReads, "listMemberships" | "readOrganization">;
 
 /**
- * Reads the membership of a pair. Clerk has no request for it, only lists. A member costs one request. An absence is
- * confirmed as `confirmMemberships` does it, which costs two more.
+ * Reads the membership of a pair. Clerk has no request for it, only lists. Unreadable also means: Clerk's answers neither
+ * show the membership nor prove its absence.
  *
  * @throws AppError like `readUser`
  */
@@ -20,23 +20,43 @@ export async function readMembership(
   clerk: MembershipLister,
   { clerkOrgId, clerkId }: MembershipPair,
 ): Promise<MembershipResult> {
-  const page = await clerk.listMemberships({
-    of: "organization",
-    clerkOrgId,
-    clerkIds: [clerkId],
-    orderBy: "-created_at",
-    limit: 1,
-  });
-  if (page === "absent") return { absent: true };
-  const own = page.memberships.find(({ pair }) => pair?.clerkId === clerkId);
-  if (own) return own.result;
   try {
-    const { present } = await confirmMemberships(clerk, clerkOrgId, [clerkId]);
-    return present[0]?.result ?? { absent: true };
+    const results = await readMemberships(clerk, clerkOrgId, [clerkId]);
+    return results.get(clerkId) ?? { absent: true };
   } catch (error) {
     if (!(error instanceof AppError) || readErrorCode(error) !== "reconcile.unconfirmed") throw error;
     return { unreadable: new AppError("clerk.unreadable", error.message) };
   }
+}
+
+/**
+ * Reads the memberships of up to 99 users of one organization, with one result for each. Members cost one request. The
+ * absences of all others are confirmed together as `confirmMemberships` does it, which costs two more.
+ *
+ * @throws AppError like `readUser`; `reconcile.unconfirmed` when Clerk's answers neither show nor disprove a membership
+ */
+export async function readMemberships(
+  clerk: MembershipLister,
+  clerkOrgId: string,
+  clerkIds: readonly string[],
+): Promise<Map<string, MembershipResult>> {
+  const page = await clerk.listMemberships({
+    ...{ of: "organization", clerkOrgId, clerkIds },
+    ...{ orderBy: "-created_at", limit: clerkIds.length },
+  });
+  const listed = page === "absent" ? [] : byUser(page.memberships);
+  const results = new Map<string, MembershipResult>(listed.filter(([id]) => clerkIds.includes(id)));
+  const missing = clerkIds.filter((id) => !results.has(id));
+  if (missing.length === 0) return results;
+  const { present } =
+    page === "absent" ? { present: [] } : await confirmMemberships(clerk, clerkOrgId, missing);
+  const found = new Map(byUser(present));
+  for (const id of missing) results.set(id, found.get(id) ?? { absent: true });
+  return results;
+}
+
+function byUser(memberships: readonly ListedMembership[]): [clerkId: string, ListedMembership["result"]][] {
+  return memberships.flatMap(({ pair, result }) => (pair ? [[pair.clerkId, result]] : []));
 }
 
 /** Clerk's answer for some users of one organization. A user that is in neither list does not occur. */

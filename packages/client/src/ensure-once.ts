@@ -87,11 +87,13 @@ function isReady(body: unknown, profile: string | null): body is AnyReady {
   const answer = body as Record<string, unknown> | null | undefined;
   const named = profile && answer?.[profile];
   const { clerkId } = (answer?.["user"] ?? {}) as { clerkId?: unknown };
+  const { clerkOrgId } = (answer?.["organization"] ?? { clerkOrgId: "" }) as { clerkOrgId?: unknown };
   return (
     answer?.["success"] === true &&
     typeof answer["created"] === "boolean" &&
     typeof clerkId === "string" &&
     clerkId !== "" &&
+    typeof clerkOrgId === "string" &&
     // Null is an answer, a missing key is none.
     typeof named === "object" &&
     !Array.isArray(named)

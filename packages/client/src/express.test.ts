@@ -45,7 +45,7 @@ function createApp(baseUrl: string) {
   const app = express();
   app.get("/whoami", mentorado, (req, res) => {
     const profile = mentorado.of(req);
-    expectTypeOf(profile).toEqualTypeOf<{ user: User; mentorado: Mentorado }>();
+    expectTypeOf(profile).toExtend<{ user: User; mentorado: Mentorado }>();
     res.json({
       attached: "rollcall" in req && req.rollcall === profile,
       name: profile.mentorado.nomeCompleto,

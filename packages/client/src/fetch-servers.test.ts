@@ -38,7 +38,7 @@ async function startFastify(): Promise<Ask> {
   const known = fastify.provisioned({ client: createClient(), identify, find: findLevel });
   const app = Fastify();
   app.get("/whoami", { preHandler: mentee }, async (request) => {
-    expectTypeOf(mentee.of(request)).toEqualTypeOf<{ user: User; mentorado: Mentorado }>();
+    expectTypeOf(mentee.of(request)).toExtend<{ user: User; mentorado: Mentorado }>();
     return { name: mentee.of(request).mentorado.nomeCompleto };
   });
   app.get("/level", { onRequest: known }, async (request) => {
@@ -58,7 +58,7 @@ async function startHono(): Promise<Ask> {
   const known = hono.provisioned({ client: createClient(), identify, find: findLevel });
   const app = new Hono();
   app.get("/whoami", mentee, (c) => {
-    expectTypeOf(mentee.of(c)).toEqualTypeOf<{ user: User; mentorado: Mentorado }>();
+    expectTypeOf(mentee.of(c)).toExtend<{ user: User; mentorado: Mentorado }>();
     return c.json({ name: mentee.of(c).mentorado.nomeCompleto });
   });
   app.get("/level", known, (c) => c.json({ level: known.of(c).user.level }));

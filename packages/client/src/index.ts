@@ -8,5 +8,14 @@ export {
   type RollcallClient,
   type RollcallClientOptions,
 } from "./rollcall-client.ts";
-export { type OwnErrorCode, RollcallError } from "./rollcall-error.ts";
-export type { EnsurePending, EnsureReady, ErrorBody, Key, Mentorado, Session, User } from "./wire.ts";
+export { type OwnErrorCode, type RefusalCode, RollcallError } from "./rollcall-error.ts";
+export type {
+  EnsurePending,
+  EnsureReady,
+  ErrorBody,
+  Key,
+  Mentorado,
+  Organization,
+  Session,
+  User,
+} from "./wire.ts";

@@ -13,10 +13,12 @@ import {
   makeToken,
   pending,
   ready,
+  readyIn,
   startEnsureServer,
 } from "./testing/ensure-server.ts";
 import { holdBack } from "./testing/hold-back.ts";
 import { until } from "./testing/until.ts";
+import { readTokenOrganization } from "./token-subject.ts";
 
 let server: EnsureServer;
 beforeAll(async () => {
@@ -235,6 +237,37 @@ describe("one call in flight", () => {
     expect(answers.map(({ user }) => user.clerkId)).toEqual(names);
   });
 
+  test("is not shared between organizations of one user", async () => {
+    server.will(({ token }) => readyIn("user_1", readTokenOrganization(token) ?? null));
+    const client = createClient();
+    const ask = (organizationId: string | null) =>
+      client.ensure({
+        ...{ userId: "user_1", organizationId },
+        token: async () => makeToken("user_1", 0, organizationId),
+      });
+    const answers = await Promise.all(["org_a", "org_b", null].map(ask));
+    expect(answers.map(({ organization }) => organization?.clerkOrgId)).toEqual([
+      "org_a",
+      "org_b",
+      undefined,
+    ]);
+  });
+
+  test("is not shared by a page that switches to another organization meanwhile", async () => {
+    const tokens = [makeToken("user_1", 0, "org_a"), makeToken("user_1", 0, "org_a")];
+    const client = createClient({ getToken: async () => tokens.shift() ?? makeToken("user_1", 0, "org_b") });
+    const { held, letGo } = holdBack();
+    server.will(
+      () => held.then(() => readyIn("user_1", "org_a")),
+      () => readyIn("user_1", "org_b"),
+    );
+    const first = client.ensure();
+    await until("the first call", () => server.calls[0]);
+    expect((await client.ensure()).organization?.clerkOrgId).toBe("org_b");
+    letGo();
+    expect((await first).organization?.clerkOrgId).toBe("org_a");
+  });
+
   test("is not shared with a caller that has no token yet", async () => {
     let userId = "user_1";
     let away = true;
@@ -398,6 +431,36 @@ describe("without the right token no request is sent", () => {
     expect(await failed(client.ensure({ userId: "user_2" }))).toMatchObject(wrong);
     const fixed = { code: "no_token", retryable: false };
     expect(await failed(client.ensure({ userId: "user_2", token: "opaque" }))).toMatchObject(fixed);
+  });
+
+  test("with an organization, a token of another one is not sent, and a new one is requested at once", async () => {
+    const tokens = [makeToken("user_1", 0, "org_a"), makeToken("user_1", 0, "org_b")];
+    const asked: unknown[] = [];
+    const getToken: GetToken = async (options) => {
+      asked.push(options);
+      return tokens[asked.length - 1];
+    };
+    server.will(readyIn("user_1", "org_b"));
+    const found = await createClient({ getToken }).ensure({ userId: "user_1", organizationId: "org_b" });
+    expect(found.organization).toMatchObject({ clerkOrgId: "org_b", role: "org:admin" });
+    expect([server.calls.length, asked]).toEqual([1, [undefined, { skipCache: true }]]);
+  });
+
+  test("an answer for another organization, by an opaque token, is not returned", async () => {
+    const client = createClient({ getToken: async () => "opaque" });
+    for (const [answered, wanted] of [
+      ["org_a", "org_b"],
+      ["org_a", null],
+      [null, "org_b"],
+    ] as const) {
+      server.will(readyIn("user_1", answered), readyIn("user_1", wanted));
+      const { organization } = await client.ensure({ userId: "user_1", organizationId: wanted });
+      expect(organization?.clerkOrgId ?? null).toBe(wanted);
+    }
+    // While organizations are off, the answer names none.
+    server.will(ready("user_1"));
+    const off = await client.ensure({ userId: "user_1", organizationId: "org_b" });
+    expect("organization" in off).toBe(false);
   });
 
   test("the user changes between reading the token for the key and the call", async () => {

@@ -5,9 +5,9 @@ import type { Locale } from "./locale.ts";
 import { decideDelayMs } from "./retry-delay.ts";
 import { ownError, RollcallError } from "./rollcall-error.ts";
 import { shareCalls } from "./shared-calls.ts";
-import { readTokenSubject } from "./token-subject.ts";
+import { readTokenOrganization, readTokenSubject } from "./token-subject.ts";
 import { readPageTrace } from "./trace.ts";
-import type { Key, Mentorado, Session, User } from "./wire.ts";
+import type { Active, Key, Mentorado, Session, User } from "./wire.ts";
 
 /**
  * Returns a valid session token, or null when no user is signed in. With `skipCache`, the token must be a new one: Rollcall
@@ -73,13 +73,18 @@ export type EnsureOptions = {
    * answer for another user is not returned. Callers whose token is a function share a call by this id.
    */
   userId?: string | undefined;
+  /**
+   * Clerk's id of the session's active organization, null for the personal account. A token or an answer of another one is
+   * treated like that of another user, and callers with another one share no call. Undefined: the token decides.
+   */
+  organizationId?: string | null | undefined;
   /** The language of messages, instead of the client's own. A shared call uses the language of its first caller. */
   locale?: Locale | undefined;
   /** An error that it throws ends the wait of this caller, which rejects with that error. */
   onRetry?: ((retry: Retry) => void) | undefined;
 };
 
-type Found = {
+type Found = Active & {
   /** The profile was made by this call, or while this call waited. */
   created: boolean;
   /** Postgres is away, and the answer comes from the cache. */
@@ -125,6 +130,8 @@ export type RollcallClient<
 type Caller = {
   /** The user id, if it is known before a token is read. */
   expectedUserId: string | undefined;
+  /** As in the options of `ensure`. */
+  organizationId: string | null | undefined;
   takeToken: GetToken;
   /** After a missing token, or a token of another user, the right token may follow. */
   mayComeLater: boolean;
@@ -157,15 +164,15 @@ export function createRollcallClient<
   return { locale: usualLocale, profile, ensure } as AnyRollcallClient as RollcallClient<P, K, N>;
 
   async function ensure(asked: EnsureOptions = {}): Promise<AnyProvisioned> {
-    const { signal, token, userId, onRetry, locale = usualLocale } = asked;
+    const { signal, token, userId, organizationId, onRetry, locale = usualLocale } = asked;
     const fixed = typeof token === "string";
     const takeToken = fixed ? async () => token : (token ?? getToken);
     const mayComeLater = userId !== undefined && !fixed;
     let fault: { thrown: unknown } | undefined;
     try {
       signal?.throwIfAborted();
-      const { key, expectedUserId } = mayComeLater
-        ? { key: `user ${userId}`, expectedUserId: userId }
+      const { key, expectedUserId, ofToken } = mayComeLater
+        ? { key: nameUser(userId, organizationId), expectedUserId: userId }
         : await orAbort(nameCall(takeToken, token === undefined), signal);
       return await withOwnSignal(signal, (own) => {
         const notify = (retry: Retry) => {
@@ -179,6 +186,7 @@ export function createRollcallClient<
         };
         const caller = {
           expectedUserId: userId ?? expectedUserId,
+          organizationId: organizationId === undefined ? ofToken : organizationId,
           takeToken,
           mayComeLater,
           locale,
@@ -199,16 +207,24 @@ export function createRollcallClient<
     signal: AbortSignal,
   ): Promise<AnyProvisioned> {
     let expectedUserId: string | undefined;
+    // Callers share a call only with the same one.
+    const [{ organizationId } = {}] = callers;
+    const isOther = (named: string | null | undefined) =>
+      organizationId !== undefined && named !== undefined && named !== organizationId;
     let locale = usualLocale;
     let sent: string | undefined;
     let mayRefresh = true;
     const takeToken = async (asked?: Parameters<GetToken>[0]) => {
       const [caller] = callers;
-      const token = await caller?.takeToken(asked);
+      let token = await caller?.takeToken(asked);
+      // Right after a switch, the token may still be one of before.
+      if (token && isOther(readTokenOrganization(token)))
+        token = await caller?.takeToken({ skipCache: true });
       const subject = token ? readTokenSubject(token) : undefined;
       expectedUserId ??= caller?.expectedUserId ?? subject;
       // Only the api can tell the user of an opaque token.
       if (!token || (subject !== undefined && subject !== expectedUserId)) return wrongToken();
+      if (isOther(readTokenOrganization(token))) return wrongToken();
       sent = token;
       return token;
     };
@@ -231,18 +247,19 @@ export function createRollcallClient<
         const refusal = answer;
         answer = await ensureOnce({ ...once, locale }, () => refreshToken(refusal), signal);
       }
-      // The user of an opaque token is known only from the answer.
+      // The user of an opaque token is known only from the answer, and so is the organization.
       if (
         !(answer instanceof RollcallError) &&
-        expectedUserId !== undefined &&
-        answer.user.clerkId !== expectedUserId
+        ((expectedUserId !== undefined && answer.user.clerkId !== expectedUserId) ||
+          isOther(answer.organization === null ? null : answer.organization?.clerkOrgId))
       )
         answer = wrongToken();
       if (!(answer instanceof RollcallError)) {
-        const { user, created, stale = false } = answer;
+        const { user, organization, created, stale = false } = answer;
         const madeMeanwhile = expectedUserId !== undefined && pending.take(expectedUserId);
         const named = profile && { [profile]: answer[profile] };
-        return { user, ...named, created: created || madeMeanwhile, stale };
+        const active = organization !== undefined && { organization };
+        return { user, ...named, ...active, created: created || madeMeanwhile, stale };
       }
       if (answer.code === "pending" && expectedUserId !== undefined) pending.add(expectedUserId);
       const plannedMs = retryDelaysMs[attempt - 1];
@@ -255,21 +272,26 @@ export function createRollcallClient<
 }
 
 /**
- * The key under which callers share a call, and the user id in the token. Without a token both are missing; the call then
- * reports the missing token.
+ * The key under which callers share a call, and the user id and the organization in the token. Without a token all are missing;
+ * the call then reports the missing token.
  *
  * @param ofPage the token comes from the page's own `getToken`, so its user id can be trusted as a key
  */
 async function nameCall(
   takeToken: GetToken,
   ofPage: boolean,
-): Promise<{ key?: string; expectedUserId?: string | undefined }> {
+): Promise<{ key?: string; expectedUserId?: string | undefined; ofToken?: string | undefined }> {
   const token = await takeToken().catch(() => undefined);
   if (!token) return {};
   const expectedUserId = readTokenSubject(token);
-  const key = ofPage && expectedUserId !== undefined ? `user ${expectedUserId}` : `token ${token}`;
-  return { key, expectedUserId };
+  if (!ofPage || expectedUserId === undefined) return { key: `token ${token}`, expectedUserId };
+  const ofToken = readTokenOrganization(token) ?? undefined;
+  return { key: nameUser(expectedUserId, ofToken), expectedUserId, ofToken };
 }
+
+/** A page may switch to another organization while a call is in flight. */
+const nameUser = (userId: string, organizationId: string | null | undefined) =>
+  `user ${userId} in ${organizationId}`;
 
 /** More users than a browser ever has. On a server, users that never come back must not accumulate. */
 const mostPending = 1_000;

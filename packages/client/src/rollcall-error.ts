@@ -25,6 +25,14 @@ const own = {
 /** Error codes of this package. All other codes come from the api, and Rollcall's runbook has a section for each. */
 export type OwnErrorCode = keyof typeof own;
 
+/** How the api refuses a signed-in user. `organization.not_a_member`: no member of the session's active organization. */
+export type RefusalCode =
+  | "organization.not_a_member"
+  | "session.pending"
+  | "user.banned"
+  | "user.deleted"
+  | "user.unknown";
+
 export type RollcallErrorDetails = {
   /** HTTP status of the answer; undefined without an answer. */
   status?: number | undefined;
@@ -41,7 +49,7 @@ export type RollcallErrorDetails = {
 /** The reason why there is no profile. `message` is for people, in their language; `code` is for programs. */
 export class RollcallError extends Error {
   override readonly name = "RollcallError";
-  readonly code: OwnErrorCode | (string & {});
+  readonly code: OwnErrorCode | RefusalCode | (string & {});
   readonly status: number | undefined;
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;

@@ -1,14 +1,20 @@
-import type { Mentorado, User } from "./wire.ts";
+import type { Mentorado, Organization, User } from "./wire.ts";
 
 /** The required fields of the app's own user row. They are needed to refuse banned and deleted users. */
 export type UserRow = { clerkId: string; banned: boolean; deletedAt: unknown };
+
+/** The active organization and the caller's role in it: Rollcall's answer, or the app's own row. */
+export type OrganizationRow = { clerkOrgId: string; role: string | null } & Partial<Organization>;
+
+/** Null for the personal account. Undefined in an app without organizations, and in rows that do not name it. */
+type ActiveRow = { organization?: OrganizationRow | null | undefined };
 
 /** A user with a profile, in the app's own types. */
 export type Profile<
   U extends UserRow = User,
   M extends object = Mentorado,
   N extends string = "mentorado",
-> = { [Field in "user" | N]: Field extends "user" ? U : M };
+> = { [Field in "user" | N]: Field extends "user" ? U : M } & ActiveRow;
 
 /** User and profile of an object that may have further fields. */
 export function pickProfile<U extends UserRow, M extends object, N extends string>(
@@ -16,20 +22,23 @@ export function pickProfile<U extends UserRow, M extends object, N extends strin
   name: N | null,
 ): Profile<U, M, N> {
   const named = name === null ? {} : { [name]: rows[name] };
+  const { organization } = rows;
+  const active = organization !== undefined && { organization };
   // TypeScript does not see that the computed key is N.
-  return { user: rows.user, ...named } as Profile<U, M, N>;
+  return { user: rows.user, ...named, ...active } as Profile<U, M, N>;
 }
 
 /** The rows that an app's `find` returns. Types are inferred from the default name alone; another name needs them all. */
-export type Rows<U extends UserRow, M extends object, N extends string> = [N] extends [never]
-  ? { user: NoInfer<U> }
-  : N extends "mentorado"
-    ? { user: U; mentorado: M | null }
-    : { user: NoInfer<U> } & { [Name in NoInfer<N>]: NoInfer<M> | null };
+export type Rows<U extends UserRow, M extends object, N extends string> = ActiveRow &
+  ([N] extends [never]
+    ? { user: NoInfer<U> }
+    : N extends "mentorado"
+      ? { user: U; mentorado: M | null }
+      : { user: NoInfer<U> } & { [Name in NoInfer<N>]: NoInfer<M> | null });
 
 /** What rows say about a caller. `unreadable`: the rows prove nothing, and `problem` names the field, never its value. */
 export type RowsVerdict =
-  | { kind: "complete" | "no_profile" | "banned" | "deleted" }
+  | { kind: "complete" | "no_profile" | "not_a_member" | "banned" | "deleted" }
   | { kind: "unreadable"; problem: string };
 
 /**
@@ -62,6 +71,30 @@ export function decideRows(rows: unknown, userId: string, name: string | null = 
   if (profile.kind === "unreadable") return profile;
   if (deletedAt !== null) return { kind: "deleted" };
   return banned ? { kind: "banned" } : profile;
+}
+
+/**
+ * Decides whether rows give access to the active organization, as `decideRows` does for the user. Rows that name no organization
+ * are complete: the app has none.
+ *
+ * @param organizationId of the session; null for the personal account, undefined if it is not known
+ */
+export function decideOrganization(
+  { organization: row }: { organization?: unknown },
+  organizationId: string | null | undefined,
+): RowsVerdict {
+  if (row === undefined || organizationId === undefined) return { kind: "complete" };
+  if (row === null) return { kind: organizationId === null ? "complete" : "not_a_member" };
+  if (!isRecord(row)) return unreadable(`organization is ${describe(row)}; it must be a row or null`);
+  const { clerkOrgId, role } = row;
+  if (clerkOrgId !== organizationId)
+    return unreadable(
+      typeof clerkOrgId === "string"
+        ? "organization.clerkOrgId is not the active organization of the session"
+        : `organization.clerkOrgId is ${describe(clerkOrgId)}`,
+    );
+  if (role === null || typeof role === "string") return { kind: "complete" };
+  return unreadable(`organization.role is ${describe(role)}; it must be a text or null`);
 }
 
 function decideProfile(name: string, profile: unknown, user: Record<string, unknown>): RowsVerdict {

@@ -1,7 +1,7 @@
 import { expect, expectTypeOf, test } from "vitest";
 import type { Provisioned } from "./rollcall-client.ts";
 import { RollcallError } from "./rollcall-error.ts";
-import { buildClient, buildProfile, buildUser } from "./testing.ts";
+import { buildClient, buildOrganization, buildProfile, buildUser } from "./testing.ts";
 
 test("a client of a test answers with a profile for the user who is signed in", async () => {
   const client = buildClient();
@@ -14,6 +14,11 @@ test("a client of a test answers with a profile for the user who is signed in", 
 test("it answers with the session of the test, fails, or decides at each call", async () => {
   const session = { user: buildUser({ tier: "PRO" }), mentorado: null, created: true };
   expect(await buildClient(session).ensure()).toEqual({ ...session, stale: false });
+  const inTeam = { ...session, organization: buildOrganization({ role: "org:member" }) };
+  expect((await buildClient(inTeam).ensure()).organization).toMatchObject({
+    slug: "escola",
+    role: "org:member",
+  });
   const banned = new RollcallError("user.banned", "Banned.", { status: 403, retryable: false });
   await expect(buildClient(banned).ensure()).rejects.toBe(banned);
   const decide = buildClient(async ({ userId }) => {

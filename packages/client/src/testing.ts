@@ -1,6 +1,6 @@
 import type { AnyProvisioned, EnsureOptions, Provisioned, RollcallClient } from "./rollcall-client.ts";
 import type { RollcallError } from "./rollcall-error.ts";
-import type { Key, Mentorado, Session, User } from "./wire.ts";
+import type { Active, Key, Mentorado, Organization, Session, User } from "./wire.ts";
 
 const epoch = "2026-01-01T00:00:00.000Z";
 
@@ -26,6 +26,15 @@ export function buildProfile(change: Partial<Mentorado> = {}): Mentorado {
   };
 }
 
+/** An active organization as ensure answers, for tests of an app. Its user is an admin there. */
+export function buildOrganization(change: Partial<Organization> = {}): Organization {
+  return {
+    ...{ id: 1, clerkOrgId: "org_escola", name: "Escola", slug: "escola", imageUrl: null },
+    role: "org:admin",
+    ...change,
+  };
+}
+
 export type TestClient<P extends object, K extends Key, N extends string> = RollcallClient<P, K, N> & {
   /** The options of each call of ensure, in order. */
   readonly calls: readonly EnsureOptions[];
@@ -33,7 +42,7 @@ export type TestClient<P extends object, K extends Key, N extends string> = Roll
 
 /** What a client of a test does: answers with a session, fails, or decides at each call. */
 export type TestAnswer<P extends object, K extends Key, N extends string> =
-  | (Session<P, K, N> & { created?: boolean; stale?: boolean })
+  | (Session<P, K, N> & Active & { created?: boolean; stale?: boolean })
   | RollcallError
   | ((options: EnsureOptions) => Promise<Provisioned<P, K, N>>);
 

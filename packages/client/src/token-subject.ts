@@ -8,12 +8,24 @@ export function readTokenSubject(token: string): string | undefined {
 
 /** Reads a claim without verifying the token. Undefined when the token is not a JWT, or the claim is no text. */
 export function readTokenClaim(token: string, name: "sub" | "azp"): string | undefined {
+  const claim = readClaims(token)?.[name];
+  return typeof claim === "string" ? claim : undefined;
+}
+
+/** The active organization in a token, which is not verified: null for none, undefined when the token is not a JWT. */
+export function readTokenOrganization(token: string): string | null | undefined {
+  const claims = readClaims(token);
+  if (!claims) return undefined;
+  // Version 2 of Clerk's tokens has `o`, version 1 `org_id`.
+  const id = claims["v"] === 2 ? (claims["o"] as { id?: unknown } | null | undefined)?.id : claims["org_id"];
+  return typeof id === "string" ? id : null;
+}
+
+function readClaims(token: string): Record<string, unknown> | undefined {
   try {
     const payload = token.split(".")[1] ?? "";
     const claims: unknown = JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/")));
-    const claim =
-      typeof claims === "object" && claims !== null ? (claims as Record<string, unknown>)[name] : undefined;
-    return typeof claim === "string" ? claim : undefined;
+    return typeof claims === "object" && claims !== null ? (claims as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }

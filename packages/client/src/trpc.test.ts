@@ -10,6 +10,7 @@ import {
   type EnsureServer,
   failure,
   ready,
+  readyIn,
   startEnsureServer,
 } from "./testing/ensure-server.ts";
 import { type Identity, ProvisioningError, provisioned } from "./trpc.ts";
@@ -61,7 +62,8 @@ function createRouter(baseUrl: string) {
       expectTypeOf(ctx.user).toEqualTypeOf<User>();
       expectTypeOf(ctx.mentorado).toEqualTypeOf<Mentorado>();
       expectTypeOf(ctx.requestId).toEqualTypeOf<string>();
-      return [ctx.user.clerkId, ctx.mentorado.nomeCompleto, ctx.requestId];
+      const { user, mentorado, organization, requestId } = ctx;
+      return [user.clerkId, mentorado.nomeCompleto, requestId, ...(organization ? [organization.role] : [])];
     }),
     level: knownProcedure.query(({ ctx }) => {
       expectTypeOf(ctx.user.since).toEqualTypeOf<Date>();
@@ -90,6 +92,8 @@ const failureOf = (call: Promise<unknown>): Promise<Failure> =>
 test("a procedure has user and profile in its context, beside the existing values", async () => {
   rollcall.will(ready("user_ana"));
   expect(await callAs("user_ana").whoami.query()).toEqual(["user_ana", "Profile of user_ana", "r1"]);
+  rollcall.will(readyIn("user_ana", "org_a"));
+  expect(await callAs("user_ana").whoami.query()).toContain("org:admin");
 });
 
 test("a user in the app's database is served while Rollcall is down", async () => {
@@ -107,6 +111,7 @@ test("the procedures of a batch ask Rollcall once", async () => {
 const failures: [code: string, httpStatus: number, reason: string, answer: Behaviour][] = [
   ["FORBIDDEN", 403, "no_profile", ready("user_ana", { mentorado: null })],
   ["FORBIDDEN", 403, "user.deleted", failure(410, "user.deleted")],
+  ["FORBIDDEN", 403, "organization.not_a_member", failure(403, "organization.not_a_member")],
   ["UNAUTHORIZED", 401, "unauthenticated", failure(401, "unauthenticated")],
   ["SERVICE_UNAVAILABLE", 503, "unavailable", failure(503, "queue.unavailable")],
 ];

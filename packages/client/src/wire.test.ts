@@ -1,6 +1,16 @@
 import type * as contracts from "@rollcall/contracts";
 import { expectTypeOf, test } from "vitest";
-import type { EnsurePending, EnsureReady, ErrorBody, Key, Mentorado, Session, User } from "./wire.ts";
+import type { RefusalCode } from "./rollcall-error.ts";
+import type {
+  EnsurePending,
+  EnsureReady,
+  ErrorBody,
+  Key,
+  Mentorado,
+  Organization,
+  Session,
+  User,
+} from "./wire.ts";
 
 test("the wire types equal the schemas of the api", () => {
   expectTypeOf<User>().toEqualTypeOf<contracts.EnsureReady["user"]>();
@@ -8,6 +18,8 @@ test("the wire types equal the schemas of the api", () => {
   expectTypeOf<Mentorado>().toEqualTypeOf<contracts.MentoradoView>();
   expectTypeOf<Session>().branded.toEqualTypeOf<Pick<contracts.EnsureReady, "user" | "mentorado">>();
   expectTypeOf<EnsureReady>().branded.toEqualTypeOf<contracts.EnsureReady>();
+  expectTypeOf<Organization>().toEqualTypeOf<contracts.OrganizationView>();
+  expectTypeOf<RefusalCode>().toExtend<contracts.ErrorCode>();
   expectTypeOf<EnsurePending>().toEqualTypeOf<contracts.EnsurePending>();
   expectTypeOf<ErrorBody>().toEqualTypeOf<contracts.ErrorBody>();
 });

@@ -46,6 +46,25 @@ export type Mentorado = {
   updatedAt: string;
 };
 
+/**
+ * The active organization of a session, with the user's role in it. Name, slug, image and role are null if your tables have no
+ * column for them.
+ */
+export type Organization = {
+  /** The key of your row. */
+  id: Key;
+  /** Clerk's id, `org_…`. */
+  clerkOrgId: string;
+  name: string | null;
+  slug: string | null;
+  imageUrl: string | null;
+  /** Clerk's role, such as `org:admin`. */
+  role: string | null;
+};
+
+/** Null for the personal account. Missing while Rollcall's mapping has no organizations. */
+export type Active = { organization?: Organization | null | undefined };
+
 /** A property with the profile's name in the mapping; none for an app without profiles, whose name is `never`. */
 export type Named<Value, N extends string> = { [Name in N]: Value };
 
@@ -59,10 +78,10 @@ export type EnsureReady<
   P extends object = Mentorado,
   K extends Key = number,
   N extends string = "mentorado",
-> = Session<P, K, N> & { success: true; created: boolean; stale?: true | undefined };
+> = Session<P, K, N> & Active & { success: true; created: boolean; stale?: true | undefined };
 
 /** The same of any mapping. The profile is read by its name. */
-export type AnyReady = {
+export type AnyReady = Active & {
   success: true;
   created: boolean;
   stale?: true | undefined;

@@ -52,6 +52,8 @@ export const sessionAnswer = z.object({
   version: z.string(),
   /** Null for an app without profiles. */
   profile: profileShape.nullable(),
+  /** Whether the mapping has organizations. */
+  organizations: z.boolean(),
 });
 
 export type SessionAnswer = z.infer<typeof sessionAnswer>;

@@ -1,14 +1,17 @@
 import { z } from "zod";
 import { eventView, listQuery } from "./admin.ts";
-import { clerkUserId, rowClerkId } from "./ids.ts";
+import { clerkOrganizationId, clerkUserId, rowClerkId } from "./ids.ts";
 
 const timestamp = z.iso.datetime({ offset: true });
 
+/** The users and organizations that events are about. */
+const subject = z.union([clerkUserId, clerkOrganizationId], { error: "must look like user_… or org_…" });
+
 /** An event of the timeline over all users. The event itself holds codes and ids only. */
 export const activityView = eventView.extend({
-  /** Null for an event that concerns no user, such as the start of a run. */
+  /** Of a user, or an organization. Null for an event that concerns neither, such as the start of a run. */
   clerkId: rowClerkId.nullable(),
-  /** The user's name, if a row has one. Lists have it, and the live stream does not. */
+  /** The user's or organization's name, if a row has one. Lists have it, and the live stream does not. */
   name: z.string().nullable().optional(),
 });
 
@@ -27,7 +30,8 @@ const words = z
 export const activityQuery = listQuery.extend({
   kind: words.optional(),
   cause: words.optional(),
-  clerkId: clerkUserId.optional(),
+  /** Of a user or an organization. An organization's events include those of its memberships. */
+  clerkId: subject.optional(),
   /** The delivery, run, operator or bulk change behind an event. */
   ref: z
     .string()
@@ -55,7 +59,7 @@ export type AuditEntry = z.infer<typeof auditEntry>;
 export const auditQuery = listQuery.extend({
   by: z.string().min(1).max(64).optional(),
   kind: words.optional(),
-  clerkId: clerkUserId.optional(),
+  clerkId: subject.optional(),
 });
 
 /** `GET live`. The header `Last-Event-ID`, which a browser sends when it reconnects, wins over `after`. */
@@ -70,6 +74,7 @@ export const liveQuery = z.object({
 export const liveTopics = [
   "overview",
   "users",
+  "organizations",
   "dead-letters",
   "conflicts",
   "runs",

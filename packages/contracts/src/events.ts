@@ -18,6 +18,8 @@ export const logEvents = [
   "user_deletion_failed",
   "organization_synced",
   "organization_sync_failed",
+  "organizations_reconciled",
+  "organizations_ended",
   "deletion_held",
   "deletion_unconfirmed",
   "cache_hit_no_mentorado",

@@ -130,13 +130,13 @@ export const metricTable = {
   },
   rollcall_reconcile_drift_total: {
     type: "counter",
-    help: "Differences that reconcile found: missing_row, older_row, missing_profile, released (a held deletion), extra_row.",
+    help: "Differences that reconcile found: missing_row, older_row, missing_profile, released (a held deletion), extra_row; and missing, older, released and extra with _organization or _membership.",
     labels: ["kind"],
     in: ["worker"],
   },
   rollcall_users: {
     type: "gauge",
-    help: "Rows of users, by state: live, banned, deleted; and held: rows whose deletion waits for confirmation. Counted once a minute.",
+    help: "Rows of users, by state: live, banned, deleted; and held: rows whose deletion waits for confirmation, organizations and memberships included. Counted once a minute.",
     labels: ["state"],
     in: ["api"],
   },

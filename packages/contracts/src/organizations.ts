@@ -35,8 +35,10 @@ export const organizationEntry = z.object({
   clerkOrgId: rowClerkId,
   name: z.string().nullable(),
   slug: z.string().nullable(),
-  /** As Clerk counted them when the organization was read. */
+  /** The row's value: how many Clerk counted when the organization was read. */
   membersCount: count.nullable(),
+  /** Memberships that are live here. `more`: there are more than `count`, which ends at 1,000, or 100,000 in a report. */
+  members: z.object({ count, more: z.boolean() }),
   state: organizationState,
   clerkCreatedAt: timestamp.nullable(),
   clerkUpdatedAt: timestamp.nullable(),
@@ -93,13 +95,13 @@ export const organizationReport = z.object({
   organization: organizationEntry.nullable(),
   /** Whether the app's table has a row. A tombstone of an id that was never read has none. */
   hasRow: z.boolean(),
+  /** The read sequence of the last read that was written. Each sync of a live organization moves it. */
+  readTicket: z.number().int().nullable(),
   /** `unknown` when Clerk gave no answer; `clerkError` then says why. */
   clerk: z.enum(["there", "absent", "unknown"]),
   /** The error's code. Null also without CLERK_SECRET_KEY. */
   clerkError: z.string().nullable(),
   clerkOrganization: clerkOrganizationView.nullable(),
-  /** Memberships that are live here. `more`: there are more than `count`, which ends at 100,000. */
-  members: z.object({ count, more: z.boolean() }),
   /** Of the organization itself. Jobs of its members are in their reports. */
   jobs: z.array(jobView),
   /** Of the organization and of its members. */

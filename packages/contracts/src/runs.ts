@@ -18,7 +18,7 @@ export type RunState = z.infer<typeof runState>;
 
 const count = z.number().int().nonnegative();
 
-/** Numbers of users by what the run did, or what a dry run would do. */
+/** Numbers of users, and of organizations and memberships while these are on, by what the run did, or what a dry run would do. */
 export const runCounts = z.object({
   created: count,
   linked: count,
@@ -42,7 +42,7 @@ export const runView = z.object({
   /** An operator, or `schedule`, `first-boot`, `catch-up`, `retry`, `migrate` or `emptied-queue`. */
   startedBy: z.string(),
   pages: count,
-  /** The users compared so far, and the users at Clerk when the run began; null until Clerk has answered. */
+  /** What was compared so far, and what was at Clerk when the run began; null until Clerk has answered. As in `counts`. */
   seen: count,
   total: count.nullable(),
   counts: runCounts,
@@ -75,9 +75,15 @@ export const reconcileRequest = z.strictObject({
 
 export const runQuery = listQuery.extend({ mode: runMode.optional() });
 
-/** A user that a dry run would change. `failed`: Postgres would refuse the user, for the reason `code`. */
+/**
+ * A user, an organization or a membership that a dry run would change. `failed`: Postgres would refuse it, for the reason
+ * `code`.
+ */
 export const runDifference = z.object({
+  /** Of a membership: its user. */
   clerkId: rowClerkId,
+  /** Of a membership alone: its organization. */
+  clerkOrgId: z.string().optional(),
   /** Null for a user without a row. */
   name: z.string().nullable(),
   kind: z.enum(["created", "linked", "updated", "deleted", "held", "failed"]),

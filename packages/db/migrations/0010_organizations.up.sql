@@ -34,6 +34,39 @@ create table rollcall.membership_states (
 -- The deletion of a user ends the user's memberships.
 create index membership_states_of_user on rollcall.membership_states (clerk_id);
 
+-- Both are for the full sync, which compares a range of creation times with one page of Clerk's list.
+create index organization_states_created on rollcall.organization_states (clerk_created_at) where deleted_at is null;
+create index membership_states_created on rollcall.membership_states (clerk_created_at) where deleted_at is null;
+-- For the count of what waits for an operator.
+create index organization_states_held on rollcall.organization_states (clerk_org_id) where held_at is not null;
+create index membership_states_held on rollcall.membership_states (clerk_org_id) where held_at is not null;
+
+-- Live organizations and memberships that Clerk's pages lacked, as rollcall.deletion_candidates of users.
+create table rollcall.organization_candidates (
+  run_id        bigint not null references rollcall.runs on delete cascade,
+  clerk_org_id  text not null,
+  -- Empty for the organization itself.
+  clerk_id      text not null default '',
+  -- The membership that the pair had then. Another one of the same pair is no candidate.
+  membership_id text,
+  is_absent     boolean not null default false,
+  primary key (run_id, clerk_org_id, clerk_id)
+);
+
+-- The state of the incremental sync, as in rollcall.catch_up. One row for organizations, and one for memberships.
+create table rollcall.organization_catch_up (
+  kind            text primary key,
+  -- Everything that was created at Clerk up to this time is in our rows; milliseconds since the epoch.
+  watermark_ms    bigint,
+  surplus         integer not null default 0,
+  surplus_passes  integer not null default 0,
+  checked_surplus integer not null default 0,
+  -- A long count is not repeated in each pass.
+  counted_at      timestamptz,
+  count_took_ms   integer not null default 0
+);
+insert into rollcall.organization_catch_up (kind) values ('organizations'), ('memberships');
+
 -- An event of a membership is in the timeline of its user. This finds it for the organization.
 create index events_of_organization on rollcall.events ((details ->> 'clerkOrgId'), id desc) where details ->> 'clerkOrgId' is not null;
 

@@ -143,9 +143,17 @@ export async function countUsersByState(
   return { ...readRow(statesRow, (await db.query(countsOf(db).states)).rows), countedAt: null };
 }
 
-/** Deletions that wait for an operator. */
+const heldOf = perTables(({ organizations }) => {
+  const states = organizations ? ["organization_states", "membership_states"] : [];
+  const ofStates = states.map(
+    (table) => `+ (select count(*) from rollcall.${table} where held_at is not null)`,
+  );
+  return `select ((select count(*) from rollcall.held_deletions) ${ofStates.join(" ")})::int as count`;
+});
+
+/** Deletions that wait for an operator, ends of organizations and memberships included. */
 export function countHeldDeletions(db: Queryable): Promise<number> {
-  return count(db, "select count(*)::int as count from rollcall.held_deletions");
+  return count(db, heldOf(db));
 }
 
 /**

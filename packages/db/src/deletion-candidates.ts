@@ -94,8 +94,13 @@ export async function listAbsent(
   return readRows(idRow, result.rows).map(({ clerkId }) => clerkId);
 }
 
-/** Deletes the candidates of a run. */
+/** Deletes the candidates of a run, those among organizations and memberships too. */
 export async function dropCandidates(db: Queryable, runId: number): Promise<void> {
+  for (const table of candidateTables(db)) await db.query(`delete from ${table} where run_id = $1`, [runId]);
+}
+
+/** Deletes the candidates of a run among users. */
+export async function dropUserCandidates(db: Queryable, runId: number): Promise<void> {
   await db.query("delete from rollcall.deletion_candidates where run_id = $1", [runId]);
 }
 
@@ -104,15 +109,21 @@ export async function dropCandidates(db: Queryable, runId: number): Promise<void
  * still be under way, and keeps its candidates.
  */
 export async function dropCandidatesOfEarlierRuns(db: Queryable, runId: number): Promise<void> {
-  await db.query(
-    `delete from rollcall.deletion_candidates s using rollcall.runs r
-     where r.id = s.run_id and r.id < $1 and r.finished_at is not null`,
-    [runId],
-  );
+  for (const table of candidateTables(db))
+    await db.query(
+      `delete from ${table} s using rollcall.runs r
+       where r.id = s.run_id and r.id < $1 and r.finished_at is not null`,
+      [runId],
+    );
 }
 
+const candidateTables = ({ tables }: Queryable) => [
+  "rollcall.deletion_candidates",
+  ...(tables.organizations ? ["rollcall.organization_candidates"] : []),
+];
+
 const ended = `
-delete from rollcall.deletion_candidates where run_id = any (
+where run_id = any (
   array(select id from rollcall.runs where mode = 'full' and finished_at is not null and state <> 'held')
 )`;
 
@@ -121,5 +132,5 @@ delete from rollcall.deletion_candidates where run_id = any (
  * run instead, and its role may not write candidates.
  */
 export async function dropCandidatesOfEndedRuns(db: Queryable): Promise<void> {
-  await db.query(ended);
+  for (const table of candidateTables(db)) await db.query(`delete from ${table} ${ended}`);
 }

@@ -1,6 +1,7 @@
 export {
   lockAbsenceGuard,
   mayDeleteAbsent,
+  mayDeleteAbsentOf,
   readClock,
   readRecentVersions,
   recordAbsenceAt,
@@ -114,6 +115,7 @@ export {
   dropCandidates,
   dropCandidatesOfEarlierRuns,
   dropCandidatesOfEndedRuns,
+  dropUserCandidates,
   type FullSyncPage,
   listAbsent,
   listCandidates,
@@ -160,10 +162,13 @@ export {
   applyMemberships,
   endAbsentMembership,
   endMembership,
+  endMemberships,
   findMembershipState,
+  holdMemberships,
   type MembershipOutcome,
   type MembershipState,
   nameMembership,
+  releaseMemberships,
 } from "./memberships.ts";
 export { MigrationRefusal } from "./migrate/adoption/refuse-unfit.ts";
 export { findDuplicateRows } from "./migrate/adoption/row-problems.ts";
@@ -177,9 +182,31 @@ export {
   restoreTables,
 } from "./migrate/migrate.ts";
 export { type InsertedUser, insertNewUsers } from "./new-users.ts";
-export type { MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
 export {
+  addMissingEntries,
+  addUndatedEntries,
+  countEntryCandidates,
+  decideEntryCandidates,
+  dropDecidedMemberships,
+  dropEntryCandidates,
+  type EntryKind,
+  listAbsentMemberships,
+  listAbsentOrganizations,
+  listMembershipCandidates,
+  listOrganizationCandidates,
+} from "./organization-candidates.ts";
+export {
+  countEntriesWhenDue,
+  hasLiveEntries,
+  readEntryCatchUp,
+  storeEntryCatchUp,
+} from "./organization-catch-up.ts";
+export type { EndReason, MembershipSnapshot, OrganizationSnapshot } from "./organization-columns.ts";
+export { type EntryDrift, findMembershipDrift, findOrganizationDrift } from "./organization-drift.ts";
+export {
+  findMembership,
   findOrganization,
+  findOrganizationNames,
   listMembers,
   listMembershipsOfUser,
   listOrganizations,
@@ -187,9 +214,12 @@ export {
 export {
   applyOrganizations,
   findOrganizationState,
+  holdOrganizations,
   type OrganizationOutcome,
+  releaseOrganizations,
   tombstoneAbsentOrganization,
   tombstoneOrganization,
+  tombstoneOrganizations,
 } from "./organizations.ts";
 export {
   type DueNotification,

@@ -1,15 +1,22 @@
+import { type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { z } from "zod";
 import { lockAbsenceGuard, mayDeleteAbsentOf } from "./absences.ts";
 import { findKeyMaker } from "./made-keys.ts";
-import type { MembershipSnapshot, OrganizationTables } from "./organization-columns.ts";
+import {
+  type EndReason,
+  fromMs,
+  type MembershipSnapshot,
+  type OrganizationTables,
+} from "./organization-columns.ts";
 import type { Queryable } from "./queryable.ts";
 import { readRow, readRows } from "./rows.ts";
+import { splitInSavepoints } from "./split-on-refusal.ts";
 import { perOrganizations, type Tables } from "./tables.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
 import { stateTable } from "./user-rows.ts";
 
 /** The organization and the user of a membership. */
-type Pair = { clerkOrgId: string; clerkId: string };
+export type Pair = { clerkOrgId: string; clerkId: string };
 
 /** Makes the states that are missing, and locks all of them by organization and user. The condition is false. */
 const claim = `
@@ -29,14 +36,16 @@ select clerk_org_id as id from rollcall.organization_states where clerk_org_id =
   };
 };
 
-const fromMs = (column: string) => `timestamptz 'epoch' + ${column} * interval '1 millisecond'`;
+/** Rows `a` of memberships in the parameters of `listMembershipValues`. */
+export const membershipRows = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::bigint[], $8::text[], $9::text[])
+    as a (clerk_org_id, clerk_id, membership_id, role, created_ms, updated_ms, read_ticket, cause, ref)`;
 
 /**
  * Whether a read `k` of a pair is newer than its state `t`. A user who joins again has another membership, whose creation is
  * later. With equal or unreadable creations the later read is newer. Of one membership, the rule of users holds, and its end
  * is final.
  */
-const isNewer = `case
+export const isNewerMembership = `case
     when t.membership_id is null then t.deleted_at is null or k.read_ticket > coalesce(t.read_ticket, 0)
     when t.membership_id = k.membership_id then t.deleted_at is null
       and (coalesce(k.clerk_updated_at, '-infinity'), k.read_ticket)
@@ -67,10 +76,7 @@ const write = (
     ...(m.deletedAt === undefined ? [] : [{ column: m.deletedAt, value: "null" }]),
     ...(m.updatedAt === undefined ? [] : [{ column: m.updatedAt, value: "now()" }]),
   ];
-  const differs = [
-    ...(m.role === undefined ? [] : [`m.${m.role}::text is distinct from k.role`]),
-    ...(m.deletedAt === undefined ? [] : [`m.${m.deletedAt} is not null`]),
-  ].join(" or ");
+  const { differs } = m;
   const assign = (from: "k" | "excluded") =>
     assigned
       .map(
@@ -90,8 +96,7 @@ with k as materialized (
       when o.${o.id} is null or t.read_ticket is null or a.clerk_org_id <> all ($11::text[]) then 'organization_missing'
       when u.${u.id} is null or u.read_ticket is null or a.clerk_id <> all ($10::text[]) then 'user_missing'
     end as lacks
-  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::bigint[], $8::text[], $9::text[])
-    as a (clerk_org_id, clerk_id, membership_id, role, created_ms, updated_ms, read_ticket, cause, ref)
+  from ${membershipRows}
   left join ${u.rows} u on u.${u.clerkId} = a.clerk_id
   left join ${o.table} o on o.${o.clerkOrgId} = a.clerk_org_id
   left join rollcall.organization_states t on t.clerk_org_id = a.clerk_org_id
@@ -100,16 +105,16 @@ due as (
   update rollcall.membership_states t set
     membership_id = k.membership_id, clerk_created_at = k.clerk_created_at, clerk_updated_at = k.clerk_updated_at,
     read_ticket = k.read_ticket, deleted_at = null, deleted_by = null, held_at = null
-  from k where t.clerk_org_id = k.clerk_org_id and t.clerk_id = k.clerk_id and k.lacks is null and ${isNewer}
+  from k where t.clerk_org_id = k.clerk_org_id and t.clerk_id = k.clerk_id and k.lacks is null and ${isNewerMembership}
   returning t.clerk_org_id, t.clerk_id
 ),
 ${
-  differs === ""
+  differs === undefined
     ? ""
     : `updated as (
   update ${m.table} m set ${assign("k")}
   from k join due using (clerk_org_id, clerk_id)
-  where m.${m.user} = k.user_key and m.${m.organization} = k.organization_key and (${differs})
+  where m.${m.user} = k.user_key and m.${m.organization} = k.organization_key and ${differs}
   returning k.clerk_org_id, k.clerk_id
 ),
 `
@@ -127,7 +132,7 @@ ${
 ),
 changed as (
   select k.clerk_org_id, k.clerk_id, 'membership_created' as kind from inserted join k using (user_key, organization_key)
-  ${differs === "" ? "" : "union all select clerk_org_id, clerk_id, 'membership_updated' from updated"}
+  ${differs === undefined ? "" : "union all select clerk_org_id, clerk_id, 'membership_updated' from updated"}
 ),
 recorded as (
   insert into rollcall.events (clerk_id, kind, cause, ref, details)
@@ -200,20 +205,25 @@ export async function applyMemberships(
   await db.query(claim, [organizations, users]);
   const madeKey = own.keyMaker && (await findKeyMaker(db, own.keyMaker));
   const { rows } = await db.query(own.makeWrite(madeKey), [
-    organizations,
-    users,
-    snapshots.map(({ membershipId }) => membershipId),
-    snapshots.map(({ role }) => role),
-    snapshots.map(({ clerkCreatedAtMs }) => clerkCreatedAtMs),
-    snapshots.map(({ clerkUpdatedAtMs }) => clerkUpdatedAtMs),
-    snapshots.map(({ readTicket }) => readTicket),
-    snapshots.map(({ cause }) => cause),
-    snapshots.map(({ ref }) => ref),
+    ...listMembershipValues(snapshots),
     lockedUsers.map(({ id }) => id),
     lockedOrganizations.map(({ id }) => id),
   ]);
   return new Map(readRows(outcomeRow, rows).map((row) => [nameMembership(row), row.outcome]));
 }
+
+/** The parameters of `membershipRows`. */
+export const listMembershipValues = (snapshots: readonly MembershipSnapshot[]) => [
+  snapshots.map(({ clerkOrgId }) => clerkOrgId),
+  snapshots.map(({ clerkId }) => clerkId),
+  snapshots.map(({ membershipId }) => membershipId),
+  snapshots.map(({ role }) => role),
+  snapshots.map(({ clerkCreatedAtMs }) => clerkCreatedAtMs),
+  snapshots.map(({ clerkUpdatedAtMs }) => clerkUpdatedAtMs),
+  snapshots.map(({ readTicket }) => readTicket),
+  snapshots.map(({ cause }) => cause),
+  snapshots.map(({ ref }) => ref),
+];
 
 const findState = `
 select membership_id as "membershipId", deleted_at is not null as "isEnded",
@@ -241,7 +251,7 @@ export async function findMembershipState(
   return state ?? { membershipId: null, isEnded: false, createdAtMs: null };
 }
 
-/** Ends rows of the pairs `$1`, `$2`: the row goes, or gets its time where the mapping names a column for it. */
+/** Ends rows of the pairs in `$1` and `$2`: the row goes, or gets its time where the mapping names a column for it. */
 const dropRows = ({ memberships: m, ...o }: OrganizationTables, { users: u }: Tables) => {
   const found = (where: string) => `doomed as materialized (
   select m.${m.user} as user_key, m.${m.organization} as organization_key
@@ -256,7 +266,7 @@ const dropRows = ({ memberships: m, ...o }: OrganizationTables, { users: u }: Ta
       ? `delete from ${m.table} m using doomed d where ${isRow}`
       : `update ${m.table} m set ${m.deletedAt} = now()${touched} from doomed d where ${isRow} and m.${m.deletedAt} is null`;
   return {
-    pair: `with ${found(`where o.${o.clerkOrgId} = $1 and u.${u.clerkId} = $2`)} ${change}`,
+    pairs: `with ${found(`join unnest($1::text[], $2::text[]) as p (o, u) on p.o = o.${o.clerkOrgId} and p.u = u.${u.clerkId}`)} ${change}`,
     organization: `with ${found(`where o.${o.clerkOrgId} = any ($1::text[])`)} ${change}`,
     user: `with ${found(`where u.${u.clerkId} = any ($1::text[])`)} ${change}`,
   };
@@ -295,7 +305,7 @@ export async function endMembership(
   db: Queryable,
   { clerkOrgId, clerkId }: Pair,
   { membershipId, readTicket }: { membershipId: string | null; readTicket: number },
-  { by, cause, ref }: { by: "signature" | "absence" | "person"; cause: string; ref: string | null },
+  { by, cause, ref }: EndReason,
 ): Promise<"tombstoned" | "deleted" | "changed"> {
   const own = statements(db);
   if (!own) return "deleted";
@@ -304,18 +314,99 @@ export async function endMembership(
   const values = [clerkOrgId, clerkId, by, cause, ref, readTicket, membershipId];
   const { ended, isExpected } = readRow(endedRow, (await db.query(endOne, values)).rows);
   if (!isExpected) return "changed";
-  await db.query(own.drop.pair, [clerkOrgId, clerkId]);
+  await db.query(own.drop.pairs, [[clerkOrgId], [clerkId]]);
   return ended > 0 ? "tombstoned" : "deleted";
 }
 
+const lockPairs = (condition: string) => `locked as materialized (
+  select t.clerk_org_id, t.clerk_id from rollcall.membership_states t
+  where t.deleted_at is null and ${condition}
+  order by t.clerk_org_id collate "C", t.clerk_id collate "C" for update
+)`;
+const isLocked = "t.clerk_org_id = l.clerk_org_id and t.clerk_id = l.clerk_id";
+
 const hold = `
-with held as (
-  update rollcall.membership_states set held_at = now()
-  where clerk_org_id = $1 and clerk_id = $2 and held_at is null and deleted_at is null returning clerk_id
+with ${lockPairs("t.held_at is null and (t.clerk_org_id, t.clerk_id) in (select * from unnest($1::text[], $2::text[]))")},
+held as (
+  update rollcall.membership_states t set held_at = now() from locked l where ${isLocked}
+  returning t.clerk_org_id, t.clerk_id
 )
 insert into rollcall.events (clerk_id, kind, cause, ref, details)
-select clerk_id, 'membership_end_held', $3, $4, jsonb_build_object('clerkOrgId', $1::text) from held
+select clerk_id, 'membership_end_held', $3, $4, jsonb_build_object('clerkOrgId', clerk_org_id) from held
 `;
+
+/** Holds the end of memberships that Clerk lacks until an operator confirms it. Run it inside a transaction. */
+export async function holdMemberships(
+  db: Queryable,
+  pairs: readonly Pair[],
+  { cause, ref }: { cause: string; ref: string | null },
+): Promise<void> {
+  await db.query(hold, [...listPairs(pairs), cause, ref]);
+}
+
+/** Releases memberships that are held, because Clerk has them. */
+export async function releaseMemberships(db: Queryable, pairs: readonly Pair[]): Promise<void> {
+  await db.query(
+    `update rollcall.membership_states set held_at = null
+     where (clerk_org_id, clerk_id) in (select * from unnest($1::text[], $2::text[])) and held_at is not null`,
+    listPairs(pairs),
+  );
+}
+
+const listPairs = (pairs: readonly Pair[]) => [
+  pairs.map(({ clerkOrgId }) => clerkOrgId),
+  pairs.map(({ clerkId }) => clerkId),
+];
+
+const endMany = `
+with ${lockPairs("(t.clerk_org_id, t.clerk_id, t.membership_id) in (select * from unnest($1::text[], $2::text[], $6::text[]))")},
+ended as (
+  update rollcall.membership_states t set deleted_at = now(), deleted_by = $3, held_at = null from locked l where ${isLocked}
+  returning t.clerk_org_id, t.clerk_id
+),
+recorded as (
+  insert into rollcall.events (clerk_id, kind, cause, ref, details)
+  select clerk_id, 'membership_ended', $4, $5, jsonb_build_object('clerkOrgId', clerk_org_id, 'by', $3::text) from ended
+)
+select clerk_org_id as "clerkOrgId", clerk_id as "clerkId" from ended
+`;
+
+/** A pair with Clerk's id of its membership. */
+export type NamedMembership = Pair & { membershipId: string };
+
+/**
+ * Ends memberships that Clerk lacks. A pair that has another membership by now stays, because Clerk's answer says nothing
+ * about that one. One that Postgres refuses fails alone. Run it inside a transaction.
+ *
+ * @returns the memberships that ended, and those that were refused
+ */
+export async function endMemberships(
+  db: Queryable,
+  memberships: readonly NamedMembership[],
+  { by, cause, ref }: EndReason,
+): Promise<{ ended: Pair[]; refused: (Pair & { code: ErrorCode })[] }> {
+  const own = statements(db);
+  const refused: (Pair & { code: ErrorCode })[] = [];
+  if (!own || memberships.length === 0) return { ended: [], refused };
+  await waitBrieflyForLocks(db);
+  const parts = await splitInSavepoints(
+    db,
+    memberships,
+    async (part) => {
+      const values = [...listPairs(part), by, cause, ref, part.map(({ membershipId }) => membershipId)];
+      const ended = readRows(pairRow, (await db.query(endMany, values)).rows);
+      await db.query(own.drop.pairs, listPairs(ended));
+      return ended;
+    },
+    ({ clerkOrgId, clerkId }, error): Pair[] => {
+      refused.push({ clerkOrgId, clerkId, code: readErrorCode(error) });
+      return [];
+    },
+  );
+  return { ended: parts.flat(), refused };
+}
+
+const pairRow = z.object({ clerkOrgId: z.string(), clerkId: z.string() });
 
 /** Ends a membership that Clerk lacks, though Clerk signed no end. Above the guard it is held for an operator. */
 export async function endAbsentMembership(
@@ -325,8 +416,8 @@ export async function endAbsentMembership(
   why: { cause: string; ref: string | null },
 ): Promise<"tombstoned" | "deleted" | "changed" | "held"> {
   await lockAbsenceGuard(db);
-  if (!(await mayDeleteAbsentOf(db, "membership_states"))) {
-    await db.query(hold, [pair.clerkOrgId, pair.clerkId, why.cause, why.ref]);
+  if (!(await mayDeleteAbsentOf(db, "membership_states", 1))) {
+    await holdMemberships(db, [pair], why);
     return "held";
   }
   return endMembership(db, pair, before, { by: "absence", ...why });

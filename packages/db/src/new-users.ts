@@ -28,7 +28,7 @@ import { insertRows } from "./users.ts";
  * changes a row that it waited for.
  *
  * Triggers of the app that run behind an insert run behind the whole statement. If there is one on the users, the statement
- * inserts nobody: the trigger may make the profile itself, or change what decides about the profile.
+ * inserts no row: the trigger may make the profile itself, or change what decides about the profile.
  */
 const inserts = perUserKey(({ users: u, profile }, newKey) => {
   // Separate state has tables of its own. Without profiles, or for columns that the table lacks, the write is as fast.

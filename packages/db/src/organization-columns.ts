@@ -34,6 +34,12 @@ export type MembershipSnapshot = {
   ref: string | null;
 };
 
+/** Why an organization or a membership ended, and what led to it. See `Deletion` of users. */
+export type EndReason = { by: "signature" | "absence" | "person"; cause: string; ref: string | null };
+
+/** A time of Clerk's as a timestamp. */
+export const fromMs = (column: string) => `timestamptz 'epoch' + ${column} * interval '1 millisecond'`;
+
 /** A column that holds a value of Clerk's, under its field in the mapping. */
 export type OrganizationColumn = {
   /** The name, quoted. */
@@ -64,6 +70,10 @@ export function createOrganizationTables(mapping: Mapping): OrganizationTables |
 function describeOrganizations(mapped: NonNullable<ReturnType<typeof resolveOrganizations>>) {
   const { columns, memberships: pairs } = mapped;
   const fields = Object.entries(clerkFields) as [keyof typeof clerkFields, string][];
+  const clerkColumns = fields.flatMap(([field, name]): OrganizationColumn[] => {
+    const column = columns[field];
+    return column === undefined ? [] : [{ column: quoteName(column), name }];
+  });
   return {
     mapped,
     ...nameTable(mapped),
@@ -71,10 +81,8 @@ function describeOrganizations(mapped: NonNullable<ReturnType<typeof resolveOrga
     /** Undefined if the key is the Clerk id, which every insert has. */
     madeKey: mapped.key.column === columns.clerkOrgId ? undefined : mapped.key,
     clerkOrgId: quoteName(columns.clerkOrgId),
-    clerkColumns: fields.flatMap(([field, name]): OrganizationColumn[] => {
-      const column = columns[field];
-      return column === undefined ? [] : [{ column: quoteName(column), name }];
-    }),
+    clerkColumns,
+    differs: compareOrganization(clerkColumns),
     deletedAt: quoteOptional(columns.deletedAt),
     createdAt: quoteOptional(columns.createdAt),
     updatedAt: quoteOptional(columns.updatedAt),
@@ -87,8 +95,28 @@ function describeOrganizations(mapped: NonNullable<ReturnType<typeof resolveOrga
       deletedAt: quoteOptional(pairs.columns.deletedAt),
       createdAt: quoteOptional(pairs.columns.createdAt),
       updatedAt: quoteOptional(pairs.columns.updatedAt),
+      differs: compareMembership(quoteOptional(pairs.columns.role), quoteOptional(pairs.columns.deletedAt)),
     },
   };
+}
+
+/** Whether a row `o` differs from its snapshot `s`; undefined if no column could. A number that Clerk did not send stays. */
+function compareOrganization(columns: readonly OrganizationColumn[]): string | undefined {
+  const comparisons = columns.map(({ column, name }) =>
+    name === "members_count"
+      ? `coalesce(s.${name}, o.${column}) is distinct from o.${column}`
+      : `o.${column} is distinct from s.${name}`,
+  );
+  return comparisons.length === 0 ? undefined : `(${comparisons.join(" or ")})`;
+}
+
+/** Whether a row `m` differs from its snapshot `k`; undefined if no column could. */
+function compareMembership(role: string | undefined, deletedAt: string | undefined): string | undefined {
+  const comparisons = [
+    ...(role === undefined ? [] : [`m.${role}::text is distinct from k.role`]),
+    ...(deletedAt === undefined ? [] : [`m.${deletedAt} is not null`]),
+  ];
+  return comparisons.length === 0 ? undefined : `(${comparisons.join(" or ")})`;
 }
 
 function nameTable({ table }: { table: string }) {

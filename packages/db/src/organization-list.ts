@@ -1,8 +1,11 @@
 import {
   AppError,
+  clerkOrganizationId,
   type OrganizationEntry,
   type OrganizationMember,
+  type OrganizationReport,
   organizationEntry,
+  type UserMembership,
   type UserMemberships,
 } from "@rollcall/contracts";
 import { z } from "zod";
@@ -37,6 +40,7 @@ const listedRow = z.object({
   name: z.string().nullable(),
   slug: z.string().nullable(),
   membersCount: z.number().nullable(),
+  counted: z.number(),
   state: organizationEntry.shape.state,
   clerkCreatedAt: instant,
   clerkUpdatedAt: instant,
@@ -51,15 +55,25 @@ function describeColumns(o: OrganizationTables) {
   return { name: columnOf("name"), slug: columnOf("slug"), membersCount: columnOf("members_count") };
 }
 
-/** An organization of the row `o` and the state `t`, of which one may be missing. */
-const selectEntry = (o: OrganizationTables) => {
+/** A pair that was deleted before it was read has no membership. */
+const isMember = "deleted_at is null and membership_id is not null";
+
+/** Members are counted up to this number, in a list and in a report. */
+const mostCounted = { list: 1_000, report: 100_000 };
+
+/** An organization `id` with the row `o` and the state `t`, of which one may be missing. */
+const selectEntry = (o: OrganizationTables, id: string, where: keyof typeof mostCounted) => {
   const { name, slug, membersCount } = describeColumns(o);
   const deletedAt = `coalesce(t.deleted_at, ${reference("o", o.deletedAt, "timestamptz")})`;
   return `${reference("o", name, "text")} as name, ${reference("o", slug, "text")} as slug,
   ${reference("o", membersCount, "int")} as "membersCount",
   case when ${deletedAt} is not null then 'deleted' when t.held_at is not null then 'held'
     when t.read_ticket is null then 'unread' else 'live' end as state,
-  t.clerk_created_at as "clerkCreatedAt", t.clerk_updated_at as "clerkUpdatedAt", ${deletedAt} as "deletedAt"`;
+  t.clerk_created_at as "clerkCreatedAt", t.clerk_updated_at as "clerkUpdatedAt", ${deletedAt} as "deletedAt", (
+    select count(*)::int from (
+      select from rollcall.membership_states k where k.clerk_org_id = ${id} and ${isMember} limit ${mostCounted[where] + 1}
+    ) k
+  ) as counted`;
 };
 
 /** One row at least, with the number of rows that were read and the last of their ids. */
@@ -85,7 +99,7 @@ with slice as materialized (
 page as materialized (
   select id, n from slice where matches order by n limit $1::int
 )
-select e.*, p.n, p.id as "clerkOrgId", ${selectEntry(o)}
+select e.*, p.n, p.id as "clerkOrgId", ${selectEntry(o, "p.id", "list")}
 from ${endOfSlice}
 left join page p on true
 left join ${o.table} o on o.${o.clerkOrgId} = p.id
@@ -111,9 +125,6 @@ const pairRow = {
   clerkCreatedAt: instant,
 };
 
-/** A pair that was deleted before it was read has no membership. */
-const isMember = "deleted_at is null and membership_id is not null";
-
 const sliceOfMembers = (o: OrganizationTables, tables: Tables) => {
   const { users: u } = tables;
   return (after: string) => `
@@ -134,10 +145,10 @@ order by k.n
 `;
 };
 
-const membershipsOfUser = (o: OrganizationTables, tables: Tables) => `
+const membershipsOfUser = (o: OrganizationTables, tables: Tables, where = "") => `
 with k as materialized (
   select clerk_org_id, clerk_id, held_at, clerk_created_at from rollcall.membership_states
-  where clerk_id = $1 and ${isMember}
+  where clerk_id = $1 and ${isMember} ${where}
   order by clerk_org_id desc limit $2
 )
 select k.clerk_org_id as "clerkOrgId", ${reference("o", describeColumns(o).name, "text")} as name, ${selectPair(o)}
@@ -145,25 +156,27 @@ from k ${joinPairs(o, tables)}
 order by k.clerk_org_id desc
 `;
 
-/** Members are counted up to this number. */
-export const mostCountedMembers = 100_000;
-
 const findOne = (o: OrganizationTables) => `
-select ${selectEntry(o)}, o.${o.clerkOrgId} is not null as "hasRow", t.clerk_org_id is not null as "hasState", (
-    select count(*)::int from (
-      select from rollcall.membership_states where clerk_org_id = $1 and ${isMember} limit ${mostCountedMembers + 1}
-    ) members
-  ) as members
+select ${selectEntry(o, "given.id", "report")}, o.${o.clerkOrgId} is not null as "hasRow",
+  t.clerk_org_id is not null as "hasState", t.read_ticket as "readTicket"
 from (select $1::text as id) given
 left join ${o.table} o on o.${o.clerkOrgId} = given.id
 left join rollcall.organization_states t on t.clerk_org_id = given.id
 `;
 
+const names = (o: OrganizationTables) => `
+select o.${o.clerkOrgId}::text as "clerkOrgId", ${reference("o", describeColumns(o).name, "text")} as name
+from ${o.table} o where o.${o.clerkOrgId} = any ($1::text[])
+`;
+
 const statements = perOrganizations((own, tables) => ({
+  names: names(own),
   findOne: findOne(own),
+  organization: sliceOfOrganizations(own)(`and o.${own.clerkOrgId} = $2::text`),
   organizations: bothStarts(sliceOfOrganizations(own), (id) => `and o.${own.clerkOrgId} < ${id}`),
   members: bothStarts(sliceOfMembers(own, tables), (id) => `and clerk_id < ${id}`),
   ofUser: membershipsOfUser(own, tables),
+  ofPair: membershipsOfUser(own, tables, "and clerk_org_id = $3"),
 }));
 
 /** The statement for the first slice, and the one behind an id. A condition that may be null would use no index. */
@@ -179,7 +192,15 @@ export async function listOrganizations(
 ): Promise<Page<OrganizationEntry>> {
   const own = statements(db);
   if (!own) return { items: [], nextCursor: null };
-  return readPage(db, own.organizations, query ?? null, page, listedRow, ({ clerkOrgId }) => clerkOrgId);
+  const read = (statement: typeof own.organizations, wish: PageWish) =>
+    readPage(db, statement, query ?? null, wish, listedRow, ({ clerkOrgId }) => clerkOrgId);
+  const isWholeId = page.cursor === undefined && clerkOrganizationId.safeParse(query).success;
+  const whole = isWholeId
+    ? await read({ first: own.organization, next: own.organization }, { ...page, limit: 1 })
+    : undefined;
+  // A part of an id may look like a whole one, and is then searched for.
+  const { items, nextCursor } = whole?.items.length ? whole : await read(own.organizations, page);
+  return { items: items.map((row) => toEntry(row, "list")), nextCursor };
 }
 
 const memberRow = z.object({
@@ -216,24 +237,59 @@ export async function listMembershipsOfUser(
   return { items: found.slice(0, mostMemberships), more: found.length > mostMemberships };
 }
 
-const foundRow = listedRow
-  .omit({ clerkOrgId: true })
-  .extend({ hasRow: z.boolean(), hasState: z.boolean(), members: z.number() });
+/** The live membership of a pair. Undefined without one, and while organizations are off. */
+export async function findMembership(
+  db: Queryable,
+  { clerkOrgId, clerkId }: { clerkOrgId: string; clerkId: string },
+): Promise<UserMembership | undefined> {
+  const own = statements(db);
+  if (!own) return undefined;
+  const [found] = readRows(membershipRow, (await db.query(own.ofPair, [clerkId, 1, clerkOrgId])).rows);
+  return found;
+}
 
-/** What Rollcall has of an organization, with its live members. Undefined while it has neither a row nor a state. */
+const foundRow = listedRow.omit({ clerkOrgId: true }).extend({
+  hasRow: z.boolean(),
+  hasState: z.boolean(),
+  readTicket: z.coerce.number().nullable(),
+});
+
+type FoundOrganization = Pick<OrganizationReport, "hasRow" | "readTicket"> & {
+  organization: OrganizationEntry;
+};
+
+/** What Rollcall has of an organization. Undefined while it has neither a row nor a state. */
 export async function findOrganization(
   db: Queryable,
   clerkOrgId: string,
-): Promise<
-  { organization: OrganizationEntry; hasRow: boolean; members: { count: number; more: boolean } } | undefined
-> {
+): Promise<FoundOrganization | undefined> {
   const own = statements(db);
   if (!own) return undefined;
   const { rows } = await db.query(own.findOne, [clerkOrgId]);
-  const { hasRow, hasState, members, ...found } = readRow(foundRow, rows);
+  const { hasRow, hasState, readTicket, ...found } = readRow(foundRow, rows);
   if (!hasRow && !hasState) return undefined;
-  const count = Math.min(members, mostCountedMembers);
-  return { organization: { clerkOrgId, ...found }, hasRow, members: { count, more: members > count } };
+  return { organization: toEntry({ clerkOrgId, ...found }, "report"), hasRow, readTicket };
+}
+
+function toEntry(
+  { counted, ...entry }: z.infer<typeof listedRow>,
+  where: keyof typeof mostCounted,
+): OrganizationEntry {
+  const most = mostCounted[where];
+  return { ...entry, members: { count: Math.min(counted, most), more: counted > most } };
+}
+
+const nameRow = z.object({ clerkOrgId: z.string(), name: z.string().nullable() });
+
+/** The names of the organizations that have a row, by Clerk id. */
+export async function findOrganizationNames(
+  db: Queryable,
+  clerkOrgIds: readonly string[],
+): Promise<Map<string, string | null>> {
+  const own = statements(db);
+  if (!own) return new Map();
+  const { rows } = await db.query(own.names, [clerkOrgIds]);
+  return new Map(readRows(nameRow, rows).map(({ clerkOrgId, name }) => [clerkOrgId, name]));
 }
 
 async function readPage<Row extends z.ZodType>(

@@ -1,10 +1,17 @@
+import { type ErrorCode, readErrorCode } from "@rollcall/contracts";
 import { z } from "zod";
 import { lockAbsenceGuard, mayDeleteAbsentOf } from "./absences.ts";
 import { findKeyMaker } from "./made-keys.ts";
 import { endMembershipsOf } from "./memberships.ts";
-import type { OrganizationSnapshot, OrganizationTables } from "./organization-columns.ts";
+import {
+  type EndReason,
+  fromMs,
+  type OrganizationSnapshot,
+  type OrganizationTables,
+} from "./organization-columns.ts";
 import type { Queryable } from "./queryable.ts";
 import { readRows } from "./rows.ts";
+import { splitInSavepoints } from "./split-on-refusal.ts";
 import { perOrganizations } from "./tables.ts";
 import { waitBrieflyForLocks } from "./transaction.ts";
 
@@ -21,10 +28,9 @@ select id from unnest($1::text[]) as id order by id collate "C"
 on conflict (clerk_org_id) do update set held_at = t.held_at where t.clerk_org_id <> excluded.clerk_org_id
 `;
 
-const snapshotRows = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::float8[], $7::float8[], $8::bigint[], $9::text[], $10::text[])
+/** Rows `a` of organizations in the parameters of `listOrganizationValues`. */
+export const organizationRows = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::float8[], $7::float8[], $8::bigint[], $9::text[], $10::text[])
   as a (clerk_org_id, name, slug, image_url, members_count, created_ms, updated_ms, read_ticket, cause, ref)`;
-
-const fromMs = (column: string) => `timestamptz 'epoch' + ${column} * interval '1 millisecond'`;
 
 /** A later stamp of Clerk's is newer, and with equal stamps the later read. A tombstone never changes. */
 const writeOrganizations = (o: OrganizationTables, madeKey: string | undefined) => {
@@ -48,19 +54,12 @@ const writeOrganizations = (o: OrganizationTables, madeKey: string | undefined) 
       ),
       ...(o.updatedAt === undefined ? [] : [`${o.updatedAt} = now()`]),
     ].join(", ");
-  const differs = o.clerkColumns
-    .map(({ column, name }) =>
-      name === "members_count"
-        ? `coalesce(s.${name}, o.${column}) is distinct from o.${column}`
-        : `o.${column} is distinct from s.${name}`,
-    )
-    .join(" or ");
-  const updates = o.clerkColumns.length > 0;
+  const updates = o.differs !== undefined;
   return `
 with s as materialized (
   select a.clerk_org_id, a.name, a.slug, a.image_url, a.members_count, a.read_ticket, a.cause, a.ref,
     ${fromMs("a.created_ms")} as clerk_created_at, ${fromMs("a.updated_ms")} as clerk_updated_at
-  from ${snapshotRows}
+  from ${organizationRows}
 ),
 due as (
   update rollcall.organization_states t set
@@ -75,7 +74,7 @@ ${
     ? `updated as (
   update ${o.table} o set ${assign("s", ({ name }) => name)}
   from s join due using (clerk_org_id)
-  where o.${o.clerkOrgId} = s.clerk_org_id and (${differs})
+  where o.${o.clerkOrgId} = s.clerk_org_id and ${o.differs}
   returning s.clerk_org_id
 ),
 `
@@ -133,20 +132,23 @@ export async function applyOrganizations(
   const ids = snapshots.map(({ clerkOrgId }) => clerkOrgId);
   await db.query(claim, [ids]);
   const madeKey = own.keyMaker && (await findKeyMaker(db, own.keyMaker));
-  const { rows } = await db.query(own.makeWrite(madeKey), [
-    ids,
-    snapshots.map(({ name }) => name),
-    snapshots.map(({ slug }) => slug),
-    snapshots.map(({ imageUrl }) => imageUrl),
-    snapshots.map(({ membersCount }) => membersCount),
-    snapshots.map(({ clerkCreatedAtMs }) => clerkCreatedAtMs),
-    snapshots.map(({ clerkUpdatedAtMs }) => clerkUpdatedAtMs),
-    snapshots.map(({ readTicket }) => readTicket),
-    snapshots.map(({ cause }) => cause),
-    snapshots.map(({ ref }) => ref),
-  ]);
+  const { rows } = await db.query(own.makeWrite(madeKey), listOrganizationValues(snapshots));
   return new Map(readRows(outcomeRow, rows).map(({ clerkOrgId, outcome }) => [clerkOrgId, outcome]));
 }
+
+/** The parameters of `organizationRows`. */
+export const listOrganizationValues = (snapshots: readonly OrganizationSnapshot[]) => [
+  snapshots.map(({ clerkOrgId }) => clerkOrgId),
+  snapshots.map(({ name }) => name),
+  snapshots.map(({ slug }) => slug),
+  snapshots.map(({ imageUrl }) => imageUrl),
+  snapshots.map(({ membersCount }) => membersCount),
+  snapshots.map(({ clerkCreatedAtMs }) => clerkCreatedAtMs),
+  snapshots.map(({ clerkUpdatedAtMs }) => clerkUpdatedAtMs),
+  snapshots.map(({ readTicket }) => readTicket),
+  snapshots.map(({ cause }) => cause),
+  snapshots.map(({ ref }) => ref),
+];
 
 const states = `
 select deleted_at is not null as "isDeleted", read_ticket is not null as "wasRead"
@@ -164,9 +166,6 @@ export async function findOrganizationState(
   if (!state) return "unknown";
   return state.isDeleted ? "deleted" : state.wasRead ? "live" : "unknown";
 }
-
-/** Why an organization or a membership ended, and what led to it. See `Deletion` of users. */
-export type EndReason = { by: "signature" | "absence" | "person"; cause: string; ref: string | null };
 
 /** An organization's slug may become another one's, so the tombstone gives it up. Its name stays for the app's history. */
 const tombstone = (o: OrganizationTables) => {
@@ -229,9 +228,14 @@ export async function tombstoneOrganization(
 }
 
 const hold = `
-with held as (
-  update rollcall.organization_states set held_at = now()
-  where clerk_org_id = $1 and held_at is null and deleted_at is null returning clerk_org_id
+with locked as materialized (
+  select clerk_org_id from rollcall.organization_states
+  where clerk_org_id = any ($1::text[]) and held_at is null and deleted_at is null
+  order by clerk_org_id collate "C" for update
+),
+held as (
+  update rollcall.organization_states t set held_at = now() from locked l where t.clerk_org_id = l.clerk_org_id
+  returning t.clerk_org_id
 )
 insert into rollcall.events (clerk_id, kind, cause, ref) select clerk_org_id, 'deletion_held', $2, $3 from held
 `;
@@ -246,10 +250,56 @@ export async function tombstoneAbsentOrganization(
   why: Omit<EndReason, "by">,
 ): Promise<"tombstoned" | "deleted" | "held"> {
   await lockAbsenceGuard(db);
-  if (!(await mayDeleteAbsentOf(db, "organization_states"))) {
-    await db.query(hold, [clerkOrgId, why.cause, why.ref]);
+  if (!(await mayDeleteAbsentOf(db, "organization_states", 1))) {
+    await holdOrganizations(db, [clerkOrgId], why);
     return "held";
   }
   const was = await tombstoneOrganization(db, clerkOrgId, { by: "absence", ...why });
   return was === "deleted" ? "deleted" : "tombstoned";
+}
+
+/** Holds the deletion of organizations that Clerk lacks until an operator confirms it. Run it inside a transaction. */
+export async function holdOrganizations(
+  db: Queryable,
+  clerkOrgIds: readonly string[],
+  { cause, ref }: Omit<EndReason, "by">,
+): Promise<void> {
+  await db.query(hold, [clerkOrgIds, cause, ref]);
+}
+
+/**
+ * Makes tombstones of distinct organizations, as `tombstoneOrganization` does. One that Postgres refuses fails alone. Run it
+ * inside a transaction.
+ *
+ * @returns the live ones that were deleted, and those that were refused
+ */
+export async function tombstoneOrganizations(
+  db: Queryable,
+  clerkOrgIds: readonly string[],
+  why: EndReason,
+): Promise<{ deleted: string[]; refused: { clerkOrgId: string; code: ErrorCode }[] }> {
+  const refused: { clerkOrgId: string; code: ErrorCode }[] = [];
+  const deleted: string[] = [];
+  // All of them before the memberships of the first: see the order of locks.
+  await waitBrieflyForLocks(db);
+  await db.query(claim, [clerkOrgIds]);
+  for (const clerkOrgId of [...clerkOrgIds].sort()) {
+    await splitInSavepoints(
+      db,
+      [clerkOrgId],
+      async () => {
+        if ((await tombstoneOrganization(db, clerkOrgId, why)) === "live") deleted.push(clerkOrgId);
+      },
+      (_, error) => void refused.push({ clerkOrgId, code: readErrorCode(error) }),
+    );
+  }
+  return { deleted, refused };
+}
+
+/** Releases organizations that are held, because Clerk has them. */
+export async function releaseOrganizations(db: Queryable, clerkOrgIds: readonly string[]): Promise<void> {
+  await db.query(
+    "update rollcall.organization_states set held_at = null where clerk_org_id = any ($1::text[]) and held_at is not null",
+    [clerkOrgIds],
+  );
 }

@@ -4,8 +4,8 @@ import type { Queryable } from "./pool.ts";
 import { readRow, readRows } from "./rows.ts";
 import { perTables } from "./tables.ts";
 
-/** A user that a dry run would change. `readSequence` is null for a deletion. */
-export type FoundDifference = Omit<RunDifference, "name"> & { readSequence: number | null };
+/** What a dry run would change. `clerkId`: of a membership, its `nameMembership`. `readSequence` is null for a deletion. */
+export type FoundDifference = Omit<RunDifference, "name" | "clerkOrgId"> & { readSequence: number | null };
 
 /** The most differences that a dry run keeps. They are some 5 MB. */
 export const mostDifferences = 50_000;
@@ -63,7 +63,7 @@ export async function listDifferences(
   const rows = readRows(runDifference.extend({ number: z.number() }), result.rows);
   const last = rows.length === page.limit ? rows.at(-1) : undefined;
   return {
-    items: rows.map(({ number: _, ...difference }) => difference),
+    items: rows.map(({ number: _, ...difference }) => splitPair(difference)),
     nextCursor: last ? String(last.number) : null,
   };
 }
@@ -83,7 +83,14 @@ export async function listDifferencesOfKinds(
   kinds: readonly RunDifference["kind"][],
   limit: number,
 ): Promise<RunDifference[]> {
-  return readRows(runDifference, (await db.query(differencesOfKinds(db), [runId, kinds, limit])).rows);
+  const { rows } = await db.query(differencesOfKinds(db), [runId, kinds, limit]);
+  return readRows(runDifference, rows).map(splitPair);
+}
+
+/** A membership is stored under `nameMembership`. */
+function splitPair(difference: RunDifference): RunDifference {
+  const [, clerkOrgId, clerkId] = /^(org_\S+) (\S+)$/.exec(difference.clerkId) ?? [];
+  return clerkId === undefined ? difference : { ...difference, clerkOrgId, clerkId };
 }
 
 /** The number of differences that a run still has. */

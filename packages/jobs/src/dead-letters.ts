@@ -220,6 +220,20 @@ export function readClerkOrgId({ payload }: DeadLetter): string | null {
 }
 
 /**
+ * Whose timeline has the events of a dead letter: the user's or, without a user, the organization's. The details of a pair
+ * name its organization, whose timeline has them too.
+ */
+export function readSubject(letter: DeadLetter): {
+  clerkId: string | null;
+  details: { clerkOrgId?: string };
+} {
+  const clerkId = readClerkId(letter);
+  const clerkOrgId = readClerkOrgId(letter);
+  if (clerkId === null) return { clerkId: clerkOrgId, details: {} };
+  return { clerkId, details: clerkOrgId === null ? {} : { clerkOrgId } };
+}
+
+/**
  * A dead letter as operators see it. Of its payload it shows only the parts that are known to be ids.
  *
  * @param people by their Clerk ids, as far as they are known

@@ -17,7 +17,7 @@ export {
   type QuarantinedDelivery,
   quarantineDelivery,
   readClerkId,
-  readClerkOrgId,
+  readSubject,
   replayDeadLetter,
   type StoredDeadLetter,
   viewDeadLetter,
@@ -32,6 +32,7 @@ export {
 } from "./notification-job.ts";
 export {
   addOrganizationJob,
+  findJobsOfMembership,
   findJobsOfOrganization,
   isOrganizationJobName,
   type MembershipJob,

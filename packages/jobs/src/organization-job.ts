@@ -60,6 +60,18 @@ export function findJobsOfOrganization(queue: JobQueue, clerkOrgId: string): Pro
   );
 }
 
+/** A pair's waiting and active jobs in a queue. */
+export function findJobsOfMembership(
+  queue: JobQueue,
+  { clerkOrgId, clerkId }: { clerkOrgId: string; clerkId: string },
+): Promise<JobView[]> {
+  const [, pair] = organizationJob.options;
+  return findJobs(
+    queue,
+    pair.shape.kind.options.map((kind) => dedupId(kind, [clerkOrgId, clerkId])),
+  );
+}
+
 /** Reads a job's payload. @throws AppError `job.unreadable` */
 export function readOrganizationJob(payload: unknown): OrganizationJob {
   const result = organizationJob.safeParse(payload);

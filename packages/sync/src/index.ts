@@ -15,9 +15,14 @@ export {
 } from "./admin/dead-letters.ts";
 export { explainUser } from "./admin/explain.ts";
 export {
+  explainMembership,
+  type MembershipReport,
+} from "./admin/memberships.ts";
+export {
   explainOrganization,
   findMembers,
   findOrganizations,
+  nameOrganizations,
   type OrganizationReportContext,
   requestOrganizationSync,
 } from "./admin/organizations.ts";
@@ -28,6 +33,7 @@ export { recordNewDeadLetters } from "./admin/record-dead-letters.ts";
 export { requestPurgeByWorker, workOnPurges } from "./admin/requested-purges.ts";
 export { listSchedules } from "./admin/schedules.ts";
 export { askClerk, countAll, readFacts, readStatus } from "./admin/status.ts";
+export type { ReadLoad } from "./coalesce/coalesced-reader.ts";
 export { countPostgresError } from "./count-postgres-error.ts";
 export { type EnsureContext, type EnsureResult, ensureUser } from "./ensure/ensure.ts";
 export { startPostgresMonitor } from "./ensure/postgres-monitor.ts";
@@ -37,14 +43,18 @@ export {
   openSessionCache,
   type SessionCache,
 } from "./ensure/session-cache.ts";
-export type { OrganizationContext, OrganizationSyncOutcome } from "./organization/organization-context.ts";
+export {
+  createOrganizationContext,
+  type OrganizationContext,
+  type OrganizationSyncOutcome,
+} from "./organization/organization-context.ts";
 export { syncOrganization } from "./organization/sync-organization.ts";
 export { confirmDeletions } from "./reconcile/confirm-held-deletions.ts";
 export { cancelRun, requestConfirmation, requestRun } from "./reconcile/request-run.ts";
 export { decideRequestBudget } from "./reconcile/retrying-clerk.ts";
 export { claimIdleRuns, followRun, limitHeapGrowth, runReconcile } from "./reconcile/run.ts";
 export type { ReconcileContext, RunOptions } from "./reconcile/runner.ts";
-export { createDeletionReader, createUserReader, type ReadLoad } from "./user/fetch-users.ts";
+export { createDeletionReader, createUserReader } from "./user/fetch-users.ts";
 export {
   giveUpNotification,
   type NotificationTarget,

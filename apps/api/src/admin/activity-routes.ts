@@ -24,7 +24,7 @@ import {
   readGrowthHours,
 } from "@rollcall/db";
 import { viewDelivery, viewFirings } from "@rollcall/observability";
-import { describePeople } from "@rollcall/sync";
+import { describePeople, nameOrganizations } from "@rollcall/sync";
 import { type AdminRoute, defineRoute } from "./admin-route.ts";
 import { liveRoute } from "./live/live-route.ts";
 
@@ -104,10 +104,12 @@ async function withNames<Item extends { clerkId: string | null }>(
   pool: Pool,
   { items, nextCursor }: { items: Item[]; nextCursor: string | null },
 ): Promise<{ items: (Item & { name: string | null })[]; nextCursor: string | null }> {
-  const people = await describePeople(
-    { pool },
-    items.map(({ clerkId }) => clerkId),
-  );
-  const nameOf = (clerkId: string | null) => (clerkId !== null && people.get(clerkId)?.name) || null;
+  const ids = items.map(({ clerkId }) => clerkId);
+  const [people, organizations] = await Promise.all([
+    describePeople({ pool }, ids),
+    nameOrganizations(pool, ids),
+  ]);
+  const nameOf = (clerkId: string | null) =>
+    clerkId === null ? null : (people.get(clerkId)?.name ?? organizations.get(clerkId) ?? null);
   return { items: items.map((item) => ({ ...item, name: nameOf(item.clerkId) })), nextCursor };
 }

@@ -9,6 +9,7 @@ import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { exportRoute } from "./export-route.ts";
 import { describeAdminApi } from "./openapi.ts";
 import { operatorRoutes } from "./operator-routes.ts";
+import { organizationRoutes } from "./organization-routes.ts";
 import { runRoutes } from "./run-routes.ts";
 import { statusRoutes } from "./status-routes.ts";
 import { userRoutes } from "./user-routes.ts";
@@ -20,6 +21,7 @@ const adminRoutes: readonly AdminRoute[] = [
   ...userRoutes,
   exportRoute,
   ...bulkRoutes,
+  ...organizationRoutes,
   ...deadLetterRoutes,
   ...conflictRoutes,
   ...runRoutes,

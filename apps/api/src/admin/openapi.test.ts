@@ -84,6 +84,20 @@ test("every documented route answers 401 without credentials and with wrong ones
   expect((await app.inject({ url: `${prefix}/openapi.json`, headers: wrong })).statusCode).toBe(401);
 });
 
+test("while organizations are off, their routes say how to turn them on", async () => {
+  const answers = (await listDocumented()).filter((route) => route.includes(`${prefix}/organizations`));
+  expect(answers).toHaveLength(4);
+  for (const route of answers) {
+    const [method = "", path = ""] = route.split(" ");
+    const url = path.replace(":clerkOrgId", "org_a");
+    const headers = { authorization, "accept-language": "en" };
+    const answer = await app.inject({ method: method as "GET", url, headers });
+    const { code, message } = answer.json().error;
+    expect([route, answer.statusCode, code]).toEqual([route, 404, "organization.off"]);
+    expect(message).toContain('Add "organizations": {} to the mapping');
+  }
+});
+
 test("every reference in the document has a target", async () => {
   const answer = await app.inject({ url: `${prefix}/openapi.json`, headers: { authorization } });
   const references = new Set([...answer.payload.matchAll(/"\$ref":"([^"]+)"/g)].map(([, target]) => target));

@@ -12,6 +12,7 @@ import { addDoctor } from "./doctor/doctor.ts";
 import { addExplain } from "./explain/explain.ts";
 import { addInit } from "./init/init.ts";
 import { addOperator } from "./operator/operator.ts";
+import { addOrgs } from "./orgs/orgs.ts";
 import { addProcesses } from "./processes/processes.ts";
 import { addPurge } from "./purge/purge.ts";
 import { addReconcile } from "./reconcile/reconcile.ts";
@@ -27,7 +28,7 @@ const cli = createCli(() => readCommandEnvironment(process.env, say));
 addProcesses(cli, "Processes:");
 for (const add of [addStatus, addAlerts, addDoctor, addClerk, addInit, addSchema, addRoles, addOperator])
   add(cli, "System:");
-for (const add of [addUsers, addExplain, addSync, addPurge]) add(cli, "Users:");
+for (const add of [addUsers, addOrgs, addExplain, addSync, addPurge]) add(cli, "Users and organizations:");
 for (const add of [addDeadLetters, addConflicts]) add(cli, "Failed jobs and conflicts:");
 for (const add of [addReconcile, addRuns]) add(cli, "Reconcile:");
 cli.program.addHelpText(

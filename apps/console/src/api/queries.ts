@@ -41,10 +41,10 @@ function isFailing({ state }: CachedQuery): boolean {
 }
 
 /**
- * What a query's answer depends on. The list of activity changes with each event, and the page of a user with each event of
- * that user, so these pages follow the stream themselves.
+ * What a query's answer depends on. The list of activity changes with each event, and the page of a user or an
+ * organization with each event of its timeline, so these pages follow the stream themselves.
  */
-export type Topic = LiveTopic | "activity" | "user";
+export type Topic = LiveTopic | "activity" | "user" | "organization";
 
 /** An answer of the api that is read again whenever the server says that `topic` changed. */
 export function useAnswer<Answer>(topic: Topic, path: string, query: Query = {}, enabled = true) {

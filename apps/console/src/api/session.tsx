@@ -134,6 +134,11 @@ export function useProfileShape(): ProfileShape | null {
   return useSession().session?.profile ?? null;
 }
 
+/** Whether the app has organizations. Without them no page mentions them. */
+export function useHasOrganizations(): boolean {
+  return useSession().session?.organizations ?? false;
+}
+
 const ranks: Readonly<Record<AdminRole, number>> = { viewer: 0, operator: 1, admin: 2 };
 
 /** Whether the operator may do what `role` may. The server decides; the page only leaves out what it would refuse. */

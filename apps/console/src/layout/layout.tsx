@@ -1,7 +1,7 @@
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { useLiveStream } from "../api/live.ts";
-import { useProfileShape, useSession } from "../api/session.tsx";
+import { useHasOrganizations, useProfileShape, useSession } from "../api/session.tsx";
 import { Button } from "../design/button.tsx";
 import { Dialog } from "../design/dialog.tsx";
 import { useMessages } from "../design/messages.tsx";
@@ -20,6 +20,7 @@ import "./layout.css";
 const pages = [
   ["/", "overview"],
   ["/users", "users"],
+  ["/organizations", "organizations"],
   ["/activity", "activity"],
   ["/dead-letters", "deadLetters"],
   ["/conflicts", "conflicts"],
@@ -57,8 +58,13 @@ export function Layout() {
 function Frame() {
   const texts = useTexts(layoutTexts);
   const hasProfiles = useProfileShape() !== null;
+  const hasOrganizations = useHasOrganizations();
   // Without profiles, no user has a conflict.
-  const shown = pages.filter(([to]) => hasProfiles || to !== "/conflicts");
+  const isShown = { "/conflicts": hasProfiles, "/organizations": hasOrganizations } as Record<
+    string,
+    boolean
+  >;
+  const shown = pages.filter(([to]) => isShown[to] ?? true);
   const [isMenuOpen, setMenuOpen] = useState(false);
   const path = useRouterState({ select: (state) => state.location.pathname });
   const main = useRef<HTMLElement>(null);

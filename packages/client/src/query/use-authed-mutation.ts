@@ -9,7 +9,7 @@ import { useUserCache } from "./use-user-cache.ts";
 
 /**
  * TanStack's `useMutation` for data of the signed-in user. The mutation waits until the profile exists. It fails with a
- * `RollcallError` when the profile could not be made, when no user is signed in, or when the user changes meanwhile.
+ * `RollcallError` when the profile could not be made, when no user is signed in, or when the user or the organization changes meanwhile.
  */
 export function useAuthedMutation<
   Answer = unknown,

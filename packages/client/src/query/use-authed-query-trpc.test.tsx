@@ -14,7 +14,7 @@ import { createRollcallClient } from "../rollcall-client.ts";
 import { type EnsureServer, makeToken, ready, startEnsureServer } from "../testing/ensure-server.ts";
 import { openPage, type Page } from "../testing/page.ts";
 import { until } from "../testing/until.ts";
-import { readQueryUser } from "./query-scope.ts";
+import { readQueryOwner } from "./query-scope.ts";
 import { useAuthedQuery } from "./use-authed-query.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -107,7 +107,7 @@ const cachedUsers = () =>
   queries
     .getQueryCache()
     .getAll()
-    .map(({ queryKey }) => readQueryUser(queryKey));
+    .map(({ queryKey }) => readQueryOwner(queryKey)?.userId);
 const ofOthers = () => shown.filter(([who, data]) => data && !JSON.stringify(data).includes(`of ${who}`));
 
 test("a procedure gets its input, is found by its filter, and is cached per user", async () => {

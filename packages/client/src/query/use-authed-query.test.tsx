@@ -8,14 +8,21 @@ import {
   type UseQueryOptions,
 } from "@tanstack/react-query";
 import { type ReactNode, StrictMode } from "react";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { UserProvisioningProvider } from "../react/user-provisioning-provider.tsx";
 import { createRollcallClient } from "../rollcall-client.ts";
-import { type EnsureServer, failure, makeToken, ready, startEnsureServer } from "../testing/ensure-server.ts";
+import {
+  type EnsureServer,
+  failure,
+  makeToken,
+  readyIn,
+  startEnsureServer,
+} from "../testing/ensure-server.ts";
 import { holdBack } from "../testing/hold-back.ts";
 import { openPage, type Page } from "../testing/page.ts";
 import { until } from "../testing/until.ts";
-import { readQueryUser } from "./query-scope.ts";
+import { readTokenOrganization, readTokenSubject } from "../token-subject.ts";
+import { readQueryOwner } from "./query-scope.ts";
 import { useAuthedQuery } from "./use-authed-query.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -33,6 +40,7 @@ beforeAll(async () => {
   server = await startEnsureServer();
 });
 beforeEach(() => {
+  server.calls.length = 0;
   page = openPage();
   queries = new QueryClient({ defaultOptions: { queries: { retry: false, staleTime: 60_000 } } });
   asked = [];
@@ -73,14 +81,16 @@ function Usual({ who: _who, ...options }: ShownTo): ReactNode {
 
 const client = () => createRollcallClient({ baseUrl: server.url, retryDelaysMs: [] });
 
+/** @param who a user, or a user in an organization: `user_a in org_a` */
 function signIn(who: string | null, options: Partial<Options> = {}, View = Secret, isLoaded = true): void {
+  const [name = null, orgId = null] = who?.split(" in ") ?? [];
   userId = who;
   page.render(
     <StrictMode>
       <QueryClientProvider client={queries}>
         <UserProvisioningProvider
           client={client()}
-          auth={{ isLoaded, userId: who, getToken: async () => who && makeToken(who) }}
+          auth={{ isLoaded, userId: name, orgId, getToken: async () => name && makeToken(name, 0, orgId) }}
         >
           <View who={who} {...options} />
         </UserProvisioningProvider>
@@ -91,13 +101,13 @@ function signIn(who: string | null, options: Partial<Options> = {}, View = Secre
 
 const answerAll = () =>
   server.will(({ token }) =>
-    ready(["user_a", "user_b"].find((name) => makeToken(name) === token) ?? "user_missing"),
+    readyIn(readTokenSubject(token) ?? "user_missing", readTokenOrganization(token) ?? null),
   );
 const cachedUsers = () =>
   queries
     .getQueryCache()
     .getAll()
-    .map(({ queryKey }) => readQueryUser(queryKey));
+    .map(({ queryKey }) => readQueryOwner(queryKey)?.userId);
 
 test("a query waits until the user is provisioned, and is not sent after a failure", async () => {
   server.will(failure(403, "user.banned"));
@@ -122,23 +132,61 @@ test("a query disabled by the app stays disabled", async () => {
   expect(asked).toEqual(["user_a"]);
 });
 
-test.each<[string, Partial<Options>, DefaultOptions["queries"]]>([
+const ways: [string, Partial<Options>, DefaultOptions["queries"]][] = [
   ["as it is", {}, {}],
   ["that keeps previous data", { placeholderData: keepPreviousData }, {}],
   ["in an app where all queries keep previous data", {}, { placeholderData: keepPreviousData }],
-])("B never sees an answer to A, by a query %s", async (_, options, defaults) => {
-  queries.setDefaultOptions({ queries: { retry: false, staleTime: 60_000, ...defaults } });
+];
+
+describe.each([
+  ["another user", "user_a", "user_b"],
+  ["another organization of the user", "user_a in org_a", "user_a in org_b"],
+  ["the user's personal account", "user_a in org_a", "user_a"],
+  ["an organization of the user", "user_a", "user_a in org_a"],
+])("%s", (_, a, b) => {
+  test.each(ways)(
+    "never sees an answer to the owner before, by a query %s",
+    async (__, options, defaults) => {
+      queries.setDefaultOptions({ queries: { retry: false, staleTime: 60_000, ...defaults } });
+      answerAll();
+      signIn(a, options);
+      await page.untilText(`secret of ${a},`);
+      signIn(b, options);
+      await page.untilText(`secret of ${b},`);
+      signIn(null, options);
+      await page.untilText("nothing");
+      signIn(a, options);
+      await page.untilText(`secret of ${a},`);
+      expect(shown.filter(([who, data]) => data && data !== `secret of ${who}`)).toEqual([]);
+      expect(asked).toEqual([a, b, a]);
+    },
+  );
+
+  test("never sees an answer to the owner before that arrives after the change", async () => {
+    answerAll();
+    const { held, letGo } = holdBack();
+    signIn(a, { queryFn: () => held.then(() => `secret of ${a}`) });
+    await page.untilText("nothing, fetching");
+    signIn(b);
+    letGo();
+    await page.untilText(`secret of ${b},`);
+    expect(shown.filter(([who, data]) => data && data !== `secret of ${who}`)).toEqual([]);
+    expect(queries.getQueryCache().getAll()).toHaveLength(1);
+  });
+});
+
+test("a member who was removed sees no answer of the organization any more, and keeps those of the personal account apart", async () => {
   answerAll();
-  signIn("user_a", options);
-  await page.untilText("secret of user_a");
-  signIn("user_b", options);
-  await page.untilText("secret of user_b");
-  signIn(null, options);
-  await page.untilText("nothing");
-  signIn("user_a", options);
-  await page.untilText("secret of user_a");
-  expect(shown.filter(([who, data]) => data && data !== `secret of ${who}`)).toEqual([]);
-  expect(asked).toEqual(["user_a", "user_b", "user_a"]);
+  signIn("user_a in org_a");
+  await page.untilText("secret of user_a in org_a,");
+  server.will(failure(403, "organization.not_a_member"));
+  signIn("user_a in org_b");
+  await until("the refusal", () => server.calls[1]);
+  await page.untilText("nothing, idle");
+  signIn("user_a in org_a");
+  await until("the next refusal", () => server.calls[2]);
+  await page.untilText("nothing, idle");
+  expect(asked).toEqual(["user_a in org_a"]);
 });
 
 test("the app's default query options apply: the query function and `enabled`", async () => {
@@ -192,18 +240,6 @@ test("while Clerk changes session no data is shown; afterwards the same user's a
   signIn("user_a");
   await page.untilText("secret of user_a, idle");
   expect(asked).toEqual(["user_a"]);
-});
-
-test("an answer to A that arrives after B signed in is never shown", async () => {
-  answerAll();
-  const { held, letGo } = holdBack();
-  signIn("user_a", { queryFn: () => held.then(() => "secret of user_a") });
-  await page.untilText("nothing, fetching");
-  signIn("user_b");
-  letGo();
-  await page.untilText("secret of user_b");
-  expect(shown.filter(([who, data]) => data && data !== `secret of ${who}`)).toEqual([]);
-  expect(cachedUsers()).not.toContain("user_a");
 });
 
 test("a query is found by the start of its original key", async () => {

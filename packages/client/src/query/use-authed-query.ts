@@ -13,12 +13,14 @@ import {
 } from "@tanstack/react-query";
 import { useProvisioningContext } from "../react/provisioning-context.ts";
 import { useUserProvisioning } from "../react/use-user-provisioning.ts";
-import { readQueryUser, scopeQueryKey } from "./query-scope.ts";
+import type { Owner } from "../react/user-caches.ts";
+import { isOwn, scopeQueryKey } from "./query-scope.ts";
 import { useUserCache } from "./use-user-cache.ts";
 
 /**
  * TanStack's `useQuery` for data of the signed-in user. The query runs only after the profile exists. Its cache belongs to
- * the user: an answer to another user is never shown, not even as a placeholder.
+ * the user in the active organization: an answer to another user, or of another organization, is never shown, not even as a
+ * placeholder.
  */
 export function useAuthedQuery<
   QueryFnData = unknown,
@@ -47,17 +49,17 @@ export function useAuthedQuery<
 export function useAuthedQuery<QueryFnData, QueryError, Answer, Key extends QueryKey>(
   options: UseQueryOptions<QueryFnData, QueryError, Answer, Key>,
 ): UseQueryResult<Answer, QueryError> {
-  const { status, userId } = useUserProvisioning();
+  const { status, userId, organizationId } = useUserProvisioning();
   // The app's default options must be as safe as the options of this call.
   const { enabled = true, placeholderData } = useUserCache().defaultQueryOptions(options);
   const { queryHash: _ofTheUnscopedKey, ...rest } = options;
   return useQuery({
     ...rest,
     // Functions among the options receive this key too, so their writes to the cache stay with the user.
-    queryKey: scopeQueryKey(options.queryKey, userId) as Key,
+    queryKey: scopeQueryKey(options.queryKey, userId, organizationId) as Key,
     enabled: status === "provisioned" && enabled,
     ...(typeof placeholderData === "function" && {
-      placeholderData: keepOwn(placeholderData, userId) as typeof placeholderData,
+      placeholderData: keepOwn(placeholderData, { userId, organizationId }) as typeof placeholderData,
     }),
   });
 }
@@ -74,7 +76,7 @@ export function useAuthedSuspenseQuery<
 >(
   options: UseSuspenseQueryOptions<QueryFnData, QueryError, Answer, Key>,
 ): UseSuspenseQueryResult<Answer, QueryError> {
-  const { status, userId, error } = useUserProvisioning();
+  const { status, userId, organizationId, error } = useUserProvisioning();
   const { provisioning } = useProvisioningContext();
   useUserCache();
   if (status !== "provisioned") {
@@ -84,7 +86,10 @@ export function useAuthedSuspenseQuery<
     throw provisioning.whenChanged();
   }
   const { queryHash: _ofTheUnscopedKey, ...rest } = options as typeof options & { queryHash?: string };
-  return useSuspenseQuery({ ...rest, queryKey: scopeQueryKey(options.queryKey, userId) as Key });
+  return useSuspenseQuery({
+    ...rest,
+    queryKey: scopeQueryKey(options.queryKey, userId, organizationId) as Key,
+  });
 }
 
 /** A server renders once, so it would wait for ever. React Native has no document either. */
@@ -92,10 +97,10 @@ function isServer(): boolean {
   return typeof document === "undefined" && globalThis.navigator?.product !== "ReactNative";
 }
 
-/** Makes a placeholder from the previous query, unless that query belonged to another user. */
-function keepOwn(makePlaceholder: unknown, userId: string | null) {
+/** Makes a placeholder from the previous query, unless that query belonged to another owner. */
+function keepOwn(makePlaceholder: unknown, owner: Owner) {
   // TanStack's conditional type hides this signature, with which TanStack calls the function.
   const make = makePlaceholder as (previous?: unknown, query?: { queryKey: QueryKey }) => unknown;
   return (previous?: unknown, query?: { queryKey: QueryKey }) =>
-    query && readQueryUser(query.queryKey) === userId ? make(previous, query) : make();
+    query && isOwn(query.queryKey, owner) ? make(previous, query) : make();
 }

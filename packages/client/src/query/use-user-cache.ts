@@ -9,7 +9,7 @@ export function useUserCache() {
   const { rememberCache } = useProvisioningContext();
   useEffect(() => {
     rememberCache(queries, {
-      forgetOthers: (userId) => forgetOthers(queries, userId),
+      forgetOthers: (owner) => forgetOthers(queries, owner),
       clear: () => queries.clear(),
     });
   }, [queries, rememberCache]);

@@ -14,7 +14,7 @@ import { type EnsureServer, failure, makeToken, ready, startEnsureServer } from 
 import { holdBack } from "../testing/hold-back.ts";
 import { openPage, type Page } from "../testing/page.ts";
 import { until } from "../testing/until.ts";
-import { readQueryUser } from "./query-scope.ts";
+import { readQueryOwner } from "./query-scope.ts";
 import { useAuthedMutation } from "./use-authed-mutation.ts";
 import { useAuthedQuery, useAuthedSuspenseQuery } from "./use-authed-query.ts";
 
@@ -88,7 +88,7 @@ describe("useAuthedSuspenseQuery", () => {
       queries
         .getQueryCache()
         .getAll()
-        .map(({ queryKey }) => readQueryUser(queryKey)),
+        .map(({ queryKey }) => readQueryOwner(queryKey)?.userId),
     ).toEqual(["user_a"]);
   });
 

@@ -3,7 +3,13 @@ import { decideRows, type UserRow } from "../rows.ts";
 import { type ProvisioningState, signedOut } from "./state-machine.ts";
 
 /** User and profile as a server has read them: Rollcall's answer, or the app's own rows. */
-export type InitialSession = { user: UserRow; created?: boolean; stale?: boolean };
+export type InitialSession = {
+  user: UserRow;
+  /** The active organization. A session without this key is used in any. */
+  organization?: { clerkOrgId: string } | null | undefined;
+  created?: boolean;
+  stale?: boolean;
+};
 
 /**
  * The state of a page whose server has read user and profile. The server decided whether this page may be shown, but rows
@@ -20,9 +26,11 @@ export function readInitialSession(
   const { kind } = decideRows(session, userId, profile);
   // Admins have no profile.
   if (kind !== "complete" && kind !== "no_profile") return signedOut;
-  const { user, created = false, stale = false } = session;
+  const { user, organization, created = false, stale = false } = session;
+  const organizationId = organization === undefined ? undefined : (organization?.clerkOrgId ?? null);
+  const active = organization !== undefined && { organization };
   const named = profile !== null && { [profile]: (session as Record<string, unknown>)[profile] };
   // The types of the rows are a promise of the app, as those of the client are.
-  const provisioned = { user, ...named, created, stale } as unknown as AnyProvisioned;
-  return { status: "provisioned", userId, call: 0, provisioned, welcome: created };
+  const provisioned = { user, ...named, ...active, created, stale } as unknown as AnyProvisioned;
+  return { status: "provisioned", userId, organizationId, call: 0, provisioned, welcome: created };
 }

@@ -6,10 +6,18 @@ import { renderToString } from "react-dom/server";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { createProvisioning } from "../next.ts";
 import { createRollcallClient } from "../rollcall-client.ts";
-import { type EnsureServer, failure, makeToken, ready, startEnsureServer } from "../testing/ensure-server.ts";
+import {
+  type EnsureServer,
+  failure,
+  makeToken,
+  ready,
+  readyIn,
+  startEnsureServer,
+} from "../testing/ensure-server.ts";
 import { openPage, type Page } from "../testing/page.ts";
 import { until } from "../testing/until.ts";
-import { buildProfile, buildUser } from "../testing.ts";
+import { buildOrganization, buildProfile, buildUser } from "../testing.ts";
+import { readTokenOrganization, readTokenSubject } from "../token-subject.ts";
 import type { Mentorado } from "../wire.ts";
 import type { InitialSession } from "./initial-session.ts";
 import { HeadlessProvisioningGate, ProvisioningGate } from "./provisioning-gate.tsx";
@@ -29,7 +37,7 @@ beforeAll(async () => {
 beforeEach(() => {
   server.calls.length = 0;
   server.will(({ token }) =>
-    ready(["user_a", "user_b"].find((id) => makeToken(id) === token) ?? "user_missing"),
+    readyIn(readTokenSubject(token) ?? "user_missing", readTokenOrganization(token) ?? null),
   );
   page = openPage();
 });
@@ -38,12 +46,14 @@ afterAll(() => server.stop());
 
 type Props = Partial<UserProvisioningProviderProps>;
 
-function App({ userId, isLoaded = true, ...props }: Props & { userId: string | null; isLoaded?: boolean }) {
+type Who = { userId: string | null; orgId?: string | null; isLoaded?: boolean };
+
+function App({ userId, orgId, isLoaded = true, ...props }: Props & Who) {
   return (
     <StrictMode>
       <UserProvisioningProvider
         client={createRollcallClient({ baseUrl: server.url, retryDelaysMs: [] })}
-        auth={{ isLoaded, userId, getToken: async () => userId && makeToken(userId) }}
+        auth={{ isLoaded, userId, orgId, getToken: async () => userId && makeToken(userId, 0, orgId) }}
         healAfterMs={3_600_000}
         {...props}
       >
@@ -56,6 +66,11 @@ function App({ userId, isLoaded = true, ...props }: Props & { userId: string | n
 function Shown(): ReactNode {
   const { status, user, welcome } = { welcome: undefined, ...useUserProvisioning() };
   return `${status} ${user?.name} ${welcome}`;
+}
+
+function ShownTeam(): ReactNode {
+  const { status, user, organization, organizationId, error } = useUserProvisioning();
+  return `${status} ${user?.name} as ${organization?.role} of ${organization?.clerkOrgId} in ${organizationId} ${error?.code}`;
 }
 
 const annasSession = (change: object = {}, mentorado: Mentorado | null = buildProfile()) => ({
@@ -126,6 +141,37 @@ describe("an initial session", () => {
     expect(server.calls).toHaveLength(2);
   });
 
+  test.each<[string, object, string | null, number, string]>([
+    [
+      "of the active organization is used",
+      { organization: buildOrganization() },
+      "org_escola",
+      0,
+      "org_escola",
+    ],
+    ["of the personal account is used", { organization: null }, null, 0, "undefined"],
+    ["without an organization is used in any", {}, "org_escola", 0, "undefined"],
+    ["of another organization is not used", { organization: buildOrganization() }, "org_b", 1, "org_b"],
+    [
+      "of an organization is not used in the personal account",
+      { organization: buildOrganization() },
+      null,
+      1,
+      "undefined",
+    ],
+    ["of the personal account is not used in an organization", { organization: null }, "org_b", 1, "org_b"],
+  ])("%s", async (_, active, orgId, calls, shown) => {
+    const initialSession: InitialSession = { ...annasSession(), ...active };
+    page.render(
+      <App userId="user_a" orgId={orgId} initialSession={initialSession}>
+        <ShownTeam />
+      </App>,
+    );
+    await page.untilText(`of ${shown} in ${orgId}`);
+    await page.untilText("provisioned");
+    expect(server.calls).toHaveLength(calls);
+  });
+
   test("is the result of requireProvisioned", () => {
     const client = createRollcallClient({ baseUrl: server.url });
     const { requireProvisioned } = createProvisioning({ client, identify: () => null });
@@ -169,6 +215,46 @@ describe("the app gets a call", () => {
     await until("B", () => heard.length > 0 || undefined);
     expect(heard).toEqual(["user_b"]);
   });
+});
+
+test("the active organization comes with the user's role, and a refused member sees neither", async () => {
+  const show = (orgId: string | null) =>
+    page.render(
+      <App userId="user_a" orgId={orgId}>
+        <ShownTeam />
+      </App>,
+    );
+  show("org_a");
+  await page.untilText("provisioned user_a as org:admin of org_a in org_a");
+  show(null);
+  await page.untilText("provisioned user_a as undefined of undefined in null");
+  server.will(failure(403, "organization.not_a_member"));
+  show("org_b");
+  await page.untilText("of undefined in org_b organization.not_a_member");
+  expect(page.text()).toContain("unprovisioned undefined as undefined");
+});
+
+test("a function for clearOnUserChange also runs when another organization follows", async () => {
+  let clears = 0;
+  const client = createRollcallClient({ baseUrl: server.url, retryDelaysMs: [] });
+  for (const [orgId, expected] of [
+    ["org_a", 0],
+    ["org_a", 0],
+    ["org_b", 1],
+    [null, 2],
+    ["org_a", 3],
+  ] as const) {
+    const auth = { userId: "user_a", orgId, client, clearOnUserChange: () => clears++ };
+    page.render(
+      <App {...auth}>
+        <ShownTeam />
+      </App>,
+    );
+    await page.untilText(
+      `provisioned user_a as ${orgId ? "org:admin" : "undefined"} of ${orgId ?? undefined} in`,
+    );
+    await until("the effects", () => clears === expected || undefined);
+  }
 });
 
 test("a function for clearOnUserChange runs when another user follows, or no user, and not for the first user", async () => {

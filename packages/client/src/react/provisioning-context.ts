@@ -3,6 +3,7 @@ import type { Locale } from "../locale.ts";
 import type { GetToken } from "../rollcall-client.ts";
 import type { Provisioning } from "./provisioning.ts";
 import type { ProvisioningState } from "./state-machine.ts";
+import type { Owner } from "./user-caches.ts";
 
 /** The signed-in user. The result of Clerk's `useAuth()` or `useUser()` fits, and so does any other object of this shape. */
 export type Auth = {
@@ -12,6 +13,8 @@ export type Auth = {
   userId?: string | null | undefined;
   /** Instead of `userId`. */
   user?: { id: string } | null | undefined;
+  /** Clerk's id of the active organization; null for the personal account. An app without organizations leaves it out. */
+  orgId?: string | null | undefined;
   /** Returns a valid session token. Without it, the client's own `getToken` is used. */
   getToken?: GetToken | undefined;
 };
@@ -32,8 +35,8 @@ export type ProvisioningContext = {
 };
 
 export type UserCache = {
-  /** Removes the answers to other users. */
-  forgetOthers: (userId: string | null) => void;
+  /** Removes the answers to other users, and those of other organizations. */
+  forgetOthers: (owner: Owner) => void;
   /** Removes everything. */
   clear: () => void;
 };

@@ -2,13 +2,16 @@ import type { Locale } from "../locale.ts";
 import { addJitter } from "../retry-delay.ts";
 import type { AnyProvisioned, AnyRollcallClient, GetToken, Retry } from "../rollcall-client.ts";
 import { ownError, type RollcallError } from "../rollcall-error.ts";
-import { decideNext, type ProvisioningEvent, type ProvisioningState } from "./state-machine.ts";
+import { decideNext, isOf, type ProvisioningEvent, type ProvisioningState } from "./state-machine.ts";
+import type { Owner } from "./user-caches.ts";
 import { decideWelcome, rememberWelcomed } from "./welcome.ts";
 
 /** The settings of calls, read before each call. */
 export type CallSettings = {
   client: AnyRollcallClient;
   getToken: GetToken | undefined;
+  /** As in the options of `ensure`. */
+  organizationId: string | null | undefined;
   locale: Locale;
   healAfterMs: number;
   watchForeground: WatchForeground | undefined;
@@ -24,7 +27,7 @@ export type Provisioning = {
   getState(): ProvisioningState;
   subscribe(listener: () => void): () => void;
   /** Provisions one user, or no user, until the returned function is called. Call it before the next `follow`. */
-  follow(userId: string | null, getSettings: () => CallSettings): () => void;
+  follow(owner: Owner, getSettings: () => CallSettings): () => void;
   /** Tries again now, if no call is in flight. */
   retry(): void;
   dismissWelcome(): void;
@@ -33,7 +36,7 @@ export type Provisioning = {
   /**
    * Resolves when the user who is signed in now has a profile.
    *
-   * @throws RollcallError of the call that failed; `no_token` without a user; `aborted` after a change of user
+   * @throws RollcallError of the call that failed; `no_token` without a user; `aborted` after a change of user or organization
    */
   whenProvisioned(locale: Locale): Promise<void>;
 };
@@ -62,12 +65,12 @@ export function createProvisioning(initial: ProvisioningState): Provisioning {
     },
     whenChanged,
     async whenProvisioned(locale) {
-      const { userId } = state;
+      const { userId, organizationId = null } = state;
       if (userId === null) throw ownError("no_token", locale, { retryable: false });
       while (state.status !== "provisioned") {
         if (state.status === "unprovisioned" && state.error) throw state.error;
         await whenChanged();
-        if (state.userId !== userId) throw ownError("aborted", locale, { retryable: false });
+        if (!isOf(state, { userId, organizationId })) throw ownError("aborted", locale, { retryable: false });
       }
     },
   };
@@ -92,8 +95,9 @@ export function createProvisioning(initial: ProvisioningState): Provisioning {
     for (const listener of listeners) listener();
   }
 
-  function follow(userId: string | null, getSettings: () => CallSettings): () => void {
-    send({ type: "user", userId });
+  function follow(owner: Owner, getSettings: () => CallSettings): () => void {
+    const { userId } = owner;
+    send({ type: "user", ...owner });
     if (userId === null) return () => {};
     if (isFirst && state.status === "provisioned") greet(state.provisioned, getSettings());
     isFirst = false;
@@ -127,10 +131,12 @@ export function createProvisioning(initial: ProvisioningState): Provisioning {
       send({ type: "asked" });
       if (state.status !== "provisioning") return false;
       const { call } = state;
-      const { client, getToken, locale, healAfterMs, watchForeground } = getSettings();
+      const { client, getToken, organizationId, locale, healAfterMs, watchForeground } = getSettings();
       try {
         const onRetry = (retry: Retry) => send({ type: "waiting", call, retry });
-        const provisioned = await client.ensure({ userId, token: getToken, signal, locale, onRetry });
+        const provisioned = await client.ensure({
+          ...{ userId, organizationId, token: getToken, signal, locale, onRetry },
+        });
         if (signal.aborted) return false;
         send({ type: "succeeded", call, provisioned, welcome: decideWelcome(provisioned, client.profile) });
         tell(getSettings().onProvisioned, provisioned);

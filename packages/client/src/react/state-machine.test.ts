@@ -11,9 +11,9 @@ const retry: Retry = { attempt: 2, delayMs: 1_000, error };
 const found = { created: false } as Provisioned;
 const made = { created: true } as Provisioned;
 
-const whose = { userId: "user_a", call: 7 };
+const whose = { userId: "user_a", organizationId: "org_a", call: 7 };
 const states = {
-  signedOut: { ...whose, userId: null, status: "unprovisioned", error: null },
+  signedOut: { ...whose, userId: null, organizationId: null, status: "unprovisioned", error: null },
   unprovisioned: { ...whose, status: "unprovisioned", error: null },
   failed: { ...whose, status: "unprovisioned", error },
   provisioning: { ...whose, status: "provisioning", error: null, retry: null },
@@ -24,9 +24,10 @@ const states = {
 } as const satisfies Record<string, ProvisioningState>;
 
 const events = {
-  "user_a signs in": { type: "user", userId: "user_a" },
-  "user_b signs in": { type: "user", userId: "user_b" },
-  "sign-out": { type: "user", userId: null },
+  "user_a signs in": { type: "user", userId: "user_a", organizationId: "org_a" },
+  "user_b signs in": { type: "user", userId: "user_b", organizationId: null },
+  "user_a switches": { type: "user", userId: "user_a", organizationId: "org_b" },
+  "sign-out": { type: "user", userId: null, organizationId: null },
   asked: { type: "asked" },
   waiting: { type: "waiting", call: 7, retry },
   "late waiting": { type: "waiting", call: 6, retry },
@@ -44,11 +45,15 @@ const events = {
 type Row = Record<keyof typeof events, ProvisioningState | "same">;
 
 const next = { ...whose, call: 8 };
-const fresh = (userId: string | null): ProvisioningState => ({ ...states.unprovisioned, userId, call: 8 });
+const fresh = (userId: string | null, organizationId: string | null = null): ProvisioningState => ({
+  ...states.unprovisioned,
+  ...{ userId, organizationId, call: 8 },
+});
 
 const nothing: Row = {
   "user_a signs in": "same",
   "user_b signs in": fresh("user_b"),
+  "user_a switches": fresh("user_a", "org_b"),
   "sign-out": fresh(null),
   asked: "same",
   waiting: "same",
@@ -72,7 +77,7 @@ const whileProvisioning: Row = {
 
 /** The next state for every state and event. "same" is the same object. */
 const table: Record<keyof typeof states, Row> = {
-  signedOut: { ...nothing, "user_a signs in": fresh("user_a"), "sign-out": "same" },
+  signedOut: { ...nothing, "user_a signs in": fresh("user_a", "org_a"), "sign-out": "same" },
   unprovisioned: { ...nothing, asked: { ...next, status: "provisioning", error: null, retry: null } },
   failed: { ...nothing, asked: { ...next, status: "provisioning", error, retry: null } },
   provisioning: { ...whileProvisioning, waiting: states.waiting, abandoned: states.unprovisioned },
@@ -96,7 +101,11 @@ describe.each(Object.entries(table))("%s", (name, row) => {
 });
 
 const anyEvent: fc.Arbitrary<ProvisioningEvent> = fc.oneof(
-  fc.record({ type: fc.constant("user" as const), userId: fc.constantFrom("user_a", "user_b", null) }),
+  fc.record({
+    type: fc.constant("user" as const),
+    userId: fc.constantFrom("user_a", "user_b", null),
+    organizationId: fc.constantFrom("org_a", null),
+  }),
   fc.record({ type: fc.constantFrom("asked" as const, "welcomed" as const) }),
   fc.record({ type: fc.constant("waiting" as const), call: fc.nat(9), retry: fc.constant(retry) }),
   fc.record({
@@ -116,13 +125,21 @@ test("after any events: only the answer of the current call provisions, a signed
         if (after.status === "provisioned" && state.status !== "provisioned") {
           expect(state.status).toBe("provisioning");
           expect(event).toMatchObject({ type: "succeeded", call: state.call });
-          expect(after.userId).toBe(state.userId);
+          expect([after.userId, after.organizationId]).toEqual([state.userId, state.organizationId]);
         }
         if (after.userId === null) expect(after).toMatchObject({ status: "unprovisioned", error: null });
-        if (after.userId !== state.userId) expect(after.status).toBe("unprovisioned");
+        if (after.userId !== state.userId || after.organizationId !== state.organizationId)
+          expect(after.status).toBe("unprovisioned");
         expect(after.call).toBeGreaterThanOrEqual(state.call);
         state = after;
       }
     }),
   );
+});
+
+test("an initial session that names no organization is of any, and of one from then on", () => {
+  const initial: ProvisioningState = { ...states.provisioned, organizationId: undefined };
+  const followed = decideNext(initial, events["user_a signs in"]);
+  expect(followed).toEqual(states.provisioned);
+  expect(decideNext(followed, events["user_a switches"])).toEqual(fresh("user_a", "org_b"));
 });

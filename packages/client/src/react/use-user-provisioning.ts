@@ -1,5 +1,5 @@
 import type { RollcallError } from "../rollcall-error.ts";
-import type { Key, Mentorado, Named, User } from "../wire.ts";
+import type { Key, Mentorado, Named, Organization, User } from "../wire.ts";
 import { useProvisioningContext } from "./provisioning-context.ts";
 
 /** The state of provisioning for the signed-in user, with the values that a page or a toast needs. */
@@ -12,6 +12,8 @@ export type UserProvisioning<
   isLoaded: boolean;
   /** Clerk's id of the signed-in user; null when no user is signed in or the user is not known yet. */
   userId: string | null;
+  /** Clerk's id of the active organization; null without one. */
+  organizationId: string | null;
   /** Tries again now, if no call is in flight. */
   retry: () => void;
   dismissWelcome: () => void;
@@ -19,12 +21,14 @@ export type UserProvisioning<
   | (Named<null, N> & {
       status: "unprovisioned";
       user: null;
+      organization: null;
       /** The reason why there is no profile; null before the first call. */
       error: RollcallError | null;
     })
   | (Named<null, N> & {
       status: "provisioning";
       user: null;
+      organization: null;
       /** The error of the previous call. While it is set, show "trying again". */
       error: RollcallError | null;
       /** The number of the current or next attempt of this call. */
@@ -36,6 +40,8 @@ export type UserProvisioning<
   | (Named<P | null, N> & {
       status: "provisioned";
       user: User<K>;
+      /** The active organization with the user's role; null for the personal account, and without organizations. */
+      organization: Organization | null;
       error: null;
       /** The profile was made by this call, or while this call waited. */
       created: boolean;
@@ -59,8 +65,9 @@ export function useUserProvisioning<
 function useAnyProvisioning() {
   const { state, isLoaded, profile, provisioning } = useProvisioningContext();
   const { retry, dismissWelcome } = provisioning;
-  const all = { isLoaded, userId: state.userId, retry, dismissWelcome };
-  const none = { user: null, ...(profile !== null && { [profile]: null }) };
+  const { userId, organizationId = null } = state;
+  const all = { isLoaded, userId, organizationId, retry, dismissWelcome };
+  const none = { user: null, organization: null, ...(profile !== null && { [profile]: null }) };
   switch (state.status) {
     case "unprovisioned":
       return { ...all, status: state.status, ...none, error: state.error };
@@ -69,8 +76,11 @@ function useAnyProvisioning() {
       const { status, error } = state;
       return { ...all, status, ...none, error, attempt, retryingInMs };
     }
-    case "provisioned":
-      return { ...all, status: state.status, error: null, ...state.provisioned, welcome: state.welcome };
+    case "provisioned": {
+      const { status, provisioned, welcome } = state;
+      const { organization = null } = provisioned;
+      return { ...all, status, error: null, ...provisioned, organization, welcome };
+    }
     default:
       return state satisfies never;
   }

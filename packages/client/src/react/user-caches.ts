@@ -1,40 +1,44 @@
+/** The user and the active organization that answers belong to. Without an organization it is the personal account. */
+export type Owner = { userId: string | null; organizationId: string | null };
+
 /**
  * Tells a cache who is signed in.
  *
- * @param userId the signed-in user, or null
- * @param isOthers another user was signed in when the cache heard of a user last
+ * @param owner without a user when no user is signed in
+ * @param isOthers the cache belonged to another owner when it heard of one last
  */
-export type TellUser = (userId: string | null, isOthers: boolean) => void;
+export type TellOwner = (owner: Owner, isOthers: boolean) => void;
 
 /** The caches of a page that may hold answers to a user. */
 export type UserCaches = {
-  /** Adds a cache, once for each key. It hears of the signed-in user now, and of each change of user. */
-  remember(key: object, tell: TellUser): void;
+  /** Adds a cache, once for each key. It hears of the present owner now, and of each change. */
+  remember(key: object, tell: TellOwner): void;
   /** Tells all caches. */
-  follow(userId: string | null): void;
+  follow(owner: Owner): void;
 };
 
-/** The user whom a cache belongs to. It outlives the provider, which an app may mount for signed-in users only. */
+/** The owner of a cache. It outlives the provider, which an app may mount for signed-in users only. */
 const owners = new WeakMap<object, string>();
 
 export function createUserCaches(): UserCaches {
-  const caches = new Map<object, TellUser>();
-  let signedIn: string | null | undefined;
+  const caches = new Map<object, TellOwner>();
+  let present: Owner | undefined;
   return {
     remember(key, tell) {
       caches.set(key, tell);
-      if (signedIn !== undefined) tellOne(key, tell, signedIn);
+      if (present) tellOne(key, tell, present);
     },
-    follow(userId) {
-      signedIn = userId;
-      for (const [key, tell] of caches) tellOne(key, tell, userId);
+    follow(owner) {
+      present = owner;
+      for (const [key, tell] of caches) tellOne(key, tell, owner);
     },
   };
 }
 
-function tellOne(key: object, tell: TellUser, userId: string | null): void {
-  const owner = owners.get(key);
-  if (userId === null) owners.delete(key);
-  else owners.set(key, userId);
-  tell(userId, owner !== undefined && owner !== userId);
+function tellOne(key: object, tell: TellOwner, owner: Owner): void {
+  const before = owners.get(key);
+  const name = `${owner.userId} ${owner.organizationId}`;
+  if (owner.userId === null) owners.delete(key);
+  else owners.set(key, name);
+  tell(owner, before !== undefined && before !== name);
 }

@@ -14,8 +14,8 @@ import { type RollcallError, translateError } from "../rollcall-error.ts";
 import { type InitialSession, readInitialSession } from "./initial-session.ts";
 import { type CallSettings, createProvisioning, type WatchForeground } from "./provisioning.ts";
 import { type Auth, ProvisioningContext } from "./provisioning-context.ts";
-import type { ProvisioningState } from "./state-machine.ts";
-import { createUserCaches } from "./user-caches.ts";
+import { isOf, type ProvisioningState } from "./state-machine.ts";
+import { createUserCaches, type Owner } from "./user-caches.ts";
 
 export type UserProvisioningProviderProps = {
   client: AnyRollcallClient;
@@ -30,13 +30,13 @@ export type UserProvisioningProviderProps = {
    * makes no call for this user. It is read once, when the provider is mounted.
    */
   initialSession?: InitialSession | null | undefined;
-  /** Called once for each user who has a profile, with the answer or the initial session. */
+  /** Called once for each user who has a profile, and after each change of the organization, with the answer or the initial session. */
   onProvisioned?: ((provisioned: AnyProvisioned) => void) | undefined;
   /** Called for each call that failed after all of its attempts. Retryable calls are repeated all the same. */
   onError?: ((error: RollcallError) => void) | undefined;
   /**
-   * What happens to caches after a change of user. True: each QueryClient of `useAuthedQuery` is emptied. A function may
-   * empty other caches. By default, only the previous user's answers to `useAuthedQuery` are removed.
+   * What happens to caches after a change of user or of the active organization. True: each QueryClient of `useAuthedQuery` is
+   * emptied. A function may empty other caches. By default, only the previous answers to `useAuthedQuery` are removed.
    */
   clearOnUserChange?: boolean | (() => void) | undefined;
   /** For React Native: a new call is made when the app comes to the foreground. In a browser the provider sees that itself. */
@@ -44,12 +44,17 @@ export type UserProvisioningProviderProps = {
   children?: ReactNode;
 };
 
-/** Makes sure that the signed-in user has a profile, and drops all state of the previous user. */
+/**
+ * Makes sure that the signed-in user has a profile, and is a member of the active organization. It drops all state of the
+ * previous user, and of the previous organization.
+ */
 export function UserProvisioningProvider(props: UserProvisioningProviderProps): ReactNode {
   const { client, auth, locale = client.locale, children } = props;
   const { isLoaded, user: accountUser } = auth;
   const userId = readUserId(auth);
-  // Clients, auth objects and functions are often new in each render. Only a change of user starts a new call.
+  const organizationId = (userId !== null && auth.orgId) || null;
+  const owner = useMemo(() => ({ userId, organizationId }), [userId, organizationId]);
+  // Clients, auth objects and functions are often new in each render. Only a change of owner starts a new call.
   const latest = useLatest({ ...props, locale });
 
   const [initial] = useState(() => readInitialSession(props.initialSession, client.profile));
@@ -60,8 +65,8 @@ export function UserProvisioningProvider(props: UserProvisioningProviderProps): 
     wasLoaded.current ||= isLoaded;
     // Until the user is known for the first time, the initial session waits.
     if (!wasLoaded.current) return undefined;
-    return provisioning.follow(userId, () => readCallSettings(latest.current));
-  }, [provisioning, latest, isLoaded, userId]);
+    return provisioning.follow(owner, () => readCallSettings(latest.current));
+  }, [provisioning, latest, isLoaded, owner]);
   const usedLocale = useRef(locale);
   useEffect(() => {
     // The api's message comes in the new language only with a new call.
@@ -86,11 +91,11 @@ export function UserProvisioningProvider(props: UserProvisioningProviderProps): 
     });
   }, [caches, latest, firstClient]);
   useEffect(() => {
-    if (isLoaded) caches.follow(userId);
-  }, [caches, isLoaded, userId]);
+    if (isLoaded) caches.follow(owner);
+  }, [caches, isLoaded, owner]);
 
   const followed = useSyncExternalStore(provisioning.subscribe, provisioning.getState, () => initial);
-  const state = useMemo(() => translateState(ofUser(followed, userId), locale), [followed, userId, locale]);
+  const state = useMemo(() => translateState(ofOwner(followed, owner), locale), [followed, owner, locale]);
   const { profile } = client;
   const context = useMemo(
     () => ({ state, isLoaded, accountUser, locale, profile, provisioning, rememberCache }),
@@ -113,13 +118,17 @@ function useLatest<Value>(value: Value): { readonly current: Value } {
 
 function readCallSettings(props: UserProvisioningProviderProps & { locale: Locale }): CallSettings {
   const { client, auth, locale, healAfterMs = 10_000, onProvisioned, onError, watchForeground } = props;
-  return { client, getToken: auth.getToken, locale, healAfterMs, onProvisioned, onError, watchForeground };
+  const { getToken, orgId: organizationId } = auth;
+  return {
+    ...{ client, getToken, organizationId, locale, healAfterMs, onProvisioned, onError, watchForeground },
+  };
 }
 
-/** Between a change of user and its effect, the state still belongs to the previous user. */
-function ofUser(state: ProvisioningState, userId: string | null): ProvisioningState {
-  if (state.userId === userId) return state;
-  return { status: "unprovisioned", userId, call: state.call, error: null };
+/** Between a change of user or organization and its effect, the state still belongs to the previous one. */
+function ofOwner(state: ProvisioningState, owner: Owner): ProvisioningState {
+  if (!isOf(state, owner)) return { status: "unprovisioned", ...owner, call: state.call, error: null };
+  const { organizationId } = owner;
+  return state.organizationId === organizationId ? state : { ...state, organizationId };
 }
 
 /** Translates the error into the current language. */

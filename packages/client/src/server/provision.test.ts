@@ -5,6 +5,7 @@ import {
   type EnsureServer,
   failure,
   ready,
+  readyIn,
   startEnsureServer,
 } from "../testing/ensure-server.ts";
 import { until } from "../testing/until.ts";
@@ -117,11 +118,52 @@ describe("a missing profile", () => {
   });
 });
 
+describe("the active organization", () => {
+  const inTeam = (orgId: string | null): Identity => ({ ...signedIn("user_ana"), orgId });
+  const organization = { clerkOrgId: "org_a", role: "org:admin", plan: "team" };
+
+  test("is attached from Rollcall's answer in an app without `find`", async () => {
+    rollcall.will(readyIn("user_ana", "org_a"));
+    const profile = await provision({ client: connect() }, inTeam("org_a"));
+    expect(profile.organization).toMatchObject({ clerkOrgId: "org_a", name: "Escola", role: "org:admin" });
+    rollcall.will(readyIn("user_ana", null));
+    expect((await provision({ client: connect() }, inTeam(null))).organization).toBeNull();
+    rollcall.will(ready("user_ana"));
+    expect("organization" in (await provision({ client: connect() }, inTeam("org_a")))).toBe(false);
+  });
+
+  test("is read by `find`, and a missing membership is made first", async () => {
+    let made = false;
+    rollcall.will(() => {
+      made = true;
+      return readyIn("user_ana", "org_a");
+    });
+    const asked: (string | null)[] = [];
+    const find = async (_clerkId: string, orgId: string | null) => {
+      asked.push(orgId);
+      return { user: ana, mentorado: anasProfile, organization: made ? organization : null };
+    };
+    const profile = await provision({ client: connect(), find }, inTeam("org_a"));
+    expect(profile.organization).toBe(organization);
+    await provision({ client: connect(), find }, inTeam("org_a"));
+    expect([rollcall.calls.length, asked]).toEqual([1, ["org_a", "org_a", "org_a"]]);
+  });
+
+  test("of another session is refused as not readable", async () => {
+    rollcall.will(readyIn("user_ana", "org_b"));
+    expect(await refused({}, inTeam("org_a"))).toMatchObject({ code: "unavailable", status: 503 });
+    const find = async () => ({ user: ana, mentorado: anasProfile, organization });
+    const wrong = provision({ client: connect(), find, warn: () => undefined }, inTeam("org_b"));
+    await expect(wrong).rejects.toMatchObject({ code: "unavailable" });
+  });
+});
+
 const refusals: [code: string, status: number, answer: Behaviour][] = [
   ["no_profile", 403, ready("user_ana", { mentorado: null })],
   ["user.banned", 403, failure(403, "user.banned")],
   ["user.deleted", 403, failure(410, "user.deleted")],
   ["user.unknown", 403, failure(404, "user.unknown")],
+  ["organization.not_a_member", 403, failure(403, "organization.not_a_member")],
   ["session.pending", 403, failure(403, "session.pending")],
   ["unauthenticated", 401, failure(401, "unauthenticated")],
   ["unavailable", 503, failure(503, "postgres.unavailable")],

@@ -2,7 +2,14 @@ import { orAbort, withTimeLimit } from "../abort.ts";
 import { findHint } from "../development.ts";
 import type { AnyProvisioned, AnyRollcallClient, Retry } from "../rollcall-client.ts";
 import { RollcallError } from "../rollcall-error.ts";
-import { decideRows, type Profile, pickProfile, type Rows, type UserRow } from "../rows.ts";
+import {
+  decideOrganization,
+  decideRows,
+  type Profile,
+  pickProfile,
+  type Rows,
+  type UserRow,
+} from "../rows.ts";
 import type { Mentorado, User } from "../wire.ts";
 import { ProvisioningError, toProvisioningCode } from "./provisioning-error.ts";
 
@@ -12,6 +19,8 @@ import { ProvisioningError, toProvisioningCode } from "./provisioning-error.ts";
  */
 export type Identity = {
   userId: string | null | undefined;
+  /** Clerk's id of the active organization, verified too; null without one. Undefined: only the token says it. */
+  orgId?: string | null | undefined;
   getToken: () => Promise<string | null | undefined>;
 };
 
@@ -24,9 +33,12 @@ export type ProvisionOptions<
   client: Omit<AnyRollcallClient, "profile"> & { readonly profile: N | null };
   /**
    * Reads user and profile by Clerk id from the app's own database, banned and deleted users included. With it, requests
-   * of known users do not call Rollcall, and the attached rows are the app's own.
+   * of known users do not call Rollcall, and the attached rows are the app's own. An app with organizations also returns
+   * `organization`: the row of the active one with the user's role, or null if the user is no member.
+   *
+   * @param orgId Clerk's id of the active organization; null without one
    */
-  find?: ((clerkId: string) => Promise<Rows<U, M, N> | undefined>) | undefined;
+  find?: ((clerkId: string, orgId: string | null) => Promise<Rows<U, M, N> | undefined>) | undefined;
   /** How long a request may wait for Rollcall before the answer is 503; by default 3 s. */
   patienceMs?: number | undefined;
   /**
@@ -121,40 +133,44 @@ export async function provision<
   const userId: unknown = identity?.userId;
   if (!identity || typeof userId !== "string" || userId === "")
     throw new ProvisioningError("unauthenticated", client.locale);
-  const known: unknown = await find?.(userId);
+  const { orgId } = identity;
+  const caller = { userId, organizationId: orgId };
+  const known: unknown = await find?.(userId, orgId ?? null);
   // `?? undefined`: an ORM may answer null for no row.
-  if ((known ?? undefined) !== undefined && isComplete<U, M, N>(known, userId, options, "find()"))
+  if ((known ?? undefined) !== undefined && isComplete<U, M, N>(known, caller, options, "find()"))
     return known;
 
   const ensured: unknown = await ensure(options, identity, userId, signal);
-  if (!isComplete<U, M, N>(ensured, userId, options, "Rollcall's answer"))
+  if (!isComplete<U, M, N>(ensured, caller, options, "Rollcall's answer"))
     throw new ProvisioningError("no_profile", client.locale);
   if (!find) {
     // The rest of Rollcall's answer are the fields of ensure. Without `find`, U and M are types of the wire.
     return pickProfile<U, M, N>(ensured, client.profile);
   }
-  const made: unknown = await find(userId);
-  if ((made ?? undefined) !== undefined && isComplete<U, M, N>(made, userId, options, "find()")) return made;
+  const made: unknown = await find(userId, orgId ?? null);
+  if ((made ?? undefined) !== undefined && isComplete<U, M, N>(made, caller, options, "find()")) return made;
   // The profile was made, but the app's database does not show it yet, for example because a replica lags.
   throw new ProvisioningError("unavailable", client.locale);
 }
 
 /**
- * True for rows with a profile, false without one.
+ * True for rows with a profile, and with the active organization if they name one. False without.
  *
  * @throws ProvisioningError for a banned or deleted user, and for rows that do not prove whose they are
  */
 function isComplete<U extends UserRow, M extends object, N extends string>(
   rows: unknown,
-  userId: string,
+  { userId, organizationId }: { userId: string; organizationId: string | null | undefined },
   { client, warn = warnOnConsole }: Pick<ProvisionOptions<U, M, N>, "client" | "warn">,
   source: string,
 ): rows is Profile<U, M, N> {
-  const verdict = decideRows(rows, userId, client.profile);
+  const ofUser = decideRows(rows, userId, client.profile);
+  const verdict = ofUser.kind === "complete" ? decideOrganization(rows as object, organizationId) : ofUser;
   switch (verdict.kind) {
     case "complete":
       return true;
     case "no_profile":
+    case "not_a_member":
       return false;
     case "banned":
       throw new ProvisioningError("user.banned", client.locale);
@@ -196,7 +212,9 @@ function ensure(
     try {
       token = await orAbort(identity.getToken(), limit);
       if (typeof token !== "string" || token === "") throw new ProvisioningError("unauthenticated", locale);
-      return await client.ensure({ token, userId, signal: limit, onRetry });
+      return await client.ensure({
+        ...{ token, userId, organizationId: identity.orgId, signal: limit, onRetry },
+      });
     } catch (error) {
       if (error instanceof RollcallError && error.code !== "aborted") {
         const code = toProvisioningCode(error.code);

@@ -26,6 +26,10 @@ const table = {
   "user.banned": forbidden("Esta conta está bloqueada.", "This account is banned."),
   "user.deleted": forbidden("Esta conta foi excluída.", "This account was deleted."),
   "user.unknown": forbidden("Conta não encontrada.", "Account not found."),
+  "organization.not_a_member": forbidden(
+    "Você não é membro desta organização.",
+    "You are not a member of this organization.",
+  ),
   "session.pending": forbidden(
     "Termine de entrar na sua conta para continuar.",
     "Finish signing in to continue.",

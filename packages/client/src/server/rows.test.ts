@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { provisioned as provisionedRequest } from "../express.ts";
 import { createProvisioning } from "../next.ts";
 import { createRollcallClient } from "../rollcall-client.ts";
-import { decideRows } from "../rows.ts";
+import { decideOrganization, decideRows } from "../rows.ts";
 import { type EnsureServer, failure, ready, startEnsureServer } from "../testing/ensure-server.ts";
 import { provisioned as provisionedCall } from "../trpc.ts";
 import type { Mentorado, User } from "../wire.ts";
@@ -245,4 +245,23 @@ describe("a token that Rollcall refuses for its missing azp", () => {
     await expect(refused).rejects.toMatchObject({ status: 401, code: "unauthenticated" });
     expect(warnings).toEqual([expect.stringMatching(/CLERK_AUTHORIZED_PARTIES.*CLERK_JWT_KEY.*req_1/)]);
   });
+});
+
+const inTeam = (role: unknown, clerkOrgId: unknown = "org_a") => ({ organization: { clerkOrgId, role } });
+
+test.each<[kind: string, active: string | null | undefined, rows: object]>([
+  ["complete", "org_a", inTeam("org:admin")],
+  ["complete", "org_a", inTeam(null)],
+  ["complete", null, { organization: null }],
+  // An app without organizations, and an identity that does not say which one is active.
+  ["complete", "org_a", { user }],
+  ["complete", undefined, inTeam("org:admin")],
+  ["not_a_member", "org_a", { organization: null }],
+  ["unreadable", "org_b", inTeam("org:admin")],
+  ["unreadable", null, inTeam("org:admin")],
+  ["unreadable", "org_a", inTeam("org:admin", 7)],
+  ["unreadable", "org_a", inTeam(undefined)],
+  ["unreadable", "org_a", { organization: [] }],
+])("rows are %s in the active organization %s", (kind, active, rows) => {
+  expect(decideOrganization(rows, active)).toMatchObject({ kind });
 });

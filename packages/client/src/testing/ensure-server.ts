@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { buildProfile, buildUser } from "../testing.ts";
+import { buildOrganization, buildProfile, buildUser } from "../testing.ts";
 import type { EnsureReady } from "../wire.ts";
 
 /** A call of ensure that the server received. */
@@ -63,14 +63,25 @@ export async function startEnsureServer(): Promise<EnsureServer> {
   }
 }
 
-/** A token in the form of Clerk's tokens, with an invalid signature. */
-export function makeToken(userId: string, nonce: string | number = 0): string {
+/** A token in the form of Clerk's tokens, with an invalid signature. @param organizationId the active organization */
+export function makeToken(
+  userId: string,
+  nonce: string | number = 0,
+  organizationId?: string | null,
+): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  return `${part({ alg: "RS256" })}.${part({ sub: userId, nonce, name: "Ação >>> ???" })}.signature`;
+  const active = organizationId && { v: 2, o: { id: organizationId } };
+  return `${part({ alg: "RS256" })}.${part({ sub: userId, nonce, name: "Ação >>> ???", ...active })}.signature`;
 }
 
 export function ready(userId: string, change: Partial<EnsureReady> = {}): Reply {
   return { status: 200, body: { ...readyBody(userId), ...change } };
+}
+
+/** The answer to a user in an organization, or in the personal account, of an app with organizations. */
+export function readyIn(userId: string, clerkOrgId: string | null): Reply {
+  const organization = clerkOrgId === null ? null : buildOrganization({ clerkOrgId });
+  return ready(userId, { organization });
 }
 
 export const pending: Reply = {

@@ -33,7 +33,12 @@ where tablename ~ '(organization|membership)' order by 1
 
 const listTables = async (pool: Pool) => (await pool.query(teamTables)).rows.map(({ name }) => name);
 
-const ownTables = ["rollcall.membership_states", "rollcall.organization_states"];
+const ownTables = [
+  "rollcall.membership_states",
+  "rollcall.organization_candidates",
+  "rollcall.organization_catch_up",
+  "rollcall.organization_states",
+];
 const allTables = ["public.organization_memberships", "public.organizations", ...ownTables];
 
 test("off: there is no table of organizations, and no migration is missing", async () => {

@@ -32,6 +32,9 @@ const organization = {
 const pair = { clerkOrgId: "org_a", clerkId: "user_a" };
 const membership = { ...pair, membershipId: "orgmem_a", role: "org:admin", ...stamps };
 const before = { membershipId: null, readTicket: 1 };
+const named = { ...pair, membershipId: "orgmem_a" };
+const absence = { by: "absence", ...why } as const;
+const catchUp = { watermarkMs: 1, surplus: 0, surplusPasses: 0, checkedSurplus: 0 };
 
 const hash = Buffer.alloc(32);
 const session = { idHash: hash, operator: "ops", accountHash: hash, replaces: undefined };
@@ -49,9 +52,12 @@ const keyFor = (pool: db.Pool) =>
 /** Every function that sends a statement about the tables or about schema `rollcall`. */
 export const calls = {
   acquireLease: (pool) => db.acquireLease(pool, "full", 1_000),
+  addMissingEntries: (pool) =>
+    db.addMissingEntries(pool, 1, { kind: "memberships", entries: [pair], afterMs: null, untilMs: null }),
   addMissingCandidates: (pool) => db.addMissingCandidates(pool, 1, page),
   addSamples: (pool) => db.addSamples(pool, [sample]),
   addUndatedCandidates: (pool) => db.addUndatedCandidates(pool, 1),
+  addUndatedEntries: (pool) => db.addUndatedEntries(pool, 1, "organizations"),
   advanceFencedRun: (pool) => db.advanceFencedRun(pool, lease, 1, {}, {}),
   advanceRun: (pool) => db.advanceRun(pool, 1, {}, {}),
   applyMemberships: (pool) => db.applyMemberships(pool, [membership]),
@@ -68,6 +74,8 @@ export const calls = {
   confirmHeldRun: (pool) => db.confirmHeldRun(pool, 1, { deleted: 0, failed: 0, decided: 0, by: "ops" }),
   countAbsent: (pool) => db.countAbsent(pool, 1),
   countDifferences: (pool) => db.countDifferences(pool, 1),
+  countEntriesWhenDue: (pool) => db.countEntriesWhenDue(pool, "memberships"),
+  countEntryCandidates: (pool) => db.countEntryCandidates(pool, 1, "memberships", { isAbsent: true }),
   countEvents: (pool) => db.countEvents(pool, 1),
   countExistingUsers: db.countExistingUsers,
   countHeldDeletions: db.countHeldDeletions,
@@ -80,13 +88,17 @@ export const calls = {
   countWithoutProfile: db.countWithoutProfile,
   countWorkers: db.countWorkers,
   decideCandidates: (pool) => db.decideCandidates(pool, 1, { absent: ids, present: [] }),
+  decideEntryCandidates: (pool) => db.decideEntryCandidates(pool, 1, { absent: [pair], present: [] }),
   describeColumns: db.describeColumns,
   digestRows: (pool) => db.digestRows(pool, page, true),
   dismissConflict: (pool) => db.dismissConflict(pool, 1, "ops"),
   dropCandidates: (pool) => db.dropCandidates(pool, 1),
   dropCandidatesOfEarlierRuns: (pool) => db.dropCandidatesOfEarlierRuns(pool, 1),
   dropCandidatesOfEndedRuns: db.dropCandidatesOfEndedRuns,
+  dropDecidedMemberships: (pool) => db.dropDecidedMemberships(pool, 1),
+  dropEntryCandidates: (pool) => db.dropEntryCandidates(pool, 1),
   dropPortions: (pool) => db.dropPortions(pool, 1),
+  dropUserCandidates: (pool) => db.dropUserCandidates(pool, 1),
   endAbsentMembership: (pool) => db.endAbsentMembership(pool, pair, before, why),
   endMembership: (pool) => db.endMembership(pool, pair, before, { by: "signature", ...why }),
   endRun: (pool) => db.endRun(pool, 1, { state: "succeeded" }),
@@ -104,6 +116,8 @@ export const calls = {
   findNewestDryRun: db.findNewestDryRun,
   findOpenAdminSessions: (pool) => db.findOpenAdminSessions(pool, [1]),
   findHeldRun: (pool) => db.findHeldRun(pool),
+  findMembership: (pool) => db.findMembership(pool, { clerkOrgId: "org_a", clerkId: "user_a" }),
+  findOrganizationNames: (pool) => db.findOrganizationNames(pool, ["org_a"]),
   findOrganization: (pool) => db.findOrganization(pool, "org_a"),
   findMembershipState: (pool) => db.findMembershipState(pool, pair),
   findOrganizationState: (pool) => db.findOrganizationState(pool, "org_a"),
@@ -235,6 +249,23 @@ export const calls = {
   sumSamples: (pool) => db.sumSamples(pool, [{ metric: "any", fromS: 60, untilS: 0 }]),
   takeClerkRequest: (pool) => db.takeClerkRequest(pool, { requests: 1, windowMs: 1 }),
   takeRun: (pool) => db.takeRun(pool, 1),
+  endMemberships: (pool) => db.inTransaction(pool, (client) => db.endMemberships(client, [named], absence)),
+  findMembershipDrift: (pool) => db.findMembershipDrift(pool, [membership]),
+  findOrganizationDrift: (pool) => db.findOrganizationDrift(pool, [organization]),
+  hasLiveEntries: (pool) => db.hasLiveEntries(pool, "memberships"),
+  holdMemberships: (pool) => db.holdMemberships(pool, [pair], why),
+  holdOrganizations: (pool) => db.holdOrganizations(pool, ["org_a"], why),
+  listAbsentMemberships: (pool) => db.listAbsentMemberships(pool, 1),
+  listAbsentOrganizations: (pool) => db.listAbsentOrganizations(pool, 1),
+  listMembershipCandidates: (pool) => db.listMembershipCandidates(pool, 1, 1),
+  listOrganizationCandidates: (pool) => db.listOrganizationCandidates(pool, 1, 1),
+  mayDeleteAbsentOf: (pool) => db.mayDeleteAbsentOf(pool, "membership_states", 1),
+  readEntryCatchUp: (pool) => db.readEntryCatchUp(pool, "memberships"),
+  releaseMemberships: (pool) => db.releaseMemberships(pool, [pair]),
+  releaseOrganizations: (pool) => db.releaseOrganizations(pool, ["org_a"]),
+  storeEntryCatchUp: (pool) => db.storeEntryCatchUp(pool, "memberships", catchUp),
+  tombstoneOrganizations: (pool) =>
+    db.inTransaction(pool, (client) => db.tombstoneOrganizations(client, ["org_a"], absence)),
   tombstoneAbsentOrganization: (pool) => db.tombstoneAbsentOrganization(pool, "org_a", why),
   tombstoneOrganization: (pool) => db.tombstoneOrganization(pool, "org_a", { by: "signature", ...why }),
   tombstoneAbsent: (pool) => db.tombstoneAbsent(pool, { clerkId: "user_a", ...why }),

@@ -3,6 +3,9 @@ import { createPool, createQueuePool, migrateUp, type Pool } from "@rollcall/db"
 import {
   createPostgresQueueBackend,
   type DeadLetter,
+  findDeadLettersOfOrganization,
+  findDeadLettersOfUser,
+  findJobsOfOrganization,
   migrateQueues,
   openProducer,
   type Producer,
@@ -11,6 +14,7 @@ import {
 import { createDatabase } from "@rollcall/local-services";
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
 import { type DeadLetterContext, discardDeadLetters, replayDeadLetters } from "./dead-letters.ts";
+import { recordNewDeadLetters } from "./record-dead-letters.ts";
 
 let pool: Pool;
 let backend: QueueBackend;
@@ -101,4 +105,40 @@ test("without a letter of the code nothing is done, and there is no more", async
     refused: [],
     more: false,
   });
+});
+
+test("letters of an organization and of its member are found for both, and in the timelines of both", async () => {
+  const queue = await producers["dead-letter"].connected(10_000);
+  const died = { attempts: 5, firstAtMs: 1, failedAtMs: 1, replayable: true, code: "user.rejected" };
+  const payload = { v: 2, clerkOrgId: "org_a", cause: "webhook", eventAtMs: 1 };
+  const of = (kind: string, fields = {}): DeadLetter => ({
+    ...{ v: 1, queue: "sync", name: kind, payload: { ...payload, kind, ...fields }, ...died },
+  });
+  const letters = [of("refresh-organization"), of("refresh-membership", { clerkId: "user_a" })];
+  const stored = letters.map((letter) => ({ ...letter, id: `sync.${randomUUID()}` }));
+  await queue.addBulk(
+    stored.map(({ id, ...letter }) => ({ name: letter.code, data: letter, opts: { jobId: id } })),
+  );
+  await recordNewDeadLetters(pool, stored);
+  await recordNewDeadLetters(pool, stored);
+  const pair = { kind: "refresh-membership", clerkId: "user_a", clerkOrgId: "org_a" };
+  const own = { kind: "refresh-organization", clerkId: null, clerkOrgId: "org_a" };
+  expect(await findDeadLettersOfUser(queue, "user_a")).toMatchObject([pair]);
+  expect(await findDeadLettersOfOrganization(queue, "org_a")).toMatchObject(
+    expect.arrayContaining([expect.objectContaining(pair), expect.objectContaining(own)]),
+  );
+  expect(await findDeadLettersOfOrganization(queue, "org_b")).toEqual([]);
+  await replayDeadLetters(context, { all: true }, "ana");
+  const { rows } = await pool.query(
+    `select clerk_id, kind, details ->> 'clerkOrgId' as "clerkOrgId" from rollcall.events
+     where clerk_id in ('org_a', 'user_a') order by kind, clerk_id`,
+  );
+  expect(rows).toEqual(
+    ["dead_letter_added", "dead_letter_replayed"].flatMap((kind) => [
+      { clerk_id: "org_a", kind, clerkOrgId: null },
+      { clerk_id: "user_a", kind, clerkOrgId: "org_a" },
+    ]),
+  );
+  const waiting = await findJobsOfOrganization(await producers.sync.connected(10_000), "org_a");
+  expect(waiting).toMatchObject([{ kind: "refresh-organization", state: "waiting", code: null }]);
 });

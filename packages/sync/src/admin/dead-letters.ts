@@ -22,7 +22,7 @@ import {
   findDeadLetters,
   findOldest,
   type Producers,
-  readClerkId,
+  readSubject,
   removeDeadLetters,
   replayDeadLetter,
   type StoredDeadLetter,
@@ -192,7 +192,8 @@ async function recordAndRemove(
 
 function describe(kind: string, letter: StoredDeadLetter): AdminEvent {
   const { id, code, queue, name } = letter;
-  return { clerkId: readClerkId(letter), kind, details: { deadLetterId: id, code, queue, job: name } };
+  const { clerkId, details } = readSubject(letter);
+  return { clerkId, kind, details: { deadLetterId: id, code, queue, job: name, ...details } };
 }
 
 async function findUnknown(

@@ -10,6 +10,7 @@ import {
 } from "@rollcall/contracts";
 import {
   findOrganization,
+  findOrganizationNames,
   findOrganizationState,
   listActivity,
   listMembers,
@@ -63,6 +64,20 @@ export async function findMembers(
   return listMembers(pool, wish);
 }
 
+/** The names of the organizations among these ids, by id. They stand in answers alone, as those of people do. */
+export async function nameOrganizations(
+  pool: Pool,
+  ids: readonly (string | null)[],
+): Promise<Map<string, string | null>> {
+  const ours = [...new Set(ids.filter((id) => id?.startsWith("org_")))];
+  if (ours.length === 0) return new Map();
+  // A list is whole without names.
+  return findOrganizationNames(
+    pool,
+    ours.filter((id) => id != null),
+  ).catch(() => new Map());
+}
+
 /**
  * Adds a sync job for an organization. The request is recorded first: after a failed call the operator sends it again.
  *
@@ -110,7 +125,6 @@ export async function explainOrganization(
   const letters = deadLetters ?? [];
   const traces = jobs.length + letters.length + timeline.length;
   if (clerk === "absent" && !here && traces === 0) return undefined;
-  const members = here?.members ?? { count: 0, more: false };
   const facts: OrganizationFacts = {
     state: here?.organization.state,
     hasRow: here?.hasRow ?? false,
@@ -118,7 +132,7 @@ export async function explainOrganization(
     jobs,
     // A letter of a member says nothing about the organization's own row.
     deadLetters: letters.filter(({ clerkId }) => clerkId === null),
-    members,
+    members: here?.organization.members,
     membersAtClerk: found?.members_count ?? null,
   };
   const explanation = decideOrganizationExplanation(facts);
@@ -128,10 +142,10 @@ export async function explainOrganization(
     explanation,
     organization: here?.organization ?? null,
     hasRow: facts.hasRow,
+    readTicket: here?.readTicket ?? null,
     clerk,
     clerkError,
     clerkOrganization: found ? viewClerkOrganization(found) : null,
-    members,
     jobs,
     deadLetters: letters,
     timeline,
@@ -145,7 +159,7 @@ export type OrganizationFacts = {
   clerk: OrganizationReport["clerk"];
   jobs: readonly Pick<JobView, "code">[];
   deadLetters: readonly Pick<JobView, "code">[];
-  members: OrganizationReport["members"];
+  members: OrganizationEntry["members"] | undefined;
   membersAtClerk: number | null;
 };
 
@@ -157,7 +171,7 @@ export function decideOrganizationExplanation(facts: OrganizationFacts): Organiz
   if (state === "live" && facts.hasRow) {
     if (clerk === "absent") return { code: "absent_at_clerk", errorCode };
     const { members, membersAtClerk } = facts;
-    const differ = membersAtClerk !== null && !members.more && members.count !== membersAtClerk;
+    const differ = membersAtClerk !== null && members?.more === false && members.count !== membersAtClerk;
     return { code: differ ? "members_differ" : "in_place", errorCode };
   }
   if (jobs.length > 0) {

@@ -1,5 +1,5 @@
 import { type Pool, recordDeadLetters } from "@rollcall/db";
-import { organizationJob, readClerkId, readClerkOrgId, type StoredDeadLetter, syncJob } from "@rollcall/jobs";
+import { organizationJob, readSubject, type StoredDeadLetter, syncJob } from "@rollcall/jobs";
 
 /**
  * Records in the timelines of users and organizations that jobs failed for good. A letter that names none has no timeline. It may be called
@@ -9,9 +9,7 @@ import { organizationJob, readClerkId, readClerkOrgId, type StoredDeadLetter, sy
  */
 export function recordNewDeadLetters(pool: Pool, letters: readonly StoredDeadLetter[]): Promise<void> {
   const events = letters.flatMap((letter) => {
-    const clerkOrgId = readClerkOrgId(letter);
-    // Of a pair, the user's. The organization finds it by the details.
-    const clerkId = readClerkId(letter) ?? clerkOrgId;
+    const { clerkId, details } = readSubject(letter);
     if (clerkId === null) return [];
     const { id: deadLetterId, code, queue, name: job, attempts, refusal } = letter;
     const work = syncJob.safeParse(letter.payload).data ?? organizationJob.safeParse(letter.payload).data;
@@ -20,7 +18,7 @@ export function recordNewDeadLetters(pool: Pool, letters: readonly StoredDeadLet
       // The other job is a notification, which no event outside of Rollcall causes.
       cause: work?.cause ?? "process",
       ref: work?.delivery ?? null,
-      details: { deadLetterId, code, queue, job, attempts, ...(clerkOrgId && { clerkOrgId }), ...refusal },
+      details: { deadLetterId, code, queue, job, attempts, ...details, ...refusal },
     };
   });
   return recordDeadLetters(pool, events);

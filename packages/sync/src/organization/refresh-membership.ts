@@ -1,22 +1,18 @@
-import type { ClerkMembership, MembershipResult } from "@rollcall/clerk";
+import type { ClerkMembership } from "@rollcall/clerk";
 import { AppError } from "@rollcall/contracts";
 import {
-  applyMemberships,
   endAbsentMembership,
   endMembership,
   findMembershipState,
   inTransaction,
-  type MembershipOutcome,
   type MembershipState,
   nameMembership,
-  nextReadSequence,
   readClock,
   recordAbsenceAt,
   recordEvent,
 } from "@rollcall/db";
 import type { MembershipJob } from "@rollcall/jobs";
 import { longestListLagMs } from "../user/confirm-absence.ts";
-import { readAlone } from "../user/fetch-users.ts";
 import {
   attemptsForAbsence,
   attemptsForDeletion,
@@ -25,16 +21,7 @@ import {
   originOf,
 } from "./organization-context.ts";
 import { refreshOrganization } from "./refresh-organization.ts";
-
-type Read = { result: Exclude<MembershipResult, { unreadable: AppError }>; readTicket: number };
-
-async function read({ pool, clerk }: OrganizationContext, pair: MembershipJob): Promise<Read> {
-  const { clerkOrgId, clerkId } = pair;
-  const readTicket = await nextReadSequence(pool);
-  const result = await readAlone(clerk, () => clerk.readMembership({ clerkOrgId, clerkId }));
-  if ("unreadable" in result) throw result.unreadable;
-  return { result, readTicket };
-}
+import { toMembershipSnapshot } from "./snapshots.ts";
 
 /** Reads the membership of a job's pair at Clerk and writes what is there. */
 export async function refreshMembership(
@@ -59,17 +46,18 @@ async function bringUpToDate(
   attempt: number,
 ): Promise<OrganizationSyncOutcome> {
   const { pool } = context;
-  const first = await read(context, job);
-  if ("found" in first.result) return writeFound(context, job, attempt, first.result.found, first.readTicket);
+  const first = await context.readMembership(job);
+  if ("found" in first.result)
+    return writeFound(context, job, attempt, first.result.found, first.readSequence);
   const before = await findMembershipState(pool, job);
   if (before.isEnded) return "deleted";
   if (before.membershipId === null) return "absent";
   // The first read may be older than the row: another worker may have written it in between.
-  const second = await read(context, job);
+  const second = await context.readMembership(job);
   if ("found" in second.result)
-    return writeFound(context, job, attempt, second.result.found, second.readTicket);
+    return writeFound(context, job, attempt, second.result.found, second.readSequence);
   if (isYoung(before)) return leaveYoung(attempt);
-  const { readTicket } = second;
+  const readTicket = second.readSequence;
   const { membershipId } = before;
   const outcome = await inTransaction(pool, (client) =>
     endAbsentMembership(client, job, { membershipId, readTicket }, originOf(job)),
@@ -104,7 +92,8 @@ async function writeFound(
   found: ClerkMembership,
   readTicket: number,
 ): Promise<OrganizationSyncOutcome> {
-  const write = () => writeOnce(context, job, found, readTicket);
+  const snapshot = toMembershipSnapshot(found, { readTicket, ...originOf(job) });
+  const write = () => context.writeMembership(snapshot);
   let outcome = await write();
   if (outcome === "user_missing" || outcome === "organization_missing") {
     await context.refreshUser(job.clerkId, job, attempt);
@@ -130,30 +119,6 @@ async function writeFound(
   }
 }
 
-async function writeOnce(
-  { pool }: OrganizationContext,
-  job: MembershipJob,
-  found: ClerkMembership,
-  readTicket: number,
-): Promise<MembershipOutcome> {
-  // A row without its role could let a member do what only an admin may, in an app that has such a default.
-  if (found.role === null) throw new AppError("clerk.unreadable", "The role of a membership cannot be read");
-  const snapshot = {
-    clerkOrgId: found.clerkOrgId,
-    clerkId: found.clerkId,
-    membershipId: found.id,
-    role: found.role,
-    clerkCreatedAtMs: found.created_at,
-    clerkUpdatedAtMs: found.updated_at,
-    readTicket,
-    ...originOf(job),
-  };
-  const outcomes = await inTransaction(pool, (client) => applyMemberships(client, [snapshot]));
-  const outcome = outcomes.get(nameMembership(found));
-  if (outcome === undefined) throw new AppError("internal", "A write returned no outcome for a pair");
-  return outcome;
-}
-
 /** A delete job is a reason to ask Clerk and no proof. A user who joined again meanwhile is a member. */
 export async function deleteMembership(
   context: OrganizationContext,
@@ -163,7 +128,7 @@ export async function deleteMembership(
   const { pool } = context;
   // Read before Clerk is asked, so that the answer is younger than the row that it decides about.
   const before = await findMembershipState(pool, job);
-  const { result, readTicket } = await read(context, job);
+  const { result, readSequence: readTicket } = await context.readMembership(job);
   if ("found" in result) {
     const { found } = result;
     const isOther = before.membershipId !== null && before.membershipId !== found.id;

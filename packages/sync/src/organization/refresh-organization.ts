@@ -1,17 +1,14 @@
-import type { ClerkOrganization, OrganizationResult } from "@rollcall/clerk";
+import type { ClerkOrganization } from "@rollcall/clerk";
 import { AppError } from "@rollcall/contracts";
 import {
-  applyOrganizations,
   findOrganizationState,
   inTransaction,
-  nextReadSequence,
   type OrganizationOutcome,
   recordEvent,
   tombstoneAbsentOrganization,
   tombstoneOrganization,
 } from "@rollcall/db";
 import type { OrganizationJob } from "@rollcall/jobs";
-import { readAlone } from "../user/fetch-users.ts";
 import {
   attemptsForAbsence,
   attemptsForDeletion,
@@ -19,15 +16,7 @@ import {
   type OrganizationSyncOutcome,
   originOf,
 } from "./organization-context.ts";
-
-type Read = { result: Exclude<OrganizationResult, { unreadable: AppError }>; readSequence: number };
-
-async function read({ pool, clerk }: OrganizationContext, clerkOrgId: string): Promise<Read> {
-  const readSequence = await nextReadSequence(pool);
-  const result = await readAlone(clerk, () => clerk.readOrganization(clerkOrgId));
-  if ("unreadable" in result) throw result.unreadable;
-  return { result, readSequence };
-}
+import { toOrganizationSnapshot } from "./snapshots.ts";
 
 /** Whatever the work ended with, no member may get an answer from before it. */
 async function thenInvalidate<Outcome>(
@@ -57,7 +46,7 @@ async function bringUpToDate(
   attempt: number,
 ): Promise<OrganizationSyncOutcome> {
   const { clerkOrgId } = job;
-  const first = await read(context, clerkOrgId);
+  const first = await context.readOrganization(clerkOrgId);
   if ("found" in first.result) return write(context, job, first.result.found, first.readSequence);
   const before = await findOrganizationState(context.pool, clerkOrgId);
   if (before === "deleted") return "deleted";
@@ -66,34 +55,20 @@ async function bringUpToDate(
     return "absent";
   }
   // The first read may be older than the row: another worker may have written it in between.
-  const second = await read(context, clerkOrgId);
+  const second = await context.readOrganization(clerkOrgId);
   if ("found" in second.result) return write(context, job, second.result.found, second.readSequence);
   return inTransaction(context.pool, (client) =>
     tombstoneAbsentOrganization(client, clerkOrgId, originOf(job)),
   );
 }
 
-async function write(
-  { pool }: OrganizationContext,
+function write(
+  context: OrganizationContext,
   job: OrganizationJob,
   found: ClerkOrganization,
   readTicket: number,
 ): Promise<OrganizationOutcome> {
-  const snapshot = {
-    clerkOrgId: found.id,
-    name: found.name ?? found.id,
-    slug: found.slug ?? null,
-    imageUrl: found.image_url ?? null,
-    membersCount: found.members_count ?? null,
-    clerkCreatedAtMs: found.created_at,
-    clerkUpdatedAtMs: found.updated_at,
-    readTicket,
-    ...originOf(job),
-  };
-  const outcomes = await inTransaction(pool, (client) => applyOrganizations(client, [snapshot]));
-  const outcome = outcomes.get(found.id);
-  if (outcome === undefined) throw new AppError("internal", "A write returned no outcome for an id");
-  return outcome;
+  return context.writeOrganization(toOrganizationSnapshot(found, { readTicket, ...originOf(job) }));
 }
 
 /** A delete job is a reason to ask Clerk and no proof. A confirmed absence does not count against the guard. */
@@ -114,7 +89,7 @@ async function confirmDeletion(
   const { clerkOrgId } = job;
   // Read before Clerk is asked, so that the answer is younger than the row that it decides about.
   const before = await findOrganizationState(pool, clerkOrgId);
-  const { result } = await read(context, clerkOrgId);
+  const { result } = await context.readOrganization(clerkOrgId);
   if ("found" in result) {
     if (attempt < attemptsForDeletion)
       throw new AppError("user.still_there", "Clerk still has the organization");

@@ -1,4 +1,4 @@
-import type { ClerkMembership, ClerkOrganization } from "@rollcall/clerk";
+import type { ClerkMembership, ClerkOrganization, MembershipPair } from "@rollcall/clerk";
 import { AppError, defaultMapping, readErrorCode } from "@rollcall/contracts";
 import { inTransaction, nextReadSequence, type Pool, tombstoneUsers } from "@rollcall/db";
 import type { OrganizationJob } from "@rollcall/jobs";
@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { noSessionCache } from "../ensure/session-cache.ts";
 import { createTestPool, testDefaults, userWrite } from "../testing/fixtures.ts";
 import { writeUsers } from "../user/write-users.ts";
-import type { OrganizationContext } from "./organization-context.ts";
+import { createOrganizationContext, type OrganizationContext } from "./organization-context.ts";
 import { syncOrganization } from "./sync-organization.ts";
 
 /** What Clerk holds. Its requests are those of the gateway, which has tests of its own against the simulator. */
@@ -30,22 +30,33 @@ beforeEach(async () => {
     users: new Set(),
     beforeAnswer: async () => undefined,
   };
-  context = {
-    pool,
-    sessionCache: noSessionCache,
-    clerk: {
-      readOrganization: (id) => answer(clerk.organizations.get(id)),
-      readMembership: ({ clerkOrgId, clerkId }) => answer(clerk.memberships.get(`${clerkOrgId} ${clerkId}`)),
-      countUsers: async () => clerk.users.size,
-    },
-    refreshUser: async (clerkId) => {
-      if (!clerk.users.has(clerkId)) throw new AppError("user.absent", "Clerk has no such user yet");
-      const readTicket = await nextReadSequence(pool);
-      await writeUsers(pool, [userWrite(clerkId, { readTicket })], testDefaults);
-    },
+  const refreshUser = async (clerkId: string) => {
+    if (!clerk.users.has(clerkId)) throw new AppError("user.absent", "Clerk has no such user yet");
+    const readTicket = await nextReadSequence(pool);
+    await writeUsers(pool, [userWrite(clerkId, { readTicket })], testDefaults);
   };
+  context = createOrganizationContext({ pool, sessionCache: noSessionCache, refreshUser }, requests);
 });
 afterEach(() => pool.end());
+
+const membershipOf = (clerkOrgId: string, clerkId: string) =>
+  clerk.memberships.get(`${clerkOrgId} ${clerkId}`);
+
+const requests = {
+  readOrganization: (id: string) => answer(clerk.organizations.get(id)),
+  readMembership: ({ clerkOrgId, clerkId }: MembershipPair) => answer(membershipOf(clerkOrgId, clerkId)),
+  // A list lacks what is absent. Absent members were confirmed.
+  readOrganizations: async (ids: readonly string[]) => {
+    const found = ids.flatMap((id) => clerk.organizations.get(id) ?? []);
+    await clerk.beforeAnswer();
+    return new Map(found.map((one) => [one.id, { found: one }]));
+  },
+  readMemberships: async (clerkOrgId: string, ids: readonly string[]) => {
+    const results = ids.map((id) => [id, answer(membershipOf(clerkOrgId, id))] as const);
+    return new Map(await Promise.all(results.map(async ([id, result]) => [id, await result] as const)));
+  },
+  countUsers: async () => clerk.users.size,
+};
 
 async function answer<T extends object>(value: T | undefined): Promise<{ found: T } | { absent: true }> {
   const result = value ? { found: { ...value } } : ({ absent: true } as const);

@@ -10,6 +10,7 @@ import {
   type Lease,
   leaseName,
   listAbsent,
+  type Queryable,
   readRecentVersions,
   releaseDeletions,
   releaseLease,
@@ -21,6 +22,7 @@ import {
   longestListLagMs,
   maxIdsPerConfirmation,
 } from "../user/confirm-absence.ts";
+import { confirmHeldEntries } from "./confirm-held-entries.ts";
 import { toIds } from "./delete-missing.ts";
 import { createRetryingClerk } from "./retrying-clerk.ts";
 import type { ReconcileContext } from "./runner.ts";
@@ -85,7 +87,7 @@ async function confirmAll(context: ReconcileContext, confirmation: Confirmation)
   let sentinel: string | null = null;
   for (;;) {
     const held = await listAbsent(context.pool, run.id, "", maxIdsPerConfirmation);
-    if (held.length === 0) return run;
+    if (held.length === 0) break;
     const versions = await readRecentVersions(context.pool, held, longestListLagMs);
     const answer = await confirmAbsence(clerk, held, sentinel, versions);
     sentinel = answer.sentinel;
@@ -95,43 +97,52 @@ async function confirmAll(context: ReconcileContext, confirmation: Confirmation)
     run = await clear(context, confirmation, answer, failed);
     reportAbsent(context, answer.absent, "tombstoned");
   }
+  if (!context.pool.tables.organizations) return run;
+  const endHeld = { context, clerk, signal, by: confirmation.by };
+  return confirmHeldEntries(endHeld, run, (step) => inLease(context, confirmation, step));
 }
 
-function deleteAbsent(
+/** Records what a step decided. A held run that another call ended undoes the step. */
+function inLease(
   { pool }: ReconcileContext,
   { run, lease, by }: Confirmation,
-  { present, absent }: AbsenceAnswer,
-): Promise<{ failed: number }> {
+  step: (client: Queryable) => Promise<{ deleted: number; failed: number; decided: number }>,
+): Promise<RunView> {
   return inTransaction(pool, async (client) => {
     if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another process took the lease");
-    const { deleted, refused } = await tombstoneEach(client, absent, {
-      by: "person",
-      cause: "admin",
-      ref: by,
-    });
-    await releaseDeletions(client, toIds(present));
-    const failed = refused.length;
-    const amounts = { deleted: deleted.length, failed, decided: 0, by };
-    const confirmed = await confirmHeldRun(client, run.id, amounts);
+    const confirmed = await confirmHeldRun(client, run.id, { ...(await step(client)), by });
     if (!confirmed) throw new AppError("run.not_held", `Run ${run.id} holds no deletions any more`);
-    return { failed };
+    return confirmed;
   });
+}
+
+async function deleteAbsent(
+  context: ReconcileContext,
+  confirmation: Confirmation,
+  { present, absent }: AbsenceAnswer,
+): Promise<{ failed: number }> {
+  const { by } = confirmation;
+  let failed = 0;
+  await inLease(context, confirmation, async (client) => {
+    const why = { by: "person", cause: "admin", ref: by } as const;
+    const { deleted, refused } = await tombstoneEach(client, absent, why);
+    await releaseDeletions(client, toIds(present));
+    failed = refused.length;
+    return { deleted: deleted.length, failed, decided: 0 };
+  });
+  return { failed };
 }
 
 /** Takes decided users off the run's list. A deletion that Postgres refused stays held until the next full sync. */
 function clear(
-  { pool }: ReconcileContext,
-  { run, lease, by }: Confirmation,
+  context: ReconcileContext,
+  confirmation: Confirmation,
   { present, absent }: AbsenceAnswer,
   failed: number,
 ): Promise<RunView> {
   const decidedIds = [...toIds(present), ...absent];
-  return inTransaction(pool, async (client) => {
-    if (!(await holdLease(client, lease))) throw new AppError("run.busy", "Another process took the lease");
-    await decideCandidates(client, run.id, { present: decidedIds, absent: [] });
-    const decided = decidedIds.length - failed;
-    const confirmed = await confirmHeldRun(client, run.id, { deleted: 0, failed: 0, decided, by });
-    if (!confirmed) throw new AppError("run.not_held", `Run ${run.id} holds no deletions any more`);
-    return confirmed;
+  return inLease(context, confirmation, async (client) => {
+    await decideCandidates(client, confirmation.run.id, { present: decidedIds, absent: [] });
+    return { deleted: 0, failed: 0, decided: decidedIds.length - failed };
   });
 }

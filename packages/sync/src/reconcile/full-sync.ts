@@ -4,6 +4,8 @@ import {
   addUndatedCandidates,
   dropCandidates,
   dropCandidatesOfEarlierRuns,
+  dropEntryCandidates,
+  dropUserCandidates,
   evaluateConflicts,
   findRun,
   listAbsent,
@@ -13,18 +15,22 @@ import {
 import { z } from "zod";
 import { confirmAbsent, deleteMissing, deletionProgress, tryDeletions } from "./delete-missing.ts";
 import { fetchPage, readCreatedAtMs, refuseEmptyList, walkPosition } from "./fetch-page.ts";
+import { type OrganizationProgress, organizationProgress } from "./organization-progress.ts";
 import { type WalkProgress, walkProgress, wholeRange } from "./ranges.ts";
 import type { Runner } from "./runner.ts";
+import { countEntries, syncOrganizations } from "./sync-organizations.ts";
 import { readBeginMs, walkUsers } from "./walk-users.ts";
 import { invalidateSessions, reportAbsent } from "./write-page.ts";
 
 /**
  * The checkpoint of a full sync. walk: Clerk's pages are read and written. confirm: Clerk is asked by id for each
- * deletion candidate. delete: absent users are deleted, or held. close: caches and conflicts.
+ * deletion candidate. delete: absent users are deleted, or held. close: organizations and memberships, caches and conflicts.
  */
 const fullSyncCheckpoint = walkProgress.extend({
   phase: z.enum(["walk", "confirm", "delete", "close"]),
   deletions: deletionProgress.optional(),
+  /** Once the users are done, and while organizations are on. */
+  organizations: organizationProgress.optional(),
 });
 
 type FullSyncCheckpoint = z.infer<typeof fullSyncCheckpoint>;
@@ -63,8 +69,22 @@ export async function runFullSync(runner: Runner): Promise<RunView> {
   if (checkpoint.phase === "delete") {
     if (runner.dryRun) await tryDeletions(runner, runner.dryRun);
     else await deleteMissing(runner, checkpoint);
+    checkpoint = { ...checkpoint, phase: "close" };
   }
-  return close(runner);
+  // Memberships need the rows of their users.
+  const organizations = runner.context.pool.tables.organizations
+    ? await syncAfterUsers(runner, checkpoint)
+    : undefined;
+  return close(runner, organizations);
+}
+
+function syncAfterUsers(runner: Runner, checkpoint: FullSyncCheckpoint): Promise<OrganizationProgress> {
+  return syncOrganizations(runner, checkpoint.organizations, (progress, step) =>
+    runner.advance({}, async (client) => {
+      const { organizations = progress, ...amounts } = await step(client);
+      return { ...amounts, checkpoint: { ...checkpoint, organizations } };
+    }),
+  );
 }
 
 /** @returns undefined when there is no checkpoint, or another version wrote it: then the run begins anew */
@@ -77,6 +97,7 @@ async function begin(runner: Runner): Promise<FullSyncCheckpoint> {
   const { context, clerk, run } = runner;
   const total = await clerk.countUsers();
   if (total === 0) await refuseEmptyList(context.pool);
+  const entries = await countEntries(runner);
   const checkpoint: FullSyncCheckpoint = {
     phase: "walk",
     ranges: [wholeRange(total)],
@@ -88,7 +109,7 @@ async function begin(runner: Runner): Promise<FullSyncCheckpoint> {
   await runner.advance(checkpoint, async (client) => {
     await dropCandidates(client, run.view.id);
     await resetRun(client, run.view.id);
-    return { total };
+    return { total: total + entries };
   });
   return checkpoint;
 }
@@ -137,29 +158,42 @@ async function isComplete(runner: Runner, { seen, total, ranges }: WalkProgress)
 const batchSize = 500;
 
 /** Invalidates the cache keys of absent users, evaluates all open conflicts, and ends the run. */
-async function close(runner: Runner): Promise<RunView> {
+async function close(runner: Runner, organizations: OrganizationProgress | undefined): Promise<RunView> {
   const { context, run, dryRun } = runner;
   const runId = run.view.id;
   const held = (await findRun(context.pool, runId))?.counts.held ?? 0;
+  const others = (organizations?.held.organizations ?? 0) + (organizations?.held.memberships ?? 0);
+  const heldUsers = held - others;
   for (let after = ""; !dryRun; ) {
     const clerkIds = await listAbsent(context.pool, runId, after, batchSize);
     const last = clerkIds.at(-1);
     if (last === undefined) break;
     after = last;
     await invalidateSessions(runner, clerkIds);
-    reportAbsent(context, clerkIds, held > 0 ? "held" : "tombstoned");
+    reportAbsent(context, clerkIds, heldUsers > 0 ? "held" : "tombstoned");
   }
-  const reason = dryRun
-    ? `A run that writes would hold ${held} deletions, because they are above the daily limit`
-    : `${held} deletions are above the daily limit; an admin must confirm them`;
+  const reason = describeHeld(run.view, { held, users: heldUsers, organizations });
   const end = held > 0 ? ({ state: "held", reason } as const) : ({ state: "succeeded" } as const);
   return runner.end(end, async (client) => {
     if (dryRun) return dropCandidates(client, runId);
     await evaluateConflicts(client, "reconcile");
     await dropCandidatesOfEarlierRuns(client, runId);
     // The candidates of a held run stay until an operator confirms them.
-    if (held === 0) await dropCandidates(client, runId);
+    if (heldUsers === 0) await dropUserCandidates(client, runId);
+    if (others === 0) await dropEntryCandidates(client, runId);
     // Every change that Clerk showed before this run began is in our rows now.
     await raiseWatermarkToCover(client, runId);
   });
+}
+
+type Held = { held: number; users: number; organizations: OrganizationProgress | undefined };
+
+function describeHeld({ dryRun }: RunView, { held, users, organizations }: Held): string {
+  const { held: others } = organizations ?? {};
+  const kinds = others
+    ? ` (users ${users}, organizations ${others.organizations}, memberships ${others.memberships})`
+    : "";
+  return dryRun
+    ? `A run that writes would hold ${held} deletions${kinds}, because they are above the daily limit`
+    : `${held} deletions${kinds} are above the daily limit; an admin must confirm them`;
 }

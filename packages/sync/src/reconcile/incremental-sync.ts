@@ -8,6 +8,7 @@ import {
   findCoverBeyond,
   nextReadSequence,
   pruneRuns,
+  type Queryable,
   raiseWatermark,
   readCatchUp,
   recordDifferences,
@@ -17,6 +18,8 @@ import {
 } from "@rollcall/db";
 import { inChildSpan } from "@rollcall/observability";
 import { longestListLagMs } from "../user/confirm-absence.ts";
+import { catchUpOrganizations } from "./catch-up-organizations.ts";
+import { decideSurplus } from "./decide-surplus.ts";
 import { refuseEmptyList } from "./fetch-page.ts";
 import type { ListedPage } from "./retrying-clerk.ts";
 import type { Runner } from "./runner.ts";
@@ -63,16 +66,29 @@ export async function runIncrementalSync(runner: Runner): Promise<RunView> {
   }
   const surplus = dryRun ? state : await compareCounts(runner, state, pass);
   if (!pass.reachedEnd && !dryRun) await requestFullSync(runner, pass);
-  const reason = "More changes than one catch-up reads: a full sync was requested";
-  const end = { state: "succeeded", ...(pass.reachedEnd ? {} : { reason }) } as const;
-  const ended = await runner.end(end, async (client) => {
+  const storeUsers = async (client: Queryable) => {
     if (dryRun) return;
-    // In the transaction that ends the run: a watermark ahead of the rows would hide changes that they lack.
+    // In a transaction of this run: a watermark ahead of the rows would hide changes that they lack.
     if (pass.reachedEnd && pass.newestMs !== null) {
       if (cover) await extendCover(client, cover.runId, pass.newestMs);
       else await raiseWatermark(client, pass.newestMs);
     }
     await storeSurplus(client, surplus);
+  };
+  // A list of organizations that fails must not hold the users' watermark back.
+  if (context.pool.tables.organizations)
+    await runner.advance({}, async (client) => {
+      await storeUsers(client);
+      return {};
+    });
+  const storeOrganizations = await catchUpOrganizations(runner);
+  const reason = "More changes than one catch-up reads: a full sync was requested";
+  const end = { state: "succeeded", ...(pass.reachedEnd ? {} : { reason }) } as const;
+  const ended = await runner.end(end, async (client) => {
+    await storeUsers(client);
+    // After the users', which a dry run has recorded.
+    await storeOrganizations(client);
+    if (dryRun) return;
     await dropCandidatesOfEndedRuns(client);
     await pruneRuns(client);
   });
@@ -178,13 +194,7 @@ async function requestFullSync({ context }: Runner, { newestMs }: Pass): Promise
   await requestRun(context.pool, request);
 }
 
-const lastingPasses = 3;
-
-/**
- * Compares the number of users here and at Clerk. A difference that stays the same over three passes without missed
- * changes requests a full sync. It does so once for each difference, because a full sync may be unable to repair it. A
- * pass in which no count is due compares nothing.
- */
+/** Compares the number of users here and at Clerk: see `decideSurplus`. A pass in which no count is due compares nothing. */
 async function compareCounts(
   { context, clerk }: Runner,
   state: CatchUpState,
@@ -192,15 +202,6 @@ async function compareCounts(
 ): Promise<Omit<CatchUpState, "watermarkMs">> {
   const atClerk = await clerk.countUsers();
   const counted = await countUsersWhenDue(context.pool);
-  if (!counted) return pass.missed === 0 ? state : { ...state, surplusPasses: 0 };
-  const surplus = counted.live - counted.held - atClerk;
-  if (surplus === 0) return { surplus, surplusPasses: 0, checkedSurplus: 0 };
-  const lasts = surplus === state.surplus && pass.missed === 0;
-  const surplusPasses = lasts ? state.surplusPasses + 1 : 1;
-  if (surplusPasses < lastingPasses || surplus === state.checkedSurplus) {
-    return { surplus, surplusPasses, checkedSurplus: state.checkedSurplus };
-  }
-  const request = { mode: "full", dryRun: false, startedBy: "catch-up" } as const;
-  const { isNew } = await requestRun(context.pool, request);
-  return { surplus, surplusPasses, checkedSurplus: isNew ? surplus : state.checkedSurplus };
+  const surplus = counted && counted.live - counted.held - atClerk;
+  return decideSurplus(context.pool, state, surplus, pass.missed > 0);
 }

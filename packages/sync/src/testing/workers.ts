@@ -3,7 +3,7 @@ import type { ClerkSimulator } from "@rollcall/clerk-simulator";
 import type { Mapping } from "@rollcall/contracts";
 import { createPool } from "@rollcall/db";
 import { noSessionCache } from "../ensure/session-cache.ts";
-import type { OrganizationContext } from "../organization/organization-context.ts";
+import { createOrganizationContext, type OrganizationContext } from "../organization/organization-context.ts";
 import { createDeletionReader, createUserReader } from "../user/fetch-users.ts";
 import { createRowReader } from "../user/read-rows.ts";
 import { type SyncContext, syncUser } from "../user/sync-user.ts";
@@ -37,7 +37,9 @@ export function createTestWorker(databaseUrl: string, clerk: ClerkSimulator, map
     readUser: (id) => gate.pass(() => gateway.readUser(id)),
     readUsers: (ids) => gate.pass(() => gateway.readUsers(ids)),
     readOrganization: (id) => gate.pass(() => gateway.readOrganization(id)),
+    readOrganizations: (ids) => gate.pass(() => gateway.readOrganizations(ids)),
     readMembership: (pair) => gate.pass(() => gateway.readMembership(pair)),
+    readMemberships: (org, ids) => gate.pass(() => gateway.readMemberships(org, ids)),
   };
   const context: SyncContext = {
     pool,
@@ -50,13 +52,15 @@ export function createTestWorker(databaseUrl: string, clerk: ClerkSimulator, map
   };
   return {
     context,
-    organizations: {
-      pool,
-      clerk: gated,
-      sessionCache: noSessionCache,
-      refreshUser: (clerkId, { cause, eventAtMs }, attempt) =>
-        syncUser(context, { v: 1, kind: "refresh", clerkId, cause, eventAtMs }, attempt),
-    },
+    organizations: createOrganizationContext(
+      {
+        pool,
+        sessionCache: noSessionCache,
+        refreshUser: (clerkId, { cause, eventAtMs }, attempt) =>
+          syncUser(context, { v: 1, kind: "refresh", clerkId, cause, eventAtMs }, attempt),
+      },
+      gated,
+    ),
     holdNext: gate.holdNext,
     close: async () => {
       await Promise.all([pool.end(), gateway.close()]);

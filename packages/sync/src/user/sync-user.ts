@@ -11,6 +11,7 @@ import {
 } from "@rollcall/db";
 import type { SyncJob } from "@rollcall/jobs";
 import { inChildSpan, type Tracing } from "@rollcall/observability";
+import { getReadable } from "../coalesce/coalesced-reader.ts";
 import type { SessionCache } from "../ensure/session-cache.ts";
 import { decideAccess } from "../ensure/session-view.ts";
 import type { DeletionReader, UserReader } from "./fetch-users.ts";
@@ -78,8 +79,7 @@ type Found = { user: ClerkUser; readSequence: number };
 
 /** @returns undefined when Clerk has no such user */
 async function fetchFound({ readUser }: SyncContext, clerkId: string): Promise<Found | undefined> {
-  const { result, readSequence } = await readUser(clerkId);
-  if ("unreadable" in result) throw result.unreadable;
+  const { result, readSequence } = getReadable(await readUser(clerkId));
   return "found" in result ? { user: result.found, readSequence } : undefined;
 }
 

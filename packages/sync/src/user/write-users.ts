@@ -1,4 +1,4 @@
-import { AppError, isOutage } from "@rollcall/contracts";
+import { type AppError, isOutage } from "@rollcall/contracts";
 import {
   applySnapshots,
   evaluateConflicts,
@@ -15,10 +15,9 @@ import {
   type Queryable,
   readSqlState,
   splitOnRefusal,
-  type UserSnapshot,
 } from "@rollcall/db";
-import { inChildSpan, inSharedSpan, type Span, type Tracing } from "@rollcall/observability";
-import DataLoader from "dataloader";
+import type { Tracing } from "@rollcall/observability";
+import { createCoalescedWriter, isNewerRead, toRefusal } from "../coalesce/coalesced-writer.ts";
 import type { UserWrite } from "./rules.ts";
 
 /** Writes one user, together with the other users that are written at this moment. @throws AppError */
@@ -27,53 +26,17 @@ export type UserWriter = (write: UserWrite) => Promise<ProfileOutcome>;
 /** The result for one user: the profile's outcome, or the reason why this user alone was not written. */
 export type WriteOutcome = ProfileOutcome | AppError;
 
-const windowMs = 2;
-const maxUsersPerWrite = 200;
-
-/** Coalesces up to 200 concurrent writes, gathered over 2 ms, into one transaction. */
+/** Coalesces up to 200 concurrent writes into one transaction. */
 export function createUserWriter(pool: Pool, defaults: ProfileDefaults, tracing?: Tracing): UserWriter {
-  const loader = new DataLoader<{ write: UserWrite; caller: Span | undefined }, ProfileOutcome>(
-    (calls) => {
-      const writes = calls.map(({ write }) => write);
-      const callers = calls.map(({ caller }) => caller);
-      const span = { name: "write users", attributes: { "rollcall.users": writes.length } };
-      return inSharedSpan(tracing, span, callers, () => writeTogether(pool, writes, defaults));
-    },
+  return createCoalescedWriter<UserWrite, ProfileOutcome>(
+    { one: "user", many: "users" },
     {
-      cache: false,
-      maxBatchSize: maxUsersPerWrite,
-      batchScheduleFn: (run) => setTimeout(run, windowMs),
+      keyOf: ({ snapshot }) => snapshot.clerkId,
+      isNewer: (one, other) => isNewerRead(one.snapshot, other.snapshot),
+      write: (writes) => writeUsers(pool, writes, defaults),
     },
+    tracing,
   );
-  return (write) => inChildSpan(tracing, { name: "write user" }, (caller) => loader.load({ write, caller }));
-}
-
-async function writeTogether(
-  pool: Pool,
-  writes: readonly UserWrite[],
-  defaults: ProfileDefaults,
-): Promise<(ProfileOutcome | Error)[]> {
-  const outcomes = await writeUsers(pool, newestOfEach(writes), defaults);
-  return writes.map(
-    ({ snapshot }) =>
-      outcomes.get(snapshot.clerkId) ?? new AppError("internal", "A write returned no outcome for an id"),
-  );
-}
-
-/** Two jobs may write one user at once. A statement may not, so the newest snapshot is written for both. */
-function newestOfEach(writes: readonly UserWrite[]): UserWrite[] {
-  const newest = new Map<string, UserWrite>();
-  for (const write of writes) {
-    const rival = newest.get(write.snapshot.clerkId);
-    if (!rival || isNewer(write.snapshot, rival.snapshot)) newest.set(write.snapshot.clerkId, write);
-  }
-  return [...newest.values()];
-}
-
-function isNewer(a: UserSnapshot, b: UserSnapshot): boolean {
-  // An unreadable time is the oldest.
-  const [aMs, bMs] = [a.clerkUpdatedAtMs ?? -1, b.clerkUpdatedAtMs ?? -1];
-  return aMs === bMs ? a.readTicket > b.readTicket : aMs > bMs;
 }
 
 /**
@@ -173,11 +136,7 @@ async function evaluateTouchedConflicts(client: Queryable, given: readonly Given
   await evaluateConflicts(client, "sync", { userIds, candidateIds });
 }
 
-/** The outcome of a user that fails alone. An error of our own code must not stop the other users of the batch either. */
+/** The outcome of a user that fails alone. */
 export function refuse({ snapshot }: UserWrite, error: unknown): Map<string, WriteOutcome> {
-  const refusal =
-    error instanceof AppError
-      ? error
-      : new AppError("internal", `A ${error instanceof Error ? error.name : "failure"} while writing`);
-  return new Map([[snapshot.clerkId, refusal]]);
+  return new Map([[snapshot.clerkId, toRefusal(error)]]);
 }

@@ -7,7 +7,8 @@ export function answerSession(
   { pool }: Pick<ApiContext, "pool">,
   session: Pick<SessionAnswer, "name" | "role" | "csrf" | "expiresAt">,
 ): SessionAnswer {
-  return { ...session, version, profile: describeProfile(pool.tables) };
+  const organizations = pool.tables.organizations !== undefined;
+  return { ...session, version, profile: describeProfile(pool.tables), organizations };
 }
 
 function describeProfile({ mapping, profile }: Tables): ProfileShape | null {

@@ -14,7 +14,11 @@ export type ChangeTopics = {
 };
 
 /** Reading these parts costs more, and in a busy system they change all the time. */
-const slowTopics: Partial<Record<LiveTopic, number>> = { overview: 2_000, users: 5_000 };
+const slowTopics: Partial<Record<LiveTopic, number>> = {
+  overview: 2_000,
+  users: 5_000,
+  organizations: 5_000,
+};
 /** The ages and rates of the overview change without any event. */
 const overviewEveryMs = 10_000;
 const askTimeoutMs = 1_000;
@@ -81,6 +85,8 @@ const topicsByPrefix: readonly [string, LiveTopic][] = [
   ["mentorado_", "users"],
   ["tier_", "users"],
   ["role_", "users"],
+  ["organization_", "organizations"],
+  ["membership_", "organizations"],
   ["conflict_", "conflicts"],
   ["dead_letter_", "dead-letters"],
   ["reconcile_", "runs"],

@@ -1,9 +1,9 @@
-import type { JobView, UserReport } from "@rollcall/contracts";
+import type { JobView, UserMemberships, UserReport } from "@rollcall/contracts";
 import { formatTable } from "../../print.ts";
 
 /** The report as lines of a terminal: the sentence, then the facts behind it. It holds no email and no name. */
 export function describeReport(report: UserReport, { hasProfiles }: { hasProfiles: boolean }): string[] {
-  const { user, mentorado, clerk, jobs, deadLetters, conflicts, timeline } = report;
+  const { user, mentorado, clerk, conflicts, timeline, memberships } = report;
   const deleted = user?.deletedAt ? `, deleted ${user.deletedAt}` : "";
   return [
     report.clerkId,
@@ -13,14 +13,8 @@ export function describeReport(report: UserReport, { hasProfiles }: { hasProfile
       ["row", user ? `${user.id}, ${user.role}${deleted}` : "none"],
       ...(hasProfiles ? [["profile", mentorado ? describeProfile(mentorado) : "none"] as const] : []),
     ]),
-    ...section(
-      "Jobs",
-      jobs.map((job) => [nameJob(job), describeState(job)]),
-    ),
-    ...section(
-      "Dead letters",
-      deadLetters.map((letter) => [letter.id, `${nameJob(letter)} ${describeState(letter)}`]),
-    ),
+    ...(memberships ? describeMemberships(memberships) : []),
+    ...describeWork(report),
     ...section(
       "Conflicts",
       conflicts.map(({ id, state, reason, candidateIds }) => [
@@ -35,7 +29,34 @@ export function describeReport(report: UserReport, { hasProfiles }: { hasProfile
   ];
 }
 
-function section(title: string, rows: readonly (readonly [string, string])[]): string[] {
+function describeMemberships({ items, more }: UserMemberships): string[] {
+  return [
+    ...section(
+      "Memberships",
+      items.map(({ clerkOrgId, role, hasRow, held }) => [
+        clerkOrgId,
+        [role ?? "", ...(hasRow ? [] : ["no row"]), ...(held ? ["held"] : [])].filter(Boolean).join(", "),
+      ]),
+    ),
+    ...(more ? [`These are ${items.length}; there are more.`] : []),
+  ];
+}
+
+/** The jobs and the dead letters of a report. */
+export function describeWork({ jobs, deadLetters }: Pick<UserReport, "jobs" | "deadLetters">): string[] {
+  return [
+    ...section(
+      "Jobs",
+      jobs.map((job) => [nameJob(job), describeState(job)]),
+    ),
+    ...section(
+      "Dead letters",
+      deadLetters.map((letter) => [letter.id, `${nameJob(letter)} ${describeState(letter)}`]),
+    ),
+  ];
+}
+
+export function section(title: string, rows: readonly (readonly [string, string])[]): string[] {
   return rows.length === 0 ? [] : ["", title, ...formatTable(rows)];
 }
 

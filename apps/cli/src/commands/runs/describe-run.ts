@@ -13,7 +13,13 @@ export function describeNamed({ counts }: RunView, named: readonly RunDifference
   const rest = counts.deleted + counts.held + counts.failed - named.length;
   return [
     "",
-    ...formatTable(named.map(({ clerkId, kind, code }) => [clerkId, kind, code ?? ""])),
+    ...formatTable(
+      named.map(({ clerkOrgId, clerkId, kind, code }) => [
+        [clerkOrgId, clerkId].filter(Boolean).join(" "),
+        kind,
+        code ?? "",
+      ]),
+    ),
     ...(rest > 0 ? [`and ${formatNumber(rest)} more, on the page of the run in the console`] : []),
   ];
 }

@@ -3,7 +3,8 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 import { useLiveEvents } from "../../api/live.ts";
 import { useList } from "../../api/queries.ts";
-import { useProfileShape } from "../../api/session.tsx";
+import { concerns } from "../../api/report.ts";
+import { useHasOrganizations, useProfileShape } from "../../api/session.tsx";
 import { Button } from "../../design/button.tsx";
 import { Field } from "../../design/field.tsx";
 import { PersonLink } from "../../design/person-link.tsx";
@@ -19,9 +20,10 @@ import { EventDetails, EventName } from "./event-details.tsx";
 import { eventTexts } from "./event-texts.ts";
 
 const all = "";
-/** Kinds of events that no app without profiles has. */
+/** Kinds of events that no app without profiles has, and those that no app without organizations has. */
 const ofProfiles = /^(mentorado|conflict)_/;
-const clerkIdForm = /^user_[A-Za-z0-9_]{1,128}$/;
+const ofOrganizations = /^(organization|membership)_/;
+const clerkIdForm = /^(user|org)_[A-Za-z0-9_-]{1,128}$/;
 /** A burst does not fill the memory of a tab that stays open all day. */
 const mostWaiting = 500;
 
@@ -31,6 +33,7 @@ export function ActivityPage() {
   const events = useTexts(eventTexts);
   const formats = useFormats();
   const hasProfiles = useProfileShape() !== null;
+  const hasOrganizations = useHasOrganizations();
   const { kind = all, cause = all, ref } = useSearch({ from: "/activity" });
   const navigate = useNavigate({ from: "/activity" });
   /** Another cause means another kind of `ref`. A second choice may come before the page shows the first one. */
@@ -60,7 +63,7 @@ export function ActivityPage() {
     (kind === all || event.kind === kind) &&
     (cause === all || event.cause === cause) &&
     (ref === undefined || event.ref === ref) &&
-    (!isId || event.clerkId === clerkId);
+    (!isId || concerns(clerkId, event));
   const loaded = new Set([...list.items, ...shown].map(({ id }) => id));
   const waiting = arrived.filter((event) => matches(event) && !loaded.has(event.id));
   const listed = new Set(list.items.map(({ id }) => id));
@@ -76,7 +79,7 @@ export function ActivityPage() {
       },
       {
         key: "user",
-        header: texts.user,
+        header: hasOrganizations ? texts.subject : texts.user,
         cell: ({ clerkId, name }: ActivityView) => <PersonLink clerkId={clerkId} name={name} />,
       },
       {
@@ -90,7 +93,7 @@ export function ActivityPage() {
         cell: ({ details }: ActivityView) => <EventDetails details={details} />,
       },
     ],
-    [texts, events],
+    [texts, events, hasOrganizations],
   );
   const choices = (names: Readonly<Record<string, string>>) => [
     { value: all, text: texts.all },
@@ -103,7 +106,10 @@ export function ActivityPage() {
           label={texts.kind}
           value={kind}
           onChange={(next) => choose("kind", next)}
-          options={choices(events.kinds).filter(({ value }) => hasProfiles || !ofProfiles.test(value))}
+          options={choices(events.kinds).filter(
+            ({ value }) =>
+              (hasProfiles || !ofProfiles.test(value)) && (hasOrganizations || !ofOrganizations.test(value)),
+          )}
         />
         <Select
           label={texts.cause}
@@ -115,7 +121,7 @@ export function ActivityPage() {
           label={texts.clerkId}
           value={clerkId}
           onChange={(text) => setClerkId(text.trim())}
-          hint={clerkId === "" || isId ? undefined : texts.badId}
+          hint={clerkId === "" || isId ? undefined : hasOrganizations ? texts.badIdOfBoth : texts.badId}
           placeholder="user_…"
         />
       </div>

@@ -8,6 +8,7 @@ export const activityTexts = defineTexts({
     all: "All",
     at: "When",
     user: "User",
+    subject: "User or organization",
     details: "Details",
     empty: "No event matches. Events stay in the timeline for some months.",
     scanned: "The newest events hold none of this kind. Older ones may.",
@@ -17,6 +18,7 @@ export const activityTexts = defineTexts({
     allEvents: "Show all events",
     clerkId: "Clerk id",
     badId: "A Clerk id looks like user_2x…",
+    badIdOfBoth: "A Clerk id looks like user_2x… or org_2x…",
   },
   "pt-BR": {
     title: "Atividade",
@@ -25,6 +27,7 @@ export const activityTexts = defineTexts({
     all: "Todas",
     at: "Quando",
     user: "Usuário",
+    subject: "Usuário ou organização",
     details: "Detalhes",
     empty: "Nenhum evento corresponde. Os eventos ficam na linha do tempo por alguns meses.",
     scanned: "Os eventos mais novos não têm nenhum deste tipo. Os antigos podem ter.",
@@ -34,5 +37,6 @@ export const activityTexts = defineTexts({
     allEvents: "Mostrar todos os eventos",
     clerkId: "Id do Clerk",
     badId: "Um id do Clerk é como user_2x…",
+    badIdOfBoth: "Um id do Clerk é como user_2x… ou org_2x…",
   },
 });

@@ -1,6 +1,7 @@
 import type { BulkView } from "@rollcall/contracts";
 import { Link } from "@tanstack/react-router";
 import { Fragment, type ReactNode } from "react";
+import { SubjectLink } from "../../design/subject-link.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { conflictsTexts } from "../conflicts/conflicts-texts.ts";
@@ -70,6 +71,7 @@ const saidElsewhere = new Set([
   "mode",
   "dryRun",
   "conflictId",
+  "clerkOrgId",
 ]);
 
 /** Why a job failed comes before what it was. Postgres keeps no order of the names. */
@@ -81,14 +83,16 @@ type Props = {
   details: Details;
   /** The bulk changes that a page knows, to show their filters. */
   bulkChanges?: readonly BulkView[];
+  /** The Clerk id of the page, which needs no link to itself. */
+  of?: string;
 };
 
 /** The codes and ids of an event, as `name value` pairs, and links to what they name. */
-export function EventDetails({ details, bulkChanges = [] }: Props) {
+export function EventDetails({ details, bulkChanges = [], of }: Props) {
   const texts = useTexts(eventTexts);
   const formats = useFormats();
   const { reasons } = useTexts(conflictsTexts);
-  const { runId, bulkId, conflictId, from, to } = details;
+  const { runId, bulkId, conflictId, clerkOrgId, from, to } = details;
   const isChange = from !== undefined && to !== undefined;
   const parts: [string, ReactNode][] = [];
   if (bulkId !== undefined) {
@@ -109,6 +113,8 @@ export function EventDetails({ details, bulkChanges = [] }: Props) {
         {texts.conflict(String(conflictId))}
       </Link>,
     ]);
+  if (typeof clerkOrgId === "string" && clerkOrgId !== of)
+    parts.push(["clerkOrgId", <SubjectLink key="clerkOrgId" clerkId={clerkOrgId} />]);
   if (isChange) parts.push(["change", `${String(from)} → ${String(to)}`]);
   for (const [name, value] of Object.entries(details).sort(byImportance)) {
     const isEmpty = value === null || value === "" || value === false || (name === "held" && value === 0);

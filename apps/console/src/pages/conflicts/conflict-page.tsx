@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useAnswer } from "../../api/queries.ts";
 import { useMay } from "../../api/session.tsx";
 import { Answered } from "../../design/states.tsx";
-import { UserLink } from "../../design/user-link.tsx";
+import { SubjectLink } from "../../design/subject-link.tsx";
 import { useTexts } from "../../language/language.tsx";
 import { useTitle } from "../../layout/use-title.ts";
 import { Candidates } from "./candidates.tsx";
@@ -39,7 +39,7 @@ function Decision({ conflict }: { conflict: ConflictDetail }) {
     <>
       <div className="panel stack tight">
         <p>
-          {user?.name && <strong>{user.name}</strong>} <UserLink clerkId={clerkId} />
+          {user?.name && <strong>{user.name}</strong>} <SubjectLink clerkId={clerkId} />
         </p>
         <p>{texts.reasons[reason] ?? texts.otherReason(reason)}</p>
         {state === "open" ? (

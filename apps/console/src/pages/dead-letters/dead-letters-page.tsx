@@ -6,6 +6,7 @@ import { useMay } from "../../api/session.tsx";
 import { Button } from "../../design/button.tsx";
 import { PersonLink } from "../../design/person-link.tsx";
 import { Answered, Empty } from "../../design/states.tsx";
+import { SubjectLink } from "../../design/subject-link.tsx";
 import { type Column, More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
 import { useFormats } from "../../language/formats.ts";
@@ -103,7 +104,9 @@ function LetterList({ code, counts, onOutcome }: ListProps) {
             columns={columns}
             rows={list.items}
             rowKey={({ id }) => id}
-            rowName={({ clerkId, person, code: of }) => [of, person?.name, clerkId].filter(Boolean).join(" ")}
+            rowName={({ clerkId, clerkOrgId, person, code: of }) =>
+              [of, person?.name, clerkId, clerkOrgId].filter(Boolean).join(" ")
+            }
             selection={
               mayAct ? { keys: new Set(selected.map(({ id }) => id)), onChange: setChosen } : undefined
             }
@@ -186,16 +189,20 @@ function useColumns(code: string | undefined, hasRefusal: boolean): Column<DeadL
   }, [code, hasRefusal, texts, formats]);
 }
 
-function Subject({ letter: { clerkId, person, delivery, replayable } }: { letter: DeadLetterView }) {
+/** The user, the organization, or both: a job of a membership names a pair. */
+function Subject({ letter }: { letter: DeadLetterView }) {
+  const { clerkId, clerkOrgId, person, delivery, replayable } = letter;
   const texts = useTexts(deadLettersTexts);
   const formats = useFormats();
   return (
     <span>
-      {clerkId === null ? (
-        <span className="soft">{texts.noUser}</span>
-      ) : (
-        <PersonLink clerkId={clerkId} name={person?.name} email={person?.email} />
+      {clerkId !== null && <PersonLink clerkId={clerkId} name={person?.name} email={person?.email} />}
+      {clerkOrgId !== null && (
+        <div>
+          <SubjectLink clerkId={clerkOrgId} />
+        </div>
       )}
+      {clerkId === null && clerkOrgId === null && <span className="soft">{texts.noUser}</span>}
       {delivery && (
         <span className="soft small">
           {" "}

@@ -2,7 +2,7 @@ import type { DeadLetterView, ReplayAnswer } from "@rollcall/contracts";
 import { Link } from "@tanstack/react-router";
 import { Button } from "../../design/button.tsx";
 import { useProblemText } from "../../design/states.tsx";
-import { UserLink } from "../../design/user-link.tsx";
+import { SubjectLink } from "../../design/subject-link.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { deadLettersTexts } from "./dead-letters-texts.ts";
@@ -56,7 +56,7 @@ export function OutcomeReport({ outcome, onClose }: { outcome: Outcome; onClose:
             const clerkId = subjects.get(id);
             return (
               <li key={id}>
-                {clerkId ? <UserLink clerkId={clerkId} /> : <code>{id}</code>}: {message}
+                {clerkId ? <SubjectLink clerkId={clerkId} /> : <code>{id}</code>}: {message}
               </li>
             );
           })}

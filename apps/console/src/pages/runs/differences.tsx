@@ -30,7 +30,14 @@ export function Differences({ run: { id } }: { run: RunView }) {
       {
         key: "user",
         header: texts.user,
-        cell: (user) => <PersonLink clerkId={user.clerkId} name={user.name} />,
+        cell: ({ clerkId, clerkOrgId, name }) =>
+          clerkId.startsWith("org_") ? (
+            <code>{clerkId}</code>
+          ) : (
+            <>
+              <PersonLink clerkId={clerkId} name={name} /> {clerkOrgId && <code>{clerkOrgId}</code>}
+            </>
+          ),
       },
       { key: "kind", header: texts.kind, cell: ({ kind }) => texts.kinds[kind] },
       {
@@ -57,7 +64,7 @@ export function Differences({ run: { id } }: { run: RunView }) {
               label={texts.differences}
               columns={columns}
               rows={pages.flatMap(({ items }) => items)}
-              rowKey={({ clerkId, kind }) => `${clerkId} ${kind}`}
+              rowKey={({ clerkId, clerkOrgId, kind }) => `${clerkOrgId} ${clerkId} ${kind}`}
               empty={pages[0]?.complete === false ? null : <Empty>{texts.noDifferences}</Empty>}
             />
           </>

@@ -10,9 +10,9 @@ import { ConfirmDialog } from "../../design/dialog.tsx";
 import { useMessages } from "../../design/messages.tsx";
 import { Progress } from "../../design/progress.tsx";
 import { Answered, Problem } from "../../design/states.tsx";
+import { SubjectLink } from "../../design/subject-link.tsx";
 import { type Column, More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
-import { UserLink } from "../../design/user-link.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
 import { carriedOutWithinMs } from "./run-state.tsx";
@@ -33,7 +33,7 @@ export function HeldDeletions({ run }: { run: RunView }) {
     () => [
       { key: "name", header: texts.name, cell: ({ name }) => name ?? texts.noName },
       { key: "email", header: texts.email, cell: ({ email }) => email ?? <span className="soft">–</span> },
-      { key: "user", header: texts.user, cell: ({ clerkId }) => <UserLink clerkId={clerkId} /> },
+      { key: "user", header: texts.user, cell: ({ clerkId }) => <SubjectLink clerkId={clerkId} /> },
       { key: "at", header: texts.heldSince, isShort: true, cell: ({ heldAt }) => <Time at={heldAt} /> },
     ],
     [texts],

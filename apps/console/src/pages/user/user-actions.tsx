@@ -1,5 +1,4 @@
 import type { TierAnswer, UserReport } from "@rollcall/contracts";
-import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { ApiProblem, patch } from "../../api/request.ts";
 import { useMay } from "../../api/session.tsx";
@@ -8,11 +7,10 @@ import { Button } from "../../design/button.tsx";
 import { ConfirmDialog } from "../../design/dialog.tsx";
 import { Field } from "../../design/field.tsx";
 import { useMessages } from "../../design/messages.tsx";
-import { Problem, useProblemText } from "../../design/states.tsx";
+import { Problem } from "../../design/states.tsx";
 import { useTexts } from "../../language/language.tsx";
-import { eventTexts } from "../activity/event-texts.ts";
 import { PurgeDialog } from "./purge-dialog.tsx";
-import { refreshUser } from "./refresh-user.ts";
+import { RefreshButton } from "./refresh-button.tsx";
 import { userTexts } from "./user-texts.ts";
 
 type Props = { report: UserReport; onReload: () => void };
@@ -29,7 +27,14 @@ export function UserActions({ report, onReload }: Props) {
     <div className="stack tight">
       <div className="row">
         <Button onPress={onReload}>{texts.reload}</Button>
-        {mayAct && !isDeleted && <RefreshButton clerkId={clerkId} />}
+        {mayAct && !isDeleted && (
+          <RefreshButton<UserReport>
+            of="user"
+            id={clerkId}
+            mark={({ user: row }) => [row?.readTicket, row?.deletedAt]}
+            hasRow={({ user: row }) => row !== null}
+          />
+        )}
         {mayAct && user && !isDeleted && <Button onPress={() => setOpen("tier")}>{texts.changeTier}</Button>}
         {mayPurge && isDeleted && (
           <Button look="danger" onPress={() => setOpen("purge")}>
@@ -43,36 +48,6 @@ export function UserActions({ report, onReload }: Props) {
       )}
       {open === "purge" && <PurgeDialog clerkId={clerkId} onClose={() => setOpen(undefined)} />}
     </div>
-  );
-}
-
-function RefreshButton({ clerkId }: { clerkId: string }) {
-  const texts = useTexts(userTexts);
-  const events = useTexts(eventTexts);
-  const show = useMessages();
-  const describe = useProblemText();
-  const queries = useQueryClient();
-  const refresh = useWrite(() => refreshUser(clerkId), {
-    topics: ["user", "audit"],
-    onDone: ({ result, kinds, report }) => {
-      queries.setQueryData(["user", clerkId], report);
-      const what = kinds.map((kind) => events.kinds[kind] ?? kind).join(", ");
-      const text = { same: texts.refreshedSame, failed: texts.refreshedFailed, late: texts.refreshedLate };
-      show({
-        kind: result === "failed" ? "bad" : "good",
-        text: result === "changed" ? texts.refreshedChanged(what) : text[result],
-      });
-    },
-  });
-  return (
-    <Button
-      isPending={refresh.isPending}
-      onPress={() =>
-        refresh.mutate(undefined, { onError: (error) => show({ kind: "bad", text: describe(error) }) })
-      }
-    >
-      {refresh.isPending ? texts.refreshing : texts.refresh}
-    </Button>
   );
 }
 

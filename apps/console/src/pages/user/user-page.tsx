@@ -1,6 +1,7 @@
 import type { UserReport } from "@rollcall/contracts";
 import { Link, useParams } from "@tanstack/react-router";
 import { keyFrom, readText } from "../../api/profile-shape.ts";
+import { useReport } from "../../api/report.ts";
 import { ApiProblem } from "../../api/request.ts";
 import { useProfileShape } from "../../api/session.tsx";
 import { Badge } from "../../design/badge.tsx";
@@ -11,10 +12,10 @@ import { useTexts } from "../../language/language.tsx";
 import { useTitle } from "../../layout/use-title.ts";
 import { UserState } from "../users/user-state.tsx";
 import { Explained } from "./explanation.tsx";
+import { DeadLetters, Jobs, Timeline, UserConflicts } from "./history.tsx";
+import { Memberships } from "./memberships.tsx";
 import { SideBySide } from "./side-by-side.tsx";
-import { useUserReport } from "./use-user-report.ts";
 import { UserActions } from "./user-actions.tsx";
-import { UserConflicts, UserDeadLetters, UserJobs, UserTimeline } from "./user-history.tsx";
 import { userTexts } from "./user-texts.ts";
 import "./user.css";
 
@@ -27,7 +28,7 @@ export function UserPage() {
 function OneUser({ clerkId }: { clerkId: string }) {
   const texts = useTexts(userTexts);
   useTitle(texts.title);
-  const report = useUserReport(clerkId);
+  const report = useReport<UserReport>("user", clerkId);
   const isUnknown = report.error instanceof ApiProblem && report.error.code === "user.unknown";
   return (
     <div className="stack">
@@ -77,11 +78,12 @@ function Report({ report, onReload }: { report: UserReport; onReload: () => void
       <Explained report={report} />
       <SideBySide report={report} />
       <div className="columns">
-        <UserJobs report={report} />
-        <UserDeadLetters report={report} />
+        <Jobs jobs={report.jobs} />
+        <DeadLetters of={clerkId} letters={report.deadLetters} />
         {shape && <UserConflicts report={report} />}
       </div>
-      <UserTimeline clerkId={clerkId} />
+      {report.memberships && <Memberships memberships={report.memberships} />}
+      <Timeline topic="user" id={clerkId} />
     </>
   );
 }

@@ -66,10 +66,15 @@ export const userTexts = defineTexts({
     timeline: "Timeline",
     noEvents: "Nothing was recorded in the last 90 days.",
     at: "When",
+    member: "Member",
     event: "Event",
     cause: "Cause",
     by: "By",
     details: "Details",
+
+    memberships: "Memberships",
+    noMemberships: "This user is in no organization.",
+    moreMemberships: "Only the first 100 are shown.",
 
     refresh: "Fetch from Clerk",
     refreshing: "Asking Clerk …",
@@ -182,10 +187,15 @@ export const userTexts = defineTexts({
     timeline: "Linha do tempo",
     noEvents: "Nada foi registrado nos últimos 90 dias.",
     at: "Quando",
+    member: "Membro",
     event: "Evento",
     cause: "Causa",
     by: "Por",
     details: "Detalhes",
+
+    memberships: "Participações",
+    noMemberships: "Este usuário não está em nenhuma organização.",
+    moreMemberships: "Só as 100 primeiras são exibidas.",
 
     refresh: "Atualizar do Clerk",
     refreshing: "Perguntando ao Clerk …",

@@ -1,12 +1,14 @@
-import type { ColumnsAnswer, DeadLetterCount } from "@rollcall/contracts";
+import type { ColumnsAnswer, DeadLetterCount, UserEntry } from "@rollcall/contracts";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { type List, useAnswer } from "../../api/queries.ts";
+import { useSearchList } from "../../api/search-list.ts";
 import { useMay } from "../../api/session.tsx";
 import { Button } from "../../design/button.tsx";
 import { Empty, Loading, Problem } from "../../design/states.tsx";
 import { useFormats } from "../../language/formats.ts";
 import { useTexts } from "../../language/language.tsx";
+import { ListStatus } from "../../layout/list-status.tsx";
 import { Page } from "../../layout/page.tsx";
 import { BulkChanges } from "./bulk-changes.tsx";
 import { BulkDialog } from "./bulk-dialog.tsx";
@@ -14,8 +16,8 @@ import { ExportButtons } from "./export-buttons.tsx";
 import { FilterForm } from "./filter-form.tsx";
 import { nothingSelected, readSelectedKeys, type UserSelection } from "./selection.ts";
 import { SelectionBar } from "./selection-bar.tsx";
-import { useUserList } from "./use-user-list.ts";
 import { useUserSearch } from "./use-user-search.ts";
+import { toQuery } from "./user-filter.ts";
 import { UserTable } from "./user-table.tsx";
 import { usersTexts } from "./users-texts.ts";
 
@@ -51,7 +53,11 @@ function Found({ columns, filter, searchText }: FoundProps) {
   /** The bulk change that this page started last. */
   const [startedId, setStartedId] = useState<number>();
   const hasSelection = selection.kind === "all" || selection.clerkIds.size > 0;
-  const list = useUserList(filter, searchText, hasSelection);
+  const list = useSearchList<UserEntry>(
+    "users",
+    Object.fromEntries(toQuery(filter, searchText)),
+    hasSelection,
+  );
   const { items, error, isSearching } = list;
   const isFiltered = searchText !== "" || Object.keys(filter).length > 0;
   const selectedKeys = readSelectedKeys(selection, items);
@@ -60,7 +66,7 @@ function Found({ columns, filter, searchText }: FoundProps) {
     <>
       <BulkChanges startedId={startedId} />
       {error && <Problem error={error} onRetry={() => void list.refetch()} />}
-      <ListStatus list={list}>
+      <ListStatus list={list} texts={texts}>
         {mayAct && items.length > 0 && selection.kind === "some" && (
           <Button onPress={() => setSelection({ kind: "all" })}>{texts.selectAllMatching}</Button>
         )}
@@ -114,37 +120,6 @@ function Found({ columns, filter, searchText }: FoundProps) {
         />
       )}
     </>
-  );
-}
-
-/** How many users are shown, of when, and whether the search goes on. */
-function ListStatus({ list, children }: { list: ReturnType<typeof useUserList>; children: React.ReactNode }) {
-  const texts = useTexts(usersTexts);
-  const formats = useFormats();
-  const { items, isSearching, isOld, hasNextPage, isPending } = list;
-  if (isPending || (items.length === 0 && !hasNextPage)) return null;
-  const number = formats.number(items.length);
-  return (
-    <div className="row apart">
-      <div className="row" role="status">
-        <span className="soft">
-          {hasNextPage ? texts.shown(items.length, number) : texts.thatsAll(items.length, number)}
-        </span>
-        {isSearching && (
-          <>
-            <span>{texts.searching}</span>
-            <Button onPress={list.stop}>{texts.stopSearch}</Button>
-          </>
-        )}
-        {isOld && (
-          <>
-            <span className="soft">{texts.isOld}</span>
-            <Button onPress={() => void list.refetch()}>{texts.reload}</Button>
-          </>
-        )}
-      </div>
-      {children}
-    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 import { createClerkGateway } from "@rollcall/clerk";
 import type { ClerkSimulator } from "@rollcall/clerk-simulator";
-import type { RunMode, RunView } from "@rollcall/contracts";
+import type { Mapping, RunMode, RunView } from "@rollcall/contracts";
 import { createPool, type Pool } from "@rollcall/db";
 import { createLogger, createMetrics } from "@rollcall/observability";
 import { noSessionCache, type SessionCache } from "../../ensure/session-cache.ts";
@@ -34,6 +34,7 @@ export type ReconcilerOptions = Partial<
   timeoutMs?: number;
   /** Connections to Postgres. */
   connections?: number;
+  mapping?: Mapping;
 };
 
 export function createReconciler(
@@ -44,11 +45,13 @@ export function createReconciler(
     sessionCache = noSessionCache,
     timeoutMs = 30_000,
     connections = 4,
+    mapping,
     ...options
   }: ReconcilerOptions = {},
 ): Reconciler {
   const pool = createPool({
     databaseUrl,
+    ...(mapping && { mapping }),
     applicationName: "reconciler",
     max: connections,
     tracing: options.tracing,

@@ -19,6 +19,7 @@ export async function openStage(
   const databaseUrl = await createDatabase(inject("postgresUrl"));
   const db = createPool({
     databaseUrl,
+    ...(options.mapping && { mapping: options.mapping }),
     applicationName: "test",
     searchPath: "public",
     onIdleError: () => undefined,

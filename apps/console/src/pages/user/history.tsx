@@ -9,7 +9,9 @@ import { useWrite } from "../../api/write.ts";
 import { Badge } from "../../design/badge.tsx";
 import { Button } from "../../design/button.tsx";
 import { useMessages } from "../../design/messages.tsx";
+import { PersonLink } from "../../design/person-link.tsx";
 import { Answered, Empty, useProblemText } from "../../design/states.tsx";
+import { SubjectLink } from "../../design/subject-link.tsx";
 import { type Column, More, Table } from "../../design/table.tsx";
 import { Time } from "../../design/time.tsx";
 import { useTexts } from "../../language/language.tsx";
@@ -28,7 +30,7 @@ function Part({ title, empty, children }: { title: string; empty: string | undef
   );
 }
 
-export function UserJobs({ report: { jobs } }: { report: UserReport }) {
+export function Jobs({ jobs }: { jobs: readonly JobView[] }) {
   const texts = useTexts(userTexts);
   return (
     <Part title={texts.jobs} empty={jobs.length === 0 ? texts.noJobs : undefined}>
@@ -65,32 +67,45 @@ function Job({ job: { queue, kind, state, attempts, code, at } }: { job: JobView
   );
 }
 
-export function UserDeadLetters({ report: { deadLetters, clerkId } }: { report: UserReport }) {
+/** @param of the Clerk id of the page's user or organization, which no letter names again */
+export function DeadLetters({ of, letters }: { of: string; letters: readonly JobDeadLetter[] }) {
   const texts = useTexts(userTexts);
   return (
-    <Part title={texts.deadLetters} empty={deadLetters.length === 0 ? texts.noDeadLetters : undefined}>
-      {deadLetters.map((letter) => (
-        <DeadLetter key={letter.id} letter={letter} clerkId={clerkId} />
+    <Part title={texts.deadLetters} empty={letters.length === 0 ? texts.noDeadLetters : undefined}>
+      {letters.map((letter) => (
+        <DeadLetter key={letter.id} letter={letter} of={of} />
       ))}
     </Part>
   );
 }
 
-function DeadLetter({ letter, clerkId }: { letter: JobDeadLetter; clerkId: string }) {
+function DeadLetter({ letter, of }: { letter: JobDeadLetter; of: string }) {
   const texts = useTexts(userTexts);
   const show = useMessages();
   const describe = useProblemText();
   const mayReplay = useMay("operator");
   const code = letter.code ?? "internal";
   const replay = useWrite(() => post("/dead-letters/replay", { ids: [letter.id] }), {
-    topics: ["user", "dead-letters", "audit"],
+    topics: ["user", "organization", "dead-letters", "audit"],
     onDone: () => show({ kind: "good", text: texts.replayed }),
   });
+  const named = [letter.clerkOrgId, letter.clerkId].filter((id) => id !== null);
   return (
     <div className="stack tight">
       <p>
         <code>{code}</code> {texts.failed} <Time at={letter.at} />
       </p>
+      {/* A job of a membership names a pair. */}
+      {named.length > 1 && (
+        <p>
+          {letter.kind}{" "}
+          {named
+            .filter((id) => id !== of)
+            .map((id) => (
+              <SubjectLink key={id} clerkId={id} />
+            ))}
+        </p>
+      )}
       {letter.refusal && (
         <p>
           {texts.refusal} <Refusal refusal={letter.refusal} />
@@ -100,7 +115,7 @@ function DeadLetter({ letter, clerkId }: { letter: JobDeadLetter; clerkId: strin
         {mayReplay && (
           <Button
             isPending={replay.isPending}
-            aria-label={`${texts.replay}: ${code}, ${clerkId}`}
+            aria-label={`${texts.replay}: ${[code, ...named].join(", ")}`}
             onPress={() =>
               replay.mutate(undefined, { onError: (error) => show({ kind: "bad", text: describe(error) }) })
             }
@@ -143,29 +158,38 @@ function Conflict({ conflict: { id, state, reason } }: { conflict: ConflictView 
 
 const pageSize = 25;
 
-/** The events of this user, newest first. */
-export function UserTimeline({ clerkId }: { clerkId: string }) {
+/** The events of this user or organization, newest first. Those of an organization also name its members. */
+export function Timeline({ topic, id }: { topic: "user" | "organization"; id: string }) {
   const texts = useTexts(userTexts);
   const events = useTexts(eventTexts);
-  const list = useList<ActivityView>("user", "/activity", { clerkId, limit: pageSize });
-  const columns = useMemo<Column<ActivityView>[]>(
-    () => [
+  const list = useList<ActivityView>(topic, "/activity", { clerkId: id, limit: pageSize });
+  const columns = useMemo<Column<ActivityView>[]>(() => {
+    const member: Column<ActivityView> = {
+      key: "member",
+      header: texts.member,
+      cell: ({ clerkId, name }) => <PersonLink clerkId={clerkId === id ? null : clerkId} name={name} />,
+    };
+    return [
       { key: "at", header: texts.at, cell: ({ at }) => <Time at={at} /> },
       {
         key: "kind",
         header: texts.event,
         cell: ({ kind, details }) => <EventName kind={kind} details={details} />,
       },
+      ...(topic === "organization" ? [member] : []),
       {
         key: "cause",
         header: texts.cause,
         cell: ({ cause }) => <span className="words">{events.causes[cause] ?? cause}</span>,
       },
       { key: "by", header: texts.by, cell: ({ cause, ref }) => <EventOrigin cause={cause} origin={ref} /> },
-      { key: "details", header: texts.details, cell: ({ details }) => <EventDetails details={details} /> },
-    ],
-    [texts, events],
-  );
+      {
+        key: "details",
+        header: texts.details,
+        cell: ({ details }) => <EventDetails details={details} of={id} />,
+      },
+    ];
+  }, [texts, events, topic, id]);
   return (
     <div className="stack tight">
       <h2>{texts.timeline}</h2>

@@ -1,26 +1,27 @@
-import type { UserEntry } from "@rollcall/contracts";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import type { List } from "../../api/queries.ts";
-import { get } from "../../api/request.ts";
-import { type FilterValues, toQuery } from "./user-filter.ts";
+import type { List } from "./queries.ts";
+import { get } from "./request.ts";
 
 const pageSize = 50;
 
 /**
- * The users that match. The server looks at a bounded number of rows for each page, so a page may be short or empty and
- * have a next one: the search goes on until enough users are found, or the operator stops it.
+ * The users or organizations that match. The server looks at a bounded number of rows for each page, so a page may be short
+ * or empty and have a next one: the search goes on until enough are found, or the operator stops it.
  *
- * The list is what was found at one time. The operator selects in it, so it is not read again while users change: then
+ * The list is what was found at one time. The operator selects in it, so it is not read again while rows change: then
  * `isOld` says so. A list of one page without a selection is read again by itself.
  */
-export function useUserList(filter: FilterValues, searchText: string, hasSelection: boolean) {
+export function useSearchList<Item>(
+  topic: "users" | "organizations",
+  query: Readonly<Record<string, string>>,
+  hasSelection = false,
+) {
   const [wanted, setWanted] = useState(pageSize);
-  const query = Object.fromEntries(toQuery(filter, searchText));
   const list = useInfiniteQuery({
-    queryKey: ["user-list", query],
+    queryKey: [`${topic}-list`, query],
     queryFn: ({ pageParam, signal }) =>
-      get<List<UserEntry>>("/users", { query: { ...query, cursor: pageParam ?? undefined }, signal }),
+      get<List<Item>>(`/${topic}`, { query: { ...query, cursor: pageParam ?? undefined }, signal }),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.nextCursor,
     placeholderData: keepPreviousData,
@@ -35,7 +36,7 @@ export function useUserList(filter: FilterValues, searchText: string, hasSelecti
   }, [isSearching, isFetching, fetchNextPage]);
 
   const { dataUpdatedAt: changedAt } = useQuery({
-    queryKey: ["users", "changed"],
+    queryKey: [topic, "changed"],
     queryFn: () => Date.now(),
     staleTime: Number.POSITIVE_INFINITY,
   });

@@ -1,0 +1,195 @@
+import type { ClerkGateway } from "@rollcall/clerk";
+import { defaultMapping, type RunView } from "@rollcall/contracts";
+import { countHeldDeletions, listDifferences, listRuns } from "@rollcall/db";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { confirmDeletions } from "./confirm-held-deletions.ts";
+import { requestRun } from "./request-run.ts";
+import { runReconcile } from "./run.ts";
+import { createReconciler } from "./testing/reconciler.ts";
+import { openStage, type Stage } from "./testing/stage.ts";
+import { findTeamInequalities } from "./testing/team-equality.ts";
+
+const mapping = { ...defaultMapping, organizations: {} };
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await openStage({ mapping });
+  await stage.clerk.users.seed(40);
+});
+afterAll(() => stage.close());
+
+const silent = { silent: true };
+
+test("a full sync writes all organizations and memberships, and a second one changes nothing", async () => {
+  const { clerk, db, reconciler } = stage;
+  await clerk.organizations.seed(20, { members: 10 });
+  const run = await reconciler.complete("full");
+  expect(run).toMatchObject({
+    state: "succeeded",
+    seen: 260,
+    total: 260,
+    counts: { created: 260, failed: 0 },
+  });
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
+  const again = await reconciler.complete("full");
+  expect(again).toMatchObject({
+    state: "succeeded",
+    counts: { created: 0, updated: 0, unchanged: 260, deleted: 0 },
+  });
+});
+
+test("a full sync repairs what webhooks missed: renames, roles, members who left or joined again, and deletions", async () => {
+  const { clerk, db, reconciler } = stage;
+  const [first, second, third] = await clerk.organizations.list();
+  const members = await clerk.memberships.list();
+  const of = (id = "") =>
+    members.filter(({ organization }) => organization.id === id).map((m) => m.public_user_data.user_id);
+  await clerk.organizations.update(first?.id ?? "", { name: "Renamed" }, silent);
+  await clerk.memberships.update(first?.id ?? "", of(first?.id)[0] ?? "", { role: "org:lead" }, silent);
+  await clerk.memberships.delete(first?.id ?? "", of(first?.id)[1] ?? "", silent);
+  await clerk.memberships.delete(first?.id ?? "", of(first?.id)[2] ?? "", silent);
+  await clerk.memberships.create(first?.id ?? "", of(first?.id)[2] ?? "", { role: "org:back" }, silent);
+  await clerk.organizations.delete(second?.id ?? "", silent);
+  const newcomer = await clerk.users.create({}, silent);
+  await clerk.memberships.create(third?.id ?? "", newcomer.id, {}, silent);
+  const run = await reconciler.complete("full");
+  expect(run).toMatchObject({ state: "succeeded", counts: { deleted: 2, held: 0, failed: 0 } });
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
+  const candidates = await db.query("select from rollcall.organization_candidates");
+  expect(candidates.rows).toEqual([]);
+});
+
+/** Deletes this many organizations at Clerk, the newest first. */
+async function loseOrganizations(count: number): Promise<string[]> {
+  const ids = (await stage.clerk.organizations.list({ limit: count })).map(({ id }) => id);
+  for (const id of ids) await stage.clerk.organizations.delete(id, silent);
+  return ids;
+}
+
+/** Ends a membership in each of this many organizations at Clerk. */
+async function loseMembers(count: number): Promise<void> {
+  for (const { id } of (await stage.clerk.organizations.list()).slice(0, count)) {
+    const members = await stage.clerk.memberships.list({ limit: 1_000 });
+    const member = members.find(({ organization }) => organization.id === id);
+    await stage.clerk.memberships.delete(id, member?.public_user_data.user_id ?? "", silent);
+  }
+}
+
+/** Live rows that Clerk lacks. */
+const countExtra = async () =>
+  (await findTeamInequalities(stage.db, stage.clerk)).filter((line) => line.startsWith("- ")).length;
+
+test("a dry run lists the differences of organizations and memberships, and writes nothing", async () => {
+  const { clerk, db, reconciler } = stage;
+  await loseOrganizations(1);
+  await loseMembers(1);
+  const { id } = await clerk.organizations.create({ name: "Dry" }, silent);
+  const before = await findTeamInequalities(db, clerk);
+  const dry = await reconciler.complete("full", { dryRun: true });
+  expect(await findTeamInequalities(db, clerk)).toEqual(before);
+  const { items } = await listDifferences(db, dry.id, { after: undefined, limit: 100 });
+  const named = items.map(({ kind, clerkOrgId, clerkId }) => [kind, clerkOrgId !== undefined, clerkId]);
+  expect(named).toContainEqual(["created", false, id]);
+  expect(named).toContainEqual(["deleted", true, expect.stringMatching(/^user_/)]);
+  expect(named).toContainEqual(["deleted", false, expect.stringMatching(/^org_/)]);
+  const real = await reconciler.complete("full");
+  expect(real.counts).toEqual(dry.counts);
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
+});
+
+test("too many ends are held, each kind by itself, and end once an operator confirms them", async () => {
+  const { clerk, db, reconciler } = stage;
+  await loseOrganizations(7);
+  await loseMembers(7);
+  const before = await countExtra();
+  const run = await reconciler.complete("full");
+  expect(run).toMatchObject({ state: "held", counts: { deleted: 0, held: 14 } });
+  expect(run.reason).toContain("(users 0, organizations 7, memberships 7)");
+  // The number of members is a value of a live organization, which the run wrote.
+  expect(await countExtra()).toBe(before - 7);
+  expect(await countHeldDeletions(db)).toBe(14);
+  const confirmed = await confirmDeletions(reconciler.context, run.id, "ops");
+  expect(confirmed).toMatchObject({ state: "succeeded", counts: { deleted: 14, held: 0 } });
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
+  expect(await countHeldDeletions(db)).toBe(0);
+  const { rows } = await db.query(
+    "select distinct deleted_by from rollcall.organization_states where deleted_by = 'person'",
+  );
+  expect(rows).toHaveLength(1);
+});
+
+test("a run that is killed at any page goes on at its checkpoint", async () => {
+  const { clerk, db, databaseUrl, reconciler } = stage;
+  await clerk.organizations.seed(30, { members: 40, firstCreatedAtMs: Date.now() - 30_000 });
+  const [odd] = await clerk.organizations.list();
+  await clerk.organizations.delete(odd?.id ?? "", silent);
+  const { run } = await requestRun(reconciler.context, { mode: "full", dryRun: false }, { program: "test" });
+  let ended: RunView | undefined;
+  let requests = 0;
+  while (!ended) {
+    // It lives for three pages, of which it stores two.
+    const life = new AbortController();
+    const mortal = createReconciler(databaseUrl, clerk, { mapping });
+    const gateway = mortal.context.clerk;
+    let left = 3;
+    const age = () => {
+      requests++;
+      if (--left === 0) life.abort();
+    };
+    const counted: ClerkGateway = {
+      ...gateway,
+      listOrganizations: (query) => {
+        age();
+        return gateway.listOrganizations(query);
+      },
+      listMemberships: (query) => {
+        age();
+        return gateway.listMemberships(query);
+      },
+    };
+    const result = await runReconcile({ ...mortal.context, clerk: counted }, run.id, { signal: life.signal });
+    if (result.kind === "ended") ended = result.run;
+    await mortal.close();
+  }
+  expect(ended).toMatchObject({ state: "succeeded", counts: { failed: 0 } });
+  expect(requests).toBeGreaterThan(6);
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
+});
+
+test("an incremental sync writes new organizations and memberships; a lasting difference requests a full sync", async () => {
+  const { clerk, db, reconciler } = stage;
+  await reconciler.complete("catch-up");
+  const owner = await clerk.users.create({}, silent);
+  const { id } = await clerk.organizations.create({ createdBy: owner.id }, silent);
+  const dry = await reconciler.complete("catch-up", { dryRun: true });
+  const run = await reconciler.complete("catch-up");
+  expect(run).toMatchObject({ state: "succeeded", counts: { created: 3, failed: 0 } });
+  expect(dry.counts).toMatchObject({ created: 3 });
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
+  await clerk.memberships.delete(id, owner.id, silent);
+  const open = async () =>
+    (await listRuns(db, { mode: "full", beforeId: undefined, limit: 1 }))[0]?.finishedAt === null;
+  for (let pass = 1; pass <= 3; pass++) {
+    expect(await open()).toBe(false);
+    await reconciler.complete("catch-up");
+  }
+  expect(await open()).toBe(true);
+  await reconciler.complete("full");
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
+});
+
+test("while organizations are off, runs ask Clerk for none, and no table of theirs exists", async () => {
+  const off = await openStage();
+  await off.clerk.users.seed(10);
+  await off.clerk.organizations.seed(5, { members: 2 });
+  for (const mode of ["full", "catch-up"] as const)
+    for (const dryRun of [true, false])
+      expect(await off.reconciler.complete(mode, { dryRun })).toMatchObject({ state: "succeeded", seen: 10 });
+  const requests = await off.clerk.requests.list();
+  expect(requests.filter(({ path }) => path.includes("organization"))).toEqual([]);
+  const { rows } = await off.db.query(
+    "select relname from pg_class where relnamespace = 'rollcall'::regnamespace and relname ~ 'organization|membership'",
+  );
+  expect(rows).toEqual([]);
+  await off.close();
+});
