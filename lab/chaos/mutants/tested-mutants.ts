@@ -374,4 +374,12 @@ export const testedMutants: readonly TestedMutant[] = [
     replace: "",
     test: jobTest("a list that may be older than a membership ends it only after a signed event about it"),
   },
+  {
+    name: "unread-role",
+    breaks: "A membership is written with a role that could not be read",
+    within: `${organization}/snapshots.ts`,
+    find: /if \(found\.role === null\) throw[^;]*;/,
+    replace: "",
+    test: jobTest("a role that cannot be read writes nothing"),
+  },
 ];
