@@ -22,7 +22,7 @@ import { invalidateOrganizations, invalidateSessions } from "./write-page.ts";
 /** What became of the absent entries of one kind, by name: see `Drifted` of write-entries. */
 type Ends = { deleted: string[]; held: string[]; refused: { name: string; code: ErrorCode }[] };
 
-type Decided = Record<EntryKind, Ends> & { memberIds: string[] };
+type Decided = Record<EntryKind, Ends>;
 
 /**
  * Ends the organizations and memberships that Clerk does not have. If they are too many, it holds all ends of that kind: see
@@ -58,9 +58,16 @@ export async function endMissing(
   });
   if (!ends) throw new AppError("internal", "A step of a run did not run");
   for (const kind of kinds) report(runner, kind, ends[kind]);
-  await invalidateOrganizations(runner, ends.organizations.deleted);
-  await invalidateSessions(runner, [...new Set(ends.memberIds)]);
   return toDone(ends);
+}
+
+/** Drops the cached answers about all absent entries of the run. The runner that ended them may have died before it did so. */
+export async function invalidateAbsent(runner: Runner): Promise<void> {
+  const { pool } = runner.context;
+  const runId = runner.run.view.id;
+  const memberships = await listAbsentMemberships(pool, runId);
+  await invalidateOrganizations(runner, await listAbsentOrganizations(pool, runId));
+  await invalidateSessions(runner, [...new Set(memberships.map(({ clerkId }) => clerkId))]);
 }
 
 const kinds = ["organizations", "memberships"] as const;
@@ -97,7 +104,7 @@ async function endAll(
       memberships.held = absent.map(nameMembership);
     }
   }
-  return { organizations, memberships, memberIds: absent.map(({ clerkId }) => clerkId) };
+  return { organizations, memberships };
 }
 
 function countEnds(ends: Decided): { deleted: number; held: number; failed: number } {

@@ -13,7 +13,7 @@ import {
 } from "@rollcall/db";
 import { inChildSpan } from "@rollcall/observability";
 import { confirmMembers, confirmOrganizations, maxOrganizationsPerConfirmation } from "./confirm-entries.ts";
-import { endMissing } from "./end-missing.ts";
+import { endMissing, invalidateAbsent } from "./end-missing.ts";
 import { listMemberships, listOrganizations } from "./entry-lists.ts";
 import { type Advance, type OrganizationProgress, organizationStart } from "./organization-progress.ts";
 import type { RetryingClerk } from "./retrying-clerk.ts";
@@ -65,6 +65,7 @@ export async function syncOrganizations(
     await advance(progress, async () => ({}));
   }
   if (progress.phase === "end") progress = await endMissing(runner, progress, advance);
+  if (!runner.dryRun) await invalidateAbsent(runner);
   return progress;
 }
 
