@@ -129,10 +129,10 @@ test("too many ends are held, each kind by itself, and end once an operator conf
   await loseOrganizations(7);
   await loseMembers(7);
   // Rows that the run makes must not raise the limit that stops it.
-  await clerk.organizations.seed(1_500, { members: 0 });
+  await clerk.organizations.seed(2_000, { members: 0 });
   const before = await countExtra();
   const run = await reconciler.complete("full");
-  expect(run).toMatchObject({ state: "held", counts: { created: 1_500, deleted: 0, held: 14 } });
+  expect(run).toMatchObject({ state: "held", counts: { created: 2_000, deleted: 0, held: 14 } });
   expect(run.reason).toContain("(users 0, organizations 7, memberships 7)");
   // The number of members is a value of a live organization, which the run wrote.
   expect(await countExtra()).toBe(before - 7);
