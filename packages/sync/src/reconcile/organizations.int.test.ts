@@ -1,5 +1,5 @@
 import type { ClerkGateway } from "@rollcall/clerk";
-import { defaultMapping, type RunView } from "@rollcall/contracts";
+import { AppError, defaultMapping, type RunView } from "@rollcall/contracts";
 import { countHeldDeletions, listDifferences, listRuns } from "@rollcall/db";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { noSessionCache, type SessionCache } from "../ensure/session-cache.ts";
@@ -60,7 +60,7 @@ test("a full sync repairs what webhooks missed: renames, roles, members who left
   expect(candidates.rows).toEqual([]);
 });
 
-test("a full sync drops the cached sessions of members, and the organizations, that it writes or ends", async () => {
+test("a full sync drops the cached sessions of members, and the organizations, that it writes or ends, also if its runner dies behind the ends", async () => {
   const { clerk, db } = stage;
   const [renamed, left, gone] = await clerk.organizations.list({ offset: 10, limit: 3 });
   const member = (await clerk.memberships.list()).find(({ organization }) => organization.id === left?.id);
@@ -77,8 +77,32 @@ test("a full sync drops the cached sessions of members, and the organizations, t
     invalidate: collect(users),
     organizations: { ...noSessionCache.organizations, invalidate: collect(organizations) },
   };
+  const life = new AbortController();
+  const dyingCache: SessionCache = {
+    ...sessionCache,
+    organizations: {
+      ...sessionCache.organizations,
+      invalidate: async (ids, options) => {
+        if (ids.includes(gone?.id ?? "")) {
+          life.abort();
+          throw new AppError("queue.unavailable", "The process dies here");
+        }
+        return sessionCache.organizations.invalidate(ids, options);
+      },
+    },
+  };
+  const { run } = await requestRun(
+    stage.reconciler.context,
+    { mode: "full", dryRun: false },
+    { program: "test" },
+  );
+  const mortal = createReconciler(stage.databaseUrl, clerk, { mapping, sessionCache: dyingCache });
+  const died = await runReconcile(mortal.context, run.id, { signal: life.signal });
+  expect(died).toMatchObject({ kind: "interrupted" });
+  await mortal.close();
+  expect([organizations.has(gone?.id ?? ""), users.has(clerkId)]).toEqual([false, false]);
   const own = createReconciler(stage.databaseUrl, clerk, { mapping, sessionCache });
-  expect(await own.complete("full")).toMatchObject({ state: "succeeded" });
+  expect(await own.complete("full")).toMatchObject({ id: run.id, state: "succeeded" });
   await own.close();
   expect([...users]).toEqual([clerkId]);
   // One member less is another number of members.
