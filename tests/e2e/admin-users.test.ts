@@ -350,7 +350,7 @@ describeOnOneBackend((backend) => {
       [["users", "a", "b"], "Too many arguments"],
       [["users", ""], "must be a Clerk id"],
       [["sync"], "Missing required argument 'clerkIds'"],
-      [["sync", "org_1"], "user_"],
+      [["sync", "team_1"], "user_"],
       [["status", "now"], "Too many arguments"],
       [["conflicts", "resolve"], "Missing required argument 'id'"],
       [["conflicts", "resolve", "1"], "needs either"],

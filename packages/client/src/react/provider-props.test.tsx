@@ -167,8 +167,8 @@ describe("an initial session", () => {
         <ShownTeam />
       </App>,
     );
-    await page.untilText(`of ${shown} in ${orgId}`);
-    await page.untilText("provisioned");
+    await page.untilText(`provisioned ${calls === 0 ? "Anna" : "user_a"} as`);
+    expect(page.text()).toContain(`of ${shown} in ${orgId}`);
     expect(server.calls).toHaveLength(calls);
   });
 
