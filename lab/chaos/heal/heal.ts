@@ -7,7 +7,6 @@ import { readTeams, type Teams } from "../invariants/team-rows.ts";
 import type { Acceptance, Call, Ledger, TeamAcceptance, Violation } from "../ledger.ts";
 import { confirmDeletions, requestNewRun, untilRun } from "../scenario/admin-api.ts";
 import { callEnsure } from "../scenario/call-api.ts";
-import { writeTeamMessage } from "../scenario/messages.ts";
 import type { WebhookSender } from "../scenario/webhook-sender.ts";
 import type { Stage } from "../stage/stage.ts";
 import { watchQueues } from "./queue-watch.ts";
@@ -67,10 +66,8 @@ export async function heal(
     const teamsAcceptedBefore = [...ledger.teamAcceptances];
     const teamsBefore = await withClient(stage.databaseUrl, (db) => readTeams(db, stage.app));
     const tablesBefore = await withClient(stage.databaseUrl, (db) => readTables(db, stage.app.names));
-    await announceTeams(stage, ledger, sender);
     const reconciled = reconcile(stage).then((failures) => failures.forEach(report));
     await inTime("the reconcile does not end", reconciled);
-    await inTime("a last webhook of a team is not accepted", sender.delivered());
     for (const open of await queues.untilIdle(deadlineMs)) report(`after the reconcile: ${open}`);
     const healedAtMs = Date.now();
     for (const open of sender.open()) report(`not accepted: ${open}`);
@@ -88,31 +85,6 @@ export async function heal(
 async function signUpLast({ clerk }: Stage, { accounts }: Ledger): Promise<void> {
   const last = await clerk.users.create({ firstName: "Canaria", lastName: "Serinus" }, { silent: true });
   accounts.set(last.id, { id: last.id, versions: [last], leftAtMs: undefined, isPoison: false });
-}
-
-/** Clerk announces every organization and membership once more: no full sync compares them yet. */
-async function announceTeams(
-  { clerk }: Stage,
-  { teams, memberships }: Ledger,
-  sender: WebhookSender,
-): Promise<void> {
-  const atMs = Date.now();
-  for (const id of teams.keys()) {
-    const found = await clerk.organizations.find(id);
-    const type = found ? "organization.updated" : "organization.deleted";
-    const data = found ?? { object: "organization", id, deleted: true };
-    sender.send(writeTeamMessage(type, id, data, atMs), [{ afterMs: 0, api: 0 }]);
-  }
-  for (const pair of memberships.keys()) {
-    const [organization = "", user = ""] = pair.split(" ");
-    const found = await clerk.memberships.find(organization, user);
-    const type = found ? "organizationMembership.updated" : "organizationMembership.deleted";
-    const data = found ?? {
-      ...{ object: "organization_membership", id: memberships.get(pair)?.at(-1)?.id },
-      ...{ organization: { id: organization }, public_user_data: { user_id: user } },
-    };
-    sender.send(writeTeamMessage(type, pair, data, atMs), [{ afterMs: 0, api: 1 }]);
-  }
 }
 
 /** The refresh of an absent user is retried for 21 s and changes nothing, so healing does not wait for it. */
