@@ -223,8 +223,10 @@ export async function listAbsentMemberships(
   return readRows(pairRow.extend({ membershipId: z.string() }), rows);
 }
 
-/** Deletes the candidates of a run; nothing while organizations are off. */
-export async function dropEntryCandidates(db: Queryable, runId: number): Promise<void> {
+/** Deletes a run's candidates of one kind; nothing while organizations are off. */
+export async function dropEntryCandidates(db: Queryable, runId: number, kind: EntryKind): Promise<void> {
   if (!db.tables.organizations) return;
-  await db.query("delete from rollcall.organization_candidates where run_id = $1", [runId]);
+  await db.query(`delete from rollcall.organization_candidates where run_id = $1 and ${isKind[kind]}`, [
+    runId,
+  ]);
 }

@@ -96,7 +96,7 @@ export const calls = {
   dropCandidatesOfEarlierRuns: (pool) => db.dropCandidatesOfEarlierRuns(pool, 1),
   dropCandidatesOfEndedRuns: db.dropCandidatesOfEndedRuns,
   dropDecidedMemberships: (pool) => db.dropDecidedMemberships(pool, 1),
-  dropEntryCandidates: (pool) => db.dropEntryCandidates(pool, 1),
+  dropEntryCandidates: (pool) => db.dropEntryCandidates(pool, 1, "memberships"),
   dropPortions: (pool) => db.dropPortions(pool, 1),
   dropUserCandidates: (pool) => db.dropUserCandidates(pool, 1),
   endAbsentMembership: (pool) => db.endAbsentMembership(pool, pair, before, why),

@@ -162,8 +162,8 @@ async function close(runner: Runner, organizations: OrganizationProgress | undef
   const { context, run, dryRun } = runner;
   const runId = run.view.id;
   const held = (await findRun(context.pool, runId))?.counts.held ?? 0;
-  const others = (organizations?.held.organizations ?? 0) + (organizations?.held.memberships ?? 0);
-  const heldUsers = held - others;
+  const heldEntries = organizations?.held ?? { organizations: 0, memberships: 0 };
+  const heldUsers = held - heldEntries.organizations - heldEntries.memberships;
   for (let after = ""; !dryRun; ) {
     const clerkIds = await listAbsent(context.pool, runId, after, batchSize);
     const last = clerkIds.at(-1);
@@ -178,9 +178,10 @@ async function close(runner: Runner, organizations: OrganizationProgress | undef
     if (dryRun) return dropCandidates(client, runId);
     await evaluateConflicts(client, "reconcile");
     await dropCandidatesOfEarlierRuns(client, runId);
-    // The candidates of a held run stay until an operator confirms them.
+    // Those that are held stay until an operator confirms them. Of each kind, all are held or none.
     if (heldUsers === 0) await dropUserCandidates(client, runId);
-    if (others === 0) await dropEntryCandidates(client, runId);
+    for (const kind of ["organizations", "memberships"] as const)
+      if (heldEntries[kind] === 0) await dropEntryCandidates(client, runId, kind);
     // Every change that Clerk showed before this run began is in our rows now.
     await raiseWatermarkToCover(client, runId);
   });

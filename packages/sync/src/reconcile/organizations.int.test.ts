@@ -119,11 +119,10 @@ async function loseOrganizations(count: number): Promise<string[]> {
 
 /** Ends a membership in each of this many organizations at Clerk. */
 async function loseMembers(count: number): Promise<void> {
-  for (const { id } of (await stage.clerk.organizations.list()).slice(0, count)) {
-    const members = await stage.clerk.memberships.list({ limit: 1_000 });
-    const member = members.find(({ organization }) => organization.id === id);
-    await stage.clerk.memberships.delete(id, member?.public_user_data.user_id ?? "", silent);
-  }
+  const members = await stage.clerk.memberships.list({ limit: 1_000 });
+  const oneOfEach = new Map(members.map((member) => [member.organization.id, member]));
+  for (const { organization, public_user_data: user } of [...oneOfEach.values()].slice(0, count))
+    await stage.clerk.memberships.delete(organization.id, user.user_id, silent);
 }
 
 /** Live rows that Clerk lacks. */
@@ -169,6 +168,17 @@ test("too many ends are held, each kind by itself, and end once an operator conf
     "select distinct deleted_by from rollcall.organization_states where deleted_by = 'person'",
   );
   expect(rows).toHaveLength(1);
+});
+
+test("only the kind that is held waits for the operator", async () => {
+  const { clerk, db, reconciler } = stage;
+  await loseOrganizations(1);
+  await loseMembers(7);
+  const run = await reconciler.complete("full");
+  expect(run).toMatchObject({ state: "held", counts: { deleted: 1, held: 7 } });
+  const confirmed = await confirmDeletions(reconciler.context, run.id, "ops");
+  expect(confirmed).toMatchObject({ state: "succeeded", counts: { deleted: 8, held: 0 } });
+  expect(await findTeamInequalities(db, clerk)).toEqual([]);
 });
 
 test("a run that is killed at any page goes on at its checkpoint", async () => {
