@@ -159,7 +159,8 @@ function declare(its: Console): void {
     await expectSound(page, "organization-missing");
 
     await page.getByRole("button", { name: "Fetch from Clerk" }).click();
-    await page.getByText("Fetched from Clerk: Organization created.").waitFor();
+    // On a busy machine the page stops waiting, says so, and follows the job.
+    await page.getByText(/Fetched from Clerk: Organization created|This page follows it/).waitFor();
     await page.getByText("In place: the organization has a row.").waitFor();
     await clerk.memberships.create(id, userId, { role: "org:admin" });
     // The page follows the event by itself.

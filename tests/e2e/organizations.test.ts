@@ -192,7 +192,7 @@ describeOnBackends((backend) => {
       ["organization_created", id, "admin"],
       ["sync_requested", id, "admin"],
     ]);
-    expect((await admin(`/activity?clerkId=${id}&limit=1`)).body).toMatchObject({
+    expect((await admin(`/activity?clerkId=${id}&kind=membership_created`)).body).toMatchObject({
       items: [{ kind: "membership_created", name: "Ana", details: { clerkOrgId: id } }],
     });
     expect((await admin(`/audit?clerkId=${id}`)).body).toMatchObject({
