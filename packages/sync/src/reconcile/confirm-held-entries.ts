@@ -46,21 +46,25 @@ async function confirmHeldOrganizations(
     const asked = held.map((clerkOrgId) => ({ clerkOrgId, isYoung: true }));
     const { absent } = await confirmOrganizations(clerk, asked);
     const gone = new Set(absent);
-    run = await record(async (client) => {
+    let failed = 0;
+    await record(async (client) => {
       const why = { by: "person", cause: "admin", ref: by } as const;
       const { deleted, refused } = await tombstoneOrganizations(client, absent, why);
       await releaseOrganizations(
         client,
         held.filter((clerkOrgId) => !gone.has(clerkOrgId)),
       );
-      await decideEntryCandidates(client, run.id, {
-        present: held.map((clerkOrgId) => ({ clerkOrgId })),
-        absent: [],
-      });
-      // One that Postgres refused stays held, until the next full sync finds it again.
-      return { deleted: deleted.length, failed: refused.length, decided: held.length - refused.length };
+      failed = refused.length;
+      return { deleted: deleted.length, failed, decided: 0 };
     });
+    // Before they leave the list: if this process dies in between, the next call drops them again.
     await invalidateOrganizations({ context, signal }, absent);
+    run = await record(async (client) => {
+      const entries = held.map((clerkOrgId) => ({ clerkOrgId }));
+      await decideEntryCandidates(client, run.id, { present: entries, absent: [] });
+      // One that Postgres refused stays held, until the next full sync finds it again.
+      return { deleted: 0, failed: 0, decided: held.length - failed };
+    });
   }
 }
 
@@ -78,16 +82,21 @@ async function confirmHeldMemberships(
     const named = await listAbsentMemberships(context.pool, run.id, first.clerkOrgId);
     const gone = new Set((await confirmMembers(clerk, held)).absent);
     const absent = named.filter(({ clerkId }) => gone.has(clerkId));
-    run = await record(async (client) => {
+    let failed = 0;
+    await record(async (client) => {
       const why = { by: "person", cause: "admin", ref: by } as const;
       const { ended, refused } = await endMemberships(client, absent, why);
       await releaseMemberships(
         client,
         held.filter(({ clerkId }) => !gone.has(clerkId)),
       );
-      await decideEntryCandidates(client, run.id, { present: held, absent: [] });
-      return { deleted: ended.length, failed: refused.length, decided: held.length - refused.length };
+      failed = refused.length;
+      return { deleted: ended.length, failed, decided: 0 };
     });
     await invalidateSessions({ context, signal }, [...gone]);
+    run = await record(async (client) => {
+      await decideEntryCandidates(client, run.id, { present: held, absent: [] });
+      return { deleted: 0, failed: 0, decided: held.length - failed };
+    });
   }
 }
