@@ -1,4 +1,5 @@
 import { defaultMapping, type RunView } from "@rollcall/contracts";
+import { readCatchUp, requestRun } from "@rollcall/db";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Mangle, type ManglingProxy, startManglingProxy } from "./testing/mangling-proxy.ts";
 import { createReconciler, type Reconciler } from "./testing/reconciler.ts";
@@ -134,6 +135,17 @@ test("a full sync fails and ends nothing when answers by id lack what exists", a
     path.endsWith("/memberships") && parameters.has("user_id") ? { data: [], total_count: 0 } : undefined,
   );
   expect((await fail()).errorCode).toBe("reconcile.unconfirmed");
+});
+
+test("a full sync whose list of organizations fails has compared the users, and covers their changes", async () => {
+  const { db, clerk } = stage;
+  const untilMs = Date.now();
+  await requestRun(db, { mode: "full", dryRun: false, startedBy: "catch-up", watermarkMs: untilMs });
+  await clerk.users.create({}, silent);
+  proxy.mangle(({ path }) => (path === "/v1/organizations" ? 503 : undefined));
+  const run = await proxied.complete("full");
+  expect(run).toMatchObject({ state: "failed", errorCode: "clerk.unavailable", counts: { created: 1 } });
+  expect((await readCatchUp(db)).watermarkMs).toBe(untilMs);
 });
 
 test("a failing list of organizations keeps no change of a user back, and the next run ends what is gone", async () => {

@@ -78,7 +78,13 @@ export async function runFullSync(runner: Runner): Promise<RunView> {
   return close(runner, organizations);
 }
 
-function syncAfterUsers(runner: Runner, checkpoint: FullSyncCheckpoint): Promise<OrganizationProgress> {
+async function syncAfterUsers(runner: Runner, checkpoint: FullSyncCheckpoint): Promise<OrganizationProgress> {
+  // A list of organizations that fails must not hold the users' watermark back: their rows are equal now.
+  if (!runner.dryRun)
+    await runner.advance(checkpoint, async (client) => {
+      await raiseWatermarkToCover(client, runner.run.view.id);
+      return {};
+    });
   return syncOrganizations(runner, checkpoint.organizations, (progress, step) =>
     runner.advance({}, async (client) => {
       const { organizations = progress, ...amounts } = await step(client);
@@ -97,7 +103,11 @@ async function begin(runner: Runner): Promise<FullSyncCheckpoint> {
   const { context, clerk, run } = runner;
   const total = await clerk.countUsers();
   if (total === 0) await refuseEmptyList(context.pool);
-  const entries = await countEntries(runner);
+  // A count that fails must not keep users from being compared. Their lists are read later, and fail the run then.
+  const entries = await countEntries(runner).catch((error: unknown) => {
+    if (error instanceof AppError) return 0;
+    throw error;
+  });
   const checkpoint: FullSyncCheckpoint = {
     phase: "walk",
     ranges: [wholeRange(total)],
