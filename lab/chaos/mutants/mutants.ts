@@ -241,7 +241,11 @@ export const mutants: readonly Mutant[] = [
       fullSyncs: { "short-list": 10 },
     },
     patches: [
-      { within: reconcile, find: /if \(seen >= total\)(\s+return true;)/, replace: "if (seen >= 0)$1" },
+      {
+        within: `${reconcile}/full-sync.js`,
+        find: /if \(seen >= total\)(\s+return true;)/,
+        replace: "if (seen >= 0)$1",
+      },
     ],
   },
   {
