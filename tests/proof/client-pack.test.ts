@@ -25,7 +25,7 @@ const entries = {
   "@rollcall/client/hono": ["ProvisioningError", "provisioned", "withProvisioned"],
   "@rollcall/client/next": ["ProvisioningError", "createProvisioning"],
   "@rollcall/client/simulator": ["SimulatorRefusal", "connectSimulator"],
-  "@rollcall/client/testing": ["buildClient", "buildProfile", "buildUser"],
+  "@rollcall/client/testing": ["buildClient", "buildOrganization", "buildProfile", "buildUser"],
 };
 
 /** React 18 is the oldest version that apps may have. The workspace has React 19. */
