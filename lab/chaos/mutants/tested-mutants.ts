@@ -237,7 +237,7 @@ export const testedMutants: readonly TestedMutant[] = [
     replace: "",
     test: {
       file: `${reconcile}/incremental-sync.int.test.ts`,
-      name: "a full sync is requested by too many changes once: until its end, passes read the changes since then",
+      name: "a full sync is requested once by more than twenty pages of changes: passes until its end read the changes",
     },
   },
   {

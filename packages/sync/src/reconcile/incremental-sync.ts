@@ -64,8 +64,9 @@ export async function runIncrementalSync(runner: Runner): Promise<RunView> {
       return { counts, missed };
     });
   }
-  const surplus = dryRun ? state : await compareCounts(runner, state, pass);
+  // Before the counts, which may request one too: an open run without a time covers no changes.
   if (!pass.reachedEnd && !dryRun) await requestFullSync(runner, pass);
+  const surplus = dryRun ? state : await compareCounts(runner, state, pass);
   const storeUsers = async (client: Queryable) => {
     if (dryRun) return;
     // In a transaction of this run: a watermark ahead of the rows would hide changes that they lack.
