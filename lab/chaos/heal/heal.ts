@@ -87,12 +87,17 @@ async function signUpLast({ clerk }: Stage, { accounts }: Ledger): Promise<void>
   accounts.set(last.id, { id: last.id, versions: [last], leftAtMs: undefined, isPoison: false });
 }
 
-/** The refresh of an absent user is retried for 21 s and changes nothing, so healing does not wait for it. */
+/**
+ * The refresh of what Clerk lacks is retried for 21 s, and the deletion of a team or membership that Clerk has for a minute. Both
+ * change nothing, so healing does not wait for them.
+ */
 function mustFinish({ accounts, teams, memberships }: Ledger, clerkId: string, jobName: string): boolean {
   const team = teams.get(clerkId);
   const member = memberships.get(clerkId)?.at(-1);
-  if (team ?? member)
-    return jobName.startsWith("delete") || (team?.goneAtMs ?? member?.endedAtMs) === undefined;
+  if (team ?? member) {
+    const isGone = (team?.goneAtMs ?? member?.endedAtMs) !== undefined;
+    return jobName.startsWith("delete") === isGone;
+  }
   const account = accounts.get(clerkId);
   return account !== undefined && (account.leftAtMs === undefined || jobName === "delete");
 }
