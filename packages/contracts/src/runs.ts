@@ -42,7 +42,7 @@ export const runView = z.object({
   /** An operator, or `schedule`, `first-boot`, `catch-up`, `retry`, `migrate` or `emptied-queue`. */
   startedBy: z.string(),
   pages: count,
-  /** What was compared so far, and what was at Clerk when the run began; null until Clerk has answered. As in `counts`. */
+  /** The entries compared so far, and Clerk's number of them when the run began; null until Clerk has answered. As in `counts`. */
   seen: count,
   total: count.nullable(),
   counts: runCounts,
